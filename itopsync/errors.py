@@ -1,0 +1,160 @@
+"""What can go wrong, grouped by what recovers from it.
+
+::
+
+    ItopsyncError
+    ├── ConfigurationError      a person mends sync.toml; every fault is listed at once
+    ├── StoreError              a person mends the store
+    │   ├── StoreOutdated           ``itopsync db upgrade``
+    │   ├── StoreFromTheFuture      install the newer itopsync that made it
+    │   └── StoreUnavailable        wait; the database does not answer
+    ├── AnotherInstance         wait; somebody else holds the lease
+    ├── SafetyStop              a person looks, and lets the plan through or not
+    └── RemoteError             one of the two servers
+        ├── SideUnavailable     pause the whole side; no ticket's retries are used up
+        │   ├── Unreachable         no connection, a time-out before anything was sent, a 5xx on a read
+        │   ├── Maintenance         HTTP 503
+        │   ├── LoginRefused        wrong user or password, no REST profile
+        │   └── AccessRefused       a right that the account lacks, or a server in read-only mode
+        ├── Refused             this one write is at fault: try less, try later, park
+        │   ├── StimulusRefused     the ticket is in another state than we thought
+        │   ├── LogFull             the case log takes no further entry
+        │   ├── TooLarge            more bytes than the server or our limits take
+        │   └── Missing             the object is not there (any more)
+        ├── BadQuery            a query of ours or a scope of the operator's that iTop cannot run
+        └── OutcomeUnknown      let it settle, then look whether it landed; never send it again blindly
+
+Every message is one line that says what is wrong and what to do. Texts that come from a server are cut to
+:data:`REMOTE_TEXT_LIMIT` characters on the way in, since iTop can quote a whole ticket in an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from itopsync.model import Side
+
+REMOTE_TEXT_LIMIT = 200
+"""How many characters of a server's own words are kept."""
+
+
+def clip(text: str, limit: int = REMOTE_TEXT_LIMIT) -> str:
+    """Return *text* on one line and at most *limit* characters long."""
+    line = " ".join(text[: limit * 4].split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+class ItopsyncError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a configuration, and how to mend it."""
+
+    where: str
+    """File and key, as in ``sync.toml: external.url``."""
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}. {self.remedy}"
+
+
+class ConfigurationError(ItopsyncError):
+    """The configuration is not usable."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in faults))
+
+
+class StoreError(ItopsyncError):
+    """The store is not usable."""
+
+
+class StoreOutdated(StoreError):
+    """The store has an older schema. Stop the daemon and run `itopsync db upgrade`."""
+
+
+class StoreFromTheFuture(StoreError):
+    """The store was made by a newer itopsync. Install that version, or restore an older backup."""
+
+
+class StoreUnavailable(StoreError):
+    """The database does not answer."""
+
+
+class AnotherInstance(ItopsyncError):
+    """Another itopsync works on this store. Wait for it to end, or stop it."""
+
+
+class SafetyStop(ItopsyncError):
+    """The plan is larger than the limits allow; nothing was written.
+
+    *kind* is what ``run-once --accept`` takes to let such a plan through once.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+class RemoteError(ItopsyncError):
+    """A server did not do what it was asked."""
+
+    def __init__(self, side: Side, message: str) -> None:
+        self.side = side
+        super().__init__(f"{side}: {message}")
+
+
+class SideUnavailable(RemoteError):
+    """A whole side cannot be worked with for now."""
+
+
+class Unreachable(SideUnavailable):
+    """The server does not answer."""
+
+
+class Maintenance(SideUnavailable):
+    """The server is in maintenance."""
+
+
+class LoginRefused(SideUnavailable):
+    """The server refuses our login."""
+
+
+class AccessRefused(SideUnavailable):
+    """The account lacks a right, or the server is in read-only mode."""
+
+
+class Refused(RemoteError):
+    """The server refused one write."""
+
+
+class StimulusRefused(Refused):
+    """The ticket's state does not take this stimulus."""
+
+
+class LogFull(Refused):
+    """The case log takes no further entry."""
+
+
+class TooLarge(Refused):
+    """More bytes than the server takes, or than our limits allow."""
+
+
+class Missing(Refused):
+    """The object is not there."""
+
+
+class BadQuery(RemoteError):
+    """The server cannot run this query."""
+
+
+class OutcomeUnknown(RemoteError):
+    """A write was sent, and no answer says whether it was carried out."""

@@ -1,0 +1,222 @@
+"""The values that pass between the layers. All frozen; none of them does anything.
+
+Dates are aware datetimes in UTC: the edge that talks to a server knows its timezone and its format, nobody else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Side(StrEnum):
+    """One of the two servers."""
+
+    EXTERNAL = "external"
+    INTERNAL = "internal"
+
+    @property
+    def other(self) -> Side:
+        return Side.INTERNAL if self is Side.EXTERNAL else Side.EXTERNAL
+
+
+@dataclass(frozen=True, order=True)
+class Ref:
+    """Where a ticket is: side, class and id. Written ``external:UserRequest:17``."""
+
+    side: Side
+    cls: str
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.side}:{self.cls}:{self.id}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a case log, as the server lists it. Entries have no id of their own."""
+
+    author_id: str
+    """The author's account (``user_id``); ``"0"`` or empty where iTop knows none."""
+    author: str
+    """The author's friendly name, as people read it."""
+    at: datetime
+    html: str
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One attachment, without its contents."""
+
+    id: int
+    temp_id: str
+    """iTop's mark for a draft; on our copies it bears the marker."""
+    cls: str
+    item_id: int
+    """The id of the ticket; 0 while it is a draft."""
+
+
+@dataclass(frozen=True)
+class File:
+    """The contents of an attachment or of an image."""
+
+    name: str
+    mimetype: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a server shows of one ticket at one moment."""
+
+    ref: Ref
+    number: str
+    """iTop's own ``ref``, as people say it: ``R-000123``."""
+    version: str
+    """``last_update`` as the server wrote it: to be compared for equality only."""
+    state: str
+    fields: Mapping[str, str] = field(default=NOTHING, repr=False)
+    """The attributes that the rules speak of. Dates are ISO 8601 in UTC; what is empty is ``""``; no key is ``"0"``."""
+    logs: Mapping[str, tuple[Entry, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What a light poll shows of a ticket."""
+
+    ref: Ref
+    number: str
+    version: str
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    """An entry to be appended to a case log."""
+
+    at: datetime
+    html: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What both sides show of one link. ``None``: there is no such ticket (not yet, or not any more)."""
+
+    external: Ticket | None
+    internal: Ticket | None
+
+    def of(self, side: Side) -> Ticket | None:
+        return self.external if side is Side.EXTERNAL else self.internal
+
+
+class LinkStatus(StrEnum):
+    """What is to be done with a link."""
+
+    WAITING = "waiting"
+    """The external ticket is in scope; its copy is not made yet."""
+    LINKED = "linked"
+    PARKED = "parked"
+    """Needs a person: the whole link rests until ``itopsync resume``."""
+    TOMBSTONE = "tombstone"
+    """One of the two tickets is gone, or a person has parted them; never touched again."""
+
+
+class FileStatus(StrEnum):
+    """How far a file has been carried."""
+
+    WAITING = "waiting"
+    """The original is known, its copy is not made yet."""
+    CARRIED = "carried"
+    COPY_DELETED = "copy-deleted"
+    """Somebody deleted the copy: it is not made again."""
+    KEPT = "kept"
+    """Stays where it is: what stood there when two tickets were linked by hand."""
+
+
+@dataclass(frozen=True)
+class FilePair:
+    """An original attachment and its copy on the other side."""
+
+    origin: Side
+    original_id: int
+    copy_id: int | None
+    status: FileStatus
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why one item of a ticket does not get across; the other items go on.
+
+    The item is named by *key* (``state``, ``field:title``, ``note:<marker>``, ``file:external:17`` …); *fingerprint* says what
+    of it was tried, so that a change of the item makes a new trial.
+    """
+
+    key: str
+    fingerprint: str
+    reason: str
+    tries: int
+    parked: bool
+    not_before: datetime | None
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """Fingerprints of one value as each side returned it when both last agreed."""
+
+    external: str
+    internal: str
+
+    def of(self, side: Side) -> str:
+        return self.external if side is Side.EXTERNAL else self.internal
+
+
+@dataclass(frozen=True)
+class NoteRecord:
+    """What we know of one entry that was carried, or that stays where it is."""
+
+    origin: Side
+    carried_at: datetime | None
+    """``None``: it is not to be carried (what stood in the log when two tickets were linked by hand)."""
+    writes: int = 1
+    """How often it was written; more than once when an agent's save wiped it out."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """What both sides of a link last agreed on. Fingerprints and states only: never a text."""
+
+    state: Agreed | None = None
+    """The pair of states, in clear."""
+    fields: Mapping[str, Agreed] = field(default_factory=lambda: MappingProxyType({}))
+    """By the external attribute's name: the form and the companions of states."""
+    notes: Mapping[str, NoteRecord] = field(default_factory=lambda: MappingProxyType({}))
+    """By marker."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A pair of tickets: the external one, and its copy in internal."""
+
+    id: int
+    external: Ref
+    internal: Ref | None
+    status: LinkStatus
+    external_number: str = ""
+    internal_number: str = ""
+    base: Base = Base()
+    files: tuple[FilePair, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+    tries: int = 0
+    """Cycles in a row that failed on this link as a whole."""
+    due_at: datetime | None = None
+    """When the link is to be looked at next: dirty if that is past, a back-off or a second look if it is to come; ``None``: clean."""
+    unsettled: bool = False
+    """A write was sent whose outcome is not known: look before anything is written."""
+
+    def ref(self, side: Side) -> Ref | None:
+        return self.external if side is Side.EXTERNAL else self.internal

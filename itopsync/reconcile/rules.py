@@ -1,0 +1,220 @@
+"""The rules of one pair, compiled from the configuration to plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from itopsync.model import NOTHING, Side
+
+
+class Direction(StrEnum):
+    """Which way something is carried."""
+
+    TO_INTERNAL = "to_internal"
+    TO_EXTERNAL = "to_external"
+    BOTH = "both"
+    NEVER = "never"
+
+    def allows(self, origin: Side) -> bool:
+        """Whether what comes from *origin* may be carried to the other side."""
+        if self is Direction.BOTH:
+            return True
+        return self is (Direction.TO_INTERNAL if origin is Side.EXTERNAL else Direction.TO_EXTERNAL)
+
+
+class Deletion(StrEnum):
+    """What follows when one of a file's two attachments is deleted."""
+
+    ORIGIN = "origin"
+    """The copy follows its original; the original stays when only the copy goes."""
+    BOTH = "both"
+    NEVER = "never"
+
+
+class Kind(StrEnum):
+    """How the values of an attribute are written."""
+
+    TEXT = "text"
+    HTML = "html"
+    CODE = "code"
+    """An enumeration, a number: compared and mapped as it stands."""
+    DATE = "date"
+    """ISO 8601 in UTC between the edges."""
+
+
+@dataclass(frozen=True)
+class FieldRule:
+    """One attribute of the form, or one companion of a state, under its name on each side."""
+
+    external: str
+    internal: str
+    kind: Kind = Kind.TEXT
+    direction: Direction = Direction.TO_INTERNAL
+    template: str | None = None
+    """Into internal only: ``{value}`` and ``{number}`` (the external ticket's) are filled in."""
+    to_internal: Mapping[str, str] = field(default=NOTHING)
+    """Value map, external → internal; a value that is not named goes as it is."""
+    to_external: Mapping[str, str] = field(default=NOTHING)
+    limit: int | None = None
+    """The most characters that iTop takes."""
+
+    def name(self, side: Side) -> str:
+        return self.external if side is Side.EXTERNAL else self.internal
+
+    def values(self, origin: Side) -> Mapping[str, str]:
+        return self.to_internal if origin is Side.EXTERNAL else self.to_external
+
+
+@dataclass(frozen=True)
+class LogRule:
+    """One case log, under its name on each side."""
+
+    external: str = "private_log"
+    internal: str = "private_log"
+    direction: Direction = Direction.BOTH
+
+    def name(self, side: Side) -> str:
+        return self.external if side is Side.EXTERNAL else self.internal
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """The states of a ticket class, out of iTop's data model."""
+
+    initial: str
+    transitions: Mapping[str, Mapping[str, str]]
+    """state → stimulus → the state it leads to."""
+    mandatory: Mapping[str, frozenset[str]]
+    """state → the attributes that iTop demands on entering it."""
+    decisions: frozenset[str] = frozenset()
+    """States that only a person's decision leads to: approved, rejected, validated …"""
+    timers: frozenset[str] = frozenset()
+    """States that the server's own timers lead to."""
+    last_resort: frozenset[str] = frozenset()
+    """Stimuli that are used only where nothing else leads there."""
+    broken: frozenset[tuple[str, str]] = frozenset()
+    """(state, stimulus) that crash the server, and so are never sent."""
+
+
+@dataclass(frozen=True)
+class StateRules:
+    """How the states of two classes correspond, and what travels with them."""
+
+    external: Lifecycle
+    internal: Lifecycle
+    direction: Direction = Direction.BOTH
+    to_internal: Mapping[str, str] = field(default=NOTHING)
+    """State map, external → internal; a state that is not named corresponds to its namesake."""
+    to_external: Mapping[str, str] = field(default=NOTHING)
+    left_out: Mapping[str, str] = field(default=NOTHING)
+    """States that are not carried, and the state before it that each one counts as."""
+    companions: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By external state: the attributes that travel with it, in its direction."""
+
+    def lifecycle(self, side: Side) -> Lifecycle:
+        return self.external if side is Side.EXTERNAL else self.internal
+
+
+@dataclass(frozen=True)
+class ClassRules:
+    """Everything about one ticket class."""
+
+    external: str
+    internal: str
+    state: StateRules
+    fields: tuple[FieldRule, ...] = ()
+    logs: tuple[LogRule, ...] = (LogRule(),)
+    scope: str = ""
+    """An OQL condition on the external class, with the alias ``this``; empty: every ticket."""
+    since_attribute: str = "start_date"
+    """What ``since`` is compared with: a change's ``start_date`` is planned, so there it is ``creation_date``."""
+
+    def cls(self, side: Side) -> str:
+        return self.external if side is Side.EXTERNAL else self.internal
+
+
+@dataclass(frozen=True)
+class SideRules:
+    """What the reconciler must know about one server."""
+
+    label: str
+    """What people call this side, in headers."""
+    url: str
+    """The API's base address, without a trailing slash."""
+    public_url: str
+    """The address that people use, without a trailing slash."""
+    timezone: ZoneInfo
+    defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    """Attribute → an id, a criterion (``{"name": …}``) or an OQL query, in the form that iTop's REST takes for a key."""
+    account: str | None = None
+    """The id of our own account there, once it is known."""
+
+
+@dataclass(frozen=True)
+class Headers:
+    """Templates of the line at the head of a carried note: ``{side} {author} {time} {number}``."""
+
+    to_internal: str = "{side} {number} · {author} · {time}"
+    to_external: str = "{side} {number} · {time}"
+    copied: str = "Copied from {side} {number} · opened {time}"
+    """The first entry of a new copy."""
+    time_format: str = "%Y-%m-%d %H:%M"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What stops a cycle, parks an item, or makes it travel another way."""
+
+    creations: int = 200
+    deletions: int = 50
+    rewritten: int = 10
+    """Tickets whose known entries all look different at once."""
+    missing: int = 10
+    """Linked tickets that are gone at once."""
+    tries: int = 8
+    """Failures of one item before it is parked."""
+    rewrites: int = 3
+    """How often an entry of ours that vanished is written again."""
+    file_bytes: int = 20_000_000
+    log_bytes: int = 60_000
+    """Of the 65,535 that the index of a case log holds."""
+    settle: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of one pair of servers."""
+
+    pair: str
+    """Lower-case letters, digits: the fixed name that stands in every marker."""
+    external: SideRules
+    internal: SideRules
+    classes: tuple[ClassRules, ...]
+    since: str
+    """ISO 8601 in UTC: an external ticket that began earlier is not taken up."""
+    attachments: Direction = Direction.BOTH
+    deletion: Deletion = Deletion.ORIGIN
+    images: bool = True
+    """Whether pictures in texts become attachments."""
+    new_tickets: bool = True
+    keep_internal: tuple[str, ...] = ("#internal",)
+    """A note that begins with one of these never leaves internal."""
+    tell_parked: bool = True
+    """Whether what is parked is told in a note on the internal ticket."""
+    headers: Headers = Headers()
+    limits: Limits = Limits()
+
+    def side(self, side: Side) -> SideRules:
+        return self.external if side is Side.EXTERNAL else self.internal
+
+    def for_external(self, cls: str) -> ClassRules:
+        """Return the rules of an external class. :raises KeyError: it is not configured."""
+        for rules in self.classes:
+            if rules.external == cls:
+                return rules
+        raise KeyError(cls)
