@@ -214,7 +214,7 @@ class Link:
     tries: int = 0
     """Cycles in a row that failed on this link as a whole."""
     due_at: datetime | None = None
-    """When the link is to be looked at next: dirty if that is past, a back-off or a second look if it is to come; ``None``: clean."""
+    """When to look at it next: dirty if that is past, a back-off or a second look if it is to come; ``None``: clean."""
     unsettled: bool = False
     """A write was sent whose outcome is not known: look before anything is written."""
 
