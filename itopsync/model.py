@@ -187,6 +187,14 @@ class NoteRecord:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """The states through which we are taking one side."""
+
+    side: Side
+    states: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Base:
     """What both sides of a link last agreed on. Fingerprints and states only: never a text."""
 
@@ -196,6 +204,9 @@ class Base:
     """By the external attribute's name: the form and the companions of states."""
     notes: Mapping[str, NoteRecord] = field(default_factory=lambda: MappingProxyType({}))
     """By marker."""
+    heading: Heading | None = None
+    """Where we were taking a side's state: kept before the first stimulus is sent, so that what we did ourselves is never
+    taken for a person's move, whatever crashes in between."""
 
 
 @dataclass(frozen=True)

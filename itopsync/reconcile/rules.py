@@ -95,6 +95,8 @@ class Lifecycle:
     """States that only a person's decision leads to: approved, rejected, validated …"""
     timers: frozenset[str] = frozenset()
     """States that the server's own timers lead to."""
+    settled: frozenset[str] = frozenset({"resolved"})
+    """States that are passed through only on the way to an end."""
     last_resort: frozenset[str] = frozenset()
     """Stimuli that are used only where nothing else leads there."""
     broken: frozenset[tuple[str, str]] = frozenset()
@@ -129,6 +131,8 @@ class ClassRules:
     state: StateRules
     fields: tuple[FieldRule, ...] = ()
     logs: tuple[LogRule, ...] = (LogRule(),)
+    on_create: tuple[str, ...] = ("org_id", "caller_id", "team_id", "agent_id")
+    """Which of internal's defaults a new copy takes: those that the internal class has."""
     scope: str = ""
     """An OQL condition on the external class, with the alias ``this``; empty: every ticket."""
     since_attribute: str = "start_date"
@@ -136,6 +140,16 @@ class ClassRules:
 
     def cls(self, side: Side) -> str:
         return self.external if side is Side.EXTERNAL else self.internal
+
+    def attributes(self, side: Side) -> Mapping[str, Kind]:
+        """The attributes to be read on *side*, beside those that every ticket has, with their kinds."""
+        rules = (*self.fields, *(rule for rules in self.state.companions.values() for rule in rules))
+        wanted = {rule.name(side): rule.kind for rule in rules}
+        for names in self.state.lifecycle(side).mandatory.values():
+            wanted |= {name: Kind.CODE for name in names if name not in wanted}
+        if side is Side.EXTERNAL:
+            wanted[self.since_attribute] = Kind.DATE
+        return wanted
 
 
 @dataclass(frozen=True)

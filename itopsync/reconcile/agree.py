@@ -1,0 +1,94 @@
+"""What a link's base becomes once an action has been answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from itopsync.model import Agreed, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Obstacle, Side, Ticket
+from itopsync.reconcile.plan import Create, Item, Note, Remove, Upload, Write
+from itopsync.reconcile.richtext import head_markers, value_fingerprint
+from itopsync.reconcile.rules import ClassRules, FieldRule
+from itopsync.reconcile.state import initial
+
+
+def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: ClassRules, now: datetime) -> Link:
+    """The link once its copy is made: the states begin at the beginning, the form agrees as far as it was carried."""
+    every_rule = {rule.external: rule for rules in cls.state.companions.values() for rule in rules}
+    rules = every_rule | {rule.external: rule for rule in cls.fields}
+    fields = {
+        name: Agreed(
+            action.agrees.get(name) or value_fingerprint(external.fields.get(name, "")),
+            value_fingerprint(copy.fields.get(rule.internal, "")),
+        )
+        for name, rule in rules.items()
+        if name in action.agrees or name in every_rule or not external.fields.get(name)
+    }
+    base = replace(link.base, state=initial(cls.state), fields=fields, notes=_noted({}, action.notes, Side.EXTERNAL, now))
+    return replace(link, internal=copy.ref, internal_number=copy.number, status=LinkStatus.LINKED, base=base)
+
+
+def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: datetime) -> Link:
+    """The link once *action* was carried out and *answer* shows the ticket as it is now."""
+    rules: dict[str, FieldRule] = {rule.external: rule for rules in cls.state.companions.values() for rule in rules}
+    rules |= {rule.external: rule for rule in cls.fields}
+    fields = dict(link.base.fields)
+    for name, source in action.agrees.items():
+        result = value_fingerprint(answer.fields.get(rules[name].name(action.side), ""))
+        pair = {action.side.other: source, action.side: result}
+        fields[name] = Agreed(pair[Side.EXTERNAL], pair[Side.INTERNAL])
+    notes = _noted(link.base.notes, action.notes, action.side.other, now)
+    return replace(link, base=replace(link.base, fields=fields, notes=notes))
+
+
+def uploaded(link: Link, action: Upload, attachment_id: int) -> Link:
+    """The link once a file is there."""
+    if action.pair is None:
+        return link
+    done = replace(action.pair, copy_id=attachment_id, status=FileStatus.CARRIED)
+    return replace(link, files=(*_other_pairs(link, done), done))
+
+
+def removed(link: Link, action: Remove) -> Link:
+    """The link once an attachment is gone; a file with both its attachments gone is forgotten."""
+    return link if action.pair is None else replace(link, files=tuple(_other_pairs(link, action.pair)))
+
+
+def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timedelta | None) -> Link:
+    """The link once *item* has been refused; parked for good if *back_off* is None."""
+    before = next((one for one in link.obstacles if (one.key, one.fingerprint) == (item.key, item.fingerprint)), None)
+    tries = (before.tries if before else 0) + 1
+    obstacle = Obstacle(item.key, item.fingerprint, reason, tries, back_off is None, None if back_off is None else now + back_off)
+    others = tuple(one for one in link.obstacles if one.key != item.key)
+    return replace(link, obstacles=(*others, obstacle))
+
+
+def tries_of(link: Link, item: Item) -> int:
+    """How often *item* has been refused so far."""
+    return sum(one.tries for one in link.obstacles if (one.key, one.fingerprint) == (item.key, item.fingerprint))
+
+
+def account_in(answer: Ticket, notes: tuple[Note, ...], pair: str) -> str | None:
+    """Our own account's id, as the entry that we have just written shows it."""
+    ours = {marker for note in notes for marker in note.markers}
+    for entries in answer.logs.values():
+        for entry in reversed(entries):
+            if ours.intersection(head_markers(entry.html, pair)):
+                return entry.author_id
+    return None
+
+
+def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Side, now: datetime) -> dict[str, NoteRecord]:
+    records = dict(before)
+    for note in notes:
+        for marker in note.markers:
+            if "-n-" not in marker:
+                continue
+            known = records.get(marker)
+            records[marker] = NoteRecord(origin, now, (known.writes + 1) if known else 1)
+    return records
+
+
+def _other_pairs(link: Link, pair: FilePair) -> list[FilePair]:
+    return [one for one in link.files if (one.origin, one.original_id) != (pair.origin, pair.original_id)]

@@ -1,0 +1,89 @@
+"""The attachments: which are originals, which are copies, what is to be copied and what follows its counterpart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from itopsync.model import Attachment, FilePair, FileStatus, Side
+from itopsync.reconcile.identity import attachment_marker, attachment_of, prefix
+from itopsync.reconcile.pictures import file_item
+from itopsync.reconcile.plan import AttachmentSource, Kept, Remark, Remove, Upload
+from itopsync.reconcile.rules import Deletion
+from itopsync.reconcile.situation import Situation
+
+
+@dataclass(frozen=True)
+class FilesPlan:
+    """What becomes of the files of one link."""
+
+    pairs: tuple[FilePair, ...] = ()
+    uploads: tuple[Upload, ...] = ()
+    removals: tuple[Remove, ...] = ()
+
+
+def plan_files(situation: Situation) -> FilesPlan:
+    """Compare the attachments of both tickets with the pairs that are known."""
+    pairs: list[FilePair] = []
+    uploads: list[Upload] = []
+    removals: list[Remove] = []
+    known = {(pair.origin, pair.original_id): pair for pair in situation.link.files}
+    for origin in Side:
+        originals, copies = _originals(situation, origin), _copies(situation, origin)
+        candidates = {number for side, number in known if side is origin} | originals.keys() | copies.keys()
+        for number in sorted(candidates):
+            pair = known.get((origin, number)) or FilePair(origin, number, None, FileStatus.WAITING)
+            outcome = _one(situation, pair, number in originals, copies.get(number, []))
+            pairs += outcome.pairs
+            uploads += outcome.uploads
+            removals += outcome.removals
+    return FilesPlan(tuple(pairs), tuple(uploads), tuple(removals))
+
+
+def _originals(situation: Situation, side: Side) -> dict[int, Attachment]:
+    ours = prefix(situation.rules.pair)
+    return {one.id: one for one in situation.ticket(side).attachments if not one.temp_id.startswith(ours)}
+
+
+def _copies(situation: Situation, origin: Side) -> dict[int, list[int]]:
+    """Original's id → the ids of its copies on the other side; more than one only where a write landed late."""
+    found: dict[int, list[int]] = {}
+    for attachment in situation.ticket(origin.other).attachments:
+        original = attachment_of(attachment.temp_id, situation.rules.pair)
+        if original is not None and original[0] is origin:
+            found.setdefault(original[1], []).append(attachment.id)
+    return {number: sorted(ids) for number, ids in found.items()}
+
+
+def _one(situation: Situation, pair: FilePair, original: bool, copies: list[int]) -> FilesPlan:
+    """Decide about one file: the table of what is there and what is not."""
+    rules, target = situation.rules, pair.origin.other
+    item = file_item(pair.origin, pair.original_id)
+    surplus = tuple(Remove(target, copy, item) for copy in copies[1:])
+    if original and copies:
+        pair = replace(pair, copy_id=copies[0], status=FileStatus.CARRIED)
+        return FilesPlan((pair,), removals=surplus)
+    if original:
+        return _without_copy(situation, pair)
+    if copies and rules.deletion is not Deletion.NEVER and rules.attachments.allows(pair.origin):
+        if situation.obstacle(item):
+            return FilesPlan((replace(pair, copy_id=copies[0]),))
+        return FilesPlan((replace(pair, copy_id=copies[0]),), removals=(Remove(target, copies[0], item, pair), *surplus))
+    return FilesPlan(removals=surplus)
+
+
+def _without_copy(situation: Situation, pair: FilePair) -> FilesPlan:
+    rules, target = situation.rules, pair.origin.other
+    item = file_item(pair.origin, pair.original_id)
+    if pair.status is FileStatus.KEPT:
+        return FilesPlan((pair,))
+    if pair.copy_id is not None or pair.status is FileStatus.COPY_DELETED:
+        if rules.deletion is Deletion.BOTH and pair.status is FileStatus.CARRIED and not situation.obstacle(item):
+            return FilesPlan((pair,), removals=(Remove(pair.origin, pair.original_id, item, pair),))
+        situation.remarks.append(Remark(Kept.COPY_DELETED, item.key))
+        return FilesPlan((replace(pair, copy_id=None, status=FileStatus.COPY_DELETED),))
+    if not rules.attachments.allows(pair.origin):
+        return FilesPlan((pair,))
+    if situation.obstacle(item):
+        return FilesPlan((pair,))
+    marker = attachment_marker(rules.pair, pair.origin, pair.original_id)
+    return FilesPlan((pair,), (Upload(target, marker, AttachmentSource(pair.original_id), item, pair),))

@@ -1,0 +1,149 @@
+"""The form and the companions of states: which values changed since both sides agreed, and what is to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from itopsync.model import Agreed, Side
+from itopsync.reconcile.identity import overflow_marker
+from itopsync.reconcile.pictures import illustrate
+from itopsync.reconcile.plan import Item, Kept, Remark, TextSource, Upload
+from itopsync.reconcile.richtext import Carried, carry, shorten, value_fingerprint
+from itopsync.reconcile.rules import Direction, FieldRule, Kind
+from itopsync.reconcile.situation import Situation
+
+_BYTES_FROM = 1_000
+"""A limit above this is MySQL's TEXT, which counts bytes; below it is a VARCHAR, which counts characters."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value that is to be written."""
+
+    rule: FieldRule
+    value: str = field(repr=False)
+    item: Item
+    fingerprint: str
+    """Of the value it was made from."""
+    uploads: tuple[Upload, ...] = ()
+    """The pictures that must be there before."""
+    whole: Upload | None = None
+    """The whole text as a file, where it does not fit and is not there yet."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """What is to be written of one side's attributes."""
+
+    writes: tuple[Value, ...] = ()
+    wholes: tuple[Upload, ...] = ()
+
+
+def plan_values(situation: Situation, target: Side, rules: Sequence[FieldRule], agreed: dict[str, Agreed]) -> Values:
+    """Plan the writes of *rules*' attributes into *target*. What is found equal is noted in *agreed*."""
+    values: list[Value] = []
+    wholes: list[Upload] = []
+    for rule in rules:
+        way = rule.direction
+        mine, theirs = situation.ticket(target.other).fields, situation.ticket(target).fields
+        source, present = mine.get(rule.name(target.other), ""), theirs.get(rule.name(target), "")
+        now = {target.other: value_fingerprint(source), target: value_fingerprint(present)}
+        if rule.limit is not None and way.allows(target.other) and len(source) * 2 > rule.limit:
+            whole = render(situation, target, rule, source)
+            wholes += [whole.whole] if whole is not None and whole.whole is not None else []
+        base = agreed.get(rule.external)
+        moved = _moved(base, now, way)
+        if not _goes(moved, target, way):
+            _remark_kept(situation, rule, moved, target, way)
+            continue
+        value = render(situation, target, rule, source)
+        if value is None:
+            continue
+        if value.value == present:
+            agreed[rule.external] = Agreed(now[Side.EXTERNAL], now[Side.INTERNAL])
+        else:
+            values.append(value)
+    return Values(tuple(values), tuple(wholes))
+
+
+def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> Value | None:
+    """Write *source*, the other side's value, as it is to stand on *target*; None if it must wait or is parked."""
+    fingerprint = value_fingerprint(source)
+    item = Item(f"field:{rule.external}", f"{target}:{fingerprint}")
+    if situation.obstacle(item):
+        return None
+    if rule.kind in (Kind.CODE, Kind.DATE):
+        return Value(rule, rule.values(target.other).get(source, source), item, fingerprint)
+    text = carry(source, situation.origin(target.other)) if rule.kind is Kind.HTML else Carried(source, ())
+    illustrated = illustrate(situation, target, text.html, text.pictures)
+    if illustrated is None:
+        return None
+    value, uploads = illustrated
+    if rule.template is not None and target is Side.INTERNAL:
+        value = rule.template.format(value=value, number=situation.ticket(Side.EXTERNAL).number)
+    if rule.limit is not None and _length(value, rule.limit) > rule.limit:
+        value, whole = _overflow(situation, target, rule, value, fingerprint)
+        return Value(rule, value, item, fingerprint, uploads, whole)
+    return Value(rule, value, item, fingerprint, uploads)
+
+
+def carried_with_state(situation: Situation, target: Side, rules: Sequence[FieldRule]) -> list[Value]:
+    """The companions of a state that the other side has: all that say something, whatever they said before."""
+    values = []
+    for rule in rules:
+        source = situation.ticket(target.other).fields.get(rule.name(target.other), "")
+        value = render(situation, target, rule, source) if source else None
+        if value is not None and value.value != situation.ticket(target).fields.get(rule.name(target), ""):
+            values.append(value)
+    return values
+
+
+def mandatory_defaults(situation: Situation, target: Side, state: str, given: Mapping[str, object]) -> dict[str, object]:
+    """What *state* demands, is empty there, and is among the side's defaults: a dispatcher's choice is kept."""
+    defaults = situation.rules.side(target).defaults
+    present = situation.ticket(target).fields
+    demanded = situation.cls.state.lifecycle(target).mandatory.get(state, frozenset())
+    return {name: defaults[name] for name in sorted(demanded) if name in defaults and name not in given and not present.get(name)}
+
+
+def _moved(base: Agreed | None, now: Mapping[Side, str], way: Direction) -> set[Side]:
+    """Which sides changed the value. Without a base the copy is new: then what its original says is the news."""
+    if base is None:
+        return {Side.EXTERNAL if way.allows(Side.EXTERNAL) else Side.INTERNAL}
+    return {side for side in Side if base.of(side) != now[side]}
+
+
+def _goes(moved: set[Side], target: Side, way: Direction) -> bool:
+    """Whether *target* takes the other side's value: that one moved, and internal wins where both may and did."""
+    if target.other not in moved or not way.allows(target.other):
+        return False
+    return target is Side.EXTERNAL or Side.INTERNAL not in moved or not way.allows(Side.INTERNAL)
+
+
+def _remark_kept(situation: Situation, rule: FieldRule, moved: set[Side], target: Side, way: Direction) -> None:
+    if target is Side.INTERNAL and moved == {Side.INTERNAL} and not way.allows(Side.INTERNAL):
+        situation.remarks.append(Remark(Kept.INTERNAL_EDIT, f"field:{rule.external}"))
+
+
+def _length(value: str, limit: int) -> int:
+    return len(value.encode()) if limit >= _BYTES_FROM else len(value)
+
+
+def _overflow(situation: Situation, target: Side, rule: FieldRule, value: str, fingerprint: str) -> tuple[str, Upload | None]:
+    """Cut *value* to what fits, and send the whole as a file."""
+    limit = rule.limit or 0
+    origin = situation.link.ref(target.other) or situation.link.external
+    marker = overflow_marker(situation.rules.pair, origin, f"{rule.external} {fingerprint}")
+    name = f"{rule.name(target)}.{'html' if rule.kind is Kind.HTML else 'txt'}"
+    remark = f"The whole text is in the attachment {name}."
+    if limit < _BYTES_FROM:
+        short = value[: limit - 1] + "…"
+    elif rule.kind is Kind.HTML:
+        short = shorten(value, limit, remark)
+    else:
+        short = value.encode()[: limit - 100].decode(errors="ignore") + f"…\n{remark}"
+    item = Item(f"overflow:{marker}", "")
+    if situation.observation.of(target) is None or situation.has_attachment(target, marker) or situation.obstacle(item):
+        return short, None
+    return short, Upload(target, marker, TextSource(name, value), item)

@@ -1,0 +1,82 @@
+"""How each thing that we write names what it stands for, in iTop itself.
+
+A marker is a class name at the head of a log entry, or an attachment's ``temp_id``. It is computed from the pair's fixed
+name and the original's identity, so that anybody who looks can tell whether a thing has arrived, whatever was forgotten.
+
+========================================  ============================================
+``itopsync-<pair>-t-UserRequest.17``      the copy of external's UserRequest 17
+``itopsync-<pair>-n-<digest>``            the mirror of one entry
+``itopsync-<pair>-w-<digest>``            a word of our own: what is parked, where a log is full
+``itopsync-<pair>-a-e17`` or ``-i17``     the copy of external's (internal's) attachment 17
+``itopsync-<pair>-p-<digest>``            a picture out of a text
+``itopsync-<pair>-o-<digest>``            a text that did not fit, whole, as a file
+========================================  ============================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from itopsync.model import Ref, Side
+
+_TICKET = re.compile(r"t-([A-Za-z_]\w*)\.(\d+)$")
+_ATTACHMENT = re.compile(r"a-([ei])(\d+)$")
+
+
+def digest(*parts: str) -> str:
+    """Return 20 hexadecimal digits that stand for *parts* in their order."""
+    whole = hashlib.blake2b(digest_size=10)
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        whole.update(len(raw).to_bytes(8, "big") + raw)
+    return whole.hexdigest()
+
+
+def prefix(pair: str) -> str:
+    """What every marker of *pair* begins with."""
+    return f"itopsync-{pair}-"
+
+
+def ticket_marker(pair: str, external: Ref) -> str:
+    """The marker of an external ticket's copy."""
+    return f"{prefix(pair)}t-{external.cls}.{external.id}"
+
+
+def ticket_of(marker: str, pair: str) -> Ref | None:
+    """The external ticket that a ticket marker names, or None if it is not one of this pair."""
+    found = _TICKET.fullmatch(marker.removeprefix(prefix(pair))) if marker.startswith(prefix(pair)) else None
+    return Ref(Side.EXTERNAL, found[1], int(found[2])) if found else None
+
+
+def note_marker(pair: str, origin: Ref, log: str, fingerprint: str, ordinal: int) -> str:
+    """The marker of the mirror of one entry: the *ordinal*-th one (from 0) in that log that looks like *fingerprint*."""
+    return f"{prefix(pair)}n-{digest(origin.side, origin.cls, str(origin.id), log, fingerprint, str(ordinal))}"
+
+
+def word_marker(pair: str, ticket: Ref, about: str) -> str:
+    """The marker of a word of our own on *ticket*."""
+    return f"{prefix(pair)}w-{digest(ticket.side, ticket.cls, str(ticket.id), about)}"
+
+
+def attachment_marker(pair: str, origin: Side, attachment_id: int) -> str:
+    """The marker of the copy of one attachment."""
+    return f"{prefix(pair)}a-{origin[0]}{attachment_id}"
+
+
+def attachment_of(marker: str, pair: str) -> tuple[Side, int] | None:
+    """The original that an attachment's marker names, or None if it is not one of this pair."""
+    found = _ATTACHMENT.fullmatch(marker.removeprefix(prefix(pair))) if marker.startswith(prefix(pair)) else None
+    if not found:
+        return None
+    return (Side.EXTERNAL if found[1] == "e" else Side.INTERNAL), int(found[2])
+
+
+def picture_marker(pair: str, origin: Ref, source: str) -> str:
+    """The marker of a picture out of a text of *origin*; *source* says which one."""
+    return f"{prefix(pair)}p-{digest(origin.side, origin.cls, str(origin.id), source)}"
+
+
+def overflow_marker(pair: str, origin: Ref, what: str) -> str:
+    """The marker of a text of *origin* that did not fit and goes as a file."""
+    return f"{prefix(pair)}o-{digest(origin.side, origin.cls, str(origin.id), what)}"

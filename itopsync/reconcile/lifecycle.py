@@ -1,0 +1,83 @@
+"""Ways through a lifecycle: which stimuli lead from one state to another with the least side effect.
+
+A way never leads through a decision that nobody took (approved, rejected, validated …), through a state that a timer
+enters, or through *resolved* unless it goes on to an end such as *closed*.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from itopsync.reconcile.rules import Lifecycle
+
+_LAST_RESORT = 10
+"""A stimulus of last resort counts as much as so many others."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stimulus, and the state it leads to."""
+
+    stimulus: str
+    state: str
+
+
+def way(lifecycle: Lifecycle, start: str, target: str, taken: frozenset[str] = frozenset()) -> tuple[Step, ...] | None:
+    """Return the way from *start* to *target*, empty if they are one, or None where no way may be gone.
+
+    *taken* are the decisions that are known to have been taken on the other side: those may lie on the way.
+    """
+    queue: list[tuple[int, int, str, tuple[Step, ...]]] = [(0, 0, start, ())]
+    done: set[str] = set()
+    order = 0
+    while queue:
+        cost, _, state, steps = heapq.heappop(queue)
+        if state == target:
+            return steps
+        if state in done:
+            continue
+        done.add(state)
+        for stimulus, following in sorted(lifecycle.transitions.get(state, {}).items()):
+            if (state, stimulus) in lifecycle.broken or following in done:
+                continue
+            if following != target and not _may_pass(lifecycle, following, target, taken):
+                continue
+            order += 1
+            price = _LAST_RESORT if stimulus in lifecycle.last_resort else 1
+            heapq.heappush(queue, (cost + price, order, following, (*steps, Step(stimulus, following))))
+    return None
+
+
+def is_terminal(lifecycle: Lifecycle, state: str) -> bool:
+    """Whether nothing leads out of *state*."""
+    return not lifecycle.transitions.get(state)
+
+
+def unavoidable_decisions(lifecycle: Lifecycle, start: str, current: str) -> frozenset[str]:
+    """The decisions that must have been taken for a ticket to get from *start* to *current*."""
+    return frozenset(
+        decision
+        for decision in lifecycle.decisions - {start, current}
+        if not _leads_to(lifecycle, start, current, without=decision)
+    )
+
+
+def _may_pass(lifecycle: Lifecycle, state: str, target: str, taken: frozenset[str]) -> bool:
+    if state in lifecycle.timers or (state in lifecycle.decisions and state not in taken):
+        return False
+    return state not in lifecycle.settled or is_terminal(lifecycle, target)
+
+
+def _leads_to(lifecycle: Lifecycle, start: str, target: str, *, without: str) -> bool:
+    seen: set[str] = set()
+
+    def reachable(state: str) -> Iterator[str]:
+        seen.add(state)
+        yield state
+        for following in lifecycle.transitions.get(state, {}).values():
+            if following not in seen and following != without:
+                yield from reachable(following)
+
+    return target in reachable(start)

@@ -1,0 +1,50 @@
+"""Pictures out of texts: each becomes an attachment of the other ticket before the text that shows it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from itopsync.model import FileStatus, Side
+from itopsync.reconcile.identity import attachment_of
+from itopsync.reconcile.plan import Item, Upload
+from itopsync.reconcile.richtext import Picture, without_pictures
+from itopsync.reconcile.situation import Situation
+
+
+def illustrate(
+    situation: Situation, target: Side, html: str, pictures: Sequence[Picture]
+) -> tuple[str, tuple[Upload, ...]] | None:
+    """Plan the uploads that a text needs; None if it must wait for a picture whose turn has not come.
+
+    A picture that can never be there (parked, or its copy was deleted) does not hold the text up: it is told in words.
+    """
+    uploads: list[Upload] = []
+    missing: list[str] = []
+    for picture in pictures:
+        if situation.has_attachment(target, picture.marker):
+            continue
+        original = attachment_of(picture.marker, situation.rules.pair)
+        item = Item(f"picture:{picture.marker}", "") if original is None else file_item(*original)
+        obstacle = situation.obstacle(item)
+        if obstacle is not None and not obstacle.parked:
+            return None
+        if obstacle is not None or (original is not None and _stays_away(situation, *original)):
+            missing.append(picture.marker)
+        elif original is None:
+            uploads.append(Upload(target, picture.marker, picture.source, item))
+    return without_pictures(html, missing), tuple(uploads)
+
+
+def file_item(origin: Side, original_id: int) -> Item:
+    """The item under which a file's trouble is remembered."""
+    return Item(f"file:{origin}:{original_id}", "")
+
+
+def _stays_away(situation: Situation, origin: Side, original_id: int) -> bool:
+    if not situation.rules.attachments.allows(origin):
+        return True
+    return any(
+        pair.status in (FileStatus.COPY_DELETED, FileStatus.KEPT)
+        for pair in situation.link.files
+        if (pair.origin, pair.original_id) == (origin, original_id)
+    )

@@ -1,0 +1,134 @@
+"""What is to be done about one link: a list of actions, made before anything runs, and what stays undone with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from itopsync.model import FilePair, Link, Side
+from itopsync.reconcile.richtext import Picture, PictureSource
+
+
+@dataclass(frozen=True)
+class Item:
+    """What an action carries, so that a refusal can be held against the right thing."""
+
+    key: str
+    """``state``, ``field:title``, ``note:<marker>``, ``file:external:17``, ``picture:<marker>``, ``ticket`` …"""
+    fingerprint: str
+    """Of what is carried: when it changes, the item is tried anew."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """An entry that we append: one person's, several joined, or a word of our own."""
+
+    log: str
+    """The log's name on the side that it goes to."""
+    markers: tuple[str, ...]
+    at: datetime
+    html: str = field(repr=False)
+    """With placeholders for pictures."""
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """A text that goes as a file."""
+
+    name: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AttachmentSource:
+    """An attachment of the other side."""
+
+    id: int
+
+
+FileSource = AttachmentSource | TextSource | PictureSource
+
+
+@dataclass(frozen=True)
+class Create:
+    """Make the internal copy."""
+
+    fields: Mapping[str, object] = field(repr=False)
+    notes: tuple[Note, ...]
+    items: tuple[Item, ...]
+    agrees: Mapping[str, str]
+    """Attribute (external name) → fingerprint of the external value that the copy was made with."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """Change one ticket in one call: fields, one entry for each log, and a stimulus."""
+
+    side: Side
+    fields: Mapping[str, object] = field(repr=False)
+    notes: tuple[Note, ...]
+    items: tuple[Item, ...]
+    agrees: Mapping[str, str]
+    stimulus: str | None = None
+    leads_to: str | None = None
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Attach a file to the ticket on *side*."""
+
+    side: Side
+    marker: str
+    source: FileSource
+    item: Item
+    pair: FilePair | None = None
+    """The file pair that this completes; None for pictures and texts."""
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Delete the attachment on *side*: its counterpart is gone, or it is a surplus copy."""
+
+    side: Side
+    attachment_id: int
+    item: Item
+    pair: FilePair | None = None
+
+
+Action = Create | Write | Upload | Remove
+
+
+class Kept(StrEnum):
+    """Why something stays as it is, to be listed and not counted as a difference."""
+
+    INTERNAL_EDIT = "internal edit kept"
+    INTERNAL_NOTE = "note kept in internal"
+    COPY_DELETED = "copy deleted, not made again"
+    PARKED = "parked"
+    WAITING = "waiting for another try"
+    VANISHED = "entry vanished after it was carried"
+    LEFT_OUT = "not carried by the rules"
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing that is not in agreement on purpose, or that somebody should know."""
+
+    kept: Kept
+    key: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done about one link, in order."""
+
+    link: Link
+    """As it stands once what is already agreed is noted in its base."""
+    actions: tuple[Action, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    rewritten: bool = False
+    """Every entry that was carried looks different now: sanitising has changed, or this is another ticket."""

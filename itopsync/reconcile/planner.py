@@ -1,0 +1,242 @@
+"""The whole decision on one link, as a function: what both sides show, against what they last agreed on, makes a plan."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from itopsync.model import Agreed, Link, LinkStatus, NoteRecord, Observation, Side
+from itopsync.reconcile.files import FilesPlan, plan_files
+from itopsync.reconcile.form import Value, carried_with_state, mandatory_defaults, plan_values, render
+from itopsync.reconcile.lifecycle import Step
+from itopsync.reconcile.notes import history, opening, plan_log, words
+from itopsync.reconcile.plan import Action, Create, Item, Kept, Note, Plan, Remark, Upload, Write
+from itopsync.reconcile.richtext import without_pictures
+from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
+from itopsync.reconcile.situation import Situation
+from itopsync.reconcile.state import Follow, StateDecision, counted, decide, heading_of, image
+
+
+def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, apart: bool = False) -> Plan:
+    """Plan one link.
+
+    *apart*: carry each thing in a call of its own, so that a refusal tells which one was at fault.
+    """
+    if link.status not in (LinkStatus.WAITING, LinkStatus.LINKED):
+        return Plan(link)
+    situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
+    if observation.external is None or (link.internal is not None and observation.internal is None):
+        return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()))
+    if link.internal is None:
+        return _plan_creation(situation)
+    return _plan_linked(situation, apart=apart)
+
+
+def _plan_creation(situation: Situation) -> Plan:
+    rules, cls = situation.rules, situation.cls
+    item = Item("ticket", "")
+    external = situation.ticket(Side.EXTERNAL)
+    link = replace(situation.link, external_number=external.number)
+    if not rules.new_tickets or situation.obstacle(item):
+        return Plan(replace(link, obstacles=tuple(situation.standing.values())), (), tuple(situation.remarks))
+    fields: dict[str, object] = {name: rules.internal.defaults[name] for name in cls.on_create if name in rules.internal.defaults}
+    agrees: dict[str, str] = {}
+    for rule in cls.fields:
+        value = _value_on_creation(situation, rule)
+        if value is None:
+            continue
+        pictures = [upload.marker for upload in value.uploads]
+        fields[rule.internal] = without_pictures(value.value, pictures)
+        if not pictures:
+            agrees[rule.external] = value.fingerprint
+    notes = (opening(situation, _opened(external.fields, cls, situation.now)), *history(situation))
+    action = Create(fields, notes, (item,), agrees)
+    return Plan(replace(link, obstacles=tuple(situation.standing.values())), (action,), tuple(situation.remarks))
+
+
+def _value_on_creation(situation: Situation, rule: FieldRule) -> Value | None:
+    source = situation.ticket(Side.EXTERNAL).fields.get(rule.external, "")
+    return render(situation, Side.INTERNAL, rule, source) if source and rule.direction.allows(Side.EXTERNAL) else None
+
+
+def _opened(fields: Mapping[str, str], cls: ClassRules, now: datetime) -> datetime:
+    text = fields.get(cls.since_attribute, "")
+    return datetime.fromisoformat(text) if text else now
+
+
+def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
+    records, agreed = dict(situation.link.base.notes), dict(situation.link.base.fields)
+    files, decision = plan_files(situation), decide(situation)
+    uploads: list[Upload] = []
+    writes: list[Action] = []
+    people: set[str] = set()
+    for target in (Side.INTERNAL, Side.EXTERNAL):
+        flows = [plan_log(situation, target, log, records) for log in situation.cls.logs]
+        people.update(*(flow.people for flow in flows))
+        values = plan_values(situation, target, situation.cls.fields, agreed)
+        corrected = plan_values(situation, target, _companions_now(situation, decision), agreed)
+        follow = decision.follow if decision.follow is not None and decision.follow.side is target else None
+        content = _Content(
+            target,
+            tuple(flow.notes for flow in flows),
+            (*values.writes, *corrected.writes),
+            _steps(situation, follow) if follow else (),
+        )
+        uploads += (
+            *(upload for flow in flows for upload in flow.uploads),
+            *(upload for value in content.all_values for upload in value.uploads),
+            *values.wholes,
+            *corrected.wholes,
+        )
+        writes += _apart(content) if apart else _together(content)
+    writes += _words(situation)
+    vanished = [marker for marker, record in records.items() if record.carried_at is not None and marker not in people]
+    return Plan(
+        _noted(situation, records, agreed, files, decision),
+        (*_once(uploads), *files.uploads, *writes, *files.removals),
+        (*situation.remarks, *(Remark(Kept.VANISHED, f"note:{marker}") for marker in vanished)),
+        _is_rewritten(records, vanished, people),
+    )
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """One stimulus with what it takes along."""
+
+    step: Step
+    item: Item
+    companions: tuple[Value, ...]
+    defaults: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What is to be written on one side's ticket."""
+
+    side: Side
+    logs: tuple[tuple[Note, ...], ...]
+    values: tuple[Value, ...]
+    stages: tuple[_Stage, ...]
+
+    @property
+    def all_values(self) -> tuple[Value, ...]:
+        return (*self.values, *(value for stage in self.stages for value in stage.companions))
+
+    @property
+    def rounds(self) -> list[tuple[Note, ...]]:
+        """The notes in their order, as many at once as iTop takes: one for each log."""
+        rounds = itertools.zip_longest(*self.logs)
+        return [tuple(note for note in notes if note is not None) for notes in rounds]
+
+
+def _together(content: _Content) -> list[Action]:
+    """As few calls as iTop allows: the last note rides with the fields, and both ride with the first stimulus."""
+    rounds = content.rounds
+    last = rounds.pop() if rounds else ()
+    writes = [_write(content.side, notes) for notes in rounds]
+    stages = content.stages
+    if stages:
+        writes.append(_write(content.side, last, content.values, stages[0]))
+        writes += [_write(content.side, (), (), stage) for stage in stages[1:]]
+    elif last or content.values:
+        writes.append(_write(content.side, last, content.values))
+    return list(writes)
+
+
+def _apart(content: _Content) -> list[Action]:
+    """Each thing in a call of its own; what does not need the state goes before it."""
+    return [
+        *(_write(content.side, notes) for notes in content.rounds),
+        *(_write(content.side, (), (value,)) for value in content.values),
+        *(replace(_write(content.side, (), (), stage), items=(stage.item,)) for stage in content.stages),
+    ]
+
+
+def _write(side: Side, notes: tuple[Note, ...], values: Sequence[Value] = (), stage: _Stage | None = None) -> Write:
+    companions = stage.companions if stage else ()
+    written = (*values, *companions)
+    return Write(
+        side,
+        {**{value.rule.name(side): value.value for value in written}, **(stage.defaults if stage else {})},
+        notes,
+        (
+            *((stage.item,) if stage else ()),
+            *(value.item for value in written),
+            *(Item(f"note:{marker}", "") for note in notes for marker in note.markers),
+        ),
+        {value.rule.external: value.fingerprint for value in written},
+        stage.step.stimulus if stage else None,
+        stage.step.state if stage else None,
+    )
+
+
+def _steps(situation: Situation, follow: Follow) -> tuple[_Stage, ...]:
+    rules = situation.cls.state
+    stages = []
+    for step in follow.steps:
+        external = step.state if follow.side is Side.EXTERNAL else image(rules, Side.INTERNAL, step.state)
+        if step is follow.steps[-1]:
+            external = counted(rules, situation.ticket(Side.EXTERNAL).state) if follow.side is Side.INTERNAL else step.state
+        companions = tuple(carried_with_state(situation, follow.side, rules.companions.get(external, ())))
+        given: Mapping[str, object] = {value.rule.name(follow.side): value.value for value in companions}
+        stages.append(_Stage(step, follow.item, companions, mandatory_defaults(situation, follow.side, step.state, given)))
+    return tuple(stages)
+
+
+def _companions_now(situation: Situation, decision: StateDecision) -> tuple[FieldRule, ...]:
+    """The companions of the state in which both sides are: those go alone when they are corrected while it stands."""
+    if decision.agreed is None:
+        return ()
+    rules = situation.cls.state
+    return tuple(replace(rule, direction=rules.direction) for rule in rules.companions.get(decision.agreed.external, ()))
+
+
+def _words(situation: Situation) -> list[Action]:
+    """What is parked is told on the internal ticket, once."""
+    if not situation.rules.tell_parked:
+        return []
+    parked = {
+        Item(obstacle.key, obstacle.fingerprint): f"Not carried: {obstacle.key.split(':')[0]} ({obstacle.reason})"
+        for obstacle in situation.standing.values()
+        if obstacle.parked and not obstacle.key.startswith(("log:", "word"))
+    }
+    note = words(situation, parked)
+    if note is None or situation.obstacle(Item("word", note.markers[0])):
+        return []
+    return [Write(Side.INTERNAL, {}, (note,), (Item("word", note.markers[0]),), {})]
+
+
+def _noted(
+    situation: Situation,
+    records: Mapping[str, NoteRecord],
+    agreed: Mapping[str, Agreed],
+    files: FilesPlan,
+    decision: StateDecision,
+) -> Link:
+    """The link with all that is found to be agreed noted in its base."""
+    link = situation.link
+    base = replace(link.base, notes=records, fields=agreed)
+    if decision.agreed is not None:
+        base = replace(base, state=decision.agreed, heading=None)
+    elif decision.follow is not None:
+        base = replace(base, heading=heading_of(decision.follow, situation.ticket(decision.follow.side).state))
+    return replace(
+        link,
+        base=base,
+        files=files.pairs,
+        obstacles=tuple(situation.standing.values()),
+        external_number=situation.ticket(Side.EXTERNAL).number,
+        internal_number=situation.ticket(Side.INTERNAL).number,
+    )
+
+
+def _is_rewritten(records: Mapping[str, NoteRecord], vanished: Sequence[str], people: set[str]) -> bool:
+    """Whether every entry that was carried looks different now, and there are as many new ones."""
+    carried = [marker for marker, record in records.items() if record.carried_at is not None]
+    return bool(carried) and len(vanished) == len(carried) and len(people - records.keys()) >= len(vanished)
+
+
+def _once(uploads: Iterable[Upload]) -> tuple[Upload, ...]:
+    return tuple({(upload.side, upload.marker): upload for upload in uploads}.values())

@@ -1,0 +1,62 @@
+"""What stops a whole cycle before it writes: a plan that is larger than anybody would expect."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from itopsync.errors import SafetyStop
+from itopsync.model import LinkStatus
+from itopsync.reconcile.plan import Plan, Remove
+from itopsync.reconcile.rules import Limits
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What the plans of one cycle come to."""
+
+    creations: int = 0
+    deletions: int = 0
+    missing: int = 0
+    """Linked tickets that are gone."""
+    rewritten: int = 0
+    """Tickets whose known entries all look different."""
+    replaced: int = 0
+    """Known ids that bear another ref now."""
+
+    def add(self, plan: Plan) -> Tally:
+        """This tally with *plan* counted in; creations are counted from the store, before anything is read."""
+        return Tally(
+            self.creations,
+            self.deletions + sum(isinstance(action, Remove) for action in plan.actions),
+            self.missing + (plan.link.status is LinkStatus.TOMBSTONE and plan.link.internal is not None),
+            self.rewritten + plan.rewritten,
+            self.replaced,
+        )
+
+
+_REASONS = {
+    "creations": "{count} new tickets are to be created in internal, more than the limit of {limit}",
+    "deletions": "{count} attachments are to be deleted, more than the limit of {limit}",
+    "missing": "{count} linked tickets are gone, more than the limit of {limit}; does an account see less than before?",
+    "rewritten": "on {count} tickets every known log entry looks different, more than the limit of {limit}; was a server upgraded?",
+    "replaced": "{count} known ids bear another ref than before; was a server restored or cloned?",
+}
+
+
+def check(tally: Tally, limits: Limits, accepted: Collection[str] = ()) -> None:
+    """Let a cycle's plan pass or not.
+
+    :raises SafetyStop: a limit is exceeded and its kind is not among *accepted*
+    """
+    for kind, limit in {
+        "replaced": 0,
+        "missing": limits.missing,
+        "rewritten": limits.rewritten,
+        "deletions": limits.deletions,
+        "creations": limits.creations,
+    }.items():
+        count = getattr(tally, kind)
+        if count > limit and kind not in accepted:
+            reason = _REASONS[kind].format(count=count, limit=limit)
+            raise SafetyStop(kind, f"{reason}. Look at `itopsync plan`; if it is right, run `itopsync run-once --accept {kind}`.")

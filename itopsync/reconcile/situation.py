@@ -1,0 +1,75 @@
+"""What the planner has before it: one link, what both sides show of it, the rules and the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from itopsync.model import Link, Observation, Obstacle, Ref, Side, Ticket
+from itopsync.reconcile.identity import attachment_marker, attachment_of
+from itopsync.reconcile.plan import Item, Kept, Remark
+from itopsync.reconcile.richtext import Origin
+from itopsync.reconcile.rules import ClassRules, Rules
+
+SAME_SERVER = "there."
+"""Head of a placeholder's name that gives an attachment's id on the target's server, as in ``there.17``."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """One link and what both sides show of it. The lists are where the parts of a plan put what they notice."""
+
+    link: Link
+    observation: Observation
+    rules: Rules
+    cls: ClassRules
+    now: datetime
+    remarks: list[Remark] = field(default_factory=list)
+    standing: dict[str, Obstacle] = field(default_factory=dict)
+    """Obstacles whose item is still what was tried; the others are void."""
+
+    def ticket(self, side: Side) -> Ticket:
+        """What *side* shows. Only where both tickets are there."""
+        ticket = self.observation.of(side)
+        if ticket is None:
+            raise ValueError(f"no ticket on {side} in link {self.link.id}")
+        return ticket
+
+    def obstacle(self, item: Item) -> Obstacle | None:
+        """What stands in the way of *item* now, remarked; None if it may be tried."""
+        for obstacle in self.link.obstacles:
+            if (obstacle.key, obstacle.fingerprint) == (item.key, item.fingerprint):
+                self.standing[item.key] = obstacle
+                if obstacle.parked:
+                    self.remarks.append(Remark(Kept.PARKED, item.key, obstacle.reason))
+                    return obstacle
+                if obstacle.not_before is not None and obstacle.not_before > self.now:
+                    self.remarks.append(Remark(Kept.WAITING, item.key, obstacle.reason))
+                    return obstacle
+        return None
+
+    def park(self, item: Item, reason: str) -> None:
+        """Rest *item* until a person has looked, or until it changes."""
+        self.standing[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
+        self.remarks.append(Remark(Kept.PARKED, item.key, reason))
+
+    def has_attachment(self, side: Side, marker: str) -> bool:
+        """Whether the ticket on *side* has the attachment that a placeholder means."""
+        if marker.startswith(SAME_SERVER):
+            return True
+        return any(attachment.temp_id == marker for attachment in self.ticket(side).attachments)
+
+    def origin(self, side: Side) -> Origin:
+        """What is to be known of *side* to carry its texts."""
+        ticket = self.observation.of(side)
+        settings = self.rules.side(side)
+        ref = self.link.ref(side) or Ref(side, self.cls.cls(side), 0)
+        attached = {}
+        for attachment in ticket.attachments if ticket else ():
+            original = attachment_of(attachment.temp_id, self.rules.pair)
+            if original is None:
+                attached[attachment.id] = attachment_marker(self.rules.pair, side, attachment.id)
+            elif original[0] is side.other:
+                attached[attachment.id] = f"{SAME_SERVER}{original[1]}"
+        addresses = tuple(dict.fromkeys((settings.url, settings.public_url)))
+        return Origin(ref, self.rules.pair, addresses, attached, self.rules.images)
