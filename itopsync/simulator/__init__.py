@@ -1,0 +1,41 @@
+"""A simulator of Combodo iTop 3.2.0 as itopsync meets it: its REST services, its habits and its faults.
+
+Begin with :class:`Simulator` (``simulator.py``). Below it: ``rest.py`` holds the verbs, ``writing.py`` what a write
+does, ``values.py`` and ``reading.py`` the way into and out of the ``store.py``, ``oql_*.py`` the query language,
+``html.py`` and ``caselog.py`` the texts, ``rights.py`` the accounts, ``faults.py`` what can go wrong, ``agents.py``
+what people do, ``skins.py`` the ways to reach it. ``docs/simulator.md`` says what is simulated and what is not.
+"""
+
+from itopsync.simulator.agents import Agent, Form
+from itopsync.simulator.audit import Audit, Written
+from itopsync.simulator.caselog import CaseLog, Entry
+from itopsync.simulator.faults import Fault, FaultKind, FaultPlan
+from itopsync.simulator.messages import SimRequest, SimResponse
+from itopsync.simulator.refusals import BareRefusal, Refusal
+from itopsync.simulator.rights import AccessMode, Account
+from itopsync.simulator.simulator import ACCOUNTS, Latency, Requests, Simulator, Snapshot
+from itopsync.simulator.store import Document
+
+__all__ = [
+    "ACCOUNTS",
+    "AccessMode",
+    "Account",
+    "Agent",
+    "Audit",
+    "BareRefusal",
+    "CaseLog",
+    "Document",
+    "Entry",
+    "Fault",
+    "FaultKind",
+    "FaultPlan",
+    "Form",
+    "Latency",
+    "Refusal",
+    "Requests",
+    "SimRequest",
+    "SimResponse",
+    "Simulator",
+    "Snapshot",
+    "Written",
+]

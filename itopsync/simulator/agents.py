@@ -1,0 +1,200 @@
+"""What people do in iTop's web interface, as methods. It is not REST, and no fault of the network touches it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from itopsync.simulator.caselog import EMPTY
+from itopsync.simulator.faults import FaultKind
+from itopsync.simulator.refusals import BareRefusal, Refusal
+from itopsync.simulator.store import Document, Row
+from itopsync.simulator.values import convert
+from itopsync.simulator.writing import Draft, Writer
+
+if TYPE_CHECKING:
+    from itopsync.simulator.rights import Account
+    from itopsync.simulator.simulator import Simulator
+
+
+class Agent:
+    """A person with an account. Methods raise :class:`Refusal` (or :class:`BareRefusal`) where iTop refuses."""
+
+    def __init__(self, simulator: Simulator, account: Account, by: str = "web") -> None:
+        self._simulator = simulator
+        self.account = account
+        self._by = by
+
+    # -- tickets -----------------------------------------------------------------------------------------------
+
+    def create(self, class_name: str, **fields: Any) -> int:
+        """Open a ticket (or any object) and return its id. What every ticket needs is filled in where not given."""
+        attributes = self._simulator.store.schema[class_name].attributes
+        usual = {"org_id": 3, "caller_id": self.account.contact_id, "title": "Untitled", "description": "<p>…</p>"}
+        if self._simulator.store.schema[class_name].root == "Ticket":
+            fields = {**{code: value for code, value in usual.items() if code in attributes}, **fields}
+        with self._acting(class_name) as writer:
+            return int(writer.create(class_name, fields)["id"])
+
+    def update(self, class_name: str, key: int, **fields: Any) -> None:
+        """Save changes of the form."""
+        with self._acting(class_name) as writer:
+            writer.update(class_name, key, fields)
+
+    def note(self, class_name: str, key: int, markup: str, log: str = "private_log") -> None:
+        """Write an entry into a log."""
+        self.update(class_name, key, **{log: markup})
+
+    def stimulus(self, class_name: str, key: int, stimulus: str, **fields: Any) -> None:
+        """Press one of the buttons that change the state."""
+        with self._acting(class_name) as writer:
+            writer.apply_stimulus(class_name, key, stimulus, fields)
+
+    def delete(self, class_name: str, key: int) -> None:
+        """Delete the object with its files."""
+        simulator = self._simulator
+        with self._acting(class_name) as writer:
+            row = simulator.store.get(class_name, key)
+            if row is None:
+                raise Refusal(f"Invalid object {class_name}::{key}")
+            writer.delete([row])
+
+    def open(self, class_name: str, key: int) -> Form:
+        """Open the form and think: what is saved from it later overwrites what others wrote into a log meanwhile."""
+        row = self._simulator.store.get(class_name, key)
+        if row is None:
+            raise Refusal(f"Invalid object {class_name}::{key}")
+        return Form(self, row)
+
+    def fill_log(self, class_name: str, key: int, log: str = "private_log", room: int = 0) -> int:
+        """Append entries until only ``room`` more fit; the number that were appended."""
+        simulator = self._simulator
+        row = simulator.store.get(class_name, key)
+        if row is None:
+            raise Refusal(f"Invalid object {class_name}::{key}")
+        content = row[log] or EMPTY
+        session = simulator._session(self.account, self._by)
+        attribute = simulator.store.schema[class_name].attributes[log]
+        logs = [content]
+        while not logs[-1].is_too_long:
+            logs.append(convert(attribute, f"<p>Filler {len(logs)}</p>", logs[-1], session))
+        chosen = max(0, len(logs) - 2 - room)
+        simulator._commit(class_name, key, None, {log: logs[chosen], "last_update": session.now})
+        return chosen
+
+    # -- files -------------------------------------------------------------------------------------------------
+
+    def attach(self, class_name: str, key: int, name: str, mimetype: str, data: bytes) -> int:
+        """Add a file to a ticket in one go and return the attachment's id.
+
+        The planned faults LATE_DRAFT, LOST_DRAFT and LATE_UPLOAD strike here.
+        """
+        simulator = self._simulator
+        faults = simulator.faults
+        if faults:
+            late = faults.strike(FaultKind.LATE_DRAFT, "attach", "Attachment", self.account.login)
+            if late is not None:
+                draft = self.draft(name, mimetype, data, class_name)
+                simulator._later(late, lambda: self.bind(draft, class_name, key))
+                return draft
+            if faults.strike(FaultKind.LOST_DRAFT, "attach", "Attachment", self.account.login) is not None:
+                return self.draft(name, mimetype, data, class_name)
+        fields = {"item_class": class_name, "item_id": key, "item_org_id": self._organization(class_name, key)}
+        return self._store_file("Attachment", fields, Document(data, mimetype, name), FaultKind.LATE_UPLOAD)
+
+    def draft(self, name: str, mimetype: str, data: bytes, class_name: str = "UserRequest") -> int:
+        """Choose a file in a form that is not saved yet: an attachment with ``item_id`` 0 and a ``temp_id``."""
+        fields = {"item_class": class_name, "item_id": 0, "item_org_id": 0, "temp_id": self._token()}
+        fields["expire"] = str(int(self._simulator.now().timestamp()) + 86_400)
+        return self._store_file("Attachment", fields, Document(data, mimetype, name), FaultKind.LATE_UPLOAD)
+
+    def bind(self, attachment: int, class_name: str, key: int) -> None:
+        """Save the form: the draft becomes a file of the ticket, with the same id and date."""
+        fields = {"item_class": class_name, "item_id": key, "temp_id": ""}
+        self.update("Attachment", attachment, **fields, item_org_id=self._organization(class_name, key))
+
+    def delete_attachment(self, attachment: int) -> None:
+        """Remove a file. Nothing of it remains that the service account could read."""
+        self.delete("Attachment", attachment)
+
+    def paste_image(self, class_name: str, key: int, name: str, mimetype: str, data: bytes) -> str:
+        """Paste a picture into a form: stores an InlineImage and returns the ``<img …>`` to use in a text."""
+        simulator = self._simulator
+        secret = self._token()
+        fields = {"item_class": class_name, "item_id": key, "secret": secret}
+        fields["item_org_id"] = self._organization(class_name, key)
+        image = self._store_file("InlineImage", fields, Document(data, mimetype, name), None)
+        address = f"{simulator.url}/pages/ajax.document.php?operation=download_inlineimage&id={image}&s={secret}"
+        return f'<img data-img-id="{image}" data-img-secret="{secret}" alt="{quote(name)}" src="{address.replace("&", "&amp;")}">'
+
+    # -- how it is done ----------------------------------------------------------------------------------------
+
+    def _store_file(self, class_name: str, fields: Mapping[str, Any], document: Document, late: FaultKind | None) -> int:
+        simulator = self._simulator
+        with self._acting(class_name, late) as writer:
+            row = writer.create(class_name, {**fields, "contents": _as_json(document)})
+            return int(row["id"])
+
+    def _organization(self, class_name: str, key: int) -> int:
+        row = self._simulator.store.get(class_name, key) if key else None
+        return int(row.get("org_id") or 0) if row is not None else 0
+
+    def _token(self) -> str:
+        choose = self._simulator._secrets.choose
+        return "".join("0123456789abcdef"[choose(16)] for _ in range(32))
+
+    def _acting(self, class_name: str, late: FaultKind | None = FaultKind.LATE_COMMIT) -> _Acting:
+        return _Acting(self._simulator, self.account, self._by, class_name, late)
+
+
+class Form:
+    """A form as it was when it was opened."""
+
+    def __init__(self, agent: Agent, row: Row) -> None:
+        self._agent = agent
+        self._row = row
+
+    def save(self, **fields: Any) -> None:
+        """Write back what was changed. A log goes back as it was read, with the new entry added."""
+        agent, row = self._agent, self._row
+        with agent._acting(row["finalclass"]) as writer:
+            draft = Draft(writer._session.schema[row["finalclass"]], row, dict(row))
+            for code, given in fields.items():
+                writer._assign(draft, code, given)
+            saved = writer._save(draft)
+            writer.record("update", row["finalclass"], row["id"], fields)
+        self._row = saved
+
+
+class _Acting:
+    """The time in which one person writes: with the lock, and late where that is planned."""
+
+    def __init__(self, simulator: Simulator, account: Account, by: str, class_name: str, late: FaultKind | None) -> None:
+        self._simulator = simulator
+        self._account = account
+        self._by = by
+        self._class_name = class_name
+        self._late = late
+        self._lock = simulator._exclusively()
+
+    def __enter__(self) -> Writer:
+        simulator = self._simulator
+        self._lock.__enter__()
+        if simulator.faults and self._late is not None:
+            simulator._late = simulator.faults.strike(self._late, "web", self._class_name, self._account.login)
+        return simulator._writer(simulator._session(self._account, self._by), hooks=False)
+
+    def __exit__(self, *error: Any) -> None:
+        self._simulator._late = None
+        self._lock.__exit__(*error)
+
+
+def _as_json(document: Document) -> dict[str, str]:
+    import base64
+
+    data = base64.b64encode(document.data).decode()
+    return {"data": data, "mimetype": document.mimetype, "filename": document.filename}
+
+
+__all__ = ["Agent", "BareRefusal", "Form", "Refusal"]

@@ -1,0 +1,67 @@
+"""Dates as an iTop server keeps and shows them: naive local time of that server.
+
+Stored and compared form: ``YYYY-MM-DD HH:MM:SS``. Shown form: whatever ``date_and_time_format`` says, in PHP's letters.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+INTERNAL = "%Y-%m-%d %H:%M:%S"
+DEFAULT_FORMAT = "Y-m-d H:i:s"
+_PHP_LETTERS = {
+    "Y": "%Y", "y": "%y", "m": "%m", "d": "%d", "H": "%H", "h": "%I", "i": "%M", "s": "%S", "a": "%p", "A": "%p",
+}  # fmt: skip
+_PATTERN = re.compile(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$")
+
+
+@lru_cache(maxsize=100_000)
+def local(timestamp: int, timezone: ZoneInfo) -> str:
+    """Seconds since 1970 as the stored form in ``timezone``; the hour that comes twice in autumn reads twice alike."""
+    return datetime.fromtimestamp(timestamp, timezone).strftime(INTERNAL)
+
+
+@lru_cache(maxsize=100)
+def _strftime(php_format: str) -> str:
+    return "".join(_PHP_LETTERS.get(letter, letter) for letter in php_format)
+
+
+@lru_cache(maxsize=100_000)
+def shown(stored: str, php_format: str) -> str:
+    """A stored date in the server's display format."""
+    if php_format == DEFAULT_FORMAT:
+        return stored
+    return datetime.strptime(stored, INTERNAL).strftime(_strftime(php_format))
+
+
+def is_stored_form(text: str) -> bool:
+    """Whether iTop takes ``text`` for a date on writing. It looks at the form only: see :func:`exists`."""
+    return _PATTERN.match(text) is not None
+
+
+def exists(stored: str) -> bool:
+    """Whether there is such a day and time; the database refuses others."""
+    try:
+        datetime.strptime(stored, INTERNAL)
+    except ValueError:
+        return False
+    return True
+
+
+def timestamp_of(text: str, timezone: ZoneInfo) -> int:
+    """Seconds since 1970 of a date given for a log entry: local unless it carries an offset.
+
+    Raises ValueError for what is no date.
+    """
+    given = datetime.fromisoformat(text.strip())
+    if given.tzinfo is None:
+        given = given.replace(tzinfo=timezone)
+    return int(given.timestamp())
+
+
+def http_date(moment: datetime) -> str:
+    """The ``Date`` header."""
+    return moment.astimezone(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")

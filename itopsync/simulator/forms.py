@@ -1,0 +1,57 @@
+"""What PHP makes of a request: parameters from the query string and from both kinds of forms, and HTTP Basic."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from urllib.parse import parse_qsl, unquote
+
+from itopsync.simulator.messages import SimRequest
+
+_BOUNDARY = re.compile(r'boundary="?([^";,]+)"?', re.IGNORECASE)
+_FIELD_NAME = re.compile(rb'name="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+
+
+def parameters(request: SimRequest, post_max_size: int) -> dict[str, str]:
+    """All parameters by name, those of the form before those of the query string.
+
+    A body above ``post_max_size`` bytes is dropped whole, as PHP does: the login that it held is gone with it.
+    """
+    found = dict(parse_qsl(request.query, keep_blank_values=True))
+    if request.method != "POST" or len(request.body) > post_max_size:
+        return found
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/x-www-form-urlencoded":
+        text = request.body.decode("utf-8", "replace")
+        found.update(parse_qsl(text, keep_blank_values=True, max_num_fields=1000))
+    elif kind == "multipart/form-data":
+        boundary = _BOUNDARY.search(content_type)
+        if boundary:
+            found.update(_multipart(request.body, boundary[1].encode()))
+    return found
+
+
+def _multipart(body: bytes, boundary: bytes) -> dict[str, str]:
+    """The fields of a multipart form. A file counts by its contents: iTop takes ``json_data`` from a file, too."""
+    fields: dict[str, str] = {}
+    for part in body.split(b"--" + boundary)[1:]:
+        head, separator, content = part.partition(b"\r\n\r\n")
+        name = _FIELD_NAME.search(head)
+        if not separator or not name:
+            continue
+        fields[name[1].decode("utf-8", "replace")] = content.removesuffix(b"\r\n").decode("utf-8", "replace")
+    return fields
+
+
+def basic_login(request: SimRequest) -> tuple[str, str] | None:
+    """Login and password of HTTP Basic, if given."""
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        login, separator, password = base64.b64decode(encoded).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (unquote(login), password) if separator else None

@@ -1,0 +1,503 @@
+"""OQL against the store: a parsed query becomes functions of rows, and runs.
+
+Truth has three values as in SQL: None is unknown, and only what is true is found.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from itopsync.simulator import oql_syntax as syntax
+from itopsync.simulator.caselog import CaseLog
+from itopsync.simulator.dates import INTERNAL
+from itopsync.simulator.oql_functions import FUNCTIONS, as_text, complete_date, fold, like, number, shift_date
+from itopsync.simulator.oql_syntax import OqlError
+from itopsync.simulator.reading import friendly_name, value
+from itopsync.simulator.schema import Attribute, ItopClass, Schema
+from itopsync.simulator.store import Row, Store
+
+
+@dataclass(slots=True)
+class Context:
+    """What a running query needs: the data, the database's own clock, the server's timezone (in which logs show
+    their dates), and which rows the account may see."""
+
+    store: Store
+    database_now: Callable[[], datetime]
+    timezone: ZoneInfo
+    visible: Callable[[Row], bool] | None = None
+
+
+#: The rows at hand, one for each alias of the query.
+Rows = list[Row]
+Compiled = Callable[[Rows, Context], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A compiled expression, and what it yields: int, text, date, log or any."""
+
+    run: Compiled
+    kind: str
+    literal: bool = False
+
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
+}  # fmt: skip
+_MIRRORED = {"=": "=", ">": "<", "<": ">", ">=": "<=", "<=": ">="}
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "<<": lambda a, b: int(a) << int(b),
+    ">>": lambda a, b: int(a) >> int(b), "&": lambda a, b: int(a) & int(b), "|": lambda a, b: int(a) | int(b),
+    "^": lambda a, b: int(a) ^ int(b), "/": lambda a, b: a / b if b else None,
+}  # fmt: skip
+
+
+class Query:
+    """A query ready to run. Build it with :func:`compile_query`, which keeps what it has built."""
+
+    def __init__(self, text: str, schema: Schema) -> None:
+        self.text = text
+        selects = syntax.parse(text)
+        self._parts = [_Select(select, schema, text) for select in selects]
+        names = [part.class_name for part in self._parts]
+        ancestor = schema.common_ancestor(names)
+        if ancestor is None:
+            raise _refused("Incompatible classes: could not find a common ancestor", selects[-1].class_name, text)
+        self.class_name = ancestor
+
+    def run(self, context: Context) -> list[Row]:
+        """The rows found, in the default order of the query's class."""
+        found: dict[int, Row] = {}
+        for part in self._parts:
+            for row in part.find(context):
+                found[row["id"]] = row
+        rows: Iterable[Row] = found.values()
+        if context.visible is not None:
+            rows = filter(context.visible, rows)
+        return in_default_order(rows, context.store.schema[self.class_name], context.store)
+
+
+@lru_cache(maxsize=5_000)
+def compile_query(text: str, schema: Schema) -> Query:
+    """Raises :class:`~itopsync.simulator.oql_syntax.OqlError`."""
+    return Query(text, schema)
+
+
+def in_default_order(rows: Iterable[Row], itop_class: ItopClass, store: Store) -> list[Row]:
+    """Sorted as the class declares, else by friendly name; what is alike stays in order of id."""
+    result = sorted(rows, key=operator.itemgetter("id"))
+    if not itop_class.order:
+        result.sort(key=lambda row: fold(friendly_name(row, store)))
+    for code, ascending in reversed(itop_class.order):
+        result.sort(key=lambda row: fold(as_text(row.get(code) or "")), reverse=not ascending)
+    return result
+
+
+def _refused(issue: str, name: syntax.Name, query: str, expecting: Iterable[str] = ()) -> OqlError:
+    return OqlError("OqlNormalizeException", issue, name.text, name.position, query, tuple(expecting))
+
+
+class _Select:
+    """One SELECT of a query."""
+
+    def __init__(self, select: syntax.Select, schema: Schema, text: str) -> None:
+        self._schema = schema
+        self._text = text
+        self.aliases: dict[str, int] = {}
+        self.classes: list[ItopClass] = []
+        self._add_alias(select.class_name, select.alias)
+        self._joins = [self._compile_join(join) for join in select.joins]
+        for name in select.selected:
+            if name.text not in self.aliases:
+                raise _refused("Unknown class [alias]", name, text, self.aliases)
+        self._selected = self.aliases[select.selected[0].text]
+        self.class_name = self.classes[self._selected].name
+        self._condition = self.compile(select.where).run if select.where is not None else None
+        self._candidates = self._find_candidates(select.where)
+
+    def find(self, context: Context) -> Iterator[Row]:
+        condition = self._condition
+        if not self._joins:
+            for row in self._candidates(context):
+                if condition is None or condition([row], context):
+                    yield row
+            return
+        lookups = [prepare(context) for prepare in self._joins]
+        seen: set[int] = set()
+        for row in self._candidates(context):
+            for rows in _joined([row], lookups, 0):
+                chosen = rows[self._selected]
+                if chosen["id"] not in seen and (condition is None or condition(rows, context)):
+                    seen.add(chosen["id"])
+                    yield chosen
+
+    # -- classes and joins -------------------------------------------------------------------------------------
+
+    def _add_alias(self, class_name: syntax.Name, alias: syntax.Name) -> int:
+        if class_name.text not in self._schema:
+            expecting = tuple(self._schema)
+            raise OqlError(
+                "UnknownClassOqlException", "Unknown class", class_name.text, class_name.position, self._text, expecting
+            )
+        if alias.text in self.aliases:
+            raise _refused("Duplicate class alias", alias, self._text)
+        self.aliases[alias.text] = len(self.classes)
+        self.classes.append(self._schema[class_name.text])
+        return len(self.classes) - 1
+
+    def _compile_join(self, join: syntax.Join) -> Callable[[Context], Callable[[Rows], Iterable[Row]]]:
+        new = self._add_alias(join.class_name, join.alias)
+        left, right = (self._join_side(side) for side in (join.left, join.right))
+        if right[1] != "id":
+            issue = "Wrong format for Join clause (right hand), expecting an id"
+            raise _refused(issue, join.right.name, self._text, ("id",))
+        if new not in (left[0], right[0]):
+            raise _refused("Unknown class in join condition (left expression)", join.left.name, self._text)
+        class_name = self.classes[new].name
+        tree = None if join.operator == "=" else join.operator
+        key = left[1]
+        if new == left[0]:  # the joined class points at a class that is there already
+            other = right[0]
+
+            def children(context: Context) -> Callable[[Rows], Iterable[Row]]:
+                by_key: dict[int, list[Row]] = {}
+                for row in context.store.rows(class_name):
+                    for target in _tree_targets(context.store, row.get(key) or 0, tree):
+                        by_key.setdefault(target, []).append(row)
+                return lambda rows: by_key.get(rows[other]["id"], ())
+
+            return children
+        owner = left[0]
+
+        def parents(context: Context) -> Callable[[Rows], Iterable[Row]]:
+            store = context.store
+
+            def find(rows: Rows) -> Iterable[Row]:
+                targets = _tree_targets(store, rows[owner].get(key) or 0, tree)
+                return [row for row in (store.get(class_name, target) for target in targets) if row is not None]
+
+            return find
+
+        return parents
+
+    def _join_side(self, field: syntax.Field) -> tuple[int, str]:
+        place, attribute = self._resolve(field)
+        return place, "id" if attribute is None else attribute.code
+
+    def _resolve(self, field: syntax.Field) -> tuple[int, Attribute | None]:
+        """The alias and attribute that a field means; the attribute is None for ``id``."""
+        code = field.name.text
+        if field.alias is not None:
+            if field.alias.text not in self.aliases:
+                raise _refused("Unknown class [alias]", field.alias, self._text, self.aliases)
+            place = self.aliases[field.alias.text]
+            if code == "id":
+                return place, None
+            if code not in self.classes[place].attributes:
+                raise _refused("Unknown filter code", field.name, self._text, self._filters(place))
+            return place, self.classes[place].attributes[code]
+        places = [place for place, known in enumerate(self.classes) if code == "id" or code in known.attributes]
+        if not places:
+            raise _refused("Unknown filter code", field.name, self._text, self._filters(0))
+        if len(places) > 1:
+            raise _refused("Ambiguous filter code", field.name, self._text)
+        return places[0], None if code == "id" else self.classes[places[0]].attributes[code]
+
+    def _filters(self, place: int) -> tuple[str, ...]:
+        return ("id", *(code for code, known in self.classes[place].attributes.items() if known.type != "linkset"))
+
+    # -- expressions -------------------------------------------------------------------------------------------
+
+    def compile(self, expression: Any) -> Typed:
+        match expression:
+            case syntax.Scalar(literal):
+                kind = "int" if isinstance(literal, int) else "text"
+                return Typed(lambda rows, context: literal, kind, literal=True)
+            case syntax.Field():
+                return self._compile_field(expression)
+            case syntax.Variable(name):
+                raise OqlError("MissingQueryArgument", f"Missing query argument {name}", name, 0, self._text)
+            case syntax.Function():
+                return self._compile_function(expression)
+            case syntax.Binary(left, sign, right):
+                return self._compile_binary(left, sign, right)
+        raise TypeError(expression)
+
+    def _compile_field(self, field: syntax.Field) -> Typed:
+        place, attribute = self._resolve(field)
+        if attribute is None:
+            return Typed(lambda rows, context: rows[place]["id"], "int")
+        code = attribute.code
+        if attribute.type == "caselog":
+
+            def log(rows: Rows, context: Context) -> Any:
+                content = rows[place].get(code)
+                return content if isinstance(content, CaseLog) else CaseLog()
+
+            return Typed(log, "log")
+        if attribute.stored:
+            kind = "int" if attribute.integral else "date" if attribute.type == "datetime" else "text"
+            return Typed(lambda rows, context: rows[place].get(code), kind)
+        return Typed(lambda rows, context: value(rows[place], attribute, context.store), "any")
+
+    def _compile_binary(self, left: Any, sign: str, right: Any) -> Typed:
+        if sign in ("IN", "NOT IN"):
+            return self._compile_list(left, sign == "NOT IN", right)
+        one, other = self.compile(left), self.compile(right)
+        if sign == "AND":
+            return Typed(_both(one.run, other.run), "int")
+        if sign == "OR":
+            return Typed(_either(one.run, other.run), "int")
+        if sign in ("LIKE", "NOT LIKE"):
+            return Typed(_compile_like(one, other, sign == "NOT LIKE"), "int")
+        if sign in _COMPARISONS:
+            return Typed(_compile_comparison(one, sign, other), "int")
+        if sign in _ARITHMETIC:
+            combine = _ARITHMETIC[sign]
+
+            def arithmetic(rows: Rows, context: Context) -> Any:
+                first, second = number(one.run(rows, context)), number(other.run(rows, context))
+                return None if first is None or second is None else combine(first, second)
+
+            return Typed(arithmetic, "int")
+        issue = 'Only "field MATCHES string" syntax is allowed'
+        raise _refused(issue, syntax.Name(sign, 0), self._text)
+
+    def _compile_list(self, left: Any, negated: bool, right: syntax.List | syntax.Nested) -> Typed:
+        needle = self.compile(left)
+        if isinstance(right, syntax.Nested):
+            members = self._compile_nested(right)
+        else:
+            items = [self.compile(item) for item in right.items]
+            if all(item.literal for item in items):
+                known = frozenset(_key(item.run([], None), needle.kind) for item in items)  # type: ignore[arg-type]
+                members = lambda rows, context: known  # noqa: E731
+            else:
+
+                def members(rows: Rows, context: Context) -> frozenset[Any]:
+                    return frozenset(_key(item.run(rows, context), needle.kind) for item in items)
+
+        def contains(rows: Rows, context: Context) -> bool | None:
+            content = needle.run(rows, context)
+            if content is None:
+                return None
+            return (_key(content, needle.kind) in members(rows, context)) is not negated
+
+        return Typed(contains, "int")
+
+    def _compile_nested(self, nested: syntax.Nested) -> Compiled:
+        selects = [_Select(select, self._schema, self._text) for select in nested.queries]
+        # A sub-select names nothing of the outer query in OQL, so that it is run once for each state of the data.
+        latest: tuple[Store | None, int, frozenset[Any]] = (None, -1, frozenset())
+
+        def ids(rows: Rows, context: Context) -> frozenset[Any]:
+            nonlocal latest
+            store, version, found = latest
+            if store is not context.store or version != store.version:
+                found = frozenset(row["id"] for select in selects for row in select.find(context))
+                latest = (context.store, context.store.version, found)
+            return found
+
+        return ids
+
+    def _compile_function(self, function: syntax.Function) -> Typed:
+        name = function.name
+        if name == "NOW":
+            return Typed(lambda rows, context: context.database_now().strftime(INTERNAL), "date")
+        if name == "CURRENT_DATE":
+            return Typed(lambda rows, context: context.database_now().strftime("%Y-%m-%d"), "date")
+        if name in ("DATE_ADD", "DATE_SUB"):
+            return self._compile_shift(function)
+        arguments = [self.compile(argument).run for argument in function.arguments]
+        if name == "IF":
+            condition, then, otherwise = arguments
+            return Typed(
+                lambda rows, context: then(rows, context) if condition(rows, context) else otherwise(rows, context),
+                "any",
+            )
+        if name not in FUNCTIONS:
+            raise OqlError("OQLException", f"Unknown function {name}", name, 0, self._text)
+        apply = FUNCTIONS[name]
+
+        def call(rows: Rows, context: Context) -> Any:
+            values = [argument(rows, context) for argument in arguments]
+            return apply(*(item.text(context.timezone) if isinstance(item, CaseLog) else item for item in values))
+
+        return Typed(call, "date" if name in ("DATE", "FROM_DAYS") else "any")
+
+    def _compile_shift(self, function: syntax.Function) -> Typed:
+        start, interval = function.arguments
+        if not isinstance(interval, syntax.Interval):
+            raise OqlError("OQLException", f"Wrong arguments of {function.name}", function.name, 0, self._text)
+        first, amount, unit = self.compile(start).run, self.compile(interval.amount).run, interval.unit
+        sign = 1 if function.name == "DATE_ADD" else -1
+        return Typed(lambda rows, context: shift_date(first(rows, context), amount(rows, context), unit, sign), "date")
+
+    # -- where to begin ----------------------------------------------------------------------------------------
+
+    def _find_candidates(self, where: Any) -> Callable[[Context], Iterable[Row]]:
+        """Rows of the first class that can match at all: by id or index where the condition names one."""
+        class_name = self.classes[0].name
+        known: dict[str, frozenset[Any]] = {}
+        low, high = 1, None
+        for term in _conjuncts(where):
+            match term:
+                case syntax.Binary(syntax.Field() as field, sign, right) if self._resolve(field)[0] == 0:
+                    code = field.name.text
+                case _:
+                    continue
+            if sign == "=" and isinstance(right, syntax.Scalar):
+                known.setdefault(code, frozenset([right.value]))
+            elif sign == "IN" and isinstance(right, syntax.List):
+                if all(isinstance(item, syntax.Scalar) for item in right.items):
+                    known.setdefault(code, frozenset(item.value for item in right.items))  # type: ignore[union-attr]
+            elif code == "id" and isinstance(right, syntax.Scalar) and isinstance(right.value, int):
+                if sign in (">", ">="):
+                    low = max(low, right.value + (sign == ">"))
+                elif sign in ("<", "<="):
+                    bound = right.value + (sign == "<=")
+                    high = bound if high is None else min(high, bound)
+        if "id" in known:
+            keys = sorted(key for key in (number(item) for item in known["id"]) if isinstance(key, int))
+            return lambda context: _by_ids(context.store, class_name, keys)
+        if "item_id" in known and "item_class" in known:
+            pairs = [(item_class, number(item)) for item_class in known["item_class"] for item in known["item_id"]]
+            if all(pair[1] for pair in pairs):
+                return lambda context: _by_index(context.store, class_name, ("item_class", "item_id"), pairs)
+        for code in ("temp_id", "parent_request_id", "parent_incident_id"):
+            if code in known and code in self.classes[0].attributes and all(known[code]):
+                values = [(item if code == "temp_id" else number(item),) for item in known[code]]
+                return lambda context: _by_index(context.store, class_name, (code,), values)
+        if low > 1 or high is not None:
+            return lambda context: _by_range(context.store, class_name, low, high)
+        return lambda context: context.store.rows(class_name)
+
+
+def _by_ids(store: Store, class_name: str, keys: Iterable[int]) -> Iterator[Row]:
+    for key in keys:
+        row = store.get(class_name, key)
+        if row is not None:
+            yield row
+
+
+def _by_index(store: Store, class_name: str, columns: tuple[str, ...], values: list[Any]) -> Iterator[Row]:
+    for wanted in values:
+        yield from store.find(class_name, columns, wanted)
+
+
+def _by_range(store: Store, class_name: str, low: int, high: int | None) -> Iterator[Row]:
+    table = store.table(class_name)
+    end = table.next_id if high is None else min(high, table.next_id)
+    return _by_ids(store, class_name, range(low, end))
+
+
+def _conjuncts(where: Any) -> Iterator[Any]:
+    if isinstance(where, syntax.Binary) and where.operator == "AND":
+        yield from _conjuncts(where.left)
+        yield from _conjuncts(where.right)
+    elif where is not None:
+        yield where
+
+
+def _joined(rows: Rows, lookups: list[Callable[[Rows], Iterable[Row]]], depth: int) -> Iterator[Rows]:
+    if depth == len(lookups):
+        yield rows
+        return
+    for row in lookups[depth](rows):
+        yield from _joined([*rows, row], lookups, depth + 1)
+
+
+def _tree_targets(store: Store, key: int, tree: str | None) -> list[int]:
+    """The ids that an organisation's id stands for under ``BELOW`` (itself and its parents) and its relatives."""
+    if tree is None:
+        return [key]
+    ancestors = [key]
+    while (row := store.get("Organization", ancestors[-1])) is not None and row.get("parent_id"):
+        ancestors.append(row["parent_id"])
+    everything = [row["id"] for row in store.rows("Organization")]
+    below = ancestors[1:] if "STRICT" in tree else ancestors
+    if "ABOVE" in tree:
+        descendants = [other for other in everything if key in _tree_targets(store, other, "BELOW")]
+        below = [other for other in descendants if other != key] if "STRICT" in tree else descendants
+    return [other for other in everything if other not in below] if tree.startswith("NOT") else below
+
+
+def _key(item: Any, kind: str) -> Any:
+    """A value in the form in which members of a list are compared."""
+    if kind == "int":
+        return number(item)
+    return fold(as_text(item)) if item is not None else None
+
+
+def _both(one: Compiled, other: Compiled) -> Compiled:
+    def run(rows: Rows, context: Context) -> bool | None:
+        first = one(rows, context)
+        if first is not None and not first:
+            return False
+        second = other(rows, context)
+        if second is not None and not second:
+            return False
+        return None if first is None or second is None else True
+
+    return run
+
+
+def _either(one: Compiled, other: Compiled) -> Compiled:
+    def run(rows: Rows, context: Context) -> bool | None:
+        first = one(rows, context)
+        if first:
+            return True
+        second = other(rows, context)
+        if second:
+            return True
+        return None if first is None or second is None else False
+
+    return run
+
+
+def _compile_like(one: Typed, other: Typed, negated: bool) -> Compiled:
+    def run(rows: Rows, context: Context) -> bool | None:
+        content, pattern = one.run(rows, context), other.run(rows, context)
+        if content is None or pattern is None:
+            return None
+        text = content.folded(context.timezone, fold) if isinstance(content, CaseLog) else fold(as_text(content))
+        return like(as_text(pattern))(text) is not negated
+
+    return run
+
+
+def _compile_comparison(one: Typed, sign: str, other: Typed) -> Compiled:
+    compare = _COMPARISONS[sign]
+    left, right = one.run, other.run
+    if one.literal and not other.literal and sign in _MIRRORED:
+        return _compile_comparison(other, _MIRRORED[sign], one)
+    if other.literal and one.kind in ("int", "date"):
+        literal: Any = other.run([], None)  # type: ignore[arg-type]
+        literal = number(literal) if one.kind == "int" else literal if literal is None else complete_date(str(literal))
+
+        def with_literal(rows: Rows, context: Context) -> bool | None:
+            content = left(rows, context)
+            return None if content is None or literal is None else compare(content, literal)
+
+        return with_literal
+
+    def run(rows: Rows, context: Context) -> bool | None:
+        first, second = left(rows, context), right(rows, context)
+        if first is None or second is None:
+            return None
+        if isinstance(first, CaseLog):
+            first = first.text(context.timezone)
+        if isinstance(first, str) and isinstance(second, str):
+            if "date" in (one.kind, other.kind):
+                return compare(complete_date(first), complete_date(second))
+            return compare(fold(first), fold(second))
+        return compare(number(first), number(second))
+
+    return run

@@ -1,0 +1,142 @@
+"""What a row's attributes are worth: the stored ones and those that iTop computes, and how REST shows them."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from itopsync.simulator.caselog import EMPTY, CaseLog
+from itopsync.simulator.dates import shown
+from itopsync.simulator.schema import Attribute, Schema
+from itopsync.simulator.store import Document, Row, Store
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What a value's appearance depends on besides the row: the server's address, timezone and date format."""
+
+    store: Store
+    app_root: str
+    timezone: ZoneInfo
+    date_format: str
+
+    @property
+    def schema(self) -> Schema:
+        return self.store.schema
+
+
+def value(row: Row, attribute: Attribute, store: Store) -> Any:
+    """The attribute's value as the database would give it: int, str, None, CaseLog or Document."""
+    kind = attribute.type
+    if attribute.stored:
+        return row.get(attribute.code)
+    if kind == "friendlyname" and not attribute.key:
+        return friendly_name(row, store)
+    if kind == "metaenum":
+        meta = store.schema[row["finalclass"]].meta.get(attribute.code)
+        return meta["values"].get(row.get(meta["from"]), meta["default"]) if meta else attribute.default
+    if kind == "finalclass":
+        return row["finalclass"]
+    if kind in ("extfield", "friendlyname", "recall"):
+        return _through_key(row, attribute, store)
+    if kind == "subitem":
+        return {"passed": 0, "overrun": None}.get(attribute.item.rpartition("_")[2])
+    if kind == "stopwatch":
+        return 0
+    return None
+
+
+def _through_key(row: Row, attribute: Attribute, store: Store) -> Any:
+    key_attribute = store.schema[row["finalclass"]].attributes[attribute.key]
+    target_class = store.schema[key_attribute.target] if key_attribute.target in store.schema else None
+    key = row.get(attribute.key) or 0
+    target = store.get(target_class.name, key) if target_class is not None and key else None
+    if attribute.type == "recall":
+        return target["finalclass"] if target is not None else key_attribute.target
+    if target is None:
+        return ""
+    if attribute.type == "friendlyname":
+        return friendly_name(target, store)
+    shown_attribute = store.schema[target["finalclass"]].attributes.get(attribute.field)
+    return value(target, shown_attribute, store) if shown_attribute is not None else ""
+
+
+def friendly_name(row: Row, store: Store) -> str:
+    """The name under which iTop lists an object, and by which it sorts most classes."""
+    itop_class = store.schema[row["finalclass"]]
+    naming = itop_class.naming
+    if len(naming) == 1:
+        return str(row.get(naming[0], ""))
+    parts = [str(value(row, itop_class.attributes[code], store) or "") for code in naming]
+    return (" / " if itop_class.name.startswith("lnk") else " ").join(parts)
+
+
+def show(row: Row, attribute: Attribute, around: Surroundings, extended: bool) -> Any:
+    """The attribute as REST answers it: text for nearly everything, a structure for logs, files and link sets."""
+    kind = attribute.type
+    if kind == "linkset":
+        return _show_links(row, attribute, around, extended)
+    if kind == "caselog":
+        log = row.get(attribute.code) or EMPTY
+        return log.show(around.app_root, around.timezone)
+    raw = value(row, attribute, around.store)
+    if kind == "datetime":
+        return shown(raw, around.date_format) if raw else ""
+    if kind == "blob":
+        return _show_document(raw)
+    if kind == "obsolescence":
+        return "" if attribute.key else False
+    if kind in ("enum", "stopwatch"):
+        return raw
+    if kind == "subitem":
+        return {"deadline": "", "passed": "no", "overrun": None}.get(attribute.item.rpartition("_")[2], "")
+    return "" if raw is None else str(raw)
+
+
+def _show_document(document: Document | None) -> dict[str, Any]:
+    if document is None:
+        return {"data": "", "mimetype": "", "filename": "", "downloads_count": 0}
+    return {
+        "data": base64.b64encode(document.data).decode(),
+        "mimetype": document.mimetype,
+        "filename": document.filename,
+        "downloads_count": 0,
+    }
+
+
+def _show_links(row: Row, attribute: Attribute, around: Surroundings, extended: bool) -> list[dict[str, Any]]:
+    """The objects that point at ``row``, without what would repeat the row itself."""
+    store = around.store
+    if attribute.linked not in store.schema or not attribute.mine:
+        return []
+    linked = store.schema[attribute.linked]
+    if attribute.mine not in linked.attributes:
+        return []
+    columns = (attribute.mine,)
+    if columns in store.table(linked.name).indexes:
+        found = store.find(linked.name, columns, (row["id"],))
+    else:
+        found = [other for other in store.rows(linked.name) if other.get(attribute.mine) == row["id"]]
+    result = []
+    for other in found:
+        attributes = (store.schema[other["finalclass"]] if extended else linked).attributes
+        result.append(
+            {
+                code: show(other, candidate, around, extended)
+                for code, candidate in attributes.items()
+                if code != attribute.mine and candidate.key != attribute.mine and candidate.type != "linkset"
+            }
+        )
+    return result
+
+
+def snapshot_of(row: Row, schema: Schema) -> dict[str, Any]:
+    """A row for a test to look at: stored fields as they are, logs as tuples of entries."""
+    result: dict[str, Any] = {"id": row["id"], "finalclass": row["finalclass"]}
+    for code, attribute in schema[row["finalclass"]].attributes.items():
+        if attribute.stored:
+            content = row.get(code)
+            result[code] = content.entries if isinstance(content, CaseLog) else content
+    return result

@@ -1,0 +1,249 @@
+"""From what a client sends to what is stored: ``FindObjectFromKey``, ``MakeValue`` and the checks before a write."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any
+
+from itopsync.simulator import html
+from itopsync.simulator.caselog import EMPTY, CaseLog, Entry
+from itopsync.simulator.dates import exists, is_stored_form, local, timestamp_of
+from itopsync.simulator.oql_query import compile_query
+from itopsync.simulator.oql_syntax import OqlError
+from itopsync.simulator.reading import friendly_name
+from itopsync.simulator.refusals import Crash, Refusal
+from itopsync.simulator.schema import Attribute, ItopClass
+from itopsync.simulator.session import Session
+from itopsync.simulator.store import Document, Row
+
+_NUMERIC = re.compile(r"^\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*$")
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
+#: Characters that a string attribute, and any text attribute, may hold.
+STRING_LIMIT = 255
+TEXT_LIMIT = 65_535
+
+
+def is_numeric(value: Any) -> bool:
+    """PHP's ``is_numeric``."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float)) or (isinstance(value, str) and _NUMERIC.match(value) is not None)
+
+
+def php_string(value: Any) -> str:
+    """PHP's conversion to a string."""
+    if value is None or value is False:
+        return ""
+    if value is True:
+        return "1"
+    if isinstance(value, (list, dict)):
+        return "Array"
+    return str(value)
+
+
+def php_int(value: Any) -> int:
+    """PHP's conversion to a whole number: the digits that the text begins with."""
+    if isinstance(value, (bool, int, float)):
+        return int(value)
+    found = re.match(r"\s*[-+]?\d+", php_string(value))
+    return int(found[0]) if found else 0
+
+
+def find_one(class_name: str, key: Any, session: Session) -> Row:
+    """The one object that a key means: an id, an OQL query, or criteria. Raises :class:`Refusal`."""
+    if isinstance(key, dict):
+        return _one_by_criteria(class_name, key, session)
+    if is_numeric(key):
+        row = session.see(class_name, int(float(key)))
+        if row is None:
+            raise Refusal(f"Invalid object {class_name}::{php_string(key)}")
+        return row
+    if isinstance(key, str):
+        if not key:
+            raise Crash  # an empty query is a TypeError in PHP 8
+        try:
+            rows = compile_query(key, session.schema).run(session.context())
+        except OqlError as error:
+            raise Refusal(str(error)) from None
+        return _exactly_one(rows, f"query: {key}")
+    raise Refusal("Wrong format for key")
+
+
+def _exactly_one(rows: list[Row], described: str) -> Row:
+    if not rows:
+        raise Refusal(f"No item found {'for' if described.startswith('query') else 'with'} {described}")
+    if len(rows) > 1:
+        link = "for" if described.startswith("query") else "with"
+        raise Refusal(f"Several items found ({len(rows)}) {link} {described}")
+    return rows[0]
+
+
+def _one_by_criteria(class_name: str, criteria: dict[str, Any], session: Session) -> Row:
+    conditions, report = [], []
+    for code, given in criteria.items():
+        value = make_value(session.schema[class_name], code, given, session)
+        conditions.append((code, value))
+        report.append(f"{code}: {php_string(given)} ({php_string(value)})")
+    return _exactly_one(matching(class_name, conditions, session), "criteria: " + ", ".join(report))
+
+
+def matching(class_name: str, conditions: list[tuple[str, Any]], session: Session) -> list[Row]:
+    """Rows that equal all conditions, compared as text as the database would for what criteria are used for."""
+    return [
+        row
+        for row in session.store.rows(class_name)
+        if session.sees(row) and all(php_string(row.get(code)) == php_string(value) for code, value in conditions)
+    ]
+
+
+def make_value(itop_class: ItopClass, code: str, given: Any, session: Session) -> Any:
+    """The value that ``given`` means for an attribute, not yet converted to the stored type (see :func:`convert`)."""
+    if code not in itop_class.attributes:
+        raise Refusal(f"{code}: Unknown attribute")
+    attribute = itop_class.attributes[code]
+    try:
+        if attribute.type == "extkey":
+            if is_numeric(given) and float(given) == 0:
+                return 0
+            return find_one(attribute.target, given, session)["id"]
+        if attribute.type == "linkset" and not isinstance(given, list):
+            raise Refusal("A link set must be defined by an array of objects")
+    except Refusal as refusal:
+        raise Refusal(f"{code}: {refusal.message}", refusal.code) from None
+    return given
+
+
+def convert(attribute: Attribute, value: Any, previous: Any, session: Session) -> Any:
+    """The stored form of a value. ``previous`` is the present one, to which a log entry is appended."""
+    kind = attribute.type
+    if not attribute.writable:
+        class_name, code = session.class_name, attribute.code
+        raise Refusal(f"Attempting to set the value on the read-only attribute {class_name}::{code}")
+    if attribute.type in ("int", "duration", "objectkey", "extkey"):
+        if value is None or value == "":
+            return 0 if attribute.type in ("objectkey", "extkey") else None
+        return php_int(value)
+    if kind == "datetime":
+        return _convert_date(attribute, value, session)
+    if kind == "caselog":
+        return _convert_log(previous or EMPTY, value, session)
+    if kind == "blob":
+        return _convert_document(value)
+    if kind == "enum":
+        return None if value is None or value == "" else php_string(value)
+    if kind == "html" and value not in (None, "", False):
+        return html.sanitize(php_string(value), session.app_root)
+    return php_string(value)
+
+
+def _convert_date(attribute: Attribute, value: Any, session: Session) -> str | None:
+    if value is None or (value == "" and attribute.null):
+        return None
+    if is_numeric(value):
+        return local(int(float(value)), session.timezone)
+    if not isinstance(value, str):
+        raise Refusal(f"Wrong format for date attribute {attribute.code}")
+    if not is_stored_form(value):
+        expected = 'expecting "Y-m-d H:i:s"'
+        raise Refusal(f'Wrong format for date attribute {attribute.code}, {expected} and got "{value}"')
+    return value
+
+
+def _convert_document(value: Any) -> Document | None:
+    if not isinstance(value, dict) or value.get("data") is None:
+        return None
+    digits = _NOT_BASE64.sub("", php_string(value["data"]))
+    digits = digits[: len(digits) - 1] if len(digits) % 4 == 1 else digits
+    try:
+        data = base64.b64decode(digits + "=" * (-len(digits) % 4))
+    except binascii.Error:  # pragma: no cover - cannot happen: only digits are left, and they are complete
+        data = b""
+    return Document(data, php_string(value.get("mimetype")), php_string(value.get("filename")))
+
+
+def _convert_log(log: CaseLog, value: Any, session: Session) -> CaseLog:
+    if isinstance(value, CaseLog):
+        return value
+    if isinstance(value, dict) and value.get("add_item") is not None:
+        item = value["add_item"]
+        if not isinstance(item, dict) or item.get("message") is None:
+            raise Refusal("Missing mandatory entry: 'message'")
+        return log.append(_entry(item, session))
+    if isinstance(value, (dict, list)):
+        # The entries replace the whole log: that is how a history is given on create, and what a client that sends
+        # them on update does to the people who wrote before.
+        items = value.get("items") if isinstance(value, dict) else None
+        if not isinstance(items, list):
+            raise Refusal("Missing 'items' elements")
+        replaced = EMPTY
+        for item in items:
+            replaced = replaced.append(_entry(item if isinstance(item, dict) else {}, session))
+        return replaced
+    text = php_string(value)
+    return log.append(_entry({"message": text}, session)) if text else log
+
+
+def _entry(item: dict[str, Any], session: Session) -> Entry:
+    login, user_id = session.author
+    if item.get("user_id") is not None:
+        if not session.account.is_administrator:
+            raise Refusal("Only administrators can set the user id", 1)
+        if php_int(item["user_id"]) != 0:
+            try:
+                user = find_one("User", item["user_id"], session)
+            except Refusal as refusal:
+                raise Refusal(f"user_id: {refusal.message}", refusal.code) from None
+            user_id, login = user["id"], session.name_of_user(user)
+        else:
+            user_id, login = 0, php_string(item.get("user_login"))
+    timestamp = session.timestamp
+    if item.get("date") is not None:
+        try:
+            timestamp = timestamp_of(php_string(item["date"]), session.timezone)
+        except ValueError:
+            date = php_string(item["date"])
+            issue = f"Failed to parse time string ({date}) at position 0 ({date[:1]})"
+            raise Refusal(f"{issue}: The timezone could not be found in the database") from None
+    style = php_string(item.get("format") or "html")
+    text = php_string(item.get("message"))
+    if style == "html":
+        text = html.sanitize(text, session.app_root)
+    return Entry(login, user_id, timestamp, text, style)
+
+
+def issue_with(attribute: Attribute, value: Any) -> str | None:
+    """What iTop's own check finds wrong with a stored value, or None."""
+    if not attribute.stored or attribute.type == "caselog":
+        return None
+    problem = None
+    empty = value is None or value == "" or (attribute.type in ("extkey", "objectkey") and value == 0)
+    if empty:
+        if not attribute.null and attribute.type != "blob":
+            problem = "Null not allowed"
+    elif attribute.type == "enum":
+        if attribute.values and value not in attribute.values:
+            problem = f"Value not allowed [{value}]"
+    elif attribute.type in ("string", "text", "html"):
+        limit = STRING_LIMIT if attribute.type == "string" else TEXT_LIMIT
+        if len(value) > limit:
+            problem = f"String too long (found {len(value)}, limited to {limit})"
+    if problem is None:
+        return None
+    return f"Unexpected value for attribute '{attribute.label}' ({attribute.code}) : {problem}"
+
+
+def database_issue(attribute: Attribute, value: Any) -> tuple[int, str] | None:
+    """What the database refuses although iTop's check let it pass: (error number, text), or None."""
+    if attribute.type == "caselog" and isinstance(value, CaseLog) and value.is_too_long:
+        return 1406, f"Data too long for column '{attribute.code}_index' at row 1"
+    if attribute.type in ("text", "html") and value and len(value.encode()) > TEXT_LIMIT:
+        return 1406, f"Data too long for column '{attribute.code}' at row 1"
+    if attribute.type == "datetime" and value and not exists(value):
+        return 1292, f"Incorrect datetime value: '{value}' for column `{attribute.code}` at row 1"
+    return None
+
+
+def name_of(row: Row, session: Session) -> str:
+    return friendly_name(row, session.store)
