@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from itopsync.model import Agreed, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Obstacle, Side, Ticket
+from itopsync.model import Agreed, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.plan import Create, Item, Note, Remove, Upload, Write
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule
@@ -92,3 +92,8 @@ def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Si
 
 def _other_pairs(link: Link, pair: FilePair) -> list[FilePair]:
     return [one for one in link.files if (one.origin, one.original_id) != (pair.origin, pair.original_id)]
+
+
+def adopted(link: Link, copy: Ref, cls: ClassRules) -> Link:
+    """The link of a copy that was found by its marker: what it was made with is compared anew."""
+    return replace(link, internal=copy, status=LinkStatus.LINKED, base=replace(link.base, state=initial(cls.state)))

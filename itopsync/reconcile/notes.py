@@ -234,3 +234,10 @@ def _header(situation: Situation, template: str, target: Side, at: datetime, aut
         author=author,
         time=local.strftime(situation.rules.headers.time_format),
     )
+
+
+def is_copy(ticket: Ticket, log: str, pair: str, marker: str, account: str | None) -> bool:
+    """Whether *ticket* is the copy that bears the ticket's *marker*: at the head of an entry that we wrote."""
+    return any(
+        marker in head_markers(entry.html, pair) and account in (None, entry.author_id) for entry in ticket.logs.get(log, ())
+    )

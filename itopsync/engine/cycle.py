@@ -1,0 +1,280 @@
+"""One pass: poll both sides, then observe, plan, check and apply what is due, until nothing is left that stood when it began."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from itopsync.engine.apply import Applier, Result
+from itopsync.engine.deletions import links_with_deletions
+from itopsync.engine.observe import find_copies, observe
+from itopsync.engine.poll import Findings, look, record
+from itopsync.engine.settings import EngineSettings
+from itopsync.errors import AccessRefused, ItopsyncError, RemoteError, SideUnavailable
+from itopsync.itop import Server
+from itopsync.model import Link, LinkStatus, Observation, Ref, Side
+from itopsync.reconcile import agree
+from itopsync.reconcile.plan import Plan
+from itopsync.reconcile.planner import plan as plan_link
+from itopsync.reconcile.rules import Rules
+from itopsync.reconcile.safety import Tally, check
+from itopsync.store import CycleRecord, Store
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Report:
+    """What one cycle did."""
+
+    kind: str
+    started: datetime
+    finished: datetime | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: dict[Side, str] = field(default_factory=dict)
+    """Sides that could not be worked with, and why."""
+
+    @property
+    def outcome(self) -> str:
+        """``well``, ``troubled`` (some tickets failed or wait) or ``unavailable`` (a side)."""
+        if self.problems:
+            return "unavailable"
+        return "troubled" if any(self.counts[name] for name in ("refused", "unknown", "no right", "unfinished")) else "well"
+
+
+class Engine:
+    """The reconciling of one pair of servers."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        servers: Mapping[Side, Server],
+        store: Store,
+        settings: EngineSettings,
+        *,
+        clock: Callable[[], datetime],
+        guard: Callable[[], None] = lambda: None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """*guard* is called before each write; *progress* with how many links are done, of how many."""
+        self._servers, self._store, self._settings = servers, store, settings
+        self._clock, self._guard, self._progress = clock, guard, progress
+        self._rules = rules
+        self._workers = ThreadPoolExecutor(settings.workers, thread_name_prefix="link")
+        self._readers = ThreadPoolExecutor(len(Side), thread_name_prefix="side")
+
+    def close(self) -> None:
+        """End the threads."""
+        self._workers.shutdown()
+        self._readers.shutdown()
+
+    def recover(self) -> None:
+        """Take note of writes that were under way when an earlier process died: they are let settle, then looked for."""
+        now = self._clock()
+        found = self._store.recover(now, now + self._rules.limits.settle)
+        if found:
+            log.warning("writes of unknown outcome", links=len(found), settle=str(self._rules.limits.settle))
+
+    def cycle(self, kind: str = "poll", accept: Collection[str] = ()) -> Report:
+        """Run one cycle.
+
+        *accept* names the safety limits that this one may exceed.
+
+        :raises SafetyStop: the plan exceeds a limit; what was due stays due
+        :raises AnotherInstance: the lease was lost; what was under way is looked for by the next who holds it
+        """
+        report = Report(kind, self._clock())
+        error: str | None = None
+        try:
+            with structlog.contextvars.bound_contextvars(cycle=f"{report.started:%Y%m%dT%H%M%S.%f}"):
+                self._run(report, accept)
+        except ItopsyncError as stop:
+            error = str(stop)
+            raise
+        finally:
+            report.finished = self._clock()
+            outcome = report.outcome if error is None else "stopped"
+            problem = error or "; ".join(report.problems.values()) or None
+            self._store.record_cycle(
+                CycleRecord(None, kind, report.started, report.finished, outcome, dict(report.counts), problem)
+            )
+            log.info(
+                "cycle", kind=kind, outcome=outcome, **{name.replace(" ", "_"): count for name, count in report.counts.items()}
+            )
+        return report
+
+    def preview(self) -> list[tuple[Plan, Observation]]:
+        """What a cycle would do now, link by link. Nothing is written, neither to the servers nor to the store.
+
+        :raises SideUnavailable: a server cannot be asked
+        """
+        self._learn_accounts()
+        now = self._clock()
+        known: set[int] = {link.id for link in self._store.due(now, self._settings.preview)}
+        new: list[Link] = []
+        for side in Side:
+            found = look(side, self._servers[side], self._store, self._rules, self._settings, now)
+            known |= found.changed.keys() | found.attached
+            known |= links_with_deletions(side, self._servers[side], self._store, self._rules)
+            new += [Link(-1 - n, one.ref, None, LinkStatus.WAITING, one.number) for n, one in enumerate(found.new)]
+        links = (*self._store.links(sorted(known)), *new)
+        return [
+            planned
+            for start in range(0, len(links), self._settings.chunk)
+            for planned in self.plan(links[start : start + self._settings.chunk])
+        ]
+
+    def _run(self, report: Report, accept: Collection[str]) -> None:
+        self._learn_accounts()
+        findings = self._poll(report)
+        tally = Tally(replaced=sum(found.replaced for found in findings.values()))
+        check(tally, self._rules.limits, accept)
+        now = self._clock()
+        for found in findings.values():
+            report.counts["new"] += len(record(self._store, found, now))
+            report.counts["changed"] += len(found.changed)
+        if len(findings) < len(Side):
+            return
+        ahead = {side: found.state.cursor - report.started for side, found in findings.items() if found.state.cursor}
+        self._find_deletions(report)
+        if report.problems:
+            return
+        due = self._store.due_counts(now)
+        tally = replace(tally, creations=due.waiting)
+        check(tally, self._rules.limits, accept)
+        self._work(report, now, tally, accept, ahead)
+
+    def _learn_accounts(self) -> None:
+        """Our own accounts, as far as answers have shown them: iTop does not say who we are."""
+        for side in Side:
+            account = self._store.side(side).account
+            if account is not None and self._rules.side(side).account is None:
+                self._set_account(side, account)
+
+    def _set_account(self, side: Side, account: str) -> None:
+        known = replace(self._rules.side(side), account=account)
+        self._rules = replace(self._rules, external=known) if side is Side.EXTERNAL else replace(self._rules, internal=known)
+
+    # poll
+
+    def _poll(self, report: Report) -> dict[Side, Findings]:
+        """Poll both sides at once. One that does not answer is noted; what the other one shows is kept."""
+        now = report.started
+        polls = {
+            side: self._readers.submit(look, side, self._servers[side], self._store, self._rules, self._settings, now)
+            for side in Side
+        }
+        findings = {}
+        for side, poll in polls.items():
+            try:
+                findings[side] = poll.result()
+            except RemoteError as error:
+                self._unavailable(report, side, error)
+        return findings
+
+    def _unavailable(self, report: Report, side: Side, error: RemoteError) -> None:
+        report.problems[side] = str(error)
+        state = self._store.side(side)
+        self._store.put_side(replace(state, problem=str(error), problem_since=state.problem_since or self._clock()))
+        log.error("side unavailable", side=side, reason=str(error))
+
+    def _find_deletions(self, report: Report) -> None:
+        searches = {
+            side: self._readers.submit(links_with_deletions, side, self._servers[side], self._store, self._rules) for side in Side
+        }
+        for side, search in searches.items():
+            try:
+                links = search.result()
+            except SideUnavailable as error:
+                self._unavailable(report, side, error)
+            else:
+                now = self._clock()
+                self._store.mark_due(links, now, now=now)
+
+    # work
+
+    def _work(
+        self, report: Report, now: datetime, tally: Tally, accept: Collection[str], ahead: Mapping[Side, timedelta]
+    ) -> None:
+        counts = self._store.due_counts(now)
+        total, done = counts.waiting + counts.linked, 0
+        applier = Applier(
+            self._servers, self._store, self._rules, self._settings, clock=self._clock, guard=self._guard, ahead=ahead
+        )
+        refusals: Counter[Side] = Counter()
+        for links in self._chunks(now):
+            try:
+                planned = self.plan(links)
+            except SideUnavailable as error:
+                self._unavailable(report, error.side, error)
+                return
+            for plan, _ in planned:
+                tally = tally.add(plan)
+            check(tally, self._rules.limits, accept)
+            for result in self._apply(applier, planned):
+                done += 1
+                if self._progress is not None:
+                    self._progress(done, max(total, done))
+                self._account_for(report, result, refusals)
+            if report.problems:
+                return
+
+    def _chunks(self, now: datetime) -> Iterator[tuple[Link, ...]]:
+        """What is due, piece by piece; each link once."""
+        seen: set[int] = set()
+        while links := self._store.due(now, self._settings.chunk, skip=seen):
+            seen.update(link.id for link in links)
+            yield links
+
+    def plan(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
+        """Observe and plan *links*, after looking for the copies of those whose creation may have been carried out."""
+        links = self._adopt(links)
+        observed = observe(links, self._servers, self._rules, self._readers)
+        now = self._clock()
+        plans = []
+        for link in links:
+            apart = any(obstacle.tries for obstacle in link.obstacles)
+            plan = plan_link(link, observed[link.id], self._rules, now, apart=apart)
+            plans.append((plan, observed[link.id]))
+        return plans
+
+    def _adopt(self, links: tuple[Link, ...]) -> tuple[Link, ...]:
+        unsure = [link for link in links if link.status is LinkStatus.WAITING and link.unsettled]
+        if not unsure:
+            return tuple(replace(link, unsettled=False) for link in links)
+        copies: dict[int, Ref] = find_copies(unsure, self._servers[Side.INTERNAL], self._rules)
+        return tuple(self._adopted(link, copies.get(link.id)) for link in links)
+
+    def _adopted(self, link: Link, copy: Ref | None) -> Link:
+        if copy is None:
+            return replace(link, unsettled=False)
+        log.info("copy found", link=link.id, copy=str(copy))
+        return agree.adopted(replace(link, unsettled=False), copy, self._rules.for_external(link.external.cls))
+
+    def _apply(self, applier: Applier, planned: list[tuple[Plan, Observation]]) -> Iterator[Result]:
+        futures: list[Future[Result]] = [self._workers.submit(applier.work, plan, observation) for plan, observation in planned]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _account_for(self, report: Report, result: Result, refusals: Counter[Side]) -> None:
+        report.counts.update(result.counts)
+        report.counts["links"] += 1
+        if result.account is not None and self._rules.side(result.account[0]).account is None:
+            side, account = result.account
+            self._store.put_side(replace(self._store.side(side), account=account))
+            self._set_account(side, account)
+        error = result.unavailable
+        if error is None:
+            return
+        refusals[error.side] += 1
+        if not isinstance(error, AccessRefused) or refusals[error.side] >= self._settings.refusals:
+            self._unavailable(report, error.side, error)

@@ -1,0 +1,78 @@
+"""What both sides show of a batch of links, in as few calls as there are classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+
+from itopsync.itop import Attributes, Server
+from itopsync.model import Link, Observation, Ref, Side, Ticket
+from itopsync.reconcile.identity import ticket_marker
+from itopsync.reconcile.notes import is_copy
+from itopsync.reconcile.rules import ClassRules, Kind, Rules
+
+VERSION_TIME = "last_update"
+"""Read as a date too, to tell whether a ticket changed only a moment ago."""
+
+
+def attributes(cls: ClassRules, side: Side) -> Attributes:
+    """What is read of a ticket of *cls* on *side*."""
+    fields = {**cls.attributes(side), VERSION_TIME: Kind.DATE}
+    return Attributes(fields=fields, logs=tuple(log.name(side) for log in cls.logs))
+
+
+def observe(links: Sequence[Link], servers: Mapping[Side, Server], rules: Rules, pool: Executor) -> dict[int, Observation]:
+    """Read both tickets of each link, with their attachments; absent tickets are None."""
+    both = {side: pool.submit(_tickets, links, side, servers[side], rules) for side in Side}
+    found = {side: future.result() for side, future in both.items()}
+    return {
+        link.id: Observation(
+            found[Side.EXTERNAL].get(link.external), found[Side.INTERNAL].get(link.internal) if link.internal else None
+        )
+        for link in links
+    }
+
+
+def _tickets(links: Sequence[Link], side: Side, server: Server, rules: Rules) -> dict[Ref, Ticket]:
+    wanted: dict[tuple[str, str], list[int]] = {}
+    for link in links:
+        ref = link.ref(side)
+        if ref is not None:
+            wanted.setdefault((link.external.cls, ref.cls), []).append(ref.id)
+    found: dict[Ref, Ticket] = {}
+    for (external, name), ids in wanted.items():
+        tickets = server.tickets(name, ids, attributes(rules.for_external(external), side))
+        attachments = server.attachments_of(name, sorted(tickets))
+        for number, ticket in tickets.items():
+            found[ticket.ref] = replace(ticket, attachments=attachments.get(number, ()))
+    return found
+
+
+def find_copies(links: Sequence[Link], server: Server, rules: Rules) -> dict[int, Ref]:
+    """Look on internal for the copies of *links* by their markers: link → the copy that is there.
+
+    A create whose answer was lost may have been carried out; it is never sent again before this was asked.
+    """
+    found: dict[int, Ref] = {}
+    by_class: dict[str, list[Link]] = {}
+    for link in links:
+        by_class.setdefault(link.external.cls, []).append(link)
+    for name, group in by_class.items():
+        cls = rules.for_external(name)
+        log = cls.logs[0].internal
+        for start in range(0, len(group), _LOOK_FOR):
+            batch = group[start : start + _LOOK_FOR]
+            markers = {ticket_marker(rules.pair, link.external): link.id for link in batch}
+            condition = " OR ".join(f"{log} LIKE '%{marker}%'" for marker in markers)
+            sightings = server.sightings(cls.internal, condition, None)
+            tickets = server.tickets(cls.internal, [one.ref.id for one in sightings], attributes(cls, Side.INTERNAL))
+            for number in sorted(tickets):
+                for marker, link_id in markers.items():
+                    if is_copy(tickets[number], log, rules.pair, marker, rules.internal.account):
+                        found.setdefault(link_id, tickets[number].ref)
+    return found
+
+
+_LOOK_FOR = 25
+"""How many markers are looked for in one query: each is a scan of all logs (90 ms for 100,000 tickets)."""

@@ -1,0 +1,137 @@
+"""What changed on one side since the cursor: tickets by their last update, attachments by their id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from itopsync.engine.settings import EngineSettings
+from itopsync.itop import Server
+from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
+from itopsync.reconcile.identity import prefix
+from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.store import SideState, Store
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one poll found; nothing of it is recorded yet."""
+
+    state: SideState
+    """The side's state with the cursor moved, to be stored together with the rest or not at all."""
+    changed: Mapping[int, str]
+    """Link → its ticket's new version."""
+    attached: frozenset[int]
+    """Links with an attachment that is not known."""
+    new: tuple[Sighting, ...]
+    """External tickets in scope that are not linked."""
+    ignored: tuple[Sighting, ...]
+    """Tickets that are out of scope at this version."""
+    replaced: int
+    """Known ids that bear another ref than before."""
+    seen: int
+
+
+def look(side: Side, server: Server, store: Store, rules: Rules, settings: EngineSettings, now: datetime) -> Findings:  # noqa: PLR0917
+    """Poll one side; writes nothing.
+
+    The cursor is the server's own clock at the start of the poll (HTTP ``Date``), so a slow answer or a clock that is off
+    loses nothing.
+    """
+    state = store.side(side)
+    classes = sorted({cls.cls(side) for cls in rules.classes})
+    changed = server.changed_tickets(classes, (state.cursor or now) - settings.overlap)
+    sightings = {sighting.ref: sighting for sighting in changed.sightings}
+    if side is Side.EXTERNAL and state.cursor is None:
+        sightings |= {sighting.ref: sighting for cls in rules.classes for sighting in in_scope(server, rules, cls)}
+    compared = store.compare(side, tuple(sightings.values()))
+    new: tuple[Sighting, ...] = ()
+    if side is Side.EXTERNAL and compared.unknown:
+        new = tuple(_in_scope_among(server, rules, compared.unknown))
+    taken = {sighting.ref for sighting in new}
+    attachments = _attachments(server, state, settings, changed.at)
+    return Findings(
+        replace(attachments.state, cursor=changed.at, ok_at=now, problem=None, problem_since=None),
+        compared.changed,
+        _links_attached(side, store, rules, attachments.found),
+        new,
+        tuple(sighting for sighting in compared.unknown if sighting.ref not in taken) if side is Side.EXTERNAL else (),
+        len(compared.known_as),
+        len(sightings),
+    )
+
+
+def in_scope(server: Server, rules: Rules, cls: ClassRules, ids: Iterable[int] | None = None) -> tuple[Sighting, ...]:
+    """The external tickets of one class (or those of *ids*) that a copy is to be made of."""
+    if not rules.new_tickets:
+        return ()
+    since = datetime.fromisoformat(rules.since).astimezone(rules.external.timezone)
+    condition = f"this.{cls.since_attribute} >= '{since:%Y-%m-%d %H:%M:%S}'"
+    if cls.scope:
+        condition += f" AND ({cls.scope})"
+    return server.sightings(cls.external, condition, None if ids is None else sorted(ids))
+
+
+def record(store: Store, findings: Findings, now: datetime) -> tuple[int, ...]:
+    """Store what a poll found, in one transaction with the cursor; return the new links."""
+    due = dict.fromkeys((*findings.changed, *findings.attached), now)
+    return store.record_poll(
+        findings.state, versions=findings.changed, due=due, new=findings.new, ignored=findings.ignored, now=now
+    )
+
+
+def _in_scope_among(server: Server, rules: Rules, unknown: Iterable[Sighting]) -> Iterable[Sighting]:
+    by_class: dict[str, list[int]] = {}
+    for sighting in unknown:
+        by_class.setdefault(sighting.ref.cls, []).append(sighting.ref.id)
+    for name, ids in by_class.items():
+        yield from in_scope(server, rules, rules.for_external(name), ids)
+
+
+@dataclass(frozen=True)
+class _Attachments:
+    state: SideState
+    found: tuple[Attachment, ...]
+
+
+def _attachments(server: Server, state: SideState, settings: EngineSettings, at: datetime) -> _Attachments:
+    """The attachments that are new, were drafts, or have ids below one that showed up earlier than they did."""
+    if not state.attachment_marks:
+        return _Attachments(replace(state, attachment_marks=((at, _highest_attachment(server)),)), ())
+    old = [mark for mark in state.attachment_marks if mark[0] <= at - settings.lookback]
+    low = old[-1] if old else state.attachment_marks[0]
+    found = server.attachments_above(low[1], state.drafts)
+    highest = max((attachment.id for attachment in found), default=state.attachment_marks[-1][1])
+    recent = [mark for mark in state.attachment_marks if mark[0] > low[0]]
+    if highest > state.attachment_marks[-1][1]:
+        recent.append((at, highest))
+    drafts = frozenset(attachment.id for attachment in found if not attachment.item_id)
+    return _Attachments(replace(state, attachment_marks=(low, *recent), drafts=drafts), found)
+
+
+def _highest_attachment(server: Server) -> int:
+    """The highest attachment id, found by doubling and halving counts: iTop can neither sort nor aggregate."""
+    if not server.count_attachments("id > 0"):
+        return 0
+    high = 1
+    while server.count_attachments(f"id > {high}"):
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        if server.count_attachments(f"id > {middle}"):
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _links_attached(side: Side, store: Store, rules: Rules, found: Iterable[Attachment]) -> frozenset[int]:
+    """The links whose tickets have attachments that are neither ours nor known."""
+    ours = prefix(rules.pair)
+    foreign = [attachment for attachment in found if attachment.item_id and not attachment.temp_id.startswith(ours)]
+    known = store.links_of_attachments(side, [attachment.id for attachment in foreign])
+    tickets = {Ref(side, one.cls, one.item_id) for one in foreign if one.id not in known}
+    links = (store.link_of(ref) for ref in sorted(tickets))
+    return frozenset(link.id for link in links if link is not None and link.status is LinkStatus.LINKED)

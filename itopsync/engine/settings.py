@@ -1,0 +1,32 @@
+"""How a cycle goes about its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Windows of time and sizes. The rules of what is carried are in :class:`itopsync.reconcile.rules.Rules`."""
+
+    overlap: timedelta = timedelta(minutes=70)
+    """How far back of the cursor each poll reads again: clocks, late commits, the autumn hour."""
+    look_again: timedelta = timedelta(seconds=90)
+    """A ticket that changed so shortly before it was read is read once more: a second change may bear the same time."""
+    lookback: timedelta = timedelta(minutes=30)
+    """How long attachment ids below the highest one are looked for: a large upload shows up after later small ones."""
+    pause: timedelta = timedelta(minutes=5)
+    """How long an item waits that was refused for want of a right."""
+    first_back_off: timedelta = timedelta(minutes=1)
+    longest_back_off: timedelta = timedelta(hours=6)
+    chunk: int = 200
+    """How many links are observed and planned at once."""
+    preview: int = 1_000
+    """How many links that are due a dry run shows."""
+    workers: int = 4
+    """How many links are written to at once."""
+    rounds: int = 8
+    """How often one link is planned anew within a cycle before the rest is left to the next."""
+    refusals: int = 3
+    """So many writes in a row refused for want of a right mean that the side is in read-only mode."""
