@@ -5,13 +5,33 @@ Dates are aware datetimes in UTC: the edge that talks to a server knows its time
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
+
+class _Nothing(Mapping[str, str]):
+    """An empty mapping that may stand as a dataclass's default: a mapping proxy cannot be hashed before Python 3.12."""
+
+    def __getitem__(self, key: str) -> str:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NOTHING: Mapping[str, str] = _Nothing()
 
 
 class Side(StrEnum):

@@ -1,0 +1,33 @@
+"""iTop's REST API, and nothing else of HTTP: :class:`Server` is all that the layers above need.
+
+``settings``    how a server is reached
+``server``      what can be asked of it, by name
+``caller``      reads are tried again, writes are sent once, each exchange is recorded
+``answers``     what an answer means: the errors
+``connection``  one exchange over HTTP
+``body``        the form that carries a request
+``rows``        from iTop's JSON to the model's values, and back
+``dates``       a server's timezone and date format
+``images``      pictures pasted into texts
+``oql``         pieces of queries
+"""
+
+from itopsync.itop.attributes import Attributes
+from itopsync.itop.caller import CallRecord
+from itopsync.itop.dates import DateFormatWrong
+from itopsync.itop.rows import Changed, Row, Rows
+from itopsync.itop.server import Server
+from itopsync.itop.settings import Login, Secret, ServerSettings
+
+__all__ = [
+    "Attributes",
+    "CallRecord",
+    "Changed",
+    "DateFormatWrong",
+    "Login",
+    "Row",
+    "Rows",
+    "Secret",
+    "Server",
+    "ServerSettings",
+]

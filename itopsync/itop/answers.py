@@ -1,0 +1,223 @@
+"""What an answer means.
+
+iTop answers nearly everything with HTTP 200 and a ``code``, and code 1 and code 100 mean many things that only their texts
+tell apart. The patterns are anchored where they can be: a text may quote a ticket, and a ticket may quote an error.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import httpx
+
+from itopsync.errors import (
+    AccessRefused,
+    BadQuery,
+    LogFull,
+    LoginRefused,
+    Maintenance,
+    Missing,
+    OutcomeUnknown,
+    Refused,
+    RemoteError,
+    StimulusRefused,
+    TooLarge,
+    Unreachable,
+    clip,
+)
+from itopsync.itop.connection import Answer, Broken
+from itopsync.itop.rows import Document, parse
+from itopsync.model import Side
+
+LARGE = 1_000_000
+"""Bytes of a request from which PHP's ``post_max_size`` is a likelier cause of ``Invalid login`` than the password.
+The smallest limit that is met in practice is PHP's own default, 8 MB."""
+
+OK, UNAUTHORISED, NO_JSON, BAD_JSON, ANYTHING_ELSE = 0, 1, 3, 4, 100
+
+NO_RIGHT = re.compile(r"The current user does not have enough permissions for (.{1,60}?) (?:data )?of class (\w+)")
+NO_OBJECT = re.compile(r"Error: Invalid object (\w+)::(\d+)")
+MYSQL = re.compile(r"mysql_errno = (\d+), mysql_error = (.*)", re.DOTALL)
+LOG_INDEX = re.compile(r"Data too long for column '(\w+)_index'")
+GONE_AWAY = frozenset({1040, 1053, 2002, 2003, 2006, 2013})
+"""MySQL's numbers for: too many connections, shutting down, cannot connect (twice), gone away, lost."""
+BUSY = frozenset({1205, 1213})
+"""Lock wait time-out, deadlock: iTop rolled back."""
+
+
+class ServerFailed(Unreachable):
+    """The server failed on a read (HTTP 5xx): it may be down, or it may be this one read that it cannot do."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What was asked."""
+
+    side: Side
+    verb: str
+    cls: str = ""
+    id: int | None = None
+    writes: bool = False
+    reads_contents: bool = False
+    bytes: int = 0
+    """The size of the request."""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.verb, f"{self.cls}::{self.id}" if self.id is not None else self.cls) if part)
+
+
+def passes(reply: Answer | Broken) -> bool:
+    """Whether the same read may get another answer in a moment: no answer, a server's fault, a page instead of JSON."""
+    if isinstance(reply, Broken):
+        return True
+    if not reply.whole:
+        return False
+    return reply.status >= httpx.codes.INTERNAL_SERVER_ERROR or (
+        reply.status == httpx.codes.OK and reply.body.lstrip()[:1] != b"{"
+    )
+
+
+def judge(call: Call, reply: Answer | Broken) -> Document | RemoteError:
+    """Return the document that a call was answered with, or the error that the answer amounts to (not raised)."""
+    if isinstance(reply, Broken):
+        return judge_broken(call, reply)
+    if not reply.whole:
+        if call.writes:
+            return _no_answer(call, "answered more than max_answer_bytes")
+        return TooLarge(call.side, f"the answer to {call} is longer than max_answer_bytes allows")
+    if reply.status != httpx.codes.OK:
+        return judge_status(call, reply)
+    document = parse(reply.body, reply.headers.get("Date"), lift_contents=call.reads_contents)
+    if document is None:
+        return _no_answer(call, f"answered something else than iTop's JSON ({_kind(reply)}). See that url is iTop's address")
+    return document if document.code == OK else _judge_code(call, document)
+
+
+def _judge_code(call: Call, document: Document) -> RemoteError:
+    """Return the error that a code other than 0 amounts to."""
+    if document.code == UNAUTHORISED:
+        return _unauthorised(call, document.message)
+    if document.code == NO_JSON and call.bytes > LARGE:
+        # What "Invalid login" is for a login in the form: PHP has dropped the form, but the header's login holds.
+        return too_large(call)
+    if document.code in (BAD_JSON, ANYTHING_ELSE):
+        return _refused_write(call, document.message) if call.writes else _refused_read(call, document.message)
+    return Unreachable(call.side, f"does not take this client's requests (code {document.code}: {_essence(document.message)})")
+
+
+def judge_broken(call: Call, reply: Broken) -> RemoteError:
+    """Return the error that no answer amounts to."""
+    if not reply.sent:
+        return Unreachable(call.side, f"cannot be reached ({reply.reason}). See that it is up, and that url is right")
+    return _no_answer(call, f"gave no answer ({reply.reason})")
+
+
+def judge_status(call: Call, reply: Answer) -> RemoteError:
+    """Return the error that an HTTP status other than 200 amounts to."""
+    status = reply.status
+    side = call.side
+    error: RemoteError
+    if status == httpx.codes.SERVICE_UNAVAILABLE and (not call.writes or b"maintenance" in reply.body):
+        error = Maintenance(side, "is in maintenance (HTTP 503). Nothing is to be done but to wait")
+    elif status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        said = f"failed (HTTP {status}). See its own error log"
+        error = _no_answer(call, said) if call.writes else ServerFailed(side, said)
+    elif status < httpx.codes.OK or status >= httpx.codes.BAD_REQUEST:
+        error = _client_error(call, status)
+    elif status >= httpx.codes.MULTIPLE_CHOICES:
+        error = Unreachable(side, f"the url redirects to {_place(reply)}: configure that address as url")
+    else:
+        error = _no_answer(call, f"answered HTTP {status}")
+    return error
+
+
+def too_large(call: Call) -> TooLarge:
+    """Return the error for a request that PHP or the web server dropped for its size."""
+    return TooLarge(
+        call.side,
+        f"{call} with {call.bytes:,} bytes is more than the server takes. Raise post_max_size of its PHP and the "
+        "web server's limit, or lower ours",
+    )
+
+
+def _no_answer(call: Call, what: str) -> RemoteError:
+    if call.writes:
+        return OutcomeUnknown(call.side, f"{what}; whether {call} was carried out is not known, and it is to be looked for")
+    return Unreachable(call.side, what)
+
+
+def _client_error(call: Call, status: int) -> RemoteError:
+    side = call.side
+    if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        return too_large(call)
+    if status == httpx.codes.UNAUTHORIZED:
+        return LoginRefused(side, "the web server before iTop asks for a login of its own (HTTP 401). See login and password")
+    if status == httpx.codes.NOT_FOUND:
+        return Unreachable(side, "there is no iTop at this address (HTTP 404). See that url is right")
+    if call.writes and status not in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS):
+        return Refused(side, f"something before iTop, a firewall perhaps, refuses {call} (HTTP {status}). See its log")
+    return _no_answer(call, f"answered HTTP {status}")
+
+
+def _unauthorised(call: Call, text: str) -> RemoteError:
+    side = call.side
+    if right := NO_RIGHT.match(text):
+        return AccessRefused(
+            side,
+            f"the account may not do what {call.verb} needs, {right[1]} data of class {right[2]}: missing right, or the "
+            "server is in read-only mode. Give the account a profile that may, or wait for the mode to end",
+        )
+    if "REST Services User" in text:
+        return LoginRefused(side, "the account lacks the profile REST Services User. Give it to the account in iTop")
+    if text.startswith(("Error: Invalid login", "Error: Portal user", "Error: Unknown authentication", "Error: This user")):
+        return LoginRefused(side, f"the login is refused ({clip(text)}). See username, password and login")
+    # Such as "Only administrators can set the user id": it is this request that is at fault.
+    return Refused(side, f"{call} is refused: {_essence(text)}") if call.writes else AccessRefused(side, _essence(text))
+
+
+def _refused_write(call: Call, text: str) -> RemoteError:
+    side = call.side
+    if text.startswith("Invalid stimulus"):
+        return StimulusRefused(side, f"{call} is refused: {clip(text)}")
+    if (gone := NO_OBJECT.match(text)) and (gone[1], gone[2]) == (call.cls, str(call.id)):
+        return Missing(side, f"there is no {call.cls}::{call.id}, or the account may not see it")
+    if found := MYSQL.search(text):
+        number, said = int(found[1]), found[2]
+        if number in GONE_AWAY:
+            return _no_answer(call, f"lost its database ({clip(said)})")
+        if column := LOG_INDEX.search(said):
+            return LogFull(side, f"{column[1]} of {call.cls}::{call.id} takes no further entry: its index is full")
+        if "Data too long" in said or "max_allowed_packet" in said:
+            return TooLarge(side, f"{call} is too large for the server's database: {clip(said)}")
+    return Refused(side, f"{call} is refused: {_essence(text)}")
+
+
+def _refused_read(call: Call, text: str) -> RemoteError:
+    found = MYSQL.search(text)
+    if found and int(found[1]) in GONE_AWAY | BUSY:
+        return Unreachable(call.side, f"has trouble with its database ({clip(found[2])})")
+    return BadQuery(call.side, f"cannot answer {call}: {_essence(text)}. See the scope and the attributes that are configured")
+
+
+def _essence(text: str) -> str:
+    """Return the part of an error's text that says what is wrong: the rest quotes queries, and with them tickets."""
+    for mark in ("mysql_error = ", "exception_message = "):
+        _, found, after = text.rpartition(mark)
+        if found:
+            return clip(after)
+    text = text.removeprefix("Error: ")
+    return clip(text.partition(": issues = {")[0] if ": issues = {" in text else text)
+
+
+def _kind(reply: Answer) -> str:
+    return clip(reply.headers.get("Content-Type") or "no content type", 60)
+
+
+def _place(reply: Answer) -> str:
+    """Return where a redirect leads, the server only: the rest may hold a session or a token."""
+    try:
+        target = httpx.URL(reply.headers.get("Location") or "")
+    except httpx.InvalidURL:
+        return "somewhere else"
+    return f"{target.scheme}://{target.netloc.decode()}" if target.host else "another path of the same server"

@@ -1,0 +1,85 @@
+"""The form that carries a request, made piece by piece.
+
+It is ``multipart/form-data``, where nothing has to be escaped. A file is turned to base64 while it is sent, so that an
+upload needs no memory beyond the file's own bytes. ``json_data`` is a field and not an uploaded file, since PHP
+limits the latter by ``upload_max_filesize`` (2 MB by default) besides ``post_max_size`` (8 MB).
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import b2a_base64
+from collections.abc import Iterator, Mapping
+from secrets import token_hex
+
+from itopsync.itop.settings import Secret
+
+PIECE = 3 * 2**15
+"""Bytes of a file that are encoded at a time; a multiple of three, so that no padding falls in between."""
+
+
+class Contents:
+    """The contents of a file, to be put into a document where iTop wants base64."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+
+    def __len__(self) -> int:
+        """How long the base64 is."""
+        return (len(self._data) + 2) // 3 * 4
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._data), PIECE):
+            yield b2a_base64(self._data[start : start + PIECE], newline=False)
+
+
+class Body:
+    """A form of a document and, where the login wants it, user and password.
+
+    It can be iterated over more than once.
+    """
+
+    def __init__(self, document: Mapping[str, object], login: Mapping[str, Secret], contents: Contents | None = None) -> None:
+        """*document* may hold *contents* once, at any depth."""
+        self._boundary = token_hex(16)
+        self._login = login
+        self._contents = contents
+        place = token_hex(16)
+
+        def instead(value: object) -> str:
+            if value is contents:
+                return place
+            raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+        # Escapes keep it ASCII: a lone surrogate in a text is then the server's to refuse, not an exception of ours.
+        text = json.dumps(document, default=instead, separators=(",", ":")).encode("ascii")
+        self._before, _, self._after = text.partition(place.encode("ascii"))
+        self.length = sum(len(part) for part in self._parts(frame=True)) + (len(contents) if contents is not None else 0)
+
+    @property
+    def content_type(self) -> str:
+        return f"multipart/form-data; boundary={self._boundary}"
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._parts(frame=False)
+
+    def __repr__(self) -> str:
+        return f"<Body of {self.length} bytes>"
+
+    def _parts(self, *, frame: bool) -> Iterator[bytes]:
+        for name, secret in self._login.items():
+            yield self._head(name)
+            yield secret.reveal().encode()
+            yield b"\r\n"
+        yield self._head("json_data")
+        yield self._before
+        if self._contents is not None and not frame:
+            yield from self._contents
+        yield self._after
+        yield f"\r\n--{self._boundary}--\r\n".encode("ascii")
+
+    def _head(self, name: str) -> bytes:
+        return f'--{self._boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode("ascii")

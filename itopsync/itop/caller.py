@@ -1,0 +1,117 @@
+"""Calls of iTop's operations: reads are tried again, writes are sent once, and each exchange is told to who wants to know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import httpx
+
+from itopsync.errors import LoginRefused, RemoteError
+from itopsync.itop.answers import LARGE, Call, judge, passes, too_large
+from itopsync.itop.body import Body, Contents
+from itopsync.itop.connection import Answer, Broken, Connection
+from itopsync.itop.rows import Document
+from itopsync.itop.settings import ServerSettings
+from itopsync.model import File, Side
+
+T = TypeVar("T")
+
+FIRST_PAUSE = 0.5
+"""Seconds before a read is tried again; twice as many each further time."""
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """One exchange, for metrics and tracing. A read that is tried again makes several."""
+
+    side: Side
+    verb: str
+    cls: str
+    outcome: str
+    """``ok``, or the name of the error's class."""
+    seconds: float
+    request_bytes: int
+    answer_bytes: int
+
+
+def _ignore(_: object) -> None:
+    """Do nothing."""
+
+
+class Caller:
+    """Sends calls to one server. Threads may share it."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        on_call: Callable[[CallRecord], None] | None = None,
+        probe: Callable[[str], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._connection = Connection(settings, transport)
+        self._sleep = sleep
+        self._on_call = on_call or _ignore
+        self._probe = probe or _ignore
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def run(self, call: Call, parameters: Mapping[str, object], contents: Contents | None = None) -> Document:
+        """Send one operation with its *parameters* and return what it answered.
+
+        :raises RemoteError: as the answer demands
+        """
+        body = Body({"operation": call.verb, **parameters}, self._connection.form_login, contents)
+        call = replace(call, bytes=len(body))
+        verdict = self._exchange(call, lambda: self._connection.post(body), judge)
+        if isinstance(verdict, LoginRefused) and call.bytes > LARGE:
+            # PHP drops a form that exceeds post_max_size, and iTop then finds no password in it.
+            self.run(Call(call.side, "list_operations"), {})
+            verdict = too_large(call)
+        if isinstance(verdict, RemoteError):
+            raise verdict
+        return verdict
+
+    def download(
+        self, call: Call, path: str, query: Mapping[str, str], judge_page: Callable[[Call, Answer | Broken], File | RemoteError]
+    ) -> File:
+        """Fetch a file from a page of the same server, without a login. :raises RemoteError: as *judge_page* finds."""
+        verdict = self._exchange(call, lambda: self._connection.get(path, query), judge_page)
+        if isinstance(verdict, RemoteError):
+            raise verdict
+        return verdict
+
+    def _exchange(
+        self, call: Call, send: Callable[[], Answer | Broken], judge: Callable[[Call, Answer | Broken], T | RemoteError]
+    ) -> T | RemoteError:
+        tries = 1 if call.writes else max(1, self._settings.read_tries)
+        pause = FIRST_PAUSE
+        while True:
+            tries -= 1
+            self._probe(f"before:{call.verb}")
+            started = time.perf_counter()
+            reply = send()
+            seconds = time.perf_counter() - started
+            if isinstance(reply, Answer):
+                self._probe(f"after:{call.verb}")
+            verdict = judge(call, reply)
+            self._on_call(
+                CallRecord(
+                    side=call.side,
+                    verb=call.verb,
+                    cls=call.cls,
+                    outcome=type(verdict).__name__ if isinstance(verdict, RemoteError) else "ok",
+                    seconds=seconds,
+                    request_bytes=call.bytes,
+                    answer_bytes=len(reply.body) if isinstance(reply, Answer) else 0,
+                )
+            )
+            if not tries or not passes(reply):
+                return verdict
+            self._sleep(pause)
+            pause *= 2

@@ -1,0 +1,143 @@
+"""One exchange with a server over HTTP: what came back, or how far it got. Nothing here knows what an answer means."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+
+import httpx
+
+from itopsync import __version__
+from itopsync.errors import clip
+from itopsync.itop.body import Body
+from itopsync.itop.settings import Login, Secret, ServerSettings
+
+# httpx logs every address at INFO, and an image's address holds its secret. httpcore logs headers at DEBUG.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+IDLE_SECONDS = 2.0
+"""How long an idle connection is kept. Apache closes it after 5 s: a write sent just then would have an unknown outcome."""
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered, whatever it means."""
+
+    status: int
+    headers: httpx.Headers = field(repr=False)
+    body: bytearray = field(repr=False)
+    """Never longer than the settings allow."""
+    whole: bool
+    """Whether the answer ended before that limit."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """There is no answer."""
+
+    sent: bool
+    """Whether anything of the request may have reached the server."""
+    reason: str
+
+
+class Connection:
+    """A pool of connections to one server. Threads may share it.
+
+    :raises OSError: on making one, when ``ca_file`` cannot be read
+    """
+
+    def __init__(self, settings: ServerSettings, transport: httpx.BaseTransport | None = None) -> None:
+        self._settings = settings
+        self._client = httpx.Client(
+            transport=transport,
+            verify=ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True,
+            timeout=httpx.Timeout(
+                connect=settings.connect_timeout,
+                read=settings.read_timeout,
+                write=settings.write_timeout,
+                pool=settings.connect_timeout + settings.read_timeout,
+            ),
+            limits=httpx.Limits(
+                max_connections=settings.connections,
+                max_keepalive_connections=settings.connections,
+                keepalive_expiry=IDLE_SECONDS,
+            ),
+            headers={"User-Agent": f"itopsync/{__version__}"},
+            follow_redirects=False,
+        )
+        # PHP locks the session that a cookie names: calls that share one would wait for each other.
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        query = "version=1.3&login_mode=basic" if settings.login is Login.BASIC else "version=1.3"
+        self._api = f"{settings.url}/webservices/rest.php?{query}"
+
+    def close(self) -> None:
+        self._client.close()
+
+    @property
+    def form_login(self) -> Mapping[str, Secret]:
+        """What the form itself must carry for the login."""
+        if self._settings.login is not Login.FORM:
+            return {}
+        return {"auth_user": Secret(self._settings.username), "auth_pwd": self._settings.password}
+
+    def post(self, body: Body) -> Answer | Broken:
+        """Send a form to the API, with the login that is configured."""
+        return self._send("POST", self._api, body)
+
+    def get(self, path: str, query: Mapping[str, str]) -> Answer | Broken:
+        """Ask for a page of the same server, without a login."""
+        return self._send("GET", f"{self._settings.url}/{path}?{httpx.QueryParams(query)}", None)
+
+    def _login_headers(self) -> list[tuple[bytes, bytes]]:
+        secret = self._settings.password.reveal()
+        if self._settings.login is Login.BASIC:
+            return [(b"Authorization", b"Basic " + b64encode(f"{self._settings.username}:{secret}".encode()))]
+        return [(b"Auth-Token", secret.encode())] if self._settings.login is Login.TOKEN else []
+
+    def _send(self, method: str, url: str, form: Body | None) -> Answer | Broken:
+        # The exception ends here: httpx's hold the request, and the frames they came through hold headers and forms.
+        try:
+            with self._client.stream(
+                method,
+                url,
+                content=form,
+                headers=None
+                if form is None
+                else [
+                    (b"Content-Type", form.content_type.encode()),
+                    (b"Content-Length", str(len(form)).encode()),
+                    *self._login_headers(),
+                ],
+            ) as response:
+                return self._receive(response)
+        except NOT_SENT as error:
+            return Broken(False, _reason(error))
+        except httpx.HTTPError as error:
+            return Broken(True, _reason(error))
+
+    def _receive(self, response: httpx.Response) -> Answer:
+        limit = self._settings.max_answer_bytes
+        body = bytearray()
+        whole = int(response.headers.get("Content-Length") or 0) <= limit
+        if whole:
+            for piece in response.iter_bytes():
+                if len(body) + len(piece) > limit:
+                    whole = False
+                    break
+                body += piece
+        return Answer(response.status_code, response.headers, body, whole)
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    if isinstance(error, httpx.LocalProtocolError):  # its text can quote a header, and so a password
+        return "the request could not be written as HTTP"
+    text = f"{type(error).__name__}: {clip(str(error))}"
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return f"{text}. Name its authority's certificate in ca_file"
+    return text

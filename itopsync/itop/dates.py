@@ -1,0 +1,151 @@
+"""A server's dates: naive local time in its own display format on one side, UTC on ours.
+
+iTop shows attributes in the format configured as ``date_and_time_format``, perhaps without seconds, but always takes
+``YYYY-MM-DD HH:MM:SS`` in writes and in OQL, and always lists log entries that way.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from itopsync.errors import SideUnavailable, clip
+from itopsync.model import Side
+
+INTERNAL = "%Y-%m-%d %H:%M:%S"
+"""What iTop takes, and what it lists log entries in."""
+ISO = "%Y-%m-%dT%H:%M:%SZ"
+"""How dates of attributes are passed on."""
+LETTERS = {
+    "Y": r"(?P<Y>\d{4})",
+    "y": r"(?P<y>\d{2})",
+    "m": r"(?P<m>\d{2})",
+    "n": r"(?P<m>\d{1,2})",
+    "d": r"(?P<d>\d{2})",
+    "j": r"(?P<d>\d{1,2})",
+    "H": r"(?P<H>\d{2})",
+    "G": r"(?P<H>\d{1,2})",
+    "h": r"(?P<h>\d{2})",
+    "g": r"(?P<h>\d{1,2})",
+    "i": r"(?P<i>\d{2})",
+    "s": r"(?P<s>\d{2})",
+    "A": r"(?P<a>[AP]M)",
+    "a": r"(?P<a>[ap]m)",
+}
+DAY_LETTERS = "Yymndj"
+LENGTH_OF_A_DAY = len("2026-11-24")
+
+
+class DateFormatWrong(SideUnavailable):
+    """The server writes dates otherwise than ``date_format`` says."""
+
+
+def pattern(php_format: str) -> re.Pattern[str]:
+    r"""Compile a date format in PHP's notation. Known are ``Y y m n d j H G h g i s A a``; ``\`` quotes a letter.
+
+    :raises ValueError: it has another letter, or names one part twice
+    """
+    parts = []
+    quoted = False
+    for char in php_format:
+        if quoted or not (char.isalpha() or char == "\\"):
+            parts.append(re.escape(char))
+            quoted = False
+        elif char == "\\":
+            quoted = True
+        elif char in LETTERS:
+            parts.append(LETTERS[char])
+        else:
+            raise ValueError(f"the letter {char!r} of the date format {php_format!r} is not known")
+    try:
+        return re.compile("".join(parts))
+    except re.error:
+        raise ValueError(f"the date format {php_format!r} names one part twice") from None
+
+
+def _day_format(php_format: str) -> str:
+    """Return the part of a format between its first and its last letter for a day: iTop shows dates without time so."""
+    places = [place for place, char in enumerate(php_format) if char in DAY_LETTERS]
+    return php_format[places[0] : places[-1] + 1] if places else php_format
+
+
+class Clock:
+    """One server's timezone and date format.
+
+    :raises ValueError: on making one, when the format is not usable
+    """
+
+    def __init__(self, side: Side, timezone: ZoneInfo, date_format: str = "Y-m-d H:i:s") -> None:
+        self._side = side
+        self._timezone = timezone
+        self._format = date_format
+        self._moments = pattern(date_format)
+        self._days = pattern(_day_format(date_format))
+
+    def read(self, attribute: str, value: str) -> str:
+        """Return an attribute's value as ISO 8601 in UTC, a date without a time as ``YYYY-MM-DD``, and nothing as ``""``.
+
+        In the hour that comes twice in autumn the first one is taken: nothing tells which it was.
+
+        :raises DateFormatWrong: the value does not fit the configured format
+        """
+        if not value:
+            return ""
+        try:
+            if found := self._moments.fullmatch(value):
+                return self._utc(_moment(found)).strftime(ISO)
+            if found := self._days.fullmatch(value):
+                return _moment(found).strftime("%Y-%m-%d")
+        except ValueError:  # the 31st of February: day and month stand the other way round
+            pass
+        raise DateFormatWrong(
+            self._side,
+            f"{attribute} is {clip(value, 40)!r}, which is no date of the format {self._format!r}. "
+            f"Set date_format of {self._side} to that server's date_and_time_format",
+        )
+
+    def write(self, value: str) -> str:
+        """Return an ISO 8601 date as iTop takes it in an attribute: local, without an offset, which it refuses there.
+
+        :raises ValueError: it is no ISO 8601 date
+        """
+        if len(value) <= LENGTH_OF_A_DAY:
+            return value
+        return self._local(datetime.fromisoformat(value)).strftime(INTERNAL)
+
+    def read_entry(self, log: str, value: str) -> datetime:
+        """Return when a log entry was written, in UTC. :raises DateFormatWrong: it is no date."""
+        try:
+            return self._utc(datetime.strptime(value, INTERNAL))  # noqa: DTZ007
+        except ValueError:
+            raise DateFormatWrong(self._side, f"an entry of {log} has the date {clip(value, 40)!r}, which is none") from None
+
+    def write_entry(self, at: datetime) -> str:
+        """Return a log entry's date as iTop takes it: there an offset is heeded, so that the autumn hour is told apart."""
+        return self._local(at).isoformat(timespec="seconds")
+
+    def earliest(self, since: datetime) -> str:
+        """Return the earliest local time that the server may show for anything from *since* on.
+
+        Local time runs backwards by an hour in autumn: just before that, *since* itself reads later than what follows it.
+        """
+        naive = since.astimezone(UTC).replace(tzinfo=None)
+        offsets = (moment.astimezone(self._timezone).utcoffset() or timedelta() for moment in (since, since + timedelta(hours=3)))
+        return (naive + min(offsets)).strftime(INTERNAL)
+
+    def _utc(self, naive: datetime) -> datetime:
+        return naive.replace(tzinfo=self._timezone).astimezone(UTC)
+
+    def _local(self, moment: datetime) -> datetime:
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(self._timezone)
+
+
+def _moment(found: re.Match[str]) -> datetime:
+    part = {letter: text for letter, text in found.groupdict().items() if text is not None}
+    year = int(part["Y"]) if "Y" in part else 2000 + int(part["y"])
+    hour = int(part.get("H", 0))
+    if "h" in part:
+        hour = int(part["h"]) % 12 + (12 if part.get("a", "am").lower() == "pm" else 0)
+    return datetime(year, int(part["m"]), int(part["d"]), hour, int(part.get("i", 0)), int(part.get("s", 0)))  # noqa: DTZ001

@@ -1,0 +1,174 @@
+"""What iTop's JSON holds, as plain values."""
+
+from __future__ import annotations
+
+import json
+import re
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from html import escape
+from types import MappingProxyType
+from typing import Any
+
+from itopsync.itop.attributes import Attributes, is_key
+from itopsync.itop.dates import Clock
+from itopsync.model import Attachment, Entry, Ref, Side, Sighting, Ticket
+from itopsync.reconcile.rules import Kind
+
+FOUND = re.compile(r"(?:Found|Deleted): (\d+)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One object of an answer."""
+
+    cls: str
+    """The object's own class, also where an ancestor was asked for."""
+    id: int
+    fields: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The objects that a query found."""
+
+    found: int
+    """How many match, however many were asked for."""
+    rows: tuple[Row, ...]
+    at: datetime
+    """The server's clock when it answered (HTTP ``Date``), in UTC."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a poll saw."""
+
+    at: datetime
+    """The server's clock when it answered: the signpost."""
+    sightings: tuple[Sighting, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """An answer in JSON that has the shape which iTop gives it."""
+
+    code: int
+    message: str = field(repr=False)
+    """Can be huge and quote a whole ticket."""
+    rows: tuple[Row, ...] = field(repr=False)
+    other: Mapping[str, Any] = field(repr=False)
+    """The document itself, for what only one operation answers."""
+    contents: bytes | None = field(repr=False)
+    """The contents of a file, where one was read."""
+    at: datetime | None
+    """HTTP ``Date`` in UTC."""
+
+    @property
+    def counted(self) -> int | None:
+        """The number in ``Found: 3`` or ``Deleted: 1``."""
+        found = FOUND.fullmatch(self.message)
+        return int(found[1]) if found else None
+
+
+def parse(body: bytearray, date: str | None, *, lift_contents: bool = False) -> Document | None:
+    """Return the document of an answer's body, or ``None`` when it is not iTop's JSON.
+
+    With *lift_contents* the base64 of a file is decoded where it stands instead of being read as JSON, which would take
+    five times the memory of the file. A quoted ``"data":"`` cannot occur within a JSON string.
+    """
+    contents = None
+    text: bytes | bytearray = body
+    if lift_contents and (start := body.find(b'"data":"')) >= 0:
+        start += len(b'"data":"')
+        end = body.find(b'"', start)
+        with memoryview(body) as view, view[start:end] as base64:
+            try:
+                contents = a2b_base64(base64)  # passes over the backslashes that PHP puts before slashes
+            except Base64Error:
+                return None
+        text = body[:start] + body[end:]
+    try:
+        document = json.loads(text)
+        return Document(
+            code=int(document["code"]),
+            message=str(document.get("message") or ""),
+            rows=tuple(_row(row) for row in (document.get("objects") or {}).values()),
+            other=document,
+            contents=contents,
+            at=_date(date),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    return Row(str(row["class"]), int(row["key"]), MappingProxyType(dict(row["fields"] or {})))
+
+
+def _date(date: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(date).astimezone(UTC) if date else None
+    except ValueError:
+        return None
+
+
+def text_of(name: str, value: object, clock: Clock, kind: Kind) -> str:
+    """Return an attribute's value as text: dates in UTC, no key as ``""``. :raises DateFormatWrong: it is no date."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if kind is Kind.DATE:
+        return clock.read(name, text)
+    return "" if text == "0" and is_key(name) else text
+
+
+def value_of(name: str, value: object, clock: Clock, kind: Kind) -> object:
+    """Return what iTop takes for an attribute. :raises ValueError: it is a date that is not ISO 8601."""
+    if kind is Kind.DATE and isinstance(value, str):
+        return clock.write(value)
+    # iTop 3.2.0 takes "" for a key as a query, and crashes on it (HTTP 500).
+    return 0 if value in ("", None) and is_key(name) else value
+
+
+def entry_of(log: str, entry: Mapping[str, Any], clock: Clock) -> Entry:
+    """Return one entry of a case log. :raises KeyError, DateFormatWrong: it has another shape."""
+    html = entry.get("message_html") or escape(str(entry.get("message") or ""), quote=False).replace("\n", "<br>\n")
+    return Entry(
+        author_id=str(entry.get("user_id") or ""),
+        author=str(entry.get("user_login") or ""),
+        at=clock.read_entry(log, str(entry["date"])),
+        html=str(html),
+    )
+
+
+def ticket_of(side: Side, row: Row, attributes: Attributes, clock: Clock) -> Ticket:
+    """Return the ticket that *row* shows.
+
+    :raises KeyError, TypeError: an attribute is missing or has another shape
+    :raises DateFormatWrong: a date does not fit the configured format
+    """
+    names = ("org_id", *attributes.fields)
+    return Ticket(
+        ref=Ref(side, row.cls, row.id),
+        number=str(row.fields["ref"]),
+        version=str(row.fields["last_update"]),
+        state=str(row.fields[attributes.state]),
+        fields=MappingProxyType({name: text_of(name, row.fields[name], clock, attributes.kind(name)) for name in names}),
+        logs=MappingProxyType(
+            {log: tuple(entry_of(log, entry, clock) for entry in row.fields[log]["entries"]) for log in attributes.logs}
+        ),
+    )
+
+
+def sighting_of(side: Side, row: Row) -> Sighting:
+    """Return what a light poll shows of a ticket. :raises KeyError: an attribute is missing."""
+    return Sighting(Ref(side, row.cls, row.id), str(row.fields["ref"]), str(row.fields["last_update"]))
+
+
+def attachment_of(row: Row) -> Attachment:
+    """Return an attachment without its contents. :raises KeyError, ValueError: it has another shape."""
+    return Attachment(row.id, str(row.fields["temp_id"]), str(row.fields["item_class"]), int(row.fields["item_id"]))
