@@ -74,7 +74,7 @@ def passes(reply: Answer | Broken) -> bool:
     if not reply.whole:
         return False
     return reply.status >= httpx.codes.INTERNAL_SERVER_ERROR or (
-        reply.status == httpx.codes.OK and reply.body.lstrip()[:1] != b"{"
+        reply.status == httpx.codes.OK and reply.body[:100].lstrip()[:1] != b"{"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NoReturn, Self
 from zoneinfo import ZoneInfo
 
 from itopsync.model import Side
@@ -21,19 +22,37 @@ class Login(StrEnum):
     """An ``Auth-Token`` header, for the token of iTop's module *authent-token*; the user name is not sent."""
 
 
-@dataclass(frozen=True)
 class Secret:
-    """A text that must not be seen: neither ``repr`` nor ``str``, a log line nor a traceback's locals show it."""
+    """A text that must not be seen: neither ``repr`` nor ``str``, ``asdict``, a pickle or a traceback's locals show it."""
 
-    _text: str = field(repr=False)
+    __slots__ = ("_text",)
+    _text: str
+
+    def __init__(self, text: str) -> None:
+        object.__setattr__(self, "_text", text)
 
     def reveal(self) -> str:
         return self._text
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a secret does not change")
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, Secret) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
     def __repr__(self) -> str:
         return "Secret(…)"
 
     __str__ = __repr__
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled")
 
 
 @dataclass(frozen=True)
