@@ -13,7 +13,8 @@ from itopsync.simulator.faults import Fault, FaultKind, FaultPlan
 from itopsync.simulator.messages import SimRequest, SimResponse
 from itopsync.simulator.refusals import BareRefusal, Refusal
 from itopsync.simulator.rights import AccessMode, Account
-from itopsync.simulator.simulator import ACCOUNTS, Latency, Requests, Simulator, Snapshot
+from itopsync.simulator.sample import ACCOUNTS
+from itopsync.simulator.simulator import Latency, Requests, Simulator, Snapshot
 from itopsync.simulator.store import Document
 
 __all__ = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -11,7 +13,7 @@ from itopsync.simulator.faults import FaultKind
 from itopsync.simulator.refusals import BareRefusal, Refusal
 from itopsync.simulator.store import Document, Row
 from itopsync.simulator.values import convert
-from itopsync.simulator.writing import Draft, Writer
+from itopsync.simulator.writing import Writer
 
 if TYPE_CHECKING:
     from itopsync.simulator.rights import Account
@@ -34,12 +36,12 @@ class Agent:
         usual = {"org_id": 3, "caller_id": self.account.contact_id, "title": "Untitled", "description": "<p>…</p>"}
         if self._simulator.store.schema[class_name].root == "Ticket":
             fields = {**{code: value for code, value in usual.items() if code in attributes}, **fields}
-        with self._acting(class_name) as writer:
+        with self.acting(class_name) as writer:
             return int(writer.create(class_name, fields)["id"])
 
     def update(self, class_name: str, key: int, **fields: Any) -> None:
         """Save changes of the form."""
-        with self._acting(class_name) as writer:
+        with self.acting(class_name) as writer:
             writer.update(class_name, key, fields)
 
     def note(self, class_name: str, key: int, markup: str, log: str = "private_log") -> None:
@@ -48,13 +50,13 @@ class Agent:
 
     def stimulus(self, class_name: str, key: int, stimulus: str, **fields: Any) -> None:
         """Press one of the buttons that change the state."""
-        with self._acting(class_name) as writer:
+        with self.acting(class_name) as writer:
             writer.apply_stimulus(class_name, key, stimulus, fields)
 
     def delete(self, class_name: str, key: int) -> None:
         """Delete the object with its files."""
         simulator = self._simulator
-        with self._acting(class_name) as writer:
+        with self.acting(class_name) as writer:
             row = simulator.store.get(class_name, key)
             if row is None:
                 raise Refusal(f"Invalid object {class_name}::{key}")
@@ -74,13 +76,13 @@ class Agent:
         if row is None:
             raise Refusal(f"Invalid object {class_name}::{key}")
         content = row[log] or EMPTY
-        session = simulator._session(self.account, self._by)
+        session = simulator.session(self.account, self._by)
         attribute = simulator.store.schema[class_name].attributes[log]
         logs = [content]
         while not logs[-1].is_too_long:
             logs.append(convert(attribute, f"<p>Filler {len(logs)}</p>", logs[-1], session))
         chosen = max(0, len(logs) - 2 - room)
-        simulator._commit(class_name, key, None, {log: logs[chosen], "last_update": session.now})
+        simulator.commit(class_name, key, None, {log: logs[chosen], "last_update": session.now})
         return chosen
 
     # -- files -------------------------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ class Agent:
             late = faults.strike(FaultKind.LATE_DRAFT, "attach", "Attachment", self.account.login)
             if late is not None:
                 draft = self.draft(name, mimetype, data, class_name)
-                simulator._later(late, lambda: self.bind(draft, class_name, key))
+                simulator.later(late, lambda: self.bind(draft, class_name, key))
                 return draft
             if faults.strike(FaultKind.LOST_DRAFT, "attach", "Attachment", self.account.login) is not None:
                 return self.draft(name, mimetype, data, class_name)
@@ -105,7 +107,7 @@ class Agent:
 
     def draft(self, name: str, mimetype: str, data: bytes, class_name: str = "UserRequest") -> int:
         """Choose a file in a form that is not saved yet: an attachment with ``item_id`` 0 and a ``temp_id``."""
-        fields = {"item_class": class_name, "item_id": 0, "item_org_id": 0, "temp_id": self._token()}
+        fields = {"item_class": class_name, "item_id": 0, "item_org_id": 0, "temp_id": self._simulator.token()}
         fields["expire"] = str(int(self._simulator.now().timestamp()) + 86_400)
         return self._store_file("Attachment", fields, Document(data, mimetype, name), FaultKind.LATE_UPLOAD)
 
@@ -121,7 +123,7 @@ class Agent:
     def paste_image(self, class_name: str, key: int, name: str, mimetype: str, data: bytes) -> str:
         """Paste a picture into a form: stores an InlineImage and returns the ``<img …>`` to use in a text."""
         simulator = self._simulator
-        secret = self._token()
+        secret = self._simulator.token()
         fields = {"item_class": class_name, "item_id": key, "secret": secret}
         fields["item_org_id"] = self._organization(class_name, key)
         image = self._store_file("InlineImage", fields, Document(data, mimetype, name), None)
@@ -131,21 +133,22 @@ class Agent:
     # -- how it is done ----------------------------------------------------------------------------------------
 
     def _store_file(self, class_name: str, fields: Mapping[str, Any], document: Document, late: FaultKind | None) -> int:
-        simulator = self._simulator
-        with self._acting(class_name, late) as writer:
-            row = writer.create(class_name, {**fields, "contents": _as_json(document)})
-            return int(row["id"])
+        with self.acting(class_name, late) as writer:
+            return int(writer.create(class_name, {**fields, "contents": _as_json(document)})["id"])
 
     def _organization(self, class_name: str, key: int) -> int:
         row = self._simulator.store.get(class_name, key) if key else None
         return int(row.get("org_id") or 0) if row is not None else 0
 
-    def _token(self) -> str:
-        choose = self._simulator._secrets.choose
-        return "".join("0123456789abcdef"[choose(16)] for _ in range(32))
-
-    def _acting(self, class_name: str, late: FaultKind | None = FaultKind.LATE_COMMIT) -> _Acting:
-        return _Acting(self._simulator, self.account, self._by, class_name, late)
+    @contextmanager
+    def acting(self, class_name: str, late: FaultKind | None = FaultKind.LATE_COMMIT) -> Iterator[Writer]:
+        """The time in which the person writes: nobody else does, and it shows late where that is planned."""
+        simulator, login = self._simulator, self.account.login
+        with simulator.exclusively():
+            plan = simulator.faults
+            fault = plan.strike(late, "web", class_name, login) if plan and late is not None else None
+            with simulator.committing(fault):
+                yield simulator.writer(simulator.session(self.account, self._by), others_come_in=False)
 
 
 class Form:
@@ -157,42 +160,11 @@ class Form:
 
     def save(self, **fields: Any) -> None:
         """Write back what was changed. A log goes back as it was read, with the new entry added."""
-        agent, row = self._agent, self._row
-        with agent._acting(row["finalclass"]) as writer:
-            draft = Draft(writer._session.schema[row["finalclass"]], row, dict(row))
-            for code, given in fields.items():
-                writer._assign(draft, code, given)
-            saved = writer._save(draft)
-            writer.record("update", row["finalclass"], row["id"], fields)
-        self._row = saved
-
-
-class _Acting:
-    """The time in which one person writes: with the lock, and late where that is planned."""
-
-    def __init__(self, simulator: Simulator, account: Account, by: str, class_name: str, late: FaultKind | None) -> None:
-        self._simulator = simulator
-        self._account = account
-        self._by = by
-        self._class_name = class_name
-        self._late = late
-        self._lock = simulator._exclusively()
-
-    def __enter__(self) -> Writer:
-        simulator = self._simulator
-        self._lock.__enter__()
-        if simulator.faults and self._late is not None:
-            simulator._late = simulator.faults.strike(self._late, "web", self._class_name, self._account.login)
-        return simulator._writer(simulator._session(self._account, self._by), hooks=False)
-
-    def __exit__(self, *error: Any) -> None:
-        self._simulator._late = None
-        self._lock.__exit__(*error)
+        with self._agent.acting(self._row["finalclass"]) as writer:
+            self._row = writer.update_row(self._row, fields)
 
 
 def _as_json(document: Document) -> dict[str, str]:
-    import base64
-
     data = base64.b64encode(document.data).decode()
     return {"data": data, "mimetype": document.mimetype, "filename": document.filename}
 

@@ -34,7 +34,7 @@ def shown(stored: str, php_format: str) -> str:
     """A stored date in the server's display format."""
     if php_format == DEFAULT_FORMAT:
         return stored
-    return datetime.strptime(stored, INTERNAL).strftime(_strftime(php_format))
+    return datetime.fromisoformat(stored).strftime(_strftime(php_format))
 
 
 def is_stored_form(text: str) -> bool:
@@ -45,7 +45,7 @@ def is_stored_form(text: str) -> bool:
 def exists(stored: str) -> bool:
     """Whether there is such a day and time; the database refuses others."""
     try:
-        datetime.strptime(stored, INTERNAL)
+        datetime.fromisoformat(stored)
     except ValueError:
         return False
     return True

@@ -78,7 +78,7 @@ class FaultPlan:
     """The faults that are planned at present."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - chances, not secrets
         self._faults: list[Fault] = []
         #: Strikes by kind, over all faults there ever were.
         self.counts: Counter[FaultKind] = Counter()

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import Any, cast
 
-from lxml import etree
+from lxml import etree  # type: ignore[import-untyped]
 
 _TEXT_STYLE = ("style", "class")
 _CELL = ("style", "class", "colspan", "rowspan")
@@ -34,9 +34,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "mark": ("class",),
 }  # fmt: skip
 ALLOWED_STYLES = frozenset(
-    "aspect-ratio background-color border border-collapse bordercolor cellpadding cellspacing color float font "
-    "font-family font-size font-style height margin padding text-align vertical-align width white-space".split()
-)
+    {
+        "aspect-ratio", "background-color", "border", "border-collapse", "bordercolor", "cellpadding", "cellspacing",
+        "color", "float", "font", "font-family", "font-size", "font-style", "height", "margin", "padding",
+        "text-align", "vertical-align", "width", "white-space",
+    }
+)  # fmt: skip
 _SOURCE = re.compile(r"^(http:|https:|data:)", re.IGNORECASE)
 # An unanchored search in iTop, so that only the beginning of an address counts: scheme and host of three characters,
 # a mail address, or a notification placeholder such as $this->ref$.
@@ -99,7 +102,7 @@ def _sanitize(markup: str, app_root: str) -> str:
     body = root.find("body")
     if body is None:
         return _NOTHING
-    text = etree.tostring(body, method="html", encoding="unicode", with_tail=False)
+    text = str(etree.tostring(body, method="html", encoding="unicode", with_tail=False))
     return text.replace("<body>", "").replace("</body>", "").replace(_CARRIAGE_RETURN, "\r")
 
 
@@ -211,9 +214,9 @@ _TRAILING_SPACE = re.compile(r"[ \t]*\n")
 _BLANK_LINES = re.compile(r"\n\n\n*")
 _WHITESPACE = re.compile(r"[\t\n\f\r ]+")
 _PHP_TRIM = " \t\n\r\0\x0b"
-_DOUBLE_BREAK_BEFORE = frozenset("h1 h2 h3 h4 h5 h6 ol ul pre p".split())
-_DOUBLE_BREAK_AFTER = frozenset("h1 h2 h3 h4 h5 h6 pre p".split())
-_SILENT = frozenset("style head title meta script".split())
+_DOUBLE_BREAK_BEFORE = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "ol", "ul", "pre", "p"])
+_DOUBLE_BREAK_AFTER = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "pre", "p"])
+_SILENT = frozenset(["style", "head", "title", "meta", "script"])
 
 
 def _plain_spaces(text: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 #: What becomes of an answer: it arrives, the connection breaks, or the client waits in vain.
 Fate = Literal["answered", "broken", "timed out"]
@@ -30,3 +31,21 @@ class SimResponse:
     body: bytes
     fate: Fate = "answered"
     delay: float = 0.0
+
+
+HTML = "text/html; charset=UTF-8"
+
+
+def json_response(answer: Mapping[str, Any], status: int = 200) -> SimResponse:
+    """An answer in JSON."""
+    return SimResponse(status, {"content-type": "application/json"}, json.dumps(answer, separators=(",", ":")).encode())
+
+
+def html_response(page: str, status: int = 200, content_type: str = HTML) -> SimResponse:
+    """A page of HTML."""
+    return SimResponse(status, {"content-type": content_type}, page.encode())
+
+
+def never(fate: Fate) -> SimResponse:
+    """An answer that does not arrive."""
+    return SimResponse(200, {}, b"", fate)

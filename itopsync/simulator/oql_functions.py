@@ -8,10 +8,13 @@ import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from ipaddress import IPv4Address
 from typing import Any
 
 from itopsync.simulator.dates import INTERNAL
 
+#: MySQL counts days from the year 0, Python from the year 1.
+_DAYS_BEFORE = 365
 _NUMBER = re.compile(r"^\s*[-+]?\d+(\.\d+)?")
 _DATE_LETTERS = {
     "Y": "%Y", "y": "%y", "m": "%m", "d": "%d", "H": "%H", "h": "%I", "i": "%M", "s": "%S", "S": "%S",
@@ -58,7 +61,7 @@ def like(pattern: str) -> Callable[[str], bool]:
     """A test of already folded text against a LIKE pattern."""
     folded = fold(pattern) if not pattern.endswith(" ") else fold(pattern) + " "
     inner = folded[1:-1]
-    if len(folded) >= 2 and folded[0] == folded[-1] == "%" and not set(inner) & set("%_\\"):
+    if len(folded) > 1 and folded[0] == folded[-1] == "%" and not set(inner) & set("%_\\"):
         return lambda text: inner in text
     parts: list[str] = []
     escaped = False
@@ -75,6 +78,7 @@ def like(pattern: str) -> Callable[[str], bool]:
 
 
 def as_text(value: Any) -> str:
+    """A value as MySQL takes it for text."""
     if isinstance(value, bool):
         return "1" if value else "0"
     return str(value)
@@ -102,7 +106,7 @@ def _shift(value: Any, amount: Any, unit: str, sign: int) -> str | None:
         result = start.replace(year=year, month=month + 1, day=min(start.day, last))
     else:
         result = start + timedelta(**{unit.lower() + "s": count})
-    is_day = len(str(value).strip()) <= 10 and unit in ("DAY", "MONTH", "YEAR")
+    is_day = ":" not in str(value) and unit in ("DAY", "MONTH", "YEAR")
     return result.strftime("%Y-%m-%d" if is_day else INTERNAL)
 
 
@@ -131,15 +135,15 @@ def _text_of(template: str) -> Callable[[Any], str | None]:
 
 
 def _address_number(value: Any) -> int | None:
-    parts = as_text(value).split(".") if value is not None else []
-    if len(parts) != 4 or not all(part.isdigit() and int(part) < 256 for part in parts):
+    try:
+        return int(IPv4Address(as_text(value)))
+    except ValueError:
         return None
-    return sum(int(part) << (8 * (3 - place)) for place, part in enumerate(parts))
 
 
 def _number_address(value: Any) -> str | None:
     found = number(value)
-    return None if found is None else ".".join(str(int(found) >> shift & 255) for shift in (24, 16, 8, 0))
+    return None if found is None else str(IPv4Address(int(found)))
 
 
 def _round(value: Any, digits: Any = 0) -> float | int | None:
@@ -152,12 +156,12 @@ def _round(value: Any, digits: Any = 0) -> float | int | None:
 
 def _to_days(value: Any) -> int | None:
     found = moment(value)
-    return found.toordinal() + 365 if found is not None else None
+    return found.toordinal() + _DAYS_BEFORE if found is not None else None
 
 
 def _from_days(value: Any) -> str | None:
     found = number(value)
-    return date.fromordinal(int(found) - 365).isoformat() if found is not None and found > 365 else None
+    return date.fromordinal(int(found) - _DAYS_BEFORE).isoformat() if found and found > _DAYS_BEFORE else None
 
 
 #: Functions of their arguments alone. NOW, CURRENT_DATE, IF and the date arithmetic are compiled in oql_query.

@@ -1,62 +1,33 @@
-"""OQL against the store: a parsed query becomes functions of rows, and runs.
-
-Truth has three values as in SQL: None is unknown, and only what is true is found.
-"""
+"""OQL against the store: a parsed query becomes functions of rows, and runs."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from itopsync.simulator import oql_syntax as syntax
 from itopsync.simulator.caselog import CaseLog
 from itopsync.simulator.dates import INTERNAL
-from itopsync.simulator.oql_functions import FUNCTIONS, as_text, complete_date, fold, like, number, shift_date
+from itopsync.simulator.oql_expressions import (
+    ARITHMETIC,
+    COMPARISONS,
+    Compiled,
+    Context,
+    Rows,
+    Typed,
+    both,
+    comparable,
+    compile_comparison,
+    compile_like,
+    either,
+)
+from itopsync.simulator.oql_functions import FUNCTIONS, as_text, fold, number, shift_date
 from itopsync.simulator.oql_syntax import OqlError
 from itopsync.simulator.reading import friendly_name, value
 from itopsync.simulator.schema import Attribute, ItopClass, Schema
 from itopsync.simulator.store import Row, Store
-
-
-@dataclass(slots=True)
-class Context:
-    """What a running query needs: the data, the database's own clock, the server's timezone (in which logs show
-    their dates), and which rows the account may see."""
-
-    store: Store
-    database_now: Callable[[], datetime]
-    timezone: ZoneInfo
-    visible: Callable[[Row], bool] | None = None
-
-
-#: The rows at hand, one for each alias of the query.
-Rows = list[Row]
-Compiled = Callable[[Rows, Context], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """A compiled expression, and what it yields: int, text, date, log or any."""
-
-    run: Compiled
-    kind: str
-    literal: bool = False
-
-
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
-}  # fmt: skip
-_MIRRORED = {"=": "=", ">": "<", "<": ">", ">=": "<=", "<=": ">="}
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "<<": lambda a, b: int(a) << int(b),
-    ">>": lambda a, b: int(a) >> int(b), "&": lambda a, b: int(a) & int(b), "|": lambda a, b: int(a) | int(b),
-    "^": lambda a, b: int(a) ^ int(b), "/": lambda a, b: a / b if b else None,
-}  # fmt: skip
 
 
 class Query:
@@ -101,7 +72,7 @@ def in_default_order(rows: Iterable[Row], itop_class: ItopClass, store: Store) -
 
 
 def _refused(issue: str, name: syntax.Name, query: str, expecting: Iterable[str] = ()) -> OqlError:
-    return OqlError("OqlNormalizeException", issue, name.text, name.position, query, tuple(expecting))
+    return OqlError("OqlNormalizeException", issue, name.text, name.position, query, expecting=tuple(expecting))
 
 
 class _Select:
@@ -144,7 +115,7 @@ class _Select:
         if class_name.text not in self._schema:
             expecting = tuple(self._schema)
             raise OqlError(
-                "UnknownClassOqlException", "Unknown class", class_name.text, class_name.position, self._text, expecting
+                "UnknownClassOqlException", "Unknown class", class_name.text, class_name.position, self._text, expecting=expecting
             )
         if alias.text in self.aliases:
             raise _refused("Duplicate class alias", alias, self._text)
@@ -219,7 +190,7 @@ class _Select:
         match expression:
             case syntax.Scalar(literal):
                 kind = "int" if isinstance(literal, int) else "text"
-                return Typed(lambda rows, context: literal, kind, literal=True)
+                return Typed(lambda _rows, _context: literal, kind, literal=True, constant=literal)
             case syntax.Field():
                 return self._compile_field(expression)
             case syntax.Variable(name):
@@ -233,18 +204,18 @@ class _Select:
     def _compile_field(self, field: syntax.Field) -> Typed:
         place, attribute = self._resolve(field)
         if attribute is None:
-            return Typed(lambda rows, context: rows[place]["id"], "int")
+            return Typed(lambda rows, _context: rows[place]["id"], "int")
         code = attribute.code
         if attribute.type == "caselog":
 
-            def log(rows: Rows, context: Context) -> Any:
+            def log(rows: Rows, _context: Context) -> Any:
                 content = rows[place].get(code)
                 return content if isinstance(content, CaseLog) else CaseLog()
 
             return Typed(log, "log")
         if attribute.stored:
             kind = "int" if attribute.integral else "date" if attribute.type == "datetime" else "text"
-            return Typed(lambda rows, context: rows[place].get(code), kind)
+            return Typed(lambda rows, _context: rows[place].get(code), kind)
         return Typed(lambda rows, context: value(rows[place], attribute, context.store), "any")
 
     def _compile_binary(self, left: Any, sign: str, right: Any) -> Typed:
@@ -252,15 +223,15 @@ class _Select:
             return self._compile_list(left, sign == "NOT IN", right)
         one, other = self.compile(left), self.compile(right)
         if sign == "AND":
-            return Typed(_both(one.run, other.run), "int")
+            return Typed(both(one.run, other.run), "int")
         if sign == "OR":
-            return Typed(_either(one.run, other.run), "int")
+            return Typed(either(one.run, other.run), "int")
         if sign in ("LIKE", "NOT LIKE"):
-            return Typed(_compile_like(one, other, sign == "NOT LIKE"), "int")
-        if sign in _COMPARISONS:
-            return Typed(_compile_comparison(one, sign, other), "int")
-        if sign in _ARITHMETIC:
-            combine = _ARITHMETIC[sign]
+            return Typed(compile_like(one, other, sign == "NOT LIKE"), "int")
+        if sign in COMPARISONS:
+            return Typed(compile_comparison(one, sign, other), "int")
+        if sign in ARITHMETIC:
+            combine = ARITHMETIC[sign]
 
             def arithmetic(rows: Rows, context: Context) -> Any:
                 first, second = number(one.run(rows, context)), number(other.run(rows, context))
@@ -277,18 +248,20 @@ class _Select:
         else:
             items = [self.compile(item) for item in right.items]
             if all(item.literal for item in items):
-                known = frozenset(_key(item.run([], None), needle.kind) for item in items)  # type: ignore[arg-type]
-                members = lambda rows, context: known  # noqa: E731
+                known = frozenset(comparable(item.constant, needle.kind) for item in items)
+
+                def members(_rows: Rows, _context: Context) -> frozenset[Any]:
+                    return known
             else:
 
                 def members(rows: Rows, context: Context) -> frozenset[Any]:
-                    return frozenset(_key(item.run(rows, context), needle.kind) for item in items)
+                    return frozenset(comparable(item.run(rows, context), needle.kind) for item in items)
 
         def contains(rows: Rows, context: Context) -> bool | None:
             content = needle.run(rows, context)
             if content is None:
                 return None
-            return (_key(content, needle.kind) in members(rows, context)) is not negated
+            return (comparable(content, needle.kind) in members(rows, context)) is not negated
 
         return Typed(contains, "int")
 
@@ -297,7 +270,7 @@ class _Select:
         # A sub-select names nothing of the outer query in OQL, so that it is run once for each state of the data.
         latest: tuple[Store | None, int, frozenset[Any]] = (None, -1, frozenset())
 
-        def ids(rows: Rows, context: Context) -> frozenset[Any]:
+        def ids(_rows: Rows, context: Context) -> frozenset[Any]:
             nonlocal latest
             store, version, found = latest
             if store is not context.store or version != store.version:
@@ -310,9 +283,9 @@ class _Select:
     def _compile_function(self, function: syntax.Function) -> Typed:
         name = function.name
         if name == "NOW":
-            return Typed(lambda rows, context: context.database_now().strftime(INTERNAL), "date")
+            return Typed(lambda _rows, context: context.database_now().strftime(INTERNAL), "date")
         if name == "CURRENT_DATE":
-            return Typed(lambda rows, context: context.database_now().strftime("%Y-%m-%d"), "date")
+            return Typed(lambda _rows, context: context.database_now().strftime("%Y-%m-%d"), "date")
         if name in ("DATE_ADD", "DATE_SUB"):
             return self._compile_shift(function)
         arguments = [self.compile(argument).run for argument in function.arguments]
@@ -345,25 +318,7 @@ class _Select:
     def _find_candidates(self, where: Any) -> Callable[[Context], Iterable[Row]]:
         """Rows of the first class that can match at all: by id or index where the condition names one."""
         class_name = self.classes[0].name
-        known: dict[str, frozenset[Any]] = {}
-        low, high = 1, None
-        for term in _conjuncts(where):
-            match term:
-                case syntax.Binary(syntax.Field() as field, sign, right) if self._resolve(field)[0] == 0:
-                    code = field.name.text
-                case _:
-                    continue
-            if sign == "=" and isinstance(right, syntax.Scalar):
-                known.setdefault(code, frozenset([right.value]))
-            elif sign == "IN" and isinstance(right, syntax.List):
-                if all(isinstance(item, syntax.Scalar) for item in right.items):
-                    known.setdefault(code, frozenset(item.value for item in right.items))  # type: ignore[union-attr]
-            elif code == "id" and isinstance(right, syntax.Scalar) and isinstance(right.value, int):
-                if sign in (">", ">="):
-                    low = max(low, right.value + (sign == ">"))
-                elif sign in ("<", "<="):
-                    bound = right.value + (sign == "<=")
-                    high = bound if high is None else min(high, bound)
+        known, low, high = self._bounds(where)
         if "id" in known:
             keys = sorted(key for key in (number(item) for item in known["id"]) if isinstance(key, int))
             return lambda context: _by_ids(context.store, class_name, keys)
@@ -378,6 +333,31 @@ class _Select:
         if low > 1 or high is not None:
             return lambda context: _by_range(context.store, class_name, low, high)
         return lambda context: context.store.rows(class_name)
+
+    def _bounds(self, where: Any) -> tuple[dict[str, frozenset[Any]], int, int | None]:
+        """What the condition demands of the first class: the values that an attribute may have, and the least id and
+        the first id beyond the greatest."""
+        known: dict[str, frozenset[Any]] = {}
+        low, high = 1, None
+        for term in _conjuncts(where):
+            match term:
+                case syntax.Binary(syntax.Field() as field, "=", syntax.Scalar(content)) if self._is_first(field):
+                    known.setdefault(field.name.text, frozenset([content]))
+                case syntax.Binary(syntax.Field() as field, "IN", syntax.List(items)) if self._is_first(field):
+                    if all(isinstance(item, syntax.Scalar) for item in items):
+                        found = frozenset(item.value for item in items if isinstance(item, syntax.Scalar))
+                        known.setdefault(field.name.text, found)
+                case syntax.Binary(syntax.Field() as field, (">" | ">=") as sign, syntax.Scalar(int(bound))):
+                    if self._is_first(field) and field.name.text == "id":
+                        low = max(low, bound + (sign == ">"))
+                case syntax.Binary(syntax.Field() as field, ("<" | "<=") as sign, syntax.Scalar(int(bound))):
+                    if self._is_first(field) and field.name.text == "id":
+                        end = bound + (sign == "<=")
+                        high = end if high is None else min(high, end)
+        return known, low, high
+
+    def _is_first(self, field: syntax.Field) -> bool:
+        return self._resolve(field)[0] == 0
 
 
 def _by_ids(store: Store, class_name: str, keys: Iterable[int]) -> Iterator[Row]:
@@ -427,77 +407,3 @@ def _tree_targets(store: Store, key: int, tree: str | None) -> list[int]:
         descendants = [other for other in everything if key in _tree_targets(store, other, "BELOW")]
         below = [other for other in descendants if other != key] if "STRICT" in tree else descendants
     return [other for other in everything if other not in below] if tree.startswith("NOT") else below
-
-
-def _key(item: Any, kind: str) -> Any:
-    """A value in the form in which members of a list are compared."""
-    if kind == "int":
-        return number(item)
-    return fold(as_text(item)) if item is not None else None
-
-
-def _both(one: Compiled, other: Compiled) -> Compiled:
-    def run(rows: Rows, context: Context) -> bool | None:
-        first = one(rows, context)
-        if first is not None and not first:
-            return False
-        second = other(rows, context)
-        if second is not None and not second:
-            return False
-        return None if first is None or second is None else True
-
-    return run
-
-
-def _either(one: Compiled, other: Compiled) -> Compiled:
-    def run(rows: Rows, context: Context) -> bool | None:
-        first = one(rows, context)
-        if first:
-            return True
-        second = other(rows, context)
-        if second:
-            return True
-        return None if first is None or second is None else False
-
-    return run
-
-
-def _compile_like(one: Typed, other: Typed, negated: bool) -> Compiled:
-    def run(rows: Rows, context: Context) -> bool | None:
-        content, pattern = one.run(rows, context), other.run(rows, context)
-        if content is None or pattern is None:
-            return None
-        text = content.folded(context.timezone, fold) if isinstance(content, CaseLog) else fold(as_text(content))
-        return like(as_text(pattern))(text) is not negated
-
-    return run
-
-
-def _compile_comparison(one: Typed, sign: str, other: Typed) -> Compiled:
-    compare = _COMPARISONS[sign]
-    left, right = one.run, other.run
-    if one.literal and not other.literal and sign in _MIRRORED:
-        return _compile_comparison(other, _MIRRORED[sign], one)
-    if other.literal and one.kind in ("int", "date"):
-        literal: Any = other.run([], None)  # type: ignore[arg-type]
-        literal = number(literal) if one.kind == "int" else literal if literal is None else complete_date(str(literal))
-
-        def with_literal(rows: Rows, context: Context) -> bool | None:
-            content = left(rows, context)
-            return None if content is None or literal is None else compare(content, literal)
-
-        return with_literal
-
-    def run(rows: Rows, context: Context) -> bool | None:
-        first, second = left(rows, context), right(rows, context)
-        if first is None or second is None:
-            return None
-        if isinstance(first, CaseLog):
-            first = first.text(context.timezone)
-        if isinstance(first, str) and isinstance(second, str):
-            if "date" in (one.kind, other.kind):
-                return compare(complete_date(first), complete_date(second))
-            return compare(fold(first), fold(second))
-        return compare(number(first), number(second))
-
-    return run

@@ -22,15 +22,18 @@ _TOKEN_NAMES = {
 }  # fmt: skip
 _SYMBOL_NAMES = {"!=": "NOT_EQ", ">=": "GE", "<=": "LE", "<<": "BITWISE_LEFT_SHIFT", ">>": "BITWISE_RIGHT_SHIFT"}
 _FUNCTIONS = frozenset(
-    "IF ELT COALESCE ISNULL CONCAT SUBSTR TRIM DATE DATE_FORMAT CURRENT_DATE NOW TIME TO_DAYS FROM_DAYS YEAR MONTH "
-    "DAY HOUR MINUTE SECOND DATE_ADD DATE_SUB ROUND FLOOR INET_ATON INET_NTOA".split()
-)
+    {
+        "IF", "ELT", "COALESCE", "ISNULL", "CONCAT", "SUBSTR", "TRIM", "DATE", "DATE_FORMAT", "CURRENT_DATE", "NOW",
+        "TIME", "TO_DAYS", "FROM_DAYS", "YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "DATE_ADD", "DATE_SUB",
+        "ROUND", "FLOOR", "INET_ATON", "INET_NTOA",
+    }
+)  # fmt: skip
 
 
 class OqlError(Exception):
     """OQL refuses a query: ``kind`` is the name of iTop's exception, which stands in the answer."""
 
-    def __init__(self, kind: str, issue: str, found: str, position: int, query: str, expecting: tuple[str, ...] = ()):
+    def __init__(self, kind: str, issue: str, found: str, position: int, query: str, *, expecting: tuple[str, ...] = ()) -> None:
         message = f"{issue} - found '{found}' at {position} in '{query}'"
         if expecting:
             message += f", expecting {{{', '.join(expecting)}}}, I would suggest to use '{closest(found, expecting)}'"
@@ -40,28 +43,38 @@ class OqlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Name:
+    """A name, and where it stands in the query."""
+
     text: str
     position: int
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
+    """A literal."""
+
     value: str | int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
+    """An attribute, perhaps of a named alias."""
+
     name: Name
     alias: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
+    """``:name``, which REST has no value for."""
+
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Binary:
+    """Two operands and what stands between them."""
+
     left: Expression
     operator: str
     right: Expression | List | Nested
@@ -69,28 +82,38 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Function:
+    """A call of one of the functions that OQL knows."""
+
     name: str
     arguments: tuple[Expression | Interval, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
+    """``INTERVAL amount unit``, an argument of date arithmetic."""
+
     amount: Expression
     unit: str
 
 
 @dataclass(frozen=True, slots=True)
 class List:
+    """The values of an ``IN``."""
+
     items: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Nested:
+    """The sub-select of an ``IN``."""
+
     queries: tuple[Select, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
+    """One ``JOIN … ON left operator right``."""
+
     class_name: Name
     alias: Name
     left: Field
@@ -232,7 +255,8 @@ def parse(query: str) -> tuple[Select, ...]:
         raise error.orig_exc from error
     if isinstance(tree, Tree):
         raise OqlError("OQLException", "Expecting an OQL query", _expression_class(tree.children[0]), 0, query)
-    return tree  # type: ignore[no-any-return]
+    selects: tuple[Select, ...] = tree
+    return selects
 
 
 def closest(word: str, candidates: tuple[str, ...]) -> str:

@@ -29,28 +29,25 @@ class Surroundings:
 
 def value(row: Row, attribute: Attribute, store: Store) -> Any:
     """The attribute's value as the database would give it: int, str, None, CaseLog or Document."""
-    kind = attribute.type
     if attribute.stored:
         return row.get(attribute.code)
-    if kind == "friendlyname" and not attribute.key:
-        return friendly_name(row, store)
-    if kind == "metaenum":
-        meta = store.schema[row["finalclass"]].meta.get(attribute.code)
-        return meta["values"].get(row.get(meta["from"]), meta["default"]) if meta else attribute.default
-    if kind == "finalclass":
-        return row["finalclass"]
-    if kind in ("extfield", "friendlyname", "recall"):
-        return _through_key(row, attribute, store)
-    if kind == "subitem":
-        return {"passed": 0, "overrun": None}.get(attribute.item.rpartition("_")[2])
-    if kind == "stopwatch":
-        return 0
-    return None
+    match attribute.type:
+        case "friendlyname" if not attribute.key:
+            return friendly_name(row, store)
+        case "extfield" | "friendlyname" | "recall":
+            return _through_key(row, attribute, store)
+        case "metaenum":
+            meta = store.schema[row["finalclass"]].meta.get(attribute.code)
+            return meta["values"].get(row.get(meta["from"]), meta["default"]) if meta else attribute.default
+        case "finalclass":
+            return row["finalclass"]
+    # What is left are stopwatches: here no time limit is ever exceeded.
+    return None if attribute.item.endswith("overrun") else 0
 
 
 def _through_key(row: Row, attribute: Attribute, store: Store) -> Any:
     key_attribute = store.schema[row["finalclass"]].attributes[attribute.key]
-    target_class = store.schema[key_attribute.target] if key_attribute.target in store.schema else None
+    target_class = store.schema.get(key_attribute.target)
     key = row.get(attribute.key) or 0
     target = store.get(target_class.name, key) if target_class is not None and key else None
     if attribute.type == "recall":
@@ -82,16 +79,23 @@ def show(row: Row, attribute: Attribute, around: Surroundings, extended: bool) -
         log = row.get(attribute.code) or EMPTY
         return log.show(around.app_root, around.timezone)
     raw = value(row, attribute, around.store)
-    if kind == "datetime":
-        return shown(raw, around.date_format) if raw else ""
-    if kind == "blob":
-        return _show_document(raw)
-    if kind == "obsolescence":
-        return "" if attribute.key else False
-    if kind in ("enum", "stopwatch"):
-        return raw
-    if kind == "subitem":
-        return {"deadline": "", "passed": "no", "overrun": None}.get(attribute.item.rpartition("_")[2], "")
+    if kind in ("string", "text", "html", "extkey", "extfield", "friendlyname"):
+        return "" if raw is None else str(raw)
+    return _show_special(raw, attribute, around)
+
+
+def _show_special(raw: Any, attribute: Attribute, around: Surroundings) -> Any:
+    match attribute.type:
+        case "datetime":
+            return shown(raw, around.date_format) if raw else ""
+        case "blob":
+            return _show_document(raw)
+        case "obsolescence":
+            return "" if attribute.key else False
+        case "enum" | "stopwatch":
+            return raw
+        case "subitem":
+            return {"passed": "no", "overrun": None}.get(attribute.item.rpartition("_")[2], "")
     return "" if raw is None else str(raw)
 
 
@@ -126,7 +130,7 @@ def _show_links(row: Row, attribute: Attribute, around: Surroundings, extended: 
             {
                 code: show(other, candidate, around, extended)
                 for code, candidate in attributes.items()
-                if code != attribute.mine and candidate.key != attribute.mine and candidate.type != "linkset"
+                if attribute.mine not in (code, candidate.key) and candidate.type != "linkset"
             }
         )
     return result

@@ -103,7 +103,7 @@ def _dispatch(call: Call, parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _get(call: Call, parameters: Mapping[str, Any]) -> dict[str, Any]:
     class_name = _class(call, parameters)
     key = _mandatory(parameters, "key")
-    shown, extended = _fields_to_show(call, class_name, parameters)
+    shown = _fields_to_show(call, class_name, parameters)
     limit, page = php_int(parameters.get("limit") or 0), 1
     if parameters.get("page") is not None:
         page = php_int(parameters["page"])
@@ -114,39 +114,39 @@ def _get(call: Call, parameters: Mapping[str, Any]) -> dict[str, Any]:
     rows = find()
     offset = limit * max(0, page - 1)
     selected = rows[offset : offset + limit] if limit > 0 else rows
-    return _objects_answer(call, selected, shown, extended, "", f"Found: {len(rows)}")
+    return _objects_answer(call, selected, shown, "", f"Found: {len(rows)}")
 
 
 def _create(call: Call, parameters: Mapping[str, Any]) -> dict[str, Any]:
     class_name = _class(call, parameters)
     fields = _fields(parameters)
-    shown, extended = _fields_to_show(call, class_name, parameters)
+    shown = _fields_to_show(call, class_name, parameters)
     _require(call, "core/create", class_name, parameters)
     row = call.writer.create(class_name, fields)
-    return _objects_answer(call, [row], shown, extended, "created", None)
+    return _objects_answer(call, [row], shown, "created", None)
 
 
 def _update(call: Call, parameters: Mapping[str, Any]) -> dict[str, Any]:
     class_name = _class(call, parameters)
     key = _mandatory(parameters, "key")
     fields = _fields(parameters)
-    shown, extended = _fields_to_show(call, class_name, parameters)
+    shown = _fields_to_show(call, class_name, parameters)
     target_class, _ = _objects(call, class_name, key)
     _require(call, "core/update", target_class, parameters)
     row = call.writer.update(class_name, key, fields)
-    return _objects_answer(call, [row], shown, extended, "updated", None)
+    return _objects_answer(call, [row], shown, "updated", None)
 
 
 def _apply_stimulus(call: Call, parameters: Mapping[str, Any]) -> dict[str, Any]:
     class_name = _class(call, parameters)
     key = _mandatory(parameters, "key")
     fields = _fields(parameters)
-    shown, extended = _fields_to_show(call, class_name, parameters)
+    shown = _fields_to_show(call, class_name, parameters)
     stimulus = php_string(_mandatory(parameters, "stimulus"))
     target_class, _ = _objects(call, class_name, key)
     _require(call, "core/apply_stimulus", target_class, parameters)
     row = call.writer.apply_stimulus(class_name, key, stimulus, fields)
-    return _objects_answer(call, [row], shown, extended, "updated", None)
+    return _objects_answer(call, [row], shown, "updated", None)
 
 
 def _delete(call: Call, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,10 +269,9 @@ def _object_key(row: Row) -> str:
     return f"{row['finalclass']}::{row['id']}"
 
 
-def _objects_answer(
-    call: Call, rows: list[Row], shown: Shown, extended: bool, message: str, summary: str | None
-) -> dict[str, Any]:
+def _objects_answer(call: Call, rows: list[Row], shown: tuple[Shown, bool], message: str, summary: str | None) -> dict[str, Any]:
     schema, around = call.session.schema, call.session.around
+    by_class, extended = shown
     plans: dict[str, list[tuple[str, Any]]] = {}
     objects: dict[str, Any] = {}
     for row in rows:
@@ -281,7 +280,7 @@ def _objects_answer(
         if plan is None:
             itop_class = schema[class_name]
             # The closest listed ancestor; an object of another family is shown by its name only.
-            codes = next((shown[name] for name in itop_class.lineage if name in shown), ["id", "friendlyname"])
+            codes = next((by_class[name] for name in itop_class.lineage if name in by_class), ["id", "friendlyname"])
             plan = plans[class_name] = [(code, itop_class.attributes.get(code)) for code in codes]
         fields: dict[str, Any] = {}
         for code, attribute in plan:

@@ -90,16 +90,17 @@ class Account:
 def is_allowed(account: Account, class_name: str, action: Action, mode: AccessMode, schema: Schema) -> bool:
     """Whether the account may do this to the class at all; which objects it sees is :func:`sees`."""
     itop_class = schema[class_name]
-    if action not in ("read", "bulk read"):
-        if mode is AccessMode.READ_ONLY or (mode is AccessMode.ADMINISTRATORS_WRITE and not account.is_administrator):
-            return False
+    reads = action in ("read", "bulk read")
+    writers = {AccessMode.READ_ONLY: False, AccessMode.ADMINISTRATORS_WRITE: account.is_administrator}
+    if not reads and not writers.get(mode, True):
+        return False
     if any((ancestor, action) in account.denied for ancestor in itop_class.lineage):
         return False
     if account.is_administrator:
         return True
     if itop_class.administrators_only:
         return False
-    if action in ("read", "bulk read"):
+    if reads:
         return any(profile not in _SILENT for profile in account.profiles)
     return any(
         action in PROFILES.get(profile, {}).get(ancestor, frozenset())

@@ -138,6 +138,9 @@ class Schema:
     def __getitem__(self, name: str) -> ItopClass:
         return self._classes[name]
 
+    def get(self, name: str) -> ItopClass | None:
+        return self._classes.get(name)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._classes)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from itopsync.simulator.dates import local, timestamp_of
-from itopsync.simulator.oql_query import Context
+from itopsync.simulator.oql_expressions import Context
 from itopsync.simulator.reading import Surroundings, friendly_name
 from itopsync.simulator.rights import Account, allowed_organizations, sees
 from itopsync.simulator.schema import Schema

@@ -33,6 +33,8 @@ class Document:
 
 @dataclass(slots=True)
 class Table:
+    """The rows of one family of classes, by id."""
+
     rows: dict[int, Row] = field(default_factory=dict)
     next_id: int = 1
     #: (columns) -> (values) -> ids in ascending order of insertion

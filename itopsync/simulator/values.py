@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from typing import Any
 
 from itopsync.simulator import html
@@ -12,7 +13,6 @@ from itopsync.simulator.caselog import EMPTY, CaseLog, Entry
 from itopsync.simulator.dates import exists, is_stored_form, local, timestamp_of
 from itopsync.simulator.oql_query import compile_query
 from itopsync.simulator.oql_syntax import OqlError
-from itopsync.simulator.reading import friendly_name
 from itopsync.simulator.refusals import Crash, Refusal
 from itopsync.simulator.schema import Attribute, ItopClass
 from itopsync.simulator.session import Session
@@ -103,16 +103,16 @@ def make_value(itop_class: ItopClass, code: str, given: Any, session: Session) -
     if code not in itop_class.attributes:
         raise Refusal(f"{code}: Unknown attribute")
     attribute = itop_class.attributes[code]
+    if attribute.type == "linkset" and not isinstance(given, list):
+        raise Refusal(f"{code}: A link set must be defined by an array of objects")
+    if attribute.type != "extkey":
+        return given
+    if is_numeric(given) and float(given) == 0:
+        return 0
     try:
-        if attribute.type == "extkey":
-            if is_numeric(given) and float(given) == 0:
-                return 0
-            return find_one(attribute.target, given, session)["id"]
-        if attribute.type == "linkset" and not isinstance(given, list):
-            raise Refusal("A link set must be defined by an array of objects")
+        return int(find_one(attribute.target, given, session)["id"])
     except Refusal as refusal:
         raise Refusal(f"{code}: {refusal.message}", refusal.code) from None
-    return given
 
 
 def convert(attribute: Attribute, value: Any, previous: Any, session: Session) -> Any:
@@ -121,21 +121,28 @@ def convert(attribute: Attribute, value: Any, previous: Any, session: Session) -
     if not attribute.writable:
         class_name, code = session.class_name, attribute.code
         raise Refusal(f"Attempting to set the value on the read-only attribute {class_name}::{code}")
-    if attribute.type in ("int", "duration", "objectkey", "extkey"):
-        if value is None or value == "":
-            return 0 if attribute.type in ("objectkey", "extkey") else None
-        return php_int(value)
-    if kind == "datetime":
-        return _convert_date(attribute, value, session)
     if kind == "caselog":
         return _convert_log(previous or EMPTY, value, session)
-    if kind == "blob":
-        return _convert_document(value)
-    if kind == "enum":
-        return None if value is None or value == "" else php_string(value)
-    if kind == "html" and value not in (None, "", False):
-        return html.sanitize(php_string(value), session.app_root)
+    conversion: Callable[[Attribute, Any, Session], Any] = _CONVERSIONS.get(kind, _convert_string)
+    return conversion(attribute, value, session)
+
+
+def _convert_string(_attribute: Attribute, value: Any, _session: Session) -> str:
     return php_string(value)
+
+
+def _convert_html(_attribute: Attribute, value: Any, session: Session) -> str:
+    return html.sanitize(php_string(value), session.app_root) if value else ""
+
+
+def _convert_enum(_attribute: Attribute, value: Any, _session: Session) -> str | None:
+    return None if value is None or value == "" else php_string(value)
+
+
+def _convert_integer(attribute: Attribute, value: Any, _session: Session) -> int | None:
+    if value is None or value == "":
+        return 0 if attribute.type in ("objectkey", "extkey") else None
+    return php_int(value)
 
 
 def _convert_date(attribute: Attribute, value: Any, session: Session) -> str | None:
@@ -151,7 +158,7 @@ def _convert_date(attribute: Attribute, value: Any, session: Session) -> str | N
     return value
 
 
-def _convert_document(value: Any) -> Document | None:
+def _convert_document(_attribute: Attribute, value: Any, _session: Session) -> Document | None:
     if not isinstance(value, dict) or value.get("data") is None:
         return None
     digits = _NOT_BASE64.sub("", php_string(value["data"]))
@@ -161,6 +168,15 @@ def _convert_document(value: Any) -> Document | None:
     except binascii.Error:  # pragma: no cover - cannot happen: only digits are left, and they are complete
         data = b""
     return Document(data, php_string(value.get("mimetype")), php_string(value.get("filename")))
+
+
+_CONVERSIONS: dict[str, Callable[[Attribute, Any, Session], Any]] = {
+    "html": _convert_html,
+    "enum": _convert_enum,
+    "datetime": _convert_date,
+    "blob": _convert_document,
+    **dict.fromkeys(("int", "duration", "objectkey", "extkey"), _convert_integer),
+}
 
 
 def _convert_log(log: CaseLog, value: Any, session: Session) -> CaseLog:
@@ -243,7 +259,3 @@ def database_issue(attribute: Attribute, value: Any) -> tuple[int, str] | None:
     if attribute.type == "datetime" and value and not exists(value):
         return 1292, f"Incorrect datetime value: '{value}' for column `{attribute.code}` at row 1"
     return None
-
-
-def name_of(row: Row, session: Session) -> str:
-    return friendly_name(row, session.store)

@@ -97,6 +97,15 @@ class Writer:
         self.record("update", row["finalclass"], row["id"], fields)
         return row
 
+    def update_row(self, row: Row, fields: Mapping[str, Any]) -> Row:
+        """As :meth:`update`, on a row that was read before: what others did since is not seen."""
+        draft = self._draft_of(row)
+        for code, given in fields.items():
+            self._assign(draft, code, given)
+        saved = self._save(draft)
+        self.record("update", row["finalclass"], row["id"], fields)
+        return saved
+
     def apply_stimulus(self, class_name: str, key: Any, stimulus: str, fields: Mapping[str, Any]) -> Row:
         """The row after the transition. Raises :class:`BareRefusal` where the state or a missing attribute forbids it."""
         draft: Draft | None = None
@@ -267,10 +276,10 @@ class Writer:
             listed = {name: self._sql(item) for name, item in columns.items() if name not in ("id", "finalclass")}
             if inserting:
                 names = ",".join(f"`{name}`" for name in listed)
-                statement = f"INSERT INTO `ticket` ({names}) VALUES ({', '.join(listed.values())})"
+                statement = " ".join(("INSERT INTO `ticket`", f"({names})", "VALUES", f"({', '.join(listed.values())})"))
             else:
                 sets = ", ".join(f"`{name}` = {item}" for name, item in listed.items())
-                statement = f"UPDATE `ticket` SET {sets} WHERE (`id` = '{draft.id}')"
+                statement = " ".join(("UPDATE `ticket` SET", sets, f"WHERE (`id` = '{draft.id}')"))
             raise failed_sql(statement, *problem, draft.itop_class.name, None if inserting else draft.id)
 
     def _sql(self, content: Any) -> str:

@@ -1,0 +1,135 @@
+"""The pieces of a compiled OQL expression: functions of the rows at hand.
+
+Truth has three values as in SQL: None is unknown, and only what is true is found.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from itopsync.simulator.caselog import CaseLog
+from itopsync.simulator.oql_functions import as_text, complete_date, fold, like, number
+from itopsync.simulator.store import Row, Store
+
+
+@dataclass(slots=True)
+class Context:
+    """What a running query needs: the data, the database's own clock, the server's timezone (in which logs show
+    their dates), and which rows the account may see."""
+
+    store: Store
+    database_now: Callable[[], datetime]
+    timezone: ZoneInfo
+    visible: Callable[[Row], bool] | None = None
+
+
+#: The rows at hand, one for each alias of the query.
+Rows = list[Row]
+Compiled = Callable[[Rows, Context], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A compiled expression, and what it yields: int, text, date, log or any; ``constant`` is a literal's value."""
+
+    run: Compiled
+    kind: str
+    literal: bool = False
+    constant: Any = None
+
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
+}  # fmt: skip
+MIRRORED = {"=": "=", ">": "<", "<": ">", ">=": "<=", "<=": ">="}
+ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "<<": lambda a, b: int(a) << int(b),
+    ">>": lambda a, b: int(a) >> int(b), "&": lambda a, b: int(a) & int(b), "|": lambda a, b: int(a) | int(b),
+    "^": lambda a, b: int(a) ^ int(b), "/": lambda a, b: a / b if b else None,
+}  # fmt: skip
+
+
+def comparable(item: Any, kind: str) -> Any:
+    """A value in the form in which members of a list are compared."""
+    if kind == "int":
+        return number(item)
+    return fold(as_text(item)) if item is not None else None
+
+
+def both(one: Compiled, other: Compiled) -> Compiled:
+    """AND."""
+
+    def run(rows: Rows, context: Context) -> bool | None:
+        first = one(rows, context)
+        if first is not None and not first:
+            return False
+        second = other(rows, context)
+        if second is not None and not second:
+            return False
+        return None if first is None or second is None else True
+
+    return run
+
+
+def either(one: Compiled, other: Compiled) -> Compiled:
+    """OR."""
+
+    def run(rows: Rows, context: Context) -> bool | None:
+        first = one(rows, context)
+        if first:
+            return True
+        second = other(rows, context)
+        if second:
+            return True
+        return None if first is None or second is None else False
+
+    return run
+
+
+def compile_like(one: Typed, other: Typed, negated: bool) -> Compiled:
+    """LIKE and NOT LIKE; of a log they ask the whole column."""
+
+    def run(rows: Rows, context: Context) -> bool | None:
+        content, pattern = one.run(rows, context), other.run(rows, context)
+        if content is None or pattern is None:
+            return None
+        text = content.folded(context.timezone, fold) if isinstance(content, CaseLog) else fold(as_text(content))
+        return like(as_text(pattern))(text) is not negated
+
+    return run
+
+
+def compile_comparison(one: Typed, sign: str, other: Typed) -> Compiled:
+    """Comparison as MySQL does it: numbers by value, dates by time, text without case and accents."""
+    compare = COMPARISONS[sign]
+    left, right = one.run, other.run
+    if one.literal and not other.literal and sign in MIRRORED:
+        return compile_comparison(other, MIRRORED[sign], one)
+    if other.literal and one.kind in ("int", "date"):
+        literal: Any = other.constant
+        literal = number(literal) if one.kind == "int" else literal if literal is None else complete_date(str(literal))
+
+        def with_literal(rows: Rows, context: Context) -> bool | None:
+            content = left(rows, context)
+            return None if content is None or literal is None else compare(content, literal)
+
+        return with_literal
+
+    def run(rows: Rows, context: Context) -> bool | None:
+        first, second = left(rows, context), right(rows, context)
+        if first is None or second is None:
+            return None
+        if isinstance(first, CaseLog):
+            first = first.text(context.timezone)
+        if isinstance(first, str) and isinstance(second, str):
+            if "date" in (one.kind, other.kind):
+                return compare(complete_date(first), complete_date(second))
+            return compare(fold(first), fold(second))
+        return compare(number(first), number(second))
+
+    return run

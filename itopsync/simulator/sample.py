@@ -1,0 +1,36 @@
+"""The sample data of a new simulator, and its accounts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from importlib import resources
+
+from itopsync.simulator.rights import ADMINISTRATOR, REST_PROFILE, SYNC_PROFILES, Account
+from itopsync.simulator.store import Row, Store
+
+#: The accounts of a new simulator, with the ids of the recorded ones. ``norest`` lacks the profile for REST.
+ACCOUNTS = (
+    Account("admin", "admin-password", 1, 1, (ADMINISTRATOR, REST_PROFILE)),
+    Account("sync", "sync-password", 2, 40, SYNC_PROFILES),
+    Account("agent", "agent-password", 4, 42, (ADMINISTRATOR, REST_PROFILE)),
+    Account("norest", "norest-password", 5, 43, ("Support Agent",)),
+)
+
+
+def load_sample(store: Store, accounts: Iterable[Account]) -> None:
+    """Fill an empty store with iTop's own sample data (organisations, people, services) and the accounts' users."""
+    text = resources.files(__package__).joinpath("data/sample.json").read_text("utf-8")
+    for class_name, rows in json.loads(text).items():
+        attributes = store.schema[class_name].attributes
+        for given in rows:
+            row: Row = {"finalclass": class_name}
+            for code, attribute in attributes.items():
+                if attribute.stored:
+                    row[code] = attribute.default or (0 if attribute.integral else "")
+            for code, content in given.items():
+                row[code] = int(content) if code == "id" or attributes[code].integral else content
+            store.put(row)
+    for account in accounts:
+        user: Row = {"finalclass": "UserLocal", "id": account.user_id, "login": account.login}
+        store.put({**user, "contactid": account.contact_id, "language": "EN US", "status": "enabled"})
