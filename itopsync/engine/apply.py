@@ -33,7 +33,7 @@ from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, NewEntry, Observation, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.notes import full_log
-from itopsync.reconcile.plan import Action, Create, Item, Note, Plan, Remove, Upload, Write
+from itopsync.reconcile.plan import Action, Create, Item, Plan, Remove, Upload, Write
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.richtext import attachment_address, fill, unfilled
 from itopsync.reconcile.rules import ClassRules, Rules
@@ -51,8 +51,6 @@ class Result:
     counts: Counter[str] = field(default_factory=Counter)
     unavailable: SideUnavailable | None = None
     """The side that stopped the work, if one did: no ticket's retries are used up for that."""
-    account: tuple[Side, str] | None = None
-    """Our own account's id on a side, as an answer showed it."""
 
 
 @dataclass
@@ -177,7 +175,6 @@ class Applier:
         copy = self._servers[Side.INTERNAL].create(cls.internal, action.fields, logs, attributes(cls, Side.INTERNAL))
         progress.link = agree.created(progress.link, action, external, copy, cls=cls, now=self._clock())
         progress.observation = Observation(external, copy)
-        self._learn_account(progress, Side.INTERNAL, copy, action.notes)
 
     def _write(self, action: Write, progress: _Progress) -> None:
         ticket = self._ticket(progress, action.side)
@@ -194,7 +191,6 @@ class Applier:
             answer = server.stimulate(ticket.ref, action.stimulus, fields, entries, wanted)
         self._see(progress, replace(answer, attachments=ticket.attachments))
         progress.link = agree.written(progress.link, action, answer, self._class(progress), self._clock())
-        self._learn_account(progress, action.side, answer, action.notes)
         if action.leads_to is not None and answer.state != action.leads_to:
             raise StimulusRefused(action.side, f"{action.stimulus} was answered, and the ticket is '{answer.state}'")
 
@@ -352,11 +348,6 @@ class Applier:
             return None if number is None else attachment_address(public_url, number)
 
         return address_of
-
-    def _learn_account(self, progress: _Progress, side: Side, answer: Ticket, notes: tuple[Note, ...]) -> None:
-        account = agree.account_in(answer, notes, self._rules.pair)
-        if account is not None and self._rules.side(side).account is None:
-            progress.result.account = (side, account)
 
 
 def action_items(action: Action) -> tuple[Item, ...]:

@@ -23,7 +23,7 @@ from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.safety import Tally, check
-from itopsync.store import CycleRecord, Store
+from itopsync.store import CycleRecord, SideState, Store
 
 log = structlog.get_logger(__name__)
 
@@ -113,12 +113,12 @@ class Engine:
 
         :raises SideUnavailable: a server cannot be asked
         """
-        self._learn_accounts()
         now = self._clock()
         known: set[int] = {link.id for link in self._store.due(now, self._settings.preview)}
         new: list[Link] = []
         for side in Side:
             found = look(side, self._servers[side], self._store, self._rules, self._settings, now)
+            self._know_account(found.state)
             known |= found.changed.keys() | found.attached
             known |= links_with_deletions(side, self._servers[side], self._store, self._rules)
             new += [Link(-1 - n, one.ref, None, LinkStatus.WAITING, one.number) for n, one in enumerate(found.new)]
@@ -130,7 +130,6 @@ class Engine:
         ]
 
     def _run(self, report: Report, accept: Collection[str]) -> None:
-        self._learn_accounts()
         findings = self._poll(report)
         tally = Tally(replaced=sum(found.replaced for found in findings.values()))
         check(tally, self._rules.limits, accept)
@@ -138,6 +137,7 @@ class Engine:
         for found in findings.values():
             report.counts["new"] += len(record(self._store, found, now))
             report.counts["changed"] += len(found.changed)
+            self._know_account(found.state)
         if len(findings) < len(Side):
             return
         ahead = {side: found.state.cursor - report.started for side, found in findings.items() if found.state.cursor}
@@ -149,16 +149,11 @@ class Engine:
         check(tally, self._rules.limits, accept)
         self._work(report, now, tally, accept, ahead)
 
-    def _learn_accounts(self) -> None:
-        """Our own accounts, as far as answers have shown them: iTop does not say who we are."""
-        for side in Side:
-            account = self._store.side(side).account
-            if account is not None and self._rules.side(side).account is None:
-                self._set_account(side, account)
-
-    def _set_account(self, side: Side, account: str) -> None:
-        known = replace(self._rules.side(side), account=account)
-        self._rules = replace(self._rules, external=known) if side is Side.EXTERNAL else replace(self._rules, internal=known)
+    def _know_account(self, state: SideState) -> None:
+        """Our own account on a side tells our entries from what people pasted."""
+        known = replace(self._rules.side(state.side), account=state.account)
+        external = state.side is Side.EXTERNAL
+        self._rules = replace(self._rules, external=known) if external else replace(self._rules, internal=known)
 
     # poll
 
@@ -268,10 +263,6 @@ class Engine:
     def _account_for(self, report: Report, result: Result, refusals: Counter[Side]) -> None:
         report.counts.update(result.counts)
         report.counts["links"] += 1
-        if result.account is not None and self._rules.side(result.account[0]).account is None:
-            side, account = result.account
-            self._store.put_side(replace(self._store.side(side), account=account))
-            self._set_account(side, account)
         error = result.unavailable
         if error is None:
             return

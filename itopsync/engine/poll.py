@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from itopsync.engine.settings import EngineSettings
+from itopsync.errors import BadQuery
 from itopsync.itop import Server
 from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
 from itopsync.reconcile.identity import prefix
@@ -51,8 +52,9 @@ def look(side: Side, server: Server, store: Store, rules: Rules, settings: Engin
         new = tuple(_in_scope_among(server, rules, compared.unknown))
     taken = {sighting.ref for sighting in new}
     attachments = _attachments(server, state, settings, changed.at)
+    account = state.account or _account(server)
     return Findings(
-        replace(attachments.state, cursor=changed.at, ok_at=now, problem=None, problem_since=None),
+        replace(attachments.state, cursor=changed.at, account=account, ok_at=now, problem=None, problem_since=None),
         compared.changed,
         _links_attached(side, store, rules, attachments.found),
         new,
@@ -87,6 +89,14 @@ def _in_scope_among(server: Server, rules: Rules, unknown: Iterable[Sighting]) -
         by_class.setdefault(sighting.ref.cls, []).append(sighting.ref.id)
     for name, ids in by_class.items():
         yield from in_scope(server, rules, rules.for_external(name), ids)
+
+
+def _account(server: Server) -> str | None:
+    """Our own account's id, or None on a server that does not compare it; then a marker's first bearer alone is ours."""
+    try:
+        return server.account() or None
+    except BadQuery:
+        return None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from itopsync.model import Agreed, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.plan import Create, Item, Note, Remove, Upload, Write
-from itopsync.reconcile.richtext import head_markers, value_fingerprint
+from itopsync.reconcile.richtext import value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule
 from itopsync.reconcile.state import initial
 
@@ -67,16 +67,6 @@ def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timede
 def tries_of(link: Link, item: Item) -> int:
     """How often *item* has been refused so far."""
     return sum(one.tries for one in link.obstacles if (one.key, one.fingerprint) == (item.key, item.fingerprint))
-
-
-def account_in(answer: Ticket, notes: tuple[Note, ...], pair: str) -> str | None:
-    """Our own account's id, as the entry that we have just written shows it."""
-    ours = {marker for note in notes for marker in note.markers}
-    for entries in answer.logs.values():
-        for entry in reversed(entries):
-            if ours.intersection(head_markers(entry.html, pair)):
-                return entry.author_id
-    return None
 
 
 def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Side, now: datetime) -> dict[str, NoteRecord]:

@@ -35,11 +35,14 @@ class Tally:
         )
 
 
+KINDS = ("creations", "deletions", "missing", "rewritten", "replaced")
+"""What a safety stop may be about: what ``run-once --accept`` takes."""
+
 _REASONS = {
     "creations": "{count} new tickets are to be created in internal, more than the limit of {limit}",
     "deletions": "{count} attachments are to be deleted, more than the limit of {limit}",
     "missing": "{count} linked tickets are gone, more than the limit of {limit}; does an account see less than before?",
-    "rewritten": "on {count} tickets every known log entry looks different, more than the limit of {limit}; was a server upgraded?",
+    "rewritten": "on {count} tickets all known log entries look different, more than the limit of {limit}; an upgraded server?",
     "replaced": "{count} known ids bear another ref than before; was a server restored or cloned?",
 }
 

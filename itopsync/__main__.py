@@ -1,0 +1,5 @@
+"""``python -m itopsync``."""
+
+from itopsync.cli import main
+
+main()

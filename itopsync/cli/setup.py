@@ -1,0 +1,76 @@
+"""The commands for setting up: init, check, db, and the demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from itopsync import check as checking
+from itopsync import config
+from itopsync.cli import show
+from itopsync.cli.session import Options, open_store, servers, utc_now
+from itopsync.errors import ConfigurationError, Fault
+from itopsync.exits import ExitCode
+from itopsync.store import migrate
+
+db = typer.Typer(help="Look after the store.", no_args_is_help=True)
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("sync.toml"),
+) -> None:
+    """Write a commented sync.toml to fill in."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(config.example())
+    except FileExistsError:
+        raise ConfigurationError([Fault(str(path), "it is there already", "Name another file, or move this one away.")]) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError([Fault(str(path), f"it cannot be written: {reason}", "Name a file that can.")]) from None
+    typer.echo(f"Wrote {path}. Fill it in, then run `itopsync check`.")
+
+
+def check(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
+) -> None:
+    """Ask both servers whether everything is in place. Writes nothing."""
+    options: Options = context.obj
+    configuration = options.configuration()
+
+    def store_opens() -> None:
+        with open_store(configuration):
+            pass
+
+    with servers(configuration) as both:
+        findings = checking.check(configuration, both, store_opens, utc_now())
+    if as_json:
+        typer.echo(show.findings_as_json(findings))
+    else:
+        show.findings(Console(), findings)
+    faults = any(finding.level is checking.Level.FAULT for finding in findings)
+    raise typer.Exit(ExitCode.CONFIGURATION if faults else ExitCode.WELL)
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="The short one.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Play a service desk's day on two simulated servers, and see whether they agree in the end."""
+    from itopsync.demo import play  # noqa: PLC0415 - the simulator is an extra
+
+    agreed = play(short=once, as_json=as_json)
+    raise typer.Exit(ExitCode.WELL if agreed else ExitCode.TROUBLED)
+
+
+@db.command()
+def upgrade(context: typer.Context) -> None:
+    """Bring an older store's schema up to this itopsync's."""
+    options: Options = context.obj
+    configuration = options.configuration()
+    before, after = migrate.upgrade(configuration.store_url)
+    typer.echo(f"The store is at {after}." if before == after else f"The store went from {before} to {after}.")

@@ -1,0 +1,230 @@
+"""How plans, reports, findings and the status are shown: tables for people, JSON for machines. No text of a ticket in either."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from itopsync.check import Finding, Level
+from itopsync.engine.cycle import Report
+from itopsync.model import LinkStatus, Observation, Side
+from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
+from itopsync.status import SideHealth, Status, Trouble
+
+OnProgress = Callable[[int, int], None]
+Planned = Sequence[tuple[Plan, Observation]]
+
+
+def as_json(value: object) -> str:
+    """*value* as JSON: dates as ISO 8601, spans of time in seconds."""
+
+    def plain(thing: object) -> object:
+        if isinstance(thing, datetime):
+            return thing.isoformat()
+        if isinstance(thing, timedelta):
+            return thing.total_seconds()
+        raise TypeError(type(thing).__name__)
+
+    return json.dumps(value, default=plain, ensure_ascii=False, indent=2)
+
+
+# plans
+
+
+def plans(console: Console, planned: Planned) -> None:
+    """Show what would be written, ticket by ticket."""
+    waiting = [(plan, seen) for plan, seen in planned if plan.actions or plan.link.status is LinkStatus.TOMBSTONE]
+    if not waiting:
+        console.print("Nothing to write: both sides agree.")
+    for plan, seen in waiting:
+        console.print(Text(title(plan, seen), style="bold"))
+        for action in plan.actions:
+            console.print(Text(f"  {describe(action)}"))
+        if plan.link.status is LinkStatus.TOMBSTONE:
+            console.print(Text("  one of the two tickets is gone: the other one is left as it is"))
+    for plan, seen in planned:
+        for remark in plan.remarks:
+            console.print(
+                Text(f"{title(plan, seen)}: {remark.key}: {remark.kept}{f' ({remark.reason})' if remark.reason else ''}")
+            )
+    writes = sum(len(plan.actions) for plan, _ in planned)
+    console.print(f"{len(planned)} tickets looked at, {writes} writes on {len(waiting)} of them. Nothing was written.")
+
+
+def plans_as_json(planned: Planned) -> str:
+    """The same as JSON."""
+    return as_json(
+        [
+            {
+                "link": plan.link.id if plan.link.id > 0 else None,
+                "external": str(plan.link.external),
+                "external_number": plan.link.external_number,
+                "internal": str(plan.link.internal) if plan.link.internal else None,
+                "internal_number": plan.link.internal_number,
+                "status": plan.link.status,
+                "actions": [_action_as_json(action) for action in plan.actions],
+                "remarks": [{"kept": remark.kept, "item": remark.key, "reason": remark.reason} for remark in plan.remarks],
+            }
+            for plan, _ in planned
+        ]
+    )
+
+
+def title(plan: Plan, seen: Observation) -> str:
+    """The two tickets of a link, as people say them."""
+    external = seen.external.number if seen.external else plan.link.external_number
+    internal = seen.internal.number if seen.internal else plan.link.internal_number
+    return f"{external} ({plan.link.external}) → {internal or 'no copy yet'}"
+
+
+def describe(action: Action) -> str:
+    """What an action does, in words, without the ticket's own."""
+    match action:
+        case Create():
+            return f"create the internal copy: {', '.join(sorted(action.fields))}; {_count(len(action.notes), 'log entry')}"
+        case Write():
+            parts = []
+            if action.stimulus:
+                parts.append(f"state to '{action.leads_to}' by {action.stimulus}")
+            if action.fields:
+                parts.append(f"set {', '.join(sorted(action.fields))}")
+            if action.notes:
+                parts.append(f"append {_count(len(action.notes), 'log entry')}")
+            return f"{action.side}: {'; '.join(parts)}"
+        case Upload():
+            return f"{action.side}: attach {action.item.key}"
+        case Remove():
+            return f"{action.side}: delete attachment {action.attachment_id}"
+
+
+def _count(number: int, one: str) -> str:
+    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
+    return f"{number} {one if number == 1 else many}"
+
+
+def _action_as_json(action: Action) -> dict[str, Any]:
+    shown: dict[str, Any] = {"action": type(action).__name__.lower(), "what": describe(action)}
+    match action:
+        case Create():
+            shown |= {"side": Side.INTERNAL, "fields": sorted(action.fields), "entries": len(action.notes)}
+        case Write():
+            shown |= {"side": action.side, "fields": sorted(action.fields), "entries": len(action.notes)}
+            shown |= {"stimulus": action.stimulus, "state": action.leads_to}
+        case Upload():
+            shown |= {"side": action.side, "item": action.item.key, "marker": action.marker}
+        case Remove():
+            shown |= {"side": action.side, "item": action.item.key, "attachment": action.attachment_id}
+    return shown
+
+
+# reports
+
+
+def report(console: Console, done: Report) -> None:
+    """Show what a cycle did, on one line, and what stopped it."""
+    took = (done.finished - done.started).total_seconds() if done.finished else 0.0
+    told = [f"{count} {name}" for name, count in done.counts.items() if count and name != "bytes"]
+    console.print(f"{done.outcome}: {', '.join(told) or 'nothing to do'} in {took:.1f} s")
+    for side, reason in done.problems.items():
+        console.print(Text(f"{side}: {reason}" if not reason.startswith(side) else reason, style="red"))
+    if done.outcome == "troubled":
+        console.print("`itopsync status` says what waits, and why.")
+
+
+def report_as_json(done: Report) -> str:
+    """The same as JSON."""
+    return as_json(
+        {
+            "outcome": done.outcome,
+            "started": done.started,
+            "finished": done.finished,
+            "counts": dict(done.counts),
+            "problems": dict(done.problems),
+        }
+    )
+
+
+# findings
+
+
+_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "red"}
+
+
+def findings(console: Console, found: Sequence[Finding]) -> None:
+    """Show what a check found, each thing with its remedy."""
+    table = Table("", "side", "what", "remedy", box=None, pad_edge=False)
+    for finding in found:
+        mark = Text(finding.level, style=_COLOURS[finding.level])
+        table.add_row(mark, finding.side or "", Text(finding.what), Text(finding.remedy))
+    console.print(table)
+    counts = {level: sum(finding.level is level for finding in found) for level in Level}
+    console.print(f"{_count(counts[Level.FAULT], 'fault')}, {_count(counts[Level.WARNING], 'warning')}.")
+
+
+def findings_as_json(found: Sequence[Finding]) -> str:
+    """The same as JSON."""
+    return as_json([asdict(finding) for finding in found])
+
+
+# status
+
+
+def status(console: Console, found: Status) -> None:
+    """Show how things stand."""
+    console.print(f"pair {found.pair}, {found.at:%Y-%m-%d %H:%M:%S} UTC")
+    console.print(_sides(found.sides))
+    told = [f"{count} {name}" for name, count in found.counts.items() if count]
+    console.print(f"links: {', '.join(told) or 'none yet'}")
+    if found.troubles:
+        console.print(_troubles(found.troubles))
+    if found.cycles:
+        console.print(_cycles(found))
+
+
+def _sides(sides: Sequence[SideHealth]) -> Table:
+    table = Table("side", "last good poll", "problem", "since", box=None, pad_edge=False)
+    for health in sides:
+        polled = "never" if health.lag is None else f"{span(health.lag)} ago"
+        since = f"{health.problem_since:%Y-%m-%d %H:%M}" if health.problem_since else ""
+        table.add_row(health.side, polled, Text(health.problem or "none", style="red" if health.problem else "green"), since)
+    return table
+
+
+def _troubles(troubles: Sequence[Trouble]) -> Table:
+    table = Table("link", "external", "internal", "item", "tries", "next", "reason", box=None, pad_edge=False)
+    for trouble in troubles:
+        following = "parked" if trouble.parked else f"{trouble.next_try:%m-%d %H:%M}" if trouble.next_try else "next cycle"
+        external, internal = trouble.external_number or trouble.external, trouble.internal_number or trouble.internal or "-"
+        cells = (str(trouble.link), external, internal, trouble.item.partition(":")[0], str(trouble.tries), following)
+        table.add_row(*cells, Text(trouble.reason))
+    return table
+
+
+def _cycles(found: Status) -> Table:
+    table = Table("cycle", "kind", "took", "outcome", "did", box=None, pad_edge=False)
+    for cycle in found.cycles:
+        took = f"{(cycle.finished - cycle.started).total_seconds():.1f} s" if cycle.finished else ""
+        did = ", ".join(f"{count} {name}" for name, count in cycle.counts.items() if count) or "nothing"
+        table.add_row(f"{cycle.started:%m-%d %H:%M:%S}", cycle.kind, took, cycle.outcome, Text(cycle.error or did))
+    return table
+
+
+def span(time: timedelta) -> str:
+    """A span of time as people say it: ``42 s``, ``5 min``, ``3 h``, ``2 d``."""
+    seconds = int(time.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def status_as_json(found: Status) -> str:
+    """The same as JSON."""
+    return as_json(asdict(found))

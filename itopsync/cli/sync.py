@@ -1,0 +1,94 @@
+"""The commands that bring the two sides into step, or say what would be done: plan, run-once, run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from itopsync import daemon
+from itopsync.cli import show
+from itopsync.cli.session import Options, closing_engine, servers, writing_engine
+from itopsync.engine.cycle import Report
+from itopsync.exits import ExitCode
+from itopsync.reconcile.safety import KINDS
+from itopsync.store import Store
+
+_EXITS = {"well": ExitCode.WELL, "troubled": ExitCode.TROUBLED, "unavailable": ExitCode.UNAVAILABLE}
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
+
+
+def plan(context: typer.Context, as_json: AsJson = False) -> None:
+    """Say what a cycle would write, ticket by ticket. Writes nothing anywhere."""
+    options: Options = context.obj
+    configuration = options.configuration()
+    with (
+        servers(configuration) as both,
+        _store_to_read(configuration.store_url) as store,
+        closing_engine(configuration, both, store) as engine,
+    ):
+        planned = engine.preview()
+    if as_json:
+        typer.echo(show.plans_as_json(planned))
+    else:
+        show.plans(Console(), planned)
+
+
+@contextmanager
+def _store_to_read(url: str) -> Iterator[Store]:
+    """The store, or an empty one in memory where there is none yet: a dry run makes no file."""
+    store = Store.open(url) if Store.exists(url) else Store.open("sqlite://")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def run_once(
+    context: typer.Context,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(click_type=click.Choice(KINDS), help="Let a plan through that exceeds this safety limit; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one cycle and end, as cron wants it."""
+    options: Options = context.obj
+    configuration = options.configuration()
+    with _progress_bar() as progress, writing_engine(configuration, progress) as engine:
+        report = engine.cycle("once", accept or ())
+    _tell(report, as_json=as_json)
+    raise typer.Exit(_EXITS[report.outcome])
+
+
+def run(context: typer.Context) -> None:
+    """Run cycles until told to stop (SIGTERM)."""
+    options: Options = context.obj
+    configuration = options.configuration()
+    with writing_engine(configuration) as engine:
+        daemon.run(engine, configuration.schedule)
+
+
+def _tell(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(show.report_as_json(report))
+    else:
+        show.report(Console(), report)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[show.OnProgress | None]:
+    """A bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("tickets", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,31 @@
+"""Everything that is wrong with one ``sync.toml``, gathered so that a person mends it in one go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from itopsync.errors import ConfigurationError, Fault
+
+
+class Faults:
+    """The faults of one file. A key that is known to be wrong is complained of once, and so is nothing that hangs below it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._found: dict[str, Fault] = {}
+
+    def add(self, key: str, what: str, remedy: str) -> None:
+        """Note that *key* (dotted; empty: the file as a whole) is wrong, and how to mend it."""
+        if not self.known(key):
+            where = f"{self._path}: {key}" if key else str(self._path)
+            self._found[key] = Fault(where, what.rstrip("."), remedy if remedy.endswith((".", "?")) else f"{remedy}.")
+
+    def known(self, key: str) -> bool:
+        """Whether *key*, or a table that it stands in, is already known to be wrong."""
+        parts = key.split(".")
+        return any(".".join(parts[:length]) in self._found for length in range(1, len(parts) + 1))
+
+    def raise_if_any(self) -> None:
+        """:raises ConfigurationError: there are faults; it holds them all."""
+        if self._found:
+            raise ConfigurationError(tuple(self._found.values()))

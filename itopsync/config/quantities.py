@@ -1,0 +1,85 @@
+"""How durations, sizes and moments are written in ``sync.toml``."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field
+
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d{1,9})\s*(ms|s|m|h|d)")
+_LONGEST = timedelta(days=3650)
+_BYTES = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_SIZE = re.compile(r"(\d{1,9})\s*(B|kB|MB|GB|KiB|MiB|GiB)")
+_EARLIEST_YEAR, _LATEST_YEAR = 1970, 9000
+
+
+def read_duration(text: object) -> timedelta:
+    """Read ``"90s"``, ``"70m"`` or ``"1h 30m"``. :raises ValueError: it is written otherwise, or longer than ten years."""
+    if isinstance(text, timedelta):
+        return text
+    if not isinstance(text, str) or not re.fullmatch(rf"\s*(?:{_DURATION.pattern}\s*)+", text):
+        raise ValueError('a duration is written with its unit, as in "90s", "70m", "6h" or "7d"')
+    duration = timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text)))
+    if duration > _LONGEST:
+        raise ValueError("that is longer than ten years")
+    return duration
+
+
+def write_duration(duration: timedelta) -> str:
+    """Write a duration as it stands in ``sync.toml``, in the largest unit that divides it."""
+    milliseconds = duration // timedelta(milliseconds=1)
+    for unit in ("d", "h", "m", "s"):
+        length = int(_SECONDS[unit] * 1000)
+        if milliseconds and milliseconds % length == 0 and (unit != "d" or milliseconds // length > 1):
+            return f"{milliseconds // length}{unit}"
+    return f"{milliseconds}ms" if milliseconds else "0s"
+
+
+def read_size(text: object) -> int:
+    """Read ``"20MB"`` as bytes; a bare number is bytes. :raises ValueError: it is written otherwise."""
+    if type(text) is int:
+        return text
+    if not isinstance(text, str) or not (found := _SIZE.fullmatch(text.strip())):
+        raise ValueError('a size is written with its unit, as in "20MB" or "60kB"')
+    return int(found[1]) * _BYTES[found[2]]
+
+
+def write_size(size: int) -> str:
+    """Write bytes as they stand in ``sync.toml``."""
+    for unit in ("GB", "MB", "kB"):
+        if size and size % _BYTES[unit] == 0:
+            return f"{size // _BYTES[unit]}{unit}"
+    return f"{size}B"
+
+
+def read_moment(value: object) -> datetime:
+    """Read a date, or a date and time with or without an offset, as TOML's own value or as a string of ISO 8601.
+
+    Returns a naive datetime where no offset is given. :raises ValueError: it is none, or outside of the years that servers know.
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError("a moment is written as 2026-01-31 or 2026-01-31T08:00:00+01:00") from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time.min)
+    if not isinstance(value, datetime):
+        raise ValueError("a moment is written as 2026-01-31 or 2026-01-31T08:00:00+01:00")  # noqa: TRY004
+    if not _EARLIEST_YEAR <= value.year <= _LATEST_YEAR:
+        raise ValueError(f"the year {value.year} is none that an iTop server can show")
+    return value
+
+
+def to_utc(moment: datetime, timezone: ZoneInfo) -> datetime:
+    """Return *moment* in UTC. Without an offset it is local time in *timezone*, the first of an hour that comes twice."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
+
+
+Duration = Annotated[timedelta, BeforeValidator(read_duration)]
+Size = Annotated[int, BeforeValidator(read_size), Field(ge=0)]
+Moment = Annotated[datetime, BeforeValidator(read_moment)]

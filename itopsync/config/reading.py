@@ -1,0 +1,213 @@
+"""From a file to the shape of ``sync.toml``: found, parsed, and every key checked by itself."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from itopsync.config.faults import Faults
+from itopsync.config.shape import SyncFile
+from itopsync.config.shape.base import section_at
+from itopsync.errors import ConfigurationError, Fault, clip
+
+LONGEST_FILE = 1_000_000
+"""Bytes. No ``sync.toml`` is that long; something else is."""
+PLACES = (Path("sync.toml"), Path("/etc/itopsync/sync.toml"))
+VARIABLE = "ITOPSYNC_CONFIG"
+
+_NEVER_CARRIED = (
+    "agent, team, organisation and caller are never carried",
+    "Remove it; name each side's own in external.defaults and internal.defaults",
+)
+_PASSWORD = (
+    "a password does not belong in this file",
+    "Put it into a file of mode 600 and name that as password_file, or use password_env or password_credential",
+)
+_EXPLAINED = {
+    **{
+        f"rules.{row}": _NEVER_CARRIED
+        for row in (
+            "agent",
+            "team",
+            "organisation",
+            "organization",
+            "org",
+            "caller",
+            "agent_id",
+            "team_id",
+            "org_id",
+            "caller_id",
+        )
+    },
+    **{
+        f"{section}.{key}": _PASSWORD
+        for section in ("external", "internal", "store")
+        for key in ("password", "auth_pwd", "token")
+    },
+    "since": ("the key stands outside of its table", "Write it below [scope]"),
+}
+"""Keys that people can be expected to try, and why there are none such."""
+
+_EXPECTED = {
+    "missing": "it must name both: a state and a stimulus",
+    "too_long": "it must name two: a state and a stimulus",
+    "string_pattern_mismatch": "it must be a name in iTop: letters, digits and underscores",
+    "bool_type": "it must be true or false",
+    "int_type": "it must be a whole number",
+    "string_type": "it must be a text in quotes",
+    "tuple_type": "it must be a list",
+    "dict_type": "it must be a table",
+    "model_type": "it must be a table",
+    "model_attributes_type": "it must be a table",
+}
+
+
+def find(explicit: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where the configuration is: *explicit* (``--config``), ``$ITOPSYNC_CONFIG``, ``./sync.toml``, or the one in ``/etc``.
+
+    :raises ConfigurationError: there is none; it names all the places looked at
+    """
+    named = explicit or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
+    places = (named,) if named is not None else PLACES
+    for place in places:
+        if _is_there(place):
+            return place
+    looked = ", ".join(str(place.absolute()) for place in places)
+    raise ConfigurationError(
+        [Fault(looked, "there is no configuration", "Write one with `itopsync init`, or name it with --config.")]
+    )
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """Read *path* as TOML. :raises ConfigurationError: it cannot be read, or is none; line and column are named."""
+    try:
+        with path.open("rb") as file:
+            contents = file.read(LONGEST_FILE + 1)
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error), "Check the path and who may read it.") from None
+    if len(contents) > LONGEST_FILE:
+        raise _unreadable(path, f"it is longer than {LONGEST_FILE:,} bytes", "Check that this is the file that you mean.")
+    try:
+        text = contents.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line, column = _place(contents[: error.start].decode("utf-8-sig", "replace"))
+        raise _malformed(path, line, column, "this is not UTF-8", "Save the file as UTF-8.") from None
+    return _parse_toml(path, text)
+
+
+def check_shape(table: dict[str, Any], faults: Faults) -> SyncFile:
+    """Check every key of *table* by itself, and return what is left when the wrong ones are taken out."""
+    while True:
+        try:
+            return SyncFile.model_validate(table)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False, include_context=False):
+                _report(detail, table, faults)
+            for place in sorted({_place_in(table, detail["loc"]) for detail in error.errors()}, key=_from_the_end):
+                _take_out(table, place)
+
+
+def _report(detail: ErrorDetails, table: dict[str, Any], faults: Faults) -> None:
+    place = _place_in(table, detail["loc"])
+    key = ".".join(map(str, place))
+    if key in _EXPLAINED:
+        faults.add(key, *_EXPLAINED[key])
+    elif detail["type"] == "extra_forbidden":
+        faults.add(key, "there is no such key", _suggestion(place))
+    elif detail["loc"][-1] == "[key]":
+        faults.add(key, "this cannot be a name in iTop", "Use letters, digits and underscores")
+    else:
+        told = _EXPECTED.get(detail["type"]) or detail["msg"]
+        remedy = told.removeprefix("Value error, ").replace("Input should be", "it must be")
+        faults.add(key, f"{clip(_shown(table, place), 60)} will not do", remedy[:1].upper() + remedy[1:])
+
+
+def _place_in(table: Mapping[str, Any], location: Sequence[int | str]) -> tuple[int | str, ...]:
+    """The part of pydantic's *location* that is in the file: the rest names alternatives of a type."""
+    place: list[int | str] = []
+    here: Any = table
+    for step in location:
+        if (isinstance(here, dict) and step in here and step != "[key]") or (isinstance(here, list) and isinstance(step, int) and step < len(here)):
+            here = here[step]
+        else:
+            break
+        place.append(step)
+    return tuple(place)
+
+
+def _take_out(table: dict[str, Any], place: Sequence[int | str]) -> None:
+    here: Any = table
+    for step in place[:-1]:
+        here = here[step]
+    if isinstance(here, dict):
+        here.pop(place[-1], None)
+    else:
+        del here[cast(int, place[-1])]
+
+
+def _from_the_end(place: tuple[int | str, ...]) -> tuple[int, list[tuple[int, str]]]:
+    # What lies deeper goes first, and the later of two items of a list: then no place moves before its turn.
+    return -len(place), [(-step, "") if isinstance(step, int) else (0, step) for step in place]
+
+
+def _suggestion(place: Sequence[int | str]) -> str:
+    section = section_at(SyncFile, place[:-1])
+    known = list(section.model_fields) if section else []
+    close = difflib.get_close_matches(str(place[-1]), known, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Remove it; there are {', '.join(known)}" if known else "Remove it"
+
+
+def _shown(table: Mapping[str, Any], place: Sequence[int | str]) -> str:
+    here: Any = table
+    for step in place:
+        here = here[step]
+    return "true" if here is True else "false" if here is False else repr(here) if isinstance(here, str | int | float) else "this"
+
+
+def _is_there(place: Path) -> bool:
+    try:
+        return place.is_file()
+    except OSError:  # a name that the file system does not take, or a folder that we may not look into
+        return False
+
+
+def _parse_toml(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what, line, column = _told(str(error), text)
+        raise _malformed(path, line, column, what, "Mend that line; what follows it was not looked at.") from None
+    except RecursionError:
+        raise _unreadable(path, "lists or tables are nested too deeply", "Check that this is the file that you mean.") from None
+    except ValueError as error:  # Python takes no number of more than 4,300 digits
+        raise _unreadable(path, clip(str(error)), "Mend that value.") from None
+
+
+def _told(message: str, text: str) -> tuple[str, int, int]:
+    """Take a message of tomllib's apart: what is wrong, line and column."""
+    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
+    if found:
+        return found[1], int(found[2]), int(found[3])
+    return message.removesuffix(" (at end of document)"), *_place(text)
+
+
+def _place(before: str) -> tuple[int, int]:
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def _malformed(path: Path, line: int, column: int, what: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError([Fault(f"{path}: line {line}, column {column}", f"malformed TOML: {clip(what)}", remedy)])
+
+
+def _unreadable(path: Path, what: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError([Fault(str(path), f"cannot be read: {what}", remedy)])

@@ -1,0 +1,71 @@
+"""The loop: cycles on a timer until told to stop. APScheduler is the timer and nothing else."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from itopsync.config import Schedule
+from itopsync.engine.cycle import Engine
+from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, StoreError
+
+log = structlog.get_logger(__name__)
+
+
+def run(engine: Engine, schedule: Schedule) -> None:
+    """Run cycles until SIGTERM or SIGINT.
+
+    :raises AnotherInstance: the lease was lost
+    :raises StoreError: the store is not usable any more
+    """
+    stop = threading.Event()
+    fatal: list[BaseException] = []
+
+    def job() -> None:
+        try:
+            engine.cycle("poll")
+        except SafetyStop as error:
+            log.error("safety stop", kind=error.kind, reason=str(error))
+        except (AnotherInstance, StoreError) as error:
+            fatal.append(error)
+            stop.set()
+        except ItopsyncError as error:
+            log.error("cycle failed", reason=str(error))
+        except Exception as error:  # a timer's thread swallows what it does not know: end the process instead
+            log.exception("internal error")
+            fatal.append(error)
+            stop.set()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        log.info("stopping", signal=signal.Signals(number).name)
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    scheduler = BackgroundScheduler(timezone="UTC")
+    scheduler.add_job(job, trigger_of(schedule), max_instances=1, coalesce=True, misfire_grace_time=None, id="poll")
+    scheduler.start()
+    log.info("started", poll=str(schedule.poll))
+    try:
+        job()
+        while not stop.wait(3_600):
+            pass
+    finally:
+        scheduler.shutdown(wait=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        log.info("stopped")
+    if fatal:
+        raise fatal[0]
+
+
+def trigger_of(schedule: Schedule) -> IntervalTrigger | CronTrigger:
+    """The timer of the poll job: an interval, or a cron expression."""
+    if isinstance(schedule.poll, str):
+        return CronTrigger.from_crontab(schedule.poll, timezone="UTC")
+    return IntervalTrigger(seconds=int(schedule.poll.total_seconds()), jitter=int(schedule.jitter.total_seconds()) or None)

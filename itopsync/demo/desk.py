@@ -1,0 +1,123 @@
+"""The two simulated servers, the people on them, and itopsync between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from itopsync import config
+from itopsync.engine.cycle import Engine, Report
+from itopsync.engine.lease import Lease
+from itopsync.itop import Server
+from itopsync.simulator import Agent, Simulator
+from itopsync.store import Store
+
+CONFIGURATION = """\
+pair = "demo"
+
+[external]
+url = "{external}"
+username = "sync"
+password_file = "{secrets}/external"
+timezone = "Asia/Jakarta"
+label = "Customer desk"
+
+[internal]
+url = "{internal}"
+username = "sync"
+password_file = "{secrets}/internal"
+timezone = "Europe/Paris"
+label = "Operations"
+
+[internal.defaults]
+org_id = {{ name = "IT Department" }}
+caller_id = "SELECT Person WHERE email = 'agatha.christie@demo.com'"
+team_id = 39
+agent_id = 9
+service_id = 1
+manager_group_id = 39
+manager_id = 9
+supervisor_group_id = 39
+supervisor_id = 9
+
+[external.defaults]
+team_id = 39
+agent_id = 9
+service_id = 1
+manager_group_id = 39
+manager_id = 9
+supervisor_group_id = 39
+supervisor_id = 9
+
+[store]
+url = "sqlite:///{store}"
+
+[scope]
+since = "{since}"
+
+[classes.UserRequest]
+[classes.Incident]
+[classes.NormalChange]
+"""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything a story needs."""
+
+    external: Simulator
+    internal: Simulator
+    customer: Agent
+    """Somebody at the customer's, on external."""
+    operator: Agent
+    """Somebody of the company's own people, on internal."""
+    engine: Engine
+    configuration: Path
+
+    def sync(self) -> Report:
+        """Run one cycle."""
+        return self.engine.cycle("demo")
+
+
+@contextmanager
+def open_desk(directory: Path | None = None) -> Iterator[Desk]:
+    """Two servers on loopback HTTP and an engine between them, all gone with the context."""
+    with ExitStack() as stack:
+        folder = directory or Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
+        external = Simulator(timezone="Asia/Jakarta", seed=1)
+        internal = Simulator(timezone="Europe/Paris", seed=2)
+        addresses = stack.enter_context(external.serve()), stack.enter_context(internal.serve())
+        configuration = _configure(folder, *addresses)
+        loaded = config.load(configuration, {})
+        servers = {
+            settings.side: stack.enter_context(Server(settings)) for settings in (loaded.external, loaded.internal)
+        }
+        store = Store.open(loaded.store_url)
+        stack.callback(store.close)
+        lease = stack.enter_context(Lease(store, _now, loaded.lease))
+        engine = Engine(loaded.rules, servers, store, loaded.engine, clock=_now, guard=lease.check)
+        stack.callback(engine.close)
+        yield Desk(external, internal, external.agent("agent"), internal.agent("agent"), engine, configuration)
+
+
+def _configure(folder: Path, external: str, internal: str) -> Path:
+    for side in ("external", "internal"):
+        secret = folder / side
+        secret.touch(mode=0o600)
+        secret.write_text("sync-password")
+    path = folder / "sync.toml"
+    since = _now() - timedelta(days=1)
+    path.write_text(
+        CONFIGURATION.format(
+            external=external, internal=internal, secrets=folder, store=folder / "store.sqlite", since=since.isoformat(timespec="seconds")
+        )
+    )
+    return path
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

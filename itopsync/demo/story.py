@@ -1,0 +1,170 @@
+"""What people do in the demo, step by step. After each step itopsync runs one cycle."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from itopsync.demo.compare import copies
+from itopsync.demo.desk import Desk
+
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+"""A PNG of one pixel."""
+_TEAM = {"team_id": 39, "agent_id": 9}
+_GROUPS = {"team_id": 39, "supervisor_group_id": 39, "manager_group_id": 39}
+_PEOPLE = {"agent_id": 9, "supervisor_id": 9, "manager_id": 9}
+_SLOT = {"start_date": "2026-12-01 20:00:00", "end_date": "2026-12-01 22:00:00", "outage": "yes"}
+_RESOLVED = {"solution": "<p>Toner changed.</p>", "resolution_code": "assistance", "service_id": 1}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happens, in words and in deed."""
+
+    what: str
+    act: Callable[[], object]
+
+
+@dataclass
+class Story:
+    """The tickets of the story by name, as they come up: class and external id."""
+
+    desk: Desk
+    tickets: dict[str, tuple[str, int]] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
+
+    def steps(self, *, short: bool) -> tuple[Step, ...]:
+        """The whole day, or its first hour."""
+        return (*self._printer(), *(() if short else (*self._laptop(), *self._outage(), *self._change())))
+
+    # people's deeds
+
+    def opens(self, name: str, cls: str, **fields: object) -> None:
+        """The customer opens a ticket."""
+        self.tickets[name] = cls, self.desk.customer.create(cls, **fields)
+
+    def customer_notes(self, name: str, text: str, *, picture: bool = False) -> None:
+        """The customer writes into the private log, with a pasted picture or without."""
+        cls, number = self.tickets[name]
+        self._note("customer", cls, number, text, picture=picture)
+
+    def operator_notes(self, name: str, text: str, *, picture: bool = False) -> None:
+        """The operator writes into the copy's private log."""
+        cls, number = self._copy(name)
+        self._note("operator", cls, number, text, picture=picture)
+
+    def customer_moves(self, name: str, stimulus: str, **fields: object) -> None:
+        """The customer's side presses a button."""
+        cls, number = self.tickets[name]
+        self.desk.customer.stimulus(cls, number, stimulus, **fields)
+
+    def operator_moves(self, name: str, stimulus: str, **fields: object) -> None:
+        """The operator presses a button."""
+        cls, number = self._copy(name)
+        self.desk.operator.stimulus(cls, number, stimulus, **fields)
+
+    def customer_attaches(self, name: str, file: str, data: bytes) -> None:
+        """The customer adds a file."""
+        cls, number = self.tickets[name]
+        self.files[file] = self.desk.customer.attach(cls, number, file, "text/plain", data)
+
+    def operator_attaches(self, name: str, file: str, data: bytes) -> None:
+        """The operator adds a file."""
+        cls, number = self._copy(name)
+        self.files[file] = self.desk.operator.attach(cls, number, file, "application/pdf", data)
+
+    def customer_edits(self, name: str, **fields: object) -> None:
+        """The customer changes the form."""
+        cls, number = self.tickets[name]
+        self.desk.customer.update(cls, number, **fields)
+
+    def _copy(self, name: str) -> tuple[str, int]:
+        cls, number = self.tickets[name]
+        return cls, copies(self.desk.internal)[cls, number]
+
+    def _note(self, who: str, cls: str, number: int, text: str, *, picture: bool) -> None:
+        agent = self.desk.customer if who == "customer" else self.desk.operator
+        image = agent.paste_image(cls, number, "screen.png", "image/png", PICTURE) if picture else ""
+        agent.note(cls, number, f"<p>{text}</p>{image}")
+
+    # the stories
+
+    def _printer(self) -> tuple[Step, ...]:
+        """A request, with a picture and files, through pending to resolved and closed."""
+        return (
+            Step(
+                "A customer opens a request: the printer on the third floor is broken",
+                lambda: self.opens("printer", "UserRequest", title="Printer broken", description="<p>It <b>blinks</b>.</p>"),
+            ),
+            Step("She adds a note with a pasted picture", lambda: self.customer_notes("printer", "It shows this:", picture=True)),
+            Step("She attaches a file", lambda: self.customer_attaches("printer", "printer.log", b"jam in tray 2\n")),
+            Step("An operator takes the copy", lambda: self.operator_moves("printer", "ev_assign", **_TEAM)),
+            Step("He answers", lambda: self.operator_notes("printer", "We are on our way.")),
+            Step("He writes a note that is to stay inside", lambda: self.operator_notes("printer", "#internal Old model, replace it")),
+            Step("He attaches a PDF", lambda: self.operator_attaches("printer", "manual.pdf", b"%PDF-1.4 manual")),
+            Step("He waits for a part", lambda: self.operator_moves("printer", "ev_pending", pending_reason="Toner is ordered")),
+            Step(
+                "The customer raises the urgency and takes her file away",
+                lambda: (
+                    self.customer_edits("printer", urgency="1"),
+                    self.desk.customer.delete_attachment(self.files["printer.log"]),
+                ),
+            ),
+            Step("The part is there", lambda: self.operator_moves("printer", "ev_assign", **_TEAM)),
+            Step("The operator resolves it", lambda: self.operator_moves("printer", "ev_resolve", **_RESOLVED)),
+            Step(
+                "The customer closes it, content",
+                lambda: self.customer_moves("printer", "ev_close", user_satisfaction="1", user_comment="Thank you"),
+            ),
+        )
+
+    def _laptop(self) -> tuple[Step, ...]:
+        """A request that needs an approval, rejected at first, reopened after it was resolved."""
+        return (
+            Step("A customer asks for a laptop", lambda: self.opens("laptop", "UserRequest", title="New laptop", description="<p>Please.</p>")),
+            Step("It waits for approval", lambda: self.customer_moves("laptop", "ev_wait_for_approval")),
+            Step("It is rejected", lambda: self.operator_moves("laptop", "ev_reject")),
+            Step("She explains, and it is taken up again", lambda: self.customer_moves("laptop", "ev_reopen")),
+            Step("It waits for approval once more", lambda: self.customer_moves("laptop", "ev_wait_for_approval")),
+            Step("This time it is approved", lambda: self.operator_moves("laptop", "ev_approve")),
+            Step("It is assigned", lambda: self.operator_moves("laptop", "ev_assign", **_TEAM)),
+            Step("It takes too long: the server's timer escalates it", lambda: self.operator_moves("laptop", "ev_timeout")),
+            Step("It is resolved", lambda: self.operator_moves("laptop", "ev_resolve", **_RESOLVED)),
+            Step("The customer is not content and reopens it", lambda: self.customer_moves("laptop", "ev_reopen")),
+        )
+
+    def _outage(self) -> tuple[Step, ...]:
+        """An incident on which both sides write at once, and move to different states: internal wins."""
+        return (
+            Step("Mail is down: an incident", lambda: self.opens("mail", "Incident", title="Mail is down", description="<p>!</p>")),
+            Step("It is assigned", lambda: self.operator_moves("mail", "ev_assign", **_TEAM)),
+            Step(
+                "Both sides write and move it at the same time",
+                lambda: (
+                    self.customer_notes("mail", "Still nothing."),
+                    self.operator_notes("mail", "The server restarts.", picture=True),
+                    self.customer_moves("mail", "ev_pending", pending_reason="Nobody answers"),
+                    self.operator_moves("mail", "ev_resolve", **_RESOLVED),
+                ),
+            ),
+        )
+
+    def _change(self) -> tuple[Step, ...]:
+        """A change through its whole life."""
+        accepted = {"acceptance_date": "2026-11-24 09:00:00", "acceptance_comment": "Sensible"}
+        approved = {"approval_date": "2026-11-25 09:00:00", "approval_comment": "Go"}
+        return (
+            Step("A change is asked for", lambda: self.opens("move", "NormalChange", title="Move mail", description="<p>New host</p>")),
+            Step("It is validated", lambda: self.customer_moves("move", "ev_validate", **_GROUPS, **accepted)),
+            Step("It is assigned", lambda: self.customer_moves("move", "ev_assign", **_PEOPLE)),
+            Step(
+                "It is planned",
+                lambda: self.customer_moves("move", "ev_plan", **_SLOT, impact="Mail is down", fallback="Keep the old host"),
+            ),
+            Step("Internal approves it", lambda: self.operator_moves("move", "ev_approve", **approved)),
+            Step("It is implemented", lambda: self.operator_moves("move", "ev_implement")),
+            Step("It is finished", lambda: self.operator_moves("move", "ev_finish")),
+        )

@@ -1,0 +1,93 @@
+"""How things stand: both sides' health, the links, what waits and why, and the latest cycles. Read from the store alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from itopsync.model import Link, Side
+from itopsync.store import CycleRecord, Store
+
+
+@dataclass(frozen=True)
+class SideHealth:
+    """One side, as the last poll found it."""
+
+    side: Side
+    ok_at: datetime | None
+    lag: timedelta | None
+    """How long ago the last good poll was."""
+    problem: str | None
+    problem_since: datetime | None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One thing that does not get across."""
+
+    link: int
+    external: str
+    external_number: str
+    internal: str | None
+    internal_number: str
+    item: str
+    reason: str
+    tries: int
+    parked: bool
+    next_try: datetime | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything that ``itopsync status`` tells."""
+
+    pair: str
+    at: datetime
+    sides: tuple[SideHealth, ...]
+    counts: Mapping[str, int]
+    troubles: tuple[Trouble, ...]
+    cycles: tuple[CycleRecord, ...]
+
+
+def status(store: Store, pair: str, now: datetime, *, troubles: int = 50, cycles: int = 10) -> Status:
+    """Gather the status from the store."""
+    return Status(
+        pair,
+        now,
+        tuple(_health(store, side, now) for side in Side),
+        store.counts(),
+        tuple(trouble for link in store.troubled(troubles) for trouble in troubles_of(link)),
+        tuple(store.cycles(cycles)),
+    )
+
+
+def _health(store: Store, side: Side, now: datetime) -> SideHealth:
+    state = store.side(side)
+    lag = now - state.ok_at if state.ok_at else None
+    return SideHealth(side, state.ok_at, lag, state.problem, state.problem_since)
+
+
+def troubles_of(link: Link) -> tuple[Trouble, ...]:
+    """What does not get across on *link*."""
+
+    def trouble(item: str, reason: str, tries: int, *, parked: bool, next_try: datetime | None) -> Trouble:
+        internal = str(link.internal) if link.internal else None
+        return Trouble(
+            link.id,
+            str(link.external),
+            link.external_number,
+            internal,
+            link.internal_number,
+            item,
+            reason,
+            tries,
+            parked,
+            next_try,
+        )
+
+    found = [trouble(one.key, one.reason, one.tries, parked=one.parked, next_try=one.not_before) for one in link.obstacles]
+    if link.unsettled:
+        reason = "a write was sent whose outcome is not known; it is looked for before anything else is sent"
+        found.append(trouble("ticket", reason, link.tries, parked=False, next_try=link.due_at))
+    return tuple(found)
