@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import Any, cast
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 _TEXT_STYLE = ("style", "class")
 _CELL = ("style", "class", "colspan", "rowspan")
