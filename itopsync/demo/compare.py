@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,13 @@ from itopsync.simulator import Simulator
 PAIR = "demo"
 _TICKET_MARKER = re.compile(rf'class="itopsync-{PAIR}-t-(\w+)\.(\d+)"')
 _MARKER = re.compile(rf'<p class="(itopsync-{PAIR}-[^"]+)"')
-_STATES = {"Incident": {"escalated_tto": "new"}}
+_HEADER = re.compile(r"^<p[^>]*>.*?</p>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
+_COUNTS_AS = {"Incident": {"escalated_tto": "new"}}
+_FORM = ("title", "description", "impact", "urgency")
+_COMPANIONS = ("solution", "resolution_code", "pending_reason", "user_comment", "user_satisfaction", "acceptance_comment")
+_COMPANIONS += ("approval_comment", "fallback", "outage")
+_WIDTH = 40
 
 
 @dataclass(frozen=True)
@@ -32,46 +38,51 @@ def copies(internal: Simulator) -> dict[tuple[str, int], int]:
     found = {}
     for ticket in internal.tickets():
         for entry in ticket["private_log"]:
-            for cls, number in _TICKET_MARKER.findall(entry.html):
+            for cls, number in _TICKET_MARKER.findall(entry.text):
                 found[cls, int(number)] = int(ticket["id"])
     return found
 
 
-def compare(external: Simulator, internal: Simulator) -> tuple[Item, ...]:
-    """Compare every external ticket with its copy; a ticket without one disagrees, and so does a copy too many."""
+def compare(external: Simulator, internal: Simulator, *, besides: Collection[int] = ()) -> tuple[Item, ...]:
+    """Compare every external ticket with its copy; a ticket without one disagrees, and so does a copy too many.
+
+    *besides* are the ids of internal's own tickets.
+    """
     linked = copies(internal)
-    items = []
+    items: list[Item] = []
     for ticket in external.tickets():
         key = (str(ticket["finalclass"]), int(ticket["id"]))
         copy = internal.ticket(key[0], linked[key]) if key in linked else None
-        items += [Item(ticket["ref"], "copy", copy is not None, ticket["ref"], copy["ref"] if copy else "none")]
+        items.append(Item(ticket["ref"], "copy", copy is not None, ticket["ref"], copy["ref"] if copy else "none"))
         items += _compare(ticket, copy) if copy else ()
-    count = len(internal.tickets())
-    return (*items, Item("all", "number of tickets", count == len(linked), str(len(linked)), str(count)))
+    count = sum(int(ticket["id"]) not in besides for ticket in internal.tickets())
+    return (*items, Item("all", "number of tickets", count == len(linked), str(len(external.tickets())), str(count)))
 
 
 def _compare(ticket: dict[str, Any], copy: dict[str, Any]) -> Iterator[Item]:
     number = str(ticket["ref"])
-    for name in ("title", "description", "impact", "urgency"):
+    for name in _FORM:
         if name in ticket:
-            ours, theirs = _text(str(ticket[name])), _text(str(copy[name]))
-            yield Item(number, name, ours == theirs, ours[:40], theirs[:40])
-    counts = _STATES.get(str(ticket["finalclass"]), {})
-    states = [counts.get(str(one["status"]), str(one["status"])) for one in (ticket, copy)]
-    yield Item(number, "state", states[0] == states[1], *states)
-    for name in ("solution", "resolution_code", "pending_reason", "user_comment", "approval_comment"):
+            yield _item(number, name, _text(str(ticket[name])), _text(str(copy[name])))
+    counts = _COUNTS_AS.get(str(ticket["finalclass"]), {})
+    yield _item(number, "state", *(counts.get(str(one["status"]), str(one["status"])) for one in (ticket, copy)))
+    for name in _COMPANIONS:
         if ticket.get(name) or copy.get(name):
-            yield Item(number, name, ticket.get(name) == copy.get(name), str(ticket[name])[:40], str(copy[name])[:40])
-    yield _entries(number, "notes to internal", ticket, copy)
-    yield _entries(number, "notes to external", copy, ticket)
-    yield from _files(ticket, copy)
+            yield _item(number, name, _text(str(ticket[name])), _text(str(copy[name])))
+    yield _notes(number, "notes to internal", ticket, copy)
+    yield _notes(number, "notes to external", copy, ticket)
+    yield from _files(number, ticket, copy)
 
 
-def _entries(number: str, what: str, origin: dict[str, Any], target: dict[str, Any]) -> Item:
-    """Each entry that a person wrote has exactly one mirror that ends with what it says."""
-    own = [_text(one.html) for one in origin["private_log"] if not _MARKER.match(one.html)]
+def _item(number: str, what: str, external: str, internal: str) -> Item:
+    return Item(number, what, external == internal, _short(external), _short(internal))
+
+
+def _notes(number: str, what: str, origin: dict[str, Any], target: dict[str, Any]) -> Item:
+    """Each entry that a person wrote has exactly one mirror, in the same order, that says what it says."""
+    own = [_text(one.text) for one in origin["private_log"] if not _MARKER.match(one.text)]
     own = [text for text in own if not text.startswith("#internal")]
-    mirrored = [_text(re.sub(r"^<p[^>]*>.*?</p>", "", one.html, count=1)) for one in target["private_log"] if _is_note(one.html)]
+    mirrored = [_text(_HEADER.sub("", one.text, count=1)) for one in target["private_log"] if _is_note(one.text)]
     return Item(number, what, own == mirrored, str(len(own)), str(len(mirrored)))
 
 
@@ -80,19 +91,18 @@ def _is_note(markup: str) -> bool:
     return found is not None and f"itopsync-{PAIR}-n-" in found[1]
 
 
-def _files(ticket: dict[str, Any], copy: dict[str, Any]) -> Iterator[Item]:
-    """The same files on both, byte for byte; pictures out of texts come on top on the side that they were carried to."""
-    number = str(ticket["ref"])
+def _files(number: str, ticket: dict[str, Any], copy: dict[str, Any]) -> Iterator[Item]:
+    """The same files on both, byte for byte; and each pasted picture is a file of the side that it was carried to."""
     ours, theirs = (
-        {(one["contents"].filename, one["contents"].data) for one in side["attachments"] if not _is_picture(one)}
+        sorted((one["contents"].filename, one["contents"].data) for one in side["attachments"] if not _is_picture(one))
         for side in (ticket, copy)
     )
     yield Item(number, "files", ours == theirs, str(len(ours)), str(len(theirs)))
-    for name, origin, target in (("pictures to internal", ticket, copy), ("pictures to external", copy, ticket)):
-        pasted = sum(one.html.count("data-img-id=") + one.html.count("download_inlineimage") // 2 for one in origin["private_log"] if not _MARKER.match(one.html))
+    for what, origin, target in (("pictures to internal", ticket, copy), ("pictures to external", copy, ticket)):
+        pasted = sum(one.text.count("<img") for one in origin["private_log"] if not _MARKER.match(one.text))
         carried = sum(_is_picture(one) for one in target["attachments"])
         if pasted or carried:
-            yield Item(number, name, bool(pasted) == bool(carried), str(pasted), str(carried))
+            yield Item(number, what, pasted == carried, str(pasted), str(carried))
 
 
 def _is_picture(attachment: dict[str, Any]) -> bool:
@@ -100,6 +110,10 @@ def _is_picture(attachment: dict[str, Any]) -> bool:
 
 
 def _text(markup: str) -> str:
-    """The words of a text, its pictures told as one sign each."""
-    words = re.sub(r"<img[^>]*>", " ▣ ", markup)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", words)).split())
+    """The words of a text, each of its pictures told as one sign."""
+    words = _TAG.sub(" ", re.sub(r"<img[^>]*>", " ▣ ", markup))
+    return " ".join(html.unescape(words).split())
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"

@@ -93,9 +93,7 @@ def open_desk(directory: Path | None = None) -> Iterator[Desk]:
         addresses = stack.enter_context(external.serve()), stack.enter_context(internal.serve())
         configuration = _configure(folder, *addresses)
         loaded = config.load(configuration, {})
-        servers = {
-            settings.side: stack.enter_context(Server(settings)) for settings in (loaded.external, loaded.internal)
-        }
+        servers = {settings.side: stack.enter_context(Server(settings)) for settings in (loaded.external, loaded.internal)}
         store = Store.open(loaded.store_url)
         stack.callback(store.close)
         lease = stack.enter_context(Lease(store, _now, loaded.lease))
@@ -113,7 +111,11 @@ def _configure(folder: Path, external: str, internal: str) -> Path:
     since = _now() - timedelta(days=1)
     path.write_text(
         CONFIGURATION.format(
-            external=external, internal=internal, secrets=folder, store=folder / "store.sqlite", since=since.isoformat(timespec="seconds")
+            external=external,
+            internal=internal,
+            secrets=folder,
+            store=folder / "store.sqlite",
+            since=since.isoformat(timespec="seconds"),
         )
     )
     return path

@@ -1,36 +1,98 @@
-"""The demo as it is shown."""
+"""The demo as it is shown: each step in words, what itopsync carried for it, and the comparison at the end."""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from io import StringIO
 
 import structlog
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from itopsync.cli.show import as_json
 from itopsync.demo.compare import Item, compare
 from itopsync.demo.desk import Desk, open_desk
 from itopsync.demo.story import Story
 
 
+@dataclass(frozen=True)
+class Result:
+    """How the day ended."""
+
+    items: tuple[Item, ...]
+    idle: bool
+    """A further cycle wrote nothing."""
+    leaked: tuple[str, ...]
+    """Tickets of internal that are none of external's, and were written to external all the same."""
+
+    @property
+    def agreed(self) -> bool:
+        return self.idle and not self.leaked and all(item.agrees for item in self.items)
+
+
 def play(*, short: bool = False, as_json: bool = False) -> bool:
     """Play the story and return whether both servers agree in the end, and a further cycle writes nothing."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    console = Console(quiet=as_json)
+    console = Console(file=StringIO()) if as_json else Console()
     with open_desk() as desk:
-        console.print(f"external: {desk.external.url}   internal: {desk.internal.url}   store: {desk.configuration.parent}")
-        _perform(console, desk, short=short)
-        written = len(desk.external.audit) + len(desk.internal.audit)
-        desk.sync()
-        idle = len(desk.external.audit) + len(desk.internal.audit) == written
-        items = compare(desk.external, desk.internal)
-    agreed = idle and all(item.agrees for item in items)
+        console.print(f"external {desk.external.url} · internal {desk.internal.url} · files in {desk.configuration.parent}\n")
+        steps = _perform(console, desk, short=short)
+        result = _judge(desk)
     if as_json:
-        _print_json(items, agreed=agreed, idle=idle)
+        print(_as_json(result, steps))
     else:
-        _print(console, items, agreed=agreed, idle=idle)
-    return agreed
+        _show(console, result, steps)
+    return result.agreed
+
+
+def _perform(console: Console, desk: Desk, *, short: bool) -> int:
+    """Play step after step, a cycle after each, and return how many there were."""
+    steps = Story(desk).steps(short=short)
+    for number, step in enumerate(steps, 1):
+        console.print(Text(f"{number:>3}  {step.what}"))
+        step.act()
+        report = desk.sync()
+        told = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count and name not in _NOT_TOLD)
+        console.print(Text(f"     itopsync: {told or 'nothing to do'}", style="dim"))
+        for problem in report.problems.values():
+            console.print(Text(f"     {problem}", style="red"))
+    return len(steps)
+
+
+_NOT_TOLD = {"bytes", "links", "changed", "new"}
+
+
+def _judge(desk: Desk) -> Result:
+    before = _written(desk)
+    desk.sync()
+    secret = next(one for one in desk.internal.tickets() if one["title"] == Story.ONLY_INTERNAL)
+    leaked = tuple(one["ref"] for one in desk.external.tickets() if one["title"] == secret["title"])
+    return Result(compare(desk.external, desk.internal, besides={int(secret["id"])}), _written(desk) == before, leaked)
+
+
+def _written(desk: Desk) -> int:
+    return len(desk.external.audit) + len(desk.internal.audit)
+
+
+def _show(console: Console, result: Result, steps: int) -> None:
+    table = Table(title="\nBoth servers, item by item", title_justify="left")
+    for heading in ("ticket", "what", "external", "internal", "agrees"):
+        table.add_column(heading)
+    for item in result.items:
+        mark = Text("yes", style="green") if item.agrees else Text("NO", style="bold red")
+        table.add_row(item.ticket, item.what, Text(item.external), Text(item.internal), mark)
+    console.print(table)
+    differing = [item for item in result.items if not item.agrees]
+    idle = "A further cycle wrote nothing." if result.idle else "A further cycle still wrote something."
+    leaked = f" Leaked: {', '.join(result.leaked)}." if result.leaked else " Nothing of internal's own reached external."
+    verdict = "Both servers agree" if not differing else f"{len(differing)} of {len(result.items)} items differ"
+    console.print(f"{verdict} after {steps} steps: {len(result.items)} items compared. {idle}{leaked}")
+
+
+def _as_json(result: Result, steps: int) -> str:
+    items: Sequence[dict[str, object]] = [asdict(item) for item in result.items]
+    told = {"agreed": result.agreed, "idle": result.idle, "leaked": result.leaked, "steps": steps, "items": items}
+    return json.dumps(told, ensure_ascii=False, indent=2)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from itopsync.demo.compare import copies
 from itopsync.demo.desk import Desk
 
-PICTURE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 """A PNG of one pixel."""
 _TEAM = {"team_id": 39, "agent_id": 9}
 _GROUPS = {"team_id": 39, "supervisor_group_id": 39, "manager_group_id": 39}
@@ -32,13 +31,16 @@ class Step:
 class Story:
     """The tickets of the story by name, as they come up: class and external id."""
 
+    ONLY_INTERNAL: ClassVar[str] = "Rotate the keys of the backup vault"
+    """The title of a ticket that internal's people open for themselves."""
     desk: Desk
     tickets: dict[str, tuple[str, int]] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
 
     def steps(self, *, short: bool) -> tuple[Step, ...]:
         """The whole day, or its first hour."""
-        return (*self._printer(), *(() if short else (*self._laptop(), *self._outage(), *self._change())))
+        longer = () if short else (*self._laptop(), *self._screen(), *self._outage(), *self._change())
+        return (*self._own(), *self._printer(), *longer)
 
     # people's deeds
 
@@ -92,6 +94,15 @@ class Story:
 
     # the stories
 
+    def _own(self) -> tuple[Step, ...]:
+        """What never leaves internal."""
+        return (
+            Step(
+                "The company's people open a ticket of their own",
+                lambda: self.desk.operator.create("UserRequest", title=self.ONLY_INTERNAL, private_log="<p>Quarterly.</p>"),
+            ),
+        )
+
     def _printer(self) -> tuple[Step, ...]:
         """A request, with a picture and files, through pending to resolved and closed."""
         return (
@@ -103,7 +114,10 @@ class Story:
             Step("She attaches a file", lambda: self.customer_attaches("printer", "printer.log", b"jam in tray 2\n")),
             Step("An operator takes the copy", lambda: self.operator_moves("printer", "ev_assign", **_TEAM)),
             Step("He answers", lambda: self.operator_notes("printer", "We are on our way.")),
-            Step("He writes a note that is to stay inside", lambda: self.operator_notes("printer", "#internal Old model, replace it")),
+            Step(
+                "He writes a note that is to stay inside",
+                lambda: self.operator_notes("printer", "#internal Old model, replace it"),
+            ),
             Step("He attaches a PDF", lambda: self.operator_attaches("printer", "manual.pdf", b"%PDF-1.4 manual")),
             Step("He waits for a part", lambda: self.operator_moves("printer", "ev_pending", pending_reason="Toner is ordered")),
             Step(
@@ -124,7 +138,10 @@ class Story:
     def _laptop(self) -> tuple[Step, ...]:
         """A request that needs an approval, rejected at first, reopened after it was resolved."""
         return (
-            Step("A customer asks for a laptop", lambda: self.opens("laptop", "UserRequest", title="New laptop", description="<p>Please.</p>")),
+            Step(
+                "A customer asks for a laptop",
+                lambda: self.opens("laptop", "UserRequest", title="New laptop", description="<p>Please.</p>"),
+            ),
             Step("It waits for approval", lambda: self.customer_moves("laptop", "ev_wait_for_approval")),
             Step("It is rejected", lambda: self.operator_moves("laptop", "ev_reject")),
             Step("She explains, and it is taken up again", lambda: self.customer_moves("laptop", "ev_reopen")),
@@ -136,10 +153,23 @@ class Story:
             Step("The customer is not content and reopens it", lambda: self.customer_moves("laptop", "ev_reopen")),
         )
 
+    def _screen(self) -> tuple[Step, ...]:
+        """A request that nobody takes in time."""
+        return (
+            Step(
+                "A screen flickers",
+                lambda: self.opens("screen", "UserRequest", title="Screen flickers", description="<p>At 60 Hz.</p>"),
+            ),
+            Step("Nobody takes it: external's timer escalates it", lambda: self.customer_moves("screen", "ev_timeout")),
+            Step("It is taken", lambda: self.operator_moves("screen", "ev_assign", **_TEAM)),
+        )
+
     def _outage(self) -> tuple[Step, ...]:
         """An incident on which both sides write at once, and move to different states: internal wins."""
         return (
-            Step("Mail is down: an incident", lambda: self.opens("mail", "Incident", title="Mail is down", description="<p>!</p>")),
+            Step(
+                "Mail is down: an incident", lambda: self.opens("mail", "Incident", title="Mail is down", description="<p>!</p>")
+            ),
             Step("It is assigned", lambda: self.operator_moves("mail", "ev_assign", **_TEAM)),
             Step(
                 "Both sides write and move it at the same time",
@@ -157,7 +187,10 @@ class Story:
         accepted = {"acceptance_date": "2026-11-24 09:00:00", "acceptance_comment": "Sensible"}
         approved = {"approval_date": "2026-11-25 09:00:00", "approval_comment": "Go"}
         return (
-            Step("A change is asked for", lambda: self.opens("move", "NormalChange", title="Move mail", description="<p>New host</p>")),
+            Step(
+                "A change is asked for",
+                lambda: self.opens("move", "NormalChange", title="Move mail", description="<p>New host</p>"),
+            ),
             Step("It is validated", lambda: self.customer_moves("move", "ev_validate", **_GROUPS, **accepted)),
             Step("It is assigned", lambda: self.customer_moves("move", "ev_assign", **_PEOPLE)),
             Step(
