@@ -1,0 +1,180 @@
+"""Two simulated servers in process, a store in a file, and an engine between them, on a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from itopsync.store import Store
+
+from itopsync import config
+from itopsync.config import Configuration
+from itopsync.demo.compare import Item, compare
+from itopsync.engine.cycle import Engine, Report
+from itopsync.itop import Server
+from itopsync.model import Link, Ref, Side
+from itopsync.simulator import Agent, Simulator
+from itopsync.simulator.audit import Written
+
+BEGIN = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(60)
+TEAM = {"team_id": 39, "agent_id": 9}
+RESOLVED = {"solution": "<p>Done.</p>", "resolution_code": "assistance", "service_id": 1}
+CONFIGURATION = """\
+pair = "demo"
+
+[external]
+url = "http://127.0.0.1:8081"
+username = "sync"
+password_env = "PASSWORD"
+timezone = "Asia/Jakarta"
+label = "Customer desk"
+
+[internal]
+url = "http://127.0.0.1:8082"
+username = "sync"
+password_env = "PASSWORD"
+timezone = "Europe/Paris"
+label = "Operations"
+
+[internal.defaults]
+org_id = {{ name = "IT Department" }}
+caller_id = 40
+team_id = 39
+agent_id = 9
+service_id = 1
+manager_group_id = 39
+manager_id = 9
+supervisor_group_id = 39
+supervisor_id = 9
+
+[external.defaults]
+team_id = 39
+agent_id = 9
+service_id = 1
+manager_group_id = 39
+manager_id = 9
+supervisor_group_id = 39
+supervisor_id = 9
+
+[store]
+url = "sqlite:///{store}"
+
+[scope]
+since = "2026-11-20"
+
+[classes.UserRequest]
+[classes.Incident]
+[classes.Problem]
+[classes.NormalChange]
+
+{more}
+"""
+
+
+class Crash(BaseException):
+    """The process ends here and now."""
+
+
+@dataclass
+class Rig:
+    """Everything a test needs; ``restart`` is what happens when the process dies."""
+
+    folder: Path
+    more: str = ""
+    now: datetime = BEGIN
+    probe: Callable[[str], None] | None = None
+    external: Simulator = field(init=False)
+    internal: Simulator = field(init=False)
+    store: Store = field(init=False)
+    engine: Engine = field(init=False)
+    configuration: Configuration = field(init=False)
+    customer: Agent = field(init=False)
+    operator: Agent = field(init=False)
+    _servers: dict[Side, Server] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.external = Simulator("http://127.0.0.1:8081", "Asia/Jakarta", lambda: self.now, seed=1)
+        self.internal = Simulator("http://127.0.0.1:8082", "Europe/Paris", lambda: self.now, seed=2)
+        self.customer, self.operator = self.external.agent("agent"), self.internal.agent("agent")
+        path = self.folder / "sync.toml"
+        path.write_text(CONFIGURATION.format(store=self.folder / "store.sqlite", more=self.more))
+        self.configuration = config.load(path, {"PASSWORD": "sync-password"})
+        self.start()
+
+    # the process
+
+    def start(self) -> None:
+        """Start as the daemon does."""
+        loaded = self.configuration
+        for settings, simulator in ((loaded.external, self.external), (loaded.internal, self.internal)):
+            self._servers[settings.side] = Server(
+                settings,
+                simulator.transport(),
+                sleep=lambda _: None,
+                probe=lambda where: self.probe(where) if self.probe else None,
+            )
+        self.store = Store.open(loaded.store_url)
+        self.engine = Engine(loaded.rules, self._servers, self.store, loaded.engine, clock=lambda: self.now)
+        self.engine.recover()
+
+    def stop(self) -> None:
+        """End without a word."""
+        self.engine.close()
+        self.store.close()
+        for server in self._servers.values():
+            server.close()
+
+    def restart(self) -> None:
+        self.stop()
+        self.probe = None
+        self.start()
+
+    # time and cycles
+
+    def wait(self, **span: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**span)
+
+    def sync(self) -> Report:
+        """A minute passes, and one cycle runs."""
+        self.wait(minutes=1)
+        return self.engine.cycle()
+
+    def settle(self, cycles: int = 6) -> None:
+        """Time enough for every wait that ends by itself within the hour, with a cycle every ten minutes."""
+        for _ in range(cycles):
+            self.wait(minutes=10)
+            self.engine.cycle()
+
+    # looking
+
+    def copy_of(self, number: int, cls: str = "UserRequest") -> int:
+        """The id of the internal copy of an external ticket."""
+        link = self.link(number, cls)
+        assert link.internal is not None
+        return link.internal.id
+
+    def link(self, number: int, cls: str = "UserRequest") -> Link:
+        found = self.store.link_of(Ref(Side.EXTERNAL, cls, number))
+        assert found is not None
+        return found
+
+    def differences(self, besides: tuple[int, ...] = ()) -> list[Item]:
+        """What differs between both servers, by their own data."""
+        return [item for item in compare(self.external, self.internal, besides=besides) if not item.agrees]
+
+    def writes(self, side: Side) -> list[Written]:
+        """What itopsync wrote to one side."""
+        simulator = self.external if side is Side.EXTERNAL else self.internal
+        return simulator.audit.select(account="sync", done=True)
+
+    def written(self) -> int:
+        return sum(len(self.writes(side)) for side in Side)
+
+    def texts(self, side: Side, number: int, cls: str = "UserRequest") -> list[str]:
+        """The entries of a ticket's private log, as stored."""
+        simulator = self.external if side is Side.EXTERNAL else self.internal
+        return [entry.text for entry in simulator.ticket(cls, number)["private_log"]]

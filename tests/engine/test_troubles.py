@@ -1,0 +1,236 @@
+"""Servers that are down, tickets that do not fit, and things that show up late: the rest goes on, and nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from itopsync.errors import SafetyStop
+from itopsync.model import LinkStatus, Side
+from itopsync.simulator import AccessMode, FaultKind
+from tests.engine.rig import PICTURE, TEAM, Rig
+
+
+def _opens(rig: Rig, title: str = "Printer", **fields: object) -> int:
+    return rig.customer.create("UserRequest", title=title, **fields)
+
+
+def test_maintenance_uses_up_no_retries_and_loses_nothing(rig: Rig) -> None:
+    number = _opens(rig)
+    rig.internal.maintenance = True
+    for _ in range(12):
+        report = rig.sync()
+        assert report.outcome == "unavailable"
+        assert "maintenance" in report.problems[Side.INTERNAL]
+    rig.internal.maintenance = False
+    rig.settle(1)
+    assert rig.link(number).status is LinkStatus.LINKED
+    assert rig.differences() == []
+
+
+def test_a_server_in_read_only_mode_parks_nothing(rig: Rig) -> None:
+    numbers = [_opens(rig, f"No. {n}") for n in range(5)]
+    rig.internal.access_mode = AccessMode.READ_ONLY
+    for _ in range(12):
+        rig.sync()
+    rig.internal.access_mode = AccessMode.FULL
+    rig.settle(2)
+    assert all(rig.link(number).obstacles == () for number in numbers)
+    assert rig.differences() == []
+
+
+def test_one_side_that_is_down_does_not_keep_the_other_from_being_polled(rig: Rig) -> None:
+    number = _opens(rig)
+    rig.sync()
+    rig.internal.faults.add(FaultKind.LOST_BEFORE, accounts=["sync"])
+    rig.customer.note("UserRequest", number, "<p>Hello</p>")
+    assert rig.sync().outcome == "unavailable"
+    rig.internal.faults.clear()
+    rig.wait(days=1)
+    rig.settle(1)
+    assert rig.differences() == []
+
+
+def test_a_ticket_that_internal_refuses_holds_up_nobody_else(rig: Rig) -> None:
+    poisoned = _opens(rig, "x" * 255)
+    rig.internal.faults.add(FaultKind.HUGE_ERROR, verbs=["core/create"], times=1)
+    fine = _opens(rig, "Fine")
+    rig.sync()
+    assert {rig.link(poisoned).internal is None, rig.link(fine).internal is None} == {True, False}
+    rig.settle()
+    assert rig.differences() == []
+
+
+def test_a_refusal_that_quotes_the_ticket_is_neither_stored_nor_shown(rig: Rig) -> None:
+    number = _opens(rig, "Secret plan", description="<p>Very secret</p>")
+    rig.internal.faults.add(FaultKind.HUGE_ERROR, verbs=["core/create"])
+    rig.sync()
+    (obstacle,) = rig.link(number).obstacles
+    assert "ecret" not in obstacle.reason
+    assert len(obstacle.reason) < 400
+
+
+def test_an_action_that_is_refused_is_parked_with_its_reason_and_told_once(rig: Rig) -> None:
+    number = _opens(rig)
+    rig.sync()
+    rig.customer.attach("UserRequest", number, "huge.bin", "application/octet-stream", bytes(20_000_001))
+    rig.customer.note("UserRequest", number, "<p>See the file</p>")
+    rig.sync()
+    for _ in range(3):
+        rig.sync()
+    copy = rig.copy_of(number)
+    told = [text for text in rig.texts(Side.INTERNAL, copy) if "huge.bin" in text]
+    assert len(told) == 1
+    assert "See the file" in "".join(rig.texts(Side.INTERNAL, copy))
+    assert "huge.bin" not in "".join(rig.texts(Side.EXTERNAL, number))
+
+
+def test_a_description_of_65535_characters_arrives(rig: Rig) -> None:
+    number = _opens(rig, description="<p>" + "x" * 65_528 + "</p>")
+    rig.sync()
+    rig.sync()
+    copy = rig.internal.ticket("UserRequest", rig.copy_of(number))
+    assert copy["description"] == rig.external.ticket("UserRequest", number)["description"]
+
+
+def test_a_full_log_lets_the_rest_of_the_ticket_go_on(rig: Rig) -> None:
+    number = _opens(rig)
+    rig.sync()
+    copy = rig.copy_of(number)
+    rig.operator.fill_log("UserRequest", copy)
+    rig.customer.note("UserRequest", number, "<p>One more</p>")
+    rig.customer.update("UserRequest", number, title="Still moving")
+    rig.customer.stimulus("UserRequest", number, "ev_assign", **TEAM)
+    rig.sync()
+    rig.settle()
+    after = rig.internal.ticket("UserRequest", copy)
+    assert (after["title"], after["status"]) == ("Still moving", "assigned")
+
+
+def test_a_history_too_long_for_one_create_is_joined(rig: Rig) -> None:
+    number = _opens(rig)
+    for n in range(380):
+        rig.customer.note("UserRequest", number, f"<p>Entry {n:03}.</p>")
+    rig.sync()
+    joined = "".join(rig.texts(Side.INTERNAL, rig.copy_of(number)))
+    assert all(joined.count(f"Entry {n:03}.") == 1 for n in range(380))
+
+
+def test_a_draft_is_carried_when_it_is_bound(rig: Rig) -> None:
+    number = _opens(rig)
+    rig.sync()
+    draft = rig.customer.draft("later.txt", "text/plain", b"later")
+    rig.sync()
+    rig.wait(hours=3)
+    rig.sync()
+    rig.customer.bind(draft, "UserRequest", number)
+    rig.sync()
+    assert len(rig.internal.ticket("UserRequest", rig.copy_of(number))["attachments"]) == 1
+    assert rig.differences() == []
+
+
+def test_a_large_upload_that_shows_up_after_a_later_small_one_is_carried(rig: Rig) -> None:
+    number = _opens(rig)
+    rig.sync()
+    rig.external.faults.add(FaultKind.LATE_UPLOAD, times=1, seconds=200)
+    rig.customer.attach("UserRequest", number, "large.bin", "application/octet-stream", b"large")
+    rig.customer.attach("UserRequest", number, "small.txt", "text/plain", b"small")
+    for _ in range(6):
+        rig.sync()
+    assert len(rig.internal.ticket("UserRequest", rig.copy_of(number))["attachments"]) == 2
+    assert rig.differences() == []
+
+
+def test_two_changes_within_one_second_are_both_carried(rig: Rig) -> None:
+    number = _opens(rig)
+    rig.sync()
+    rig.settle()
+    rig.wait(minutes=1)
+    rig.customer.note("UserRequest", number, "<p>First</p>")
+    seen = False
+
+    def second(where: str) -> None:
+        nonlocal seen
+        if not seen and where == "before:core/update":
+            seen = True
+            rig.customer.note("UserRequest", number, "<p>Second</p>")
+
+    rig.probe = second
+    rig.engine.cycle()
+    assert seen
+    rig.wait(minutes=2)
+    rig.engine.cycle()
+    assert "Second" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(number)))
+
+
+def test_a_ticket_that_is_gone_leaves_a_tombstone_and_the_other_untouched(rig: Rig) -> None:
+    number = _opens(rig)
+    rig.sync()
+    copy = rig.copy_of(number)
+    rig.customer.delete("UserRequest", number)
+    rig.operator.note("UserRequest", copy, "<p>Anybody there?</p>")
+    before = rig.internal.ticket("UserRequest", copy)
+    rig.sync()
+    assert rig.link(number).status is LinkStatus.TOMBSTONE
+    assert rig.internal.ticket("UserRequest", copy) == before
+    rig.settle()
+    assert len(rig.internal.tickets()) == 1
+
+
+def test_a_side_that_suddenly_shows_nothing_stops_the_cycle(rig: Rig) -> None:
+    numbers = [_opens(rig, f"No. {n}") for n in range(20)]
+    rig.sync()
+    rig.settle()
+    for number in numbers:
+        rig.customer.note("UserRequest", number, "<p>Hello</p>")
+    rig.internal.faults.add(FaultKind.BLIND, accounts=["sync"], verbs=["core/get"])
+    with pytest.raises(SafetyStop):
+        rig.sync()
+    rig.internal.faults.clear()
+    rig.settle()
+    assert len(rig.internal.tickets()) == 20
+    assert rig.differences() == []
+
+
+def test_too_many_new_tickets_stop_the_cycle_until_they_are_let_through(rig: Rig) -> None:
+    for n in range(201):
+        _opens(rig, f"No. {n}")
+    with pytest.raises(SafetyStop) as stop:
+        rig.sync()
+    assert rig.internal.tickets() == []
+    rig.wait(minutes=1)
+    rig.engine.cycle(accept={stop.value.kind})
+    assert len(rig.internal.tickets()) == 201
+
+
+def test_a_restored_backup_stops_the_cycle(rig: Rig) -> None:
+    for n in range(12):
+        _opens(rig, f"No. {n}")
+    backup = rig.external.snapshot()
+    more = [_opens(rig, f"More {n}") for n in range(12)]
+    rig.sync()
+    rig.settle()
+    rig.external.restore(backup)
+    rig.wait(days=1)
+    for number in more:
+        assert rig.customer.create("Incident", title="Another ticket by now") == number
+    with pytest.raises(SafetyStop):
+        rig.sync()
+
+
+def test_a_picture_in_the_first_entry_of_a_new_ticket_is_seen_where_it_stood(rig: Rig) -> None:
+    number = _opens(rig)
+    picture = rig.customer.paste_image("UserRequest", number, "s.png", "image/png", PICTURE)
+    rig.customer.update("UserRequest", number, description=f"<p>Look {picture}</p>", private_log=f"<p>Here {picture}</p>")
+    rig.sync()
+    copy = rig.internal.ticket("UserRequest", rig.copy_of(number))
+    assert "<img" in copy["description"]
+    assert "<img" in copy["private_log"][-1].text
+    assert rig.differences() == []
+
+
+def test_the_dry_run_shows_what_would_be_written_and_writes_nothing(rig: Rig) -> None:
+    _opens(rig)
+    shown = rig.engine.preview()
+    assert [len(plan.actions) for plan, _ in shown] == [1]
+    assert rig.written() == 0
+    assert rig.store.links([1]) == ()
