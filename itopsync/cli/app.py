@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-import click
 import typer
 
 from itopsync import __version__
@@ -24,6 +24,12 @@ app = typer.Typer(
 )
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"itopsync {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
@@ -38,20 +44,18 @@ def options(
         ),
     ] = None,
     log_level: Annotated[
-        str | None,
+        Literal["debug", "info", "warning", "error"] | None,
         typer.Option(
             "--log-level",
-            click_type=click.Choice(["debug", "info", "warning", "error"]),
             help="The least that is logged to stderr.",
             show_default=False,
         ),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Say which itopsync this is.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which itopsync this is.")
+    ] = False,
 ) -> None:
     """Keep two Combodo iTop servers in step."""
-    if version:
-        typer.echo(f"itopsync {__version__}")
-        raise typer.Exit
     context.obj = Options(config, log_level)
 
 
@@ -63,14 +67,11 @@ app.add_typer(setup.db, name="db")
 def main() -> None:
     """Run the command line and end the process with a documented exit code."""
     try:
-        app(standalone_mode=False)
+        app()
     except ItopsyncError as error:
         prefix = "" if isinstance(error, ConfigurationError) else "itopsync: "
         typer.echo("\n".join(f"{prefix}{line}" for line in str(error).splitlines()), err=True)
         sys.exit(exit_code_of(error))
-    except click.exceptions.Abort:
-        typer.echo("itopsync: stopped.", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(ExitCode.USAGE)
+    except Exception:  # without this, Python would end with 1, which says that tickets failed
+        traceback.print_exc()
+        sys.exit(ExitCode.INTERNAL_ERROR)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -17,7 +16,7 @@ from itopsync.cli import show
 from itopsync.cli.session import Options, closing_engine, servers, writing_engine
 from itopsync.engine.cycle import Report
 from itopsync.exits import ExitCode
-from itopsync.reconcile.safety import KINDS
+from itopsync.reconcile.safety import Excess
 from itopsync.store import Store
 
 _EXITS = {"well": ExitCode.WELL, "troubled": ExitCode.TROUBLED, "unavailable": ExitCode.UNAVAILABLE}
@@ -54,8 +53,8 @@ def _store_to_read(url: str) -> Iterator[Store]:
 def run_once(
     context: typer.Context,
     accept: Annotated[
-        list[str] | None,
-        typer.Option(click_type=click.Choice(KINDS), help="Let a plan through that exceeds this safety limit; may be repeated."),
+        list[Excess] | None,
+        typer.Option(help="Let a plan through that exceeds this safety limit; may be repeated."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

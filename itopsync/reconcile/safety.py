@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus
@@ -35,8 +36,15 @@ class Tally:
         )
 
 
-KINDS = ("creations", "deletions", "missing", "rewritten", "replaced")
-"""What a safety stop may be about: what ``run-once --accept`` takes."""
+class Excess(StrEnum):
+    """What a safety stop may be about: what ``run-once --accept`` takes."""
+
+    CREATIONS = "creations"
+    DELETIONS = "deletions"
+    MISSING = "missing"
+    REWRITTEN = "rewritten"
+    REPLACED = "replaced"
+
 
 _REASONS = {
     "creations": "{count} new tickets are to be created in internal, more than the limit of {limit}",
