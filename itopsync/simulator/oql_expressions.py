@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from itopsync.simulator.caselog import CaseLog
@@ -31,14 +31,18 @@ class Context:
 #: The rows at hand, one for each alias of the query.
 Rows = list[Row]
 Compiled = Callable[[Rows, Context], Any]
+Kind = Literal["int", "text", "date", "moment", "log", "any"]
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A compiled expression, and what it yields: int, text, date, log or any; ``constant`` is a literal's value."""
+    """A compiled expression and what it yields; ``constant`` is a literal's value.
+
+    A *date* is in the stored form, with its time; a *moment*, which a function made, may lack it.
+    """
 
     run: Compiled
-    kind: str
+    kind: Kind
     literal: bool = False
     constant: Any = None
 
@@ -108,6 +112,7 @@ def compile_comparison(one: Typed, sign: str, other: Typed) -> Compiled:
     """Comparison as MySQL does it: numbers by value, dates by time, text without case and accents."""
     compare = COMPARISONS[sign]
     left, right = one.run, other.run
+    dated = not {"date", "moment"}.isdisjoint((one.kind, other.kind))
     if one.literal and not other.literal and sign in MIRRORED:
         return compile_comparison(other, MIRRORED[sign], one)
     if other.literal and one.kind in ("int", "date"):
@@ -127,7 +132,7 @@ def compile_comparison(one: Typed, sign: str, other: Typed) -> Compiled:
         if isinstance(first, CaseLog):
             first = first.text(context.timezone)
         if isinstance(first, str) and isinstance(second, str):
-            if "date" in (one.kind, other.kind):
+            if dated:
                 return compare(complete_date(first), complete_date(second))
             return compare(fold(first), fold(second))
         return compare(number(first), number(second))

@@ -10,11 +10,13 @@ from typing import Any
 from itopsync.simulator import oql_syntax as syntax
 from itopsync.simulator.caselog import CaseLog
 from itopsync.simulator.dates import INTERNAL
+from itopsync.simulator.oql_candidates import candidates
 from itopsync.simulator.oql_expressions import (
     ARITHMETIC,
     COMPARISONS,
     Compiled,
     Context,
+    Kind,
     Rows,
     Typed,
     both,
@@ -91,7 +93,7 @@ class _Select:
         self._selected = self.aliases[select.selected[0].text]
         self.class_name = self.classes[self._selected].name
         self._condition = self.compile(select.where).run if select.where is not None else None
-        self._candidates = self._find_candidates(select.where)
+        self._candidates = candidates(select.where, self.classes[0], self._is_first)
 
     def find(self, context: Context) -> Iterator[Row]:
         condition = self._condition
@@ -181,6 +183,9 @@ class _Select:
             raise _refused("Ambiguous filter code", field.name, self._text)
         return places[0], None if code == "id" else self.classes[places[0]].attributes[code]
 
+    def _is_first(self, field: syntax.Field) -> bool:
+        return self._resolve(field)[0] == 0
+
     def _filters(self, place: int) -> tuple[str, ...]:
         return ("id", *(code for code, known in self.classes[place].attributes.items() if known.type != "linkset"))
 
@@ -189,7 +194,7 @@ class _Select:
     def compile(self, expression: Any) -> Typed:
         match expression:
             case syntax.Scalar(literal):
-                kind = "int" if isinstance(literal, int) else "text"
+                kind: Kind = "int" if isinstance(literal, int) else "text"
                 return Typed(lambda _rows, _context: literal, kind, literal=True, constant=literal)
             case syntax.Field():
                 return self._compile_field(expression)
@@ -214,7 +219,7 @@ class _Select:
 
             return Typed(log, "log")
         if attribute.stored:
-            kind = "int" if attribute.integral else "date" if attribute.type == "datetime" else "text"
+            kind: Kind = "int" if attribute.integral else "date" if attribute.type == "datetime" else "text"
             return Typed(lambda rows, _context: rows[place].get(code), kind)
         return Typed(lambda rows, context: value(rows[place], attribute, context.store), "any")
 
@@ -283,9 +288,9 @@ class _Select:
     def _compile_function(self, function: syntax.Function) -> Typed:
         name = function.name
         if name == "NOW":
-            return Typed(lambda _rows, context: context.database_now().strftime(INTERNAL), "date")
+            return Typed(lambda _rows, context: context.database_now().strftime(INTERNAL), "moment")
         if name == "CURRENT_DATE":
-            return Typed(lambda _rows, context: context.database_now().strftime("%Y-%m-%d"), "date")
+            return Typed(lambda _rows, context: context.database_now().strftime("%Y-%m-%d"), "moment")
         if name in ("DATE_ADD", "DATE_SUB"):
             return self._compile_shift(function)
         arguments = [self.compile(argument).run for argument in function.arguments]
@@ -303,7 +308,7 @@ class _Select:
             values = [argument(rows, context) for argument in arguments]
             return apply(*(item.text(context.timezone) if isinstance(item, CaseLog) else item for item in values))
 
-        return Typed(call, "date" if name in ("DATE", "FROM_DAYS") else "any")
+        return Typed(call, "moment" if name in ("DATE", "FROM_DAYS") else "any")
 
     def _compile_shift(self, function: syntax.Function) -> Typed:
         start, interval = function.arguments
@@ -311,79 +316,7 @@ class _Select:
             raise OqlError("OQLException", f"Wrong arguments of {function.name}", function.name, 0, self._text)
         first, amount, unit = self.compile(start).run, self.compile(interval.amount).run, interval.unit
         sign = 1 if function.name == "DATE_ADD" else -1
-        return Typed(lambda rows, context: shift_date(first(rows, context), amount(rows, context), unit, sign), "date")
-
-    # -- where to begin ----------------------------------------------------------------------------------------
-
-    def _find_candidates(self, where: Any) -> Callable[[Context], Iterable[Row]]:
-        """Rows of the first class that can match at all: by id or index where the condition names one."""
-        class_name = self.classes[0].name
-        known, low, high = self._bounds(where)
-        if "id" in known:
-            keys = sorted(key for key in (number(item) for item in known["id"]) if isinstance(key, int))
-            return lambda context: _by_ids(context.store, class_name, keys)
-        if "item_id" in known and "item_class" in known:
-            pairs = [(item_class, number(item)) for item_class in known["item_class"] for item in known["item_id"]]
-            if all(pair[1] for pair in pairs):
-                return lambda context: _by_index(context.store, class_name, ("item_class", "item_id"), pairs)
-        for code in ("temp_id", "parent_request_id", "parent_incident_id"):
-            if code in known and code in self.classes[0].attributes and all(known[code]):
-                values = [(item if code == "temp_id" else number(item),) for item in known[code]]
-                return lambda context: _by_index(context.store, class_name, (code,), values)
-        if low > 1 or high is not None:
-            return lambda context: _by_range(context.store, class_name, low, high)
-        return lambda context: context.store.rows(class_name)
-
-    def _bounds(self, where: Any) -> tuple[dict[str, frozenset[Any]], int, int | None]:
-        """What the condition demands of the first class: the values that an attribute may have, and the least id and
-        the first id beyond the greatest."""
-        known: dict[str, frozenset[Any]] = {}
-        low, high = 1, None
-        for term in _conjuncts(where):
-            match term:
-                case syntax.Binary(syntax.Field() as field, "=", syntax.Scalar(content)) if self._is_first(field):
-                    known.setdefault(field.name.text, frozenset([content]))
-                case syntax.Binary(syntax.Field() as field, "IN", syntax.List(items)) if self._is_first(field):
-                    if all(isinstance(item, syntax.Scalar) for item in items):
-                        found = frozenset(item.value for item in items if isinstance(item, syntax.Scalar))
-                        known.setdefault(field.name.text, found)
-                case syntax.Binary(syntax.Field() as field, (">" | ">=") as sign, syntax.Scalar(int(bound))):
-                    if self._is_first(field) and field.name.text == "id":
-                        low = max(low, bound + (sign == ">"))
-                case syntax.Binary(syntax.Field() as field, ("<" | "<=") as sign, syntax.Scalar(int(bound))):
-                    if self._is_first(field) and field.name.text == "id":
-                        end = bound + (sign == "<=")
-                        high = end if high is None else min(high, end)
-        return known, low, high
-
-    def _is_first(self, field: syntax.Field) -> bool:
-        return self._resolve(field)[0] == 0
-
-
-def _by_ids(store: Store, class_name: str, keys: Iterable[int]) -> Iterator[Row]:
-    for key in keys:
-        row = store.get(class_name, key)
-        if row is not None:
-            yield row
-
-
-def _by_index(store: Store, class_name: str, columns: tuple[str, ...], values: list[Any]) -> Iterator[Row]:
-    for wanted in values:
-        yield from store.find(class_name, columns, wanted)
-
-
-def _by_range(store: Store, class_name: str, low: int, high: int | None) -> Iterator[Row]:
-    table = store.table(class_name)
-    end = table.next_id if high is None else min(high, table.next_id)
-    return _by_ids(store, class_name, range(low, end))
-
-
-def _conjuncts(where: Any) -> Iterator[Any]:
-    if isinstance(where, syntax.Binary) and where.operator == "AND":
-        yield from _conjuncts(where.left)
-        yield from _conjuncts(where.right)
-    elif where is not None:
-        yield where
+        return Typed(lambda rows, context: shift_date(first(rows, context), amount(rows, context), unit, sign), "moment")
 
 
 def _joined(rows: Rows, lookups: list[Callable[[Rows], Iterable[Row]]], depth: int) -> Iterator[Rows]:
