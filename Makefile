@@ -1,0 +1,77 @@
+# Each target sets itself up: all it needs is make and Python 3.11 or newer, with venv.
+# What is installed, to the byte, stands in requirements/: `make lock` writes those files.
+
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types imports docs pytest torture bench coverage wheel lock clean
+
+help:  ## Say what there is to make
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+demo: $(VENV)/demo  ## Play a service desk's day on two simulated servers
+	$(BIN)/itopsync demo
+
+test: lint types imports docs pytest  ## Everything that a change must pass
+
+lint: $(VENV)/dev  ## Style and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/dev  ## Types, strictly
+	$(BIN)/mypy
+
+imports: $(VENV)/dev  ## The layers
+	$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/dev  ## The documentation, into site/
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs site
+
+pytest: $(VENV)/dev  ## The tests alone
+	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet
+
+torture: $(VENV)/dev  ## The long and deep tests
+	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet -m torture
+
+bench: $(VENV)/dev  ## The measurements
+	$(BIN)/pytest -m bench --capture=no
+
+coverage: $(VENV)/dev  ## The tests, and which lines they reach
+	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet --cov --cov-report=term
+
+wheel: $(VENV)/dev  ## The wheel and the source archive, into dist/
+	$(BIN)/hatchling build
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+
+# Setting up. Hashes are checked for all that comes from elsewhere; itopsync itself is installed from here, editable.
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    $$python -m venv $(VENV) && exit; \
+	    rm -rf $(VENV); echo "$$python cannot make a virtual environment (on Debian: install python3-venv)" >&2; exit 1; \
+	  fi; \
+	done; echo "Python 3.11 or newer is needed; name it as in: make PYTHON=/path/to/python3" >&2; exit 1
+
+$(VENV)/demo: requirements/demo.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r requirements/demo.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/demo
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --custom-compile-command "make lock"
+
+lock: $(VENV)/dev  ## Take the newest releases that pyproject.toml allows
+	$(INSTALL) uv
+	$(COMPILE) --extra demo --group build --output-file requirements/demo.txt pyproject.toml
+	$(COMPILE) --all-extras --group dev --constraint requirements/demo.txt --output-file requirements/dev.txt pyproject.toml
