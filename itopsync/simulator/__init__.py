@@ -10,11 +10,12 @@ from itopsync.simulator.agents import Agent, Form
 from itopsync.simulator.audit import Audit, Written
 from itopsync.simulator.caselog import CaseLog, Entry
 from itopsync.simulator.faults import Fault, FaultKind, FaultPlan
+from itopsync.simulator.load import Latency, Requests
 from itopsync.simulator.messages import SimRequest, SimResponse
 from itopsync.simulator.refusals import BareRefusal, Refusal
 from itopsync.simulator.rights import AccessMode, Account
 from itopsync.simulator.sample import ACCOUNTS
-from itopsync.simulator.simulator import Latency, Requests, Simulator, Snapshot
+from itopsync.simulator.simulator import Simulator, Snapshot
 from itopsync.simulator.store import Document
 
 __all__ = [

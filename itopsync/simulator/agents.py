@@ -148,7 +148,7 @@ class Agent:
             plan = simulator.faults
             fault = plan.strike(late, "web", class_name, login) if plan and late is not None else None
             with simulator.committing(fault):
-                yield simulator.writer(simulator.session(self.account, self._by), others_come_in=False)
+                yield simulator.writer(simulator.session(self.account, self._by))
 
 
 class Form:

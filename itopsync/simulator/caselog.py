@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from itopsync.simulator import html
 from itopsync.simulator.dates import local
+from itopsync.simulator.html_text import html_to_text
 
 #: Bytes that MySQL's BLOB column for the index can hold.
 INDEX_LIMIT = 65_535
@@ -18,7 +19,7 @@ INDEX_LIMIT = 65_535
 @lru_cache(maxsize=100_000)
 def _message(text: str, app_root: str) -> tuple[str, str]:
     shown = html.fix_urls(text, app_root)
-    return html.html_to_text(shown), shown
+    return html_to_text(shown), shown
 
 
 @dataclass(frozen=True, slots=True)

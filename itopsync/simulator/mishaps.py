@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -75,8 +75,6 @@ class Mishaps:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         self.pending: list[Pending] = []
-        self._current: Incoming | None = None
-        self._stale: tuple[str, int, Row] | None = None
 
     # -- around a request --------------------------------------------------------------------------------------
 
@@ -85,14 +83,7 @@ class Mishaps:
         instead = self._break_connection(incoming) or self._answer_otherwise(incoming)
         if instead is not None:
             return instead
-        self._current = incoming
-        try:
-            response = self._simulator.execute(incoming)
-        finally:
-            self._current = None
-        if self._stale is not None:
-            (class_name, key, row), self._stale = self._stale, None
-            self._note_on(class_name, key, row, incoming.logs)
+        response = self._simulator.execute(incoming)
         if fault := self._strike(FaultKind.SLOW, incoming):
             response.delay += fault.seconds
         if self._strike(FaultKind.LOST_AFTER, incoming):
@@ -163,16 +154,15 @@ class Mishaps:
 
     # -- in the middle of a write ------------------------------------------------------------------------------
 
-    def between(self, class_name: str, key: int) -> None:
-        """Between reading and writing back: the place where updates get lost."""
+    def between(self, incoming: Incoming, class_name: str, key: int) -> Iterator[Callable[[], None]]:
+        """Between reading and writing back, where updates get lost. Gives what happens when all is written."""
         row = self._simulator.store.get(class_name, key)
-        incoming = self._current
-        if incoming is None or row is None or not incoming.logs:
+        if row is None or not incoming.logs:
             return
         if self._strike(FaultKind.OVERWRITES, incoming):
             self._note_on(class_name, key, row, incoming.logs)
         if self._strike(FaultKind.OVERWRITTEN, incoming):
-            self._stale = (class_name, key, row)
+            yield lambda: self._note_on(class_name, key, row, incoming.logs)
 
     def _note_on(self, class_name: str, key: int, row: Row, logs: tuple[str, ...]) -> None:
         """A person saves a note on top of the row as it was read, whatever has been written since."""

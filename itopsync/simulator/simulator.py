@@ -10,43 +10,32 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 
-from itopsync.simulator import forms, rest, skins
+from itopsync.simulator import rest, skins
 from itopsync.simulator.agents import Agent
 from itopsync.simulator.audit import Audit
 from itopsync.simulator.dates import DEFAULT_FORMAT, http_date
 from itopsync.simulator.faults import Fault, FaultPlan
-from itopsync.simulator.messages import HTML, SimRequest, SimResponse, html_response, json_response
-from itopsync.simulator.mishaps import MAINTENANCE, PHP_ERROR, Incoming, Mishaps
+from itopsync.simulator.front import Front
+from itopsync.simulator.load import Latency, Requests
+from itopsync.simulator.messages import SimRequest, SimResponse, html_response, json_response
+from itopsync.simulator.mishaps import PHP_ERROR, Incoming, Mishaps
 from itopsync.simulator.reading import Surroundings, snapshot_of
-from itopsync.simulator.refusals import Crash, Refusal
+from itopsync.simulator.refusals import Crash
 from itopsync.simulator.rights import AccessMode, Account, Action, is_allowed
 from itopsync.simulator.sample import ACCOUNTS, load_sample
 from itopsync.simulator.schema import ChangeManagement, schema
 from itopsync.simulator.session import Session
-from itopsync.simulator.store import Document, Row, Store
+from itopsync.simulator.store import Row, Store
 from itopsync.simulator.writing import Writer
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Seconds that a request takes; the defaults are the measured costs of iTop 3.2.0 on two cores."""
-
-    boot: float = 0.065
-    write: float = 0.03
-    row: float = 0.000_04
-
-    def of(self, verb: str, rows: int) -> float:
-        return self.boot + (self.write if verb in rest.WRITES else 0.0) + self.row * rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +44,6 @@ class Snapshot:
 
     store: Store
     accounts: dict[str, Account]
-
-
-@dataclass(slots=True)
-class Requests:
-    """Counters of what was asked, by verb and class."""
-
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    @property
-    def total(self) -> int:
-        return self.counts.total()
-
-    def of(self, verb: str | None = None, class_name: str | None = None) -> int:
-        """How many requests with this verb (``core/get`` …) and for this class."""
-        return sum(
-            count
-            for (known_verb, known_class), count in self.counts.items()
-            if verb in (None, known_verb) and class_name in (None, known_class)
-        )
-
-    def clear(self) -> None:
-        self.counts.clear()
 
 
 class Simulator:
@@ -127,7 +94,8 @@ class Simulator:
         self._random = random.Random(seed)  # noqa: S311 - secrets of pretended pictures
         self._lock = threading.RLock()
         self._depth = 0
-        self._mishaps = Mishaps(self)
+        self.mishaps = Mishaps(self)
+        self._front = Front(self)
         self._late: Fault | None = None
         load_sample(self.store, self.accounts.values())
 
@@ -146,94 +114,37 @@ class Simulator:
         """Serve one request. Thread-safe; does no I/O and never sleeps unless ``think_time`` is set."""
         with self.exclusively():
             self.served += 1
-            if self._mishaps.pending:
-                self._mishaps.land(due_only=True)
-            response = self._serve(request)
+            if self.mishaps.pending:
+                self.mishaps.land(due_only=True)
+            response = self._front.serve(request)
             response.headers.setdefault("date", http_date(self.now()))
             return response
-
-    def _serve(self, request: SimRequest) -> SimResponse:
-        if self.maintenance:
-            return json_response(MAINTENANCE, 503)
-        if request.path.endswith("/webservices/rest.php"):
-            return self._serve_rest(request)
-        if request.path.endswith("/pages/ajax.document.php"):
-            return self._serve_document(request)
-        return html_response("<html><body><h1>404 Not Found</h1></body></html>\n", 404)
-
-    def _serve_rest(self, request: SimRequest) -> SimResponse:
-        try:
-            incoming = self._admit(request)
-        except Refusal as refusal:
-            self.requests.counts["refused", ""] += 1
-            return json_response({"code": refusal.code, "message": f"Error: {refusal.message}"})
-        self.requests.counts[incoming.verb, incoming.class_name] += 1
-        response = self._mishaps.serve(incoming) if self.faults else self.execute(incoming)
-        if self.latency is not None:
-            response.delay += self.latency.of(incoming.verb, response.body.count(b'"key"'))
-        return response
-
-    def _admit(self, request: SimRequest) -> Incoming:
-        """The request behind its login and its form, looked at in iTop's order."""
-        given = forms.parameters(request, self.post_max_size)
-        account = self._login(request, given)
-        if account is None:
-            raise Refusal("Invalid login", 1)
-        if not account.may_use_rest:
-            profile = "The profile REST Services User is required to access the REST web services"
-            raise Refusal(f"This user is not authorized to use the web services. ({profile})", 1)
-        if not given.get("version"):
-            raise Refusal("Missing parameter 'version' (e.g. '1.0')", 2)
-        if not given.get("json_data"):
-            raise Refusal("Missing parameter 'json_data'", 3)
-        parameters = rest.decode(given["json_data"])
-        if given["version"] not in rest.VERSIONS:
-            raise Refusal(f"There is no service available for version '{given['version']}'", 10)
-        return Incoming(account, given["version"], parameters)
-
-    def _login(self, request: SimRequest, given: Mapping[str, str]) -> Account | None:
-        token = request.headers.get("auth-token")
-        if token:
-            return next((account for account in self.accounts.values() if account.token == token), None)
-        if given.get("login_mode") == "basic":
-            basic = forms.basic_login(request)
-            return self._check(*basic) if basic is not None else None
-        return self._check(given.get("auth_user", ""), given.get("auth_pwd", ""))
-
-    def _check(self, login: str, password: str) -> Account | None:
-        account = self.accounts.get(login)
-        return account if account is not None and password and account.password == password else None
 
     def execute(self, incoming: Incoming, mode: AccessMode | None = None) -> SimResponse:
         """Carry out an admitted request."""
         session = self.session(incoming.account, "rest")
-        allowed = self.access_mode if mode is None else mode
-        call = rest.Call(session, self.writer(session), allowed, incoming.version, self._check)
-        try:
-            return json_response(rest.answer(call, incoming.parameters))
-        except Crash:
-            return html_response(PHP_ERROR, 500)
+        afterwards: list[Callable[[], None]] = []
 
-    def _serve_document(self, request: SimRequest) -> SimResponse:
-        """Downloads. A picture in a text needs its secret and no login, an attachment the other way round."""
-        given = forms.parameters(request, self.post_max_size)
-        key = int(given["id"]) if given.get("id", "").isdigit() else 0
-        told = "the object does not exist or you are not allowed to view it"
-        if given.get("operation") == "download_inlineimage":
-            image = self.store.get("InlineImage", key)
-            if image is None or image.get("secret") != given.get("s"):
-                wrong = "secret" if image is not None else f"id ({key})"
-                page = f"<p>Invalid {wrong} for class 'InlineImage' - {told}</p>\n"
-                return html_response(page, content_type="text/html;charset=UTF-8")
-            return _download(image, "inline")
-        account = self._login(request, given)
-        if account is None:
-            return html_response("<html><body><form id='login'></form></body></html>\n")
-        file = self.session(account, "web").see("Attachment", key)
-        if file is None:
-            page = f"<p>Invalid id ({key}) for class 'Attachment' - {told}</p>\n"
-            return html_response(page, content_type="text/html;charset=UTF-8")
-        return _download(file, "attachment")
+        def between(class_name: str, key: int) -> None:
+            if self.faults:
+                afterwards.extend(self.mishaps.between(incoming, class_name, key))
+            self._let_others_in(class_name, key)
+
+        writer = Writer(session, self.audit, self.commit, between)
+        allowed = self.access_mode if mode is None else mode
+        call = rest.Call(session, writer, allowed, incoming.version, self.account_of)
+        try:
+            response = json_response(rest.answer(call, incoming.parameters))
+        except Crash:
+            response = html_response(PHP_ERROR, 500)
+        for act in afterwards:
+            act()
+        return response
+
+    def account_of(self, login: str, password: str) -> Account | None:
+        """The account with these credentials."""
+        account = self.accounts.get(login)
+        return account if account is not None and password and account.password == password else None
 
     # -- for the parts of the simulator ------------------------------------------------------------------------
 
@@ -252,9 +163,9 @@ class Simulator:
         around = Surroundings(self.store, self.url + "/", ZoneInfo(self.timezone), self.date_format)
         return Session(account, self.store, around, self.now(), self._database_now, by)
 
-    def writer(self, session: Session, *, others_come_in: bool = True) -> Writer:
-        """What writes for a session."""
-        return Writer(session, self.audit, self.commit, self._between if others_come_in else _alone)
+    def writer(self, session: Session) -> Writer:
+        """What writes for a person: nobody comes in between, unlike in a request."""
+        return Writer(session, self.audit, self.commit, lambda _class_name, _key: None)
 
     @contextmanager
     def committing(self, late: Fault | None) -> Iterator[None]:
@@ -268,7 +179,7 @@ class Simulator:
     def commit(self, class_name: str, key: int, row: Row | None, changes: Mapping[str, Any] | None) -> None:
         """Make a new row, changes to one, or (with neither) its removal visible."""
         if self._late is not None:
-            self._mishaps.later(self._late, lambda: self.apply(class_name, key, row, changes))
+            self.mishaps.later(self._late, lambda: self.apply(class_name, key, row, changes))
         else:
             self.apply(class_name, key, row, changes)
 
@@ -285,15 +196,13 @@ class Simulator:
 
     def later(self, fault: Fault, act: Callable[[], None]) -> None:
         """Let ``act`` happen when the fault says."""
-        self._mishaps.later(fault, act)
+        self.mishaps.later(fault, act)
 
     def token(self) -> str:
         """A secret of 32 hexadecimal digits, decided by the seed."""
         return f"{self._random.getrandbits(128):032x}"
 
-    def _between(self, class_name: str, key: int) -> None:
-        if self.faults:
-            self._mishaps.between(class_name, key)
+    def _let_others_in(self, class_name: str, key: int) -> None:
         if self.interleave is not None:
             hook, self.interleave = self.interleave, None  # what the hook writes is not interrupted in its turn
             try:
@@ -348,17 +257,17 @@ class Simulator:
         with self.exclusively():
             self.store = backup.store.copy()
             self.accounts = dict(backup.accounts)
-            self._mishaps.pending.clear()
+            self.mishaps.pending.clear()
 
     def land(self) -> int:
         """Let everything that is on its way arrive now; the number of things that did."""
         with self.exclusively():
-            return self._mishaps.land(due_only=False)
+            return self.mishaps.land(due_only=False)
 
     @property
     def on_its_way(self) -> int:
         """How many late writes, commits and bindings have not arrived yet."""
-        return len(self._mishaps.pending)
+        return len(self.mishaps.pending)
 
     def clean_up_drafts(self) -> int:
         """What iTop's background task does: delete drafts past their date. The number that went."""
@@ -384,17 +293,3 @@ class Simulator:
     def serve(self, port: int = 0) -> AbstractContextManager[str]:
         """A threaded HTTP server on 127.0.0.1 while the context lasts; gives its address, which becomes ``url``."""
         return skins.serve(self, port)
-
-
-def _alone(_class_name: str, _key: int) -> None:
-    """Nobody comes in between."""
-
-
-def _download(row: Row, disposition: str) -> SimResponse:
-    document: Document = row["contents"] or Document(b"", "", "")
-    name = document.filename.replace('"', "").encode("ascii", "replace").decode()
-    headers = {
-        "content-type": document.mimetype or HTML,
-        "content-disposition": f'{disposition}; filename="{name}"',
-    }
-    return SimResponse(200, headers, document.data)

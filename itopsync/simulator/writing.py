@@ -7,45 +7,25 @@ goes back whole, so that what somebody else appended in between is lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from itopsync.simulator import html
 from itopsync.simulator.audit import Audit, Written
-from itopsync.simulator.caselog import EMPTY, CaseLog
+from itopsync.simulator.caselog import CaseLog
+from itopsync.simulator.drafts import Draft
 from itopsync.simulator.reading import friendly_name
-from itopsync.simulator.refusals import BareRefusal, Crash, Refusal, cannot_save, failed_sql
-from itopsync.simulator.schema import Attribute, ItopClass
+from itopsync.simulator.refusals import BareRefusal, Crash, Refusal
+from itopsync.simulator.schema import Attribute
 from itopsync.simulator.session import Session
 from itopsync.simulator.store import Row
-from itopsync.simulator.values import convert, database_issue, find_one, issue_with, make_value, php_string
+from itopsync.simulator.values import find_one, php_string
 
 #: Classes that copy their new log entries to the tickets that name them as parent: class -> (child class, key).
 PARENTS: dict[str, tuple[tuple[str, str], ...]] = {
     "UserRequest": (("UserRequest", "parent_request_id"),),
     "Incident": (("UserRequest", "parent_incident_id"), ("Incident", "parent_incident_id")),
 }
-#: Classes that get a start date of their own when they are created; changes get a creation date.
-_STARTED_ON_CREATE = frozenset({"UserRequest", "Incident", "Problem"})
-
-
-@dataclass(slots=True)
-class Draft:
-    """An object as one request holds it in memory: the row as read, and the values as they shall be."""
-
-    itop_class: ItopClass
-    original: Row | None
-    values: Row
-    links: dict[str, list[Any]] = field(default_factory=dict)
-
-    @property
-    def id(self) -> int:
-        return int(self.values.get("id", -1))
-
-    @property
-    def changes(self) -> dict[str, Any]:
-        before = self.original or {}
-        return {code: content for code, content in self.values.items() if before.get(code) != content}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +70,7 @@ class Writer:
         draft: Draft | None = None
         try:
             draft = self._open(class_name, key, fields)
-            row = self._save(draft)
+            row = self._save(draft, fields)
         except (Refusal, Crash) as refusal:
             self.record("update", class_name, _id_of(draft, key), fields, outcome=_told(refusal))
             raise
@@ -100,9 +80,8 @@ class Writer:
     def update_row(self, row: Row, fields: Mapping[str, Any]) -> Row:
         """As :meth:`update`, on a row that was read before: what others did since is not seen."""
         draft = self._draft_of(row)
-        for code, given in fields.items():
-            self._assign(draft, code, given)
-        saved = self._save(draft)
+        draft.assign(fields)
+        saved = self._save(draft, fields)
         self.record("update", row["finalclass"], row["id"], fields)
         return saved
 
@@ -113,7 +92,7 @@ class Writer:
             draft = self._open(class_name, key, fields)
             self._check_transition(draft, stimulus)
             self._transit(draft, stimulus)
-            row = self._save(draft)
+            row = self._save(draft, fields)
         except (Refusal, Crash, BareRefusal) as refusal:
             told = _told(refusal)
             self.record("apply_stimulus", class_name, _id_of(draft, key), fields, stimulus=stimulus, outcome=told)
@@ -136,7 +115,7 @@ class Writer:
                 resets.append(Deleted(other, 5, f"Reset external keys: {attribute.label}"))
                 draft = self._draft_of(other)
                 draft.values[attribute.code] = 0
-                self._save(draft)
+                self._save(draft, {})
             self._commit(row["finalclass"], row["id"], None, None)
             self.record("delete", row["finalclass"], row["id"], {})
         return lines + resets
@@ -161,134 +140,45 @@ class Writer:
             )
         )  # fmt: skip
 
-    # -- reading and assigning ---------------------------------------------------------------------------------
+    # -- saving ------------------------------------------------------------------------------------------------
 
     def _open(self, class_name: str, key: Any, fields: Mapping[str, Any]) -> Draft:
         draft = self._draft_of(find_one(class_name, key, self._session))
-        for code, given in fields.items():
-            self._assign(draft, code, given)
+        draft.assign(fields)
         return draft
 
     def _draft_of(self, row: Row) -> Draft:
-        return Draft(self._session.schema[row["finalclass"]], row, dict(row))
-
-    def _assign(self, draft: Draft, code: str, given: Any) -> None:
-        session = self._session
-        session.class_name = draft.itop_class.name
-        proposed = make_value(draft.itop_class, code, given, session)
-        attribute = draft.itop_class.attributes[code]
-        if attribute.type == "finalclass":
-            return
-        if attribute.type == "linkset":
-            draft.links[code] = proposed
-            return
-        try:
-            draft.values[code] = convert(attribute, proposed, draft.values.get(code), session)
-        except Refusal as refusal:
-            raise Refusal(f"{code}: {refusal.message}", refusal.code) from None
-
-    # -- saving ------------------------------------------------------------------------------------------------
+        return Draft(row["finalclass"], row, self._session)
 
     def _create(self, class_name: str, fields: Mapping[str, Any]) -> Row:
-        itop_class = self._session.schema[class_name]
-        if itop_class.abstract:
+        if self._session.schema[class_name].abstract:
             raise Crash
-        values: Row = {"finalclass": class_name}
-        for code, attribute in itop_class.attributes.items():
-            if attribute.stored:
-                values[code] = self._default(attribute)
-        draft = Draft(itop_class, None, values)
-        for code, given in fields.items():
-            self._assign(draft, code, given)
-        self._compute(draft)
-        self._before_insert(draft)
-        issues = [issue_with(itop_class.attributes[code], values.get(code)) for code in itop_class.attributes]
-        issues += [_missing_contents(draft, fields)]
-        found = [issue for issue in issues if issue is not None]
-        if found:
-            raise cannot_save(found, class_name, -1)
-        values["id"] = self._store.allocate(class_name)
-        self._check_database(draft, values, inserting=True)
-        self._commit(class_name, values["id"], values, None)
-        self._write_links(draft)
-        return values
-
-    def _default(self, attribute: Attribute) -> Any:
-        if attribute.type in ("extkey", "objectkey"):
-            return 0
-        if attribute.type == "int":
-            return int(attribute.default) if attribute.default else None
-        if attribute.type == "caselog":
-            return EMPTY
-        if attribute.type == "datetime":
-            return None if attribute.null else self._session.now
-        if attribute.type in ("duration", "blob"):
-            return None
-        return attribute.default or (None if attribute.type == "enum" else "")
-
-    def _before_insert(self, draft: Draft) -> None:
-        values, session = draft.values, self._session
-        if draft.itop_class.root == "Ticket":
-            number, self._store.next_ref = self._store.next_ref, self._store.next_ref + 1
-            values["ref"] = values.get("ref") or f"{draft.itop_class.ref_prefix}-{number:06d}"
-            own_date = "start_date" if draft.itop_class.name in _STARTED_ON_CREATE else "creation_date"
-            for code in ("last_update", own_date):
-                values[code] = values.get(code) or session.now
-        elif draft.itop_class.name == "Attachment":
-            values["creation_date"] = values.get("creation_date") or session.now
-            values["user_id"] = values.get("user_id") or session.account.user_id
-            values["contact_id"] = values.get("contact_id") or session.account.contact_id
-
-    def _compute(self, draft: Draft) -> None:
-        values = draft.values
-        if draft.itop_class.name in _STARTED_ON_CREATE:
-            row = self._session.schema.priorities.get(php_string(values.get("impact")), {})
-            default = draft.itop_class.attributes["priority"].default
-            values["priority"] = row.get(php_string(values.get("urgency")), default)
-
-    def _save(self, draft: Draft) -> Row:
-        """Write back what has changed; when nothing has, nothing moves."""
-        self._compute(draft)
-        changes = draft.changes
-        if not changes:
-            self._write_links(draft)
-            return draft.values
-        if draft.itop_class.root == "Ticket":
-            draft.values["last_update"] = changes["last_update"] = self._session.now
-            self._copy_entries_to_children(draft, changes)
-        attributes = draft.itop_class.attributes
-        issues = [issue_with(attributes[code], changes[code]) for code in changes if code in attributes]
-        found = [issue for issue in issues if issue is not None]
-        if found:
-            raise cannot_save(found, draft.itop_class.name, draft.id)
-        self._check_database(draft, changes, inserting=False)
-        self._between(draft.itop_class.name, draft.id)
-        self._commit(draft.itop_class.name, draft.id, None, changes)
+        draft = Draft(class_name, None, self._session)
+        draft.assign(fields)
+        draft.compute()
+        draft.complete()
+        draft.check(fields)
+        draft.values["id"] = self._store.allocate(class_name)
+        draft.check_database(draft.values)
+        self._commit(class_name, draft.id, draft.values, None)
         self._write_links(draft)
         return draft.values
 
-    def _check_database(self, draft: Draft, columns: Mapping[str, Any], inserting: bool) -> None:
-        for code, content in columns.items():
-            attribute = draft.itop_class.attributes.get(code)
-            problem = database_issue(attribute, content) if attribute is not None else None
-            if problem is None:
-                continue
-            listed = {name: self._sql(item) for name, item in columns.items() if name not in ("id", "finalclass")}
-            if inserting:
-                names = ",".join(f"`{name}`" for name in listed)
-                statement = " ".join(("INSERT INTO `ticket`", f"({names})", "VALUES", f"({', '.join(listed.values())})"))
-            else:
-                sets = ", ".join(f"`{name}` = {item}" for name, item in listed.items())
-                statement = " ".join(("UPDATE `ticket` SET", sets, f"WHERE (`id` = '{draft.id}')"))
-            raise failed_sql(statement, *problem, draft.itop_class.name, None if inserting else draft.id)
-
-    def _sql(self, content: Any) -> str:
-        if content is None:
-            return "NULL"
-        if isinstance(content, CaseLog):
-            index = "x" * content.index_bytes  # the serialised index stands in the statement as well
-            return _quoted(content.text(self._session.timezone)) + f", '{index}'"
-        return str(content) if isinstance(content, int) else _quoted(php_string(content))
+    def _save(self, draft: Draft, fields: Mapping[str, Any]) -> Row:
+        """Write back what has changed; when nothing has, nothing moves."""
+        draft.compute()
+        class_name = draft.itop_class.name
+        if draft.changes:
+            if draft.itop_class.root == "Ticket":
+                draft.values["last_update"] = self._session.now
+                self._copy_entries_to_children(draft)
+            draft.check(fields)
+            changes = draft.changes
+            draft.check_database(changes)
+            self._between(class_name, draft.id)
+            self._commit(class_name, draft.id, None, changes)
+        self._write_links(draft)
+        return draft.values
 
     def _write_links(self, draft: Draft) -> None:
         """A link set given with a write replaces the links that are there."""
@@ -336,7 +226,7 @@ class Writer:
         elif verb == "SetCurrentDateIfNull":
             values[parameters[0]] = values.get(parameters[0]) or now
         elif verb == "Reset":
-            values[parameters[0]] = self._default(draft.itop_class.attributes[parameters[0]])
+            draft.reset(parameters[0])
         elif verb == "SetElapsedTime":
             values[parameters[0]] = self._session.seconds_since(values.get(parameters[1]))
         elif verb == "ResolveChildTickets":
@@ -364,14 +254,14 @@ class Writer:
         solution = f"Automatically resolved from {link}"
         values["solution"] = html.sanitize(solution, self._session.app_root)
         moved = self._transit(child, "ev_autoresolve")
-        row = self._save(child)
+        row = self._save(child, {})
         stimulus = "ev_autoresolve" if moved else ""
         written = {"solution": solution}
         self.record("apply_stimulus", row["finalclass"], row["id"], written, stimulus=stimulus, by="cascade")
 
-    def _copy_entries_to_children(self, parent: Draft, changes: Mapping[str, Any]) -> None:
+    def _copy_entries_to_children(self, parent: Draft) -> None:
         """iTop copies a parent's new entry into its children, under the writer's name and with the present date."""
-        session = self._session
+        session, changes = self._session, parent.changes
         for child_class, key in PARENTS.get(parent.itop_class.name, ()):
             for log in ("public_log", "private_log"):
                 written = changes.get(log)
@@ -381,8 +271,8 @@ class Writer:
                 shown = latest.show(session.app_root, session.timezone)["message_html"]
                 for child in self._store.find(child_class, (key,), (parent.id,)):
                     draft = self._draft_of(child)
-                    self._assign(draft, log, shown)
-                    self._save(draft)
+                    draft.assign({log: shown})
+                    self._save(draft, {})
                     self.record("update", child["finalclass"], child["id"], {log: shown}, by="cascade")
 
     # -- deletion ----------------------------------------------------------------------------------------------
@@ -423,19 +313,6 @@ def _id_of(draft: Draft | None, key: Any) -> int:
     if draft is not None:
         return draft.id
     return key if isinstance(key, int) else 0
-
-
-def _missing_contents(draft: Draft, fields: Mapping[str, Any]) -> str | None:
-    """Contents may be left out, but not be given as null."""
-    attribute = draft.itop_class.attributes.get("contents")
-    if attribute is None or "contents" not in fields or draft.values.get("contents") is not None:
-        return None
-    return f"Unexpected value for attribute '{attribute.label}' (contents) : Null not allowed"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"').replace("\n", "\\n")
-    return f"'{escaped}'"
 
 
 def _entries_of(code: str, given: Any, class_name: str, session: Session) -> list[tuple[str, str]]:

@@ -1,0 +1,110 @@
+"""The door of the server: which page is asked for and by whom, and the downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from itopsync.simulator import forms, rest
+from itopsync.simulator.messages import HTML, SimRequest, SimResponse, html_response, json_response
+from itopsync.simulator.mishaps import MAINTENANCE, Incoming
+from itopsync.simulator.refusals import Refusal
+from itopsync.simulator.rights import Account
+from itopsync.simulator.store import Document, Row
+
+if TYPE_CHECKING:
+    from itopsync.simulator.simulator import Simulator
+
+_NOT_FOUND = "<html><body><h1>404 Not Found</h1></body></html>\n"
+_LOGIN_PAGE = "<html><body><form id='login'></form></body></html>\n"
+_NOT_TO_SEE = "the object does not exist or you are not allowed to view it"
+_HTML_WITHOUT_SPACE = "text/html;charset=UTF-8"
+
+
+class Front:
+    """Takes requests in for one simulator."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    def serve(self, request: SimRequest) -> SimResponse:
+        """The answer to any request."""
+        if self._simulator.maintenance:
+            return json_response(MAINTENANCE, 503)
+        if request.path.endswith("/webservices/rest.php"):
+            return self._serve_rest(request)
+        if request.path.endswith("/pages/ajax.document.php"):
+            return self._serve_document(request)
+        return html_response(_NOT_FOUND, 404)
+
+    def _serve_rest(self, request: SimRequest) -> SimResponse:
+        simulator = self._simulator
+        try:
+            incoming = self._admit(request)
+        except Refusal as refusal:
+            simulator.requests.counts["refused", ""] += 1
+            return json_response({"code": refusal.code, "message": f"Error: {refusal.message}"})
+        simulator.requests.counts[incoming.verb, incoming.class_name] += 1
+        response = simulator.mishaps.serve(incoming) if simulator.faults else simulator.execute(incoming)
+        if simulator.latency is not None:
+            response.delay += simulator.latency.of(incoming.verb, response.body.count(b'"key"'))
+        return response
+
+    def _admit(self, request: SimRequest) -> Incoming:
+        """The request behind its login and its form, looked at in iTop's order."""
+        given = forms.parameters(request, self._simulator.post_max_size)
+        account = self._login(request, given)
+        if account is None:
+            raise Refusal("Invalid login", 1)
+        if not account.may_use_rest:
+            profile = "The profile REST Services User is required to access the REST web services"
+            raise Refusal(f"This user is not authorized to use the web services. ({profile})", 1)
+        if not given.get("version"):
+            raise Refusal("Missing parameter 'version' (e.g. '1.0')", 2)
+        if not given.get("json_data"):
+            raise Refusal("Missing parameter 'json_data'", 3)
+        parameters = rest.decode(given["json_data"])
+        if given["version"] not in rest.VERSIONS:
+            raise Refusal(f"There is no service available for version '{given['version']}'", 10)
+        return Incoming(account, given["version"], parameters)
+
+    def _login(self, request: SimRequest, given: Mapping[str, str]) -> Account | None:
+        simulator = self._simulator
+        token = request.headers.get("auth-token")
+        if token:
+            return next((account for account in simulator.accounts.values() if account.token == token), None)
+        if given.get("login_mode") == "basic":
+            basic = forms.basic_login(request)
+            return simulator.account_of(*basic) if basic is not None else None
+        return simulator.account_of(given.get("auth_user", ""), given.get("auth_pwd", ""))
+
+    def _serve_document(self, request: SimRequest) -> SimResponse:
+        """Downloads. A picture in a text needs its secret and no login, an attachment the other way round."""
+        simulator = self._simulator
+        given = forms.parameters(request, simulator.post_max_size)
+        key = int(given["id"]) if given.get("id", "").isdigit() else 0
+        if given.get("operation") == "download_inlineimage":
+            image = simulator.store.get("InlineImage", key)
+            if image is None:
+                return _invalid(f"id ({key})", "InlineImage")
+            return _download(image, "inline") if image.get("secret") == given.get("s") else _invalid("secret", "InlineImage")
+        account = self._login(request, given)
+        if account is None:
+            return html_response(_LOGIN_PAGE)
+        file = simulator.session(account, "web").see("Attachment", key)
+        return _download(file, "attachment") if file is not None else _invalid(f"id ({key})", "Attachment")
+
+
+def _invalid(what: str, class_name: str) -> SimResponse:
+    page = f"<p>Invalid {what} for class '{class_name}' - {_NOT_TO_SEE}</p>\n"
+    return html_response(page, content_type=_HTML_WITHOUT_SPACE)
+
+
+def _download(row: Row, disposition: str) -> SimResponse:
+    document: Document = row["contents"] or Document(b"", "", "")
+    name = document.filename.replace('"', "").encode("ascii", "replace").decode()
+    headers = {
+        "content-type": document.mimetype or HTML,
+        "content-disposition": f'{disposition}; filename="{name}"',
+    }
+    return SimResponse(200, headers, document.data)
