@@ -19,7 +19,8 @@ FILLED: dict[str, Any] = {
     "manager_id": 9, "service_id": 1, "servicesubcategory_id": 1, "solution": "s", "resolution_code": "assistance",
     "pending_reason": "w", "start_date": "2026-01-01 00:00:00", "end_date": "2026-01-02 00:00:00", "outage": "no",
     "fallback": "f", "acceptance_date": "2026-01-01 00:00:00", "acceptance_comment": "c",
-    "approval_date": "2026-01-01 00:00:00", "approval_comment": "c", "reason": "r", "fallback_plan": "f", "reject_reason": "r", "impact": "1", "product": "p",
+    "approval_date": "2026-01-01 00:00:00", "approval_comment": "c", "reason": "r", "fallback_plan": "f",
+    "reject_reason": "r", "impact": "1", "product": "p",
 }  # fmt: skip
 #: Incident's way out of escalated_tto names a method that does not exist, and PHP 8 stops at that.
 CRASHES = {("Incident", "escalated_tto", "ev_assign")}
