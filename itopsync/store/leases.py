@@ -1,0 +1,68 @@
+"""The right to be the one writer, as one row that is taken over by one conditional update."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, select, update
+
+from itopsync.store.connection import Database
+from itopsync.store.records import Holder, LeaseRecord
+from itopsync.store.tables import lease
+from itopsync.store.upsert import add
+
+_ROW = 1
+
+
+def started_at(pid: int) -> str:
+    """When a process of this host started, in the kernel's ticks; empty if there is none, or no way to tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+class Leases(Database):
+    """The store's part about the lease."""
+
+    def acquire_lease(self, holder: Holder, ttl: timedelta, now: datetime) -> bool:
+        """Take the lease for *ttl* if it is free, has run out, or its holder is dead; say whether it is ours."""
+        values = asdict(holder) | {"until": now + ttl}
+        with self.writing() as connection:
+            held = _held(connection)
+            if held is None:
+                return add(connection, lease, values | {"id": _ROW})
+            if held.holder.token != holder.token and held.until > now and not self._is_dead(held.holder, holder):
+                return False
+            unchanged = (lease.c.id == _ROW, lease.c.token == held.holder.token, lease.c.until == held.until)
+            return bool(connection.execute(update(lease).where(*unchanged).values(values)).rowcount)
+
+    def renew_lease(self, holder: Holder, ttl: timedelta, now: datetime) -> bool:
+        """Hold the lease for *ttl* from *now*; False if somebody else has taken it."""
+        with self.writing() as connection:
+            ours = update(lease).where(lease.c.token == holder.token).values(until=now + ttl)
+            return bool(connection.execute(ours).rowcount)
+
+    def release_lease(self, holder: Holder) -> None:
+        """Give the lease up, if it is still *holder*'s."""
+        with self.writing() as connection:
+            connection.execute(delete(lease).where(lease.c.token == holder.token))
+
+    def lease(self) -> LeaseRecord | None:
+        """Say who holds the lease, or held it last without giving it up."""
+        with self.reading() as connection:
+            return _held(connection)
+
+    def _is_dead(self, held: Holder, asking: Holder) -> bool:
+        """Whether a holder is surely gone: only a process of our own host and boot can be looked for."""
+        same_host = held.host == asking.host and held.boot_id == asking.boot_id and held.boot_id != ""
+        return same_host and held.started != "" and self._probe(held.pid) != held.started
+
+
+def _held(connection: Connection) -> LeaseRecord | None:
+    row = connection.execute(select(lease).where(lease.c.id == _ROW)).one_or_none()
+    if row is None:
+        return None
+    return LeaseRecord(Holder(row.host, row.boot_id, row.pid, row.started, row.token), row.until)

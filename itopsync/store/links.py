@@ -1,0 +1,135 @@
+"""The links: what is due, written or in trouble."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, case, func, or_, select, update
+
+from itopsync.model import Link, LinkStatus, Ref, Side
+from itopsync.store.connection import Database
+from itopsync.store.records import DueCounts
+from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, read_links, values_of, write_files
+from itopsync.store.tables import link
+
+_REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
+
+
+class Links(Database):
+    """The store's part about links."""
+
+    def due(self, now: datetime, limit: int, *, skip: Collection[int] = ()) -> tuple[Link, ...]:
+        """Return at most *limit* links that are due, the oldest first, without those in *skip*."""
+        with self.reading() as connection:
+            found = select(link.c.id).where(link.c.due_at <= now, link.c.status.in_(WORKED_ON))
+            ids = connection.scalars(found.order_by(link.c.due_at, link.c.id).limit(limit + len(skip)))
+            wanted = [number for number in ids if number not in skip][:limit]
+            links = {one.id: one for batch in batches(wanted) for one in _by_id(connection, batch)}
+        return tuple(links[number] for number in wanted)
+
+    def due_counts(self, now: datetime) -> DueCounts:
+        """Count the links that are due."""
+        counted = select(link.c.status, func.count()).where(link.c.due_at <= now, link.c.status.in_(WORKED_ON))
+        with self.reading() as connection:
+            rows = connection.execute(counted.group_by(link.c.status))
+            found = {LinkStatus(status): count for status, count in rows}
+        return DueCounts(found.get(LinkStatus.WAITING, 0), found.get(LinkStatus.LINKED, 0))
+
+    def links(self, ids: Iterable[int]) -> tuple[Link, ...]:
+        """Return the links with these *ids*, in the order of their ids; those that are not there are left out."""
+        with self.reading() as connection:
+            return tuple(one for batch in batches(sorted(set(ids))) for one in _by_id(connection, batch))
+
+    def link_of(self, ref: Ref) -> Link | None:
+        """Return the link of a ticket; a tombstone only where nothing else knows it."""
+        with self.reading() as connection:
+            found = read_links(connection, select(link).where(CLASS[ref.side] == ref.cls, ID[ref.side] == ref.id))
+        return min(found, key=lambda one: one.status is LinkStatus.TOMBSTONE, default=None)
+
+    def find(self, text: str) -> tuple[Link, ...]:
+        """Return the links that an operator means, in the order of their ids.
+
+        *text* is a link's id (``17``), a ref (``external:UserRequest:17``, or without the side) or a ticket's number
+        (``R-000017``), which may stand for one ticket on each side.
+        """
+        typed = text.strip()
+        with self.reading() as connection:
+            if typed.isascii() and typed.isdigit():
+                return _by_id(connection, [int(typed)]) if len(typed) < _TOO_LONG else ()
+            if ref := _REF.fullmatch(typed):
+                sides = [Side(ref[1])] if ref[1] else list(Side)
+                meant = or_(*(and_(CLASS[side] == ref[2], ID[side] == int(ref[3])) for side in sides))
+                if len(ref[3]) >= _TOO_LONG:
+                    return ()
+            else:
+                meant = or_(*(NUMBER[side].in_({typed, typed.upper()}) for side in Side))
+            return read_links(connection, select(link).where(meant).order_by(link.c.id)) if typed else ()
+
+    def save(self, saved: Link, *, versions: Mapping[Side, str] | None = None, now: datetime, live: bool) -> None:
+        """Write a link as it is now, with its files: nothing is being written on it any more.
+
+        *versions* are those at which it was seen, by side; *live* says whether its tickets can still change.
+
+        :raises KeyError: there is no such link
+        """
+        seen = {VERSION[side].name: version for side, version in (versions or {}).items()}
+        rest = {"live": live, "writing": None, "writing_since": None, "updated_at": now}
+        with self.writing() as connection:
+            written = connection.execute(update(link).where(link.c.id == saved.id).values(values_of(saved) | seen | rest))
+            if not written.rowcount:
+                raise KeyError(saved.id)
+            write_files(connection, saved.id, saved.files)
+
+    def begin_write(self, link_id: int, now: datetime, what: str) -> None:
+        """Take note that a write of this link is about to be sent: until it is saved, its outcome is not known."""
+        with self.writing() as connection:
+            mark = {"writing": what, "writing_since": now, "updated_at": now}
+            connection.execute(update(link).where(link.c.id == link_id).values(mark))
+
+    def recover(self, now: datetime, due_at: datetime) -> tuple[int, ...]:
+        """Make the links on which a process died at its write unsettled, due at *due_at*; return their ids."""
+        under_way = link.c.writing_since.is_not(None)
+        with self.writing() as connection:
+            ids = tuple(connection.scalars(select(link.c.id).where(under_way).order_by(link.c.id)))
+            settling = {"unsettled": True, "troubled": True, "due_at": due_at}
+            ended = {"writing": None, "writing_since": None, "updated_at": now}
+            if ids:
+                connection.execute(update(link).where(under_way).values(settling | ended))
+        return ids
+
+    def mark_due(self, ids: Iterable[int], at: datetime, *, now: datetime) -> None:
+        """Let links be looked at *at* that time: only ever earlier, and not while one settles or is in back-off."""
+        with self.writing() as connection:
+            make_due(connection, ids, at, now)
+
+    def counts(self) -> Mapping[str, int]:
+        """Count the links by status, under the status's name, and those that are ``troubled`` or ``unsettled``."""
+        by_status = select(link.c.status, func.count()).group_by(link.c.status)
+        trouble = select(func.count(), func.count(case((link.c.unsettled, 1)))).where(link.c.troubled)
+        with self.reading() as connection:
+            found = {LinkStatus(status): count for status, count in connection.execute(by_status)}
+            troubled, unsettled = connection.execute(trouble).one()
+        return {status.value: found.get(status, 0) for status in LinkStatus} | {"troubled": troubled, "unsettled": unsettled}
+
+    def troubled(self, limit: int) -> tuple[Link, ...]:
+        """Return at most *limit* links that are parked, unsettled or have obstacles, in the order of their ids."""
+        with self.reading() as connection:
+            return read_links(connection, select(link).where(link.c.troubled).order_by(link.c.id).limit(limit))
+
+
+_TOO_LONG = 19
+"""So many digits may be more than a database's integer holds."""
+
+
+def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: datetime) -> None:
+    """Let links be due at *at*, if that is earlier, and if they neither settle nor are in back-off."""
+    free = and_(link.c.due_at > at, ~link.c.unsettled, link.c.tries == 0)
+    for batch in batches(sorted(set(ids))):
+        meant = (link.c.id.in_(batch), link.c.status.in_(WORKED_ON), or_(link.c.due_at.is_(None), free))
+        connection.execute(update(link).where(*meant).values(due_at=at, updated_at=now))
+
+
+def _by_id(connection: Connection, ids: list[int]) -> tuple[Link, ...]:
+    return read_links(connection, select(link).where(link.c.id.in_(ids)).order_by(link.c.id))

@@ -1,0 +1,201 @@
+"""The schema's revisions: which one a store is at, how a new one is made, and how an older one is brought up."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import structlog
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
+
+from itopsync.errors import StoreError, StoreFromTheFuture, StoreOutdated, StoreUnavailable
+from itopsync.store.connection import Address, engine_for, make_file, reader, writer
+
+log = structlog.get_logger(__name__)
+
+EMPTY = "empty"
+"""The revision of a database in which nothing is yet."""
+
+_alembic = threading.Lock()
+"""Alembic keeps what it works on in a module of its own: one thread at a time."""
+
+
+def migrations() -> Path:
+    """Return the folder of the migrations: within the package where that was installed, at the top of a source tree."""
+    installed = Path(__file__).with_name("migrations")
+    return installed if (installed / "env.py").is_file() else Path(__file__).parents[2] / "migrations"
+
+
+def head() -> str:
+    """The revision that this itopsync works with."""
+    found = _scripts().get_current_head()
+    if found is None:
+        raise StoreError(f"the migrations are missing from {migrations()}. Install itopsync again.")
+    return found
+
+
+def check(url: str) -> str | None:
+    """Return the store's revision if this itopsync can work with it, or None if there is no store yet. Writes nothing.
+
+    :raises StoreOutdated: it is older
+    :raises StoreFromTheFuture: it is newer, or at least unknown here
+    :raises StoreUnavailable: it does not answer, or is no store
+    """
+    address = Address.parse(url)
+    if address.path is not None and not address.path.exists():
+        return None
+    engine = engine_for(address)
+    try:
+        found = revision_of(address, engine)
+    finally:
+        engine.dispose()
+    if found == EMPTY:
+        return None
+    refuse_other(address, found)
+    return found
+
+
+def upgrade(url: str) -> tuple[str, str]:
+    """Bring a store up to this itopsync's schema, and make it where there is none; return the revisions before and after.
+
+    An SQLite store is copied first (:func:`backup`).
+
+    :raises StoreFromTheFuture: it is newer
+    :raises StoreUnavailable: it does not answer, or somebody is at work on it
+    """
+    address = Address.parse(url)
+    make_file(address)
+    engine = engine_for(address, foreign_keys=False)
+    try:
+        before = revision_of(address, engine)
+        if before not in (EMPTY, head()):
+            _refuse_unknown(address, before)
+            backup(url)
+        return before, raise_to_head(address, engine)
+    finally:
+        engine.dispose()
+
+
+def downgrade(url: str, revision: str) -> tuple[str, str]:
+    """Take a store back to an older *revision* (``base``: to nothing at all); return the revisions before and after.
+
+    What only the newer schema can hold is lost. An SQLite store is copied first.
+
+    :raises StoreFromTheFuture: the store is at a revision that is not known here
+    :raises StoreError: there is no such older revision
+    """
+    address = Address.parse(url)
+    engine = engine_for(address, foreign_keys=False)
+    try:
+        before = revision_of(address, engine)
+        _refuse_unknown(address, before)
+        if revision != "base" and revision not in _older(before):
+            raise StoreError(f"{address.name}: it is at {before}, and '{revision}' is no revision before that.")
+        backup(url)
+        with _alembic, address.failures(), writer(engine).begin() as connection:
+            command.downgrade(_config(connection), revision)
+        return before, revision_of(address, engine)
+    finally:
+        engine.dispose()
+
+
+def backup(url: str) -> Path | None:
+    """Copy an SQLite store beside itself, readable by its owner alone; return the copy.
+
+    None where there is nothing to copy: a store in memory, or on PostgreSQL, which has tools of its own (``pg_dump``).
+
+    :raises StoreUnavailable: the copy cannot be made
+    """
+    address = Address.parse(url)
+    if address.path is None or not address.path.exists():
+        return None
+    engine = engine_for(address)
+    try:
+        copy = _free_name(address, revision_of(address, engine))
+        with address.failures(), engine.connect() as connection:
+            plain = connection.execution_options(isolation_level="AUTOCOMMIT").connection.driver_connection
+            with closing(plain.cursor()) as cursor:  # type: ignore[union-attr]
+                cursor.execute("VACUUM INTO ?", (str(copy),))
+    finally:
+        engine.dispose()
+    log.info("store copied", copy=str(copy))
+    return copy
+
+
+def revision_of(address: Address, engine: Engine) -> str:
+    """Read the store's revision, :data:`EMPTY` if nothing is there.
+
+    :raises StoreUnavailable: it does not answer, or is somebody else's database
+    """
+    with address.failures(), reader(engine).connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+        if found is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
+            raise StoreUnavailable(f"{address.name}: other tables are in it. Give itopsync a database of its own in store.url.")
+    return found or EMPTY
+
+
+def refuse_other(address: Address, revision: str) -> None:
+    """Refuse a store whose revision is not this itopsync's.
+
+    :raises StoreOutdated: it is older
+    :raises StoreFromTheFuture: it is newer, or at least unknown here
+    """
+    _refuse_unknown(address, revision)
+    if revision != head():
+        raise StoreOutdated(
+            f"{address.name}: it is at {revision}, and this itopsync works with {head()}. "
+            "Stop the daemon and run `itopsync db upgrade`."
+        )
+
+
+def raise_to_head(address: Address, engine: Engine) -> str:
+    """Run the migrations that are missing, in one transaction; return the revision that the store is at then."""
+    with _alembic, address.failures(), writer(engine).begin() as connection:
+        command.upgrade(_config(connection), "head")
+    return revision_of(address, engine)
+
+
+def _refuse_unknown(address: Address, revision: str) -> None:
+    if revision != EMPTY and revision not in {script.revision for script in _scripts().walk_revisions()}:
+        raise StoreFromTheFuture(
+            f"{address.name}: it is at {revision}, which this itopsync does not know. "
+            "Install the newer itopsync that made it, or restore an older backup."
+        )
+
+
+def _older(revision: str) -> set[str]:
+    known = [script.revision for script in _scripts().walk_revisions()]  # the newest first
+    return set(known[known.index(revision) + 1 :]) if revision in known else set()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _free_name(address: Address, revision: str) -> Path:
+    """Make an empty file beside the store for its copy: SQLite writes into an empty one, and it keeps its mode."""
+    assert address.path is not None  # noqa: S101
+    number = 1
+    while True:
+        copy = address.path.with_name(f"{address.path.name}.{revision}-{number}.backup")
+        try:
+            os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise StoreUnavailable(f"{address.name}: no copy can be made beside it: {error.strerror}.") from None
+        else:
+            return copy

@@ -1,0 +1,166 @@
+"""What polls found: each side's state, and the tickets that are out of scope."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from itopsync.model import Base, LinkStatus, Ref, Side, Sighting
+from itopsync.store import codec
+from itopsync.store.connection import Database
+from itopsync.store.links import make_due
+from itopsync.store.records import Compared, SideState
+from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches
+from itopsync.store.tables import link, side_state, sighting
+from itopsync.store.upsert import put
+
+
+class Polling(Database):
+    """The store's part about polls."""
+
+    def side(self, side: Side) -> SideState:
+        """Return one side's state; a blank one before the first poll."""
+        with self.reading() as connection:
+            row = connection.execute(select(side_state).where(side_state.c.side == side)).one_or_none()
+        if row is None:
+            return SideState(side)
+        return SideState(
+            side,
+            row.cursor,
+            codec.marks_from_json(row.attachment_marks),
+            codec.ids_from_json(row.drafts),
+            row.account,
+            row.ok_at,
+            row.problem,
+            row.problem_since,
+            row.paused_until,
+        )
+
+    def put_side(self, state: SideState) -> None:
+        """Write one side's state."""
+        with self.writing() as connection:
+            _put_side(connection, state)
+
+    def compare(self, side: Side, sightings: Sequence[Sighting]) -> Compared:
+        """Say what *sightings* of one side are to us; writes nothing."""
+        changed: dict[int, str] = {}
+        unknown: list[Sighting] = []
+        known_as: dict[Ref, str] = {}
+        with self.reading() as connection:
+            for name, group in _by_class(sightings).items():
+                for batch in batches(group):
+                    ids = [one.ref.id for one in batch]
+                    links = _known(connection, side, name, ids)
+                    ignored = _ignored(connection, side, name, ids)
+                    for one in batch:
+                        rows = links.get(one.ref.id, ())
+                        if not rows and ignored.get(one.ref.id) != one.version:
+                            unknown.append(one)
+                        for row in rows:
+                            if row.status != LinkStatus.TOMBSTONE and one.number and row.number and one.number != row.number:
+                                known_as[one.ref] = row.number
+                            if row.status in WORKED_ON and row.version != one.version:
+                                changed[row.id] = one.version
+        return Compared(changed, tuple(unknown), known_as)
+
+    def record_poll(
+        self,
+        state: SideState,
+        *,
+        versions: Mapping[int, str],
+        due: Mapping[int, datetime],
+        new: Collection[Sighting],
+        ignored: Collection[Sighting],
+        now: datetime,
+    ) -> tuple[int, ...]:
+        """Write all that one poll found together with its cursor, or nothing of it; return the ids of the new links.
+
+        *versions* and *due* are by link; *new* tickets get links that are due at once; *ignored* ones are not asked about
+        again at this version. A link that settles or is in back-off stays due when it was.
+        """
+        with self.writing() as connection:
+            _put_side(connection, state)
+            column = VERSION[state.side]
+            for number, version in versions.items():
+                connection.execute(update(link).where(link.c.id == number).values({column.name: version, "updated_at": now}))
+            for at in sorted(set(due.values())):
+                make_due(connection, [number for number, when in due.items() if when == at], at, now)
+            _ignore(connection, ignored, now)
+            return _add(connection, new, now)
+
+    def forget_sightings(self, side: Side | None = None) -> int:
+        """Forget which tickets were out of scope, so that they are asked about again; return how many those were."""
+        with self.writing() as connection:
+            return connection.execute(delete(sighting).where(*([] if side is None else [sighting.c.side == side]))).rowcount
+
+
+def _put_side(connection: Connection, state: SideState) -> None:
+    values = asdict(state) | {
+        "side": state.side.value,
+        "attachment_marks": codec.marks_to_json(state.attachment_marks),
+        "drafts": codec.ids_to_json(state.drafts),
+    }
+    put(connection, side_state, [values])
+
+
+def _by_class(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
+    groups: dict[str, list[Sighting]] = {}
+    for one in sightings:
+        groups.setdefault(one.ref.cls, []).append(one)
+    return groups
+
+
+def _known(connection: Connection, side: Side, name: str, ids: Sequence[int]) -> dict[int, list[Any]]:
+    """The links of tickets: id → rows of (id, status, ticket, number, version); several where one is a tombstone."""
+    columns = (link.c.id, link.c.status, ID[side].label("ticket"), NUMBER[side].label("number"), VERSION[side].label("version"))
+    rows: dict[int, list[Any]] = {}
+    for row in connection.execute(select(*columns).where(CLASS[side] == name, ID[side].in_(ids))):
+        rows.setdefault(row.ticket, []).append(row)
+    return rows
+
+
+def _ignored(connection: Connection, side: Side, name: str, ids: Sequence[int]) -> dict[int, str]:
+    """Which tickets were out of scope, at which version."""
+    meant = (sighting.c.side == side, sighting.c["class"] == name, sighting.c.id.in_(ids))
+    return {row.id: row.version for row in connection.execute(select(sighting.c.id, sighting.c.version).where(*meant))}
+
+
+def _ignore(connection: Connection, ignored: Iterable[Sighting], now: datetime) -> None:
+    rows = [
+        {"side": one.ref.side.value, "class": one.ref.cls, "id": one.ref.id, "version": one.version, "seen_at": now}
+        for one in ignored
+    ]
+    put(connection, sighting, rows)
+
+
+def _add(connection: Connection, new: Iterable[Sighting], now: datetime) -> tuple[int, ...]:
+    """Make links of external tickets, which wait for their copies; of one that is known already, none."""
+    added = []
+    for one in new:
+        if _known(connection, Side.EXTERNAL, one.ref.cls, [one.ref.id]):
+            continue
+        values = {
+            "external_class": one.ref.cls,
+            "external_id": one.ref.id,
+            "external_number": one.number,
+            "external_version": one.version,
+            "internal_number": "",
+            "status": LinkStatus.WAITING.value,
+            "live": True,
+            "base": codec.base_to_json(Base()),
+            "obstacles": codec.obstacles_to_json(()),
+            "troubled": False,
+            "tries": 0,
+            "due_at": now,
+            "unsettled": False,
+            "created_at": now,
+            "updated_at": now,
+        }
+        added.append(connection.execute(insert(link).values(values).returning(link.c.id)).scalar_one())
+        meant = (sighting.c.side == one.ref.side, sighting.c["class"] == one.ref.cls, sighting.c.id == one.ref.id)
+        connection.execute(delete(sighting).where(*meant))
+    return tuple(added)

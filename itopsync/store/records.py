@@ -1,0 +1,96 @@
+"""What the store keeps beside links, and what it answers: plain frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from itopsync.model import Ref, Side, Sighting
+
+
+@dataclass(frozen=True)
+class SideState:
+    """How far one side has been polled, and how it is."""
+
+    side: Side
+    cursor: datetime | None = None
+    """How far it has been polled, by its own clock."""
+    attachment_marks: tuple[tuple[datetime, int], ...] = ()
+    """When which attachment id was the highest, oldest first."""
+    drafts: frozenset[int] = frozenset()
+    """Attachments that were not bound to a ticket yet."""
+    account: str | None = None
+    """The id of our own account there."""
+    ok_at: datetime | None = None
+    """When it was last polled well, by our clock."""
+    problem: str | None = None
+    problem_since: datetime | None = None
+    paused_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a poll's sightings are to us."""
+
+    changed: Mapping[int, str]
+    """Link → its ticket's version, where that is another than the one we know. Only of links that are worked on."""
+    unknown: tuple[Sighting, ...]
+    """Tickets that no link knows, and that were not out of scope at this version."""
+    known_as: Mapping[Ref, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Known tickets that bear another number than before, with the number that we know."""
+
+
+@dataclass(frozen=True)
+class DueCounts:
+    """How many links are due."""
+
+    waiting: int = 0
+    """Those whose copy is not made yet."""
+    linked: int = 0
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The attachments that should be there."""
+
+    count: int
+    highest: int
+    """The highest id among them; 0 if there are none."""
+
+
+@dataclass(frozen=True)
+class CycleRecord:
+    """One cycle, as the history keeps it."""
+
+    id: int | None
+    """None: not recorded yet."""
+    kind: str
+    started: datetime
+    finished: datetime | None
+    outcome: str
+    counts: Mapping[str, int]
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that holds the lease or asks for it."""
+
+    host: str
+    boot_id: str
+    """Which start of the host it runs in; empty where there is no way to tell."""
+    pid: int
+    started: str
+    """When the process started, as its host says it; empty where there is no way to tell."""
+    token: str
+    """Its own, drawn at random."""
+
+
+@dataclass(frozen=True)
+class LeaseRecord:
+    """Who holds the lease, and until when."""
+
+    holder: Holder
+    until: datetime

@@ -1,0 +1,98 @@
+"""Links as rows and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+
+from itopsync.model import FilePair, FileStatus, Link, LinkStatus, Ref, Side
+from itopsync.store import codec
+from itopsync.store.tables import file, link
+
+AT_ONCE = 500
+"""How many ids go into one statement."""
+
+WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED)
+"""Which links are looked at when they are due."""
+
+CLASS = {Side.EXTERNAL: link.c.external_class, Side.INTERNAL: link.c.internal_class}
+ID = {Side.EXTERNAL: link.c.external_id, Side.INTERNAL: link.c.internal_id}
+NUMBER = {Side.EXTERNAL: link.c.external_number, Side.INTERNAL: link.c.internal_number}
+VERSION = {Side.EXTERNAL: link.c.external_version, Side.INTERNAL: link.c.internal_version}
+
+
+def batches(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """Cut *values* into lists that fit into one statement."""
+    whole = list(values)
+    for start in range(0, len(whole), AT_ONCE):
+        yield whole[start : start + AT_ONCE]
+
+
+def read_links(connection: Connection, wanted: Select[Any]) -> tuple[Link, ...]:
+    """Read the links that *wanted*, a select of the link table, finds, in its order and with their files."""
+    rows = connection.execute(wanted).all()
+    files: dict[int, list[FilePair]] = {}
+    for ids in batches(row.id for row in rows):
+        for row in connection.execute(select(file).where(file.c.link_id.in_(ids)).order_by(*file.primary_key)):
+            pair = FilePair(Side(row.origin), row.original_id, row.copy_id, FileStatus(row.status))
+            files.setdefault(row.link_id, []).append(pair)
+    return tuple(_link(row, files.get(row.id, ())) for row in rows)
+
+
+def _link(row: Row[Any], files: Sequence[FilePair]) -> Link:
+    return Link(
+        id=row.id,
+        external=Ref(Side.EXTERNAL, row.external_class, row.external_id),
+        internal=None if row.internal_id is None else Ref(Side.INTERNAL, row.internal_class, row.internal_id),
+        status=LinkStatus(row.status),
+        external_number=row.external_number,
+        internal_number=row.internal_number,
+        base=codec.base_from_json(row.base),
+        files=tuple(files),
+        obstacles=codec.obstacles_from_json(row.obstacles),
+        tries=row.tries,
+        due_at=row.due_at,
+        unsettled=row.unsettled,
+    )
+
+
+def values_of(saved: Link) -> dict[str, Any]:
+    """The columns of a link's row that its value decides."""
+    return {
+        "external_class": saved.external.cls,
+        "external_id": saved.external.id,
+        "external_number": saved.external_number,
+        "internal_class": saved.internal.cls if saved.internal else None,
+        "internal_id": saved.internal.id if saved.internal else None,
+        "internal_number": saved.internal_number,
+        "status": saved.status.value,
+        "base": codec.base_to_json(saved.base),
+        "obstacles": codec.obstacles_to_json(saved.obstacles),
+        "troubled": bool(saved.obstacles) or saved.unsettled or saved.status is LinkStatus.PARKED,
+        "tries": saved.tries,
+        "due_at": saved.due_at,
+        "unsettled": saved.unsettled,
+    }
+
+
+def write_files(connection: Connection, link_id: int, pairs: Iterable[FilePair]) -> None:
+    """Make a link's rows of files what *pairs* says, touching only those that differ."""
+    known = {
+        (row.origin, row.original_id): (row.copy_id, row.status)
+        for row in connection.execute(select(file).where(file.c.link_id == link_id))
+    }
+    wanted = {(one.origin.value, one.original_id): (one.copy_id, one.status.value) for one in pairs}
+    for key in known.keys() - wanted.keys():
+        connection.execute(delete(file).where(*_is(link_id, key)))
+    for key, (copy_id, status) in wanted.items():
+        if key not in known:
+            row = {"link_id": link_id, "origin": key[0], "original_id": key[1], "copy_id": copy_id, "status": status}
+            connection.execute(insert(file).values(row))
+        elif known[key] != (copy_id, status):
+            connection.execute(update(file).where(*_is(link_id, key)).values(copy_id=copy_id, status=status))
+
+
+def _is(link_id: int, key: tuple[str, int]) -> tuple[Any, ...]:
+    return (file.c.link_id == link_id, file.c.origin == key[0], file.c.original_id == key[1])

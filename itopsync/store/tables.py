@@ -1,0 +1,183 @@
+"""How the store lies in the database. A change here needs a migration, which a test demands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, in UTC on both databases: SQLite keeps no zone, PostgreSQL answers in the session's.
+
+    :raises ValueError: a naive one is given
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no timezone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        found: datetime = value
+        return found.replace(tzinfo=UTC) if dialect.name == "sqlite" else found.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("external_class", Text, nullable=False),
+    Column("external_id", BigInteger, nullable=False),
+    Column("external_number", Text, nullable=False),
+    Column("external_version", Text),
+    Column("internal_class", Text),
+    Column("internal_id", BigInteger),
+    Column("internal_number", Text, nullable=False),
+    Column("internal_version", Text),
+    Column("status", Text, nullable=False),
+    Column("live", Boolean, nullable=False, comment="The tickets can still change."),
+    Column("base", Text, nullable=False, comment="JSON: fingerprints and states."),
+    Column("obstacles", Text, nullable=False, comment="JSON: what does not get across, and why."),
+    Column("troubled", Boolean, nullable=False, comment="Has obstacles, is parked, or has a write of unknown outcome."),
+    Column("tries", Integer, nullable=False),
+    Column("due_at", UtcDateTime),
+    Column("unsettled", Boolean, nullable=False),
+    Column("writing", Text, comment="What kind of write was begun and not ended yet."),
+    Column("writing_since", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_link_external", "external_class", "external_id", unique=True),
+    Index("ix_link_internal", "internal_class", "internal_id"),
+    Index(
+        "uq_link_internal",
+        "internal_class",
+        "internal_id",
+        unique=True,
+        sqlite_where=text("status != 'tombstone'"),
+        postgresql_where=text("status != 'tombstone'"),
+    ),
+    Index("ix_link_external_number", "external_number"),
+    Index("ix_link_internal_number", "internal_number"),
+    Index("ix_link_due", "due_at", "id", "status"),
+    Index("ix_link_status", "status", "live"),
+    Index("ix_link_troubled", "troubled", "id"),
+    Index(
+        "ix_link_writing",
+        "writing_since",
+        sqlite_where=text("writing_since IS NOT NULL"),
+        postgresql_where=text("writing_since IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+    comment="Pairs of tickets, and what both sides last agreed on.",
+)
+
+file = Table(
+    "file",
+    metadata,
+    Column("link_id", Integer, ForeignKey("link.id", ondelete="CASCADE"), primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("original_id", BigInteger, primary_key=True),
+    Column("copy_id", BigInteger),
+    Column("status", Text, nullable=False),
+    Index("ix_file_original", "origin", "original_id"),
+    Index("ix_file_copy", "origin", "copy_id"),
+    comment="Attachments and their copies.",
+)
+
+sighting = Table(
+    "sighting",
+    metadata,
+    Column("side", Text, primary_key=True),
+    Column("class", Text, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Index("ix_sighting_seen_at", "seen_at"),
+    comment="Tickets that were out of scope at a version, so that a poll does not ask again.",
+)
+
+side_state = Table(
+    "side_state",
+    metadata,
+    Column("side", Text, primary_key=True),
+    Column("cursor", UtcDateTime),
+    Column("attachment_marks", Text, nullable=False, comment="JSON: when which attachment id was the highest."),
+    Column("drafts", Text, nullable=False, comment="JSON: ids of attachments without a ticket."),
+    Column("account", Text),
+    Column("ok_at", UtcDateTime),
+    Column("problem", Text),
+    Column("problem_since", UtcDateTime),
+    Column("paused_until", UtcDateTime),
+    comment="How far each side has been polled, and how it is.",
+)
+
+cycle = Table(
+    "cycle",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("started", UtcDateTime, nullable=False),
+    Column("finished", UtcDateTime),
+    Column("outcome", Text, nullable=False),
+    Column("counts", Text, nullable=False, comment="JSON: what was done, and how often."),
+    Column("error", Text),
+    Index("ix_cycle_started", "started", "id"),
+    sqlite_autoincrement=True,
+    comment="The cycles that ran.",
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="single"), primary_key=True, autoincrement=False),
+    Column("host", Text, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("started", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    comment="Who may write. At most one row.",
+)
+
+fact = Table(
+    "fact",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="Small things to be remembered.",
+)

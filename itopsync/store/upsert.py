@@ -1,0 +1,24 @@
+"""Insert or replace, which each database spells in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert *rows*, each in place of the one that has its key."""
+    if not rows:
+        return
+    statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    rest = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=rest), rows)
+
+
+def add(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert *row* unless its key is there already; say whether it was inserted."""
+    statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table).values(row)
+    return bool(connection.execute(statement.on_conflict_do_nothing(index_elements=list(table.primary_key))).rowcount)
