@@ -1,0 +1,84 @@
+"""The documents say what there is: every command, option, exit code, limit and remark."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from itopsync import config
+from itopsync.cli.app import app
+from itopsync.exits import ExitCode
+from itopsync.reconcile.plan import Kept
+from itopsync.reconcile.safety import Excess
+from tests.commands import command_names, commands
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMMANDS = (ROOT / "docs" / "reference" / "commands.md").read_text()
+RUNBOOK = (ROOT / "docs" / "how-to" / "runbook.md").read_text()
+
+
+def sections() -> dict[str, str]:
+    """What the page on commands says of each: ``""`` is what stands before the first."""
+    head, *rest = re.split(r"^## `itopsync (.+)`$", COMMANDS, flags=re.MULTILINE)
+    return {"": head, **dict(zip(rest[::2], rest[1::2], strict=True))}
+
+
+def test_every_command_has_its_section_and_no_other_has() -> None:
+    assert sections().keys() - {""} == command_names(app)
+
+
+@pytest.mark.parametrize("name", sorted(commands(app)))
+def test_every_option_is_explained(name: str) -> None:
+    explained = set(re.findall(r"`(-[-a-z]+)[^`]*`(?=.*\n: )", sections()[name]))
+    assert explained - {"--help", "-h"} == commands(app)[name] - {"--help", "-h"}
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "reference" / "commands.md"], ids=lambda path: path.stem)
+def test_every_exit_code_is_explained(page: Path) -> None:
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", page.read_text().partition("Exit codes")[2], re.MULTILINE)}
+    assert told == {*ExitCode, 130}
+
+
+@pytest.mark.parametrize("kind", Excess)
+def test_the_runbook_says_what_to_do_about_a_safety_stop(kind: Excess) -> None:
+    assert f"| `{kind}` |" in RUNBOOK
+
+
+@pytest.mark.parametrize("kept", Kept)
+def test_the_runbook_says_what_each_remark_means(kept: Kept) -> None:
+    assert f"| `{kept}` |" in RUNBOOK
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_every_link_leads_to_a_page_that_is_there(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).is_file()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_every_command_that_is_shown_can_be_typed(page: Path) -> None:
+    typed = re.findall(r"^ *\$ (?:sudo )?(?:\S*/)?itopsync (.+)$", page.read_text(), re.MULTILINE)
+    names = [" ".join(word for word in line.split() if not word.startswith(("-", "/"))) for line in typed]
+    assert [name for name in names if name and name not in command_names(app)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(block, id=page.stem)
+        for page in PAGES
+        for block in re.findall(r"^ *```toml\n(.+?)```", page.read_text(), re.M | re.S)
+        if "pair =" in block
+    ],
+)
+def test_every_configuration_that_is_shown_can_be_loaded(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("external", "internal"):
+        (tmp_path / name).write_text("secret")
+        (tmp_path / name).chmod(0o600)
+    path = tmp_path / "sync.toml"
+    path.write_text("\n".join(line.removeprefix("   ") for line in text.splitlines()))
+    loaded = config.load(path, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert loaded.rules.pair == "acme"

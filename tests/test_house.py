@@ -1,0 +1,187 @@
+"""The house: what is built and shipped, and the rules that every file keeps."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from itopsync import __version__
+from itopsync.cli.app import app
+from tests.commands import command_names
+from tests.network import NetworkForbidden
+
+ROOT = Path(__file__).parents[1]
+UNITS = sorted((ROOT / "systemd").glob("*.service"))
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+
+
+def files(*patterns: str) -> list[Path]:
+    """What git keeps, by patterns."""
+    listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, check=True, capture_output=True, text=True)
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
+
+
+# the rules of the house
+
+
+def test_every_module_fits_in_the_head() -> None:
+    long = {path.relative_to(ROOT): lines for path in files("*.py") if (lines := len(path.read_text().splitlines())) > 500}
+    assert not long
+
+
+def test_the_tests_are_a_tree_without_packages() -> None:
+    assert not files("tests/**/__init__.py")
+
+
+def test_nothing_is_skipped_and_what_is_silenced_says_why() -> None:
+    skips = re.compile(r"pytest\.mark\.(skip|skipif|xfail)\b|pytest\.(skip|xfail)\(|pragma: no cover")
+    bare = re.compile(r"#\s*type:\s*ignore(?!\[[\w,-]+\]\s+#)")
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in files("*.py")
+        if path != Path(__file__)
+        for line in path.read_text().splitlines()
+        if skips.search(line) or bare.search(line)
+    ]
+    assert found == []
+
+
+def test_no_test_reaches_another_machine() -> None:
+    with socket.socket() as one, pytest.raises(NetworkForbidden):
+        one.connect(("192.0.2.1", 80))
+    with pytest.raises(NetworkForbidden):
+        socket.getaddrinfo("itop.org", 443)
+    with pytest.raises(socket.gaierror):
+        socket.getaddrinfo("nowhere.invalid", 443)
+
+
+# versions and dependencies
+
+
+def test_the_changelog_speaks_of_this_version() -> None:
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert __version__ in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
+def test_all_that_is_installed_is_pinned_with_hashes_and_names_no_index(lock: Path) -> None:
+    text = lock.read_text()
+    pins = re.split(r"\n(?=[a-z0-9])", text.partition("make lock\n")[2])
+    assert pins
+    assert [pin for pin in pins if not re.match(r"[a-z0-9-]+==[^ ]+( ;[^\n]+)? \\\n    --hash=sha256:[0-9a-f]{64}", pin)] == []
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", text)
+
+
+def test_the_pins_hold_all_that_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    asked = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["demo"], *groups["build"]]
+    assert _names(asked) <= _pinned("demo")
+    every_group = [entry for group in groups.values() for entry in group if isinstance(entry, str)]
+    every_extra = [entry for extra in project["project"]["optional-dependencies"].values() for entry in extra]
+    assert _names([*asked, *every_group, *every_extra]) <= _pinned("dev")
+
+
+def _names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[\[<>=!~; ]", requirement)[0].lower() for requirement in requirements}
+
+
+def _pinned(lock: str) -> set[str]:
+    return set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements" / f"{lock}.txt").read_text(), re.MULTILINE))
+
+
+# systemd
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_a_unit_runs_a_command_that_there_is(unit: Path) -> None:
+    service = _unit(unit)["Service"]
+    program, *arguments = shlex.split(service["ExecStart"])
+    assert Path(program).name == "itopsync"
+    assert arguments[-1] in command_names(app)
+    assert "LoadCredential" in service
+
+
+def test_both_services_are_kept_in_the_same_bounds() -> None:
+    loop, once = (_unit(ROOT / "systemd" / f"{name}.service")["Service"] for name in ("itopsync", "itopsync-once"))
+    own = {"ExecStart", "Type", "Restart", "RestartSec", "RestartPreventExitStatus", "TimeoutStopSec"}
+    assert {key: loop[key] for key in loop if key not in own} == {key: once[key] for key in once if key not in own}
+    assert {"ProtectSystem", "NoNewPrivileges", "SystemCallFilter", "StateDirectory"} <= set(loop)
+
+
+def test_a_single_command_runs_with_what_the_service_has() -> None:
+    script = (ROOT / "systemd" / "itopsync.sh").read_text()
+    unit = (ROOT / "systemd" / "itopsync.service").read_text()
+    assert set(re.findall(r"--property=(\S+)", script)) <= set(unit.splitlines())
+
+
+class _Unit(configparser.ConfigParser):
+    """A unit file. Keys may be repeated in one; what is asked here holds for the last of each."""
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
+def _unit(path: Path) -> _Unit:
+    unit = _Unit(strict=False, interpolation=None)
+    unit.read(path)
+    return unit
+
+
+# what is shipped
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this checkout without asking any index."""
+    target = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir"]
+    subprocess.run([*build, str(target), str(ROOT)], check=True, capture_output=True)
+    (built,) = target.glob("*.whl")
+    return built
+
+
+def test_the_wheel_has_all_that_the_program_reads(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    package = {path.relative_to(ROOT).as_posix() for path in files("itopsync")}
+    assert package <= names
+    assert any(re.fullmatch(r"itopsync/store/migrations/versions/\w+\.py", name) for name in names)
+    assert {name.split("/")[0] for name in names} == {"itopsync", f"itopsync-{__version__}.dist-info"}
+
+
+def test_the_wheel_says_what_it_is(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    metadata = archive.read(f"itopsync-{__version__}.dist-info/METADATA").decode()
+    assert f"\nVersion: {__version__}\n" in metadata
+    assert "\nLicense-Expression: MIT\n" in metadata
+    assert "itopsync = itopsync.cli:main" in archive.read(f"itopsync-{__version__}.dist-info/entry_points.txt").decode()
+
+
+def test_a_store_is_made_from_an_installed_wheel(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    store = tmp_path / "fresh.db"
+    program = (
+        "import itopsync, itopsync.store as store;"
+        f"assert itopsync.__file__.startswith({str(tmp_path)!r}), itopsync.__file__;"
+        f"store.Store.open('sqlite:///{store}').close()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path / "site",
+        env={"PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert store.stat().st_size > 0
