@@ -69,7 +69,7 @@ def _linked(*, live: bool) -> tuple[Any, ...]:
 def _known(side: Side, low: int | None = None, high: int | None = None, *, live: bool) -> Any:
     """A select of the ids."""
 
-    def of(origin: Side, number: Any) -> Select[tuple[int]]:
+    def of(origin: Side, number: Any) -> Select[Any]:
         found = select(number.label("id")).join(link).where(file.c.origin == origin, *_linked(live=live))
         return found.where(number.is_not(None)) if low is None else found.where(number > low, number <= high)
 

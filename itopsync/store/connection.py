@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,7 +32,7 @@ _OURS = (IntegrityError, ProgrammingError, DataError)
 class Address:
     """Where a store is."""
 
-    url: URL
+    url: URL = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -58,8 +59,8 @@ class Address:
             return f"store {self.path}"
         if self.is_sqlite:
             return "store in memory"
-        host = self.url.host or self.url.query.get("host", "localhost")
-        return f"store {self.url.database or ''} on PostgreSQL at {host}"
+        hosts = self.url.host or self.url.query.get("host", "localhost")
+        return f"store {self.url.database or ''} on PostgreSQL at {hosts if isinstance(hosts, str) else ','.join(hosts)}"
 
     @property
     def is_sqlite(self) -> bool:
@@ -90,10 +91,10 @@ class Address:
         return StoreUnavailable(f"{self.name}: {said}. {self._remedy(said)}")
 
     def _remedy(self, said: str) -> str:
+        if "lock timeout" in said or "locked" in said:
+            return "Another process is at work on it; try again when that has ended."
         if not self.is_sqlite:
             return "Check that the database runs and that store.url and its password are right."
-        if "locked" in said:
-            return "Another process holds it; try again when that has ended."
         if "not a database" in said or "malformed" in said:
             return "Restore a backup, or name another file in store.url."
         return "Check the disk, and that this account may write the file and its folder."
@@ -157,6 +158,16 @@ def writer(engine: Engine) -> Engine:
 def reader(engine: Engine) -> Engine:
     """The same engine, whose transactions see one moment."""
     return engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
+
+
+@contextmanager
+def plainly(address: Address, engine: Engine) -> Iterator[Any]:
+    """A cursor of the driver itself, for what SQLite does outside of transactions only."""
+    with address.failures(), closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+        try:
+            yield cursor
+        except sqlite3.Error as error:
+            raise address.unavailable(error) from None
 
 
 def make_file(address: Address) -> None:

@@ -83,10 +83,14 @@ class Links(Database):
             write_files(connection, saved.id, saved.files)
 
     def begin_write(self, link_id: int, now: datetime, what: str) -> None:
-        """Take note that a write of this link is about to be sent: until it is saved, its outcome is not known."""
+        """Take note that a write of this link is about to be sent: until it is saved, its outcome is not known.
+
+        :raises KeyError: there is no such link
+        """
+        mark = {"writing": what, "writing_since": now, "updated_at": now}
         with self.writing() as connection:
-            mark = {"writing": what, "writing_since": now, "updated_at": now}
-            connection.execute(update(link).where(link.c.id == link_id).values(mark))
+            if not connection.execute(update(link).where(link.c.id == link_id).values(mark)).rowcount:
+                raise KeyError(link_id)
 
     def recover(self, now: datetime, due_at: datetime) -> tuple[int, ...]:
         """Make the links on which a process died at its write unsettled, due at *due_at*; return their ids."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import closing
 from pathlib import Path
 
 import structlog
@@ -15,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
 from itopsync.errors import StoreError, StoreFromTheFuture, StoreOutdated, StoreUnavailable
-from itopsync.store.connection import Address, engine_for, make_file, reader, writer
+from itopsync.store.connection import Address, engine_for, make_file, plainly, reader, writer
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +39,22 @@ def head() -> str:
     return found
 
 
+def current(url: str) -> str | None:
+    """Return the revision of the store at *url*, whether this itopsync knows it or not; None if there is none. Makes nothing.
+
+    :raises StoreUnavailable: it does not answer, or is no store
+    """
+    address = Address.parse(url)
+    if address.is_sqlite and (address.path is None or not address.path.exists()):
+        return None
+    engine = engine_for(address)
+    try:
+        found = revision_of(address, engine)
+    finally:
+        engine.dispose()
+    return None if found == EMPTY else found
+
+
 def check(url: str) -> str | None:
     """Return the store's revision if this itopsync can work with it, or None if there is no store yet. Writes nothing.
 
@@ -47,17 +62,9 @@ def check(url: str) -> str | None:
     :raises StoreFromTheFuture: it is newer, or at least unknown here
     :raises StoreUnavailable: it does not answer, or is no store
     """
-    address = Address.parse(url)
-    if address.path is not None and not address.path.exists():
-        return None
-    engine = engine_for(address)
-    try:
-        found = revision_of(address, engine)
-    finally:
-        engine.dispose()
-    if found == EMPTY:
-        return None
-    refuse_other(address, found)
+    found = current(url)
+    if found is not None:
+        refuse_other(Address.parse(url), found)
     return found
 
 
@@ -117,11 +124,9 @@ def backup(url: str) -> Path | None:
         return None
     engine = engine_for(address)
     try:
-        copy = _free_name(address, revision_of(address, engine))
-        with address.failures(), engine.connect() as connection:
-            plain = connection.execution_options(isolation_level="AUTOCOMMIT").connection.driver_connection
-            with closing(plain.cursor()) as cursor:  # type: ignore[union-attr]
-                cursor.execute("VACUUM INTO ?", (str(copy),))
+        copy = _new_file(address.path, revision_of(address, engine))
+        with plainly(address, engine) as cursor:
+            cursor.execute("VACUUM INTO ?", (str(copy),))
     finally:
         engine.dispose()
     log.info("store copied", copy=str(copy))
@@ -185,17 +190,19 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def _free_name(address: Address, revision: str) -> Path:
-    """Make an empty file beside the store for its copy: SQLite writes into an empty one, and it keeps its mode."""
-    assert address.path is not None  # noqa: S101
+def _new_file(store: Path, revision: str) -> Path:
+    """Make an empty file beside a store for its copy: SQLite writes into an empty one, which keeps its mode.
+
+    :raises StoreUnavailable: it cannot be made
+    """
     number = 1
     while True:
-        copy = address.path.with_name(f"{address.path.name}.{revision}-{number}.backup")
+        copy = store.with_name(f"{store.name}.{revision}-{number}.backup")
         try:
             os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise StoreUnavailable(f"{address.name}: no copy can be made beside it: {error.strerror}.") from None
+            raise StoreUnavailable(f"store {store}: no copy can be made beside it: {error.strerror}.") from None
         else:
             return copy

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from itopsync.model import Base, LinkStatus, Ref, Side, Sighting
+from itopsync.model import Link, LinkStatus, Ref, Side, Sighting
 from itopsync.store import codec
 from itopsync.store.connection import Database
 from itopsync.store.links import make_due
 from itopsync.store.records import Compared, SideState
-from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches
+from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, values_of
 from itopsync.store.tables import link, side_state, sighting
 from itopsync.store.upsert import put
 
@@ -61,7 +61,7 @@ class Polling(Database):
                         if not rows and ignored.get(one.ref.id) != one.version:
                             unknown.append(one)
                         for row in rows:
-                            if row.status != LinkStatus.TOMBSTONE and one.number and row.number and one.number != row.number:
+                            if one.number and row.number and one.number != row.number:
                                 known_as[one.ref] = row.number
                             if row.status in WORKED_ON and row.version != one.version:
                                 changed[row.id] = one.version
@@ -84,9 +84,7 @@ class Polling(Database):
         """
         with self.writing() as connection:
             _put_side(connection, state)
-            column = VERSION[state.side]
-            for number, version in versions.items():
-                connection.execute(update(link).where(link.c.id == number).values({column.name: version, "updated_at": now}))
+            _note_versions(connection, state.side, versions, now)
             for at in sorted(set(due.values())):
                 make_due(connection, [number for number, when in due.items() if when == at], at, now)
             _ignore(connection, ignored, now)
@@ -105,6 +103,13 @@ def _put_side(connection: Connection, state: SideState) -> None:
         "drafts": codec.ids_to_json(state.drafts),
     }
     put(connection, side_state, [values])
+
+
+def _note_versions(connection: Connection, side: Side, versions: Mapping[int, str], now: datetime) -> None:
+    if versions:
+        noted = {VERSION[side].name: bindparam("seen"), "updated_at": now}
+        rows = [{"number": number, "seen": version} for number, version in versions.items()]
+        connection.execute(update(link).where(link.c.id == bindparam("number")).values(noted), rows)
 
 
 def _by_class(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
@@ -139,28 +144,21 @@ def _ignore(connection: Connection, ignored: Iterable[Sighting], now: datetime) 
 
 def _add(connection: Connection, new: Iterable[Sighting], now: datetime) -> tuple[int, ...]:
     """Make links of external tickets, which wait for their copies; of one that is known already, none."""
-    added = []
-    for one in new:
-        if _known(connection, Side.EXTERNAL, one.ref.cls, [one.ref.id]):
-            continue
-        values = {
-            "external_class": one.ref.cls,
-            "external_id": one.ref.id,
-            "external_number": one.number,
-            "external_version": one.version,
-            "internal_number": "",
-            "status": LinkStatus.WAITING.value,
-            "live": True,
-            "base": codec.base_to_json(Base()),
-            "obstacles": codec.obstacles_to_json(()),
-            "troubled": False,
-            "tries": 0,
-            "due_at": now,
-            "unsettled": False,
-            "created_at": now,
-            "updated_at": now,
-        }
-        added.append(connection.execute(insert(link).values(values).returning(link.c.id)).scalar_one())
-        meant = (sighting.c.side == one.ref.side, sighting.c["class"] == one.ref.cls, sighting.c.id == one.ref.id)
-        connection.execute(delete(sighting).where(*meant))
+    added: list[int] = []
+    for name, group in _by_class(new).items():
+        for batch in batches(group):
+            ids = [one.ref.id for one in batch]
+            known = _known(connection, Side.EXTERNAL, name, ids)
+            rows = [_blank(one, now) for one in {one.ref: one for one in batch}.values() if one.ref.id not in known]
+            if rows:
+                made = insert(link).returning(link.c.id, sort_by_parameter_order=True)
+                added += connection.scalars(made, rows)
+            meant = (sighting.c.side == Side.EXTERNAL, sighting.c["class"] == name, sighting.c.id.in_(ids))
+            connection.execute(delete(sighting).where(*meant))
     return tuple(added)
+
+
+def _blank(one: Sighting, now: datetime) -> dict[str, Any]:
+    """The row of a link that waits for its copy."""
+    fresh = Link(0, one.ref, None, LinkStatus.WAITING, one.number, due_at=now)
+    return values_of(fresh) | {"external_version": one.version, "live": True, "created_at": now, "updated_at": now}

@@ -7,7 +7,7 @@ from typing import Self
 
 from itopsync.store import migrate
 from itopsync.store.attachments import Attachments
-from itopsync.store.connection import Address, engine_for, make_file
+from itopsync.store.connection import Address, engine_for, make_file, plainly
 from itopsync.store.history import History
 from itopsync.store.leases import Leases, started_at
 from itopsync.store.links import Links
@@ -42,9 +42,8 @@ class Store(Polling, Links, Attachments, Leases, History):
                 revision = migrate.raise_to_head(address, engine)
             migrate.refuse_other(address, revision)
             if address.path is not None:
-                with address.failures(), engine.connect() as connection:
-                    # For good, and outside of a transaction: readers and the writer do not wait for each other.
-                    connection.connection.cursor().execute("PRAGMA journal_mode = WAL")
+                with plainly(address, engine) as cursor:  # for good: readers and the writer do not wait for each other
+                    cursor.execute("PRAGMA journal_mode = WAL").fetchall()
         except BaseException:
             engine.dispose()
             raise
@@ -58,16 +57,7 @@ class Store(Polling, Links, Attachments, Leases, History):
 
         :raises StoreUnavailable: the database does not answer
         """
-        address = Address.parse(url)
-        if address.path is None and address.is_sqlite:
-            return False
-        if address.path is not None and not address.path.exists():
-            return False
-        engine = engine_for(address)
-        try:
-            return migrate.revision_of(address, engine) != migrate.EMPTY
-        finally:
-            engine.dispose()
+        return migrate.current(url) is not None
 
     def close(self) -> None:
         """Close all connections."""
