@@ -7,11 +7,10 @@ from typing import Literal
 from alembic import context
 from sqlalchemy import Connection, text
 
+from itopsync.store import connection as connecting
 from itopsync.store.connection import Address, engine_for, writer
 from itopsync.store.tables import UtcDateTime, metadata
 
-LOCK_TIMEOUT = "10s"
-"""A migration that waits for a lock makes everybody else wait behind it: rather fail, and be run again."""
 STATEMENT_TIMEOUT = "10min"
 ONE_AT_A_TIME = 0x1709_5C
 """PostgreSQL's advisory lock of our migrations."""
@@ -20,7 +19,7 @@ ONE_AT_A_TIME = 0x1709_5C
 def migrate(connection: Connection) -> None:
     """Run what is asked for within the connection's transaction: whole or not at all, on SQLite too."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{int(connecting.LOCK_TIMEOUT * 1_000)}ms'"))
         connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({ONE_AT_A_TIME})"))
     context.configure(

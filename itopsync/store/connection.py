@@ -20,6 +20,8 @@ from itopsync.errors import StoreUnavailable, clip
 
 BUSY_TIMEOUT = 15.0
 """Seconds to wait for another writer of an SQLite file."""
+LOCK_TIMEOUT = 10.0
+"""Seconds that a migration waits for a lock on PostgreSQL: while it waits, everybody else waits behind it."""
 CONNECT_TIMEOUT = 10
 """Seconds to wait for PostgreSQL."""
 

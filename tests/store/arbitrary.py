@@ -1,0 +1,53 @@
+"""Arbitrary links, for properties."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from hypothesis import strategies as st
+
+from itopsync.model import Agreed, Base, FilePair, FileStatus, Heading, Link, LinkStatus, NoteRecord, Obstacle, Ref, Side
+
+sides = st.sampled_from(Side)
+ids = st.integers(min_value=1, max_value=2**31 - 1)
+words = st.text(max_size=20)
+"""With NUL and all: what is within JSON may be anything."""
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+"""What stands in a column of its own."""
+moments = st.datetimes(
+    min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - the zone is drawn beside it
+    max_value=datetime(2100, 1, 1),  # noqa: DTZ001
+    timezones=st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours))),
+)
+agreed = st.builds(Agreed, words, words)
+bases = st.builds(
+    Base,
+    state=st.none() | agreed,
+    fields=st.dictionaries(words, agreed, max_size=4),
+    notes=st.dictionaries(words, st.builds(NoteRecord, sides, st.none() | moments, st.integers(0, 9)), max_size=4),
+    heading=st.none() | st.builds(Heading, sides, st.lists(words, max_size=4).map(tuple)),
+)
+obstacles = st.builds(Obstacle, words, words, words, st.integers(0, 99), st.booleans(), st.none() | moments)
+pairs = st.builds(FilePair, sides, ids, st.none() | ids, st.sampled_from(FileStatus))
+files = st.lists(pairs, max_size=5, unique_by=lambda pair: (pair.origin, pair.original_id)).map(
+    lambda found: tuple(sorted(found, key=lambda pair: (pair.origin, pair.original_id)))
+)
+
+
+def links(number: int) -> st.SearchStrategy[Link]:
+    """Every link that may have the id *number*."""
+    return st.builds(
+        Link,
+        st.just(number),
+        st.builds(Ref, st.just(Side.EXTERNAL), names, ids),
+        st.none() | st.builds(Ref, st.just(Side.INTERNAL), names, ids),
+        st.sampled_from(LinkStatus),
+        names,
+        names,
+        bases,
+        files,
+        st.lists(obstacles, max_size=3).map(tuple),
+        st.integers(0, 99),
+        st.none() | moments,
+        st.booleans(),
+    )
