@@ -97,7 +97,7 @@ def test_an_answer_to_a_read(
 def test_an_answer_to_a_write(
     fake: Fake, reply: Reply, as_read: type[RemoteError], as_write: type[RemoteError], word: str
 ) -> None:
-    with pytest.raises(RemoteError, match="^external: ") as caught:
+    with pytest.raises(RemoteError, match=r"^external: ") as caught:
         fake.server(reply).update(REF, {"title": "x"}, {}, TICKET)
     assert type(caught.value) is as_write
     assert word in str(caught.value)
