@@ -224,6 +224,8 @@ class Base:
     """By the external attribute's name: the form and the companions of states."""
     notes: Mapping[str, NoteRecord] = field(default_factory=lambda: MappingProxyType({}))
     """By marker."""
+    born: str = ""
+    """The minute at which the external ticket began, so that another one under the same id is told from it."""
     heading: Heading | None = None
     """Where we were taking a side's state: kept before the first stimulus is sent, so that what we did ourselves is never
     taken for a person's move, whatever crashes in between."""

@@ -19,6 +19,8 @@ _COUNTS_AS = {"Incident": {"escalated_tto": "new"}}
 _FORM = ("title", "description", "impact", "urgency")
 _COMPANIONS = ("solution", "resolution_code", "pending_reason", "user_comment", "user_satisfaction", "acceptance_comment")
 _COMPANIONS += ("approval_comment", "fallback", "outage")
+_OF_STATES = {"pending_reason": ("pending",)}
+"""What goes with a state, and is a leftover in any other."""
 _WIDTH = 40
 
 
@@ -67,7 +69,7 @@ def _compare(ticket: dict[str, Any], copy: dict[str, Any]) -> Iterator[Item]:
     counts = _COUNTS_AS.get(str(ticket["finalclass"]), {})
     yield _item(number, "state", *(counts.get(str(one["status"]), str(one["status"])) for one in (ticket, copy)))
     for name in _COMPANIONS:
-        if ticket.get(name) or copy.get(name):
+        if (ticket.get(name) or copy.get(name)) and ticket["status"] in _OF_STATES.get(name, (ticket["status"],)):
             yield _item(number, name, _text(str(ticket[name])), _text(str(copy[name])))
     yield _notes(number, "notes to internal", ticket, copy)
     yield _notes(number, "notes to external", copy, ticket)

@@ -20,9 +20,11 @@ from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.plan import Plan
+from itopsync.reconcile.planner import parted
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.safety import Tally, check
+from itopsync.reconcile.strangers import stranger
 from itopsync.store import CycleRecord, SideState, Store
 
 log = structlog.get_logger(__name__)
@@ -233,9 +235,12 @@ class Engine:
         now = self._clock()
         plans = []
         for link in links:
+            seen = observed[link.id]
+            if reason := stranger(link, seen, self._rules):
+                plans.append((parted(link, reason), seen))
+                continue
             apart = any(obstacle.tries for obstacle in link.obstacles)
-            plan = plan_link(link, observed[link.id], self._rules, now, apart=apart)
-            plans.append((plan, observed[link.id]))
+            plans.append((plan_link(link, seen, self._rules, now, apart=apart), seen))
         return plans
 
     def _adopt(self, links: tuple[Link, ...]) -> tuple[Link, ...]:

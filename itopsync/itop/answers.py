@@ -101,7 +101,7 @@ def _judge_code(call: Call, document: Document) -> RemoteError:
     if document.code == NO_JSON and call.bytes > LARGE:
         # What "Invalid login" is for a login in the form: PHP has dropped the form, but the header's login holds.
         return too_large(call)
-    if document.code in (BAD_JSON, ANYTHING_ELSE):
+    if document.code in (BAD_JSON, ANYTHING_ELSE) or document.code > ANYTHING_ELSE:  # a create gives MySQL's own number
         return _refused_write(call, document.message) if call.writes else _refused_read(call, document.message)
     return Unreachable(call.side, f"does not take this client's requests (code {document.code}: {_essence(document.message)})")
 

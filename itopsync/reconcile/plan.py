@@ -130,5 +130,7 @@ class Plan:
     """As it stands once what is already agreed is noted in its base."""
     actions: tuple[Action, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    replaced: bool = False
+    """One of the two tickets is another than the one that was linked."""
     rewritten: bool = False
     """Every entry that was carried looks different now: sanitising has changed, or this is another ticket."""

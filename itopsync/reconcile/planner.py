@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from itopsync.model import Agreed, Link, LinkStatus, NoteRecord, Observation, Side
+from itopsync.model import Agreed, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
 from itopsync.reconcile.files import FilesPlan, plan_files
 from itopsync.reconcile.form import Value, carried_with_state, mandatory_defaults, plan_values, render
 from itopsync.reconcile.lifecycle import Step
@@ -17,6 +17,7 @@ from itopsync.reconcile.richtext import without_pictures
 from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import Follow, StateDecision, counted, decide, heading_of, image
+from itopsync.reconcile.strangers import born
 
 
 def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, apart: bool = False) -> Plan:
@@ -32,6 +33,16 @@ def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, a
     if link.internal is None:
         return _plan_creation(situation)
     return _plan_linked(situation, apart=apart)
+
+
+def parted(link: Link, reason: str) -> Plan:
+    """The plan for a link one of whose tickets is another one by now: nothing is written, and a person must look."""
+    obstacle = Obstacle("ticket", "", reason, tries=1, parked=True, not_before=None)
+    return Plan(
+        replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,)),
+        remarks=(Remark(Kept.PARKED, "ticket", reason),),
+        replaced=True,
+    )
 
 
 def _plan_creation(situation: Situation) -> Plan:
@@ -218,6 +229,7 @@ def _noted(
     """The link with all that is found to be agreed noted in its base."""
     link = situation.link
     base = replace(link.base, notes=records, fields=agreed)
+    base = replace(base, born=base.born or born(situation.ticket(Side.EXTERNAL), situation.cls))
     if decision.agreed is not None:
         base = replace(base, state=decision.agreed, heading=None)
     elif decision.follow is not None:

@@ -23,7 +23,7 @@ class Tally:
     rewritten: int = 0
     """Tickets whose known entries all look different."""
     replaced: int = 0
-    """Known ids that bear another ref now."""
+    """Linked ids that are other tickets now."""
 
     def add(self, plan: Plan) -> Tally:
         """This tally with *plan* counted in; creations are counted from the store, before anything is read."""
@@ -32,7 +32,7 @@ class Tally:
             self.deletions + sum(isinstance(action, Remove) for action in plan.actions),
             self.missing + (plan.link.status is LinkStatus.TOMBSTONE and plan.link.internal is not None),
             self.rewritten + plan.rewritten,
-            self.replaced,
+            self.replaced + plan.replaced,
         )
 
 
@@ -51,7 +51,7 @@ _REASONS = {
     "deletions": "{count} attachments are to be deleted, more than the limit of {limit}",
     "missing": "{count} linked tickets are gone, more than the limit of {limit}; does an account see less than before?",
     "rewritten": "on {count} tickets all known log entries look different, more than the limit of {limit}; an upgraded server?",
-    "replaced": "{count} known ids bear another ref than before; was a server restored or cloned?",
+    "replaced": "{count} linked ids are other tickets than before; was a server restored from a backup, or cloned?",
 }
 
 

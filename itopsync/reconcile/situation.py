@@ -55,9 +55,10 @@ class Situation:
 
     def has_attachment(self, side: Side, marker: str) -> bool:
         """Whether the ticket on *side* has the attachment that a placeholder means."""
-        if marker.startswith(SAME_SERVER):
-            return True
-        return any(attachment.temp_id == marker for attachment in self.ticket(side).attachments)
+        ticket = self.observation.of(side)
+        if ticket is None or marker.startswith(SAME_SERVER):
+            return ticket is not None
+        return any(attachment.temp_id == marker for attachment in ticket.attachments)
 
     def origin(self, side: Side) -> Origin:
         """What is to be known of *side* to carry its texts."""

@@ -23,6 +23,7 @@ def base_to_json(base: Base) -> str:
             **({"state": [base.state.external, base.state.internal]} if base.state else {}),
             **({"fields": fields} if fields else {}),
             **({"notes": notes} if notes else {}),
+            **({"born": base.born} if base.born else {}),
             **({"heading": [base.heading.side, list(base.heading.states)]} if base.heading else {}),
         }
     )
@@ -39,6 +40,7 @@ def base_from_json(text: str) -> Base:
         state=Agreed(*read["state"]) if "state" in read else None,
         fields=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("fields", {}).items()}),
         notes=MappingProxyType(notes),
+        born=read.get("born", ""),
         heading=Heading(Side(read["heading"][0]), tuple(read["heading"][1])) if "heading" in read else None,
     )
 

@@ -139,9 +139,11 @@ class Rig:
         self.now += timedelta(**span)
 
     def sync(self) -> Report:
-        """A minute passes, and one cycle runs."""
+        """One cycle runs, a minute after what was done before it and a minute before what comes next."""
         self.wait(minutes=1)
-        return self.engine.cycle()
+        report = self.engine.cycle()
+        self.wait(minutes=1)
+        return report
 
     def settle(self, cycles: int = 6) -> None:
         """Time enough for every wait that ends by itself within the hour, with a cycle every ten minutes."""

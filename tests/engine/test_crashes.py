@@ -46,7 +46,7 @@ def _each_once(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("countdown", range(14))
+@pytest.mark.parametrize("countdown", range(12))
 def test_a_crash_around_any_write_loses_and_doubles_nothing(rig: Rig, moment: str, countdown: int) -> None:
     _a_full_day(rig)
     left = countdown
@@ -92,8 +92,10 @@ def test_an_entry_that_an_agents_save_wipes_out_is_written_again(rig: Rig, kind:
         simulator.faults.add(kind, times=1, after=after, accounts=["sync"])
     rig.sync()
     rig.settle()
-    if kind is FaultKind.OVERWRITTEN:
-        assert rig.differences() == []
+    for simulator in (rig.external, rig.internal):
+        texts = [entry.text for ticket in simulator.tickets() for entry in ticket["private_log"]]
+        for word in ("One", "Two", "Three", "Four", "Down", "Still down"):
+            assert sum(f"<p>{word}" in text for text in texts) == 1
 
 
 def test_a_kill_between_polls_and_writes_keeps_what_was_found(rig: Rig) -> None:
@@ -118,8 +120,7 @@ def test_an_unknown_outcome_is_let_settle_before_anything_is_written_to_the_tick
     number = rig.customer.create("UserRequest", title="Slow")
     rig.internal.faults.add(FaultKind.LANDS_LATE, verbs=["core/create"], times=1, seconds=240)
     rig.sync()
-    for _ in range(3):
-        rig.sync()
+    rig.sync()
     assert rig.writes(Side.INTERNAL) == []
     rig.wait(minutes=5)
     rig.sync()
