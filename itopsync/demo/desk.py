@@ -65,6 +65,16 @@ since = "{since}"
 """
 
 
+@dataclass
+class DeskClock:
+    """The day's own time, which passes as the story goes on."""
+
+    now: datetime
+
+    def pass_minutes(self, count: int) -> None:
+        self.now += timedelta(minutes=count)
+
+
 @dataclass(frozen=True)
 class Desk:
     """Everything a story needs."""
@@ -77,10 +87,14 @@ class Desk:
     """Somebody of the company's own people, on internal."""
     engine: Engine
     configuration: Path
+    clock: DeskClock
 
     def sync(self) -> Report:
-        """Run one cycle."""
-        return self.engine.cycle("demo")
+        """Run one cycle, some minutes after what was done."""
+        self.clock.pass_minutes(3)
+        report = self.engine.cycle("demo")
+        self.clock.pass_minutes(2)
+        return report
 
 
 @contextmanager
@@ -88,27 +102,28 @@ def open_desk(directory: Path | None = None) -> Iterator[Desk]:
     """Two servers on loopback HTTP and an engine between them, all gone with the context."""
     with ExitStack() as stack:
         folder = directory or Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
-        external = Simulator(timezone="Asia/Jakarta", seed=1)
-        internal = Simulator(timezone="Europe/Paris", seed=2)
+        clock = DeskClock(datetime.now(UTC).replace(hour=2, minute=0, second=0, microsecond=0))
+        external = Simulator(timezone="Asia/Jakarta", clock=lambda: clock.now, seed=1)
+        internal = Simulator(timezone="Europe/Paris", clock=lambda: clock.now, seed=2)
         addresses = stack.enter_context(external.serve()), stack.enter_context(internal.serve())
-        configuration = _configure(folder, *addresses)
+        configuration = _configure(folder, clock.now, *addresses)
         loaded = config.load(configuration, {})
         servers = {settings.side: stack.enter_context(Server(settings)) for settings in (loaded.external, loaded.internal)}
         store = Store.open(loaded.store_url)
         stack.callback(store.close)
-        lease = stack.enter_context(Lease(store, _now, loaded.lease))
-        engine = Engine(loaded.rules, servers, store, loaded.engine, clock=_now, guard=lease.check)
+        lease = stack.enter_context(Lease(store, lambda: clock.now, loaded.lease))
+        engine = Engine(loaded.rules, servers, store, loaded.engine, clock=lambda: clock.now, guard=lease.check)
         stack.callback(engine.close)
-        yield Desk(external, internal, external.agent("agent"), internal.agent("agent"), engine, configuration)
+        yield Desk(external, internal, external.agent("agent"), internal.agent("agent"), engine, configuration, clock)
 
 
-def _configure(folder: Path, external: str, internal: str) -> Path:
+def _configure(folder: Path, now: datetime, external: str, internal: str) -> Path:
     for side in ("external", "internal"):
         secret = folder / side
         secret.touch(mode=0o600)
         secret.write_text("sync-password")
     path = folder / "sync.toml"
-    since = _now() - timedelta(days=1)
+    since = now - timedelta(days=1)
     path.write_text(
         CONFIGURATION.format(
             external=external,
@@ -119,7 +134,3 @@ def _configure(folder: Path, external: str, internal: str) -> Path:
         )
     )
     return path
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

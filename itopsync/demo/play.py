@@ -52,13 +52,13 @@ def _perform(console: Console, desk: Desk, *, short: bool) -> int:
     """Play step after step, a cycle after each, and return how many there were."""
     steps = Story(desk).steps(short=short)
     for number, step in enumerate(steps, 1):
-        console.print(Text(f"{number:>3}  {step.what}"))
+        console.print(Text(f"{number:>3}  {desk.clock.now:%H:%M}  {step.what}"))
         step.act()
         report = desk.sync()
         told = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count and name not in _NOT_TOLD)
-        console.print(Text(f"     itopsync: {told or 'nothing to do'}", style="dim"))
+        console.print(Text(f"            itopsync: {told or 'nothing to do'}", style="dim"))
         for problem in report.problems.values():
-            console.print(Text(f"     {problem}", style="red"))
+            console.print(Text(f"            {problem}", style="red"))
     return len(steps)
 
 
