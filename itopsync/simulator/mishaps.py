@@ -14,7 +14,7 @@ from itopsync.simulator.faults import WRITE_ONLY, Fault, FaultKind
 from itopsync.simulator.messages import SimResponse, html_response, json_response, never
 from itopsync.simulator.refusals import failed_sql
 from itopsync.simulator.rest import WRITES
-from itopsync.simulator.rights import AccessMode, Account
+from itopsync.simulator.rights import AccessMode, Account, Action
 from itopsync.simulator.store import Row
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _WAITING_PAGE = "<!DOCTYPE html>\n<html><head><title>iTop</title></head><body><p
 _NOWHERE = -1
 #: Half the length of the huge error text that was measured: on an update the statement stands in it twice.
 _HUGE = 120_000
-_ALL_RIGHTS = ("read", "bulk read", "write", "bulk write", "delete")
+_ALL_RIGHTS: tuple[Action, ...] = ("read", "bulk read", "write", "bulk write", "delete")
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class Mishaps:
         if self._strike(FaultKind.READ_ONLY, incoming):
             return simulator.execute(incoming, AccessMode.READ_ONLY)
         if self._strike(FaultKind.MISSING_RIGHT, incoming):
-            account = account.without(incoming.class_name, *_ALL_RIGHTS)  # type: ignore[arg-type]
+            account = account.without(incoming.class_name, *_ALL_RIGHTS)
             return simulator.execute(Incoming(account, incoming.version, incoming.parameters))
         if self._strike(FaultKind.BLIND, incoming):
             account = account.limited_to(_NOWHERE)
