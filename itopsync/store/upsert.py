@@ -21,4 +21,5 @@ def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
 def add(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert *row* unless its key is there already; say whether it was inserted."""
     statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table).values(row)
-    return bool(connection.execute(statement.on_conflict_do_nothing(index_elements=list(table.primary_key))).rowcount)
+    added = statement.on_conflict_do_nothing(index_elements=list(table.primary_key)).returning(*table.primary_key)
+    return connection.execute(added).first() is not None

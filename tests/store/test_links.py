@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -76,14 +77,14 @@ def test_a_link_is_only_ever_made_due_earlier(store: Store) -> None:
 
 
 @pytest.mark.parametrize("waits", [{"unsettled": True}, {"tries": 1}])
-def test_a_link_that_settles_or_is_in_back_off_is_left_to_its_time(store: Store, waits: dict[str, object]) -> None:
+def test_a_link_that_settles_or_is_in_back_off_is_left_to_its_time(store: Store, waits: dict[str, Any]) -> None:
     link = add_linked(store, external(1), internal(1), due_at=NOW + 5 * MINUTE, **waits)
     store.mark_due([link.id], NOW, now=NOW)
     assert get(store, link.id) == link
 
 
 @pytest.mark.parametrize("waits", [{"unsettled": True}, {"tries": 1}])
-def test_a_link_that_waits_for_no_time_at_all_is_not_forgotten(store: Store, waits: dict[str, object]) -> None:
+def test_a_link_that_waits_for_no_time_at_all_is_not_forgotten(store: Store, waits: dict[str, Any]) -> None:
     link = add_linked(store, external(1), internal(1), due_at=None, **waits)
     store.mark_due([link.id], NOW, now=NOW)
     assert get(store, link.id).due_at == NOW
@@ -169,7 +170,9 @@ def test_a_number_may_stand_for_one_ticket_on_each_side(store: Store) -> None:
     assert store.find("internal:UserRequest:17") == (here,)
 
 
-@pytest.mark.parametrize("text", ["", " ", "99", "9" * 40, "external:UserRequest:" + "9" * 40, "R-9", "middle:UserRequest:1", "²"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "99", "9" * 40, "external:UserRequest:" + "9" * 40, "R-9", "middle:UserRequest:1", "²"]
+)
 def test_what_nobody_knows_is_not_found(store: Store, text: str) -> None:
     add_linked(store, external(1), internal(1))
     assert store.find(text) == ()

@@ -1,0 +1,135 @@
+"""The lease: one writer at a time, and nobody waits for the dead longer than need be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from itopsync.store import Holder, LeaseRecord, Store, started_at
+from tests.store.making import MINUTE, NOW
+
+ALIVE = {100: "77", 200: "88"}
+"""The processes of this host that live: pid → when they started."""
+ONE = Holder("here", "boot", 100, "77", "one")
+TWO = Holder("here", "boot", 200, "88", "two")
+
+
+@pytest.fixture
+def watched(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store whose probe sees the processes of ALIVE."""
+    monkeypatch.setattr(store, "_probe", lambda pid: ALIVE.get(pid, ""))
+    return store
+
+
+def test_a_free_lease_is_taken(watched: Store) -> None:
+    assert watched.lease() is None
+    assert watched.acquire_lease(ONE, MINUTE, NOW)
+    assert watched.lease() == LeaseRecord(ONE, NOW + MINUTE)
+
+
+def test_a_lease_is_held_against_others_until_it_runs_out(watched: Store) -> None:
+    watched.acquire_lease(ONE, MINUTE, NOW)
+    assert not watched.acquire_lease(TWO, MINUTE, NOW + MINUTE / 2)
+    assert watched.lease() == LeaseRecord(ONE, NOW + MINUTE)
+    assert watched.acquire_lease(TWO, MINUTE, NOW + MINUTE)
+    assert watched.lease() == LeaseRecord(TWO, NOW + 2 * MINUTE)
+
+
+def test_a_lease_may_be_taken_again_by_its_holder(watched: Store) -> None:
+    assert watched.acquire_lease(ONE, MINUTE, NOW)
+    assert watched.acquire_lease(ONE, MINUTE, NOW + MINUTE / 2)
+    assert watched.lease() == LeaseRecord(ONE, NOW + MINUTE * 3 / 2)
+
+
+def test_a_renewed_lease_goes_on(watched: Store) -> None:
+    watched.acquire_lease(ONE, MINUTE, NOW)
+    assert watched.renew_lease(ONE, MINUTE, NOW + MINUTE / 2)
+    assert not watched.acquire_lease(TWO, MINUTE, NOW + MINUTE)
+
+
+def test_a_lost_lease_is_not_renewed(watched: Store) -> None:
+    watched.acquire_lease(ONE, MINUTE, NOW)
+    watched.acquire_lease(TWO, MINUTE, NOW + MINUTE)
+    assert not watched.renew_lease(ONE, MINUTE, NOW + MINUTE)
+    watched.release_lease(ONE)
+    assert watched.lease() == LeaseRecord(TWO, NOW + 2 * MINUTE)
+
+
+def test_a_released_lease_is_free(watched: Store) -> None:
+    watched.acquire_lease(ONE, MINUTE, NOW)
+    watched.release_lease(ONE)
+    assert watched.lease() is None
+    assert not watched.renew_lease(ONE, MINUTE, NOW)
+    assert watched.acquire_lease(TWO, MINUTE, NOW)
+
+
+@pytest.mark.parametrize(
+    "dead",
+    [
+        pytest.param(replace(ONE, pid=300), id="no such process"),
+        pytest.param(replace(ONE, started="76"), id="its pid was given to another process"),
+    ],
+)
+def test_a_dead_process_of_this_host_is_not_waited_for(watched: Store, dead: Holder) -> None:
+    watched.acquire_lease(dead, MINUTE, NOW)
+    assert watched.acquire_lease(TWO, MINUTE, NOW)
+    assert watched.lease() == LeaseRecord(TWO, NOW + MINUTE)
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        pytest.param(replace(ONE, host="elsewhere", pid=300), id="another host"),
+        pytest.param(replace(ONE, boot_id="earlier", pid=300), id="another boot, or another host of that name"),
+        pytest.param(replace(ONE, started="", pid=300), id="no way to tell when it started"),
+    ],
+)
+def test_a_process_that_cannot_be_looked_for_is_waited_for(watched: Store, stranger: Holder) -> None:
+    watched.acquire_lease(stranger, MINUTE, NOW)
+    assert not watched.acquire_lease(TWO, MINUTE, NOW)
+    assert watched.acquire_lease(TWO, MINUTE, NOW + MINUTE)
+
+
+def test_a_host_that_cannot_tell_its_boots_apart_waits(watched: Store) -> None:
+    watched.acquire_lease(replace(ONE, boot_id="", pid=300), MINUTE, NOW)
+    assert not watched.acquire_lease(replace(TWO, boot_id=""), MINUTE, NOW)
+
+
+@pytest.mark.parametrize("until_then", ["free", "run out", "dead"])
+def test_one_alone_of_many_takes_the_lease(watched: Store, until_then: str) -> None:
+    if until_then != "free":
+        watched.acquire_lease(ONE if until_then == "run out" else replace(ONE, pid=300), MINUTE, NOW - MINUTE / 2)
+    now = NOW + MINUTE if until_then == "run out" else NOW
+    asking = [replace(TWO, token=f"token {number}") for number in range(8)]
+    with ThreadPoolExecutor(len(asking)) as pool:
+        won = list(pool.map(lambda holder: watched.acquire_lease(holder, MINUTE, now), asking))
+    (winner,) = [holder for holder, its in zip(asking, won, strict=True) if its]
+    assert watched.lease() == LeaseRecord(winner, now + MINUTE)
+
+
+# real processes
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that lives until it is told not to."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+
+
+def test_a_real_process_holds_the_lease_while_it_lives(store: Store, sleeper: subprocess.Popen[bytes]) -> None:
+    its = replace(ONE, pid=sleeper.pid, started=started_at(sleeper.pid))
+    ours = replace(TWO, pid=os.getpid(), started=started_at(os.getpid()))
+    assert its.started != ""
+    store.acquire_lease(its, MINUTE, NOW)
+    assert not store.acquire_lease(ours, MINUTE, NOW)
+    sleeper.kill()
+    sleeper.wait()
+    assert started_at(sleeper.pid) == ""
+    assert store.acquire_lease(ours, MINUTE, NOW)
