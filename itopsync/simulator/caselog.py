@@ -24,10 +24,10 @@ def _message(text: str, app_root: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: the author's account (``user_id``, 0 for an author given by name only) and name, the moment in
+    """One entry: the author's name and account (0 for an author given by name only, or by nothing), the moment in
     seconds since 1970, and the text as stored, sanitised HTML or plain text."""
 
-    user_login: str
+    user_login: str | None
     user_id: int
     timestamp: int
     text: str
@@ -39,10 +39,11 @@ class Entry:
         key = (app_root, timezone.key)
         shown = self._shown.get(key)
         if shown is None:
+            message, message_html = self.text, None
             if self.format == "html":
                 message, message_html = _message(self.text, app_root)
-            else:
-                message, message_html = self.text, html.text_to_html(self.text)
+            elif self.format == "text":
+                message_html = html.text_to_html(self.text)
             shown = self._shown[key] = {
                 "date": local(self.timestamp, timezone),
                 "user_login": self.user_login,
@@ -54,11 +55,11 @@ class Entry:
 
     def separator(self, timezone: ZoneInfo) -> str:
         """The line that iTop writes before the text in the log's column, where OQL can find it."""
-        return f"\n========== {local(self.timestamp, timezone)} : {self.user_login} ({self.user_id}) ============\n\n"
+        return f"\n========== {local(self.timestamp, timezone)} : {self.user_login or ''} ({self.user_id}) ============\n\n"
 
     def index_bytes(self, position: int) -> int:
         """What the entry takes in the serialised index, as the ``position``-th entry."""
-        name = len(self.user_login.encode())
+        name = len((self.user_login or "").encode())
         text_length = len(self.text.encode())
         separator_length = 52 + name + len(str(self.user_id))
         user = str(self.user_id)

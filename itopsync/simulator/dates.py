@@ -6,7 +6,7 @@ Stored and compared form: ``YYYY-MM-DD HH:MM:SS``. Shown form: whatever ``date_a
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ DEFAULT_FORMAT = "Y-m-d H:i:s"
 _PHP_LETTERS = {
     "Y": "%Y", "y": "%y", "m": "%m", "d": "%d", "H": "%H", "h": "%I", "i": "%M", "s": "%S", "a": "%p", "A": "%p",
 }  # fmt: skip
+_GIVEN = re.compile(r"^\s*(\d{4}-\d{2})-([0-2]\d|3[01])(.*?)\s*$", re.DOTALL)
 _PATTERN = re.compile(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$")
 
 
@@ -54,9 +55,14 @@ def exists(stored: str) -> bool:
 def timestamp_of(text: str, timezone: ZoneInfo) -> int:
     """Seconds since 1970 of a date given for a log entry: local unless it carries an offset.
 
-    Raises ValueError for what is no date.
+    PHP takes far more for a date; here it is a date, perhaps with a time and an offset, where a day beyond the end of
+    its month is one of the next. Raises ValueError for anything else.
     """
-    given = datetime.fromisoformat(text.strip())
+    found = _GIVEN.match(text)
+    if found is None:
+        raise ValueError(text)
+    month, day, rest = found.groups()
+    given = datetime.fromisoformat(f"{month}-01{rest.replace(' UTC', 'Z')}") + timedelta(days=int(day) - 1)
     if given.tzinfo is None:
         given = given.replace(tzinfo=timezone)
     return int(given.timestamp())

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from itopsync.simulator.caselog import EMPTY, CaseLog
+from itopsync.simulator.caselog import CaseLog
 from itopsync.simulator.refusals import Refusal, cannot_save, failed_sql
-from itopsync.simulator.schema import Attribute
 from itopsync.simulator.session import Session
 from itopsync.simulator.store import Row
-from itopsync.simulator.values import convert, database_issue, issue_with, make_value, php_string
+from itopsync.simulator.values import convert, database_issue, default_of, issue_with, make_value, php_string
 
 #: Classes that get a start date of their own when they are created; changes get a creation date.
 _STARTED_ON_CREATE = frozenset({"UserRequest", "Incident", "Problem"})
@@ -33,7 +32,7 @@ class Draft:
         self.values = {"finalclass": class_name}
         for code, attribute in self.itop_class.attributes.items():
             if attribute.stored:
-                self.values[code] = self._default(attribute)
+                self.values[code] = default_of(attribute, session.now)
 
     @property
     def id(self) -> int:
@@ -62,21 +61,7 @@ class Draft:
 
     def reset(self, code: str) -> None:
         """Give an attribute its default."""
-        self.values[code] = self._default(self.itop_class.attributes[code])
-
-    def _default(self, attribute: Attribute) -> Any:
-        match attribute.type:
-            case "extkey" | "objectkey":
-                return 0
-            case "int":
-                return int(attribute.default) if attribute.default else None
-            case "caselog":
-                return EMPTY
-            case "datetime":
-                return None if attribute.null else self._session.now
-            case "duration" | "blob":
-                return None
-        return attribute.default or (None if attribute.type == "enum" else "")
+        self.values[code] = default_of(self.itop_class.attributes[code], self._session.now)
 
     def compute(self) -> None:
         """What iTop computes before each write."""

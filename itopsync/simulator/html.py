@@ -50,10 +50,10 @@ _HREF = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _INLINE_IMAGE = re.compile(r"pages/ajax\.document\.php\?operation=download_inlineimage&id=([0-9]+)&s=([0-9a-f]+)")
-_OFFICE_EMPTY_LINE = re.compile(r"<o:p>(\s|&nbsp;)*</o:p>")
-# What stands before the first contents and leaves nothing: stray closing tags, comments, scripts and styles.
+_OFFICE_EMPTY_LINE = re.compile(r"<o:p>(\s|&nbsp;)*</o:p>", re.ASCII)
+# What stands before the first contents and leaves nothing: stray signs and closing tags, comments, scripts and styles.
 _CLOSING_FIRST = re.compile(
-    r"^(?:[ \t\r\n\f]+|</(?!p>)[a-zA-Z][^>]*>|<!--.*?-->|<(script|style)\b[^>]*>.*?</\1>)*",
+    r"^(?:[ \t\r\n\f]+|<(?![a-zA-Z/!?])|</(?!p>)[a-zA-Z][^>]*>|<!--.*?-->|<(script|style)\b[^>]*>.*?</\1>)*",
     re.IGNORECASE | re.DOTALL,
 )
 _UNFINISHED_ENTITY = re.compile(r"&(?=[A-Za-z][A-Za-z0-9._:-]*(?![A-Za-z0-9._:;-]))")
@@ -98,6 +98,7 @@ def _sanitize(markup: str, app_root: str) -> str:
     root = parse(_OFFICE_EMPTY_LINE.sub("<br>", markup))
     if root is None:
         return _NOTHING
+    _end_lists_early(root)
     _clean(root, app_root)
     body = root.find("body")
     if body is None:
@@ -109,9 +110,24 @@ def _sanitize(markup: str, app_root: str) -> str:
 _sanitize_cached = lru_cache(maxsize=20_000)(_sanitize)
 
 
+def _end_lists_early(root: Any) -> None:
+    """A further habit of libxml2 2.9: a list that stands in one of the other kind, and not in its item, ends it."""
+    for inner in list(root.iter("ol", "ul")):
+        outer = inner.getparent()
+        if {outer.tag, inner.tag} != {"ol", "ul"}:
+            continue
+        moving = [inner, *inner.itersiblings()]
+        behind, outer.tail = outer.tail, None
+        for element in reversed(moving):
+            outer.addnext(element)
+        moving[-1].tail = (moving[-1].tail or "") + (behind or "")
+
+
 def _clean(element: Any, app_root: str) -> None:
     _clean_attributes(element)
     for child in list(element):
+        if isinstance(child.tag, str) and ":" in child.tag:
+            child.tag = child.tag.partition(":")[2]  # Office's <o:p> counts as <p>
         if not isinstance(child.tag, str) or child.tag.lower() not in ALLOWED:
             if child.tag is etree.ProcessingInstruction:
                 continue

@@ -8,6 +8,7 @@ from importlib import resources
 
 from itopsync.simulator.rights import ADMINISTRATOR, REST_PROFILE, SYNC_PROFILES, Account
 from itopsync.simulator.store import Row, Store
+from itopsync.simulator.values import default_of
 
 #: The accounts of a new simulator, with the ids of the recorded ones. ``norest`` lacks the profile for REST.
 ACCOUNTS = (
@@ -25,9 +26,7 @@ def load_sample(store: Store, accounts: Iterable[Account]) -> None:
         attributes = store.schema[class_name].attributes
         for given in rows:
             row: Row = {"finalclass": class_name}
-            for code, attribute in attributes.items():
-                if attribute.stored:
-                    row[code] = attribute.default or (0 if attribute.integral else "")
+            row |= {code: default_of(attribute, "") for code, attribute in attributes.items() if attribute.stored}
             for code, content in given.items():
                 row[code] = int(content) if code == "id" or attributes[code].integral else content
             store.put(row)

@@ -182,40 +182,31 @@ _CONVERSIONS: dict[str, Callable[[Attribute, Any, Session], Any]] = {
 def _convert_log(log: CaseLog, value: Any, session: Session) -> CaseLog:
     if isinstance(value, CaseLog):
         return value
-    if isinstance(value, dict) and value.get("add_item") is not None:
-        item = value["add_item"]
+    if isinstance(value, str):
+        return log.append(_entry({"message": value}, session)) if value else log
+    given = value if isinstance(value, dict) else {}
+    if given.get("add_item") is not None:
+        item = given["add_item"]
         if not isinstance(item, dict) or item.get("message") is None:
             raise Refusal("Missing mandatory entry: 'message'")
         return log.append(_entry(item, session))
-    if isinstance(value, (dict, list)):
-        # The entries replace the whole log: that is how a history is given on create, and what a client that sends
-        # them on update does to the people who wrote before.
-        items = value.get("items") if isinstance(value, dict) else None
-        if not isinstance(items, list):
-            raise Refusal("Missing 'items' elements")
-        replaced = EMPTY
-        for item in items:
-            replaced = replaced.append(_entry(item if isinstance(item, dict) else {}, session))
-        return replaced
-    text = php_string(value)
-    return log.append(_entry({"message": text}, session)) if text else log
+    # The entries replace the whole log: that is how a history is given on create, and what a client that sends
+    # them on update does to the people who wrote before.
+    items = given.get("items")
+    if items is None:
+        raise Refusal("Missing 'items' elements")
+    if isinstance(items, dict):
+        items = list(items.values())
+    return CaseLog(_entry(item if isinstance(item, dict) else {}, session) for item in items if isinstance(items, list))
 
 
 def _entry(item: dict[str, Any], session: Session) -> Entry:
+    login: str | None
     login, user_id = session.author
     if item.get("user_id") is not None:
-        if not session.account.is_administrator:
-            raise Refusal("Only administrators can set the user id", 1)
-        if php_int(item["user_id"]) != 0:
-            try:
-                user = find_one("User", item["user_id"], session)
-            except Refusal as refusal:
-                raise Refusal(f"user_id: {refusal.message}", refusal.code) from None
-            user_id, login = user["id"], session.name_of_user(user)
-        else:
-            user_id, login = 0, php_string(item.get("user_login"))
+        login, user_id = _author(item, session)
     timestamp = session.timestamp
-    if item.get("date") is not None:
+    if item.get("date"):
         try:
             timestamp = timestamp_of(php_string(item["date"]), session.timezone)
         except ValueError:
@@ -227,6 +218,35 @@ def _entry(item: dict[str, Any], session: Session) -> Entry:
     if style == "html":
         text = html.sanitize(text, session.app_root)
     return Entry(login, user_id, timestamp, text, style)
+
+
+def _author(item: dict[str, Any], session: Session) -> tuple[str | None, int]:
+    """The author that an administrator gives to an entry: an account, or with 0 any name."""
+    if not session.account.is_administrator:
+        raise Refusal("Only administrators can set the user id", 1)
+    if is_numeric(item["user_id"]) and float(item["user_id"]) == 0:
+        return item.get("user_login"), 0
+    try:
+        user = find_one("User", item["user_id"], session)
+    except Refusal as refusal:
+        raise Refusal(f"user_id: {refusal.message}", refusal.code) from None
+    return session.name_of_user(user), user["id"]
+
+
+def default_of(attribute: Attribute, now: str) -> Any:
+    """The value of an attribute that was not given; ``now`` is the present moment in the stored form."""
+    match attribute.type:
+        case "extkey" | "objectkey":
+            return 0
+        case "int":
+            return int(attribute.default) if attribute.default else None
+        case "caselog":
+            return EMPTY
+        case "datetime":
+            return None if attribute.null else now
+        case "duration" | "blob":
+            return None
+    return attribute.default or (None if attribute.type == "enum" else "")
 
 
 def issue_with(attribute: Attribute, value: Any) -> str | None:
