@@ -7,13 +7,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+from apscheduler.triggers.cron import CronTrigger
 from pydantic import BeforeValidator, Field
+
+from itopsync.errors import clip
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d{1,9})\s*(ms|s|m|h|d)")
 _LONGEST = timedelta(days=3650)
 _BYTES = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _SIZE = re.compile(r"(\d{1,9})\s*(B|kB|MB|GB|KiB|MiB|GiB)")
+_PARTS_OF_CRON = 5
 _EARLIEST_YEAR, _LATEST_YEAR = 1970, 9000
 
 
@@ -27,6 +31,20 @@ def read_duration(text: object) -> timedelta:
     if duration > _LONGEST:
         raise ValueError("that is longer than ten years")
     return duration
+
+
+def read_poll(text: object) -> timedelta | str:
+    """Read a duration, or a cron expression of five parts. :raises ValueError: it is neither."""
+    if isinstance(text, str) and len(text.split()) == _PARTS_OF_CRON:
+        try:
+            CronTrigger.from_crontab(text, timezone="UTC")
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"that is no cron expression: {clip(str(error), 100)}") from None
+        return " ".join(text.split())
+    try:
+        return read_duration(text)
+    except ValueError as error:
+        raise ValueError(f'{error}, or as a cron expression, as in "*/5 * * * *"') from None
 
 
 def write_duration(duration: timedelta) -> str:
@@ -81,5 +99,6 @@ def to_utc(moment: datetime, timezone: ZoneInfo) -> datetime:
 
 
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
+Poll = Annotated[timedelta | str, BeforeValidator(read_poll)]
 Size = Annotated[int, BeforeValidator(read_size), Field(ge=0)]
 Moment = Annotated[datetime, BeforeValidator(read_moment)]

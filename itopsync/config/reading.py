@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -71,7 +71,7 @@ _EXPECTED = {
 
 
 def find(explicit: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where the configuration is: *explicit* (``--config``), ``$ITOPSYNC_CONFIG``, ``./sync.toml``, or the one in ``/etc``.
+    """Return where the configuration is: *explicit* (``--config``), ``$ITOPSYNC_CONFIG``, ``./sync.toml``, or that in ``/etc``.
 
     :raises ConfigurationError: there is none; it names all the places looked at
     """
@@ -130,27 +130,33 @@ def _report(detail: ErrorDetails, table: dict[str, Any], faults: Faults) -> None
         faults.add(key, f"{clip(_shown(table, place), 60)} will not do", remedy[:1].upper() + remedy[1:])
 
 
-def _place_in(table: Mapping[str, Any], location: Sequence[int | str]) -> tuple[int | str, ...]:
+def _place_in(table: dict[str, Any], location: Sequence[int | str]) -> tuple[int | str, ...]:
     """The part of pydantic's *location* that is in the file: the rest names alternatives of a type."""
     place: list[int | str] = []
     here: Any = table
     for step in location:
-        if (isinstance(here, dict) and step in here and step != "[key]") or (isinstance(here, list) and isinstance(step, int) and step < len(here)):
-            here = here[step]
-        else:
+        if not _has(here, step):
             break
         place.append(step)
+        here = _at(table, place)
     return tuple(place)
 
 
+def _has(container: object, step: int | str) -> bool:
+    if isinstance(container, list):
+        return isinstance(step, int) and step < len(container)
+    return isinstance(container, dict) and step in container and step != "[key]"
+
+
 def _take_out(table: dict[str, Any], place: Sequence[int | str]) -> None:
+    del _at(table, place[:-1])[place[-1]]
+
+
+def _at(table: dict[str, Any], place: Sequence[int | str]) -> Any:
     here: Any = table
-    for step in place[:-1]:
+    for step in place:
         here = here[step]
-    if isinstance(here, dict):
-        here.pop(place[-1], None)
-    else:
-        del here[cast(int, place[-1])]
+    return here
 
 
 def _from_the_end(place: tuple[int | str, ...]) -> tuple[int, list[tuple[int, str]]]:
@@ -167,10 +173,8 @@ def _suggestion(place: Sequence[int | str]) -> str:
     return f"Remove it; there are {', '.join(known)}" if known else "Remove it"
 
 
-def _shown(table: Mapping[str, Any], place: Sequence[int | str]) -> str:
-    here: Any = table
-    for step in place:
-        here = here[step]
+def _shown(table: dict[str, Any], place: Sequence[int | str]) -> str:
+    here = _at(table, place)
     return "true" if here is True else "false" if here is False else repr(here) if isinstance(here, str | int | float) else "this"
 
 

@@ -17,6 +17,21 @@ from itopsync.config.shape.classes import ClassSection
 from itopsync.config.shape.running import EngineSection, LoggingSection, ScheduleSection
 from itopsync.config.shape.servers import ServerSection, StoreSection
 
+__all__ = [
+    "ClassSection",
+    "EngineSection",
+    "HeadersSection",
+    "LimitsSection",
+    "LogSection",
+    "LoggingSection",
+    "RulesSection",
+    "ScheduleSection",
+    "ScopeSection",
+    "ServerSection",
+    "StoreSection",
+    "SyncFile",
+]
+
 
 def _read_pair(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"[a-z0-9]{1,20}", value):
@@ -30,7 +45,7 @@ Pair = Annotated[str, BeforeValidator(_read_pair)]
 class SyncFile(Section):
     """The whole of ``sync.toml``."""
 
-    pair: Pair | None = Field(None, json_schema_extra=REQUIRED)
+    pair: Pair | None = Field(default=None, json_schema_extra=REQUIRED)
     """The fixed name of this pair of servers: lower-case letters and digits, at most 20. It stands in every marker in iTop,
     so it must never change."""
     external: ServerSection = ServerSection()
@@ -55,5 +70,5 @@ class SyncFile(Section):
     """How the work goes about."""
     logging: LoggingSection = LoggingSection()
     """What the program tells."""
-    classes: dict[Name, ClassSection] = Field({}, json_schema_extra=REQUIRED)
+    classes: dict[Name, ClassSection] = Field(default={}, json_schema_extra=REQUIRED)
     """The ticket classes to keep in step, by their external name."""

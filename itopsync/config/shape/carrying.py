@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StrictBool, StringConstraints
+from pydantic import Field, StrictBool, StrictInt, StringConstraints
 
 from itopsync.config.quantities import Duration, Moment, Size
 from itopsync.config.shape.base import REQUIRED, Count, Name, Section, Text
@@ -13,10 +13,13 @@ from itopsync.reconcile.rules import Deletion, Direction, Headers, Limits
 _LIMITS, _HEADERS = Limits(), Headers()
 
 
+Threshold = Annotated[StrictInt, Field(ge=0, le=1_000_000)]
+
+
 class ScopeSection(Section):
     """Which external tickets a copy is made of. Once linked, a ticket stays linked."""
 
-    since: Moment | None = Field(None, json_schema_extra=REQUIRED)
+    since: Moment | None = Field(default=None, json_schema_extra=REQUIRED)
     """External tickets that began earlier are not taken up, so that a first run never floods the other side: a date, or a
     date and time; without an offset it is local time of the external server."""
     condition: Text = ""
@@ -56,7 +59,7 @@ class RulesSection(Section):
     """A note that begins with one of these marks never leaves internal."""
     tell_parked: StrictBool = True
     """Whether what could not be carried is told in a note on the internal ticket, once."""
-    classes: dict[Name, ClassDirections] = Field({})
+    classes: dict[Name, ClassDirections] = Field(default={})
     """Directions of single classes, by the external class's name."""
 
 
@@ -87,13 +90,13 @@ class HeadersSection(Section):
 class LimitsSection(Section):
     """What stops a cycle before it writes anything, or makes one thing wait for a person."""
 
-    creations: Count = _LIMITS.creations
+    creations: Threshold = _LIMITS.creations
     """More new tickets than that in one cycle stop it."""
-    deletions: Count = _LIMITS.deletions
+    deletions: Threshold = _LIMITS.deletions
     """More deletions of attachments than that in one cycle stop it."""
-    rewritten: Count = _LIMITS.rewritten
+    rewritten: Threshold = _LIMITS.rewritten
     """More tickets than that whose known notes all look different at once stop the cycle."""
-    missing: Count = _LIMITS.missing
+    missing: Threshold = _LIMITS.missing
     """More linked tickets than that gone at once stop the cycle."""
     tries: Count = _LIMITS.tries
     """After so many failures of one thing it is parked."""

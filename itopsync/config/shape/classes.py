@@ -21,9 +21,9 @@ class AttributeSection(Section):
     """Which way it goes as part of the form. Default: that of the form."""
     template: str | None = None
     """How it is written in internal: `{value}` and `{number}` (the external ticket's) are filled in."""
-    to_internal: Values = Field({})
+    to_internal: Values = Field(default={})
     """Value map, external → internal. A value that is not named goes as it is."""
-    to_external: Values = Field({})
+    to_external: Values = Field(default={})
     """The way back. Needed only where several values become one; else the map is turned round."""
     limit: Count | None = None
     """The most characters that iTop takes. Default: what iTop's own classes take."""
@@ -32,9 +32,9 @@ class AttributeSection(Section):
 class StatesSection(Section):
     """How the states of the two classes correspond."""
 
-    to_internal: Values = Field({})
+    to_internal: Values = Field(default={})
     """State map, external → internal. A state that is not named corresponds to its namesake."""
-    to_external: Values = Field({})
+    to_external: Values = Field(default={})
     """The way back. Needed only where several states become one; else the map is turned round."""
     left_out: Values | None = None
     """States that are not carried, each with the state before it that it counts as. Default: `escalated_tto = "new"` for
@@ -44,9 +44,9 @@ class StatesSection(Section):
 class LifecycleSection(Section):
     """Where a server's lifecycle differs from iTop's own."""
 
-    transitions: dict[Name, dict[Name, str]] = Field({})
+    transitions: dict[Name, dict[Name, str]] = Field(default={})
     """State → stimulus → the state it leads to; added to iTop's own. `""` takes a transition away."""
-    mandatory: dict[Name, Names] = Field({})
+    mandatory: dict[Name, Names] = Field(default={})
     """State → the attributes that it demands; replaces iTop's own list for that state."""
     decisions: Names | None = None
     """States that only a person's decision leads to; replaces the default list."""
@@ -80,11 +80,11 @@ class ClassSection(Section):
     """Which of `internal.defaults` a new copy takes. Default: all that the internal class has."""
     logs: tuple[LogSection, ...] | None = None
     """Which case logs are paired, instead of `logs`."""
-    attributes: dict[Name, AttributeSection] = Field({})
+    attributes: dict[Name, AttributeSection] = Field(default={})
     """How single attributes are carried, by their external name."""
     states: StatesSection = StatesSection()
     """How states correspond."""
-    companions: dict[Name, Names] = Field({})
+    companions: dict[Name, Names] = Field(default={})
     """State (external) → the attributes that travel with it; replaces the default list for that state. They go the way of
     the state."""
     lifecycle: LifecyclesSection = LifecyclesSection()

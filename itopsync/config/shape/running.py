@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, StrictInt
 
-from itopsync.config.quantities import Duration
+from itopsync.config.quantities import Duration, Poll
 from itopsync.config.shape.base import Section
 from itopsync.engine.settings import EngineSettings
 
@@ -18,14 +18,11 @@ _ENGINE = EngineSettings()
 class ScheduleSection(Section):
     """When what runs."""
 
-    poll: Duration = timedelta(seconds=60)
-    """How often both servers are asked what changed."""
-    sweep: Duration = timedelta(hours=6)
-    """How often everything in scope and linked is listed, to find what no poll shows."""
-    deep_sweep: Duration = timedelta(days=7)
-    """The time in which every linked ticket is compared in full once."""
+    poll: Poll = timedelta(seconds=60)
+    """How often both servers are asked what changed and all that is due is carried: a duration, or a cron expression in UTC,
+    such as `"*/5 * * * *"`."""
     jitter: Duration = timedelta(seconds=5)
-    """At most so much is added to each waiting time, by chance. Must be shorter than `poll`."""
+    """At most so much is added to each waiting time, by chance. Must be shorter than `poll`; a cron expression has none."""
 
 
 class EngineSection(Section):
@@ -34,7 +31,7 @@ class EngineSection(Section):
     workers: Annotated[StrictInt, Field(ge=1, le=32)] = _ENGINE.workers
     """How many tickets are written to at once."""
     overlap: Duration = _ENGINE.overlap
-    """How far back each poll reads again. At least 65 minutes where a server's clock changes to winter time."""
+    """How far back of a server's clock each poll reads again: late commits, and the hour that comes twice in autumn."""
     look_again: Duration = _ENGINE.look_again
     """A ticket that changed so shortly before it was read is read once more; longer than a minute where `date_format` has no
     seconds."""
@@ -57,17 +54,8 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-class Format(StrEnum):
-    """How it is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 class LoggingSection(Section):
     """What the program itself tells."""
 
     level: Level = Level.INFO
-    """`debug`, `info`, `warning` or `error`."""
-    format: Format = Format.TEXT
-    """`text` for people, or `json` for machines."""
+    """The least that is logged: `debug`, `info`, `warning` or `error`. `--log-level` goes before it."""

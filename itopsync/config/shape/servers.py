@@ -27,19 +27,20 @@ class PasswordSource(Section):
 class ServerSection(PasswordSource):
     """One of the two iTop servers."""
 
-    url: Text | None = Field(None, json_schema_extra=REQUIRED)
+    url: Text | None = Field(default=None, json_schema_extra=REQUIRED)
     """Base address of iTop, without `/webservices/rest.php`. Must be `https://`, but for this machine itself."""
-    plain_http: Text | None = None
-    """Allows `http://` for one server, by its name: must be the very host in `url`. The password then travels in clear."""
+    allow_http: Text | None = None
+    """Allows `http://` for one server, by its name: must be the very host in `url`. The password then travels in clear.
+    This machine itself needs no such leave."""
     public_url: Text | None = None
     """The address that people use, where it is not `url`: links and pictures in carried notes are known by it."""
     label: Text | None = None
     """What people call this side, in the header of carried notes. Default: `External`, `Internal`."""
-    username: Text | None = Field(None, json_schema_extra=REQUIRED)
+    username: Text | None = Field(default=None, json_schema_extra=REQUIRED)
     """The account of itopsync there. Not needed with `login = "token"`."""
     login: Login = Login.FORM
     """How to log in: `form`, `basic` (HTTP Basic, where iTop allows it), or `token` (iTop's module *authent-token*)."""
-    timezone: Text | None = Field(None, json_schema_extra=REQUIRED)
+    timezone: Text | None = Field(default=None, json_schema_extra=REQUIRED)
     """The `timezone` in that iTop's configuration, as `Europe/Paris` (iTop's own default). iTop's dates carry none, so a
     wrong one shifts every time."""
     date_format: Text = "Y-m-d H:i:s"
@@ -63,7 +64,7 @@ class ServerSection(PasswordSource):
     """How often a read is sent before the side counts as unreachable. A write is sent once."""
     comment: Text = "itopsync"
     """What iTop's history shows as the reason of our writes."""
-    defaults: dict[Name, KeyValue] = Field({})
+    defaults: dict[Name, KeyValue] = Field(default={})
     """The organisation, caller, team, agent and any other attribute that tickets take on this side: an id, a criterion such
     as `{ name = "Service Desk" }`, an OQL query, or a plain value for what is no key. `0` says: deliberately nobody."""
 
@@ -72,5 +73,7 @@ class StoreSection(PasswordSource):
     """The database of links and bases. It never holds a text of a ticket."""
 
     url: Text = "sqlite:////var/lib/itopsync/itopsync.db"
-    """`sqlite:///` and a file (four slashes for an absolute path), or `postgresql://user@host/database`. A password for
-    PostgreSQL comes from one of the keys below."""
+    """`sqlite:///` and a file (four slashes for an absolute path; a relative one begins at the folder of `sync.toml`), or
+    `postgresql://user@host/database`. A password for PostgreSQL comes from one of the keys below."""
+    lease: Duration = timedelta(seconds=60)
+    """How long the right to be the one writer is held without being renewed. After a crash the next process waits so long."""

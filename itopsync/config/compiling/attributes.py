@@ -1,0 +1,184 @@
+"""The attributes of a form, and those that travel with a state: under which names, in which kind, mapped how."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from itopsync.config.catalogue import KEPT_BY_ITOP, ORGANISATION_AND_PEOPLE, Attribute, TicketClass
+from itopsync.config.compiling.carrying import check_template
+from itopsync.config.compiling.context import Context, listed, meant_or
+from itopsync.config.shape.classes import AttributeSection, StatesSection
+from itopsync.model import Side
+from itopsync.reconcile.rules import Direction, FieldRule, Kind
+
+_PLACES = ("value", "number")
+_PEOPLE = "agent, team, organisation and caller are never carried"
+_TEXTS = (Kind.TEXT, Kind.HTML)
+
+
+@dataclass(frozen=True)
+class ClassPair:
+    """An external class and its copies' class, as far as iTop's own data model describes them."""
+
+    external: TicketClass
+    internal: TicketClass
+    external_name: str
+    internal_name: str
+    sections: Mapping[str, AttributeSection]
+    """What the file says of single attributes, by their external name."""
+
+    @property
+    def place(self) -> str:
+        """Where the class stands in the file."""
+        return f"classes.{self.external_name}"
+
+    def section(self, name: str) -> AttributeSection:
+        return self.sections.get(name, _PLAIN)
+
+    def fits(self, name: str) -> bool:
+        """Whether both classes have an attribute of one kind under the names that *name* has, so that it can go by default."""
+        section = self.section(name)
+        mine, theirs = self.external.attributes.get(name), self.internal.attributes.get(section.internal or name)
+        if section.kind is not None or section.internal is not None:
+            return True
+        return mine is not None and theirs is not None and mine.kind is theirs.kind
+
+
+_PLAIN = AttributeSection()
+
+
+def compile_attribute(pair: ClassPair, name: str, direction: Direction, key: str, context: Context) -> FieldRule | None:
+    """Compile how the external attribute *name* is carried, as *key* of the file asks for it; None if it cannot be."""
+    section = pair.section(name)
+    internal = section.internal or name
+    if not _may_be_carried(pair, name, internal, key, context):
+        return None
+    kind = _kind(pair, name, internal, key, context)
+    if kind is None:
+        return None
+    place = f"{pair.place}.attributes.{name}"
+    if section.template is not None:
+        _check_way_of_template(section.template, kind, direction, f"{place}.template", context)
+    if (section.to_internal or section.to_external) and kind in _TEXTS:
+        what = f"{name} is a text, and value maps are for codes"
+        context.faults.add(f"{place}.{_first_map(section)}", what, f"Remove it, or say kind = {Kind.CODE} if it is one")
+        return None
+    mine = pair.external.attributes.get(name)
+    values = mine.values if mine is not None else ()
+    back = turned_round(section, place, context, external=values)
+    return FieldRule(
+        name,
+        internal,
+        kind,
+        direction,
+        section.template,
+        MappingProxyType(dict(section.to_internal)),
+        MappingProxyType(back),
+        section.limit or _limit(mine, pair.internal.attributes.get(internal)),
+    )
+
+
+def turned_round(
+    maps: AttributeSection | StatesSection,
+    place: str,
+    context: Context,
+    *,
+    external: Collection[str] = (),
+    internal: Collection[str] = (),
+) -> dict[str, str]:
+    """Return the whole way back of a map: what is named, and the map turned round.
+
+    *external* and *internal* are values that go as they are where the map does not name them. Whatever several values become
+    needs a way back by name.
+    """
+    to_internal, to_external = maps.to_internal, maps.to_external
+    back = {to: origin for origin, to in to_internal.items() if list(to_internal.values()).count(to) == 1} | dict(to_external)
+    for value, origins in _several({value: value for value in external} | dict(to_internal)).items():
+        if value not in to_external:
+            _ambiguous(f"{place}.to_internal", value, origins, f"{place}.to_external", context)
+    for value, origins in _several({value: value for value in internal} | back).items():
+        if value not in to_internal and len(set(origins) & to_external.keys()) > 0:
+            _ambiguous(f"{place}.to_external", value, origins, f"{place}.to_internal", context)
+    return back
+
+
+def _several(mapping: Mapping[str, str]) -> dict[str, list[str]]:
+    origins: defaultdict[str, list[str]] = defaultdict(list)
+    for origin, value in mapping.items():
+        origins[value].append(origin)
+    return {value: names for value, names in origins.items() if len(names) > 1}
+
+
+def _ambiguous(key: str, value: str, origins: list[str], back: str, context: Context) -> None:
+    what = f"{listed(origins)} all become '{value}', and no way back is named"
+    context.faults.add(key, what, f"Say in {back} which of them '{value}' becomes on the way back")
+
+
+def _may_be_carried(pair: ClassPair, name: str, internal: str, key: str, context: Context) -> bool:
+    remedy = f"Take {name} out of the list"
+    section = pair.section(name)
+    if {name, internal} & ORGANISATION_AND_PEOPLE:
+        context.faults.add(key, f"{_PEOPLE}, and so is not {name}", f"{remedy}; each side has its own in its defaults")
+    elif {name, internal} & KEPT_BY_ITOP:
+        context.faults.add(key, f"iTop keeps {name} itself", remedy)
+    elif name in pair.external.logs or internal in pair.internal.logs:
+        context.faults.add(key, f"{name} is a case log", f"{remedy}, and pair it in [[logs]]")
+    elif name.endswith("_id") and not section.to_internal:
+        place = f"{pair.place}.attributes.{name}"
+        context.faults.add(
+            key,
+            f"the ids of {name} mean nothing on the other server",
+            f"Give {place} a to_internal map of ids, or {remedy.lower()}",
+        )
+    else:
+        return True
+    return False
+
+
+def _kind(pair: ClassPair, name: str, internal: str, key: str, context: Context) -> Kind | None:
+    section = pair.section(name)
+    if section.kind is not None:
+        return section.kind
+    if name.endswith("_id"):
+        return Kind.CODE
+    place = f"{pair.place}.attributes.{name}"
+    mine, theirs = pair.external.attributes.get(name), pair.internal.attributes.get(internal)
+    if mine is None:
+        _unknown(pair.external, name, key, f"Give its kind as {place}.kind", context)
+    elif theirs is None:
+        where = f"{place}.internal" if section.internal else key
+        _unknown(pair.internal, internal, where, f"Name its counterpart as {place}.internal", context)
+    elif mine.kind is not theirs.kind:
+        what = f"{name} is {mine.kind} in {pair.external_name}, and {internal} is {theirs.kind} in {pair.internal_name}"
+        context.faults.add(key, what, f"Take {name} out of the list, or name another counterpart as {place}.internal")
+    else:
+        return mine.kind
+    return None
+
+
+def _unknown(cls: TicketClass, name: str, key: str, remedy: str, context: Context) -> None:
+    what = f"{cls.name} has no attribute {name} in iTop's own data model"
+    context.faults.add(key, what, meant_or(name, cls.attributes, remedy))
+
+
+def _check_way_of_template(template: str, kind: Kind, direction: Direction, key: str, context: Context) -> None:
+    if kind not in _TEXTS:
+        context.faults.add(key, f"a template is for texts, and this is a {kind}", "Remove it")
+    elif "{value}" not in template:
+        context.faults.add(key, "the value itself does not stand in it", "Write {value} where it is to stand")
+    elif direction.allows(Side.INTERNAL):
+        what = "what it adds would come back to external, since the attribute goes both ways"
+        context.faults.add(key, what, f'Remove it, or let the attribute go "{Direction.TO_INTERNAL}" only')
+    else:
+        check_template(template, _PLACES, key, context)
+
+
+def _first_map(section: AttributeSection) -> str:
+    return "to_internal" if section.to_internal else "to_external"
+
+
+def _limit(*attributes: Attribute | None) -> int | None:
+    return min((one.limit for one in attributes if one is not None and one.limit is not None), default=None)

@@ -1,0 +1,170 @@
+"""The states of a pair of classes: their lifecycles, how they correspond, and what travels with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from itopsync.config.compiling.attributes import ClassPair, compile_attribute, turned_round
+from itopsync.config.compiling.context import Context, listed, meant, meant_or
+from itopsync.config.shape.classes import ClassSection, LifecycleSection
+from itopsync.model import Side
+from itopsync.reconcile.rules import Direction, FieldRule, Lifecycle, StateRules
+
+
+def compile_states(pair: ClassPair, section: ClassSection, direction: Direction, context: Context) -> StateRules:
+    """Compile everything about the states of one pair of classes."""
+    place = f"{pair.place}.states"
+    external = _lifecycle(pair.external.lifecycle, section.lifecycle.external, f"{pair.place}.lifecycle.external", context)
+    internal = _lifecycle(pair.internal.lifecycle, section.lifecycle.internal, f"{pair.place}.lifecycle.internal", context)
+    maps = section.states
+    theirs, ours = _States(pair.external_name, external), _States(pair.internal_name, internal)
+    known = all(
+        [
+            *(_is_state(theirs, state, f"{place}.to_internal.{state}", context) for state in maps.to_internal),
+            *(_is_state(ours, state, f"{place}.to_internal.{origin}", context) for origin, state in maps.to_internal.items()),
+            *(_is_state(ours, state, f"{place}.to_external.{state}", context) for state in maps.to_external),
+            *(_is_state(theirs, state, f"{place}.to_external.{origin}", context) for origin, state in maps.to_external.items()),
+        ]
+    )
+    left_out = _left_out(pair, section, theirs, ours, context)
+    back: dict[str, str] = {}
+    if known and direction is not Direction.NEVER:
+        carried = tuple(state for state in theirs.reachable if state not in left_out)
+        returned = tuple(state for state in ours.reachable if state not in left_out)
+        back = turned_round(maps, place, context, external=carried, internal=returned)
+        if direction.allows(Side.EXTERNAL):
+            _check_counterparts(carried, maps.to_internal, ours, f"{place}.to_internal", context)
+        if direction.allows(Side.INTERNAL):
+            _check_counterparts(returned, back, theirs, f"{place}.to_external", context)
+    return StateRules(
+        external,
+        internal,
+        direction,
+        MappingProxyType(dict(maps.to_internal)),
+        MappingProxyType(back),
+        MappingProxyType(left_out),
+        MappingProxyType(_companions(pair, section, theirs, direction, context)),
+    )
+
+
+class _States:
+    """The states of one class."""
+
+    def __init__(self, cls: str, lifecycle: Lifecycle) -> None:
+        self.cls = cls
+        self.names = lifecycle.mandatory.keys()
+        self.initial = lifecycle.initial
+        self.reachable = _reachable(lifecycle)
+
+
+def _reachable(lifecycle: Lifecycle) -> tuple[str, ...]:
+    found = [lifecycle.initial]
+    for state in found:
+        found += [to for to in dict.fromkeys(lifecycle.transitions.get(state, {}).values()) if to not in found]
+    return tuple(found)
+
+
+def _is_state(states: _States, state: str, key: str, context: Context) -> bool:
+    if state in states.names:
+        return True
+    context.faults.add(key, f"{states.cls} has no state '{state}'", meant(state, states.names))
+    return False
+
+
+def _check_counterparts(states: Collection[str], mapping: Mapping[str, str], there: _States, key: str, context: Context) -> None:
+    alone = [state for state in states if mapping.get(state, state) not in there.names]
+    if alone:
+        remedy = f"Name there what each corresponds to, or leave them out in {key.rpartition('.')[0]}.left_out"
+        context.faults.add(key, f"nothing in {there.cls} corresponds to {listed(alone)}", remedy)
+
+
+def _left_out(pair: ClassPair, section: ClassSection, theirs: _States, ours: _States, context: Context) -> dict[str, str]:
+    given = section.states.left_out
+    if given is None:
+        by_default = {**pair.internal.left_out, **pair.external.left_out}
+        return {state: before for state, before in by_default.items() if state not in section.states.to_internal}
+    for state, before in given.items():
+        key = f"{pair.place}.states.left_out.{state}"
+        classes = [states for states in (theirs, ours) if state in states.names]
+        if not classes:
+            _is_state(theirs, state, key, context)
+        elif before in given:
+            context.faults.add(key, f"'{before}' is left out as well", "Name a state before it that is carried")
+        elif state in section.states.to_internal:
+            context.faults.add(key, "it is mapped in to_internal, and left out here", "Keep one of them")
+        elif any(state == states.initial for states in classes):
+            context.faults.add(key, "every ticket begins in it", "Remove it")
+        else:
+            for states in classes:
+                _is_state(states, before, key, context)
+    return dict(given)
+
+
+def _companions(
+    pair: ClassPair, section: ClassSection, states: _States, direction: Direction, context: Context
+) -> dict[str, tuple[FieldRule, ...]]:
+    for state in section.companions:
+        _is_state(states, state, f"{pair.place}.companions.{state}", context)
+    found: dict[str, tuple[FieldRule, ...]] = {}
+    if direction is Direction.NEVER:
+        return found
+    for state in states.names:
+        given = section.companions.get(state)
+        names = [name for name in pair.external.companions.get(state, ()) if pair.fits(name)] if given is None else given
+        key = f"{pair.place}.companions.{state}"
+        rules = (compile_attribute(pair, name, direction, key, context) for name in dict.fromkeys(names))
+        if companions := tuple(rule for rule in rules if rule is not None):
+            found[state] = companions
+    return found
+
+
+def _lifecycle(own: Lifecycle, section: LifecycleSection, place: str, context: Context) -> Lifecycle:
+    """iTop's own lifecycle, changed as the file says that the server's is."""
+    transitions = {state: dict(ways) for state, ways in own.transitions.items()}
+    for state, ways in section.transitions.items():
+        transitions.setdefault(state, {})
+        for stimulus, to in ways.items():
+            key = f"{place}.transitions.{state}.{stimulus}"
+            if to:
+                transitions[state][stimulus] = to
+            elif transitions[state].pop(stimulus, None) is None:
+                context.faults.add(
+                    key, f"'{state}' has no {stimulus} that could be taken away", meant(stimulus, transitions[state])
+                )
+    _check_lifecycle(transitions, section, place, context)
+    mandatory = {state: own.mandatory.get(state, frozenset()) for state in transitions}
+    mandatory |= {state: frozenset(names) for state, names in section.mandatory.items() if state in transitions}
+    changed = replace(own, transitions=MappingProxyType({state: MappingProxyType(ways) for state, ways in transitions.items()}))
+    return replace(
+        changed,
+        mandatory=MappingProxyType(mandatory),
+        decisions=own.decisions if section.decisions is None else frozenset(section.decisions),
+        broken=own.broken if section.broken is None else frozenset(section.broken),
+    )
+
+
+def _check_lifecycle(
+    transitions: Mapping[str, Mapping[str, str]], section: LifecycleSection, place: str, context: Context
+) -> None:
+    for state, ways in section.transitions.items():
+        for stimulus, to in ways.items():
+            if to and to not in transitions:
+                context.faults.add(
+                    f"{place}.transitions.{state}.{stimulus}", f"there is no state '{to}'", _or_new(to, transitions, place)
+                )
+    for name, states in (("mandatory", section.mandatory), ("decisions", section.decisions or ())):
+        for state in states:
+            if state not in transitions:
+                key = f"{place}.{name}.{state}" if name == "mandatory" else f"{place}.{name}"
+                context.faults.add(key, f"there is no state '{state}'", _or_new(state, transitions, place))
+    for state, stimulus in section.broken or ():
+        if state not in transitions:
+            context.faults.add(f"{place}.broken", f"there is no state '{state}'", meant(state, transitions))
+        elif stimulus not in transitions[state]:
+            context.faults.add(f"{place}.broken", f"'{state}' has no {stimulus}", meant(stimulus, transitions[state]))
+
+
+def _or_new(state: str, transitions: Mapping[str, object], place: str) -> str:
+    return meant_or(state, transitions, f"A new state needs a table {place}.transitions.{state}")
