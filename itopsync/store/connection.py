@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -162,14 +163,25 @@ def reader(engine: Engine) -> Engine:
     return engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
 
 
-@contextmanager
-def plainly(address: Address, engine: Engine) -> Iterator[Any]:
-    """A cursor of the driver itself, for what SQLite does outside of transactions only."""
-    with address.failures(), closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+def write_ahead(address: Address) -> None:
+    """Let readers and the writer of an SQLite file not wait for each other: from now on for good.
+
+    :raises StoreUnavailable: the file cannot be written
+    """
+    if address.path is None:
+        return
+    patience = monotonic() + BUSY_TIMEOUT
+    while True:
         try:
-            yield cursor
+            with closing(sqlite3.connect(address.path)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL").fetchall()
         except sqlite3.Error as error:
-            raise address.unavailable(error) from None
+            # Where two ask at once, SQLite refuses one of them without the wait that it grants elsewhere.
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY or monotonic() > patience:
+                raise address.unavailable(error) from None
+            sleep(0.02)
+        else:
+            return
 
 
 def make_file(address: Address) -> None:

@@ -96,7 +96,7 @@ class Links(Database):
         """Make the links on which a process died at its write unsettled, due at *due_at*; return their ids."""
         under_way = link.c.writing_since.is_not(None)
         with self.writing() as connection:
-            ids = tuple(connection.scalars(select(link.c.id).where(under_way).order_by(link.c.id)))
+            ids = tuple(sorted(connection.scalars(select(link.c.id).where(under_way))))
             settling = {"unsettled": True, "troubled": True, "due_at": due_at}
             ended = {"writing": None, "writing_since": None, "updated_at": now}
             if ids:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import structlog
@@ -14,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
 from itopsync.errors import StoreError, StoreFromTheFuture, StoreOutdated, StoreUnavailable
-from itopsync.store.connection import Address, engine_for, make_file, plainly, reader, writer
+from itopsync.store.connection import BUSY_TIMEOUT, Address, engine_for, make_file, reader, writer
 
 log = structlog.get_logger(__name__)
 
@@ -122,13 +124,13 @@ def backup(url: str) -> Path | None:
     address = Address.parse(url)
     if address.path is None or not address.path.exists():
         return None
-    engine = engine_for(address)
+    copy = _new_file(address.path, current(url) or EMPTY)
     try:
-        copy = _new_file(address.path, revision_of(address, engine))
-        with plainly(address, engine) as cursor:
-            cursor.execute("VACUUM INTO ?", (str(copy),))
-    finally:
-        engine.dispose()
+        with closing(sqlite3.connect(address.path, timeout=BUSY_TIMEOUT, isolation_level=None)) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+    except sqlite3.Error as error:
+        copy.unlink()
+        raise address.unavailable(error) from None
     log.info("store copied", copy=str(copy))
     return copy
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from itopsync.store import migrate
 from itopsync.store.attachments import Attachments
-from itopsync.store.connection import Address, engine_for, make_file, plainly
+from itopsync.store.connection import Address, engine_for, make_file, write_ahead
 from itopsync.store.history import History
 from itopsync.store.leases import Leases, started_at
 from itopsync.store.links import Links
@@ -41,9 +41,7 @@ class Store(Polling, Links, Attachments, Leases, History):
             if revision == migrate.EMPTY:
                 revision = migrate.raise_to_head(address, engine)
             migrate.refuse_other(address, revision)
-            if address.path is not None:
-                with plainly(address, engine) as cursor:  # for good: readers and the writer do not wait for each other
-                    cursor.execute("PRAGMA journal_mode = WAL").fetchall()
+            write_ahead(address)
         except BaseException:
             engine.dispose()
             raise

@@ -94,7 +94,7 @@ link = Table(
     Index("ix_link_external_number", "external_number"),
     Index("ix_link_internal_number", "internal_number"),
     Index("ix_link_due", "due_at", "id", "status"),
-    Index("ix_link_status", "status", "live"),
+    Index("ix_link_live", "live", "status"),
     Index("ix_link_troubled", "troubled", "id"),
     Index(
         "ix_link_writing",
@@ -164,13 +164,14 @@ cycle = Table(
 lease = Table(
     "lease",
     metadata,
-    Column("id", Integer, CheckConstraint("id = 1", name="single"), primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("host", Text, nullable=False),
     Column("boot_id", Text, nullable=False),
     Column("pid", BigInteger, nullable=False),
     Column("started", Text, nullable=False),
     Column("token", Text, nullable=False),
     Column("until", UtcDateTime, nullable=False),
+    CheckConstraint("id = 1", name="single"),
     comment="Who may write. At most one row.",
 )
 

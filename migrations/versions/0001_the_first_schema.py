@@ -60,7 +60,7 @@ def upgrade() -> None:
     op.create_index("ix_link_external_number", "link", ["external_number"])
     op.create_index("ix_link_internal_number", "link", ["internal_number"])
     op.create_index("ix_link_due", "link", ["due_at", "id", "status"])
-    op.create_index("ix_link_status", "link", ["status", "live"])
+    op.create_index("ix_link_live", "link", ["live", "status"])
     op.create_index("ix_link_troubled", "link", ["troubled", "id"])
     op.create_index("ix_link_writing", "link", ["writing_since"], sqlite_where=_BEING_WRITTEN, postgresql_where=_BEING_WRITTEN)
 
@@ -128,7 +128,7 @@ def upgrade() -> None:
         sa.Column("started", sa.Text, nullable=False),
         sa.Column("token", sa.Text, nullable=False),
         sa.Column("until", _TIME, nullable=False),
-        sa.CheckConstraint("id = 1", name="ck_lease_single"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_lease_single")),
         sa.PrimaryKeyConstraint("id", name="pk_lease"),
         comment="Who may write. At most one row.",
     )

@@ -80,6 +80,7 @@ def test_only_its_owner_may_read_the_file(sqlite_url: str, tmp_path: Path) -> No
 
 def test_what_is_committed_is_on_the_disk(sqlite_url: str) -> None:
     store = Store.open(sqlite_url)
+    add(store, external(1))
     with store.reading() as connection:
         pragmas = {name: connection.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}

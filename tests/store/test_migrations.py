@@ -1,0 +1,285 @@
+"""The schema's revisions: they make what is declared, lose nothing, and are whole or not at all."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from itopsync.errors import StoreError, StoreOutdated, StoreUnavailable
+from itopsync.model import Link, Side
+from itopsync.store import Store, migrate
+from itopsync.store.connection import Address, engine_for, writer
+from itopsync.store.tables import metadata
+from tests.store.making import add_linked, carried, external, internal, obstacle
+
+ROOT = Path(__file__).parents[2]
+
+TOMORROW = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+def upgrade():
+    with op.batch_alter_table("link") as batch:
+        batch.add_column(sa.Column("mood", sa.Text, nullable=False, server_default="calm"))
+        batch.alter_column("tries", new_column_name="failures")
+    {trouble}
+
+def downgrade():
+    with op.batch_alter_table("link") as batch:
+        batch.alter_column("failures", new_column_name="tries")
+        batch.drop_column("mood")
+"""
+"""A migration that may come: on SQLite it rebuilds the table that others refer to."""
+
+
+@pytest.fixture
+def tomorrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Call it, and this itopsync is the one that comes next."""
+
+    def come(trouble: str = "") -> None:
+        folder = tmp_path / "migrations"
+        shutil.copytree(migrate.migrations(), folder)
+        (folder / "versions" / "0002_tomorrow.py").write_text(TOMORROW.format(trouble=trouble))
+        monkeypatch.setattr(migrate, "migrations", lambda: folder)
+
+    return come
+
+
+def filled(url: str) -> tuple[Link, ...]:
+    """Make a store with something in it."""
+    store = Store.open(url)
+    files = (carried(Side.EXTERNAL, 1, 11), carried(Side.INTERNAL, 2, 12))
+    links = (
+        add_linked(store, external(1), internal(1), files=files),
+        add_linked(store, external(2), internal(2), obstacles=(obstacle(),), unsettled=True, tries=3),
+    )
+    store.close()
+    return links
+
+
+def links_of(url: str) -> tuple[Link, ...]:
+    store = Store.open(url)
+    links = store.links(range(1, 9))
+    store.close()
+    return links
+
+
+def rows(url: str, statement: str) -> list[tuple[object, ...]]:
+    engine = engine_for(Address.parse(url))
+    with engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(text(statement))]
+    engine.dispose()
+    return found
+
+
+def backups(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.backup"))
+
+
+# what is declared is what is made
+
+
+def test_the_migrations_make_what_is_declared(url: str) -> None:
+    Store.open(url).close()
+    engine = engine_for(Address.parse(url))
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_the_migrations_make_it_to_the_letter(sqlite_url: str, tmp_path: Path) -> None:
+    """Conditions of indexes and checks too, which Alembic does not compare."""
+    Store.open(sqlite_url).close()
+    declared = f"sqlite:///{tmp_path}/declared.sqlite"
+    engine = engine_for(Address.parse(declared))
+    with writer(engine).begin() as connection:
+        metadata.create_all(connection)
+    engine.dispose()
+
+    def schema(url: str) -> dict[object, list[str]]:
+        made = rows(url, "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND sql IS NOT NULL")
+        return {name: sorted(re.split(r"[,\n\t ]+", str(sql))) for name, sql in made}
+
+    assert schema(sqlite_url) == schema(declared)
+
+
+def test_a_ticket_is_in_one_link_only(store: Store) -> None:
+    add_linked(store, external(1), internal(1))
+    with pytest.raises(IntegrityError):
+        add_linked(store, external(2), internal(1))
+
+
+# up and down
+
+
+def test_an_older_store_asks_for_its_upgrade(url: str, tomorrow: Callable[..., None]) -> None:
+    filled(url)
+    tomorrow()
+    for refused in (Store.open, migrate.check):
+        with pytest.raises(StoreOutdated, match=r"it is at 0001, .* works with 0002\. .*`itopsync db upgrade`"):
+            refused(url)
+
+
+def test_an_upgrade_and_a_downgrade_lose_nothing(url: str, tomorrow: Callable[..., None]) -> None:
+    links = filled(url)
+    tomorrow()
+    assert migrate.upgrade(url) == ("0001", "0002")
+    assert migrate.check(url) == "0002"
+    assert rows(url, "SELECT id, failures, mood FROM link ORDER BY id") == [(1, 0, "calm"), (2, 3, "calm")]
+    assert rows(url, "SELECT link_id, original_id, copy_id FROM file ORDER BY 2") == [(1, 1, 11), (1, 2, 12)]
+    assert migrate.downgrade(url, "0001") == ("0002", "0001")
+    with pytest.raises(StoreOutdated):
+        Store.open(url)
+    assert rows(url, "SELECT id, tries FROM link ORDER BY id") == [(1, 0), (2, 3)]
+    assert migrate.upgrade(url) == ("0001", "0002")
+    assert migrate.downgrade(url, "0001") == ("0002", "0001")
+    assert [(link.id, len(link.files)) for link in links] == [(1, 2), (2, 0)]
+
+
+def test_a_store_that_went_up_and_down_is_the_same(
+    url: str, tomorrow: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = filled(url)
+    with monkeypatch.context():
+        tomorrow()
+        migrate.upgrade(url)
+        migrate.downgrade(url, "0001")
+    monkeypatch.undo()
+    assert links_of(url) == links
+
+
+def test_a_store_that_is_up_to_date_is_left_alone(url: str, tmp_path: Path) -> None:
+    links = filled(url)
+    assert migrate.upgrade(url) == ("0001", "0001")
+    assert links_of(url) == links
+    assert backups(tmp_path) == []
+
+
+def test_an_upgrade_makes_a_store_where_there_is_none(url: str, tmp_path: Path) -> None:
+    assert migrate.upgrade(url) == (migrate.EMPTY, "0001")
+    assert links_of(url) == ()
+    assert backups(tmp_path) == []
+
+
+def test_a_store_can_be_taken_down_to_nothing(url: str) -> None:
+    filled(url)
+    assert migrate.downgrade(url, "base") == ("0001", migrate.EMPTY)
+    assert not Store.exists(url)
+    assert links_of(url) == ()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "head", "-1", "nonsense"])
+def test_a_downgrade_goes_to_an_older_revision_only(url: str, revision: str) -> None:
+    links = filled(url)
+    with pytest.raises(StoreError, match=f"'{revision}' is no revision before that"):
+        migrate.downgrade(url, revision)
+    assert links_of(url) == links
+
+
+@pytest.mark.parametrize("trouble", ["raise OSError('the disk is full')", "op.execute('SELECT nonsense FROM nowhere')"])
+def test_a_migration_that_fails_changes_nothing(url: str, tomorrow: Callable[..., None], trouble: str) -> None:
+    filled(url)
+    tomorrow(trouble)
+    with pytest.raises(Exception, match=r"the disk is full|nowhere"):
+        migrate.upgrade(url)
+    assert rows(url, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert rows(url, "SELECT id, tries FROM link ORDER BY id") == [(1, 0), (2, 3)]
+
+
+def test_a_migration_does_not_wait_for_long(url: str, tomorrow: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it waits on PostgreSQL, everybody else waits behind it."""
+    filled(url)
+    tomorrow()
+    monkeypatch.setattr("itopsync.store.connection.LOCK_TIMEOUT", 0.1)
+    monkeypatch.setattr("itopsync.store.connection.BUSY_TIMEOUT", 0.1)
+    engine = engine_for(Address.parse(url))
+    with writer(engine).begin() as connection:
+        connection.execute(text("UPDATE link SET tries = 7"))
+        with pytest.raises(StoreUnavailable, match=r"lock.*Another process is at work on it; try again"):
+            migrate.upgrade(url)
+    engine.dispose()
+    assert migrate.upgrade(url) == ("0001", "0002")
+
+
+# copies
+
+
+def test_a_file_is_copied_before_it_is_upgraded(sqlite_url: str, tomorrow: Callable[..., None], tmp_path: Path) -> None:
+    filled(sqlite_url)
+    tomorrow()
+    migrate.upgrade(sqlite_url)
+    assert backups(tmp_path) == ["store.sqlite.0001-1.backup"]
+    copy = tmp_path / "store.sqlite.0001-1.backup"
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert rows(f"sqlite:///{copy}", "SELECT id, tries FROM link ORDER BY id") == [(1, 0), (2, 3)]
+    migrate.downgrade(sqlite_url, "0001")
+    migrate.upgrade(sqlite_url)
+    assert backups(tmp_path) == [f"store.sqlite.000{name}.backup" for name in ("1-1", "1-2", "2-1")]
+
+
+def test_a_copy_is_a_whole_store_even_while_it_is_written_to(sqlite_url: str) -> None:
+    links = filled(sqlite_url)
+    store = Store.open(sqlite_url)
+    with store.writing() as connection:
+        connection.execute(text("DELETE FROM link"))
+        copy = migrate.backup(sqlite_url)
+        connection.rollback()
+    store.close()
+    assert links_of(f"sqlite:///{copy}") == links
+
+
+def test_a_copy_that_cannot_be_made_leaves_nothing_behind(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(sqlite_url)
+    monkeypatch.setattr("itopsync.store.migrate.BUSY_TIMEOUT", 0.05)
+    with sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr(migrate, "current", lambda _url: "0001")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            migrate.backup(sqlite_url)
+    other.close()
+    assert backups(tmp_path) == []
+
+
+def test_what_is_no_file_is_not_copied(url: str, tmp_path: Path) -> None:
+    assert migrate.backup(f"sqlite:///{tmp_path}/nothing.sqlite") is None
+    assert migrate.backup("sqlite://") is None
+    filled(url)
+    assert (migrate.backup(url) is None) == url.startswith("postgresql")
+
+
+# where they are
+
+
+def test_the_migrations_are_found_in_an_installed_wheel(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    code = (
+        "import itopsync; from itopsync.store import Store, migrate; "
+        "print(itopsync.__file__, migrate.migrations(), Store.open('sqlite://').revision)"
+    )
+    run = [sys.executable, "-c", code]
+    installed = tmp_path / "installed" / "itopsync"
+    done = subprocess.run(run, cwd=installed.parent, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [str(installed / "__init__.py"), str(installed / "store" / "migrations"), migrate.head()]
