@@ -19,10 +19,11 @@ from pathlib import Path
 from itopsync.config.compiling import compile_configuration
 from itopsync.config.compiling.context import Context
 from itopsync.config.configuration import Configuration, Schedule
+from itopsync.config.example import example
 from itopsync.config.faults import Faults
 from itopsync.config.reading import check_shape, find, parse
 
-__all__ = ["Configuration", "Schedule", "find", "load"]
+__all__ = ["Configuration", "Schedule", "example", "find", "load"]
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ, *, now: datetime | None = None) -> Configuration:

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from itopsync.config.faults import Faults
 from itopsync.config.shape import SyncFile
-from itopsync.config.shape.base import section_at
+from itopsync.config.shape.base import Section, section_at, section_in
 from itopsync.errors import ConfigurationError, Fault, clip
 
 LONGEST_FILE = 1_000_000
@@ -165,12 +165,19 @@ def _from_the_end(place: tuple[int | str, ...]) -> tuple[int, list[tuple[int, st
 
 
 def _suggestion(place: Sequence[int | str]) -> str:
-    section = section_at(SyncFile, place[:-1])
+    section, name = section_at(SyncFile, place[:-1]), str(place[-1])
     known = list(section.model_fields) if section else []
-    close = difflib.get_close_matches(str(place[-1]), known, n=1)
+    close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"Did you mean {close[0]}?"
-    return f"Remove it; there are {', '.join(known)}" if known else "Remove it"
+    tables = [table for table, field in SyncFile.model_fields.items() if _has_key(section_in(field.annotation), name)]
+    if tables:
+        return f"Does it belong to [{'] or ['.join(tables)}]?"
+    return f"Remove it; there are: {', '.join(known)}" if known else "Remove it"
+
+
+def _has_key(section: type[Section] | None, name: str) -> bool:
+    return section is not None and name in section.model_fields
 
 
 def _shown(table: dict[str, Any], place: Sequence[int | str]) -> str:

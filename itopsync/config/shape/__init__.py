@@ -1,7 +1,8 @@
 """The shape of ``sync.toml``: every key, its type, its default, and what it means.
 
 What must be given has no default here but :data:`None`, and is asked for when the rules are compiled, so that one report can hold
-what is missing, what is misspelt and what contradicts itself. :mod:`itopsync.config.reference` renders these models as a page.
+what is missing, what is misspelt and what contradicts itself. :mod:`itopsync.config.example` and
+:mod:`itopsync.config.reference` write these models down.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class SyncFile(Section):
     headers: HeadersSection = HeadersSection()
     """The line at the head of what is carried."""
     limits: LimitsSection = LimitsSection()
-    """What stops a cycle."""
+    """What stops a cycle, or makes one thing wait for a person."""
     engine: EngineSection = EngineSection()
     """How the work goes about."""
     logging: LoggingSection = LoggingSection()

@@ -58,9 +58,9 @@ class LifecyclesSection(Section):
     """Lifecycles by side."""
 
     external: LifecycleSection = LifecycleSection()
-    """The external class's."""
+    """Where the external class's lifecycle was changed."""
     internal: LifecycleSection = LifecycleSection()
-    """The internal class's."""
+    """Where the internal class's lifecycle was changed."""
 
 
 class ClassSection(Section):

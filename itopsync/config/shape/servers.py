@@ -16,8 +16,8 @@ class PasswordSource(Section):
     """Where a password is read from: exactly one of three."""
 
     password_file: Text | None = None
-    """File that holds the password (with `login = "token"`, the token) and nothing else. Only its owner may read it: mode
-    600. A relative path starts at the folder of `sync.toml`."""
+    """File that holds the password (or the token) and nothing else. Only its owner may read it: mode 600. A relative path
+    begins at the folder of `sync.toml`."""
     password_env: Text | None = None
     """Environment variable that holds the password."""
     password_credential: Text | None = None
@@ -46,7 +46,8 @@ class ServerSection(PasswordSource):
     date_format: Text = "Y-m-d H:i:s"
     """The `date_and_time_format` in that iTop's configuration, in its own notation (`d/m/Y H:i`)."""
     ca_file: Text | None = None
-    """PEM file of the certificates to trust instead of the public ones."""
+    """PEM file of the certificates to trust instead of the public ones. A relative path begins at the folder of
+    `sync.toml`."""
     connect_timeout: Duration = timedelta(seconds=10)
     """How long to wait for a connection."""
     read_timeout: Duration = timedelta(minutes=2)
@@ -74,6 +75,6 @@ class StoreSection(PasswordSource):
 
     url: Text = "sqlite:////var/lib/itopsync/itopsync.db"
     """`sqlite:///` and a file (four slashes for an absolute path; a relative one begins at the folder of `sync.toml`), or
-    `postgresql://user@host/database`. A password for PostgreSQL comes from one of the keys below."""
+    `postgresql://user@host/database`. PostgreSQL's password comes from one of the other keys."""
     lease: Duration = timedelta(seconds=60)
     """How long the right to be the one writer is held without being renewed. After a crash the next process waits so long."""
