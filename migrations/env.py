@@ -12,8 +12,6 @@ from itopsync.store.connection import Address, engine_for, writer
 from itopsync.store.tables import UtcDateTime, metadata
 
 STATEMENT_TIMEOUT = "10min"
-ONE_AT_A_TIME = 0x1709_5C
-"""PostgreSQL's advisory lock of our migrations."""
 
 
 def migrate(connection: Connection) -> None:
@@ -21,11 +19,10 @@ def migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL lock_timeout = '{int(connecting.LOCK_TIMEOUT * 1_000)}ms'"))
         connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({ONE_AT_A_TIME})"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({connecting.MIGRATING})"))
     context.configure(
         connection=connection,
         target_metadata=metadata,
-        transactional_ddl=True,
         render_as_batch=True,
         render_item=render_item,
     )

@@ -23,6 +23,8 @@ BUSY_TIMEOUT = 15.0
 """Seconds to wait for another writer of an SQLite file."""
 LOCK_TIMEOUT = 10.0
 """Seconds that a migration waits for a lock on PostgreSQL: while it waits, everybody else waits behind it."""
+MIGRATING = 0x17095C
+"""PostgreSQL's advisory lock of our migrations: one process at a time."""
 CONNECT_TIMEOUT = 10
 """Seconds to wait for PostgreSQL."""
 

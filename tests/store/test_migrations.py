@@ -21,8 +21,9 @@ from sqlalchemy.exc import IntegrityError
 from itopsync.errors import StoreError, StoreOutdated, StoreUnavailable
 from itopsync.model import Link, Side
 from itopsync.store import Store, migrate
-from itopsync.store.connection import Address, engine_for, writer
+from itopsync.store.connection import MIGRATING, Address, engine_for, writer
 from itopsync.store.tables import metadata
+from tests.store.conftest import Cluster
 from tests.store.making import add_linked, carried, external, internal, obstacle
 
 ROOT = Path(__file__).parents[2]
@@ -202,6 +203,15 @@ def test_a_migration_that_fails_changes_nothing(url: str, tomorrow: Callable[...
     assert rows(url, "SELECT id, tries FROM link ORDER BY id") == [(1, 0), (2, 3)]
 
 
+def test_a_migration_that_loses_what_others_refer_to_changes_nothing(sqlite_url: str, tomorrow: Callable[..., None]) -> None:
+    """While a file is migrated, nothing else sees to that."""
+    filled(sqlite_url)
+    tomorrow("op.execute('DELETE FROM link WHERE id = 1')")
+    with pytest.raises(RuntimeError, match="left rows of file that refer to nothing"):
+        migrate.upgrade(sqlite_url)
+    assert rows(sqlite_url, "SELECT count(*) FROM link") == [(2,)]
+
+
 def test_a_migration_does_not_wait_for_long(url: str, tomorrow: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     """While it waits on PostgreSQL, everybody else waits behind it."""
     filled(url)
@@ -215,6 +225,19 @@ def test_a_migration_does_not_wait_for_long(url: str, tomorrow: Callable[..., No
             migrate.upgrade(url)
     engine.dispose()
     assert migrate.upgrade(url) == ("0001", "0002")
+
+
+def test_one_process_migrates_at_a_time(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite its transaction sees to that."""
+    url = cluster.new_database()
+    monkeypatch.setattr("itopsync.store.connection.LOCK_TIMEOUT", 0.1)
+    engine = engine_for(Address.parse(url))
+    with writer(engine).begin() as other:
+        other.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATING})"))
+        with pytest.raises(StoreUnavailable, match="Another process is at work on it"):
+            Store.open(url)
+    engine.dispose()
+    Store.open(url).close()
 
 
 # copies
@@ -267,6 +290,12 @@ def test_what_is_no_file_is_not_copied(url: str, tmp_path: Path) -> None:
 
 
 # where they are
+
+
+def test_a_developer_runs_alembic_itself(url: str) -> None:
+    for command in (["upgrade", "head"], ["check"]):
+        subprocess.run([sys.executable, "-m", "alembic", "-x", f"url={url}", *command], cwd=ROOT, check=True, capture_output=True)
+    assert links_of(url) == ()
 
 
 def test_the_migrations_are_found_in_an_installed_wheel(tmp_path: Path) -> None:
