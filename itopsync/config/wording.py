@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, StringConstraints
 from pydantic.fields import FieldInfo
 
 from itopsync.config.quantities import read_duration, read_moment, read_poll, read_size, write_duration, write_size
@@ -70,6 +70,8 @@ def _words(annotation: Any, metadata: tuple[object, ...]) -> str:
         return {dict: "table of tables", tuple: "list of tables"}.get(get_origin(annotation), "table")
     if read := [_READ_AS[one.func] for one in metadata if isinstance(one, BeforeValidator) and one.func in _READ_AS]:
         return read[0]
+    if any(isinstance(one, StringConstraints) and one.pattern for one in metadata):
+        return "name"
     return _words_of_parts(annotation) or _PLAIN[annotation] + _bounds(metadata)
 
 
@@ -82,8 +84,10 @@ def _words_of_parts(annotation: Any) -> str:
             return next(word for part in parts if (word := _words(part, ())))
         case origin if origin is dict:
             return f"table: name = {_words(parts[1], ())}"
+        case origin if origin is tuple and parts[-1] is ...:
+            return f"list of {_plural(_words(parts[0], ()))}"
         case origin if origin is tuple:
-            return f"list of {_plural(_words(parts[0], ()))}" if parts[-1] is ... else "pair of texts"
+            return f"pair of {_plural(_words(parts[0], ()))}"
     return ""
 
 
