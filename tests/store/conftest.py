@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from itopsync.store import Store, migrate
+from tests.store.databases import TOMORROW
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it remarks that a session without XDG_RUNTIME_DIR has none
@@ -86,3 +87,16 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
         opened = Store.open(cluster.new_store())
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def tomorrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Call it, and this itopsync is the one that comes next."""
+
+    def come(trouble: str = "") -> None:
+        folder = tmp_path / "migrations"
+        shutil.copytree(migrate.migrations(), folder)
+        (folder / "versions" / "0002_tomorrow.py").write_text(TOMORROW.format(trouble=trouble))
+        monkeypatch.setattr(migrate, "migrations", lambda: folder)
+
+    return come

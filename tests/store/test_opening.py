@@ -15,18 +15,10 @@ from sqlalchemy import text
 from itopsync.errors import StoreFromTheFuture, StoreUnavailable
 from itopsync.model import Side
 from itopsync.store import SideState, Store, migrate
-from itopsync.store.connection import Address, engine_for, writer
+from itopsync.store.connection import Address
 from tests.store.conftest import Cluster
+from tests.store.databases import run
 from tests.store.making import NOW, add, external
-
-
-def run(url: str, *statements: str) -> None:
-    """Run statements on a database, as somebody else might."""
-    engine = engine_for(Address.parse(url))
-    with writer(engine).begin() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-    engine.dispose()
 
 
 def mode(path: Path) -> int:
