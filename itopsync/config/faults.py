@@ -25,6 +25,10 @@ class Faults:
         parts = key.split(".")
         return any(".".join(parts[:length]) in self._found for length in range(1, len(parts) + 1))
 
+    def any_below(self, key: str) -> bool:
+        """Whether something is known to be wrong with *key*, with what it stands in, or with what stands in it."""
+        return self.known(key) or any(found.startswith(f"{key}.") for found in self._found)
+
     def raise_if_any(self) -> None:
         """:raises ConfigurationError: there are faults; it holds them all."""
         if self._found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from itopsync.config.compiling.context import Context, listed, meant_or
@@ -53,9 +53,7 @@ def compile_headers(section: HeadersSection, context: Context) -> Headers:
         ("copied", ("side", "number", "time")),
     ):
         check_template(getattr(section, name), places, f"headers.{name}", context)
-    try:
-        datetime(2026, 1, 31, 8, 0, tzinfo=UTC).strftime(section.time_format)
-    except (ValueError, UnicodeError):
+    if not section.time_format.isprintable():
         context.faults.add("headers.time_format", "it is no format of a time", 'Write it like "%Y-%m-%d %H:%M"')
     return Headers(section.to_internal, section.to_external, section.copied, section.time_format)
 

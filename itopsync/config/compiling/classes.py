@@ -22,7 +22,7 @@ _NO_DIRECTIONS = ClassDirections()
 
 def compile_classes(file: SyncFile, context: Context) -> tuple[ClassRules, ...]:
     """Compile all classes of *file*, and check both sides' defaults against what they need."""
-    if not file.classes:
+    if not file.classes and not context.faults.any_below("classes"):
         context.missing(
             "classes", f"Add a table for each ticket class, such as [classes.UserRequest]; there are {listed(classes())}"
         )
@@ -120,7 +120,7 @@ def _check_every_attribute_is_used(
 def _check_not_empty(pair: ClassPair, fields: Sequence[FieldRule], on_create: Sequence[str], context: Context) -> None:
     carried = {rule.internal for rule in fields if rule.direction.allows(Side.EXTERNAL)}
     lacking = [name for name in _NEVER_EMPTY if name not in carried and name not in on_create]
-    if lacking and not context.faults.known(f"{pair.place}.form"):
+    if lacking and not any(context.faults.any_below(f"{pair.place}.{key}") for key in ("form", "attributes")):
         what = f"a new {pair.internal_name} would have no {' and no '.join(lacking)}, which iTop demands"
         context.faults.add(f"{pair.place}.form", what, "Carry it to internal, or give it a value in internal.defaults")
 
@@ -141,6 +141,9 @@ def _logs(
 ) -> tuple[LogRule, ...]:
     if own is None:
         given = [log for log in common if log.external in pair.external.logs and log.internal in pair.internal.logs]
+        if not given and not context.faults.known("logs"):
+            what = f"{pair.external_name} has none of the logs that are paired in [[logs]]"
+            context.faults.add(f"{pair.place}.logs", what, f"Pair one of its own there: {listed(pair.external.logs)}")
     else:
         given = list(own)
         _check_own_logs(pair, given, context)

@@ -20,17 +20,12 @@ def compile_states(pair: ClassPair, section: ClassSection, direction: Direction,
     internal = _lifecycle(pair.internal.lifecycle, section.lifecycle.internal, f"{pair.place}.lifecycle.internal", context)
     maps = section.states
     theirs, ours = _States(pair.external_name, external), _States(pair.internal_name, internal)
-    known = all(
-        [
-            *(_is_state(theirs, state, f"{place}.to_internal.{state}", context) for state in maps.to_internal),
-            *(_is_state(ours, state, f"{place}.to_internal.{origin}", context) for origin, state in maps.to_internal.items()),
-            *(_is_state(ours, state, f"{place}.to_external.{state}", context) for state in maps.to_external),
-            *(_is_state(theirs, state, f"{place}.to_external.{origin}", context) for origin, state in maps.to_external.items()),
-        ]
-    )
+    _check_map(maps.to_internal, theirs, ours, f"{place}.to_internal", context)
+    _check_map(maps.to_external, ours, theirs, f"{place}.to_external", context)
     left_out = _left_out(pair, section, theirs, ours, context)
     back: dict[str, str] = {}
-    if known and direction is not Direction.NEVER:
+    sound = not any(context.faults.any_below(f"{pair.place}.{key}") for key in ("states", "lifecycle"))
+    if sound and direction is not Direction.NEVER:
         carried = tuple(state for state in theirs.reachable if state not in left_out)
         returned = tuple(state for state in ours.reachable if state not in left_out)
         back = turned_round(maps, place, context, external=carried, internal=returned)
@@ -71,6 +66,12 @@ def _is_state(states: _States, state: str, key: str, context: Context) -> bool:
         return True
     context.faults.add(key, f"{states.cls} has no state '{state}'", meant(state, states.names))
     return False
+
+
+def _check_map(mapping: Mapping[str, str], origin: _States, target: _States, key: str, context: Context) -> None:
+    for state, to in mapping.items():
+        if _is_state(origin, state, f"{key}.{state}", context):
+            _is_state(target, to, f"{key}.{state}", context)
 
 
 def _check_counterparts(states: Collection[str], mapping: Mapping[str, str], there: _States, key: str, context: Context) -> None:

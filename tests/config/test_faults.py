@@ -1,0 +1,622 @@
+"""Everything that can be wrong with a ``sync.toml``: each fault names its key, says what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tests.config.making import GONE, Changes, faults, load
+
+LOOPBACK = {"external.url": "http://127.0.0.1:8081", "internal.url": "http://[::1]:8082/itop"}
+CHANGE: Changes = {"classes": {"NormalChange": {}}}
+TO_INCIDENT = {"classes.UserRequest.internal": "Incident"}
+MAPPED = {
+    **TO_INCIDENT,
+    "classes.UserRequest.states.left_out": {
+        "waiting_for_approval": "new",
+        "approved": "new",
+        "rejected": "new",
+        "escalated_tto": "new",
+    },
+}
+
+TABLE: list[tuple[str, Changes, str, str, str]] = [
+    # what must be given
+    ("no pair", {"pair": GONE}, "pair", "missing", "must never change"),
+    ("no url", {"external.url": GONE}, "external.url", "missing", "https://"),
+    ("no username", {"internal.username": GONE}, "internal.username", "missing", "account"),
+    ("no timezone", {"external.timezone": GONE}, "external.timezone", "missing", "Europe/Paris"),
+    ("no password", {"external.password_env": GONE}, "external.password_file", "missing", "password_env"),
+    ("no since", {"scope": GONE}, "scope.since", "missing", "since = 2026-11-24"),
+    ("no class", {"classes": {}}, "classes", "missing", "[classes.UserRequest]"),
+    ("an org on no side", {"internal.defaults.org_id": GONE}, "internal.defaults.org_id", "missing", "criterion"),
+    ("no caller", {"internal.defaults.caller_id": GONE}, "internal.defaults.caller_id", "missing", "email"),
+    # keys that there are not
+    ("a misspelt key", {"pear": 1}, "pear", "no such key", "Did you mean pair?"),
+    ("a misspelt key of a server", {"external.timezon": "UTC"}, "external.timezon", "no such key", "timezone?"),
+    ("a misspelt key of a class", {"classes.UserRequest.forms": []}, "classes.UserRequest.forms", "no such key", "form?"),
+    ("a key of another table", {"scope.creations": 3}, "scope.creations", "no such key", "belong to [limits]?"),
+    ("a key of no table", {"scope.colour": "red"}, "scope.colour", "no such key", "there are: since, condition"),
+    ("a key outside of its table", {"since": date(2026, 1, 1)}, "since", "outside of its table", "[scope]"),
+    ("a password in the file", {"external.password": "x"}, "external.password", "does not belong", "mode 600"),
+    ("a token in the file", {"internal.token": "x"}, "internal.token", "does not belong", "password_env"),
+    ("a row that is never carried", {"rules.agent": "both"}, "rules.agent", "never carried", "internal.defaults"),
+    ("an impossible name", {"classes.User Request": {}}, "classes.User Request", "name in iTop", "letters"),
+    # values of the wrong kind
+    ("a pair with capitals", {"pair": "Acme"}, "pair", "'Acme' will not do", "lower-case"),
+    ("a number for a text", {"external.username": 7}, "external.username", "7 will not do", "text in quotes"),
+    ("a text for a number", {"engine.workers": "4"}, "engine.workers", "'4' will not do", "whole number"),
+    ("a number out of bounds", {"engine.workers": 99}, "engine.workers", "99 will not do", "less than or equal to 32"),
+    ("a text for yes or no", {"rules.images": "yes"}, "rules.images", "'yes' will not do", "true or false"),
+    ("a text for a list", {"rules.keep_internal": "#x"}, "rules.keep_internal", "'#x' will not do", "a list"),
+    ("an empty mark", {"rules.keep_internal": [" "]}, "rules.keep_internal.0", "' ' will not do", "at least 1"),
+    ("a text for a table", {"limits": "none"}, "limits", "'none' will not do", "a table"),
+    ("an unknown direction", {"rules.form": "out"}, "rules.form", "'out' will not do", "'to_internal'"),
+    ("a duration without a unit", {"schedule.poll": 60}, "schedule.poll", "60 will not do", '"90s"'),
+    ("a duration of another unit", {"limits.settle": "5 weeks"}, "limits.settle", "'5 weeks' will not do", '"7d"'),
+    ("a duration without end", {"limits.settle": "4000d"}, "limits.settle", "'4000d' will not do", "ten years"),
+    ("a cron expression that is none", {"schedule.poll": "*/5 * * * 99"}, "schedule.poll", "will not do", "cron"),
+    ("a size without a unit", {"limits.file_size": "20"}, "limits.file_size", "'20' will not do", '"20MB"'),
+    ("a size below nothing", {"limits.file_size": -1}, "limits.file_size", "-1 will not do", "greater than or equal to 0"),
+    ("a date that is none", {"scope.since": "yesterday"}, "scope.since", "'yesterday' will not do", "2026-01-31"),
+    ("a number for a date", {"scope.since": 2026}, "scope.since", "2026 will not do", "2026-01-31"),
+    ("a year before all servers", {"scope.since": date(1066, 1, 1)}, "scope.since", "this will not do", "1066"),
+    ("a default of no kind", {"internal.defaults.team_id": 2.5}, "internal.defaults.team_id", "2.5 will not do", "criterion"),
+    ("an empty criterion", {"internal.defaults.team_id": {}}, "internal.defaults.team_id", "this will not do", "criterion"),
+    (
+        "half a pair",
+        {"classes.UserRequest.lifecycle.external.broken": [["new"]]},
+        "classes.UserRequest.lifecycle.external.broken.0",
+        "this will not do",
+        "both: a state and a stimulus",
+    ),
+    (
+        "more than a pair",
+        {"classes.UserRequest.lifecycle.external.broken": [["new", "ev_assign", "x"]]},
+        "classes.UserRequest.lifecycle.external.broken.0",
+        "this will not do",
+        "two: a state and a stimulus",
+    ),
+    # servers
+    ("no address", {"external.url": "customers.example.com"}, "external.url", "no address of a web server", "https://"),
+    ("a broken address", {"external.url": "https://[::1"}, "external.url", "no address of a web server", "https://"),
+    ("no host that there can be", {"external.url": "https://a..b/"}, "external.url", "no address", "https://"),
+    ("another protocol", {"external.url": "ftp://example.com"}, "external.url", "no address of a web server", "https://"),
+    ("an address with a user", {"external.url": "https://me:pw@example.com"}, "external.url", "holds a user", "username"),
+    ("an address with a query", {"external.url": "https://example.com/?a=1"}, "external.url", "more than a host", "https://"),
+    (
+        "the address of the API",
+        {"external.url": "https://example.com/itop/webservices/rest.php"},
+        "external.url",
+        "names a page",
+        "Leave /webservices/rest.php away: https://example.com/itop",
+    ),
+    ("another page", {"external.url": "https://example.com/pages/UI.php"}, "external.url", "names a page", "https://"),
+    ("a bad public address", {"internal.public_url": "desk"}, "internal.public_url", "no address", "https://"),
+    ("plain http", {"external.url": "http://example.com"}, "external.url", "in clear", 'allow_http = "example.com"'),
+    (
+        "leave for another server",
+        {"external.url": "http://example.com", "external.allow_http": "example.org"},
+        "external.allow_http",
+        "not the host in url",
+        'allow_http = "example.com"',
+    ),
+    ("needless leave", {"external.allow_http": "other.example.com"}, "external.allow_http", "not the host", "https"),
+    (
+        "both sides the same server",
+        {"internal.url": "https://CUSTOMERS.example.com:443/itop/"},
+        "internal.url",
+        "the same server",
+        "company's own",
+    ),
+    ("a name with a colon", {"external.username": "a:b", "external.login": "basic"}, "external.username", "colon", "form"),
+    ("a name that cannot be typed", {"external.username": "a\nb"}, "external.username", "cannot be typed", "login"),
+    ("a timezone that is none", {"external.timezone": "Europe/Pari"}, "external.timezone", "no timezone", "Europe/Paris?"),
+    ("a timezone outside", {"external.timezone": "../etc/passwd"}, "external.timezone", "no timezone", "Europe/Paris"),
+    ("a format with other letters", {"external.date_format": "Y-m-d e"}, "external.date_format", "'e'", "known are"),
+    ("a format twice", {"external.date_format": "Y-m-d H:i d"}, "external.date_format", "twice", "date_and_time_format"),
+    ("a format without minutes", {"external.date_format": "Y-m-d H"}, "external.date_format", "no minute", "Copy"),
+    ("a format with half days", {"external.date_format": "Y-m-d h:i"}, "external.date_format", "half of the day", "Copy"),
+    ("a certificate that is not there", {"external.ca_file": "ca.pem"}, "external.ca_file", "No such file", "path"),
+    ("a certificate that is none", {"external.ca_file": "sync.toml"}, "external.ca_file", "no certificate", "PEM"),
+    ("a certificate without a path", {"external.ca_file": "a\0b"}, "external.ca_file", "no path", "Check"),
+    ("no time at all", {"external.read_timeout": "0s"}, "external.read_timeout", "no answer", '"30s"'),
+    ("a write that lands late", {"external.write_timeout": "5m"}, "external.write_timeout", "limits.settle", "which is 5m"),
+    ("no room for a file", {"internal.max_answer": "20MB"}, "internal.max_answer", "no room", "which is 20MB"),
+    # defaults
+    ("a default that iTop keeps", {"internal.defaults.status": "new"}, "internal.defaults.status", "keeps", "Remove it"),
+    ("a misspelt default", {"internal.defaults.team": 3}, "internal.defaults.team", "none of the synced", "team_id?"),
+    ("a default of no class", {"external.defaults.x": 3}, "external.defaults.x", "none of the synced", "on_create"),
+    (
+        "a name where a key is due",
+        {"internal.defaults.org_id": "Acme"},
+        "internal.defaults.org_id",
+        "neither an id nor an OQL query",
+        '{ name = "Acme" }',
+    ),
+    # store
+    ("no store", {"store.url": "mysql://host/db"}, "store.url", "no address of a store", "sqlite:///FILE"),
+    ("a store without form", {"store.url": "store.sqlite"}, "store.url", "no address of a store", "postgresql://"),
+    ("a store in memory", {"store.url": "sqlite://"}, "store.url", "forgets every link", "sqlite:///FILE"),
+    ("a password of a file", {"store.password_env": "EXTERNAL_PASSWORD"}, "store.password_file", "no password", "Remove"),
+    (
+        "a password in the store's address",
+        {"store.url": "postgresql://me:secret@host/db"},
+        "store.url",
+        "does not belong in this file",
+        "store.password_file",
+    ),
+    ("no database", {"store.url": "postgresql://me@host"}, "store.url", "no database", "DATABASE"),
+    (
+        "a password for nobody",
+        {"store.url": "postgresql://host/db", "store.password_env": "EXTERNAL_PASSWORD"},
+        "store.url",
+        "no user",
+        "USER@HOST",
+    ),
+    ("a lease that runs out", {"store.lease": "5s"}, "store.lease", "run out", "10s"),
+    # scope, schedule, headers, limits, engine
+    ("since in the future", {"scope.since": date(2027, 1, 1)}, "scope.since", "in the future", "2026-11-24"),
+    ("a whole query", {"scope.condition": "SELECT UserRequest"}, "scope.condition", "whole query", "this.org_id = 3"),
+    ("an open bracket", {"scope.condition": "(this.id = 3"}, "scope.condition", "not closed", "Close it"),
+    ("a bracket too many", {"scope.condition": "1) OR (1"}, "scope.condition", "not closed", "Close it"),
+    (
+        "an open quote",
+        {"classes.UserRequest.scope": r"this.title = 'a\'"},
+        "classes.UserRequest.scope",
+        "not closed",
+        "Close it",
+    ),
+    ("no waiting", {"schedule.poll": "0s"}, "schedule.poll", "no time at all", '"1s"'),
+    ("more jitter than waiting", {"schedule.jitter": "60s"}, "schedule.jitter", "not shorter than poll", "which is 1m"),
+    ("an open brace", {"headers.to_internal": "{side"}, "headers.to_internal", "a brace stands alone", "{author}"),
+    ("an unknown place", {"headers.to_external": "{who}"}, "headers.to_external", "would fill {who}", "{side}"),
+    ("a misspelt place", {"headers.to_external": "{tim}"}, "headers.to_external", "would fill {tim}", "time?"),
+    ("a place without a name", {"headers.to_internal": "{}"}, "headers.to_internal", "would fill {}", "{side}"),
+    ("a place with a format", {"headers.to_internal": "{time:>9}"}, "headers.to_internal", "no format", "{time} alone"),
+    ("an author of nothing", {"headers.copied": "{author}"}, "headers.copied", "would fill {author}", "{number}"),
+    ("a time that is none", {"headers.time_format": "%H\0"}, "headers.time_format", "no format of a time", "%Y"),
+    ("more than a log holds", {"limits.log_index": "70kB"}, "limits.log_index", "does not hold", "65535"),
+    (
+        "two changes that look alike",
+        {"engine.look_again": "60s", "internal.date_format": "d/m/Y H:i"},
+        "engine.look_again",
+        "no seconds",
+        "longer than a minute",
+    ),
+    ("no overlap", {"engine.overlap": "0s"}, "engine.overlap", "no time at all", '"1s"'),
+    ("a short longest wait", {"engine.longest_back_off": "30s"}, "engine.longest_back_off", "shorter", "first_back_off"),
+    # directions
+    ("new tickets outwards", {"rules.new_tickets": "both"}, "rules.new_tickets", "never makes", "to_internal"),
+    ("a class not synced", {"rules.classes.Problem.form": "both"}, "rules.classes.Problem", "not synced", "[classes.Problem]"),
+    (
+        "a class not synced, as it is spelt",
+        {"rules.classes.UserRequests.form": "both"},
+        "rules.classes.UserRequests",
+        "not synced",
+        "Did you mean UserRequest?",
+    ),
+    ("nothing to begin with", {"rules.form": "never"}, "classes.UserRequest.form", "no title and no description", "Carry"),
+    # logs
+    ("no log", {"logs": []}, "logs", "there is none", "at least one"),
+    ("a log twice", {"logs": [{}, {}]}, "logs", "paired twice", "once"),
+    ("a misspelt log", {"logs": [{"external": "privat_log"}]}, "logs", "has a case log privat_log", "private_log?"),
+    (
+        "a log of no class",
+        {**CHANGE, "logs": [{}, {"external": "public_log", "internal": "public_log"}]},
+        "logs",
+        "public",
+        "There are",
+    ),
+    (
+        "a class without the paired logs",
+        {"classes.NormalChange": {}, "logs": [{"external": "public_log", "internal": "public_log"}]},
+        "classes.NormalChange.logs",
+        "has none of the logs",
+        "private_log",
+    ),
+    ("no log of a class", {"classes.UserRequest.logs": []}, "classes.UserRequest.logs", "there is none", "at least one"),
+    (
+        "a log of a class twice",
+        {"classes.UserRequest.logs": [{}, {"external": "public_log"}]},
+        "classes.UserRequest.logs",
+        "paired twice",
+        "once",
+    ),
+    (
+        "a field for a log",
+        {"classes.UserRequest.logs": [{"internal": "description"}]},
+        "classes.UserRequest.logs",
+        "no case log",
+        "public_log",
+    ),
+    (
+        "a misspelt log of a class",
+        {"classes.UserRequest.logs": [{"internal": "privatelog"}]},
+        "classes.UserRequest.logs",
+        "no case log privatelog",
+        "private_log?",
+    ),
+    # classes
+    ("an unknown class", {"classes.UserRequst": {}}, "classes.UserRequst", "no ticket class", "UserRequest?"),
+    ("a class of their own", {"classes.Ours": {}}, "classes.Ours", "no ticket class", "classes.Ours.like"),
+    (
+        "an unknown internal class",
+        {"classes.UserRequest.internal": "Incidnt"},
+        "classes.UserRequest.internal",
+        "no ticket class Incidnt",
+        "Incident?",
+    ),
+    ("like no class", {"classes.Ours": {"like": "Incidnt"}}, "classes.Ours.like", "no ticket class", "Incident?"),
+    (
+        "since no date",
+        {"classes.UserRequest.since_attribute": "titel"},
+        "classes.UserRequest.since_attribute",
+        "no date of UserRequest",
+        "start_date",
+    ),
+    (
+        "an unknown default on creation",
+        {"classes.UserRequest.on_create": ["org_id", "caller_id", "team_id"]},
+        "classes.UserRequest.on_create",
+        "has no team_id",
+        "org_id",
+    ),
+    (
+        "no organisation on creation",
+        {"classes.UserRequest.on_create": ["caller_id"]},
+        "classes.UserRequest.on_create",
+        "leaves out org_id",
+        "Add org_id",
+    ),
+    # attributes
+    ("a person in the form", {"classes.UserRequest.form": ["agent_id"]}, "classes.UserRequest.form", "never carried", "defaults"),
+    (
+        "a state in the form",
+        {"classes.UserRequest.form": ["status"]},
+        "classes.UserRequest.form",
+        "keeps status",
+        "out of the list",
+    ),
+    ("a log in the form", {"classes.UserRequest.form": ["public_log"]}, "classes.UserRequest.form", "case log", "[[logs]]"),
+    (
+        "an id in the form",
+        {"classes.UserRequest.form": ["service_id"]},
+        "classes.UserRequest.form",
+        "mean nothing",
+        "to_internal",
+    ),
+    (
+        "a parent in the form",
+        {"classes.UserRequest.form": ["parent_request_id"]},
+        "classes.UserRequest.form",
+        "mean nothing",
+        "map",
+    ),
+    ("an unknown attribute", {"classes.UserRequest.form": ["titel"]}, "classes.UserRequest.form", "no attribute titel", "title?"),
+    ("an attribute of their own", {"classes.UserRequest.form": ["xyz"]}, "classes.UserRequest.form", "no attribute xyz", ".kind"),
+    (
+        "an attribute that the other class lacks",
+        {**MAPPED, "classes.UserRequest.form": ["title", "description", "request_type"]},
+        "classes.UserRequest.form",
+        "Incident has no attribute request_type",
+        ".internal",
+    ),
+    (
+        "a counterpart that is not there",
+        {"classes.UserRequest.attributes.title.internal": "titel"},
+        "classes.UserRequest.attributes.title.internal",
+        "no attribute titel",
+        "title?",
+    ),
+    (
+        "a counterpart of another kind",
+        {"classes.UserRequest.attributes.title.internal": "description"},
+        "classes.UserRequest.form",
+        "title is text in UserRequest, and description is html",
+        ".internal",
+    ),
+    (
+        "two for one",
+        {
+            "classes.UserRequest.form": ["title", "description", "impact", "urgency"],
+            "classes.UserRequest.attributes.impact.internal": "urgency",
+        },
+        "classes.UserRequest.attributes.urgency.internal",
+        "impact is written to urgency as well",
+        "its own",
+    ),
+    (
+        "an attribute that is not carried",
+        {"classes.UserRequest.attributes.origin.kind": "code"},
+        "classes.UserRequest.attributes.origin",
+        "not carried",
+        "classes.UserRequest.form",
+    ),
+    (
+        "a template without its value",
+        {"classes.UserRequest.attributes.title.template": "[{number}]"},
+        "classes.UserRequest.attributes.title.template",
+        "the value itself",
+        "{value}",
+    ),
+    (
+        "a template with another place",
+        {"classes.UserRequest.attributes.title.template": "{value} {org}"},
+        "classes.UserRequest.attributes.title.template",
+        "would fill {org}",
+        "{number}",
+    ),
+    (
+        "a template for a code",
+        {"classes.UserRequest.attributes.impact.template": "x{value}"},
+        "classes.UserRequest.attributes.impact.template",
+        "for texts",
+        "Remove it",
+    ),
+    (
+        "a template that comes back",
+        {"rules.form": "both", "classes.UserRequest.attributes.title.template": "[{number}] {value}"},
+        "classes.UserRequest.attributes.title.template",
+        "come back to external",
+        "to_internal",
+    ),
+    (
+        "a value map for a text",
+        {"classes.UserRequest.attributes.title.to_internal": {"a": "b"}},
+        "classes.UserRequest.attributes.title.to_internal",
+        "maps are for codes",
+        "kind = code",
+    ),
+    (
+        "two values onto one",
+        {"classes.UserRequest.attributes.impact.to_internal": {"1": "1", "2": "1"}},
+        "classes.UserRequest.attributes.impact.to_internal",
+        "1, 2 all become '1'",
+        "classes.UserRequest.attributes.impact.to_external",
+    ),
+    (
+        "a value onto one that goes as it is",
+        {"classes.UserRequest.attributes.urgency.to_internal": {"4": "3"}},
+        "classes.UserRequest.attributes.urgency.to_internal",
+        "3, 4 all become '3'",
+        "classes.UserRequest.attributes.urgency.to_external",
+    ),
+    (
+        "two values back onto one",
+        {"classes.UserRequest.attributes.impact.to_external": {"1": "5", "2": "5"}},
+        "classes.UserRequest.attributes.impact.to_external",
+        "1, 2 all become '5'",
+        "classes.UserRequest.attributes.impact.to_internal",
+    ),
+    # states
+    (
+        "a state that the external class lacks",
+        {"classes.UserRequest.states.to_internal": {"pendng": "pending"}},
+        "classes.UserRequest.states.to_internal.pendng",
+        "UserRequest has no state 'pendng'",
+        "pending?",
+    ),
+    (
+        "a state that the internal class lacks",
+        {"classes.UserRequest.states.to_internal": {"pending": "waiting"}},
+        "classes.UserRequest.states.to_internal.pending",
+        "UserRequest has no state 'waiting'",
+        "There are: approved, assigned",
+    ),
+    (
+        "a state back that is not there",
+        {"classes.UserRequest.states.to_external": {"pending": "parked"}},
+        "classes.UserRequest.states.to_external.pending",
+        "no state 'parked'",
+        "There are: approved",
+    ),
+    (
+        "two states onto one",
+        {"classes.UserRequest.states.to_internal": {"escalated_tto": "new"}},
+        "classes.UserRequest.states.to_internal",
+        "new, escalated_tto all become 'new'",
+        "classes.UserRequest.states.to_external",
+    ),
+    (
+        "two states back onto one",
+        {"classes.UserRequest.states.to_external": {"escalated_ttr": "pending"}},
+        "classes.UserRequest.states.to_external",
+        "pending, escalated_ttr all become 'pending'",
+        "classes.UserRequest.states.to_internal",
+    ),
+    (
+        "states without a counterpart",
+        TO_INCIDENT,
+        "classes.UserRequest.states.to_internal",
+        "nothing in Incident corresponds to waiting_for_approval, approved, rejected",
+        "left_out",
+    ),
+    (
+        "states without a way back",
+        {"classes": {"Incident": {"internal": "UserRequest"}}},
+        "classes.Incident.states.to_external",
+        "nothing in Incident corresponds to waiting_for_approval, approved, rejected",
+        "left_out",
+    ),
+    (
+        "a state left out that there is not",
+        {"classes.UserRequest.states.left_out": {"late": "new"}},
+        "classes.UserRequest.states.left_out.late",
+        "no state 'late'",
+        "There are: approved",
+    ),
+    (
+        "a state left out for another one left out",
+        {"classes.UserRequest.states.left_out": {"escalated_ttr": "escalated_tto", "escalated_tto": "new"}},
+        "classes.UserRequest.states.left_out.escalated_ttr",
+        "left out as well",
+        "is carried",
+    ),
+    (
+        "a state left out and mapped",
+        {
+            "classes.UserRequest.states.left_out": {"escalated_ttr": "assigned"},
+            "classes.UserRequest.states.to_internal": {"escalated_ttr": "assigned"},
+        },
+        "classes.UserRequest.states.left_out.escalated_ttr",
+        "mapped in to_internal",
+        "Keep one",
+    ),
+    (
+        "the first state left out",
+        {"classes.UserRequest.states.left_out": {"new": "assigned"}},
+        "classes.UserRequest.states.left_out.new",
+        "begins in it",
+        "Remove it",
+    ),
+    (
+        "a state left out for one that is not there",
+        {"classes.UserRequest.states.left_out": {"escalated_ttr": "assignd"}},
+        "classes.UserRequest.states.left_out.escalated_ttr",
+        "no state 'assignd'",
+        "assigned?",
+    ),
+    (
+        "companions of no state",
+        {"classes.UserRequest.companions": {"solved": ["solution"]}},
+        "classes.UserRequest.companions.solved",
+        "no state 'solved'",
+        "resolved?",
+    ),
+    (
+        "a companion that is a person",
+        {"classes.UserRequest.companions": {"resolved": ["agent_id"]}},
+        "classes.UserRequest.companions.resolved",
+        "never carried",
+        "defaults",
+    ),
+    # lifecycles
+    (
+        "a transition to nowhere",
+        {"classes.UserRequest.lifecycle.internal.transitions": {"new": {"ev_x": "assignd"}}},
+        "classes.UserRequest.lifecycle.internal.transitions.new.ev_x",
+        "no state 'assignd'",
+        "assigned?",
+    ),
+    (
+        "a transition to a new state",
+        {"classes.UserRequest.lifecycle.internal.transitions": {"new": {"ev_x": "xyz"}}},
+        "classes.UserRequest.lifecycle.internal.transitions.new.ev_x",
+        "no state 'xyz'",
+        "transitions.xyz",
+    ),
+    (
+        "a transition taken away that is not there",
+        {"classes.UserRequest.lifecycle.internal.transitions": {"new": {"ev_asign": ""}}},
+        "classes.UserRequest.lifecycle.internal.transitions.new.ev_asign",
+        "has no ev_asign",
+        "ev_assign?",
+    ),
+    (
+        "demands of no state",
+        {"classes.UserRequest.lifecycle.external.mandatory": {"solved": ["solution"]}},
+        "classes.UserRequest.lifecycle.external.mandatory.solved",
+        "no state 'solved'",
+        "resolved?",
+    ),
+    (
+        "a decision that is no state",
+        {"classes.UserRequest.lifecycle.external.decisions": ["aproved"]},
+        "classes.UserRequest.lifecycle.external.decisions",
+        "no state 'aproved'",
+        "approved?",
+    ),
+    (
+        "a broken stimulus of no state",
+        {"classes.UserRequest.lifecycle.external.broken": [["nwe", "ev_assign"]]},
+        "classes.UserRequest.lifecycle.external.broken",
+        "no state 'nwe'",
+        "new?",
+    ),
+    (
+        "a broken stimulus that is not there",
+        {"classes.UserRequest.lifecycle.external.broken": [["new", "ev_close"]]},
+        "classes.UserRequest.lifecycle.external.broken",
+        "'new' has no ev_close",
+        "ev_",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "key", "what", "remedy"), [case[1:] for case in TABLE], ids=[case[0] for case in TABLE])
+def test_a_fault_names_its_key_and_says_how_to_mend_it(
+    changes: Changes, key: str, what: str, remedy: str, tmp_path: Path
+) -> None:
+    found = faults(tmp_path, changes)
+    assert list(found) == [key]
+    assert what in found[key].what
+    assert remedy in found[key].remedy
+    assert str(found[key]).startswith(f"{tmp_path / 'sync.toml'}: {key}: ")
+    assert found[key].remedy.endswith((".", "?"))
+    assert "\n" not in str(found[key])
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path,
+        {
+            "pear": 1,
+            "external.url": "http://example.com",
+            "external.password_env": "NOT_SET",
+            "internal.timezone": GONE,
+            "scope.since": "soon",
+            "rules.classes.Problem.notes": "never",
+            "classes.UserRequest.attributes.impact.to_internal": {"1": "1", "2": "1"},
+            "classes.Incidnt": {},
+        },
+    )
+    assert set(found) == {
+        "pear",
+        "external.url",
+        "external.password_env",
+        "internal.timezone",
+        "scope.since",
+        "rules.classes.Problem",
+        "classes.UserRequest.attributes.impact.to_internal",
+        "classes.Incidnt",
+    }
+
+
+def test_a_key_that_is_wrong_is_complained_of_once(tmp_path: Path) -> None:
+    assert list(faults(tmp_path, {"external": 7})) == ["external"]
+    assert list(faults(tmp_path, {"classes.UserRequest": 7})) == ["classes.UserRequest"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(LOOPBACK, id="plain http on this machine"),
+        pytest.param({"external.url": "http://localhost/itop"}, id="this machine by name"),
+        pytest.param({"external.url": "http://a.example.com", "external.allow_http": "a.example.com"}, id="allowed by name"),
+        pytest.param({"external.url": "https://münchen.example.com"}, id="a host with an umlaut"),
+        pytest.param({"external.login": "token", "external.username": GONE}, id="a token needs no user"),
+        pytest.param({"external.date_format": "n/j/y g:i A"}, id="half days with their halves"),
+        pytest.param({"internal.defaults.team_id": "SELECT Team WHERE name = 'x'"}, id="a query"),
+        pytest.param({"internal.defaults.team_id": "39"}, id="an id as text"),
+        pytest.param({"internal.defaults.agent_id": 0}, id="deliberately nobody"),
+        pytest.param({"internal.defaults.origin": "portal"}, id="a plain value"),
+        pytest.param(
+            {"internal.defaults.x_site": 3, "classes.UserRequest.on_create": ["org_id", "caller_id", "x_site"]}, id="own"
+        ),
+        pytest.param({"scope.condition": "this.title LIKE '%:)%' AND (this.org_id = 3)"}, id="a quoted bracket"),
+        pytest.param({"scope.since": "2026-11-24T16:00:00+07:00"}, id="since now"),
+        pytest.param({"rules.new_tickets": "never", "internal.defaults": GONE}, id="no new tickets, no defaults"),
+        pytest.param({"rules.form": "never", "rules.new_tickets": "never"}, id="no new tickets, no form"),
+        pytest.param({"rules.state": "never", **TO_INCIDENT}, id="no states, no counterparts"),
+        pytest.param({"schedule.poll": "*/5 * * * *", "schedule.jitter": "10m"}, id="a cron expression"),
+        pytest.param({"limits.deletions": 0}, id="a limit of none"),
+        pytest.param({"headers.to_external": "{{{side}}} 100%"}, id="braces written twice"),
+        pytest.param(MAPPED, id="requests onto incidents"),
+        pytest.param({"classes": {"Problem": {}}, "internal.defaults.caller_id": GONE}, id="a problem has no caller"),
+    ],
+)
+def test_what_is_right_is_taken(changes: Changes, tmp_path: Path) -> None:
+    assert load(tmp_path, changes).rules.classes
