@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from itopsync.errors import ConfigurationError, Fault
+from itopsync.errors import ConfigurationError, Fault, clip
+
+_LONGEST = 600
+"""Characters that are told of a key, of what is wrong with it, and of its remedy."""
 
 
 class Faults:
@@ -17,8 +20,9 @@ class Faults:
     def add(self, key: str, what: str, remedy: str) -> None:
         """Note that *key* (dotted; empty: the file as a whole) is wrong, and how to mend it."""
         if not self.known(key):
-            where = f"{self._path}: {key}" if key else str(self._path)
-            self._found[key] = Fault(where, what.rstrip("."), remedy if remedy.endswith((".", "?")) else f"{remedy}.")
+            where = f"{self._path}: {_line(key)}" if key else str(self._path)
+            mending = _line(remedy)
+            self._found[key] = Fault(where, _line(what).rstrip("."), mending if mending.endswith((".", "?")) else f"{mending}.")
 
     def known(self, key: str) -> bool:
         """Whether *key*, or a table that it stands in, is already known to be wrong."""
@@ -33,3 +37,8 @@ class Faults:
         """:raises ConfigurationError: there are faults; it holds them all."""
         if self._found:
             raise ConfigurationError(tuple(self._found.values()))
+
+
+def _line(text: str) -> str:
+    """Return *text* on one line, and without anything that a terminal would take for a command."""
+    return clip("".join(char if char.isprintable() else " " for char in text), _LONGEST)
