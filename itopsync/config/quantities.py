@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, Field
 
 from itopsync.errors import clip
 
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d{1,9})\s*(ms|s|m|h|d)")
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DURATION = re.compile(r"(\d{1,12})\s*(ms|s|m|h|d)")
 _LONGEST = timedelta(days=3650)
 _BYTES = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _SIZE = re.compile(r"(\d{1,9})\s*(B|kB|MB|GB|KiB|MiB|GiB)")
@@ -27,10 +27,10 @@ def read_duration(text: object) -> timedelta:
         return text
     if not isinstance(text, str) or not re.fullmatch(rf"\s*(?:{_DURATION.pattern}\s*)+", text):
         raise ValueError('a duration is written with its unit, as in "90s", "70m", "6h" or "7d"')
-    duration = timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text)))
-    if duration > _LONGEST:
+    milliseconds = sum(int(number) * _MILLISECONDS[unit] for number, unit in _DURATION.findall(text))
+    if milliseconds > _LONGEST // timedelta(milliseconds=1):
         raise ValueError("that is longer than ten years")
-    return duration
+    return timedelta(milliseconds=milliseconds)
 
 
 def read_poll(text: object) -> timedelta | str:
@@ -51,7 +51,7 @@ def write_duration(duration: timedelta) -> str:
     """Write a duration as it stands in ``sync.toml``, in the largest unit that divides it."""
     milliseconds = duration // timedelta(milliseconds=1)
     for unit in ("d", "h", "m", "s"):
-        length = int(_SECONDS[unit] * 1000)
+        length = _MILLISECONDS[unit]
         if milliseconds and milliseconds % length == 0 and (unit != "d" or milliseconds // length > 1):
             return f"{milliseconds // length}{unit}"
     return f"{milliseconds}ms" if milliseconds else "0s"
