@@ -23,8 +23,6 @@ _EARLIEST_YEAR, _LATEST_YEAR = 1970, 9000
 
 def read_duration(text: object) -> timedelta:
     """Read ``"90s"``, ``"70m"`` or ``"1h 30m"``. :raises ValueError: it is written otherwise, or longer than ten years."""
-    if isinstance(text, timedelta):
-        return text
     if not isinstance(text, str) or not re.fullmatch(rf"\s*(?:{_DURATION.pattern}\s*)+", text):
         raise ValueError('a duration is written with its unit, as in "90s", "70m", "6h" or "7d"')
     milliseconds = sum(int(number) * _MILLISECONDS[unit] for number, unit in _DURATION.findall(text))

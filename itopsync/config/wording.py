@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, StringConstraints
 from pydantic.fields import FieldInfo
 
 from itopsync.config.quantities import read_duration, read_moment, read_poll, read_size, write_duration, write_size
-from itopsync.config.shape.base import read_key_value, section_in
+from itopsync.config.shape.base import read_key_value
 
 _READ_AS: Mapping[Callable[..., object], str] = {
     read_duration: "duration",
@@ -27,7 +27,7 @@ _PLAIN = {str: "text", int: "number", bool: "`true` or `false`", NoneType: ""}
 
 
 def type_of(field: FieldInfo) -> str:
-    """What may be written for a key, in a word or two."""
+    """What may be written for a key that is no table of its own, in a word or two."""
     return _words(field.annotation, tuple(field.metadata))
 
 
@@ -66,8 +66,6 @@ def literal(value: object) -> str:
 def _words(annotation: Any, metadata: tuple[object, ...]) -> str:
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return ", ".join(f"`{one.value}`" for one in annotation)
-    if section_in(annotation) is not None:
-        return {dict: "table of tables", tuple: "list of tables"}.get(get_origin(annotation), "table")
     if read := [_READ_AS[one.func] for one in metadata if isinstance(one, BeforeValidator) and one.func in _READ_AS]:
         return read[0]
     if any(isinstance(one, StringConstraints) and one.pattern for one in metadata):

@@ -42,6 +42,19 @@ GONE = object()
 Changes = Mapping[str, object]
 """Dotted key → its new value. A key with dots of its own is out of reach."""
 
+Case = tuple[str, Changes, str, str, str]
+"""What is wrong, how it is brought about, and the fault that is expected: its key, what it says, and the remedy."""
+TO_INCIDENT: Changes = {"classes.UserRequest.internal": "Incident"}
+REQUESTS_AS_INCIDENTS: Changes = {
+    **TO_INCIDENT,
+    "classes.UserRequest.states.left_out": {
+        "waiting_for_approval": "new",
+        "approved": "new",
+        "rejected": "new",
+        "escalated_tto": "new",
+    },
+}
+
 
 def changed(changes: Changes) -> dict[str, Any]:
     """The good file with *changes*."""
@@ -93,3 +106,15 @@ def faults(folder: Path, changes: Changes, environ: Mapping[str, str] = ENVIRON)
         load(folder, changes, environ)
     before = f"{folder / 'sync.toml'}: "
     return {fault.where.removeprefix(before): fault for fault in caught.value.faults}
+
+
+def check_fault(folder: Path, case: Case) -> None:
+    """Check that a case has its fault and no other, on one line."""
+    _, changes, key, what, remedy = case
+    found = faults(folder, changes)
+    assert list(found) == [key]
+    assert what in found[key].what
+    assert remedy in found[key].remedy
+    assert str(found[key]).startswith(f"{folder / 'sync.toml'}: {key}: ")
+    assert found[key].remedy.endswith((".", "?"))
+    assert "\n" not in str(found[key])

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from apscheduler.triggers.cron import CronTrigger
+
 from itopsync.config.compiling.context import Context, listed, meant_or
 from itopsync.config.compiling.servers import has_seconds
 from itopsync.config.quantities import to_utc, write_duration
@@ -121,12 +123,14 @@ def compile_engine(section: EngineSection, sides: Collection[ServerSettings], co
 
 def check_schedule(section: ScheduleSection, context: Context) -> None:
     """Check when what runs."""
-    if isinstance(section.poll, timedelta):
-        if section.poll < timedelta(seconds=1):
-            context.faults.add("schedule.poll", "that is no time at all", 'Write at least "1s"')
-        elif section.jitter >= section.poll:
-            remedy = f"Make it shorter than poll, which is {write_duration(section.poll)}"
-            context.faults.add("schedule.jitter", "it is not shorter than poll", remedy)
+    if isinstance(section.poll, str):
+        if CronTrigger.from_crontab(section.poll, timezone="UTC").get_next_fire_time(None, context.now) is None:
+            context.faults.add("schedule.poll", "such a day never comes", 'Write it like "*/5 * * * *"')
+    elif section.poll < timedelta(seconds=1):
+        context.faults.add("schedule.poll", "that is no time at all", 'Write at least "1s"')
+    elif section.jitter >= section.poll:
+        remedy = f"Make it shorter than poll, which is {write_duration(section.poll)}"
+        context.faults.add("schedule.jitter", "it is not shorter than poll", remedy)
 
 
 def check_lease(lease: timedelta, context: Context) -> None:
