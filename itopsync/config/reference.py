@@ -71,6 +71,9 @@ _CATALOGUE = """\
 
 What a class does that is named without any key of its own, read out of the data model of iTop 3.2. Of the form and of
 what travels with a state, a copy in another class takes what that class has under the same name and in the same kind.
+
+On a server with iTop's simple module for user requests a new UserRequest demands `request_type` too: add it to `form`, or
+give it a value in `internal.defaults`.
 """
 
 

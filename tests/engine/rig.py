@@ -101,7 +101,7 @@ class Rig:
         self.customer, self.operator = self.external.agent("agent"), self.internal.agent("agent")
         path = self.folder / "sync.toml"
         path.write_text(CONFIGURATION.format(store=self.folder / "store.sqlite", more=self.more))
-        self.configuration = config.load(path, {"PASSWORD": "sync-password"})
+        self.configuration = config.load(path, {"PASSWORD": "sync-password"}, now=BEGIN)
         self.start()
 
     # the process
