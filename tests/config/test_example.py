@@ -65,7 +65,7 @@ def lines_with_their_tables() -> Iterator[tuple[str, str]]:
 
 
 def test_the_file_at_the_top_is_what_init_writes() -> None:
-    assert (ROOT / "sync.toml.example").read_text() == EXAMPLE
+    assert (ROOT / "sync.toml.example").read_text() == EXAMPLE, "rm sync.toml.example && itopsync init sync.toml.example"
 
 
 def test_the_example_can_be_loaded_once_its_secrets_are_there(tmp_path: Path) -> None:
