@@ -11,7 +11,7 @@ from rich.console import Console
 from itopsync import check as checking
 from itopsync import config
 from itopsync.cli import show
-from itopsync.cli.session import Options, open_store, servers, utc_now
+from itopsync.cli.session import Options, servers, utc_now
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.exits import ExitCode
 from itopsync.store import migrate
@@ -42,12 +42,8 @@ def check(
     options: Options = context.obj
     configuration = options.configuration()
 
-    def store_opens() -> None:
-        with open_store(configuration):
-            pass
-
     with servers(configuration) as both:
-        findings = checking.check(configuration, both, store_opens, utc_now())
+        findings = checking.check(configuration, both, lambda: migrate.check(configuration.store_url), utc_now())
     if as_json:
         typer.echo(show.findings_as_json(findings))
     else:

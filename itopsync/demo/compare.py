@@ -17,8 +17,10 @@ _HEADER = re.compile(r"^<p[^>]*>.*?</p>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 _COUNTS_AS = {"Incident": {"escalated_tto": "new"}}
 _FORM = ("title", "description", "impact", "urgency")
-_COMPANIONS = ("solution", "resolution_code", "pending_reason", "user_comment", "user_satisfaction", "acceptance_comment")
-_COMPANIONS += ("approval_comment", "fallback", "outage")
+_COMPANIONS = (
+    *("solution", "resolution_code", "pending_reason", "user_comment", "user_satisfaction"),
+    *("acceptance_comment", "approval_comment", "fallback", "outage"),
+)
 _OF_STATES = {"pending_reason": ("pending",)}
 """What goes with a state, and is a leftover in any other."""
 _WIDTH = 40

@@ -24,7 +24,16 @@ class Step:
     """One thing that happens, in words and in deed."""
 
     what: str
-    act: Callable[[], object]
+    acts: tuple[Callable[[], object], ...]
+
+    def act(self) -> None:
+        for act in self.acts:
+            act()
+
+
+def step(what: str, *acts: Callable[[], object]) -> Step:
+    """One step of the story, with all that is done in it at once."""
+    return Step(what, acts)
 
 
 @dataclass
@@ -97,7 +106,7 @@ class Story:
     def _own(self) -> tuple[Step, ...]:
         """What never leaves internal."""
         return (
-            Step(
+            step(
                 "The company's people open a ticket of their own",
                 lambda: self.desk.operator.create("UserRequest", title=self.ONLY_INTERNAL, private_log="<p>Quarterly.</p>"),
             ),
@@ -106,30 +115,28 @@ class Story:
     def _printer(self) -> tuple[Step, ...]:
         """A request, with a picture and files, through pending to resolved and closed."""
         return (
-            Step(
+            step(
                 "A customer opens a request: the printer on the third floor is broken",
                 lambda: self.opens("printer", "UserRequest", title="Printer broken", description="<p>It <b>blinks</b>.</p>"),
             ),
-            Step("She adds a note with a pasted picture", lambda: self.customer_notes("printer", "It shows this:", picture=True)),
-            Step("She attaches a file", lambda: self.customer_attaches("printer", "printer.log", b"jam in tray 2\n")),
-            Step("An operator takes the copy", lambda: self.operator_moves("printer", "ev_assign", **_TEAM)),
-            Step("He answers", lambda: self.operator_notes("printer", "We are on our way.")),
-            Step(
+            step("She adds a note with a pasted picture", lambda: self.customer_notes("printer", "It shows this:", picture=True)),
+            step("She attaches a file", lambda: self.customer_attaches("printer", "printer.log", b"jam in tray 2\n")),
+            step("An operator takes the copy", lambda: self.operator_moves("printer", "ev_assign", **_TEAM)),
+            step("He answers", lambda: self.operator_notes("printer", "We are on our way.")),
+            step(
                 "He writes a note that is to stay inside",
                 lambda: self.operator_notes("printer", "#internal Old model, replace it"),
             ),
-            Step("He attaches a PDF", lambda: self.operator_attaches("printer", "manual.pdf", b"%PDF-1.4 manual")),
-            Step("He waits for a part", lambda: self.operator_moves("printer", "ev_pending", pending_reason="Toner is ordered")),
-            Step(
+            step("He attaches a PDF", lambda: self.operator_attaches("printer", "manual.pdf", b"%PDF-1.4 manual")),
+            step("He waits for a part", lambda: self.operator_moves("printer", "ev_pending", pending_reason="Toner is ordered")),
+            step(
                 "The customer raises the urgency and takes her file away",
-                lambda: (
-                    self.customer_edits("printer", urgency="1"),
-                    self.desk.customer.delete_attachment(self.files["printer.log"]),
-                ),
+                lambda: self.customer_edits("printer", urgency="1"),
+                lambda: self.desk.customer.delete_attachment(self.files["printer.log"]),
             ),
-            Step("The part is there", lambda: self.operator_moves("printer", "ev_assign", **_TEAM)),
-            Step("The operator resolves it", lambda: self.operator_moves("printer", "ev_resolve", **_RESOLVED)),
-            Step(
+            step("The part is there", lambda: self.operator_moves("printer", "ev_assign", **_TEAM)),
+            step("The operator resolves it", lambda: self.operator_moves("printer", "ev_resolve", **_RESOLVED)),
+            step(
                 "The customer closes it, content",
                 lambda: self.customer_moves("printer", "ev_close", user_satisfaction="1", user_comment="Thank you"),
             ),
@@ -138,47 +145,45 @@ class Story:
     def _laptop(self) -> tuple[Step, ...]:
         """A request that needs an approval, rejected at first, reopened after it was resolved."""
         return (
-            Step(
+            step(
                 "A customer asks for a laptop",
                 lambda: self.opens("laptop", "UserRequest", title="New laptop", description="<p>Please.</p>"),
             ),
-            Step("It waits for approval", lambda: self.customer_moves("laptop", "ev_wait_for_approval")),
-            Step("It is rejected", lambda: self.operator_moves("laptop", "ev_reject")),
-            Step("She explains, and it is taken up again", lambda: self.customer_moves("laptop", "ev_reopen")),
-            Step("It waits for approval once more", lambda: self.customer_moves("laptop", "ev_wait_for_approval")),
-            Step("This time it is approved", lambda: self.operator_moves("laptop", "ev_approve")),
-            Step("It is assigned", lambda: self.operator_moves("laptop", "ev_assign", **_TEAM)),
-            Step("It takes too long: the server's timer escalates it", lambda: self.operator_moves("laptop", "ev_timeout")),
-            Step("It is resolved", lambda: self.operator_moves("laptop", "ev_resolve", **_RESOLVED)),
-            Step("The customer is not content and reopens it", lambda: self.customer_moves("laptop", "ev_reopen")),
+            step("It waits for approval", lambda: self.customer_moves("laptop", "ev_wait_for_approval")),
+            step("It is rejected", lambda: self.operator_moves("laptop", "ev_reject")),
+            step("She explains, and it is taken up again", lambda: self.customer_moves("laptop", "ev_reopen")),
+            step("It waits for approval once more", lambda: self.customer_moves("laptop", "ev_wait_for_approval")),
+            step("This time it is approved", lambda: self.operator_moves("laptop", "ev_approve")),
+            step("It is assigned", lambda: self.operator_moves("laptop", "ev_assign", **_TEAM)),
+            step("It takes too long: the server's timer escalates it", lambda: self.operator_moves("laptop", "ev_timeout")),
+            step("It is resolved", lambda: self.operator_moves("laptop", "ev_resolve", **_RESOLVED)),
+            step("The customer is not content and reopens it", lambda: self.customer_moves("laptop", "ev_reopen")),
         )
 
     def _screen(self) -> tuple[Step, ...]:
         """A request that nobody takes in time."""
         return (
-            Step(
+            step(
                 "A screen flickers",
                 lambda: self.opens("screen", "UserRequest", title="Screen flickers", description="<p>At 60 Hz.</p>"),
             ),
-            Step("Nobody takes it: external's timer escalates it", lambda: self.customer_moves("screen", "ev_timeout")),
-            Step("It is taken", lambda: self.operator_moves("screen", "ev_assign", **_TEAM)),
+            step("Nobody takes it: external's timer escalates it", lambda: self.customer_moves("screen", "ev_timeout")),
+            step("It is taken", lambda: self.operator_moves("screen", "ev_assign", **_TEAM)),
         )
 
     def _outage(self) -> tuple[Step, ...]:
         """An incident on which both sides write at once, and move to different states: internal wins."""
         return (
-            Step(
+            step(
                 "Mail is down: an incident", lambda: self.opens("mail", "Incident", title="Mail is down", description="<p>!</p>")
             ),
-            Step("It is assigned", lambda: self.operator_moves("mail", "ev_assign", **_TEAM)),
-            Step(
+            step("It is assigned", lambda: self.operator_moves("mail", "ev_assign", **_TEAM)),
+            step(
                 "Both sides write and move it at the same time",
-                lambda: (
-                    self.customer_notes("mail", "Still nothing."),
-                    self.operator_notes("mail", "The server restarts.", picture=True),
-                    self.customer_moves("mail", "ev_pending", pending_reason="Nobody answers"),
-                    self.operator_moves("mail", "ev_resolve", **_RESOLVED),
-                ),
+                lambda: self.customer_notes("mail", "Still nothing."),
+                lambda: self.operator_notes("mail", "The server restarts.", picture=True),
+                lambda: self.customer_moves("mail", "ev_pending", pending_reason="Nobody answers"),
+                lambda: self.operator_moves("mail", "ev_resolve", **_RESOLVED),
             ),
         )
 
@@ -187,17 +192,17 @@ class Story:
         accepted = {"acceptance_date": "2026-11-24 09:00:00", "acceptance_comment": "Sensible"}
         approved = {"approval_date": "2026-11-25 09:00:00", "approval_comment": "Go"}
         return (
-            Step(
+            step(
                 "A change is asked for",
                 lambda: self.opens("move", "NormalChange", title="Move mail", description="<p>New host</p>"),
             ),
-            Step("It is validated", lambda: self.customer_moves("move", "ev_validate", **_GROUPS, **accepted)),
-            Step("It is assigned", lambda: self.customer_moves("move", "ev_assign", **_PEOPLE)),
-            Step(
+            step("It is validated", lambda: self.customer_moves("move", "ev_validate", **_GROUPS, **accepted)),
+            step("It is assigned", lambda: self.customer_moves("move", "ev_assign", **_PEOPLE)),
+            step(
                 "It is planned",
                 lambda: self.customer_moves("move", "ev_plan", **_SLOT, impact="Mail is down", fallback="Keep the old host"),
             ),
-            Step("Internal approves it", lambda: self.operator_moves("move", "ev_approve", **approved)),
-            Step("It is implemented", lambda: self.operator_moves("move", "ev_implement")),
-            Step("It is finished", lambda: self.operator_moves("move", "ev_finish")),
+            step("Internal approves it", lambda: self.operator_moves("move", "ev_approve", **approved)),
+            step("It is implemented", lambda: self.operator_moves("move", "ev_implement")),
+            step("It is finished", lambda: self.operator_moves("move", "ev_finish")),
         )

@@ -198,7 +198,7 @@ class Applier:
         ticket = self._ticket(progress, action.side)
         file = read_file(action, self._servers[action.side.other])
         if len(file.data) > self._rules.limits.file_bytes:
-            raise TooLarge(action.side, f"'{file.name}' has {len(file.data)} bytes, more than limits.file_size allows")
+            raise TooLarge(action.side, f"the file has {len(file.data)} bytes, more than limits.file_size allows")
         organisation = int(ticket.fields.get("org_id") or 0)
         attachment = self._servers[action.side].create_attachment(ticket.ref, organisation, file, action.marker)
         self._see(progress, replace(ticket, attachments=(*ticket.attachments, attachment)))

@@ -13,6 +13,6 @@ def back_off(settings: EngineSettings, link_id: int, tries: int) -> timedelta:
 
     The share depends on the link and the try alone, so that a run can be repeated.
     """
-    whole = min(settings.first_back_off * 2 ** min(tries, 30), settings.longest_back_off)
+    whole = min(settings.first_back_off * (1 << min(tries, 30)), settings.longest_back_off)
     share = int(digest(str(link_id), str(tries))[:4], 16) / 0xFFFF / 4
     return whole - whole * share

@@ -105,6 +105,7 @@ class Engine:
             self._store.record_cycle(
                 CycleRecord(None, kind, report.started, report.finished, outcome, dict(report.counts), problem)
             )
+            self._store.prune(report.finished - self._settings.keep_history)
             log.info(
                 "cycle", kind=kind, outcome=outcome, **{name.replace(" ", "_"): count for name, count in report.counts.items()}
             )

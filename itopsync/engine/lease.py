@@ -16,7 +16,7 @@ from typing import Self
 import structlog
 
 from itopsync.errors import AnotherInstance, StoreError
-from itopsync.store import Holder, Store
+from itopsync.store import Holder, Store, started_at
 
 log = structlog.get_logger(__name__)
 
@@ -78,15 +78,9 @@ def this_process() -> Holder:
 
 
 def _boot_id() -> str:
+    """This boot and this process-id namespace: in two containers of one host, the same pid is not the same process."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
-        return ""
-
-
-def started_at(pid: int) -> str:
-    """When a process of this host started, in the kernel's ticks; empty if there is none or no way to tell."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
         return ""

@@ -26,6 +26,8 @@ class EngineSettings:
     """How many links that are due a dry run shows."""
     workers: int = 4
     """How many links are written to at once."""
+    keep_history: timedelta = timedelta(days=30)
+    """How long cycles are kept, for ``status`` to tell of."""
     rounds: int = 8
     """How often one link is planned anew within a cycle before the rest is left to the next."""
     refusals: int = 3

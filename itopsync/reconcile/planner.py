@@ -209,7 +209,7 @@ def _words(situation: Situation) -> list[Action]:
     if not situation.rules.tell_parked:
         return []
     parked = {
-        Item(obstacle.key, obstacle.fingerprint): f"Not carried: {obstacle.key.split(':')[0]} ({obstacle.reason})"
+        Item(obstacle.key, obstacle.fingerprint): f"Not carried: {_told(obstacle.key)} ({obstacle.reason})"
         for obstacle in situation.standing.values()
         if obstacle.parked and not obstacle.key.startswith(("log:", "word"))
     }
@@ -217,6 +217,18 @@ def _words(situation: Situation) -> list[Action]:
     if note is None or situation.obstacle(Item("word", note.markers[0])):
         return []
     return [Write(Side.INTERNAL, {}, (note,), (Item("word", note.markers[0]),), {})]
+
+
+def _told(key: str) -> str:
+    """An item's key as people say it."""
+    match key.split(":"):
+        case ["file", side, number]:
+            return f"attachment {number} of {side}"
+        case ["field", name]:
+            return name
+        case [kind, *_]:
+            return {"picture": "a picture", "note": "a note", "ticket": "the ticket"}.get(kind, kind)
+    return key
 
 
 def _noted(

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from itopsync.store import Store
-
 from itopsync import config
 from itopsync.config import Configuration
 from itopsync.demo.compare import Item, compare
@@ -17,6 +15,7 @@ from itopsync.itop import Server
 from itopsync.model import Link, Ref, Side
 from itopsync.simulator import Agent, Simulator
 from itopsync.simulator.audit import Written
+from itopsync.store import Store
 
 BEGIN = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(60)
