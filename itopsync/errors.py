@@ -15,7 +15,8 @@
         │   ├── Unreachable         no connection, a time-out before anything was sent, a 5xx on a read
         │   ├── Maintenance         HTTP 503
         │   ├── LoginRefused        wrong user or password, no REST profile
-        │   └── AccessRefused       a right that the account lacks, or a server in read-only mode
+        │   └── AccessRefused       a right that the account lacks
+        │       └── ReadOnly            no write at all is taken: a server in read-only mode, which passes
         ├── Refused             this one write is at fault: try less, try later, park
         │   ├── StimulusRefused     the ticket is in another state than we thought
         │   ├── LogFull             the case log takes no further entry
@@ -129,7 +130,11 @@ class LoginRefused(SideUnavailable):
 
 
 class AccessRefused(SideUnavailable):
-    """The account lacks a right, or the server is in read-only mode."""
+    """The account lacks a right."""
+
+
+class ReadOnly(AccessRefused):
+    """The server takes no writes, as in read-only mode."""
 
 
 class Refused(RemoteError):

@@ -1,13 +1,15 @@
 """What an answer means.
 
 iTop answers nearly everything with HTTP 200 and a ``code``, and code 1 and code 100 mean many things that only their texts
-tell apart. The patterns are anchored where they can be: a text may quote a ticket, and a ticket may quote an error.
+tell apart. The patterns are anchored where they can be: a text may quote a ticket, and a ticket may quote an error. What is
+kept of a text is :mod:`~itopsync.itop.wording`'s to say.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -26,24 +28,33 @@ from itopsync.errors import (
     Unreachable,
     clip,
 )
+from itopsync.itop import wording
 from itopsync.itop.connection import Answer, Broken
 from itopsync.itop.rows import Document, parse
-from itopsync.model import Side
+from itopsync.model import NOTHING, Side
 
 LARGE = 1_000_000
 """Bytes of a request from which PHP's ``post_max_size`` is a likelier cause of ``Invalid login`` than the password.
 The smallest limit that is met in practice is PHP's own default, 8 MB."""
 
-OK, UNAUTHORISED, NO_JSON, BAD_JSON, ANYTHING_ELSE = 0, 1, 3, 4, 100
+OK, UNAUTHORISED, NO_JSON = 0, 1, 3
+PROTOCOL = frozenset({2, 3, 5, 6, 10, 11, 13})
+"""Codes that say that this client does not speak as the server wants it. All others, MySQL's own numbers and whatever an
+extension throws among them, speak of what one request asks for."""
 
-NO_RIGHT = re.compile(r"The current user does not have enough permissions for (.{1,60}?) (?:data )?of class (\w+)")
-NO_OBJECT = re.compile(r"Error: Invalid object (\w+)::(\d+)")
-MYSQL = re.compile(r"mysql_errno = (\d+), mysql_error = (.*)", re.DOTALL)
-LOG_INDEX = re.compile(r"Data too long for column '(\w+)_index'")
+NO_RIGHT = re.compile(r"The current user does not have enough permissions for ([a-z ]{1,40}) data of class (\w{1,80})")
+NO_OBJECT = re.compile(r"Error: Invalid object (\w{1,80})::(\d{1,20})")
+TOO_LONG = re.compile(r"[^\[]*\(\w{1,60}\) ?: ?String too long \(")
+LOG_INDEX = "_index"
 GONE_AWAY = frozenset({1040, 1053, 2002, 2003, 2006, 2013})
 """MySQL's numbers for: too many connections, shutting down, cannot connect (twice), gone away, lost."""
 BUSY = frozenset({1205, 1213})
 """Lock wait time-out, deadlock: iTop rolled back."""
+NOT_WRITABLE = frozenset({1021, 1114, 1290, 1836})
+"""Disk full, table full, read-only (twice): no write of any ticket can be carried out for now."""
+NOT_ENCODED = "json encoding failed"
+"""How iTop's text begins when what it would answer is not UTF-8; the rest is all of it in hexadecimal digits. A write has
+been carried out by then (read in iTop's source, not met)."""
 
 
 class ServerFailed(Unreachable):
@@ -62,19 +73,21 @@ class Call:
     reads_contents: bool = False
     bytes: int = 0
     """The size of the request."""
+    fields: Mapping[str, object] = field(default=NOTHING, repr=False, compare=False)
+    """The values that a write sends, to tell them from iTop's own words."""
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.verb, f"{self.cls}::{self.id}" if self.id is not None else self.cls) if part)
 
 
 def passes(reply: Answer | Broken) -> bool:
-    """Whether the same read may get another answer in a moment: no answer, a server's fault, a page instead of JSON."""
+    """Whether the same read, having failed, may get another answer in a moment: no answer, a server's fault, a page of HTML."""
     if isinstance(reply, Broken):
         return True
     if not reply.whole:
         return False
     return reply.status >= httpx.codes.INTERNAL_SERVER_ERROR or (
-        reply.status == httpx.codes.OK and reply.body[:100].lstrip()[:1] != b"{"
+        reply.status == httpx.codes.OK and not reply.body.lstrip().startswith(b"{")
     )
 
 
@@ -96,14 +109,15 @@ def judge(call: Call, reply: Answer | Broken) -> Document | RemoteError:
 
 def _judge_code(call: Call, document: Document) -> RemoteError:
     """Return the error that a code other than 0 amounts to."""
-    if document.code == UNAUTHORISED:
-        return _unauthorised(call, document.message)
-    if document.code == NO_JSON and call.bytes > LARGE:
+    code, text = document.code, document.message
+    if code == UNAUTHORISED:
+        return _unauthorised(call, text)
+    if code == NO_JSON and call.bytes > LARGE:
         # What "Invalid login" is for a login in the form: PHP has dropped the form, but the header's login holds.
         return too_large(call)
-    if document.code in (BAD_JSON, ANYTHING_ELSE) or document.code > ANYTHING_ELSE:  # a create gives MySQL's own number
-        return _refused_write(call, document.message) if call.writes else _refused_read(call, document.message)
-    return Unreachable(call.side, f"does not take this client's requests (code {document.code}: {_essence(document.message)})")
+    if code in PROTOCOL:
+        return Unreachable(call.side, f"does not take this client's requests (code {code}: {wording.query_fault(text)})")
+    return _refused_write(call, text) if call.writes else _refused_read(call, text)
 
 
 def judge_broken(call: Call, reply: Broken) -> RemoteError:
@@ -165,49 +179,52 @@ def _unauthorised(call: Call, text: str) -> RemoteError:
     if right := NO_RIGHT.match(text):
         return AccessRefused(
             side,
-            f"the account may not do what {call.verb} needs, {right[1]} data of class {right[2]}: missing right, or the "
-            "server is in read-only mode. Give the account a profile that may, or wait for the mode to end",
+            f"the account lacks the right of {right[1]} data of class {right[2]}. Give it a profile that has it",
         )
-    if "REST Services User" in text:
+    if text.startswith("Error: This user is not authorized"):
         return LoginRefused(side, "the account lacks the profile REST Services User. Give it to the account in iTop")
-    if text.startswith(("Error: Invalid login", "Error: Portal user", "Error: Unknown authentication", "Error: This user")):
+    if text.startswith(("Error: Invalid login", "Error: Portal user", "Error: Unknown authentication")):
         return LoginRefused(side, f"the login is refused ({clip(text)}). See username, password and login")
     # Such as "Only administrators can set the user id": it is this request that is at fault.
-    return Refused(side, f"{call} is refused: {_essence(text)}") if call.writes else AccessRefused(side, _essence(text))
+    kind = Refused if call.writes else AccessRefused
+    return kind(side, f"{call} is refused: {wording.reason(text, call.fields)}")
 
 
 def _refused_write(call: Call, text: str) -> RemoteError:
-    side = call.side
-    if text.startswith("Invalid stimulus"):
-        return StimulusRefused(side, f"{call} is refused: {clip(text)}")
-    if (gone := NO_OBJECT.match(text)) and (gone[1], gone[2]) == (call.cls, str(call.id)):
-        return Missing(side, f"there is no {call.cls}::{call.id}, or the account may not see it")
-    if found := MYSQL.search(text):
-        number, said = int(found[1]), found[2]
-        if number in GONE_AWAY:
-            return _no_answer(call, f"lost its database ({clip(said)})")
-        if column := LOG_INDEX.search(said):
-            return LogFull(side, f"{column[1]} of {call.cls}::{call.id} takes no further entry: its index is full")
-        if "Data too long" in said or "max_allowed_packet" in said:
-            return TooLarge(side, f"{call} is too large for the server's database: {clip(said)}")
-    return Refused(side, f"{call} is refused: {_essence(text)}")
+    if text.startswith(NOT_ENCODED):
+        return _no_answer(call, "could not write its answer as JSON")
+    why = wording.reason(text, call.fields)
+    if error := wording.database_error(text):
+        return _refused_by_database(call, error, why)
+    if (gone := NO_OBJECT.fullmatch(text)) and (gone[1], gone[2]) == (call.cls, str(call.id)):
+        return Missing(call.side, f"there is no {call.cls}::{call.id}, or the account may not see it")
+    if TOO_LONG.match(text):
+        return TooLarge(call.side, f"{call} is refused: {why}")
+    kind = StimulusRefused if text.startswith("Invalid stimulus") else Refused
+    return kind(call.side, f"{call} is refused: {why}")
+
+
+def _refused_by_database(call: Call, error: wording.DatabaseError, why: str) -> RemoteError:
+    if error.number in GONE_AWAY:
+        return _no_answer(call, f"lost its database ({why})")
+    if error.number in NOT_WRITABLE:
+        return Unreachable(call.side, f"cannot write to its database ({why})")
+    if not error.too_long:
+        return Refused(call.side, f"{call} is refused by the server's database: {why}")
+    if error.column and error.column.endswith(LOG_INDEX):
+        log = error.column.removesuffix(LOG_INDEX)
+        return LogFull(call.side, f"{call} is refused: {log} takes no further entry: its index is full")
+    return TooLarge(call.side, f"{call} is too large for the server's database: {why}")
 
 
 def _refused_read(call: Call, text: str) -> RemoteError:
-    found = MYSQL.search(text)
-    if found and int(found[1]) in GONE_AWAY | BUSY:
-        return Unreachable(call.side, f"has trouble with its database ({clip(found[2])})")
-    return BadQuery(call.side, f"cannot answer {call}: {_essence(text)}. See the scope and the attributes that are configured")
-
-
-def _essence(text: str) -> str:
-    """Return the part of an error's text that says what is wrong: the rest quotes queries, and with them tickets."""
-    for mark in ("mysql_error = ", "exception_message = "):
-        _, found, after = text.rpartition(mark)
-        if found:
-            return clip(after)
-    text = text.removeprefix("Error: ")
-    return clip(text.partition(": issues = {")[0] if ": issues = {" in text else text)
+    if text.startswith(NOT_ENCODED):
+        return ServerFailed(call.side, "could not write its answer as JSON: a text that it holds is not UTF-8")
+    error = wording.database_error(text)
+    if error and error.number in GONE_AWAY | BUSY:
+        return Unreachable(call.side, f"has trouble with its database ({error})")
+    why = wording.query_fault(text)
+    return BadQuery(call.side, f"cannot answer {call}: {why}. See the scope and the attributes that are configured")
 
 
 def _kind(reply: Answer) -> str:

@@ -72,7 +72,7 @@ class Body:
     def _parts(self, *, frame: bool) -> Iterator[bytes]:
         for name, secret in self._login.items():
             yield self._head(name)
-            yield secret.reveal().encode()
+            yield secret.encode()
             yield b"\r\n"
         yield self._head("json_data")
         yield self._before

@@ -9,13 +9,13 @@ from typing import TypeVar
 
 import httpx
 
-from itopsync.errors import LoginRefused, RemoteError
+from itopsync.errors import LoginRefused, RemoteError, SideUnavailable
 from itopsync.itop.answers import LARGE, Call, judge, passes, too_large
 from itopsync.itop.body import Body, Contents
 from itopsync.itop.connection import Answer, Broken, Connection
 from itopsync.itop.rows import Document
 from itopsync.itop.settings import ServerSettings
-from itopsync.model import File, Side
+from itopsync.model import NOTHING, File, Side
 
 T = TypeVar("T")
 
@@ -67,7 +67,8 @@ class Caller:
         :raises RemoteError: as the answer demands
         """
         body = Body({"operation": call.verb, **parameters}, self._connection.form_login, contents)
-        call = replace(call, bytes=len(body))
+        values = parameters.get("fields")
+        call = replace(call, bytes=len(body), fields=values if isinstance(values, Mapping) else NOTHING)
         verdict = self._exchange(call, lambda: self._connection.post(body), judge)
         if isinstance(verdict, LoginRefused) and call.bytes > LARGE:
             # PHP drops a form that exceeds post_max_size, and iTop then finds no password in it.
@@ -111,7 +112,7 @@ class Caller:
                     answer_bytes=len(reply.body) if isinstance(reply, Answer) else 0,
                 )
             )
-            if not tries or not passes(reply):
+            if not tries or not isinstance(verdict, SideUnavailable) or not passes(reply):
                 return verdict
             self._sleep(pause)
             pause *= 2

@@ -22,7 +22,14 @@ logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 IDLE_SECONDS = 2.0
 """How long an idle connection is kept. Apache closes it after 5 s: a write sent just then would have an unknown outcome."""
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.InvalidURL,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
 
 
 @dataclass(frozen=True)
@@ -95,13 +102,13 @@ class Connection:
         return self._send("GET", f"{self._settings.url}/{path}?{httpx.QueryParams(query)}", None)
 
     def _login_headers(self) -> list[tuple[bytes, bytes]]:
-        secret = self._settings.password.reveal()
         if self._settings.login is Login.BASIC:
-            return [(b"Authorization", b"Basic " + b64encode(f"{self._settings.username}:{secret}".encode()))]
-        return [(b"Auth-Token", secret.encode())] if self._settings.login is Login.TOKEN else []
+            user = Secret(self._settings.username).encode()
+            return [(b"Authorization", b"Basic " + b64encode(user + b":" + self._settings.password.encode()))]
+        return [(b"Auth-Token", self._settings.password.encode())] if self._settings.login is Login.TOKEN else []
 
     def _send(self, method: str, url: str, form: Body | None) -> Answer | Broken:
-        # The exception ends here: httpx's hold the request, and the frames they came through hold headers and forms.
+        # Exceptions end here: httpx's hold the request, and the frames that they came through hold headers and forms.
         try:
             with self._client.stream(
                 method,
@@ -120,11 +127,14 @@ class Connection:
             return Broken(False, _reason(error))
         except httpx.HTTPError as error:
             return Broken(True, _reason(error))
+        except BaseException as error:  # an interrupt: it goes on, without the frames that a report of it would show
+            raise error.with_traceback(None) from None
 
     def _receive(self, response: httpx.Response) -> Answer:
         limit = self._settings.max_answer_bytes
         body = bytearray()
-        whole = int(response.headers.get("Content-Length") or 0) <= limit
+        told = response.headers.get("Content-Length") or ""
+        whole = not told.isdecimal() or int(told) <= limit
         if whole:
             for piece in response.iter_bytes():
                 if len(body) + len(piece) > limit:
@@ -134,10 +144,14 @@ class Connection:
         return Answer(response.status_code, response.headers, body, whole)
 
 
-def _reason(error: httpx.HTTPError) -> str:
+def _reason(error: httpx.HTTPError | httpx.InvalidURL) -> str:
+    if isinstance(error, httpx.InvalidURL):
+        return "the url is none"
     if isinstance(error, httpx.LocalProtocolError):  # its text can quote a header, and so a password
         return "the request could not be written as HTTP"
-    text = f"{type(error).__name__}: {clip(str(error))}"
+    # What is no HTTP is quoted behind this, whatever it is.
+    said = clip(str(error).partition(": bytearray(")[0])
+    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return f"{text}. Name its authority's certificate in ca_file"
     return text

@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from itopsync.errors import SideUnavailable, clip
+from itopsync.errors import SideUnavailable
 from itopsync.model import Side
 
 INTERNAL = "%Y-%m-%d %H:%M:%S"
@@ -34,6 +34,7 @@ LETTERS = {
     "a": r"(?P<a>[ap]m)",
 }
 DAY_LETTERS = "Yymndj"
+LIKE_A_DATE = re.compile(r"[0-9][0-9 :./-]{3,30}(?:T[0-9:]{4,15})?(?: ?[AaPp][Mm])?")
 LENGTH_OF_A_DAY = len("2026-11-24")
 
 
@@ -97,11 +98,11 @@ class Clock:
                 return self._utc(_moment(found)).strftime(ISO)
             if found := self._days.fullmatch(value):
                 return _moment(found).strftime("%Y-%m-%d")
-        except ValueError:  # the 31st of February: day and month stand the other way round
+        except (ValueError, OverflowError):  # the 31st of February: day and month stand the other way round
             pass
         raise DateFormatWrong(
             self._side,
-            f"{attribute} is {clip(value, 40)!r}, which is no date of the format {self._format!r}. "
+            f"{attribute} is {_shown(value)}, which is no date of the format {self._format!r}. "
             f"Set date_format of {self._side} to that server's date_and_time_format",
         )
 
@@ -118,8 +119,8 @@ class Clock:
         """Return when a log entry was written, in UTC. :raises DateFormatWrong: it is no date."""
         try:
             return self._utc(datetime.strptime(value, INTERNAL))  # noqa: DTZ007
-        except ValueError:
-            raise DateFormatWrong(self._side, f"an entry of {log} has the date {clip(value, 40)!r}, which is none") from None
+        except (ValueError, OverflowError):
+            raise DateFormatWrong(self._side, f"an entry of {log} has the date {_shown(value)}, which is none") from None
 
     def write_entry(self, at: datetime) -> str:
         """Return a log entry's date as iTop takes it: there an offset is heeded, so that the autumn hour is told apart."""
@@ -140,6 +141,11 @@ class Clock:
     def _local(self, moment: datetime) -> datetime:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return aware.astimezone(self._timezone)
+
+
+def _shown(value: str) -> str:
+    """Return a date for an error's text, and nothing of what is none: an attribute taken for a date may hold any text."""
+    return repr(value) if LIKE_A_DATE.fullmatch(value) else f"a text of {len(value)} characters"
 
 
 def _moment(found: re.Match[str]) -> datetime:

@@ -16,10 +16,12 @@ from typing import Any
 
 from itopsync.itop.attributes import Attributes, is_key
 from itopsync.itop.dates import Clock
-from itopsync.model import Attachment, Entry, Ref, Side, Sighting, Ticket
+from itopsync.model import Attachment, Entry, File, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.rules import Kind
 
-FOUND = re.compile(r"(?:Found|Deleted): (\d+)")
+FOUND = re.compile(r"(?:Found|Deleted): ([0-9]{1,15})(?: plus .*)?")
+WRONG_SHAPE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading JSON of an unexpected shape can raise."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def parse(body: bytearray, date: str | None, *, lift_contents: bool = False) -> 
             contents=contents,
             at=_date(date),
         )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (*WRONG_SHAPE, RecursionError):
         return None
 
 
@@ -111,8 +113,9 @@ def _row(row: Mapping[str, Any]) -> Row:
 
 def _date(date: str | None) -> datetime | None:
     try:
-        return parsedate_to_datetime(date).astimezone(UTC) if date else None
-    except ValueError:
+        found = parsedate_to_datetime(date or "")
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
 
 
@@ -172,3 +175,11 @@ def sighting_of(side: Side, row: Row) -> Sighting:
 def attachment_of(row: Row) -> Attachment:
     """Return an attachment without its contents. :raises KeyError, ValueError: it has another shape."""
     return Attachment(row.id, str(row.fields["temp_id"]), str(row.fields["item_class"]), int(row.fields["item_id"]))
+
+
+def file_of(row: Row, contents: bytes | None) -> File:
+    """Return the file of an attachment's row, whose *contents* have been lifted. :raises KeyError, ValueError: another shape."""
+    told = row.fields["contents"]
+    if contents is None:
+        raise ValueError("contents without data")
+    return File(str(told["filename"] or ""), str(told["mimetype"] or "") or "application/octet-stream", contents)

@@ -34,6 +34,10 @@ class Secret:
     def reveal(self) -> str:
         return self._text
 
+    def encode(self) -> bytes:
+        """Return the bytes to send: UTF-8, and what an environment held that is not UTF-8 as it was there."""
+        return self._text.encode("utf-8", "surrogateescape")
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a secret does not change")
 
@@ -62,7 +66,7 @@ class ServerSettings:
     side: Side
     url: str
     """The base address without a trailing slash; the API is ``webservices/rest.php`` below it."""
-    username: str
+    username: str = field(repr=False)
     password: Secret
     """With :attr:`Login.TOKEN`, the token."""
     login: Login = Login.FORM

@@ -12,6 +12,7 @@ from itopsync.errors import (
     Maintenance,
     Missing,
     OutcomeUnknown,
+    ReadOnly,
     Refused,
     RemoteError,
     StimulusRefused,
@@ -30,6 +31,8 @@ NO_PROFILE = (
     "(The profile REST Services User is required to access the REST web services)"
 )
 SQL = "Error: Failed to issue SQL query: query = UPDATE `ticket` SET x='Secret story', mysql_errno = {}, mysql_error = {}"
+NOT_UTF_8 = "json encoding failed with message: Malformed UTF-8 characters. Full response structure: " + b"Secret story".hex()
+TITLE_TOO_LONG = "Error: Unexpected value for attribute 'Title' (title) : String too long (found 300, limited to 255): issues = {0=>Secret story}"
 NOT_SENT = [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), httpx.PoolTimeout("busy"), httpx.ProxyError("no")]
 BROKEN = [httpx.ReadTimeout("slow"), httpx.WriteTimeout("slow"), httpx.ReadError("reset"), httpx.WriteError("pipe")]
 BROKEN += [httpx.RemoteProtocolError("disconnected"), httpx.LocalProtocolError(f"Illegal header value b'{PASSWORD}'")]
@@ -61,7 +64,7 @@ CASES: list[tuple[Reply, type[RemoteError], type[RemoteError], str]] = [
         error(1, NO_RIGHT),
         AccessRefused,
         AccessRefused,
-        "modifying data of class UserRequest: missing right, or the server is in read-only",
+        "lacks the right of modifying data of class UserRequest",
     ),
     (error(1, "Error: private_log: Only administrators can set the user id"), AccessRefused, Refused, "Only administrators"),
     (error(3, "Error: Missing parameter 'json_data'"), Unreachable, Unreachable, "code 3"),
@@ -73,10 +76,27 @@ CASES: list[tuple[Reply, type[RemoteError], type[RemoteError], str]] = [
     (error(100, "Error: Invalid object Person::7"), BadQuery, Refused, "Person::7"),
     (error(100, "Error: agent_id: Invalid object UserRequest::7"), BadQuery, Refused, "agent_id"),
     (error(100, SQL.format(1406, "Data too long for column 'private_log_index' at row 1")), BadQuery, LogFull, "private_log"),
-    (error(100, SQL.format(1406, "Data too long for column 'title' at row 1")), BadQuery, TooLarge, "'title'"),
-    (error(100, SQL.format(1153, "Got a packet bigger than 'max_allowed_packet' bytes")), BadQuery, TooLarge, "max_allowed"),
+    (
+        error(100, SQL.format(1406, "Data too long for column 'title' at row 1")),
+        BadQuery,
+        TooLarge,
+        "data too long) (column title)",
+    ),
+    (error(100, SQL.format(1153, "Got a packet bigger than 'max_allowed_packet' bytes")), BadQuery, TooLarge, "packet too large"),
     (error(100, SQL.format(2006, "MySQL server has gone away")), Unreachable, OutcomeUnknown, "gone away"),
-    (error(100, SQL.format(1213, "Deadlock found when trying to get lock")), Unreachable, Refused, "Deadlock"),
+    (error(100, SQL.format(1213, "Deadlock found when trying to get lock")), Unreachable, Refused, "(deadlock)"),
+    (
+        error(100, SQL.format(1366, "Incorrect string value: 'Secret story' for column `i`.`t`.`title` at row 1")),
+        BadQuery,
+        Refused,
+        "title",
+    ),
+    (error(100, SQL.format(1290, "The server is running with the --read-only option")), BadQuery, Unreachable, "(read-only)"),
+    (error(1406, SQL.format(1406, "Data too long for column 'private_log_index' at row 1")), BadQuery, LogFull, "private_log"),
+    (error(100, NOT_UTF_8), ServerFailed, OutcomeUnknown, "could not write its answer"),
+    (error(12, "The deletion requires that other objects be deleted/updated, and more"), BadQuery, Refused, "other objects"),
+    (error(42, "Error: The moon is full"), BadQuery, Refused, "The moon is full"),
+    (error(100, TITLE_TOO_LONG), BadQuery, TooLarge, "title: String too long (found 300, limited to 255)"),
     (error(100, "Error: title: Value not allowed [Invalid stimulus: private_log_index]"), BadQuery, Refused, "Value not allowed"),
 ]
 
@@ -98,13 +118,14 @@ def test_an_answer_to_a_write(
     fake: Fake, reply: Reply, as_read: type[RemoteError], as_write: type[RemoteError], word: str
 ) -> None:
     with pytest.raises(RemoteError, match=r"^external: ") as caught:
-        fake.server(reply).update(REF, {"title": "x"}, {}, TICKET)
+        fake.server(reply, objects(message="SIMULATING: Deleted: 0")).update(REF, {"title": "x"}, {}, TICKET)
     assert type(caught.value) is as_write
     assert word in str(caught.value)
     assert "Secret story" not in str(caught.value)
+    assert b"Secret story".hex() not in str(caught.value)
     assert "\n" not in str(caught.value)
     assert PASSWORD not in str(caught.value)
-    assert len(fake.requests) == 1
+    assert [asked["operation"] for asked in fake.asked].count("core/update") == 1
 
 
 def test_a_write_is_never_sent_twice_and_a_read_is(fake: Fake) -> None:
@@ -140,6 +161,48 @@ def test_a_large_request_with_a_wrong_password_is_a_wrong_password(fake: Fake) -
 def test_with_a_login_in_the_header_a_dropped_form_lacks_its_document(fake: Fake) -> None:
     with pytest.raises(TooLarge):
         fake.server(error(3, "Error: Missing parameter 'json_data'")).update(REF, {"description": "x" * 1_100_000}, {}, TICKET)
+
+
+def test_a_server_in_read_only_mode_is_told_from_a_missing_right(fake: Fake) -> None:
+    # Both are refused in the same words. In read-only mode there is nothing else that may be written either.
+    with pytest.raises(ReadOnly, match="read-only mode"):
+        fake.server(error(1, NO_RIGHT)).update(REF, {"title": "x"}, {}, TICKET)
+    assert [(asked["operation"], asked["class"]) for asked in fake.asked] == [
+        ("core/update", "UserRequest"),
+        ("core/create", "Attachment"),
+        ("core/delete", "Attachment"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [error(100, "Error: itopsync-no-such-attribute: Unknown attribute")],
+        [error(1, NO_RIGHT), objects(message="SIMULATING: Deleted: 0")],
+        [page(500)],
+    ],
+)
+def test_a_right_that_is_missing_while_another_is_there_is_a_missing_right(fake: Fake, other: list[Reply]) -> None:
+    with pytest.raises(AccessRefused, match="lacks the right of modifying data of class UserRequest") as caught:
+        fake.server(error(1, NO_RIGHT), *other).update(REF, {"title": "x"}, {}, TICKET)
+    assert type(caught.value) is AccessRefused
+
+
+def test_rights_are_asked_without_writing(fake: Fake) -> None:
+    server = fake.server(error(100, "Error: itopsync-no-such-attribute: Unknown attribute"), error(1, NO_RIGHT))
+    assert server.may_create("Incident")
+    assert not server.may_delete("Incident")
+    create, delete = fake.asked
+    assert create["fields"].keys() == {"itopsync-no-such-attribute"}
+    assert (delete["key"], delete["simulate"]) == (0, True)
+
+
+def test_a_class_that_is_not_there_is_no_missing_right(fake: Fake) -> None:
+    server = fake.server(error(100, "Error: class: 'Change' is not a valid class'"))
+    with pytest.raises(BadQuery, match="'Change' is not a valid class"):
+        server.may_create("Change")
+    with pytest.raises(BadQuery, match="'Change' is not a valid class"):
+        server.may_delete("Change")
 
 
 def test_a_stimulus_without_an_object_in_its_answer_was_refused(fake: Fake) -> None:

@@ -31,13 +31,22 @@ def test_a_date_is_read_in_the_format_of_the_server(date_format: str, value: str
     assert Clock(Side.EXTERNAL, JAKARTA, date_format).read("start_date", value) == expected
 
 
-@pytest.mark.parametrize("value", ["24/11/2026 10:13", "2026-02-31 00:00:00", "2026-11-24 10:13", "soon"])
+@pytest.mark.parametrize("value", ["24/11/2026 10:13", "2026-02-31 00:00:00", "2026-11-24 10:13", "0001-01-01 00:00:00"])
 def test_a_date_that_does_not_fit_names_side_attribute_value_and_key(value: str) -> None:
     with pytest.raises(DateFormatWrong) as caught:
         Clock(Side.INTERNAL, PARIS).read("start_date", value)
     assert isinstance(caught.value, SideUnavailable)
     for word in ("internal: start_date", value, "'Y-m-d H:i:s'", "date_format"):
         assert word in str(caught.value)
+
+
+def test_a_text_that_was_taken_for_a_date_is_not_quoted() -> None:
+    clock = Clock(Side.INTERNAL, PARIS)
+    for value in ("the printer of Mrs Miller", "2026-11-24 is the day", "1234 5678 secret"):
+        with pytest.raises(DateFormatWrong, match=f"start_date is a text of {len(value)} characters"):
+            clock.read("start_date", value)
+        with pytest.raises(DateFormatWrong, match=f"private_log has the date a text of {len(value)} characters"):
+            clock.read_entry("private_log", value)
 
 
 @pytest.mark.parametrize(("date_format", "complaint"), [("D, d M Y", "'D'"), ("d/m/Y d", "twice"), ("H:i G", "twice")])

@@ -1,0 +1,117 @@
+"""What of an error's text is kept.
+
+Reasons are logged, stored and shown, and no ticket may lie there. iTop, though, quotes what it refuses: a value, a title that
+an administrator made part of an object's name, or the whole SQL with the ticket's log in it. So
+
+- of the forms that iTop's own code gives its errors only names and numbers are kept (:data:`FORMS`, :data:`CHECKS`);
+- of a database's error only its number, and the column that it names;
+- of any other text, an extension's rule say, what stands before the first quote or bracket, without the words that we sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from itopsync.errors import clip
+
+FORMS = tuple(
+    re.compile(form, re.DOTALL)
+    for form in (
+        r"(\w{1,60}: Unknown attribute)",
+        r"(\w{1,60}: Invalid object \w{1,60}::\d{1,20})",
+        r"((?:\w{1,60}: ){0,3}(?:No item found|Several items found \(\d{1,20}\))) (?:with criteria|for query): .*",
+        r"((?:\w{1,60}: )?Wrong format for date attribute \w{1,60}).*",
+        r"((?:\w{1,60}: )?Only administrators can set the user id)",
+        r"(Missing mandatory attribute\(s\) for applying the stimulus: [\w, ]{1,150})\.",
+        r"(Invalid stimulus: '\w{1,60}') on the object .*( in state '\w{1,60}')",
+        r"(Deletion not allowed on some objects)",
+        r"(The deletion requires that other objects be deleted/updated), .*",
+        r"(Some issues have been encountered)\. .*",
+    )
+)
+"""Whole texts; their groups are kept."""
+CHECKS = re.compile(
+    r"\((\w{1,60})\) ?: ?"
+    r"(Null not allowed|Value not allowed|Wrong format|Target object not found"
+    r"|String too long \(found \d{1,20}, limited to \d{1,20}\))"
+)
+"""What is wrong with an attribute's value. The words around are in the language of the account, these are not."""
+QUOTES = re.compile(r"""["“”„«»‹›‘\[\]{}<>=]|(?<!\w)['’]|['’](?!\w)""")
+WORD = re.compile(r"\w{3,}")
+COLUMN = re.compile(r"[Cc]olumn [`']?(?:\w{1,60}[`']?\.[`']?){0,2}(\w{1,60})")
+NAMES = {
+    1021: "disk full",
+    1040: "too many connections",
+    1062: "duplicate",
+    1114: "table full",
+    1153: "packet too large",
+    1205: "lock wait time-out",
+    1213: "deadlock",
+    1290: "read-only",
+    1366: "characters that it cannot store",
+    1406: "data too long",
+    2002: "no connection",
+    2003: "no connection",
+    2006: "gone away",
+    2013: "connection lost",
+}
+"""MySQL's errors that are met in practice."""
+
+
+@dataclass(frozen=True)
+class DatabaseError:
+    """What MySQL told iTop."""
+
+    number: int
+    column: str | None
+    too_long: bool
+    """A value for its column, or a statement for MySQL."""
+
+    def __str__(self) -> str:
+        told = [NAMES.get(self.number), f"column {self.column}" if self.column else None]
+        return " ".join((f"MySQL error {self.number}", *(f"({one})" for one in told if one)))
+
+
+def database_error(text: str) -> DatabaseError | None:
+    """Return the database's error that *text* ends with, behind the SQL that it quotes."""
+    _, found, after = text.rpartition("mysql_errno = ")
+    number, _, said = after.partition(", mysql_error = ")
+    if not found or not re.fullmatch(r"\d{1,9}", number):
+        return None
+    column = COLUMN.search(said)
+    return DatabaseError(int(number), column[1] if column else None, "Data too long" in said or "max_allowed_packet" in said)
+
+
+def reason(text: str, sent: object) -> str:
+    """Return why iTop refuses a write. *sent* are the values that it was sent, at any depth."""
+    if error := database_error(text):
+        return str(error)
+    text = text.removeprefix("Error: ")
+    for form in FORMS:
+        if found := form.fullmatch(text):
+            return clip("".join(found.groups()))
+    checks = dict.fromkeys(f"{name}: {said}" for name, said in CHECKS.findall(text.partition(": issues = {")[0]))
+    if checks:
+        return clip(", ".join(checks))
+    told = clip(QUOTES.split(text, maxsplit=1)[0])
+    ours = {word.casefold() for word in _words(sent)}
+    told = WORD.sub(lambda word: "…" if word[0].casefold() in ours else word[0], told).strip(" :,;")
+    return told if WORD.search(told) else "iTop's reason quotes the ticket, and is not kept"
+
+
+def query_fault(text: str) -> str:
+    """Return why iTop cannot run a query. The query is the operator's or ours and holds no ticket; it is left out as too long."""
+    if error := database_error(text):
+        return str(error)
+    text = text.rpartition("exception_message = ")[2].removeprefix("Error: ")
+    return clip(re.split(r" in '|, expecting \{|, available = |: issues = \{", text, maxsplit=1)[0])
+
+
+def _words(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from WORD.findall(value)
+    elif isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _words(inner)
