@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from datetime import timedelta
 from types import FrameType
 
 import structlog
@@ -12,7 +13,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from itopsync.config import Schedule
-from itopsync.engine.cycle import Engine
+from itopsync.engine.cycle import POLL, SWEEP, Engine
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, StoreError
 
 log = structlog.get_logger(__name__)
@@ -27,9 +28,12 @@ def run(engine: Engine, schedule: Schedule) -> None:
     stop = threading.Event()
     fatal: list[BaseException] = []
 
-    def job() -> None:
+    at_work = threading.Lock()
+
+    def job(kind: str) -> None:
         try:
-            engine.cycle("poll")
+            with at_work:
+                engine.cycle(kind)
         except SafetyStop as error:
             log.error("safety stop", kind=error.kind, reason=str(error))
         except (AnotherInstance, StoreError) as error:
@@ -48,11 +52,13 @@ def run(engine: Engine, schedule: Schedule) -> None:
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
     scheduler = BackgroundScheduler(timezone="UTC")
-    scheduler.add_job(job, trigger_of(schedule), max_instances=1, coalesce=True, misfire_grace_time=None, id="poll")
+    for kind, when, jitter in ((POLL, schedule.poll, schedule.jitter), (SWEEP, schedule.sweep, timedelta())):
+        trigger = trigger_of(when, jitter)
+        scheduler.add_job(job, trigger, [kind], max_instances=1, coalesce=True, misfire_grace_time=None, id=kind)
     scheduler.start()
-    log.info("started", poll=str(schedule.poll))
+    log.info("started", poll=str(schedule.poll), sweep=str(schedule.sweep))
     try:
-        job()
+        job(POLL)
         while not stop.wait(3_600):
             pass
     finally:
@@ -64,8 +70,8 @@ def run(engine: Engine, schedule: Schedule) -> None:
         raise fatal[0]
 
 
-def trigger_of(schedule: Schedule) -> IntervalTrigger | CronTrigger:
-    """The timer of the poll job: an interval, or a cron expression."""
-    if isinstance(schedule.poll, str):
-        return CronTrigger.from_crontab(schedule.poll, timezone="UTC")
-    return IntervalTrigger(seconds=int(schedule.poll.total_seconds()), jitter=int(schedule.jitter.total_seconds()) or None)
+def trigger_of(when: timedelta | str, jitter: timedelta) -> IntervalTrigger | CronTrigger:
+    """The timer of a job: an interval, or a cron expression."""
+    if isinstance(when, str):
+        return CronTrigger.from_crontab(when, timezone="UTC")
+    return IntervalTrigger(seconds=int(when.total_seconds()), jitter=int(jitter.total_seconds()) or None)

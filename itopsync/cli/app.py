@@ -59,7 +59,7 @@ def options(
     context.obj = Options(config, log_level)
 
 
-for command in (setup.init, setup.check, sync.plan, sync.run_once, sync.run, inspect.status, setup.demo):
+for command in (setup.init, setup.check, sync.plan, sync.verify, sync.run_once, sync.run, inspect.status, setup.demo):
     app.command()(command)
 app.add_typer(setup.db, name="db")
 

@@ -50,12 +50,20 @@ def plans(console: Console, planned: Planned) -> None:
         if plan.link.status is LinkStatus.TOMBSTONE:
             console.print(Text("  one of the two tickets is gone: the other one is left as it is"))
     for plan, seen in planned:
-        for remark in plan.remarks:
-            console.print(
-                Text(f"{title(plan, seen)}: {remark.key}: {remark.kept}{f' ({remark.reason})' if remark.reason else ''}")
-            )
+        _show_remarks(console, plan, seen)
     writes = sum(len(plan.actions) for plan, _ in planned)
     console.print(f"{len(planned)} tickets looked at, {writes} writes on {len(waiting)} of them. Nothing was written.")
+
+
+def verified(console: Console, differing: Planned, total: int) -> None:
+    """Show which linked tickets do not agree, and what is kept apart on purpose."""
+    unlike = 0
+    for plan, seen in differing:
+        unlike += bool(plan.actions)
+        for action in plan.actions:
+            console.print(Text(f"{title(plan, seen)}: differs: {describe(action)}", style="red"))
+        _show_remarks(console, plan, seen)
+    console.print(f"{total - unlike} of {total} linked tickets agree. Nothing was written.")
 
 
 def plans_as_json(planned: Planned) -> str:
@@ -75,6 +83,11 @@ def plans_as_json(planned: Planned) -> str:
             for plan, _ in planned
         ]
     )
+
+
+def _show_remarks(console: Console, plan: Plan, seen: Observation) -> None:
+    for remark in plan.remarks:
+        console.print(Text(f"{title(plan, seen)}: {remark.key}: {remark.kept}{f' ({remark.reason})' if remark.reason else ''}"))
 
 
 def title(plan: Plan, seen: Observation) -> str:

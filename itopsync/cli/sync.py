@@ -14,8 +14,9 @@ from rich.progress import Progress
 from itopsync import daemon
 from itopsync.cli import show
 from itopsync.cli.session import Options, closing_engine, servers, writing_engine
-from itopsync.engine.cycle import Report
+from itopsync.engine.cycle import POLL, SWEEP, Report
 from itopsync.exits import ExitCode
+from itopsync.model import LinkStatus
 from itopsync.reconcile.safety import Excess
 from itopsync.store import Store
 
@@ -50,19 +51,40 @@ def _store_to_read(url: str) -> Iterator[Store]:
         store.close()
 
 
+def verify(context: typer.Context, as_json: AsJson = False) -> None:
+    """Compare every linked ticket on both servers, item by item. Writes nothing anywhere."""
+    options: Options = context.obj
+    configuration = options.configuration()
+    with (
+        _progress_bar() as progress,
+        servers(configuration) as both,
+        _store_to_read(configuration.store_url) as store,
+        closing_engine(configuration, both, store, progress=progress) as engine,
+    ):
+        differing = [planned for planned in engine.verify() if planned[0].actions or planned[0].remarks]
+        total = store.counts()[LinkStatus.LINKED]
+    if as_json:
+        typer.echo(show.plans_as_json(differing))
+    else:
+        show.verified(Console(), differing, total)
+    agree = not any(plan.actions for plan, _ in differing)
+    raise typer.Exit(ExitCode.WELL if agree else ExitCode.TROUBLED)
+
+
 def run_once(
     context: typer.Context,
     accept: Annotated[
         list[Excess] | None,
         typer.Option(help="Let a plan through that exceeds this safety limit; may be repeated."),
     ] = None,
+    sweep: Annotated[bool, typer.Option("--sweep", help="Look at everything, not only at what changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run one cycle and end, as cron wants it."""
     options: Options = context.obj
     configuration = options.configuration()
     with _progress_bar() as progress, writing_engine(configuration, progress) as engine:
-        report = engine.cycle("once", accept or ())
+        report = engine.cycle(SWEEP if sweep else POLL, accept or ())
     _tell(report, as_json=as_json)
     raise typer.Exit(_EXITS[report.outcome])
 

@@ -17,6 +17,8 @@ class Schedule:
 
     poll: timedelta | str
     """How long from one to the next, or a cron expression in UTC."""
+    sweep: timedelta | str
+    """Likewise, for the cycles that look at everything."""
     jitter: timedelta
     """At most so much is added to each waiting time, by chance."""
 

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from itopsync.engine import sweep as sweeping
 from itopsync.engine.apply import Applier, Result
-from itopsync.engine.deletions import links_with_deletions
+from itopsync.engine.deletions import links_with_other_files
 from itopsync.engine.observe import find_copies, observe
-from itopsync.engine.poll import Findings, look, record
+from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.settings import EngineSettings
 from itopsync.errors import AccessRefused, ItopsyncError, RemoteError, SideUnavailable
 from itopsync.itop import Server
@@ -28,6 +29,9 @@ from itopsync.reconcile.strangers import stranger
 from itopsync.store import CycleRecord, SideState, Store
 
 log = structlog.get_logger(__name__)
+
+POLL, SWEEP = "poll", "sweep"
+"""The kinds of a cycle: what changed since the last one, or everything."""
 
 
 @dataclass
@@ -82,8 +86,8 @@ class Engine:
         if found:
             log.warning("writes of unknown outcome", links=len(found), settle=str(self._rules.limits.settle))
 
-    def cycle(self, kind: str = "poll", accept: Collection[str] = ()) -> Report:
-        """Run one cycle.
+    def cycle(self, kind: str = POLL, accept: Collection[str] = ()) -> Report:
+        """Run one cycle: of kind :data:`SWEEP` over everything, else over what changed.
 
         *accept* names the safety limits that this one may exceed.
 
@@ -123,7 +127,7 @@ class Engine:
             found = look(side, self._servers[side], self._store, self._rules, self._settings, now)
             self._know_account(found.state)
             known |= found.changed.keys() | found.attached
-            known |= links_with_deletions(side, self._servers[side], self._store, self._rules)
+            known |= links_with_other_files(side, self._servers[side], self._store, self._rules, live=True)
             new += [Link(-1 - n, one.ref, None, LinkStatus.WAITING, one.number) for n, one in enumerate(found.new)]
         links = (*self._store.links(sorted(known)), *new)
         return [
@@ -131,6 +135,21 @@ class Engine:
             for start in range(0, len(links), self._settings.chunk)
             for planned in self.plan(links[start : start + self._settings.chunk])
         ]
+
+    def verify(self) -> Iterator[tuple[Plan, Observation]]:
+        """What every linked pair of tickets would need to agree, link by link. Nothing is written anywhere.
+
+        :raises SideUnavailable: a server cannot be asked
+        """
+        for side in Side:
+            self._know_account(replace(self._store.side(side), account=account_of(self._servers[side])))
+        total, done, after = self._store.counts()[LinkStatus.LINKED], 0, 0
+        while ids := self._store.linked_after(after, self._settings.chunk):
+            after = ids[-1]
+            yield from self.plan(self._store.links(ids))
+            done += len(ids)
+            if self._progress is not None:
+                self._progress(done, total)
 
     def _run(self, report: Report, accept: Collection[str]) -> None:
         findings = self._poll(report)
@@ -144,7 +163,10 @@ class Engine:
         if len(findings) < len(Side):
             return
         ahead = {side: found.state.cursor - report.started for side, found in findings.items() if found.state.cursor}
-        self._find_deletions(report)
+        if report.kind == SWEEP:
+            self._sweep(report)
+        else:
+            self._find_deletions(report)
         if report.problems:
             return
         due = self._store.due_counts(now)
@@ -183,7 +205,8 @@ class Engine:
 
     def _find_deletions(self, report: Report) -> None:
         searches = {
-            side: self._readers.submit(links_with_deletions, side, self._servers[side], self._store, self._rules) for side in Side
+            side: self._readers.submit(links_with_other_files, side, self._servers[side], self._store, self._rules, live=True)
+            for side in Side
         }
         for side, search in searches.items():
             try:
@@ -193,6 +216,20 @@ class Engine:
             else:
                 now = self._clock()
                 self._store.mark_due(links, now, now=now)
+
+    def _sweep(self, report: Report) -> None:
+        """Look at everything, and in full at the next part of it."""
+        sweeps = {
+            side: self._readers.submit(sweeping.sweep, side, self._servers[side], self._store, self._rules) for side in Side
+        }
+        for side, running in sweeps.items():
+            try:
+                swept = running.result()
+            except SideUnavailable as error:
+                self._unavailable(report, side, error)
+            else:
+                report.counts["swept up"] += sweeping.record(self._store, swept, self._clock())
+        report.counts["looked at"] += sweeping.look_deep(self._store, self._settings.deep, self._clock())
 
     # work
 

@@ -2,56 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from itopsync.itop import Server
-from itopsync.model import Side
+from itopsync.model import Ref, Side
 from itopsync.reconcile.identity import prefix
 from itopsync.reconcile.rules import Rules
 from itopsync.store import Store
 
+_AT_ONCE = 5_000
+"""So many known attachments are counted with one call: the ids of their tickets stand in the query."""
 _LIST_FROM = 64
-"""So few known attachments in a range are listed rather than halved again."""
+"""So few known attachments are listed rather than halved again."""
 
 
-def links_with_deletions(side: Side, server: Server, store: Store, rules: Rules) -> frozenset[int]:
-    """The links whose known attachments on *side* are not all there; one call when all are.
+def links_with_other_files(side: Side, server: Server, store: Store, rules: Rules, *, live: bool) -> frozenset[int]:
+    """The links whose tickets on *side* have other attachments than are known; one call where all are as they were.
 
-    Only of tickets that can still change: the others are a sweep's.
+    *live* asks about the tickets that can still change, or else about the others, which are a sweep's.
     """
-    expected = store.expected_attachments(side, live=True)
-    if not expected.count:
-        return frozenset()
-    scope = _on_known_tickets(side, store, rules)
-    gone: set[int] = set()
-    for low, high in _ranges_that_differ(side, server, store, scope, expected.highest):
-        there = {one.id for one in server.attachments_where(f"{scope} AND id > {low} AND id <= {high}")}
-        gone |= set(store.attachment_ids(side, low, high, live=True)) - there
-    return frozenset(store.links_of_attachments(side, sorted(gone)).values())
+    ids = store.attachment_ids(side, live=live)
+    found: set[int] = set()
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        tickets = store.tickets_with_attachments(side, part[0], part[-1], live=live)
+        search = _Search(server, _on_tickets(tickets, prefix(rules.pair)))
+        known, there = search.run(part)
+        found |= set(store.links_of_attachments(side, known).values())
+        found |= {link.id for ref in sorted(there) if (link := store.link_of(ref)) is not None}
+    return frozenset(found)
 
 
-def _ranges_that_differ(side: Side, server: Server, store: Store, scope: str, highest: int) -> Iterator[tuple[int, int]]:
-    """Ranges ``low < id <= high`` in which the server counts another number than is known."""
-    ranges = [(0, highest)]
-    while ranges:
-        low, high = ranges.pop()
-        known = store.known_attachments(side, low, high, live=True)
-        if known == 0 or server.count_attachments(f"{scope} AND id > {low} AND id <= {high}") == known:
-            continue
-        if known <= _LIST_FROM:
-            yield low, high
-            continue
-        ids = store.attachment_ids(side, low, high, live=True)
-        middle = ids[len(ids) // 2]
-        ranges += [(low, middle), (middle, high)]
+@dataclass(frozen=True)
+class _Search:
+    """A search among the attachments that meet a condition."""
+
+    server: Server
+    condition: str
+
+    def run(self, ids: Sequence[int]) -> tuple[list[int], set[Ref]]:
+        """Return which of *ids* are gone, and the tickets with attachments that are not among them."""
+        gone: list[int] = []
+        unknown: set[Ref] = set()
+        for part in self._parts(ids, self._missing(ids)):
+            listed = self.server.attachments_where(self._within(part))
+            gone += sorted(set(part) - {one.id for one in listed})
+            unknown |= {Ref(self.server.side, one.cls, one.item_id) for one in listed if one.id not in set(part)}
+        return gone, unknown
+
+    def _parts(self, ids: Sequence[int], missing: int) -> Iterator[Sequence[int]]:
+        """Cut *ids*, of which *missing* are gone (fewer than none: there are others), to the short parts at fault."""
+        if missing == 0:
+            return
+        if len(ids) <= _LIST_FROM:
+            yield ids
+            return
+        left, right = ids[: len(ids) // 2], ids[len(ids) // 2 :]
+        in_left = self._missing(left)
+        yield from self._parts(left, in_left)
+        yield from self._parts(right, missing - in_left)
+
+    def _missing(self, ids: Sequence[int]) -> int:
+        return len(ids) - self.server.count_attachments(self._within(ids))
+
+    def _within(self, ids: Sequence[int]) -> str:
+        return f"{self.condition} AND id >= {ids[0]} AND id <= {ids[-1]}"
 
 
-def _on_known_tickets(side: Side, store: Store, rules: Rules) -> str:
-    """The condition that finds the attachments that we know of, and no pictures or texts of ours."""
-    ours = prefix(rules.pair)
-    tickets = " OR ".join(
-        f"(item_class = '{cls}' AND item_id IN ({','.join(map(str, ids))}))"
-        for cls, ids in sorted(store.ticket_ids(side, live=True).items())
-        if ids
+def _on_tickets(tickets: Mapping[str, list[int]], ours: str) -> str:
+    """The condition that finds the attachments of *tickets* that we know of, and no pictures or texts of ours."""
+    owners = " OR ".join(
+        f"(item_class = '{cls}' AND item_id IN ({','.join(map(str, ids))}))" for cls, ids in sorted(tickets.items())
     )
-    return f"({tickets}) AND (ISNULL(temp_id) OR temp_id NOT LIKE '{ours}%' OR temp_id LIKE '{ours}a-%')"
+    return f"({owners}) AND (ISNULL(temp_id) OR temp_id NOT LIKE '{ours}%' OR temp_id LIKE '{ours}a-%')"

@@ -52,7 +52,7 @@ def look(side: Side, server: Server, store: Store, rules: Rules, settings: Engin
         new = tuple(_in_scope_among(server, rules, compared.unknown))
     taken = {sighting.ref for sighting in new}
     attachments = _attachments(server, state, settings, changed.at)
-    account = state.account or _account(server)
+    account = state.account or account_of(server)
     return Findings(
         replace(attachments.state, cursor=changed.at, account=account, ok_at=now, problem=None, problem_since=None),
         compared.changed,
@@ -91,7 +91,7 @@ def _in_scope_among(server: Server, rules: Rules, unknown: Iterable[Sighting]) -
         yield from in_scope(server, rules, rules.for_external(name), ids)
 
 
-def _account(server: Server) -> str | None:
+def account_of(server: Server) -> str | None:
     """Our own account's id, or None on a server that does not compare it; then a marker's first bearer alone is ours."""
     try:
         return server.account() or None

@@ -22,6 +22,8 @@ class EngineSettings:
     longest_back_off: timedelta = timedelta(hours=6)
     chunk: int = 200
     """How many links are observed and planned at once."""
+    deep: int = 2_000
+    """How many links each sweep reads in full, one part after the other."""
     preview: int = 1_000
     """How many links that are due a dry run shows."""
     workers: int = 4

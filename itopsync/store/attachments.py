@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Select, func, select, union_all
+from sqlalchemy import Select, select, union_all
 
 from itopsync.model import LinkStatus, Side
 from itopsync.store.connection import Database
-from itopsync.store.records import Expected
 from itopsync.store.rows import CLASS, ID, batches
 from itopsync.store.tables import file, link
 
@@ -20,30 +19,25 @@ class Attachments(Database):
     *live* asks for those of tickets that can still change, or else for those of the others. All of linked tickets only.
     """
 
-    def expected_attachments(self, side: Side, *, live: bool) -> Expected:
-        """Say how many attachments should be there, and up to which id."""
-        known = _known(side, live=live).subquery()
+    def attachment_ids(self, side: Side, *, live: bool) -> list[int]:
+        """List the ids of those that should be there, in their order."""
         with self.reading() as connection:
-            count, highest = connection.execute(select(func.count(), func.max(known.c.id))).one()
-        return Expected(count, highest or 0)
+            return sorted(connection.scalars(select(_known(side, live=live).subquery().c.id)))
 
-    def known_attachments(self, side: Side, low: int, high: int, *, live: bool) -> int:
-        """Count those with ids ``low < id <= high``."""
-        known = _known(side, low, high, live=live).subquery()
-        with self.reading() as connection:
-            return connection.execute(select(func.count()).select_from(known)).scalar_one()
-
-    def attachment_ids(self, side: Side, low: int, high: int, *, live: bool) -> list[int]:
-        """List the ids ``low < id <= high``, in their order."""
-        with self.reading() as connection:
-            return sorted(connection.scalars(_known(side, low, high, live=live)))
+    def tickets_with_attachments(self, side: Side, low: int, high: int, *, live: bool) -> Mapping[str, list[int]]:
+        """List the tickets on which those with ids ``low <= id <= high`` should be: class → ids, in their order."""
+        owners = _known(side, low, high, live=live).subquery()
+        meant = select(CLASS[side], ID[side]).where(link.c.id.in_(select(owners.c.link_id)))
+        return self._by_class(meant.order_by(CLASS[side], ID[side]))
 
     def ticket_ids(self, side: Side, *, live: bool) -> Mapping[str, list[int]]:
-        """List the tickets that these attachments can be on: class → ids, in their order."""
-        meant = select(CLASS[side], ID[side]).where(*_linked(live=live)).order_by(CLASS[side], ID[side])
+        """List the linked tickets: class → ids, in their order."""
+        return self._by_class(select(CLASS[side], ID[side]).where(*_linked(live=live)).order_by(CLASS[side], ID[side]))
+
+    def _by_class(self, tickets: Select[Any]) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         with self.reading() as connection:
-            for name, number in connection.execute(meant):
+            for name, number in connection.execute(tickets):
                 found.setdefault(name, []).append(number)
         return found
 
@@ -67,10 +61,10 @@ def _linked(*, live: bool) -> tuple[Any, ...]:
 
 
 def _known(side: Side, low: int | None = None, high: int | None = None, *, live: bool) -> Any:
-    """A select of the ids."""
+    """A select of the ids and of whose they are."""
 
     def of(origin: Side, number: Any) -> Select[Any]:
-        found = select(number.label("id")).join(link).where(file.c.origin == origin, *_linked(live=live))
-        return found.where(number.is_not(None)) if low is None else found.where(number > low, number <= high)
+        found = select(number.label("id"), file.c.link_id).join(link).where(file.c.origin == origin, *_linked(live=live))
+        return found.where(number.is_not(None)) if low is None else found.where(number >= low, number <= high)
 
     return union_all(of(side, file.c.original_id), of(side.other, file.c.copy_id))

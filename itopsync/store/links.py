@@ -42,6 +42,12 @@ class Links(Database):
         with self.reading() as connection:
             return tuple(one for batch in batches(sorted(set(ids))) for one in _by_id(connection, batch))
 
+    def linked_after(self, after: int, limit: int) -> list[int]:
+        """List the ids of at most *limit* links that are linked, above *after*, in their order."""
+        meant = select(link.c.id).where(link.c.id > after, link.c.status == LinkStatus.LINKED)
+        with self.reading() as connection:
+            return list(connection.scalars(meant.order_by(link.c.id).limit(limit)))
+
     def link_of(self, ref: Ref) -> Link | None:
         """Return the link of a ticket; a tombstone only where nothing else knows it."""
         with self.reading() as connection:

@@ -45,8 +45,11 @@ class Polling(Database):
         with self.writing() as connection:
             _put_side(connection, state)
 
-    def compare(self, side: Side, sightings: Sequence[Sighting]) -> Compared:
-        """Say what *sightings* of one side are to us; writes nothing."""
+    def compare(self, side: Side, sightings: Sequence[Sighting], *, ignored: bool = True) -> Compared:
+        """Say what *sightings* of one side are to us; writes nothing.
+
+        *ignored*: what was out of scope at its version is not told again as unknown.
+        """
         changed: dict[int, str] = {}
         unknown: list[Sighting] = []
         known_as: dict[Ref, str] = {}
@@ -55,10 +58,10 @@ class Polling(Database):
                 for batch in batches(group):
                     ids = [one.ref.id for one in batch]
                     links = _known(connection, side, name, ids)
-                    ignored = _ignored(connection, side, name, ids)
+                    passed_over = _ignored(connection, side, name, ids) if ignored else {}
                     for one in batch:
                         rows = links.get(one.ref.id, ())
-                        if not rows and ignored.get(one.ref.id) != one.version:
+                        if not rows and passed_over.get(one.ref.id) != one.version:
                             unknown.append(one)
                         for row in rows:
                             if one.number and row.number and one.number != row.number:

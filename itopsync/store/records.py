@@ -52,15 +52,6 @@ class DueCounts:
 
 
 @dataclass(frozen=True)
-class Expected:
-    """The attachments that should be there."""
-
-    count: int
-    highest: int
-    """The highest id among them; 0 if there are none."""
-
-
-@dataclass(frozen=True)
 class CycleRecord:
     """One cycle, as the history keeps it."""
 

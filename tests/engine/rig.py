@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -130,6 +130,13 @@ class Rig:
         self.stop()
         self.probe = None
         self.start()
+
+    def restrict(self, scope: str) -> None:
+        """Give every class an OQL condition as its scope, and start anew."""
+        rules = self.configuration.rules
+        scoped = replace(rules, classes=tuple(replace(cls, scope=scope) for cls in rules.classes))
+        self.configuration = replace(self.configuration, rules=scoped)
+        self.restart()
 
     # time and cycles
 

@@ -61,10 +61,10 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "record_poll": lambda store: poll(
         store, versions={1: "v2"}, due={1: NOW}, new=[sighting(external(50))], ignored=[sighting(external(60))]
     ),
-    "expected_attachments": lambda store: [store.expected_attachments(side, live=True) for side in Side],
-    "known_attachments": lambda store: [store.known_attachments(side, 0, 50, live=True) for side in Side],
-    "attachment_ids": lambda store: [store.attachment_ids(side, 0, 50, live=True) for side in Side],
+    "tickets_with_attachments": lambda store: [store.tickets_with_attachments(side, 0, 50, live=True) for side in Side],
+    "attachment_ids": lambda store: [store.attachment_ids(side, live=True) for side in Side],
     "ticket_ids": lambda store: [store.ticket_ids(side, live=True) for side in Side],
+    "linked_after": lambda store: store.linked_after(0, 10),
     "links_of_attachments": lambda store: [store.links_of_attachments(side, [1, 2]) for side in Side],
     "counts": lambda store: store.counts(),
     "record_cycle": lambda store: store.record_cycle(CycleRecord(None, "poll", NOW, NOW, "well", {})),

@@ -53,7 +53,7 @@ def compile_configuration(file: SyncFile, path: Path, context: Context) -> Confi
         external,
         internal,
         compile_store_url(file.store, context),
-        Schedule(file.schedule.poll, file.schedule.jitter),
+        Schedule(file.schedule.poll, file.schedule.sweep, file.schedule.jitter),
         compile_engine(file.engine, (external, internal), context),
         file.store.lease,
         file.logging.level.value,

@@ -117,18 +117,20 @@ def compile_engine(section: EngineSection, sides: Collection[ServerSettings], co
         section.pause,
         section.first_back_off,
         section.longest_back_off,
+        deep=section.deep,
         workers=section.workers,
     )
 
 
 def check_schedule(section: ScheduleSection, context: Context) -> None:
     """Check when what runs."""
-    if isinstance(section.poll, str):
-        if CronTrigger.from_crontab(section.poll, timezone="UTC").get_next_fire_time(None, context.now) is None:
-            context.faults.add("schedule.poll", "such a day never comes", 'Write it like "*/5 * * * *"')
-    elif section.poll < timedelta(seconds=1):
-        context.faults.add("schedule.poll", "that is no time at all", 'Write at least "1s"')
-    elif section.jitter >= section.poll:
+    for name, when in (("poll", section.poll), ("sweep", section.sweep)):
+        if isinstance(when, str):
+            if CronTrigger.from_crontab(when, timezone="UTC").get_next_fire_time(None, context.now) is None:
+                context.faults.add(f"schedule.{name}", "such a day never comes", 'Write it like "*/5 * * * *"')
+        elif when < timedelta(seconds=1):
+            context.faults.add(f"schedule.{name}", "that is no time at all", 'Write at least "1s"')
+    if isinstance(section.poll, timedelta) and section.jitter >= section.poll >= timedelta(seconds=1):
         remedy = f"Make it shorter than poll, which is {write_duration(section.poll)}"
         context.faults.add("schedule.jitter", "it is not shorter than poll", remedy)
 

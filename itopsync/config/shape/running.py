@@ -24,6 +24,10 @@ class ScheduleSection(Section):
     jitter: Duration = timedelta(seconds=5)
     """At most so much is added to each waiting time, by chance. Must be shorter than `poll`; a cron expression has none."""
 
+    sweep: Poll = timedelta(hours=6)
+    """How often everything in scope or linked is looked at, whatever changed: likewise a duration or a cron expression. Each
+    sweep finds what no poll can see."""
+
 
 class EngineSection(Section):
     """How the work goes about. The defaults suit most servers."""
@@ -35,6 +39,8 @@ class EngineSection(Section):
     look_again: Duration = _ENGINE.look_again
     """A ticket that changed so shortly before it was read is read once more; longer than a minute where `date_format` has no
     seconds."""
+    deep: Annotated[StrictInt, Field(ge=0)] = _ENGINE.deep
+    """How many links each sweep reads in full, one part of all after the other."""
     lookback: Duration = _ENGINE.lookback
     """How long attachment ids below the highest one are looked for: slow uploads show up late."""
     pause: Duration = _ENGINE.pause
