@@ -6,6 +6,7 @@ Truth has three values as in SQL: None is unknown, and only what is true is foun
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,18 +15,20 @@ from zoneinfo import ZoneInfo
 
 from itopsync.simulator.caselog import CaseLog
 from itopsync.simulator.oql_functions import as_text, complete_date, fold, like, number
+from itopsync.simulator.refusals import failed_query
 from itopsync.simulator.store import Row, Store
 
 
 @dataclass(slots=True)
 class Context:
     """What a running query needs: the data, the database's own clock, the server's timezone (in which logs show
-    their dates), and which rows the account may see."""
+    their dates), which rows the account may see, and what the arguments that iTop gives to every query stand for."""
 
     store: Store
     database_now: Callable[[], datetime]
     timezone: ZoneInfo
     visible: Callable[[Row], bool] | None = None
+    argument: Callable[[str], Any] = lambda _name: None
 
 
 #: The rows at hand, one for each alias of the query.
@@ -63,6 +66,19 @@ def comparable(item: Any, kind: str) -> Any:
     if kind == "int":
         return number(item)
     return fold(as_text(item)) if item is not None else None
+
+
+def truth(expression: Typed) -> Compiled:
+    """An expression as a condition: text counts as the number that it begins with."""
+    run = expression.run
+    if expression.kind == "int":
+        return run
+
+    def test(rows: Rows, context: Context) -> Any:
+        content = run(rows, context)
+        return number(content) if isinstance(content, str) else content
+
+    return test
 
 
 def both(one: Compiled, other: Compiled) -> Compiled:
@@ -108,6 +124,33 @@ def compile_like(one: Typed, other: Typed, negated: bool) -> Compiled:
     return run
 
 
+def compile_pattern(one: Typed, other: Typed) -> Compiled:
+    """REGEXP, without regard to case."""
+
+    def run(rows: Rows, context: Context) -> bool | None:
+        content, pattern = one.run(rows, context), other.run(rows, context)
+        if content is None or pattern is None:
+            return None
+        text = content.text(context.timezone) if isinstance(content, CaseLog) else as_text(content)
+        try:
+            return re.search(as_text(pattern), text, re.IGNORECASE) is not None
+        except re.error as error:
+            raise failed_query(1139, f"Regex error '{error.msg}'") from None
+
+    return run
+
+
+def compile_arithmetic(one: Typed, sign: str, other: Typed) -> Compiled:
+    """Operators that yield a number."""
+    combine = ARITHMETIC[sign]
+
+    def run(rows: Rows, context: Context) -> Any:
+        first, second = number(one.run(rows, context)), number(other.run(rows, context))
+        return None if first is None or second is None else combine(first, second)
+
+    return run
+
+
 def compile_comparison(one: Typed, sign: str, other: Typed) -> Compiled:
     """Comparison as MySQL does it: numbers by value, dates by time, text without case and accents."""
     compare = COMPARISONS[sign]
@@ -133,7 +176,8 @@ def compile_comparison(one: Typed, sign: str, other: Typed) -> Compiled:
             first = first.text(context.timezone)
         if isinstance(first, str) and isinstance(second, str):
             if dated:
-                return compare(complete_date(first), complete_date(second))
+                first, second = complete_date(first), complete_date(second)
+                return None if first is None or second is None else compare(first, second)
             return compare(fold(first), fold(second))
         return compare(number(first), number(second))
 

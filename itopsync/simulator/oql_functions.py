@@ -50,10 +50,10 @@ def moment(value: Any) -> datetime | None:
         return None
 
 
-def complete_date(text: str) -> str:
-    """A date literal in the stored form: a missing time is midnight."""
+def complete_date(text: str) -> str | None:
+    """A date literal in the stored form: a missing time is midnight. None for what is no date."""
     found = moment(text)
-    return found.strftime(INTERNAL) if found is not None else text
+    return found.strftime(INTERNAL) if found is not None else None
 
 
 @lru_cache(maxsize=2_000)
@@ -122,8 +122,9 @@ def _format_date(value: Any, template: Any) -> str | None:
     found = moment(value)
     if found is None or template is None:
         return None
-    result = re.sub(r"%(.)", lambda match: _DATE_LETTERS.get(match[1], match[1]), str(template))
-    return found.strftime(result)
+    numbers = {"e": found.day, "c": found.month, "k": found.hour}
+    letters = _DATE_LETTERS | {letter: str(value) for letter, value in numbers.items()}
+    return found.strftime(re.sub(r"%(.)", lambda match: letters.get(match[1], match[1]), str(template)))
 
 
 def _text_of(template: str) -> Callable[[Any], str | None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +13,6 @@ from itopsync.simulator.caselog import CaseLog
 from itopsync.simulator.dates import INTERNAL
 from itopsync.simulator.oql_candidates import candidates
 from itopsync.simulator.oql_expressions import (
-    ARITHMETIC,
     COMPARISONS,
     Compiled,
     Context,
@@ -21,15 +21,23 @@ from itopsync.simulator.oql_expressions import (
     Typed,
     both,
     comparable,
+    compile_arithmetic,
     compile_comparison,
     compile_like,
+    compile_pattern,
     either,
+    truth,
 )
-from itopsync.simulator.oql_functions import FUNCTIONS, as_text, fold, number, shift_date
-from itopsync.simulator.oql_syntax import OqlError
+from itopsync.simulator.oql_functions import FUNCTIONS, as_text, fold, shift_date
+from itopsync.simulator.oql_joins import compile_join, joined
+from itopsync.simulator.oql_scope import Scope
 from itopsync.simulator.reading import friendly_name, value
-from itopsync.simulator.schema import Attribute, ItopClass, Schema
+from itopsync.simulator.refusals import Refusal, failed_query
+from itopsync.simulator.schema import ItopClass, Schema
 from itopsync.simulator.store import Row, Store
+
+#: Arguments that iTop gives to every query.
+KNOWN_ARGUMENT = re.compile(r"current_contact_id|(current_contact|current_user)->\w+")
 
 
 class Query:
@@ -38,11 +46,11 @@ class Query:
     def __init__(self, text: str, schema: Schema) -> None:
         self.text = text
         selects = syntax.parse(text)
-        self._parts = [_Select(select, schema, text) for select in selects]
-        names = [part.class_name for part in self._parts]
-        ancestor = schema.common_ancestor(names)
+        self._parts = [_Select(select, Scope(schema, text)) for select in selects]
+        ancestor = schema.common_ancestor([part.class_name for part in self._parts])
         if ancestor is None:
-            raise _refused("Incompatible classes: could not find a common ancestor", selects[-1].class_name, text)
+            issue = "Incompatible classes: could not find a common ancestor"
+            raise Scope(schema, text).refused(issue, selects[-1].class_name)
         self.class_name = ancestor
 
     def run(self, context: Context) -> list[Row]:
@@ -73,27 +81,20 @@ def in_default_order(rows: Iterable[Row], itop_class: ItopClass, store: Store) -
     return result
 
 
-def _refused(issue: str, name: syntax.Name, query: str, expecting: Iterable[str] = ()) -> OqlError:
-    return OqlError("OqlNormalizeException", issue, name.text, name.position, query, expecting=tuple(expecting))
-
-
 class _Select:
     """One SELECT of a query."""
 
-    def __init__(self, select: syntax.Select, schema: Schema, text: str) -> None:
-        self._schema = schema
-        self._text = text
-        self.aliases: dict[str, int] = {}
-        self.classes: list[ItopClass] = []
-        self._add_alias(select.class_name, select.alias)
-        self._joins = [self._compile_join(join) for join in select.joins]
+    def __init__(self, select: syntax.Select, scope: Scope) -> None:
+        self._scope = scope
+        scope.add(select.class_name, select.alias)
+        self._joins = [compile_join(join, scope) for join in select.joins]
         for name in select.selected:
-            if name.text not in self.aliases:
-                raise _refused("Unknown class [alias]", name, text, self.aliases)
-        self._selected = self.aliases[select.selected[0].text]
-        self.class_name = self.classes[self._selected].name
-        self._condition = self.compile(select.where).run if select.where is not None else None
-        self._candidates = candidates(select.where, self.classes[0], self._is_first)
+            if name.text not in scope.aliases:
+                raise scope.refused("Unknown class [alias]", name, scope.aliases)
+        self._selected = scope.aliases[select.selected[0].text]
+        self.class_name = scope.classes[self._selected].name
+        self._condition = truth(self.compile(select.where)) if select.where is not None else None
+        self._candidates = candidates(select.where, scope.classes[0], scope.is_first)
 
     def find(self, context: Context) -> Iterator[Row]:
         condition = self._condition
@@ -105,89 +106,11 @@ class _Select:
         lookups = [prepare(context) for prepare in self._joins]
         seen: set[int] = set()
         for row in self._candidates(context):
-            for rows in _joined([row], lookups, 0):
+            for rows in joined([row], lookups):
                 chosen = rows[self._selected]
                 if chosen["id"] not in seen and (condition is None or condition(rows, context)):
                     seen.add(chosen["id"])
                     yield chosen
-
-    # -- classes and joins -------------------------------------------------------------------------------------
-
-    def _add_alias(self, class_name: syntax.Name, alias: syntax.Name) -> int:
-        if class_name.text not in self._schema:
-            expecting = tuple(self._schema)
-            raise OqlError(
-                "UnknownClassOqlException", "Unknown class", class_name.text, class_name.position, self._text, expecting=expecting
-            )
-        if alias.text in self.aliases:
-            raise _refused("Duplicate class alias", alias, self._text)
-        self.aliases[alias.text] = len(self.classes)
-        self.classes.append(self._schema[class_name.text])
-        return len(self.classes) - 1
-
-    def _compile_join(self, join: syntax.Join) -> Callable[[Context], Callable[[Rows], Iterable[Row]]]:
-        new = self._add_alias(join.class_name, join.alias)
-        left, right = (self._join_side(side) for side in (join.left, join.right))
-        if right[1] != "id":
-            issue = "Wrong format for Join clause (right hand), expecting an id"
-            raise _refused(issue, join.right.name, self._text, ("id",))
-        if new not in (left[0], right[0]):
-            raise _refused("Unknown class in join condition (left expression)", join.left.name, self._text)
-        class_name = self.classes[new].name
-        tree = None if join.operator == "=" else join.operator
-        key = left[1]
-        if new == left[0]:  # the joined class points at a class that is there already
-            other = right[0]
-
-            def children(context: Context) -> Callable[[Rows], Iterable[Row]]:
-                by_key: dict[int, list[Row]] = {}
-                for row in context.store.rows(class_name):
-                    for target in _tree_targets(context.store, row.get(key) or 0, tree):
-                        by_key.setdefault(target, []).append(row)
-                return lambda rows: by_key.get(rows[other]["id"], ())
-
-            return children
-        owner = left[0]
-
-        def parents(context: Context) -> Callable[[Rows], Iterable[Row]]:
-            store = context.store
-
-            def find(rows: Rows) -> Iterable[Row]:
-                targets = _tree_targets(store, rows[owner].get(key) or 0, tree)
-                return [row for row in (store.get(class_name, target) for target in targets) if row is not None]
-
-            return find
-
-        return parents
-
-    def _join_side(self, field: syntax.Field) -> tuple[int, str]:
-        place, attribute = self._resolve(field)
-        return place, "id" if attribute is None else attribute.code
-
-    def _resolve(self, field: syntax.Field) -> tuple[int, Attribute | None]:
-        """The alias and attribute that a field means; the attribute is None for ``id``."""
-        code = field.name.text
-        if field.alias is not None:
-            if field.alias.text not in self.aliases:
-                raise _refused("Unknown class [alias]", field.alias, self._text, self.aliases)
-            place = self.aliases[field.alias.text]
-            if code == "id":
-                return place, None
-            if code not in self.classes[place].attributes:
-                raise _refused("Unknown filter code", field.name, self._text, self._filters(place))
-            return place, self.classes[place].attributes[code]
-        places = [place for place, known in enumerate(self.classes) if code == "id" or code in known.attributes]
-        if not places:
-            raise _refused("Unknown filter code", field.name, self._text, self._filters(0))
-        if len(places) > 1:
-            raise _refused("Ambiguous filter code", field.name, self._text)
-        return places[0], None if code == "id" else self.classes[places[0]].attributes[code]
-
-    def _is_first(self, field: syntax.Field) -> bool:
-        return self._resolve(field)[0] == 0
-
-    def _filters(self, place: int) -> tuple[str, ...]:
-        return ("id", *(code for code, known in self.classes[place].attributes.items() if known.type != "linkset"))
 
     # -- expressions -------------------------------------------------------------------------------------------
 
@@ -199,7 +122,9 @@ class _Select:
             case syntax.Field():
                 return self._compile_field(expression)
             case syntax.Variable(name):
-                raise OqlError("MissingQueryArgument", f"Missing query argument {name}", name, 0, self._text)
+                if not KNOWN_ARGUMENT.fullmatch(name):
+                    raise Refusal(f"Missing query argument: expecting = {name}, available = {{}}")
+                return Typed(lambda _rows, context: context.argument(name), "any")
             case syntax.Function():
                 return self._compile_function(expression)
             case syntax.Binary(left, sign, right):
@@ -207,7 +132,7 @@ class _Select:
         raise TypeError(expression)
 
     def _compile_field(self, field: syntax.Field) -> Typed:
-        place, attribute = self._resolve(field)
+        place, attribute = self._scope.resolve(field)
         if attribute is None:
             return Typed(lambda rows, _context: rows[place]["id"], "int")
         code = attribute.code
@@ -227,24 +152,20 @@ class _Select:
         if sign in ("IN", "NOT IN"):
             return self._compile_list(left, sign == "NOT IN", right)
         one, other = self.compile(left), self.compile(right)
-        if sign == "AND":
-            return Typed(both(one.run, other.run), "int")
-        if sign == "OR":
-            return Typed(either(one.run, other.run), "int")
-        if sign in ("LIKE", "NOT LIKE"):
-            return Typed(compile_like(one, other, sign == "NOT LIKE"), "int")
-        if sign in COMPARISONS:
-            return Typed(compile_comparison(one, sign, other), "int")
-        if sign in ARITHMETIC:
-            combine = ARITHMETIC[sign]
-
-            def arithmetic(rows: Rows, context: Context) -> Any:
-                first, second = number(one.run(rows, context)), number(other.run(rows, context))
-                return None if first is None or second is None else combine(first, second)
-
-            return Typed(arithmetic, "int")
-        issue = 'Only "field MATCHES string" syntax is allowed'
-        raise _refused(issue, syntax.Name(sign, 0), self._text)
+        match sign:
+            case "AND":
+                run = both(truth(one), truth(other))
+            case "OR":
+                run = either(truth(one), truth(other))
+            case "LIKE" | "NOT LIKE":
+                run = compile_like(one, other, sign == "NOT LIKE")
+            case "REGEXP":
+                run = compile_pattern(one, other)
+            case "MATCHES":
+                raise failed_query(1191, "Can't find FULLTEXT index matching the column list")
+            case _:
+                run = (compile_comparison if sign in COMPARISONS else compile_arithmetic)(one, sign, other)
+        return Typed(run, "int")
 
     def _compile_list(self, left: Any, negated: bool, right: syntax.List | syntax.Nested) -> Typed:
         needle = self.compile(left)
@@ -271,8 +192,10 @@ class _Select:
         return Typed(contains, "int")
 
     def _compile_nested(self, nested: syntax.Nested) -> Compiled:
-        selects = [_Select(select, self._schema, self._text) for select in nested.queries]
-        # A sub-select names nothing of the outer query in OQL, so that it is run once for each state of the data.
+        outer = self._scope if len(nested.queries) == 1 else None  # iTop looks no further from within a UNION
+        scopes = [Scope(self._scope.schema, "", outer) for _ in nested.queries]
+        selects = [_Select(select, scope) for select, scope in zip(nested.queries, scopes, strict=True)]
+        # A sub-select uses nothing of the outer query, so that it is run once for each state of the data.
         latest: tuple[Store | None, int, frozenset[Any]] = (None, -1, frozenset())
 
         def ids(_rows: Rows, context: Context) -> frozenset[Any]:
@@ -295,13 +218,14 @@ class _Select:
             return self._compile_shift(function)
         arguments = [self.compile(argument).run for argument in function.arguments]
         if name == "IF":
-            condition, then, otherwise = arguments
+            then, otherwise = arguments[1:]
+            condition = truth(self.compile(function.arguments[0]))
             return Typed(
                 lambda rows, context: then(rows, context) if condition(rows, context) else otherwise(rows, context),
                 "any",
             )
         if name not in FUNCTIONS:
-            raise OqlError("OQLException", f"Unknown function {name}", name, 0, self._text)
+            raise Refusal(f"Unknown function {name}")
         apply = FUNCTIONS[name]
 
         def call(rows: Rows, context: Context) -> Any:
@@ -313,30 +237,7 @@ class _Select:
     def _compile_shift(self, function: syntax.Function) -> Typed:
         start, interval = function.arguments
         if not isinstance(interval, syntax.Interval):
-            raise OqlError("OQLException", f"Wrong arguments of {function.name}", function.name, 0, self._text)
+            raise failed_query(1064, "You have an error in your SQL syntax")
         first, amount, unit = self.compile(start).run, self.compile(interval.amount).run, interval.unit
         sign = 1 if function.name == "DATE_ADD" else -1
         return Typed(lambda rows, context: shift_date(first(rows, context), amount(rows, context), unit, sign), "moment")
-
-
-def _joined(rows: Rows, lookups: list[Callable[[Rows], Iterable[Row]]], depth: int) -> Iterator[Rows]:
-    if depth == len(lookups):
-        yield rows
-        return
-    for row in lookups[depth](rows):
-        yield from _joined([*rows, row], lookups, depth + 1)
-
-
-def _tree_targets(store: Store, key: int, tree: str | None) -> list[int]:
-    """The ids that an organisation's id stands for under ``BELOW`` (itself and its parents) and its relatives."""
-    if tree is None:
-        return [key]
-    ancestors = [key]
-    while (row := store.get("Organization", ancestors[-1])) is not None and row.get("parent_id"):
-        ancestors.append(row["parent_id"])
-    everything = [row["id"] for row in store.rows("Organization")]
-    below = ancestors[1:] if "STRICT" in tree else ancestors
-    if "ABOVE" in tree:
-        descendants = [other for other in everything if key in _tree_targets(store, other, "BELOW")]
-        below = [other for other in descendants if other != key] if "STRICT" in tree else descendants
-    return [other for other in everything if other not in below] if tree.startswith("NOT") else below

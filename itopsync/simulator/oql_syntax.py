@@ -30,6 +30,12 @@ _FUNCTIONS = frozenset(
 )  # fmt: skip
 
 
+class LexerError(Exception):
+    """OQL meets a sign that it does not know."""
+
+    kind = "Exception"
+
+
 class OqlError(Exception):
     """OQL refuses a query: ``kind`` is the name of iTop's exception, which stands in the answer."""
 
@@ -241,9 +247,7 @@ def parse(query: str) -> tuple[Select, ...]:
     try:
         tree: Any = _PARSER.parse(query)
     except UnexpectedCharacters as error:
-        position = error.pos_in_stream or 0
-        found = query[position : position + 1]
-        raise OqlError("OQLLexerException", "Syntax error", found, position, query) from None
+        raise LexerError(f"Unexpected input at line {error.line}: {error.char}") from None
     except UnexpectedToken as error:
         if error.token.type == "$END":
             issue, found, position = "Unexpected token End of Input", "0", 0

@@ -43,3 +43,8 @@ def failed_sql(statement: str, number: int, error: str, class_name: str, key: in
     if key is None:
         return Refusal(text, number)
     return Refusal(f"{text}: id = {key}, class = {class_name}, issues = {{0=>{text}}}")
+
+
+def failed_query(number: int, error: str) -> Refusal:
+    """What iTop says when the database refuses a SELECT; its statement, which would stand here, is left out."""
+    return Refusal(f"Failed to issue SQL query: query = SELECT …, mysql_errno = {number}, mysql_error = {error}", number)

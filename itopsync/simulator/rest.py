@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from itopsync.simulator.oql_query import compile_query, in_default_order
-from itopsync.simulator.oql_syntax import OqlError
+from itopsync.simulator.oql_syntax import LexerError, OqlError
 from itopsync.simulator.reading import friendly_name, show
-from itopsync.simulator.refusals import BareRefusal, Refusal
+from itopsync.simulator.refusals import BareRefusal, Crash, Refusal
 from itopsync.simulator.rights import AccessMode, Account, Action, is_allowed
 from itopsync.simulator.session import Session
 from itopsync.simulator.store import Row
@@ -233,10 +233,12 @@ def _objects(call: Call, class_name: str, key: Any) -> tuple[str, Callable[[], l
         row = session.see(class_name, int(float(key)))
         return class_name, lambda: [] if row is None else [row]
     if isinstance(key, str):
+        if not key:
+            raise Crash  # an empty query is a TypeError in PHP 8
         try:
             query = compile_query(key, session.schema)
             return query.class_name, lambda: query.run(session.context())
-        except OqlError as error:
+        except (LexerError, OqlError) as error:
             about = f"query = {key}, exception_class = {error.kind}, exception_message = {error}"
             raise Refusal(f"Query failed to execute: {about}") from None
     raise Refusal("Wrong format for key")

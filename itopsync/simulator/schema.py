@@ -49,6 +49,7 @@ class Attribute:
     item: str = ""
     linked: str = ""
     mine: str = ""
+    hierarchical: bool = False
 
     @property
     def writable(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from itopsync.simulator.dates import local, timestamp_of
@@ -80,4 +81,12 @@ class Session:
 
     def context(self) -> Context:
         visible = self.sees if self.organizations is not None else None
-        return Context(self.store, self.database_now, self.timezone, visible)
+        return Context(self.store, self.database_now, self.timezone, visible, self._argument)
+
+    def _argument(self, name: str) -> Any:
+        """What ``:current_contact_id``, ``:current_contact->code`` or ``:current_user->code`` stands for in a query."""
+        if name == "current_contact_id":
+            return self.account.contact_id
+        owner, _, code = name.partition("->")
+        kind, key = ("Person", self.account.contact_id) if owner == "current_contact" else ("User", self.account.user_id)
+        return (self.store.get(kind, key) or {}).get(code)

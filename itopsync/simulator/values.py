@@ -12,7 +12,7 @@ from itopsync.simulator import html
 from itopsync.simulator.caselog import EMPTY, CaseLog, Entry
 from itopsync.simulator.dates import exists, is_stored_form, local, timestamp_of
 from itopsync.simulator.oql_query import compile_query
-from itopsync.simulator.oql_syntax import OqlError
+from itopsync.simulator.oql_syntax import LexerError, OqlError
 from itopsync.simulator.refusals import Crash, Refusal
 from itopsync.simulator.schema import Attribute, ItopClass
 from itopsync.simulator.session import Session
@@ -65,7 +65,7 @@ def find_one(class_name: str, key: Any, session: Session) -> Row:
             raise Crash  # an empty query is a TypeError in PHP 8
         try:
             rows = compile_query(key, session.schema).run(session.context())
-        except OqlError as error:
+        except (LexerError, OqlError) as error:
             raise Refusal(str(error)) from None
         return _exactly_one(rows, f"query: {key}")
     raise Refusal("Wrong format for key")
