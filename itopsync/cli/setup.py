@@ -43,7 +43,7 @@ def check(
     configuration = options.configuration()
 
     with servers(configuration) as both:
-        findings = checking.check(configuration, both, lambda: migrate.check(configuration.store_url), utc_now())
+        findings = checking.check(configuration, both, lambda: migrate.check(configuration.store_url), utc_now)
     if as_json:
         typer.echo(show.findings_as_json(findings))
     else:

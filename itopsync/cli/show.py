@@ -172,11 +172,9 @@ _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "red"}
 
 def findings(console: Console, found: Sequence[Finding]) -> None:
     """Show what a check found, each thing with its remedy."""
-    table = Table("", "side", "what", "remedy", box=None, pad_edge=False)
     for finding in found:
-        mark = Text(finding.level, style=_COLOURS[finding.level])
-        table.add_row(mark, finding.side or "", Text(finding.what), Text(finding.remedy))
-    console.print(table)
+        line = Text.assemble((f"{finding.level:<8}", _COLOURS[finding.level]), f"{finding.side or 'store':<9}", finding.what)
+        console.print(line.append(f". {finding.remedy}" if finding.remedy else ""), soft_wrap=True)
     counts = {level: sum(finding.level is level for finding in found) for level in Level}
     console.print(f"{_count(counts[Level.FAULT], 'fault')}, {_count(counts[Level.WARNING], 'warning')}.")
 
