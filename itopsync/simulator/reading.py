@@ -50,10 +50,10 @@ def _through_key(row: Row, attribute: Attribute, store: Store) -> Any:
     target_class = store.schema.get(key_attribute.target)
     key = row.get(attribute.key) or 0
     target = store.get(target_class.name, key) if target_class is not None and key else None
-    if attribute.type == "recall":
-        return target["finalclass"] if target is not None else key_attribute.target
     if target is None:
         return ""
+    if attribute.type == "recall":
+        return target["finalclass"]
     if attribute.type == "friendlyname":
         return friendly_name(target, store)
     shown_attribute = store.schema[target["finalclass"]].attributes.get(attribute.field)

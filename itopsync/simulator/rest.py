@@ -14,7 +14,7 @@ from itopsync.simulator.refusals import BareRefusal, Crash, Refusal
 from itopsync.simulator.rights import AccessMode, Account, Action, is_allowed
 from itopsync.simulator.session import Session
 from itopsync.simulator.store import Row
-from itopsync.simulator.values import is_numeric, make_value, matching, php_int, php_string
+from itopsync.simulator.values import is_numeric, make_value, matching, php_int, php_string, whole
 from itopsync.simulator.writing import Deleted, Writer
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4")
@@ -111,6 +111,7 @@ def _get(call: Call, parameters: Mapping[str, Any]) -> dict[str, Any]:
     _require(call, "core/get", target_class, None)
     if page < 1:
         raise BareRefusal("The request page number is not valid. It must be an integer greater than 0", 13)
+    _check_named(call, parameters, target_class)
     rows = find()
     offset = limit * max(0, page - 1)
     selected = rows[offset : offset + limit] if limit > 0 else rows
@@ -218,6 +219,16 @@ def _fields_to_show(call: Call, class_name: str, parameters: Mapping[str, Any]) 
     return {class_name: codes}, False
 
 
+def _check_named(call: Call, parameters: Mapping[str, Any], target_class: str) -> None:
+    """A query may look for another class than the one that names the fields; then that one must have them, too."""
+    codes = [code.strip() for code in php_string(parameters.get("output_fields", "*")).split(",")]
+    if "id" in codes:
+        codes.remove("id")  # the first one only: a second one is not found
+    for code in codes:
+        if code not in ("*", "*+") and code not in call.session.schema[target_class].attributes:
+            raise Refusal(f"Unknown attribute {code} from class {target_class}")
+
+
 def _objects(call: Call, class_name: str, key: Any) -> tuple[str, Callable[[], list[Row]]]:
     """The class that a key asks for, and how to find its objects. Rights are checked between the two."""
     session = call.session
@@ -230,7 +241,7 @@ def _objects(call: Call, class_name: str, key: Any) -> tuple[str, Callable[[], l
         conditions = [(code, make_value(itop_class, code, given, session)) for code, given in key.items()]
         return class_name, lambda: in_default_order(matching(class_name, conditions, session), itop_class, session.store)
     if is_numeric(key):
-        row = session.see(class_name, int(float(key)))
+        row = session.see(class_name, whole(key))
         return class_name, lambda: [] if row is None else [row]
     if isinstance(key, str):
         if not key:
@@ -278,15 +289,20 @@ def _objects_answer(call: Call, rows: list[Row], shown: tuple[Shown, bool], mess
     objects: dict[str, Any] = {}
     for row in rows:
         class_name = row["finalclass"]
+        itop_class = schema[class_name]
         plan = plans.get(class_name)
         if plan is None:
-            itop_class = schema[class_name]
             # The closest listed ancestor; an object of another family is shown by its name only.
             codes = next((by_class[name] for name in itop_class.lineage if name in by_class), ["id", "friendlyname"])
             plan = plans[class_name] = [(code, itop_class.attributes.get(code)) for code in codes]
         fields: dict[str, Any] = {}
         for code, attribute in plan:
-            fields[code] = str(row["id"]) if attribute is None else show(row, attribute, around, extended)
+            if attribute is None:
+                fields[code] = str(row["id"])
+            elif message == "created" and attribute.type == "recall" and not row.get(attribute.key):
+                fields[code] = itop_class.attributes[attribute.key].target  # what a new object has in memory only
+            else:
+                fields[code] = show(row, attribute, around, extended)
         objects[f"{class_name}::{row['id']}"] = {
             "code": 0, "message": message, "class": class_name, "key": str(row["id"]), "fields": fields,
         }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from itopsync.simulator import html
 from itopsync.simulator.caselog import EMPTY, CaseLog, Entry
 from itopsync.simulator.dates import exists, is_stored_form, local, timestamp_of
+from itopsync.simulator.oql_functions import fold
 from itopsync.simulator.oql_query import compile_query
 from itopsync.simulator.oql_syntax import LexerError, OqlError
 from itopsync.simulator.refusals import Crash, Refusal
@@ -33,12 +35,14 @@ def is_numeric(value: Any) -> bool:
 
 
 def php_string(value: Any) -> str:
-    """PHP's conversion to a string."""
+    """PHP's conversion to a string, which an object has none of."""
+    if isinstance(value, dict):
+        raise Crash
     if value is None or value is False:
         return ""
     if value is True:
         return "1"
-    if isinstance(value, (list, dict)):
+    if isinstance(value, list):
         return "Array"
     return str(value)
 
@@ -51,12 +55,18 @@ def php_int(value: Any) -> int:
     return int(found[0]) if found else 0
 
 
+def whole(key: Any) -> int:
+    """The id that a number means; 0, which nothing has, for one with a fraction."""
+    number = float(key)
+    return int(number) if number.is_integer() else 0
+
+
 def find_one(class_name: str, key: Any, session: Session) -> Row:
     """The one object that a key means: an id, an OQL query, or criteria. Raises :class:`Refusal`."""
     if isinstance(key, dict):
         return _one_by_criteria(class_name, key, session)
     if is_numeric(key):
-        row = session.see(class_name, int(float(key)))
+        row = session.see(class_name, whole(key))
         if row is None:
             raise Refusal(f"Invalid object {class_name}::{php_string(key)}")
         return row
@@ -85,16 +95,18 @@ def _one_by_criteria(class_name: str, criteria: dict[str, Any], session: Session
     for code, given in criteria.items():
         value = make_value(session.schema[class_name], code, given, session)
         conditions.append((code, value))
-        report.append(f"{code}: {php_string(given)} ({php_string(value)})")
+        told = json.dumps(given, separators=(",", ":")) if isinstance(given, dict) else php_string(given)
+        report.append(f"{code}: {told} ({php_string(value)})")
     return _exactly_one(matching(class_name, conditions, session), "criteria: " + ", ".join(report))
 
 
 def matching(class_name: str, conditions: list[tuple[str, Any]], session: Session) -> list[Row]:
-    """Rows that equal all conditions, compared as text as the database would for what criteria are used for."""
+    """Rows that equal all conditions, compared as the database compares text."""
+    wanted = [(code, fold(php_string(value))) for code, value in conditions]
     return [
         row
         for row in session.store.rows(class_name)
-        if session.sees(row) and all(php_string(row.get(code)) == php_string(value) for code, value in conditions)
+        if session.sees(row) and all(fold(php_string(row.get(code))) == value for code, value in wanted)
     ]
 
 
@@ -142,7 +154,7 @@ def _convert_enum(_attribute: Attribute, value: Any, _session: Session) -> str |
 def _convert_integer(attribute: Attribute, value: Any, _session: Session) -> int | None:
     if value is None or value == "":
         return 0 if attribute.type in ("objectkey", "extkey") else None
-    return php_int(value)
+    return php_int(value) if is_numeric(value) or isinstance(value, bool) else None
 
 
 def _convert_date(attribute: Attribute, value: Any, session: Session) -> str | None:
