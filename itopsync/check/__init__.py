@@ -38,7 +38,7 @@ def _check_store(open_store: Callable[[], str | None]) -> Finding:
     try:
         revision = open_store()
     except StoreError as error:
-        return fault(None, str(error), "See store.url.")
+        return fault(None, str(error).rstrip("."), "Nothing runs without it.")
     return ok(None, f"the store is at revision {revision}" if revision else "there is no store yet; the first run makes it")
 
 

@@ -24,4 +24,4 @@ def status(
     if as_json:
         typer.echo(show.status_as_json(found))
     else:
-        show.status(Console(), found)
+        show.status(Console(soft_wrap=True), found)

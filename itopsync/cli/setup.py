@@ -47,7 +47,7 @@ def check(
     if as_json:
         typer.echo(show.findings_as_json(findings))
     else:
-        show.findings(Console(), findings)
+        show.findings(Console(soft_wrap=True), findings)
     faults = any(finding.level is checking.Level.FAULT for finding in findings)
     raise typer.Exit(ExitCode.CONFIGURATION if faults else ExitCode.WELL)
 

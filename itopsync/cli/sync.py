@@ -38,7 +38,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(show.plans_as_json(planned))
     else:
-        show.plans(Console(), planned)
+        show.plans(Console(soft_wrap=True), planned)
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(show.plans_as_json(differing))
     else:
-        show.verified(Console(), differing, total)
+        show.verified(Console(soft_wrap=True), differing, total)
     agree = not any(plan.actions for plan, _ in differing)
     raise typer.Exit(ExitCode.WELL if agree else ExitCode.TROUBLED)
 
@@ -101,7 +101,7 @@ def _tell(report: Report, *, as_json: bool) -> None:
     if as_json:
         typer.echo(show.report_as_json(report))
     else:
-        show.report(Console(), report)
+        show.report(Console(soft_wrap=True), report)
 
 
 @contextmanager

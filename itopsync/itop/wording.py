@@ -21,6 +21,8 @@ FORMS = tuple(
     for form in (
         r"(\w{1,60}: Unknown attribute)",
         r"(\w{1,60}: Invalid object \w{1,60}::\d{1,20})",
+        r"(\w{1,60}: invalid attribute code '\w{1,60}')",
+        r"(\w{1,60}: '\w{1,60}' is not a valid class)'?",
         r"((?:\w{1,60}: ){0,3}(?:No item found|Several items found \(\d{1,20}\))) (?:with criteria|for query): .*",
         r"((?:\w{1,60}: )?Wrong format for date attribute \w{1,60}).*",
         r"((?:\w{1,60}: )?Only administrators can set the user id)",
