@@ -93,10 +93,15 @@ def contents(data: bytes, name: str = "a.txt") -> httpx.Response:
 
 
 def form_of(request: httpx.Request) -> dict[str, str]:
+    """The fields of a request's form."""
+    return form_in(request.headers["Content-Type"], request.read())
+
+
+def form_in(content_type: str, body: bytes) -> dict[str, str]:
     """The fields of a multipart form."""
-    boundary = request.headers["Content-Type"].partition("boundary=")[2].encode()
+    boundary = content_type.partition("boundary=")[2].encode()
     found = {}
-    for part in request.read().split(b"--" + boundary)[1:-1]:
+    for part in body.split(b"--" + boundary)[1:-1]:
         head, _, value = part.partition(b"\r\n\r\n")
         found[head.partition(b'name="')[2].partition(b'"')[0].decode()] = value.removesuffix(b"\r\n").decode()
     return found

@@ -32,7 +32,10 @@ NO_PROFILE = (
 )
 SQL = "Error: Failed to issue SQL query: query = UPDATE `ticket` SET x='Secret story', mysql_errno = {}, mysql_error = {}"
 NOT_UTF_8 = "json encoding failed with message: Malformed UTF-8 characters. Full response structure: " + b"Secret story".hex()
-TITLE_TOO_LONG = "Error: Unexpected value for attribute 'Title' (title) : String too long (found 300, limited to 255): issues = {0=>Secret story}"
+TITLE_TOO_LONG = (
+    "Error: Unexpected value for attribute 'Title' (title) : String too long (found 300, limited to 255)"
+    ": issues = {0=>Secret story}"
+)
 NOT_SENT = [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), httpx.PoolTimeout("busy"), httpx.ProxyError("no")]
 BROKEN = [httpx.ReadTimeout("slow"), httpx.WriteTimeout("slow"), httpx.ReadError("reset"), httpx.WriteError("pipe")]
 BROKEN += [httpx.RemoteProtocolError("disconnected"), httpx.LocalProtocolError(f"Illegal header value b'{PASSWORD}'")]

@@ -1,0 +1,169 @@
+"""Cassettes: what this client and a real iTop 3.2.0 said to each other, replayed without one.
+
+They are recorded anew when the environment names a server, test by test, file by file or all at once (``-k real``)::
+
+    ITOPSYNC_RECORD          its address, on loopback
+    ITOPSYNC_RECORD_ACCOUNT  name:password of an account with the profiles REST Services User, Support Agent, Service Desk
+                             Agent, Change Implementor, Change Supervisor and Change Approver
+    ITOPSYNC_RECORD_GUEST    name:password of an account without the profile REST Services User
+    ITOPSYNC_RECORD_TOKEN    a token of iTop's module authent-token, for an account with the same profiles
+    ITOPSYNC_RECORD_PEOPLE   a program that does there what people and administrators do: see Stage.people
+
+The server has the ITIL modules and iTop's sample data, the timezone Asia/Jakarta, and a post_max_size of 8 MB. The accounts'
+names begin with ``cassette-``, which is found nowhere else. Names, passwords and tokens do not get into a cassette: of a request
+it keeps method, address and ``json_data``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
+
+import vcr  # type: ignore[import-untyped]  # it has no types
+import yaml  # type: ignore[import-untyped]  # it has none either
+from vcr.errors import CannotOverwriteExistingCassetteException  # type: ignore[import-untyped]  # like vcr
+from vcr.request import Request  # type: ignore[import-untyped]  # like vcr
+
+from itopsync.itop import Login, Secret, Server, ServerSettings
+from itopsync.model import Side
+from tests.itop.fake import form_in
+
+CASSETTES = Path(__file__).parent / "cassettes"
+RECORDED = "http://itop.example"
+"""Stands in a cassette for the server's address."""
+NotRecorded = CannotOverwriteExistingCassetteException
+"""What a request that is not in its cassette raises."""
+KEPT_HEADERS = frozenset({"content-type", "content-disposition", "date"})
+LONGEST_TEXT = 2_000
+LONGEST_LIST = 20
+ENVIRONMENT = "ITOPSYNC_RECORD"
+
+
+class Stage:
+    """A server, real or replayed, and the people who work there."""
+
+    def __init__(self) -> None:
+        self.recording = ENVIRONMENT in os.environ
+        self._servers: list[Server] = []
+
+    def server(self, account: str = "account", **changes: Any) -> Server:
+        """Return a client; *account* is one of ``account``, ``guest`` and ``token``."""
+        name, _, password = self._told(account).partition(":") if account != "token" else ("", "", self._told(account))
+        login = Login.TOKEN if account == "token" else Login.FORM
+        url = os.environ.get(ENVIRONMENT, RECORDED)
+        plain = ServerSettings(Side.EXTERNAL, url, name, Secret(password), login, ZoneInfo("Asia/Jakarta"), read_tries=1)
+        server = Server(replace(plain, **changes))
+        self._servers.append(server)
+        return server
+
+    def people(self, *what: str | int) -> None:
+        """Let something happen on the server that is recorded: nothing when it is replayed.
+
+        - ``note CLASS ID HTML``: somebody else appends to the ticket's private log
+        - ``picture CLASS ID``: somebody else pastes a picture into it
+        - ``draft CLASS TEMP_ID``: somebody chooses a file in a form that is not saved yet
+        - ``delete CLASS ID``
+        - ``mode read-only|administrators|maintenance|normal``
+        - ``dates minutes|normal``: ``d/m/Y H:i``, ``Y-m-d H:i:s``
+        - ``timezone ZONE``
+        """
+        if self.recording:
+            subprocess.run([os.environ["ITOPSYNC_RECORD_PEOPLE"], *map(str, what)], check=True)
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
+
+    def _told(self, account: str) -> str:
+        return os.environ[f"{ENVIRONMENT}_{account.upper()}"] if self.recording else "somebody:secret"
+
+
+def exchanges(cassette: Path) -> list[dict[str, Any]]:
+    """What was said, each with ``request`` and ``response``."""
+    return list(yaml.safe_load(cassette.read_text())["interactions"])
+
+
+def cassette_of(test: str) -> str:
+    """The name of a test's cassette."""
+    return test.removeprefix("test_").replace("[", "-").rstrip("]")
+
+
+@contextmanager
+def staged(name: str) -> Iterator[Stage]:
+    """Play the cassette *name*, or record it."""
+    path = CASSETTES / f"{name}.yaml"
+    stage = Stage()
+    if stage.recording:
+        path.unlink(missing_ok=True)
+    recorder = vcr.VCR(
+        record_mode="all" if stage.recording else "none",
+        match_on=("method", "path", "query", "json_data"),
+        before_record_request=_without_secrets,
+        before_record_response=_legible,
+        decode_compressed_response=True,
+    )
+    recorder.register_matcher("json_data", _same_json)
+    try:
+        with recorder.use_cassette(str(path)) as cassette:
+            yield stage
+        assert stage.recording or cassette.all_played, "a part of the cassette was not asked for"
+    finally:
+        stage.close()
+        if stage.recording and any(secret in path.read_text() for secret in _secrets()):
+            path.unlink()
+            raise AssertionError(f"the cassette {name} would have held an account's name, password or token")
+
+
+def _secrets() -> Iterator[str]:
+    for account in ("ACCOUNT", "GUEST", "TOKEN"):
+        yield from os.environ[f"{ENVIRONMENT}_{account}"].split(":", 1)
+
+
+def _without_secrets(request: Request) -> Request:
+    """Keep ``json_data`` of the form, and no header. A request passes here more than once."""
+    if content_type := request.headers.get("Content-Type"):
+        asked = json.loads(form_in(content_type, request.body)["json_data"])
+        request.body = json.dumps(_shortened(asked), ensure_ascii=False)
+    request.headers = {}
+    parts = urlsplit(request.uri)
+    request.uri = urlunsplit((*urlsplit(RECORDED)[:2], *parts[2:]))
+    return request
+
+
+def _same_json(one: Request, other: Request) -> None:
+    assert json.loads(one.body or "{}") == json.loads(other.body or "{}")
+
+
+def _shortened(value: Any) -> Any:
+    """Put a digest in the place of a long text or list, so that a cassette stays small and still tells one from another."""
+    if isinstance(value, dict):
+        return {name: _shortened(inner) for name, inner in value.items()}
+    if (isinstance(value, str) and len(value) > LONGEST_TEXT) or (isinstance(value, list) and len(value) > LONGEST_LIST):
+        return f"{type(value).__name__} of {len(value)}, sha256 {sha256(json.dumps(value).encode()).hexdigest()}"
+    return [_shortened(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _legible(response: dict[str, Any]) -> dict[str, Any]:
+    """Keep what is read of an answer, without the server's own address; of an error's long text its beginning and its end."""
+    response["headers"] = {name: values for name, values in response["headers"].items() if name.lower() in KEPT_HEADERS}
+    body = response["body"]["string"]
+    address = os.environ.get(ENVIRONMENT, RECORDED)
+    for ours, theirs in ((address, RECORDED), (address.replace("/", r"\/"), RECORDED.replace("/", r"\/"))):
+        body = body.replace(ours.encode(), theirs.encode())
+    response["body"]["string"] = body
+    if body.startswith(b"{"):
+        document = json.loads(body)
+        message = document.get("message") or ""
+        if len(message) > LONGEST_TEXT:
+            document["message"] = f"{message[:LONGEST_TEXT]} … {message[-300:]}"
+            response["body"]["string"] = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return response

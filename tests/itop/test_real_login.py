@@ -1,0 +1,60 @@
+"""Who we are to a real server, and what we may do there."""
+
+import pytest
+
+from itopsync.errors import BadQuery, LoginRefused
+from itopsync.itop import Login, Secret
+from itopsync.model import NewEntry
+from tests.itop.stage import Stage
+from tests.itop.tickets import REQUEST, moment, open_request
+
+VERBS = {"core/get", "core/create", "core/update", "core/apply_stimulus", "core/delete"}
+
+
+@pytest.mark.parametrize("login", [Login.FORM, Login.BASIC])
+def test_login_by_name_and_password(stage: Stage, login: Login) -> None:
+    server = stage.server(login=login)
+    server.check_login()
+    assert set(server.operations()) > VERBS
+
+
+def test_login_by_token(stage: Stage) -> None:
+    server = stage.server("token")
+    server.check_login()
+    assert set(server.operations()) > VERBS
+
+
+@pytest.mark.parametrize("login", Login)
+def test_a_wrong_password(stage: Stage, login: Login) -> None:
+    with pytest.raises(LoginRefused, match="the login is refused"):
+        stage.server(login=login, password=Secret("wrong")).check_login()
+
+
+def test_an_account_without_the_profile(stage: Stage) -> None:
+    with pytest.raises(LoginRefused, match="lacks the profile REST Services User"):
+        stage.server("guest").check_login()
+
+
+def test_our_own_account_is_the_author_of_our_entries(stage: Stage) -> None:
+    server = stage.server()
+    ticket = open_request(server, private_log=[NewEntry(moment(10), "<p>ours</p>")])
+    stage.people("note", "UserRequest", ticket.ref.id, "<p>theirs</p>")
+    ours, theirs = server.tickets("UserRequest", [ticket.ref.id], REQUEST)[ticket.ref.id].logs["private_log"]
+    assert server.account() == ours.author_id
+    assert theirs.author_id not in ("", ours.author_id)
+
+
+def test_what_the_account_may_do(stage: Stage) -> None:
+    server = stage.server()
+    before = server.count("Ticket", "SELECT Ticket")
+    assert [server.may_create(cls) for cls in ("UserRequest", "NormalChange", "Attachment", "Person")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert [server.may_delete(cls) for cls in ("Attachment", "UserRequest")] == [True, False]
+    for ask in (server.may_create, server.may_delete):
+        with pytest.raises(BadQuery, match="'Nope' is not a valid class"):
+            ask("Nope")
+    assert server.count("Ticket", "SELECT Ticket") == before
