@@ -15,7 +15,7 @@ from itopsync.simulator.rights import AccessMode, Account, Action, is_allowed
 from itopsync.simulator.session import Session
 from itopsync.simulator.store import Row
 from itopsync.simulator.values import is_numeric, make_value, matching, php_int, php_string, whole
-from itopsync.simulator.writing import Deleted, Writer
+from itopsync.simulator.writing import Writer
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4")
 WRITES = frozenset({"core/create", "core/update", "core/apply_stimulus", "core/delete"})
@@ -157,7 +157,7 @@ def _delete(call: Call, parameters: Mapping[str, Any]) -> dict[str, Any]:
     _require(call, "core/delete", target_class, parameters)
     rows = find()
     if parameters.get("simulate"):
-        lines, prefix = [Deleted(row, 0, "") for row in rows], "SIMULATING: "
+        lines, prefix = call.writer.plan_deletion(rows), "SIMULATING: "
     else:
         lines, prefix = call.writer.delete(rows), ""
     objects = {

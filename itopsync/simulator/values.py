@@ -15,6 +15,7 @@ from itopsync.simulator.dates import exists, is_stored_form, local, timestamp_of
 from itopsync.simulator.oql_functions import fold
 from itopsync.simulator.oql_query import compile_query
 from itopsync.simulator.oql_syntax import LexerError, OqlError
+from itopsync.simulator.reading import value as stored_value
 from itopsync.simulator.refusals import Crash, Refusal
 from itopsync.simulator.schema import Attribute, ItopClass
 from itopsync.simulator.session import Session
@@ -102,12 +103,13 @@ def _one_by_criteria(class_name: str, criteria: dict[str, Any], session: Session
 
 def matching(class_name: str, conditions: list[tuple[str, Any]], session: Session) -> list[Row]:
     """Rows that equal all conditions, compared as the database compares text."""
-    wanted = [(code, fold(php_string(value))) for code, value in conditions]
-    return [
-        row
-        for row in session.store.rows(class_name)
-        if session.sees(row) and all(fold(php_string(row.get(code))) == value for code, value in wanted)
-    ]
+    attributes, store = session.schema[class_name].attributes, session.store
+    wanted = [(attributes[code], fold(php_string(content))) for code, content in conditions]
+
+    def agrees(row: Row) -> bool:
+        return all(fold(php_string(stored_value(row, attribute, store))) == content for attribute, content in wanted)
+
+    return [row for row in store.rows(class_name) if session.sees(row) and agrees(row)]
 
 
 def make_value(itop_class: ItopClass, code: str, given: Any, session: Session) -> Any:
@@ -154,7 +156,7 @@ def _convert_enum(_attribute: Attribute, value: Any, _session: Session) -> str |
 def _convert_integer(attribute: Attribute, value: Any, _session: Session) -> int | None:
     if value is None or value == "":
         return 0 if attribute.type in ("objectkey", "extkey") else None
-    return php_int(value) if is_numeric(value) or isinstance(value, bool) else None
+    return None if attribute.type == "duration" and not is_numeric(value) else php_int(value)
 
 
 def _convert_date(attribute: Attribute, value: Any, session: Session) -> str | None:
@@ -284,6 +286,10 @@ def issue_with(attribute: Attribute, value: Any) -> str | None:
 
 def database_issue(attribute: Attribute, value: Any) -> tuple[int, str] | None:
     """What the database refuses although iTop's check let it pass: (error number, text), or None."""
+    if isinstance(value, Document):
+        for part, content in (("mimetype", value.mimetype), ("filename", value.filename)):
+            if len(content) > STRING_LIMIT:
+                return 1406, f"Data too long for column '{attribute.code}_{part}' at row 1"
     if attribute.type == "caselog" and isinstance(value, CaseLog) and value.is_too_long:
         return 1406, f"Data too long for column '{attribute.code}_index' at row 1"
     if attribute.type in ("text", "html") and value and len(value.encode()) > TEXT_LIMIT:

@@ -30,11 +30,12 @@ PARENTS: dict[str, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """One line of a deletion's answer: 0 asked for, 2 deleted along with it, 5 a key that was reset."""
+    """One line of a deletion's answer: 0 asked for, 2 deleted along with it, 5 a key (``reset``) that is set to 0."""
 
     row: Row
     code: int
     message: str
+    reset: str = ""
 
 
 class Writer:
@@ -100,25 +101,31 @@ class Writer:
         self.record("apply_stimulus", row["finalclass"], row["id"], fields, stimulus=stimulus)
         return row
 
+    def plan_deletion(self, rows: list[Row]) -> list[Deleted]:
+        """The rows, what hangs on them and goes along, and what keeps a key to them that is reset."""
+        references = [self._references_to(row) for row in rows]
+        along = [Deleted(other, 2, "Deleted automatically") for dependents, _ in references for other in dependents]
+        resets = [
+            Deleted(other, 5, f"Reset external keys: {attribute.label}", attribute.code)
+            for _, keys in references
+            for other, attribute in keys
+        ]
+        return [*(Deleted(row, 0, "") for row in rows), *along, *resets]
+
     def delete(self, rows: list[Row]) -> list[Deleted]:
-        """Remove the rows and what hangs on them; keys that point at them are reset."""
-        lines: list[Deleted] = []
-        resets: list[Deleted] = []
-        for row in rows:
-            lines.append(Deleted(row, 0, ""))
-            self._delete_files(row)
-            dependents, references = self._references_to(row)
-            for dependent in dependents:
-                lines.append(Deleted(dependent, 2, "Deleted automatically"))
-                self._commit(dependent["finalclass"], dependent["id"], None, None)
-            for other, attribute in references:
-                resets.append(Deleted(other, 5, f"Reset external keys: {attribute.label}"))
-                draft = self._draft_of(other)
-                draft.values[attribute.code] = 0
+        """Carry the plan out; files go without a word."""
+        plan = self.plan_deletion(rows)
+        for line in plan:
+            if line.reset:
+                draft = self._draft_of(line.row)
+                draft.values[line.reset] = 0
                 self._save(draft, {})
-            self._commit(row["finalclass"], row["id"], None, None)
-            self.record("delete", row["finalclass"], row["id"], {})
-        return lines + resets
+                continue
+            if line.code == 0:
+                self._delete_files(line.row)
+                self.record("delete", line.row["finalclass"], line.row["id"], {})
+            self._commit(line.row["finalclass"], line.row["id"], None, None)
+        return plan
 
     def record(
         self,
