@@ -42,7 +42,7 @@ CHECKS = re.compile(
 """What is wrong with an attribute's value. The words around are in the language of the account, these are not."""
 QUOTES = re.compile(r"""["“”„«»‹›‘\[\]{}<>=]|(?<!\w)['’]|['’](?!\w)""")
 WORD = re.compile(r"\w{3,}")
-COLUMN = re.compile(r"[Cc]olumn [`']?(?:\w{1,60}[`']?\.[`']?){0,2}(\w{1,60})")
+COLUMN = re.compile(r"\b[Cc]olumn [`']?(?:\w{1,60}[`']?\.[`']?){0,2}(\w{1,60})[`']?(?: at row \d+| in '[\w ]{1,40}')?\}*\Z")
 NAMES = {
     1021: "disk full",
     1040: "too many connections",
@@ -90,11 +90,11 @@ def reason(text: str, sent: object) -> str:
     """Return why iTop refuses a write. *sent* are the values that it was sent, at any depth."""
     if error := database_error(text):
         return str(error)
-    text = text.removeprefix("Error: ")
+    text = text.removeprefix("Error: ").partition(": issues = {")[0]
     for form in FORMS:
         if found := form.fullmatch(text):
             return clip("".join(found.groups()))
-    checks = dict.fromkeys(f"{name}: {said}" for name, said in CHECKS.findall(text.partition(": issues = {")[0]))
+    checks = dict.fromkeys(f"{name}: {said}" for name, said in CHECKS.findall(text))
     if checks:
         return clip(", ".join(checks))
     told = clip(QUOTES.split(text, maxsplit=1)[0])
