@@ -40,15 +40,23 @@ def compile_join(join: syntax.Join, scope: Scope) -> Join:
         return children
 
     def parents(context: Context) -> Lookup:
-        store = context.store
+        store, nothing = context.store, {"id": None, "finalclass": class_name}
 
         def find(rows: Rows) -> Iterable[Row]:
             row = store.get(class_name, rows[owner].get(code) or 0)
-            return () if row is None else (row,)
+            if row is not None:
+                return (row,)
+            # A key that may be empty is joined from the left, and so is what follows upon nothing.
+            return (nothing,) if key.null or is_nothing(rows[owner]) else ()
 
         return find
 
     return parents
+
+
+def is_nothing(row: Row) -> bool:
+    """Whether a row stands for what a key that is empty points at: all its columns are NULL."""
+    return row["id"] is None
 
 
 def joined(rows: Rows, lookups: list[Lookup], depth: int = 0) -> Iterator[Rows]:

@@ -29,7 +29,7 @@ from itopsync.simulator.oql_expressions import (
     truth,
 )
 from itopsync.simulator.oql_functions import FUNCTIONS, as_text, fold, shift_date
-from itopsync.simulator.oql_joins import compile_join, joined
+from itopsync.simulator.oql_joins import compile_join, is_nothing, joined
 from itopsync.simulator.oql_scope import Scope
 from itopsync.simulator.reading import friendly_name, value
 from itopsync.simulator.refusals import Refusal, failed_query
@@ -108,7 +108,9 @@ class _Select:
         for row in self._candidates(context):
             for rows in joined([row], lookups):
                 chosen = rows[self._selected]
-                if chosen["id"] not in seen and (condition is None or condition(rows, context)):
+                if is_nothing(chosen) or chosen["id"] in seen:
+                    continue
+                if condition is None or condition(rows, context):
                     seen.add(chosen["id"])
                     yield chosen
 
@@ -140,13 +142,17 @@ class _Select:
 
             def log(rows: Rows, _context: Context) -> Any:
                 content = rows[place].get(code)
-                return content if isinstance(content, CaseLog) else CaseLog()
+                return content if isinstance(content, CaseLog) or is_nothing(rows[place]) else CaseLog()
 
             return Typed(log, "log")
         if attribute.stored:
             kind: Kind = "int" if attribute.integral else "date" if attribute.type == "datetime" else "text"
             return Typed(lambda rows, _context: rows[place].get(code), kind)
-        return Typed(lambda rows, context: value(rows[place], attribute, context.store), "any")
+
+        def computed(rows: Rows, context: Context) -> Any:
+            return None if is_nothing(rows[place]) else value(rows[place], attribute, context.store)
+
+        return Typed(computed, "any")
 
     def _compile_binary(self, left: Any, sign: str, right: Any) -> Typed:
         if sign in ("IN", "NOT IN"):

@@ -115,6 +115,12 @@ FOUND = [
         " WHERE l.person_id = 13",
         "B",
     ),
+    # a key that may be empty is joined from the left
+    ("SELECT UserRequest AS t JOIN Team AS g ON t.team_id = g.id", "ABC"),
+    ("SELECT UserRequest AS t JOIN Team AS g ON t.team_id = g.id WHERE ISNULL(g.name)", "AC"),
+    ("SELECT UserRequest AS t JOIN Team AS g ON t.team_id = g.id WHERE g.name != 'x'", "B"),
+    ("SELECT UserRequest AS t JOIN Person AS p ON t.agent_id = p.id JOIN Organization AS o ON p.org_id = o.id", "ABC"),
+    ("SELECT UserRequest AS t JOIN UserRequest AS c ON c.parent_request_id = t.id", "A"),
     ("SELECT UserRequest WHERE org_name = 'Demo'", "AC"),
     ("SELECT UserRequest WHERE caller_id_friendlyname = 'Victor Hugo'", "B"),
     ("SELECT Ticket WHERE operational_status = 'ongoing'", "ABCd"),
