@@ -73,7 +73,7 @@ CACHEABLE = 4_000
 
 def parse(markup: str) -> Any:
     """The document of ``markup``, or None when there is nothing in it."""
-    stripped = _CLOSING_FIRST.sub("", markup.replace("\x00", ""), count=1)
+    stripped = _CLOSING_FIRST.sub("", markup.replace("\x00", " "), count=1)
     if not stripped:
         return None
     # Three habits of libxml2 2.9: text that comes before any element becomes a paragraph, an entity needs its
