@@ -165,23 +165,3 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert f"\nVersion: {__version__}\n" in metadata
     assert "\nLicense-Expression: MIT\n" in metadata
     assert "itopsync = itopsync.cli:main" in archive.read(f"itopsync-{__version__}.dist-info/entry_points.txt").decode()
-
-
-def test_a_store_is_made_from_an_installed_wheel(wheel: Path, tmp_path: Path) -> None:
-    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    store = tmp_path / "fresh.db"
-    program = (
-        "import itopsync, itopsync.store as store;"
-        f"assert itopsync.__file__.startswith({str(tmp_path)!r}), itopsync.__file__;"
-        f"store.Store.open('sqlite:///{store}').close()"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path / "site",
-        env={"PYTHONPATH": str(tmp_path / "site")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert store.stat().st_size > 0
