@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from itopsync import __version__
-from itopsync.cli import inspect, setup, sync
+from itopsync.cli import inspect, links, setup, sync
 from itopsync.cli.session import Options
 from itopsync.errors import ConfigurationError, ItopsyncError
 from itopsync.exits import ExitCode, exit_code_of
@@ -61,6 +61,10 @@ def options(
 
 for command in (setup.init, setup.check, sync.plan, sync.verify, sync.run_once, sync.run, inspect.status, setup.demo):
     app.command()(command)
+app.command("show")(links.show_link)
+app.command()(links.retry)
+app.command()(links.park)
+app.command()(links.resume)
 app.add_typer(setup.db, name="db")
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from itopsync.check import Finding, Level
 from itopsync.engine.cycle import Report
+from itopsync.engine.explain import Story
 from itopsync.model import LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
 from itopsync.status import SideHealth, Status, Trouble
@@ -162,6 +163,53 @@ def report_as_json(done: Report) -> str:
             "problems": dict(done.problems),
         }
     )
+
+
+# one link
+
+
+def story(console: Console, told: Story) -> None:
+    """Show where everything on a link came from, and what is still to come."""
+    link = told.link
+    internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
+    console.print(Text(f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {link.status}", style="bold"))
+    agreed = f"; last agreed on {link.base.state.external} / {link.base.state.internal}" if link.base.state else ""
+    console.print(f"state: {' / '.join(told.states.values()) or 'unknown'}{agreed}")
+    for entry in told.entries:
+        carried = f", carried {entry.carried_at:%Y-%m-%d %H:%M:%S} UTC" if entry.carried_at else ""
+        console.print(f"{entry.side:<9}{entry.log} {entry.at:%Y-%m-%d %H:%M:%S} UTC by {entry.author}: {entry.what}{carried}")
+    for pair in told.files:
+        copy = f"copy {pair.copy_id}" if pair.copy_id else "no copy"
+        console.print(f"{pair.origin:<9}attachment {pair.original_id}: {copy} on {pair.origin.other}, {pair.status}")
+    for obstacle in link.obstacles:
+        when = (
+            "parked" if obstacle.parked else f"next try {obstacle.not_before:%Y-%m-%d %H:%M} UTC" if obstacle.not_before else ""
+        )
+        console.print(Text(f"in the way of {obstacle.key}: {obstacle.reason} ({obstacle.tries} tries, {when})", style="yellow"))
+    for action in told.plan.actions:
+        console.print(f"to come: {describe(action)}")
+    if not told.plan.actions:
+        console.print("to come: nothing")
+
+
+def story_as_json(told: Story) -> str:
+    """The same as JSON."""
+    link = told.link
+    plain = {
+        "link": link.id,
+        "external": str(link.external),
+        "external_number": link.external_number,
+        "internal": str(link.internal) if link.internal else None,
+        "internal_number": link.internal_number,
+        "status": link.status,
+        "states": told.states,
+        "agreed": asdict(link.base.state) if link.base.state else None,
+        "entries": [asdict(entry) for entry in told.entries],
+        "files": [asdict(pair) for pair in told.files],
+        "obstacles": [asdict(obstacle) for obstacle in link.obstacles],
+        "actions": [_action_as_json(action) for action in told.plan.actions],
+    }
+    return as_json(plain)
 
 
 # findings

@@ -141,8 +141,7 @@ class Engine:
 
         :raises SideUnavailable: a server cannot be asked
         """
-        for side in Side:
-            self._know_account(replace(self._store.side(side), account=account_of(self._servers[side])))
+        self._learn_accounts()
         total, done, after = self._store.counts()[LinkStatus.LINKED], 0, 0
         while ids := self._store.linked_after(after, self._settings.chunk):
             after = ids[-1]
@@ -150,6 +149,23 @@ class Engine:
             done += len(ids)
             if self._progress is not None:
                 self._progress(done, total)
+
+    def inspect(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
+        """What *links* would need to agree, whatever their status is. Nothing is written anywhere.
+
+        :raises SideUnavailable: a server cannot be asked
+        """
+        self._learn_accounts()
+        return self.plan(links)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules, with what was learnt of our accounts."""
+        return self._rules
+
+    def _learn_accounts(self) -> None:
+        for side in Side:
+            self._know_account(replace(self._store.side(side), account=account_of(self._servers[side])))
 
     def _run(self, report: Report, accept: Collection[str]) -> None:
         findings = self._poll(report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, case, func, or_, select, update
@@ -87,6 +87,22 @@ class Links(Database):
             if not written.rowcount:
                 raise KeyError(saved.id)
             write_files(connection, saved.id, saved.files)
+
+    def amend(self, link_id: int, change: Callable[[Link], Link], now: datetime) -> Link | None:
+        """Read a link, change it and write it back in one transaction; None, and nothing done, while it is written on.
+
+        :raises KeyError: there is no such link
+        """
+        with self.writing() as connection:
+            row = connection.execute(select(link.c.writing_since).where(link.c.id == link_id).with_for_update()).one_or_none()
+            if row is None:
+                raise KeyError(link_id)
+            if row.writing_since is not None:
+                return None
+            changed = change(_by_id(connection, [link_id])[0])
+            connection.execute(update(link).where(link.c.id == link_id).values(values_of(changed) | {"updated_at": now}))
+            write_files(connection, link_id, changed.files)
+        return changed
 
     def begin_write(self, link_id: int, now: datetime, what: str) -> None:
         """Take note that a write of this link is about to be sent: until it is saved, its outcome is not known.

@@ -53,6 +53,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "find": lambda store: (store.find("1"), store.find("R-000001"), store.find("UserRequest:1")),
     "save": lambda store: store.save(replace(store.links([1])[0], files=()), now=NOW, live=True),
     "begin_write": lambda store: store.begin_write(1, NOW, "create"),
+    "amend": lambda store: store.amend(1, lambda link: link, NOW),
     "recover": lambda store: store.recover(NOW, NOW),
     "mark_due": lambda store: store.mark_due([1, 2], NOW, now=NOW),
     "troubled": lambda store: store.troubled(10),

@@ -1,0 +1,92 @@
+"""The commands about single links: show, retry, park, resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from itopsync.cli import show
+from itopsync.cli.session import Options, closing_engine, open_store, servers, utc_now
+from itopsync.engine.explain import explain
+from itopsync.exits import ExitCode
+from itopsync.model import Link
+from itopsync.reconcile import by_hand
+from itopsync.store import Store
+
+Meant = Annotated[str, typer.Argument(metavar="REF", help="R-000123, external:UserRequest:17, or a link's number.")]
+
+
+def show_link(
+    context: typer.Context, ref: Meant, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False
+) -> None:
+    """Say where each entry, file and state of a ticket came from, and what is still to come. Writes nothing."""
+    options: Options = context.obj
+    configuration = options.configuration()
+    with (
+        servers(configuration) as both,
+        open_store(configuration) as store,
+        closing_engine(configuration, both, store) as engine,
+    ):
+        stories = [
+            explain(link, seen, engine.rules, plan) for link in _meant(store, ref) for plan, seen in engine.inspect((link,))
+        ]
+    for story in stories:
+        if as_json:
+            typer.echo(show.story_as_json(story))
+        else:
+            show.story(Console(soft_wrap=True), story)
+
+
+def retry(
+    context: typer.Context,
+    ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="As for show.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that is in trouble.")] = False,
+) -> None:
+    """Forget what stood in a ticket's way, so that the next cycle tries again."""
+    if (ref is None) is not everything:
+        raise typer.BadParameter("name a ticket, or say --all, and not both")
+    now = utc_now()
+    _amend(context, ref, lambda link: by_hand.retried(link, now), "is tried again by the next cycle")
+
+
+def park(context: typer.Context, ref: Meant) -> None:
+    """Let a link rest as a whole, until it is resumed."""
+    _amend(context, ref, by_hand.parked, "rests")
+
+
+def resume(context: typer.Context, ref: Meant) -> None:
+    """Take up a parked link again, with its tickets as they are now."""
+    now = utc_now()
+    _amend(context, ref, lambda link: by_hand.resumed(link, now), "is taken up again by the next cycle")
+
+
+def _amend(context: typer.Context, ref: str | None, change: Callable[[Link], Link], done: str) -> None:
+    options: Options = context.obj
+    with open_store(options.configuration()) as store:
+        links: Iterable[Link] = store.troubled(100_000) if ref is None else _meant(store, ref)
+        busy = 0
+        for link in links:
+            changed = store.amend(link.id, change, utc_now())
+            busy += changed is None
+            name = f"link {link.id}, {link.external_number} ({link.external})"
+            if changed is None:
+                typer.echo(f"{name} is being written on just now: try again in a moment.", err=True)
+            elif changed == link:
+                typer.echo(f"{name} is {link.status}: nothing to do.")
+            else:
+                typer.echo(f"{name} {done}.")
+    if busy:
+        raise typer.Exit(ExitCode.TROUBLED)
+
+
+def _meant(store: Store, ref: str) -> tuple[Link, ...]:
+    """The links that an operator means. :raises typer.BadParameter: there is none"""
+    found = store.find(ref)
+    if not found:
+        raise typer.BadParameter(
+            f"no link of {ref!r} is known; name it as R-000123, external:UserRequest:17 or its link's number"
+        )
+    return found

@@ -1,0 +1,68 @@
+"""Where everything on a link came from, and what is still to come: told from the store and from both servers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from itopsync.model import FilePair, Link, Observation, Side, Ticket
+from itopsync.reconcile.identity import prefix
+from itopsync.reconcile.notes import read
+from itopsync.reconcile.plan import Plan
+from itopsync.reconcile.richtext import head_markers
+from itopsync.reconcile.rules import LogRule, Rules
+
+
+@dataclass(frozen=True)
+class EntryStory:
+    """One entry of a log."""
+
+    side: Side
+    log: str
+    at: datetime
+    author: str
+    what: str
+    """``written here``, ``mirror of the other side's``, ``the mark of the link`` or ``our own word``."""
+    carried_at: datetime | None = None
+    """When it was carried to the other side, of one that was written here."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything about one link."""
+
+    link: Link
+    states: dict[Side, str]
+    entries: tuple[EntryStory, ...]
+    files: tuple[FilePair, ...]
+    plan: Plan
+
+
+def explain(link: Link, observation: Observation, rules: Rules, plan: Plan) -> Story:
+    """Tell the story of one link. No text of a ticket is in it."""
+    cls = rules.for_external(link.external.cls)
+    tickets = {side: ticket for side in Side if (ticket := observation.of(side)) is not None}
+    entries = tuple(
+        entry for side, ticket in tickets.items() for log in cls.logs for entry in _entries(link, side, ticket, log, rules)
+    )
+    return Story(link, {side: ticket.state for side, ticket in tickets.items()}, entries, plan.link.files, plan)
+
+
+def _entries(link: Link, side: Side, ticket: Ticket, log: LogRule, rules: Rules) -> list[EntryStory]:
+    name = log.name(side)
+    people = {id(person.entry): person.marker for person in read(ticket, name, rules.pair, rules.side(side).account).people}
+    told = []
+    for entry in ticket.logs.get(name, ()):
+        marker = people.get(id(entry))
+        if marker is None:
+            what, carried = _ours(head_markers(entry.html, rules.pair)[0], rules.pair), None
+        else:
+            record = link.base.notes.get(marker)
+            what, carried = "written here", record.carried_at if record else None
+        told.append(EntryStory(side, name, entry.at, entry.author, what, carried))
+    return told
+
+
+def _ours(marker: str, pair: str) -> str:
+    kinds = {"t-": "the mark of the link", "w-": "our own word"}
+    return kinds.get(marker.removeprefix(prefix(pair))[:2], "mirror of the other side's")

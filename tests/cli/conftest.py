@@ -1,0 +1,57 @@
+"""Two simulated servers on loopback, and the command line between them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from itopsync.simulator import Agent, Simulator
+from tests.engine.rig import CONFIGURATION
+
+
+@dataclass
+class Desk:
+    """Both servers, their people, and a folder with a sync.toml."""
+
+    folder: Path
+    external: Simulator
+    internal: Simulator
+    customer: Agent = field(init=False)
+    operator: Agent = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.customer, self.operator = self.external.agent("agent"), self.internal.agent("agent")
+
+    def configure(self, more: str = "") -> None:
+        """Write sync.toml; *more* stands at its end."""
+        since = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+        text = CONFIGURATION.format(store=self.folder / "store.sqlite", more=more).replace("2026-11-20", since)
+        for fixed, actual in (("http://127.0.0.1:8081", self.external.url), ("http://127.0.0.1:8082", self.internal.url)):
+            text = text.replace(fixed, actual)
+        (self.folder / "sync.toml").write_text(text.replace('name = "IT Department"', 'name = "Demo"'))
+
+    def itopsync(self, *arguments: str, password: str = "sync-password") -> subprocess.CompletedProcess[str]:
+        """Run the command in a process of its own, in the folder."""
+        command = [sys.executable, "-m", "itopsync", "--log-level", "error", *arguments]
+        environment = {**os.environ, "PASSWORD": password, "COLUMNS": "200", "NO_COLOR": "1"}
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A desk with nothing on it yet."""
+    with ExitStack() as stack:
+        external, internal = Simulator(timezone="Asia/Jakarta", seed=1), Simulator(timezone="Europe/Paris", seed=2)
+        stack.enter_context(external.serve())
+        stack.enter_context(internal.serve())
+        made = Desk(tmp_path, external, internal)
+        made.configure()
+        yield made

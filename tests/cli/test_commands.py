@@ -1,0 +1,192 @@
+"""The commands as an operator types them: what they say, what they write, and how they end."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+
+import pytest
+
+from itopsync.exits import ExitCode
+from tests.cli.conftest import Desk
+
+
+def test_a_dry_run_writes_nothing_not_even_a_store(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="Printer broken")
+    done = desk.itopsync("plan")
+    assert done.returncode == ExitCode.WELL
+    assert "create the internal copy" in done.stdout
+    assert "Printer broken" not in done.stdout
+    assert desk.internal.tickets() == []
+    assert list(desk.folder.glob("store*")) == []
+
+
+def test_a_dry_run_as_json_names_each_action(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="Printer broken")
+    (link,) = json.loads(desk.itopsync("plan", "--json").stdout)
+    assert link["external"] == "external:UserRequest:1"
+    assert [action["action"] for action in link["actions"]] == ["create"]
+
+
+def test_one_cycle_carries_both_directions_and_the_next_writes_nothing(desk: Desk) -> None:
+    number = desk.customer.create("UserRequest", title="Printer broken")
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    (copy,) = desk.internal.tickets()
+    time.sleep(1.1)  # a change within the second that was seen looks like none
+    desk.operator.note("UserRequest", copy["id"], "<p>On our way</p>")
+    assert desk.itopsync("run-once", "--sweep").returncode == ExitCode.WELL
+    assert "On our way" in desk.external.ticket("UserRequest", number)["private_log"][-1].text
+    written = len(desk.external.audit) + len(desk.internal.audit)
+    done = desk.itopsync("run-once", "--json")
+    assert json.loads(done.stdout)["outcome"] == "well"
+    assert len(desk.external.audit) + len(desk.internal.audit) == written
+    assert desk.itopsync("verify").stdout.endswith("1 of 1 linked tickets agree. Nothing was written.\n")
+
+
+def test_verify_ends_with_one_when_tickets_differ(desk: Desk) -> None:
+    number = desk.customer.create("UserRequest", title="Printer broken")
+    desk.itopsync("run-once")
+    desk.customer.note("UserRequest", number, "<p>Not carried yet</p>")
+    done = desk.itopsync("verify")
+    assert done.returncode == ExitCode.TROUBLED
+    assert "differs: internal: append 1 log entry" in done.stdout
+
+
+def test_a_refused_ticket_ends_with_one_and_status_says_why(desk: Desk) -> None:
+    desk.configure('[limits]\nfile_size = "1kB"\n')
+    number = desk.customer.create("UserRequest", title="Printer broken")
+    desk.customer.attach("UserRequest", number, "secret plan.bin", "application/octet-stream", bytes(1001))
+    assert desk.itopsync("run-once").returncode == ExitCode.TROUBLED
+    done = desk.itopsync("status")
+    assert done.returncode == ExitCode.WELL
+    assert "the file has 1001 bytes, more than limits.file_size allows" in " ".join(done.stdout.split())
+    told = json.loads(desk.itopsync("status", "--json").stdout)
+    assert [(one["item"], one["parked"]) for one in told["troubles"]] == [("file:external:1", True)]
+    assert "secret plan" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("password", "code", "words"), [("wrong", ExitCode.UNAVAILABLE, "login"), ("", ExitCode.CONFIGURATION, "password")]
+)
+def test_a_wrong_password_and_none(desk: Desk, password: str, code: ExitCode, words: str) -> None:
+    done = desk.itopsync("run-once", password=password)
+    assert done.returncode == code
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_side_that_is_down_ends_with_four_and_is_named(desk: Desk) -> None:
+    desk.internal.maintenance = True
+    done = desk.itopsync("run-once")
+    assert done.returncode == ExitCode.UNAVAILABLE
+    assert "internal: is in maintenance" in done.stdout
+
+
+def test_a_safety_stop_ends_with_five_until_it_is_accepted(desk: Desk) -> None:
+    desk.configure("[limits]\ncreations = 2\n")
+    for n in range(3):
+        desk.customer.create("UserRequest", title=f"No. {n}")
+    done = desk.itopsync("run-once")
+    assert done.returncode == ExitCode.SAFETY_STOP
+    assert "--accept creations" in done.stderr
+    assert desk.internal.tickets() == []
+    assert desk.itopsync("run-once", "--accept", "creations").returncode == ExitCode.WELL
+    assert len(desk.internal.tickets()) == 3
+
+
+def test_another_instance_ends_with_six(desk: Desk) -> None:
+    desk.itopsync("run-once")
+    with sqlite3.connect(desk.folder / "store.sqlite") as store:
+        store.execute(
+            "INSERT INTO lease (id, host, boot_id, pid, started, token, until) "
+            "VALUES (1, 'elsewhere', 'b', 1, 's', 't', '2999-01-01 00:00:00.000000')"
+        )
+    done = desk.itopsync("run-once")
+    assert done.returncode == ExitCode.ANOTHER_INSTANCE
+    assert "process 1 on elsewhere" in done.stderr
+
+
+def test_a_store_from_the_future_ends_with_seven(desk: Desk) -> None:
+    desk.itopsync("run-once")
+    with sqlite3.connect(desk.folder / "store.sqlite") as store:
+        store.execute("UPDATE alembic_version SET version_num = '9999'")
+    done = desk.itopsync("run-once")
+    assert done.returncode == ExitCode.STORE
+    assert "newer itopsync" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ('pair = "x', "malformed TOML"),
+        ('pears = "x"\n', "Did you mean pair?"),
+    ],
+)
+def test_a_broken_configuration_ends_with_three(desk: Desk, broken: str, words: str) -> None:
+    (desk.folder / "sync.toml").write_text(broken)
+    done = desk.itopsync("run-once")
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert words in done.stderr
+
+
+def test_init_writes_a_file_once(desk: Desk) -> None:
+    assert desk.itopsync("init", "new.toml").returncode == ExitCode.WELL
+    done = desk.itopsync("init", "new.toml")
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert "it is there already" in done.stderr
+
+
+def test_check_finds_nothing_wrong_and_makes_no_store(desk: Desk) -> None:
+    done = desk.itopsync("check")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (ExitCode.WELL, "0 faults, 0 warnings.")
+    assert list(desk.folder.glob("store*")) == []
+
+
+def test_check_ends_with_three_on_a_fault(desk: Desk) -> None:
+    done = desk.itopsync("check", "--json", password="wrong")
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert sum(finding["level"] == "fault" for finding in json.loads(done.stdout)) == 2
+
+
+def test_a_parked_link_rests_until_it_is_resumed(desk: Desk) -> None:
+    number = desk.customer.create("UserRequest", title="Printer broken")
+    desk.itopsync("run-once")
+    time.sleep(1.1)
+    assert "rests" in desk.itopsync("park", "external:UserRequest:1").stdout
+    desk.customer.note("UserRequest", number, "<p>Hello</p>")
+    desk.itopsync("run-once")
+    (copy,) = desk.internal.tickets()
+    assert len(copy["private_log"]) == 1
+    shown = desk.itopsync("show", "1")
+    assert "parked by hand" in shown.stdout
+    assert "Hello" not in shown.stdout
+    desk.itopsync("resume", "1")
+    desk.itopsync("run-once")
+    (copy,) = desk.internal.tickets()
+    assert len(copy["private_log"]) == 2
+    told = json.loads(desk.itopsync("show", "1", "--json").stdout)
+    assert [entry["what"] for entry in told["entries"] if entry["side"] == "external"] == ["written here"]
+    assert told["actions"] == []
+
+
+def test_retry_forgets_what_stood_in_the_way(desk: Desk) -> None:
+    desk.configure('[limits]\nfile_size = "1kB"\n')
+    number = desk.customer.create("UserRequest", title="Printer broken")
+    desk.customer.attach("UserRequest", number, "a.bin", "application/octet-stream", bytes(1001))
+    desk.itopsync("run-once")
+    desk.configure()
+    desk.itopsync("run-once")
+    (copy,) = desk.internal.tickets()
+    assert copy["attachments"] == []
+    assert "is tried again" in desk.itopsync("retry", "--all").stdout
+    desk.itopsync("run-once")
+    (copy,) = desk.internal.tickets()
+    assert len(copy["attachments"]) == 1
+
+
+def test_a_ticket_that_nobody_knows_is_a_usage_error(desk: Desk) -> None:
+    desk.itopsync("run-once")
+    done = desk.itopsync("show", "R-999999")
+    assert done.returncode == ExitCode.USAGE
+    assert "no link of 'R-999999' is known" in done.stderr
