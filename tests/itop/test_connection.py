@@ -1,0 +1,148 @@
+"""One exchange over a real connection: how far it got, and what it may cost."""
+
+import gzip
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from itopsync.errors import OutcomeUnknown, TooLarge, Unreachable
+from itopsync.itop import Server
+from itopsync.model import Ref, Side
+from tests.itop.fake import TICKET, settings
+from tests.itop.wire import AUTHORITY, http, listening, saying
+
+REF = Ref(Side.EXTERNAL, "UserRequest", 7)
+OK = http(b'{"code":0,"message":"Operations: 0","operations":[]}')
+
+
+@contextmanager
+def client(url: str, **changes: Any) -> Iterator[Server]:
+    plain = settings(url=url, read_tries=1, connect_timeout=2.0, read_timeout=0.5, write_timeout=0.5)
+    with Server(plain if not changes else settings(**{**vars(plain), **changes})) as server:
+        yield server
+
+
+def hang(connection: socket.socket) -> None:
+    time.sleep(1)
+
+
+def hang_up(connection: socket.socket) -> None:
+    pass
+
+
+def write(server: Server) -> None:
+    server.update(REF, {"title": "x"}, {}, TICKET)
+
+
+def nobody() -> str:
+    """An address at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("url", [nobody(), "http://nobody.invalid", "http://nobody.invalid:99999", "http://[::"])
+def test_a_write_that_never_got_out_was_not_carried_out(url: str) -> None:
+    with client(url) as server:
+        for ask in (write, Server.check_login):
+            with pytest.raises(Unreachable, match="cannot be reached"):
+                ask(server)
+
+
+@pytest.mark.parametrize(
+    "behaviour", [hang, hang_up, saying(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"), saying(b"\x00\xff" * 40)]
+)
+def test_a_write_without_an_answer_may_have_been_carried_out(behaviour: Any) -> None:
+    with listening(behaviour) as (url, begun), client(url) as server:
+        with pytest.raises(OutcomeUnknown, match="gave no answer"):
+            write(server)
+        assert len(begun) == 1
+        with pytest.raises(Unreachable, match="gave no answer"):
+            server.check_login()
+
+
+def test_a_server_that_does_not_take_all_of_a_write_may_have_carried_it_out() -> None:
+    with listening(hang) as (url, _), client(url) as server, pytest.raises(OutcomeUnknown, match=r"WriteTimeout|WriteError"):
+        server.update(REF, {"description": "x" * 50_000_000}, {}, TICKET)
+
+
+def test_what_is_not_http_is_not_quoted() -> None:
+    with listening(saying(b"a ticket's secret\r\n\r\n")) as (url, _), client(url) as server:
+        with pytest.raises(Unreachable) as caught:
+            server.check_login()
+        assert "secret" not in str(caught.value)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with listening(saying(OK)) as (elsewhere, begun):
+        moved = http(b"", "307 Temporary Redirect", f"Location: {elsewhere}/webservices/rest.php?auth_pwd=x")
+        with listening(saying(moved)) as (url, _), client(url) as server:
+            for ask in (write, Server.check_login):
+                with pytest.raises(Unreachable) as caught:
+                    ask(server)
+                assert str(caught.value) == f"external: the url redirects to {elsewhere}: configure that address as url"
+        assert begun == []
+
+
+def endless(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for chunk in repeat(b"10000\r\n" + b" " * 65_536 + b"\r\n", 4000):
+        connection.sendall(chunk)
+
+
+BOMB = gzip.compress(bytes(50_000_000))
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param(endless, id="endless"),
+        pytest.param(saying(http(bytes(200_000))), id="told-at-once"),
+        pytest.param(saying(http(BOMB, "200 OK", "Content-Encoding: gzip")), id="compressed"),
+    ],
+)
+def test_an_answer_is_read_up_to_a_limit(behaviour: Any) -> None:
+    with listening(behaviour) as (url, _), client(url, max_answer_bytes=100_000) as server:
+        with pytest.raises(Unreachable, match="longer than max_answer_bytes"):
+            server.count("UserRequest", "SELECT UserRequest")
+        with pytest.raises(TooLarge, match="longer than max_answer_bytes"):
+            server.attachment_file(5)
+        with pytest.raises(OutcomeUnknown, match="more than max_answer_bytes"):
+            write(server)
+
+
+def test_an_answer_may_be_compressed() -> None:
+    body = gzip.compress(b'{"code":0,"message":"Found: 3","objects":null}')
+    with listening(saying(http(body, "200 OK", "Content-Encoding: gzip"))) as (url, _), client(url) as server:
+        assert server.count("UserRequest", "SELECT UserRequest") == 3
+
+
+def test_a_compressed_answer_that_is_not_is_no_answer() -> None:
+    behaviour = saying(http(b"{}", "200 OK", "Content-Encoding: gzip"))
+    with listening(behaviour) as (url, _), client(url) as server, pytest.raises(OutcomeUnknown):
+        write(server)
+
+
+def test_the_authority_that_is_configured_is_trusted_and_no_other() -> None:
+    with listening(saying(OK), tls=True) as (url, begun):
+        with client(url, ca_file=AUTHORITY) as server:
+            server.check_login()
+        with client(url) as server, pytest.raises(Unreachable, match="Name its authority's certificate in ca_file"):
+            write(server)
+        with (
+            client(url.replace("localhost", "127.0.0.2"), ca_file=AUTHORITY) as server,
+            pytest.raises(Unreachable, match="cannot be reached"),
+        ):
+            write(server)
+        assert len(begun) == 1
+
+
+@pytest.mark.parametrize("name", ["nothing.pem", "."])
+def test_an_authority_that_cannot_be_read_is_told_on_making_a_client(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OSError):  # noqa: PT011 - which one is the system's to say
+        Server(settings(ca_file=tmp_path / name))
