@@ -1,11 +1,14 @@
 """One suite, two servers: the simulator always, and a real iTop when the environment names one.
 
 ``ITOPSYNC_CONTRACT_URL``
-    The address of an iTop 3.2 with the ITIL modules and iTop's sample data, below which ``/webservices`` is.
+    The address of an iTop 3.2 with iTop's sample data, below which ``/webservices`` is.
 ``ITOPSYNC_CONTRACT_USER``, ``ITOPSYNC_CONTRACT_PASSWORD``
     The service account, with the profiles that itopsync needs and no others.
 ``ITOPSYNC_CONTRACT_AGENT_USER``, ``ITOPSYNC_CONTRACT_AGENT_PASSWORD``
     A person with the profiles Administrator and REST Services User.
+``ITOPSYNC_CONTRACT_CLASSES``
+    The classes of tickets that the server has, with commas between; by default those of the ITIL modules. Without
+    incidents the tests of OQL are left out.
 
 The tests leave their tickets behind.
 """
@@ -18,9 +21,12 @@ import httpx
 import pytest
 
 from itopsync.simulator import Simulator
+from itopsync.simulator.schema import ChangeManagement
 from tests.simulator.caller import Caller, Json
 
 PREFIX = "ITOPSYNC_CONTRACT_"
+ITIL = "UserRequest,Incident,Problem,NormalChange,RoutineChange,EmergencyChange"
+CLASSES = os.environ.get(f"{PREFIX}CLASSES", ITIL).split(",")
 ACCOUNTS = ("USER", "PASSWORD", "AGENT_USER", "AGENT_PASSWORD")
 
 
@@ -43,6 +49,8 @@ class Itop:
 
     def ticket(self, class_name: str = "UserRequest", **fields: object) -> int:
         """A new ticket of the service account's."""
+        if class_name == "UserRequest":
+            fields = {"request_type": "service_request", **fields}  # the simple module demands it for being assigned
         return int(self.sync.create(class_name, self.new(**fields))["id"])
 
 
@@ -55,7 +63,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def itop(request: pytest.FixtureRequest) -> Iterator[Itop]:
     if request.param == "simulator":
-        simulator = Simulator("http://127.0.0.1:8081", "Europe/Paris", database_timezone="Europe/Paris")
+        kind: ChangeManagement = "simple" if "Change" in CLASSES else "itil"
+        simulator = Simulator("http://127.0.0.1:8081", "Europe/Paris", change_management=kind, database_timezone="Europe/Paris")
         logins = [(login, simulator.accounts[login].password) for login in ("sync", "agent")]
         client = httpx.Client(transport=simulator.transport())
         url = simulator.url

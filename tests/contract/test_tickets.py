@@ -5,10 +5,9 @@ import time
 
 import pytest
 
-from tests.contract.conftest import Itop
+from tests.contract.conftest import CLASSES, Itop
 from tests.simulator.caller import Refused
 
-CLASSES = ("UserRequest", "Incident", "NormalChange", "RoutineChange", "EmergencyChange")
 DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
