@@ -52,6 +52,14 @@ def test_the_runbook_says_what_each_remark_means(kept: Kept) -> None:
     assert f"| `{kept}` |" in RUNBOOK
 
 
+def test_every_message_in_the_runbook_is_one_that_the_program_says() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "itopsync").rglob("*.py"))
+    said = re.sub(r'"\s*\n\s*f?"', "", source)  # texts that go over several lines
+    messages = re.findall(r"^\| `(.+?)`", RUNBOOK, re.MULTILINE)
+    assert len(messages) > len(Kept) + len(Excess)
+    assert [message for message in messages if any(part.strip() not in said for part in message.split("…"))] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_every_link_leads_to_a_page_that_is_there(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page.read_text())

@@ -21,6 +21,8 @@ from tests.network import NetworkForbidden
 
 ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
+CONTRACT = ROOT / "tests" / "contract"
+"""Tried on real servers too, which may lack a class."""
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
@@ -48,7 +50,7 @@ def test_nothing_is_skipped_and_what_is_silenced_says_why() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
         for path in files("*.py")
-        if path != Path(__file__)
+        if path != Path(__file__) and CONTRACT not in path.parents
         for line in path.read_text().splitlines()
         if skips.search(line) or bare.search(line)
     ]
