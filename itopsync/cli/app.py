@@ -62,6 +62,7 @@ def options(
 for command in (setup.init, setup.check, sync.plan, sync.verify, sync.run_once, sync.run, inspect.status, setup.demo):
     app.command()(command)
 app.command("show")(links.show_link)
+app.command()(links.rebuild)
 app.command()(links.retry)
 app.command()(links.park)
 app.command()(links.resume)

@@ -9,10 +9,11 @@ import typer
 from rich.console import Console
 
 from itopsync.cli import show
-from itopsync.cli.session import Options, closing_engine, open_store, servers, utc_now
+from itopsync.cli.session import Options, closing_engine, open_store, rebuilding_engine, servers, utc_now
+from itopsync.engine import rebuild as rebuilding
 from itopsync.engine.explain import explain
 from itopsync.exits import ExitCode
-from itopsync.model import Link
+from itopsync.model import Link, LinkStatus
 from itopsync.reconcile import by_hand
 from itopsync.store import Store
 
@@ -38,6 +39,23 @@ def show_link(
             typer.echo(show.story_as_json(story))
         else:
             show.story(Console(soft_wrap=True), story)
+
+
+def rebuild(context: typer.Context) -> None:
+    """Make a lost store anew from the marks on both servers. Writes to neither; lists what differs for a decision."""
+    options: Options = context.obj
+    configuration = options.configuration()
+    console = Console(soft_wrap=True)
+    total = 0
+    with rebuilding_engine(configuration) as (engine, internal, store):
+        for one in rebuilding.rebuild(engine, internal, store, utc_now):
+            total += 1
+            if one.link.status is LinkStatus.TOMBSTONE:
+                console.print(f"{one.link.internal}: its original {one.link.external} is gone; it is left alone")
+            elif one.differs:
+                name = f"{one.link.external_number} ({one.link.external}) → {one.link.internal_number}"
+                console.print(f"{name}: the sides differ in {', '.join(one.differs)}; each stays as it is until it is changed")
+    console.print(f"{total} links found again. Run `itopsync verify`, then start the service.")
 
 
 def retry(

@@ -74,6 +74,18 @@ def writing_engine(configuration: Configuration, progress: Callable[[int, int], 
 
 
 @contextmanager
+def rebuilding_engine(configuration: Configuration) -> Iterator[tuple[Engine, Server, Store]]:
+    """An engine that is to make the store anew, with the internal server and the store; the lease is held."""
+    with (
+        servers(configuration) as both,
+        open_store(configuration) as store,
+        Lease(store, utc_now, configuration.lease),
+        closing_engine(configuration, both, store) as engine,
+    ):
+        yield engine, both[Side.INTERNAL], store
+
+
+@contextmanager
 def closing_engine(
     configuration: Configuration,
     both: dict[Side, Server],

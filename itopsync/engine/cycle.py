@@ -141,7 +141,7 @@ class Engine:
 
         :raises SideUnavailable: a server cannot be asked
         """
-        self._learn_accounts()
+        self.learn_accounts()
         total, done, after = self._store.counts()[LinkStatus.LINKED], 0, 0
         while ids := self._store.linked_after(after, self._settings.chunk):
             after = ids[-1]
@@ -155,7 +155,7 @@ class Engine:
 
         :raises SideUnavailable: a server cannot be asked
         """
-        self._learn_accounts()
+        self.learn_accounts()
         return self.plan(links)
 
     @property
@@ -163,7 +163,8 @@ class Engine:
         """The rules, with what was learnt of our accounts."""
         return self._rules
 
-    def _learn_accounts(self) -> None:
+    def learn_accounts(self) -> None:
+        """Ask both servers who we are there: that tells our entries from what people pasted."""
         for side in Side:
             self._know_account(replace(self._store.side(side), account=account_of(self._servers[side])))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
 
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.store.connection import Database
@@ -103,6 +104,15 @@ class Links(Database):
             connection.execute(update(link).where(link.c.id == link_id).values(values_of(changed) | {"updated_at": now}))
             write_files(connection, link_id, changed.files)
         return changed
+
+    def add_links(self, links: Iterable[Link], now: datetime) -> None:
+        """Write links that are known from elsewhere, whatever ids they bear, all or none; they are due at once."""
+        with self.writing() as connection:
+            for one in links:
+                values = values_of(replace(one, due_at=now))
+                more = {"live": True, "created_at": now, "updated_at": now}
+                number = connection.scalars(insert(link).values(values | more).returning(link.c.id)).one()
+                write_files(connection, number, one.files)
 
     def begin_write(self, link_id: int, now: datetime, what: str) -> None:
         """Take note that a write of this link is about to be sent: until it is saved, its outcome is not known.

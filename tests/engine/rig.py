@@ -138,6 +138,10 @@ class Rig:
         self.configuration = replace(self.configuration, rules=scoped)
         self.restart()
 
+    def server(self, side: Side) -> Server:
+        """Our client of one side."""
+        return self._servers[side]
+
     # time and cycles
 
     def wait(self, **span: float) -> None:

@@ -1,0 +1,58 @@
+"""A store that is gone is found again from the markers in iTop: links, entries and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from itopsync.engine.cycle import Engine
+from itopsync.engine.observe import attributes
+from itopsync.errors import StoreError
+from itopsync.itop import Server
+from itopsync.model import Link, LinkStatus, Ref, Side
+from itopsync.reconcile.identity import prefix, ticket_of
+from itopsync.reconcile.rebuilding import Rebuilt, rebuilt
+from itopsync.reconcile.richtext import head_markers
+from itopsync.reconcile.rules import ClassRules
+from itopsync.store import Store
+
+_AT_ONCE = 200
+
+
+def rebuild(engine: Engine, internal: Server, store: Store, clock: Callable[[], datetime]) -> Iterator[Rebuilt]:
+    """Find every copy in internal by its marker and make its link anew, one after the other. Writes to neither server.
+
+    :raises StoreError: the store knows links already
+    """
+    counts = store.counts()
+    if any(counts[status] for status in LinkStatus):
+        raise StoreError("the store knows links already: `itopsync rebuild` is for one that was lost. Name another store.url.")
+    engine.learn_accounts()
+    for cls in engine.rules.classes:
+        copies = _copies(engine, internal, cls)
+        for start in range(0, len(copies), _AT_ONCE):
+            links = tuple(
+                Link(-1 - place, external, copy, LinkStatus.LINKED)
+                for place, (external, copy) in enumerate(copies[start : start + _AT_ONCE])
+            )
+            found = [rebuilt(plan, seen, engine.rules) for plan, seen in engine.plan(links)]
+            store.add_links([one.link for one in found], clock())
+            yield from found
+
+
+def _copies(engine: Engine, internal: Server, cls: ClassRules) -> list[tuple[Ref, Ref]]:
+    """The external tickets of a class and their copies, the first where a marker stands on several."""
+    rules, log = engine.rules, cls.logs[0].name(Side.INTERNAL)
+    account = rules.internal.account
+    found: dict[Ref, Ref] = {}
+    sightings = internal.sightings(cls.internal, f"this.{log} LIKE '%{prefix(rules.pair)}t-{cls.external}.%'")
+    tickets = internal.tickets(cls.internal, [one.ref.id for one in sightings], attributes(cls, Side.INTERNAL))
+    for number in sorted(tickets):
+        for entry in tickets[number].logs.get(log, ()):
+            if account not in (None, entry.author_id):
+                continue
+            for marker in head_markers(entry.html, rules.pair):
+                external = ticket_of(marker, rules.pair)
+                if external is not None and external.cls == cls.external:
+                    found.setdefault(external, tickets[number].ref)
+    return sorted(found.items())
