@@ -46,9 +46,9 @@ def nobody() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("url", [nobody(), "http://nobody.invalid", "http://nobody.invalid:99999", "http://[::"])
+@pytest.mark.parametrize("url", ["", "http://nobody.invalid", "http://nobody.invalid:99999", "http://[::"])
 def test_a_write_that_never_got_out_was_not_carried_out(url: str) -> None:
-    with client(url) as server:
+    with client(url or nobody()) as server:
         for ask in (write, Server.check_login):
             with pytest.raises(Unreachable, match="cannot be reached"):
                 ask(server)
