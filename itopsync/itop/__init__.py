@@ -1,13 +1,16 @@
 """iTop's REST API, and nothing else of HTTP: :class:`Server` is all that the layers above need.
 
 ``settings``    how a server is reached
-``server``      what can be asked of it, by name
+``server``      what can be asked of it, by name: all of it
+``reader``      what can be asked of it without changing anything
 ``caller``      reads are tried again, writes are sent once, each exchange is recorded
 ``answers``     what an answer means: the errors
+``wording``     what is kept of an error's text
 ``connection``  one exchange over HTTP
 ``body``        the form that carries a request
 ``rows``        from iTop's JSON to the model's values, and back
 ``dates``       a server's timezone and date format
+``address``     what a server calls itself
 ``images``      pictures pasted into texts
 ``oql``         pieces of queries
 """
@@ -15,6 +18,7 @@
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.caller import CallRecord
 from itopsync.itop.dates import DateFormatWrong
+from itopsync.itop.reader import Reader
 from itopsync.itop.rows import Changed, Row, Rows
 from itopsync.itop.server import Server
 from itopsync.itop.settings import Login, Secret, ServerSettings
@@ -25,6 +29,7 @@ __all__ = [
     "Changed",
     "DateFormatWrong",
     "Login",
+    "Reader",
     "Row",
     "Rows",
     "Secret",

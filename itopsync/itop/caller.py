@@ -15,7 +15,7 @@ from itopsync.itop.body import Body, Contents
 from itopsync.itop.connection import Answer, Broken, Connection
 from itopsync.itop.rows import Document
 from itopsync.itop.settings import ServerSettings
-from itopsync.model import NOTHING, File, Side
+from itopsync.model import NOTHING, Side
 
 T = TypeVar("T")
 
@@ -79,9 +79,9 @@ class Caller:
         return verdict
 
     def download(
-        self, call: Call, path: str, query: Mapping[str, str], judge_page: Callable[[Call, Answer | Broken], File | RemoteError]
-    ) -> File:
-        """Fetch a file from a page of the same server, without a login. :raises RemoteError: as *judge_page* finds."""
+        self, call: Call, path: str, query: Mapping[str, str], judge_page: Callable[[Call, Answer | Broken], T | RemoteError]
+    ) -> T:
+        """Fetch a page of the same server, without a login. :raises RemoteError: as *judge_page* finds."""
         verdict = self._exchange(call, lambda: self._connection.get(path, query), judge_page)
         if isinstance(verdict, RemoteError):
             raise verdict

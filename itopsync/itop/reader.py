@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Self, TypeVar
 import httpx
 
 from itopsync.errors import AccessRefused, BadQuery, Missing, Refused, RemoteError, TooLarge, Unreachable
-from itopsync.itop import oql
+from itopsync.itop import address, oql
 from itopsync.itop.answers import Call, ServerFailed
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.caller import Caller, CallRecord
@@ -28,6 +29,8 @@ LIGHT_BATCH = 1000
 """Ids in one query that reads next to nothing of each ticket: 10,000 such rows take a server 180 ms."""
 OF_AN_ATTACHMENT = ("id", "temp_id", "item_class", "item_id")
 NO_SUCH_ATTRIBUTE = "itopsync-no-such-attribute"
+POINTS_TO = re.compile(r"which is pointing to (\w{1,80})")
+NO_KEY = "Unknown key in join condition"
 HIGHEST_ID = 2**31
 """Of iTop's keys, which are MySQL's signed integers."""
 
@@ -80,6 +83,10 @@ class Reader:
             raise Unreachable(self.side, "answered list_operations in an unknown shape. See that it is iTop 3.2")
         return [str(operation["verb"]) for operation in offered if isinstance(operation, dict) and "verb" in operation]
 
+    def own_address(self) -> str:
+        """Return what the server calls itself, without a trailing slash; ``""`` where it does not tell."""
+        return self._caller.download(Call(self.side, address.VERB), address.PAGE, {}, address.judge_address)
+
     def account(self) -> str:
         """Return the id of our own account, as log entries and attachments show it, in some dozen calls.
 
@@ -126,6 +133,24 @@ class Reader:
         except AccessRefused:
             return False
         return True
+
+    def key_class(self, cls: str, name: str) -> str | None:
+        """Return the class that an attribute of *cls* points to, or ``None`` if it is no external key.
+
+        iTop names that class when it refuses to join another one.
+
+        :raises BadQuery: there is no class *cls*
+        """
+        query = f"SELECT {oql.name(cls)} AS this JOIN {oql.name(cls)} AS other ON this.{oql.name(name)} = other.id"
+        try:
+            self.count(cls, query)
+        except BadQuery as error:
+            if found := POINTS_TO.search(str(error)):
+                return found[1]
+            if NO_KEY not in str(error):
+                raise
+            return None
+        return cls
 
     def _may(self, verb: str, cls: str, parameters: Mapping[str, object]) -> None:
         told = {"comment": self.settings.comment, "class": cls, "output_fields": "id"}

@@ -1,0 +1,25 @@
+"""What a server calls itself: the ``app_root_url`` of its configuration, which it puts before every address that it writes."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import httpx
+
+from itopsync.errors import RemoteError
+from itopsync.itop.answers import Call, judge_broken
+from itopsync.itop.connection import Answer, Broken
+
+PAGE = "pages/opensearch.xml.php"
+"""A few lines for browsers. iTop hands them out without a login, and writes its own address into them."""
+VERB = "opensearch"
+ADDRESS = re.compile(rb"""(?:template="|SearchForm>)(https?://[^"'<>\s]{1,2000}?)/*/pages/UI\.php""")
+
+
+def judge_address(call: Call, reply: Answer | Broken) -> str | RemoteError:
+    """Return the address without a trailing slash, ``""`` where the page is not to be had, or the error (not raised)."""
+    if isinstance(reply, Broken):
+        return judge_broken(call, reply)
+    found = ADDRESS.search(reply.body) if reply.status == httpx.codes.OK else None
+    return unescape(found[1].decode(errors="replace")) if found else ""
