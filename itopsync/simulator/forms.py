@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
 from itopsync.simulator.messages import SimRequest
@@ -13,24 +14,31 @@ _BOUNDARY = re.compile(r'boundary="?([^";,]+)"?', re.IGNORECASE)
 _FIELD_NAME = re.compile(rb'name="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 
-def parameters(request: SimRequest, post_max_size: int) -> dict[str, str]:
-    """All parameters by name, those of the form before those of the query string.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The parameters of a request: those of the form (``posted``), which alone may hold a login, and ``all`` of them."""
+
+    all: dict[str, str]
+    posted: dict[str, str]
+
+
+def read(request: SimRequest, post_max_size: int) -> Form:
+    """The parameters; those of the form come before those of the query string.
 
     A body above ``post_max_size`` bytes is dropped whole, as PHP does: the login that it held is gone with it.
     """
-    found = dict(parse_qsl(request.query, keep_blank_values=True))
-    if request.method != "POST" or len(request.body) > post_max_size:
-        return found
+    posted = _posted(request) if request.method == "POST" and len(request.body) <= post_max_size else {}
+    return Form(dict(parse_qsl(request.query, keep_blank_values=True)) | posted, posted)
+
+
+def _posted(request: SimRequest) -> dict[str, str]:
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         text = request.body.decode("utf-8", "replace")
-        found.update(parse_qsl(text, keep_blank_values=True, max_num_fields=1000))
-    elif kind == "multipart/form-data":
-        boundary = _BOUNDARY.search(content_type)
-        if boundary:
-            found.update(_multipart(request.body, boundary[1].encode()))
-    return found
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1000))
+    boundary = _BOUNDARY.search(content_type) if kind == "multipart/form-data" else None
+    return _multipart(request.body, boundary[1].encode()) if boundary else {}
 
 
 def _multipart(body: bytes, boundary: bytes) -> dict[str, str]:

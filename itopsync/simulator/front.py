@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from itopsync.simulator import forms, rest
+from itopsync.simulator.forms import Form
 from itopsync.simulator.messages import HTML, SimRequest, SimResponse, html_response, json_response
 from itopsync.simulator.mishaps import MAINTENANCE, Incoming
 from itopsync.simulator.refusals import Refusal
@@ -52,8 +52,8 @@ class Front:
 
     def _admit(self, request: SimRequest) -> Incoming:
         """The request behind its login and its form, looked at in iTop's order."""
-        given = forms.parameters(request, self._simulator.post_max_size)
-        account = self._login(request, given)
+        form = forms.read(request, self._simulator.post_max_size)
+        given, account = form.all, self._login(request, form)
         if account is None:
             raise Refusal("Invalid login", 1)
         if not account.may_use_rest:
@@ -68,27 +68,29 @@ class Front:
             raise Refusal(f"There is no service available for version '{given['version']}'", 10)
         return Incoming(account, given["version"], parameters)
 
-    def _login(self, request: SimRequest, given: Mapping[str, str]) -> Account | None:
+    def _login(self, request: SimRequest, form: Form) -> Account | None:
         simulator = self._simulator
         token = request.headers.get("auth-token")
-        if token:
-            return next((account for account in simulator.accounts.values() if account.token == token), None)
-        if given.get("login_mode") == "basic":
+        by_token = {account.token: account for account in simulator.accounts.values() if account.token}
+        if token and by_token:  # iTop without the module for tokens takes no notice of one
+            return by_token.get(token)
+        if form.all.get("login_mode") == "basic":
             basic = forms.basic_login(request)
             return simulator.account_of(*basic) if basic is not None else None
-        return simulator.account_of(given.get("auth_user", ""), given.get("auth_pwd", ""))
+        return simulator.account_of(form.posted.get("auth_user", ""), form.posted.get("auth_pwd", ""))
 
     def _serve_document(self, request: SimRequest) -> SimResponse:
         """Downloads. A picture in a text needs its secret and no login, an attachment the other way round."""
         simulator = self._simulator
-        given = forms.parameters(request, simulator.post_max_size)
+        form = forms.read(request, simulator.post_max_size)
+        given = form.all
         key = int(given["id"]) if given.get("id", "").isdigit() else 0
         if given.get("operation") == "download_inlineimage":
             image = simulator.store.get("InlineImage", key)
             if image is None:
                 return _invalid(f"id ({key})", "InlineImage")
             return _download(image, "inline") if image.get("secret") == given.get("s") else _invalid("secret", "InlineImage")
-        account = self._login(request, given)
+        account = self._login(request, form)
         if account is None:
             return html_response(_LOGIN_PAGE)
         file = simulator.session(account, "web").see("Attachment", key)

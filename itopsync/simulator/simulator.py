@@ -28,6 +28,7 @@ from itopsync.simulator.front import Front
 from itopsync.simulator.load import Latency, Requests
 from itopsync.simulator.messages import SimRequest, SimResponse, html_response, json_response
 from itopsync.simulator.mishaps import PHP_ERROR, Incoming, Mishaps
+from itopsync.simulator.oql_functions import fold
 from itopsync.simulator.reading import Surroundings, snapshot_of
 from itopsync.simulator.refusals import Crash
 from itopsync.simulator.rights import AccessMode, Account, Action, is_allowed
@@ -142,9 +143,9 @@ class Simulator:
         return response
 
     def account_of(self, login: str, password: str) -> Account | None:
-        """The account with these credentials."""
-        account = self.accounts.get(login)
-        return account if account is not None and password and account.password == password else None
+        """The account with these credentials; the database finds a login without regard to case."""
+        found = (account for account in self.accounts.values() if fold(account.login) == fold(login))
+        return next((account for account in found if password and account.password == password), None)
 
     # -- for the parts of the simulator ------------------------------------------------------------------------
 

@@ -25,6 +25,27 @@ def test_a_refused_login(itop: Itop) -> None:
         assert response.json() == {"code": 1, "message": "Error: Invalid login"}
 
 
+def test_a_login_counts_only_in_the_form(itop: Itop) -> None:
+    """So that it never stands in a web server's log."""
+    address = f"{itop.sync.url}/webservices/rest.php"
+    hello = {"json_data": json.dumps(HELLO)}
+    anonymous = {"code": 1, "message": "Error: Invalid login"}
+    query = {"version": "1.3", **itop.sync.form}
+    assert itop.sync.client.post(address, params=query, data=hello).json() == anonymous
+    assert itop.sync.client.get(address, params=query | hello).json() == anonymous
+    assert itop.sync.client.post(address, data=query | hello).json()["code"] == 0, "the version may stand anywhere"
+    assert itop.sync.client.post(address, params={"version": "1.3", **hello}, data=itop.sync.form).json()["code"] == 0
+
+
+def test_http_basic_needs_its_login_mode(itop: Itop) -> None:
+    address = f"{itop.sync.url}/webservices/rest.php?version=1.3"
+    login = (itop.sync.form["auth_user"], itop.sync.form["auth_pwd"])
+    hello = {"json_data": json.dumps(HELLO)}
+    assert itop.sync.client.post(f"{address}&login_mode=basic", data=hello, auth=login).json()["code"] == 0
+    assert itop.sync.client.post(address, data=hello, auth=login).json()["code"] == 1
+    assert itop.sync.client.post(f"{address}&login_mode=basic", data=itop.sync.form | hello).json()["code"] == 1
+
+
 REFUSED: list[tuple[str, dict[str, Any] | str | None, str, int, str]] = [
     ("no version", HELLO, "", 2, "Error: Missing parameter 'version' (e.g. '1.0')"),
     ("other version", HELLO, "?version=9.9", 10, "Error: There is no service available for version '9.9'"),

@@ -207,6 +207,28 @@ def test_a_parents_new_entry_is_copied_to_its_child(itop: Itop) -> None:
     assert [entry["message"] for entry in itop.sync.log("UserRequest", child, "public_log")] == ["open"]
 
 
+def test_deleting_a_parent_resets_its_childs_key(itop: Itop) -> None:
+    parent = itop.ticket()
+    child = itop.ticket(parent_request_id=parent)
+    refs = {key: itop.sync.get("UserRequest", key, "ref")[0]["ref"] for key in (parent, child)}
+    lines = {parent: (0, ""), child: (5, "Reset external keys: Parent request")}
+    planned = itop.alice.ask("core/delete", "UserRequest", key=parent, simulate=True)
+    assert planned == {
+        "code": 0,
+        "message": "SIMULATING: Deleted: 1 plus (for DB integrity) 1",
+        "objects": {
+            f"UserRequest::{key}": {
+                "code": code, "message": told, "class": "UserRequest", "key": str(key),
+                "fields": {"id": str(key), "friendlyname": refs[key]},
+            }
+            for key, (code, told) in lines.items()
+        },
+    }  # fmt: skip
+    done = itop.alice.ask("core/delete", "UserRequest", key=parent)
+    assert done == planned | {"message": "Deleted: 1 plus (for DB integrity) 1"}
+    assert itop.sync.get("UserRequest", child, "parent_request_id") == [{"parent_request_id": "0"}]
+
+
 def test_resolving_a_parent_resolves_its_child(itop: Itop) -> None:
     parent = itop.ticket(team_id=itop.team, agent_id=itop.agent)
     child = itop.ticket(parent_request_id=parent)
