@@ -23,7 +23,9 @@ REF = Ref(Side.EXTERNAL, "UserRequest", 7)
 READS: dict[str, Callable[[Server], object]] = {
     "check_login": lambda server: server.check_login(),
     "operations": lambda server: server.operations(),
+    "own_address": lambda server: server.own_address(),
     "account": lambda server: server.account(),
+    "key_class": lambda server: server.key_class("UserRequest", "org_id"),
     "may_create": lambda server: server.may_create("Incident"),
     "may_delete": lambda server: server.may_delete("Incident"),
     "get": lambda server: server.get("UserRequest", 7, ["title"]),

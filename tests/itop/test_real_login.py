@@ -1,4 +1,4 @@
-"""Who we are to a real server, and what we may do there."""
+"""Who we are to a real server, what we may do there, and what it calls itself."""
 
 import pytest
 
@@ -58,3 +58,8 @@ def test_what_the_account_may_do(stage: Stage) -> None:
         with pytest.raises(BadQuery, match="'Nope' is not a valid class"):
             ask("Nope")
     assert server.count("Ticket", "SELECT Ticket") == before
+
+
+def test_what_the_server_calls_itself(stage: Stage) -> None:
+    server = stage.server()
+    assert server.own_address() == server.settings.url

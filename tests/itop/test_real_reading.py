@@ -147,3 +147,11 @@ def test_a_ticket_that_is_gone(stage: Stage) -> None:
     assert server.attachments_of("UserRequest", [ticket.ref.id]) == {ticket.ref.id: ()}
     with pytest.raises(Missing, match=f"no UserRequest::{ticket.ref.id}"):
         server.update(Ref(Side.EXTERNAL, "UserRequest", ticket.ref.id), {"title": "x"}, {}, REQUEST)
+
+
+def test_what_an_attribute_points_to(stage: Stage) -> None:
+    server = stage.server()
+    names = ("org_id", "agent_id", "parent_request_id", "title", "nope")
+    assert [server.key_class("UserRequest", name) for name in names] == ["Organization", "Person", "UserRequest", None, None]
+    with pytest.raises(BadQuery, match="'Nope' is not a valid class"):
+        server.key_class("Nope", "org_id")
