@@ -1,0 +1,74 @@
+"""The loop as systemd runs it: it carries what comes, stops when told, and lets nobody write beside it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from itopsync.exits import ExitCode
+from tests.cli.conftest import Desk
+
+PATIENCE = 30.0
+"""Seconds; far more than it takes."""
+
+
+@pytest.fixture
+def daemon(desk: Desk) -> Iterator[subprocess.Popen[str]]:
+    """The loop, with a cycle every second."""
+    desk.configure('[schedule]\npoll = "1s"\njitter = "0s"\n')
+    command = [sys.executable, "-m", "itopsync", "--log-level", "error", "run"]
+    environment = {**os.environ, "PASSWORD": "sync-password"}
+    process = subprocess.Popen(command, cwd=desk.folder, env=environment, stderr=subprocess.PIPE, text=True)
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def _wait_for(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_the_loop_carries_what_comes_and_stops_when_told(desk: Desk, daemon: subprocess.Popen[str]) -> None:
+    desk.customer.create("UserRequest", title="First")
+    _wait_for(lambda: len(desk.internal.tickets()) == 1)
+    desk.customer.create("UserRequest", title="Second")
+    _wait_for(lambda: len(desk.internal.tickets()) == 2)
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(PATIENCE) == ExitCode.WELL
+
+
+def test_a_cycle_beside_the_loop_leaves_at_once(desk: Desk, daemon: subprocess.Popen[str]) -> None:
+    desk.customer.create("UserRequest", title="First")
+    _wait_for(lambda: len(desk.internal.tickets()) == 1)
+    done = desk.itopsync("run-once")
+    assert done.returncode == ExitCode.ANOTHER_INSTANCE
+    assert f"process {daemon.pid}" in done.stderr
+
+
+def test_a_killed_loop_is_followed_by_the_next_at_once(desk: Desk, daemon: subprocess.Popen[str]) -> None:
+    desk.customer.create("UserRequest", title="First")
+    _wait_for(lambda: len(desk.internal.tickets()) == 1)
+    daemon.kill()
+    daemon.wait(PATIENCE)
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    assert len(desk.internal.tickets()) == 1
+
+
+def test_a_side_that_is_down_does_not_end_the_loop(desk: Desk, daemon: subprocess.Popen[str]) -> None:
+    desk.internal.maintenance = True
+    desk.customer.create("UserRequest", title="First")
+    asked = desk.internal.served
+    _wait_for(lambda: desk.internal.served > asked + 3)
+    assert daemon.poll() is None
+    desk.internal.maintenance = False
+    _wait_for(lambda: len(desk.internal.tickets()) == 1)
