@@ -1,16 +1,22 @@
 """Whether everything is in place: both servers, the rights of the accounts, the defaults, the store. Writes nothing.
 
-``finding``   what a check finds
-``side``      one server: login, clock, classes, rights, texts
-``defaults``  one side's defaults: each exists, and they fit together
+``finding``    what a check finds, and how one fault is kept from hiding others
+``side``       one server: the order of the looks
+``dates``      clock, timezone and date format
+``rights``     what the account may do
+``tickets``    classes, attributes, states, public logs, scope
+``addresses``  public_url and pictures; whether both sides are one server
+``defaults``   one side's defaults: each exists, and they fit together
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from itopsync.check.finding import Finding, Level, fault, ok
+from itopsync.check.addresses import check_they_differ
+from itopsync.check.finding import Finding, Findings, Level, fault, ok, said
 from itopsync.check.side import check_side
 from itopsync.config import Configuration
 from itopsync.errors import StoreError
@@ -28,17 +34,25 @@ def check(
 
     *open_store* returns the store's revision, or None where there is none yet; *clock* tells this host's time.
     """
-    return (
-        _check_store(open_store),
-        *(finding for side in Side for finding in check_side(configuration, servers[side], clock)),
-    )
+    store = _check_store(open_store)
+    with ThreadPoolExecutor(len(Side)) as pool:
+        sides = list(pool.map(lambda side: check_side(configuration, servers[side], clock), Side))
+    both = Findings(servers[Side.INTERNAL])
+    if all(_is_open(found) for found in sides):
+        both.look("whether both sides are one", lambda: check_they_differ(servers[Side.EXTERNAL], servers[Side.INTERNAL]))
+    return (store, *(finding for found in sides for finding in found), *both.found)
+
+
+def _is_open(found: tuple[Finding, ...]) -> bool:
+    """Whether a side took the login, which is the first thing that is looked at."""
+    return found[0].level is Level.OK
 
 
 def _check_store(open_store: Callable[[], str | None]) -> Finding:
     try:
         revision = open_store()
     except StoreError as error:
-        return fault(None, str(error).rstrip("."), "Nothing runs without it.")
+        return fault(None, *said(error))
     return ok(None, f"the store is at revision {revision}" if revision else "there is no store yet; the first run makes it")
 
 

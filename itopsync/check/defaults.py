@@ -1,84 +1,130 @@
-"""One side's defaults: each names exactly one object, and they fit together as iTop wants them."""
+"""One side's defaults: each names exactly one object, and they fit together as iTop's own forms would have it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from itopsync.check.finding import Finding, fault, ok, warning
-from itopsync.errors import BadQuery
-from itopsync.itop import Server, oql
+from itopsync.check.finding import Finding, fault, ok, refusal, warning
+from itopsync.errors import AccessRefused, BadQuery
+from itopsync.itop import Row, Server, oql
 from itopsync.reconcile.rules import Rules
 
-_CLASSES = {
-    "org_id": "Organization",
-    "team_id": "Team",
-    "service_id": "Service",
-    "servicesubcategory_id": "ServiceSubcategory",
-    "supervisor_group_id": "Team",
-    "manager_group_id": "Team",
-}
-"""What each key is; every other one is a person."""
-_TEAMS = {"agent_id": "team_id", "supervisor_id": "supervisor_group_id", "manager_id": "manager_group_id"}
-"""Person → the team that the person must be in."""
+
+@dataclass(frozen=True)
+class _Fit:
+    """Two defaults that iTop's forms offer together only where a query finds something."""
+
+    name: str
+    within: str
+    cls: str
+    condition: str
+    """On *cls*, with both names in braces for their ids."""
+    wrong: str
+    """What it is if nothing is found, said of *name* and before *within*."""
+
+
+def _member(person: str, team: str) -> _Fit:
+    return _Fit(person, team, "lnkPersonToTeam", f"person_id = {{{person}}} AND team_id = {{{team}}}", "is no member of")
+
+
+_FITS = (
+    _member("agent_id", "team_id"),
+    _member("supervisor_id", "supervisor_group_id"),
+    _member("manager_id", "manager_group_id"),
+    _Fit("caller_id", "org_id", "Person", "id = {caller_id} AND org_id = {org_id}", "is not of"),
+    _Fit(
+        "servicesubcategory_id",
+        "service_id",
+        "ServiceSubcategory",
+        "id = {servicesubcategory_id} AND service_id = {service_id}",
+        "is not of",
+    ),
+)
+"""The filters of these keys in the data model of iTop 3.2.0. Its REST services do not look at them."""
 
 
 def check_defaults(server: Server, rules: Rules) -> Iterator[Finding]:
-    """Look up every default that is a key, then whether persons are in their teams and subcategories in their services."""
+    """Look up every default that is a key, then whether those that were found fit."""
+    side, defaults = server.side, rules.side(server.side).defaults
+    classes = tuple(dict.fromkeys(cls.cls(side) for cls in rules.classes))
     found: dict[str, int] = {}
-    for name, value in sorted(rules.side(server.side).defaults.items()):
-        if not name.endswith("_id") or value in (0, "0"):
-            continue
-        key = f"{server.side}.defaults.{name}"
-        cls = _CLASSES.get(name, "Person")
-        try:
-            rows = server.get(cls, value if isinstance(value, int) else _query(cls, value), ("id", "friendlyname")).rows
-        except BadQuery as error:
-            yield fault(server.side, f"{key}: {str(error).removeprefix(f'{server.side}: ')}", "Mend the query or the criterion.")
-            continue
-        if len(rows) == 1:
-            found[name] = rows[0].id
-            yield ok(server.side, f"{key} is {cls} {found[name]}, {rows[0].fields['friendlyname']}")
+    for name, value in sorted(defaults.items()):
+        key = f"{side}.defaults.{name}"
+        target = _target(server, classes, name)
+        if target is None:
+            yield ok(side, f"{key} is no key of a synced class here: its value is not looked up")
+        elif value in (0, "0"):
+            yield ok(side, f"{key} is deliberately nobody")
         else:
-            what = f"{key} finds no {cls}" if not rows else f"{key} finds {len(rows)} objects of {cls}, not one"
-            yield fault(server.side, f"{what} ({_shown(value)})", "Name one that is there, and that the account may see.")
-    yield from _fit(server, found)
+            row, finding = _look_up(server, key, target, value)
+            yield finding
+            if row is not None:
+                found[name] = row.id
+    for fit in _FITS:
+        if fit.name in found and fit.within in found:
+            yield from _check_fit(server, fit, found)
 
 
-def _fit(server: Server, found: Mapping[str, int]) -> Iterator[Finding]:
+def _target(server: Server, classes: Sequence[str], name: str) -> str | None:
+    """The class that a key points to, by the server's own word."""
+    for cls in classes:
+        try:
+            target = server.key_class(cls, name)
+        except (BadQuery, AccessRefused):  # said by the check of the class
+            continue
+        if target is not None:
+            return target
+    return None
+
+
+def _look_up(server: Server, key: str, target: str, value: object) -> tuple[Row | None, Finding]:
+    """The one object that a default means; iTop writes nothing where there is none, or more than one."""
     side = server.side
-    for person, team in _TEAMS.items():
-        if person in found and team in found:
-            member = f"SELECT lnkPersonToTeam WHERE person_id = {found[person]} AND team_id = {found[team]}"
-            if not server.count("lnkPersonToTeam", member):
-                yield fault(
-                    side,
-                    f"{side}.defaults.{person} is no member of {side}.defaults.{team}, so iTop refuses the two together",
-                    "Add the person to the team in iTop, or name another.",
-                )
-    if "service_id" in found and "servicesubcategory_id" in found:
-        within = f"SELECT ServiceSubcategory WHERE id = {found['servicesubcategory_id']} AND service_id = {found['service_id']}"
-        if not server.count("ServiceSubcategory", within):
-            yield fault(
-                side,
-                f"{side}.defaults.servicesubcategory_id is not of {side}.defaults.service_id",
-                "Name a subcategory of that service.",
-            )
-    if "org_id" in found and "caller_id" in found:
-        employed = f"SELECT Person WHERE id = {found['caller_id']} AND org_id = {found['org_id']}"
-        if not server.count("Person", employed):
-            yield warning(
-                side,
-                f"{side}.defaults.caller_id is of another organisation than {side}.defaults.org_id",
-                "iTop's own form would not offer that caller; name one of that organisation.",
-            )
+    try:
+        rows = server.get(target, _key(target, value), ("id", "friendlyname")).rows
+        if len(rows) == 1 and not _is_a(server, target, rows[0]):
+            what = f"{key} finds {rows[0].cls} {rows[0].id}, which is no {target}"
+            return None, fault(side, what, f"Name a {target}.")
+    except BadQuery as error:
+        return None, refusal(error, key, "Mend the query or the criterion.")
+    except AccessRefused as error:
+        return None, refusal(error, key)
+    if len(rows) == 1:
+        return rows[0], ok(side, f"{key} is {rows[0].cls} {rows[0].id}, {rows[0].fields['friendlyname']}")
+    what = f"{key} finds no {target}" if not rows else f"{key} finds {len(rows)} objects of {target}, not one"
+    return None, fault(side, f"{what} ({_shown(value)})", "Name one that is there, and that the account may see.")
 
 
-def _query(cls: str, value: object) -> str:
-    if isinstance(value, Mapping):
-        return (
-            f"SELECT {cls} WHERE {' AND '.join(f'{oql.name(name)} = {oql.literal(str(text))}' for name, text in value.items())}"
+def _is_a(server: Server, target: str, row: Row) -> bool:
+    """Whether an object that a query found is of the class, or of one below it. Other classes have the same ids."""
+    if row.cls == target:
+        return True
+    return any(one.cls == row.cls for one in server.get(target, row.id, ("id",)).rows)
+
+
+def _check_fit(server: Server, fit: _Fit, found: Mapping[str, int]) -> Iterator[Finding]:
+    try:
+        fits = server.count(fit.cls, f"SELECT {fit.cls} WHERE {fit.condition.format_map(found)}") > 0
+    except (AccessRefused, BadQuery):  # the work itself does not need to read this class
+        yield ok(server.side, f"whether {fit.name} fits {fit.within} is not known: the account may not read {fit.cls}")
+        return
+    if not fits:
+        defaults = f"{server.side}.defaults"
+        yield warning(
+            server.side,
+            f"{defaults}.{fit.name} {fit.wrong} {defaults}.{fit.within}: iTop takes it so, but its forms do not offer it",
+            "Name one that fits, or mend it in iTop: else whoever edits such a ticket has to choose anew.",
         )
-    return str(value)
+
+
+def _key(cls: str, value: object) -> str | int:
+    """What to look for: iTop compares criteria for equality."""
+    if isinstance(value, Mapping):
+        conditions = (f"{oql.name(name)} = {oql.literal(str(text))}" for name, text in value.items())
+        return f"SELECT {oql.name(cls)} WHERE {' AND '.join(conditions)}"
+    text = str(value).strip()
+    return int(text) if text.isdecimal() else text
 
 
 def _shown(value: object) -> str:

@@ -23,6 +23,7 @@ from itopsync.errors import (
     LogFull,
     Missing,
     OutcomeUnknown,
+    ReadOnly,
     Refused,
     RemoteError,
     SideUnavailable,
@@ -135,12 +136,14 @@ class Applier:
             except Refused as error:
                 self._refused(action, progress, error)
                 outcome = "refused"
+            except ReadOnly as error:
+                self._side_unavailable(progress, error)
+                outcome = "read-only"
             except AccessRefused as error:
                 self._access_refused(action, progress, error)
                 outcome = "no right"
             except SideUnavailable as error:
-                progress.result.unavailable, progress.stop = error, True
-                self._down = error
+                self._side_unavailable(progress, error)
                 outcome = "side unavailable"
             else:
                 outcome = "done"
@@ -214,6 +217,10 @@ class Applier:
 
     # what may come back instead
 
+    def _side_unavailable(self, progress: _Progress, error: SideUnavailable) -> None:
+        progress.result.unavailable, progress.stop = error, True
+        self._down = error
+
     def _outcome_unknown(self, action: Action, progress: _Progress, error: OutcomeUnknown) -> None:
         """Look again when it has had time to land. An action that ends so again and again is held against its first item."""
         settle = self._rules.limits.settle
@@ -258,8 +265,7 @@ class Applier:
             log.warning("parked", item=item.key.split(":")[0], reason=str(error))
 
     def _access_refused(self, action: Action, progress: _Progress, error: AccessRefused) -> None:
-        """A right that is missing for this one thing, or a server in read-only mode: wait, and use up no retries."""
-        progress.result.unavailable = error
+        """A right that is missing for this one thing: wait, and use up no retries."""
         progress.result.counts["no right"] += 1
         for item in action_items(action):
             before = tuple(one for one in progress.link.obstacles if one.key == item.key)

@@ -16,7 +16,7 @@ from itopsync.engine.deletions import links_with_other_files
 from itopsync.engine.observe import find_copies, observe
 from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.settings import EngineSettings
-from itopsync.errors import AccessRefused, ItopsyncError, RemoteError, SideUnavailable
+from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable
 from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
 from itopsync.reconcile import agree
@@ -258,7 +258,6 @@ class Engine:
         applier = Applier(
             self._servers, self._store, self._rules, self._settings, clock=self._clock, guard=self._guard, ahead=ahead
         )
-        refusals: Counter[Side] = Counter()
         for links in self._chunks(now):
             try:
                 planned = self.plan(links)
@@ -272,7 +271,7 @@ class Engine:
                 done += 1
                 if self._progress is not None:
                     self._progress(done, max(total, done))
-                self._account_for(report, result, refusals)
+                self._account_for(report, result)
             if report.problems:
                 return
 
@@ -320,12 +319,8 @@ class Engine:
             for future in futures:
                 future.cancel()
 
-    def _account_for(self, report: Report, result: Result, refusals: Counter[Side]) -> None:
+    def _account_for(self, report: Report, result: Result) -> None:
         report.counts.update(result.counts)
         report.counts["links"] += 1
-        error = result.unavailable
-        if error is None:
-            return
-        refusals[error.side] += 1
-        if not isinstance(error, AccessRefused) or refusals[error.side] >= self._settings.refusals:
-            self._unavailable(report, error.side, error)
+        if result.unavailable is not None:
+            self._unavailable(report, result.unavailable.side, result.unavailable)

@@ -68,11 +68,16 @@ def in_scope(server: Server, rules: Rules, cls: ClassRules, ids: Iterable[int] |
     """The external tickets of one class (or those of *ids*) that a copy is to be made of."""
     if not rules.new_tickets:
         return ()
+    return server.sightings(cls.external, scope_of(rules, cls), None if ids is None else sorted(ids))
+
+
+def scope_of(rules: Rules, cls: ClassRules) -> str:
+    """The OQL condition that an external ticket of one class, called ``this``, must meet to be taken up."""
     since = datetime.fromisoformat(rules.since).astimezone(rules.external.timezone)
     condition = f"this.{cls.since_attribute} >= '{since:%Y-%m-%d %H:%M:%S}'"
     if cls.scope:
         condition += f" AND ({cls.scope})"
-    return server.sightings(cls.external, condition, None if ids is None else sorted(ids))
+    return condition
 
 
 def record(store: Store, findings: Findings, now: datetime) -> tuple[int, ...]:

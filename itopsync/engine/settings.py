@@ -32,5 +32,3 @@ class EngineSettings:
     """How long cycles are kept, for ``status`` to tell of."""
     rounds: int = 8
     """How often one link is planned anew within a cycle before the rest is left to the next."""
-    refusals: int = 3
-    """So many writes in a row refused for want of a right mean that the side is in read-only mode."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from itopsync.simulator import forms, rest
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 _NOT_FOUND = "<html><body><h1>404 Not Found</h1></body></html>\n"
 _LOGIN_PAGE = "<html><body><form id='login'></form></body></html>\n"
+#: What a browser is told of the search; the server calls itself by its ``app_root_url`` there.
+_OPEN_SEARCH = """\
+<OpenSearchDescription xmlns="http://a9.com/-/spec/opensearch/1.1/" xmlns:moz="http://www.mozilla.org/2006/browser/search/">
+<ShortName>iTop</ShortName>
+<Url type="text/html" method="get" template="{url}/pages/UI.php?text={{searchTerms}}&amp;operation=full_text"/>
+<moz:SearchForm>{url}/pages/UI.php</moz:SearchForm>
+</OpenSearchDescription>
+"""
 _NOT_TO_SEE = "the object does not exist or you are not allowed to view it"
 _HTML_WITHOUT_SPACE = "text/html;charset=UTF-8"
 
@@ -35,6 +44,9 @@ class Front:
             return self._serve_rest(request)
         if request.path.endswith("/pages/ajax.document.php"):
             return self._serve_document(request)
+        if request.path.endswith("/pages/opensearch.xml.php"):
+            page = _OPEN_SEARCH.format(url=escape(self._simulator.url))
+            return SimResponse(200, {"content-type": "text/xml;charset=UTF-8"}, page.encode())
         return html_response(_NOT_FOUND, 404)
 
     def _serve_rest(self, request: SimRequest) -> SimResponse:
@@ -99,7 +111,8 @@ class Front:
 
 def _invalid(what: str, class_name: str) -> SimResponse:
     page = f"<p>Invalid {what} for class '{class_name}' - {_NOT_TO_SEE}</p>\n"
-    return html_response(page, content_type=_HTML_WITHOUT_SPACE)
+    headers = {"content-type": _HTML_WITHOUT_SPACE, "content-disposition": 'inline; filename=""'}
+    return SimResponse(200, headers, page.encode())
 
 
 def _download(row: Row, disposition: str) -> SimResponse:

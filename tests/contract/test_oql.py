@@ -5,10 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.contract.conftest import CLASSES, Itop
+from tests.contract.conftest import Itop
 from tests.simulator.caller import Refused
-
-pytestmark = pytest.mark.skipif("Incident" not in CLASSES, reason="the queries look for incidents, too")
 
 
 @pytest.fixture(scope="module")
