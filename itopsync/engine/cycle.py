@@ -15,6 +15,7 @@ from itopsync.engine.apply import Applier, Result
 from itopsync.engine.deletions import links_with_other_files
 from itopsync.engine.observe import find_copies, observe
 from itopsync.engine.poll import Findings, account_of, look, record
+from itopsync.engine.rebuild import refuse_lost_store
 from itopsync.engine.settings import EngineSettings
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable
 from itopsync.itop import Server
@@ -121,6 +122,8 @@ class Engine:
         :raises SideUnavailable: a server cannot be asked
         """
         now = self._clock()
+        if self._knows_nothing():
+            refuse_lost_store(self._servers[Side.INTERNAL], self._rules)
         known: set[int] = {link.id for link in self._store.due(now, self._settings.preview)}
         new: list[Link] = []
         for side in Side:
@@ -170,6 +173,10 @@ class Engine:
 
     def _run(self, report: Report, accept: Collection[str]) -> None:
         findings = self._poll(report)
+        if self._knows_nothing():
+            if len(findings) < len(Side):
+                return
+            refuse_lost_store(self._servers[Side.INTERNAL], self._rules)
         tally = Tally(replaced=sum(found.replaced for found in findings.values()))
         check(tally, self._rules.limits, accept)
         now = self._clock()
@@ -196,6 +203,10 @@ class Engine:
         known = replace(self._rules.side(state.side), account=state.account)
         external = state.side is Side.EXTERNAL
         self._rules = replace(self._rules, external=known) if external else replace(self._rules, internal=known)
+
+    def _knows_nothing(self) -> bool:
+        counts = self._store.counts()
+        return self._store.side(Side.EXTERNAL).cursor is None and not any(counts[status] for status in LinkStatus)
 
     # poll
 

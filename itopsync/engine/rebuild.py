@@ -4,22 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Protocol
 
-from itopsync.engine.cycle import Engine
 from itopsync.engine.observe import attributes
 from itopsync.errors import StoreError
 from itopsync.itop import Server
-from itopsync.model import Link, LinkStatus, Ref, Side
+from itopsync.model import Link, LinkStatus, Observation, Ref, Side
 from itopsync.reconcile.identity import prefix, ticket_of
+from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rebuilding import Rebuilt, rebuilt
 from itopsync.reconcile.richtext import head_markers
-from itopsync.reconcile.rules import ClassRules
+from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.store import Store
 
 _AT_ONCE = 200
 
 
-def rebuild(engine: Engine, internal: Server, store: Store, clock: Callable[[], datetime]) -> Iterator[Rebuilt]:
+class Planner(Protocol):
+    """What makes plans: the engine."""
+
+    @property
+    def rules(self) -> Rules:
+        """The rules, with what was learnt of our accounts."""
+
+    def learn_accounts(self) -> None:
+        """Ask both servers who we are."""
+
+    def plan(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
+        """Observe and plan *links*."""
+
+
+def refuse_lost_store(internal: Server, rules: Rules) -> None:
+    """See that internal holds no copies of this pair: called before a store that knows nothing is used.
+
+    :raises StoreError: it does; with this store, each ticket would get a second copy
+    """
+    for cls in rules.classes:
+        log = cls.logs[0].name(Side.INTERNAL)
+        count = internal.count(cls.internal, f"SELECT {cls.internal} WHERE {log} LIKE '%{prefix(rules.pair)}t-%'")
+        if count:
+            raise StoreError(
+                f"internal holds {count} copies of pair {rules.pair} as {cls.internal}, and this store knows of none: was it "
+                "lost? Run `itopsync rebuild`, or see store.url."
+            )
+
+
+def rebuild(engine: Planner, internal: Server, store: Store, clock: Callable[[], datetime]) -> Iterator[Rebuilt]:
     """Find every copy in internal by its marker and make its link anew, one after the other. Writes to neither server.
 
     :raises StoreError: the store knows links already
@@ -40,7 +70,7 @@ def rebuild(engine: Engine, internal: Server, store: Store, clock: Callable[[], 
             yield from found
 
 
-def _copies(engine: Engine, internal: Server, cls: ClassRules) -> list[tuple[Ref, Ref]]:
+def _copies(engine: Planner, internal: Server, cls: ClassRules) -> list[tuple[Ref, Ref]]:
     """The external tickets of a class and their copies, the first where a marker stands on several."""
     rules, log = engine.rules, cls.logs[0].name(Side.INTERNAL)
     account = rules.internal.account

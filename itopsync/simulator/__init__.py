@@ -3,7 +3,7 @@
 Begin with :class:`Simulator` (``simulator.py``). Below it: ``rest.py`` holds the verbs, ``writing.py`` what a write
 does, ``values.py`` and ``reading.py`` the way into and out of the ``store.py``, ``oql_*.py`` the query language,
 ``html.py`` and ``caselog.py`` the texts, ``rights.py`` the accounts, ``faults.py`` what can go wrong, ``agents.py``
-what people do, ``skins.py`` the ways to reach it. ``docs/simulator.md`` says what is simulated and what is not.
+what people do, ``skins.py`` the ways to reach it. ``docs/reference/simulator.md`` says what is simulated and what is not.
 """
 
 from itopsync.simulator.agents import Agent, Form

@@ -1,169 +1,102 @@
-"""What `itopsync check` finds: each fault is one line with its remedy, and none hides another."""
+"""The whole check: nothing is written, one fault hides no other, and what is not looked at is told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
-
 import pytest
 
-from itopsync.check import Finding, Level, check
-from itopsync.errors import StoreFromTheFuture
-from itopsync.itop import Secret, Server
+from itopsync.check import Level
+from itopsync.errors import StoreFromTheFuture, StoreOutdated
+from itopsync.itop import Secret
 from itopsync.model import Side
 from itopsync.simulator import FaultKind
-from tests.engine.rig import Rig
+from tests.check.conftest import Checked
 
-Change = Callable[[Rig], None]
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    """Two servers, and a configuration with nothing wrong."""
-    made = Rig(tmp_path)
-    _defaults(Side.INTERNAL, org_id={"name": "Demo"})(made)
-    yield made
-    made.stop()
+EXTERNAL, INTERNAL = Side
 
 
-def findings(rig: Rig, settings: dict[Side, dict[str, Any]] | None = None) -> tuple[Finding, ...]:
-    """What is found; *settings* replace those of a server."""
-    loaded = rig.configuration
-    changes = settings or {}
-    external = replace(loaded.external, **changes.get(Side.EXTERNAL, {}))
-    internal = replace(loaded.internal, **changes.get(Side.INTERNAL, {}))
-    with (
-        Server(external, rig.external.transport(), sleep=lambda _: None) as one,
-        Server(internal, rig.internal.transport(), sleep=lambda _: None) as other,
-    ):
-        return check(loaded, {Side.EXTERNAL: one, Side.INTERNAL: other}, lambda: "0001", lambda: rig.now)
-
-
-def wrong(found: tuple[Finding, ...]) -> list[Finding]:
-    return [finding for finding in found if finding.level is not Level.OK]
-
-
-def test_nothing_is_wrong_and_nothing_is_written(rig: Rig) -> None:
+def test_nothing_is_wrong_and_nothing_is_written(rig: Checked) -> None:
     rig.customer.create("UserRequest", title="Printer")
-    found = findings(rig)
-    assert wrong(found) == []
-    assert rig.written() == 0
-    assert any("1 tickets are in scope" in finding.what for finding in found)
-
-
-def _defaults(side: Side, **changed: object) -> Change:
-    def change(rig: Rig) -> None:
-        rules = rig.configuration.rules
-        of_side = rules.side(side)
-        new = replace(of_side, defaults={**of_side.defaults, **changed})
-        whole = replace(rules, external=new) if side is Side.EXTERNAL else replace(rules, internal=new)
-        rig.configuration = replace(rig.configuration, rules=whole)
-
-    return change
-
-
-def _scope(condition: str) -> Change:
-    return lambda rig: rig.restrict(condition)
-
-
-def _without(side: Side, cls: str, *rights: Any) -> Change:
-    def change(rig: Rig) -> None:
-        simulator = rig.external if side is Side.EXTERNAL else rig.internal
-        simulator.accounts["sync"] = simulator.accounts["sync"].without(cls, *rights)
-
-    return change
-
-
-def _maintenance(rig: Rig) -> None:
-    rig.internal.maintenance = True
-
-
-def _clock_off(rig: Rig) -> None:
-    rig.external.clock_offset = timedelta(minutes=20)
-
-
-def _public_log(rig: Rig) -> None:
-    number = rig.customer.create("UserRequest", title="Printer")
-    rig.customer.note("UserRequest", number, "<p>Anybody?</p>", log="public_log")
-
-
-def _many(rig: Rig) -> None:
-    for n in range(201):
-        rig.customer.create("UserRequest", title=f"No. {n}")
-
-
-@pytest.mark.parametrize(
-    ("change", "level", "side", "words"),
-    [
-        (_defaults(Side.INTERNAL, agent_id=9999), Level.FAULT, Side.INTERNAL, "internal.defaults.agent_id"),
-        (_defaults(Side.INTERNAL, org_id={"name": "Nobody's"}), Level.FAULT, Side.INTERNAL, "finds no Organization"),
-        (_defaults(Side.INTERNAL, org_id="SELECT Organization"), Level.FAULT, Side.INTERNAL, "not one"),
-        (_defaults(Side.EXTERNAL, agent_id="SELECT Nonsense"), Level.FAULT, Side.EXTERNAL, "external.defaults.agent_id"),
-        (_defaults(Side.EXTERNAL, agent_id=1), Level.FAULT, Side.EXTERNAL, "no member"),
-        (_scope("nonsense = 1"), Level.FAULT, Side.EXTERNAL, "scope of UserRequest"),
-        (_without(Side.INTERNAL, "Incident", "write"), Level.FAULT, Side.INTERNAL, "Incident"),
-        (_without(Side.EXTERNAL, "Problem", "read"), Level.FAULT, Side.EXTERNAL, "Problem"),
-        (_without(Side.INTERNAL, "Attachment", "delete"), Level.FAULT, Side.INTERNAL, "delete attachments"),
-        (_maintenance, Level.FAULT, Side.INTERNAL, "maintenance"),
-        (_clock_off, Level.WARNING, Side.EXTERNAL, "differ by 20 minutes"),
-        (_public_log, Level.WARNING, Side.EXTERNAL, "public log"),
-        (_many, Level.WARNING, Side.EXTERNAL, "201 tickets are in scope"),
-    ],
-)
-def test_what_is_wrong_is_one_finding_with_a_remedy(rig: Rig, change: Change, level: Level, side: Side, words: str) -> None:
-    change(rig)
-    bad = wrong(findings(rig))
-    assert [(one.level, one.side) for one in bad] == [(level, side)] * len(bad)
-    assert any(words in finding.what for finding in bad)
-    assert all(finding.remedy for finding in bad)
+    before = len(rig.external.audit) + len(rig.internal.audit)
+    assert rig.wrong() == []
+    assert len(rig.external.audit) + len(rig.internal.audit) == before
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"password": Secret("wrong")}, "password"),
-        ({"username": "norest", "password": Secret("norest-password")}, "REST Services User"),
-        ({"date_format": "d/m/Y H:i"}, "date_format"),
-        ({"timezone": ZoneInfo("America/Los_Angeles")}, "timezone"),
+        ({"password": Secret("wrong")}, "the login is refused (Error: Invalid login). See username, password and login."),
+        (
+            {"username": "norest", "password": Secret("norest-password")},
+            "the account lacks the profile REST Services User. Give it to the account in iTop.",
+        ),
+        ({"url": "http://127.0.0.1:8081/elsewhere/pages"}, "there is no iTop at this address (HTTP 404)."),
     ],
 )
-def test_a_wrong_setting_of_a_server_is_found(rig: Rig, settings: dict[str, Any], words: str) -> None:
+def test_a_side_that_takes_no_login_is_one_fault_and_the_other_is_looked_at(
+    rig: Checked, settings: dict[str, object], words: str
+) -> None:
+    rig.settings(EXTERNAL, **settings)
+    fault = rig.fault(EXTERNAL)
+    assert fault.startswith(words)
+    assert fault.endswith("Nothing else of this side was looked at.")
+    assert len([finding for finding in rig.findings() if finding.side is INTERNAL]) > 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (FaultKind.LOST_BEFORE, "gave no answer"),
+        (FaultKind.HTML_200, "answered something else than iTop's JSON"),
+        (FaultKind.HTML_500, "failed (HTTP 500)"),
+        (FaultKind.MAINTENANCE, "is in maintenance (HTTP 503)"),
+    ],
+)
+def test_a_side_that_is_down_is_one_fault(rig: Checked, kind: FaultKind, words: str) -> None:
+    rig.internal.faults.add(kind, accounts=["sync"])
+    fault = rig.fault(INTERNAL)
+    assert fault.startswith(words)
+    assert fault.endswith("Nothing else of this side was looked at.")
+
+
+def test_a_side_that_goes_away_while_it_is_looked_at_is_not_asked_on(rig: Checked) -> None:
+    rig.internal.faults.add(FaultKind.MAINTENANCE, accounts=["sync"], after=30)
+    *_, last = rig.wrong()
+    assert last.what == "while it was looked at, it went away: it is in maintenance (HTTP 503)"
+    assert last.remedy == "Nothing else of this side was looked at."
+    served = rig.internal.served
+    rig.findings()
+    assert rig.internal.served - served == 1
+
+
+def test_a_read_that_fails_alone_hides_nothing_else(rig: Checked) -> None:
+    rig.external.faults.add(FaultKind.HTML_500, classes=["Person"])
+    assert "failed (HTTP 500)" in rig.fault(EXTERNAL)
+    assert rig.told(EXTERNAL, "tickets are in scope")
+
+
+def test_one_fault_hides_no_other(rig: Checked) -> None:
+    rig.defaults(INTERNAL, agent_id=9999, caller_id={"name": "Nobody's"})
+    rig.without(EXTERNAL, "Problem", "read")
+    rig.without(INTERNAL, "Incident", "write")
+    rig.settings(EXTERNAL, date_format="d/m/Y H:i")
     rig.customer.create("UserRequest", title="Printer")
-    bad = wrong(findings(rig, {Side.EXTERNAL: settings}))
-    assert bad
-    assert all(finding.side is Side.EXTERNAL for finding in bad)
-    assert any(words in f"{finding.what} {finding.remedy}" for finding in bad)
+    found = [finding.what for finding in rig.wrong()]
+    for words in ("agent_id", "caller_id", "Problem", "change Incident", "date"):
+        assert any(words in what for what in found), words
 
 
-def test_a_wrong_address_shown_in_texts_is_told(rig: Rig) -> None:
-    picture = '<img src="https://desk.example.com/pages/ajax.document.php?operation=download_inlineimage&amp;id=1&amp;s=ab">'
-    rig.customer.create("UserRequest", title="Printer", description=f"<p>Look {picture}</p>")
-    (bad,) = wrong(findings(rig))
-    assert "https://desk.example.com" in bad.what
-    assert "external.public_url" in bad.remedy
+@pytest.mark.parametrize("error", [StoreFromTheFuture, StoreOutdated])
+def test_a_store_that_cannot_be_used_is_a_fault_of_its_own(
+    rig: Checked, monkeypatch: pytest.MonkeyPatch, error: type[StoreOutdated | StoreFromTheFuture]
+) -> None:
+    def refuse() -> str | None:
+        raise error
+
+    monkeypatch.setattr(rig, "open_store", refuse)
+    found = rig.the_one(Level.FAULT, None)
+    assert f"{found.what}. {found.remedy}" == str(error())
 
 
-def test_one_fault_hides_no_other(rig: Rig) -> None:
-    _defaults(Side.INTERNAL, agent_id=9999, org_id={"name": "Nobody's"})(rig)
-    _without(Side.EXTERNAL, "Problem", "read")(rig)
-    assert len(wrong(findings(rig))) >= 3
-
-
-def test_a_store_that_cannot_be_used_is_a_finding(rig: Rig) -> None:
-    def opening() -> str | None:
-        raise StoreFromTheFuture
-
-    rig.external.faults.add(FaultKind.LOST_BEFORE, accounts=["sync"])
-    rig.internal.faults.add(FaultKind.LOST_BEFORE, accounts=["sync"])
-    loaded = rig.configuration
-    with (
-        Server(loaded.external, rig.external.transport(), sleep=lambda _: None) as one,
-        Server(loaded.internal, rig.internal.transport(), sleep=lambda _: None) as other,
-    ):
-        found = check(loaded, {Side.EXTERNAL: one, Side.INTERNAL: other}, opening, lambda: rig.now)
-    assert [finding.side for finding in found] == [None, Side.EXTERNAL, Side.INTERNAL]
-    assert all(finding.level is Level.FAULT for finding in found)
+def test_a_store_that_is_not_there_yet_is_none(rig: Checked) -> None:
+    rig.revision = None
+    assert rig.told(None, "store") == "there is no store yet; the first run makes it"

@@ -86,3 +86,25 @@ def test_a_store_that_knows_links_is_not_rebuilt(rig: Rig) -> None:
     _day(rig)
     with pytest.raises(StoreError, match="knows links already"):
         next(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+
+
+def test_a_lost_store_is_refused_before_anything_is_written(rig: Rig) -> None:
+    _day(rig)
+    before = rig.written()
+    rig.stop()
+    for file in rig.folder.glob("store*"):
+        file.unlink()
+    rig.start()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="Run `itopsync rebuild`"):
+            rig.sync()
+    assert rig.written() == before
+
+
+def test_a_first_run_waits_until_both_sides_answer(rig: Rig) -> None:
+    rig.customer.create("UserRequest", title="Printer")
+    rig.internal.maintenance = True
+    assert rig.sync().outcome == "unavailable"
+    rig.internal.maintenance = False
+    rig.sync()
+    assert len(rig.internal.tickets()) == 1
