@@ -165,8 +165,8 @@ class Writer:
         draft.compute()
         draft.complete()
         draft.check(fields)
-        draft.values["id"] = self._store.allocate(class_name)
         draft.check_database(draft.values)
+        draft.values["id"] = self._store.allocate(class_name)
         self._commit(class_name, draft.id, draft.values, None)
         self._write_links(draft)
         return draft.values

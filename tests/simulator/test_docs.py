@@ -1,0 +1,18 @@
+"""The page on the simulator: its example runs, and it names every fault."""
+
+import re
+from pathlib import Path
+
+from itopsync.simulator import FaultKind
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "simulator.md").read_text("utf-8")
+
+
+def test_the_example_runs() -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    exec(compile(example, "simulator.md", "exec"), {})
+
+
+def test_every_fault_is_named() -> None:
+    named = set(re.findall(r"`([A-Z][A-Z_0-9]+)`", PAGE))
+    assert {kind.name for kind in FaultKind} <= named
