@@ -1,0 +1,102 @@
+"""Whether a server's dates are read as it means them: the clock, the timezone, the format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+
+from itopsync.check.finding import Finding, fault, ok, warning
+from itopsync.config.compiling.servers import has_seconds
+from itopsync.engine.observe import VERSION_TIME
+from itopsync.itop import DateFormatWrong, Row, Server, oql
+from itopsync.reconcile.rules import Rules
+
+_CLOCK_OFF = timedelta(minutes=5)
+_RECENT = timedelta(hours=30)
+"""Further back than any two timezones are apart (26 hours)."""
+_SAMPLE = 20
+_OQL_TIME = "%Y-%m-%d %H:%M:%S"
+
+
+def check_timezone(server: Server, rules: Rules, clock: Callable[[], datetime]) -> Iterator[Finding]:
+    """Compare the clocks by HTTP's ``Date``, and that with the latest change: nothing changes in the future."""
+    side, zone = server.side, server.settings.timezone
+    changed = server.changed_tickets(_names(server, rules), clock() - _RECENT)
+    off = abs(changed.at - clock())
+    if off > _CLOCK_OFF:
+        yield warning(
+            side,
+            f"its clock and this host's differ by {off.total_seconds() / 60:.0f} minutes",
+            "Nothing is missed for it, but entries are dated by the servers: let both keep time by NTP.",
+        )
+    else:
+        yield ok(side, f"its clock agrees with this host's within {off.total_seconds():.0f} s")
+    try:
+        latest = max((_read(server, sighting.version) for sighting in changed.sightings if sighting.version), default=None)
+    except DateFormatWrong:  # said by the check of the format
+        return
+    if latest is None:
+        yield ok(side, f"timezone {zone}: no ticket changed lately, so nothing tells whether it is right")
+    elif latest - changed.at > _CLOCK_OFF:
+        ahead = (latest - changed.at).total_seconds() / 3600
+        yield fault(
+            side,
+            f"timezone {zone}: a ticket changed {ahead:.1f} hours in the future, so the server is in another one",
+            f"Set {side}.timezone to the timezone in that iTop's configuration.",
+        )
+    else:
+        ago = max((changed.at - latest).total_seconds(), 0) / 60
+        yield ok(side, f"timezone {zone}: the latest change was {ago:.0f} minutes ago (if it was later, the timezone is another)")
+
+
+def check_format(server: Server, rules: Rules) -> Iterator[Finding]:
+    """Read some dates, and ask the server whether they are what we took them for: that finds days taken for months, too.
+
+    :raises DateFormatWrong: a date is none of the configured format
+    """
+    side, told = server.side, server.settings.date_format
+    query = f"SELECT Ticket WHERE finalclass IN {oql.names(_names(server, rules))}"
+    sample = [row for row in server.get("Ticket", query, ("id", VERSION_TIME), limit=_SAMPLE).rows if row.fields[VERSION_TIME]]
+    if not sample:
+        yield ok(side, f"date_format {told}: there is no ticket yet, so nothing tells whether it is right")
+        return
+    suspects = {row.id: row.fields[VERSION_TIME] for row in _misread(server, sample)}
+    if suspects:  # changed in between, perhaps
+        again = server.get("Ticket", f"SELECT Ticket WHERE id IN {oql.ids(suspects)}", ("id", VERSION_TIME)).rows
+        suspects = {row.id: row.fields[VERSION_TIME] for row in _misread(server, again) if row.fields == _shown(row, suspects)}
+    if suspects:
+        shown = next(iter(suspects.values()))
+        yield fault(
+            side,
+            f"date_format {told}: {shown!r} is not {_read(server, shown):%d %B %Y, %H:%M:%S} UTC, as it would have it",
+            f"Set {side}.date_format to the date_and_time_format in that iTop's configuration.",
+        )
+    else:
+        yield ok(side, f"date_format {told}: {len(sample)} dates are read as the server means them")
+
+
+def _names(server: Server, rules: Rules) -> list[str]:
+    return sorted({cls.cls(server.side) for cls in rules.classes})
+
+
+def _read(server: Server, shown: str) -> datetime:
+    return datetime.fromisoformat(server.clock.read(VERSION_TIME, shown))
+
+
+def _shown(row: Row, suspects: dict[int, str]) -> dict[str, str]:
+    return {"id": str(row.id), VERSION_TIME: suspects[row.id]}
+
+
+def _misread(server: Server, rows: Iterable[Row]) -> list[Row]:
+    """The rows whose dates the server does not find where they were read."""
+    rows = tuple(rows)
+    if not rows:
+        return []
+    span = timedelta(0 if has_seconds(server.settings.date_format) else 59)
+    conditions = []
+    for row in rows:
+        begin = datetime.fromisoformat(server.clock.write(server.clock.read(VERSION_TIME, row.fields[VERSION_TIME])))
+        times = f"{VERSION_TIME} >= '{begin:{_OQL_TIME}}' AND {VERSION_TIME} <= '{begin + span:{_OQL_TIME}}'"
+        conditions.append(f"(id = {row.id} AND {times})")
+    found = {row.id for row in server.get("Ticket", f"SELECT Ticket WHERE {' OR '.join(conditions)}", ("id",)).rows}
+    return [row for row in rows if row.id not in found]

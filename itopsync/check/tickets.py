@@ -1,0 +1,124 @@
+"""The ticket classes of one server: what is configured of them, held against what is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from itopsync.check.finding import Finding, fault, ok, refusal, said, warning
+from itopsync.engine.observe import attributes
+from itopsync.engine.poll import scope_of
+from itopsync.errors import BadQuery
+from itopsync.itop import DateFormatWrong, Rows, Server, oql
+from itopsync.model import Side
+from itopsync.reconcile.rules import ClassRules, Lifecycle, Rules
+
+_NO_CLASS = "is not a valid class"
+_NO_ATTRIBUTE = re.compile(r"invalid attribute code '(\w+)'")
+_PUBLIC_LOG = "public_log"
+_SAMPLE = 50
+
+
+def check_class(server: Server, cls: ClassRules, *, dates_read: bool) -> Iterator[Finding]:
+    """Look for the class and each attribute that is configured, read a ticket, and look for states that are not configured."""
+    side, name = server.side, cls.cls(server.side)
+    wanted = attributes(cls, side)
+    names = dict.fromkeys((*wanted.names, *(cls.on_create if side is Side.INTERNAL else ())))
+    try:
+        rows, missing = _read_one(server, name, tuple(names))
+    except BadQuery as error:
+        if _NO_CLASS not in str(error):
+            raise
+        remedy = f"Take [classes.{cls.external}] away, or name the class that stands for it there in its key internal."
+        yield fault(side, f"there is no class {name}", remedy)
+        return
+    if missing:
+        remedy = f"See [classes.{cls.external}]: this server's {name} is not the one that iTop ships."
+        yield fault(side, f"{name} has no attribute {', '.join(missing)}", remedy)
+        return
+    if dates_read and rows.rows:
+        try:
+            server.tickets(name, [rows.rows[0].id], wanted)
+        except DateFormatWrong as error:
+            yield refusal(error, name, f"See the kinds of attributes in [classes.{cls.external}.attributes].")
+            return
+    yield ok(side, f"{name}: {rows.found} tickets seen, with every attribute that is configured")
+    yield from _check_states(server, cls, wanted.state)
+
+
+def _read_one(server: Server, name: str, names: Sequence[str]) -> tuple[Rows, list[str]]:
+    """One ticket, and the attributes that the class lacks: iTop names one at a time."""
+    missing: list[str] = []
+    while True:
+        try:
+            return server.get(name, f"SELECT {oql.name(name)}", [one for one in names if one not in missing], limit=1), missing
+        except BadQuery as error:
+            found = _NO_ATTRIBUTE.search(str(error))
+            if found is None or found[1] in missing:
+                raise
+            missing.append(found[1])
+
+
+def _check_states(server: Server, cls: ClassRules, attribute: str) -> Iterator[Finding]:
+    side, name = server.side, cls.cls(server.side)
+    known = ", ".join(oql.literal(state) for state in sorted(_states(cls.state.lifecycle(side))))
+    query = f"SELECT {oql.name(name)} WHERE {oql.name(attribute)} NOT IN ({known})"
+    rows = server.get(name, query, (attribute,), limit=_SAMPLE)
+    states = sorted({str(row.fields[attribute]) for row in rows.rows})
+    if states:
+        yield warning(
+            side,
+            f"{name}: {rows.found} tickets are in states that the configuration does not know ({', '.join(states)})",
+            f"Describe them in [classes.{cls.external}.lifecycle.{side}]; until then the states of such tickets are not carried.",
+        )
+
+
+def _states(lifecycle: Lifecycle) -> set[str]:
+    targets = {state for stimuli in lifecycle.transitions.values() for state in stimuli.values()}
+    return {lifecycle.initial, *lifecycle.transitions, *targets}
+
+
+def check_public_log(server: Server, cls: ClassRules) -> Iterator[Finding]:
+    """Look whether people write into a public log that is not paired. Its entries begin with a line of equals signs."""
+    name = cls.cls(server.side)
+    if _PUBLIC_LOG in {log.name(server.side) for log in cls.logs}:
+        return
+    try:
+        count = server.count(name, f"SELECT {oql.name(name)} WHERE {_PUBLIC_LOG} LIKE '%=====%'")
+    except BadQuery:  # a class without one
+        return
+    if count:
+        yield warning(
+            server.side,
+            f"{name}: {count} tickets have entries in their public log, which is not paired",
+            f"If people are to read them on the other side, pair it: [[classes.{cls.external}.logs]], or [[logs]] for all.",
+        )
+
+
+def check_scope(server: Server, rules: Rules, usable: Sequence[ClassRules]) -> Iterator[Finding]:
+    """Count what a first run would take up."""
+    if not rules.new_tickets:
+        yield ok(server.side, "no new tickets are taken up (rules.new_tickets)")
+        return
+    counts: dict[str, int] = {}
+    for cls in usable:
+        try:
+            query = f"SELECT {oql.name(cls.external)} AS this WHERE {scope_of(rules, cls)}"
+            counts[cls.external] = server.count(cls.external, query)
+        except BadQuery as error:
+            what, _ = said(error)
+            remedy = f"Mend the OQL of scope.condition or classes.{cls.external}.scope."
+            yield fault(server.side, f"scope of {cls.external}: {what}", remedy)
+    total, limit = sum(counts.values()), rules.limits.creations
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    since = datetime.fromisoformat(rules.since).astimezone(rules.external.timezone)
+    whole = f"{total} tickets are in scope since {since:%Y-%m-%d %H:%M}{f' ({told})' if told else ''}"
+    if total > limit:
+        yield warning(
+            server.side,
+            f"{whole}, and a cycle that would make more than {limit} copies stops (limits.creations)",
+            "Set scope.since later, or let the first run through with `itopsync run-once --accept creations`.",
+        )
+    elif counts:
+        yield ok(server.side, f"{whole}: each that is not linked yet gets a copy")
