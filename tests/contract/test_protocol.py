@@ -112,3 +112,10 @@ def test_the_service_account_deletes_no_tickets(itop: Itop) -> None:
     }
     assert itop.alice.delete("UserRequest", ticket) == 1
     assert itop.sync.ask("core/get", "UserRequest", key=ticket) == {"code": 0, "message": "Found: 0", "objects": None}
+
+
+def test_a_server_tells_anybody_what_it_calls_itself(itop: Itop) -> None:
+    itop.sync.client.cookies.clear()
+    page = itop.sync.client.get(f"{itop.sync.url}/pages/opensearch.xml.php")
+    assert page.headers["content-type"] == "text/xml;charset=UTF-8"
+    assert f'template="{itop.sync.url}/pages/UI.php?' in page.text
