@@ -46,7 +46,7 @@ def check_timezone(server: Server, rules: Rules, clock: Callable[[], datetime]) 
         )
     else:
         ago = max((changed.at - latest).total_seconds(), 0) / 60
-        yield ok(side, f"timezone {zone}: the latest change was {ago:.0f} minutes ago (if it was later, the timezone is another)")
+        yield ok(side, f"timezone {zone}: the latest change was {ago:.0f} min ago (if it was later, the timezone is another)")
 
 
 def check_format(server: Server, rules: Rules) -> Iterator[Finding]:
