@@ -51,7 +51,7 @@ class Checked(Rig):
         accounts = self.simulator(side).accounts
         accounts["sync"] = accounts["sync"].without(cls, *rights)
 
-    def told_revision(self) -> str | None:
+    def open_store(self) -> str | None:
         return self.revision
 
     def findings(self) -> tuple[Finding, ...]:
@@ -61,7 +61,7 @@ class Checked(Rig):
             Server(loaded.internal, self.internal.transport(), sleep=lambda _: None) as internal,
         ):
             servers = {Side.EXTERNAL: external, Side.INTERNAL: internal}
-            return check(loaded, servers, self.told_revision, lambda: self.now)
+            return check(loaded, servers, self.open_store, lambda: self.now)
 
     def wrong(self) -> list[Finding]:
         return [finding for finding in self.findings() if finding.level is not Level.OK]
