@@ -31,7 +31,7 @@ from itopsync.errors import (
     TooLarge,
 )
 from itopsync.itop import Server
-from itopsync.model import Link, LinkStatus, NewEntry, Observation, Side, Ticket
+from itopsync.model import Heading, Link, LinkStatus, NewEntry, Observation, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.notes import full_log
 from itopsync.reconcile.plan import Action, Create, Item, Plan, Remove, Upload, Write
@@ -101,9 +101,11 @@ class Applier:
             return Result(plan.link, unavailable=self._down)
         progress = _Progress(plan.link, observation, Result(plan.link))
         with structlog.contextvars.bound_contextvars(link=plan.link.id, ticket=str(plan.link.external)):
-            if plan.actions:
-                self._begin(plan)
-            for _ in range(self._settings.rounds):
+            noted: Heading | None = None
+            for turn in range(self._settings.rounds):
+                if plan.actions and (turn == 0 or _is_news(plan.link.base.heading, noted)):
+                    self._begin(plan)
+                    noted = plan.link.base.heading
                 self._round(plan, progress)
                 if progress.stop or not plan.actions:
                     break
@@ -116,6 +118,7 @@ class Applier:
         return progress.result
 
     def _begin(self, plan: Plan) -> None:
+        """Note that writes are under way, and where to: a state that we lead a ticket through must never pass for a person's."""
         now = self._clock()
         if plan.link.base.heading is not None:
             self._store.save(plan.link, now=now, live=True)
@@ -354,6 +357,13 @@ class Applier:
             return None if number is None else attachment_address(public_url, number)
 
         return address_of
+
+
+def _is_news(heading: Heading | None, noted: Heading | None) -> bool:
+    """Whether *heading* leads a ticket through states that are not *noted* in the store."""
+    if heading is None or noted is None:
+        return heading is not None
+    return heading.side is not noted.side or not set(heading.states) <= set(noted.states)
 
 
 def action_items(action: Action) -> tuple[Item, ...]:

@@ -126,3 +126,21 @@ def test_an_unknown_outcome_is_let_settle_before_anything_is_written_to_the_tick
     rig.sync()
     assert len(rig.internal.tickets()) == 1
     assert rig.internal.ticket("UserRequest", rig.copy_of(number))["title"] == "Slow"
+
+
+def test_a_kill_on_the_way_of_a_new_copy_through_its_states_is_no_move_of_a_person(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Late", service_id=1)
+    rig.customer.stimulus("UserRequest", number, "ev_assign", **TEAM)
+    rig.customer.stimulus("UserRequest", number, "ev_resolve", **RESOLVED)
+
+    def probe(where: str) -> None:
+        if where == "after:core/apply_stimulus":
+            raise Crash
+
+    rig.probe = probe
+    with pytest.raises(Crash):
+        rig.sync()
+    rig.restart()
+    rig.settle()
+    assert rig.external.ticket("UserRequest", number)["status"] == "resolved"
+    _each_once(rig)
