@@ -1,5 +1,20 @@
-"""What holds for every test: nothing but this machine can be reached."""
+"""What holds for every test: nothing but this machine can be reached, and the torture says what it did."""
+
+import pytest
 
 from tests.network import stay_here
 
 stay_here()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell scenarios, boundaries, runs and violations; a test of the torture records them as its property ``torture``."""
+    reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())]
+    rows = sorted(tuple(value) for one in reports for name, value in one.user_properties if name == "torture")
+    if not rows:
+        return
+    terminalreporter.section("torture")
+    for scenario, boundaries, runs, violations in rows:
+        terminalreporter.write_line(f"{boundaries:5} boundaries {runs:5} runs {violations:4} violations  {scenario}")
+    total = [sum(row[place] for row in rows) for place in (1, 2, 3)]
+    terminalreporter.write_line("{:5} boundaries {:5} runs {:4} violations  in all".format(*total))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
+
 from itopsync import config
 from itopsync.config import Configuration
 from itopsync.demo.compare import Item, compare
@@ -111,13 +113,21 @@ class Rig:
         for settings, simulator in ((loaded.external, self.external), (loaded.internal, self.internal)):
             self._servers[settings.side] = Server(
                 settings,
-                simulator.transport(),
+                self.make_transport(simulator),
                 sleep=lambda _: None,
                 probe=lambda where: self.probe(where) if self.probe else None,
             )
-        self.store = Store.open(loaded.store_url)
+        self.store = self.make_store(loaded.store_url)
         self.engine = Engine(loaded.rules, self._servers, self.store, loaded.engine, clock=lambda: self.now)
         self.engine.recover()
+
+    def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
+        """How our client reaches a server."""
+        return simulator.transport()
+
+    def make_store(self, url: str) -> Store:
+        """Open the store."""
+        return Store.open(url)
 
     def stop(self) -> None:
         """End without a word."""

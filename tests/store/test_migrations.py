@@ -19,7 +19,7 @@ from itopsync.errors import StoreError, StoreOutdated, StoreUnavailable
 from itopsync.store import Store, migrate
 from itopsync.store.connection import MIGRATING, Address, engine_for, writer
 from itopsync.store.tables import metadata
-from tests.store.conftest import Cluster
+from tests.store.cluster import Cluster
 from tests.store.databases import backups, filled, links_of, rows
 from tests.store.making import add_linked, external, internal
 

