@@ -69,7 +69,7 @@ $(VENV)/dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/demo
 
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --custom-compile-command "make lock"
+COMPILE := $(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --upgrade --generate-hashes --custom-compile-command "make lock"
 
 lock: $(VENV)/dev  ## Take the newest releases that pyproject.toml allows
 	$(INSTALL) uv

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from itopsync import __version__
 from itopsync.cli.app import app
@@ -24,6 +26,8 @@ UNITS = sorted((ROOT / "systemd").glob("*.service"))
 CONTRACT = ROOT / "tests" / "contract"
 """Tried on real servers too, which may lack a class."""
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+PIN = re.compile(r"^([a-z0-9-]+)(?:\[([a-z0-9,-]+)\])?==[^ ]+(?: ;[^\n]+)? \\\n    --hash=sha256:[0-9a-f]{64}", re.MULTILINE)
+"""One package of a lock file: its name, its extras."""
 
 
 def files(*patterns: str) -> list[Path]:
@@ -80,7 +84,7 @@ def test_all_that_is_installed_is_pinned_with_hashes_and_names_no_index(lock: Pa
     text = lock.read_text()
     pins = re.split(r"\n(?=[a-z0-9])", text.partition("make lock\n")[2])
     assert pins
-    assert [pin for pin in pins if not re.match(r"[a-z0-9-]+==[^ ]+( ;[^\n]+)? \\\n    --hash=sha256:[0-9a-f]{64}", pin)] == []
+    assert [pin for pin in pins if not PIN.match(pin)] == []
     assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", text)
 
 
@@ -88,18 +92,29 @@ def test_the_pins_hold_all_that_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
     asked = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["demo"], *groups["build"]]
-    assert _names(asked) <= _pinned("demo")
+    assert _names(asked) <= set(_pinned("demo"))
     every_group = [entry for group in groups.values() for entry in group if isinstance(entry, str)]
     every_extra = [entry for extra in project["project"]["optional-dependencies"].values() for entry in extra]
-    assert _names([*asked, *every_group, *every_extra]) <= _pinned("dev")
+    assert _names([*asked, *every_group, *every_extra]) <= set(_pinned("dev"))
+
+
+def test_what_a_pinned_package_asks_for_with_an_extra_is_pinned_with_it() -> None:
+    """Or pip, asked for hashes, looks for a newer release of it and refuses what it finds."""
+    pins = _pinned("dev")
+    installed = [distribution for distribution in metadata.distributions() if distribution.name.lower() in pins]
+    asked = [Requirement(text) for distribution in installed for text in distribution.requires or ()]
+    applying = [one for one in asked if one.extras and (one.marker is None or one.marker.evaluate({"extra": ""}))]
+    assert applying, "pytest-cov asks for coverage[toml]"
+    assert [str(one) for one in applying if not one.extras <= pins[one.name.lower()]] == []
 
 
 def _names(requirements: list[str]) -> set[str]:
     return {re.split(r"[\[<>=!~; ]", requirement)[0].lower() for requirement in requirements}
 
 
-def _pinned(lock: str) -> set[str]:
-    return set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements" / f"{lock}.txt").read_text(), re.MULTILINE))
+def _pinned(lock: str) -> dict[str, set[str]]:
+    text = (ROOT / "requirements" / f"{lock}.txt").read_text()
+    return {pin[1]: set((pin[2] or "").split(",")) for pin in PIN.finditer(text)}
 
 
 # systemd
