@@ -35,6 +35,7 @@ pytest: $(VENV)/dev  ## The tests alone
 	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet
 
 torture: $(VENV)/dev  ## The long and deep tests
+	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet --hypothesis-profile=deep tests/reconcile tests/itop/test_any_answer.py tests/config/test_fuzz.py
 	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet -m torture
 
 bench: $(VENV)/dev  ## The measurements

@@ -1,10 +1,15 @@
-"""What holds for every test: nothing but this machine can be reached, and the torture says what it did."""
+"""What holds for every test: nothing but this machine can be reached, examples repeat, and the torture says what it did."""
 
 import pytest
+from hypothesis import settings
 
 from tests.network import stay_here
 
 stay_here()
+
+settings.register_profile("steady", derandomize=True, max_examples=60, deadline=None)
+settings.register_profile("deep", max_examples=2_000, deadline=None)
+settings.load_profile("steady")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,7 +9,7 @@ from itopsync.model import Agreed, Side
 from itopsync.reconcile.identity import overflow_marker
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, Remark, TextSource, Upload
-from itopsync.reconcile.richtext import Carried, carry, shorten, value_fingerprint
+from itopsync.reconcile.richtext import Carried, carry, literal, shorten, value_fingerprint
 from itopsync.reconcile.rules import Direction, FieldRule, Kind
 from itopsync.reconcile.situation import Situation
 
@@ -75,7 +75,7 @@ def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> 
         return None
     if rule.kind in (Kind.CODE, Kind.DATE):
         return Value(rule, rule.values(target.other).get(source, source), item, fingerprint)
-    text = carry(source, situation.origin(target.other)) if rule.kind is Kind.HTML else Carried(source, ())
+    text = carry(source, situation.origin(target.other)) if rule.kind is Kind.HTML else Carried(literal(source), ())
     illustrated = illustrate(situation, target, text.html, text.pictures)
     if illustrated is None:
         return None

@@ -22,7 +22,8 @@ from itopsync.model import Ref
 from itopsync.reconcile.identity import digest, picture_marker, prefix
 
 _PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
-_PLACEHOLDER = re.compile(r"itopsync-picture:([A-Za-z0-9_.-]+)")
+_PLACEHOLDER = re.compile(r'(?<=<img src=")itopsync-picture:([A-Za-z0-9_.-]+)')
+"""Only where :func:`carry` puts it: what a person writes is no placeholder, whatever it says."""
 _SHOWN = re.compile(r'<img src="itopsync-picture:([A-Za-z0-9_.-]+)" alt="([^"]*)"[^>]*>')
 _MENTION = re.compile(r"\[\[\w+:[^\[\]|]*\|([^\[\]]*)\]\]|\[\[\w+:([^\[\]|]*)\]\]")
 _ADDRESS = re.compile(r"""\s(?:src|data-img-\w+)=("[^"]*"|'[^']*')""")
@@ -173,6 +174,11 @@ def fill(fragment: str, address_of: Callable[[str], str | None]) -> str:
         return html.escape(address_of(found[1]) or "", quote=True)
 
     return _PLACEHOLDER.sub(address, fragment)
+
+
+def literal(text: str) -> str:
+    """A plain text in which nothing can be taken for a placeholder."""
+    return _PLACEHOLDER.sub(r"\1", text)
 
 
 def unfilled(fragment: str, address_of: Callable[[str], str | None]) -> bool:

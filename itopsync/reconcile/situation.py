@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from itopsync.model import Link, Observation, Obstacle, Ref, Side, Ticket
-from itopsync.reconcile.identity import attachment_marker, attachment_of
+from itopsync.reconcile.identity import attachment_marker, attachment_of, picture_marker, prefix
 from itopsync.reconcile.plan import Item, Kept, Remark
 from itopsync.reconcile.richtext import Origin
 from itopsync.reconcile.rules import ClassRules, Rules
@@ -67,10 +67,21 @@ class Situation:
         ref = self.link.ref(side) or Ref(side, self.cls.cls(side), 0)
         attached = {}
         for attachment in ticket.attachments if ticket else ():
-            original = attachment_of(attachment.temp_id, self.rules.pair)
-            if original is None:
+            there = self._stands_for(attachment.temp_id, side.other)
+            if there is not None:
+                attached[attachment.id] = f"{SAME_SERVER}{there}"
+            elif not attachment.temp_id.startswith(prefix(self.rules.pair)):
                 attached[attachment.id] = attachment_marker(self.rules.pair, side, attachment.id)
-            elif original[0] is side.other:
-                attached[attachment.id] = f"{SAME_SERVER}{original[1]}"
         addresses = tuple(dict.fromkeys((settings.url, settings.public_url)))
         return Origin(ref, self.rules.pair, addresses, attached, self.rules.images)
+
+    def _stands_for(self, marker: str, side: Side) -> int | None:
+        """The attachment of *side*'s ticket that the one with *marker* was made from, as a copy or as a quoted picture."""
+        original = attachment_of(marker, self.rules.pair)
+        if original is not None:
+            return original[1] if original[0] is side else None
+        ticket = self.observation.of(side)
+        if ticket is None or not marker.startswith(prefix(self.rules.pair)):
+            return None
+        shown = (one.id for one in ticket.attachments)
+        return next((one for one in shown if marker == picture_marker(self.rules.pair, ticket.ref, f"attachment:{one}")), None)

@@ -36,6 +36,9 @@ def decide(situation: Situation) -> StateDecision:
         return StateDecision(agreed=Agreed(counted(rules, external), counted(rules, internal)))
     base = situation.link.base.state or initial(rules)
     moved = {side for side in Side if _has_moved(situation, side, base)}
+    heading = situation.link.base.heading
+    if not moved and heading is not None:
+        moved = {heading.side.other}  # back at the base after we had followed it from there
     leader = _leader(situation, moved)
     if leader is None:
         return StateDecision()

@@ -22,7 +22,7 @@ from tests.config.test_example import COMMENTED, EXAMPLE
 WHOLE: dict[str, Any] = tomllib.loads(COMMENTED.sub("", EXAMPLE))
 """The example with everything that it shows."""
 
-anything = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+anything = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def every_place(table: Mapping[str, Any], place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

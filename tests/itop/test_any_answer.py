@@ -131,7 +131,7 @@ def failure_of(ask: Callable[[Server], object], server: Server) -> RemoteError |
 
 @pytest.mark.parametrize("ask", ASKS)
 @given(STATUSES, HEADERS, BODIES)
-@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(suppress_health_check=[HealthCheck.too_slow])
 def test_any_answer_is_a_value_or_a_remote_error(ask: str, status: int, headers: dict[str, str], body: bytes) -> None:
     with answering(status, headers, body) as server:
         error = failure_of(ASKS[ask], server)
@@ -143,7 +143,6 @@ def test_any_answer_is_a_value_or_a_remote_error(ask: str, status: int, headers:
 
 
 @given(st.text(max_size=100), CODES)
-@hypothesis_settings(deadline=None)
 def test_a_refusal_of_one_write_is_never_taken_for_a_whole_side_s(text: str, code: Any) -> None:
     body = json.dumps({"code": code, "message": f"Error: an extension's own words {text}"}).encode()
     with answering(200, {}, body) as server, pytest.raises(RemoteError) as caught:

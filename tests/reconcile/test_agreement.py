@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from itopsync.model import Side
@@ -91,7 +91,6 @@ class Day:
 
 @pytest.mark.parametrize("name", CLASSES)
 @given(deeds=DEEDS)
-@settings(max_examples=60, deadline=None)
 def test_carrying_out_the_plans_makes_both_sides_agree(name: str, deeds: list[tuple[str, Side, int]]) -> None:
     day = Day(World(name))
     for deed, side, number in deeds:

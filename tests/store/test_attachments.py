@@ -36,7 +36,7 @@ LINKS = st.lists(st.builds(Known, st.sampled_from(LinkStatus), st.booleans(), FI
 
 
 @given(links=LINKS, side=sides, live=st.booleans(), low=st.integers(0, 12), high=st.integers(0, 12))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_attachments_are_counted_as_a_plain_list_would_be(
     store: Store, links: list[Known], side: Side, *, live: bool, low: int, high: int
 ) -> None:
