@@ -130,7 +130,7 @@ class Plan:
     """As it stands once what is already agreed is noted in its base."""
     actions: tuple[Action, ...] = ()
     remarks: tuple[Remark, ...] = ()
-    replaced: bool = False
+    replaced: bool = field(default=False, kw_only=True)
     """One of the two tickets is another than the one that was linked."""
-    rewritten: bool = False
+    rewritten: bool = field(default=False, kw_only=True)
     """Every entry that was carried looks different now: sanitising has changed, or this is another ticket."""

@@ -108,7 +108,7 @@ def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
         _noted(situation, records, agreed, files, decision),
         (*_once(uploads), *files.uploads, *writes, *files.removals),
         (*situation.remarks, *(Remark(Kept.VANISHED, f"note:{marker}") for marker in vanished)),
-        _is_rewritten(records, vanished, people),
+        rewritten=_is_rewritten(records, vanished, people),
     )
 
 

@@ -1,0 +1,70 @@
+"""The markers: stable, told apart, and nobody else's."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from itopsync.model import Ref, Side
+from itopsync.reconcile import identity
+
+REF = Ref(Side.EXTERNAL, "UserRequest", 17)
+INTERNAL = Ref(Side.INTERNAL, "UserRequest", 17)
+
+
+def test_markers_are_written_as_they_always_were() -> None:
+    """They stand in customers' tickets: another way of writing them would copy everything anew."""
+    assert identity.ticket_marker("acme", REF) == "itopsync-acme-t-UserRequest.17"
+    assert identity.attachment_marker("acme", Side.EXTERNAL, 5) == "itopsync-acme-a-e5"
+    assert identity.attachment_marker("acme", Side.INTERNAL, 5) == "itopsync-acme-a-i5"
+    assert identity.note_marker("acme", REF, "private_log", "f", 0) == "itopsync-acme-n-93c761ded89370eb500f"
+    assert identity.word_marker("acme", REF, "state") == "itopsync-acme-w-e86448dffcb0e1851956"
+    assert identity.picture_marker("acme", REF, "inline:3") == "itopsync-acme-p-580b313cc1011593a0bf"
+    assert identity.overflow_marker("acme", REF, "title") == "itopsync-acme-o-80b3081325dab60fb11d"
+
+
+def test_an_entry_is_told_from_every_other_one() -> None:
+    markers = {
+        identity.note_marker("acme", REF, "private_log", "f", 0),
+        identity.note_marker("acme", REF, "private_log", "f", 1),
+        identity.note_marker("acme", REF, "private_log", "g", 0),
+        identity.note_marker("acme", REF, "public_log", "f", 0),
+        identity.note_marker("acme", INTERNAL, "private_log", "f", 0),
+        identity.note_marker("other", REF, "private_log", "f", 0),
+    }
+    assert len(markers) == 6
+
+
+@given(st.lists(st.text(st.characters(blacklist_categories=())), max_size=4))
+def test_parts_never_run_together(parts: list[str]) -> None:
+    assert identity.digest(*parts) != identity.digest(*parts, "")
+    assert identity.digest("".join(parts)) != identity.digest(*parts) or len(parts) == 1
+
+
+@given(st.sampled_from(list(Side)), st.integers(1, 2**31))
+def test_what_is_written_is_read_back(side: Side, number: int) -> None:
+    assert identity.attachment_of(identity.attachment_marker("acme", side, number), "acme") == (side, number)
+    ref = Ref(Side.EXTERNAL, "NormalChange", number)
+    assert identity.ticket_of(identity.ticket_marker("acme", ref), "acme") == ref
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "",
+        "acme",
+        "itopsync-acme-",
+        "itopsync-other-a-e5",
+        "itopsync-other-t-UserRequest.17",
+        "itopsync-acme-a-x5",
+        "itopsync-acme-a-e",
+        "itopsync-acme-a-e5x",
+        "itopsync-acme-t-UserRequest",
+        "itopsync-acme-t-.17",
+        "xitopsync-acme-a-e5",
+    ],
+)
+def test_what_is_no_marker_of_this_pair_names_nothing(marker: str) -> None:
+    assert identity.attachment_of(marker, "acme") is None
+    assert identity.ticket_of(marker, "acme") is None

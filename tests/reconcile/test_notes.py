@@ -1,0 +1,341 @@
+"""The SOP's row on the private log: both ways, each person's entry once, in order, with who said it and when."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from itopsync.model import Link, NoteRecord, Obstacle, Side
+from itopsync.reconcile import notes
+from itopsync.reconcile.plan import Note, Plan, TextSource
+from itopsync.reconcile.rules import Direction, LogRule
+from tests.reconcile.making import (
+    CUSTOMER,
+    EXTERNAL,
+    INTERNAL,
+    MINUTE,
+    NOW,
+    OPENED,
+    OPERATOR,
+    PERSON,
+    US,
+    agreed,
+    both,
+    creates,
+    default_rules,
+    entry,
+    file,
+    kept,
+    of_class,
+    only,
+    ours,
+    parked,
+    plan,
+    rules,
+    ticket,
+    unlinked,
+    uploads,
+    writes,
+)
+
+PICTURE = '<img src="data:image/png;base64,iVBORw0KGgo=" alt="plan">'
+
+
+def said(planned: Plan, side: Side) -> list[str]:
+    """The entries that are appended on *side*, each as its words after the header."""
+    html = [note.html for write in writes(planned, side) for note in write.notes]
+    return [re.sub(r"<[^>]*>", " ", text.partition("</em></p>")[2]).strip() for text in html]
+
+
+def markers_of(side: Side, *texts: str) -> list[str]:
+    """The markers that the mirrors of these entries of one person bear, in their order."""
+    log = tuple(entry(PERSON[side], text) for text in texts)
+    reading = notes.read(ticket(side, log=log), "private_log", "acme", US[side])
+    return [person.marker for person in reading.people]
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_note_goes_to_the_other_side_and_only_there(side: Side) -> None:
+    seen = both(**{str(side): ticket(side, log=(entry(PERSON[side], "hello"),))})
+
+    planned = plan(agreed(), seen)
+
+    assert said(planned, side.other) == ["hello"]
+    assert said(planned, side) == []
+
+
+def test_a_note_says_which_side_who_and_when_in_the_targets_timezone() -> None:
+    planned = plan(agreed(), both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello", OPENED),))))
+
+    (note,) = writes(planned, INTERNAL)[0].notes
+    assert "<em>Customer desk R-000001 · Carla Customer · 2026-11-24 09:00</em>" in note.html
+    assert note.at == OPENED
+
+
+def test_who_works_in_internal_is_not_told_outside() -> None:
+    planned = plan(agreed(), both(internal=ticket(INTERNAL, log=(entry(OPERATOR, "hello", OPENED),))))
+
+    (note,) = writes(planned, EXTERNAL)[0].notes
+    assert "<em>Operations R-000002 · 2026-11-24 15:00</em>" in note.html
+    assert "Otto" not in note.html
+
+
+def test_what_has_arrived_is_not_sent_again() -> None:
+    (marker,) = markers_of(EXTERNAL, "hello")
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=(ours(INTERNAL, marker),)))
+
+    planned = plan(agreed(), seen)
+
+    assert planned.actions == ()
+    assert planned.link.base.notes[marker] == NoteRecord(EXTERNAL, NOW)
+
+
+def test_the_same_words_said_twice_are_two_notes() -> None:
+    one, two = markers_of(EXTERNAL, "ping", "ping")
+    log = (entry(CUSTOMER, "ping"), entry(CUSTOMER, "ping", OPENED + MINUTE))
+
+    planned = plan(agreed(), both(ticket(EXTERNAL, log=log), ticket(INTERNAL, log=(ours(INTERNAL, one),))))
+
+    assert one != two
+    assert [note.markers for write in writes(planned) for note in write.notes] == [(two,)]
+
+
+def test_notes_keep_their_order() -> None:
+    log = tuple(entry(CUSTOMER, f"note {n}", OPENED + n * MINUTE) for n in range(4))
+
+    assert said(plan(agreed(), both(ticket(EXTERNAL, log=log))), INTERNAL) == [f"note {n}" for n in range(4)]
+
+
+def test_a_note_that_must_wait_holds_up_those_after_it_and_a_parked_one_does_not() -> None:
+    first, _ = markers_of(EXTERNAL, "one", "two")
+    log = (entry(CUSTOMER, "one"), entry(CUSTOMER, "two", OPENED + MINUTE))
+    waiting = Obstacle(f"note:{first}", "", "refused", 1, parked=False, not_before=NOW + MINUTE)
+
+    def after(obstacle: Obstacle) -> list[str]:
+        return said(plan(replace(agreed(), obstacles=(obstacle,)), both(ticket(EXTERNAL, log=log))), INTERNAL)
+
+    assert after(waiting) == []
+    assert after(replace(waiting, parked=True, not_before=None))[0] == "two"
+    assert after(replace(waiting, not_before=NOW - MINUTE)) == ["one", "two"]
+
+
+def test_a_note_kept_internal_never_leaves() -> None:
+    log = (entry(OPERATOR, "#internal secret"), entry(OPERATOR, "hello"))
+
+    planned = plan(agreed(), both(internal=ticket(INTERNAL, log=log)))
+
+    assert said(planned, EXTERNAL) == ["hello"]
+    assert ("note kept in internal", "note") in kept(planned)
+
+
+def test_the_mark_means_nothing_in_external() -> None:
+    assert said(plan(agreed(), both(ticket(EXTERNAL, log=(entry(CUSTOMER, "#internal x"),)))), INTERNAL) == ["#internal x"]
+
+
+def test_a_log_that_goes_one_way_only() -> None:
+    inward = of_class(default_rules(), "UserRequest", logs=(LogRule("private_log", "private_log", Direction.TO_INTERNAL),))
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "in"),)), ticket(INTERNAL, log=(entry(OPERATOR, "out"),)))
+    new = replace(seen, internal=None)
+
+    assert [one.side for one in writes(plan(agreed(), seen, inward))] == [INTERNAL]
+    outward = of_class(default_rules(), "UserRequest", logs=(LogRule("private_log", "private_log", Direction.TO_EXTERNAL),))
+    (made,) = creates(plan(unlinked(), new, outward))
+    assert len(made.notes) == 1
+
+
+# whose an entry is
+
+
+def test_a_person_who_pastes_one_of_ours_is_a_person() -> None:
+    (marker,) = markers_of(EXTERNAL, "hello")
+    pasted = entry(OPERATOR, f'<p class="{marker}">hello</p>')
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=(ours(INTERNAL, marker), pasted)))
+
+    planned = plan(agreed(), seen)
+
+    assert said(planned, EXTERNAL) == ["hello"]
+    assert marker not in writes(planned, EXTERNAL)[0].notes[0].html
+
+
+def test_an_entry_of_ours_that_a_parent_lent_its_child_is_ours_twice() -> None:
+    (marker,) = markers_of(EXTERNAL, "hello")
+    twice = (ours(INTERNAL, marker), ours(INTERNAL, marker))
+
+    assert plan(agreed(), both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=twice))).actions == ()
+
+
+# lost and found
+
+
+def carried_before(writes_: int) -> tuple[str, Link]:
+    (marker,) = markers_of(EXTERNAL, "hello")
+    link = agreed()
+    return marker, replace(link, base=replace(link.base, notes={marker: NoteRecord(EXTERNAL, NOW, writes_)}))
+
+
+def test_a_mirror_that_a_save_wiped_out_is_written_again_and_not_for_ever() -> None:
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)))
+    marker, link = carried_before(3)
+    _, often = carried_before(4)
+
+    assert said(plan(link, seen), INTERNAL) == ["hello"]
+    resting = plan(often, seen)
+    assert said(resting, INTERNAL)[:1] != ["hello"]
+    assert "vanished each time under somebody's save" in parked(resting)[f"note:{marker}"]
+
+
+def test_a_persons_entry_that_vanished_is_reported() -> None:
+    _, link = carried_before(1)
+
+    planned = plan(link, both())
+
+    assert planned.actions == ()
+    assert ("entry vanished after it was carried", "note") in kept(planned)
+    assert not planned.rewritten
+
+
+def test_a_log_whose_every_entry_looks_new_is_told() -> None:
+    _, link = carried_before(1)
+
+    planned = plan(link, both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hallo"),))))
+
+    assert planned.rewritten
+    assert not planned.replaced
+
+
+def test_what_stood_there_when_two_tickets_were_linked_by_hand_stays() -> None:
+    (marker,) = markers_of(EXTERNAL, "hello")
+    link = agreed()
+    link = replace(link, base=replace(link.base, notes={marker: NoteRecord(EXTERNAL, None)}))
+
+    assert plan(link, both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)))).actions == ()
+
+
+# pictures
+
+
+def test_a_picture_is_attached_before_the_note_that_shows_it() -> None:
+    planned = plan(agreed(), both(ticket(EXTERNAL, log=(entry(CUSTOMER, f"<p>see {PICTURE}</p>"),))))
+
+    first, second = planned.actions
+    assert [first] == uploads(planned)
+    assert [second] == writes(planned)
+    assert f"itopsync-picture:{uploads(planned)[0].marker}" in writes(planned)[0].notes[0].html
+
+
+def test_a_picture_that_waits_holds_its_note_and_a_parked_one_is_told_in_words() -> None:
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, f"<p>see {PICTURE}</p>"), entry(CUSTOMER, "after", OPENED + MINUTE))))
+    (upload,) = uploads(plan(agreed(), seen))
+    waiting = Obstacle(upload.item.key, "", "too large", 1, parked=False, not_before=NOW + MINUTE)
+
+    assert said(plan(replace(agreed(), obstacles=(waiting,)), seen), INTERNAL) == []
+    rests = plan(replace(agreed(), obstacles=(replace(waiting, parked=True),)), seen)
+    assert said(rests, INTERNAL)[:2] == ["see [picture not carried: plan]", "after"]
+
+
+# a new copy
+
+
+def test_a_new_copy_takes_its_history_along_up_to_the_first_picture() -> None:
+    log = (entry(CUSTOMER, "one"), entry(CUSTOMER, f"<p>two {PICTURE}</p>"), entry(CUSTOMER, "three"))
+
+    (made,) = creates(plan(unlinked(), replace(both(ticket(EXTERNAL, log=log)), internal=None)))
+
+    assert len(made.notes) == 2
+    assert "itopsync-acme-t-UserRequest.1" in made.notes[0].markers
+    assert "Copied from Customer desk R-000001 · opened 2026-11-24 09:00" in made.notes[0].html
+
+
+def test_a_parked_note_ends_the_history_that_goes_with_the_create() -> None:
+    (marker,) = markers_of(EXTERNAL, "one")
+    link = replace(unlinked(), obstacles=(Obstacle(f"note:{marker}", "", "refused", 8, parked=True, not_before=None),))
+    new = replace(both(ticket(EXTERNAL, log=(entry(CUSTOMER, "one"),))), internal=None)
+
+    (made,) = creates(plan(link, new))
+
+    assert len(made.notes) == 1
+
+
+# a log that fills up
+
+
+def note(n: int) -> Note:
+    marker = f"itopsync-acme-n-{n}"
+    return Note("private_log", (marker,), OPENED + n * MINUTE, f'<p class="{marker}"><em>h{n}</em></p>t{n}')
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 100])
+@pytest.mark.parametrize("room", [1, 2, 3, 8, 50, 1_000])
+def test_notes_are_joined_before_a_log_is_full_and_none_is_left_out(count: int, room: int) -> None:
+    joined = notes.join([note(n) for n in range(count)], room)
+
+    assert len(joined) <= max(1, room // 2)
+    assert [marker for one in joined for marker in one.markers] == [f"itopsync-acme-n-{n}" for n in range(count)]
+    text = "".join(one.html for one in joined)
+    assert re.findall(r"t(\d+)", text) == [str(n) for n in range(count)]
+
+
+def test_joined_notes_bear_all_their_markers_at_the_head() -> None:
+    (joined,) = notes.join([note(1), note(2)], 2)
+
+    assert joined.html.startswith('<p class="itopsync-acme-n-1 itopsync-acme-n-2"><em>h1</em></p>t1<hr><p><em>h2</em></p>')
+    assert joined.at == note(1).at
+
+
+def test_a_log_that_takes_no_more_is_met_by_a_file() -> None:
+    full = tuple(entry(OPERATOR, f"#internal {n}") for n in range(400))
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=full))
+
+    planned = plan(agreed(), seen)
+
+    (upload,) = uploads(planned)
+    assert writes(planned, INTERNAL) == []
+    assert isinstance(upload.source, TextSource)
+    assert upload.source.name == "note-20261124-080000.html"
+    assert "hello" in upload.source.text
+    assert upload.marker == markers_of(EXTERNAL, "hello")[0]
+
+
+def test_a_log_that_the_server_called_full_is_not_tried_again() -> None:
+    item = notes.full_log(INTERNAL, "private_log")
+    link = replace(agreed(), obstacles=(Obstacle(item.key, item.fingerprint, "full", 1, parked=True, not_before=None),))
+
+    planned = plan(link, both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),))))
+
+    assert writes(planned) == []
+    assert len(uploads(planned)) == 1
+
+
+# words of our own
+
+
+def test_what_is_parked_is_told_once_on_the_internal_ticket() -> None:
+    link = replace(agreed(), obstacles=(Obstacle("file:external:5", "", "25 MB", 8, parked=True, not_before=None),))
+    seen = both(replace(ticket(EXTERNAL), attachments=(file(5),)))
+
+    planned = plan(link, seen)
+
+    write = only(planned.actions)
+    assert write in writes(planned, INTERNAL)
+    (word,) = writes(planned)[0].notes
+    assert "Not carried: attachment 5 of external (25 MB)" in word.html
+    told = both(seen.external, ticket(INTERNAL, log=(ours(INTERNAL, *word.markers),)))
+    assert plan(link, told).actions == ()
+    assert plan(link, seen, rules(rules__tell_parked=False)).actions == ()
+
+
+def test_markers_of_another_pair_are_a_persons_words() -> None:
+    foreign = entry(CUSTOMER, '<p class="itopsync-other-n-1"><em>h</em></p><p>text</p>')
+
+    assert said(plan(agreed(), both(ticket(EXTERNAL, log=(foreign,)))), INTERNAL) != []
+
+
+def test_the_copy_is_known_by_our_mark_only() -> None:
+    copy, mark = ticket(INTERNAL), "itopsync-acme-t-UserRequest.1"
+
+    assert notes.is_copy(copy, "private_log", "acme", mark, US[INTERNAL])
+    assert notes.is_copy(copy, "private_log", "acme", mark, None)
+    assert not notes.is_copy(copy, "private_log", "acme", mark, OPERATOR)
+    assert not notes.is_copy(copy, "private_log", "acme", "itopsync-acme-t-UserRequest.2", None)
