@@ -9,12 +9,15 @@ from itopsync.model import Agreed, Side
 from itopsync.reconcile.identity import overflow_marker
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, Remark, TextSource, Upload
-from itopsync.reconcile.richtext import Carried, carry, literal, shorten, value_fingerprint
+from itopsync.reconcile.richtext import Carried, attachment_address, carry, fill, literal, shorten, value_fingerprint
 from itopsync.reconcile.rules import Direction, FieldRule, Kind
 from itopsync.reconcile.situation import Situation
 
 _BYTES_FROM = 1_000
 """A limit above this is MySQL's TEXT, which counts bytes; below it is a VARCHAR, which counts characters."""
+
+_GREATEST_ID = 2**31 - 1
+"""iTop's keys are signed INTs of MySQL."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> 
     value, uploads = illustrated
     if rule.template is not None and target is Side.INTERNAL:
         value = rule.template.format(value=value, number=situation.ticket(Side.EXTERNAL).number)
-    if rule.limit is not None and _length(value, rule.limit) > rule.limit:
+    if rule.limit is not None and _length(_shown(situation, target, value), rule.limit) > rule.limit:
         value, whole = _overflow(situation, target, rule, value, fingerprint)
         return Value(rule, value, item, fingerprint, uploads, whole)
     return Value(rule, value, item, fingerprint, uploads)
@@ -124,6 +127,12 @@ def _goes(moved: set[Side], target: Side, way: Direction) -> bool:
 def _remark_kept(situation: Situation, rule: FieldRule, moved: set[Side], target: Side, way: Direction) -> None:
     if target is Side.INTERNAL and moved == {Side.INTERNAL} and not way.allows(Side.INTERNAL):
         situation.remarks.append(Remark(Kept.INTERNAL_EDIT, f"field:{rule.external}"))
+
+
+def _shown(situation: Situation, target: Side, value: str) -> str:
+    """*value* as long as it can become once the addresses of its pictures are known."""
+    longest = attachment_address(situation.rules.side(target).public_url, _GREATEST_ID)
+    return fill(value, lambda _: longest)
 
 
 def _length(value: str, limit: int) -> int:

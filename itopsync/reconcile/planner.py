@@ -221,14 +221,13 @@ def _words(situation: Situation) -> list[Action]:
 
 def _told(key: str) -> str:
     """An item's key as people say it."""
-    match key.split(":"):
-        case ["file", side, number]:
-            return f"attachment {number} of {side}"
-        case ["field", name]:
-            return name
-        case [kind, *_]:
-            return {"picture": "a picture", "note": "a note", "ticket": "the ticket"}.get(kind, kind)
-    return key
+    kind, _, which = key.partition(":")
+    if kind == "file":
+        side, _, number = which.partition(":")
+        return f"attachment {number} of {side}"
+    if kind == "field":
+        return which
+    return {"picture": "a picture", "note": "a note", "ticket": "the ticket"}.get(kind, kind)
 
 
 def _noted(

@@ -213,14 +213,14 @@ def shorten(fragment: str, limit: int, remark: str) -> str:
 
 
 def _picture(source: PictureSource, alt: str, origin: Origin) -> Picture:
-    match source:
-        case InlineImage(id=number):
-            marker = picture_marker(origin.pair, origin.ref, f"inline:{number}")
-        case AttachedImage(id=number):
-            marker = origin.attached.get(number) or picture_marker(origin.pair, origin.ref, f"attachment:{number}")
-        case DataImage(data=data):
-            marker = picture_marker(origin.pair, origin.ref, f"data:{hashlib.sha256(data).hexdigest()}")
-    return Picture(marker, source, alt[:200])
+    attached = origin.attached.get(source.id) if isinstance(source, AttachedImage) else None
+    return Picture(attached or picture_marker(origin.pair, origin.ref, _name(source)), source, alt[:200])
+
+
+def _name(source: PictureSource) -> str:
+    if isinstance(source, DataImage):
+        return f"data:{hashlib.sha256(source.data).hexdigest()}"
+    return f"{'inline' if isinstance(source, InlineImage) else 'attachment'}:{source.id}"
 
 
 def _source(attributes: Mapping[str, str | None], addresses: tuple[str, ...]) -> PictureSource | None:

@@ -9,7 +9,7 @@ import pytest
 
 from itopsync.model import Link, NoteRecord, Obstacle, Side
 from itopsync.reconcile import notes
-from itopsync.reconcile.plan import Note, Plan, TextSource
+from itopsync.reconcile.plan import Action, Create, Item, Note, Plan, TextSource, Write
 from itopsync.reconcile.rules import Direction, LogRule
 from tests.reconcile.making import (
     CUSTOMER,
@@ -47,6 +47,10 @@ def said(planned: Plan, side: Side) -> list[str]:
     """The entries that are appended on *side*, each as its words after the header."""
     html = [note.html for write in writes(planned, side) for note in write.notes]
     return [re.sub(r"<[^>]*>", " ", text.partition("</em></p>")[2]).strip() for text in html]
+
+
+def items_of(action: Action) -> tuple[Item, ...]:
+    return action.items if isinstance(action, Create | Write) else (action.item,)
 
 
 def markers_of(side: Side, *texts: str) -> list[str]:
@@ -324,6 +328,21 @@ def test_what_is_parked_is_told_once_on_the_internal_ticket() -> None:
     told = both(seen.external, ticket(INTERNAL, log=(ours(INTERNAL, *word.markers),)))
     assert plan(link, told).actions == ()
     assert plan(link, seen, rules(rules__tell_parked=False)).actions == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [("field:title", "title"), ("state", "state"), ("picture:itopsync-acme-p-1", "a picture"), ("note:x", "a note")],
+)
+def test_what_is_parked_is_told_as_people_say_it(key: str, told: str) -> None:
+    link, seen = agreed(), both(ticket(EXTERNAL, "assigned", title="Scanner", log=(entry(CUSTOMER, f"<p>{PICTURE}</p>"),)))
+    items = {item.key.split(":")[0]: item for action in plan(link, seen, apart=True).actions for item in items_of(action)}
+    item = items[key.split(":", maxsplit=1)[0]]
+    link = replace(link, obstacles=(Obstacle(item.key, item.fingerprint, "refused", 8, parked=True, not_before=None),))
+
+    words = [note.html for write in writes(plan(link, seen, apart=True), INTERNAL) for note in write.notes]
+
+    assert any(f"Not carried: {told} (refused)" in html for html in words)
 
 
 def test_markers_of_another_pair_are_a_persons_words() -> None:

@@ -1,0 +1,187 @@
+"""The SOP's row on attachments: both ways, each file once, and what is deleted goes with its original."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from itopsync.model import FilePair, FileStatus, Link, Obstacle, Side
+from itopsync.reconcile.plan import AttachmentSource, Remove, Upload, Write
+from tests.reconcile.making import (
+    CUSTOMER,
+    EXTERNAL,
+    INTERNAL,
+    MINUTE,
+    NOW,
+    agreed,
+    both,
+    entry,
+    file,
+    kept,
+    plan,
+    removals,
+    rules,
+    ticket,
+    uploads,
+    writes,
+)
+
+COPY_OF_5 = "itopsync-acme-a-e5"
+CARRIED = FilePair(EXTERNAL, 5, 8, FileStatus.CARRIED)
+WAITING = Obstacle("file:external:5", "", "too large", 1, parked=False, not_before=NOW + MINUTE)
+
+
+def knowing(*pairs: FilePair) -> Link:
+    return replace(agreed(), files=pairs)
+
+
+def test_a_file_goes_to_the_other_side() -> None:
+    planned = plan(agreed(), both(ticket(EXTERNAL, files=(file(5),)), ticket(INTERNAL, files=(file(7, ticket=2),))))
+
+    assert [(one.side, one.marker, one.source) for one in uploads(planned)] == [
+        (INTERNAL, COPY_OF_5, AttachmentSource(5)),
+        (EXTERNAL, "itopsync-acme-a-i7", AttachmentSource(7)),
+    ]
+
+
+def test_a_copy_is_no_file_of_its_own() -> None:
+    planned = plan(agreed(), both(ticket(EXTERNAL, files=(file(5),)), ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),))))
+
+    assert planned.actions == ()
+    assert planned.link.files == (CARRIED,)
+
+
+@pytest.mark.parametrize(("direction", "side"), [("to_internal", INTERNAL), ("to_external", EXTERNAL)])
+def test_files_that_go_one_way_only(direction: str, side: Side) -> None:
+    seen = both(ticket(EXTERNAL, files=(file(5),)), ticket(INTERNAL, files=(file(7, ticket=2),)))
+
+    assert [one.side for one in uploads(plan(agreed(), seen, rules(rules__attachments=direction)))] == [side]
+
+
+def test_a_file_that_waits_for_another_try_waits() -> None:
+    planned = plan(replace(agreed(), obstacles=(WAITING,)), both(ticket(EXTERNAL, files=(file(5),))))
+
+    assert planned.actions == ()
+    assert planned.link.obstacles == (WAITING,)
+
+
+# deletions
+
+
+def test_a_copy_goes_with_its_original() -> None:
+    planned = plan(knowing(CARRIED), both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),))))
+
+    assert planned.actions == (Remove(INTERNAL, 8, removals(planned)[0].item, CARRIED),)
+
+
+def test_a_copy_whose_store_is_lost_goes_with_its_original_too() -> None:
+    planned = plan(agreed(), both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),))))
+
+    assert [(one.side, one.attachment_id) for one in removals(planned)] == [(INTERNAL, 8)]
+
+
+def test_a_deletion_that_waits_waits() -> None:
+    link = replace(knowing(CARRIED), obstacles=(WAITING,))
+
+    planned = plan(link, both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),))))
+
+    assert planned.actions == ()
+    assert planned.link.files == (CARRIED,)
+
+
+@pytest.mark.parametrize("changes", [{"rules__deletion": "never"}, {"rules__attachments": "to_external"}])
+def test_a_copy_is_left_where_the_rules_say_so(changes: dict[str, object]) -> None:
+    seen = both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
+
+    assert plan(knowing(CARRIED), seen, rules(**changes)).actions == ()
+
+
+def test_a_deleted_copy_is_not_made_again_and_its_original_stays() -> None:
+    planned = plan(knowing(CARRIED), both(ticket(EXTERNAL, files=(file(5),))))
+
+    assert planned.actions == ()
+    assert planned.link.files == (FilePair(EXTERNAL, 5, None, FileStatus.COPY_DELETED),)
+    assert ("copy deleted, not made again", "file") in kept(planned)
+    assert plan(planned.link, both(ticket(EXTERNAL, files=(file(5),)))).actions == ()
+
+
+def test_deletions_that_go_both_ways_take_the_original() -> None:
+    both_ways = rules(rules__deletion="both")
+    seen = both(ticket(EXTERNAL, files=(file(5),)))
+
+    assert [(one.side, one.attachment_id) for one in removals(plan(knowing(CARRIED), seen, both_ways))] == [(EXTERNAL, 5)]
+    assert plan(replace(knowing(CARRIED), obstacles=(WAITING,)), seen, both_ways).actions == ()
+
+
+def test_a_file_gone_from_both_sides_is_forgotten() -> None:
+    assert plan(knowing(CARRIED), both()).link.files == ()
+
+
+def test_a_surplus_copy_of_a_write_that_landed_late_is_taken_away() -> None:
+    twice = (file(8, COPY_OF_5, ticket=2), file(9, COPY_OF_5, ticket=2))
+
+    with_original = plan(agreed(), both(ticket(EXTERNAL, files=(file(5),)), ticket(INTERNAL, files=twice)))
+    without = plan(knowing(CARRIED), both(internal=ticket(INTERNAL, files=twice)))
+    never = plan(knowing(CARRIED), both(internal=ticket(INTERNAL, files=twice)), rules(rules__deletion="never"))
+
+    assert [one.attachment_id for one in removals(with_original)] == [9]
+    assert [one.attachment_id for one in removals(without)] == [8, 9]
+    assert [one.attachment_id for one in removals(never)] == [9]
+
+
+def test_what_stood_there_when_two_tickets_were_linked_by_hand_stays() -> None:
+    kept_pair = FilePair(EXTERNAL, 5, None, FileStatus.KEPT)
+
+    planned = plan(knowing(kept_pair), both(ticket(EXTERNAL, files=(file(5),))))
+
+    assert planned.actions == ()
+    assert planned.link.files == (kept_pair,)
+
+
+# pictures that are attachments
+
+
+def shows(number: int) -> str:
+    address = "https://customers.example.com/itop/pages/ajax.document.php?operation=download_document"
+    return f'<p>see <img src="{address}&amp;class=Attachment&amp;field=contents&amp;id={number}" alt="plan"></p>'
+
+
+def test_a_note_that_shows_an_attachment_of_its_ticket_shows_the_copy() -> None:
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, shows(5)),), files=(file(5),)))
+
+    planned = plan(agreed(), seen)
+
+    assert [type(one) for one in planned.actions] == [Upload, Write]
+    assert [one.marker for one in uploads(planned)] == [COPY_OF_5]
+    assert f"itopsync-picture:{COPY_OF_5}" in writes(planned)[0].notes[0].html
+
+
+@pytest.mark.parametrize(
+    ("pairs", "changes"),
+    [
+        ((FilePair(EXTERNAL, 5, None, FileStatus.COPY_DELETED),), {}),
+        ((FilePair(EXTERNAL, 5, None, FileStatus.KEPT),), {}),
+        ((), {"rules__attachments": "to_external"}),
+    ],
+)
+def test_a_shown_attachment_that_will_never_be_there_is_told_in_words(
+    pairs: tuple[FilePair, ...], changes: dict[str, object]
+) -> None:
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, shows(5)),), files=(file(5),)))
+
+    planned = plan(knowing(*pairs), seen, rules(**changes))
+
+    assert "[picture not carried: plan]" in writes(planned)[0].notes[0].html
+
+
+def test_a_quoted_copy_shows_the_original() -> None:
+    """An operator who answers with our picture in their text means the customer's own file."""
+    address = "https://tickets.example.com/pages/ajax.document.php?operation=download_document&class=Attachment&id=8"
+    log = (entry("202", f'<p>this? <img src="{address}"></p>'),)
+    seen = both(ticket(EXTERNAL, files=(file(5),)), ticket(INTERNAL, log=log, files=(file(8, COPY_OF_5, ticket=2),)))
+
+    planned = plan(agreed(), seen)
+
+    assert uploads(planned) == []
+    assert "itopsync-picture:there.5" in writes(planned, EXTERNAL)[0].notes[0].html

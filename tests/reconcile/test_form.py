@@ -1,0 +1,219 @@
+"""The SOP's row on the form: external's goes to internal, never back, and what a state demands goes with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from itopsync.model import Link, Obstacle
+from itopsync.reconcile.plan import TextSource
+from itopsync.reconcile.richtext import value_fingerprint
+from tests.reconcile.making import (
+    EXTERNAL,
+    INTERNAL,
+    MINUTE,
+    NOW,
+    agreed,
+    both,
+    creates,
+    file,
+    kept,
+    plan,
+    rules,
+    ticket,
+    unlinked,
+    uploads,
+    writes,
+)
+
+PICTURE = '<img src="data:image/png;base64,iVBORw0KGgo=" alt="plan">'
+
+
+def test_what_external_changes_is_written_in_internal_in_one_call() -> None:
+    planned = plan(agreed(), both(ticket(EXTERNAL, title="Scanner", urgency="2")))
+
+    (write,) = writes(planned)
+    assert (write.side, dict(write.fields)) == (INTERNAL, {"title": "Scanner", "urgency": "2"})
+
+
+def test_what_internal_changes_stays_there_and_is_told() -> None:
+    planned = plan(agreed(), both(internal=ticket(INTERNAL, title="Mine")))
+
+    assert planned.actions == ()
+    assert ("internal edit kept", "field") in kept(planned)
+
+
+def test_externals_change_goes_over_internals() -> None:
+    planned = plan(agreed(), both(ticket(EXTERNAL, title="Scanner"), ticket(INTERNAL, title="Mine")))
+
+    assert dict(writes(planned)[0].fields) == {"title": "Scanner"}
+
+
+def test_the_same_change_on_both_sides_is_agreed_without_a_call() -> None:
+    planned = plan(agreed(), both(ticket(EXTERNAL, title="Scanner"), ticket(INTERNAL, title="Scanner")))
+
+    assert planned.actions == ()
+    assert planned.link.base.fields["title"].external == value_fingerprint("Scanner")
+
+
+def test_a_field_that_goes_both_ways_goes_back_and_internal_wins() -> None:
+    these = rules(classes__UserRequest__attributes={"title": {"direction": "both"}})
+    link = agreed(these=these)
+
+    back = plan(link, both(internal=ticket(INTERNAL, title="Mine")), these)
+    conflict = plan(link, both(ticket(EXTERNAL, title="Scanner"), ticket(INTERNAL, title="Mine")), these)
+
+    for planned in (back, conflict):
+        assert [(one.side, dict(one.fields)) for one in writes(planned)] == [(EXTERNAL, {"title": "Mine"})]
+
+
+def test_a_field_that_is_refused_waits_and_a_new_value_is_tried() -> None:
+    def refused(value: str) -> Link:
+        obstacle = Obstacle("field:title", f"internal:{value_fingerprint(value)}", "no", 1, parked=False, not_before=NOW + MINUTE)
+        return replace(agreed(), obstacles=(obstacle,))
+
+    assert plan(refused("Scanner"), both(ticket(EXTERNAL, title="Scanner"))).actions == ()
+    assert len(plan(refused("Scanner"), both(ticket(EXTERNAL, title="Other"))).actions) == 1
+
+
+# texts
+
+
+def test_a_picture_in_a_description_is_attached_first() -> None:
+    planned = plan(agreed(), both(ticket(EXTERNAL, description=f"<p>{PICTURE}</p>")))
+
+    assert [planned.actions[0]] == uploads(planned)
+    assert "itopsync-picture:" in str(writes(planned)[0].fields["description"])
+
+
+def test_a_description_waits_for_its_picture() -> None:
+    seen = both(ticket(EXTERNAL, description=f"<p>{PICTURE}</p>"))
+    (upload,) = uploads(plan(agreed(), seen))
+    waiting = Obstacle(upload.item.key, "", "too large", 1, parked=False, not_before=NOW + MINUTE)
+
+    assert plan(replace(agreed(), obstacles=(waiting,)), seen).actions == ()
+    told = plan(replace(agreed(), obstacles=(replace(waiting, parked=True),)), seen)
+    assert "[picture not carried: plan]" in str(writes(told)[0].fields["description"])
+
+
+@pytest.mark.parametrize("length", [1, 254, 255])
+def test_a_text_that_fits_is_written_whole(length: int) -> None:
+    planned = plan(agreed(), both(ticket(EXTERNAL, title="é" * length)))
+
+    assert dict(writes(planned)[0].fields) == {"title": "é" * length}
+    assert uploads(planned) == []
+
+
+def test_a_title_that_does_not_fit_is_cut_and_goes_whole_as_a_file() -> None:
+    these = rules(classes__UserRequest__attributes={"title": {"template": "[{number}] {value}"}})
+
+    planned = plan(agreed(these=these), both(ticket(EXTERNAL, title="x" * 255)), these)
+
+    (upload,) = uploads(planned)
+    assert upload.source == TextSource("title.txt", f"[R-000001] {'x' * 255}")
+    title = str(writes(planned)[0].fields["title"])
+    assert len(title) == 255
+    assert title.endswith("…")
+    there = both(ticket(EXTERNAL, title="x" * 255), ticket(INTERNAL, files=(file(8, upload.marker, ticket=2),)))
+    assert uploads(plan(agreed(these=these), there, these)) == []
+
+
+def test_a_description_that_does_not_fit_says_where_the_rest_is() -> None:
+    text = f"<p>{'é' * 32_000}</p>{PICTURE * 20}"
+
+    planned = plan(agreed(), both(ticket(EXTERNAL, description=text)))
+
+    whole = [one for one in uploads(planned) if isinstance(one.source, TextSource)]
+    assert [one.source.name for one in whole if isinstance(one.source, TextSource)] == ["description.html"]
+    assert len(str(writes(planned)[0].fields["description"]).encode()) <= 65_535
+    assert "The whole text is in the attachment description.html." in str(writes(planned)[0].fields["description"])
+
+
+def test_a_solution_that_does_not_fit_is_cut_as_plain_text() -> None:
+    these = rules(classes__UserRequest__attributes={"title": {"template": "{value}{value}"}})
+    limit = next(rule for rule in these.for_external("UserRequest").fields if rule.external == "title")
+    long = replace(limit, limit=2_000)
+    cls = replace(these.for_external("UserRequest"), fields=(long,))
+    these = replace(these, classes=(cls,))
+
+    planned = plan(agreed(these=these), both(ticket(EXTERNAL, title="é" * 1_500)), these)
+
+    title = str(writes(planned)[0].fields["title"])
+    assert len(title.encode()) <= 2_000
+    assert title.endswith("The whole text is in the attachment title.txt.")
+
+
+# a new copy
+
+
+def test_a_new_copy_has_the_form_and_the_defaults_of_its_side() -> None:
+    planned = plan(unlinked(), replace(both(), internal=None))
+
+    (made,) = creates(planned)
+    assert made.fields["org_id"] == {"name": "Acme"}
+    assert made.fields["caller_id"] == 40
+    assert made.fields["title"] == "Printer"
+
+
+def test_a_picture_in_a_new_description_is_told_in_words_until_it_is_there() -> None:
+    seen = replace(both(ticket(EXTERNAL, description=f"<p>{PICTURE}</p>")), internal=None)
+
+    (made,) = creates(plan(unlinked(), seen))
+
+    assert "[picture not carried: plan]" in str(made.fields["description"])
+    assert "description" not in made.agrees
+
+
+def test_a_field_that_was_refused_when_the_copy_was_made_is_left_out_of_it() -> None:
+    parked = Obstacle("field:title", f"internal:{value_fingerprint('Printer')}", "no", 8, parked=True, not_before=None)
+
+    (made,) = creates(plan(replace(unlinked(), obstacles=(parked,)), replace(both(), internal=None)))
+
+    assert "title" not in made.fields
+
+
+# what a state takes along
+
+
+def test_a_resolution_takes_its_solution_along_in_the_same_call() -> None:
+    link = agreed(both(ticket(EXTERNAL, "assigned"), ticket(INTERNAL, "assigned")))
+    resolved = ticket(INTERNAL, "resolved", solution="Restarted it", resolution_code="other")
+
+    (write,) = writes(plan(link, both(ticket(EXTERNAL, "assigned"), resolved)))
+
+    assert write.stimulus == "ev_resolve"
+    assert write.fields["solution"] == "Restarted it"
+    assert write.fields["resolution_code"] == "other"
+
+
+def test_what_a_state_demands_comes_from_the_defaults_unless_it_is_there() -> None:
+    link, moved = agreed(), ticket(EXTERNAL, "assigned")
+
+    empty = writes(plan(link, both(moved)))[0]
+    chosen = writes(plan(link, both(moved, ticket(INTERNAL, team_id="12", agent_id="13"))))[0]
+
+    assert (empty.fields["team_id"], empty.fields["agent_id"]) == (39, 9)
+    assert not {"team_id", "agent_id"} & chosen.fields.keys()
+
+
+def test_a_companion_that_is_corrected_goes_alone() -> None:
+    seen = both(ticket(EXTERNAL, "pending", pending_reason="a"), ticket(INTERNAL, "pending", pending_reason="a"))
+    link = agreed(seen)
+
+    (write,) = writes(plan(link, replace(seen, internal=ticket(INTERNAL, "pending", pending_reason="b"))))
+
+    assert (write.side, write.stimulus, dict(write.fields)) == (EXTERNAL, None, {"pending_reason": "b"})
+
+
+def test_each_thing_goes_alone_once_a_call_was_refused() -> None:
+    seen = both(ticket(EXTERNAL, "assigned", title="Scanner", urgency="2"))
+
+    together, apart = plan(agreed(), seen), plan(agreed(), seen, apart=True)
+
+    assert len(writes(together)) == 1
+    assert [(one.stimulus, [item.key for item in one.items]) for one in writes(apart)] == [
+        (None, ["field:title"]),
+        (None, ["field:urgency"]),
+        ("ev_assign", ["state"]),
+    ]

@@ -1,0 +1,246 @@
+"""What becomes of a link as a whole: taken up, at rest, gone, another ticket, taken in hand, found again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from itopsync.errors import SafetyStop
+from itopsync.model import Agreed, Base, Link, LinkStatus, Obstacle, Ref, Side, Ticket
+from itopsync.reconcile import by_hand, planner, safety
+from itopsync.reconcile.plan import Plan
+from itopsync.reconcile.rebuilding import rebuilt
+from itopsync.reconcile.rules import Limits
+from itopsync.reconcile.situation import Situation
+from itopsync.reconcile.strangers import stranger
+from tests.reconcile.making import (
+    CUSTOMER,
+    EXTERNAL,
+    INTERNAL,
+    MINUTE,
+    NOW,
+    agreed,
+    both,
+    creates,
+    default_rules,
+    entry,
+    file,
+    kept,
+    plan,
+    rules,
+    ticket,
+    unlinked,
+)
+
+NEW = replace(both(), internal=None)
+
+
+# taken up
+
+
+def test_a_new_ticket_is_copied_once() -> None:
+    assert len(creates(plan(unlinked(), NEW))) == 1
+    assert creates(plan(agreed(), both())) == []
+
+
+def test_a_new_ticket_is_left_where_the_rules_say_so() -> None:
+    assert plan(unlinked(), NEW, rules(rules__new_tickets="never")).actions == ()
+
+
+def test_a_creation_that_waits_waits() -> None:
+    waiting = Obstacle("ticket", "", "refused", 1, parked=False, not_before=NOW + MINUTE)
+
+    planned = plan(replace(unlinked(), obstacles=(waiting,)), NEW)
+
+    assert planned.actions == ()
+    assert planned.link.obstacles == (waiting,)
+    assert ("waiting for another try", "ticket") in kept(planned)
+
+
+def test_a_ticket_that_says_no_beginning_is_dated_now() -> None:
+    (made,) = creates(plan(unlinked(), replace(NEW, external=ticket(EXTERNAL, start_date=""))))
+
+    assert made.notes[0].at == NOW
+
+
+# at rest, and gone
+
+
+@pytest.mark.parametrize("status", [LinkStatus.PARKED, LinkStatus.TOMBSTONE])
+def test_what_rests_is_not_touched(status: LinkStatus) -> None:
+    link = replace(agreed(), status=status)
+
+    assert plan(link, both(ticket(EXTERNAL, title="Scanner"))) == Plan(link)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_ticket_that_is_gone_leaves_a_tombstone_and_its_counterpart_alone(side: Side) -> None:
+    planned = plan(agreed(), replace(both(), **{str(side): None}))
+
+    assert planned.actions == ()
+    assert planned.link.status is LinkStatus.TOMBSTONE
+
+
+def test_a_ticket_that_is_gone_before_it_was_copied_leaves_one_too() -> None:
+    assert plan(unlinked(), replace(NEW, external=None)).link.status is LinkStatus.TOMBSTONE
+
+
+def test_nobody_looks_at_a_ticket_that_is_not_there() -> None:
+    situation = Situation(unlinked(), NEW, default_rules(), default_rules().for_external("UserRequest"), NOW)
+
+    with pytest.raises(ValueError, match="no ticket on internal in link 1"):
+        situation.ticket(INTERNAL)
+    assert not situation.has_attachment(INTERNAL, "there.5")
+
+
+# another ticket under the same id
+
+
+def test_the_tickets_that_were_linked_are_known_again() -> None:
+    assert stranger(agreed(), both(), default_rules()) is None
+    assert stranger(unlinked(), NEW, default_rules()) is None
+
+
+@pytest.mark.parametrize(("began", "told"), [("2026-11-24T08:01:00+00:00", "2026-11-24T08:01Z"), ("", "no time")])
+def test_an_external_ticket_that_began_at_another_time_is_another(began: str, told: str) -> None:
+    reason = stranger(agreed(), both(ticket(EXTERNAL, start_date=began)), default_rules())
+
+    assert reason == f"external:UserRequest:1 began at 2026-11-24T08:00Z when it was linked, and now at {told}: another ticket"
+
+
+def test_an_internal_ticket_without_our_mark_is_another() -> None:
+    bare = replace(ticket(INTERNAL), logs={"private_log": ()})
+
+    reason = stranger(agreed(), both(internal=bare), default_rules())
+
+    assert reason == "internal:UserRequest:2 no longer bears the mark of external:UserRequest:1: another ticket"
+
+
+def test_another_ticket_is_parked_and_counted() -> None:
+    parted = planner.parted(agreed(), "another ticket")
+
+    assert parted.link.status is LinkStatus.PARKED
+    assert parted.replaced
+    assert kept(parted) == {("parked", "ticket")}
+
+
+# what stops a cycle
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit"), [("replaced", 0), ("missing", 10), ("rewritten", 10), ("deletions", 50), ("creations", 200)]
+)
+def test_a_limit_lets_as_many_through_as_it_says_and_one_more_if_accepted(kind: str, limit: int) -> None:
+    within, beyond = safety.Tally(**{kind: limit}), safety.Tally(**{kind: limit + 1})
+
+    safety.check(within, Limits())
+    safety.check(beyond, Limits(), {kind})
+    with pytest.raises(SafetyStop, match=rf"{limit + 1} .*run `itopsync run-once --accept {kind}`") as stop:
+        safety.check(beyond, Limits(), {"others"})
+    assert stop.value.kind == kind
+    assert kind in set(safety.Excess)
+
+
+def test_a_tally_counts_what_plans_do() -> None:
+    gone = plan(agreed(), replace(both(), external=None))
+    deletes = plan(agreed(), both(internal=ticket(INTERNAL, files=(file(8, "itopsync-acme-a-e5", ticket=2),))))
+    odd = replace(Plan(agreed(), rewritten=True), replaced=True)
+
+    tally = safety.Tally(creations=3)
+    for planned in (gone, deletes, odd, plan(unlinked(), replace(NEW, external=None))):
+        tally = tally.add(planned)
+
+    assert tally == safety.Tally(3, 1, 1, 1, 1)
+
+
+# taken in hand
+
+
+def stopped(status: LinkStatus) -> Link:
+    obstacle = Obstacle("state", "x", "no way", 8, parked=True, not_before=None)
+    return replace(agreed(), status=status, obstacles=(obstacle,), tries=3)
+
+
+def test_a_retry_forgets_what_stood_in_the_way() -> None:
+    retried = by_hand.retried(stopped(LinkStatus.LINKED), NOW)
+
+    assert (retried.obstacles, retried.tries, retried.due_at) == ((), 0, NOW)
+    settling = replace(stopped(LinkStatus.LINKED), unsettled=True, due_at=NOW + MINUTE)
+    assert by_hand.retried(settling, NOW).due_at == NOW + MINUTE
+    for status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
+        assert by_hand.retried(stopped(status), NOW) == stopped(status)
+
+
+def test_a_link_is_parked_and_resumed() -> None:
+    rests = by_hand.parked(agreed())
+
+    assert rests.status is LinkStatus.PARKED
+    assert "`itopsync resume` takes it up again" in rests.obstacles[0].reason
+    again = by_hand.resumed(rests, NOW)
+    assert (again.status, again.obstacles, again.base.born) == (LinkStatus.LINKED, (), "")
+    assert by_hand.resumed(by_hand.parked(unlinked()), NOW).status is LinkStatus.WAITING
+    assert by_hand.resumed(agreed(), NOW) == agreed()
+    assert by_hand.parked(stopped(LinkStatus.TOMBSTONE)) == stopped(LinkStatus.TOMBSTONE)
+
+
+# found again
+
+
+def found_again(external: Ticket, internal: Ticket) -> tuple[Link, tuple[str, ...]]:
+    """A link of which nothing is left but the two tickets."""
+    link = Link(1, external.ref, internal.ref, LinkStatus.LINKED)
+    seen = both(external, internal)
+    result = rebuilt(plan(link, seen), seen, default_rules())
+    return result.link, result.differs
+
+
+def test_two_sides_at_rest_are_found_again_with_nothing_to_do() -> None:
+    link, differs = found_again(ticket(EXTERNAL, "assigned"), ticket(INTERNAL, "assigned"))
+
+    assert differs == ()
+    assert link.base.state == Agreed("assigned", "assigned")
+    assert (link.external_number, link.internal_number, link.base.born) == ("R-000001", "R-000002", "2026-11-24T08:00Z")
+    assert plan(link, both(ticket(EXTERNAL, "assigned"), ticket(INTERNAL, "assigned"))).actions == ()
+
+
+def test_what_differs_is_listed_and_left() -> None:
+    external, internal = ticket(EXTERNAL, "closed", title="Scanner"), ticket(INTERNAL, "resolved")
+
+    link, differs = found_again(external, internal)
+
+    assert differs == ("state", "title")
+    assert plan(link, both(external, internal)).actions == ()
+
+
+def test_states_that_no_way_joins_are_listed_too() -> None:
+    assert found_again(ticket(EXTERNAL, "assigned"), ticket(INTERNAL, "closed"))[1] == ("state",)
+
+
+def test_a_pair_of_which_one_is_gone_is_found_as_it_is() -> None:
+    link = Link(1, Ref(EXTERNAL, "UserRequest", 1), Ref(INTERNAL, "UserRequest", 2), LinkStatus.LINKED)
+    seen = replace(both(), internal=None)
+
+    assert rebuilt(plan(link, seen), seen, default_rules()).link.base == Base()
+
+
+def test_notes_found_again_are_not_sent_again() -> None:
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)))
+    link, _ = found_again(*(one for one in (seen.external, seen.internal) if one))
+
+    assert len(plan(link, seen).actions) == 1
+
+
+# the rules
+
+
+def test_a_class_that_is_not_synced_has_no_rules() -> None:
+    with pytest.raises(KeyError, match="WorkOrder"):
+        default_rules().for_external("WorkOrder")
+
+
+def test_what_is_read_of_a_ticket_is_what_the_rules_speak_of() -> None:
+    cls = default_rules().for_external("UserRequest")
+
+    assert {"title", "solution", "team_id", "start_date"} <= cls.attributes(EXTERNAL).keys()
+    assert cls.attributes(EXTERNAL).keys() - cls.attributes(INTERNAL).keys() == {"start_date"}
