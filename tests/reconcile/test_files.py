@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from itopsync.model import FilePair, FileStatus, Link, Obstacle, Side
-from itopsync.reconcile.plan import AttachmentSource, Remove, Upload, Write
+from itopsync.reconcile.plan import AttachmentSource, Item, Remove, Upload, Write
 from tests.reconcile.making import (
     CUSTOMER,
     EXTERNAL,
@@ -28,6 +28,7 @@ from tests.reconcile.making import (
 )
 
 COPY_OF_5 = "itopsync-acme-a-e5"
+ITEM = Item("file:external:5", "")
 CARRIED = FilePair(EXTERNAL, 5, 8, FileStatus.CARRIED)
 WAITING = Obstacle("file:external:5", "", "too large", 1, parked=False, not_before=NOW + MINUTE)
 
@@ -39,10 +40,12 @@ def knowing(*pairs: FilePair) -> Link:
 def test_a_file_goes_to_the_other_side() -> None:
     planned = plan(agreed(), both(ticket(EXTERNAL, files=(file(5),)), ticket(INTERNAL, files=(file(7, ticket=2),))))
 
-    assert [(one.side, one.marker, one.source) for one in uploads(planned)] == [
-        (INTERNAL, COPY_OF_5, AttachmentSource(5)),
-        (EXTERNAL, "itopsync-acme-a-i7", AttachmentSource(7)),
-    ]
+    mine, theirs = (FilePair(side, number, None, FileStatus.WAITING) for side, number in ((EXTERNAL, 5), (INTERNAL, 7)))
+    assert planned.link.files == (mine, theirs)
+    assert planned.actions == (
+        Upload(INTERNAL, COPY_OF_5, AttachmentSource(5), ITEM, mine),
+        Upload(EXTERNAL, "itopsync-acme-a-i7", AttachmentSource(7), Item("file:internal:7", ""), theirs),
+    )
 
 
 def test_a_copy_is_no_file_of_its_own() -> None:
@@ -72,7 +75,8 @@ def test_a_file_that_waits_for_another_try_waits() -> None:
 def test_a_copy_goes_with_its_original() -> None:
     planned = plan(knowing(CARRIED), both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),))))
 
-    assert planned.actions == (Remove(INTERNAL, 8, removals(planned)[0].item, CARRIED),)
+    assert planned.actions == (Remove(INTERNAL, 8, ITEM, CARRIED),)
+    assert planned.link.files == (CARRIED,)
 
 
 def test_a_copy_whose_store_is_lost_goes_with_its_original_too() -> None:
@@ -110,7 +114,10 @@ def test_deletions_that_go_both_ways_take_the_original() -> None:
     both_ways = rules(rules__deletion="both")
     seen = both(ticket(EXTERNAL, files=(file(5),)))
 
-    assert [(one.side, one.attachment_id) for one in removals(plan(knowing(CARRIED), seen, both_ways))] == [(EXTERNAL, 5)]
+    planned = plan(knowing(CARRIED), seen, both_ways)
+
+    assert planned.actions == (Remove(EXTERNAL, 5, ITEM, CARRIED),)
+    assert planned.link.files == (CARRIED,)
     assert plan(replace(knowing(CARRIED), obstacles=(WAITING,)), seen, both_ways).actions == ()
 
 
@@ -125,8 +132,8 @@ def test_a_surplus_copy_of_a_write_that_landed_late_is_taken_away() -> None:
     without = plan(knowing(CARRIED), both(internal=ticket(INTERNAL, files=twice)))
     never = plan(knowing(CARRIED), both(internal=ticket(INTERNAL, files=twice)), rules(rules__deletion="never"))
 
-    assert [one.attachment_id for one in removals(with_original)] == [9]
-    assert [one.attachment_id for one in removals(without)] == [8, 9]
+    assert removals(with_original) == [Remove(INTERNAL, 9, ITEM)]
+    assert removals(without) == [Remove(INTERNAL, 8, ITEM, CARRIED), Remove(INTERNAL, 9, ITEM)]
     assert [one.attachment_id for one in removals(never)] == [9]
 
 
@@ -185,3 +192,19 @@ def test_a_quoted_copy_shows_the_original() -> None:
 
     assert uploads(planned) == []
     assert "itopsync-picture:there.5" in writes(planned, EXTERNAL)[0].notes[0].html
+
+
+def test_a_quoted_picture_shows_the_picture_it_was_made_from() -> None:
+    """External's note shows an attachment of another ticket; its copy is a picture of ours, which an operator quotes."""
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, shows(5)),)))
+    (upload,) = uploads(plan(agreed(), seen))
+    address = "https://tickets.example.com/pages/ajax.document.php?operation=download_document&class=Attachment&id=8"
+    log = (entry("202", f'<p>this? <img src="{address}"></p>'),)
+    copy = ticket(INTERNAL, log=log, files=(file(8, upload.marker, ticket=2),))
+
+    with_it = plan(agreed(), both(replace(ticket(EXTERNAL), attachments=(file(4), file(5))), copy))
+    without = plan(agreed(), both(ticket(EXTERNAL), copy))
+
+    assert "itopsync-picture:there.5" in writes(with_it, EXTERNAL)[0].notes[0].html
+    assert [one.side for one in uploads(without)] == [EXTERNAL]
+    assert "there." not in writes(without, EXTERNAL)[0].notes[0].html

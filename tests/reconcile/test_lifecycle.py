@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from itopsync.config.catalogue import classes
-from itopsync.reconcile.lifecycle import way
+from itopsync.reconcile.lifecycle import unavoidable_decisions, way
 
 CLOSING = ["ev_assign", "ev_resolve", "ev_close"]
 
@@ -77,3 +77,20 @@ def test_no_way_is_gone_through_what_nobody_decided_or_what_nothing_leaves(
     name: str, start: str, target: str, reason: str
 ) -> None:
     assert way(classes()[name].lifecycle, start, target) is None, reason
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "current", "decisions"),
+    [
+        ("UserRequest", "new", "approved", set()),
+        ("UserRequest", "waiting_for_approval", "assigned", set()),
+        ("UserRequest", "new", "assigned", set()),
+        ("Change", "planned", "closed", {"approved"}),
+        ("NormalChange", "new", "plannedscheduled", {"validated"}),
+        ("NormalChange", "new", "closed", {"validated", "approved"}),
+        ("NormalChange", "validated", "closed", {"approved"}),
+        ("RoutineChange", "new", "closed", set()),
+    ],
+)
+def test_a_decision_that_no_way_goes_round_must_have_been_taken(name: str, start: str, current: str, decisions: set[str]) -> None:
+    assert unavoidable_decisions(classes()[name].lifecycle, start, current) == decisions
