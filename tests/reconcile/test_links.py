@@ -176,9 +176,10 @@ def test_a_link_is_parked_and_resumed() -> None:
     rests = by_hand.parked(agreed())
 
     assert rests.status is LinkStatus.PARKED
-    assert "`itopsync resume` takes it up again" in rests.obstacles[0].reason
+    reason = "parked by hand; `itopsync resume` takes it up again"
+    assert rests.obstacles == (Obstacle("ticket", "", reason, tries=0, parked=True, not_before=None),)
     again = by_hand.resumed(rests, NOW)
-    assert (again.status, again.obstacles, again.base.born) == (LinkStatus.LINKED, (), "")
+    assert (again.status, again.obstacles, again.base.born, again.due_at) == (LinkStatus.LINKED, (), "", NOW)
     assert by_hand.resumed(by_hand.parked(unlinked()), NOW).status is LinkStatus.WAITING
     assert by_hand.resumed(agreed(), NOW) == agreed()
     assert by_hand.parked(stopped(LinkStatus.TOMBSTONE)) == stopped(LinkStatus.TOMBSTONE)

@@ -101,6 +101,15 @@ def test_pasted_embedded_and_attached_pictures_are_found() -> None:
     assert [one.alt for one in found] == ["A", "", "B", "", ""]
 
 
+def test_every_picture_is_looked_at_whatever_stands_before_it() -> None:
+    before = '<img src="https://elsewhere.example.com/x.png"><img src="relative.png"><img>'
+
+    text = richtext.carry(f'{before}<img src="data:image/png;base64,{PNG}">', origin())
+
+    assert len(text.pictures) == 1
+    assert text.html.count("[picture: ?]") == 2
+
+
 def test_a_picture_shown_twice_goes_once() -> None:
     image = f'<img src="data:image/png;base64,{PNG}">'
 
