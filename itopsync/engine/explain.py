@@ -22,7 +22,7 @@ class EntryStory:
     at: datetime
     author: str
     what: str
-    """``written here``, ``mirror of the other side's``, ``the mark of the link`` or ``our own word``."""
+    """``written here``, ``mirror of the other side's``, ``the mark of the link``, ``the mark of its end`` or ``our own word``."""
     carried_at: datetime | None = None
     """When it was carried to the other side, of one that was written here."""
 
@@ -64,5 +64,5 @@ def _entries(link: Link, side: Side, ticket: Ticket, log: LogRule, rules: Rules)
 
 
 def _ours(marker: str, pair: str) -> str:
-    kinds = {"t-": "the mark of the link", "w-": "our own word"}
+    kinds = {"t-": "the mark of the link", "u-": "the mark of its end", "w-": "our own word"}
     return kinds.get(marker.removeprefix(prefix(pair))[:2], "mirror of the other side's")
