@@ -40,6 +40,7 @@ def options(
             "--config",
             "-c",
             envvar="ITOPSYNC_CONFIG",
+            metavar="FILE",
             help="The configuration; else ./sync.toml, else /etc/itopsync/sync.toml.",
             show_default=False,
         ),
