@@ -295,7 +295,10 @@ class Engine:
             yield links
 
     def plan(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
-        """Observe and plan *links*, after looking for the copies of those whose creation may have been carried out."""
+        """Observe and plan *links*, after looking for copies of those that wait for one.
+
+        There is one where a create had no answer, and where this store was restored from a time before it was made.
+        """
         links = self._adopt(links)
         observed = observe(links, self._servers, self._rules, self._readers)
         now = self._clock()
@@ -310,10 +313,10 @@ class Engine:
         return plans
 
     def _adopt(self, links: tuple[Link, ...]) -> tuple[Link, ...]:
-        unsure = [link for link in links if link.status is LinkStatus.WAITING and link.unsettled]
-        if not unsure:
+        waiting = [link for link in links if link.status is LinkStatus.WAITING]
+        if not waiting:
             return tuple(replace(link, unsettled=False) for link in links)
-        copies: dict[int, Ref] = find_copies(unsure, self._servers[Side.INTERNAL], self._rules)
+        copies: dict[int, Ref] = find_copies(waiting, self._servers[Side.INTERNAL], self._rules)
         return tuple(self._adopted(link, copies.get(link.id)) for link in links)
 
     def _adopted(self, link: Link, copy: Ref | None) -> Link:
