@@ -8,7 +8,7 @@ PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports docs pytest torture bench coverage wheel lock clean
+.PHONY: help demo test lint types imports docs pytest torture bench coverage wheel man lock clean
 
 help:  ## Say what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -46,6 +46,10 @@ coverage: $(VENV)/dev  ## The tests, and which lines they reach
 
 wheel: $(VENV)/dev  ## The wheel and the source archive, into dist/
 	$(BIN)/hatchling build
+
+man: $(VENV)/dev  ## The manual page, itopsync.1, from the commands
+	$(BIN)/python -m itopsync.cli.manual > itopsync.1.new
+	mv itopsync.1.new itopsync.1
 
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -140,6 +140,8 @@ class LinkStatus(StrEnum):
     WAITING = "waiting"
     """The external ticket is in scope; its copy is not made yet."""
     LINKED = "linked"
+    PARTING = "parting"
+    """A person parts the two tickets: nothing is carried any more, and the mark of that is written in internal next."""
     PARKED = "parked"
     """Needs a person: the whole link rests until ``itopsync resume``."""
     TOMBSTONE = "tombstone"
@@ -201,7 +203,8 @@ class NoteRecord:
 
     origin: Side
     carried_at: datetime | None
-    """``None``: it is not to be carried (what stood in the log when two tickets were linked by hand)."""
+    """``None``: it is not to be carried: what stood in the log when two tickets were linked by hand, and the mark of that itself,
+    under the ticket's marker."""
     writes: int = 1
     """How often it was written; more than once when an agent's save wiped it out."""
 

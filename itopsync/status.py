@@ -62,6 +62,30 @@ def status(store: Store, pair: str, now: datetime, *, troubles: int = 50, cycles
     )
 
 
+@dataclass(frozen=True)
+class Freshness:
+    """Whether both sides were polled well a short while ago and nothing has stopped: what monitoring asks."""
+
+    word: str
+    """``OK``, ``STOPPED`` (the latest cycle was) or ``STALE`` (a side's last good poll is too long ago)."""
+    reasons: tuple[str, ...] = ()
+
+
+OK, STOPPED, STALE = "OK", "STOPPED", "STALE"
+
+
+def freshness(found: Status, most: timedelta) -> Freshness:
+    """Judge a status: no side's last good poll may be longer ago than *most*."""
+    old = tuple(
+        f"{one.side}: {(one.problem or 'no good poll for too long; does the service run?').removeprefix(f'{one.side}: ')}"
+        for one in found.sides
+        if one.lag is None or one.lag > most
+    )
+    if found.cycles and found.cycles[0].outcome == "stopped":
+        return Freshness(STOPPED, (found.cycles[0].error or "the latest cycle was stopped", *old))
+    return Freshness(STALE if old else OK, old)
+
+
 def _health(store: Store, side: Side, now: datetime) -> SideHealth:
     state = store.side(side)
     lag = now - state.ok_at if state.ok_at else None

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Runs one itopsync command just as the service runs: with its account, its passwords and its state directory.
 # Installed as /usr/local/sbin/itopsync, so that an operator types: sudo itopsync status
+# what the shell asks for completion needs none of that
+if [ -n "${_ITOPSYNC_COMPLETE-}" ]; then exec /opt/itopsync/bin/itopsync "$@"; fi
 if [ -t 0 ] && [ -t 1 ]; then stream=--pty; else stream=--pipe; fi
 exec systemd-run --quiet --wait --collect "$stream" \
   --property=User=itopsync \

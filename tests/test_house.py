@@ -173,7 +173,8 @@ def test_the_wheel_has_all_that_the_program_reads(wheel: Path) -> None:
     package = {path.relative_to(ROOT).as_posix() for path in files("itopsync")}
     assert package <= names
     assert any(re.fullmatch(r"itopsync/store/migrations/versions/\w+\.py", name) for name in names)
-    assert {name.split("/")[0] for name in names} == {"itopsync", f"itopsync-{__version__}.dist-info"}
+    own = {"itopsync", *(f"itopsync-{__version__}.{kind}" for kind in ("dist-info", "data"))}
+    assert {name.split("/")[0] for name in names} == own
 
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:

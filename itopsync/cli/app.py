@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 import typer
 
 from itopsync import __version__
-from itopsync.cli import inspect, links, setup, sync
+from itopsync.cli import by_hand, inspect, links, setup, sync, upkeep
 from itopsync.cli.session import Options
 from itopsync.errors import ConfigurationError, ItopsyncError
 from itopsync.exits import ExitCode, exit_code_of
+from itopsync.store import migrate
 
 app = typer.Typer(
     name="itopsync",
@@ -26,7 +27,7 @@ app = typer.Typer(
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"itopsync {__version__}")
+        typer.echo(f"itopsync {__version__} (store schema {migrate.head()})")
         raise typer.Exit
 
 
@@ -39,6 +40,7 @@ def options(
             "--config",
             "-c",
             envvar="ITOPSYNC_CONFIG",
+            metavar="FILE",
             help="The configuration; else ./sync.toml, else /etc/itopsync/sync.toml.",
             show_default=False,
         ),
@@ -66,7 +68,9 @@ app.command()(links.rebuild)
 app.command()(links.retry)
 app.command()(links.park)
 app.command()(links.resume)
-app.add_typer(setup.db, name="db")
+app.command()(by_hand.link)
+app.command()(by_hand.unlink)
+app.add_typer(upkeep.db, name="db")
 
 
 def main() -> None:

@@ -2,26 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from datetime import timedelta
+from time import sleep
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.live import Live
 
 from itopsync import status as status_of
 from itopsync.cli import show
+from itopsync.cli.durations import read
 from itopsync.cli.session import Options, open_store, utc_now
+from itopsync.exits import ExitCode
+from itopsync.status import Status
+
+_EVERY = 2.0
+"""Seconds between two looks of ``--watch``."""
+_INTERRUPTED = 130
+_EXITS = {status_of.OK: ExitCode.WELL, status_of.STALE: ExitCode.UNAVAILABLE, status_of.STOPPED: ExitCode.SAFETY_STOP}
 
 
 def status(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
+    max_age: Annotated[
+        timedelta | None,
+        typer.Option(parser=read, metavar="TIME", help="For monitoring: one line; ends with 4 if a side was not polled since."),
+    ] = None,
 ) -> None:
     """Say how both sides are, what waits and what failed. Asks neither server."""
+    if as_json + watch + (max_age is not None) > 1:
+        raise typer.BadParameter("say one of --json, --watch and --max-age")
     options: Options = context.obj
     configuration = options.configuration()
     with open_store(configuration) as store:
-        found = status_of.status(store, configuration.rules.pair, utc_now())
+
+        def look() -> Status:
+            return status_of.status(store, configuration.rules.pair, utc_now())
+
+        if watch:
+            _watch(look)
+        found = look()
+    if max_age is not None:
+        judged = status_of.freshness(found, max_age)
+        typer.echo(show.freshness(found, judged))
+        raise typer.Exit(_EXITS[judged.word])
     if as_json:
         typer.echo(show.status_as_json(found))
     else:
-        show.status(Console(soft_wrap=True), found)
+        Console(soft_wrap=True).print(show.status(found))
+
+
+def _watch(look: Callable[[], Status]) -> NoReturn:
+    """Show the status anew until Ctrl-C: in place on a terminal, one after the other elsewhere."""
+    console = Console()
+    try:
+        with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+            while True:
+                if console.is_terminal:
+                    live.update(show.status(look()), refresh=True)
+                else:
+                    console.print(show.status(look()))
+                sleep(_EVERY)
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None

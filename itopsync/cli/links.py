@@ -50,7 +50,9 @@ def rebuild(context: typer.Context) -> None:
     with rebuilding_engine(configuration) as (engine, internal, store):
         for one in rebuilding.rebuild(engine, internal, store, utc_now):
             total += 1
-            if one.link.status is LinkStatus.TOMBSTONE:
+            if one.parted:
+                console.print(f"{one.link.internal}: it was unlinked by hand from {one.link.external}; both are left alone")
+            elif one.link.status is LinkStatus.TOMBSTONE:
                 console.print(f"{one.link.internal}: its original {one.link.external} is gone; it is left alone")
             elif one.differs:
                 name = f"{one.link.external_number} ({one.link.external}) → {one.link.internal_number}"
@@ -84,7 +86,7 @@ def resume(context: typer.Context, ref: Meant) -> None:
 def _amend(context: typer.Context, ref: str | None, change: Callable[[Link], Link], done: str) -> None:
     options: Options = context.obj
     with open_store(options.configuration()) as store:
-        links: Iterable[Link] = store.troubled(100_000) if ref is None else _meant(store, ref)
+        links: Iterable[Link] = store.troubled(100_000) if ref is None else (meant_one(store, ref),)
         busy = 0
         for link in links:
             changed = store.amend(link.id, change, utc_now())
@@ -98,6 +100,19 @@ def _amend(context: typer.Context, ref: str | None, change: Callable[[Link], Lin
                 typer.echo(f"{name} {done}.")
     if busy:
         raise typer.Exit(ExitCode.TROUBLED)
+
+
+def meant_one(store: Store, ref: str) -> Link:
+    """The one link that an operator means; one that is at its end only where there is no other.
+
+    :raises typer.BadParameter: there is none, or there are several
+    """
+    found = _meant(store, ref)
+    alive = tuple(link for link in found if link.status is not LinkStatus.TOMBSTONE) or found
+    if len(alive) > 1:
+        several = "".join(f"\n  link {link.id}: {link.external} and {link.internal or 'no copy yet'}" for link in alive)
+        raise typer.BadParameter(f"{ref!r} may mean several links; name one by its number:{several}")
+    return alive[0]
 
 
 def _meant(store: Store, ref: str) -> tuple[Link, ...]:

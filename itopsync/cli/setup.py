@@ -1,4 +1,4 @@
-"""The commands for setting up: init, check, db, and the demo."""
+"""The commands for setting up: init, check, and the demo."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from itopsync.cli.session import Options, servers, utc_now
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.exits import ExitCode
 from itopsync.store import migrate
-
-db = typer.Typer(help="Look after the store.", no_args_is_help=True)
 
 
 def init(
@@ -61,12 +59,3 @@ def demo(
 
     agreed = play(short=once, as_json=as_json)
     raise typer.Exit(ExitCode.WELL if agreed else ExitCode.TROUBLED)
-
-
-@db.command()
-def upgrade(context: typer.Context) -> None:
-    """Bring an older store's schema up to this itopsync's."""
-    options: Options = context.obj
-    configuration = options.configuration()
-    before, after = migrate.upgrade(configuration.store_url)
-    typer.echo(f"The store is at {after}." if before == after else f"The store went from {before} to {after}.")

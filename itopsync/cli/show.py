@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +17,7 @@ from itopsync.engine.cycle import Report
 from itopsync.engine.explain import Story
 from itopsync.model import LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
-from itopsync.status import SideHealth, Status, Trouble
+from itopsync.status import Freshness, SideHealth, Status, Trouble
 
 OnProgress = Callable[[int, int], None]
 Planned = Sequence[tuple[Plan, Observation]]
@@ -39,6 +39,9 @@ def as_json(value: object) -> str:
 # plans
 
 
+_GONE = "one of the two tickets is gone: the other one is left as it is"
+
+
 def plans(console: Console, planned: Planned) -> None:
     """Show what would be written, ticket by ticket."""
     waiting = [(plan, seen) for plan, seen in planned if plan.actions or plan.link.status is LinkStatus.TOMBSTONE]
@@ -49,7 +52,7 @@ def plans(console: Console, planned: Planned) -> None:
         for action in plan.actions:
             console.print(Text(f"  {describe(action)}"))
         if plan.link.status is LinkStatus.TOMBSTONE:
-            console.print(Text("  one of the two tickets is gone: the other one is left as it is"))
+            console.print(Text(f"  {'unlinked by hand: both are left as they are' if plan.parted else _GONE}"))
     for plan, seen in planned:
         _show_remarks(console, plan, seen)
     writes = sum(len(plan.actions) for plan, _ in planned)
@@ -235,16 +238,24 @@ def findings_as_json(found: Sequence[Finding]) -> str:
 # status
 
 
-def status(console: Console, found: Status) -> None:
-    """Show how things stand."""
-    console.print(f"pair {found.pair}, {found.at:%Y-%m-%d %H:%M:%S} UTC")
-    console.print(_sides(found.sides))
+def status(found: Status) -> Group:
+    """How things stand, to be printed."""
     told = [f"{count} {name}" for name, count in found.counts.items() if count]
-    console.print(f"links: {', '.join(told) or 'none yet'}")
-    if found.troubles:
-        console.print(_troubles(found.troubles))
-    if found.cycles:
-        console.print(_cycles(found))
+    return Group(
+        f"pair {found.pair}, {found.at:%Y-%m-%d %H:%M:%S} UTC",
+        _sides(found.sides),
+        f"links: {', '.join(told) or 'none yet'}",
+        *([_troubles(found.troubles)] if found.troubles else []),
+        *([_cycles(found)] if found.cycles else []),
+    )
+
+
+def freshness(found: Status, judged: Freshness) -> str:
+    """One line for monitoring: whether all is well, and if not, why; then how things stand."""
+    ages = (f"{one.side} polled {'never' if one.lag is None else f'{span(one.lag)} ago'}" for one in found.sides)
+    told = [f"{count} {name}" for name, count in found.counts.items() if count]
+    why = "".join(f"{reason}; " for reason in judged.reasons)
+    return " ".join(f"{judged.word}: {why}{', '.join(ages)}; links: {', '.join(told) or 'none yet'}".split())
 
 
 def _sides(sides: Sequence[SideHealth]) -> Table:

@@ -61,6 +61,8 @@ class _Progress:
     link: Link
     observation: Observation
     result: Result
+    loaded: Link | None
+    """The link as it was read, until a write on it has begun; from then on nobody else changes it."""
     apart: bool = False
     stop: bool = False
     replan: bool = False
@@ -92,19 +94,21 @@ class Applier:
         self._clock, self._guard, self._ahead = clock, guard, ahead
         self._down: SideUnavailable | None = None
 
-    def work(self, plan: Plan, observation: Observation) -> Result:
+    def work(self, plan: Plan, observation: Observation, loaded: Link) -> Result:
         """Carry out *plan* and what follows from its answers, and store what the link has become.
 
-        Once a side has failed as a whole, nothing more is tried: those links stay due.
+        Once a side has failed as a whole, nothing more is tried: those links stay due. Nor is anything done about a link that
+        an operator has changed since it was *loaded*.
         """
         if self._down is not None:
             return Result(plan.link, unavailable=self._down)
-        progress = _Progress(plan.link, observation, Result(plan.link))
+        progress = _Progress(plan.link, observation, Result(plan.link), loaded)
         with structlog.contextvars.bound_contextvars(link=plan.link.id, ticket=str(plan.link.external)):
             noted: Heading | None = None
-            for turn in range(self._settings.rounds):
-                if plan.actions and (turn == 0 or _is_news(plan.link.base.heading, noted)):
-                    self._begin(plan)
+            for _ in range(self._settings.rounds):
+                if plan.actions and (progress.loaded or _is_news(plan.link.base.heading, noted)):
+                    if not self._begin(plan, progress):
+                        return progress.result
                     noted = plan.link.base.heading
                 self._round(plan, progress)
                 if progress.stop or not plan.actions:
@@ -117,12 +121,17 @@ class Applier:
         progress.result.link = progress.link
         return progress.result
 
-    def _begin(self, plan: Plan) -> None:
-        """Note that writes are under way, and where to: a state that we lead a ticket through must never pass for a person's."""
-        now = self._clock()
-        if plan.link.base.heading is not None:
-            self._store.save(plan.link, now=now, live=True)
-        self._store.begin_write(plan.link.id, now, type(plan.actions[0]).__name__.lower())
+    def _begin(self, plan: Plan, progress: _Progress) -> bool:
+        """Note that writes are under way, and where to: a state that we lead a ticket through must never pass for a person's.
+
+        False: an operator has changed the link since it was read; it is looked at again.
+        """
+        now, what = self._clock(), type(plan.actions[0]).__name__.lower()
+        headed = plan.link if plan.link.base.heading is not None else None
+        if not self._store.begin_write(plan.link.id, now, what, saved=headed, loaded=progress.loaded):
+            return False
+        progress.loaded = None
+        return True
 
     def _round(self, plan: Plan, progress: _Progress) -> None:
         progress.replan = False
@@ -299,12 +308,12 @@ class Applier:
         if not link.unsettled or link.due_at is None or link.due_at <= now:
             link = replace(link, unsettled=False, due_at=self._due(progress, now))
         versions = {side: ticket.version for side in Side if (ticket := progress.observation.of(side)) is not None}
-        self._store.save(link, versions=versions, now=now, live=self._is_live(progress))
+        self._store.save(link, versions=versions, now=now, live=self._is_live(progress), loaded=progress.loaded)
         progress.link = link
 
     def _due(self, progress: _Progress, now: datetime) -> datetime | None:
         """When to look again: soon if something is unfinished, when an item's wait is over, or once more if it is fresh."""
-        if progress.link.status is not LinkStatus.LINKED and progress.link.status is not LinkStatus.WAITING:
+        if progress.link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
             return None
         times = [one.not_before for one in progress.link.obstacles if not one.parked and one.not_before is not None]
         if progress.result.unavailable is not None or progress.result.counts["unfinished"] or progress.stop:

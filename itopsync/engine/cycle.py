@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -193,6 +193,7 @@ class Engine:
             self._find_deletions(report)
         if report.problems:
             return
+        now = self._clock()  # what was found until here is due
         due = self._store.due_counts(now)
         tally = replace(tally, creations=due.waiting)
         check(tally, self._rules.limits, accept)
@@ -278,7 +279,7 @@ class Engine:
             for plan, _ in planned:
                 tally = tally.add(plan)
             check(tally, self._rules.limits, accept)
-            for result in self._apply(applier, planned):
+            for result in self._apply(applier, planned, links):
                 done += 1
                 if self._progress is not None:
                     self._progress(done, max(total, done))
@@ -294,7 +295,10 @@ class Engine:
             yield links
 
     def plan(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
-        """Observe and plan *links*, after looking for the copies of those whose creation may have been carried out."""
+        """Observe and plan *links*, after looking for copies of those that wait for one.
+
+        There is one where a create had no answer, and where this store was restored from a time before it was made.
+        """
         links = self._adopt(links)
         observed = observe(links, self._servers, self._rules, self._readers)
         now = self._clock()
@@ -309,10 +313,10 @@ class Engine:
         return plans
 
     def _adopt(self, links: tuple[Link, ...]) -> tuple[Link, ...]:
-        unsure = [link for link in links if link.status is LinkStatus.WAITING and link.unsettled]
-        if not unsure:
+        waiting = [link for link in links if link.status is LinkStatus.WAITING]
+        if not waiting:
             return tuple(replace(link, unsettled=False) for link in links)
-        copies: dict[int, Ref] = find_copies(unsure, self._servers[Side.INTERNAL], self._rules)
+        copies: dict[int, Ref] = find_copies(waiting, self._servers[Side.INTERNAL], self._rules)
         return tuple(self._adopted(link, copies.get(link.id)) for link in links)
 
     def _adopted(self, link: Link, copy: Ref | None) -> Link:
@@ -321,8 +325,11 @@ class Engine:
         log.info("copy found", link=link.id, copy=str(copy))
         return agree.adopted(replace(link, unsettled=False), copy, self._rules.for_external(link.external.cls))
 
-    def _apply(self, applier: Applier, planned: list[tuple[Plan, Observation]]) -> Iterator[Result]:
-        futures: list[Future[Result]] = [self._workers.submit(applier.work, plan, observation) for plan, observation in planned]
+    def _apply(self, applier: Applier, planned: list[tuple[Plan, Observation]], loaded: Iterable[Link]) -> Iterator[Result]:
+        futures: list[Future[Result]] = [
+            self._workers.submit(applier.work, plan, observation, link)
+            for (plan, observation), link in zip(planned, loaded, strict=True)
+        ]
         try:
             for future in futures:
                 yield future.result()

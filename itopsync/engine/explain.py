@@ -22,7 +22,8 @@ class EntryStory:
     at: datetime
     author: str
     what: str
-    """``written here``, ``mirror of the other side's``, ``the mark of the link`` or ``our own word``."""
+    """``written here``, ``written here, stays here`` (before two were linked by hand), ``mirror of the other side's``,
+    ``the mark of the link``, ``the mark of its end`` or ``our own word``."""
     carried_at: datetime | None = None
     """When it was carried to the other side, of one that was written here."""
 
@@ -58,11 +59,12 @@ def _entries(link: Link, side: Side, ticket: Ticket, log: LogRule, rules: Rules)
             what, carried = _ours(head_markers(entry.html, rules.pair)[0], rules.pair), None
         else:
             record = link.base.notes.get(marker)
-            what, carried = "written here", record.carried_at if record else None
+            stays = record is not None and record.carried_at is None
+            what, carried = "written here, stays here" if stays else "written here", record.carried_at if record else None
         told.append(EntryStory(side, name, entry.at, entry.author, what, carried))
     return told
 
 
 def _ours(marker: str, pair: str) -> str:
-    kinds = {"t-": "the mark of the link", "w-": "our own word"}
+    kinds = {"t-": "the mark of the link", "u-": "the mark of its end", "w-": "our own word"}
     return kinds.get(marker.removeprefix(prefix(pair))[:2], "mirror of the other side's")

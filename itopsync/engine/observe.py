@@ -9,7 +9,7 @@ from dataclasses import replace
 from itopsync.itop import Attributes, Server
 from itopsync.model import Link, Observation, Ref, Side, Ticket
 from itopsync.reconcile.identity import ticket_marker
-from itopsync.reconcile.notes import is_copy
+from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.rules import ClassRules, Kind, Rules
 
 VERSION_TIME = "last_update"
@@ -63,14 +63,13 @@ def find_copies(links: Sequence[Link], server: Server, rules: Rules) -> dict[int
         log = cls.logs[0].internal
         for start in range(0, len(group), _LOOK_FOR):
             batch = group[start : start + _LOOK_FOR]
-            markers = {ticket_marker(rules.pair, link.external): link.id for link in batch}
-            condition = " OR ".join(f"{log} LIKE '%{marker}%'" for marker in markers)
+            condition = " OR ".join(f"{log} LIKE '%{ticket_marker(rules.pair, link.external)}%'" for link in batch)
             sightings = server.sightings(cls.internal, condition, None)
             tickets = server.tickets(cls.internal, [one.ref.id for one in sightings], attributes(cls, Side.INTERNAL))
             for number in sorted(tickets):
-                for marker, link_id in markers.items():
-                    if is_copy(tickets[number], log, rules.pair, marker, rules.internal.account):
-                        found.setdefault(link_id, tickets[number].ref)
+                for link in batch:
+                    if is_copy(tickets[number], log, rules.pair, link.external, rules.internal.account):
+                        found.setdefault(link.id, tickets[number].ref)
     return found
 
 

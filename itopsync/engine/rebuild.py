@@ -10,10 +10,10 @@ from itopsync.engine.observe import attributes
 from itopsync.errors import StoreError
 from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
-from itopsync.reconcile.identity import prefix, ticket_of
+from itopsync.reconcile.identity import prefix
+from itopsync.reconcile.marks import marks_of
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rebuilding import Rebuilt, rebuilt
-from itopsync.reconcile.richtext import head_markers
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.store import Store
 
@@ -71,18 +71,16 @@ def rebuild(engine: Planner, internal: Server, store: Store, clock: Callable[[],
 
 
 def _copies(engine: Planner, internal: Server, cls: ClassRules) -> list[tuple[Ref, Ref]]:
-    """The external tickets of a class and their copies, the first where a marker stands on several."""
+    """The external tickets of a class and their copies: the first where a marker stands on several, or one that was parted."""
     rules, log = engine.rules, cls.logs[0].name(Side.INTERNAL)
-    account = rules.internal.account
     found: dict[Ref, Ref] = {}
+    parted: dict[Ref, Ref] = {}
     sightings = internal.sightings(cls.internal, f"this.{log} LIKE '%{prefix(rules.pair)}t-{cls.external}.%'")
     tickets = internal.tickets(cls.internal, [one.ref.id for one in sightings], attributes(cls, Side.INTERNAL))
     for number in sorted(tickets):
-        for entry in tickets[number].logs.get(log, ()):
-            if account not in (None, entry.author_id):
-                continue
-            for marker in head_markers(entry.html, rules.pair):
-                external = ticket_of(marker, rules.pair)
-                if external is not None and external.cls == cls.external:
-                    found.setdefault(external, tickets[number].ref)
-    return sorted(found.items())
+        marks = marks_of(tickets[number], log, rules.pair, rules.internal.account)
+        for group, externals in ((found, marks.standing), (parted, marks.former)):
+            for external in externals:
+                if external.cls == cls.external:
+                    group.setdefault(external, tickets[number].ref)
+    return sorted((parted | found).items())

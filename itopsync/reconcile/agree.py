@@ -73,10 +73,11 @@ def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Si
     records = dict(before)
     for note in notes:
         for marker in note.markers:
-            if "-n-" not in marker:
-                continue
             known = records.get(marker)
-            records[marker] = NoteRecord(origin, now, (known.writes + 1) if known else 1)
+            if known is not None and known.carried_at is None:
+                records[marker] = replace(known, writes=known.writes + 1)
+            elif "-n-" in marker:
+                records[marker] = NoteRecord(origin, now, (known.writes + 1) if known else 1)
     return records
 
 

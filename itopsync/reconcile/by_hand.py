@@ -1,23 +1,35 @@
-"""What an operator may do to a link: try again, let it rest, take it up again."""
+"""What an operator may do to a link: try again, let it rest, take it up again, make one of two tickets, part them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from itopsync.model import Link, LinkStatus, Obstacle
+from itopsync.model import FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
+from itopsync.reconcile.files import plan_files
+from itopsync.reconcile.form import plan_values
+from itopsync.reconcile.identity import ticket_marker
+from itopsync.reconcile.notes import arrived, read
+from itopsync.reconcile.rebuilding import base_of_now
+from itopsync.reconcile.rules import Rules
+from itopsync.reconcile.situation import Situation
+from itopsync.reconcile.state import correspond
+
+_WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.PARTING)
 
 
 def retried(link: Link, now: datetime) -> Link:
     """The link with all that stood in its way forgotten, to be looked at *now*; a write that settles goes on settling."""
-    if link.status not in (LinkStatus.WAITING, LinkStatus.LINKED):
+    if link.status not in _WORKED_ON:
         return link
     return replace(link, obstacles=(), tries=0, due_at=link.due_at if link.unsettled else now)
 
 
 def parked(link: Link) -> Link:
     """The link as a whole at rest."""
-    if link.status is LinkStatus.TOMBSTONE:
+    if link.status in (LinkStatus.TOMBSTONE, LinkStatus.PARTING):
         return link
     obstacle = Obstacle(
         "ticket", "", "parked by hand; `itopsync resume` takes it up again", tries=0, parked=True, not_before=None
@@ -31,3 +43,85 @@ def resumed(link: Link, now: datetime) -> Link:
         return link
     status = LinkStatus.LINKED if link.internal else LinkStatus.WAITING
     return retried(replace(link, status=status, base=replace(link.base, born="")), now)
+
+
+def unlinked(link: Link, now: datetime, *, mark: bool) -> Link:
+    """The link at its end. With *mark*, that is told in internal by the next cycle; nothing else is carried from now on."""
+    if link.status is LinkStatus.TOMBSTONE or may_have_a_copy(link):
+        return link
+    if mark and link.internal is not None:
+        return retried(replace(link, status=LinkStatus.PARTING), now)
+    return replace(link, status=LinkStatus.TOMBSTONE, obstacles=(), tries=0, due_at=None, unsettled=False)
+
+
+def may_have_a_copy(link: Link) -> bool:
+    """Whether a copy may have been made of which nothing is known yet: that must have settled before two are parted."""
+    return link.internal is None and link.unsettled
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Two existing tickets as a link, and what an operator should know before."""
+
+    link: Link
+    differs: tuple[str, ...]
+    """``state`` and attributes (external names) in which the sides differ: left as they are until they are changed."""
+    notes: Mapping[Side, int]
+    """How many entries of people stand on each side that the other one does not have."""
+    files: Mapping[Side, int]
+    """Likewise attachments."""
+
+
+def joined(link: Link, observation: Observation, rules: Rules, now: datetime, *, history: bool = False) -> Joined:
+    """Make *link* of two tickets as they are: both sides are taken for agreed.
+
+    With *history*, the entries and files that stand there are carried; without it, they stay where they are.
+    """
+    situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
+    stay: dict[str, NoteRecord] = {}
+    for side in Side:
+        stay |= {marker: NoteRecord(side, None) for marker in _apart(situation, side)}
+    apart = [pair for pair in plan_files(_fresh(situation)).pairs if pair.copy_id is None]
+    files = tuple(FilePair(pair.origin, pair.original_id, None, FileStatus.KEPT) for pair in apart)
+    base = base_of_now(observation, situation.cls)
+    mark = {ticket_marker(rules.pair, link.external): NoteRecord(Side.EXTERNAL, None, writes=0)}
+    made = replace(
+        link,
+        status=LinkStatus.LINKED,
+        external_number=situation.ticket(Side.EXTERNAL).number,
+        internal_number=situation.ticket(Side.INTERNAL).number,
+        base=replace(base, notes=mark if history else {**mark, **stay}),
+        files=() if history else files,
+        obstacles=(),
+        tries=0,
+        due_at=now,
+    )
+    notes = Counter(record.origin for record in stay.values())
+    return Joined(made, _differing(situation), notes, Counter(pair.origin for pair in apart))
+
+
+def _fresh(situation: Situation) -> Situation:
+    """The same two tickets, with nothing known of their files."""
+    bare = replace(situation.link, files=(), obstacles=())
+    return Situation(bare, situation.observation, situation.rules, situation.cls, situation.now)
+
+
+def _apart(situation: Situation, side: Side) -> list[str]:
+    """The markers of people's entries on *side* that the other side does not have."""
+    found: list[str] = []
+    for log in situation.cls.logs:
+        here, there = (
+            read(situation.ticket(one), log.name(one), situation.rules.pair, situation.rules.side(one).account)
+            for one in (side, side.other)
+        )
+        present = arrived(situation.ticket(side.other), there) - situation.marks.kept
+        found += [person.marker for person in here.people if person.marker not in present]
+    return found
+
+
+def _differing(situation: Situation) -> tuple[str, ...]:
+    rules = situation.cls
+    wanted = (plan_values(_fresh(situation), side, rules.fields, {}).writes for side in Side)
+    differs = {value.rule.external for values in wanted for value in values}
+    external, internal = (situation.ticket(side).state for side in Side)
+    return tuple(sorted(differs | (set() if correspond(rules.state, external, internal) else {"state"})))

@@ -74,8 +74,9 @@ def _one(situation: Situation, pair: FilePair, original: bool, copies: list[int]
 def _without_copy(situation: Situation, pair: FilePair) -> FilesPlan:
     rules, target = situation.rules, pair.origin.other
     item = file_item(pair.origin, pair.original_id)
-    if pair.status is FileStatus.KEPT:
-        return FilesPlan((pair,))
+    marker = attachment_marker(rules.pair, pair.origin, pair.original_id)
+    if pair.status is FileStatus.KEPT or marker in situation.marks.kept:
+        return FilesPlan((replace(pair, copy_id=None, status=FileStatus.KEPT),))
     if pair.copy_id is not None or pair.status is FileStatus.COPY_DELETED:
         if rules.deletion is Deletion.BOTH and pair.status is FileStatus.CARRIED and not situation.obstacle(item):
             return FilesPlan((pair,), removals=(Remove(pair.origin, pair.original_id, item, pair),))
@@ -85,5 +86,4 @@ def _without_copy(situation: Situation, pair: FilePair) -> FilesPlan:
         return FilesPlan((pair,))
     if situation.obstacle(item):
         return FilesPlan((pair,))
-    marker = attachment_marker(rules.pair, pair.origin, pair.original_id)
     return FilesPlan((pair,), (Upload(target, marker, AttachmentSource(pair.original_id), item, pair),))

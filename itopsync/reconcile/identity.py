@@ -5,6 +5,8 @@ name and the original's identity, so that anybody who looks can tell whether a t
 
 ========================================  ============================================
 ``itopsync-<pair>-t-UserRequest.17``      the copy of external's UserRequest 17
+``itopsync-<pair>-h-UserRequest.501``     linked or unlinked by hand, on internal's UserRequest 501 and on no other
+``itopsync-<pair>-u-UserRequest.17``      no longer the copy of external's UserRequest 17: unlinked by hand
 ``itopsync-<pair>-n-<digest>``            the mirror of one entry
 ``itopsync-<pair>-w-<digest>``            a word of our own: what is parked, where a log is full
 ``itopsync-<pair>-a-e17`` or ``-i17``     the copy of external's (internal's) attachment 17
@@ -20,7 +22,7 @@ import re
 
 from itopsync.model import Ref, Side
 
-_TICKET = re.compile(r"t-([A-Za-z_]\w*)\.(\d+)$")
+_TICKET = re.compile(r"([thu])-([A-Za-z_]\w*)\.(\d+)$")
 _ATTACHMENT = re.compile(r"a-([ei])(\d+)$")
 
 
@@ -45,8 +47,32 @@ def ticket_marker(pair: str, external: Ref) -> str:
 
 def ticket_of(marker: str, pair: str) -> Ref | None:
     """The external ticket that a ticket marker names, or None if it is not one of this pair."""
+    return _named(marker, pair, "t", Side.EXTERNAL)
+
+
+def parted_marker(pair: str, external: Ref) -> str:
+    """The marker of the end of a link: what bears it is no longer that external ticket's copy."""
+    return f"{prefix(pair)}u-{external.cls}.{external.id}"
+
+
+def parted_of(marker: str, pair: str) -> Ref | None:
+    """The external ticket that a marker of a link's end names, or None if it is not one of this pair."""
+    return _named(marker, pair, "u", Side.EXTERNAL)
+
+
+def here_marker(pair: str, internal: Ref) -> str:
+    """The marker that names the very ticket that it stands on: iTop copies a parent's entries into its children."""
+    return f"{prefix(pair)}h-{internal.cls}.{internal.id}"
+
+
+def here_of(marker: str, pair: str) -> Ref | None:
+    """The internal ticket that a marker was written on, or None if it does not say."""
+    return _named(marker, pair, "h", Side.INTERNAL)
+
+
+def _named(marker: str, pair: str, kind: str, side: Side) -> Ref | None:
     found = _TICKET.fullmatch(marker.removeprefix(prefix(pair))) if marker.startswith(prefix(pair)) else None
-    return Ref(Side.EXTERNAL, found[1], int(found[2])) if found else None
+    return Ref(side, found[2], int(found[3])) if found and found[1] == kind else None
 
 
 def note_marker(pair: str, origin: Ref, log: str, fingerprint: str, ordinal: int) -> str:

@@ -87,8 +87,10 @@ def plan_log(situation: Situation, target: Side, log: LogRule, records: dict[str
     goal = _reading(situation, target, log)
     present = arrived(there, goal)
     for person in source.people:
-        if person.marker in present and person.marker not in records:
-            records[person.marker] = NoteRecord(target.other, situation.now)
+        if person.marker in situation.marks.kept:
+            records.setdefault(person.marker, NoteRecord(target.other, None))
+        elif person.marker in present:
+            records.setdefault(person.marker, NoteRecord(target.other, situation.now))
     people = frozenset(person.marker for person in source.people)
     if not log.direction.allows(target.other):
         return Flow(people=people)
@@ -233,11 +235,4 @@ def _header(situation: Situation, template: str, target: Side, at: datetime, aut
         number=situation.ticket(target.other).number,
         author=author,
         time=local.strftime(situation.rules.headers.time_format),
-    )
-
-
-def is_copy(ticket: Ticket, log: str, pair: str, marker: str, account: str | None) -> bool:
-    """Whether *ticket* is the copy that bears the ticket's *marker*: at the head of an entry that we wrote."""
-    return any(
-        marker in head_markers(entry.html, pair) and account in (None, entry.author_id) for entry in ticket.logs.get(log, ())
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from itopsync.model import FileStatus, Side
-from itopsync.reconcile.identity import attachment_of
+from itopsync.reconcile.identity import attachment_marker, attachment_of
 from itopsync.reconcile.plan import Item, Upload
 from itopsync.reconcile.richtext import Picture, without_pictures
 from itopsync.reconcile.situation import Situation
@@ -41,7 +41,8 @@ def file_item(origin: Side, original_id: int) -> Item:
 
 
 def _stays_away(situation: Situation, origin: Side, original_id: int) -> bool:
-    if not situation.rules.attachments.allows(origin):
+    marker = attachment_marker(situation.rules.pair, origin, original_id)
+    if marker in situation.marks.kept or not situation.rules.attachments.allows(origin):
         return True
     return any(
         pair.status in (FileStatus.COPY_DELETED, FileStatus.KEPT)

@@ -11,6 +11,7 @@ from itopsync.model import Agreed, Link, LinkStatus, NoteRecord, Observation, Ob
 from itopsync.reconcile.files import FilesPlan, plan_files
 from itopsync.reconcile.form import Value, carried_with_state, mandatory_defaults, plan_values, render
 from itopsync.reconcile.lifecycle import Step
+from itopsync.reconcile.marking import plan_mark
 from itopsync.reconcile.notes import history, opening, plan_log, words
 from itopsync.reconcile.plan import Action, Create, Item, Kept, Note, Plan, Remark, Upload, Write
 from itopsync.reconcile.richtext import without_pictures
@@ -25,13 +26,15 @@ def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, a
 
     *apart*: carry each thing in a call of its own, so that a refusal tells which one was at fault.
     """
-    if link.status not in (LinkStatus.WAITING, LinkStatus.LINKED):
+    if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
         return Plan(link)
     situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
     if observation.external is None or (link.internal is not None and observation.internal is None):
-        return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()))
+        return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), parted=link.status is LinkStatus.PARTING)
     if link.internal is None:
         return _plan_creation(situation)
+    if (marking := plan_mark(situation)) is not None:
+        return marking
     return _plan_linked(situation, apart=apart)
 
 
@@ -256,9 +259,11 @@ def _noted(
 
 
 def _is_rewritten(records: Mapping[str, NoteRecord], vanished: Sequence[str], people: set[str]) -> bool:
-    """Whether every entry that was carried looks different now, and there are as many new ones."""
+    """Whether every entry that was carried, or that stays, looks different now, and there are as many new ones."""
+    new = len(people - records.keys())
     carried = [marker for marker, record in records.items() if record.carried_at is not None]
-    return bool(carried) and len(vanished) == len(carried) and len(people - records.keys()) >= len(vanished)
+    kept = [marker for marker, record in records.items() if record.carried_at is None and "-n-" in marker]
+    return (0 < len(carried) == len(vanished) <= new) or (0 < len(kept) <= new and people.isdisjoint(kept))
 
 
 def _once(uploads: Iterable[Upload]) -> tuple[Upload, ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from itopsync.model import Link, Observation, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.identity import attachment_marker, attachment_of, picture_marker, prefix
+from itopsync.reconcile.marks import Marks, marks_of
 from itopsync.reconcile.plan import Item, Kept, Remark
 from itopsync.reconcile.richtext import Origin
 from itopsync.reconcile.rules import ClassRules, Rules
@@ -34,6 +36,12 @@ class Situation:
         if ticket is None:
             raise ValueError(f"no ticket on {side} in link {self.link.id}")
         return ticket
+
+    @cached_property
+    def marks(self) -> Marks:
+        """What the marks on the internal ticket say, whichever account of ours wrote them."""
+        internal = self.observation.internal
+        return marks_of(internal, self.cls.logs[0].name(Side.INTERNAL), self.rules.pair, None) if internal else Marks()
 
     def obstacle(self, item: Item) -> Obstacle | None:
         """What stands in the way of *item* now, remarked; None if it may be tried."""

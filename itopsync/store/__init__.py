@@ -6,6 +6,7 @@ It never holds a text of a ticket: ids, numbers, fingerprints, states, markers a
 ``tables``       how that lies in the database
 ``codec``        bases, obstacles and marks as JSON
 ``connection``   how a database is reached, and what its failures are called
+``upkeep``       whether it is sound, a copy of it, its lease while it is migrated
 ``migrate``      its schema's revisions: a new one, an upgrade, a backup
 ``links``        the links: what is due, written or in trouble
 ``polling``      what polls found: each side's state, and the tickets that are out of scope

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, case, delete, func, insert, or_, select, update
 
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.store.connection import Database
 from itopsync.store.records import DueCounts
 from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, read_links, values_of, write_files
-from itopsync.store.tables import link
+from itopsync.store.tables import file, link
 
 _REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
 
@@ -36,7 +36,8 @@ class Links(Database):
         with self.reading() as connection:
             rows = connection.execute(counted.group_by(link.c.status))
             found = {LinkStatus(status): count for status, count in rows}
-        return DueCounts(found.get(LinkStatus.WAITING, 0), found.get(LinkStatus.LINKED, 0))
+        waiting = found.get(LinkStatus.WAITING, 0)
+        return DueCounts(waiting, sum(found.values()) - waiting)
 
     def links(self, ids: Iterable[int]) -> tuple[Link, ...]:
         """Return the links with these *ids*, in the order of their ids; those that are not there are left out."""
@@ -74,20 +75,32 @@ class Links(Database):
                 meant = or_(*(NUMBER[side].in_({typed, typed.upper()}) for side in Side))
             return read_links(connection, select(link).where(meant).order_by(link.c.id)) if typed else ()
 
-    def save(self, saved: Link, *, versions: Mapping[Side, str] | None = None, now: datetime, live: bool) -> None:
+    def save(
+        self,
+        saved: Link,
+        *,
+        versions: Mapping[Side, str] | None = None,
+        now: datetime,
+        live: bool,
+        loaded: Link | None = None,
+    ) -> bool:
         """Write a link as it is now, with its files: nothing is being written on it any more.
 
-        *versions* are those at which it was seen, by side; *live* says whether its tickets can still change.
+        *versions* are those at which it was seen, by side; *live* says whether its tickets can still change. With *loaded*,
+        nothing is done and False returned where an operator has changed the link since it was read as that.
 
         :raises KeyError: there is no such link
         """
         seen = {VERSION[side].name: version for side, version in (versions or {}).items()}
         rest = {"live": live, "writing": None, "writing_since": None, "updated_at": now}
         with self.writing() as connection:
+            if loaded is not None and _is_amended(connection, loaded):
+                return False
             written = connection.execute(update(link).where(link.c.id == saved.id).values(values_of(saved) | seen | rest))
             if not written.rowcount:
                 raise KeyError(saved.id)
             write_files(connection, saved.id, saved.files)
+        return True
 
     def amend(self, link_id: int, change: Callable[[Link], Link], now: datetime) -> Link | None:
         """Read a link, change it and write it back in one transaction; None, and nothing done, while it is written on.
@@ -114,15 +127,45 @@ class Links(Database):
                 number = connection.scalars(insert(link).values(values | more).returning(link.c.id)).one()
                 write_files(connection, number, one.files)
 
-    def begin_write(self, link_id: int, now: datetime, what: str) -> None:
+    def begin_write(
+        self, link_id: int, now: datetime, what: str, *, saved: Link | None = None, loaded: Link | None = None
+    ) -> bool:
         """Take note that a write of this link is about to be sent: until it is saved, its outcome is not known.
+
+        *saved* is the link as it is to be found if the process dies now, where that is another than it was. With *loaded*,
+        nothing is done and False returned where an operator has changed the link since it was read as that.
 
         :raises KeyError: there is no such link
         """
         mark = {"writing": what, "writing_since": now, "updated_at": now}
+        values = values_of(saved) if saved is not None else {}
         with self.writing() as connection:
-            if not connection.execute(update(link).where(link.c.id == link_id).values(mark)).rowcount:
+            if loaded is not None and _is_amended(connection, loaded):
+                return False
+            if not connection.execute(update(link).where(link.c.id == link_id).values(values | mark)).rowcount:
                 raise KeyError(link_id)
+            if saved is not None:
+                write_files(connection, link_id, saved.files)
+        return True
+
+    def join(self, joined: Link, now: datetime) -> Link | None:
+        """Write two tickets as a link by hand, in place of what was known of the external one; return it with its id.
+
+        None, and nothing done, where one of them is in another link, or a write on it is under way or has not settled.
+        """
+        with self.writing() as connection:
+            if any(not _may_join(one, joined) for one in _links_of_either(connection, joined)) or _is_written(connection, joined):
+                return None
+            connection.execute(delete(file).where(file.c.link_id.in_(_ids_of_either(joined))))
+            more = {"live": True, "external_version": None, "internal_version": None, "updated_at": now}
+            of_external = (CLASS[Side.EXTERNAL] == joined.external.cls, ID[Side.EXTERNAL] == joined.external.id)
+            known = connection.scalars(update(link).where(*of_external).values(values_of(joined) | more).returning(link.c.id))
+            number = known.one_or_none()
+            if number is None:
+                row = values_of(joined) | more | {"created_at": now}
+                number = connection.scalars(insert(link).values(row).returning(link.c.id)).one()
+            write_files(connection, number, joined.files)
+        return replace(joined, id=number)
 
     def recover(self, now: datetime, due_at: datetime) -> tuple[int, ...]:
         """Make the links on which a process died at its write unsettled, due at *due_at*; return their ids."""
@@ -165,6 +208,40 @@ def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: date
     for batch in batches(sorted(set(ids))):
         meant = (link.c.id.in_(batch), link.c.status.in_(WORKED_ON), or_(link.c.due_at.is_(None), free))
         connection.execute(update(link).where(*meant).values(due_at=at, updated_at=now))
+
+
+def _is_amended(connection: Connection, loaded: Link) -> bool:
+    """Whether a link was changed by an operator since it was *loaded*."""
+    (now,) = _by_id(connection, [loaded.id]) or (None,)
+    return now is not None and (now.status, now.internal, now.obstacles) != (loaded.status, loaded.internal, loaded.obstacles)
+
+
+def _ids_of_either(joined: Link) -> Select[tuple[int]]:
+    refs = [ref for ref in (joined.external, joined.internal) if ref is not None]
+    return select(link.c.id).where(or_(*(and_(CLASS[ref.side] == ref.cls, ID[ref.side] == ref.id) for ref in refs)))
+
+
+def _links_of_either(connection: Connection, joined: Link) -> tuple[Link, ...]:
+    """The links of both tickets, kept from being changed until the transaction ends."""
+    return read_links(connection, select(link).where(link.c.id.in_(_ids_of_either(joined))).with_for_update())
+
+
+def _is_written(connection: Connection, joined: Link) -> bool:
+    under_way = select(link.c.id).where(link.c.id.in_(_ids_of_either(joined)), link.c.writing_since.is_not(None))
+    return connection.execute(under_way).first() is not None
+
+
+def _may_join(known: Link, joined: Link) -> bool:
+    """Whether what is *known* of one of the two tickets lets them be *joined*: it is parted, or has no copy yet."""
+    if known.status is LinkStatus.TOMBSTONE:
+        return True
+    if known.external != joined.external:
+        return False
+    return (
+        not known.unsettled
+        if known.internal is None
+        else known.status is LinkStatus.PARTING and known.internal == joined.internal
+    )
 
 
 def _by_id(connection: Connection, ids: list[int]) -> tuple[Link, ...]:

@@ -102,16 +102,32 @@ def downgrade(url: str, revision: str) -> tuple[str, str]:
     address = Address.parse(url)
     engine = engine_for(address, foreign_keys=False)
     try:
-        before = revision_of(address, engine)
-        _refuse_unknown(address, before)
-        if revision != "base" and revision not in _older(before):
-            raise StoreError(f"{address.name}: it is at {before}, and '{revision}' is no revision before that.")
+        before = _refuse_downgrade(address, revision_of(address, engine), revision)
         backup(url)
         with _alembic, address.failures(), writer(engine).begin() as connection:
             command.downgrade(_config(connection), revision)
         return before, revision_of(address, engine)
     finally:
         engine.dispose()
+
+
+def refuse_downgrade(url: str, revision: str) -> None:
+    """See that a store can be taken back to *revision*. Writes nothing.
+
+    :raises StoreError: there is no store, or no such older revision
+    """
+    found = current(url)
+    address = Address.parse(url)
+    if found is None:
+        raise StoreError(f"{address.name}: there is no store yet.")
+    _refuse_downgrade(address, found, revision)
+
+
+def _refuse_downgrade(address: Address, before: str, revision: str) -> str:
+    _refuse_unknown(address, before)
+    if revision != "base" and revision not in _older(before):
+        raise StoreError(f"{address.name}: it is at {before}, and '{revision}' is no revision before that.")
+    return before
 
 
 def backup(url: str) -> Path | None:

@@ -14,7 +14,7 @@ from itopsync.store.tables import file, link
 AT_ONCE = 500
 """How many ids go into one statement."""
 
-WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED)
+WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.PARTING)
 """Which links are looked at when they are due."""
 
 CLASS = {Side.EXTERNAL: link.c.external_class, Side.INTERNAL: link.c.internal_class}

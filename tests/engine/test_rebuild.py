@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from itopsync.engine.rebuild import rebuild
@@ -99,6 +101,26 @@ def test_a_lost_store_is_refused_before_anything_is_written(rig: Rig) -> None:
         with pytest.raises(StoreError, match="Run `itopsync rebuild`"):
             rig.sync()
     assert rig.written() == before
+
+
+def test_a_store_from_a_backup_finds_what_was_made_since(rig: Rig) -> None:
+    rig.sync()
+    rig.stop()
+    shutil.copy(rig.folder / "store.sqlite", rig.folder / "backup")
+    rig.start()
+    _day(rig)
+    rig.stop()
+    for file in rig.folder.glob("store*"):
+        file.unlink()
+    shutil.copy(rig.folder / "backup", rig.folder / "store.sqlite")
+    rig.start()
+    assert [plan.actions for plan, _ in rig.engine.preview()] == [()]
+    written = rig.written()
+    rig.sync()
+    rig.settle()
+    assert rig.written() == written
+    assert len(rig.internal.tickets()) == 1
+    assert rig.differences() == []
 
 
 def test_a_first_run_waits_until_both_sides_answer(rig: Rig) -> None:

@@ -10,8 +10,8 @@ from typing import TypeVar
 from itopsync.errors import LogFull, Missing, OutcomeUnknown, Refused, StimulusRefused, TooLarge, Unreachable
 from itopsync.model import Link, LinkStatus, NewEntry, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
-from itopsync.reconcile.identity import ticket_marker
-from itopsync.reconcile.notes import full_log, is_copy
+from itopsync.reconcile.marks import is_copy
+from itopsync.reconcile.notes import full_log
 from itopsync.reconcile.plan import Action, AttachmentSource, Create, Item, Plan, Remove, TextSource, Upload, Write
 from itopsync.reconcile.planner import plan
 from itopsync.reconcile.richtext import AttachedImage, DataImage, InlineImage, attachment_address, fill, unfilled
@@ -224,11 +224,10 @@ class Courier:
         if link.status is not LinkStatus.WAITING or not link.unsettled:
             return replace(link, unsettled=False)
         cls = self.rules.for_external(link.external.cls)
-        marker = ticket_marker(self.rules.pair, link.external)
         settled = replace(link, unsettled=False)
         for ref in self.servers[Side.INTERNAL].rows:
             copy = _there(self.servers[Side.INTERNAL].show(ref))
-            if is_copy(copy, cls.logs[0].internal, self.rules.pair, marker, US[Side.INTERNAL]):
+            if is_copy(copy, cls.logs[0].internal, self.rules.pair, link.external, US[Side.INTERNAL]):
                 return agree.adopted(settled, ref, cls)
         return settled
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.model import Link, NoteRecord, Obstacle, Side
+from itopsync.model import Link, NoteRecord, Obstacle, Ref, Side
 from itopsync.reconcile import notes
+from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.plan import Action, Create, Item, Note, Plan, TextSource, Write
 from itopsync.reconcile.rules import Direction, LogRule
 from tests.reconcile.making import (
@@ -352,9 +353,9 @@ def test_markers_of_another_pair_are_a_persons_words() -> None:
 
 
 def test_the_copy_is_known_by_our_mark_only() -> None:
-    copy, mark = ticket(INTERNAL), "itopsync-acme-t-UserRequest.1"
+    copy, original = ticket(INTERNAL), Ref(EXTERNAL, "UserRequest", 1)
 
-    assert notes.is_copy(copy, "private_log", "acme", mark, US[INTERNAL])
-    assert notes.is_copy(copy, "private_log", "acme", mark, None)
-    assert not notes.is_copy(copy, "private_log", "acme", mark, OPERATOR)
-    assert not notes.is_copy(copy, "private_log", "acme", "itopsync-acme-t-UserRequest.2", None)
+    assert is_copy(copy, "private_log", "acme", original, US[INTERNAL])
+    assert is_copy(copy, "private_log", "acme", original, None)
+    assert not is_copy(copy, "private_log", "acme", original, OPERATOR)
+    assert not is_copy(copy, "private_log", "acme", replace(original, id=2), None)

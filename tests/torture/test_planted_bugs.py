@@ -123,7 +123,7 @@ def test_no_time_to_settle_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_write_that_is_not_noted_before_it_is_sent_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Store, "begin_write", lambda *_: None)
+    monkeypatch.setattr(Store, "begin_write", lambda *_, **__: True)
     boundaries, _ = play(ground, NEW, ())
     places = [place for place, name in enumerate(boundaries) if name == "carried out, before the answer"]
     assert any(play(ground, NEW, (place,))[1] for place in places)

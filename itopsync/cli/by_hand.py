@@ -1,0 +1,91 @@
+"""The commands that make a link of two existing tickets, and part them: link, unlink."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from itopsync.cli.asking import Yes, ask
+from itopsync.cli.links import Meant, meant_one
+from itopsync.cli.session import Options, closing_engine, open_store, servers, utc_now
+from itopsync.engine import linking
+from itopsync.engine.linking import CannotLink
+from itopsync.exits import ExitCode
+from itopsync.itop import Server
+from itopsync.model import LinkStatus, Ref, Side
+from itopsync.reconcile import by_hand
+from itopsync.reconcile.by_hand import Joined
+from itopsync.reconcile.rules import Rules
+
+
+def link(
+    context: typer.Context,
+    external: Annotated[str, typer.Argument(metavar="EXTERNAL", help="R-000123, or external:UserRequest:17.")],
+    internal: Annotated[str, typer.Argument(metavar="INTERNAL", help="R-000456, or internal:UserRequest:42.")],
+    history: Annotated[
+        bool, typer.Option("--history", help="Carry what stands in their logs and their files too, both ways.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Take two existing tickets as a pair. What stands in both stays as it is; what comes from now on is carried."""
+    options: Options = context.obj
+    configuration = options.configuration()
+    with (
+        servers(configuration) as both,
+        open_store(configuration) as store,
+        closing_engine(configuration, both, store) as engine,
+    ):
+        try:
+            one = _the_one(both[Side.EXTERNAL], engine.rules, external)
+            other = _the_one(both[Side.INTERNAL], engine.rules, internal)
+            made = linking.compare(engine, store, one, other, utc_now(), history=history)
+            _tell(made, history=history)
+            ask("Notes, files and states go from one to the other from now on, and what has gone stays there.", yes=yes)
+            joined = linking.join(store, made, utc_now)
+        except CannotLink as error:
+            raise typer.BadParameter(str(error)) from None
+    typer.echo(f"link {joined.id}: the next cycle marks it on {joined.internal_number}, and carries what comes from now on.")
+
+
+def unlink(
+    context: typer.Context,
+    ref: Meant,
+    no_mark: Annotated[
+        bool, typer.Option("--no-mark", help="Touch neither ticket: a store that is lost and rebuilt links the two again.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Carry nothing between two tickets any more, nor make another copy. Both stay as they are but for a note in internal."""
+    options: Options = context.obj
+    now = utc_now()
+    with open_store(options.configuration()) as store:
+        found = meant_one(store, ref)
+        name = f"link {found.id}, {found.external_number} ({found.external})"
+        if found.status is LinkStatus.TOMBSTONE or (found.status is LinkStatus.PARTING and not no_mark):
+            typer.echo(f"{name} is {found.status}: nothing to do.")
+            return
+        ask(f"{name}: what is written in the meantime is not made up for when the two are linked again.", yes=yes)
+        parted = store.amend(found.id, lambda one: by_hand.unlinked(one, now, mark=not no_mark), now)
+    if parted is None or by_hand.may_have_a_copy(parted):
+        typer.echo(f"{name}: a write on it is under way or has not settled: try again in some minutes.", err=True)
+        raise typer.Exit(ExitCode.TROUBLED)
+    marked = f" The next cycle notes that on {parted.internal_number}." if parted.status is LinkStatus.PARTING else ""
+    typer.echo(f"{name}: nothing is carried any more, in either direction.{marked}")
+
+
+def _the_one(server: Server, rules: Rules, text: str) -> Ref:
+    places = linking.locate(server, rules, text)
+    if not places:
+        raise CannotLink(f"{server.side} has no ticket {text!r} that our account can see, in a class that is kept in step")
+    if len(places) > 1:
+        raise CannotLink(f"{text!r} may be {' or '.join(str(place) for place in places)}: name one of these")
+    return places[0].ref
+
+
+def _tell(made: Joined, *, history: bool) -> None:
+    typer.echo(f"{made.link.external_number} ({made.link.external}) and {made.link.internal_number} ({made.link.internal})")
+    goes = "is carried to the other side" if history else "stays where it is"
+    typer.echo(f"{linking.told(made.notes, 'notes')}; {linking.told(made.files, 'files')}: this {goes}.")
+    if made.differs:
+        typer.echo(f"The two differ in {', '.join(made.differs)}: each stays as it is until it is changed.")

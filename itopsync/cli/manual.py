@@ -1,0 +1,103 @@
+"""The manual page, made from the commands themselves: ``python -m itopsync.cli.manual > itopsync.1``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from itopsync import __version__
+from itopsync.cli.app import app
+from itopsync.exits import ExitCode
+
+_EXITS = {
+    ExitCode.WELL: "all well",
+    ExitCode.TROUBLED: "some tickets failed or wait for another try, the sides differ, or a question was answered with no",
+    ExitCode.USAGE: "the command line is wrong, or nobody could be asked and --yes was not said",
+    ExitCode.CONFIGURATION: "the configuration is at fault, or what it names",
+    ExitCode.UNAVAILABLE: "a side cannot be worked with, or was not polled for too long",
+    ExitCode.SAFETY_STOP: "a safety limit stopped the cycle",
+    ExitCode.ANOTHER_INSTANCE: "another itopsync works on this store",
+    ExitCode.STORE: "the store is not usable",
+    ExitCode.INTERNAL_ERROR: "a fault of itopsync itself",
+}
+_FILES = {
+    "/etc/itopsync/sync.toml": "the configuration, where neither --config nor ITOPSYNC_CONFIG nor ./sync.toml names another",
+    "/etc/itopsync/credentials": "the passwords, each alone in a file of mode 600",
+    "/var/lib/itopsync/itopsync.db": "the store",
+}
+
+
+def page() -> str:
+    """The manual page ``itopsync(1)`` as troff."""
+    command: Any = typer.main.get_command(app)
+    return "\n".join(
+        (
+            f'.TH ITOPSYNC 1 "" "itopsync {__version__}" "User Commands"',
+            ".SH NAME",
+            r"itopsync \- keep two Combodo iTop servers in step",
+            ".SH SYNOPSIS",
+            r".B itopsync",
+            r"[\-\-config FILE] [\-\-log\-level LEVEL] COMMAND [OPTIONS]",
+            ".SH DESCRIPTION",
+            _text(
+                "itopsync polls two iTop servers, external and internal, over their REST API and writes to each what the rules "
+                "allow: tickets, forms, private logs, attachments and states. REF is what people have at hand: a ticket's number "
+                "of either side (R-000123), a ref (external:UserRequest:17) or a link's number."
+            ),
+            ".SH OPTIONS",
+            *_options(command),
+            ".SH COMMANDS",
+            *_commands(command, ()),
+            ".SH EXIT STATUS",
+            *_list({str(int(code)): words for code, words in _EXITS.items()} | {"130": "stopped by Ctrl-C"}),
+            ".SH ENVIRONMENT",
+            *_list({"ITOPSYNC_CONFIG": "the configuration, as --config", "NO_COLOR": "no colours"}),
+            ".SH FILES",
+            *_list(_FILES),
+            "",
+        )
+    )
+
+
+def _commands(group: Any, path: tuple[str, ...]) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, (*path, name))
+            continue
+        arguments = [_argument(one) for one in command.params if one.param_type_name == "argument"]
+        yield from (".SS " + _text(" ".join((*path, name, *arguments))), _text(_plain(command.help)))
+        yield from _options(command)
+
+
+def _options(command: Any) -> Iterator[str]:
+    for option in command.params:
+        if option.param_type_name != "option" or option.hidden:
+            continue
+        value = "" if option.is_flag else f" {option.metavar or option.name.upper()}"
+        yield from (".TP", rf"\fB{_text(', '.join(option.opts))}\fR{_text(value)}", _text(_plain(option.help)))
+
+
+def _argument(argument: Any) -> str:
+    name = argument.metavar or argument.name.upper()
+    return name if argument.required or name.startswith("[") else f"[{name}]"
+
+
+def _list(items: dict[str, str]) -> Iterator[str]:
+    for name, words in items.items():
+        yield from (".TP", rf"\fB{_text(name)}\fR", _text(words))
+
+
+def _plain(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _text(text: str) -> str:
+    """*text* as troff takes it: no escape, and no request at the head of a line."""
+    safe = text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq")
+    return rf"\&{safe}" if safe.startswith((".", r"\(aq")) else safe
+
+
+if __name__ == "__main__":
+    print(page(), end="")

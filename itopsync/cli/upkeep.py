@@ -1,0 +1,104 @@
+"""The commands that look after the store: db upgrade, downgrade, check, prune, backup."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from itopsync.cli.asking import Yes, ask
+from itopsync.cli.durations import read
+from itopsync.cli.session import Options, open_store, servers, utc_now
+from itopsync.engine.lease import this_process
+from itopsync.engine.tombstones import without_original
+from itopsync.exits import ExitCode
+from itopsync.model import Side
+from itopsync.store import migrate, upkeep
+
+db = typer.Typer(help="Look after the store.", no_args_is_help=True)
+
+
+@db.command()
+def upgrade(context: typer.Context) -> None:
+    """Bring an older store's schema up to this itopsync's. A file is copied beside itself before."""
+    options: Options = context.obj
+    url = options.configuration().store_url
+    with upkeep.at_rest(url, this_process(), utc_now()):
+        before, after = migrate.upgrade(url)
+    typer.echo(f"The store is at {after}." if before == after else f"The store went from {before} to {after}.")
+
+
+@db.command()
+def downgrade(
+    context: typer.Context,
+    revision: Annotated[str, typer.Argument(metavar="REVISION", help="An older one; base: nothing at all.")],
+    yes: Yes = False,
+) -> None:
+    """Take the store back to an older schema, for an older itopsync. A file is copied beside itself before."""
+    options: Options = context.obj
+    url = options.configuration().store_url
+    with upkeep.at_rest(url, this_process(), utc_now()):
+        migrate.refuse_downgrade(url, revision)
+        lost = "everything in it is deleted" if revision == "base" else "what only the newer schema can hold is lost"
+        ask(f"The store goes from {migrate.current(url)} to {revision}: {lost}.", yes=yes)
+        before, after = migrate.downgrade(url, revision)
+    typer.echo(f"The store went from {before} to {after}.")
+
+
+@db.command()
+def check(context: typer.Context) -> None:
+    """Say whether the store is at this itopsync's schema and sound. Writes nothing."""
+    options: Options = context.obj
+    url = options.configuration().store_url
+    faults = upkeep.faults(url)
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        typer.echo("Stop the service and restore a backup; without one, name another store.url and run `itopsync rebuild`.")
+        raise typer.Exit(ExitCode.STORE)
+    with open_store(options.configuration()) as store:
+        links = sum(store.counts()[status] for status in ("waiting", "linked", "parting", "parked", "tombstone"))
+    typer.echo(f"The store is at {migrate.head()}, this itopsync's schema, and sound: {links} links.")
+
+
+@db.command()
+def prune(
+    context: typer.Context,
+    older_than: Annotated[timedelta, typer.Option(parser=read, metavar="TIME", show_default="90d", help="How old.")] = timedelta(
+        days=90
+    ),
+    yes: Yes = False,
+) -> None:
+    """Delete old records of cycles, and old tombstones whose external ticket is gone. Asks external; says how much."""
+    options: Options = context.obj
+    configuration = options.configuration()
+    before = utc_now() - older_than
+    with servers(configuration) as both, open_store(configuration) as store:
+        ids = without_original(store.old_tombstones(before), both[Side.EXTERNAL], configuration.rules)
+        counts = {**store.count_old(before), "tombstones": len(ids)}
+        if not any(counts.values()):
+            typer.echo(f"Nothing is older than {before:%Y-%m-%d %H:%M} UTC.")
+            return
+        ask(f"Older than {before:%Y-%m-%d %H:%M} UTC, to be deleted: {_told(counts)}.", yes=yes)
+        deleted = {**store.prune(before), "tombstones": store.forget_tombstones(ids)}
+    typer.echo(f"Deleted: {_told(deleted)}.")
+
+
+@db.command()
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Where to write it; no file that is there is overwritten.")],
+) -> None:
+    """Copy an SQLite store as it is at one moment, while the service runs. For PostgreSQL, says what to run instead."""
+    options: Options = context.obj
+    upkeep.copy(options.configuration().store_url, file)
+    typer.echo(f"Wrote {file}: {file.stat().st_size:,} bytes, at {migrate.head()}.")
+
+
+_NAMES = {"cycles": "records of cycles", "sightings": "notes of tickets out of scope", "tombstones": "tombstones"}
+
+
+def _told(counts: dict[str, int]) -> str:
+    return ", ".join(f"{counts[name]} {words}" for name, words in _NAMES.items())

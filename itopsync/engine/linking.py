@@ -1,0 +1,117 @@
+"""Two existing tickets made a link by hand: found by what people call them, looked at, and compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from itopsync.itop import Server, oql
+from itopsync.model import Link, LinkStatus, Observation, Ref, Side
+from itopsync.reconcile.by_hand import Joined, joined
+from itopsync.reconcile.plan import Plan
+from itopsync.reconcile.rules import Rules
+from itopsync.store import Store
+
+_REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d{1,10})")
+_NEW = -1
+
+
+class Looker(Protocol):
+    """What looks at links without writing: the engine."""
+
+    @property
+    def rules(self) -> Rules:
+        """The rules, with what was learnt of our accounts."""
+
+    def inspect(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
+        """Observe and plan *links*."""
+
+
+class CannotLink(Exception):
+    """The two cannot be linked; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A ticket that an operator may mean."""
+
+    ref: Ref
+    number: str
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.ref})" if self.number else str(self.ref)
+
+
+def locate(server: Server, rules: Rules, text: str) -> tuple[Place, ...]:
+    """The tickets on one side that *text* may mean: ``external:UserRequest:17``, ``UserRequest:17`` or a number, ``R-000017``.
+
+    :raises CannotLink: it names another side, or a class that is not configured
+    """
+    side, typed = server.side, text.strip()
+    classes = sorted({cls.cls(side) for cls in rules.classes})
+    found = _REF.fullmatch(typed)
+    if found is None:
+        number = f"this.ref = {oql.literal(typed.upper())}"
+        return tuple(Place(one.ref, one.number) for name in classes for one in server.sightings(name, number))
+    if found[1] not in (None, side):
+        raise CannotLink(f"{typed} is on {found[1]}: name the ticket on external first, then the one on internal")
+    if found[2] not in classes:
+        raise CannotLink(f"{found[2]} is not kept in step on {side}: sync.toml names {', '.join(classes)}")
+    return tuple(Place(one.ref, one.number) for one in server.sightings(found[2], "", [int(found[3])]))
+
+
+def compare(engine: Looker, store: Store, external: Ref, internal: Ref, now: datetime, *, history: bool) -> Joined:
+    """Look at both tickets, and say what a link of them would be. Nothing is written anywhere.
+
+    :raises CannotLink: their classes do not belong together, one of them is gone, or is in another link
+    """
+    cls = engine.rules.for_external(external.cls)
+    if cls.internal != internal.cls:
+        raise CannotLink(f"{external.cls} is kept in step with {cls.internal}, and {internal} is another class")
+    refuse_linked(store, external, internal)
+    ((_, seen),) = engine.inspect((Link(_NEW, external, internal, LinkStatus.LINKED),))
+    for side, ref in ((Side.EXTERNAL, external), (Side.INTERNAL, internal)):
+        if seen.of(side) is None:
+            raise CannotLink(f"{ref} is not there, or our account cannot see it")
+    return joined(Link(_NEW, external, internal, LinkStatus.LINKED), seen, engine.rules, now, history=history)
+
+
+def refuse_linked(store: Store, external: Ref, internal: Ref) -> None:
+    """See that neither ticket is in another link, and that nothing is under way.
+
+    :raises CannotLink: that is so
+    """
+    for ref in (external, internal):
+        known = store.link_of(ref)
+        if known is None or known.status is LinkStatus.TOMBSTONE:
+            continue
+        if known.internal is None and known.unsettled:
+            raise CannotLink(f"a copy of {ref} may have been made just now: try again in a few minutes")
+        parting = known.status is LinkStatus.PARTING
+        if known.internal is None or (parting and (known.external, known.internal) == (external, internal)):
+            continue
+        other = known.internal if ref == known.external else known.external
+        if parting:
+            raise CannotLink(
+                f"{ref} is being unlinked from {other}: the next cycle ends that; or run `itopsync unlink {known.id} --no-mark`"
+            )
+        raise CannotLink(f"{ref} is linked with {other} already (link {known.id}): run `itopsync unlink {known.id}` first")
+
+
+def join(store: Store, made: Joined, clock: Callable[[], datetime]) -> Link:
+    """Store the link; the next cycle writes its mark in internal.
+
+    :raises CannotLink: something has come between
+    """
+    link = store.join(made.link, clock())
+    if link is None:
+        raise CannotLink("one of the two is being written on just now: try again in a moment")
+    return link
+
+
+def told(counts: Mapping[Side, int], one: str) -> str:
+    """How many there are on each side, in words."""
+    return ", ".join(f"{counts.get(side, 0)} {one} on {side}" for side in Side)

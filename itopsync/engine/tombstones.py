@@ -1,0 +1,26 @@
+"""Which tombstones nobody needs any more: those whose external ticket is gone, so that no copy can be made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from itopsync.itop import Server
+from itopsync.model import Link
+from itopsync.reconcile.rules import Rules
+
+
+def without_original(links: Iterable[Link], external: Server, rules: Rules) -> list[int]:
+    """The ids of those of *links* whose external ticket is gone. A class that is no longer configured is not asked about.
+
+    :raises SideUnavailable: external cannot be asked
+    """
+    configured = {cls.external for cls in rules.classes}
+    by_class: dict[str, list[Link]] = {}
+    for link in links:
+        if link.external.cls in configured:
+            by_class.setdefault(link.external.cls, []).append(link)
+    found: list[int] = []
+    for cls, group in by_class.items():
+        there = {one.ref for one in external.sightings(cls, "", [link.external.id for link in group])}
+        found += [link.id for link in group if link.external not in there]
+    return sorted(found)

@@ -1,0 +1,91 @@
+"""The mark of a link that a person made, or parted: what is written in internal before anything else.
+
+It is one entry in the internal ticket's log, and nothing on external: *linked by hand*, with the markers of all that stood
+in both tickets before, so that none of it is carried even where the store is lost; or *unlinked by hand*.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+
+from itopsync.model import FileStatus, Link, LinkStatus, Side
+from itopsync.reconcile.identity import attachment_marker, here_marker, parted_marker, ticket_marker
+from itopsync.reconcile.notes import full_log, head_line
+from itopsync.reconcile.plan import Item, Note, Plan, Write
+from itopsync.reconcile.situation import Situation
+
+_ITEM = Item("mark", "")
+
+
+def plan_mark(situation: Situation) -> Plan | None:
+    """The plan of a link whose mark is still to be written, or says that the two are parted; None where it is as it should be."""
+    link = situation.link
+    is_copy = link.external in situation.marks.standing
+    record = link.base.notes.get(ticket_marker(situation.rules.pair, link.external))
+    if link.status is LinkStatus.PARTING:
+        return _write(situation, _parting(situation)) if is_copy else _tombstone(link)
+    if record is None or (record.writes and not is_copy and link.external in situation.marks.former):
+        return _tombstone(link) if link.external in situation.marks.former else None
+    if _stands(situation, is_copy=is_copy, written=record.writes > 0):
+        return None
+    vanishes = f"it was written {record.writes} times and vanished each time under somebody's save"
+    return _write(situation, _linking(situation), vanishes if record.writes > situation.rules.limits.rewrites else None)
+
+
+def kept_markers(pair: str, link: Link) -> tuple[str, ...]:
+    """The markers of the entries and files that stay where they are."""
+    notes = (marker for marker, record in link.base.notes.items() if record.carried_at is None and "-n-" in marker)
+    files = (attachment_marker(pair, one.origin, one.original_id) for one in link.files if one.status is FileStatus.KEPT)
+    return (*notes, *files)
+
+
+def _stands(situation: Situation, *, is_copy: bool, written: bool) -> bool:
+    """Whether the mark is there and says what stays; at first also nothing else, as an older one may."""
+    kept = frozenset(kept_markers(situation.rules.pair, situation.link))
+    there = situation.marks.kept
+    return is_copy and kept <= there and (written or bool(kept) or not there)
+
+
+def _write(situation: Situation, note: Note, hopeless: str | None = None) -> Plan:
+    """Nothing else is carried before the mark is there. *hopeless*: why it is not even tried."""
+    link, ticket = situation.link, situation.ticket(Side.INTERNAL)
+    if situation.obstacle(full_log(Side.INTERNAL, note.log)):
+        hopeless = f"{note.log} of {ticket.ref} takes no further entry: its index is full"
+    waits = situation.obstacle(_ITEM) is not None
+    if hopeless and not waits:
+        situation.park(_ITEM, hopeless)
+    actions = () if hopeless or waits else (_action(note),)
+    others = tuple(one for one in link.obstacles if one.key not in (_ITEM.key, *situation.standing))
+    numbered = replace(link, external_number=situation.ticket(Side.EXTERNAL).number, internal_number=ticket.number)
+    return Plan(replace(numbered, obstacles=(*others, *situation.standing.values())), actions, tuple(situation.remarks))
+
+
+def _action(note: Note) -> Write:
+    return Write(Side.INTERNAL, {}, (note,), (_ITEM,), {})
+
+
+def _tombstone(link: Link) -> Plan:
+    return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=(), due_at=None), parted=True)
+
+
+def _linking(situation: Situation) -> Note:
+    pair, link = situation.rules.pair, situation.link
+    kept = kept_markers(pair, link)
+    text = "What stood in both tickets before stays where it is." if kept else "What stands in both tickets is carried."
+    return _note(situation, (ticket_marker(pair, link.external), _here(situation), *kept), "Linked by hand with", text)
+
+
+def _parting(situation: Situation) -> Note:
+    markers = (parted_marker(situation.rules.pair, situation.link.external), _here(situation))
+    return _note(situation, markers, "Unlinked by hand from", "Nothing is carried between the two any more.")
+
+
+def _here(situation: Situation) -> str:
+    return here_marker(situation.rules.pair, situation.ticket(Side.INTERNAL).ref)
+
+
+def _note(situation: Situation, markers: tuple[str, ...], what: str, text: str) -> Note:
+    external = f"{situation.rules.external.label} {situation.ticket(Side.EXTERNAL).number}"
+    line = head_line(markers, f"itopsync: {what} {external}")
+    return Note(situation.cls.logs[0].internal, markers, situation.now, f"{line}<p>{html.escape(text)}</p>")

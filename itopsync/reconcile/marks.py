@@ -1,0 +1,49 @@
+"""What the marks in an internal ticket's log say: whose copy it is, whose it was, and what stays where it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from itopsync.model import Ref, Ticket
+from itopsync.reconcile.identity import here_of, parted_of, ticket_of
+from itopsync.reconcile.richtext import head_markers
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The marks on one ticket, read in their order."""
+
+    standing: frozenset[Ref] = frozenset()
+    """The external tickets whose copy it is. One, unless somebody tampered."""
+    former: frozenset[Ref] = frozenset()
+    """Those whose copy it was until a person parted them."""
+    kept: frozenset[str] = frozenset()
+    """The markers of the entries and files, of both sides, that stood there when the two were linked by hand."""
+
+
+def marks_of(ticket: Ticket, log: str, pair: str, account: str | None) -> Marks:
+    """Read the marks in one log of an internal *ticket*: those that *account* wrote, or anybody where that is not known."""
+    standing: set[Ref] = set()
+    former: set[Ref] = set()
+    kept: frozenset[str] = frozenset()
+    for entry in ticket.logs.get(log, ()):
+        markers = head_markers(entry.html, pair) if account in (None, entry.author_id) else ()
+        where = {ref for marker in markers if (ref := here_of(marker, pair)) is not None}
+        if where and ticket.ref not in where:
+            continue  # a parent's, copied by iTop
+        for external in filter(None, (ticket_of(marker, pair) for marker in markers)):
+            if where:
+                former, standing, kept = former | standing, set(), frozenset(markers)
+            standing.add(external)
+            former.discard(external)
+        for external in filter(None, (parted_of(marker, pair) for marker in markers)):
+            if external in standing:
+                kept = frozenset()
+            standing.discard(external)
+            former.add(external)
+    return Marks(frozenset(standing), frozenset(former), kept)
+
+
+def is_copy(ticket: Ticket, log: str, pair: str, external: Ref, account: str | None) -> bool:
+    """Whether *ticket* is *external*'s copy by the marks that stand at the heads of our entries."""
+    return external in marks_of(ticket, log, pair, account).standing

@@ -1,0 +1,145 @@
+"""Looking after a store: whether it is sound, a copy of it, and its lease while its schema is changed."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, inspect, select, text
+
+from itopsync.errors import AnotherInstance, StoreError, StoreUnavailable
+from itopsync.store import migrate
+from itopsync.store.connection import BUSY_TIMEOUT, Address, engine_for, reader
+from itopsync.store.leases import Leases, started_at
+from itopsync.store.records import Holder
+from itopsync.store.rows import AT_ONCE, read_links
+from itopsync.store.tables import lease, link, metadata
+
+_MIGRATING = timedelta(minutes=10)
+"""As long as a migration may take."""
+_AT_MOST = 20
+"""So many faults are told; where there are more, they have one cause."""
+
+
+def faults(url: str) -> list[str]:
+    """Say what is wrong with a store's contents, in words; nothing if it is sound. Writes nothing.
+
+    :raises StoreError: there is none, or it is not of this itopsync's schema
+    """
+    address = Address.parse(url)
+    if migrate.check(url) is None:
+        raise StoreError(f"{address.name}: there is no store yet. The first cycle makes it.")
+    engine = engine_for(address)
+    try:
+        with address.failures(), reader(engine).connect() as connection:
+            found = _damage(connection) if address.is_sqlite else []
+            found += [f"its schema is not as declared: {_words(one)}" for one in _differences(connection)]
+            return (found or _unreadable(connection))[:_AT_MOST]
+    finally:
+        engine.dispose()
+
+
+def _damage(connection: Connection) -> list[str]:
+    damage = [f"SQLite finds: {row[0]}" for row in connection.execute(text("PRAGMA integrity_check")) if row[0] != "ok"]
+    loose = connection.execute(text("PRAGMA foreign_key_check")).all()
+    return damage + [f"row {row[1]} of {row[0]} refers to nothing" for row in loose]
+
+
+def _differences(connection: Connection) -> list[object]:
+    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+def _words(difference: object) -> str:
+    """The kind of a difference and the names in it."""
+    if not isinstance(difference, tuple):
+        return " ".join(_words(one) for one in difference) if isinstance(difference, list) else ""
+    return " ".join(str(getattr(part, "name", part)) for part in difference if isinstance(getattr(part, "name", part), str))
+
+
+def _unreadable(connection: Connection) -> list[str]:
+    """The links that cannot be read back."""
+    found: list[str] = []
+    ids = list(connection.scalars(select(link.c.id).order_by(link.c.id)))
+    for start in range(0, len(ids), AT_ONCE):
+        batch = ids[start : start + AT_ONCE]
+        try:
+            read_links(connection, select(link).where(link.c.id.in_(batch)))
+        except (ValueError, KeyError, TypeError, IndexError):
+            found += [f"link {number} cannot be read" for number in batch if not _is_readable(connection, number)]
+    return found
+
+
+def _is_readable(connection: Connection, number: int) -> bool:
+    try:
+        read_links(connection, select(link).where(link.c.id == number))
+    except (ValueError, KeyError, TypeError, IndexError):
+        return False
+    return True
+
+
+def copy(url: str, target: Path) -> None:
+    """Copy an SQLite store to a new file, readable by its owner alone: as it is at one moment, while others work on it.
+
+    :raises StoreError: it is no file, there is none, or the copy is not whole
+    :raises StoreUnavailable: the copy cannot be made
+    """
+    address = Address.parse(url)
+    if address.path is None:
+        raise StoreError(f"{address.name}: {_NO_FILE}")
+    if not address.path.exists():
+        raise StoreError(f"{address.name}: there is no store yet. The first cycle makes it.")
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(f"{target} cannot be made: {error.strerror}. Name another file.") from None
+    try:
+        with closing(sqlite3.connect(address.path, timeout=BUSY_TIMEOUT, isolation_level=None)) as connection:
+            connection.execute("VACUUM INTO ?", (str(target),))
+        with closing(sqlite3.connect(target)) as connection:
+            (sound,) = connection.execute("PRAGMA integrity_check").fetchone()
+    except sqlite3.Error as error:
+        target.unlink()
+        raise address.unavailable(error) from None
+    if sound != "ok":
+        target.unlink()
+        raise StoreError(f"{address.name}: the copy is not whole: {sound}. Run `itopsync db check`.")
+
+
+_NO_FILE = (
+    "itopsync copies SQLite files only. Run PostgreSQL's own `pg_dump --format=custom --file=FILE DATABASE`, which may run at "
+    "any time, and put it back with `pg_restore --clean --dbname=DATABASE FILE`."
+)
+
+
+@contextmanager
+def at_rest(url: str, holder: Holder, now: datetime) -> Iterator[None]:
+    """Hold the lease of a store of whatever revision, so that nobody works on it.
+
+    :raises AnotherInstance: somebody does
+    """
+    address = Address.parse(url)
+    if migrate.current(url) is None:
+        yield
+        return
+    engine = engine_for(address)
+    leases = Leases(address, engine, started_at)
+    try:
+        if not leases.acquire_lease(holder, _MIGRATING, now):
+            held = leases.lease()
+            who = f"process {held.holder.pid} on {held.holder.host}" if held else "somebody else"
+            raise AnotherInstance(f"another itopsync works on this store: {who}. Stop it first.")
+        try:
+            yield
+        finally:
+            with address.failures(), engine.connect() as connection:
+                there = inspect(connection).has_table(lease.name)
+            if there:
+                leases.release_lease(holder)
+    finally:
+        engine.dispose()

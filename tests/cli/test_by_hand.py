@@ -1,0 +1,143 @@
+"""link and unlink as an operator types them."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+from itopsync.exits import ExitCode
+from tests.cli.conftest import Desk
+
+OLD = "2020-11-01 00:00:00"
+
+
+def _two(desk: Desk) -> tuple[str, str]:
+    """An old request on each side, by the numbers that people say."""
+    one = desk.customer.create("UserRequest", title="Secret printer", start_date=OLD, private_log="<p>Secret</p>")
+    desk.operator.create("UserRequest", title="Something else")
+    other = desk.operator.create("UserRequest", title="Printer")
+    desk.itopsync("run-once")
+    return desk.external.ticket("UserRequest", one)["ref"], desk.internal.ticket("UserRequest", other)["ref"]
+
+
+def test_two_tickets_are_linked_and_unlinked_by_their_numbers(desk: Desk) -> None:
+    one, other = _two(desk)
+    done = desk.itopsync("link", one, other, "--yes")
+    assert (done.returncode, done.stderr) == (ExitCode.WELL, "")
+    assert done.stdout.splitlines() == [
+        f"{one} (external:UserRequest:1) and {other} (internal:UserRequest:2)",
+        "1 notes on external, 0 notes on internal; 0 files on external, 0 files on internal: this stays where it is.",
+        "The two differ in title: each stays as it is until it is changed.",
+        f"link 1: the next cycle marks it on {other}, and carries what comes from now on.",
+    ]
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    (_, copy) = desk.internal.tickets()
+    assert [entry.text.count("Linked by hand with") for entry in copy["private_log"]] == [1]
+    told = desk.itopsync("show", "1").stdout
+    assert "the mark of the link" in told
+    assert "written here, stays here" in told
+    assert "Secret" not in told
+    done = desk.itopsync("unlink", "external:UserRequest:1", "-y")
+    assert (done.returncode, done.stdout) == (
+        ExitCode.WELL,
+        f"link 1, {one} (external:UserRequest:1): nothing is carried any more, in either direction. "
+        f"The next cycle notes that on {other}.\n",
+    )
+    desk.itopsync("run-once")
+    assert "is tombstone: nothing to do." in desk.itopsync("unlink", "1", "--yes").stdout
+    (_, copy) = desk.internal.tickets()
+    assert [entry.text.count("Unlinked by hand from") for entry in copy["private_log"]] == [0, 1]
+
+
+def test_without_a_mark_neither_ticket_is_touched(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="Printer")
+    desk.itopsync("run-once")
+    written = len(desk.internal.audit) + len(desk.external.audit)
+    done = desk.itopsync("unlink", "1", "--no-mark", "--yes")
+    assert "The next cycle" not in done.stdout
+    for _ in range(2):
+        desk.itopsync("run-once", "--sweep")
+    assert len(desk.internal.audit) + len(desk.external.audit) == written
+
+
+def test_what_cannot_be_undone_is_asked_and_refused_where_nobody_can_be(desk: Desk) -> None:
+    one, other = _two(desk)
+    for command in (["link", one, other], ["db", "downgrade", "base"]):
+        done = desk.itopsync(*command)
+        assert done.returncode == ExitCode.USAGE
+        assert "There is no terminal to ask at: say --yes if that is right." in done.stderr
+    desk.itopsync("link", one, other, "--yes")
+    assert desk.itopsync("unlink", "1").returncode == ExitCode.USAGE
+    assert '"linked": 1' in desk.itopsync("status", "--json").stdout
+
+
+def _at_a_terminal(desk: Desk, answer: str, *arguments: str) -> tuple[int, str]:
+    """Run a command at a terminal of its own, and answer it."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PASSWORD": "sync-password", "TERM": "dumb"}
+    command = [sys.executable, "-m", "itopsync", "--log-level", "error", *arguments]
+    process = subprocess.Popen(command, cwd=desk.folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    os.write(ours, answer.encode())
+    told = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        told += part
+    os.close(ours)
+    return process.wait(60), told.decode()
+
+
+def test_a_person_at_a_terminal_is_asked(desk: Desk) -> None:
+    one, other = _two(desk)
+    code, told = _at_a_terminal(desk, "n\n", "link", one, other)
+    assert code == ExitCode.TROUBLED
+    assert "Go on? [y/N]" in told
+    assert "Nothing was done." in told
+    assert '"linked": 0' in desk.itopsync("status", "--json").stdout
+    code, told = _at_a_terminal(desk, "y\n", "link", one, other)
+    assert code == ExitCode.WELL
+    assert '"linked": 1' in desk.itopsync("status", "--json").stdout
+
+
+def test_a_name_that_may_mean_several_tickets_lists_them(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="One", ref="R-000077", start_date=OLD)
+    desk.customer.create("Incident", title="Two", ref="R-000077", start_date=OLD)
+    desk.operator.create("UserRequest", title="Three")
+    done = desk.itopsync("link", "R-000077", "UserRequest:1", "--yes")
+    assert done.returncode == ExitCode.USAGE
+    told = " ".join(done.stderr.replace("│", " ").split())
+    assert "may be R-000077 (external:Incident:2) or R-000077 (external:UserRequest:1): name one of these" in told
+
+
+def test_a_name_that_may_mean_several_links_lists_them(desk: Desk) -> None:
+    """A number of one side is often a number of the other."""
+    first = desk.customer.create("UserRequest", title="One", ref="R-000002")
+    desk.itopsync("run-once")
+    desk.customer.create("UserRequest", title="Two", ref="R-000009")
+    desk.itopsync("run-once")
+    assert desk.internal.tickets()[1]["ref"] == "R-000002"
+    for command in (["retry"], ["park"], ["resume"], ["unlink", "--yes"]):
+        done = desk.itopsync(*command, "R-000002")
+        assert done.returncode == ExitCode.USAGE
+        told = " ".join(done.stderr.replace("│", " ").split())
+        assert "may mean several links; name one by its number" in told
+        assert f"link 1: external:UserRequest:{first} and internal:UserRequest:1" in told
+        assert "link 2:" in told
+    assert '"parked": 0' in desk.itopsync("status", "--json").stdout
+
+
+def test_a_ticket_that_is_linked_already_is_told_with_the_remedy(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="Printer")
+    desk.operator.create("UserRequest", title="Printer")
+    desk.itopsync("run-once")
+    done = desk.itopsync("link", "UserRequest:1", "UserRequest:1", "--yes")
+    told = " ".join(done.stderr.replace("│", " ").split())
+    assert done.returncode == ExitCode.USAGE
+    assert "is linked with internal:UserRequest:2 already (link 1): run `itopsync unlink 1` first" in told

@@ -1,0 +1,432 @@
+"""Two tickets are linked by hand, and parted: what was there stays, and what comes is carried, even if the store is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from itopsync.engine import linking
+from itopsync.engine.linking import CannotLink
+from itopsync.engine.rebuild import rebuild
+from itopsync.model import FileStatus, Link, LinkStatus, Ref, Side
+from itopsync.reconcile import by_hand
+from itopsync.reconcile.by_hand import Joined
+from itopsync.simulator import FaultKind
+from tests.engine.rig import PICTURE, RESOLVED, TEAM, Crash, Rig
+
+OLD = "2026-11-01 00:00:00"
+"""Before ``scope.since``: no copy is made of such a ticket."""
+
+
+def _two(rig: Rig) -> tuple[int, int]:
+    """An old request on each side, with notes and files of their own; the same matter, told twice."""
+    one = rig.customer.create("UserRequest", title="Printer", start_date=OLD, private_log="<p>Hers</p>", service_id=1)
+    rig.customer.attach("UserRequest", one, "hers.txt", "text/plain", b"hers")
+    other = rig.operator.create("UserRequest", title="Printer on 2nd floor", private_log="<p>Ours</p>", service_id=1)
+    rig.operator.attach("UserRequest", other, "ours.txt", "text/plain", b"ours")
+    rig.sync()
+    rig.wait(minutes=5)
+    return one, other
+
+
+def _refs(one: int, other: int) -> tuple[Ref, Ref]:
+    return Ref(Side.EXTERNAL, "UserRequest", one), Ref(Side.INTERNAL, "UserRequest", other)
+
+
+def _compare(rig: Rig, one: int, other: int, *, history: bool = False) -> Joined:
+    return linking.compare(rig.engine, rig.store, *_refs(one, other), rig.now, history=history)
+
+
+def _link(rig: Rig, one: int, other: int, *, history: bool = False) -> Link:
+    return linking.join(rig.store, _compare(rig, one, other, history=history), lambda: rig.now)
+
+
+def _unlink(rig: Rig, one: int, *, mark: bool = True) -> Link:
+    parted = rig.store.amend(rig.link(one).id, lambda link: by_hand.unlinked(link, rig.now, mark=mark), rig.now)
+    assert parted is not None
+    return parted
+
+
+def _lose_the_store(rig: Rig) -> list[Link]:
+    rig.stop()
+    for file in rig.folder.glob("store*"):
+        file.unlink()
+    rig.start()
+    return [one.link for one in rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now)]
+
+
+def _said(rig: Rig, side: Side, number: int, words: str) -> int:
+    return sum(words in text for text in rig.texts(side, number))
+
+
+def _files(rig: Rig, side: Side, number: int) -> int:
+    simulator = rig.external if side is Side.EXTERNAL else rig.internal
+    return len(simulator.ticket("UserRequest", number)["attachments"])
+
+
+def _assert_nothing_old_was_carried(rig: Rig, one: int, other: int) -> None:
+    assert (_said(rig, Side.INTERNAL, other, "Hers"), _said(rig, Side.EXTERNAL, one, "Ours")) == (0, 0)
+    assert (_files(rig, Side.EXTERNAL, one), _files(rig, Side.INTERNAL, other)) == (1, 1)
+    assert rig.internal.ticket("UserRequest", other)["title"] == "Printer on 2nd floor"
+
+
+# link
+
+
+def test_what_stood_there_stays_and_what_comes_is_carried(rig: Rig) -> None:
+    one, other = _two(rig)
+    assert rig.writes(Side.INTERNAL) == []
+    _link(rig, one, other)
+    rig.sync()
+    _assert_nothing_old_was_carried(rig, one, other)
+    assert rig.writes(Side.EXTERNAL) == []
+    assert len(rig.writes(Side.INTERNAL)) == 1  # the mark
+    rig.customer.note("UserRequest", one, "<p>Hello</p>")
+    rig.customer.attach("UserRequest", one, "new.txt", "text/plain", b"new")
+    rig.operator.note("UserRequest", other, "<p>On our way</p>")
+    rig.sync()
+    rig.settle()
+    assert (_said(rig, Side.INTERNAL, other, "Hello"), _said(rig, Side.EXTERNAL, one, "On our way")) == (1, 1)
+    assert (_files(rig, Side.EXTERNAL, one), _files(rig, Side.INTERNAL, other)) == (2, 2)
+    written = rig.written()
+    rig.settle()
+    assert rig.written() == written
+
+
+def test_form_and_state_stay_until_they_are_changed(rig: Rig) -> None:
+    one, other = _two(rig)
+    rig.operator.stimulus("UserRequest", other, "ev_assign", **TEAM)
+    assert _compare(rig, one, other).differs == ("state", "title")
+    _link(rig, one, other)
+    rig.sync()
+    rig.settle()
+    assert rig.external.ticket("UserRequest", one)["status"] == "new"
+    rig.customer.update("UserRequest", one, title="Printer broken")
+    rig.operator.stimulus("UserRequest", other, "ev_resolve", **RESOLVED)
+    rig.sync()
+    rig.settle()
+    assert rig.internal.ticket("UserRequest", other)["title"] == "Printer broken"
+    assert rig.external.ticket("UserRequest", one)["status"] == "resolved"
+
+
+def test_what_stood_there_is_carried_where_that_is_asked_for(rig: Rig) -> None:
+    one, other = _two(rig)
+    _link(rig, one, other, history=True)
+    rig.sync()
+    rig.settle()
+    assert (_said(rig, Side.INTERNAL, other, "Hers"), _said(rig, Side.EXTERNAL, one, "Ours")) == (1, 1)
+    assert (_files(rig, Side.EXTERNAL, one), _files(rig, Side.INTERNAL, other)) == (2, 2)
+
+
+def test_a_link_by_hand_is_found_again_in_a_lost_store_and_nothing_old_is_carried(rig: Rig) -> None:
+    one, other = _two(rig)
+    picture = rig.customer.paste_image("UserRequest", one, "s.png", "image/png", PICTURE)
+    rig.customer.note("UserRequest", one, f"<p>Hers too</p>{picture}")
+    _link(rig, one, other)
+    rig.sync()
+    rig.operator.note("UserRequest", other, "<p>On our way</p>")
+    rig.sync()
+    rig.settle()
+    written = rig.written()
+    (found,) = _lose_the_store(rig)
+    assert (found.external, found.internal, found.status) == (*_refs(one, other), LinkStatus.LINKED)
+    rig.sync()
+    rig.settle()
+    assert rig.written() == written
+    _assert_nothing_old_was_carried(rig, one, other)
+    assert {pair.status for pair in rig.link(one).files} == {FileStatus.KEPT}
+    rig.customer.note("UserRequest", one, "<p>Hello</p>")
+    rig.sync()
+    assert _said(rig, Side.INTERNAL, other, "Hello") == 1
+
+
+def test_what_is_written_between_the_command_and_the_cycle_is_carried(rig: Rig) -> None:
+    one, other = _two(rig)
+    _link(rig, one, other)
+    rig.customer.note("UserRequest", one, "<p>Just now</p>")
+    rig.sync()
+    rig.settle()
+    assert _said(rig, Side.INTERNAL, other, "Just now") == 1
+    _assert_nothing_old_was_carried(rig, one, other)
+
+
+def test_a_mark_that_somebodys_save_wiped_out_is_written_again(rig: Rig) -> None:
+    one, other = _two(rig)
+    form = rig.operator.open("UserRequest", other)
+    _link(rig, one, other)
+    rig.sync()
+    form.save(private_log="<p>Saved late</p>")
+    assert _said(rig, Side.INTERNAL, other, "Linked by hand") == 0
+    rig.sync()
+    rig.settle()
+    assert _said(rig, Side.INTERNAL, other, "Linked by hand") == 1
+    assert _said(rig, Side.EXTERNAL, one, "Saved late") == 1
+    _assert_nothing_old_was_carried(rig, one, other)
+
+
+def test_a_mark_that_vanishes_again_and_again_is_parked_and_nothing_is_carried(rig: Rig) -> None:
+    one, other = _two(rig)
+    _link(rig, one, other)
+    for _ in range(6):
+        form = rig.operator.open("UserRequest", other)
+        rig.sync()
+        form.save(title="Saved late")
+        form.save(private_log="<p>Saved late</p>")
+    rig.customer.note("UserRequest", one, "<p>Hello</p>")
+    rig.sync()
+    (obstacle,) = rig.link(one).obstacles
+    assert (obstacle.key, obstacle.parked) == ("mark", True)
+    assert "vanished each time under somebody's save" in obstacle.reason
+    assert len([write for write in rig.writes(Side.INTERNAL) if write.verb == "update"]) == 4
+    assert _said(rig, Side.INTERNAL, other, "Hello") == 0
+
+
+def test_a_full_log_takes_no_mark_and_so_nothing_is_carried(rig: Rig) -> None:
+    one, other = _two(rig)
+    rig.operator.fill_log("UserRequest", other)
+    _link(rig, one, other)
+    rig.sync()
+    rig.settle()
+    assert {item.key for item in rig.link(one).obstacles if item.parked} >= {"mark"}
+    assert "takes no further entry" in next(item.reason for item in rig.link(one).obstacles if item.key == "mark")
+    assert rig.writes(Side.INTERNAL) == []
+    assert rig.writes(Side.EXTERNAL) == []
+
+
+@pytest.mark.parametrize("kind", [FaultKind.LOST_BEFORE, FaultKind.LOST_AFTER, FaultKind.LANDS_LATE, FaultKind.HTML_500])
+@pytest.mark.parametrize("parting", [True, False])
+def test_a_mark_without_an_answer_is_looked_for(rig: Rig, parting: bool, kind: FaultKind) -> None:
+    one, other = _copied(rig) if parting else _two(rig)
+    _unlink(rig, one) if parting else _link(rig, one, other)
+    rig.internal.faults.add(kind, verbs=["core/update"], accounts=["sync"], times=1, seconds=100)
+    rig.sync()
+    rig.settle()
+    assert _said(rig, Side.INTERNAL, other, "by hand") == 1
+    assert rig.link(one).status is (LinkStatus.TOMBSTONE if parting else LinkStatus.LINKED)
+
+
+@pytest.mark.parametrize("where", ["before:core/update", "after:core/update"])
+@pytest.mark.parametrize("parting", [True, False])
+def test_a_process_that_dies_at_the_mark_leaves_it_once(rig: Rig, parting: bool, where: str) -> None:
+    one, other = _copied(rig) if parting else _two(rig)
+    _unlink(rig, one) if parting else _link(rig, one, other)
+
+    def probe(there: str) -> None:
+        if there.startswith(where):
+            raise Crash
+
+    rig.probe = probe
+    with pytest.raises(Crash):
+        rig.sync()
+    rig.restart()
+    rig.sync()
+    rig.settle()
+    assert _said(rig, Side.INTERNAL, other, "by hand") == 1
+    assert rig.link(one).status is (LinkStatus.TOMBSTONE if parting else LinkStatus.LINKED)
+
+
+def test_a_waiting_ticket_can_be_linked_instead_of_copied(rig: Rig) -> None:
+    rig.sync()
+    other = rig.operator.create("UserRequest", title="Known already")
+    one = rig.customer.create("UserRequest", title="New")
+    rig.internal.maintenance = True
+    rig.sync()
+    rig.internal.maintenance = False
+    assert rig.link(one).status is LinkStatus.WAITING
+    _link(rig, one, other)
+    rig.sync()
+    rig.settle()
+    assert len(rig.internal.tickets()) == 1
+
+
+@pytest.mark.parametrize("which", ["external", "internal"])
+def test_a_ticket_that_is_linked_is_not_linked_again(rig: Rig, which: str) -> None:
+    one, other = _two(rig)
+    new = rig.customer.create("UserRequest", title="New")
+    rig.sync()
+    copy = rig.copy_of(new)
+    pair = (new, other) if which == "external" else (one, copy)
+    with pytest.raises(CannotLink, match=r"is linked with .* already \(link \d+\): run `itopsync unlink"):
+        _compare(rig, *pair)
+    assert rig.store.join(Link(-1, *_refs(*pair), LinkStatus.LINKED), rig.now) is None
+
+
+def test_tickets_of_other_classes_and_such_as_are_gone_are_not_linked(rig: Rig) -> None:
+    one, other = _two(rig)
+    incident = rig.operator.create("Incident", title="An incident")
+    with pytest.raises(CannotLink, match="kept in step with UserRequest"):
+        linking.compare(rig.engine, rig.store, _refs(one, 0)[0], Ref(Side.INTERNAL, "Incident", incident), rig.now, history=False)
+    with pytest.raises(CannotLink, match=r"internal:UserRequest:999 is not there"):
+        _compare(rig, one, 999)
+    assert other
+
+
+def test_tickets_are_found_by_what_people_have_at_hand(rig: Rig) -> None:
+    one, _ = _two(rig)
+    number = rig.external.ticket("UserRequest", one)["ref"]
+    server, rules = rig.server(Side.EXTERNAL), rig.engine.rules
+    for text in (f"external:UserRequest:{one}", f"UserRequest:{one}", number, number.lower()):
+        assert [place.ref.id for place in linking.locate(server, rules, text)] == [one]
+    assert linking.locate(server, rules, "R-999999") == ()
+    assert linking.locate(server, rules, "' OR 1=1 OR ref='") == ()
+    with pytest.raises(CannotLink, match="is on internal"):
+        linking.locate(server, rules, f"internal:UserRequest:{one}")
+    with pytest.raises(CannotLink, match="Ticket is not kept in step"):
+        linking.locate(server, rules, "Ticket:1")
+
+
+# unlink
+
+
+def _copied(rig: Rig) -> tuple[int, int]:
+    one = rig.customer.create("UserRequest", title="Printer", private_log="<p>Hers</p>", service_id=1)
+    rig.sync()
+    rig.settle(1)
+    return one, rig.copy_of(one)
+
+
+def _talk(rig: Rig, one: int, other: int, about: str) -> None:
+    rig.customer.note("UserRequest", one, f"<p>Hers {about}</p>")
+    rig.operator.note("UserRequest", other, f"<p>Ours {about}</p>")
+    rig.customer.update("UserRequest", one, title=f"Title {about}")
+    rig.customer.attach("UserRequest", one, "x.txt", "text/plain", about.encode())
+    rig.sync()
+    rig.settle()
+
+
+@pytest.mark.parametrize("mark", [True, False])
+def test_nothing_goes_between_two_that_were_unlinked(rig: Rig, mark: bool) -> None:
+    one, other = _copied(rig)
+    written = rig.written()
+    parted = _unlink(rig, one, mark=mark)
+    assert parted.status is (LinkStatus.PARTING if mark else LinkStatus.TOMBSTONE)
+    _talk(rig, one, other, "apart")
+    rig.engine.cycle("sweep")
+    assert rig.link(one).status is LinkStatus.TOMBSTONE
+    assert (_said(rig, Side.INTERNAL, other, "Hers apart"), _said(rig, Side.EXTERNAL, one, "Ours apart")) == (0, 0)
+    assert rig.written() == written + mark
+    assert len(rig.internal.tickets()) == 1
+    assert rig.writes(Side.EXTERNAL) == []
+
+
+def test_two_that_were_unlinked_stay_so_in_a_lost_store(rig: Rig) -> None:
+    one, other = _copied(rig)
+    _unlink(rig, one)
+    rig.sync()
+    (found,) = _lose_the_store(rig)
+    assert found.status is LinkStatus.TOMBSTONE
+    written = rig.written()
+    _talk(rig, one, other, "apart")
+    rig.engine.cycle("sweep")
+    assert rig.written() == written
+    assert len(rig.internal.tickets()) == 1
+
+
+def test_two_that_were_unlinked_stay_so_under_an_older_store(rig: Rig) -> None:
+    one, other = _copied(rig)
+    before = rig.link(one)
+    _unlink(rig, one)
+    rig.sync()
+    rig.store.save(replace(before, due_at=rig.now), now=rig.now, live=True)  # as in a backup
+    written = rig.written()
+    _talk(rig, one, other, "apart")
+    assert rig.link(one).status is LinkStatus.TOMBSTONE
+    assert rig.written() == written
+
+
+def test_two_that_were_unlinked_can_be_linked_again(rig: Rig) -> None:
+    one, other = _copied(rig)
+    _unlink(rig, one)
+    _talk(rig, one, other, "apart")
+    _link(rig, one, other)
+    _talk(rig, one, other, "again")
+    assert (_said(rig, Side.INTERNAL, other, "Hers apart"), _said(rig, Side.EXTERNAL, one, "Ours apart")) == (0, 0)
+    assert (_said(rig, Side.INTERNAL, other, "Hers again"), _said(rig, Side.EXTERNAL, one, "Ours again")) == (1, 1)
+    written = rig.written()
+    (found,) = _lose_the_store(rig)
+    assert found.status is LinkStatus.LINKED
+    rig.settle()
+    assert rig.written() == written
+
+
+def test_a_mistaken_link_is_put_right(rig: Rig) -> None:
+    one, wrong = _two(rig)
+    right = rig.operator.create("UserRequest", title="The right one", private_log="<p>Right</p>")
+    _link(rig, one, wrong)
+    rig.sync()
+    _unlink(rig, one)
+    with pytest.raises(CannotLink, match="is being unlinked from internal:UserRequest"):
+        _compare(rig, one, right)
+    rig.sync()
+    _link(rig, one, right)
+    rig.sync()
+    rig.customer.note("UserRequest", one, "<p>Hello</p>")
+    rig.sync()
+    assert (_said(rig, Side.INTERNAL, right, "Hello"), _said(rig, Side.INTERNAL, wrong, "Hello")) == (1, 0)
+    (found,) = _lose_the_store(rig)
+    assert found.internal is not None
+    assert (found.internal.id, found.status) == (right, LinkStatus.LINKED)
+
+
+def test_a_copy_can_be_taken_from_one_ticket_and_given_to_another(rig: Rig) -> None:
+    one, copy = _copied(rig)
+    two = rig.customer.create("UserRequest", title="The same again", start_date=OLD)
+    _unlink(rig, one, mark=False)
+    _link(rig, two, copy)
+    rig.sync()
+    rig.settle()
+    assert sorted((found.external.id, found.status.value) for found in _lose_the_store(rig)) == [
+        (one, "tombstone"),
+        (two, "linked"),
+    ]
+
+
+def test_a_ticket_without_a_copy_never_gets_one_once_it_is_unlinked(rig: Rig) -> None:
+    rig.sync()
+    one = rig.customer.create("UserRequest", title="Not for us")
+    rig.internal.maintenance = True
+    rig.sync()
+    rig.internal.maintenance = False
+    assert _unlink(rig, one).status is LinkStatus.TOMBSTONE
+    rig.settle()
+    rig.engine.cycle("sweep")
+    assert rig.internal.tickets() == []
+
+
+def test_the_marks_of_a_parent_are_not_its_childrens(rig: Rig) -> None:
+    """iTop copies a parent's new entries into its children, under our account."""
+    one, parent = _two(rig)
+    two, child = _copied(rig)
+    rig.operator.update("UserRequest", child, parent_request_id=parent)
+    _link(rig, one, parent)
+    rig.sync()
+    assert _said(rig, Side.INTERNAL, child, "Linked by hand") == 1  # iTop's copy
+    _talk(rig, two, child, "child's")
+    assert _said(rig, Side.INTERNAL, child, "Hers child's") == 1
+    assert _said(rig, Side.EXTERNAL, two, "Linked by hand") == 0
+    found = {link.external.id: link.internal for link in _lose_the_store(rig)}
+    assert found == {one: _refs(one, parent)[1], two: _refs(two, child)[1]}
+    _unlink(rig, one)
+    rig.sync()
+    assert rig.link(two).status is LinkStatus.LINKED
+
+
+# what comes between
+
+
+def test_what_an_operator_does_while_a_cycle_is_under_way_holds(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cycle reads a link, and works on it a moment later."""
+    one, other = _copied(rig)
+    rig.customer.note("UserRequest", one, "<p>Hello</p>")
+    plan = rig.engine.plan
+
+    def interrupted(links: tuple[Link, ...]) -> object:
+        planned = plan(links)
+        _unlink(rig, one, mark=False)
+        return planned
+
+    monkeypatch.setattr(rig.engine, "plan", interrupted)
+    rig.sync()
+    assert rig.link(one).status is LinkStatus.TOMBSTONE
+    assert _said(rig, Side.INTERNAL, other, "Hello") == 0

@@ -1,0 +1,179 @@
+"""A store is looked after: found sound or not, copied, pruned, and left in peace while its schema is changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from itopsync.errors import AnotherInstance, StoreError
+from itopsync.model import Link, LinkStatus
+from itopsync.store import CycleRecord, Holder, Store, migrate, upkeep
+from tests.store.cluster import Cluster
+from tests.store.databases import filled, links_of, run
+from tests.store.making import MINUTE, NOW, add, add_linked, carried, external, get, internal
+
+US = Holder("here", "boot", 1, "1", "ours")
+THEM = Holder("there", "boot", 2, "2", "theirs")
+
+
+# sound or not
+
+
+def test_a_sound_store_has_no_faults(url: str) -> None:
+    filled(url)
+    assert upkeep.faults(url) == []
+
+
+def test_a_schema_that_somebody_changed_is_told_by_name(url: str) -> None:
+    filled(url)
+    run(url, "DROP INDEX ix_link_due", "ALTER TABLE fact ADD COLUMN mood TEXT")
+    told = " ".join(upkeep.faults(url))
+    assert "ix_link_due" in told
+    assert "mood" in told
+
+
+@pytest.mark.parametrize("harm", ["base = 'nonsense'", "status = 'nonsense'", "obstacles = '[{}]'"])
+def test_a_link_that_cannot_be_read_is_told_by_its_number(url: str, harm: str) -> None:
+    filled(url)
+    run(url, f"UPDATE link SET {harm} WHERE id = 2")
+    assert upkeep.faults(url) == ["link 2 cannot be read"]
+
+
+def test_an_older_store_and_none_are_refused(url: str) -> None:
+    with pytest.raises(StoreError, match="there is no store yet"):
+        upkeep.faults(url)
+    filled(url)
+    run(url, "UPDATE alembic_version SET version_num = '0000'")
+    with pytest.raises(StoreError, match="0000"):
+        upkeep.faults(url)
+
+
+# copies
+
+
+def test_a_copy_is_made_while_somebody_writes(sqlite_url: str, tmp_path: Path) -> None:
+    links = filled(sqlite_url)
+    store = Store.open(sqlite_url)
+    with store.writing() as connection:
+        connection.execute(text("DELETE FROM link"))
+        upkeep.copy(sqlite_url, tmp_path / "copy.sqlite")
+    store.close()
+    assert links_of(f"sqlite:///{tmp_path}/copy.sqlite") == links
+    assert upkeep.faults(f"sqlite:///{tmp_path}/copy.sqlite") == []
+
+
+def test_postgresql_is_left_to_its_own_tool(cluster: Cluster, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"`pg_dump --format=custom"):
+        upkeep.copy(cluster.new_store(), tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_copy_that_fails_leaves_nothing_behind(sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite").write_bytes(b"this is no database, but it is long enough" * 100)
+    with pytest.raises(StoreError, match="Restore a backup"):
+        upkeep.copy(sqlite_url, tmp_path / "copy.sqlite")
+    assert not (tmp_path / "copy.sqlite").exists()
+
+
+# at rest
+
+
+def test_a_store_that_somebody_works_on_is_not_at_rest(url: str) -> None:
+    filled(url)
+    store = Store.open(url)
+    store.acquire_lease(THEM, MINUTE, NOW)
+    with pytest.raises(AnotherInstance, match=r"process 2 on there\. Stop it first"), upkeep.at_rest(url, US, NOW):
+        raise AssertionError("it was let in")
+    store.release_lease(THEM)
+    with upkeep.at_rest(url, US, NOW):
+        assert not store.acquire_lease(THEM, MINUTE, NOW)
+    assert store.acquire_lease(THEM, MINUTE, NOW)
+    store.close()
+
+
+def test_a_store_of_another_schema_and_none_can_be_at_rest(url: str) -> None:
+    with upkeep.at_rest(url, US, NOW):
+        migrate.upgrade(url)
+    with upkeep.at_rest(url, US, NOW):
+        migrate.downgrade(url, "base")
+    assert not Store.exists(url)
+
+
+# old things
+
+
+def test_only_old_tombstones_are_offered_and_only_tombstones_go(store: Store) -> None:
+    files = (carried(external(1).side, 1, 11),)
+    old = add_linked(store, external(1), internal(1), status=LinkStatus.TOMBSTONE, files=files)
+    alive = add_linked(store, external(2), internal(2))
+    store.record_cycle(CycleRecord(None, "poll", NOW - timedelta(days=9), NOW, "well", {}))
+    assert store.old_tombstones(NOW) == ()
+    assert store.old_tombstones(NOW + MINUTE) == (old,)
+    assert store.count_old(NOW) == {"cycles": 1, "sightings": 0}
+    assert store.prune(NOW) == {"cycles": 1, "sightings": 0}
+    assert store.forget_tombstones([old.id, alive.id]) == 1
+    assert store.links([old.id, alive.id]) == (alive,)
+
+
+# links by hand
+
+
+def _pair(one: int, other: int) -> Link:
+    return Link(-1, external(one), internal(other), LinkStatus.LINKED, due_at=NOW)
+
+
+def test_two_tickets_become_a_link(store: Store) -> None:
+    made = store.join(replace(_pair(1, 2), files=(carried(external(1).side, 5, None),)), NOW)
+    assert made is not None
+    assert get(store, made.id) == made
+
+
+@pytest.mark.parametrize("status", [LinkStatus.TOMBSTONE, LinkStatus.PARTING])
+def test_what_was_parted_is_joined_under_its_old_number(store: Store, status: LinkStatus) -> None:
+    old = add_linked(store, external(1), internal(2), status=status, files=(carried(external(1).side, 5, 6),))
+    made = store.join(_pair(1, 2), NOW)
+    assert made is not None
+    assert (made.id, get(store, made.id)) == (old.id, made)
+    if status is LinkStatus.TOMBSTONE:
+        add_linked(store, external(3), internal(3), status=status)
+        other = store.join(_pair(3, 4), NOW)
+        assert other is not None
+        assert other.internal == internal(4)
+
+
+def test_a_ticket_that_waits_for_its_copy_is_joined(store: Store) -> None:
+    old = add(store, external(1))
+    made = store.join(_pair(1, 2), NOW)
+    assert made is not None
+    assert made.id == old.id
+
+
+def test_what_is_linked_written_on_or_unsettled_is_not_joined(store: Store) -> None:
+    add_linked(store, external(1), internal(1))
+    add_linked(store, external(2), internal(2), status=LinkStatus.PARKED)
+    add_linked(store, external(3), internal(3), status=LinkStatus.PARTING)
+    waiting = add(store, external(4))
+    store.begin_write(waiting.id, NOW, "create")
+    unsure = add(store, external(5))
+    store.save(replace(unsure, unsettled=True), now=NOW, live=True)
+    for one, other in ((1, 9), (9, 1), (2, 9), (9, 2), (3, 9), (9, 3), (4, 9), (5, 9)):
+        assert store.join(_pair(one, other), NOW) is None
+    assert len(store.links(range(1, 20))) == 5
+
+
+# what an operator says in between
+
+
+def test_a_link_that_was_changed_since_it_was_read_is_not_written_over(store: Store) -> None:
+    read = add_linked(store, external(1), internal(1))
+    assert store.amend(read.id, lambda link: replace(link, status=LinkStatus.PARKED), NOW) is not None
+    assert not store.begin_write(read.id, NOW, "write", loaded=read)
+    assert not store.save(read, now=NOW, live=True, loaded=read)
+    assert get(store, read.id).status is LinkStatus.PARKED
+    again = get(store, read.id)
+    assert store.begin_write(read.id, NOW, "write", loaded=again, saved=replace(again, internal_number="R-9"))
+    assert get(store, read.id).internal_number == "R-9"
