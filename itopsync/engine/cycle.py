@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,8 @@ from itopsync.engine.observe import find_copies, observe
 from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.rebuild import refuse_lost_store
 from itopsync.engine.settings import EngineSettings
-from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable
+from itopsync.engine.waiting import answer_of
+from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
 from itopsync.reconcile import agree
@@ -45,10 +46,13 @@ class Report:
     counts: Counter[str] = field(default_factory=Counter)
     problems: dict[Side, str] = field(default_factory=dict)
     """Sides that could not be worked with, and why."""
+    interrupted: bool = False
 
     @property
     def outcome(self) -> str:
-        """``well``, ``troubled`` (some tickets failed or wait) or ``unavailable`` (a side)."""
+        """``well``, ``troubled`` (some tickets failed or wait), ``unavailable`` (a side) or ``interrupted`` (told to stop)."""
+        if self.interrupted:
+            return "interrupted"
         if self.problems:
             return "unavailable"
         return "troubled" if any(self.counts[name] for name in ("refused", "unknown", "no right", "unfinished")) else "well"
@@ -65,20 +69,22 @@ class Engine:
         settings: EngineSettings,
         *,
         clock: Callable[[], datetime],
-        guard: Callable[[], None] = lambda: None,
+        stopping: Callable[[], bool] = lambda: False,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """*guard* is called before each write; *progress* with how many links are done, of how many."""
+        """*stopping* says whether to wait for a server's answer no longer; *progress* is called with how many links are done, of
+        how many.
+        """
         self._servers, self._store, self._settings = servers, store, settings
-        self._clock, self._guard, self._progress = clock, guard, progress
+        self._clock, self._stopping, self._progress = clock, stopping, progress
         self._rules = rules
         self._workers = ThreadPoolExecutor(settings.workers, thread_name_prefix="link")
         self._readers = ThreadPoolExecutor(len(Side), thread_name_prefix="side")
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads; one whose read nobody waits for any more ends by itself."""
         self._workers.shutdown()
-        self._readers.shutdown()
+        self._readers.shutdown(wait=False, cancel_futures=True)
 
     def recover(self) -> None:
         """Take note of writes that were under way when an earlier process died: they are let settle, then looked for."""
@@ -90,7 +96,8 @@ class Engine:
     def cycle(self, kind: str = POLL, accept: Collection[str] = ()) -> Report:
         """Run one cycle: of kind :data:`SWEEP` over everything, else over what changed.
 
-        *accept* names the safety limits that this one may exceed.
+        *accept* names the safety limits that this one may exceed. Where a server's guard raises
+        :class:`~itopsync.errors.Stopped`, it ends between two calls; what was due stays due.
 
         :raises SafetyStop: the plan exceeds a limit; what was due stays due
         :raises AnotherInstance: the lease was lost; what was under way is looked for by the next who holds it
@@ -100,6 +107,8 @@ class Engine:
         try:
             with structlog.contextvars.bound_contextvars(cycle=f"{report.started:%Y%m%dT%H%M%S.%f}"):
                 self._run(report, accept)
+        except Stopped:
+            report.interrupted = True
         except ItopsyncError as stop:
             error = str(stop)
             raise
@@ -221,7 +230,7 @@ class Engine:
         findings = {}
         for side, poll in polls.items():
             try:
-                findings[side] = poll.result()
+                findings[side] = answer_of(poll, self._stopping)
             except RemoteError as error:
                 self._unavailable(report, side, error)
         return findings
@@ -239,7 +248,7 @@ class Engine:
         }
         for side, search in searches.items():
             try:
-                links = search.result()
+                links = answer_of(search, self._stopping)
             except SideUnavailable as error:
                 self._unavailable(report, side, error)
             else:
@@ -253,7 +262,7 @@ class Engine:
         }
         for side, running in sweeps.items():
             try:
-                swept = running.result()
+                swept = answer_of(running, self._stopping)
             except SideUnavailable as error:
                 self._unavailable(report, side, error)
             else:
@@ -267,9 +276,7 @@ class Engine:
     ) -> None:
         counts = self._store.due_counts(now)
         total, done = counts.waiting + counts.linked, 0
-        applier = Applier(
-            self._servers, self._store, self._rules, self._settings, clock=self._clock, guard=self._guard, ahead=ahead
-        )
+        applier = Applier(self._servers, self._store, self._rules, self._settings, clock=self._clock, ahead=ahead)
         for links in self._chunks(now):
             try:
                 planned = self.plan(links)
@@ -300,7 +307,7 @@ class Engine:
         There is one where a create had no answer, and where this store was restored from a time before it was made.
         """
         links = self._adopt(links)
-        observed = observe(links, self._servers, self._rules, self._readers)
+        observed = observe(links, self._servers, self._rules, self._readers, self._stopping)
         now = self._clock()
         plans = []
         for link in links:
@@ -316,7 +323,8 @@ class Engine:
         waiting = [link for link in links if link.status is LinkStatus.WAITING]
         if not waiting:
             return tuple(replace(link, unsettled=False) for link in links)
-        copies: dict[int, Ref] = find_copies(waiting, self._servers[Side.INTERNAL], self._rules)
+        search = self._readers.submit(find_copies, waiting, self._servers[Side.INTERNAL], self._rules)
+        copies: dict[int, Ref] = answer_of(search, self._stopping)
         return tuple(self._adopted(link, copies.get(link.id)) for link in links)
 
     def _adopted(self, link: Link, copy: Ref | None) -> Link:
@@ -336,9 +344,12 @@ class Engine:
         finally:
             for future in futures:
                 future.cancel()
+            wait(futures)  # whatever comes next must find no link still being worked on
 
     def _account_for(self, report: Report, result: Result) -> None:
         report.counts.update(result.counts)
         report.counts["links"] += 1
         if result.unavailable is not None:
             self._unavailable(report, result.unavailable.side, result.unavailable)
+        if result.interrupted:
+            raise Stopped

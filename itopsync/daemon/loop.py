@@ -1,0 +1,255 @@
+"""The loop: wait for the right to write, then run one cycle after the other until told to stop.
+
+All of it runs in the main thread, so that nothing can go wrong unseen: what ends a cycle for good ends the process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
+from time import monotonic
+
+import structlog
+
+from itopsync.config import Configuration
+from itopsync.daemon.listeners import Ended, Listener, tell
+from itopsync.daemon.reloading import reread
+from itopsync.daemon.signals import Signals
+from itopsync.daemon.systemd import Systemd
+from itopsync.daemon.timetable import Timetable
+from itopsync.engine.cycle import SWEEP, Engine, Report
+from itopsync.engine.lease import Lease
+from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, Stopped, StoreError, StoreUnavailable
+from itopsync.itop import Guard
+from itopsync.store import Store
+
+log = structlog.get_logger(__name__)
+
+Working = Callable[[Configuration, Store, Guard, Callable[[], bool]], AbstractContextManager[Engine]]
+"""Makes an engine that calls the guard before each exchange with a server, and waits for no answer once the last one says that
+it is to stop; it is closed with the context."""
+
+LAST_SWEEP = "sweep.began"
+"""The fact that tells when the last whole sweep began: one is due on time however often the process is started anew."""
+ASK_AGAIN = 10
+"""A standby asks for the lease so many times within its length."""
+STORE_PAUSE = 5.0
+"""Seconds after which a store that did not answer is asked again."""
+_STILL = frozenset({"links", "looked at", "swept up", "bytes", "refused", "no right", "unknown"})
+"""Counts of a cycle that do not say that something moved."""
+
+
+def run(
+    configuration: Configuration,
+    store: Store,
+    *,
+    load: Callable[[], Configuration],
+    working: Working,
+    listeners: Iterable[Listener] = (),
+) -> None:
+    """Run cycles until SIGTERM or SIGINT, and tell *listeners* how each ended. SIGHUP has *load* read the configuration anew.
+
+    While another process holds the lease on a PostgreSQL store, it stands by, and takes over when that one ends.
+
+    :raises AnotherInstance: the lease was lost, or is somebody else's and the store is a file
+    :raises StoreError: the store is not usable any more
+    """
+    with Signals(reload=True) as signals:
+        _Loop(configuration, store, signals, load=load, working=working, listeners=tuple(listeners)).run()
+
+
+class _Loop:
+    """One run of the daemon."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        store: Store,
+        signals: Signals,
+        *,
+        load: Callable[[], Configuration],
+        working: Working,
+        listeners: tuple[Listener, ...],
+    ) -> None:
+        self._configuration, self._store, self._signals = configuration, store, signals
+        self._load, self._working, self._listeners = load, working, listeners
+        self._systemd = Systemd(os.environ, os.getpid())
+        self._lease = Lease(store, configuration.lease)
+        self._engines = ExitStack()
+        self._refused = False
+        """Whether the configuration was changed for one that was refused, which a restart would not survive."""
+        self._in_doubt = True
+        """Whether writes may be noted as under way that nobody is at any more."""
+
+    def run(self) -> None:
+        """Stand by if need be, then work."""
+        log.info("started", pair=self._configuration.rules.pair, store=self._store.address.name)
+        _warn_of_watchdog(self._systemd, self._configuration)
+        try:
+            with ExitStack() as held:
+                if not self._become_writer():
+                    return
+                held.push(self._lease)
+                held.push(self._engines)
+                self._store.check_revision()
+                self._work()
+        finally:
+            self._systemd.stopping()
+        log.info("stopped", signal=self._signals.stop.name if self._signals.stop else None)
+
+    # the right to write
+
+    def _become_writer(self) -> bool:
+        """Wait for the lease; False if told to stop meanwhile.
+
+        :raises AnotherInstance: it is somebody else's, and nobody could wait for it: a file is one host's
+        """
+        waiting = False
+        while not self._acquired(waiting):
+            if self._store.address.is_sqlite:
+                raise AnotherInstance(
+                    f"another itopsync works on this store: {self._lease.held_by()}. Wait for it to end, or stop it."
+                )
+            if not waiting:
+                log.info("standing by", holder=self._lease.held_by())
+                self._systemd.ready(f"standing by: {self._lease.held_by()} works on this store")
+            waiting = True
+            self._pause(self._configuration.lease.total_seconds() / ASK_AGAIN)
+            if self._signals.stop is not None:
+                return False
+            if self._reload_if_told():
+                self._systemd.status("standing by, with the new configuration")
+        if waiting:
+            log.warning("taking over: the lease is ours now")
+        return True
+
+    def _acquired(self, waiting: bool) -> bool:
+        try:
+            return self._lease.acquire()
+        except StoreUnavailable as error:
+            if not waiting:
+                raise
+            log.warning("the store does not answer", reason=str(error))
+            return False
+
+    def _guard(self, writes: bool) -> None:
+        """Called before each exchange with a server, by any thread."""
+        self._systemd.alive()
+        if self._signals.told:
+            raise Stopped
+        if writes:
+            self._lease.check()
+
+    # cycles
+
+    def _work(self) -> None:
+        engine = self._made_anew()
+        timetable = self._timetable()
+        self._systemd.ready("at work")
+        while self._signals.stop is None:
+            if self._reload_if_told():
+                engine, timetable = self._made_anew(), self._timetable()
+            self._lease.check_time()
+            kind, seconds = timetable.next()
+            if seconds > 0:
+                self._pause(min(seconds, self._lease.remaining))
+            else:
+                self._cycle(engine, kind, timetable)
+
+    def _cycle(self, engine: Engine, kind: str, timetable: Timetable) -> None:
+        timetable.began(kind)
+        outcome: Report | ItopsyncError
+        try:
+            outcome = self._run(engine, kind)
+        except SafetyStop as error:
+            log.error("safety stop", kind=error.kind, reason=str(error))
+            outcome = error
+        except (AnotherInstance, StoreError) as error:
+            self._told(kind, error)
+            # A database that is started anew is back before the lease has run out; whatever else it is ends the process.
+            if not isinstance(error, StoreUnavailable) or self._lease.remaining <= 0:
+                raise
+            log.error("store unavailable", reason=str(error))
+            self._in_doubt = True
+            timetable.ended(moved=False)
+            timetable.soon(STORE_PAUSE)
+            return
+        except ItopsyncError as error:
+            log.error("cycle failed", reason=str(error))
+            outcome = error
+        timetable.ended(moved=_moved(outcome))
+        if isinstance(outcome, Report) and outcome.interrupted:
+            timetable.soon(0)
+        self._told(kind, outcome)
+        self._say_how_it_is(f"{_words(outcome)}; the next cycle is in {timetable.next()[1]:.0f} s")
+
+    def _say_how_it_is(self, words: str) -> None:
+        self._systemd.status(f"{words}; the changed configuration was refused, see the log" if self._refused else words)
+
+    def _run(self, engine: Engine, kind: str) -> Report:
+        began = datetime.now(UTC)
+        if self._in_doubt:
+            engine.recover()
+            self._in_doubt = False
+        report = engine.cycle(kind)
+        if kind == SWEEP and not report.interrupted and not report.problems:
+            self._store.put_fact(LAST_SWEEP, began.isoformat())
+        return report
+
+    def _told(self, kind: str, outcome: Report | ItopsyncError) -> None:
+        tell(self._listeners, Ended(kind, outcome))
+
+    def _timetable(self) -> Timetable:
+        last = self._store.fact(LAST_SWEEP)
+        return Timetable(self._configuration.schedule, datetime.fromisoformat(last) if last else None)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, with signs of life, until it is time or a signal comes."""
+        end = monotonic() + seconds
+        while not self._signals.told and (left := end - monotonic()) > 0:
+            self._systemd.alive()
+            self._signals.wait(min(left, self._systemd.interval))
+
+    # the configuration
+
+    def _reload_if_told(self) -> bool:
+        """Read the configuration anew if told to; whether there is a new one."""
+        if not self._signals.reload:
+            return False
+        self._signals.reload = False
+        self._systemd.reloading()
+        fresh = reread(self._configuration, self._load)
+        self._refused = fresh is None
+        self._systemd.ready("the changed configuration was refused, see the log" if self._refused else "the configuration is new")
+        self._configuration = fresh or self._configuration
+        return fresh is not None
+
+    def _made_anew(self) -> Engine:
+        """An engine that works by the configuration as it is now; the old one, if any, is closed."""
+        self._engines.close()
+        return self._engines.enter_context(
+            self._working(self._configuration, self._store, self._guard, lambda: self._signals.told)
+        )
+
+
+def _moved(outcome: Report | ItopsyncError) -> bool:
+    return isinstance(outcome, Report) and any(count for name, count in outcome.counts.items() if name not in _STILL)
+
+
+def _words(outcome: Report | ItopsyncError) -> str:
+    if isinstance(outcome, ItopsyncError):
+        return str(outcome)
+    if outcome.problems:
+        return "; ".join(outcome.problems.values())
+    did = ", ".join(f"{count} {name}" for name, count in outcome.counts.items() if count)
+    return f"the last cycle ended {outcome.outcome}: {did or 'nothing to do'}"
+
+
+def _warn_of_watchdog(systemd: Systemd, configuration: Configuration) -> None:
+    """A single call that takes its time must not pass for a process that hangs."""
+    sides = (configuration.external, configuration.internal)
+    longest = max(side.connect_timeout + side.write_timeout + side.read_timeout for side in sides)
+    if 0 < systemd.watchdog <= longest:
+        log.warning("WatchdogSec is shorter than one call may take", watchdog=systemd.watchdog, longest_call=longest)
