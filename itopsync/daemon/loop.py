@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterable
 from datetime import timedelta
 from types import FrameType
 
@@ -13,14 +14,15 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from itopsync.config import Schedule
+from itopsync.daemon.listeners import Ended, Listener, tell
 from itopsync.engine.cycle import POLL, SWEEP, Engine
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, StoreError
 
 log = structlog.get_logger(__name__)
 
 
-def run(engine: Engine, schedule: Schedule) -> None:
-    """Run cycles until SIGTERM or SIGINT.
+def run(engine: Engine, schedule: Schedule, listeners: Iterable[Listener] = ()) -> None:
+    """Run cycles until SIGTERM or SIGINT, and tell *listeners* how each ended.
 
     :raises AnotherInstance: the lease was lost
     :raises StoreError: the store is not usable any more
@@ -29,18 +31,23 @@ def run(engine: Engine, schedule: Schedule) -> None:
     fatal: list[BaseException] = []
 
     at_work = threading.Lock()
+    told = tuple(listeners)
 
     def job(kind: str) -> None:
         try:
             with at_work:
-                engine.cycle(kind)
+                report = engine.cycle(kind)
+            tell(told, Ended(kind, report))
         except SafetyStop as error:
             log.error("safety stop", kind=error.kind, reason=str(error))
+            tell(told, Ended(kind, error))
         except (AnotherInstance, StoreError) as error:
+            tell(told, Ended(kind, error))
             fatal.append(error)
             stop.set()
         except ItopsyncError as error:
             log.error("cycle failed", reason=str(error))
+            tell(told, Ended(kind, error))
         except Exception as error:  # a timer's thread swallows what it does not know: end the process instead
             log.exception("internal error")
             fatal.append(error)
