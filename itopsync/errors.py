@@ -10,6 +10,7 @@
     │   └── StoreUnavailable        wait; the database does not answer
     ├── AnotherInstance         wait; somebody else holds the lease
     ├── SafetyStop              a person looks, and lets the plan through or not
+    ├── Stopped                 nothing: we were told to end between two calls, and the next cycle goes on
     └── RemoteError             one of the two servers
         ├── SideUnavailable     pause the whole side; no ticket's retries are used up
         │   ├── Unreachable         no connection, a time-out before anything was sent, a 5xx on a read
@@ -103,6 +104,10 @@ class SafetyStop(ItopsyncError):
     def __init__(self, kind: str, message: str) -> None:
         self.kind = kind
         super().__init__(message)
+
+
+class Stopped(ItopsyncError):
+    """Told to stop; nothing more was sent."""
 
 
 class RemoteError(ItopsyncError):

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from itopsync import config, logs
 from itopsync.config import Configuration
+from itopsync.daemon import Signals
 from itopsync.engine.cycle import Engine
 from itopsync.engine.lease import Lease
-from itopsync.itop import Server
+from itopsync.errors import Stopped
+from itopsync.itop import Guard, Server
 from itopsync.model import Side
 from itopsync.store import Store
 
@@ -38,12 +40,12 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def servers(configuration: Configuration) -> Iterator[dict[Side, Server]]:
-    """Both servers, closed in the end."""
+def servers(configuration: Configuration, guard: Guard | None = None) -> Iterator[dict[Side, Server]]:
+    """Both servers, closed in the end; *guard* is called before each exchange with whether it writes."""
     with ExitStack() as stack:
         yield {
-            Side.EXTERNAL: stack.enter_context(Server(configuration.external)),
-            Side.INTERNAL: stack.enter_context(Server(configuration.internal)),
+            Side.EXTERNAL: stack.enter_context(Server(configuration.external, guard=guard)),
+            Side.INTERNAL: stack.enter_context(Server(configuration.internal, guard=guard)),
         }
 
 
@@ -63,13 +65,26 @@ def writing_engine(configuration: Configuration, progress: Callable[[int, int], 
 
     :raises AnotherInstance: somebody else is
     """
-    with (
-        servers(configuration) as both,
-        open_store(configuration) as store,
-        Lease(store, utc_now, configuration.lease) as lease,
-        closing_engine(configuration, both, store, guard=lease.check, progress=progress) as engine,
-    ):
-        engine.recover()
+    with open_store(configuration) as store, Lease(store, configuration.lease) as lease, Signals() as signals:
+
+        def guard(writes: bool) -> None:
+            if signals.stop:
+                raise Stopped
+            if writes:
+                lease.check()
+
+        with (
+            servers(configuration, guard) as both,
+            closing_engine(configuration, both, store, progress=progress) as engine,
+        ):
+            engine.recover()
+            yield engine
+
+
+@contextmanager
+def guarded_engine(configuration: Configuration, store: Store, guard: Guard) -> Iterator[Engine]:
+    """An engine on *store*, for the daemon, which holds the lease and closes the store itself."""
+    with servers(configuration, guard) as both, closing_engine(configuration, both, store) as engine:
         yield engine
 
 
@@ -79,7 +94,7 @@ def rebuilding_engine(configuration: Configuration) -> Iterator[tuple[Engine, Se
     with (
         servers(configuration) as both,
         open_store(configuration) as store,
-        Lease(store, utc_now, configuration.lease),
+        Lease(store, configuration.lease),
         closing_engine(configuration, both, store) as engine,
     ):
         yield engine, both[Side.INTERNAL], store
@@ -91,11 +106,10 @@ def closing_engine(
     both: dict[Side, Server],
     store: Store,
     *,
-    guard: Callable[[], None] = lambda: None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Engine]:
     """An engine whose threads end with the context."""
-    engine = Engine(configuration.rules, both, store, configuration.engine, clock=utc_now, guard=guard, progress=progress)
+    engine = Engine(configuration.rules, both, store, configuration.engine, clock=utc_now, progress=progress)
     try:
         yield engine
     finally:

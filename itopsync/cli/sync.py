@@ -13,14 +13,19 @@ from rich.progress import Progress
 
 from itopsync import daemon
 from itopsync.cli import show
-from itopsync.cli.session import Options, closing_engine, servers, writing_engine
+from itopsync.cli.session import Options, closing_engine, guarded_engine, open_store, servers, writing_engine
 from itopsync.engine.cycle import POLL, SWEEP, Report
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus
 from itopsync.reconcile.safety import Excess
 from itopsync.store import Store
 
-_EXITS = {"well": ExitCode.WELL, "troubled": ExitCode.TROUBLED, "unavailable": ExitCode.UNAVAILABLE}
+_EXITS = {
+    "well": ExitCode.WELL,
+    "troubled": ExitCode.TROUBLED,
+    "unavailable": ExitCode.UNAVAILABLE,
+    "interrupted": ExitCode.TROUBLED,
+}
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
 
@@ -90,11 +95,11 @@ def run_once(
 
 
 def run(context: typer.Context) -> None:
-    """Run cycles until told to stop (SIGTERM)."""
+    """Run cycles until told to stop (SIGTERM); SIGHUP reads the configuration anew."""
     options: Options = context.obj
     configuration = options.configuration()
-    with writing_engine(configuration) as engine:
-        daemon.run(engine, configuration.schedule)
+    with open_store(configuration) as store:
+        daemon.run(configuration, store, load=options.configuration, working=guarded_engine)
 
 
 def _tell(report: Report, *, as_json: bool) -> None:

@@ -16,11 +16,13 @@ class Schedule:
     """When the daemon runs its cycles."""
 
     poll: timedelta | str
-    """How long from one to the next, or a cron expression in UTC."""
+    """How long from one to the next while something moves, or a cron expression in UTC."""
     sweep: timedelta | str
     """Likewise, for the cycles that look at everything."""
     jitter: timedelta
     """At most so much is added to each waiting time, by chance."""
+    poll_quiet: timedelta
+    """The longest time from one cycle to the next while nothing moves; not shorter than :attr:`poll`."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,15 @@
 """``itopsync run``: cycles by the clock, for years.
 
+``loop``        the loop: stand by until the lease is ours, then cycle after cycle
+``timetable``   when the next cycle is due
 ``listeners``   who is told how each cycle ended
-``loop``        the loop
+``reloading``   the configuration, read anew
+``signals``     what we are told
+``systemd``     what systemd is told
 """
 
 from itopsync.daemon.listeners import Ended, Listener
 from itopsync.daemon.loop import run
+from itopsync.daemon.signals import Signals
 
-__all__ = ["Ended", "Listener", "run"]
+__all__ = ["Ended", "Listener", "Signals", "run"]

@@ -1,84 +1,245 @@
-"""The loop: cycles on a timer until told to stop. APScheduler is the timer and nothing else."""
+"""The loop: wait for the right to write, then run one cycle after the other until told to stop.
+
+All of it runs in the main thread, so that nothing can go wrong unseen: what ends a cycle for good ends the process.
+"""
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterable
-from datetime import timedelta
-from types import FrameType
+import os
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
+from time import monotonic
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
-from itopsync.config import Schedule
+from itopsync.config import Configuration
 from itopsync.daemon.listeners import Ended, Listener, tell
-from itopsync.engine.cycle import POLL, SWEEP, Engine
-from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, StoreError
+from itopsync.daemon.reloading import reread
+from itopsync.daemon.signals import Signals
+from itopsync.daemon.systemd import Systemd
+from itopsync.daemon.timetable import Timetable
+from itopsync.engine.cycle import SWEEP, Engine, Report
+from itopsync.engine.lease import Lease
+from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, Stopped, StoreError, StoreUnavailable
+from itopsync.itop import Guard
+from itopsync.store import Store
 
 log = structlog.get_logger(__name__)
 
+Working = Callable[[Configuration, Store, Guard], AbstractContextManager[Engine]]
+"""Makes an engine that calls the guard before each exchange with a server; it is closed with the context."""
 
-def run(engine: Engine, schedule: Schedule, listeners: Iterable[Listener] = ()) -> None:
-    """Run cycles until SIGTERM or SIGINT, and tell *listeners* how each ended.
+LAST_SWEEP = "sweep.began"
+"""The fact that tells when the last whole sweep began: one is due on time however often the process is started anew."""
+ASK_AGAIN = 10
+"""A standby asks for the lease so many times within its length."""
+STORE_PAUSE = 5.0
+"""Seconds after which a store that did not answer is asked again."""
+_STILL = frozenset({"links", "looked at", "swept up", "bytes"})
+"""Counts of a cycle that do not say that something moved."""
 
-    :raises AnotherInstance: the lease was lost
+
+def run(
+    configuration: Configuration,
+    store: Store,
+    *,
+    load: Callable[[], Configuration],
+    working: Working,
+    listeners: Iterable[Listener] = (),
+) -> None:
+    """Run cycles until SIGTERM or SIGINT, and tell *listeners* how each ended. SIGHUP has *load* read the configuration anew.
+
+    While another process holds the lease on a PostgreSQL store, it stands by, and takes over when that one ends.
+
+    :raises AnotherInstance: the lease was lost, or is somebody else's and the store is a file
     :raises StoreError: the store is not usable any more
     """
-    stop = threading.Event()
-    fatal: list[BaseException] = []
+    with Signals(reload=True) as signals:
+        _Loop(configuration, store, signals, load=load, working=working, listeners=tuple(listeners)).run()
 
-    at_work = threading.Lock()
-    told = tuple(listeners)
 
-    def job(kind: str) -> None:
+class _Loop:
+    """One run of the daemon."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        store: Store,
+        signals: Signals,
+        *,
+        load: Callable[[], Configuration],
+        working: Working,
+        listeners: tuple[Listener, ...],
+    ) -> None:
+        self._configuration, self._store, self._signals = configuration, store, signals
+        self._load, self._working, self._listeners = load, working, listeners
+        self._systemd = Systemd(os.environ, os.getpid())
+        self._lease = Lease(store, configuration.lease)
+        self._engines = ExitStack()
+        self._in_doubt = True
+        """Whether writes may be noted as under way that nobody is at any more."""
+
+    def run(self) -> None:
+        """Stand by if need be, then work."""
+        log.info("started", pair=self._configuration.rules.pair, store=self._store.address.name)
+        _warn_of_watchdog(self._systemd, self._configuration)
         try:
-            with at_work:
-                report = engine.cycle(kind)
-            tell(told, Ended(kind, report))
+            with ExitStack() as held:
+                if not self._become_writer():
+                    return
+                held.push(self._lease)
+                held.push(self._engines)
+                self._store.check_revision()
+                self._work()
+        finally:
+            self._systemd.stopping()
+        log.info("stopped", signal=self._signals.stop.name if self._signals.stop else None)
+
+    # the right to write
+
+    def _become_writer(self) -> bool:
+        """Wait for the lease; False if told to stop meanwhile.
+
+        :raises AnotherInstance: it is somebody else's, and nobody could wait for it: a file is one host's
+        """
+        waiting = False
+        while not self._acquired(waiting):
+            if self._store.address.is_sqlite:
+                raise AnotherInstance(
+                    f"another itopsync works on this store: {self._lease.held_by()}. Wait for it to end, or stop it."
+                )
+            if not waiting:
+                log.info("standing by", holder=self._lease.held_by())
+                self._systemd.ready(f"standing by: {self._lease.held_by()} works on this store")
+            waiting = True
+            self._pause(self._configuration.lease.total_seconds() / ASK_AGAIN)
+            if self._signals.stop is not None:
+                return False
+            self._reload_if_told()
+        if waiting:
+            log.warning("taking over: the lease is ours now")
+        return True
+
+    def _acquired(self, waiting: bool) -> bool:
+        try:
+            return self._lease.acquire()
+        except StoreUnavailable as error:
+            if not waiting:
+                raise
+            log.warning("the store does not answer", reason=str(error))
+            return False
+
+    def _guard(self, writes: bool) -> None:
+        """Called before each exchange with a server, by any thread."""
+        self._systemd.alive()
+        if self._signals.told:
+            raise Stopped
+        if writes:
+            self._lease.check()
+
+    # cycles
+
+    def _work(self) -> None:
+        engine = self._engines.enter_context(self._working(self._configuration, self._store, self._guard))
+        timetable = self._timetable()
+        self._systemd.ready("at work")
+        while self._signals.stop is None:
+            if self._reload_if_told():
+                engine, timetable = self._made_anew(), self._timetable()
+            self._lease.check_time()
+            kind, seconds = timetable.next()
+            if seconds > 0:
+                self._pause(min(seconds, self._lease.remaining))
+            else:
+                self._cycle(engine, kind, timetable)
+
+    def _cycle(self, engine: Engine, kind: str, timetable: Timetable) -> None:
+        timetable.began(kind)
+        outcome: Report | ItopsyncError
+        try:
+            outcome = self._run(engine, kind)
         except SafetyStop as error:
             log.error("safety stop", kind=error.kind, reason=str(error))
-            tell(told, Ended(kind, error))
+            outcome = error
         except (AnotherInstance, StoreError) as error:
-            tell(told, Ended(kind, error))
-            fatal.append(error)
-            stop.set()
+            self._told(kind, error)
+            # A database that is started anew is back before the lease has run out; whatever else it is ends the process.
+            if not isinstance(error, StoreUnavailable) or self._lease.remaining <= 0:
+                raise
+            log.error("store unavailable", reason=str(error))
+            self._in_doubt = True
+            timetable.ended(moved=False)
+            timetable.soon(STORE_PAUSE)
+            return
         except ItopsyncError as error:
             log.error("cycle failed", reason=str(error))
-            tell(told, Ended(kind, error))
-        except Exception as error:  # a timer's thread swallows what it does not know: end the process instead
-            log.exception("internal error")
-            fatal.append(error)
-            stop.set()
+            outcome = error
+        timetable.ended(moved=_moved(outcome))
+        if isinstance(outcome, Report) and outcome.interrupted:
+            timetable.soon(0)
+        self._told(kind, outcome)
+        self._systemd.status(f"{_words(outcome)}; the next cycle is in {timetable.next()[1]:.0f} s")
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        log.info("stopping", signal=signal.Signals(number).name)
-        stop.set()
+    def _run(self, engine: Engine, kind: str) -> Report:
+        began = datetime.now(UTC)
+        if self._in_doubt:
+            engine.recover()
+            self._in_doubt = False
+        report = engine.cycle(kind)
+        if kind == SWEEP and not report.interrupted and not report.problems:
+            self._store.put_fact(LAST_SWEEP, began.isoformat())
+        return report
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    scheduler = BackgroundScheduler(timezone="UTC")
-    for kind, when, jitter in ((POLL, schedule.poll, schedule.jitter), (SWEEP, schedule.sweep, timedelta())):
-        trigger = trigger_of(when, jitter)
-        scheduler.add_job(job, trigger, [kind], max_instances=1, coalesce=True, misfire_grace_time=None, id=kind)
-    scheduler.start()
-    log.info("started", poll=str(schedule.poll), sweep=str(schedule.sweep))
-    try:
-        job(POLL)
-        while not stop.wait(3_600):
-            pass
-    finally:
-        scheduler.shutdown(wait=True)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        log.info("stopped")
-    if fatal:
-        raise fatal[0]
+    def _told(self, kind: str, outcome: Report | ItopsyncError) -> None:
+        tell(self._listeners, Ended(kind, outcome))
+
+    def _timetable(self) -> Timetable:
+        last = self._store.fact(LAST_SWEEP)
+        return Timetable(self._configuration.schedule, datetime.fromisoformat(last) if last else None)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, with signs of life, until it is time or a signal comes."""
+        end = monotonic() + seconds
+        while not self._signals.told and (left := end - monotonic()) > 0:
+            self._systemd.alive()
+            self._signals.wait(min(left, self._systemd.interval))
+
+    # the configuration
+
+    def _reload_if_told(self) -> bool:
+        """Read the configuration anew if told to; whether there is a new one."""
+        if not self._signals.reload:
+            return False
+        self._signals.reload = False
+        self._systemd.reloading()
+        fresh = reread(self._configuration, self._load)
+        self._systemd.ready("the new configuration was refused: see the log" if fresh is None else "the configuration is new")
+        self._configuration = fresh or self._configuration
+        return fresh is not None
+
+    def _made_anew(self) -> Engine:
+        """An engine that works by the configuration as it is now; the old one is closed."""
+        self._engines.close()
+        return self._engines.enter_context(self._working(self._configuration, self._store, self._guard))
 
 
-def trigger_of(when: timedelta | str, jitter: timedelta) -> IntervalTrigger | CronTrigger:
-    """The timer of a job: an interval, or a cron expression."""
-    if isinstance(when, str):
-        return CronTrigger.from_crontab(when, timezone="UTC")
-    return IntervalTrigger(seconds=int(when.total_seconds()), jitter=int(jitter.total_seconds()) or None)
+def _moved(outcome: Report | ItopsyncError) -> bool:
+    return isinstance(outcome, Report) and any(count for name, count in outcome.counts.items() if name not in _STILL)
+
+
+def _words(outcome: Report | ItopsyncError) -> str:
+    if isinstance(outcome, ItopsyncError):
+        return str(outcome)
+    if outcome.problems:
+        return "; ".join(outcome.problems.values())
+    did = ", ".join(f"{count} {name}" for name, count in outcome.counts.items() if count)
+    return f"the last cycle ended {outcome.outcome}: {did or 'nothing to do'}"
+
+
+def _warn_of_watchdog(systemd: Systemd, configuration: Configuration) -> None:
+    """A single call that takes its time must not pass for a process that hangs."""
+    sides = (configuration.external, configuration.internal)
+    longest = max(side.connect_timeout + side.write_timeout + side.read_timeout for side in sides)
+    if 0 < systemd.watchdog <= longest:
+        log.warning("WatchdogSec is shorter than one call may take", watchdog=systemd.watchdog, longest_call=longest)

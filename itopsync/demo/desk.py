@@ -111,8 +111,8 @@ def open_desk(directory: Path | None = None) -> Iterator[Desk]:
         servers = {settings.side: stack.enter_context(Server(settings)) for settings in (loaded.external, loaded.internal)}
         store = Store.open(loaded.store_url)
         stack.callback(store.close)
-        lease = stack.enter_context(Lease(store, lambda: clock.now, loaded.lease))
-        engine = Engine(loaded.rules, servers, store, loaded.engine, clock=lambda: clock.now, guard=lease.check)
+        stack.enter_context(Lease(store, loaded.lease))
+        engine = Engine(loaded.rules, servers, store, loaded.engine, clock=lambda: clock.now)
         stack.callback(engine.close)
         yield Desk(external, internal, external.agent("agent"), internal.agent("agent"), engine, configuration, clock)
 

@@ -28,6 +28,7 @@ from itopsync.errors import (
     RemoteError,
     SideUnavailable,
     StimulusRefused,
+    Stopped,
     TooLarge,
 )
 from itopsync.itop import Server
@@ -52,6 +53,8 @@ class Result:
     counts: Counter[str] = field(default_factory=Counter)
     unavailable: SideUnavailable | None = None
     """The side that stopped the work, if one did: no ticket's retries are used up for that."""
+    interrupted: bool = False
+    """We were told to stop: what is left of it is due at once."""
 
 
 @dataclass
@@ -81,15 +84,11 @@ class Applier:
         settings: EngineSettings,
         *,
         clock: Callable[[], datetime],
-        guard: Callable[[], None],
         ahead: Mapping[Side, timedelta],
     ) -> None:
-        """*guard* is called before each write, and raises when we are not the one writer any more.
-
-        *ahead* says by how much each server's clock is ahead of ours.
-        """
+        """*ahead* says by how much each server's clock is ahead of ours."""
         self._servers, self._store, self._rules, self._settings = servers, store, rules, settings
-        self._clock, self._guard, self._ahead = clock, guard, ahead
+        self._clock, self._ahead = clock, ahead
         self._down: SideUnavailable | None = None
 
     def work(self, plan: Plan, observation: Observation) -> Result:
@@ -106,7 +105,10 @@ class Applier:
                 if plan.actions and (turn == 0 or _is_news(plan.link.base.heading, noted)):
                     self._begin(plan)
                     noted = plan.link.base.heading
-                self._round(plan, progress)
+                try:
+                    self._round(plan, progress)
+                except Stopped:
+                    progress.result.interrupted = progress.stop = True
                 if progress.stop or not plan.actions:
                     break
                 plan = plan_link(progress.link, progress.observation, self._rules, self._clock(), apart=progress.apart)
@@ -127,7 +129,6 @@ class Applier:
     def _round(self, plan: Plan, progress: _Progress) -> None:
         progress.replan = False
         for action in plan.actions:
-            self._guard()
             started = perf_counter()
             try:
                 self._carry_out(action, progress)
@@ -306,6 +307,8 @@ class Applier:
         """When to look again: soon if something is unfinished, when an item's wait is over, or once more if it is fresh."""
         if progress.link.status is not LinkStatus.LINKED and progress.link.status is not LinkStatus.WAITING:
             return None
+        if progress.result.interrupted:
+            return now
         times = [one.not_before for one in progress.link.obstacles if not one.parked and one.not_before is not None]
         if progress.result.unavailable is not None or progress.result.counts["unfinished"] or progress.stop:
             times.append(now + self._settings.first_back_off)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from itopsync.engine.observe import find_copies, observe
 from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.rebuild import refuse_lost_store
 from itopsync.engine.settings import EngineSettings
-from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable
+from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
 from itopsync.reconcile import agree
@@ -45,10 +45,13 @@ class Report:
     counts: Counter[str] = field(default_factory=Counter)
     problems: dict[Side, str] = field(default_factory=dict)
     """Sides that could not be worked with, and why."""
+    interrupted: bool = False
 
     @property
     def outcome(self) -> str:
-        """``well``, ``troubled`` (some tickets failed or wait) or ``unavailable`` (a side)."""
+        """``well``, ``troubled`` (some tickets failed or wait), ``unavailable`` (a side) or ``interrupted`` (told to stop)."""
+        if self.interrupted:
+            return "interrupted"
         if self.problems:
             return "unavailable"
         return "troubled" if any(self.counts[name] for name in ("refused", "unknown", "no right", "unfinished")) else "well"
@@ -65,12 +68,11 @@ class Engine:
         settings: EngineSettings,
         *,
         clock: Callable[[], datetime],
-        guard: Callable[[], None] = lambda: None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """*guard* is called before each write; *progress* with how many links are done, of how many."""
+        """*progress* is called with how many links are done, of how many."""
         self._servers, self._store, self._settings = servers, store, settings
-        self._clock, self._guard, self._progress = clock, guard, progress
+        self._clock, self._progress = clock, progress
         self._rules = rules
         self._workers = ThreadPoolExecutor(settings.workers, thread_name_prefix="link")
         self._readers = ThreadPoolExecutor(len(Side), thread_name_prefix="side")
@@ -90,7 +92,8 @@ class Engine:
     def cycle(self, kind: str = POLL, accept: Collection[str] = ()) -> Report:
         """Run one cycle: of kind :data:`SWEEP` over everything, else over what changed.
 
-        *accept* names the safety limits that this one may exceed.
+        *accept* names the safety limits that this one may exceed. Where a server's guard raises
+        :class:`~itopsync.errors.Stopped`, it ends between two calls; what was due stays due.
 
         :raises SafetyStop: the plan exceeds a limit; what was due stays due
         :raises AnotherInstance: the lease was lost; what was under way is looked for by the next who holds it
@@ -100,6 +103,8 @@ class Engine:
         try:
             with structlog.contextvars.bound_contextvars(cycle=f"{report.started:%Y%m%dT%H%M%S.%f}"):
                 self._run(report, accept)
+        except Stopped:
+            report.interrupted = True
         except ItopsyncError as stop:
             error = str(stop)
             raise
@@ -266,9 +271,7 @@ class Engine:
     ) -> None:
         counts = self._store.due_counts(now)
         total, done = counts.waiting + counts.linked, 0
-        applier = Applier(
-            self._servers, self._store, self._rules, self._settings, clock=self._clock, guard=self._guard, ahead=ahead
-        )
+        applier = Applier(self._servers, self._store, self._rules, self._settings, clock=self._clock, ahead=ahead)
         for links in self._chunks(now):
             try:
                 planned = self.plan(links)
@@ -329,9 +332,12 @@ class Engine:
         finally:
             for future in futures:
                 future.cancel()
+            wait(futures)  # whatever comes next must find no link still being worked on
 
     def _account_for(self, report: Report, result: Result) -> None:
         report.counts.update(result.counts)
         report.counts["links"] += 1
         if result.unavailable is not None:
             self._unavailable(report, result.unavailable.side, result.unavailable)
+        if result.interrupted:
+            raise Stopped

@@ -5,71 +5,133 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import uuid
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from time import monotonic
 from types import TracebackType
 from typing import Self
 
 import structlog
 
-from itopsync.errors import AnotherInstance, StoreError
+from itopsync.errors import AnotherInstance, StoreError, StoreUnavailable
 from itopsync.store import Holder, Store, started_at
 
 log = structlog.get_logger(__name__)
 
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""It goes on while the machine is suspended, and nobody sets it."""
+_PATIENCE = 5.0
+"""Seconds to wait for a renewal that is under way, when the lease is given up."""
+_SHARES = 4
+"""It is renewed after a share of its time, and given up a share before its end."""
+
 
 class Lease:
-    """A context in which we are the one writer on a store.
+    """The lease on a store. As a context: we are the one writer, and every transaction of the store that writes is fenced.
 
-    :raises AnotherInstance: on entering, if somebody else is; from :meth:`check`, if the lease may have run out
+    :raises AnotherInstance: on entering, if somebody else holds it; from :meth:`check`, if it may be somebody else's
+    :raises StoreUnavailable: from :meth:`check`, if the database did not let us renew it, or does not answer
     """
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], ttl: timedelta = timedelta(seconds=60)) -> None:
-        self._store, self._clock, self._ttl = store, clock, ttl
+    def __init__(self, store: Store, ttl: timedelta = timedelta(seconds=60)) -> None:
+        self._store, self._ttl = store, ttl
         self._holder = this_process()
         self._good_until = 0.0
+        self._trouble: StoreError | None = None
+        """Why it was not renewed when that was tried last."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
-    def __enter__(self) -> Self:
-        asked = monotonic()
-        if not self._store.acquire_lease(self._holder, self._ttl, self._clock()):
-            held = self._store.lease()
-            who = f"process {held.holder.pid} on {held.holder.host}" if held else "somebody else"
-            raise AnotherInstance(f"another itopsync works on this store: {who}. Wait for it to end, or stop it.")
+    def acquire(self) -> bool:
+        """Take it if it is free, and keep it from now on; say whether it is ours."""
+        asked = _now()
+        if not self._store.acquire_lease(self._holder, self._ttl):
+            return False
         self._renewed(asked)
+        self._store.fence(self._holder)
         self._thread.start()
+        return True
+
+    def release(self) -> None:
+        """Give it up, if it is still ours, so that nobody waits for its end.
+
+        :raises StoreUnavailable: the database does not answer; it ends by itself
+        """
+        self._stop.set()
+        self._thread.join(_PATIENCE)
+        self._good_until = 0.0
+        self._store.fence(None)
+        self._store.release_lease(self._holder)
+
+    def __enter__(self) -> Self:
+        if not self.acquire():
+            raise AnotherInstance(f"another itopsync works on this store: {self.held_by()}. Wait for it to end, or stop it.")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._store.release_lease(self._holder)
+        try:
+            self.release()
+        except StoreError:
+            if error is None:
+                raise
+
+    def held_by(self) -> str:
+        """Who holds it, in words."""
+        held = self._store.lease()
+        return f"process {held.holder.pid} on {held.holder.host}" if held else "somebody else"
+
+    @property
+    def remaining(self) -> float:
+        """Seconds for which it is surely ours, should it not be renewed."""
+        return self._good_until - _now()
 
     def check(self) -> None:
-        """Say that we may write now; called before each write, so that a process that was paused gives up first."""
-        if monotonic() >= self._good_until:
-            raise AnotherInstance("the lease on the store ran out while this process was held up; it stops before it writes.")
+        """See that we may write now; called right before each write.
+
+        Our own clock tells a process that was paused. The database tells a machine that was paused with all its clocks, and
+        one whose clock runs slow.
+        """
+        self.check_time()
+        if not self._store.holds_lease(self._holder):
+            self._good_until = 0.0
+            raise AnotherInstance(f"the lease on the store is no longer ours: {self.held_by()} has it. Nothing more is written.")
+        self.check_time()
+
+    def check_time(self) -> None:
+        """See that it cannot have run out, by our own clock alone.
+
+        :raises AnotherInstance: this process was held up
+        :raises StoreUnavailable: the database did not let us renew it in time
+        """
+        if self.remaining > 0:
+            return
+        if self._trouble is not None:
+            raise StoreUnavailable(f"the lease on the store ran out, since it could not be renewed: {self._trouble}")
+        raise AnotherInstance("the lease on the store ran out while this process was held up; it stops before it writes.")
 
     def _renewed(self, asked: float) -> None:
-        margin = self._ttl.total_seconds() / 4
-        self._good_until = asked + self._ttl.total_seconds() - margin
+        whole = self._ttl.total_seconds()
+        self._good_until = asked + whole - whole / _SHARES
 
     def _keep(self) -> None:
-        while not self._stop.wait(self._ttl.total_seconds() / 4):
-            asked = monotonic()
+        while not self._stop.wait(self._ttl.total_seconds() / _SHARES):
+            asked = _now()
             try:
-                renewed = self._store.renew_lease(self._holder, self._ttl, self._clock())
+                renewed = self._store.renew_lease(self._holder, self._ttl)
             except StoreError as error:
                 log.warning("lease not renewed", reason=str(error))
+                self._trouble = error
                 continue
+            self._trouble = None
             if not renewed:
                 self._good_until = 0.0
                 return
             self._renewed(asked)
+
+
+def _now() -> float:
+    return time.clock_gettime(_CLOCK)
 
 
 def this_process() -> Holder:

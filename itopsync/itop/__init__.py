@@ -16,7 +16,7 @@
 """
 
 from itopsync.itop.attributes import Attributes
-from itopsync.itop.caller import CallRecord
+from itopsync.itop.caller import CallRecord, Guard
 from itopsync.itop.dates import DateFormatWrong
 from itopsync.itop.reader import Reader
 from itopsync.itop.rows import Changed, Row, Rows
@@ -28,6 +28,7 @@ __all__ = [
     "CallRecord",
     "Changed",
     "DateFormatWrong",
+    "Guard",
     "Login",
     "Reader",
     "Row",

@@ -37,6 +37,10 @@ class CallRecord:
     answer_bytes: int
 
 
+Guard = Callable[[bool], None]
+"""Called before each exchange with whether it writes. What it raises goes to the caller, and nothing is sent."""
+
+
 def _ignore(_: object) -> None:
     """Do nothing."""
 
@@ -51,12 +55,15 @@ class Caller:
         sleep: Callable[[float], None] = time.sleep,
         on_call: Callable[[CallRecord], None] | None = None,
         probe: Callable[[str], None] | None = None,
+        *,
+        guard: Guard | None = None,
     ) -> None:
         self._settings = settings
         self._connection = Connection(settings, transport)
         self._sleep = sleep
         self._on_call = on_call or _ignore
         self._probe = probe or _ignore
+        self._guard = guard or _ignore
 
     def close(self) -> None:
         self._connection.close()
@@ -94,6 +101,7 @@ class Caller:
         pause = FIRST_PAUSE
         while True:
             tries -= 1
+            self._guard(call.writes)
             self._probe(f"before:{call.verb}")
             started = time.perf_counter()
             reply = send()

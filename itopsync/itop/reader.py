@@ -15,7 +15,7 @@ from itopsync.errors import AccessRefused, BadQuery, Missing, Refused, RemoteErr
 from itopsync.itop import address, oql
 from itopsync.itop.answers import Call, ServerFailed
 from itopsync.itop.attributes import Attributes
-from itopsync.itop.caller import Caller, CallRecord
+from itopsync.itop.caller import Caller, CallRecord, Guard
 from itopsync.itop.dates import Clock
 from itopsync.itop.images import PAGE, VERB, judge_image
 from itopsync.itop.rows import WRONG_SHAPE, Changed, Document, Row, Rows, attachment_of, file_of, sighting_of, ticket_of
@@ -39,7 +39,8 @@ class Reader:
     """The half of :class:`~itopsync.itop.server.Server` that changes nothing. A request is sent up to ``read_tries`` times.
 
     *on_call* is told of each exchange. *probe* is called with ``before:<verb>`` before each exchange and with ``after:<verb>``
-    after each that is answered, for tests that crash there.
+    after each that is answered, for tests that crash there. *guard* is called before each exchange with whether it writes;
+    what it raises goes to the caller, and nothing is sent.
 
     :raises ValueError: on making one, when ``date_format`` is not usable
     :raises OSError: on making one, when ``ca_file`` cannot be read
@@ -52,10 +53,12 @@ class Reader:
         sleep: Callable[[float], None] = time.sleep,
         on_call: Callable[[CallRecord], None] | None = None,
         probe: Callable[[str], None] | None = None,
+        *,
+        guard: Guard | None = None,
     ) -> None:
         self.settings = settings
         self.clock = Clock(settings.side, settings.timezone, settings.date_format)
-        self._caller = Caller(settings, transport, sleep, on_call, probe)
+        self._caller = Caller(settings, transport, sleep, on_call, probe, guard=guard)
 
     @property
     def side(self) -> Side:

@@ -27,6 +27,12 @@ MIGRATING = 0x17095C
 """PostgreSQL's advisory lock of our migrations: one process at a time."""
 CONNECT_TIMEOUT = 10
 """Seconds to wait for PostgreSQL."""
+POOL_TIMEOUT = 15.0
+"""Seconds that a thread waits for another to give its connection back."""
+SESSION = {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "15s"}
+"""What PostgreSQL ends by itself. The last one frees what a process holds that was paused in the middle of a transaction."""
+SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+"""How soon a database that went without a word is given up: after 25 seconds, not two hours."""
 
 _WRITING = "itopsync_writing"
 _OURS = (IntegrityError, ProgrammingError, DataError)
@@ -126,9 +132,21 @@ def engine_for(address: Address, *, foreign_keys: bool = True) -> Engine:
 
 
 def _postgresql(address: Address) -> Engine:
-    defaults = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "itopsync"}
+    defaults = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "itopsync", **SILENCE}
     given = {name: value for name, value in defaults.items() if name not in address.url.query}
-    return create_engine(address.url, pool_pre_ping=True, connect_args=given)
+    # A connection that broke since it was used last is replaced before the next use; those that are used most are used again.
+    engine = create_engine(
+        address.url, connect_args=given, pool_pre_ping=True, pool_use_lifo=True, pool_timeout=POOL_TIMEOUT, max_overflow=35
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.autocommit = True
+        for name, value in SESSION.items():
+            connection.execute(f"SET {name} = '{value}'")
+        connection.autocommit = False
+
+    return engine
 
 
 def _sqlite(address: Address, *, foreign_keys: bool) -> Engine:
@@ -211,6 +229,7 @@ class Database:
     def __init__(self, address: Address, engine: Engine, probe: Callable[[int], str]) -> None:
         self.address, self._probe = address, probe
         self._engine, self._reader, self._writer = engine, reader(engine), writer(engine)
+        self._fence: Callable[[Connection], None] = _no_fence
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -220,6 +239,20 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that is carried out whole or not at all."""
+        """A transaction that is carried out whole or not at all.
+
+        :raises AnotherInstance: there is a fence, and the lease that this process worked under is somebody else's
+        """
+        with self.writing_unfenced() as connection:
+            self._fence(connection)
+            yield connection
+
+    @contextmanager
+    def writing_unfenced(self) -> Iterator[Connection]:
+        """The same, whoever holds the lease."""
         with self.address.failures(), self._writer.begin() as connection:
             yield connection
+
+
+def _no_fence(_: Connection) -> None:
+    """Anybody may write."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
+from itopsync.errors import AnotherInstance
 from itopsync.store.connection import Database
 from itopsync.store.records import Holder, LeaseRecord
 from itopsync.store.tables import lease
@@ -25,12 +26,16 @@ def started_at(pid: int) -> str:
 
 
 class Leases(Database):
-    """The store's part about the lease."""
+    """The store's part about the lease.
 
-    def acquire_lease(self, holder: Holder, ttl: timedelta, now: datetime) -> bool:
+    Times are the database's own, so that hosts whose clocks differ agree on who holds it; *now* goes before it.
+    """
+
+    def acquire_lease(self, holder: Holder, ttl: timedelta, now: datetime | None = None) -> bool:
         """Take the lease for *ttl* if it is free, has run out, or its holder is dead; say whether it is ours."""
-        values = asdict(holder) | {"until": now + ttl}
-        with self.writing() as connection:
+        with self.writing_unfenced() as connection:
+            now = now or _now(connection)
+            values = asdict(holder) | {"until": now + ttl}
             held = _held(connection)
             if held is None:
                 return add(connection, lease, values | {"id": _ROW})
@@ -39,15 +44,36 @@ class Leases(Database):
             unchanged = (lease.c.id == _ROW, lease.c.token == held.holder.token, lease.c.until == held.until)
             return bool(connection.execute(update(lease).where(*unchanged).values(values)).rowcount)
 
-    def renew_lease(self, holder: Holder, ttl: timedelta, now: datetime) -> bool:
+    def renew_lease(self, holder: Holder, ttl: timedelta, now: datetime | None = None) -> bool:
         """Hold the lease for *ttl* from *now*; False if somebody else has taken it."""
-        with self.writing() as connection:
-            ours = update(lease).where(lease.c.token == holder.token).values(until=now + ttl)
+        with self.writing_unfenced() as connection:
+            until = (now or _now(connection)) + ttl
+            ours = update(lease).where(lease.c.token == holder.token).values(until=until)
             return bool(connection.execute(ours).rowcount)
+
+    def holds_lease(self, holder: Holder, now: datetime | None = None) -> bool:
+        """Say whether the lease is *holder*'s and has not run out."""
+        with self.reading() as connection:
+            held = _held(connection)
+            return held is not None and held.holder.token == holder.token and held.until > (now or _now(connection))
+
+    def fence(self, holder: Holder | None) -> None:
+        """Let every transaction of this store that writes fail from now on once somebody else has taken the lease.
+
+        None: let anybody write again.
+        """
+        ours = select(lease.c.id).where(lease.c.token == holder.token).with_for_update(read=True) if holder else None
+
+        def refuse(connection: Connection) -> None:
+            # The row stays locked until the transaction ends: nobody takes the lease in the middle of it.
+            if ours is not None and connection.execute(ours).first() is None:
+                raise AnotherInstance("the lease on the store was taken by another itopsync; nothing more is written.")
+
+        self._fence = refuse
 
     def release_lease(self, holder: Holder) -> None:
         """Give the lease up, if it is still *holder*'s."""
-        with self.writing() as connection:
+        with self.writing_unfenced() as connection:
             connection.execute(delete(lease).where(lease.c.token == holder.token))
 
     def lease(self) -> LeaseRecord | None:
@@ -59,6 +85,14 @@ class Leases(Database):
         """Whether a holder is surely gone: only a process of our own host and boot can be looked for."""
         same_host = held.host == asking.host and held.boot_id == asking.boot_id and held.boot_id != ""
         return same_host and held.started != "" and self._probe(held.pid) != held.started
+
+
+def _now(connection: Connection) -> datetime:
+    """The database's clock; SQLite's is its host's."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return now
 
 
 def _held(connection: Connection) -> LeaseRecord | None:

@@ -57,6 +57,14 @@ class Store(Polling, Links, Attachments, Leases, History):
         """
         return migrate.current(url) is not None
 
+    def check_revision(self) -> None:
+        """See that nobody has changed the schema since it was opened.
+
+        :raises StoreFromTheFuture: a newer itopsync has
+        :raises StoreOutdated: an older one is back
+        """
+        migrate.refuse_other(self.address, migrate.revision_of(self.address, self._engine))
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()

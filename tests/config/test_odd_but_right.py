@@ -33,6 +33,7 @@ LOOPBACK = {"external.url": "http://127.0.0.1:8081", "internal.url": "http://[::
         pytest.param({"rules.form": "never", "rules.new_tickets": "never"}, id="no new tickets, no form"),
         pytest.param({"rules.state": "never", **TO_INCIDENT}, id="no states, no counterparts"),
         pytest.param({"schedule.poll": "*/5 * * * *", "schedule.jitter": "10m"}, id="a cron expression"),
+        pytest.param({"schedule.poll": "5m"}, id="slower than the quiet hours of the defaults"),
         pytest.param({"limits.deletions": 0}, id="a limit of none"),
         pytest.param({"headers.to_external": "{{{side}}} 100%"}, id="braces written twice"),
         pytest.param(REQUESTS_AS_INCIDENTS, id="requests onto incidents"),

@@ -64,7 +64,9 @@ def test_the_servers_are_what_the_client_needs(tmp_path: Path) -> None:
 def test_the_engine_the_schedule_and_the_log_have_their_defaults(tmp_path: Path) -> None:
     loaded = load(tmp_path, {})
     assert loaded.engine == EngineSettings()
-    assert loaded.schedule == config.Schedule(timedelta(minutes=1), timedelta(hours=6), timedelta(seconds=5))
+    assert loaded.schedule == config.Schedule(
+        timedelta(seconds=15), timedelta(hours=6), timedelta(seconds=5), timedelta(minutes=1)
+    )
     assert (loaded.lease, loaded.log_level) == (timedelta(minutes=1), "info")
     assert loaded.path == tmp_path / "sync.toml"
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from itopsync.config.compiling.carrying import (
     check_directions,
     check_lease,
-    check_schedule,
     compile_engine,
     compile_headers,
     compile_limits,
+    compile_schedule,
     compile_since,
 )
 from itopsync.config.compiling.classes import compile_classes
 from itopsync.config.compiling.context import Context
 from itopsync.config.compiling.servers import check_they_differ, compile_server, compile_side
 from itopsync.config.compiling.stores import compile_store_url
-from itopsync.config.configuration import Configuration, Schedule
+from itopsync.config.configuration import Configuration
 from itopsync.config.shape import SyncFile
 from itopsync.model import Side
 from itopsync.reconcile.rules import Rules
@@ -31,7 +31,6 @@ def compile_configuration(file: SyncFile, path: Path, context: Context) -> Confi
     internal = compile_server(file.internal, Side.INTERNAL, file.limits, context)
     check_they_differ(external, internal, context)
     check_directions(file, context)
-    check_schedule(file.schedule, context)
     check_lease(file.store.lease, context)
     return Configuration(
         path,
@@ -53,7 +52,7 @@ def compile_configuration(file: SyncFile, path: Path, context: Context) -> Confi
         external,
         internal,
         compile_store_url(file.store, context),
-        Schedule(file.schedule.poll, file.schedule.sweep, file.schedule.jitter),
+        compile_schedule(file.schedule, context),
         compile_engine(file.engine, (external, internal), context),
         file.store.lease,
         file.logging.level.value,

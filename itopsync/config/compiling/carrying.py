@@ -11,6 +11,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from itopsync.config.compiling.context import Context, listed, meant_or
 from itopsync.config.compiling.servers import has_seconds
+from itopsync.config.configuration import Schedule
 from itopsync.config.quantities import to_utc, write_duration
 from itopsync.config.shape import EngineSection, HeadersSection, LimitsSection, ScheduleSection, ScopeSection, SyncFile
 from itopsync.engine.settings import EngineSettings
@@ -122,7 +123,7 @@ def compile_engine(section: EngineSection, sides: Collection[ServerSettings], co
     )
 
 
-def check_schedule(section: ScheduleSection, context: Context) -> None:
+def compile_schedule(section: ScheduleSection, context: Context) -> Schedule:
     """Check when what runs."""
     for name, when in (("poll", section.poll), ("sweep", section.sweep)):
         if isinstance(when, str):
@@ -133,6 +134,20 @@ def check_schedule(section: ScheduleSection, context: Context) -> None:
     if isinstance(section.poll, timedelta) and section.jitter >= section.poll >= timedelta(seconds=1):
         remedy = f"Make it shorter than poll, which is {write_duration(section.poll)}"
         context.faults.add("schedule.jitter", "it is not shorter than poll", remedy)
+    return Schedule(section.poll, section.sweep, section.jitter, _poll_quiet(section, context))
+
+
+def _poll_quiet(section: ScheduleSection, context: Context) -> timedelta:
+    given = "poll_quiet" in section.model_fields_set
+    if isinstance(section.poll, str):
+        if given:
+            what = "poll is a cron expression, which holds at all times"
+            context.faults.add("schedule.poll_quiet", what, "Remove it, or write poll as a duration")
+        return section.poll_quiet
+    if given and section.poll_quiet < section.poll:
+        remedy = f"Make it at least as long as poll, which is {write_duration(section.poll)}"
+        context.faults.add("schedule.poll_quiet", "it is shorter than poll", remedy)
+    return max(section.poll, section.poll_quiet)
 
 
 def check_lease(lease: timedelta, context: Context) -> None:

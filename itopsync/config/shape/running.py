@@ -18,9 +18,12 @@ _ENGINE = EngineSettings()
 class ScheduleSection(Section):
     """When what runs."""
 
-    poll: Poll = timedelta(seconds=60)
-    """How often both servers are asked what changed and all that is due is carried: a duration, or a cron expression in UTC,
-    such as `"*/5 * * * *"`."""
+    poll: Poll = timedelta(seconds=15)
+    """How often both servers are asked what changed and all that is due is carried, while something moves: a duration, or a cron
+    expression in UTC, such as `"*/5 * * * *"`, which holds at all times."""
+    poll_quiet: Duration = timedelta(minutes=1)
+    """How seldom, in quiet hours: after each cycle in which nothing moved the next one waits a quarter longer than the last did,
+    up to this; the first thing that moves brings it back to `poll`. The same as `poll` where that is longer."""
     jitter: Duration = timedelta(seconds=5)
     """At most so much is added to each waiting time, by chance. Must be shorter than `poll`; a cron expression has none."""
 

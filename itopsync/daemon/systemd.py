@@ -1,0 +1,61 @@
+"""What systemd is told, by the protocol of ``sd_notify(3)``: datagrams of ``NAME=value`` lines to the socket that it names."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+_MICROSECOND = 1e-6
+_SHARE = 4
+"""A sign of life goes out this often within the watchdog's time."""
+
+
+class Systemd:
+    """The service manager that started us, if one did; else nothing is said. Threads may share it."""
+
+    def __init__(self, environ: Mapping[str, str], pid: int) -> None:
+        address = environ.get("NOTIFY_SOCKET", "")
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        ours = environ.get("WATCHDOG_PID", str(pid)) == str(pid)
+        self.watchdog = float(environ.get("WATCHDOG_USEC") or 0) * _MICROSECOND if ours and address else 0.0
+        """Seconds after which we are killed if nobody hears of us; 0 for never."""
+        self.interval = self.watchdog / _SHARE or 60.0
+        """Seconds after which there should be a sign of life."""
+        self._next = 0.0
+
+    def alive(self) -> None:
+        """Give a sign of life: something has just gone forward. Call it as often as you like."""
+        now = time.monotonic()
+        if self.watchdog and now >= self._next:
+            self._next = now + self.interval
+            self._say("WATCHDOG=1")
+
+    def ready(self, status: str) -> None:
+        """We work, or work again with a new configuration."""
+        self._say("READY=1", f"STATUS={status}")
+
+    def reloading(self) -> None:
+        """The configuration is being read anew; :meth:`ready` ends that."""
+        self._say("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+    def status(self, status: str) -> None:
+        """One line for ``systemctl status``."""
+        self._say(f"STATUS={status}")
+
+    def stopping(self) -> None:
+        """We are on our way out."""
+        self._say("STOPPING=1", "STATUS=stopping")
+
+    def _say(self, *lines: str) -> None:
+        if not self._address:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
+                to.sendto("\n".join(line.replace("\n", " ") for line in lines).encode(), self._address)
+        except OSError as error:
+            log.warning("systemd does not hear us", reason=error.strerror or str(error))
