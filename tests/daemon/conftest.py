@@ -1,0 +1,123 @@
+"""The daemon as systemd runs it: a process of its own between two simulated servers, and a socket that hears what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from itopsync.simulator import Simulator
+from tests.cli.conftest import Desk
+from tests.store.cluster import Cluster, started
+
+PATIENCE = 60.0
+"""Seconds; far more than it takes."""
+QUICK = '[schedule]\npoll = "1s"\npoll_quiet = "1s"\njitter = "0s"\n'
+
+
+def wait_for(happened: Callable[[], object], patience: float = PATIENCE) -> None:
+    """Look again and again until something has happened."""
+    deadline = time.monotonic() + patience
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+@dataclass
+class Daemon:
+    """``itopsync run``, what it said to systemd, and what it logged."""
+
+    process: subprocess.Popen[str]
+    log: Path
+    notices: socket.socket
+    said: list[str] = field(default_factory=list)
+
+    def hear(self) -> list[str]:
+        """All that it has said to systemd so far, in order."""
+        while select.select([self.notices], [], [], 0)[0]:
+            self.said += self.notices.recv(65_536).decode().split("\n")
+        return self.said
+
+    def wait_until_it_says(self, line: str) -> None:
+        wait_for(lambda: any(one.startswith(line) for one in self.hear()))
+
+    def events(self, name: str = "") -> list[dict[str, Any]]:
+        """What it logged, or the events of that name."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [event for event in lines if not name or event["event"] == name]
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
+        """Send a signal, wait for the end; return how long that took."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(PATIENCE)
+        return time.monotonic() - began
+
+
+@dataclass
+class Host:
+    """A place where daemons run."""
+
+    desk: Desk
+    folder: Path
+    stack: ExitStack
+    count: int = 0
+
+    def start(self, configuration: str = "sync.toml", command: str = "run", **environment: str) -> Daemon:
+        """Start a daemon, or another command, on a configuration of the desk's folder."""
+        self.count += 1
+        address = str(self.folder / f"{self.count}.sock")
+        notices = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        notices.bind(address)
+        log = self.folder / f"{self.count}.log"
+        words = [sys.executable, "-m", "itopsync", "--config", configuration, command]
+        given = {**os.environ, "PASSWORD": "sync-password", "NOTIFY_SOCKET": address, **environment}
+        with log.open("w") as stderr:
+            process = subprocess.Popen(words, cwd=self.desk.folder, env=given, stderr=stderr, text=True)
+        self.stack.callback(_end, process)
+        return Daemon(process, log, notices)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """Two servers, and a configuration with a cycle every second."""
+    with ExitStack() as stack:
+        external, internal = Simulator(timezone="Asia/Jakarta", seed=1), Simulator(timezone="Europe/Paris", seed=2)
+        stack.enter_context(external.serve())
+        stack.enter_context(internal.serve())
+        made = Desk(tmp_path, external, internal)
+        made.configure(QUICK)
+        yield made
+
+
+@pytest.fixture
+def host(desk: Desk) -> Iterator[Host]:
+    """A place for daemons; they are gone with the test."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="itopsync-")))  # a short path, for sockets
+        yield Host(desk, folder, stack)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    with started() as running:
+        yield running
