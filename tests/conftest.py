@@ -1,4 +1,4 @@
-"""What holds for every test: nothing but this machine can be reached, examples repeat, and the torture says what it did."""
+"""What holds for every test: nothing but this machine can be reached, examples repeat, and what was tried is told in the end."""
 
 import pytest
 from hypothesis import settings
@@ -13,8 +13,13 @@ settings.load_profile("steady")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell scenarios, boundaries, runs and violations; a test of the torture records them as its property ``torture``."""
+    """Tell scenarios, boundaries, runs and violations; a test of the torture records them as its property ``torture``.
+
+    What a test of the units records as ``systemd`` is told too: whether systemd itself was asked.
+    """
     reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())]
+    for line in sorted({str(value) for one in reports for name, value in one.user_properties if name == "systemd"}):
+        terminalreporter.write_line(f"systemd: {line}")
     rows = sorted(tuple(value) for one in reports for name, value in one.user_properties if name == "torture")
     if not rows:
         return

@@ -69,7 +69,7 @@ def test_every_link_leads_to_a_page_that_is_there(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_every_command_that_is_shown_can_be_typed(page: Path) -> None:
     typed = re.findall(r"^ *\$ (?:sudo )?(?:\S*/)?itopsync (.+)$", page.read_text(), re.MULTILINE)
-    names = [" ".join(word for word in line.split() if not word.startswith(("-", "/"))) for line in typed]
+    names = [" ".join(word for word in line.split() if not word.startswith(("-", "/", "@"))) for line in typed]
     assert [name for name in names if name and name not in command_names(app)] == []
 
 

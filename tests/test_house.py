@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import configparser
 import re
-import shlex
 import socket
 import subprocess
 import sys
@@ -17,12 +15,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from itopsync import __version__
-from itopsync.cli.app import app
-from tests.commands import command_names
 from tests.network import NetworkForbidden
 
 ROOT = Path(__file__).parents[1]
-UNITS = sorted((ROOT / "systemd").glob("*.service"))
 CONTRACT = ROOT / "tests" / "contract"
 """Tried on real servers too, which may lack a class."""
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
@@ -115,44 +110,6 @@ def _names(requirements: list[str]) -> set[str]:
 def _pinned(lock: str) -> dict[str, set[str]]:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     return {pin[1]: set((pin[2] or "").split(",")) for pin in PIN.finditer(text)}
-
-
-# systemd
-
-
-@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
-def test_a_unit_runs_a_command_that_there_is(unit: Path) -> None:
-    service = _unit(unit)["Service"]
-    program, *arguments = shlex.split(service["ExecStart"])
-    assert Path(program).name == "itopsync"
-    assert arguments[-1] in command_names(app)
-    assert "LoadCredential" in service
-
-
-def test_both_services_are_kept_in_the_same_bounds() -> None:
-    loop, once = (_unit(ROOT / "systemd" / f"{name}.service")["Service"] for name in ("itopsync", "itopsync-once"))
-    own = {"ExecStart", "Type", "Restart", "RestartSec", "RestartPreventExitStatus", "TimeoutStopSec"}
-    assert {key: loop[key] for key in loop if key not in own} == {key: once[key] for key in once if key not in own}
-    assert {"ProtectSystem", "NoNewPrivileges", "SystemCallFilter", "StateDirectory"} <= set(loop)
-
-
-def test_a_single_command_runs_with_what_the_service_has() -> None:
-    script = (ROOT / "systemd" / "itopsync.sh").read_text()
-    unit = (ROOT / "systemd" / "itopsync.service").read_text()
-    assert set(re.findall(r"--property=(\S+)", script)) <= set(unit.splitlines())
-
-
-class _Unit(configparser.ConfigParser):
-    """A unit file. Keys may be repeated in one; what is asked here holds for the last of each."""
-
-    def optionxform(self, optionstr: str) -> str:
-        return optionstr
-
-
-def _unit(path: Path) -> _Unit:
-    unit = _Unit(strict=False, interpolation=None)
-    unit.read(path)
-    return unit
 
 
 # what is shipped

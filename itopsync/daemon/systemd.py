@@ -10,7 +10,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-_MICROSECOND = 1e-6
+_MICROSECONDS = 1_000_000
 _SHARE = 4
 """A sign of life goes out this often within the watchdog's time."""
 
@@ -22,7 +22,7 @@ class Systemd:
         address = environ.get("NOTIFY_SOCKET", "")
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         ours = environ.get("WATCHDOG_PID", str(pid)) == str(pid)
-        self.watchdog = float(environ.get("WATCHDOG_USEC") or 0) * _MICROSECOND if ours and address else 0.0
+        self.watchdog = float(environ.get("WATCHDOG_USEC") or 0) / _MICROSECONDS if ours and address else 0.0
         """Seconds after which we are killed if nobody hears of us; 0 for never."""
         self.interval = self.watchdog / _SHARE or 60.0
         """Seconds after which there should be a sign of life."""

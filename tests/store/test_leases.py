@@ -8,11 +8,15 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
 
+from itopsync.errors import AnotherInstance
 from itopsync.store import Holder, LeaseRecord, Store, started_at
-from tests.store.making import MINUTE, NOW
+from tests.store.cluster import Cluster
+from tests.store.making import MINUTE, NOW, add, external, get
 
 ALIVE = {100: "77", 200: "88"}
 """The processes of this host that live: pid → when they started."""
@@ -111,6 +115,70 @@ def test_one_alone_of_many_takes_the_lease(watched: Store, until_then: str) -> N
         won = list(pool.map(lambda holder: watched.acquire_lease(holder, MINUTE, now), asking))
     (winner,) = [holder for holder, its in zip(asking, won, strict=True) if its]
     assert watched.lease() == LeaseRecord(winner, now + MINUTE)
+
+
+# the fence
+
+
+def test_who_has_lost_the_lease_writes_nothing_more_into_the_store(watched: Store) -> None:
+    link = add(watched, external(1))
+    watched.acquire_lease(ONE, MINUTE, NOW)
+    watched.fence(ONE)
+    watched.begin_write(link.id, NOW, "create")
+    watched.acquire_lease(TWO, MINUTE, NOW + MINUTE)
+    for write in (
+        lambda: watched.save(replace(link, tries=7), now=NOW, live=True),
+        lambda: watched.begin_write(link.id, NOW, "write"),
+        lambda: watched.put_fact("name", "value"),
+        lambda: watched.recover(NOW, NOW),
+    ):
+        with pytest.raises(AnotherInstance, match="taken by another itopsync"):
+            write()
+    assert get(watched, link.id).tries == 0
+    watched.fence(None)
+    assert watched.recover(NOW, NOW) == (link.id,)
+
+
+def test_nobody_takes_the_lease_in_the_middle_of_a_transaction_under_it(watched: Store) -> None:
+    watched.acquire_lease(ONE, MINUTE, NOW)
+    watched.fence(ONE)
+    with ThreadPoolExecutor(1) as other:
+        with watched.writing():
+            taking = other.submit(watched.acquire_lease, TWO, MINUTE, NOW + MINUTE)
+            with pytest.raises(TimeoutError):
+                taking.result(0.3)
+        assert taking.result()
+
+
+def test_a_lease_is_held_until_its_end_and_no_longer(watched: Store) -> None:
+    watched.acquire_lease(ONE, MINUTE, NOW)
+    assert watched.holds_lease(ONE, NOW)
+    assert not watched.holds_lease(TWO, NOW)
+    assert not watched.holds_lease(ONE, NOW + MINUTE)
+    watched.release_lease(ONE)
+    assert not watched.holds_lease(ONE, NOW)
+
+
+def test_hosts_whose_clocks_differ_agree_by_the_databases_own(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.open(cluster.new_store())
+
+    class Tomorrow(datetime):
+        """A host whose clock is a day ahead."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(days=1)
+
+    assert store.acquire_lease(replace(ONE, host="elsewhere"), MINUTE)
+    monkeypatch.setattr("itopsync.store.leases.datetime", Tomorrow)
+    assert not store.acquire_lease(TWO, MINUTE)
+    assert not store.holds_lease(TWO)
+    assert store.holds_lease(ONE)
+    assert store.renew_lease(ONE, MINUTE)
+    held = store.lease()
+    assert held is not None
+    assert timedelta() < held.until - datetime.now(UTC) <= MINUTE
+    store.close()
 
 
 # real processes

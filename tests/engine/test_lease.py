@@ -1,0 +1,113 @@
+"""The lease as a process works under it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from itopsync.engine.lease import Lease
+from itopsync.errors import AnotherInstance, StoreUnavailable
+from itopsync.store import Store
+
+SHORT = timedelta(seconds=0.8)
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Iterator[tuple[Store, Store]]:
+    """One store, opened by two processes."""
+    url = f"sqlite:///{tmp_path}/store.sqlite"
+    both = Store.open(url), Store.open(url)
+    yield both
+    for store in both:
+        store.close()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Call it, and the process was held up for so many seconds."""
+    shift = [0.0]
+    monkeypatch.setattr("itopsync.engine.lease._now", lambda: time.monotonic() + shift[0])
+
+    def held_up(seconds: float) -> None:
+        shift[0] += seconds
+
+    return held_up
+
+
+def test_it_is_kept_while_we_work_and_free_afterwards(stores: tuple[Store, Store]) -> None:
+    one, two = stores
+    with Lease(one, SHORT) as lease:
+        for _ in range(8):
+            time.sleep(SHORT.total_seconds() / 4)
+            lease.check()
+            assert not Lease(two, SHORT).acquire()
+    assert two.lease() is None
+
+
+def test_the_second_one_is_refused_and_told_by_whom(stores: tuple[Store, Store]) -> None:
+    one, two = stores
+    with Lease(one), pytest.raises(AnotherInstance, match=r"process \d+ on .*Wait for it to end"), Lease(two):
+        pass
+
+
+def test_who_was_held_up_past_the_margin_gives_up_before_the_lease_ends(
+    stores: tuple[Store, Store], clock: Callable[[float], None]
+) -> None:
+    with Lease(stores[0], timedelta(minutes=1)) as lease:
+        clock(44)
+        lease.check()
+        clock(2)
+        with pytest.raises(AnotherInstance, match="held up; it stops before it writes"):
+            lease.check()
+        assert lease.remaining < 0
+
+
+def test_who_cannot_tell_by_a_clock_is_told_by_the_database(stores: tuple[Store, Store]) -> None:
+    """As on a virtual machine that was paused, with all its clocks."""
+    one, two = stores
+    with Lease(one, timedelta(minutes=1)) as lease:
+        held = one.lease()
+        assert held is not None
+        two.release_lease(held.holder)
+        with Lease(two, timedelta(minutes=1)):
+            with pytest.raises(AnotherInstance, match=r"no longer ours: process \d+"):
+                lease.check()
+            with pytest.raises(AnotherInstance, match="taken by another"):
+                one.put_fact("name", "value")
+            assert lease.remaining < 0
+            two.put_fact("name", "value")
+
+
+def test_a_store_that_does_not_let_it_be_renewed_is_named_as_the_reason(
+    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> bool:
+        raise StoreUnavailable("the disk is full")
+
+    with Lease(stores[0], SHORT) as lease:
+        monkeypatch.setattr(stores[0], "renew_lease", fails)
+        time.sleep(SHORT.total_seconds())
+        with pytest.raises(StoreUnavailable, match=r"could not be renewed: the disk is full"):
+            lease.check()
+
+
+@pytest.mark.parametrize("trouble", [ZeroDivisionError, None])
+def test_a_store_that_is_gone_in_the_end_hides_no_other_trouble(
+    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch, trouble: type[Exception] | None
+) -> None:
+    def fails(*_: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(stores[0], "release_lease", fails)
+
+    def work() -> None:
+        with Lease(stores[0]):
+            if trouble is not None:
+                raise trouble
+
+    with pytest.raises(trouble or StoreUnavailable):
+        work()
