@@ -154,6 +154,27 @@ def test_one_that_was_paused_past_its_time_gives_up_before_it_writes(desk: Desk,
     _wait_until_all_are_there_once(desk, 30)
 
 
+def test_one_that_was_paused_right_before_a_write_does_not_send_it(desk: Desk, one: Daemon, two: Daemon) -> None:
+    """It is fetching the file that it is going to send. Nothing but the look at the lease lies between the two."""
+    number = desk.customer.create("UserRequest", title="With a file")
+    _wait_until_all_are_there_once(desk, 1)
+    slow = desk.external.faults.add(FaultKind.SLOW, seconds=2.0, verbs=["core/get"], classes=["Attachment"])
+    desk.customer.attach("UserRequest", number, "a.txt", "text/plain", b"hello")
+    with psycopg.connect(_direct(desk), autocommit=True) as connection:
+        wait_for(lambda: connection.execute("SELECT 1 FROM link WHERE writing = 'upload'").fetchone())
+        one.process.send_signal(signal.SIGSTOP)
+    desk.external.faults.remove(slow)
+    two.wait_until_it_says("STATUS=at work")
+    one.process.send_signal(signal.SIGCONT)
+    assert one.process.wait(60) == ExitCode.ANOTHER_INSTANCE
+
+    def sent() -> list[str]:
+        return [written.comment for written in desk.internal.audit.select(verb="create", class_name="Attachment")]
+
+    wait_for(sent)  # after it had time to settle
+    assert sent() == ["two"]
+
+
 @pytest.mark.parametrize("how", ["cut", "silence"])
 def test_one_that_loses_its_database_is_followed_and_writes_no_more(
     desk: Desk, one: Daemon, two: Daemon, way: Way, how: str
