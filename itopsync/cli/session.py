@@ -75,16 +75,16 @@ def writing_engine(configuration: Configuration, progress: Callable[[int, int], 
 
         with (
             servers(configuration, guard) as both,
-            closing_engine(configuration, both, store, progress=progress) as engine,
+            closing_engine(configuration, both, store, stopping=lambda: signals.stop is not None, progress=progress) as engine,
         ):
             engine.recover()
             yield engine
 
 
 @contextmanager
-def guarded_engine(configuration: Configuration, store: Store, guard: Guard) -> Iterator[Engine]:
+def guarded_engine(configuration: Configuration, store: Store, guard: Guard, stopping: Callable[[], bool]) -> Iterator[Engine]:
     """An engine on *store*, for the daemon, which holds the lease and closes the store itself."""
-    with servers(configuration, guard) as both, closing_engine(configuration, both, store) as engine:
+    with servers(configuration, guard) as both, closing_engine(configuration, both, store, stopping=stopping) as engine:
         yield engine
 
 
@@ -106,10 +106,11 @@ def closing_engine(
     both: dict[Side, Server],
     store: Store,
     *,
+    stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Engine]:
     """An engine whose threads end with the context."""
-    engine = Engine(configuration.rules, both, store, configuration.engine, clock=utc_now, progress=progress)
+    engine = Engine(configuration.rules, both, store, configuration.engine, clock=utc_now, stopping=stopping, progress=progress)
     try:
         yield engine
     finally:

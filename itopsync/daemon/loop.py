@@ -27,8 +27,9 @@ from itopsync.store import Store
 
 log = structlog.get_logger(__name__)
 
-Working = Callable[[Configuration, Store, Guard], AbstractContextManager[Engine]]
-"""Makes an engine that calls the guard before each exchange with a server; it is closed with the context."""
+Working = Callable[[Configuration, Store, Guard, Callable[[], bool]], AbstractContextManager[Engine]]
+"""Makes an engine that calls the guard before each exchange with a server, and waits for no answer once the last one says that
+it is to stop; it is closed with the context."""
 
 LAST_SWEEP = "sweep.began"
 """The fact that tells when the last whole sweep began: one is due on time however often the process is started anew."""
@@ -141,7 +142,7 @@ class _Loop:
     # cycles
 
     def _work(self) -> None:
-        engine = self._engines.enter_context(self._working(self._configuration, self._store, self._guard))
+        engine = self._made_anew()
         timetable = self._timetable()
         self._systemd.ready("at work")
         while self._signals.stop is None:
@@ -219,9 +220,11 @@ class _Loop:
         return fresh is not None
 
     def _made_anew(self) -> Engine:
-        """An engine that works by the configuration as it is now; the old one is closed."""
+        """An engine that works by the configuration as it is now; the old one, if any, is closed."""
         self._engines.close()
-        return self._engines.enter_context(self._working(self._configuration, self._store, self._guard))
+        return self._engines.enter_context(
+            self._working(self._configuration, self._store, self._guard, lambda: self._signals.told)
+        )
 
 
 def _moved(outcome: Report | ItopsyncError) -> bool:

@@ -17,6 +17,7 @@ from itopsync.engine.observe import find_copies, observe
 from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.rebuild import refuse_lost_store
 from itopsync.engine.settings import EngineSettings
+from itopsync.engine.waiting import answer_of
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
@@ -68,19 +69,22 @@ class Engine:
         settings: EngineSettings,
         *,
         clock: Callable[[], datetime],
+        stopping: Callable[[], bool] = lambda: False,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """*progress* is called with how many links are done, of how many."""
+        """*stopping* says whether to wait for a server's answer no longer; *progress* is called with how many links are done, of
+        how many.
+        """
         self._servers, self._store, self._settings = servers, store, settings
-        self._clock, self._progress = clock, progress
+        self._clock, self._stopping, self._progress = clock, stopping, progress
         self._rules = rules
         self._workers = ThreadPoolExecutor(settings.workers, thread_name_prefix="link")
         self._readers = ThreadPoolExecutor(len(Side), thread_name_prefix="side")
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads; one whose read nobody waits for any more ends by itself."""
         self._workers.shutdown()
-        self._readers.shutdown()
+        self._readers.shutdown(wait=False, cancel_futures=True)
 
     def recover(self) -> None:
         """Take note of writes that were under way when an earlier process died: they are let settle, then looked for."""
@@ -225,7 +229,7 @@ class Engine:
         findings = {}
         for side, poll in polls.items():
             try:
-                findings[side] = poll.result()
+                findings[side] = answer_of(poll, self._stopping)
             except RemoteError as error:
                 self._unavailable(report, side, error)
         return findings
@@ -243,7 +247,7 @@ class Engine:
         }
         for side, search in searches.items():
             try:
-                links = search.result()
+                links = answer_of(search, self._stopping)
             except SideUnavailable as error:
                 self._unavailable(report, side, error)
             else:
@@ -257,7 +261,7 @@ class Engine:
         }
         for side, running in sweeps.items():
             try:
-                swept = running.result()
+                swept = answer_of(running, self._stopping)
             except SideUnavailable as error:
                 self._unavailable(report, side, error)
             else:
@@ -299,7 +303,7 @@ class Engine:
     def plan(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
         """Observe and plan *links*, after looking for the copies of those whose creation may have been carried out."""
         links = self._adopt(links)
-        observed = observe(links, self._servers, self._rules, self._readers)
+        observed = observe(links, self._servers, self._rules, self._readers, self._stopping)
         now = self._clock()
         plans = []
         for link in links:
@@ -315,7 +319,8 @@ class Engine:
         unsure = [link for link in links if link.status is LinkStatus.WAITING and link.unsettled]
         if not unsure:
             return tuple(replace(link, unsettled=False) for link in links)
-        copies: dict[int, Ref] = find_copies(unsure, self._servers[Side.INTERNAL], self._rules)
+        search = self._readers.submit(find_copies, unsure, self._servers[Side.INTERNAL], self._rules)
+        copies: dict[int, Ref] = answer_of(search, self._stopping)
         return tuple(self._adopted(link, copies.get(link.id)) for link in links)
 
     def _adopted(self, link: Link, copy: Ref | None) -> Link:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
+from itopsync.engine.waiting import answer_of
 from itopsync.itop import Attributes, Server
 from itopsync.model import Link, Observation, Ref, Side, Ticket
 from itopsync.reconcile.identity import ticket_marker
@@ -22,10 +23,15 @@ def attributes(cls: ClassRules, side: Side) -> Attributes:
     return Attributes(fields=fields, logs=tuple(log.name(side) for log in cls.logs))
 
 
-def observe(links: Sequence[Link], servers: Mapping[Side, Server], rules: Rules, pool: Executor) -> dict[int, Observation]:
-    """Read both tickets of each link, with their attachments; absent tickets are None."""
+def observe(
+    links: Sequence[Link], servers: Mapping[Side, Server], rules: Rules, pool: Executor, stopping: Callable[[], bool]
+) -> dict[int, Observation]:
+    """Read both tickets of each link, with their attachments; absent tickets are None.
+
+    :raises Stopped: *stopping* says so, and a server has not answered yet
+    """
     both = {side: pool.submit(_tickets, links, side, servers[side], rules) for side in Side}
-    found = {side: future.result() for side, future in both.items()}
+    found = {side: answer_of(future, stopping) for side, future in both.items()}
     return {
         link.id: Observation(
             found[Side.EXTERNAL].get(link.external), found[Side.INTERNAL].get(link.internal) if link.internal else None

@@ -41,6 +41,26 @@ def test_a_cycle_that_hangs_gives_no_sign_of_life(desk: Desk, host: Host) -> Non
     heard = daemon.hear().count("WATCHDOG=1")
     time.sleep(2)
     assert daemon.hear().count("WATCHDOG=1") == heard
+    daemon.stop(signal.SIGABRT)  # as the watchdog does
+    assert "Thread 0x" in daemon.log.read_text()
+    assert "in cycle" in daemon.log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_server_that_does_not_answer_holds_up_neither_the_end_nor_a_new_configuration(
+    desk: Desk, host: Host, number: signal.Signals
+) -> None:
+    hangs = desk.external.faults.add(FaultKind.SLOW, seconds=60.0)
+    daemon = host.start()
+    wait_for(lambda: hangs.count)
+    if number == signal.SIGTERM:
+        assert daemon.stop() < 5
+        assert daemon.process.returncode == ExitCode.WELL
+    else:
+        desk.external.faults.clear()
+        daemon.process.send_signal(number)
+        daemon.wait_until_it_says("STATUS=the last cycle ended well")
+        assert daemon.stop() < 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
