@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import traceback
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -76,7 +78,19 @@ def main() -> None:
     except ItopsyncError as error:
         prefix = "" if isinstance(error, ConfigurationError) else "itopsync: "
         typer.echo("\n".join(f"{prefix}{line}" for line in str(error).splitlines()), err=True)
-        sys.exit(exit_code_of(error))
+        _end(exit_code_of(error))
     except Exception:  # without this, Python would end with 1, which says that tickets failed
         traceback.print_exc()
-        sys.exit(ExitCode.INTERNAL_ERROR)
+        _end(ExitCode.INTERNAL_ERROR)
+    except SystemExit as end:
+        _end(end.code)
+
+
+def _end(code: int | str | None) -> NoReturn:
+    """End the process, at once even where a server has left a read unanswered: all that was to be stored is."""
+    reading = any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
+    if reading and not isinstance(code, str):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or ExitCode.WELL)
+    sys.exit(code)

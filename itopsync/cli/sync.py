@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
-import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -104,10 +102,6 @@ def run(context: typer.Context) -> None:
     faulthandler.enable()  # should the watchdog end us, the journal has where each thread stood
     with open_store(configuration) as store:
         daemon.run(configuration, store, load=options.configuration, working=guarded_engine)
-    if threading.active_count() > 1:
-        # A read that is not answered would hold up the end; all that was to be stored is.
-        sys.stderr.flush()
-        os._exit(ExitCode.WELL)
 
 
 def _tell(report: Report, *, as_json: bool) -> None:

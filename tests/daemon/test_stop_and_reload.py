@@ -31,6 +31,7 @@ def test_it_says_to_systemd_how_it_is(desk: Desk, host: Host) -> None:
     assert daemon.process.returncode == ExitCode.WELL
     assert "STOPPING=1" in daemon.hear()
     assert [event["signal"] for event in daemon.events("stopped")] == ["SIGTERM"]
+    assert daemon.events("WatchdogSec is shorter than one call may take")
 
 
 def test_a_cycle_that_hangs_gives_no_sign_of_life(desk: Desk, host: Host) -> None:
