@@ -37,7 +37,7 @@ ASK_AGAIN = 10
 """A standby asks for the lease so many times within its length."""
 STORE_PAUSE = 5.0
 """Seconds after which a store that did not answer is asked again."""
-_STILL = frozenset({"links", "looked at", "swept up", "bytes"})
+_STILL = frozenset({"links", "looked at", "swept up", "bytes", "refused", "no right", "unknown"})
 """Counts of a cycle that do not say that something moved."""
 
 
@@ -78,6 +78,8 @@ class _Loop:
         self._systemd = Systemd(os.environ, os.getpid())
         self._lease = Lease(store, configuration.lease)
         self._engines = ExitStack()
+        self._refused = False
+        """Whether the configuration was changed for one that was refused, which a restart would not survive."""
         self._in_doubt = True
         """Whether writes may be noted as under way that nobody is at any more."""
 
@@ -117,7 +119,8 @@ class _Loop:
             self._pause(self._configuration.lease.total_seconds() / ASK_AGAIN)
             if self._signals.stop is not None:
                 return False
-            self._reload_if_told()
+            if self._reload_if_told():
+                self._systemd.status("standing by, with the new configuration")
         if waiting:
             log.warning("taking over: the lease is ours now")
         return True
@@ -180,7 +183,10 @@ class _Loop:
         if isinstance(outcome, Report) and outcome.interrupted:
             timetable.soon(0)
         self._told(kind, outcome)
-        self._systemd.status(f"{_words(outcome)}; the next cycle is in {timetable.next()[1]:.0f} s")
+        self._say_how_it_is(f"{_words(outcome)}; the next cycle is in {timetable.next()[1]:.0f} s")
+
+    def _say_how_it_is(self, words: str) -> None:
+        self._systemd.status(f"{words}; the changed configuration was refused, see the log" if self._refused else words)
 
     def _run(self, engine: Engine, kind: str) -> Report:
         began = datetime.now(UTC)
@@ -215,7 +221,8 @@ class _Loop:
         self._signals.reload = False
         self._systemd.reloading()
         fresh = reread(self._configuration, self._load)
-        self._systemd.ready("the new configuration was refused: see the log" if fresh is None else "the configuration is new")
+        self._refused = fresh is None
+        self._systemd.ready("the changed configuration was refused, see the log" if self._refused else "the configuration is new")
         self._configuration = fresh or self._configuration
         return fresh is not None
 

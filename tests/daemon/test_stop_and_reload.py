@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sqlite3
 import time
@@ -123,7 +124,8 @@ def test_a_bad_configuration_is_refused_with_all_its_faults_and_the_old_one_goes
     faults = " ".join(event["fault"] for event in daemon.events("configuration refused"))
     assert "schedule.poll: that is no time at all" in faults
     assert "limits.creation: there is no such key. Did you mean creations?" in faults
-    daemon.wait_until_it_says("STATUS=the new configuration was refused")
+    daemon.wait_until_it_says("STATUS=the changed configuration was refused")
+    wait_for(lambda: any(re.search("STATUS=the last cycle.* refused, see the log", line) for line in daemon.hear()))
     desk.customer.create("UserRequest", title="First")
     wait_for(lambda: len(desk.internal.tickets()) == 1)
     assert daemon.stop() < 10
