@@ -1,0 +1,139 @@
+"""Who watches: hears how each cycle ended, and sees that metrics, hooks and the dead man's switch follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from itopsync.engine.cycle import Report
+from itopsync.errors import ItopsyncError, StoreError
+from itopsync.itop import CallRecord
+from itopsync.store import Store
+from itopsync.watch.delivery import Command, NotDelivered, Web
+from itopsync.watch.endpoint import Health, serve
+from itopsync.watch.hooks import Errand, Hook, Way
+from itopsync.watch.metrics import GOOD, Metrics
+from itopsync.watch.needs import Needs
+from itopsync.watch.settings import HooksSettings, MetricsSettings
+from itopsync.watch.textfile import Textfile
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 2.0
+"""Seconds that the end of the process waits for a hook that is under way."""
+
+
+class Watch:
+    """A context in which somebody watches.
+
+    :meth:`called` hears of each exchange with a server, :meth:`cycle_ended` of each cycle; neither waits for anybody outside.
+
+    :raises ConfigurationError: on entering, if the endpoint's address cannot be listened on
+    """
+
+    def __init__(
+        self,
+        pair: str,
+        metrics: MetricsSettings,
+        hooks: HooksSettings,
+        clock: Callable[[], datetime],
+        *,
+        endpoint: bool = True,
+        patience: float = PATIENCE,
+    ) -> None:
+        """*endpoint*: whether this process lives long enough to be asked; *patience*: how long its end may wait for hooks."""
+        self._pair, self._settings, self._hooks_settings, self._clock = pair, metrics, hooks, clock
+        self._patience = patience
+        self._metrics = Metrics(pair, clock)
+        self._health = Health(metrics.max_age)
+        self._textfile = Textfile(metrics.textfile) if metrics.textfile else None
+        self._listens = endpoint
+        self._needs = Needs(hooks.side_down)
+        self._dead_man = Web(hooks.dead_man, "dead_man") if hooks.dead_man else None
+        self._pulse = Errand("dead-man")
+        self._hooks: tuple[Hook, ...] = ()
+        self._store: Store | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        host, port = self._settings.host, self._settings.port
+        if self._listens and host is not None:
+            self._stack.enter_context(serve(host, port, self._metrics.registry, self._health))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for hook in self._hooks:
+            hook.close(self._patience)
+        self._pulse.wait(self._patience)
+        self._write()
+        self._stack.close()
+
+    def attach(self, store: Store) -> None:
+        """Work with *store*, which must outlive this context."""
+        self._store = store
+        self._hooks = tuple(
+            Hook(way, self._pair, store, self._hooks_settings.every, clock=self._clock, called=self._metrics_notified)
+            for way in self._ways()
+        )
+
+    def called(self, record: CallRecord) -> None:
+        """Count one exchange with a server."""
+        self._metrics.called(record)
+
+    def cycle_ended(self, kind: str, ended: Report | ItopsyncError) -> None:
+        """Take note of how a cycle ended, whatever it was that ended it."""
+        self._metrics.cycle_ended(kind, ended)
+        self._needs.cycle_ended(ended)
+        if isinstance(ended, Report) and ended.outcome in GOOD:
+            self._health.good()
+            self._ping()
+        if self._store is not None and not isinstance(ended, StoreError):
+            self._look(self._store)
+        self._write()
+
+    def _look(self, store: Store) -> None:
+        try:
+            self._metrics.look(store)
+            calls = self._needs.now(store, self._clock())
+        except StoreError as error:
+            log.warning("store not watched", reason=str(error))
+            return
+        for hook in self._hooks:
+            hook.tell(call for call in calls if call.need in self._hooks_settings.events)
+
+    def _ping(self) -> None:
+        way = self._dead_man
+        if way is None:
+            return
+
+        def ping() -> None:
+            try:
+                way.ping()
+            except NotDelivered as error:
+                log.warning("hook failed", hook=way.name, reason=str(error))
+                self._metrics_notified(way.name, False)
+            else:
+                self._metrics_notified(way.name, True)
+
+        self._pulse.start(ping)
+
+    def _write(self) -> None:
+        if self._textfile is None:
+            return
+        try:
+            self._textfile.write(self._metrics.registry)
+        except OSError as error:
+            log.warning("metrics not written", reason=f"{self._settings.textfile}: {error.strerror or error}")
+
+    def _ways(self) -> tuple[Way, ...]:
+        hooks = self._hooks_settings
+        command = (Command(hooks.command, hooks.timeout.total_seconds()),) if hooks.command else ()
+        return (*command, *((Web(hooks.webhook, "webhook"),) if hooks.webhook else ()))
+
+    def _metrics_notified(self, name: str, well: bool) -> None:
+        self._metrics.notified(name, well=well)
