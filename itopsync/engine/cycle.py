@@ -371,7 +371,15 @@ def _tell(report: Report, outcome: str, problem: str | None) -> None:
     seconds = (report.finished - report.started).total_seconds() if report.finished else 0.0
     counts = {name.replace(" ", "_"): count for name, count in report.counts.items() if count}
     more = {"problem": problem} if problem else {}
-    log.log(_LEVELS.get(outcome, logging.INFO), "cycle", kind=report.kind, outcome=outcome, seconds=round(seconds, 3), **counts, **more)
+    log.log(
+        _LEVELS.get(outcome, logging.INFO),
+        "cycle",
+        kind=report.kind,
+        outcome=outcome,
+        seconds=round(seconds, 3),
+        **counts,
+        **more,
+    )
 
 
 def _parked(link: Link) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,6 @@ from typing import ClassVar
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from itopsync.errors import ConfigurationError, Fault
 
 PATIENCE = 10
 """Seconds that somebody who asks may take to say what."""
@@ -52,18 +51,13 @@ class Health:
 def serve(host: str, port: int, registry: CollectorRegistry, health: Health) -> Iterator[int]:
     """A context in which monitoring is answered; it is the port.
 
-    :raises ConfigurationError: the address cannot be listened on
+    :raises OSError: the address cannot be listened on
     """
 
     class Bound(_Handler):
         answers: ClassVar[dict[str, _Answering]] = {"/metrics": _metrics(registry), "/healthz": _health(health)}
 
-    try:
-        server = _Server((host, port), Bound, ipv6=":" in host)
-    except (OSError, OverflowError) as error:
-        what = f"{host}:{port} cannot be listened on: {getattr(error, 'strerror', None) or error}"
-        remedy = "Choose another port, or see who has it: `ss -ltnp`."
-        raise ConfigurationError([Fault("sync.toml: metrics.listen", what, remedy)]) from None
+    server = _Server((host, port), Bound, ipv6=":" in host)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     try:
         yield int(server.server_address[1])

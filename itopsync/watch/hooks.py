@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from itopsync.errors import StoreError
+from itopsync.errors import ItopsyncError
 from itopsync.store import Store
 from itopsync.watch.delivery import NotDelivered
 from itopsync.watch.needs import Call
@@ -135,7 +135,7 @@ class Hook:
             text = json.dumps({"told": sorted(self._told), "last": {need: at.isoformat() for need, at in self._last.items()}})
         try:
             self._store.put_fact(self._fact, text)
-        except StoreError as error:
+        except ItopsyncError as error:
             log.warning("hook not remembered", hook=self._way.name, reason=str(error))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from types import TracebackType
@@ -33,7 +33,7 @@ class Watch:
 
     :meth:`called` hears of each exchange with a server, :meth:`cycle_ended` of each cycle; neither waits for anybody outside.
 
-    :raises ConfigurationError: on entering, if the endpoint's address cannot be listened on
+    :raises StoreError: on making it, if the store does not answer
     """
 
     def __init__(
@@ -41,13 +41,17 @@ class Watch:
         pair: str,
         metrics: MetricsSettings,
         hooks: HooksSettings,
+        store: Store,
         clock: Callable[[], datetime],
         *,
         endpoint: bool = True,
         patience: float = PATIENCE,
     ) -> None:
-        """*endpoint*: whether this process lives long enough to be asked; *patience*: how long its end may wait for hooks."""
-        self._pair, self._settings, self._hooks_settings, self._clock = pair, metrics, hooks, clock
+        """*store* must outlive this.
+
+        *endpoint*: whether this process lives long enough to be asked; *patience*: how long its end may wait for hooks.
+        """
+        self._settings, self._hooks_settings, self._store, self._clock = metrics, hooks, store, clock
         self._patience = patience
         self._metrics = Metrics(pair, clock)
         self._health = Health(metrics.max_age)
@@ -56,14 +60,16 @@ class Watch:
         self._needs = Needs(hooks.side_down)
         self._dead_man = Web(hooks.dead_man, "dead_man") if hooks.dead_man else None
         self._pulse = Errand("dead-man")
-        self._hooks: tuple[Hook, ...] = ()
-        self._store: Store | None = None
+        self._hooks = tuple(Hook(way, pair, store, hooks.every, clock=clock, called=self._notified) for way in _ways(hooks))
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         host, port = self._settings.host, self._settings.port
         if self._listens and host is not None:
-            self._stack.enter_context(serve(host, port, self._metrics.registry, self._health))
+            try:
+                self._stack.enter_context(serve(host, port, self._metrics.registry, self._health))
+            except OSError as error:  # the tickets matter more
+                log.error("metrics not served", address=f"{host}:{port}", reason=error.strerror or str(error))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -72,14 +78,6 @@ class Watch:
         self._pulse.wait(self._patience)
         self._write()
         self._stack.close()
-
-    def attach(self, store: Store) -> None:
-        """Work with *store*, which must outlive this context."""
-        self._store = store
-        self._hooks = tuple(
-            Hook(way, self._pair, store, self._hooks_settings.every, clock=self._clock, called=self._metrics_notified)
-            for way in self._ways()
-        )
 
     def called(self, record: CallRecord) -> None:
         """Count one exchange with a server."""
@@ -92,15 +90,15 @@ class Watch:
         if isinstance(ended, Report) and ended.outcome in GOOD:
             self._health.good()
             self._ping()
-        if self._store is not None and not isinstance(ended, StoreError):
-            self._look(self._store)
+        if not isinstance(ended, StoreError):
+            self._look()
         self._write()
 
-    def _look(self, store: Store) -> None:
+    def _look(self) -> None:
         try:
-            self._metrics.look(store)
-            calls = self._needs.now(store, self._clock())
-        except StoreError as error:
+            self._metrics.look(self._store)
+            calls = self._needs.now(self._store, self._clock())
+        except ItopsyncError as error:
             log.warning("store not watched", reason=str(error))
             return
         for hook in self._hooks:
@@ -116,9 +114,9 @@ class Watch:
                 way.ping()
             except NotDelivered as error:
                 log.warning("hook failed", hook=way.name, reason=str(error))
-                self._metrics_notified(way.name, False)
+                self._notified(way.name, False)
             else:
-                self._metrics_notified(way.name, True)
+                self._notified(way.name, True)
 
         self._pulse.start(ping)
 
@@ -130,10 +128,12 @@ class Watch:
         except OSError as error:
             log.warning("metrics not written", reason=f"{self._settings.textfile}: {error.strerror or error}")
 
-    def _ways(self) -> tuple[Way, ...]:
-        hooks = self._hooks_settings
-        command = (Command(hooks.command, hooks.timeout.total_seconds()),) if hooks.command else ()
-        return (*command, *((Web(hooks.webhook, "webhook"),) if hooks.webhook else ()))
-
-    def _metrics_notified(self, name: str, well: bool) -> None:
+    def _notified(self, name: str, well: bool) -> None:
         self._metrics.notified(name, well=well)
+
+
+def _ways(hooks: HooksSettings) -> Iterator[Way]:
+    if hooks.command:
+        yield Command(hooks.command, hooks.timeout.total_seconds())
+    if hooks.webhook:
+        yield Web(hooks.webhook, "webhook")
