@@ -383,12 +383,12 @@ def _tell(report: Report, outcome: str, problem: str | None) -> None:
 
 
 def _parked(link: Link) -> Iterator[tuple[str, str]]:
-    return ((one.key, one.fingerprint) for one in link.obstacles if one.parked)
+    return ((one.key, one.fingerprint) for one in link.obstacles if one.needs_person)
 
 
 def _tell_parked(link: Link, before: Collection[tuple[str, str]]) -> None:
     """Tell what needs a person from now on."""
     for one in link.obstacles:
-        if one.parked and (one.key, one.fingerprint) not in before:
+        if one.needs_person and (one.key, one.fingerprint) not in before:
             ticket, item = str(link.external), one.key.partition(":")[0]
             log.warning("parked", link=link.id, ticket=ticket, item=item, reason=one.reason)

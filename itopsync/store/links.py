@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -155,8 +154,8 @@ class Links(Database):
         """Count the single things that do not get across, over all links."""
         with self.reading() as connection:
             texts = connection.scalars(select(link.c.obstacles).where(link.c.troubled))
-            parked = Counter(one.parked for text in texts for one in codec.obstacles_from_json(text))
-        return ObstacleCounts(parked[True], parked[False])
+            obstacles = [one for text in texts for one in codec.obstacles_from_json(text)]
+        return ObstacleCounts(sum(one.needs_person for one in obstacles), sum(not one.parked for one in obstacles))
 
     def troubled(self, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links that are parked, unsettled or have obstacles, in the order of their ids."""

@@ -88,7 +88,7 @@ def _stopped(error: ItopsyncError) -> Call | None:
 
 def _parked(links: Iterable[Link]) -> Iterator[Call]:
     for link in links:
-        yield from (_call(link, one) for one in link.obstacles if one.parked and one.tries)  # by hand it is parked after no try
+        yield from (_call(link, one) for one in link.obstacles if one.needs_person)
 
 
 def _call(link: Link, obstacle: Obstacle) -> Call:

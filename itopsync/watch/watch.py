@@ -18,8 +18,8 @@ from itopsync.watch.delivery import Command, NotDelivered, Web
 from itopsync.watch.endpoint import Health, serve
 from itopsync.watch.hooks import Errand, Hook, Way
 from itopsync.watch.metrics import GOOD, Metrics
-from itopsync.watch.needs import Needs
-from itopsync.watch.settings import HooksSettings, MetricsSettings
+from itopsync.watch.needs import Call, Needs
+from itopsync.watch.settings import HooksSettings, MetricsSettings, Need
 from itopsync.watch.textfile import Textfile
 
 log = structlog.get_logger(__name__)
@@ -61,6 +61,7 @@ class Watch:
         self._dead_man = Web(hooks.dead_man, "dead_man") if hooks.dead_man else None
         self._pulse = Errand("dead-man")
         self._hooks = tuple(Hook(way, pair, store, hooks.every, clock=clock, called=self._notified) for way in _ways(hooks))
+        self._down: frozenset[str] = frozenset()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -101,8 +102,15 @@ class Watch:
         except ItopsyncError as error:
             log.warning("store not watched", reason=str(error))
             return
+        self._tell_of_sides(calls)
         for hook in self._hooks:
             hook.tell(call for call in calls if call.need in self._hooks_settings.events)
+
+    def _tell_of_sides(self, calls: tuple[Call, ...]) -> None:
+        down = {call.key: call for call in calls if call.need is Need.SIDE_DOWN}
+        for key in down.keys() - self._down:
+            log.error("side down for long", side=down[key].side, since=str(down[key].since), reason=down[key].reason)
+        self._down = frozenset(down)
 
     def _ping(self) -> None:
         way = self._dead_man
