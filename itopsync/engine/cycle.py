@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 POLL, SWEEP = "poll", "sweep"
 """The kinds of a cycle: what changed since the last one, or everything."""
 _LEVELS = {"unavailable": logging.WARNING, "stopped": logging.ERROR}
-"""How loud a cycle is told, by its outcome; else at INFO. What failed of single tickets waits for another try, or is told as parked."""
+"""How loud a cycle is told, by its outcome; else at INFO: what failed of a ticket waits for another try, or is told as parked."""
 
 
 @dataclass

@@ -16,7 +16,6 @@ from typing import ClassVar
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-
 PATIENCE = 10
 """Seconds that somebody who asks may take to say what."""
 AT_ONCE = 16

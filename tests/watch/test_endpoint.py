@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from itopsync.errors import ConfigurationError
 from itopsync.watch.endpoint import AT_ONCE, Health, serve
 from itopsync.watch.metrics import Metrics
 
@@ -108,16 +107,3 @@ def test_it_listens_on_ipv6_too() -> None:
         urllib.request.urlopen(f"http://[::1]:{port}/healthz", timeout=10) as answer,
     ):
         assert answer.status == 200
-
-
-def test_a_port_that_is_taken_is_a_fault_of_the_configuration_with_a_remedy() -> None:
-    metrics = Metrics("demo", lambda: datetime(2026, 11, 24, tzinfo=UTC))
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with (
-            pytest.raises(
-                ConfigurationError, match=rf"metrics\.listen: 127\.0\.0\.1:{port} cannot be listened on: .*in use.*ss -ltnp"
-            ),
-            serve("127.0.0.1", port, metrics.registry, Health(timedelta(minutes=5))),
-        ):
-            pass

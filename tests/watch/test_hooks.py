@@ -40,9 +40,8 @@ class Service:
         self.start()
 
     def start(self) -> None:
-        self.watch = Watch("demo", MetricsSettings(), self.hooks, lambda: self.rig.now, patience=PATIENCE)
+        self.watch = Watch("demo", MetricsSettings(), self.hooks, self.rig.store, lambda: self.rig.now, patience=PATIENCE)
         self.watch.__enter__()
-        self.watch.attach(self.rig.store)
 
     def stop(self) -> None:
         self.watch.__exit__(None, None, None)

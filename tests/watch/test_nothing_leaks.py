@@ -68,10 +68,10 @@ class Service(Rig):
     watch: Watch = field(init=False)
 
     def start(self) -> None:
-        self.watch = Watch("demo", self.configuration.metrics, self.configuration.hooks, lambda: self.now, patience=10)
         super().start()
+        loaded = self.configuration
+        self.watch = Watch("demo", loaded.metrics, loaded.hooks, self.store, lambda: self.now, patience=10)
         self.watch.__enter__()
-        self.watch.attach(self.store)
         for side in Side:
             self.server(side)._caller._on_call = self.watch.called
 

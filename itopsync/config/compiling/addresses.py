@@ -18,7 +18,8 @@ def read_address(text: str, key: str, context: Context) -> str:
     """Return an address without a trailing slash, empty if it is none."""
     what, remedy = _wrong(text)
     if what:
-        context.faults.add(key, f"{clip(repr(text), 80)} {what}", remedy)
+        shown = re.sub(r"//[^/]*@", "//…@", text)  # what stands there may be a password
+        context.faults.add(key, f"{clip(repr(shown), 80)} {what}", remedy)
         return ""
     return text.rstrip("/")
 

@@ -126,8 +126,8 @@ def _receiver(section: ReceiverSection, place: str, timeout: float, context: Con
         return None
     password = read_password(section, place, context, needed=_PLACE in section.url)
     if not _is_web_address(section.url):
-        what = f"{clip(repr(section.url), 80)} is no web address"
-        context.faults.add(f"{place}.url", what, "Write it like https://alerts.example.com/itopsync")
+        remedy = "Write it like https://alerts.example.com/itopsync"
+        context.faults.add(f"{place}.url", "it is no web address", remedy)  # not quoted: it may hold a secret
         return None
     check_is_private(section.url, section.allow_http, place, context)
     text = password.reveal()
@@ -143,4 +143,4 @@ def _is_web_address(text: str) -> bool:
         usable = parts.scheme in ("http", "https") and is_host(parts) and parts.port != 0 and parts.username is None
     except ValueError:
         return False
-    return usable and _PLACE not in parts.netloc and url.isascii() and url.isprintable() and " " not in url and "#" not in url
+    return usable and _PLACE not in urlsplit(text).netloc and url.isascii() and url.isprintable() and " " not in url and "#" not in url
