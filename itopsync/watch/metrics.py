@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
 from itopsync import __version__
-from itopsync.engine.cycle import Report
+from itopsync.engine.cycle import POLL, SWEEP, Report
 from itopsync.errors import ItopsyncError, SafetyStop
 from itopsync.itop import CallRecord
 from itopsync.model import LinkStatus, Side
+from itopsync.reconcile.safety import Excess
 from itopsync.store import Store
 
 GOOD = ("well", "troubled")
@@ -33,6 +35,7 @@ class Metrics:
         self._counters()
         self._gauges()
         self._build.labels(pair, __version__).set(1)
+        self._begin_at_nought()
 
     def _counters(self) -> None:
         registry = self.registry
@@ -72,6 +75,15 @@ class Metrics:
             "itopsync_notifications", "Hooks that were called, by how that ended.", ["pair", "hook", "outcome"], registry=registry
         )
 
+    def _begin_at_nought(self) -> None:
+        """Show what may be alarmed on before it happens: Prometheus sees no increase in a count that begins at one."""
+        for limit in Excess:
+            self._stops.labels(self._pair, limit)
+        for kind, outcome in itertools.product((POLL, SWEEP), (*GOOD, "unavailable", "stopped")):
+            self._cycles.labels(self._pair, kind, outcome)
+        for hook, outcome in itertools.product(("command", "webhook", "dead_man"), ("done", "failed")):
+            self._calls_out.labels(self._pair, hook, outcome)
+
     def _gauges(self) -> None:
         registry = self.registry
         self._build = Gauge("itopsync_build_info", "Which itopsync this is.", ["pair", "version"], registry=registry)
@@ -91,13 +103,7 @@ class Metrics:
         self._up = Gauge("itopsync_side_up", "Whether a side can be worked with.", ["pair", "side"], registry=registry)
         self._side_polled = Gauge(
             "itopsync_side_last_good_poll_timestamp_seconds",
-            "When a side was last polled well.",
-            ["pair", "side"],
-            registry=registry,
-        )
-        self._lag = Gauge(
-            "itopsync_side_lag_seconds",
-            "How long ago a side's last good poll was when the last cycle ended.",
+            "When a side was last polled well: its lag is the time since then.",
             ["pair", "side"],
             registry=registry,
         )
@@ -162,4 +168,3 @@ class Metrics:
             self._up.labels(self._pair, side).set(state.ok_at is not None and state.problem_since is None)
             if state.ok_at is not None:
                 self._side_polled.labels(self._pair, side).set(state.ok_at.timestamp())
-                self._lag.labels(self._pair, side).set((now - state.ok_at).total_seconds())

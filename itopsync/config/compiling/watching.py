@@ -143,4 +143,11 @@ def _is_web_address(text: str) -> bool:
         usable = parts.scheme in ("http", "https") and is_host(parts) and parts.port != 0 and parts.username is None
     except ValueError:
         return False
-    return usable and _PLACE not in urlsplit(text).netloc and url.isascii() and url.isprintable() and " " not in url and "#" not in url
+    return (
+        usable
+        and _PLACE not in urlsplit(text).netloc
+        and url.isascii()
+        and url.isprintable()
+        and " " not in url
+        and "#" not in url
+    )
