@@ -7,14 +7,18 @@ what the status tells; and the store, byte by byte.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
+import httpx
 import pytest
 import structlog
 from prometheus_client import generate_latest
@@ -25,7 +29,7 @@ from itopsync.engine.cycle import POLL, SWEEP, Report
 from itopsync.errors import ItopsyncError
 from itopsync.events import ALWAYS, CONTEXT, EVENTS
 from itopsync.model import Side
-from itopsync.simulator import AccessMode, FaultKind
+from itopsync.simulator import AccessMode, FaultKind, Simulator
 from itopsync.status import status
 from itopsync.watch import Watch
 from tests.engine.rig import PICTURE, TEAM, Rig
@@ -57,6 +61,42 @@ WRITES = ("core/create", "core/update", "core/apply_stimulus")
 RESOLVED = {"solution": f"<p>{SOLUTION}</p>", "resolution_code": "assistance", "service_id": 1}
 
 
+class Quoting(httpx.BaseTransport):
+    """A server that, while it is told to, refuses every write and quotes the ticket in each way that it knows."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+        self.ways: Iterator[Way] | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        form = parse_qs(request.read().decode())
+        asked = json.loads(form.get("json_data", ["{}"])[0])  # none where a picture is fetched
+        if self.ways is None or asked.get("operation") not in WRITES:
+            return self._inner.handle_request(request)
+        status, text = next(self.ways)(json.dumps(asked.get("fields", {})))
+        headers = {"Date": "Tue, 24 Nov 2026 03:13:00 GMT"}
+        if status != httpx.codes.OK:
+            return httpx.Response(status, text=text, headers=headers)
+        return httpx.Response(status, json={"code": 100, "message": text, "objects": None}, headers=headers)
+
+
+Way = Callable[[str], tuple[int, str]]
+"""What was sent → status and text of the answer."""
+QUOTES: list[Way] = [
+    lambda _: (200, f"Error: title: '{TITLE}' is no title, says {DESCRIPTION!r}"),
+    lambda sent: (200, f"Error: A rule of the house forbids {' '.join(re.findall(r'[a-z]{3,}', sent))}"),
+    lambda sent: (
+        200,
+        f"Error: Failed to issue SQL query: query = UPDATE ticket SET x={sent}, mysql_errno = 1366, mysql_error = {ENTRY}",
+    ),
+    lambda sent: (200, f"Error: Object not following integrity rules: issues = {{{sent}}}"),
+    lambda sent: (200, f"{TITLE!r}: {sent}" * 2_000),
+    lambda sent: (500, f"<html>Fatal error: {sent} {SECRETS[0]}</html>"),
+    lambda sent: (503, json.dumps({"message": f"{ANSWER} {sent}"})),
+    lambda sent: (403, f"{ENTRY} {sent}"),
+]
+
+
 @dataclass
 class Service(Rig):
     """The rig with all that watches it, and all that it tells."""
@@ -66,6 +106,11 @@ class Service(Rig):
     told: list[str] = field(default_factory=list)
     """What else was shown: errors, reports, statuses."""
     watch: Watch = field(init=False)
+    quoting: list[Quoting] = field(default_factory=list)
+
+    def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
+        self.quoting.append(Quoting(simulator.transport()))
+        return self.quoting[-1]
 
     def start(self) -> None:
         super().start()
@@ -176,6 +221,15 @@ def everything_fails(service: Service) -> None:
             service.run()
             simulator.faults.clear()
             service.run()
+    for way in QUOTES:
+        people_do_everything(service)
+        for server in service.quoting:
+            server.ways = itertools.repeat(way)
+        service.run()
+        service.run()
+        for server in service.quoting:
+            server.ways = None
+        service.run()
     for attribute, bad, good in (("maintenance", True, False), ("access_mode", AccessMode.READ_ONLY, AccessMode.FULL)):
         people_do_everything(service)
         for value in (bad, good):
