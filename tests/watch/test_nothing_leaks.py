@@ -16,7 +16,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -67,12 +66,14 @@ class Quoting(httpx.BaseTransport):
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
         self.ways: Iterator[Way] | None = None
+        self.asked = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        form = parse_qs(request.read().decode())
-        asked = json.loads(form.get("json_data", ["{}"])[0])  # none where a picture is fetched
+        part = request.read().decode("latin-1").partition('name="json_data"\r\n\r\n')[2]
+        asked = json.loads(part.partition("\r\n--")[0] or "{}")  # none where a picture is fetched
         if self.ways is None or asked.get("operation") not in WRITES:
             return self._inner.handle_request(request)
+        self.asked += 1
         status, text = next(self.ways)(json.dumps(asked.get("fields", {})))
         headers = {"Date": "Tue, 24 Nov 2026 03:13:00 GMT"}
         if status != httpx.codes.OK:
@@ -225,8 +226,10 @@ def everything_fails(service: Service) -> None:
         people_do_everything(service)
         for server in service.quoting:
             server.ways = itertools.repeat(way)
+        asked = sum(server.asked for server in service.quoting)
         service.run()
         service.run()
+        assert sum(server.asked for server in service.quoting) > asked
         for server in service.quoting:
             server.ways = None
         service.run()
