@@ -103,9 +103,7 @@ class WatchedEngines:
         self._watch: Watch | None = None
 
     @contextmanager
-    def working(
-        self, configuration: Configuration, store: Store, guard: Guard, stopping: Callable[[], bool]
-    ) -> Iterator[Engine]:
+    def working(self, configuration: Configuration, store: Store, guard: Guard, stopping: Callable[[], bool]) -> Iterator[Engine]:
         """An engine on *store*, for the daemon, which holds the lease and closes the store itself."""
         with (
             watching(configuration, store) as watch,

@@ -46,13 +46,16 @@ def compile_hooks(section: HooksSection, context: Context) -> HooksSettings:
 
 
 def _max_age(section: MetricsSection, schedule: ScheduleSection, context: Context) -> timedelta:
+    slowest = max(schedule.poll, schedule.poll_quiet) if isinstance(schedule.poll, timedelta) else None
     if section.max_age is not None:
-        if isinstance(schedule.poll, timedelta) and section.max_age <= schedule.poll:
-            remedy = f"Make it a few times schedule.poll, which is {write_duration(schedule.poll)}"
-            context.faults.add("metrics.max_age", "no cycle comes so often", remedy)
+        if slowest is not None and section.max_age <= slowest:
+            remedy = (
+                f"Make it a few times schedule.poll and schedule.poll_quiet, of which the longer is {write_duration(slowest)}"
+            )
+            context.faults.add("metrics.max_age", "no cycle comes so often in quiet hours", remedy)
         return section.max_age
-    if isinstance(schedule.poll, timedelta):
-        return max(_SHORTEST_MAX_AGE, 3 * schedule.poll)
+    if slowest is not None:
+        return max(_SHORTEST_MAX_AGE, 3 * slowest)
     if section.listen:
         context.missing("metrics.max_age", "Say how old the last good cycle may be, where schedule.poll is a cron expression")
     return _SHORTEST_MAX_AGE

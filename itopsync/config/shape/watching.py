@@ -26,8 +26,8 @@ class MetricsSection(Section):
     """File for the textfile collector of node_exporter, written after each cycle; its name ends in `.prom`. What suits
     `run-once`. A relative path begins at the folder of `sync.toml`."""
     max_age: Duration | None = None
-    """While the last good cycle is no older, `/healthz` answers 200, and else 503. Default: three times `schedule.poll`, and at
-    least five minutes; with a cron expression it must be given."""
+    """While the last good cycle is no older, `/healthz` answers 200, and else 503. Default: three times the longer of
+    `schedule.poll` and `schedule.poll_quiet`, and at least five minutes; with a cron expression it must be given."""
 
 
 class ReceiverSection(PasswordSource):
