@@ -90,8 +90,8 @@ class Web:
             headers["Content-Type"] = "application/json"
         if receiver.token is not None:
             headers["Authorization"] = f"Bearer {receiver.token.reveal()}"
-        verify = ssl.create_default_context(cafile=receiver.ca_file) if receiver.ca_file else True
         try:
+            verify = ssl.create_default_context(cafile=receiver.ca_file) if receiver.ca_file else True
             with (
                 httpx.Client(timeout=receiver.timeout, verify=verify, follow_redirects=False) as client,
                 client.stream(method, receiver.url.reveal(), content=body, headers=headers) as response,

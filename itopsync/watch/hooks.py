@@ -19,7 +19,7 @@ import structlog
 from itopsync.errors import ItopsyncError
 from itopsync.store import Store
 from itopsync.watch.delivery import NotDelivered
-from itopsync.watch.needs import Call
+from itopsync.watch.needs import BREAKING, Call
 from itopsync.watch.settings import Need
 
 log = structlog.get_logger(__name__)
@@ -87,14 +87,18 @@ class Hook:
         self._lock = threading.Lock()
         self._told, self._last = _read(store.fact(self._fact))
         self._errand = Errand(f"hook-{way.name}")
+        self._closed = False
 
-    def tell(self, calls: Iterable[Call]) -> None:
-        """Tell what of *calls*, which is all that a person is needed for now, is not told yet; returns at once."""
+    def tell(self, calls: Iterable[Call], *, good: bool) -> None:
+        """Tell what of *calls*, which is all that a person is needed for now, is not told yet; returns at once.
+
+        *good*: the last cycle was, so that what broke off earlier ones is over.
+        """
         if self._errand.busy:
             return
         by_key = {call.key: call for call in calls}
         with self._lock:
-            over = self._told - by_key.keys()
+            over = {key for key in self._told - by_key.keys() if good or not key.startswith(BREAKING)}
             self._told -= over
             new = [call for key, call in by_key.items() if key not in self._told]
         if over:
@@ -108,6 +112,7 @@ class Hook:
     def close(self, seconds: float) -> None:
         """Wait a moment for what is under way, then give it up."""
         if not self._errand.wait(seconds):
+            self._closed = True
             self._way.kill()
 
     def _may(self, need: Need, now: datetime) -> bool:
@@ -123,11 +128,13 @@ class Hook:
             except NotDelivered as error:
                 self._called(self._way.name, False)
                 log.warning("hook failed", hook=self._way.name, need=need, reason=str(error), retry=str(self._every))
-                continue
-            self._called(self._way.name, True)
-            log.info("person called", hook=self._way.name, need=need, count=len(group))
-            with self._lock:
-                self._told |= {call.key for call in group}
+            else:
+                self._called(self._way.name, True)
+                log.info("person called", hook=self._way.name, need=need, count=len(group))
+                with self._lock:
+                    self._told |= {call.key for call in group}
+            if self._closed:
+                return
             self._keep()
 
     def _keep(self) -> None:

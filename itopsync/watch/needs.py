@@ -17,6 +17,9 @@ from itopsync.watch.settings import Need
 MANY = 1_000
 """So many links in trouble are looked at; the others come up when those are mended."""
 
+BREAKING = ("stop:", "failed:")
+"""How the keys of what breaks a cycle off begin: only a good cycle says that it is over."""
+
 
 @dataclass(frozen=True)
 class Call:

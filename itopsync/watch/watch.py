@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -74,9 +75,10 @@ class Watch:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        end = monotonic() + self._patience
         for hook in self._hooks:
-            hook.close(self._patience)
-        self._pulse.wait(self._patience)
+            hook.close(max(0.0, end - monotonic()))
+        self._pulse.wait(max(0.0, end - monotonic()))
         self._write()
         self._stack.close()
 
@@ -88,14 +90,15 @@ class Watch:
         """Take note of how a cycle ended, whatever it was that ended it."""
         self._metrics.cycle_ended(kind, ended)
         self._needs.cycle_ended(ended)
-        if isinstance(ended, Report) and ended.outcome in GOOD:
+        good = isinstance(ended, Report) and ended.outcome in GOOD
+        if good:
             self._health.good()
             self._ping()
         if not isinstance(ended, StoreError):
-            self._look()
+            self._look(good=good)
         self._write()
 
-    def _look(self) -> None:
+    def _look(self, *, good: bool) -> None:
         try:
             self._metrics.look(self._store)
             calls = self._needs.now(self._store, self._clock())
@@ -104,7 +107,7 @@ class Watch:
             return
         self._tell_of_sides(calls)
         for hook in self._hooks:
-            hook.tell(call for call in calls if call.need in self._hooks_settings.events)
+            hook.tell((call for call in calls if call.need in self._hooks_settings.events), good=good)
 
     def _tell_of_sides(self, calls: tuple[Call, ...]) -> None:
         down = {call.key: call for call in calls if call.need is Need.SIDE_DOWN}

@@ -215,6 +215,27 @@ def test_what_comes_back_after_it_was_over_is_told_again(service: Service, recei
     assert [told["event"] for told in receiver.documents] == ["safety_stop", "safety_stop"]
 
 
+def test_a_safety_stop_is_not_over_because_a_side_is_down_after_a_restart(service: Service, receiver: Listening) -> None:
+    service.watch.cycle_ended(POLL, SafetyStop("deletions", "too many"))
+    service.settle()
+    service.restart()
+    service.rig.internal.maintenance = True
+    service.cycle()
+    service.rig.wait(hours=1)
+    service.watch.cycle_ended(POLL, SafetyStop("deletions", "too many"))
+    service.settle()
+    assert [told["event"] for told in receiver.documents if told["event"] == "safety_stop"] == ["safety_stop"]
+
+
+def test_a_hook_that_fails_is_not_tried_more_often_over_restarts(service: Service, receiver: Listening) -> None:
+    receiver.status = 500
+    park(service.rig)
+    for _ in range(14):
+        service.cycle()
+        service.restart()
+    assert len(receiver.documents) == 1
+
+
 def test_what_another_version_remembered_stops_nothing(rig: Rig, receiver: Listening) -> None:
     for text in ("[]", '{"last": {"elsewhere": "x"}}', "no json"):
         rig.store.put_fact("hook:webhook", text)
