@@ -70,6 +70,11 @@ def leads_to_journal(stream: TextIO) -> bool:
     return (str(found.st_dev), str(found.st_ino)) == (device, inode)
 
 
+def priority(level: str, stream: TextIO) -> str:
+    """What a line of *level* on *stream* begins with: nothing but where it leads into the journal."""
+    return f"<{_PRIORITIES[level]}>" if leads_to_journal(stream) else ""
+
+
 def traceback_of(error: BaseException) -> str:
     """The traceback of *error* and of what led to it, without the messages of foreign errors: those quote what they were given.
 

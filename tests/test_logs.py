@@ -143,19 +143,25 @@ def test_configured_twice_nothing_is_told_twice() -> None:
 # where the lines lead
 
 
-def run(folder: Path, *, journal: bool) -> str:
-    """What another process logs into a file; *journal*: as systemd connects it."""
+LOGGING = ["-c", "import structlog; from itopsync import logs; logs.configure(); structlog.get_logger().warning('parked')"]
+FAILING = ["-m", "itopsync", "--config", "/nowhere/sync.toml", "run-once"]
+
+
+def run(folder: Path, arguments: list[str], *, journal: bool) -> str:
+    """What another process writes into a file; *journal*: as systemd connects it."""
     path = folder / "stderr"
     with path.open("w") as file:
         found = os.fstat(file.fileno())
-        environment = dict(os.environ) | (
-            {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"} if journal else {"JOURNAL_STREAM": "8:1"}
-        )
-        code = "import structlog; from itopsync import logs; logs.configure(); structlog.get_logger().warning('parked')"
-        subprocess.run([sys.executable, "-c", code], stderr=file, env=environment, check=True)
+        stream = f"{found.st_dev}:{found.st_ino}" if journal else "8:1"
+        subprocess.run([sys.executable, *arguments], stderr=file, env={**os.environ, "JOURNAL_STREAM": stream}, check=False)
     return path.read_text()
 
 
 def test_a_process_whose_lines_go_into_the_journal_says_their_priority(tmp_path: Path) -> None:
-    assert run(tmp_path, journal=True).startswith('<4>{"timestamp"')
-    assert run(tmp_path, journal=False).startswith('{"timestamp"')
+    assert run(tmp_path, LOGGING, journal=True).startswith('<4>{"timestamp"')
+    assert run(tmp_path, LOGGING, journal=False).startswith('{"timestamp"')
+
+
+def test_what_ends_a_command_is_an_error_in_the_journal(tmp_path: Path) -> None:
+    assert run(tmp_path, FAILING, journal=True).startswith("<3>/nowhere/sync.toml: there is no configuration")
+    assert run(tmp_path, FAILING, journal=False).startswith("/nowhere/sync.toml: there is no configuration")

@@ -80,7 +80,7 @@ def main() -> None:
     try:
         app()
     except ItopsyncError as error:
-        prefix = "" if isinstance(error, ConfigurationError) else "itopsync: "
+        prefix = logs.priority("error", sys.stderr) + ("" if isinstance(error, ConfigurationError) else "itopsync: ")
         typer.echo("\n".join(f"{prefix}{line}" for line in str(error).splitlines()), err=True)
         _end(exit_code_of(error))
     except Exception as error:  # without this, Python would end with 1, which says that tickets failed
