@@ -1,37 +1,153 @@
-"""Logs: for people on a terminal, one JSON object a line elsewhere. Never a ticket's text, never a secret."""
+"""Logs: for people on a terminal, one JSON object a line elsewhere. Never a ticket's text, never a secret.
+
+Under systemd each line begins with its priority (``<4>`` is a warning), which the journal takes off and files: ``journalctl -p
+warning`` finds what needs a look. What each event means, and what to do about it, stands in :mod:`itopsync.events`.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import traceback
+from collections.abc import Iterator
 from typing import TextIO
 
 import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+from itopsync.errors import ItopsyncError, clip
+
+LONGEST = 1_000
+"""Characters of one field. Only a traceback may be longer."""
+
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+"""Of syslog, as ``sd-daemon(3)`` has them."""
+_FIRST = ("timestamp", "level", "event")
+_EXCEPTION = "exception"
+_AS_THEY_ARE = (_EXCEPTION, "_record", "_from_structlog")
 
 
-def configure(level: str = "info", *, stream: TextIO | None = None, json_lines: bool | None = None) -> None:
-    """Send structlog's events to *stream* (stderr) from *level* on.
+def configure(
+    level: str = "info", *, stream: TextIO | None = None, json_lines: bool | None = None, journal: bool | None = None
+) -> None:
+    """Send structlog's events to *stream* (stderr) from *level* on, and the warnings of libraries with them.
 
-    *json_lines*: None chooses by whether the stream is a terminal.
+    *json_lines*: None chooses by whether the stream is a terminal; *journal*: None chooses by whether it leads into systemd's.
     """
     target = stream or sys.stderr
     as_json = not target.isatty() if json_lines is None else json_lines
-    renderer: structlog.types.Processor = (
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _fail_safely,
+        _show_safely,
+    ]
+    renderer: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=target.isatty())
+        else structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback)
     )
+    if leads_to_journal(target) if journal is None else journal:
+        renderer = _Prioritised(renderer)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(target),
+        logger_factory=structlog.WriteLoggerFactory(target),
         cache_logger_on_first_use=False,
     )
+    _take_in_libraries(target, shared, renderer)
+
+
+def leads_to_journal(stream: TextIO) -> bool:
+    """Whether *stream* is what systemd connected with its journal, by ``JOURNAL_STREAM``."""
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+    return (str(found.st_dev), str(found.st_ino)) == (device, inode)
+
+
+def priority(level: str, stream: TextIO) -> str:
+    """What a line of *level* on *stream* begins with: nothing but where it leads into the journal."""
+    return f"<{_PRIORITIES[level]}>" if leads_to_journal(stream) else ""
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback of *error* and of what led to it, without the messages of foreign errors: those quote what they were given.
+
+    Our own errors keep theirs; they are made to be shown.
+    """
+    return "\n".join(_tell(error, set()))
+
+
+def _tell(error: BaseException, told: set[int]) -> Iterator[str]:
+    told.add(id(error))
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None and id(before) not in told:
+        yield from _tell(before, told)
+        yield "which led to:"
+    yield "Traceback (most recent call last):"
+    yield from "".join(traceback.format_tb(error.__traceback__)).splitlines()
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    yield f"{name}: {clip(str(error), LONGEST)}" if isinstance(error, ItopsyncError) else name
+
+
+class _Prioritised:
+    """A renderer whose lines say their priority first, for the journal."""
+
+    def __init__(self, renderer: Processor) -> None:
+        self._renderer = renderer
+
+    def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> str:
+        priority = f"<{_PRIORITIES[event['level']]}>"
+        return "\n".join(f"{priority}{line}" for line in str(self._renderer(logger, name, event)).splitlines())
+
+
+def _fail_safely(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Put an exception's traceback in its place."""
+    info = event.pop("exc_info", None)
+    error = info if isinstance(info, BaseException) else info[1] if isinstance(info, tuple) else sys.exception() if info else None
+    if error is not None:
+        event[_EXCEPTION] = traceback_of(error)
+    return event
+
+
+def _show_safely(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Let no field be long, or anything that a terminal takes for a command; what comes first for a reader comes first."""
+    shown = {name: value if name in _AS_THEY_ARE else _plain(value) for name, value in event.items()}
+    return {name: shown[name] for name in (*_FIRST, *shown) if name in shown}
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return clip("".join(char if char.isprintable() else " " for char in str(value)), LONGEST)
+
+
+def _take_in_libraries(target: TextIO, shared: list[Processor], renderer: Processor) -> None:
+    """Let what libraries log by Python's own means read as ours does, from WARNING on."""
+
+    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(target)
+    handler.set_name("itopsync")
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=[_as_event, *shared[2:]], processors=[strip, renderer])
+    )
+    root = logging.getLogger()
+    for other in [one for one in root.handlers if one.get_name() == "itopsync"]:
+        root.removeHandler(other)
+    root.addHandler(handler)
     # httpx tells every request's address at INFO; ours are told by itopsync itself, without addresses
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _as_event(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """What a library says, as an event of ours."""
+    record: logging.LogRecord = event["_record"]
+    level = record.levelname.lower()
+    told = {"event": "library", "logger": record.name, "message": event["event"], "exc_info": record.exc_info}
+    return {**event, **told, "level": level if level in _PRIORITIES else "warning"}

@@ -185,6 +185,11 @@ class Obstacle:
     parked: bool
     not_before: datetime | None
 
+    @property
+    def needs_person(self) -> bool:
+        """Whether somebody must do something: not where a person has parked it, nor where there is another way (a full log)."""
+        return self.parked and self.tries > 0 and not self.key.startswith(("log:", "word"))
+
 
 @dataclass(frozen=True)
 class Agreed:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import traceback
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
+import structlog
 import typer
 
-from itopsync import __version__
+from itopsync import __version__, logs
 from itopsync.cli import by_hand, inspect, links, setup, sync, upkeep
 from itopsync.cli.session import Options
 from itopsync.errors import ConfigurationError, ItopsyncError
 from itopsync.exits import ExitCode, exit_code_of
 from itopsync.store import migrate
+
+log = structlog.get_logger(__name__)
 
 app = typer.Typer(
     name="itopsync",
@@ -77,14 +79,16 @@ app.add_typer(upkeep.db, name="db")
 
 def main() -> None:
     """Run the command line and end the process with a documented exit code."""
+    logs.configure()
+    threading.excepthook = lambda failure: _tell_internal_error(failure.exc_value)
     try:
         app()
     except ItopsyncError as error:
-        prefix = "" if isinstance(error, ConfigurationError) else "itopsync: "
+        prefix = logs.priority("error", sys.stderr) + ("" if isinstance(error, ConfigurationError) else "itopsync: ")
         typer.echo("\n".join(f"{prefix}{line}" for line in str(error).splitlines()), err=True)
         _end(exit_code_of(error))
-    except Exception:  # without this, Python would end with 1, which says that tickets failed
-        traceback.print_exc()
+    except Exception as error:  # without this, Python would end with 1, which says that tickets failed
+        _tell_internal_error(error)
         _end(ExitCode.INTERNAL_ERROR)
     except SystemExit as end:
         _end(end.code)
@@ -98,3 +102,7 @@ def _end(code: int | str | None) -> NoReturn:
         sys.stderr.flush()
         os._exit(code or ExitCode.WELL)
     sys.exit(code)
+
+
+def _tell_internal_error(error: BaseException | None) -> None:
+    log.error("internal error", exc_info=error)

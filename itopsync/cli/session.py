@@ -11,13 +11,14 @@ from pathlib import Path
 
 from itopsync import config, logs
 from itopsync.config import Configuration
-from itopsync.daemon import Signals
+from itopsync.daemon import Ended, Signals
 from itopsync.engine.cycle import Engine
 from itopsync.engine.lease import Lease
 from itopsync.errors import Stopped
 from itopsync.itop import Guard, Server
 from itopsync.model import Side
 from itopsync.store import Store
+from itopsync.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,24 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def servers(configuration: Configuration, guard: Guard | None = None) -> Iterator[dict[Side, Server]]:
-    """Both servers, closed in the end; *guard* is called before each exchange with whether it writes."""
+def servers(configuration: Configuration, guard: Guard | None = None, watch: Watch | None = None) -> Iterator[dict[Side, Server]]:
+    """Both servers, closed in the end.
+
+    *guard* is called before each exchange with whether it writes; *watch* hears of it when it is over.
+    """
+    on_call = watch.called if watch else None
     with ExitStack() as stack:
         yield {
-            Side.EXTERNAL: stack.enter_context(Server(configuration.external, guard=guard)),
-            Side.INTERNAL: stack.enter_context(Server(configuration.internal, guard=guard)),
+            Side.EXTERNAL: stack.enter_context(Server(configuration.external, guard=guard, on_call=on_call)),
+            Side.INTERNAL: stack.enter_context(Server(configuration.internal, guard=guard, on_call=on_call)),
         }
+
+
+def watching(configuration: Configuration, store: Store, *, once: bool = False) -> Watch:
+    """Who watches what runs, for good or for one cycle: then there is no endpoint, and the end waits for the hooks."""
+    hooks = configuration.hooks
+    patience = {"patience": hooks.timeout.total_seconds()} if once else {}
+    return Watch(configuration.rules.pair, configuration.metrics, hooks, store, utc_now, endpoint=not once, **patience)
 
 
 @contextmanager
@@ -60,8 +72,10 @@ def open_store(configuration: Configuration) -> Iterator[Store]:
 
 
 @contextmanager
-def writing_engine(configuration: Configuration, progress: Callable[[int, int], None] | None = None) -> Iterator[Engine]:
-    """The engine with the lease held: we are the one writer.
+def writing_engine(
+    configuration: Configuration, progress: Callable[[int, int], None] | None = None
+) -> Iterator[tuple[Engine, Watch]]:
+    """The engine with the lease held: we are the one writer; and who is to hear how its cycle ended.
 
     :raises AnotherInstance: somebody else is
     """
@@ -74,18 +88,35 @@ def writing_engine(configuration: Configuration, progress: Callable[[int, int], 
                 lease.check()
 
         with (
-            servers(configuration, guard) as both,
+            watching(configuration, store, once=True) as watch,
+            servers(configuration, guard, watch) as both,
             closing_engine(configuration, both, store, stopping=lambda: signals.stop is not None, progress=progress) as engine,
         ):
             engine.recover()
+            yield engine, watch
+
+
+class WatchedEngines:
+    """Makes the daemon's engines: each with those who watch it, as its configuration has them."""
+
+    def __init__(self) -> None:
+        self._watch: Watch | None = None
+
+    @contextmanager
+    def working(self, configuration: Configuration, store: Store, guard: Guard, stopping: Callable[[], bool]) -> Iterator[Engine]:
+        """An engine on *store*, for the daemon, which holds the lease and closes the store itself."""
+        with (
+            watching(configuration, store) as watch,
+            servers(configuration, guard, watch) as both,
+            closing_engine(configuration, both, store, stopping=stopping) as engine,
+        ):
+            self._watch = watch
             yield engine
 
-
-@contextmanager
-def guarded_engine(configuration: Configuration, store: Store, guard: Guard, stopping: Callable[[], bool]) -> Iterator[Engine]:
-    """An engine on *store*, for the daemon, which holds the lease and closes the store itself."""
-    with servers(configuration, guard) as both, closing_engine(configuration, both, store, stopping=stopping) as engine:
-        yield engine
+    def hear(self, ended: Ended) -> None:
+        """Tell those who watch how a cycle ended."""
+        if self._watch is not None:
+            self._watch.cycle_ended(ended.kind, ended.outcome)
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from rich.progress import Progress
 
 from itopsync import daemon
 from itopsync.cli import show
-from itopsync.cli.session import Options, closing_engine, guarded_engine, open_store, servers, writing_engine
+from itopsync.cli.session import Options, WatchedEngines, closing_engine, open_store, servers, writing_engine
 from itopsync.engine.cycle import POLL, SWEEP, Report
+from itopsync.errors import ItopsyncError
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus
 from itopsync.reconcile.safety import Excess
@@ -89,8 +90,14 @@ def run_once(
     """Run one cycle and end, as cron wants it."""
     options: Options = context.obj
     configuration = options.configuration()
-    with _progress_bar() as progress, writing_engine(configuration, progress) as engine:
-        report = engine.cycle(SWEEP if sweep else POLL, accept or ())
+    kind = SWEEP if sweep else POLL
+    with _progress_bar() as progress, writing_engine(configuration, progress) as (engine, watch):
+        try:
+            report = engine.cycle(kind, accept or ())
+        except ItopsyncError as error:
+            watch.cycle_ended(kind, error)
+            raise
+        watch.cycle_ended(kind, report)
     _tell(report, as_json=as_json)
     raise typer.Exit(_EXITS[report.outcome])
 
@@ -100,8 +107,9 @@ def run(context: typer.Context) -> None:
     options: Options = context.obj
     configuration = options.configuration()
     faulthandler.enable()  # should the watchdog end us, the journal has where each thread stood
+    engines = WatchedEngines()
     with open_store(configuration) as store:
-        daemon.run(configuration, store, load=options.configuration, working=guarded_engine)
+        daemon.run(configuration, store, load=options.configuration, working=engines.working, listeners=[engines.hear])
 
 
 def _tell(report: Report, *, as_json: bool) -> None:

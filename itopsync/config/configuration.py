@@ -9,6 +9,7 @@ from pathlib import Path
 from itopsync.engine.settings import EngineSettings
 from itopsync.itop.settings import ServerSettings
 from itopsync.reconcile.rules import Rules
+from itopsync.watch.settings import HooksSettings, MetricsSettings
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,5 @@ class Configuration:
     lease: timedelta
     log_level: str
     """``debug``, ``info``, ``warning`` or ``error``."""
+    metrics: MetricsSettings
+    hooks: HooksSettings

@@ -49,7 +49,7 @@ _EXPLAINED = {
     },
     **{
         f"{section}.{key}": _PASSWORD
-        for section in ("external", "internal", "store")
+        for section in ("external", "internal", "store", "hooks.webhook", "hooks.dead_man")
         for key in ("password", "auth_pwd", "token")
     },
     "since": ("the key stands outside of its table", "Write it below [scope]"),

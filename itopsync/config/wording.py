@@ -90,6 +90,8 @@ def _words_of_parts(annotation: Any) -> str:
 
 
 def _plural(word: str) -> str:
+    if word.startswith("`"):
+        return word
     first, _, rest = word.partition(" ")
     return " ".join((f"{first}s", rest)).strip()
 

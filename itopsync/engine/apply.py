@@ -18,6 +18,7 @@ from itopsync.engine.back_off import back_off
 from itopsync.engine.files import read_file
 from itopsync.engine.observe import VERSION_TIME, attributes
 from itopsync.engine.settings import EngineSettings
+from itopsync.engine.written import Written, changed_at
 from itopsync.errors import (
     AccessRefused,
     LogFull,
@@ -55,6 +56,8 @@ class Result:
     """The side that stopped the work, if one did: no ticket's retries are used up for that."""
     interrupted: bool = False
     """We were told to stop: what is left of it is due at once."""
+    writes: list[Written] = field(default_factory=list)
+    """What was sent, in its order, and how it ended."""
 
 
 @dataclass
@@ -138,32 +141,23 @@ class Applier:
     def _round(self, plan: Plan, progress: _Progress) -> None:
         progress.replan = False
         for action in plan.actions:
-            started = perf_counter()
+            started, changed = perf_counter(), changed_at(action, progress.observation)
+            error: RemoteError | None = None
             try:
                 self._carry_out(action, progress)
             except _NotYet:
                 outcome = "waits"
-            except OutcomeUnknown as error:
-                self._outcome_unknown(action, progress, error)
-                outcome = "unknown"
-            except Refused as error:
-                self._refused(action, progress, error)
-                outcome = "refused"
-            except ReadOnly as error:
-                self._side_unavailable(progress, error)
-                outcome = "read-only"
-            except AccessRefused as error:
-                self._access_refused(action, progress, error)
-                outcome = "no right"
-            except SideUnavailable as error:
-                self._side_unavailable(progress, error)
-                outcome = "side unavailable"
+            except RemoteError as failure:
+                outcome, error = self._come_to_terms(action, progress, failure), failure
             else:
                 outcome = "done"
                 progress.result.counts[_name(action)] += 1
-            log.info(
-                "write", action=_name(action), side=_side(action), outcome=outcome, seconds=round(perf_counter() - started, 3)
-            )
+            written = Written(_side(action), _name(action), outcome, round(perf_counter() - started, 3))
+            if outcome == "done" and changed is not None:
+                at_its_origin = self._clock() + self._ahead.get(written.side.other, timedelta())
+                written = replace(written, age=max(at_its_origin - changed, timedelta()))
+            progress.result.writes.append(written)
+            _tell(written, error)
             if progress.stop or progress.replan:
                 return
 
@@ -230,6 +224,26 @@ class Applier:
 
     # what may come back instead
 
+    def _come_to_terms(self, action: Action, progress: _Progress, error: RemoteError) -> str:
+        """Do what a failure asks for; return what it comes to, in a word."""
+        match error:
+            case OutcomeUnknown():
+                self._outcome_unknown(action, progress, error)
+                return "unknown"
+            case Refused():
+                self._refused(action, progress, error)
+                return "refused"
+            case ReadOnly():
+                self._side_unavailable(progress, error)
+                return "read-only"
+            case AccessRefused():
+                self._access_refused(action, progress, error)
+                return "no right"
+            case SideUnavailable():
+                self._side_unavailable(progress, error)
+                return "side unavailable"
+        raise error
+
     def _side_unavailable(self, progress: _Progress, error: SideUnavailable) -> None:
         progress.result.unavailable, progress.stop = error, True
         self._down = error
@@ -274,8 +288,6 @@ class Applier:
         hopeless = isinstance(error, TooLarge) or tries + 1 >= self._rules.limits.tries
         wait = None if hopeless else back_off(self._settings, progress.link.id, tries)
         progress.link = agree.refused(progress.link, item, str(error), self._clock(), wait)
-        if wait is None:
-            log.warning("parked", item=item.key.split(":")[0], reason=str(error))
 
     def _access_refused(self, action: Action, progress: _Progress, error: AccessRefused) -> None:
         """A right that is missing for this one thing: wait, and use up no retries."""
@@ -369,6 +381,13 @@ class Applier:
             return None if number is None else attachment_address(public_url, number)
 
         return address_of
+
+
+def _tell(written: Written, error: RemoteError | None) -> None:
+    more: dict[str, object] = {"age": round(written.age.total_seconds())} if written.age is not None else {}
+    if error is not None:
+        more["reason"] = str(error)
+    log.info("write", action=written.action, side=written.side, outcome=written.outcome, seconds=written.seconds, **more)
 
 
 def _is_news(heading: Heading | None, noted: Heading | None) -> bool:

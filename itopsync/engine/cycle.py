@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -18,6 +20,7 @@ from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.rebuild import refuse_lost_store
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.waiting import answer_of
+from itopsync.engine.written import Written
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
@@ -34,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 POLL, SWEEP = "poll", "sweep"
 """The kinds of a cycle: what changed since the last one, or everything."""
+_LEVELS = {"unavailable": logging.WARNING, "stopped": logging.ERROR}
+"""How loud a cycle is told, by its outcome; else at INFO: what failed of a ticket waits for another try, or is told as parked."""
 
 
 @dataclass
@@ -47,6 +52,8 @@ class Report:
     problems: dict[Side, str] = field(default_factory=dict)
     """Sides that could not be worked with, and why."""
     interrupted: bool = False
+    writes: list[Written] = field(default_factory=list)
+    """What was sent, link by link."""
 
     @property
     def outcome(self) -> str:
@@ -103,27 +110,28 @@ class Engine:
         :raises AnotherInstance: the lease was lost; what was under way is looked for by the next who holds it
         """
         report = Report(kind, self._clock())
+        with structlog.contextvars.bound_contextvars(cycle=f"{report.started:%Y%m%dT%H%M%S.%f}"):
+            self._run_and_tell(report, accept)
+        return report
+
+    def _run_and_tell(self, report: Report, accept: Collection[str]) -> None:
         error: str | None = None
         try:
-            with structlog.contextvars.bound_contextvars(cycle=f"{report.started:%Y%m%dT%H%M%S.%f}"):
-                self._run(report, accept)
+            self._run(report, accept)
         except Stopped:
             report.interrupted = True
-        except ItopsyncError as stop:
-            error = str(stop)
+        except BaseException as stop:
+            error = str(stop) if isinstance(stop, ItopsyncError) else f"broken off by {type(stop).__name__}"
             raise
         finally:
             report.finished = self._clock()
             outcome = report.outcome if error is None else "stopped"
             problem = error or "; ".join(report.problems.values()) or None
+            _tell(report, outcome, problem)
             self._store.record_cycle(
-                CycleRecord(None, kind, report.started, report.finished, outcome, dict(report.counts), problem)
+                CycleRecord(None, report.kind, report.started, report.finished, outcome, dict(report.counts), problem)
             )
             self._store.prune(report.finished - self._settings.keep_history)
-            log.info(
-                "cycle", kind=kind, outcome=outcome, **{name.replace(" ", "_"): count for name, count in report.counts.items()}
-            )
-        return report
 
     def preview(self) -> list[tuple[Plan, Observation]]:
         """What a cycle would do now, link by link. Nothing is written, neither to the servers nor to the store.
@@ -189,8 +197,11 @@ class Engine:
         tally = Tally(replaced=sum(found.replaced for found in findings.values()))
         check(tally, self._rules.limits, accept)
         now = self._clock()
-        for found in findings.values():
+        for side, found in findings.items():
+            before = self._store.side(side)
             report.counts["new"] += len(record(self._store, found, now))
+            if before.problem_since is not None:
+                log.info("side available again", side=side, seconds=round((now - before.problem_since).total_seconds()))
             report.counts["changed"] += len(found.changed)
             self._know_account(found.state)
         if len(findings) < len(Side):
@@ -239,7 +250,8 @@ class Engine:
         report.problems[side] = str(error)
         state = self._store.side(side)
         self._store.put_side(replace(state, problem=str(error), problem_since=state.problem_since or self._clock()))
-        log.error("side unavailable", side=side, reason=str(error))
+        if state.problem != str(error):  # each cycle says that it lasts
+            log.warning("side unavailable", side=side, reason=str(error))
 
     def _find_deletions(self, report: Report) -> None:
         searches = {
@@ -286,11 +298,13 @@ class Engine:
             for plan, _ in planned:
                 tally = tally.add(plan)
             check(tally, self._rules.limits, accept)
+            before = {link.id: frozenset(_parked(link)) for link in links}
             for result in self._apply(applier, planned, links):
                 done += 1
                 if self._progress is not None:
                     self._progress(done, max(total, done))
                 self._account_for(report, result)
+                _tell_parked(result.link, before[result.link.id])
             if report.problems:
                 return
 
@@ -334,8 +348,9 @@ class Engine:
         return agree.adopted(replace(link, unsettled=False), copy, self._rules.for_external(link.external.cls))
 
     def _apply(self, applier: Applier, planned: list[tuple[Plan, Observation]], loaded: Iterable[Link]) -> Iterator[Result]:
+        # Each in a copy of our context, so that what is logged in a thread bears the cycle.
         futures: list[Future[Result]] = [
-            self._workers.submit(applier.work, plan, observation, link)
+            self._workers.submit(contextvars.copy_context().run, applier.work, plan, observation, link)
             for (plan, observation), link in zip(planned, loaded, strict=True)
         ]
         try:
@@ -348,8 +363,37 @@ class Engine:
 
     def _account_for(self, report: Report, result: Result) -> None:
         report.counts.update(result.counts)
+        report.writes += result.writes
         report.counts["links"] += 1
         if result.unavailable is not None:
             self._unavailable(report, result.unavailable.side, result.unavailable)
         if result.interrupted:
             raise Stopped
+
+
+def _tell(report: Report, outcome: str, problem: str | None) -> None:
+    """Tell all of a cycle on one line: what is none is left out."""
+    seconds = (report.finished - report.started).total_seconds() if report.finished else 0.0
+    counts = {name.replace(" ", "_"): count for name, count in report.counts.items() if count}
+    more = {"problem": problem} if problem else {}
+    log.log(
+        _LEVELS.get(outcome, logging.INFO),
+        "cycle",
+        kind=report.kind,
+        outcome=outcome,
+        seconds=round(seconds, 3),
+        **counts,
+        **more,
+    )
+
+
+def _parked(link: Link) -> Iterator[tuple[str, str]]:
+    return ((one.key, one.fingerprint) for one in link.obstacles if one.needs_person)
+
+
+def _tell_parked(link: Link, before: Collection[tuple[str, str]]) -> None:
+    """Tell what needs a person from now on."""
+    for one in link.obstacles:
+        if one.needs_person and (one.key, one.fingerprint) not in before:
+            ticket, item = str(link.external), one.key.partition(":")[0]
+            log.warning("parked", link=link.id, ticket=ticket, item=item, reason=one.reason)

@@ -35,6 +35,8 @@ class CallRecord:
     seconds: float
     request_bytes: int
     answer_bytes: int
+    attempt: int = 1
+    """The how many-th time the same read was sent."""
 
 
 Guard = Callable[[bool], None]
@@ -99,8 +101,10 @@ class Caller:
     ) -> T | RemoteError:
         tries = 1 if call.writes else max(1, self._settings.read_tries)
         pause = FIRST_PAUSE
+        attempt = 0
         while True:
             tries -= 1
+            attempt += 1
             self._guard(call.writes)
             self._probe(f"before:{call.verb}")
             started = time.perf_counter()
@@ -118,6 +122,7 @@ class Caller:
                     seconds=seconds,
                     request_bytes=call.bytes,
                     answer_bytes=len(reply.body) if isinstance(reply, Answer) else 0,
+                    attempt=attempt,
                 )
             )
             if not tries or not isinstance(verdict, SideUnavailable) or not passes(reply):

@@ -16,7 +16,7 @@ It never holds a text of a ticket: ids, numbers, fingerprints, states, markers a
 """
 
 from itopsync.store.leases import started_at
-from itopsync.store.records import Compared, CycleRecord, DueCounts, Holder, LeaseRecord, SideState
+from itopsync.store.records import Compared, CycleRecord, DueCounts, Holder, LeaseRecord, ObstacleCounts, SideState
 from itopsync.store.store import Store
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "DueCounts",
     "Holder",
     "LeaseRecord",
+    "ObstacleCounts",
     "SideState",
     "Store",
     "started_at",

@@ -10,8 +10,9 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, and_, case, delete, func, insert, or_, select, update
 
 from itopsync.model import Link, LinkStatus, Ref, Side
+from itopsync.store import codec
 from itopsync.store.connection import Database
-from itopsync.store.records import DueCounts
+from itopsync.store.records import DueCounts, ObstacleCounts
 from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, read_links, values_of, write_files
 from itopsync.store.tables import file, link
 
@@ -191,6 +192,13 @@ class Links(Database):
             found = {LinkStatus(status): count for status, count in connection.execute(by_status)}
             troubled, unsettled = connection.execute(trouble).one()
         return {status.value: found.get(status, 0) for status in LinkStatus} | {"troubled": troubled, "unsettled": unsettled}
+
+    def obstacle_counts(self) -> ObstacleCounts:
+        """Count the single things that do not get across, over all links."""
+        with self.reading() as connection:
+            texts = connection.scalars(select(link.c.obstacles).where(link.c.troubled))
+            obstacles = [one for text in texts for one in codec.obstacles_from_json(text)]
+        return ObstacleCounts(sum(one.needs_person for one in obstacles), sum(not one.parked for one in obstacles))
 
     def troubled(self, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links that are parked, unsettled or have obstacles, in the order of their ids."""

@@ -52,6 +52,16 @@ class DueCounts:
 
 
 @dataclass(frozen=True)
+class ObstacleCounts:
+    """How many single things do not get across."""
+
+    parked: int = 0
+    """Those that need a person."""
+    waiting: int = 0
+    """Those that wait for another try."""
+
+
+@dataclass(frozen=True)
 class CycleRecord:
     """One cycle, as the history keeps it."""
 

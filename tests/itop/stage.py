@@ -29,7 +29,7 @@ from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 import vcr  # type: ignore[import-untyped]  # it has no types
-import yaml  # type: ignore[import-untyped]  # it has none either
+import yaml
 from vcr.errors import CannotOverwriteExistingCassetteException  # type: ignore[import-untyped]  # like vcr
 from vcr.request import Request  # type: ignore[import-untyped]  # like vcr
 

@@ -17,6 +17,7 @@ from itopsync.config.compiling.classes import compile_classes
 from itopsync.config.compiling.context import Context
 from itopsync.config.compiling.servers import check_they_differ, compile_server, compile_side
 from itopsync.config.compiling.stores import compile_store_url
+from itopsync.config.compiling.watching import compile_hooks, compile_metrics
 from itopsync.config.configuration import Configuration
 from itopsync.config.shape import SyncFile
 from itopsync.model import Side
@@ -56,4 +57,6 @@ def compile_configuration(file: SyncFile, path: Path, context: Context) -> Confi
         compile_engine(file.engine, (external, internal), context),
         file.store.lease,
         file.logging.level.value,
+        compile_metrics(file.metrics, file.schedule, context),
+        compile_hooks(file.hooks, context),
     )

@@ -18,7 +18,8 @@ def read_address(text: str, key: str, context: Context) -> str:
     """Return an address without a trailing slash, empty if it is none."""
     what, remedy = _wrong(text)
     if what:
-        context.faults.add(key, f"{clip(repr(text), 80)} {what}", remedy)
+        shown = re.sub(r"//[^/]*@", "//…@", text)  # what stands there may be a password
+        context.faults.add(key, f"{clip(repr(shown), 80)} {what}", remedy)
         return ""
     return text.rstrip("/")
 
@@ -30,7 +31,7 @@ def check_is_private(url: str, allowed: str | None, place: str, context: Context
     if allowed is not None and allowed.lower() != host:
         remedy = f'Write allow_http = "{host}", or remove it' if parts.scheme == "http" else "Remove it: the address is https"
         context.faults.add(f"{place}.allow_http", f"'{clip(allowed, 60)}' is not the host in url", remedy)
-    elif parts.scheme == "http" and not _is_loopback(host) and allowed is None:
+    elif parts.scheme == "http" and not is_loopback(host) and allowed is None:
         remedy = f'Use https://, or allow it with allow_http = "{host}"'
         context.faults.add(f"{place}.url", "over http:// the password travels in clear", remedy)
 
@@ -46,7 +47,7 @@ def _wrong(text: str) -> tuple[str, str]:
     complete = "Write it like https://desk.example.com/itop"
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in _PORTS and _is_host(parts) and parts.port != 0 and text.isprintable()
+        usable = parts.scheme in _PORTS and is_host(parts) and parts.port != 0 and text.isprintable()
     except ValueError:
         usable = False
     if not usable:
@@ -60,7 +61,8 @@ def _wrong(text: str) -> tuple[str, str]:
     return "", ""
 
 
-def _is_host(parts: SplitResult) -> bool:
+def is_host(parts: SplitResult) -> bool:
+    """Whether an address names a host. :raises ValueError: it is malformed"""
     host = parts.hostname or ""
     if ":" in host:
         return bool(ipaddress.IPv6Address(host.partition("%")[0]))
@@ -71,7 +73,8 @@ def _is_host(parts: SplitResult) -> bool:
     return bool(re.fullmatch(r"[\w.-]+", host))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether *host* is this machine itself."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -40,7 +40,7 @@ def compile_server(section: ServerSection, side: Side, limits: LimitsSection, co
         section.login,
         _timezone(section.timezone, f"{side}.timezone", context),
         _date_format(section.date_format, f"{side}.date_format", context),
-        _certificates(section.ca_file, f"{side}.ca_file", context),
+        read_certificates(section.ca_file, f"{side}.ca_file", context),
         section.connect_timeout.total_seconds(),
         section.read_timeout.total_seconds(),
         section.write_timeout.total_seconds(),
@@ -121,7 +121,8 @@ def _date_format(text: str, key: str, context: Context) -> str:
     return text
 
 
-def _certificates(name: str | None, key: str, context: Context) -> Path | None:
+def read_certificates(name: str | None, key: str, context: Context) -> Path | None:
+    """The file of certificates to trust, checked that it holds some."""
     if name is None:
         return None
     path = context.folder / Path(name).expanduser()

@@ -17,14 +17,18 @@ from itopsync.config.shape.carrying import HeadersSection, LimitsSection, LogSec
 from itopsync.config.shape.classes import ClassSection
 from itopsync.config.shape.running import EngineSection, LoggingSection, ScheduleSection
 from itopsync.config.shape.servers import ServerSection, StoreSection
+from itopsync.config.shape.watching import HooksSection, MetricsSection, ReceiverSection
 
 __all__ = [
     "ClassSection",
     "EngineSection",
     "HeadersSection",
+    "HooksSection",
     "LimitsSection",
     "LogSection",
     "LoggingSection",
+    "MetricsSection",
+    "ReceiverSection",
     "RulesSection",
     "ScheduleSection",
     "ScopeSection",
@@ -71,5 +75,9 @@ class SyncFile(Section):
     """How the work goes about."""
     logging: LoggingSection = LoggingSection()
     """What the program tells."""
+    metrics: MetricsSection = MetricsSection()
+    """Where monitoring finds metrics."""
+    hooks: HooksSection = HooksSection()
+    """Who is called when a person is needed."""
     classes: dict[Name, ClassSection] = Field(default={}, json_schema_extra=REQUIRED)
     """The ticket classes to keep in step, by their external name."""

@@ -1,0 +1,47 @@
+"""What is told of each write: to the log, to metrics, and to nobody what stood in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from itopsync.engine.observe import VERSION_TIME
+from itopsync.model import Observation, Side, Ticket
+from itopsync.reconcile.plan import Action, Create, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One write, and how it ended."""
+
+    side: Side
+    """Where to."""
+    action: str
+    """``create``, ``write``, ``state``, ``upload`` or ``remove``."""
+    outcome: str
+    seconds: float
+    age: timedelta | None = None
+    """How old what it carried was once it was there; None where nothing was carried, or nobody knows its time."""
+
+
+def changed_at(action: Action, seen: Observation) -> datetime | None:
+    """When what *action* carries was changed on the other side, by that side's clock.
+
+    A note has a time of its own, of several the oldest counts; all else is as old as the ticket's last change. Attachments
+    have no time that we read.
+    """
+    if not isinstance(action, Create | Write):
+        return None
+    origin = Side.EXTERNAL if isinstance(action, Create) else action.side.other
+    last_change = _last_change(seen.of(origin))
+    if isinstance(action, Create):
+        return last_change
+    times = [note.at for note in action.notes if any("-n-" in marker for marker in note.markers)]
+    if action.agrees or action.stimulus is not None:
+        times += [last_change] if last_change else []
+    return min(times, default=None)
+
+
+def _last_change(ticket: Ticket | None) -> datetime | None:
+    text = ticket.fields.get(VERSION_TIME, "") if ticket else ""
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,182 @@
+"""Calls a person when one is needed: once for each thing, not too often, and never in a cycle's way.
+
+Each hook remembers in the store what it has told, so that nobody is called again after a restart. What it could not deliver
+stays to be told, together with what has come up meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from itopsync.errors import ItopsyncError
+from itopsync.store import Store
+from itopsync.watch.delivery import NotDelivered
+from itopsync.watch.needs import BREAKING, Call
+from itopsync.watch.settings import Need
+
+log = structlog.get_logger(__name__)
+
+LISTED = 20
+"""So many things one notification lists; the others are counted."""
+VERSION = 1
+"""Of what a notification holds."""
+
+
+class Way(Protocol):
+    """A way out."""
+
+    name: str
+
+    def send(self, notification: Mapping[str, object]) -> None:
+        """Deliver it, in bounded time. :raises NotDelivered: it is not taken"""
+
+    def kill(self) -> None:
+        """Give up what is under way, if that is possible."""
+
+
+class Errand:
+    """One thing at a time, in a thread of its own: whoever asks for it never waits."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._thread: threading.Thread | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, job: Callable[[], None]) -> None:
+        """Begin *job*, unless the one before is still under way."""
+        if not self.busy:
+            self._thread = threading.Thread(target=job, name=self._name, daemon=True)
+            self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for what is under way; return whether it has ended."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+        return not self.busy
+
+
+class Hook:
+    """One way out, and what it has told so far."""
+
+    def __init__(
+        self,
+        way: Way,
+        pair: str,
+        store: Store,
+        every: timedelta,
+        *,
+        clock: Callable[[], datetime],
+        called: Callable[[str, bool], None],
+    ) -> None:
+        """*called* hears of each delivery: the hook's name, and whether it went well."""
+        self._way, self._pair, self._store, self._every = way, pair, store, every
+        self._clock, self._called = clock, called
+        self._fact = f"hook:{way.name}"
+        self._lock = threading.Lock()
+        self._told, self._last = _read(store.fact(self._fact))
+        self._errand = Errand(f"hook-{way.name}")
+        self._closed = False
+
+    def tell(self, calls: Iterable[Call], *, good: bool) -> None:
+        """Tell what of *calls*, which is all that a person is needed for now, is not told yet; returns at once.
+
+        *good*: the last cycle was, so that what broke off earlier ones is over.
+        """
+        if self._errand.busy:
+            return
+        by_key = {call.key: call for call in calls}
+        with self._lock:
+            over = {key for key in self._told - by_key.keys() if good or not key.startswith(BREAKING)}
+            self._told -= over
+            new = [call for key, call in by_key.items() if key not in self._told]
+        if over:
+            self._keep()
+        now = self._clock()
+        groups = {need: [call for call in new if call.need is need] for need in Need}
+        ready = [group for need, group in groups.items() if group and self._may(need, now)]
+        if ready:
+            self._errand.start(lambda: self._deliver(ready, now))
+
+    def close(self, seconds: float) -> None:
+        """Wait a moment for what is under way, then give it up."""
+        if not self._errand.wait(seconds):
+            self._closed = True
+            self._way.kill()
+
+    def _may(self, need: Need, now: datetime) -> bool:
+        last = self._last.get(need)
+        return last is None or not last <= now < last + self._every  # a clock that was put back silences nobody
+
+    def _deliver(self, groups: list[list[Call]], now: datetime) -> None:
+        for group in groups:
+            need = group[0].need
+            self._last[need] = now
+            try:
+                self._way.send(notification(self._pair, group, now))
+            except NotDelivered as error:
+                self._called(self._way.name, False)
+                log.warning("hook failed", hook=self._way.name, need=need, reason=str(error), retry=str(self._every))
+            else:
+                self._called(self._way.name, True)
+                log.info("person called", hook=self._way.name, need=need, count=len(group))
+                with self._lock:
+                    self._told |= {call.key for call in group}
+            if self._closed:
+                return
+            self._keep()
+
+    def _keep(self) -> None:
+        with self._lock:
+            text = json.dumps({"told": sorted(self._told), "last": {need: at.isoformat() for need, at in self._last.items()}})
+        try:
+            self._store.put_fact(self._fact, text)
+        except ItopsyncError as error:
+            log.warning("hook not remembered", hook=self._way.name, reason=str(error))
+
+
+def notification(pair: str, calls: list[Call], now: datetime) -> dict[str, object]:
+    """What is sent about *calls*, all of one kind. Plain values, ready for JSON."""
+    first = calls[0]
+    listed = [
+        {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(call).items()}
+        for call in calls[:LISTED]
+    ]
+    return {
+        "version": VERSION,
+        "event": first.need.value,
+        "pair": pair,
+        "host": socket.gethostname(),
+        "at": now.isoformat(),
+        "summary": summary(pair, calls),
+        "count": len(calls),
+        "calls": [{name: value for name, value in call.items() if value is not None and name != "need"} for call in listed],
+    }
+
+
+def summary(pair: str, calls: list[Call]) -> str:
+    """One line that says what is wrong and what to do."""
+    first = calls[0]
+    about = f"{first.external_number or first.external}: {first.item}: " if first.need is Need.PARKED else ""
+    more = f" And {len(calls) - 1} more: see `itopsync status`." if len(calls) > 1 else ""
+    return f"itopsync {pair}: {about}{first.reason.rstrip('.')}. {first.do}{more}"
+
+
+def _read(text: str | None) -> tuple[set[str], dict[Need, datetime]]:
+    try:
+        kept = json.loads(text or "{}")
+        last = {Need(need): datetime.fromisoformat(at) for need, at in kept.get("last", {}).items()}
+        return set(kept.get("told", ())), last
+    except (ValueError, TypeError, AttributeError):  # written by another version: somebody is told twice, no more
+        return set(), {}

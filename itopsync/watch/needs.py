@@ -1,0 +1,110 @@
+"""What a person is needed for, by the store and by how the last cycle ended: ids, numbers and reasons, and no ticket's text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from itopsync.engine.cycle import Report
+from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, StoreError
+from itopsync.model import Link, Obstacle, Side
+from itopsync.reconcile.identity import digest
+from itopsync.store import Store
+from itopsync.watch.metrics import GOOD
+from itopsync.watch.settings import Need
+
+MANY = 1_000
+"""So many links in trouble are looked at; the others come up when those are mended."""
+
+BREAKING = ("stop:", "failed:")
+"""How the keys of what breaks a cycle off begin: only a good cycle says that it is over."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One thing that a person is needed for."""
+
+    need: Need
+    key: str
+    """What makes it this one and no other: nobody is called twice for the same."""
+    reason: str
+    do: str
+    side: Side | None = None
+    since: datetime | None = None
+    limit: str | None = None
+    """The safety limit."""
+    link: int | None = None
+    external: str | None = None
+    external_number: str | None = None
+    internal: str | None = None
+    internal_number: str | None = None
+    item: str | None = None
+    """What of the ticket: ``state``, ``note``, ``file`` …"""
+
+
+class Needs:
+    """Keeps in mind what stopped the last cycles, until one is good."""
+
+    def __init__(self, side_down: timedelta) -> None:
+        self._side_down = side_down
+        self._stopped: dict[str, Call] = {}
+
+    def cycle_ended(self, ended: Report | ItopsyncError) -> None:
+        """Take note of how a cycle ended."""
+        if isinstance(ended, Report):
+            if ended.outcome in GOOD:
+                self._stopped.clear()
+            return
+        call = _stopped(ended)
+        if call is not None:
+            self._stopped[call.key] = call
+
+    def now(self, store: Store, now: datetime) -> tuple[Call, ...]:
+        """All that a person is needed for.
+
+        :raises StoreError: it does not answer
+        """
+        return (*self._stopped.values(), *self._sides(store, now), *_parked(store.troubled(MANY)))
+
+    def _sides(self, store: Store, now: datetime) -> Iterator[Call]:
+        for side in Side:
+            state = store.side(side)
+            if state.problem is not None and state.problem_since is not None and now - state.problem_since >= self._side_down:
+                do = (
+                    "See the runbook for this message; nothing is lost meanwhile, and it goes on by itself when the side is back."
+                )
+                yield Call(Need.SIDE_DOWN, f"side:{side}", state.problem, do, side=side, since=state.problem_since)
+
+
+def _stopped(error: ItopsyncError) -> Call | None:
+    match error:
+        case SafetyStop():
+            reason = str(error).partition(". Look at ")[0]
+            do = f"Look at `itopsync plan`; if it is right, run `itopsync run-once --accept {error.kind}`."
+            return Call(Need.SAFETY_STOP, f"stop:{error.kind}", reason, do, limit=error.kind)
+        case AnotherInstance() | StoreError():
+            return None  # they end the process: systemd and the dead man's switch tell of that
+        case _:
+            return Call(Need.CYCLE_FAILED, f"failed:{type(error).__name__}", str(error), "See the log of that cycle.")
+
+
+def _parked(links: Iterable[Link]) -> Iterator[Call]:
+    for link in links:
+        yield from (_call(link, one) for one in link.obstacles if one.needs_person)
+
+
+def _call(link: Link, obstacle: Obstacle) -> Call:
+    number = link.external_number or str(link.external)
+    return Call(
+        Need.PARKED,
+        f"parked:{link.id}:{digest(obstacle.key, obstacle.fingerprint)[:12]}",
+        obstacle.reason,
+        f"Mend the cause, then run `itopsync retry {number}`; `itopsync show {number}` says all about it.",
+        link=link.id,
+        external=str(link.external),
+        external_number=link.external_number or None,
+        internal=str(link.internal) if link.internal else None,
+        internal_number=link.internal_number or None,
+        item=obstacle.key.partition(":")[0],
+    )

@@ -1,0 +1,150 @@
+"""Who watches: hears how each cycle ended, and sees that metrics, hooks and the dead man's switch follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from itopsync.engine.cycle import Report
+from itopsync.errors import ItopsyncError, StoreError
+from itopsync.itop import CallRecord
+from itopsync.store import Store
+from itopsync.watch.delivery import Command, NotDelivered, Web
+from itopsync.watch.endpoint import Health, serve
+from itopsync.watch.hooks import Errand, Hook, Way
+from itopsync.watch.metrics import GOOD, Metrics
+from itopsync.watch.needs import Call, Needs
+from itopsync.watch.settings import HooksSettings, MetricsSettings, Need
+from itopsync.watch.textfile import Textfile
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 2.0
+"""Seconds that the end of the process waits for a hook that is under way."""
+
+
+class Watch:
+    """A context in which somebody watches.
+
+    :meth:`called` hears of each exchange with a server, :meth:`cycle_ended` of each cycle; neither waits for anybody outside.
+
+    :raises StoreError: on making it, if the store does not answer
+    """
+
+    def __init__(
+        self,
+        pair: str,
+        metrics: MetricsSettings,
+        hooks: HooksSettings,
+        store: Store,
+        clock: Callable[[], datetime],
+        *,
+        endpoint: bool = True,
+        patience: float = PATIENCE,
+    ) -> None:
+        """*store* must outlive this.
+
+        *endpoint*: whether this process lives long enough to be asked; *patience*: how long its end may wait for hooks.
+        """
+        self._settings, self._hooks_settings, self._store, self._clock = metrics, hooks, store, clock
+        self._patience = patience
+        self._metrics = Metrics(pair, clock)
+        self._health = Health(metrics.max_age)
+        self._textfile = Textfile(metrics.textfile) if metrics.textfile else None
+        self._listens = endpoint
+        self._needs = Needs(hooks.side_down)
+        self._dead_man = Web(hooks.dead_man, "dead_man") if hooks.dead_man else None
+        self._pulse = Errand("dead-man")
+        self._hooks = tuple(Hook(way, pair, store, hooks.every, clock=clock, called=self._notified) for way in _ways(hooks))
+        self._down: frozenset[str] = frozenset()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        host, port = self._settings.host, self._settings.port
+        if self._listens and host is not None:
+            try:
+                self._stack.enter_context(serve(host, port, self._metrics.registry, self._health))
+            except OSError as error:  # the tickets matter more
+                log.error("metrics not served", address=f"{host}:{port}", reason=error.strerror or str(error))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        end = monotonic() + self._patience
+        for hook in self._hooks:
+            hook.close(max(0.0, end - monotonic()))
+        self._pulse.wait(max(0.0, end - monotonic()))
+        self._write()
+        self._stack.close()
+
+    def called(self, record: CallRecord) -> None:
+        """Count one exchange with a server."""
+        self._metrics.called(record)
+
+    def cycle_ended(self, kind: str, ended: Report | ItopsyncError) -> None:
+        """Take note of how a cycle ended, whatever it was that ended it."""
+        self._metrics.cycle_ended(kind, ended)
+        self._needs.cycle_ended(ended)
+        good = isinstance(ended, Report) and ended.outcome in GOOD
+        if good:
+            self._health.good()
+            self._ping()
+        if not isinstance(ended, StoreError):
+            self._look(good=good)
+        self._write()
+
+    def _look(self, *, good: bool) -> None:
+        try:
+            self._metrics.look(self._store)
+            calls = self._needs.now(self._store, self._clock())
+        except ItopsyncError as error:
+            log.warning("store not watched", reason=str(error))
+            return
+        self._tell_of_sides(calls)
+        for hook in self._hooks:
+            hook.tell((call for call in calls if call.need in self._hooks_settings.events), good=good)
+
+    def _tell_of_sides(self, calls: tuple[Call, ...]) -> None:
+        down = {call.key: call for call in calls if call.need is Need.SIDE_DOWN}
+        for key in down.keys() - self._down:
+            log.error("side down for long", side=down[key].side, since=str(down[key].since), reason=down[key].reason)
+        self._down = frozenset(down)
+
+    def _ping(self) -> None:
+        way = self._dead_man
+        if way is None:
+            return
+
+        def ping() -> None:
+            try:
+                way.ping()
+            except NotDelivered as error:
+                log.warning("hook failed", hook=way.name, reason=str(error))
+                self._notified(way.name, False)
+            else:
+                self._notified(way.name, True)
+
+        self._pulse.start(ping)
+
+    def _write(self) -> None:
+        if self._textfile is None:
+            return
+        try:
+            self._textfile.write(self._metrics.registry)
+        except OSError as error:
+            log.warning("metrics not written", reason=f"{self._settings.textfile}: {error.strerror or error}")
+
+    def _notified(self, name: str, well: bool) -> None:
+        self._metrics.notified(name, well=well)
+
+
+def _ways(hooks: HooksSettings) -> Iterator[Way]:
+    if hooks.command:
+        yield Command(hooks.command, hooks.timeout.total_seconds())
+    if hooks.webhook:
+        yield Web(hooks.webhook, "webhook")
