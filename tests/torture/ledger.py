@@ -15,7 +15,11 @@ from tests.torture.directions import against_the_rules
 
 Place = tuple[str, int]
 """Class and number of an external ticket."""
-FORM = ("title", "description", "impact", "urgency")
+FORM = {
+    **dict.fromkeys(("UserRequest", "Incident", "Problem"), ("title", "description", "impact", "urgency")),
+    "NormalChange": ("title", "description"),
+}
+"""A change's impact is a text that goes with its state."""
 _MARKED = re.compile(r'^<p class="([^"]+)"')
 _COPY = re.compile(r"itopsync-demo-a-([ei])(\d+)")
 _COUNTS_AS = {("Incident", "escalated_tto"): "new"}
@@ -58,8 +62,9 @@ class Ledger:
         refs = {self.pair.external.ticket(*one)["ref"]: one for one in self.tickets if self._is_there(one)}
         for item in self.pair.differences(besides=tuple(self.own)):
             one = refs.get(item.ticket)
-            excused = one in self.gone or (one in self.edited and item.what in FORM)
-            if item.what in (*FORM, "number of tickets", "copy") and not excused:
+            form = FORM[one[0]] if one else ()
+            excused = one in self.gone or (one in self.edited and item.what in form)
+            if item.what in (*form, "number of tickets", "copy") and not excused:
                 yield f"{item.ticket} {item.what}: {item.external} and {item.internal}"
 
     def _is_there(self, one: Place) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from itopsync.model import Side
 from itopsync.simulator import BareRefusal, FaultKind, Refusal
+from itopsync.simulator.refusals import Crash
 from tests.engine.pair import Pair
 from tests.engine.rig import PICTURE, RESOLVED, TEAM
 from tests.torture.ledger import Ledger, Place
@@ -160,7 +161,7 @@ class People:
         try:
             with self._saving(side, ticket):
                 self.pair.agent(side).stimulus(ticket[0], number, stimulus, **fields)
-        except (Refusal, BareRefusal):
+        except (Refusal, BareRefusal, Crash):
             return
 
     # files
