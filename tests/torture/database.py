@@ -33,9 +33,9 @@ class MortalCluster:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         with (self._folder / "log").open("ab") as log:
-            command = [self._program, "-D", self._data, "-h", "", "-k", self._data]
-            user = {"user": self._user} if os.geteuid() == 0 else {}
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder, **user)  # type: ignore[call-overload]
+            command = [str(self._program), "-D", str(self._data), "-h", "", "-k", str(self._data)]
+            user = self._user if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder, user=user)
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
             if self._process.poll() is not None:  # what is left of the one before still holds its memory
