@@ -41,6 +41,9 @@ class Ledger:
     """Tickets of which somebody deleted one side's."""
     late: set[tuple[Side, str, int]] = field(default_factory=set)
     """Tickets of a side on which a save of somebody's became visible late, over what others had written meanwhile."""
+    parents: set[tuple[Side, str, int]] = field(default_factory=set)
+    children: set[tuple[Side, str, int]] = field(default_factory=set)
+    """Tickets of a side into which iTop copies the entries of another one."""
 
     def violations(self) -> Iterator[str]:
         """Whatever is not as it must be, once all is at rest."""
@@ -91,7 +94,8 @@ class Ledger:
             mirrored = [text for text in ours if any("-n-" in marker for marker in _markers(text))]
             where = f"{cls} {number} of {side}"
             yield from self._each_once(side, (cls, number), own, mirrored)
-            marked = Counter(marker for text in ours for marker in _markers(text))
+            inherited = (side.other, cls, number) in self.children  # healed ones twice
+            marked = Counter(marker for text in ours for marker in _markers(text) if not inherited)
             yield from (f"{where}: {marker} {count} times" for marker, count in marked.items() if count > 1)
             yield from (f"{where}: an entry of ours bears no marker" for text in ours if not _markers(text))
 
@@ -102,7 +106,8 @@ class Ledger:
             here, there = (sum(f"{text}<" in one for one in log) for log in (own, mirrored))
             if here > there or (there > here and not lost):
                 yield f"{where}: '{text}' stands {here} times there and {there} times mirrored"
-            if here != written.count(text) and not lost:
+            inherits = text == "Thanks." and (side, *ticket) in self.children
+            if here != written.count(text) and not lost and not inherits:
                 yield f"{where}: '{text}' was written {written.count(text)} times and stands there {here} times"
         meanwhile = [re.sub("<[^>]+>", "", text) for text in own if "Meanwhile" in text]
         yield from (f"{where}: {text} not mirrored once" for text in meanwhile if sum(text in one for one in mirrored) != 1)

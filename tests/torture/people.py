@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from itopsync.model import Side
 from itopsync.simulator import BareRefusal, FaultKind, Refusal
@@ -51,24 +51,15 @@ class People:
     ledger: Ledger
     count: int = 0
 
-    @property
-    def deeds(self) -> dict[str, Callable[[Side, int, int], None]]:
-        """What may be done to a ticket that is there, by name."""
-        return {
-            "note": self.note,
-            "thank": self.thank,
-            "quote": self.quote,
-            "paste a picture": self.paste_a_picture,
-            "keep to internal": self.keep_to_internal,
-            "edit": self.edit,
-            "attach": self.attach,
-            "delete a file": self.delete_a_file,
-            "move": self.move,
-        }
+    DEEDS: ClassVar = (
+        *("note", "thank", "quote", "paste_a_picture", "keep_to_internal"),
+        *("edit", "move", "adopt", "attach", "delete_a_file"),
+    )
+    """What may be done to a ticket that is there: the names of methods."""
 
-    def do(self, name: str, side: Side, place: int, choice: int) -> None:
-        """Do one of :attr:`deeds`."""
-        self.deeds[name](side, place, choice)
+    def do(self, deed: str, side: Side, place: int, choice: int) -> None:
+        """Do one of :attr:`DEEDS`."""
+        getattr(self, deed)(side, place, choice)
 
     # tickets
 
@@ -142,6 +133,20 @@ class People:
     def move(self, side: Side, place: int, choice: int) -> None:
         if (found := self._pick(side, place)) is not None:
             self._move(side, found, choice)
+
+    def adopt(self, side: Side, place: int, choice: int) -> None:
+        """Make one request the parent of another: iTop copies entries and the solution down, whoever wrote them."""
+        child, parent = self._pick(side, place), self._pick(side, choice)
+        if child is None or parent is None or child == parent or {child[0], parent[0]} != {"UserRequest"}:
+            return
+        grown = {(side, *parent)} & self.ledger.children or {(side, *child)} & self.ledger.parents
+        if grown:
+            return  # no more than two generations
+        self.ledger.parents.add((side, *parent))
+        self.ledger.children.add((side, *child))
+        with self._saving(side, child):
+            number, of = (self._there(side, one) for one in (child, parent))
+            self.pair.agent(side).update("UserRequest", number, parent_request_id=of)
 
     def _move(self, side: Side, ticket: Place, choice: int) -> None:
         """Press one of the buttons that there are at this state, or one for which it is too late."""

@@ -75,7 +75,7 @@ class Crowd(threading.Thread):
         elif len(ledger.own) < OF_THEIR_OWN and chance.random() < 0.02:
             self._people.open_in_internal()
         else:
-            deed = chance.choice(list(self._people.deeds))
+            deed = chance.choice(People.DEEDS)
             self._people.do(deed, chance.choice(list(Side)), chance.randrange(100), chance.randrange(100))
 
     def end(self) -> int:

@@ -31,9 +31,7 @@ WRITES = ("core/create", "core/update", "core/apply_stimulus", "core/delete")
 VERBS = st.sampled_from([(), *((verb,) for verb in WRITES), ("core/get",)])
 SIDES = st.sampled_from(list(Side))
 NUMBERS = st.integers(0, 99)
-DEEDS = st.sampled_from(
-    ["note", "thank", "quote", "paste a picture", "keep to internal", "edit", "attach", "delete a file", "move"]
-)
+DEEDS = st.sampled_from(People.DEEDS)
 MEANWHILE = st.lists(st.tuples(st.integers(0, 60), DEEDS, SIDES, NUMBERS, NUMBERS), max_size=3)
 """At which boundary of a cycle, and what somebody does just then."""
 BEGINNINGS = st.sampled_from([BEGIN, BEGIN, datetime(2027, 10, 30, 23, 50, tzinfo=UTC), datetime(2027, 3, 28, 0, 50, tzinfo=UTC)])

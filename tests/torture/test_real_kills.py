@@ -21,8 +21,8 @@ from tests.engine.rig import CONFIGURATION
 from tests.torture.database import mortal_cluster
 from tests.torture.servers import Ask, started
 
-KILLS = int(os.environ.get("KILLS", "300"))
-KILLS_OF_POSTGRESQL = int(os.environ.get("PGKILLS", "40"))
+KILLS = 200
+KILLS_OF_POSTGRESQL = 36
 COMMANDS = (("run",), ("run",), ("run-once",), ("run-once", "--sweep"))
 SOON = """\
 [limits]
