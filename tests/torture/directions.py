@@ -25,6 +25,8 @@ DEFAULTS = {
 ON_CREATE = frozenset({"org_id", "caller_id"})
 LOGS = frozenset({"private_log"})
 OF_FILES = frozenset({"item_class", "item_id", "item_org_id", "contents", "temp_id", "expire", "creation_date"})
+PROBE = "itopsync-no-such-attribute"
+"""What no server takes: asked for to learn whether it takes anything at present."""
 
 
 def against_the_rules(side: Side, simulator: Simulator) -> Iterator[str]:
@@ -32,6 +34,8 @@ def against_the_rules(side: Side, simulator: Simulator) -> Iterator[str]:
     written = simulator.audit.select(account="sync", by="rest")
     ours = {one.id for one in written if one.class_name == "Attachment" and one.verb == "create" and one.done}
     for one in written:
+        if PROBE in one.fields and not one.done:
+            continue
         for what in _wrong(side, one, ours):
             yield f"{side} {one.class_name} {one.id}: {one.verb} {what}"
 

@@ -84,7 +84,7 @@ class MortalRig(Rig):
     url: str = ""
     """Of a fresh store elsewhere."""
     boundaries: Boundaries = field(default_factory=Boundaries)
-    meanwhile: dict[int, list[Callable[[], None]]] = field(default_factory=dict)
+    meanwhile: dict[int, Callable[[], None]] = field(default_factory=dict)
     """What people do at a boundary, by its number."""
 
     def start(self) -> None:
@@ -104,7 +104,7 @@ class MortalRig(Rig):
         super().restart()
 
     def _cross(self, name: str) -> None:
-        for act in self.meanwhile.pop(len(self.boundaries.crossed), []):
+        if (act := self.meanwhile.pop(len(self.boundaries.crossed), None)) is not None:
             act()
         self.boundaries.cross(name)
 

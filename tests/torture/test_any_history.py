@@ -32,7 +32,9 @@ VERBS = st.sampled_from([(), *((verb,) for verb in WRITES), ("core/get",)])
 SIDES = st.sampled_from(list(Side))
 NUMBERS = st.integers(0, 99)
 DEEDS = st.sampled_from(People.DEEDS)
-MEANWHILE = st.lists(st.tuples(st.integers(0, 60), DEEDS, SIDES, NUMBERS, NUMBERS), max_size=3)
+KINDS = st.sampled_from([POLL, POLL, POLL, SWEEP])
+Deed = tuple[str, Side, int, int]
+MEANWHILE = st.lists(st.tuples(st.integers(0, 60), st.tuples(DEEDS, SIDES, NUMBERS, NUMBERS)), max_size=3)
 """At which boundary of a cycle, and what somebody does just then."""
 BEGINNINGS = st.sampled_from([BEGIN, BEGIN, datetime(2027, 10, 30, 23, 50, tzinfo=UTC), datetime(2027, 3, 28, 0, 50, tzinfo=UTC)])
 """The hours that come twice or not at all are among them."""
@@ -43,13 +45,16 @@ AT_MOST = 4
 class AnyHistory(RuleBasedStateMachine):
     """People, faults, clocks and kills in any order; :meth:`teardown` brings all to rest and judges."""
 
-    @initialize(begin=BEGINNINGS)
-    def begins(self, begin: datetime) -> None:
+    @initialize(begin=BEGINNINGS, classes=st.lists(st.sampled_from(CLASSES), min_size=1, max_size=3), moves=st.integers(0, 2))
+    def begins(self, begin: datetime, classes: Sequence[str], moves: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="itopsync-"))
         self.rig = MortalRig(self.folder, template=_template(), now=begin)
         self.ledger = Ledger(self.rig)
         self.people = People(self.rig, self.ledger)
         self.blindness: dict[Side, Fault] = {}
+        for cls in classes:
+            self.people.open(cls, 1, moves)
+        self.rig.sync()
 
     # people
 
@@ -62,14 +67,15 @@ class AnyHistory(RuleBasedStateMachine):
     def opens_in_internal(self) -> None:
         self.people.open_in_internal()
 
-    @rule(deed=DEEDS, side=SIDES, place=NUMBERS, choice=NUMBERS)
-    def does(self, deed: str, side: Side, place: int, choice: int) -> None:
-        self.people.do(deed, side, place, choice)
+    @rule(deeds=st.lists(st.tuples(DEEDS, SIDES, NUMBERS, NUMBERS), min_size=1, max_size=4))
+    def people_act(self, deeds: Sequence[Deed]) -> None:
+        for deed in deeds:
+            self.people.do(*deed)
 
-    @rule(side=SIDES, place=NUMBERS, first=NUMBERS, second=NUMBERS)
-    def moves_twice(self, side: Side, place: int, first: int, second: int) -> None:
-        self.people.move(side, place, first)
-        self.people.move(side, place, second)
+    @rule(side=SIDES, place=NUMBERS, choices=st.lists(NUMBERS, min_size=1, max_size=3))
+    def one_moves(self, side: Side, place: int, choices: Sequence[int]) -> None:
+        for choice in choices:
+            self.people.move(side, place, choice)
 
     @precondition(lambda self: len(self.ledger.tickets) > 1 and not self.ledger.gone)
     @rule(side=SIDES, place=NUMBERS)
@@ -107,19 +113,20 @@ class AnyHistory(RuleBasedStateMachine):
 
     # itopsync
 
-    @rule(
-        kind=st.sampled_from([POLL, POLL, POLL, SWEEP]),
-        kill=st.none() | st.integers(0, 120),
-        meanwhile=MEANWHILE,
-        seconds=st.sampled_from([0, 1, 60]),
-    )
-    def syncs(self, kind: str, kill: int | None, meanwhile: Sequence[tuple[int, str, Side, int, int]], seconds: int) -> None:
+    @rule(kind=KINDS, kill=st.none() | st.integers(0, 120), meanwhile=MEANWHILE, seconds=st.sampled_from([0, 1, 60]))
+    def syncs(self, kind: str, kill: int | None, meanwhile: Sequence[tuple[int, Deed]], seconds: int) -> None:
         self.rig.wait(seconds=seconds)
-        self.rig.meanwhile = {at: [] for at, *_ in meanwhile}
-        for at, deed, side, place, choice in meanwhile:
-            self.rig.meanwhile[at].append(partial(self.people.do, deed, side, place, choice))
+        self.rig.meanwhile = {at: partial(self.people.do, *deed) for at, deed in meanwhile}
         self.rig.run(lambda: self._cycle(kind), kill)
         self.rig.wait(seconds=seconds)
+
+    @rule(side=SIDES, place=NUMBERS, choice=NUMBERS, kill=st.integers(0, 60), back=st.lists(NUMBERS, max_size=2))
+    def one_moves_on_while_we_die(self, side: Side, place: int, choice: int, kill: int, back: Sequence[int]) -> None:
+        self.people.move(side, place, choice)
+        self.rig.wait(minutes=1)
+        self.rig.run(lambda: self._cycle(POLL), kill)
+        for again in back:
+            self.people.move(side, place, again)
 
     # the end
 
