@@ -176,7 +176,7 @@ SHORT = settings(
     max_examples=12, stateful_step_count=25, deadline=None, derandomize=True, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
-DEEP = settings(SHORT, max_examples=250, stateful_step_count=40, derandomize=False)
+DEEP = settings(SHORT, max_examples=400, stateful_step_count=40, derandomize=False)
 
 
 def test_any_short_history_ends_in_agreement() -> None:
