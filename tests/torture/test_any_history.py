@@ -173,7 +173,7 @@ def _template() -> Path:
 
 
 SHORT = settings(
-    max_examples=12, stateful_step_count=25, deadline=None, derandomize=True, database=None,
+    max_examples=8, stateful_step_count=20, deadline=None, derandomize=True, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 DEEP = settings(SHORT, max_examples=400, stateful_step_count=40, derandomize=False)
