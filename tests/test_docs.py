@@ -13,11 +13,13 @@ from itopsync.exits import ExitCode
 from itopsync.reconcile.plan import Kept
 from itopsync.reconcile.safety import Excess
 from tests.commands import command_names, commands
+from tests.torture.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = (ROOT / "docs" / "reference" / "commands.md").read_text()
 RUNBOOK = (ROOT / "docs" / "how-to" / "runbook.md").read_text()
+GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()
 
 
 def sections() -> dict[str, str]:
@@ -90,3 +92,20 @@ def test_every_configuration_that_is_shown_can_be_loaded(text: str, tmp_path: Pa
     path.write_text("\n".join(line.removeprefix("   ") for line in text.splitlines()))
     loaded = config.load(path, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert loaded.rules.pair == "acme"
+
+
+def test_every_test_that_a_guarantee_names_is_there() -> None:
+    named = re.findall(r"`(\w+/test_\w+\.py)::(test_\w+)`", GUARANTEES)
+    assert len(named) > 20
+    assert [one for one in named if f"def {one[1]}(" not in (ROOT / "tests" / one[0]).read_text()] == []
+
+
+def test_every_scenario_that_a_guarantee_names_is_there() -> None:
+    named = {name for row in re.findall(r"^\|.+\|$", GUARANTEES, re.MULTILINE) for name in re.findall(r"\*([^*]+)\*", row)}
+    assert len(named) > 5
+    assert named <= {one.name for one in SCENARIOS}
+
+
+def test_every_guarantee_names_what_shows_it() -> None:
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", GUARANTEES, re.MULTILINE)[2:]
+    assert [promise for promise, shown in rows if not re.search(r"`\w+/test_\w+\.py::|scenario", shown)] == []

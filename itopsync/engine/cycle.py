@@ -19,6 +19,7 @@ from itopsync.engine.observe import find_copies, observe
 from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.rebuild import refuse_lost_store
 from itopsync.engine.settings import EngineSettings
+from itopsync.engine.sight import refuse_blindness
 from itopsync.engine.waiting import answer_of
 from itopsync.engine.written import Written
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
@@ -29,7 +30,7 @@ from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.planner import parted
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
-from itopsync.reconcile.safety import Tally, check
+from itopsync.reconcile.safety import Excess, Tally, check
 from itopsync.reconcile.strangers import stranger
 from itopsync.store import CycleRecord, SideState, Store
 
@@ -291,7 +292,8 @@ class Engine:
         applier = Applier(self._servers, self._store, self._rules, self._settings, clock=self._clock, ahead=ahead)
         for links in self._chunks(now):
             try:
-                planned = self.plan(links)
+                planned = self.plan(links, accept)
+                self._refuse_blindness(planned, accept)
             except SideUnavailable as error:
                 self._unavailable(report, error.side, error)
                 return
@@ -315,12 +317,14 @@ class Engine:
             seen.update(link.id for link in links)
             yield links
 
-    def plan(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
+    def plan(self, links: tuple[Link, ...], accept: Collection[str] = ()) -> list[tuple[Plan, Observation]]:
         """Observe and plan *links*, after looking for copies of those that wait for one.
 
         There is one where a create had no answer, and where this store was restored from a time before it was made.
+
+        :raises SafetyStop: a copy is not found on a side that shows nothing at all
         """
-        links = self._adopt(links)
+        links = self._adopt(links, accept)
         observed = observe(links, self._servers, self._rules, self._readers, self._stopping)
         now = self._clock()
         plans = []
@@ -333,12 +337,21 @@ class Engine:
             plans.append((plan_link(link, seen, self._rules, now, apart=apart), seen))
         return plans
 
-    def _adopt(self, links: tuple[Link, ...]) -> tuple[Link, ...]:
+    def _refuse_blindness(self, planned: list[tuple[Plan, Observation]], accept: Collection[str]) -> None:
+        """A ticket that is missing is gone only where others are to be seen."""
+        gone = [(plan.link, seen) for plan, seen in planned if plan.link.status is LinkStatus.TOMBSTONE]
+        for side in Side:
+            if Excess.MISSING not in accept and any(link.ref(side) and not seen.of(side) for link, seen in gone):
+                refuse_blindness(self._servers[side], self._store)
+
+    def _adopt(self, links: tuple[Link, ...], accept: Collection[str]) -> tuple[Link, ...]:
         waiting = [link for link in links if link.status is LinkStatus.WAITING]
         if not waiting:
             return tuple(replace(link, unsettled=False) for link in links)
         search = self._readers.submit(find_copies, waiting, self._servers[Side.INTERNAL], self._rules)
         copies: dict[int, Ref] = answer_of(search, self._stopping)
+        if Excess.MISSING not in accept and any(link.unsettled and link.id not in copies for link in waiting):
+            refuse_blindness(self._servers[Side.INTERNAL], self._store)
         return tuple(self._adopted(link, copies.get(link.id)) for link in links)
 
     def _adopted(self, link: Link, copy: Ref | None) -> Link:

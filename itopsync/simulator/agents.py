@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -98,7 +98,7 @@ class Agent:
             late = faults.strike(FaultKind.LATE_DRAFT, "attach", "Attachment", self.account.login)
             if late is not None:
                 draft = self.draft(name, mimetype, data, class_name)
-                simulator.later(late, lambda: self.bind(draft, class_name, key))
+                simulator.later(late, lambda: self._bind_late(draft, class_name, key))
                 return draft
             if faults.strike(FaultKind.LOST_DRAFT, "attach", "Attachment", self.account.login) is not None:
                 return self.draft(name, mimetype, data, class_name)
@@ -115,6 +115,10 @@ class Agent:
         """Save the form: the draft becomes a file of the ticket, with the same id and date."""
         fields = {"item_class": class_name, "item_id": key, "temp_id": ""}
         self.update("Attachment", attachment, **fields, item_org_id=self._organization(class_name, key))
+
+    def _bind_late(self, attachment: int, class_name: str, key: int) -> None:
+        with suppress(Refusal):  # its upload may take longer still: then it stays a draft
+            self.bind(attachment, class_name, key)
 
     def delete_attachment(self, attachment: int) -> None:
         """Remove a file. Nothing of it remains that the service account could read."""

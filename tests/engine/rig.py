@@ -11,13 +11,12 @@ import httpx
 
 from itopsync import config
 from itopsync.config import Configuration
-from itopsync.demo.compare import Item, compare
 from itopsync.engine.cycle import Engine, Report
 from itopsync.itop import Server
-from itopsync.model import Link, Ref, Side
+from itopsync.model import Side
 from itopsync.simulator import Agent, Simulator
-from itopsync.simulator.audit import Written
 from itopsync.store import Store
+from tests.engine.pair import Pair
 
 BEGIN = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(60)
@@ -80,7 +79,7 @@ class Crash(BaseException):
 
 
 @dataclass
-class Rig:
+class Rig(Pair):
     """Everything a test needs; ``restart`` is what happens when the process dies."""
 
     folder: Path
@@ -170,33 +169,3 @@ class Rig:
         for _ in range(cycles):
             self.wait(minutes=10)
             self.engine.cycle()
-
-    # looking
-
-    def copy_of(self, number: int, cls: str = "UserRequest") -> int:
-        """The id of the internal copy of an external ticket."""
-        link = self.link(number, cls)
-        assert link.internal is not None
-        return link.internal.id
-
-    def link(self, number: int, cls: str = "UserRequest") -> Link:
-        found = self.store.link_of(Ref(Side.EXTERNAL, cls, number))
-        assert found is not None
-        return found
-
-    def differences(self, besides: tuple[int, ...] = ()) -> list[Item]:
-        """What differs between both servers, by their own data."""
-        return [item for item in compare(self.external, self.internal, besides=besides) if not item.agrees]
-
-    def writes(self, side: Side) -> list[Written]:
-        """What itopsync wrote to one side."""
-        simulator = self.external if side is Side.EXTERNAL else self.internal
-        return simulator.audit.select(account="sync", done=True)
-
-    def written(self) -> int:
-        return sum(len(self.writes(side)) for side in Side)
-
-    def texts(self, side: Side, number: int, cls: str = "UserRequest") -> list[str]:
-        """The entries of a ticket's private log, as stored."""
-        simulator = self.external if side is Side.EXTERNAL else self.internal
-        return [entry.text for entry in simulator.ticket(cls, number)["private_log"]]

@@ -191,6 +191,48 @@ def test_a_side_that_suddenly_shows_nothing_stops_the_cycle(rig: Rig) -> None:
     assert rig.differences() == []
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_a_side_that_shows_nothing_stops_the_cycle_however_few_tickets_are_linked(rig: Rig, side: Side) -> None:
+    number = _opens(rig)
+    _opens(rig)
+    rig.sync()
+    rig.customer.note("UserRequest", number, "<p>Hello</p>")
+    blind = rig.simulator(side).faults.add(FaultKind.BLIND, accounts=["sync"], verbs=["core/get"])
+    rig.operator.note("UserRequest", rig.copy_of(number), "<p>Hello</p>")
+    with pytest.raises(SafetyStop, match=f"{side} shows our account no ticket at all"):
+        rig.sync()
+    rig.simulator(side).faults.remove(blind)
+    rig.settle()
+    assert rig.link(number).status is LinkStatus.LINKED
+    assert rig.differences() == []
+
+
+def test_a_copy_that_cannot_be_seen_is_not_made_again(rig: Rig) -> None:
+    _opens(rig)
+    rig.internal.faults.add(FaultKind.LOST_AFTER, accounts=["sync"], verbs=["core/create"], times=1)
+    rig.sync()
+    rig.internal.faults.add(FaultKind.BLIND, accounts=["sync"], verbs=["core/get"])
+    rig.wait(minutes=10)
+    with pytest.raises(SafetyStop, match="no organisation at all"):
+        rig.sync()
+    rig.internal.faults.clear()
+    rig.settle()
+    assert len(rig.internal.tickets()) == 1
+    assert rig.differences() == []
+
+
+def test_the_last_tickets_of_a_side_that_are_really_gone_can_be_let_through(rig: Rig) -> None:
+    number, other = _opens(rig), _opens(rig)
+    rig.sync()
+    for one in (number, other):
+        rig.operator.delete("UserRequest", rig.copy_of(one))
+    rig.customer.note("UserRequest", number, "<p>Hello</p>")
+    with pytest.raises(SafetyStop, match="--accept missing"):
+        rig.sync()
+    rig.engine.cycle(accept=["missing"])
+    assert rig.link(number).status is LinkStatus.TOMBSTONE
+
+
 def test_too_many_new_tickets_stop_the_cycle_until_they_are_let_through(rig: Rig) -> None:
     for n in range(201):
         _opens(rig, f"No. {n}")

@@ -60,3 +60,6 @@ def started() -> Iterator[Cluster]:
     yield Cluster(server)
     server.cleanup()
     shutil.rmtree(folder)
+
+
+__all__ = ["Cluster", "get_server", "started"]

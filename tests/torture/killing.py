@@ -84,6 +84,8 @@ class MortalRig(Rig):
     url: str = ""
     """Of a fresh store elsewhere."""
     boundaries: Boundaries = field(default_factory=Boundaries)
+    meanwhile: dict[int, Callable[[], None]] = field(default_factory=dict)
+    """What people do at a boundary, by its number."""
 
     def start(self) -> None:
         if self.url:
@@ -102,6 +104,8 @@ class MortalRig(Rig):
         super().restart()
 
     def _cross(self, name: str) -> None:
+        if (act := self.meanwhile.pop(len(self.boundaries.crossed), None)) is not None:
+            act()
         self.boundaries.cross(name)
 
     def _answered(self, where: str) -> None:
@@ -123,5 +127,5 @@ class MortalRig(Rig):
             work()
         except Crash:
             self.restart()
-        self.boundaries = Boundaries()
+        self.boundaries, self.meanwhile = Boundaries(), {}
         return boundaries.crossed

@@ -15,6 +15,7 @@ from itopsync.model import Side
 from itopsync.simulator import Simulator
 from itopsync.store import Store
 from tests.store.cluster import Cluster
+from tests.torture.directions import against_the_rules
 from tests.torture.killing import MortalRig
 from tests.torture.scenarios import SCENARIOS, Scenario, leaked, open_request, told
 
@@ -90,8 +91,9 @@ def violations(rig: MortalRig, scenario: Scenario) -> Iterator[str]:
         there = {side: told(rig, side, word) for side in Side}
         if there[Side.INTERNAL] != count or (word != "Not carried" and there[Side.EXTERNAL] != count):
             yield f"'{word}' stands {there} times"
-    for simulator in (rig.external, rig.internal):
-        yield from _doubled(simulator)
+    for side in Side:
+        yield from _doubled(rig.simulator(side))
+        yield from against_the_rules(side, rig.simulator(side))
     yield from leaked(rig)
     before = rig.written()
     rig.wait(minutes=10)

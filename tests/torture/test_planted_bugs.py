@@ -10,20 +10,29 @@ from typing import Any
 
 import pytest
 
-from itopsync.engine import poll
+from itopsync.engine import apply, files, poll
 from itopsync.engine.apply import Applier
 from itopsync.errors import OutcomeUnknown, RemoteError, SafetyStop
 from itopsync.itop import Server
-from itopsync.model import Side
-from itopsync.reconcile import notes
+from itopsync.model import File, Side
+from itopsync.reconcile import notes, richtext
+from itopsync.reconcile.rules import Deletion, Direction
 from itopsync.simulator import FaultKind
 from itopsync.store import Store
 from tests.engine.rig import Rig
 from tests.torture.killing import MortalRig
-from tests.torture.scenarios import SCENARIOS, Scenario, open_request
+from tests.torture.scenarios import REQUEST, SCENARIOS, Scenario, open_request
 from tests.torture.test_every_boundary import Ground, play, violations
 
-NOTES, NEW = (next(one for one in SCENARIOS if one.name == name) for name in ("notes both ways", "new tickets with a history"))
+BY_NAME = {one.name: one for one in SCENARIOS}
+NOTES, NEW, FILES = (BY_NAME[name] for name in ("notes both ways", "new tickets with a history", "files come and go both ways"))
+STATES, WIPED, DELETED = (
+    BY_NAME[name]
+    for name in ("states to internal, up to the end", "entries wiped out by somebody's save", "a copy that somebody deleted")
+)
+EDITED = Scenario(
+    "an edit in internal", lambda rig, n: rig.operator.update(REQUEST, rig.copy_of(n), title="Mine"), apart=("title",)
+)
 
 
 @pytest.fixture
@@ -35,6 +44,8 @@ def _seen(ground: Ground, scenario: Scenario, strike: Callable[[Rig], None]) -> 
     """The violations after a scenario in which something strikes."""
     rig = ground.rig(scenario.more)
     number = open_request(rig)
+    rig.sync()
+    scenario.begin(rig, number)
     rig.sync()
     rig.settle(1)
     scenario.act(rig, number)
@@ -69,7 +80,7 @@ def _nothing(rig: Rig) -> None:
     pass
 
 
-@pytest.mark.parametrize("scenario", [NOTES, NEW], ids=["notes", "new"])
+@pytest.mark.parametrize("scenario", [NOTES, NEW, EDITED], ids=["notes", "new", "edited"])
 @pytest.mark.parametrize("strike", [_nothing, _lose_an_answer, _lose_the_polls, _land_late])
 def test_without_a_bug_nothing_is_seen(ground: Ground, strike: Callable[[Rig], None], scenario: Scenario) -> None:
     assert _seen(ground, scenario, strike) == []
@@ -124,6 +135,93 @@ def test_no_time_to_settle_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPat
 
 def test_a_write_that_is_not_noted_before_it_is_sent_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Store, "begin_write", lambda *_, **__: True)
-    boundaries, _ = play(ground, NEW, ())
-    places = [place for place, name in enumerate(boundaries) if name == "carried out, before the answer"]
-    assert any(play(ground, NEW, (place,))[1] for place in places)
+    assert _fatal(ground, NEW, "carried out, before the answer")
+
+
+def test_an_echo_that_is_taken_for_a_persons_entry_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = richtext.head_markers
+    monkeypatch.setattr(notes, "head_markers", lambda text, pair: tuple(one for one in right(text, pair) if "-n-" not in one))
+    assert _seen(ground, NOTES, _nothing) != []
+
+
+def test_notes_out_of_order_are_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = notes.join
+    monkeypatch.setattr(notes, "join", lambda flow, room: right(flow, room)[::-1])
+    assert _seen(ground, NOTES, _nothing) != []
+
+
+def test_an_entry_that_is_not_healed_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = notes._may_go
+
+    def wrong(situation: Any, person: Any, origin: Side, records: Any) -> bool:
+        return person.marker not in records and right(situation, person, origin, records)
+
+    monkeypatch.setattr(notes, "_may_go", wrong)
+    assert _seen(ground, WIPED, _nothing) != []
+
+
+def test_a_mark_for_internal_that_is_not_heeded_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notes, "begins_with_mark", lambda *_: False)
+    assert any(one.startswith("leaked") for one in _seen(ground, NOTES, _nothing))
+
+
+def test_a_log_that_is_replaced_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(self: Server, fields: Any, logs: Any, attributes: Any) -> dict[str, object]:
+        return self._values(fields, attributes) | {log: {"items": [self._item(entry)]} for log, entry in logs.items()}
+
+    monkeypatch.setattr(Server, "_with_entries", wrong)
+    assert _seen(ground, NOTES, _nothing) != []
+
+
+def test_a_field_that_is_written_against_its_direction_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = MortalRig.start
+
+    def wrong(self: MortalRig) -> None:
+        rules = self.configuration.rules
+        classes = [
+            replace(cls, fields=tuple(replace(one, direction=Direction.BOTH) for one in cls.fields)) for cls in rules.classes
+        ]
+        self.configuration = replace(self.configuration, rules=replace(rules, classes=tuple(classes)))
+        right(self)
+
+    monkeypatch.setattr(MortalRig, "start", wrong)
+    assert any("update of title" in one for one in _seen(ground, EDITED, _nothing))
+
+
+def test_a_persons_file_that_is_deleted_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = MortalRig.start
+
+    def wrong(self: MortalRig) -> None:
+        self.configuration = replace(self.configuration, rules=replace(self.configuration.rules, deletion=Deletion.BOTH))
+        right(self)
+
+    monkeypatch.setattr(MortalRig, "start", wrong)
+    assert any("of a file that is a person's" in one for one in _seen(ground, DELETED, _nothing))
+
+
+def test_a_file_that_is_cut_short_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = files.read_file
+
+    def wrong(*upload: Any) -> File:
+        file = right(*upload)
+        return replace(file, data=file.data[:-1])
+
+    monkeypatch.setattr(apply, "read_file", wrong)
+    assert _seen(ground, FILES, _nothing) != []
+
+
+def test_a_copy_that_is_not_looked_for_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("itopsync.engine.cycle.find_copies", lambda *_: {})
+    assert _fatal(ground, NEW, "carried out, before the answer")
+
+
+def test_a_state_of_ours_that_is_taken_for_a_persons_move_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("itopsync.reconcile.planner.heading_of", lambda *_: None)
+    assert _fatal(ground, STATES, "carried out, before the answer")
+
+
+def _fatal(ground: Ground, scenario: Scenario, boundary: str) -> bool:
+    """Whether a kill at any boundary of that name does harm."""
+    boundaries, _ = play(ground, scenario, ())
+    places = [place for place, name in enumerate(boundaries) if name == boundary]
+    return any(play(ground, scenario, (place,))[1] for place in places)

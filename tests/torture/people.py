@@ -1,0 +1,237 @@
+"""People at both servers: whatever they may do, at random, each deed noted in the ledger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from itopsync.model import Side
+from itopsync.simulator import BareRefusal, FaultKind, Refusal
+from itopsync.simulator.refusals import Crash
+from tests.engine.pair import Pair
+from tests.engine.rig import PICTURE, RESOLVED, TEAM
+from tests.torture.ledger import Ledger, Place
+
+CLASSES = ("UserRequest", "Incident", "Problem", "NormalChange")
+FIELDS: dict[str, Any] = {
+    **TEAM,
+    **RESOLVED,
+    "pending_reason": "On leave",
+    "user_satisfaction": "1",
+    "user_comment": "Thanks",
+    "acceptance_date": "2026-11-24 09:00:00",
+    "acceptance_comment": "<p>Fine.</p>",
+    "approval_date": "2026-11-24 09:30:00",
+    "approval_comment": "<p>Go.</p>",
+    "reason": "<p>No.</p>",
+    "start_date": "2026-12-01 09:00:00",
+    "end_date": "2026-12-02 09:00:00",
+    "fallback": "<p>Back.</p>",
+    "outage": "no",
+    "impact": "2",
+    "manager_group_id": 39,
+    "manager_id": 9,
+    "supervisor_group_id": 39,
+    "supervisor_id": 9,
+    "caller_id": 42,
+}
+"""What people fill in where a state asks for it."""
+COMPANIONS = ("solution", "resolution_code", "pending_reason", "user_satisfaction", "user_comment")
+"""What they fill in besides."""
+
+
+@dataclass
+class People:
+    """Each deed takes a side, a number that picks a ticket, and another that picks what else there is to choose."""
+
+    pair: Pair
+    ledger: Ledger
+    count: int = 0
+
+    DEEDS: ClassVar = (
+        *("note", "thank", "quote", "paste_a_picture", "keep_to_internal"),
+        *("edit", "move", "adopt", "attach", "delete_a_file"),
+    )
+    """What may be done to a ticket that is there: the names of methods."""
+
+    def do(self, deed: str, side: Side, place: int, choice: int) -> None:
+        """Do one of :attr:`DEEDS`."""
+        getattr(self, deed)(side, place, choice)
+
+    # tickets
+
+    def open(self, cls: str, history: int, moves: int) -> None:
+        known = self.pair.external.store.schema[cls].attributes
+        fields = {name: value for name, value in {"title": self._word("Ticket"), "service_id": 1}.items() if name in known}
+        number = self.pair.customer.create(cls, **fields)
+        self.ledger.tickets.append((cls, number))
+        for _ in range(history):
+            self._write(Side.EXTERNAL, (cls, number), self._word("Note"))
+        for move in range(moves):
+            self._move(Side.EXTERNAL, (cls, number), move)
+
+    def open_in_internal(self) -> None:
+        self.ledger.secrets.append(self._word("Unlinked"))
+        text = f"<p>{self.ledger.secrets[-1]}</p>"
+        self.ledger.own.append(self.pair.operator.create("UserRequest", title="Ours", private_log=text))
+
+    def delete(self, side: Side, place: int) -> None:
+        if (found := self._pick(side, place)) is not None and self._copy(found) is not None:
+            self.pair.agent(side).delete(found[0], self._there(side, found))
+            self.ledger.gone.add(found)
+
+    # notes
+
+    def note(self, side: Side, place: int, _choice: int) -> None:
+        if (found := self._pick(side, place)) is not None:
+            self._write(side, found, self._word("Note"))
+
+    def thank(self, side: Side, place: int, _choice: int) -> None:
+        """Write what was written before, word for word."""
+        if (found := self._pick(side, place)) is not None:
+            self._write(side, found, "Thanks.")
+
+    def quote(self, side: Side, place: int, choice: int) -> None:
+        """Paste the head of an entry of ours, marker and all, and write below it."""
+        if (found := self._pick(side, place)) is None:
+            return
+        ticket = self.pair.simulator(side).ticket(found[0], self._there(side, found))
+        heads = [head[0] for one in ticket["private_log"] if (head := re.match(r'<p class="itopsync-[^"]+-n-[^>]*>', one.text))]
+        if heads:
+            self._write(side, found, self._word("Note"), before=f"{heads[choice % len(heads)]}As you said:</p>")
+
+    def paste_a_picture(self, side: Side, place: int, _choice: int) -> None:
+        if (found := self._pick(side, place)) is not None:
+            number = self._there(side, found)
+            picture = self.pair.agent(side).paste_image(found[0], number, "s.png", "image/png", PICTURE)
+            self._write(side, found, self._word("Note"), after=picture)
+
+    def keep_to_internal(self, _side: Side, place: int, _choice: int) -> None:
+        if (found := self._pick(Side.INTERNAL, place)) is not None:
+            self.ledger.secrets.append(self._word("Secret"))
+            text = f"<p>#internal {self.ledger.secrets[-1]}</p>"
+            with self._saving(Side.INTERNAL, found):
+                self.pair.operator.note(found[0], self._there(Side.INTERNAL, found), text)
+
+    # form and state
+
+    def edit(self, side: Side, place: int, choice: int) -> None:
+        if (found := self._pick(side, place)) is None:
+            return
+        known = self.pair.external.store.schema[found[0]].attributes
+        names = [name for name in ("title", "urgency", "description", "impact") if name in known]
+        name = names[choice % len(names)]
+        value = str(choice % 3 + 1) if name in {"urgency", "impact"} else self._word("Text")
+        with self._saving(side, found):
+            self.pair.agent(side).update(found[0], self._there(side, found), **{name: value})
+        if side is Side.INTERNAL:
+            self.ledger.edited.add(found)
+
+    def move(self, side: Side, place: int, choice: int) -> None:
+        if (found := self._pick(side, place)) is not None:
+            self._move(side, found, choice)
+
+    def adopt(self, side: Side, place: int, choice: int) -> None:
+        """Make one request the parent of another: iTop copies entries and the solution down, whoever wrote them."""
+        child, parent = self._pick(side, place), self._pick(side, choice)
+        if child is None or parent is None or child == parent or {child[0], parent[0]} != {"UserRequest"}:
+            return
+        grown = {(side, *parent)} & self.ledger.children or {(side, *child)} & self.ledger.parents
+        if grown:
+            return  # no more than two generations
+        self.ledger.parents.add((side, *parent))
+        self.ledger.children.add((side, *child))
+        with self._saving(side, child):
+            number, of = (self._there(side, one) for one in (child, parent))
+            self.pair.agent(side).update("UserRequest", number, parent_request_id=of)
+
+    def _move(self, side: Side, ticket: Place, choice: int) -> None:
+        """Press one of the buttons that there are at this state, or one for which it is too late."""
+        simulator, number = self.pair.simulator(side), self._there(side, ticket)
+        row = simulator.store.get(ticket[0], number)
+        if row is None:
+            return  # it is not to be seen yet
+        lifecycle = simulator.store.schema[ticket[0]].lifecycle
+        stimuli = sorted(lifecycle[row["status"]].transitions) or ["ev_assign"]
+        stimulus = stimuli[choice % len(stimuli)]
+        transition = lifecycle[row["status"]].transitions.get(stimulus)
+        needed = lifecycle[transition.target].mandatory if transition else ()
+        target = transition.target if transition else ""
+        extra = COMPANIONS[:2] if target == "resolved" else COMPANIONS[3:] if target == "closed" else ()
+        known = simulator.store.schema[ticket[0]].attributes
+        fields = {name: FIELDS[name] for name in (*needed, *extra) if name in FIELDS and name in known}
+        try:
+            with self._saving(side, ticket):
+                self.pair.agent(side).stimulus(ticket[0], number, stimulus, **fields)
+        except (Refusal, BareRefusal, Crash):
+            return
+
+    # files
+
+    def attach(self, side: Side, place: int, _choice: int) -> None:
+        if (found := self._pick(side, place)) is not None:
+            data = self._word("Data").encode()
+            self.pair.agent(side).attach(found[0], self._there(side, found), "a.txt", "text/plain", data)
+
+    def delete_a_file(self, side: Side, place: int, choice: int) -> None:
+        """A file, be it an original or a copy."""
+        if (found := self._pick(side, place)) is None:
+            return
+        there = self.pair.simulator(side).ticket(found[0], self._there(side, found))["attachments"]
+        files = [one for one in there if not one["temp_id"].startswith("itopsync-demo-p-")]
+        if files:
+            self.pair.agent(side).delete_attachment(files[choice % len(files)]["id"])
+
+    # small things
+
+    def _word(self, word: str) -> str:
+        self.count += 1
+        return f"{word} {self.count}."
+
+    @contextmanager
+    def _saving(self, side: Side, ticket: Place) -> Iterator[None]:
+        """A save; one that becomes visible late wipes out what others write meanwhile, and that is noted."""
+        faults = self.pair.simulator(side).faults.counts
+        before = faults[FaultKind.LATE_COMMIT]
+        try:
+            yield
+        finally:
+            if faults[FaultKind.LATE_COMMIT] != before:
+                self.ledger.late.add((side, *ticket))
+
+    def _copy(self, ticket: Place) -> int | None:
+        """The id of a ticket's copy that is there and known."""
+        cls, number = ticket
+        try:
+            link = self.pair.link(number, cls)
+        except AssertionError:
+            return None
+        known = link.internal is not None and self.pair.internal.store.get(cls, link.internal.id) is not None
+        return link.internal.id if known and link.internal is not None else None
+
+    def _there(self, side: Side, ticket: Place) -> int:
+        copy = self._copy(ticket) if side is Side.INTERNAL else ticket[1]
+        assert copy is not None
+        return copy
+
+    def _pick(self, side: Side, place: int) -> Place | None:
+        """One of the tickets that are on *side*."""
+        there = [
+            one
+            for one in self.ledger.tickets
+            if one not in self.ledger.gone
+            and self.pair.external.store.get(*one) is not None
+            and (side is Side.EXTERNAL or self._copy(one) is not None)
+        ]
+        return there[place % len(there)] if there else None
+
+    def _write(self, side: Side, ticket: Place, text: str, *, before: str = "", after: str = "") -> None:
+        number = self._there(side, ticket)
+        if self.pair.simulator(side).store.get(ticket[0], number) is None:
+            return  # it is not to be seen yet
+        with self._saving(side, ticket):
+            self.pair.agent(side).note(ticket[0], number, f"{before}<p>{text}</p>{after}")
+        self.ledger.notes.setdefault((side, *ticket), []).append(text)
