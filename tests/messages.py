@@ -75,9 +75,25 @@ def kinds() -> set[str]:
 
 def _in_module(tree: ast.Module, path: Path) -> Iterator[Message]:
     names = kinds()
+    yield from _raised_bare(tree, path, names)
+    yield from _handed_over(tree, path, names)
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            if isinstance(target, ast.Name) and target.id in TABLES:
+                yield from (_message(text, path, node) for text in _values(node.value))
+        elif isinstance(node, ast.FunctionDef) and node.name in RETURNERS:
+            yield from _returned(node, path)
+
+
+def _raised_bare(tree: ast.Module, path: Path, names: set[str]) -> Iterator[Message]:
+    """An error that is raised as a class has its docstring for a message, which no row tells."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name) and node.exc.id in names:
-            yield _message("…", path, tree)  # its class's docstring is its message
+            yield _message("…", path, tree)
+
+
+def _handed_over(tree: ast.Module, path: Path, names: set[str]) -> Iterator[Message]:
     for scope, call in _calls(tree, tree):
         name = _name(call.func)
         if name in SAYERS and path.as_posix().startswith(_PLACES.get(name, "")):
@@ -87,19 +103,13 @@ def _in_module(tree: ast.Module, path: Path) -> Iterator[Message]:
         else:
             continue
         for argument in said:
-            for text in _texts(argument, scope):
-                yield _message(text, path, scope)
-    for node in tree.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
-            if isinstance(target, ast.Name) and target.id in TABLES:
-                for constant in _values(node.value):
-                    yield _message(constant, path, node)
-        if isinstance(node, ast.FunctionDef) and node.name in RETURNERS:
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Return) and inner.value is not None and not _is_none(inner.value):
-                    for text in filter(None, _texts(inner.value, node)):
-                        yield _message(text, path, node)
+            yield from (_message(text, path, scope) for text in _texts(argument, scope))
+
+
+def _returned(function: ast.FunctionDef, path: Path) -> Iterator[Message]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+            yield from (_message(text, path, function) for text in _texts(node.value, function) if text)
 
 
 def _message(text: str, path: Path, scope: ast.AST) -> Message:
