@@ -70,7 +70,8 @@ def test_every_link_leads_to_a_page_that_is_there(page: Path) -> None:
 def test_every_command_that_is_shown_can_be_typed(page: Path) -> None:
     typed = re.findall(r"^ *\$ (?:sudo )?(?:\S*/)?itopsync (.+)$", page.read_text(), re.MULTILINE)
     names = [" ".join(word for word in line.split() if not word.startswith(("-", "/"))) for line in typed]
-    assert [name for name in names if name and name not in command_names(app)] == []
+    known = command_names(app)
+    assert [name for name in names if name and not any(f"{name} ".startswith(f"{command} ") for command in known)] == []
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,20 @@ def test_every_configuration_that_is_shown_can_be_loaded(text: str, tmp_path: Pa
     path.write_text("\n".join(line.removeprefix("   ") for line in text.splitlines()))
     loaded = config.load(path, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert loaded.rules.pair == "acme"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    named = re.findall(r"`(tests/[\w/]+)(\.py)?(?:::(\w+))?`", page.read_text())
+    missing = [
+        f"{path}{ending}::{name}"
+        for path, ending, name in named
+        if not (ROOT / f"{path}{ending}").exists() or (name and f"def {name}(" not in (ROOT / f"{path}{ending}").read_text())
+    ]
+    assert missing == []
+
+
+def test_every_claim_about_security_names_its_test() -> None:
+    rows = re.findall(r"^\| (?!it tries|---)(.+) \|$", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE)
+    assert len(rows) > 20
+    assert [row for row in rows if "::test_" not in row.rpartition(" | ")[2]] == []
