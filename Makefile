@@ -8,13 +8,16 @@ PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports docs pytest torture bench coverage wheel man lock clean
+.PHONY: help demo play test lint types imports docs pytest torture bench coverage wheel man audit hooks lock clean
 
 help:  ## Say what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: $(VENV)/demo  ## Play a service desk's day on two simulated servers
 	$(BIN)/itopsync demo
+
+play: $(VENV)/demo  ## Keep two simulated servers up to try commands on
+	$(BIN)/itopsync demo --serve
 
 test: lint types imports docs pytest  ## Everything that a change must pass
 
@@ -50,6 +53,14 @@ wheel: $(VENV)/dev  ## The wheel and the source archive, into dist/
 man: $(VENV)/dev  ## The manual page, itopsync.1, from the commands
 	$(BIN)/python -m itopsync.cli.manual > itopsync.1.new
 	mv itopsync.1.new itopsync.1
+
+audit: $(VENV)/dev  ## Compare what is installed with published advisories (needs the network)
+	$(INSTALL) pip-audit
+	$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements/dev.txt
+
+hooks: $(VENV)/dev  ## Let git run style, format and types before each commit
+	$(INSTALL) pre-commit
+	$(BIN)/pre-commit install
 
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -42,9 +42,14 @@ REMOTE_TEXT_LIMIT = 200
 
 
 def clip(text: str, limit: int = REMOTE_TEXT_LIMIT) -> str:
-    """Return *text* on one line and at most *limit* characters long."""
-    line = " ".join(text[: limit * 4].split())
+    """Return *text* on one line, at most *limit* characters long, and without anything that a terminal would obey."""
+    line = " ".join(printable(text[: limit * 4]).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Return *text* with a space for each character that a terminal could take for a command, or hide others with."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
 
 
 class ItopsyncError(Exception):

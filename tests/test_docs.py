@@ -16,7 +16,7 @@ from tests.commands import command_names, commands
 from tests.torture.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "README.id.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = (ROOT / "docs" / "reference" / "commands.md").read_text()
 RUNBOOK = (ROOT / "docs" / "how-to" / "runbook.md").read_text()
 GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()
@@ -38,9 +38,9 @@ def test_every_option_is_explained(name: str) -> None:
     assert explained - {"--help", "-h"} == commands(app)[name] - {"--help", "-h"}
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "reference" / "commands.md"], ids=lambda path: path.stem)
-def test_every_exit_code_is_explained(page: Path) -> None:
-    told = {int(code) for code in re.findall(r"^\| (\d+) \|", page.read_text().partition("Exit codes")[2], re.MULTILINE)}
+@pytest.mark.parametrize("page", ["README.md", "README.id.md", "docs/reference/commands.md"])
+def test_every_exit_code_is_explained(page: str) -> None:
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", (ROOT / page).read_text(), re.MULTILINE)}
     assert told == {*ExitCode, 130}
 
 
@@ -72,7 +72,8 @@ def test_every_link_leads_to_a_page_that_is_there(page: Path) -> None:
 def test_every_command_that_is_shown_can_be_typed(page: Path) -> None:
     typed = re.findall(r"^ *\$ (?:sudo )?(?:\S*/)?itopsync (.+)$", page.read_text(), re.MULTILINE)
     names = [" ".join(word for word in line.split() if not word.startswith(("-", "/", "@"))) for line in typed]
-    assert [name for name in names if name and name not in command_names(app)] == []
+    known = command_names(app)
+    assert [name for name in names if name and not any(f"{name} ".startswith(f"{command} ") for command in known)] == []
 
 
 @pytest.mark.parametrize(
@@ -109,3 +110,20 @@ def test_every_scenario_that_a_guarantee_names_is_there() -> None:
 def test_every_guarantee_names_what_shows_it() -> None:
     rows = re.findall(r"^\| (.+) \| (.+) \|$", GUARANTEES, re.MULTILINE)[2:]
     assert [promise for promise, shown in rows if not re.search(r"`\w+/test_\w+\.py::|scenario", shown)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    named = re.findall(r"`(tests/[\w/]+)(\.py)?(?:::(\w+))?`", page.read_text())
+    missing = [
+        f"{path}{ending}::{name}"
+        for path, ending, name in named
+        if not (ROOT / f"{path}{ending}").exists() or (name and f"def {name}(" not in (ROOT / f"{path}{ending}").read_text())
+    ]
+    assert missing == []
+
+
+def test_every_claim_about_security_names_its_test() -> None:
+    rows = re.findall(r"^\| (?!it tries|---)(.+) \|$", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE)
+    assert len(rows) > 20
+    assert [row for row in rows if "::test_" not in row.rpartition(" | ")[2]] == []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from itopsync.errors import ItopsyncError, RemoteError
+from itopsync.errors import ItopsyncError, RemoteError, printable
 from itopsync.itop import Server
 from itopsync.model import Side
 
@@ -34,17 +34,17 @@ class Finding:
 
 def ok(side: Side | None, what: str) -> Finding:
     """It is as it should be."""
-    return Finding(Level.OK, side, what)
+    return Finding(Level.OK, side, printable(what))
 
 
 def warning(side: Side | None, what: str, remedy: str) -> Finding:
     """It works, but perhaps not as it is meant."""
-    return Finding(Level.WARNING, side, what, remedy)
+    return Finding(Level.WARNING, side, printable(what), printable(remedy))
 
 
 def fault(side: Side | None, what: str, remedy: str) -> Finding:
     """Something will not get across for it."""
-    return Finding(Level.FAULT, side, what, remedy)
+    return Finding(Level.FAULT, side, printable(what), printable(remedy))
 
 
 def refusal(error: RemoteError, about: str = "", remedy: str = "") -> Finding:

@@ -53,9 +53,16 @@ def check(
 def demo(
     once: Annotated[bool, typer.Option("--once", help="The short one.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    stay: Annotated[bool, typer.Option("--serve", help="Two servers with sample tickets to play with, until Ctrl-C.")] = False,
 ) -> None:
     """Play a service desk's day on two simulated servers, and see whether they agree in the end."""
-    from itopsync.demo import play  # noqa: PLC0415 - the simulator is an extra
+    from itopsync.demo import play, serve  # noqa: PLC0415 - the simulator is an extra
+
+    if stay:
+        if once or as_json:
+            raise typer.BadParameter("--serve plays no day: leave --once and --json out")
+        serve()
+        raise typer.Exit(ExitCode.WELL)
 
     agreed = play(short=once, as_json=as_json)
     raise typer.Exit(ExitCode.WELL if agreed else ExitCode.TROUBLED)

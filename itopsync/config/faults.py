@@ -41,4 +41,4 @@ class Faults:
 
 def _line(text: str) -> str:
     """Return *text* on one line, and without anything that a terminal would take for a command."""
-    return clip("".join(char if char.isprintable() else " " for char in text), _LONGEST)
+    return clip(text, _LONGEST)

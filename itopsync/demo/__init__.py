@@ -2,9 +2,11 @@
 
 ``desk``     the two servers, the people on them, and itopsync between them
 ``story``    what people do, step by step
+``serve``    two servers that stay up, to play with
 ``compare``  both servers held against each other, item by item, without a word from itopsync itself
 """
 
 from itopsync.demo.play import play
+from itopsync.demo.serve import serve
 
-__all__ = ["play"]
+__all__ = ["play", "serve"]

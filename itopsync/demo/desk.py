@@ -35,7 +35,7 @@ label = "Operations"
 
 [internal.defaults]
 org_id = {{ name = "IT Department" }}
-caller_id = "SELECT Person WHERE email = 'agatha.christie@demo.com'"
+caller_id = "SELECT Person WHERE email = 'victor.hugo@it.com'"
 team_id = 39
 agent_id = 9
 service_id = 1
@@ -106,7 +106,7 @@ def open_desk(directory: Path | None = None) -> Iterator[Desk]:
         external = Simulator(timezone="Asia/Jakarta", clock=lambda: clock.now, seed=1)
         internal = Simulator(timezone="Europe/Paris", clock=lambda: clock.now, seed=2)
         addresses = stack.enter_context(external.serve()), stack.enter_context(internal.serve())
-        configuration = _configure(folder, clock.now, *addresses)
+        configuration = configure(folder, clock.now, *addresses)
         loaded = config.load(configuration, {})
         servers = {settings.side: stack.enter_context(Server(settings)) for settings in (loaded.external, loaded.internal)}
         store = Store.open(loaded.store_url)
@@ -117,7 +117,8 @@ def open_desk(directory: Path | None = None) -> Iterator[Desk]:
         yield Desk(external, internal, external.agent("agent"), internal.agent("agent"), engine, configuration, clock)
 
 
-def _configure(folder: Path, now: datetime, external: str, internal: str) -> Path:
+def configure(folder: Path, now: datetime, external: str, internal: str) -> Path:
+    """Write passwords and a ``sync.toml`` for two servers at these addresses into *folder*, and return the latter."""
     for side in ("external", "internal"):
         secret = folder / side
         secret.touch(mode=0o600)

@@ -63,7 +63,7 @@ class Connection:
         self._settings = settings
         self._client = httpx.Client(
             transport=transport,
-            verify=ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True,
+            verify=_tls(settings),
             timeout=httpx.Timeout(
                 connect=settings.connect_timeout,
                 read=settings.read_timeout,
@@ -142,6 +142,13 @@ class Connection:
                     break
                 body += piece
         return Answer(response.status_code, response.headers, body, whole)
+
+
+def _tls(settings: ServerSettings) -> ssl.SSLContext:
+    """TLS 1.2 or newer, whatever the host's own default is; with ``ca_file`` that authority is trusted and no other."""
+    context = ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else httpx.create_ssl_context()
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context
 
 
 def _reason(error: httpx.HTTPError | httpx.InvalidURL) -> str:

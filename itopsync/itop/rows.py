@@ -14,6 +14,7 @@ from html import escape
 from types import MappingProxyType
 from typing import Any
 
+from itopsync.errors import printable
 from itopsync.itop.attributes import Attributes, is_key
 from itopsync.itop.dates import Clock
 from itopsync.model import Attachment, Entry, File, Ref, Side, Sighting, Ticket
@@ -108,7 +109,7 @@ def parse(body: bytearray, date: str | None, *, lift_contents: bool = False) -> 
 
 
 def _row(row: Mapping[str, Any]) -> Row:
-    return Row(str(row["class"]), int(row["key"]), MappingProxyType(dict(row["fields"] or {})))
+    return Row(printable(str(row["class"])), int(row["key"]), MappingProxyType(dict(row["fields"] or {})))
 
 
 def _date(date: str | None) -> datetime | None:
@@ -142,7 +143,7 @@ def entry_of(log: str, entry: Mapping[str, Any], clock: Clock) -> Entry:
     html = entry.get("message_html") or escape(str(entry.get("message") or ""), quote=False).replace("\n", "<br>\n")
     return Entry(
         author_id=str(entry.get("user_id") or ""),
-        author=str(entry.get("user_login") or ""),
+        author=printable(str(entry.get("user_login") or "")),  # people choose their names
         at=clock.read_entry(log, str(entry["date"])),
         html=str(html),
     )
@@ -157,9 +158,9 @@ def ticket_of(side: Side, row: Row, attributes: Attributes, clock: Clock) -> Tic
     names = ("org_id", *attributes.fields)
     return Ticket(
         ref=Ref(side, row.cls, row.id),
-        number=str(row.fields["ref"]),
+        number=printable(str(row.fields["ref"])),
         version=str(row.fields["last_update"]),
-        state=str(row.fields[attributes.state]),
+        state=printable(str(row.fields[attributes.state])),
         fields=MappingProxyType({name: text_of(name, row.fields[name], clock, attributes.kind(name)) for name in names}),
         logs=MappingProxyType(
             {log: tuple(entry_of(log, entry, clock) for entry in row.fields[log]["entries"]) for log in attributes.logs}
@@ -169,7 +170,7 @@ def ticket_of(side: Side, row: Row, attributes: Attributes, clock: Clock) -> Tic
 
 def sighting_of(side: Side, row: Row) -> Sighting:
     """Return what a light poll shows of a ticket. :raises KeyError: an attribute is missing."""
-    return Sighting(Ref(side, row.cls, row.id), str(row.fields["ref"]), str(row.fields["last_update"]))
+    return Sighting(Ref(side, row.cls, row.id), printable(str(row.fields["ref"])), str(row.fields["last_update"]))
 
 
 def attachment_of(row: Row) -> Attachment:

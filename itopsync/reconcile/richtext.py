@@ -18,8 +18,10 @@ from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from itopsync.errors import clip
 from itopsync.model import Ref
 from itopsync.reconcile.identity import digest, picture_marker, prefix
+from itopsync.reconcile.inert import make_inert
 
 _PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
 _PLACEHOLDER = re.compile(r'(?<=<img src=")itopsync-picture:([A-Za-z0-9_.-]+)')
@@ -138,8 +140,9 @@ class Origin:
 def carry(fragment: str, origin: Origin) -> Carried:
     """Make *fragment* fit to be read on the other server.
 
-    Pictures become placeholders (:func:`fill`); links and mentions that point into the origin's server, at one of
-    its addresses, become plain text; our own markers go, so that a pasted one is nobody's identity.
+    Pictures become placeholders (:func:`fill`), those of foreign servers are told by their address; links and mentions
+    that point into the origin's server, at one of its addresses, become plain text; our own markers go, so that a pasted
+    one is nobody's identity; and so does what would act or fetch by itself (:mod:`~itopsync.reconcile.inert`).
     """
     fragment = _MENTION.sub(lambda found: html.escape(html.unescape(found[1] or found[2])), fragment)
     if "<" not in fragment:
@@ -150,10 +153,8 @@ def carry(fragment: str, origin: Origin) -> Carried:
     found: dict[str, Picture] = {}
     for node in body.css("img"):
         source = _source(node.attributes, origin.addresses)
-        if source is None and not _is_stripped(node):
-            continue
         if source is None or not origin.pictures:
-            node.replace_with(f"[picture: {node.attributes.get('alt') or '?'}]")
+            node.replace_with(f"[picture: {_in_words(node)}]")
             continue
         picture = _picture(source, node.attributes.get("alt") or "", origin)
         found.setdefault(picture.marker, picture)
@@ -164,6 +165,7 @@ def carry(fragment: str, origin: Origin) -> Carried:
     for node in body.css(f'[class*="{prefix(origin.pair)}"]'):
         names = (node.attributes.get("class") or "").split()
         node.attrs["class"] = " ".join(name for name in names if not name.startswith(prefix(origin.pair)))
+    make_inert(body)
     return Carried(body.inner_html or "", tuple(found.values()))
 
 
@@ -178,7 +180,9 @@ def fill(fragment: str, address_of: Callable[[str], str | None]) -> str:
 
 def literal(text: str) -> str:
     """A plain text in which nothing can be taken for a placeholder."""
-    return _PLACEHOLDER.sub(r"\1", text)
+    while _PLACEHOLDER.search(text):  # what is left of one may be another
+        text = _PLACEHOLDER.sub(r"\1", text)
+    return text
 
 
 def unfilled(fragment: str, address_of: Callable[[str], str | None]) -> bool:
@@ -259,9 +263,11 @@ def _points_into(address: str, bases: tuple[str, ...]) -> bool:
     return any(address == base or address.startswith((f"{base}/", f"{base}?", f"{base}#")) for base in bases)
 
 
-def _is_stripped(node: LexborNode) -> bool:
-    """Whether iTop would strip the picture's address: everything but an absolute one."""
-    return not re.match(r"https?://", (node.attributes.get("src") or "").strip(), re.IGNORECASE)
+def _in_words(node: LexborNode) -> str:
+    """A picture that is not carried: what is said of it, and its address where that is a foreign one."""
+    alt, address = (node.attributes.get(name) or "" for name in ("alt", "src"))
+    foreign = clip(address.strip()) if re.match(r"\s*https?://", address, re.IGNORECASE) else ""
+    return " ".join(part for part in (alt, foreign) if part) or "?"
 
 
 def _become_placeholder(node: LexborNode, picture: Picture) -> None:

@@ -2,7 +2,9 @@
 
 import gzip
 import socket
+import ssl
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import repeat
@@ -146,3 +148,28 @@ def test_the_authority_that_is_configured_is_trusted_and_no_other() -> None:
 def test_an_authority_that_cannot_be_read_is_told_on_making_a_client(tmp_path: Path, name: str) -> None:
     with pytest.raises(OSError):  # noqa: PT011 - which one is the system's to say
         Server(settings(ca_file=tmp_path / name))
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_of_today_is_spoken(newest: ssl.TLSVersion) -> None:
+    with listening(saying(OK), tls=True, newest=newest) as (url, _), client(url, ca_file=AUTHORITY) as server:
+        server.check_login()
+
+
+def test_tls_before_1_2_is_refused_even_where_the_host_would_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssl, "create_default_context", _lenient)
+    with listening(saying(OK), tls=True, newest=ssl.TLSVersion.TLSv1_1) as (url, begun), client(url, ca_file=AUTHORITY) as server:
+        with pytest.raises(Unreachable, match=r"cannot be reached \(ConnectError: .*(PROTOCOL|VERSION)"):
+            server.check_login()
+        assert begun == []
+
+
+def _lenient(cafile: Path) -> ssl.SSLContext:
+    """What a host may have for a default that still speaks TLS 1.0."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.load_verify_locations(cafile)
+    return context

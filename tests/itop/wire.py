@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -17,9 +18,16 @@ Behaviour = Callable[[socket.socket], None]
 
 
 @contextmanager
-def listening(behaviour: Behaviour, *, tls: bool = False) -> Iterator[tuple[str, list[bytes]]]:
+def listening(
+    behaviour: Behaviour, *, tls: bool = False, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+) -> Iterator[tuple[str, list[bytes]]]:
     """Serve each connection by *behaviour*, one after the other; give the address, and what begins each request."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # an old version is what is tried here
+        context.minimum_version, context.maximum_version = min(newest, ssl.TLSVersion.TLSv1_2), newest
+    if newest < ssl.TLSVersion.TLSv1_2:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.load_cert_chain(TLS / "server.pem")
     begun: list[bytes] = []
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:

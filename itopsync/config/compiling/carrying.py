@@ -184,11 +184,11 @@ def _is_closed(condition: str) -> bool:
         if quote:
             if escaped:
                 escaped = False
-            elif char == "\\":
+            elif char == "\\" and quote != "`":
                 escaped = True
             elif char == quote:
                 quote = ""
-        elif char in "'\"":
+        elif char in "'\"`":
             quote = char
         else:
             depth += {"(": 1, ")": -1}.get(char, 0)

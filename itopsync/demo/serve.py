@@ -1,0 +1,106 @@
+"""A throw-away pair of simulated servers that stay up, to try every command against them from another terminal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+
+import typer
+
+from itopsync.demo.desk import configure
+from itopsync.demo.story import PICTURE
+from itopsync.simulator import ACCOUNTS, Simulator
+
+_CURL = """\
+curl --silent --data auth_user=agent --data auth_pwd=agent-password '{url}/webservices/rest.php?version=1.3' \\
+  --data-urlencode 'json_data={{"operation": "core/{verb}", "class": "UserRequest", "comment": "by hand", \
+"output_fields": "ref", {what}}}'"""
+_OPEN = '"fields": {"org_id": 3, "caller_id": 5, "title": "New phone", "description": "Please."}'
+_NOTE = '"key": {"title": "Printer broken"}, "fields": {"private_log": "We are on our way."}'
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two servers that answer, and the configuration between them."""
+
+    external: Simulator
+    internal: Simulator
+    configuration: Path
+
+
+@contextmanager
+def open_pair() -> Iterator[Pair]:
+    """Two servers on loopback HTTP with some tickets, in this host's own time; all is gone with the context."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
+        external, internal = Simulator(timezone="Asia/Jakarta", seed=1), Simulator(timezone="Europe/Paris", seed=2)
+        addresses = stack.enter_context(external.serve()), stack.enter_context(internal.serve())
+        _fill(external, internal)
+        yield Pair(external, internal, configure(folder, datetime.now(UTC), *addresses))
+
+
+def _fill(external: Simulator, internal: Simulator) -> None:
+    """What people have written before itopsync comes: three tickets in external, and one of internal's own."""
+    customer = external.agent("agent")
+    printer = customer.create("UserRequest", title="Printer broken", description="<p>It <b>blinks</b>.</p>")
+    customer.attach("UserRequest", printer, "printer.log", "text/plain", b"jam in tray 2\n")
+    picture = customer.paste_image("UserRequest", printer, "screen.png", "image/png", PICTURE)
+    customer.note("UserRequest", printer, f"<p>It shows this:</p>{picture}")
+    laptop = customer.create("UserRequest", title="New laptop", description="<p>Please.</p>")
+    customer.stimulus("UserRequest", laptop, "ev_wait_for_approval")
+    customer.create("Incident", title="Mail is down", description="<p>Since nine.</p>")
+    internal.agent("agent").create("UserRequest", title="Rotate the keys of the backup vault", description="<p>Quarterly.</p>")
+
+
+def serve() -> None:
+    """Keep a pair of servers up until SIGINT or SIGTERM, and say how to use it."""
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with open_pair() as pair:
+            typer.echo(_told(pair))
+            stop.wait()
+        typer.echo("Both servers, their tickets and the store are gone.")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _told(pair: Pair) -> str:
+    accounts = ", ".join(f"{one.login} ({one.password})" for one in ACCOUNTS if one.login in ("sync", "agent", "admin"))
+    return f"""\
+external  {pair.external.url}  {len(pair.external.tickets())} tickets
+internal  {pair.internal.url}  {len(pair.internal.tickets())} ticket of its own
+accounts  {accounts}, on both
+
+In another terminal:
+
+  export ITOPSYNC_CONFIG={pair.configuration}
+
+  itopsync check
+  itopsync plan
+  itopsync run-once
+  itopsync status
+  itopsync verify
+
+What people do, as iTop's REST takes it (there is no web page):
+
+  # a customer opens a request in external
+  {_CURL.format(url=pair.external.url, verb="create", what=_OPEN)}
+
+  # an operator writes into the printer's copy in internal, once there is one
+  {_CURL.format(url=pair.internal.url, verb="update", what=_NOTE)}
+
+Ctrl-C ends it, and removes everything.
+"""

@@ -1,0 +1,151 @@
+"""What operators ask, tried: the answers in docs/how-to/questions.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from itopsync.model import Side
+from tests.engine.rig import TEAM, Rig
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[list[Rig]]:
+    """Rigs of a test's own configuration, ended with it."""
+    rigs: list[Rig] = []
+    yield rigs
+    for rig in rigs:
+        rig.stop()
+
+
+def rig_with(more: str, opened: list[Rig], folder: Path) -> Rig:
+    made = Rig(folder, more=more)
+    opened.append(made)
+    return made
+
+
+def found(rig: Rig, side: Side, query: str) -> list[int]:
+    """What a person finds by OQL."""
+    return sorted(row.id for row in rig.server(side).get("Ticket", query, ("id",)).rows)
+
+
+# customers' replies in public logs
+
+
+def test_replies_in_public_logs_reach_the_public_log_of_the_other_side(tmp_path: Path, opened: list[Rig]) -> None:
+    more = "".join(f'[[logs]]\nexternal = "{name}"\ninternal = "{name}"\n' for name in ("private_log", "public_log"))
+    rig = rig_with(more, opened, tmp_path)
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    rig.customer.update("UserRequest", number, public_log="<p>Is it coming?</p>")
+    rig.operator.update("UserRequest", rig.copy_of(number), public_log="<p>Tomorrow.</p>")
+    rig.sync()
+    there = rig.internal.ticket("UserRequest", rig.copy_of(number))["public_log"]
+    back = rig.external.ticket("UserRequest", number)["public_log"]
+    assert "Is it coming?" in there[-1].text
+    assert "Tomorrow." in back[-1].text
+
+
+def test_a_public_log_can_go_into_the_private_log_of_internal_alone(tmp_path: Path, opened: list[Rig]) -> None:
+    more = '[[classes.UserRequest.logs]]\nexternal = "public_log"\ninternal = "private_log"\ndirection = "to_internal"\n'
+    rig = rig_with(more, opened, tmp_path)
+    number = rig.customer.create("UserRequest", title="Printer", public_log="<p>Is it coming?</p>")
+    rig.sync()
+    rig.operator.note("UserRequest", rig.copy_of(number), "<p>Soon, but between us.</p>")
+    rig.sync()
+    assert "Is it coming?" in rig.texts(Side.INTERNAL, rig.copy_of(number))[1]
+    assert len(rig.external.ticket("UserRequest", number)["public_log"]) == 1
+    assert rig.writes(Side.EXTERNAL) == []
+
+
+# keeping one note internal
+
+
+@pytest.mark.parametrize(
+    "text", ["<p>#internal He pays late</p>", "<p><b>#Internal</b>: old model</p>", "<div><br>#INTERNAL x</div>"]
+)
+def test_a_note_stays_in_however_the_mark_is_written(rig: Rig, text: str) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    rig.operator.note("UserRequest", rig.copy_of(number), text)
+    rig.sync()
+    assert rig.texts(Side.EXTERNAL, number) == []
+
+
+def test_the_mark_in_the_midst_of_a_note_keeps_nothing_in(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    rig.operator.note("UserRequest", rig.copy_of(number), "<p>We use #internal for that</p>")
+    rig.sync()
+    assert "We use #internal" in rig.texts(Side.EXTERNAL, number)[0]
+
+
+# the other side's ticket
+
+
+def test_internals_copy_is_found_by_externals_number_and_back(rig: Rig) -> None:
+    for title in ("First", "Second"):
+        number = rig.customer.create("UserRequest", title=title)
+        rig.sync()
+    rig.operator.note("UserRequest", rig.copy_of(number), "<p>Hello</p>")
+    rig.sync()
+    external, internal = (
+        simulator.ticket("UserRequest", key)["ref"]
+        for simulator, key in ((rig.external, number), (rig.internal, rig.copy_of(number)))
+    )
+    assert found(rig, Side.INTERNAL, f"SELECT Ticket WHERE private_log LIKE '%{external}%'") == [rig.copy_of(number)]
+    assert found(rig, Side.EXTERNAL, f"SELECT Ticket WHERE private_log LIKE '%{internal}%'") == [number]
+
+
+def test_externals_number_can_stand_in_internals_title(tmp_path: Path, opened: list[Rig]) -> None:
+    rig = rig_with('[classes.UserRequest.attributes.title]\ntemplate = "[{number}] {value}"\n', opened, tmp_path)
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    external = rig.external.ticket("UserRequest", number)["ref"]
+    assert rig.internal.ticket("UserRequest", rig.copy_of(number))["title"] == f"[{external}] Printer"
+    rig.customer.update("UserRequest", number, title="Printer on fire")
+    rig.sync()
+    assert rig.internal.ticket("UserRequest", rig.copy_of(number))["title"] == f"[{external}] Printer on fire"
+    assert rig.external.ticket("UserRequest", number)["title"] == "Printer on fire"
+
+
+# the incident that iTop cannot move
+
+
+def test_an_incident_that_itop_cannot_move_goes_on_once_a_person_has_set_its_state(rig: Rig) -> None:
+    number = rig.customer.create("Incident", title="Mail is down")
+    rig.sync()
+    copy = rig.copy_of(number, "Incident")
+    rig.operator.stimulus("Incident", copy, "ev_timeout")
+    rig.sync()
+    rig.customer.stimulus("Incident", number, "ev_assign", **TEAM)
+    rig.sync()
+    (obstacle,) = rig.link(number, "Incident").obstacles
+    assert obstacle.parked
+    assert "a person must move it towards 'assigned'" in obstacle.reason
+    rig.customer.note("Incident", number, "<p>Still down</p>")
+    rig.sync()
+    assert "Still down" in rig.texts(Side.INTERNAL, copy, "Incident")[-1]  # the rest goes on
+    rig.operator.update("Incident", copy, status="assigned", **TEAM)
+    rig.sync()
+    assert rig.link(number, "Incident").obstacles == ()
+    assert rig.differences() == []
+    rig.customer.stimulus("Incident", number, "ev_resolve", solution="x", resolution_code="other", service_id=1)
+    rig.sync()
+    assert rig.internal.ticket("Incident", copy)["status"] == "resolved"
+
+
+# a backfill
+
+
+def test_a_backfill_only_takes_what_began_since_and_all_in_one_create_each(tmp_path: Path, opened: list[Rig]) -> None:
+    rig = rig_with("", opened, tmp_path)
+    rig.now = rig.now.replace(day=10)
+    rig.customer.create("UserRequest", title="Before")
+    rig.now = rig.now.replace(day=24)
+    rig.customer.create("UserRequest", title="After", private_log="<p>History</p>")
+    rig.sync()
+    assert [one["title"] for one in rig.internal.tickets()] == ["After"]
+    assert [write.verb for write in rig.writes(Side.INTERNAL)] == ["create"]
