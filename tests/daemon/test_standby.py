@@ -84,7 +84,7 @@ def test_the_other_one_stands_by_and_says_whom_it_waits_for(desk: Desk, one: Dae
     wait_for(lambda: made_by(desk))
     time.sleep(2)
     assert made_by(desk) == ["one"]
-    assert two.stop() < 5
+    assert two.stop() < 15
     assert two.process.returncode == ExitCode.WELL
 
 
@@ -98,7 +98,7 @@ def test_it_takes_over_soon_after_the_first_was_stopped(desk: Desk, one: Daemon,
     one.stop()
     began = time.monotonic()
     two.wait_until_it_says("STATUS=at work")
-    assert time.monotonic() - began < LEASE / 2
+    assert time.monotonic() - began < LEASE
     desk.customer.create("UserRequest", title="First")
     wait_for(lambda: made_by(desk) == ["two"])
 

@@ -56,48 +56,48 @@ def test_a_server_that_does_not_answer_holds_up_neither_the_end_nor_a_new_config
     daemon = host.start()
     wait_for(lambda: hangs.count)
     if number == signal.SIGTERM:
-        assert daemon.stop() < 5
+        assert daemon.stop() < 15
         assert daemon.process.returncode == ExitCode.WELL
     else:
         desk.external.faults.clear()
         daemon.process.send_signal(number)
         daemon.wait_until_it_says("STATUS=the last cycle ended well")
-        assert daemon.stop() < 5
+        assert daemon.stop() < 15
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_long_cycle_is_ended_between_two_calls_and_the_next_one_goes_on(desk: Desk, host: Host, number: signal.Signals) -> None:
-    """Forty tickets of half a second each would take five seconds; it ends within one call, and knows all that it wrote."""
-    for n in range(40):
+    """Eighty tickets of a second each would take twenty seconds; it ends within one call, and knows all that it wrote."""
+    for n in range(80):
         desk.customer.create("UserRequest", title=f"No. {n}")
-    slow = desk.internal.faults.add(FaultKind.SLOW, seconds=0.5, verbs=["core/create"])
+    slow = desk.internal.faults.add(FaultKind.SLOW, seconds=1.0, verbs=["core/create"])
     daemon = host.start()
     wait_for(lambda: len(desk.internal.tickets()) >= 8)
-    assert daemon.stop(number) < 4
+    assert daemon.stop(number) < 10
     assert daemon.process.returncode == ExitCode.WELL
     made = len(desk.internal.tickets())
-    assert made < 40
+    assert made < 80
     store = Store.open(_url(desk))
     counts = store.counts()
-    assert (counts[LinkStatus.LINKED], counts[LinkStatus.WAITING], counts["unsettled"]) == (made, 40 - made, 0)
+    assert (counts[LinkStatus.LINKED], counts[LinkStatus.WAITING], counts["unsettled"]) == (made, 80 - made, 0)
     assert store.lease() is None
     assert store.cycles(1)[0].outcome == "interrupted"
     store.close()
     desk.internal.faults.remove(slow)
     assert desk.itopsync("run-once").returncode == ExitCode.WELL
-    assert len(desk.internal.tickets()) == 40
+    assert len(desk.internal.tickets()) == 80
 
 
 def test_a_single_cycle_is_ended_likewise(desk: Desk, host: Host) -> None:
     """What was not done is due still: exit code 1, like anything that waits."""
-    for n in range(20):
+    for n in range(80):
         desk.customer.create("UserRequest", title=f"No. {n}")
-    desk.internal.faults.add(FaultKind.SLOW, seconds=0.5, verbs=["core/create"])
+    desk.internal.faults.add(FaultKind.SLOW, seconds=1.0, verbs=["core/create"])
     once = host.start(command="run-once")
     wait_for(lambda: len(desk.internal.tickets()) >= 4)
-    assert once.stop() < 4
+    assert once.stop() < 10
     assert once.process.returncode == ExitCode.TROUBLED
-    assert len(desk.internal.tickets()) < 20
+    assert len(desk.internal.tickets()) < 80
 
 
 def test_a_new_configuration_is_taken_over_at_once(desk: Desk, host: Host) -> None:
@@ -150,16 +150,16 @@ def test_what_needs_a_restart_is_said(desk: Desk, host: Host) -> None:
 
 
 def test_a_long_cycle_does_not_hold_up_a_new_configuration(desk: Desk, host: Host) -> None:
-    for n in range(40):
+    for n in range(80):
         desk.customer.create("UserRequest", title=f"No. {n}")
-    desk.internal.faults.add(FaultKind.SLOW, seconds=0.5, verbs=["core/create"])
+    desk.internal.faults.add(FaultKind.SLOW, seconds=1.0, verbs=["core/create"])
     daemon = host.start()
     wait_for(lambda: len(desk.internal.tickets()) >= 4)
     daemon.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: daemon.events("configuration taken over"), 4)
-    assert len(desk.internal.tickets()) < 40
+    wait_for(lambda: daemon.events("configuration taken over"), 10)
+    assert len(desk.internal.tickets()) < 80
     desk.internal.faults.clear()
-    wait_for(lambda: len(desk.internal.tickets()) == 40)
+    wait_for(lambda: len(desk.internal.tickets()) == 80)
     assert {cycle["outcome"] for cycle in daemon.events("cycle")} <= {"interrupted", "well"}
 
 

@@ -81,7 +81,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "put_fact": lambda store: store.put_fact("a", "b"),
 }
 
-ONE_ROW = {"renew_lease", "release_lease"}
+ONE_ROW = {"renew_lease", "release_lease", "holds_lease", "fence"}
 """By token, on a table that has one row at most."""
 
 
@@ -116,8 +116,10 @@ def test_every_question_of_a_cycle_is_asked_here() -> None:
         "open",
         "close",
         "exists",
+        "check_revision",
         "reading",
         "writing",
+        "writing_unfenced",
         "put_side",
         "forget_sightings",
         "acquire_lease",
