@@ -27,4 +27,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for scenario, boundaries, runs, violations in rows:
         terminalreporter.write_line(f"{boundaries:5} boundaries {runs:5} runs {violations:4} violations  {scenario}")
     total = [sum(row[place] for row in rows) for place in (1, 2, 3)]
-    terminalreporter.write_line("{:5} boundaries {:5} runs {:4} violations  in all".format(*total))
+    scenarios = len({row[0].partition(" · ")[0] for row in rows})
+    terminalreporter.write_line("{:5} boundaries {:5} runs {:4} violations  in all, {} scenarios".format(*total, scenarios))
