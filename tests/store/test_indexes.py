@@ -58,6 +58,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "recover": lambda store: store.recover(NOW, NOW),
     "mark_due": lambda store: store.mark_due([1, 2], NOW, now=NOW),
     "troubled": lambda store: store.troubled(10),
+    "obstacle_counts": lambda store: store.obstacle_counts(),
     "side": lambda store: store.side(Side.EXTERNAL),
     "compare": lambda store: (store.compare(side, [sighting(external(1)), sighting(internal(99))]) for side in Side),
     "record_poll": lambda store: poll(
