@@ -195,4 +195,4 @@ def test_all_that_a_container_is_built_from_is_there() -> None:
     pins = subprocess.run(
         ["sed", "-nE", found[1], str(ROOT / "requirements" / "dev.txt")], capture_output=True, text=True, check=True
     )
-    assert [line.split("==")[0] for line in pins.stdout.split()] == ["psycopg", "psycopg-binary"]
+    assert [line.split("==")[0] for line in pins.stdout.split()] == ["psycopg[binary]", "psycopg-binary"]
