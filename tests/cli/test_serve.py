@@ -30,7 +30,7 @@ def test_every_command_can_be_tried_on_it() -> None:
         assert "3 linked" in _well(pair, "status")
         assert "3 of 3 linked tickets agree" in _well(pair, "verify")
         assert "linked" in _well(pair, "show", "external:UserRequest:1")
-        assert "nothing to do" in _well(pair, "run-once")
+        assert "0 writes on 0 of them" in _well(pair, "plan")
 
 
 def test_what_people_do_can_be_typed_as_it_is_shown() -> None:
