@@ -17,6 +17,8 @@ MADE_ELSEWHERE = {
     "check/__init__.py: _check_store",
     "check/defaults.py: _look_up",
     "check/finding.py: refusal",
+    "cli/by_hand.py: link",
+    "cli/durations.py: read",
     "config/compiling/addresses.py: read_address",
     "config/compiling/servers.py: _date_format",
     "config/faults.py: add",
@@ -31,6 +33,7 @@ MADE_ELSEWHERE = {
     "reconcile/situation.py: park",
     "reconcile/state.py: _follow",
     "store/connection.py: unavailable",
+    "store/upkeep.py: copy",
 }
 """What passes on words that another function in the table, a server, a database or a library has made."""
 
