@@ -14,6 +14,10 @@ from tests.messages import Message, messages
 PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "errors.md").read_text()
 ROWS = re.findall(r"^\| `(.+?)` \| (.*?) \| (.+?) \|$", PAGE, re.MULTILINE)
 MADE_ELSEWHERE = {
+    "engine/waiting.py: ",
+    "engine/cycle.py: ",
+    "daemon/loop.py: ",
+    "cli/session.py: ",
     "check/__init__.py: _check_store",
     "check/defaults.py: _look_up",
     "check/finding.py: refusal",
