@@ -3,7 +3,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 3
 PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
@@ -35,7 +35,7 @@ docs: $(VENV)/dev  ## The documentation, into site/
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs site
 
 pytest: $(VENV)/dev  ## The tests alone
-	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet
 
 torture: $(VENV)/dev  ## The long and deep tests
 	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet --hypothesis-profile=deep tests/reconcile tests/itop/test_any_answer.py tests/config/test_fuzz.py

@@ -18,7 +18,7 @@ from itopsync.errors import Stopped
 from itopsync.itop import Guard, Server
 from itopsync.model import Side
 from itopsync.store import Store
-from itopsync.watch import Watch
+from itopsync.watch import PATIENCE, Watch
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def servers(configuration: Configuration, guard: Guard | None = None, watch: Wat
 def watching(configuration: Configuration, store: Store, *, once: bool = False) -> Watch:
     """Who watches what runs, for good or for one cycle: then there is no endpoint, and the end waits for the hooks."""
     hooks = configuration.hooks
-    patience = {"patience": hooks.timeout.total_seconds()} if once else {}
+    patience = {"patience": hooks.timeout.total_seconds() + PATIENCE} if once else {}
     return Watch(configuration.rules.pair, configuration.metrics, hooks, store, utc_now, endpoint=not once, **patience)
 
 

@@ -106,7 +106,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_wrong_address_that_may_hold_a_secret_is_not_quoted(tmp_path: Path) -> None:
-    found = faults(tmp_path, {"hooks.webhook.url": "hooks.example.com/s3cret", "external.url": "https://me:s3cret@x.example"})
+    found = faults(tmp_path, {"hooks.webhook.url": "hooks.example.com/s3cret", "external.url": "https://me:pw-s3cret@x.example"})
     assert "s3cret" not in str(found)
 
 

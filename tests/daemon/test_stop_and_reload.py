@@ -188,5 +188,5 @@ def test_a_lease_that_is_taken_away_ends_it_with_six_although_it_only_waits(desk
     daemon = host.start()
     daemon.wait_until_it_says("STATUS=the last cycle")
     with sqlite3.connect(desk.folder / "store.sqlite") as store:
-        store.execute("UPDATE lease SET token = 'another'")
+        store.execute("UPDATE lease SET token = 'x'")
     assert daemon.process.wait(30) == ExitCode.ANOTHER_INSTANCE

@@ -15,7 +15,7 @@ from itopsync.engine.apply import Applier
 from itopsync.errors import OutcomeUnknown, RemoteError, SafetyStop
 from itopsync.itop import Server
 from itopsync.model import File, Side
-from itopsync.reconcile import notes, richtext
+from itopsync.reconcile import notes
 from itopsync.reconcile.rules import Deletion, Direction
 from itopsync.simulator import FaultKind
 from itopsync.store import Store
@@ -136,12 +136,6 @@ def test_no_time_to_settle_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPat
 def test_a_write_that_is_not_noted_before_it_is_sent_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Store, "begin_write", lambda *_, **__: True)
     assert _fatal(ground, NEW, "carried out, before the answer")
-
-
-def test_an_echo_that_is_taken_for_a_persons_entry_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = richtext.head_markers
-    monkeypatch.setattr(notes, "head_markers", lambda text, pair: tuple(one for one in right(text, pair) if "-n-" not in one))
-    assert _seen(ground, NOTES, _nothing) != []
 
 
 def test_notes_out_of_order_are_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
