@@ -45,8 +45,11 @@ class Lease:
 
     def acquire(self) -> bool:
         """Take it if it is free, and keep it from now on; say whether it is ours."""
-        asked = _now()
         if not self._store.acquire_lease(self._holder, self._ttl):
+            return False
+        # A holder that was paused in the middle of a transaction may have kept us waiting: its time counts from now.
+        asked = _now()
+        if not self._store.renew_lease(self._holder, self._ttl):
             return False
         self._renewed(asked)
         self._store.fence(self._holder)

@@ -82,7 +82,7 @@ class Host:
         address = str(self.folder / f"{self.count}.sock")
         notices = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         notices.bind(address)
-        log = self.folder / f"{self.count}.log"
+        log = self.desk.folder / f"{self.count}.log"  # kept for a while after a failure; the folder of sockets is not
         words = [sys.executable, "-m", "itopsync", "--config", configuration, command]
         given = {**os.environ, "PASSWORD": "sync-password", "NOTIFY_SOCKET": address, **environment}
         with log.open("w") as stderr:

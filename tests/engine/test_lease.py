@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from itopsync.engine.lease import Lease
 from itopsync.errors import AnotherInstance, StoreUnavailable
 from itopsync.store import Store
 
-SHORT = timedelta(seconds=0.8)
+SHORT = timedelta(seconds=1.6)
 
 
 @pytest.fixture
@@ -52,6 +53,21 @@ def test_the_second_one_is_refused_and_told_by_whom(stores: tuple[Store, Store])
     one, two = stores
     with Lease(one), pytest.raises(AnotherInstance, match=r"process \d+ on .*Wait for it to end"), Lease(two):
         pass
+
+
+def test_one_that_was_kept_waiting_for_it_has_all_of_its_time_before_it(
+    stores: tuple[Store, Store], clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a transaction that its last holder was paused in."""
+    take = stores[0].acquire_lease
+
+    def takes_long(*asked: Any) -> bool:
+        clock(40)
+        return take(*asked)
+
+    monkeypatch.setattr(stores[0], "acquire_lease", takes_long)
+    with Lease(stores[0], timedelta(minutes=1)) as lease:
+        assert lease.remaining > 40
 
 
 def test_who_was_held_up_past_the_margin_gives_up_before_the_lease_ends(
