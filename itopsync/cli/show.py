@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from itopsync.check import Finding, Level
-from itopsync.engine.cycle import Report
 from itopsync.engine.explain import Story
+from itopsync.engine.report import Report
 from itopsync.model import LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
 from itopsync.status import SideHealth, Status, Trouble

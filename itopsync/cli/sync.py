@@ -14,7 +14,8 @@ from rich.progress import Progress
 from itopsync import daemon
 from itopsync.cli import show
 from itopsync.cli.session import Options, closing_engine, servers, writing_engine
-from itopsync.engine.cycle import POLL, SWEEP, Report
+from itopsync.engine.cycle import POLL, SWEEP
+from itopsync.engine.report import Report
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus
 from itopsync.reconcile.safety import Excess

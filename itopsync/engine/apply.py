@@ -7,7 +7,7 @@ between, the markers in iTop say what arrived.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -15,6 +15,7 @@ from time import perf_counter
 import structlog
 
 from itopsync.engine.back_off import back_off
+from itopsync.engine.budget import Budget
 from itopsync.engine.files import read_file
 from itopsync.engine.observe import VERSION_TIME, attributes
 from itopsync.engine.settings import EngineSettings
@@ -64,6 +65,16 @@ class _Progress:
     apart: bool = False
     stop: bool = False
     replan: bool = False
+    among_files: bool = False
+    """Files are carried by threads of their own, so that large ones hold up no notes."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A link whose notes, fields and state are carried as far as can be without its files, which come next."""
+
+    progress: _Progress
+    turns: Iterator[None]
 
 
 class _NotYet(Exception):
@@ -91,31 +102,55 @@ class Applier:
         self._servers, self._store, self._rules, self._settings = servers, store, rules, settings
         self._clock, self._guard, self._ahead = clock, guard, ahead
         self._down: SideUnavailable | None = None
+        self._budget = Budget(settings.file_budget)
 
-    def work(self, plan: Plan, observation: Observation) -> Result:
-        """Carry out *plan* and what follows from its answers, and store what the link has become.
+    def work(self, plan: Plan, observation: Observation) -> Result | Waiting:
+        """Carry out *plan* and what follows from its answers, and store what the link has become; before a file, stand still.
 
         Once a side has failed as a whole, nothing more is tried: those links stay due.
         """
         if self._down is not None:
             return Result(plan.link, unavailable=self._down)
         progress = _Progress(plan.link, observation, Result(plan.link))
-        with structlog.contextvars.bound_contextvars(link=plan.link.id, ticket=str(plan.link.external)):
-            noted: Heading | None = None
-            for turn in range(self._settings.rounds):
-                if plan.actions and (turn == 0 or _is_news(plan.link.base.heading, noted)):
-                    self._begin(plan)
-                    noted = plan.link.base.heading
-                self._round(plan, progress)
-                if progress.stop or not plan.actions:
-                    break
-                plan = plan_link(progress.link, progress.observation, self._rules, self._clock(), apart=progress.apart)
-                progress.link = plan.link
-            else:
-                progress.result.counts["unfinished"] += 1
-            self._finish(progress)
+        return self._advance(Waiting(progress, self._turns(plan, progress)))
+
+    def go_on(self, waiting: Waiting) -> Result:
+        """Carry a link's files, and what comes after them."""
+        result = self._advance(waiting)
+        assert isinstance(result, Result)  # noqa: S101 - it stands still once
+        return result
+
+    def leave(self, waiting: Waiting) -> Result:
+        """Store what was done on a link that waits for its files, and leave the rest to a later cycle."""
+        waiting.progress.stop = True
+        self._finish(waiting.progress)
+        waiting.progress.result.link = waiting.progress.link
+        return waiting.progress.result
+
+    def _advance(self, waiting: Waiting) -> Result | Waiting:
+        progress = waiting.progress
+        link = progress.link
+        with structlog.contextvars.bound_contextvars(link=link.id, ticket=str(link.external)):
+            for _ in waiting.turns:
+                return waiting
         progress.result.link = progress.link
         return progress.result
+
+    def _turns(self, plan: Plan, progress: _Progress) -> Iterator[None]:
+        """Do the work turn by turn; stop for a moment before the first file."""
+        noted: Heading | None = None
+        for turn in range(self._settings.rounds):
+            if plan.actions and (turn == 0 or _is_news(plan.link.base.heading, noted)):
+                self._begin(plan)
+                noted = plan.link.base.heading
+            yield from self._round(plan, progress)
+            if progress.stop or not plan.actions:
+                break
+            plan = plan_link(progress.link, progress.observation, self._rules, self._clock(), apart=progress.apart)
+            progress.link = plan.link
+        else:
+            progress.result.counts["unfinished"] += 1
+        self._finish(progress)
 
     def _begin(self, plan: Plan) -> None:
         """Note that writes are under way, and where to: a state that we lead a ticket through must never pass for a person's."""
@@ -124,9 +159,15 @@ class Applier:
             self._store.save(plan.link, now=now, live=True)
         self._store.begin_write(plan.link.id, now, type(plan.actions[0]).__name__.lower())
 
-    def _round(self, plan: Plan, progress: _Progress) -> None:
+    def _round(self, plan: Plan, progress: _Progress) -> Iterator[None]:
         progress.replan = False
         for action in plan.actions:
+            if isinstance(action, Upload) and not progress.among_files:
+                progress.among_files = True
+                yield
+                if self._down is not None:
+                    self._side_unavailable(progress, self._down)
+                    return
             self._guard()
             started = perf_counter()
             try:
@@ -202,14 +243,19 @@ class Applier:
 
     def _upload(self, action: Upload, progress: _Progress) -> None:
         ticket = self._ticket(progress, action.side)
-        file = read_file(action, self._servers[action.side.other])
-        if len(file.data) > self._rules.limits.file_bytes:
-            raise TooLarge(action.side, f"the file has {len(file.data)} bytes, more than limits.file_size allows")
-        organisation = int(ticket.fields.get("org_id") or 0)
-        attachment = self._servers[action.side].create_attachment(ticket.ref, organisation, file, action.marker)
+        most = self._rules.limits.file_bytes
+        with self._budget.share(most) as share:  # iTop tells a file's size with its contents only
+            file = read_file(action, self._servers[action.side.other])
+            size = len(file.data)
+            if size > most:
+                raise TooLarge(action.side, f"the file has {size} bytes, more than limits.file_size allows")
+            share.shrink(size)
+            organisation = int(ticket.fields.get("org_id") or 0)
+            attachment = self._servers[action.side].create_attachment(ticket.ref, organisation, file, action.marker)
+            del file
         self._see(progress, replace(ticket, attachments=(*ticket.attachments, attachment)))
         progress.link = agree.uploaded(progress.link, action, attachment.id)
-        progress.result.counts["bytes"] += len(file.data)
+        progress.result.counts["bytes"] += size
 
     def _remove(self, action: Remove, progress: _Progress) -> None:
         ticket = self._ticket(progress, action.side)

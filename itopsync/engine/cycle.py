@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
 from itopsync.engine import sweep as sweeping
 from itopsync.engine.apply import Applier, Result
-from itopsync.engine.deletions import links_with_other_files
+from itopsync.engine.deletions import Searched, search
 from itopsync.engine.observe import find_copies, observe
 from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.rebuild import refuse_lost_store
+from itopsync.engine.report import Report
 from itopsync.engine.settings import EngineSettings
+from itopsync.engine.threads import Threads
+from itopsync.engine.work import Work
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable
 from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
@@ -35,25 +36,6 @@ POLL, SWEEP = "poll", "sweep"
 """The kinds of a cycle: what changed since the last one, or everything."""
 
 
-@dataclass
-class Report:
-    """What one cycle did."""
-
-    kind: str
-    started: datetime
-    finished: datetime | None = None
-    counts: Counter[str] = field(default_factory=Counter)
-    problems: dict[Side, str] = field(default_factory=dict)
-    """Sides that could not be worked with, and why."""
-
-    @property
-    def outcome(self) -> str:
-        """``well``, ``troubled`` (some tickets failed or wait) or ``unavailable`` (a side)."""
-        if self.problems:
-            return "unavailable"
-        return "troubled" if any(self.counts[name] for name in ("refused", "unknown", "no right", "unfinished")) else "well"
-
-
 class Engine:
     """The reconciling of one pair of servers."""
 
@@ -70,15 +52,13 @@ class Engine:
     ) -> None:
         """*guard* is called before each write; *progress* with how many links are done, of how many."""
         self._servers, self._store, self._settings = servers, store, settings
-        self._clock, self._guard, self._progress = clock, guard, progress
+        self._clock, self._guard, self.progress = clock, guard, progress
         self._rules = rules
-        self._workers = ThreadPoolExecutor(settings.workers, thread_name_prefix="link")
-        self._readers = ThreadPoolExecutor(len(Side), thread_name_prefix="side")
+        self._threads = Threads.start(settings)
 
     def close(self) -> None:
         """End the threads."""
-        self._workers.shutdown()
-        self._readers.shutdown()
+        self._threads.close()
 
     def recover(self) -> None:
         """Take note of writes that were under way when an earlier process died: they are let settle, then looked for."""
@@ -127,10 +107,9 @@ class Engine:
         known: set[int] = {link.id for link in self._store.due(now, self._settings.preview)}
         new: list[Link] = []
         for side in Side:
-            found = look(side, self._servers[side], self._store, self._rules, self._settings, now)
+            found = self._look(side, POLL, now)
             self._know_account(found.state)
-            known |= found.changed.keys() | found.attached
-            known |= links_with_other_files(side, self._servers[side], self._store, self._rules, live=True)
+            known |= found.changed.keys() | found.attached | found.other.links
             new += [Link(-1 - n, one.ref, None, LinkStatus.WAITING, one.number) for n, one in enumerate(found.new)]
         links = (*self._store.links(sorted(known)), *new)
         return [
@@ -150,8 +129,8 @@ class Engine:
             after = ids[-1]
             yield from self.plan(self._store.links(ids))
             done += len(ids)
-            if self._progress is not None:
-                self._progress(done, total)
+            if self.progress is not None:
+                self.progress(done, total)
 
     def inspect(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
         """What *links* would need to agree, whatever their status is. Nothing is written anywhere.
@@ -172,31 +151,38 @@ class Engine:
             self._know_account(replace(self._store.side(side), account=account_of(self._servers[side])))
 
     def _run(self, report: Report, accept: Collection[str]) -> None:
-        findings = self._poll(report)
+        found = self._poll(report, report.kind)
         if self._knows_nothing():
-            if len(findings) < len(Side):
+            if len(found) < len(Side):
                 return
             refuse_lost_store(self._servers[Side.INTERNAL], self._rules)
-        tally = Tally(replaced=sum(found.replaced for found in findings.values()))
-        check(tally, self._rules.limits, accept)
-        now = self._clock()
-        for found in findings.values():
-            report.counts["new"] += len(record(self._store, found, now))
-            report.counts["changed"] += len(found.changed)
-            self._know_account(found.state)
-        if len(findings) < len(Side):
+        tally = Tally()
+        now = self._record(report, found, tally, accept)
+        if len(found) < len(Side):
             return
-        ahead = {side: found.state.cursor - report.started for side, found in findings.items() if found.state.cursor}
+        ahead = {side: one.state.cursor - report.started for side, one in found.items() if one.state.cursor}
         if report.kind == SWEEP:
             self._sweep(report)
-        else:
-            self._find_deletions(report)
         if report.problems:
             return
-        due = self._store.due_counts(now)
-        tally = replace(tally, creations=due.waiting)
-        check(tally, self._rules.limits, accept)
-        self._work(report, now, tally, accept, ahead)
+        applier = Applier(
+            self._servers, self._store, self._rules, self._settings, clock=self._clock, guard=self._guard, ahead=ahead
+        )
+        Work(self, applier, self._threads, self._store, self._settings, now).run(report, tally, accept)
+
+    def _record(self, report: Report, found: Mapping[Side, Findings], tally: Tally, accept: Collection[str]) -> datetime:
+        """Store what a poll found, unless that is more than the limits allow; return when."""
+        replaced = sum(one.replaced for one in found.values())
+        check(replace(tally, replaced=tally.replaced + replaced), self._rules.limits, accept)
+        now = self._clock()
+        for side, one in found.items():
+            report.counts["new"] += len(record(self._store, one, now))
+            report.counts["changed"] += len(one.changed)
+            self._know_account(one.state)
+            searched = None if one.other.last is None else str(one.other.last)
+            if searched != self._store.fact(_searched(side)):
+                self._store.put_fact(_searched(side), searched)
+        return now
 
     def _know_account(self, state: SideState) -> None:
         """Our own account on a side tells our entries from what people pasted."""
@@ -205,98 +191,68 @@ class Engine:
         self._rules = replace(self._rules, external=known) if external else replace(self._rules, internal=known)
 
     def _knows_nothing(self) -> bool:
+        if self._store.side(Side.EXTERNAL).cursor is not None:
+            return False
         counts = self._store.counts()
-        return self._store.side(Side.EXTERNAL).cursor is None and not any(counts[status] for status in LinkStatus)
+        return not any(counts[status] for status in LinkStatus)
 
     # poll
 
-    def _poll(self, report: Report) -> dict[Side, Findings]:
+    def _poll(self, report: Report, kind: str = POLL) -> dict[Side, Findings]:
         """Poll both sides at once. One that does not answer is noted; what the other one shows is kept."""
-        now = report.started
-        polls = {
-            side: self._readers.submit(look, side, self._servers[side], self._store, self._rules, self._settings, now)
-            for side in Side
-        }
+        now = self._clock()
+        polls = {side: self._threads.sides.submit(self._look, side, kind, now) for side in Side}
         findings = {}
         for side, poll in polls.items():
             try:
                 findings[side] = poll.result()
             except RemoteError as error:
-                self._unavailable(report, side, error)
+                self.unavailable(report, side, error)
         return findings
 
-    def _unavailable(self, report: Report, side: Side, error: RemoteError) -> None:
+    def _look(self, side: Side, kind: str, now: datetime) -> Findings:
+        server = self._servers[side]
+
+        def deletions() -> Searched:
+            after = int(self._store.fact(_searched(side)) or 0)
+            if kind == SWEEP:  # searches everywhere itself
+                return Searched(last=after or None)
+            return search(side, server, self._store, self._rules, live=True, after=after)
+
+        return look(side, server, self._store, self._rules, self._settings, self._threads.readers, deletions, now)
+
+    def unavailable(self, report: Report, side: Side, error: RemoteError) -> None:
         report.problems[side] = str(error)
         state = self._store.side(side)
         self._store.put_side(replace(state, problem=str(error), problem_since=state.problem_since or self._clock()))
         log.error("side unavailable", side=side, reason=str(error))
 
-    def _find_deletions(self, report: Report) -> None:
-        searches = {
-            side: self._readers.submit(links_with_other_files, side, self._servers[side], self._store, self._rules, live=True)
-            for side in Side
-        }
-        for side, search in searches.items():
-            try:
-                links = search.result()
-            except SideUnavailable as error:
-                self._unavailable(report, side, error)
-            else:
-                now = self._clock()
-                self._store.mark_due(links, now, now=now)
-
     def _sweep(self, report: Report) -> None:
         """Look at everything, and in full at the next part of it."""
         sweeps = {
-            side: self._readers.submit(sweeping.sweep, side, self._servers[side], self._store, self._rules) for side in Side
+            side: self._threads.sides.submit(sweeping.sweep, side, self._servers[side], self._store, self._rules) for side in Side
         }
         for side, running in sweeps.items():
             try:
                 swept = running.result()
             except SideUnavailable as error:
-                self._unavailable(report, side, error)
+                self.unavailable(report, side, error)
             else:
                 report.counts["swept up"] += sweeping.record(self._store, swept, self._clock())
         report.counts["looked at"] += sweeping.look_deep(self._store, self._settings.deep, self._clock())
 
     # work
 
-    def _work(
-        self, report: Report, now: datetime, tally: Tally, accept: Collection[str], ahead: Mapping[Side, timedelta]
-    ) -> None:
-        counts = self._store.due_counts(now)
-        total, done = counts.waiting + counts.linked, 0
-        applier = Applier(
-            self._servers, self._store, self._rules, self._settings, clock=self._clock, guard=self._guard, ahead=ahead
-        )
-        for links in self._chunks(now):
-            try:
-                planned = self.plan(links)
-            except SideUnavailable as error:
-                self._unavailable(report, error.side, error)
-                return
-            for plan, _ in planned:
-                tally = tally.add(plan)
-            check(tally, self._rules.limits, accept)
-            for result in self._apply(applier, planned):
-                done += 1
-                if self._progress is not None:
-                    self._progress(done, max(total, done))
-                self._account_for(report, result)
-            if report.problems:
-                return
-
-    def _chunks(self, now: datetime) -> Iterator[tuple[Link, ...]]:
-        """What is due, piece by piece; each link once."""
-        seen: set[int] = set()
-        while links := self._store.due(now, self._settings.chunk, skip=seen):
-            seen.update(link.id for link in links)
-            yield links
+    def poll_meanwhile(self, report: Report, tally: Tally, accept: Collection[str]) -> datetime | None:
+        """Poll while a long cycle works; return when what was found was stored, or None where a side does not answer."""
+        found = self._poll(report)
+        now = self._record(report, found, tally, accept)
+        return None if report.problems else now
 
     def plan(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
         """Observe and plan *links*, after looking for the copies of those whose creation may have been carried out."""
         links = self._adopt(links)
-        observed = observe(links, self._servers, self._rules, self._readers)
+        observed = observe(links, self._servers, self._rules, self._threads.readers)
         now = self._clock()
         plans = []
         for link in links:
@@ -321,17 +277,13 @@ class Engine:
         log.info("copy found", link=link.id, copy=str(copy))
         return agree.adopted(replace(link, unsettled=False), copy, self._rules.for_external(link.external.cls))
 
-    def _apply(self, applier: Applier, planned: list[tuple[Plan, Observation]]) -> Iterator[Result]:
-        futures: list[Future[Result]] = [self._workers.submit(applier.work, plan, observation) for plan, observation in planned]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
-
-    def _account_for(self, report: Report, result: Result) -> None:
+    def account_for(self, report: Report, result: Result) -> None:
         report.counts.update(result.counts)
         report.counts["links"] += 1
         if result.unavailable is not None:
-            self._unavailable(report, result.unavailable.side, result.unavailable)
+            self.unavailable(report, result.unavailable.side, result.unavailable)
+
+
+def _searched(side: Side) -> str:
+    """The fact that tells up to which link the last search for deleted attachments went, where one was not enough."""
+    return f"deletions.{side}"

@@ -4,6 +4,7 @@
 ``server``      what can be asked of it, by name: all of it
 ``reader``      what can be asked of it without changing anything
 ``caller``      reads are tried again, writes are sent once, each exchange is recorded
+``throttle``    how many calls run at once
 ``answers``     what an answer means: the errors
 ``wording``     what is kept of an error's text
 ``connection``  one exchange over HTTP
@@ -18,12 +19,13 @@
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.caller import CallRecord
 from itopsync.itop.dates import DateFormatWrong
-from itopsync.itop.reader import Reader
+from itopsync.itop.reader import LIGHT_BATCH, Reader
 from itopsync.itop.rows import Changed, Row, Rows
 from itopsync.itop.server import Server
 from itopsync.itop.settings import Login, Secret, ServerSettings
 
 __all__ = [
+    "LIGHT_BATCH",
     "Attributes",
     "CallRecord",
     "Changed",

@@ -81,7 +81,7 @@ class Connection:
         # PHP locks the session that a cookie names: calls that share one would wait for each other.
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         query = "version=1.3&login_mode=basic" if settings.login is Login.BASIC else "version=1.3"
-        self._api = f"{settings.url}/webservices/rest.php?{query}"
+        self._api = httpx.URL(f"{settings.url}/webservices/rest.php?{query}")
 
     def close(self) -> None:
         self._client.close()
@@ -107,7 +107,7 @@ class Connection:
             return [(b"Authorization", b"Basic " + b64encode(user + b":" + self._settings.password.encode()))]
         return [(b"Auth-Token", self._settings.password.encode())] if self._settings.login is Login.TOKEN else []
 
-    def _send(self, method: str, url: str, form: Body | None) -> Answer | Broken:
+    def _send(self, method: str, url: httpx.URL | str, form: Body | None) -> Answer | Broken:
         # Exceptions end here: httpx's hold the request, and the frames that they came through hold headers and forms.
         try:
             with self._client.stream(

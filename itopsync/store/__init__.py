@@ -15,16 +15,18 @@ It never holds a text of a ticket: ids, numbers, fingerprints, states, markers a
 """
 
 from itopsync.store.leases import started_at
-from itopsync.store.records import Compared, CycleRecord, DueCounts, Holder, LeaseRecord, SideState
+from itopsync.store.records import Compared, CycleRecord, DueCounts, FilesPart, Holder, LeaseRecord, SideState, TicketsPart
 from itopsync.store.store import Store
 
 __all__ = [
     "Compared",
     "CycleRecord",
     "DueCounts",
+    "FilesPart",
     "Holder",
     "LeaseRecord",
     "SideState",
     "Store",
+    "TicketsPart",
     "started_at",
 ]

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from itopsync.errors import StoreUnavailable, clip
+from itopsync.store.together import Together
 
 BUSY_TIMEOUT = 15.0
 """Seconds to wait for another writer of an SQLite file."""
@@ -211,6 +212,8 @@ class Database:
     def __init__(self, address: Address, engine: Engine, probe: Callable[[int], str]) -> None:
         self.address, self._probe = address, probe
         self._engine, self._reader, self._writer = engine, reader(engine), writer(engine)
+        self.together = Together(lambda: self.writing())
+        """For what many threads write at once."""
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, case, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, insert, literal, or_, select, tuple_, update
 
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.store.connection import Database
@@ -15,20 +15,44 @@ from itopsync.store.records import DueCounts
 from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, read_links, values_of, write_files
 from itopsync.store.tables import link
 
+_BY_ID = update(link).where(link.c.id == bindparam("number"))
+"""Made once: to make a statement anew each time takes longer than to carry it out."""
 _REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
 
 
 class Links(Database):
     """The store's part about links."""
 
-    def due(self, now: datetime, limit: int, *, skip: Collection[int] = ()) -> tuple[Link, ...]:
-        """Return at most *limit* links that are due, the oldest first, without those in *skip*."""
+    def due(self, now: datetime, limit: int) -> tuple[Link, ...]:
+        """Return at most *limit* links that are due, the oldest first."""
+        wanted = [number for number, _ in self.due_ids(now, limit)]
+        found = {one.id: one for one in self.links(wanted)}
+        return tuple(found[number] for number in wanted if number in found)
+
+    def due_ids(
+        self,
+        now: datetime,
+        limit: int,
+        *,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: tuple[datetime, int] | None = None,
+    ) -> list[tuple[int, datetime]]:
+        """List the ids of at most *limit* links that are due, each with since when, the oldest first.
+
+        Of those only that are due since a time or later, or since *before* it; and only what comes *after* another one.
+        """
+        meant = [link.c.due_at <= now, link.c.status.in_(WORKED_ON)]
+        if since is not None:
+            meant.append(link.c.due_at >= since)
+        if before is not None:
+            meant.append(link.c.due_at < before)
+        if after is not None:
+            place = tuple_(literal(after[0], link.c.due_at.type), literal(after[1]))
+            meant.append(tuple_(link.c.due_at, link.c.id) > place)
+        found = select(link.c.id, link.c.due_at).where(*meant).order_by(link.c.due_at, link.c.id).limit(limit)
         with self.reading() as connection:
-            found = select(link.c.id).where(link.c.due_at <= now, link.c.status.in_(WORKED_ON))
-            ids = connection.scalars(found.order_by(link.c.due_at, link.c.id).limit(limit + len(skip)))
-            wanted = [number for number in ids if number not in skip][:limit]
-            links = {one.id: one for batch in batches(wanted) for one in _by_id(connection, batch)}
-        return tuple(links[number] for number in wanted)
+            return [(row.id, row.due_at) for row in connection.execute(found)]
 
     def due_counts(self, now: datetime) -> DueCounts:
         """Count the links that are due."""
@@ -82,12 +106,15 @@ class Links(Database):
         :raises KeyError: there is no such link
         """
         seen = {VERSION[side].name: version for side, version in (versions or {}).items()}
-        rest = {"live": live, "writing": None, "writing_since": None, "updated_at": now}
-        with self.writing() as connection:
-            written = connection.execute(update(link).where(link.c.id == saved.id).values(values_of(saved) | seen | rest))
-            if not written.rowcount:
+        rest = {"live": live, "writing": None, "writing_since": None, "updated_at": now, "number": saved.id}
+        values = values_of(saved) | seen | rest
+
+        def write(connection: Connection) -> None:
+            if not connection.execute(_BY_ID, values).rowcount:
                 raise KeyError(saved.id)
             write_files(connection, saved.id, saved.files)
+
+        self.together.run(write)
 
     def amend(self, link_id: int, change: Callable[[Link], Link], now: datetime) -> Link | None:
         """Read a link, change it and write it back in one transaction; None, and nothing done, while it is written on.
@@ -119,10 +146,13 @@ class Links(Database):
 
         :raises KeyError: there is no such link
         """
-        mark = {"writing": what, "writing_since": now, "updated_at": now}
-        with self.writing() as connection:
-            if not connection.execute(update(link).where(link.c.id == link_id).values(mark)).rowcount:
+        values = {"number": link_id, "writing": what, "writing_since": now, "updated_at": now}
+
+        def write(connection: Connection) -> None:
+            if not connection.execute(_BY_ID, values).rowcount:
                 raise KeyError(link_id)
+
+        self.together.run(write)
 
     def recover(self, now: datetime, due_at: datetime) -> tuple[int, ...]:
         """Make the links on which a process died at its write unsettled, due at *due_at*; return their ids."""

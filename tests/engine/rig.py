@@ -12,7 +12,8 @@ import httpx
 from itopsync import config
 from itopsync.config import Configuration
 from itopsync.demo.compare import Item, compare
-from itopsync.engine.cycle import Engine, Report
+from itopsync.engine.cycle import Engine
+from itopsync.engine.report import Report
 from itopsync.itop import Server
 from itopsync.model import Link, Ref, Side
 from itopsync.simulator import Agent, Simulator

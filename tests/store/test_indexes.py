@@ -62,9 +62,13 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "record_poll": lambda store: poll(
         store, versions={1: "v2"}, due={1: NOW}, new=[sighting(external(50))], ignored=[sighting(external(60))]
     ),
-    "tickets_with_attachments": lambda store: [store.tickets_with_attachments(side, 0, 50, live=True) for side in Side],
-    "attachment_ids": lambda store: [store.attachment_ids(side, live=True) for side in Side],
-    "ticket_ids": lambda store: [store.ticket_ids(side, live=True) for side in Side],
+    "due_ids": lambda store: [
+        store.due_ids(NOW, 10, since=NOW - MINUTE),
+        store.due_ids(NOW, 10, before=NOW - MINUTE, after=(NOW - 2 * MINUTE, 1)),
+    ],
+    "files_by_ticket": lambda store: [store.files_by_ticket(side, 10, live=True, after=5) for side in Side],
+    "attachments_of": lambda store: [store.attachments_of(side, "UserRequest", [1, 2]) for side in Side],
+    "linked_tickets": lambda store: [store.linked_tickets(side, 10, live=True, after=5) for side in Side],
     "linked_after": lambda store: store.linked_after(0, 10),
     "links_of_attachments": lambda store: [store.links_of_attachments(side, [1, 2]) for side in Side],
     "counts": lambda store: store.counts(),

@@ -97,8 +97,10 @@ def compile_limits(section: LimitsSection, context: Context) -> Limits:
     )
 
 
-def compile_engine(section: EngineSection, sides: Collection[ServerSettings], context: Context) -> EngineSettings:
-    """Check how the work goes about."""
+def compile_engine(
+    section: EngineSection, poll: timedelta | str, sides: Collection[ServerSettings], context: Context
+) -> EngineSettings:
+    """Check how the work goes about. A cycle that takes longer than from one *poll* to the next polls meanwhile."""
     for settings in sides:
         if section.look_again <= timedelta(minutes=1) and not has_seconds(settings.date_format):
             what = f"the dates of {settings.side} have no seconds, so a second change within a minute looks like the first"
@@ -119,6 +121,8 @@ def compile_engine(section: EngineSection, sides: Collection[ServerSettings], co
         section.longest_back_off,
         deep=section.deep,
         workers=section.workers,
+        file_budget=section.file_budget,
+        look_meanwhile=poll if isinstance(poll, timedelta) else EngineSettings.look_meanwhile,
     )
 
 

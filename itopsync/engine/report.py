@@ -1,0 +1,28 @@
+"""What one cycle did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from itopsync.model import Side
+
+
+@dataclass
+class Report:
+    """What one cycle did."""
+
+    kind: str
+    started: datetime
+    finished: datetime | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: dict[Side, str] = field(default_factory=dict)
+    """Sides that could not be worked with, and why."""
+
+    @property
+    def outcome(self) -> str:
+        """``well``, ``troubled`` (some tickets failed or wait) or ``unavailable`` (a side)."""
+        if self.problems:
+            return "unavailable"
+        return "troubled" if any(self.counts[name] for name in ("refused", "unknown", "no right", "unfinished")) else "well"

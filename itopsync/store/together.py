@@ -1,0 +1,55 @@
+"""Small transactions of several threads carried out as one: a commit waits for the disk, and one wait does for all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+Work = Callable[[Connection], None]
+
+
+@dataclass
+class _Job:
+    work: Work
+    done: threading.Event = field(default_factory=threading.Event)
+    error: BaseException | None = None
+
+
+class Together:
+    """Carries work out in transactions; whoever comes while one is being committed goes into the next, with all the others."""
+
+    def __init__(self, writing: Callable[[], AbstractContextManager[Connection]]) -> None:
+        self._writing = writing
+        self._waiting: list[_Job] = []
+        self._waiting_lock, self._turn = threading.Lock(), threading.Lock()
+
+    def run(self, work: Work) -> None:
+        """Return when *work* is committed. Work that raises a KeyError has changed nothing, and spoils nothing for the others."""
+        job = _Job(work)
+        with self._waiting_lock:
+            self._waiting.append(job)
+        with self._turn:
+            if not job.done.is_set():
+                self._carry_out()
+        if job.error is not None:
+            raise job.error
+
+    def _carry_out(self) -> None:
+        with self._waiting_lock:
+            jobs, self._waiting = self._waiting, []
+        try:
+            with self._writing() as connection:
+                for job in jobs:
+                    try:
+                        job.work(connection)
+                    except KeyError as error:
+                        job.error = error
+        except BaseException as error:
+            for job in jobs:
+                job.error = error
+        for job in jobs:
+            job.done.set()
