@@ -19,12 +19,13 @@
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.caller import CallRecord
 from itopsync.itop.dates import DateFormatWrong
-from itopsync.itop.reader import LIGHT_BATCH, Reader
+from itopsync.itop.reader import HIGHEST_ID, LIGHT_BATCH, Reader
 from itopsync.itop.rows import Changed, Row, Rows
 from itopsync.itop.server import Server
 from itopsync.itop.settings import Login, Secret, ServerSettings
 
 __all__ = [
+    "HIGHEST_ID",
     "LIGHT_BATCH",
     "Attributes",
     "CallRecord",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
@@ -27,8 +27,6 @@ T = TypeVar("T")
 LIGHT = ("id", "ref", "last_update", "finalclass")
 LIGHT_BATCH = 1000
 """Ids in one query that reads next to nothing of each ticket: 10,000 such rows take a server 180 ms."""
-SPAN = 10_000
-"""So wide is a range of ids to begin with."""
 OF_AN_ATTACHMENT = ("id", "temp_id", "item_class", "item_id")
 NO_SUCH_ATTRIBUTE = "itopsync-no-such-attribute"
 POINTS_TO = re.compile(r"which is pointing to (\w{1,80})")
@@ -192,28 +190,6 @@ class Reader:
             query = " WHERE ".join((f"SELECT {oql.name(cls)} AS this", *([" AND ".join(conditions)] if conditions else [])))
             found += self._sightings(self.get(cls, query, LIGHT).rows)
         return tuple(found)
-
-    def all_sightings(self, cls: str, condition: str = "") -> Iterator[tuple[Sighting, ...]]:
-        """Yield all tickets of a class that meet an OQL *condition*, in which the ticket is called ``this``, piece by piece.
-
-        iTop cannot sort, so it is cut by ranges of ids, which grow where few are found.
-        """
-        base = f"SELECT {oql.name(cls)} AS this WHERE " + (f"({condition}) AND " if condition else "")
-        low, span = 0, SPAN
-        left = self.count(cls, f"{base}this.id >= {low}")
-        while left > 0:
-            query = f"{base}this.id >= {low} AND this.id < {low + span}"
-            rows = self.get(cls, query, LIGHT, limit=2 * SPAN)
-            if rows.found > len(rows.rows) and span > SPAN:  # denser here than where the range grew
-                span = SPAN
-                continue
-            yield self._sightings(rows.rows)
-            low += span
-            left -= rows.found
-            if rows.found < SPAN // 4:
-                span *= 2
-            if not rows.found and left > 0:  # some have gone meanwhile
-                left = self.count(cls, f"{base}this.id >= {low}")
 
     def tickets(self, cls: str, ids: Sequence[int], attributes: Attributes) -> dict[int, Ticket]:
         """Return the tickets with these *ids*, without their attachments; those that are not there are not in the answer.

@@ -212,7 +212,7 @@ class Database:
     def __init__(self, address: Address, engine: Engine, probe: Callable[[int], str]) -> None:
         self.address, self._probe = address, probe
         self._engine, self._reader, self._writer = engine, reader(engine), writer(engine)
-        self.together = Together(lambda: self.writing())
+        self.together = Together(self.writing)
         """For what many threads write at once."""
 
     @contextmanager

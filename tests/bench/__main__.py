@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import backfill
+from tests.bench import backfill, idle
 from tests.bench.measure import Row, Sizes, load
 
 PARTS: dict[str, Callable[[Path, Sizes], Iterator[Row]]] = {
+    "idle": idle.idle,
+    "changes": idle.changes,
     "backfill": backfill.backfill,
     "mixture": backfill.mixture,
 }
@@ -35,7 +37,10 @@ def main() -> None:
             started = time.perf_counter()
             print(f"{name} (load {load()})", flush=True)
             for row in PARTS[name](Path(folder), sizes):
-                print(f"  {'      ' if row.met is None else 'met   ' if row.met else 'MISSED'} {row.what}: {row.measured} ({row.bar})", flush=True)
+                print(
+                    f"  {'      ' if row.met is None else 'met   ' if row.met else 'MISSED'} {row.what}: {row.measured} ({row.bar})",
+                    flush=True,
+                )
             print(f"  took {time.perf_counter() - started:.0f} s", flush=True)
 
 

@@ -94,8 +94,11 @@ def _pairs(on: Stage, sizes: Sizes, chains: list[bare.Chain]) -> Iterator[dict[s
         if on.internal is not None:
             on.internal.do(hosts.put_back, "before")
         pair = {"floor": floor, **_ours(on, on.with_store(f"store{place}.sqlite"))}
-        print(f"    pair {place + 1}: floor {floor:.2f} s, ours {pair['ours']:.2f} s, ratio {pair['ours'] / floor:.3f}, "
-              f"own CPU {pair['cpu']:.1f} s", flush=True)
+        print(
+            f"    pair {place + 1}: floor {floor:.2f} s, ours {pair['ours']:.2f} s, ratio {pair['ours'] / floor:.3f}, "
+            f"own CPU {pair['cpu']:.1f} s",
+            flush=True,
+        )
         yield pair
     on.slow(on=False)
 

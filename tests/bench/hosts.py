@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
+import re
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
-from itopsync.simulator import Latency, Simulator, Snapshot
+from itopsync.simulator import Latency, SimRequest, SimResponse, Simulator, Snapshot
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -142,18 +144,19 @@ def delete_attachment(simulator: Simulator, place: int) -> int:
     return int(number)
 
 
-def multiply(simulator: Simulator, count: int, file: bytes, closed: bool, offset: int = 0) -> None:
-    """Put in many tickets with an attachment each, copies of one, as a database would hold them: ids from 1 on."""
-    agent = simulator.agent("agent")
-    number = open_tickets(simulator, 1, notes=1, file=file, closed=closed)[0]
-    row = simulator.store.get("UserRequest", number)
-    (attached,) = simulator.store.find("Attachment", ("item_class", "item_id"), ("UserRequest", number))
-    assert row is not None
-    agent.delete("UserRequest", number)
-    old = {"start_date": "2026-11-23 10:00:00", "last_update": "2026-11-23 10:00:00"}
-    for place in range(1, count + 1):
-        simulator.store.put({**row, **old, "id": place + offset, "ref": f"R-{place + offset:06d}"})
-        simulator.store.put({**attached, "id": place + offset, "item_id": place + offset})
+def multiply_last(simulator: Simulator, count: int, first: int, version: str) -> None:
+    """Put in so many copies of the latest ticket and its attachment, as a database would hold them, with ids from *first* on."""
+    row = max(simulator.store.rows("UserRequest"), key=lambda one: int(one["id"]))
+    attached = simulator.store.find("Attachment", ("item_class", "item_id"), ("UserRequest", row["id"]))[0]
+    for number in range(first, first + count):
+        simulator.store.put({**row, "id": number, "ref": f"R-{number:06d}", "last_update": version})
+        simulator.store.put({**attached, "id": number, "item_id": number})
+
+
+def age(simulator: Simulator, version: str) -> None:
+    """Let all tickets have been changed long ago."""
+    for row in list(simulator.store.rows("Ticket")):
+        simulator.store.put({**row, "last_update": version})
 
 
 def change_some(simulator: Simulator, numbers: list[int], every: float, rounds: int) -> dict[str, float]:
@@ -166,3 +169,39 @@ def change_some(simulator: Simulator, numbers: list[int], every: float, rounds: 
         saved[mark] = time.time()
         time.sleep(every)
     return saved
+
+
+_SEEN: list[bytes] = []
+_ARRIVED: dict[str, float] = {}
+_MARK = re.compile(rb"mark-\d+-")
+
+
+def listen(simulator: Simulator) -> None:
+    """From now on, remember what is asked, and when which mark arrives."""
+    right = simulator.handle
+
+    def handle(request: SimRequest) -> SimResponse:
+        answer = right(request)
+        if len(request.body) < 1_000_000:
+            _SEEN.append(request.body)
+            if b"add_item" in request.body:
+                for mark in _MARK.findall(request.body):
+                    _ARRIVED.setdefault(mark.decode(), time.time() + answer.delay)
+        return answer
+
+    simulator.handle = handle  # type: ignore[method-assign]  # to listen in
+
+
+def heard(_: Simulator) -> list[dict[str, Any]]:
+    """What was asked since the last time."""
+    asked = []
+    for body in _SEEN:
+        begin = body.index(b"\r\n\r\n", body.index(b'name="json_data"')) + 4
+        asked.append(json.loads(body[begin : body.index(b"\r\n--", begin)]))
+    _SEEN.clear()
+    return asked
+
+
+def arrived(_: Simulator) -> dict[str, float]:
+    """When which mark arrived."""
+    return dict(_ARRIVED)
