@@ -87,10 +87,10 @@ class Engine:
             report.finished = self._clock()
             outcome = report.outcome if error is None else "stopped"
             problem = error or "; ".join(report.problems.values()) or None
-            self._store.record_cycle(
-                CycleRecord(None, kind, report.started, report.finished, outcome, dict(report.counts), problem)
-            )
-            self._store.prune(report.finished - self._settings.keep_history)
+            counts = dict(report.counts)
+            with self._store.joined():
+                self._store.record_cycle(CycleRecord(None, kind, report.started, report.finished, outcome, counts, problem))
+                self._store.prune(report.finished - self._settings.keep_history)
             log.info(
                 "cycle", kind=kind, outcome=outcome, **{name.replace(" ", "_"): count for name, count in report.counts.items()}
             )
@@ -175,13 +175,14 @@ class Engine:
         replaced = sum(one.replaced for one in found.values())
         check(replace(tally, replaced=tally.replaced + replaced), self._rules.limits, accept)
         now = self._clock()
-        for side, one in found.items():
-            report.counts["new"] += len(record(self._store, one, now))
-            report.counts["changed"] += len(one.changed)
+        with self._store.joined():
+            for side, one in found.items():
+                report.counts["new"] += len(record(self._store, one, now))
+                report.counts["changed"] += len(one.changed)
+                if (one.other.last or 0) != one.other.after:
+                    self._store.put_fact(_searched(side), None if one.other.last is None else str(one.other.last))
+        for one in found.values():
             self._know_account(one.state)
-            searched = None if one.other.last is None else str(one.other.last)
-            if searched != self._store.fact(_searched(side)):
-                self._store.put_fact(_searched(side), searched)
         return now
 
     def _know_account(self, state: SideState) -> None:
@@ -216,7 +217,7 @@ class Engine:
         def deletions() -> Searched:
             after = int(self._store.fact(_searched(side)) or 0)
             if kind == SWEEP:  # searches everywhere itself
-                return Searched(last=after or None)
+                return Searched(after=after, last=after or None)
             return search(side, server, self._store, self._rules, live=True, after=after)
 
         return look(side, server, self._store, self._rules, self._settings, self._threads.readers, deletions, now)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from itopsync.itop import Server
-from itopsync.model import Attachment, Ref, Side
+from itopsync.model import Ref, Side
 from itopsync.reconcile.identity import prefix
 from itopsync.reconcile.rules import Rules
 from itopsync.store import Store
@@ -24,6 +24,8 @@ class Searched:
 
     links: frozenset[int] = frozenset()
     """Links whose tickets have other ones."""
+    after: int = 0
+    """The link behind which this part began."""
     last: int | None = None
     """The link after which the next part begins; None: this was the last."""
 
@@ -34,13 +36,11 @@ def search(side: Side, server: Server, store: Store, rules: Rules, *, live: bool
     *live* asks about the tickets that can still change, or else about the others, which are a sweep's.
     """
     part = store.files_by_ticket(side, AT_ONCE, live=live, after=after)
-    owners = [_Owner(cls, ticket, count) for cls, counts in part.tickets.items() for ticket, count in counts.items()]
-    if not owners:
-        return Searched(last=part.last)
     looking = _Search(side, server, store, prefix(rules.pair), part.highest)
-    other = looking.tickets(sorted(owners, key=lambda owner: (owner.cls, owner.id)))
+    missing = looking.missing(part.tickets) if part.tickets else 0
+    other = looking.tickets(part.tickets, missing) if missing else set()
     links = (store.link_of(ref) for ref in sorted(other))
-    return Searched(frozenset(link.id for link in links if link is not None), part.last)
+    return Searched(frozenset(link.id for link in links if link is not None), after, part.last)
 
 
 def search_all(side: Side, server: Server, store: Store, rules: Rules, *, live: bool) -> frozenset[int]:
@@ -54,13 +54,8 @@ def search_all(side: Side, server: Server, store: Store, rules: Rules, *, live: 
     return found
 
 
-@dataclass(frozen=True)
-class _Owner:
-    """A ticket, and how many attachments should be on it."""
-
-    cls: str
-    id: int
-    count: int
+Owners = Mapping[str, Mapping[int, int]]
+"""Class → ticket → how many attachments should be on it."""
 
 
 @dataclass(frozen=True)
@@ -74,45 +69,53 @@ class _Search:
     """How the marks of our own begin."""
     highest: int
 
-    def tickets(self, owners: Sequence[_Owner]) -> set[Ref]:
-        """The tickets that have other attachments than are known."""
+    def tickets(self, owners: Owners, missing: int) -> set[Ref]:
+        """The tickets that have other attachments than are known, of which *missing* are gone in all."""
         found: set[Ref] = set()
-        for part in self._parts(owners, self._missing(owners)):
+        for part in self._parts(owners, missing):
             there: dict[tuple[str, int], set[int]] = {}
-            for one in self._listed(part):
+            for one in self.server.attachments_where(self._condition(part)):
                 there.setdefault((one.cls, one.item_id), set()).add(one.id)
-            for owner in part:
-                ids = there.get((owner.cls, owner.id), set())
-                if len(ids) != owner.count or ids != self.store.attachments_of(self.side, owner.cls, [owner.id]):
-                    found.add(Ref(self.side, owner.cls, owner.id))
+            for cls, counts in part.items():
+                for ticket, count in counts.items():
+                    ids = there.get((cls, ticket), set())
+                    if len(ids) != count or ids != self.store.attachments_of(self.side, cls, [ticket]):
+                        found.add(Ref(self.side, cls, ticket))
         return found
 
-    def _parts(self, owners: Sequence[_Owner], missing: int) -> Iterator[Sequence[_Owner]]:
+    def _parts(self, owners: Owners, missing: int) -> Iterator[Owners]:
         """Cut *owners*, of whose attachments *missing* are gone (fewer than none: there are others), to the parts at fault."""
         if missing == 0:
             return
-        if len(owners) <= _LIST_FROM:
+        if sum(map(len, owners.values())) <= _LIST_FROM:
             yield owners
             return
-        left, right = owners[: len(owners) // 2], owners[len(owners) // 2 :]
-        in_left = self._missing(left)
+        left, right = _halves(owners)
+        in_left = self.missing(left)
         yield from self._parts(left, in_left)
         yield from self._parts(right, missing - in_left)
 
-    def _missing(self, owners: Sequence[_Owner]) -> int:
-        return sum(owner.count for owner in owners) - self.server.count_attachments(self._condition(owners))
+    def missing(self, owners: Owners) -> int:
+        """How many of the attachments of *owners* are gone, less how many there are besides."""
+        known = sum(sum(counts.values()) for counts in owners.values())
+        return known - self.server.count_attachments(self._condition(owners))
 
-    def _listed(self, owners: Sequence[_Owner]) -> tuple[Attachment, ...]:
-        return self.server.attachments_where(self._condition(owners))
-
-    def _condition(self, owners: Sequence[_Owner]) -> str:
+    def _condition(self, owners: Owners) -> str:
         """What finds the attachments that we know of on *owners*, and no pictures or texts of ours."""
-        by_class: dict[str, list[int]] = {}
-        for owner in owners:
-            by_class.setdefault(owner.cls, []).append(owner.id)
         on = " OR ".join(
-            f"(item_class = '{cls}' AND item_id IN ({','.join(map(str, ids))}))" for cls, ids in sorted(by_class.items())
+            f"(item_class = '{cls}' AND item_id IN ({','.join(map(str, sorted(counts)))}))"
+            for cls, counts in sorted(owners.items())
         )
         ours = self.ours
         known = f"(ISNULL(temp_id) OR temp_id NOT LIKE '{ours}%' OR temp_id LIKE '{ours}a-%')"
         return f"({on}) AND {known} AND id <= {self.highest}"
+
+
+def _halves(owners: Owners) -> tuple[Owners, Owners]:
+    """Cut *owners* in two by their order."""
+    ordered = sorted((cls, ticket) for cls, counts in owners.items() for ticket in counts)
+    halves: tuple[dict[str, dict[int, int]], dict[str, dict[int, int]]] = ({}, {})
+    for place, (cls, ticket) in enumerate(ordered):
+        half = halves[place >= len(ordered) // 2]
+        half.setdefault(cls, {})[ticket] = owners[cls][ticket]
+    return halves

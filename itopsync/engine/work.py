@@ -152,6 +152,7 @@ class Work:
         """Count what is due, and see that it is not more than the limits allow."""
         due = self._store.due_counts(self._polled_at)
         self._total = self._done + len(self._running) + due.waiting + due.linked
+        self._exhausted = not due.waiting and not due.linked
         self._tally = replace(self._tally, creations=self._report.counts["create"] + due.waiting)
         check(self._tally, self._cycle.rules.limits, self._accept)
 

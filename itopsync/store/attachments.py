@@ -60,8 +60,11 @@ class Attachments(Database):
     def links_of_attachments(self, side: Side, ids: Iterable[int]) -> Mapping[int, int]:
         """Say whose the attachments are that are known: attachment → link. Of every link, whatever its status."""
         found: dict[int, int] = {}
+        wanted = sorted(set(ids))
+        if not wanted:
+            return found
         with self.reading() as connection:
-            for batch in batches(sorted(set(ids))):
+            for batch in batches(wanted):
                 for number, link_id in connection.execute(
                     union_all(
                         select(file.c.original_id, file.c.link_id).where(file.c.origin == side, file.c.original_id.in_(batch)),

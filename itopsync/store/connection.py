@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -212,17 +213,38 @@ class Database:
     def __init__(self, address: Address, engine: Engine, probe: Callable[[int], str]) -> None:
         self.address, self._probe = address, probe
         self._engine, self._reader, self._writer = engine, reader(engine), writer(engine)
+        self._local = threading.local()
         self.together = Together(self.writing)
         """For what many threads write at once."""
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one moment."""
+        if (joined := self._joined()) is not None:
+            yield joined
+            return
         with self.address.failures(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is carried out whole or not at all."""
+        if (joined := self._joined()) is not None:
+            yield joined
+            return
         with self.address.failures(), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Make one transaction of all that this thread reads and writes inside."""
+        with self.writing() as connection:
+            self._local.connection = connection
+            try:
+                yield
+            finally:
+                self._local.connection = None
+
+    def _joined(self) -> Connection | None:
+        found: Connection | None = getattr(self._local, "connection", None)
+        return found

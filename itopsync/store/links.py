@@ -64,8 +64,11 @@ class Links(Database):
 
     def links(self, ids: Iterable[int]) -> tuple[Link, ...]:
         """Return the links with these *ids*, in the order of their ids; those that are not there are left out."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return ()
         with self.reading() as connection:
-            return tuple(one for batch in batches(sorted(set(ids))) for one in _by_id(connection, batch))
+            return tuple(one for batch in batches(wanted) for one in _by_id(connection, batch))
 
     def linked_after(self, after: int, limit: int) -> list[int]:
         """List the ids of at most *limit* links that are linked, above *after*, in their order."""

@@ -53,6 +53,8 @@ class Polling(Database):
         changed: dict[int, str] = {}
         unknown: list[Sighting] = []
         known_as: dict[Ref, str] = {}
+        if not sightings:
+            return Compared(changed, ())
         with self.reading() as connection:
             for name, group in _by_class(sightings).items():
                 for batch in batches(group):

@@ -13,12 +13,17 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import backfill, idle
+from tests.bench import backfill, idle, process, scale
 from tests.bench.measure import Row, Sizes, load
 
 PARTS: dict[str, Callable[[Path, Sizes], Iterator[Row]]] = {
     "idle": idle.idle,
     "changes": idle.changes,
+    "deletions": scale.deletions,
+    "sweep": scale.sweep,
+    "memory": process.memory,
+    "freshness": process.freshness,
+    "startup": process.startup,
     "backfill": backfill.backfill,
     "mixture": backfill.mixture,
 }

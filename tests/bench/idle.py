@@ -60,9 +60,9 @@ def idle(folder: Path, sizes: Sizes) -> Iterator[Row]:
     yield row("idle", f"idle cycle, store queries: {grown[-1]:,} links beside 1,000", "≤ 1.5 ×", queries, 1.5, " ×")
 
 
-def linked(on: Stage, count: int) -> None:
+def linked(on: Stage, count: int, *, closed: bool = False) -> None:
     """Let the engine link so many tickets, with an entry and a file each, and come to rest."""
-    on.simulated[0].do(hosts.open_tickets, count, 1, b"a file")
+    on.simulated[0].do(hosts.open_tickets, count, 1, b"a file", closed=closed)
     on.simulated[0].do(hosts.age, VERSION)
     with engine(on.configuration) as opened:
         assert opened.cycle().outcome == "well"
