@@ -14,7 +14,7 @@ from itopsync.store import Store
 AT_ONCE = 5_000
 """On so many tickets attachments are counted with one call. Their ids stand in the query: 5,000 of them take iTop 0.8 s to read
 the first time and 0.14 s each further time, 20,000 take 6.5 s."""
-_LIST_FROM = 400
+LIST_FROM = 400
 """On so few tickets attachments are listed rather than the tickets halved again."""
 
 
@@ -87,7 +87,7 @@ class _Search:
         """Cut *owners*, of whose attachments *missing* are gone (fewer than none: there are others), to the parts at fault."""
         if missing == 0:
             return
-        if sum(map(len, owners.values())) <= _LIST_FROM:
+        if sum(map(len, owners.values())) <= LIST_FROM:
             yield owners
             return
         left, right = _halves(owners)

@@ -76,5 +76,5 @@ def look_deep(store: Store, count: int, now: datetime) -> int:
     after = int(store.fact(_DEEP) or 0)
     ids = store.linked_after(after, count)
     store.mark_due(ids, now, now=now)
-    store.put_fact(_DEEP, str(ids[-1]) if len(ids) == count else None)
+    store.put_fact(_DEEP, str(ids[-1]) if ids and len(ids) == count else None)
     return len(ids)

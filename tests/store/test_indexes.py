@@ -111,7 +111,18 @@ def is_scan(step: str) -> bool:
 
 def test_every_question_of_a_cycle_is_asked_here() -> None:
     public = {name for name in dir(Store) if not name.startswith("_") and callable(getattr(Store, name))}
-    rare = {"joined", "add_links", "open", "close", "exists", "reading", "writing", "put_side", "forget_sightings", "acquire_lease"}
+    rare = {
+        "joined",
+        "add_links",
+        "open",
+        "close",
+        "exists",
+        "reading",
+        "writing",
+        "put_side",
+        "forget_sightings",
+        "acquire_lease",
+    }
     assert public - rare - ONE_ROW == QUESTIONS.keys()
 
 
