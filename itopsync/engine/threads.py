@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from itopsync.engine.settings import EngineSettings
 from itopsync.model import Side
 
-_QUESTIONS = 3
+_MMAP_THRESHOLD = -3
+"""``M_MMAP_THRESHOLD``: blocks from this size on are mapped, and unmapped when they are freed."""
+_QUESTIONS = 4
 """So many things a poll asks of a side at once."""
 
 
@@ -28,6 +31,7 @@ class Threads:
     @classmethod
     def start(cls, settings: EngineSettings) -> Threads:
         """Start none before it is needed."""
+        _give_back_large_blocks()
         return cls(
             ThreadPoolExecutor(len(Side) + 1, thread_name_prefix="side"),
             ThreadPoolExecutor(len(Side) * _QUESTIONS, thread_name_prefix="reader"),
@@ -39,3 +43,14 @@ class Threads:
         """End them all, once what runs has ended."""
         for pool in (self.sides, self.links, self.files, self.readers):
             pool.shutdown()
+
+
+def _give_back_large_blocks() -> None:
+    """Let a freed file go back to the system at once.
+
+    The GNU C library would otherwise keep as much as the largest file of each thread that ever held one.
+    """
+    try:
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 2**20)
+    except (AttributeError, OSError):
+        return  # another C library

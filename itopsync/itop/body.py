@@ -28,6 +28,11 @@ class Contents:
         """How long the base64 is."""
         return (len(self._data) + 2) // 3 * 4
 
+    def release(self) -> None:
+        """Let go of the file: httpx keeps a request that it has sent until the garbage collector comes, for its response and
+        the stream of that hold each other."""
+        self._data.release()
+
     def __iter__(self) -> Iterator[bytes]:
         for start in range(0, len(self._data), PIECE):
             yield b2a_base64(self._data[start : start + PIECE], newline=False)

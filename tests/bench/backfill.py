@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from itopsync.config import Configuration
@@ -25,7 +25,7 @@ def backfill(folder: Path, sizes: Sizes) -> Iterator[Row]:
             on.seed(sizes.tickets, 3, FILE)
         fields = _defaults(on)
         chains = [[bare.create(fields, 4), bare.attach(FILE)] for _ in range(sizes.tickets)]
-        pairs = [pair for pair in _pairs(on, sizes, chains)]
+        pairs = list(_pairs(on, sizes, chains))
     ratios = [one["ours"] / one["floor"] for one in pairs]
     median = statistics.median(ratios)
     what = f"backfill of {sizes.tickets} tickets, 3 entries and a file of 50 kB each"
@@ -80,7 +80,7 @@ def _defaults(on: Stage) -> dict[str, object]:
     )
 
 
-def _pairs(on: Stage, sizes: Sizes, chains: list[bare.Chain]) -> Iterator[dict[str, float]]:
+def _pairs(on: Stage, sizes: Sizes, chains: Sequence[bare.Chain]) -> Iterator[dict[str, float]]:
     """Our backfill and its floor, one after the other, on servers that are as they were before."""
     if on.internal is not None:
         on.internal.do(hosts.keep, "before")

@@ -102,7 +102,7 @@ def attachments(simulator: Simulator) -> int:
 
 
 def open_tickets(
-    simulator: Simulator, count: int, notes: int = 0, file: bytes | None = None, pictures: str = "", closed: bool = False
+    simulator: Simulator, count: int, notes: int = 0, file: bytes | None = None, *, pictures: str = "", closed: bool = False
 ) -> list[int]:
     """Let customers open tickets, each with so many entries and one file; *pictures* stands in one of the entries."""
     agent = simulator.agent("agent")

@@ -80,8 +80,8 @@ def test_a_new_ticket_takes_one_write_and_each_file_one(rig: Rig) -> None:
     assert writes == 40
 
 
-# What follows is measured at a five-hundredth, or a tenth, of the size that the bar speaks of, with every number of things that go
-# into one call made smaller by as much: so many calls are made as at the whole size. `make bench` counts them at that.
+# What follows is measured at a tenth, or a five-hundredth, of the size that the bar speaks of, with every number of things that
+# go into one call made smaller by as much: so many calls are made as at the whole size. `make bench` counts them at that.
 
 
 def smaller(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
