@@ -14,7 +14,10 @@ from tests.bench.stage import AT_ONCE, Stage, engine, stage
 
 FILE = bytes(range(256)) * 195
 """50 kB."""
-PICTURE = '<img src="data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg">'
+PICTURE = (
+    '<img src="data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk'
+    '+M9QDwADhgGAWjR9awAAAABJRU5ErkJg">'
+)
 RATIO, MIXED_RATIO = 1.10, 1.15
 
 
