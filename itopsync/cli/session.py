@@ -8,14 +8,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from itopsync import config, logs
 from itopsync.config import Configuration
-from itopsync.engine.cycle import Engine
-from itopsync.engine.lease import Lease
-from itopsync.itop import Server
 from itopsync.model import Side
-from itopsync.store import Store
+
+if TYPE_CHECKING:
+    from itopsync.engine.cycle import Engine
+    from itopsync.itop import Server
+    from itopsync.store import Store
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ def utc_now() -> datetime:
 @contextmanager
 def servers(configuration: Configuration) -> Iterator[dict[Side, Server]]:
     """Both servers, closed in the end."""
+    from itopsync.itop import Server  # noqa: PLC0415 - a command that needs none starts sooner
+
     with ExitStack() as stack:
         yield {
             Side.EXTERNAL: stack.enter_context(Server(configuration.external)),
@@ -50,6 +54,8 @@ def servers(configuration: Configuration) -> Iterator[dict[Side, Server]]:
 @contextmanager
 def open_store(configuration: Configuration) -> Iterator[Store]:
     """The store, closed in the end."""
+    from itopsync.store import Store  # noqa: PLC0415 - the other commands start sooner
+
     store = Store.open(configuration.store_url)
     try:
         yield store
@@ -63,6 +69,8 @@ def writing_engine(configuration: Configuration, progress: Callable[[int, int], 
 
     :raises AnotherInstance: somebody else is
     """
+    from itopsync.engine.lease import Lease  # noqa: PLC0415 - likewise
+
     with (
         servers(configuration) as both,
         open_store(configuration) as store,
@@ -76,6 +84,8 @@ def writing_engine(configuration: Configuration, progress: Callable[[int, int], 
 @contextmanager
 def rebuilding_engine(configuration: Configuration) -> Iterator[tuple[Engine, Server, Store]]:
     """An engine that is to make the store anew, with the internal server and the store; the lease is held."""
+    from itopsync.engine.lease import Lease  # noqa: PLC0415 - likewise
+
     with (
         servers(configuration) as both,
         open_store(configuration) as store,
@@ -95,6 +105,8 @@ def closing_engine(
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Engine]:
     """An engine whose threads end with the context."""
+    from itopsync.engine.cycle import Engine  # noqa: PLC0415 - likewise
+
     engine = Engine(configuration.rules, both, store, configuration.engine, clock=utc_now, guard=guard, progress=progress)
     try:
         yield engine

@@ -14,7 +14,6 @@ from itopsync.cli import show
 from itopsync.cli.session import Options, servers, utc_now
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.exits import ExitCode
-from itopsync.store import migrate
 
 db = typer.Typer(help="Look after the store.", no_args_is_help=True)
 
@@ -39,6 +38,8 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
 ) -> None:
     """Ask both servers whether everything is in place. Writes nothing."""
+    from itopsync.store import migrate  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     configuration = options.configuration()
 
@@ -66,6 +67,8 @@ def demo(
 @db.command()
 def upgrade(context: typer.Context) -> None:
     """Bring an older store's schema up to this itopsync's."""
+    from itopsync.store import migrate  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     configuration = options.configuration()
     before, after = migrate.upgrade(configuration.store_url)

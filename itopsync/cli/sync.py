@@ -5,21 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from itopsync import daemon
 from itopsync.cli import show
 from itopsync.cli.session import Options, closing_engine, servers, writing_engine
-from itopsync.engine.cycle import POLL, SWEEP
 from itopsync.engine.report import Report
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus
 from itopsync.reconcile.safety import Excess
-from itopsync.store import Store
+
+if TYPE_CHECKING:
+    from itopsync.store import Store
 
 _EXITS = {"well": ExitCode.WELL, "troubled": ExitCode.TROUBLED, "unavailable": ExitCode.UNAVAILABLE}
 
@@ -45,6 +45,8 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
 @contextmanager
 def _store_to_read(url: str) -> Iterator[Store]:
     """The store, or an empty one in memory where there is none yet: a dry run makes no file."""
+    from itopsync.store import Store  # noqa: PLC0415 - the other commands start sooner
+
     store = Store.open(url) if Store.exists(url) else Store.open("sqlite://")
     try:
         yield store
@@ -82,6 +84,8 @@ def run_once(
     as_json: AsJson = False,
 ) -> None:
     """Run one cycle and end, as cron wants it."""
+    from itopsync.engine.cycle import POLL, SWEEP  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     configuration = options.configuration()
     with _progress_bar() as progress, writing_engine(configuration, progress) as engine:
@@ -92,6 +96,8 @@ def run_once(
 
 def run(context: typer.Context) -> None:
     """Run cycles until told to stop (SIGTERM)."""
+    from itopsync import daemon  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     configuration = options.configuration()
     with writing_engine(configuration) as engine:

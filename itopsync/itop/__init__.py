@@ -16,13 +16,34 @@
 ``oql``         pieces of queries
 """
 
-from itopsync.itop.attributes import Attributes
-from itopsync.itop.caller import CallRecord
-from itopsync.itop.dates import DateFormatWrong
-from itopsync.itop.reader import HIGHEST_ID, LIGHT_BATCH, Reader
-from itopsync.itop.rows import Changed, Row, Rows
-from itopsync.itop.server import Server
-from itopsync.itop.settings import Login, Secret, ServerSettings
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from itopsync.itop.attributes import Attributes
+    from itopsync.itop.caller import CallRecord
+    from itopsync.itop.dates import DateFormatWrong
+    from itopsync.itop.reader import HIGHEST_ID, LIGHT_BATCH, Reader
+    from itopsync.itop.rows import Changed, Row, Rows
+    from itopsync.itop.server import Server
+    from itopsync.itop.settings import Login, Secret, ServerSettings
+
+_FROM = {
+    "HIGHEST_ID": "reader",
+    "LIGHT_BATCH": "reader",
+    "Attributes": "attributes",
+    "CallRecord": "caller",
+    "Changed": "rows",
+    "DateFormatWrong": "dates",
+    "Login": "settings",
+    "Reader": "reader",
+    "Row": "rows",
+    "Rows": "rows",
+    "Secret": "settings",
+    "Server": "server",
+    "ServerSettings": "settings",
+}
+"""Loaded when it is first asked for: what reads the configuration alone does without HTTP."""
 
 __all__ = [
     "HIGHEST_ID",
@@ -39,3 +60,9 @@ __all__ = [
     "Server",
     "ServerSettings",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _FROM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_FROM[name]}"), name)

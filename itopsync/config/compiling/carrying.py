@@ -7,8 +7,6 @@ from collections.abc import Collection
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from apscheduler.triggers.cron import CronTrigger
-
 from itopsync.config.compiling.context import Context, listed, meant_or
 from itopsync.config.compiling.servers import has_seconds
 from itopsync.config.quantities import to_utc, write_duration
@@ -130,6 +128,8 @@ def check_schedule(section: ScheduleSection, context: Context) -> None:
     """Check when what runs."""
     for name, when in (("poll", section.poll), ("sweep", section.sweep)):
         if isinstance(when, str):
+            from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - few write a cron expression
+
             if CronTrigger.from_crontab(when, timezone="UTC").get_next_fire_time(None, context.now) is None:
                 context.faults.add(f"schedule.{name}", "such a day never comes", 'Write it like "*/5 * * * *"')
         elif when < timedelta(seconds=1):
