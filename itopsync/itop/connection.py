@@ -81,7 +81,7 @@ class Connection:
         # PHP locks the session that a cookie names: calls that share one would wait for each other.
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         query = "version=1.3&login_mode=basic" if settings.login is Login.BASIC else "version=1.3"
-        self._api = httpx.URL(f"{settings.url}/webservices/rest.php?{query}")
+        self._api = _parsed(f"{settings.url}/webservices/rest.php?{query}")
 
     def close(self) -> None:
         self._client.close()
@@ -142,6 +142,14 @@ class Connection:
                     break
                 body += piece
         return Answer(response.status_code, response.headers, body, whole)
+
+
+def _parsed(url: str) -> httpx.URL | str:
+    """Return *url*, taken apart once and not for each call; one that cannot be is told of by the first call."""
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL:
+        return url
 
 
 def _reason(error: httpx.HTTPError | httpx.InvalidURL) -> str:
