@@ -69,16 +69,20 @@ class Body:
         return self.length
 
     def __iter__(self) -> Iterator[bytes]:
-        """As few pieces as can be: each is a call of the operating system."""
-        small: list[bytes] = []
+        """As few pieces as can be: each is a call of the operating system. None is long: what is left of one is copied."""
+        small = b""
         for part in self._parts():
-            if part is self._before and self._contents is not None:
-                yield b"".join((*small, part))
-                yield from self._contents
-                small = []
+            if len(small) + len(part) <= PIECE:
+                small += part
             else:
-                small.append(part)
-        yield b"".join(small)
+                yield small
+                yield from (part[start : start + PIECE] for start in range(0, len(part), PIECE))
+                small = b""
+            if part is self._before and self._contents is not None:
+                yield small
+                yield from self._contents
+                small = b""
+        yield small
 
     def __repr__(self) -> str:
         return f"<Body of {self.length} bytes>"
