@@ -32,7 +32,7 @@ class Sizes:
 
     pairs: int = 5
     tickets: int = 2_000
-    mixture: int = 450
+    mixture: int = 300
     links: int = 1_000_000
     swept: int = 100_000
     seconds: int = 60
