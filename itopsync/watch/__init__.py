@@ -10,7 +10,18 @@
 ``settings``   what can be configured of it
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from itopsync.watch.settings import HooksSettings, MetricsSettings, Need, Receiver
-from itopsync.watch.watch import Watch
+
+if TYPE_CHECKING:
+    from itopsync.watch.watch import Watch
 
 __all__ = ["HooksSettings", "MetricsSettings", "Need", "Receiver", "Watch"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "Watch":  # loaded when it is first asked for: what only reads its settings does without it
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.watch").Watch

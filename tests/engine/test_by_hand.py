@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -421,8 +422,8 @@ def test_what_an_operator_does_while_a_cycle_is_under_way_holds(rig: Rig, monkey
     rig.customer.note("UserRequest", one, "<p>Hello</p>")
     plan = rig.engine.plan
 
-    def interrupted(links: tuple[Link, ...]) -> object:
-        planned = plan(links)
+    def interrupted(links: tuple[Link, ...], accept: Collection[str]) -> object:
+        planned = plan(links, accept)
         _unlink(rig, one, mark=False)
         return planned
 

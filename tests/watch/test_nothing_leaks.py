@@ -24,7 +24,8 @@ from prometheus_client import generate_latest
 
 from itopsync import logs
 from itopsync.cli import app, show
-from itopsync.engine.cycle import POLL, SWEEP, Report
+from itopsync.engine.cycle import POLL, SWEEP
+from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
 from itopsync.events import ALWAYS, CONTEXT, EVENTS
 from itopsync.model import Side
