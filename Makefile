@@ -41,8 +41,8 @@ torture: $(VENV)/dev  ## The long and deep tests
 	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet --hypothesis-profile=deep tests/reconcile tests/itop/test_any_answer.py tests/config/test_fuzz.py
 	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet -m torture
 
-bench: $(VENV)/dev  ## The measurements
-	$(BIN)/pytest -m bench --capture=no
+bench: $(VENV)/dev  ## The measurements, into docs/performance.md; PARTS="idle backfill" for some
+	$(BIN)/python -m tests.bench --keep $(PARTS)
 
 coverage: $(VENV)/dev  ## The tests, and which lines they reach
 	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet --cov --cov-report=term

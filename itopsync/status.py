@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from itopsync.model import Link, Side
-from itopsync.store import CycleRecord, Store
+from itopsync.store import CycleRecord
+
+if TYPE_CHECKING:
+    from itopsync.store import Store
 
 
 @dataclass(frozen=True)

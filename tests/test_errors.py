@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "errors.md").read_tex
 ROWS = re.findall(r"^\| `(.+?)` \| (.*?) \| (.+?) \|$", PAGE, re.MULTILINE)
 MADE_ELSEWHERE = {
     "engine/waiting.py: ",
-    "engine/cycle.py: ",
+    "engine/work.py: ",
     "daemon/loop.py: ",
     "cli/session.py: ",
     "check/__init__.py: _check_store",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from itopsync.errors import ItopsyncError, RemoteError, printable
-from itopsync.itop import Server
 from itopsync.model import Side
+
+if TYPE_CHECKING:
+    from itopsync.itop import Server
 
 
 class Level(StrEnum):

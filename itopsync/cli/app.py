@@ -16,7 +16,6 @@ from itopsync.cli import by_hand, inspect, links, setup, sync, upkeep
 from itopsync.cli.session import Options
 from itopsync.errors import ConfigurationError, ItopsyncError
 from itopsync.exits import ExitCode, exit_code_of
-from itopsync.store import migrate
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +30,8 @@ app = typer.Typer(
 
 def _say_version(wanted: bool) -> None:
     if wanted:
+        from itopsync.store import migrate  # noqa: PLC0415 - the commands start sooner
+
         typer.echo(f"itopsync {__version__} (store schema {migrate.head()})")
         raise typer.Exit
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.links import Meant, meant_one
 from itopsync.cli.session import Options, closing_engine, open_store, servers, utc_now
-from itopsync.engine import linking
-from itopsync.engine.linking import CannotLink
 from itopsync.exits import ExitCode
-from itopsync.itop import Server
 from itopsync.model import LinkStatus, Ref, Side
-from itopsync.reconcile import by_hand
-from itopsync.reconcile.by_hand import Joined
 from itopsync.reconcile.rules import Rules
+
+if TYPE_CHECKING:
+    from itopsync.itop import Server
+    from itopsync.reconcile.by_hand import Joined
 
 
 def link(
@@ -29,6 +28,8 @@ def link(
     yes: Yes = False,
 ) -> None:
     """Take two existing tickets as a pair. What stands in both stays as it is; what comes from now on is carried."""
+    from itopsync.engine import linking  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     configuration = options.configuration()
     with (
@@ -43,7 +44,7 @@ def link(
             _tell(made, history=history)
             ask("Notes, files and states go from one to the other from now on, and what has gone stays there.", yes=yes)
             joined = linking.join(store, made, utc_now)
-        except CannotLink as error:
+        except linking.CannotLink as error:
             raise typer.BadParameter(str(error)) from None
     typer.echo(f"link {joined.id}: the next cycle marks it on {joined.internal_number}, and carries what comes from now on.")
 
@@ -57,6 +58,8 @@ def unlink(
     yes: Yes = False,
 ) -> None:
     """Carry nothing between two tickets any more, nor make another copy. Both stay as they are but for a note in internal."""
+    from itopsync.reconcile import by_hand  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     now = utc_now()
     with open_store(options.configuration()) as store:
@@ -75,15 +78,21 @@ def unlink(
 
 
 def _the_one(server: Server, rules: Rules, text: str) -> Ref:
+    from itopsync.engine import linking  # noqa: PLC0415 - the other commands start sooner
+
     places = linking.locate(server, rules, text)
     if not places:
-        raise CannotLink(f"{server.side} has no ticket {text!r} that our account can see, in a class that is kept in step")
+        raise linking.CannotLink(
+            f"{server.side} has no ticket {text!r} that our account can see, in a class that is kept in step"
+        )
     if len(places) > 1:
-        raise CannotLink(f"{text!r} may be {' or '.join(str(place) for place in places)}: name one of these")
+        raise linking.CannotLink(f"{text!r} may be {' or '.join(str(place) for place in places)}: name one of these")
     return places[0].ref
 
 
 def _tell(made: Joined, *, history: bool) -> None:
+    from itopsync.engine import linking  # noqa: PLC0415 - the other commands start sooner
+
     typer.echo(f"{made.link.external_number} ({made.link.external}) and {made.link.internal_number} ({made.link.internal})")
     goes = "is carried to the other side" if history else "stays where it is"
     typer.echo(f"{linking.told(made.notes, 'notes')}; {linking.told(made.files, 'files')}: this {goes}.")

@@ -9,7 +9,6 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.live import Live
 
 from itopsync import status as status_of
 from itopsync.cli import show
@@ -58,6 +57,8 @@ def status(
 
 def _watch(look: Callable[[], Status]) -> NoReturn:
     """Show the status anew until Ctrl-C: in place on a terminal, one after the other elsewhere."""
+    from rich.live import Live  # noqa: PLC0415 - the other commands start sooner
+
     console = Console()
     try:
         with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from itopsync.cli import show
 from itopsync.cli.session import Options, closing_engine, open_store, rebuilding_engine, servers, utc_now
-from itopsync.engine import rebuild as rebuilding
-from itopsync.engine.explain import explain
 from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus
-from itopsync.reconcile import by_hand
-from itopsync.store import Store
+
+if TYPE_CHECKING:
+    from itopsync.store import Store
 
 Meant = Annotated[str, typer.Argument(metavar="REF", help="R-000123, external:UserRequest:17, or a link's number.")]
 
@@ -24,6 +23,8 @@ def show_link(
     context: typer.Context, ref: Meant, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False
 ) -> None:
     """Say where each entry, file and state of a ticket came from, and what is still to come. Writes nothing."""
+    from itopsync.engine.explain import explain  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     configuration = options.configuration()
     with (
@@ -43,6 +44,8 @@ def show_link(
 
 def rebuild(context: typer.Context) -> None:
     """Make a lost store anew from the marks on both servers. Writes to neither; lists what differs for a decision."""
+    from itopsync.engine import rebuild as rebuilding  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     configuration = options.configuration()
     console = Console(soft_wrap=True)
@@ -66,6 +69,8 @@ def retry(
     everything: Annotated[bool, typer.Option("--all", help="Everything that is in trouble.")] = False,
 ) -> None:
     """Forget what stood in a ticket's way, so that the next cycle tries again."""
+    from itopsync.reconcile import by_hand  # noqa: PLC0415 - the other commands start sooner
+
     if (ref is None) is not everything:
         raise typer.BadParameter("name a ticket, or say --all, and not both")
     now = utc_now()
@@ -74,11 +79,15 @@ def retry(
 
 def park(context: typer.Context, ref: Meant) -> None:
     """Let a link rest as a whole, until it is resumed."""
+    from itopsync.reconcile import by_hand  # noqa: PLC0415 - the other commands start sooner
+
     _amend(context, ref, by_hand.parked, "rests")
 
 
 def resume(context: typer.Context, ref: Meant) -> None:
     """Take up a parked link again, with its tickets as they are now."""
+    from itopsync.reconcile import by_hand  # noqa: PLC0415 - the other commands start sooner
+
     now = utc_now()
     _amend(context, ref, lambda link: by_hand.resumed(link, now), "is taken up again by the next cycle")
 

@@ -8,17 +8,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from itopsync import config, logs
 from itopsync.config import Configuration
-from itopsync.daemon import Ended, Signals
-from itopsync.engine.cycle import Engine
-from itopsync.engine.lease import Lease
 from itopsync.errors import Stopped
-from itopsync.itop import Guard, Server
 from itopsync.model import Side
-from itopsync.store import Store
-from itopsync.watch import PATIENCE, Watch
+
+if TYPE_CHECKING:
+    from itopsync.daemon import Ended
+    from itopsync.engine.cycle import Engine
+    from itopsync.itop import Guard, Server
+    from itopsync.store import Store
+    from itopsync.watch.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ def servers(configuration: Configuration, guard: Guard | None = None, watch: Wat
 
     *guard* is called before each exchange with whether it writes; *watch* hears of it when it is over.
     """
+    from itopsync.itop import Server  # noqa: PLC0415 - a command that needs none starts sooner
+
     on_call = watch.called if watch else None
     with ExitStack() as stack:
         yield {
@@ -56,6 +60,8 @@ def servers(configuration: Configuration, guard: Guard | None = None, watch: Wat
 
 def watching(configuration: Configuration, store: Store, *, once: bool = False) -> Watch:
     """Who watches what runs, for good or for one cycle: then there is no endpoint, and the end waits for the hooks."""
+    from itopsync.watch.watch import PATIENCE, Watch  # noqa: PLC0415 - likewise
+
     hooks = configuration.hooks
     patience = {"patience": hooks.timeout.total_seconds() + PATIENCE} if once else {}
     return Watch(configuration.rules.pair, configuration.metrics, hooks, store, utc_now, endpoint=not once, **patience)
@@ -64,6 +70,8 @@ def watching(configuration: Configuration, store: Store, *, once: bool = False) 
 @contextmanager
 def open_store(configuration: Configuration) -> Iterator[Store]:
     """The store, closed in the end."""
+    from itopsync.store import Store  # noqa: PLC0415 - the other commands start sooner
+
     store = Store.open(configuration.store_url)
     try:
         yield store
@@ -79,6 +87,9 @@ def writing_engine(
 
     :raises AnotherInstance: somebody else is
     """
+    from itopsync.daemon import Signals  # noqa: PLC0415 - likewise
+    from itopsync.engine.lease import Lease  # noqa: PLC0415 - likewise
+
     with open_store(configuration) as store, Lease(store, configuration.lease) as lease, Signals() as signals:
 
         def guard(writes: bool) -> None:
@@ -122,6 +133,8 @@ class WatchedEngines:
 @contextmanager
 def rebuilding_engine(configuration: Configuration) -> Iterator[tuple[Engine, Server, Store]]:
     """An engine that is to make the store anew, with the internal server and the store; the lease is held."""
+    from itopsync.engine.lease import Lease  # noqa: PLC0415 - likewise
+
     with (
         servers(configuration) as both,
         open_store(configuration) as store,
@@ -141,6 +154,8 @@ def closing_engine(
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Engine]:
     """An engine whose threads end with the context."""
+    from itopsync.engine.cycle import Engine  # noqa: PLC0415 - likewise
+
     engine = Engine(configuration.rules, both, store, configuration.engine, clock=utc_now, stopping=stopping, progress=progress)
     try:
         yield engine

@@ -14,7 +14,6 @@ from itopsync.cli import show
 from itopsync.cli.session import Options, servers, utc_now
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.exits import ExitCode
-from itopsync.store import migrate
 
 
 def init(
@@ -37,6 +36,8 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
 ) -> None:
     """Ask both servers whether everything is in place. Writes nothing."""
+    from itopsync.store import migrate  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     configuration = options.configuration()
 

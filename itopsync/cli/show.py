@@ -6,18 +6,20 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from itopsync.check import Finding, Level
-from itopsync.engine.cycle import Report
-from itopsync.engine.explain import Story
+from itopsync.engine.report import Report
 from itopsync.model import LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
 from itopsync.status import Freshness, SideHealth, Status, Trouble
+
+if TYPE_CHECKING:
+    from itopsync.engine.explain import Story
 
 OnProgress = Callable[[int, int], None]
 Planned = Sequence[tuple[Plan, Observation]]

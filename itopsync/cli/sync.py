@@ -6,21 +6,21 @@ import faulthandler
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
-from itopsync import daemon
 from itopsync.cli import show
 from itopsync.cli.session import Options, WatchedEngines, closing_engine, open_store, servers, writing_engine
-from itopsync.engine.cycle import POLL, SWEEP, Report
+from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus
 from itopsync.reconcile.safety import Excess
-from itopsync.store import Store
+
+if TYPE_CHECKING:
+    from itopsync.store import Store
 
 _EXITS = {
     "well": ExitCode.WELL,
@@ -51,6 +51,8 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
 @contextmanager
 def _store_to_read(url: str) -> Iterator[Store]:
     """The store, or an empty one in memory where there is none yet: a dry run makes no file."""
+    from itopsync.store import Store  # noqa: PLC0415 - the other commands start sooner
+
     store = Store.open(url) if Store.exists(url) else Store.open("sqlite://")
     try:
         yield store
@@ -88,6 +90,8 @@ def run_once(
     as_json: AsJson = False,
 ) -> None:
     """Run one cycle and end, as cron wants it."""
+    from itopsync.engine.cycle import POLL, SWEEP  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     configuration = options.configuration()
     kind = SWEEP if sweep else POLL
@@ -104,6 +108,8 @@ def run_once(
 
 def run(context: typer.Context) -> None:
     """Run cycles until told to stop (SIGTERM); SIGHUP reads the configuration anew."""
+    from itopsync import daemon  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     configuration = options.configuration()
     faulthandler.enable()  # should the watchdog end us, the journal has where each thread stood
@@ -125,6 +131,8 @@ def _progress_bar() -> Iterator[show.OnProgress | None]:
     if not sys.stderr.isatty():
         yield None
         return
+    from rich.progress import Progress  # noqa: PLC0415 - the other commands start sooner
+
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("tickets", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

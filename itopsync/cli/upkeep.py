@@ -11,11 +11,8 @@ import typer
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.durations import read
 from itopsync.cli.session import Options, open_store, servers, utc_now
-from itopsync.engine.lease import this_process
-from itopsync.engine.tombstones import without_original
 from itopsync.exits import ExitCode
 from itopsync.model import Side
-from itopsync.store import migrate, upkeep
 
 db = typer.Typer(help="Look after the store.", no_args_is_help=True)
 
@@ -23,6 +20,9 @@ db = typer.Typer(help="Look after the store.", no_args_is_help=True)
 @db.command()
 def upgrade(context: typer.Context) -> None:
     """Bring an older store's schema up to this itopsync's. A file is copied beside itself before."""
+    from itopsync.engine.lease import this_process  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.store import migrate, upkeep  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     url = options.configuration().store_url
     with upkeep.at_rest(url, this_process(), utc_now()):
@@ -37,6 +37,9 @@ def downgrade(
     yes: Yes = False,
 ) -> None:
     """Take the store back to an older schema, for an older itopsync. A file is copied beside itself before."""
+    from itopsync.engine.lease import this_process  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.store import migrate, upkeep  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     url = options.configuration().store_url
     with upkeep.at_rest(url, this_process(), utc_now()):
@@ -50,6 +53,8 @@ def downgrade(
 @db.command()
 def check(context: typer.Context) -> None:
     """Say whether the store is at this itopsync's schema and sound. Writes nothing."""
+    from itopsync.store import migrate, upkeep  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     url = options.configuration().store_url
     faults = upkeep.faults(url)
@@ -72,6 +77,8 @@ def prune(
     yes: Yes = False,
 ) -> None:
     """Delete old records of cycles, and old tombstones whose external ticket is gone. Asks external; says how much."""
+    from itopsync.engine.tombstones import without_original  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     configuration = options.configuration()
     before = utc_now() - older_than
@@ -92,6 +99,8 @@ def backup(
     file: Annotated[Path, typer.Argument(help="Where to write it; no file that is there is overwritten.")],
 ) -> None:
     """Copy an SQLite store as it is at one moment, while the service runs. For PostgreSQL, says what to run instead."""
+    from itopsync.store import migrate, upkeep  # noqa: PLC0415 - the other commands start sooner
+
     options: Options = context.obj
     upkeep.copy(options.configuration().store_url, file)
     typer.echo(f"Wrote {file}: {file.stat().st_size:,} bytes, at {migrate.head()}.")

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from itopsync.config.catalogue import classes
 from itopsync.config.shape import SyncFile
-from itopsync.config.shape.base import Section, holds_many, section_in
+from itopsync.config.shape.base import Section, holds_many, read_meanings, section_in
 from itopsync.config.wording import default_of
 
 WIDTH = 100
@@ -126,6 +126,7 @@ _MORE_CLASSES = ("Incident",)
 
 def example() -> str:
     """Return the text of ``sync.toml.example``."""
+    read_meanings(SyncFile)
     lines = [_HEAD, *_keys(SyncFile, ""), *_tables(SyncFile, "")]
     others = [name for name in classes() if name not in (_NAMES["classes"], *_MORE_CLASSES)]
     lines += ["", *(f"[classes.{name}]" for name in _MORE_CLASSES), *(f"#[classes.{name}]" for name in others)]

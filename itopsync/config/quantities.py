@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import BeforeValidator, Field
 
 from itopsync.errors import clip
@@ -35,6 +34,8 @@ def read_poll(text: object) -> timedelta | str:
     """Read a duration, or a cron expression of five parts. :raises ValueError: it is neither."""
     if isinstance(text, str) and len(text.split()) == _PARTS_OF_CRON:
         try:
+            from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - few write a cron expression
+
             CronTrigger.from_crontab(text, timezone="UTC")
         except (ValueError, OverflowError) as error:
             raise ValueError(f"that is no cron expression: {clip(str(error), 100)}") from None

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from itopsync.config.catalogue import TicketClass, classes
 from itopsync.config.shape import SyncFile
-from itopsync.config.shape.base import Section, holds_many, section_in
+from itopsync.config.shape.base import Section, holds_many, read_meanings, section_in
 from itopsync.config.wording import default_of, is_required, type_of
 
 WIDTH = 120
@@ -79,6 +79,7 @@ give it a value in `internal.defaults`.
 
 def reference() -> str:
     """Return the text of the page."""
+    read_meanings(SyncFile)
     parts = [
         _INTRODUCTION,
         "## At the top",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from itopsync.engine.cycle import Report
+from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
 
 log = structlog.get_logger(__name__)

@@ -19,8 +19,9 @@ from itopsync.daemon.reloading import reread
 from itopsync.daemon.signals import Signals
 from itopsync.daemon.systemd import Systemd
 from itopsync.daemon.timetable import Timetable
-from itopsync.engine.cycle import SWEEP, Engine, Report
+from itopsync.engine.cycle import SWEEP, Engine
 from itopsync.engine.lease import Lease
+from itopsync.engine.report import Report
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, Stopped, StoreError, StoreUnavailable
 from itopsync.itop import Guard
 from itopsync.store import Store

@@ -10,8 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from itopsync import config
-from itopsync.engine.cycle import Engine, Report
+from itopsync.engine.cycle import Engine
 from itopsync.engine.lease import Lease
+from itopsync.engine.report import Report
 from itopsync.itop import Server
 from itopsync.simulator import Agent, Simulator
 from itopsync.store import Store

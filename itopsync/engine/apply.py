@@ -7,7 +7,7 @@ between, the markers in iTop say what arrived.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -15,6 +15,7 @@ from time import perf_counter
 import structlog
 
 from itopsync.engine.back_off import back_off
+from itopsync.engine.budget import Budget
 from itopsync.engine.files import read_file
 from itopsync.engine.observe import VERSION_TIME, attributes
 from itopsync.engine.settings import EngineSettings
@@ -72,6 +73,16 @@ class _Progress:
     apart: bool = False
     stop: bool = False
     replan: bool = False
+    among_files: bool = False
+    """Files are carried by threads of their own, so that large ones hold up no notes."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A link whose notes, fields and state are carried as far as can be without its files, which come next."""
+
+    progress: _Progress
+    turns: Iterator[None]
 
 
 class _NotYet(Exception):
@@ -95,9 +106,10 @@ class Applier:
         self._servers, self._store, self._rules, self._settings = servers, store, rules, settings
         self._clock, self._ahead = clock, ahead
         self._down: SideUnavailable | None = None
+        self._budget = Budget(settings.file_budget)
 
-    def work(self, plan: Plan, observation: Observation, loaded: Link) -> Result:
-        """Carry out *plan* and what follows from its answers, and store what the link has become.
+    def work(self, plan: Plan, observation: Observation, loaded: Link) -> Result | Waiting:
+        """Carry out *plan* and what follows from its answers, and store what the link has become; before a file, stand still.
 
         Once a side has failed as a whole, nothing more is tried: those links stay due. Nor is anything done about a link that
         an operator has changed since it was *loaded*.
@@ -105,26 +117,53 @@ class Applier:
         if self._down is not None:
             return Result(plan.link, unavailable=self._down)
         progress = _Progress(plan.link, observation, Result(plan.link), loaded)
-        with structlog.contextvars.bound_contextvars(link=plan.link.id, ticket=str(plan.link.external)):
-            noted: Heading | None = None
-            for _ in range(self._settings.rounds):
-                if plan.actions and (progress.loaded or _is_news(plan.link.base.heading, noted)):
-                    if not self._begin(plan, progress):
-                        return progress.result
-                    noted = plan.link.base.heading
-                try:
-                    self._round(plan, progress)
-                except Stopped:
-                    progress.result.interrupted = progress.stop = True
-                if progress.stop or not plan.actions:
-                    break
-                plan = plan_link(progress.link, progress.observation, self._rules, self._clock(), apart=progress.apart)
-                progress.link = plan.link
-            else:
-                progress.result.counts["unfinished"] += 1
-            self._finish(progress)
+        return self._advance(Waiting(progress, self._turns(plan, progress)))
+
+    def go_on(self, waiting: Waiting) -> Result:
+        """Carry a link's files, and what comes after them."""
+        result = self._advance(waiting)
+        assert isinstance(result, Result)  # noqa: S101 - it stands still once
+        return result
+
+    def leave(self, waiting: Waiting, *, interrupted: bool) -> Result:
+        """Store what was done on a link that waits for its files, and leave the rest to a later cycle.
+
+        Where we were *interrupted*, told to stop, the rest is due at once.
+        """
+        progress = waiting.progress
+        progress.stop, progress.result.interrupted = True, interrupted
+        self._finish(progress)
         progress.result.link = progress.link
         return progress.result
+
+    def _advance(self, waiting: Waiting) -> Result | Waiting:
+        progress = waiting.progress
+        link = progress.link
+        with structlog.contextvars.bound_contextvars(link=link.id, ticket=str(link.external)):
+            for _ in waiting.turns:
+                return waiting
+        progress.result.link = progress.link
+        return progress.result
+
+    def _turns(self, plan: Plan, progress: _Progress) -> Iterator[None]:
+        """Do the work turn by turn; stop for a moment before the first file."""
+        noted: Heading | None = None
+        for _ in range(self._settings.rounds):
+            if plan.actions and (progress.loaded or _is_news(plan.link.base.heading, noted)):
+                if not self._begin(plan, progress):
+                    return
+                noted = plan.link.base.heading
+            try:
+                yield from self._round(plan, progress)
+            except Stopped:
+                progress.result.interrupted = progress.stop = True
+            if progress.stop or not plan.actions:
+                break
+            plan = plan_link(progress.link, progress.observation, self._rules, self._clock(), apart=progress.apart)
+            progress.link = plan.link
+        else:
+            progress.result.counts["unfinished"] += 1
+        self._finish(progress)
 
     def _begin(self, plan: Plan, progress: _Progress) -> bool:
         """Note that writes are under way, and where to: a state that we lead a ticket through must never pass for a person's.
@@ -138,9 +177,15 @@ class Applier:
         progress.loaded = None
         return True
 
-    def _round(self, plan: Plan, progress: _Progress) -> None:
+    def _round(self, plan: Plan, progress: _Progress) -> Iterator[None]:
         progress.replan = False
         for action in plan.actions:
+            if isinstance(action, Upload) and not progress.among_files:
+                progress.among_files = True
+                yield
+                if self._down is not None:
+                    self._side_unavailable(progress, self._down)
+                    return
             started, changed = perf_counter(), changed_at(action, progress.observation)
             error: RemoteError | None = None
             try:
@@ -206,14 +251,19 @@ class Applier:
 
     def _upload(self, action: Upload, progress: _Progress) -> None:
         ticket = self._ticket(progress, action.side)
-        file = read_file(action, self._servers[action.side.other])
-        if len(file.data) > self._rules.limits.file_bytes:
-            raise TooLarge(action.side, f"the file has {len(file.data)} bytes, more than limits.file_size allows")
-        organisation = int(ticket.fields.get("org_id") or 0)
-        attachment = self._servers[action.side].create_attachment(ticket.ref, organisation, file, action.marker)
+        most = self._rules.limits.file_bytes
+        with self._budget.share(most) as share:  # iTop tells a file's size with its contents only
+            file = read_file(action, self._servers[action.side.other])
+            size = len(file.data)
+            if size > most:
+                raise TooLarge(action.side, f"the file has {size} bytes, more than limits.file_size allows")
+            share.shrink(size)
+            organisation = int(ticket.fields.get("org_id") or 0)
+            attachment = self._servers[action.side].create_attachment(ticket.ref, organisation, file, action.marker)
+            del file
         self._see(progress, replace(ticket, attachments=(*ticket.attachments, attachment)))
         progress.link = agree.uploaded(progress.link, action, attachment.id)
-        progress.result.counts["bytes"] += len(file.data)
+        progress.result.counts["bytes"] += size
 
     def _remove(self, action: Remove, progress: _Progress) -> None:
         ticket = self._ticket(progress, action.side)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import contextvars
 import logging
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
 from itopsync.engine import sweep as sweeping
 from itopsync.engine.apply import Applier, Result
-from itopsync.engine.deletions import links_with_other_files
+from itopsync.engine.deletions import Searched, search
 from itopsync.engine.observe import find_copies, observe
 from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.rebuild import refuse_lost_store
+from itopsync.engine.report import Report
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.sight import refuse_blindness
+from itopsync.engine.threads import Threads
 from itopsync.engine.waiting import answer_of
-from itopsync.engine.written import Written
+from itopsync.engine.work import Work
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
@@ -42,30 +41,6 @@ _LEVELS = {"unavailable": logging.WARNING, "stopped": logging.ERROR}
 """How loud a cycle is told, by its outcome; else at INFO: what failed of a ticket waits for another try, or is told as parked."""
 
 
-@dataclass
-class Report:
-    """What one cycle did."""
-
-    kind: str
-    started: datetime
-    finished: datetime | None = None
-    counts: Counter[str] = field(default_factory=Counter)
-    problems: dict[Side, str] = field(default_factory=dict)
-    """Sides that could not be worked with, and why."""
-    interrupted: bool = False
-    writes: list[Written] = field(default_factory=list)
-    """What was sent, link by link."""
-
-    @property
-    def outcome(self) -> str:
-        """``well``, ``troubled`` (some tickets failed or wait), ``unavailable`` (a side) or ``interrupted`` (told to stop)."""
-        if self.interrupted:
-            return "interrupted"
-        if self.problems:
-            return "unavailable"
-        return "troubled" if any(self.counts[name] for name in ("refused", "unknown", "no right", "unfinished")) else "well"
-
-
 class Engine:
     """The reconciling of one pair of servers."""
 
@@ -84,15 +59,13 @@ class Engine:
         how many.
         """
         self._servers, self._store, self._settings = servers, store, settings
-        self._clock, self._stopping, self._progress = clock, stopping, progress
+        self._clock, self.stopping, self.progress = clock, stopping, progress
         self._rules = rules
-        self._workers = ThreadPoolExecutor(settings.workers, thread_name_prefix="link")
-        self._readers = ThreadPoolExecutor(len(Side), thread_name_prefix="side")
+        self._threads = Threads.start(settings)
 
     def close(self) -> None:
         """End the threads; one whose read nobody waits for any more ends by itself."""
-        self._workers.shutdown()
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def recover(self) -> None:
         """Take note of writes that were under way when an earlier process died: they are let settle, then looked for."""
@@ -129,10 +102,12 @@ class Engine:
             outcome = report.outcome if error is None else "stopped"
             problem = error or "; ".join(report.problems.values()) or None
             _tell(report, outcome, problem)
-            self._store.record_cycle(
-                CycleRecord(None, report.kind, report.started, report.finished, outcome, dict(report.counts), problem)
-            )
-            self._store.prune(report.finished - self._settings.keep_history)
+            counts = dict(report.counts)
+            with self._store.joined():
+                self._store.record_cycle(
+                    CycleRecord(None, report.kind, report.started, report.finished, outcome, counts, problem)
+                )
+                self._store.prune(report.finished - self._settings.keep_history)
 
     def preview(self) -> list[tuple[Plan, Observation]]:
         """What a cycle would do now, link by link. Nothing is written, neither to the servers nor to the store.
@@ -145,10 +120,9 @@ class Engine:
         known: set[int] = {link.id for link in self._store.due(now, self._settings.preview)}
         new: list[Link] = []
         for side in Side:
-            found = look(side, self._servers[side], self._store, self._rules, self._settings, now)
+            found = self._look(side, POLL, now)
             self._know_account(found.state)
-            known |= found.changed.keys() | found.attached
-            known |= links_with_other_files(side, self._servers[side], self._store, self._rules, live=True)
+            known |= found.changed.keys() | found.attached | found.other.links
             new += [Link(-1 - n, one.ref, None, LinkStatus.WAITING, one.number) for n, one in enumerate(found.new)]
         links = (*self._store.links(sorted(known)), *new)
         return [
@@ -168,8 +142,8 @@ class Engine:
             after = ids[-1]
             yield from self.plan(self._store.links(ids))
             done += len(ids)
-            if self._progress is not None:
-                self._progress(done, total)
+            if self.progress is not None:
+                self.progress(done, total)
 
     def inspect(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
         """What *links* would need to agree, whatever their status is. Nothing is written anywhere.
@@ -190,35 +164,39 @@ class Engine:
             self._know_account(replace(self._store.side(side), account=account_of(self._servers[side])))
 
     def _run(self, report: Report, accept: Collection[str]) -> None:
-        findings = self._poll(report)
+        found = self._poll(report, report.kind)
         if self._knows_nothing():
-            if len(findings) < len(Side):
+            if len(found) < len(Side):
                 return
             refuse_lost_store(self._servers[Side.INTERNAL], self._rules)
-        tally = Tally(replaced=sum(found.replaced for found in findings.values()))
-        check(tally, self._rules.limits, accept)
-        now = self._clock()
-        for side, found in findings.items():
-            before = self._store.side(side)
-            report.counts["new"] += len(record(self._store, found, now))
-            if before.problem_since is not None:
-                log.info("side available again", side=side, seconds=round((now - before.problem_since).total_seconds()))
-            report.counts["changed"] += len(found.changed)
-            self._know_account(found.state)
-        if len(findings) < len(Side):
+        tally = Tally()
+        now = self._record(report, found, tally, accept)
+        if len(found) < len(Side):
             return
-        ahead = {side: found.state.cursor - report.started for side, found in findings.items() if found.state.cursor}
+        ahead = {side: one.state.cursor - report.started for side, one in found.items() if one.state.cursor}
         if report.kind == SWEEP:
-            self._sweep(report)
-        else:
-            self._find_deletions(report)
+            self._sweep(report, now)
         if report.problems:
             return
-        now = self._clock()  # what was found until here is due
-        due = self._store.due_counts(now)
-        tally = replace(tally, creations=due.waiting)
-        check(tally, self._rules.limits, accept)
-        self._work(report, now, tally, accept, ahead)
+        applier = Applier(self._servers, self._store, self._rules, self._settings, clock=self._clock, ahead=ahead)
+        Work(self, applier, self._threads, self._store, self._settings, now).run(report, tally, accept)
+
+    def _record(self, report: Report, found: Mapping[Side, Findings], tally: Tally, accept: Collection[str]) -> datetime:
+        """Store what a poll found, unless that is more than the limits allow; return when."""
+        replaced = sum(one.replaced for one in found.values())
+        check(replace(tally, replaced=tally.replaced + replaced), self._rules.limits, accept)
+        now = self._clock()
+        with self._store.joined():
+            for side, one in found.items():
+                report.counts["new"] += len(record(self._store, one, now))
+                report.counts["changed"] += len(one.changed)
+                if (one.other.last or 0) != one.other.after:
+                    self._store.put_fact(_searched(side), None if one.other.last is None else str(one.other.last))
+        for side, one in found.items():
+            if one.away_since is not None:
+                log.info("side available again", side=side, seconds=round((now - one.away_since).total_seconds()))
+            self._know_account(one.state)
+        return now
 
     def _know_account(self, state: SideState) -> None:
         """Our own account on a side tells our entries from what people pasted."""
@@ -227,95 +205,73 @@ class Engine:
         self._rules = replace(self._rules, external=known) if external else replace(self._rules, internal=known)
 
     def _knows_nothing(self) -> bool:
+        if self._store.side(Side.EXTERNAL).cursor is not None:
+            return False
         counts = self._store.counts()
-        return self._store.side(Side.EXTERNAL).cursor is None and not any(counts[status] for status in LinkStatus)
+        return not any(counts[status] for status in LinkStatus)
 
     # poll
 
-    def _poll(self, report: Report) -> dict[Side, Findings]:
+    def _poll(self, report: Report, kind: str = POLL) -> dict[Side, Findings]:
         """Poll both sides at once. One that does not answer is noted; what the other one shows is kept."""
-        now = report.started
-        polls = {
-            side: self._readers.submit(look, side, self._servers[side], self._store, self._rules, self._settings, now)
-            for side in Side
-        }
+        now = self._clock()
+        polls = {side: self._threads.sides.submit(self._look, side, kind, now) for side in Side}
         findings = {}
         for side, poll in polls.items():
             try:
-                findings[side] = answer_of(poll, self._stopping)
+                findings[side] = answer_of(poll, self.stopping)
             except RemoteError as error:
-                self._unavailable(report, side, error)
+                self.unavailable(report, side, error)
         return findings
 
-    def _unavailable(self, report: Report, side: Side, error: RemoteError) -> None:
+    def _look(self, side: Side, kind: str, now: datetime) -> Findings:
+        server = self._servers[side]
+
+        def deletions() -> Searched:
+            after = int(self._store.fact(_searched(side)) or 0)
+            if kind == SWEEP:  # searches everywhere itself
+                return Searched(after=after, last=after or None)
+            return search(side, server, self._store, self._rules, live=True, after=after)
+
+        return look(side, server, self._store, self._rules, self._settings, self._threads.readers, deletions, now)
+
+    def unavailable(self, report: Report, side: Side, error: RemoteError) -> None:
         report.problems[side] = str(error)
         state = self._store.side(side)
         self._store.put_side(replace(state, problem=str(error), problem_since=state.problem_since or self._clock()))
         if state.problem != str(error):  # each cycle says that it lasts
             log.warning("side unavailable", side=side, reason=str(error))
 
-    def _find_deletions(self, report: Report) -> None:
-        searches = {
-            side: self._readers.submit(links_with_other_files, side, self._servers[side], self._store, self._rules, live=True)
-            for side in Side
-        }
-        for side, search in searches.items():
-            try:
-                links = answer_of(search, self._stopping)
-            except SideUnavailable as error:
-                self._unavailable(report, side, error)
-            else:
-                now = self._clock()
-                self._store.mark_due(links, now, now=now)
-
-    def _sweep(self, report: Report) -> None:
-        """Look at everything, and in full at the next part of it."""
+    def _sweep(self, report: Report, now: datetime) -> None:
+        """Look at everything, and in full at the next part of it. What is found is due since *now*, when the poll was stored."""
         sweeps = {
-            side: self._readers.submit(sweeping.sweep, side, self._servers[side], self._store, self._rules) for side in Side
+            side: self._threads.sides.submit(sweeping.sweep, side, self._servers[side], self._store, self._rules) for side in Side
         }
         for side, running in sweeps.items():
             try:
-                swept = answer_of(running, self._stopping)
+                swept = answer_of(running, self.stopping)
             except SideUnavailable as error:
-                self._unavailable(report, side, error)
+                self.unavailable(report, side, error)
             else:
-                report.counts["swept up"] += sweeping.record(self._store, swept, self._clock())
-        report.counts["looked at"] += sweeping.look_deep(self._store, self._settings.deep, self._clock())
+                report.counts["swept up"] += sweeping.record(self._store, swept, now)
+        report.counts["looked at"] += sweeping.look_deep(self._store, self._settings.deep, now)
 
     # work
 
-    def _work(
-        self, report: Report, now: datetime, tally: Tally, accept: Collection[str], ahead: Mapping[Side, timedelta]
-    ) -> None:
-        counts = self._store.due_counts(now)
-        total, done = counts.waiting + counts.linked, 0
-        applier = Applier(self._servers, self._store, self._rules, self._settings, clock=self._clock, ahead=ahead)
-        for links in self._chunks(now):
-            try:
-                planned = self.plan(links, accept)
-                self._refuse_blindness(planned, accept)
-            except SideUnavailable as error:
-                self._unavailable(report, error.side, error)
-                return
-            for plan, _ in planned:
-                tally = tally.add(plan)
-            check(tally, self._rules.limits, accept)
-            before = {link.id: frozenset(_parked(link)) for link in links}
-            for result in self._apply(applier, planned, links):
-                done += 1
-                if self._progress is not None:
-                    self._progress(done, max(total, done))
-                self._account_for(report, result)
-                _tell_parked(result.link, before[result.link.id])
-            if report.problems:
-                return
+    def poll_meanwhile(self, report: Report, tally: Tally, accept: Collection[str]) -> datetime | None:
+        """Poll while a long cycle works; return when what was found was stored, or None where a side does not answer."""
+        found = self._poll(report)
+        now = self._record(report, found, tally, accept)
+        return None if report.problems else now
 
-    def _chunks(self, now: datetime) -> Iterator[tuple[Link, ...]]:
-        """What is due, piece by piece; each link once."""
-        seen: set[int] = set()
-        while links := self._store.due(now, self._settings.chunk, skip=seen):
-            seen.update(link.id for link in links)
-            yield links
+    def plan_work(self, links: tuple[Link, ...], accept: Collection[str]) -> list[tuple[Plan, Observation]]:
+        """Observe and plan *links* that are to be worked on.
+
+        :raises SafetyStop: a ticket is not found on a side that shows nothing at all
+        """
+        planned = self.plan(links, accept)
+        self._refuse_blindness(planned, accept)
+        return planned
 
     def plan(self, links: tuple[Link, ...], accept: Collection[str] = ()) -> list[tuple[Plan, Observation]]:
         """Observe and plan *links*, after looking for copies of those that wait for one.
@@ -325,7 +281,7 @@ class Engine:
         :raises SafetyStop: a copy is not found on a side that shows nothing at all
         """
         links = self._adopt(links, accept)
-        observed = observe(links, self._servers, self._rules, self._readers, self._stopping)
+        observed = observe(links, self._servers, self._rules, self._threads.readers, self.stopping)
         now = self._clock()
         plans = []
         for link in links:
@@ -348,8 +304,8 @@ class Engine:
         waiting = [link for link in links if link.status is LinkStatus.WAITING]
         if not waiting:
             return tuple(replace(link, unsettled=False) for link in links)
-        search = self._readers.submit(find_copies, waiting, self._servers[Side.INTERNAL], self._rules)
-        copies: dict[int, Ref] = answer_of(search, self._stopping)
+        search = self._threads.readers.submit(find_copies, waiting, self._servers[Side.INTERNAL], self._rules)
+        copies: dict[int, Ref] = answer_of(search, self.stopping)
         if Excess.MISSING not in accept and any(link.unsettled and link.id not in copies for link in waiting):
             refuse_blindness(self._servers[Side.INTERNAL], self._store)
         return tuple(self._adopted(link, copies.get(link.id)) for link in links)
@@ -360,28 +316,14 @@ class Engine:
         log.info("copy found", link=link.id, copy=str(copy))
         return agree.adopted(replace(link, unsettled=False), copy, self._rules.for_external(link.external.cls))
 
-    def _apply(self, applier: Applier, planned: list[tuple[Plan, Observation]], loaded: Iterable[Link]) -> Iterator[Result]:
-        # Each in a copy of our context, so that what is logged in a thread bears the cycle.
-        futures: list[Future[Result]] = [
-            self._workers.submit(contextvars.copy_context().run, applier.work, plan, observation, link)
-            for (plan, observation), link in zip(planned, loaded, strict=True)
-        ]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
-            wait(futures)  # whatever comes next must find no link still being worked on
-
-    def _account_for(self, report: Report, result: Result) -> None:
+    def account_for(self, report: Report, result: Result, loaded: Link) -> None:
+        """Count a result, and tell what of a link needs a person that did not when it was *loaded*."""
         report.counts.update(result.counts)
         report.writes += result.writes
         report.counts["links"] += 1
         if result.unavailable is not None:
-            self._unavailable(report, result.unavailable.side, result.unavailable)
-        if result.interrupted:
-            raise Stopped
+            self.unavailable(report, result.unavailable.side, result.unavailable)
+        _tell_parked(result.link, frozenset(_parked(loaded)))
 
 
 def _tell(report: Report, outcome: str, problem: str | None) -> None:
@@ -410,3 +352,8 @@ def _tell_parked(link: Link, before: Collection[tuple[str, str]]) -> None:
         if one.needs_person and (one.key, one.fingerprint) not in before:
             ticket, item = str(link.external), one.key.partition(":")[0]
             log.warning("parked", link=link.id, ticket=ticket, item=item, reason=one.reason)
+
+
+def _searched(side: Side) -> str:
+    """The fact that tells up to which link the last search for deleted attachments went, where one was not enough."""
+    return f"deletions.{side}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 
 from itopsync.engine.waiting import answer_of
 from itopsync.itop import Attributes, Server
-from itopsync.model import Link, Observation, Ref, Side, Ticket
+from itopsync.model import Attachment, Link, Observation, Ref, Side, Ticket
 from itopsync.reconcile.identity import ticket_marker
 from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.rules import ClassRules, Kind, Rules
@@ -26,33 +26,34 @@ def attributes(cls: ClassRules, side: Side) -> Attributes:
 def observe(
     links: Sequence[Link], servers: Mapping[Side, Server], rules: Rules, pool: Executor, stopping: Callable[[], bool]
 ) -> dict[int, Observation]:
-    """Read both tickets of each link, with their attachments; absent tickets are None.
+    """Read both tickets of each link, with their attachments, all at once; absent tickets are None.
 
     :raises Stopped: *stopping* says so, and a server has not answered yet
     """
-    both = {side: pool.submit(_tickets, links, side, servers[side], rules) for side in Side}
-    found = {side: answer_of(future, stopping) for side, future in both.items()}
-    return {
-        link.id: Observation(
-            found[Side.EXTERNAL].get(link.external), found[Side.INTERNAL].get(link.internal) if link.internal else None
-        )
-        for link in links
-    }
+    asked = [ask for side in Side for ask in _ask(links, side, servers[side], rules, pool)]
+    found: dict[Ref, Ticket] = {}
+    for tickets, attachments in asked:
+        on_ticket = answer_of(attachments, stopping)
+        for number, ticket in answer_of(tickets, stopping).items():
+            found[ticket.ref] = replace(ticket, attachments=on_ticket.get(number, ()))
+    return {link.id: Observation(found.get(link.external), found.get(link.internal) if link.internal else None) for link in links}
 
 
-def _tickets(links: Sequence[Link], side: Side, server: Server, rules: Rules) -> dict[Ref, Ticket]:
+_Asked = tuple[Future[dict[int, Ticket]], Future[dict[int, tuple[Attachment, ...]]]]
+
+
+def _ask(links: Sequence[Link], side: Side, server: Server, rules: Rules, pool: Executor) -> Iterator[_Asked]:
+    """Ask for the tickets of each class, and for their attachments."""
     wanted: dict[tuple[str, str], list[int]] = {}
     for link in links:
         ref = link.ref(side)
         if ref is not None:
             wanted.setdefault((link.external.cls, ref.cls), []).append(ref.id)
-    found: dict[Ref, Ticket] = {}
     for (external, name), ids in wanted.items():
-        tickets = server.tickets(name, ids, attributes(rules.for_external(external), side))
-        attachments = server.attachments_of(name, sorted(tickets))
-        for number, ticket in tickets.items():
-            found[ticket.ref] = replace(ticket, attachments=attachments.get(number, ()))
-    return found
+        yield (
+            pool.submit(server.tickets, name, ids, attributes(rules.for_external(external), side)),
+            pool.submit(server.attachments_of, name, ids),
+        )
 
 
 def find_copies(links: Sequence[Link], server: Server, rules: Rules) -> dict[int, Ref]:

@@ -20,14 +20,19 @@ class EngineSettings:
     """How long an item waits that was refused for want of a right."""
     first_back_off: timedelta = timedelta(minutes=1)
     longest_back_off: timedelta = timedelta(hours=6)
-    chunk: int = 200
-    """How many links are observed and planned at once."""
+    chunk: int = 100
+    """How many links are observed and planned at once, while those before them are written."""
     deep: int = 2_000
     """How many links each sweep reads in full, one part after the other."""
     preview: int = 1_000
     """How many links that are due a dry run shows."""
-    workers: int = 4
-    """How many links are written to at once."""
+    workers: int = 8
+    """How many links are worked on at once, and beside them as many that have come to their files. How many calls that makes is
+    bounded for each server by its ``connections``: there are more workers so that one that reads here keeps no place there."""
+    file_budget: int = 100_000_000
+    """How many bytes of files are held at once. A file counts as the largest that is carried until its contents are read."""
+    look_meanwhile: timedelta = timedelta(seconds=15)
+    """A cycle that takes longer polls again, and what people touched comes first."""
     keep_history: timedelta = timedelta(days=30)
     """How long cycles are kept, for ``status`` to tell of."""
     rounds: int = 8

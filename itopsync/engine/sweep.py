@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from itopsync.engine.deletions import links_with_other_files
+from itopsync.engine.deletions import search_all
 from itopsync.engine.poll import in_scope
-from itopsync.itop import Server
+from itopsync.itop import LIGHT_BATCH, Server
 from itopsync.model import Ref, Side, Sighting
 from itopsync.reconcile.rules import Rules
 from itopsync.store import Store
@@ -35,23 +35,33 @@ class Swept:
 
 
 def sweep(side: Side, server: Server, store: Store, rules: Rules) -> Swept:
-    """Look at everything on one side; writes nothing."""
-    sightings: list[Sighting] = []
-    gone: set[int] = set()
+    """Look at everything on one side, piece by piece; writes nothing."""
+    changed: dict[int, str] = {}
     other: set[int] = set()
     for live in (True, False):
-        for cls, ids in store.ticket_ids(side, live=live).items():
-            found = server.sightings(cls, ids=ids)
-            sightings += found
-            missing = set(ids) - {one.ref.id for one in found}
-            gone |= {link.id for number in sorted(missing) if (link := store.link_of(Ref(side, cls, number))) is not None}
-        other |= links_with_other_files(side, server, store, rules, live=live)
-    compared = store.compare(side, sightings)
-    new: tuple[Sighting, ...] = ()
+        _look_at_linked(side, server, store, changed, other, live=live)
+        other |= search_all(side, server, store, rules, live=live)
+    new: list[Sighting] = []
     if side is Side.EXTERNAL:
-        scope = tuple(one for cls in rules.classes for one in in_scope(server, rules, cls))
-        new = store.compare(side, scope, ignored=False).unknown
-    return Swept(side, dict(compared.changed), frozenset(gone | other), new)
+        for cls in rules.classes:
+            for piece in in_scope(server, rules, cls):
+                new += store.compare(side, piece, ignored=False).unknown
+    return Swept(side, changed, frozenset(other), tuple(new))
+
+
+def _look_at_linked(side: Side, server: Server, store: Store, changed: dict[int, str], other: set[int], *, live: bool) -> None:
+    """Add the links whose tickets have changed or are gone. One call reads of many tickets, whatever their classes."""
+    after: int | None = 0
+    while after is not None:
+        part = store.linked_tickets(side, LIGHT_BATCH, live=live, after=after)
+        after = part.last
+        wanted = {Ref(side, cls, number) for cls, numbers in part.tickets.items() for number in numbers}
+        found = server.sightings("Ticket", ids=[ref.id for ref in wanted])
+        changed |= store.compare(side, found).changed
+        for ref in sorted(wanted - {one.ref for one in found}):
+            link = store.link_of(ref)
+            if link is not None:
+                other.add(link.id)
 
 
 def record(store: Store, swept: Swept, now: datetime) -> int:
@@ -66,5 +76,5 @@ def look_deep(store: Store, count: int, now: datetime) -> int:
     after = int(store.fact(_DEEP) or 0)
     ids = store.linked_after(after, count)
     store.mark_due(ids, now, now=now)
-    store.put_fact(_DEEP, str(ids[-1]) if len(ids) == count else None)
+    store.put_fact(_DEEP, str(ids[-1]) if ids and len(ids) == count else None)
     return len(ids)

@@ -10,7 +10,7 @@ from itopsync.errors import Stopped
 
 T = TypeVar("T")
 
-_LOOK = 0.2
+LOOK = 0.2
 """Seconds after which we look whether we are to stop."""
 
 
@@ -21,7 +21,7 @@ def answer_of(reading: Future[T], stopping: Callable[[], bool]) -> T:
     """
     while True:
         try:
-            return reading.result(_LOOK)
+            return reading.result(LOOK)
         except TimeoutError:
             if reading.done():
                 raise

@@ -28,6 +28,11 @@ class Contents:
         """How long the base64 is."""
         return (len(self._data) + 2) // 3 * 4
 
+    def release(self) -> None:
+        """Let go of the file: httpx keeps a request that it has sent until the garbage collector comes, for its response and
+        the stream of that hold each other."""
+        self._data.release()
+
     def __iter__(self) -> Iterator[bytes]:
         for start in range(0, len(self._data), PIECE):
             yield b2a_base64(self._data[start : start + PIECE], newline=False)
@@ -54,7 +59,7 @@ class Body:
         # Escapes keep it ASCII: a lone surrogate in a text is then the server's to refuse, not an exception of ours.
         text = json.dumps(document, default=instead, separators=(",", ":")).encode("ascii")
         self._before, _, self._after = text.partition(place.encode("ascii"))
-        self.length = sum(len(part) for part in self._parts(frame=True)) + (len(contents) if contents is not None else 0)
+        self.length = sum(len(part) for part in self._parts()) + (len(contents) if contents is not None else 0)
 
     @property
     def content_type(self) -> str:
@@ -64,20 +69,31 @@ class Body:
         return self.length
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._parts(frame=False)
+        """As few pieces as can be: each is a call of the operating system. None is long: what is left of one is copied."""
+        small = b""
+        for part in self._parts():
+            if len(small) + len(part) <= PIECE:
+                small += part
+            else:
+                yield small
+                yield from (part[start : start + PIECE] for start in range(0, len(part), PIECE))
+                small = b""
+            if part is self._before and self._contents is not None:
+                yield small
+                yield from self._contents
+                small = b""
+        yield small
 
     def __repr__(self) -> str:
         return f"<Body of {self.length} bytes>"
 
-    def _parts(self, *, frame: bool) -> Iterator[bytes]:
+    def _parts(self) -> Iterator[bytes]:
         for name, secret in self._login.items():
             yield self._head(name)
             yield secret.encode()
             yield b"\r\n"
         yield self._head("json_data")
         yield self._before
-        if self._contents is not None and not frame:
-            yield from self._contents
         yield self._after
         yield f"\r\n--{self._boundary}--\r\n".encode("ascii")
 

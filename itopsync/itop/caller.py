@@ -9,18 +9,21 @@ from typing import TypeVar
 
 import httpx
 
-from itopsync.errors import LoginRefused, RemoteError, SideUnavailable
+from itopsync.errors import LoginRefused, OutcomeUnknown, RemoteError, SideUnavailable
 from itopsync.itop.answers import LARGE, Call, judge, passes, too_large
 from itopsync.itop.body import Body, Contents
 from itopsync.itop.connection import Answer, Broken, Connection
 from itopsync.itop.rows import Document
 from itopsync.itop.settings import ServerSettings
+from itopsync.itop.throttle import Throttle
 from itopsync.model import NOTHING, Side
 
 T = TypeVar("T")
 
 FIRST_PAUSE = 0.5
 """Seconds before a read is tried again; twice as many each further time."""
+ORDINARY = 200_000
+"""Bytes there and back of a call that tells how quick a server is."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Caller:
     ) -> None:
         self._settings = settings
         self._connection = Connection(settings, transport)
+        self._throttle = Throttle(settings.connections)
         self._sleep = sleep
         self._on_call = on_call or _ignore
         self._probe = probe or _ignore
@@ -105,14 +109,16 @@ class Caller:
         while True:
             tries -= 1
             attempt += 1
-            self._guard(call.writes)
-            self._probe(f"before:{call.verb}")
-            started = time.perf_counter()
-            reply = send()
-            seconds = time.perf_counter() - started
+            with self._throttle.place(large=call.bytes > LARGE):
+                self._guard(call.writes)
+                self._probe(f"before:{call.verb}")
+                started = time.perf_counter()
+                reply = send()
+                seconds = time.perf_counter() - started
             if isinstance(reply, Answer):
                 self._probe(f"after:{call.verb}")
             verdict = judge(call, reply)
+            self._tell_throttle(call, reply, verdict, seconds)
             self._on_call(
                 CallRecord(
                     side=call.side,
@@ -129,3 +135,9 @@ class Caller:
                 return verdict
             self._sleep(pause)
             pause *= 2
+
+    def _tell_throttle(self, call: Call, reply: Answer | Broken, verdict: object, seconds: float) -> None:
+        if isinstance(verdict, SideUnavailable | OutcomeUnknown):
+            self._throttle.failed(seconds)
+        elif isinstance(reply, Answer) and call.bytes + len(reply.body) < ORDINARY:
+            self._throttle.went_well((call.verb, call.cls, call.bytes.bit_length()), seconds)

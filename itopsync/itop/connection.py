@@ -81,7 +81,7 @@ class Connection:
         # PHP locks the session that a cookie names: calls that share one would wait for each other.
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         query = "version=1.3&login_mode=basic" if settings.login is Login.BASIC else "version=1.3"
-        self._api = f"{settings.url}/webservices/rest.php?{query}"
+        self._api = _parsed(f"{settings.url}/webservices/rest.php?{query}")
 
     def close(self) -> None:
         self._client.close()
@@ -107,7 +107,7 @@ class Connection:
             return [(b"Authorization", b"Basic " + b64encode(user + b":" + self._settings.password.encode()))]
         return [(b"Auth-Token", self._settings.password.encode())] if self._settings.login is Login.TOKEN else []
 
-    def _send(self, method: str, url: str, form: Body | None) -> Answer | Broken:
+    def _send(self, method: str, url: httpx.URL | str, form: Body | None) -> Answer | Broken:
         # Exceptions end here: httpx's hold the request, and the frames that they came through hold headers and forms.
         try:
             with self._client.stream(
@@ -149,6 +149,14 @@ def _tls(settings: ServerSettings) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else httpx.create_ssl_context()
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     return context
+
+
+def _parsed(url: str) -> httpx.URL | str:
+    """Return *url*, taken apart once and not for each call; one that cannot be is told of by the first call."""
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL:
+        return url
 
 
 def _reason(error: httpx.HTTPError | httpx.InvalidURL) -> str:

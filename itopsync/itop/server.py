@@ -70,7 +70,11 @@ class Server(Reader):
             "contents": {"data": contents, "mimetype": file.mimetype, "filename": file.name},
         }
         call = Call(self.side, "core/create", "Attachment", writes=True)
-        return self._decode_written(call, self._write(call, {"fields": fields}, OF_AN_ATTACHMENT, contents), attachment_of)
+        try:
+            document = self._write(call, {"fields": fields}, OF_AN_ATTACHMENT, contents)
+        finally:
+            contents.release()
+        return self._decode_written(call, document, attachment_of)
 
     def delete_attachment(self, id: int) -> bool:
         """Delete an attachment, and return whether it was still there."""

@@ -82,9 +82,10 @@ class ServerSettings:
     write_timeout: float = 60.0
     max_answer_bytes: int = 64_000_000
     """An answer is read up to here and no further. A file takes a third more than its size."""
-    batch: int = 50
+    batch: int = 100
     """How many tickets are read with one call."""
     connections: int = 4
+    """How many calls may run at once; fewer do while the server is slow or refuses."""
     read_tries: int = 3
     """How often a read is sent in all before the side counts as unreachable. A write is sent once."""
     comment: str = "itopsync"

@@ -15,18 +15,43 @@ It never holds a text of a ticket: ids, numbers, fingerprints, states, markers a
 ``history``      the cycles that ran, and small facts
 """
 
-from itopsync.store.leases import started_at
-from itopsync.store.records import Compared, CycleRecord, DueCounts, Holder, LeaseRecord, ObstacleCounts, SideState
-from itopsync.store.store import Store
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from itopsync.store.leases import started_at
+    from itopsync.store.records import (
+        Compared,
+        CycleRecord,
+        DueCounts,
+        FilesPart,
+        Holder,
+        LeaseRecord,
+        ObstacleCounts,
+        SideState,
+        TicketsPart,
+    )
+    from itopsync.store.store import Store
+
+_FROM = {"Store": "store", "started_at": "leases"}
+"""Loaded when it is first asked for: commands that need no database start without one. All others are in ``records``."""
 
 __all__ = [
     "Compared",
     "CycleRecord",
     "DueCounts",
+    "FilesPart",
     "Holder",
     "LeaseRecord",
     "ObstacleCounts",
     "SideState",
     "Store",
+    "TicketsPart",
     "started_at",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_FROM.get(name, 'records')}"), name)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Select, select, union_all
+from sqlalchemy import case, func, select, union_all
 
 from itopsync.model import LinkStatus, Side
 from itopsync.store.connection import Database
+from itopsync.store.records import FilesPart, TicketsPart
 from itopsync.store.rows import CLASS, ID, batches
 from itopsync.store.tables import file, link
 
@@ -16,36 +17,54 @@ from itopsync.store.tables import file, link
 class Attachments(Database):
     """The store's part about attachments.
 
-    *live* asks for those of tickets that can still change, or else for those of the others. All of linked tickets only.
+    *live* asks for those of tickets that can still change, or else for those of the others. All of linked tickets only, and
+    part by part: what is listed never grows with all that ever was.
     """
 
-    def attachment_ids(self, side: Side, *, live: bool) -> list[int]:
-        """List the ids of those that should be there, in their order."""
+    def files_by_ticket(self, side: Side, limit: int, *, live: bool, after: int = 0) -> FilesPart:
+        """Count what should be there on each of at most *limit* tickets whose links have ids above *after*."""
+        of_side = case((file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
+        counted = select(link.c.id, CLASS[side].label("cls"), ID[side].label("ticket"), func.count(of_side), func.max(of_side))
+        found = counted.join(file, file.c.link_id == link.c.id).where(link.c.id > after, *_linked(live=live))
         with self.reading() as connection:
-            return sorted(connection.scalars(select(_known(side, live=live).subquery().c.id)))
+            rows = connection.execute(found.group_by(link.c.id).order_by(link.c.id).limit(limit + 1)).all()
+        tickets: dict[str, dict[int, int]] = {}
+        highest = 0
+        for _, name, ticket, count, top in rows[:limit]:
+            if count:
+                tickets.setdefault(name, {})[ticket] = count
+                highest = max(highest, top)
+        return FilesPart(tickets, highest, rows[limit - 1][0] if len(rows) > limit else None)
 
-    def tickets_with_attachments(self, side: Side, low: int, high: int, *, live: bool) -> Mapping[str, list[int]]:
-        """List the tickets on which those with ids ``low <= id <= high`` should be: class → ids, in their order."""
-        owners = _known(side, low, high, live=live).subquery()
-        meant = select(CLASS[side], ID[side]).where(link.c.id.in_(select(owners.c.link_id)))
-        return self._by_class(meant.order_by(CLASS[side], ID[side]))
-
-    def ticket_ids(self, side: Side, *, live: bool) -> Mapping[str, list[int]]:
-        """List the linked tickets: class → ids, in their order."""
-        return self._by_class(select(CLASS[side], ID[side]).where(*_linked(live=live)).order_by(CLASS[side], ID[side]))
-
-    def _by_class(self, tickets: Select[Any]) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
+    def attachments_of(self, side: Side, cls: str, tickets: Iterable[int]) -> frozenset[int]:
+        """List the ids of those that should be on linked tickets of a class."""
+        found: set[int] = set()
         with self.reading() as connection:
-            for name, number in connection.execute(tickets):
-                found.setdefault(name, []).append(number)
-        return found
+            for batch in batches(sorted(set(tickets))):
+                of_side = case((file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
+                meant = select(of_side).join_from(link, file, file.c.link_id == link.c.id)
+                meant = meant.where(CLASS[side] == cls, ID[side].in_(batch), link.c.status == LinkStatus.LINKED)
+                found.update(number for number in connection.scalars(meant) if number is not None)
+        return frozenset(found)
+
+    def linked_tickets(self, side: Side, limit: int, *, live: bool, after: int = 0) -> TicketsPart:
+        """List at most *limit* linked tickets whose links have ids above *after*."""
+        meant = select(link.c.id, CLASS[side], ID[side]).where(link.c.id > after, *_linked(live=live))
+        with self.reading() as connection:
+            rows = connection.execute(meant.order_by(link.c.id).limit(limit + 1)).all()
+        tickets: dict[str, list[int]] = {}
+        for _, name, number in rows[:limit]:
+            tickets.setdefault(name, []).append(number)
+        return TicketsPart(tickets, rows[limit - 1][0] if len(rows) > limit else None)
 
     def links_of_attachments(self, side: Side, ids: Iterable[int]) -> Mapping[int, int]:
         """Say whose the attachments are that are known: attachment → link. Of every link, whatever its status."""
         found: dict[int, int] = {}
+        wanted = sorted(set(ids))
+        if not wanted:
+            return found
         with self.reading() as connection:
-            for batch in batches(sorted(set(ids))):
+            for batch in batches(wanted):
                 for number, link_id in connection.execute(
                     union_all(
                         select(file.c.original_id, file.c.link_id).where(file.c.origin == side, file.c.original_id.in_(batch)),
@@ -58,13 +77,3 @@ class Attachments(Database):
 
 def _linked(*, live: bool) -> tuple[Any, ...]:
     return (link.c.status == LinkStatus.LINKED, link.c.live if live else ~link.c.live)
-
-
-def _known(side: Side, low: int | None = None, high: int | None = None, *, live: bool) -> Any:
-    """A select of the ids and of whose they are."""
-
-    def of(origin: Side, number: Any) -> Select[Any]:
-        found = select(number.label("id"), file.c.link_id).join(link).where(file.c.origin == origin, *_linked(live=live))
-        return found.where(number.is_not(None)) if low is None else found.where(number >= low, number <= high)
-
-    return union_all(of(side, file.c.original_id), of(side.other, file.c.copy_id))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, delete, func, insert, literal, or_, select, tuple_, update
 
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.store import codec
@@ -16,20 +16,44 @@ from itopsync.store.records import DueCounts, ObstacleCounts
 from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, read_links, values_of, write_files
 from itopsync.store.tables import file, link
 
+_BY_ID = update(link).where(link.c.id == bindparam("number"))
+"""Made once: to make a statement anew each time takes longer than to carry it out."""
 _REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
 
 
 class Links(Database):
     """The store's part about links."""
 
-    def due(self, now: datetime, limit: int, *, skip: Collection[int] = ()) -> tuple[Link, ...]:
-        """Return at most *limit* links that are due, the oldest first, without those in *skip*."""
+    def due(self, now: datetime, limit: int) -> tuple[Link, ...]:
+        """Return at most *limit* links that are due, the oldest first."""
+        wanted = [number for number, _ in self.due_ids(now, limit)]
+        found = {one.id: one for one in self.links(wanted)}
+        return tuple(found[number] for number in wanted if number in found)
+
+    def due_ids(
+        self,
+        now: datetime,
+        limit: int,
+        *,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: tuple[datetime, int] | None = None,
+    ) -> list[tuple[int, datetime]]:
+        """List the ids of at most *limit* links that are due, each with since when, the oldest first.
+
+        Of those only that are due since a time or later, or since *before* it; and only what comes *after* another one.
+        """
+        meant = [link.c.due_at <= now, link.c.status.in_(WORKED_ON)]
+        if since is not None:
+            meant.append(link.c.due_at >= since)
+        if before is not None:
+            meant.append(link.c.due_at < before)
+        if after is not None:
+            place = tuple_(literal(after[0], link.c.due_at.type), literal(after[1]))
+            meant.append(tuple_(link.c.due_at, link.c.id) > place)
+        found = select(link.c.id, link.c.due_at).where(*meant).order_by(link.c.due_at, link.c.id).limit(limit)
         with self.reading() as connection:
-            found = select(link.c.id).where(link.c.due_at <= now, link.c.status.in_(WORKED_ON))
-            ids = connection.scalars(found.order_by(link.c.due_at, link.c.id).limit(limit + len(skip)))
-            wanted = [number for number in ids if number not in skip][:limit]
-            links = {one.id: one for batch in batches(wanted) for one in _by_id(connection, batch)}
-        return tuple(links[number] for number in wanted)
+            return [(row.id, row.due_at) for row in connection.execute(found)]
 
     def due_counts(self, now: datetime) -> DueCounts:
         """Count the links that are due."""
@@ -42,8 +66,11 @@ class Links(Database):
 
     def links(self, ids: Iterable[int]) -> tuple[Link, ...]:
         """Return the links with these *ids*, in the order of their ids; those that are not there are left out."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return ()
         with self.reading() as connection:
-            return tuple(one for batch in batches(sorted(set(ids))) for one in _by_id(connection, batch))
+            return tuple(one for batch in batches(wanted) for one in _by_id(connection, batch))
 
     def linked_after(self, after: int, limit: int) -> list[int]:
         """List the ids of at most *limit* links that are linked, above *after*, in their order."""
@@ -93,15 +120,18 @@ class Links(Database):
         :raises KeyError: there is no such link
         """
         seen = {VERSION[side].name: version for side, version in (versions or {}).items()}
-        rest = {"live": live, "writing": None, "writing_since": None, "updated_at": now}
-        with self.writing() as connection:
+        rest = {"live": live, "writing": None, "writing_since": None, "updated_at": now, "number": saved.id}
+        values = values_of(saved) | seen | rest
+
+        def write(connection: Connection) -> bool:
             if loaded is not None and _is_amended(connection, loaded):
                 return False
-            written = connection.execute(update(link).where(link.c.id == saved.id).values(values_of(saved) | seen | rest))
-            if not written.rowcount:
+            if not connection.execute(_BY_ID, values).rowcount:
                 raise KeyError(saved.id)
             write_files(connection, saved.id, saved.files)
-        return True
+            return True
+
+        return self.write_together(write)
 
     def amend(self, link_id: int, change: Callable[[Link], Link], now: datetime) -> Link | None:
         """Read a link, change it and write it back in one transaction; None, and nothing done, while it is written on.
@@ -138,16 +168,19 @@ class Links(Database):
 
         :raises KeyError: there is no such link
         """
-        mark = {"writing": what, "writing_since": now, "updated_at": now}
-        values = values_of(saved) if saved is not None else {}
-        with self.writing() as connection:
+        mark = {"number": link_id, "writing": what, "writing_since": now, "updated_at": now}
+        values = values_of(saved) | mark if saved is not None else mark
+
+        def write(connection: Connection) -> bool:
             if loaded is not None and _is_amended(connection, loaded):
                 return False
-            if not connection.execute(update(link).where(link.c.id == link_id).values(values | mark)).rowcount:
+            if not connection.execute(_BY_ID, values).rowcount:
                 raise KeyError(link_id)
             if saved is not None:
                 write_files(connection, link_id, saved.files)
-        return True
+            return True
+
+        return self.write_together(write)
 
     def join(self, joined: Link, now: datetime) -> Link | None:
         """Write two tickets as a link by hand, in place of what was known of the external one; return it with its id.
@@ -210,9 +243,12 @@ _TOO_LONG = 19
 """So many digits may be more than a database's integer holds."""
 
 
-def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: datetime) -> None:
-    """Let links be due at *at*, if that is earlier, and if they neither settle nor are in back-off."""
-    free = and_(link.c.due_at > at, ~link.c.unsettled, link.c.tries == 0)
+def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: datetime, *, touched: bool = False) -> None:
+    """Let links be due at *at*, if that is earlier, and if they neither settle nor are in back-off.
+
+    *touched*: people are at work on them, so that one that was due already comes with what is due since *at*.
+    """
+    free = and_(~link.c.unsettled, link.c.tries == 0, *([] if touched else [link.c.due_at > at]))
     for batch in batches(sorted(set(ids))):
         meant = (link.c.id.in_(batch), link.c.status.in_(WORKED_ON), or_(link.c.due_at.is_(None), free))
         connection.execute(update(link).where(*meant).values(due_at=at, updated_at=now))

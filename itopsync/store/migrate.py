@@ -7,16 +7,17 @@ import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, inspect, text
 
 from itopsync.errors import StoreError, StoreFromTheFuture, StoreOutdated, StoreUnavailable
 from itopsync.store.connection import BUSY_TIMEOUT, Address, engine_for, make_file, reader, writer
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 log = structlog.get_logger(__name__)
 
@@ -34,11 +35,11 @@ def migrations() -> Path:
 
 
 def head() -> str:
-    """The revision that this itopsync works with."""
-    found = _scripts().get_current_head()
-    if found is None:
+    """The revision that this itopsync works with: the files of the migrations begin with theirs, in their order."""
+    found = sorted(path.name for path in (migrations() / "versions").glob("[0-9]*_*.py"))
+    if not found:
         raise StoreError(f"the migrations are missing from {migrations()}. Install itopsync again.")
-    return found
+    return found[-1].partition("_")[0]
 
 
 def current(url: str) -> str | None:
@@ -104,6 +105,8 @@ def downgrade(url: str, revision: str) -> tuple[str, str]:
     try:
         before = _refuse_downgrade(address, revision_of(address, engine), revision)
         backup(url)
+        from alembic import command  # noqa: PLC0415 - takes long to load, and is needed once in a store's life
+
         with _alembic, address.failures(), writer(engine).begin() as connection:
             command.downgrade(_config(connection), revision)
         return before, revision_of(address, engine)
@@ -157,10 +160,11 @@ def revision_of(address: Address, engine: Engine) -> str:
     :raises StoreUnavailable: it does not answer, or is somebody else's database
     """
     with address.failures(), reader(engine).connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-        if found is None and set(inspect(connection).get_table_names()) - {"alembic_version"}:
+        there = set(inspect(connection).get_table_names())
+        found = connection.scalar(text("SELECT version_num FROM alembic_version")) if "alembic_version" in there else None
+        if found is None and there - {"alembic_version"}:
             raise StoreUnavailable(f"{address.name}: other tables are in it. Give itopsync a database of its own in store.url.")
-    return found or EMPTY
+    return str(found or EMPTY)
 
 
 def refuse_other(address: Address, revision: str) -> None:
@@ -169,8 +173,8 @@ def refuse_other(address: Address, revision: str) -> None:
     :raises StoreOutdated: it is older
     :raises StoreFromTheFuture: it is newer, or at least unknown here
     """
-    _refuse_unknown(address, revision)
     if revision != head():
+        _refuse_unknown(address, revision)
         raise StoreOutdated(
             f"{address.name}: it is at {revision}, and this itopsync works with {head()}. "
             "Stop the daemon and run `itopsync db upgrade`."
@@ -179,6 +183,8 @@ def refuse_other(address: Address, revision: str) -> None:
 
 def raise_to_head(address: Address, engine: Engine) -> str:
     """Run the migrations that are missing, in one transaction; return the revision that the store is at then."""
+    from alembic import command  # noqa: PLC0415 - takes long to load, and is needed once in a store's life
+
     with _alembic, address.failures(), writer(engine).begin() as connection:
         command.upgrade(_config(connection), "head")
     return revision_of(address, engine)
@@ -198,10 +204,14 @@ def _older(revision: str) -> set[str]:
 
 
 def _scripts() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - likewise
+
     return ScriptDirectory.from_config(_config())
 
 
 def _config(connection: Connection | None = None) -> Config:
+    from alembic.config import Config  # noqa: PLC0415 - likewise
+
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

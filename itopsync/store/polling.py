@@ -53,6 +53,8 @@ class Polling(Database):
         changed: dict[int, str] = {}
         unknown: list[Sighting] = []
         known_as: dict[Ref, str] = {}
+        if not sightings:
+            return Compared(changed, ())
         with self.reading() as connection:
             for name, group in _by_class(sightings).items():
                 for batch in batches(group):
@@ -83,13 +85,14 @@ class Polling(Database):
         """Write all that one poll found together with its cursor, or nothing of it; return the ids of the new links.
 
         *versions* and *due* are by link; *new* tickets get links that are due at once; *ignored* ones are not asked about
-        again at this version. A link that settles or is in back-off stays due when it was.
+        again at this version. A link that settles or is in back-off stays due when it was; another one that was due already is
+        due since now, and so comes before what has waited for long.
         """
         with self.writing() as connection:
             _put_side(connection, state)
             _note_versions(connection, state.side, versions, now)
             for at in sorted(set(due.values())):
-                make_due(connection, [number for number, when in due.items() if when == at], at, now)
+                make_due(connection, [number for number, when in due.items() if when == at], at, now, touched=True)
             _ignore(connection, ignored, now)
             return _add(connection, new, now)
 

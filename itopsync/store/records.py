@@ -62,6 +62,28 @@ class ObstacleCounts:
 
 
 @dataclass(frozen=True)
+class FilesPart:
+    """The attachments that should be on some tickets of one side."""
+
+    tickets: Mapping[str, Mapping[int, int]]
+    """Class → ticket → how many."""
+    highest: int
+    """The highest of their ids; 0 where there are none."""
+    last: int | None
+    """The link after which the next part begins; None: this was the last."""
+
+
+@dataclass(frozen=True)
+class TicketsPart:
+    """Some linked tickets of one side."""
+
+    tickets: Mapping[str, list[int]]
+    """Class → ids."""
+    last: int | None
+    """The link after which the next part begins; None: this was the last."""
+
+
+@dataclass(frozen=True)
 class CycleRecord:
     """One cycle, as the history keeps it."""
 

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.sqlite import Insert
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert *rows*, each in place of the one that has its key."""
     if not rows:
         return
-    statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    statement = _insert(connection, table)
     rest = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
     connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=rest), rows)
 
 
 def add(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert *row* unless its key is there already; say whether it was inserted."""
-    statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table).values(row)
+    statement = _insert(connection, table).values(row)
     added = statement.on_conflict_do_nothing(index_elements=list(table.primary_key)).returning(*table.primary_key)
     return connection.execute(added).first() is not None
+
+
+def _insert(connection: Connection, table: Table) -> Insert:
+    """The insert of the database in use; that of the other one is not loaded, which takes long. They look alike."""
+    made: Insert = import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
+    return made

@@ -11,6 +11,5 @@
 """
 
 from itopsync.watch.settings import HooksSettings, MetricsSettings, Need, Receiver
-from itopsync.watch.watch import PATIENCE, Watch
 
-__all__ = ["PATIENCE", "HooksSettings", "MetricsSettings", "Need", "Receiver", "Watch"]
+__all__ = ["HooksSettings", "MetricsSettings", "Need", "Receiver"]

@@ -9,7 +9,8 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
 from itopsync import __version__
-from itopsync.engine.cycle import POLL, SWEEP, Report
+from itopsync.engine.cycle import POLL, SWEEP
+from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError, SafetyStop
 from itopsync.itop import CallRecord
 from itopsync.model import LinkStatus, Side

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from itopsync.engine.cycle import Report
+from itopsync.engine.report import Report
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, StoreError
 from itopsync.model import Link, Obstacle, Side
 from itopsync.reconcile.identity import digest

@@ -11,7 +11,7 @@ from typing import Self
 
 import structlog
 
-from itopsync.engine.cycle import Report
+from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError, StoreError
 from itopsync.itop import CallRecord
 from itopsync.store import Store

@@ -11,7 +11,8 @@ import httpx
 
 from itopsync import config
 from itopsync.config import Configuration
-from itopsync.engine.cycle import Engine, Report
+from itopsync.engine.cycle import Engine
+from itopsync.engine.report import Report
 from itopsync.itop import Server
 from itopsync.model import Side
 from itopsync.simulator import Agent, Simulator

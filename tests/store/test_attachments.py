@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from itopsync.model import FilePair, FileStatus, LinkStatus, Side
-from itopsync.store import Store
+from itopsync.store import Store, TicketsPart
 from tests.store.arbitrary import sides
 from tests.store.making import NOW, add_linked, carried, external, internal
 
@@ -35,10 +35,10 @@ FILES = st.lists(PAIRS, max_size=6, unique_by=lambda pair: (pair.origin, pair.or
 LINKS = st.lists(st.builds(Known, st.sampled_from(LinkStatus), st.booleans(), FILES), max_size=4)
 
 
-@given(links=LINKS, side=sides, live=st.booleans(), low=st.integers(0, 12), high=st.integers(0, 12))
+@given(links=LINKS, side=sides, live=st.booleans(), limit=st.integers(1, 5))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_attachments_are_counted_as_a_plain_list_would_be(
-    store: Store, links: list[Known], side: Side, *, live: bool, low: int, high: int
+    store: Store, links: list[Known], side: Side, *, live: bool, limit: int
 ) -> None:
     """Each example's links replace those of the one before."""
     for number in range(1, 5):
@@ -47,29 +47,32 @@ def test_attachments_are_counted_as_a_plain_list_would_be(
         saved = type(there)(there.id, there.external, there.internal, link.status, files=link.files)
         store.save(saved, now=NOW, live=link.live)
 
-    counted = [link for link in links if link.status is LinkStatus.LINKED and link.live == live]
-    ids = sorted(number for link in counted for number in link.ids(side))
-    assert store.attachment_ids(side, live=live) == ids
-    owners = {
-        (external if side is Side.EXTERNAL else internal)(number).id
-        for number, link in enumerate(links, 1)
-        if link in counted and any(low <= one <= high for one in link.ids(side))
-    }
-    found = store.tickets_with_attachments(side, low, high, live=live)
-    assert found == ({"UserRequest": sorted(owners)} if owners else {})
+    counted = {number: link for number, link in enumerate(links, 1) if link.status is LinkStatus.LINKED and link.live == live}
+    expected = {number: len(link.ids(side)) for number, link in counted.items() if link.ids(side)}
+    parts = [store.files_by_ticket(side, limit, live=live)]
+    while (last := parts[-1].last) is not None:
+        parts.append(store.files_by_ticket(side, limit, live=live, after=last))
+    assert [tickets for part in parts for tickets in part.tickets.get("UserRequest", {}).items()] == list(expected.items())
+    highest = max((number for link in counted.values() for number in link.ids(side)), default=0)
+    assert max(part.highest for part in parts) == highest
+    for number, link in counted.items():
+        assert store.attachments_of(side, "UserRequest", [number]) == set(link.ids(side))
     known = {number for link in links for number in link.ids(side)}
     assert store.links_of_attachments(side, range(13)).keys() == known
 
 
-def test_the_tickets_are_those_that_the_attachments_are_counted_on(store: Store) -> None:
+def test_the_linked_tickets_are_listed_part_by_part(store: Store) -> None:
     add_linked(store, external(3), internal(30))
     add_linked(store, external(2), internal(20))
     add_linked(store, external(4, "Incident"), internal(40, "Incident"))
     add_linked(store, external(5), internal(50), live=False)
     add_linked(store, external(6), internal(60), status=LinkStatus.TOMBSTONE)
-    assert store.ticket_ids(Side.EXTERNAL, live=True) == {"UserRequest": [2, 3], "Incident": [4]}
-    assert store.ticket_ids(Side.INTERNAL, live=True) == {"UserRequest": [20, 30], "Incident": [40]}
-    assert store.ticket_ids(Side.INTERNAL, live=False) == {"UserRequest": [50]}
+    first = store.linked_tickets(Side.EXTERNAL, 2, live=True)
+    assert first.tickets == {"UserRequest": [3, 2]}
+    assert first.last is not None
+    assert store.linked_tickets(Side.EXTERNAL, 2, live=True, after=first.last).tickets == {"Incident": [4]}
+    assert store.linked_tickets(Side.INTERNAL, 3, live=True) == TicketsPart({"UserRequest": [30, 20], "Incident": [40]}, None)
+    assert store.linked_tickets(Side.INTERNAL, 9, live=False).tickets == {"UserRequest": [50]}
 
 
 @pytest.mark.parametrize("status", list(LinkStatus))

@@ -42,8 +42,11 @@ def test_what_is_due_comes_oldest_first_and_once(store: Store) -> None:
 
     assert [link.id for link in store.due(NOW, 10)] == [early.id, late.id]
     assert [link.id for link in store.due(NOW, 1)] == [early.id]
-    assert [link.id for link in store.due(NOW, 1, skip={early.id})] == [late.id]
-    assert store.due(NOW, 1, skip={early.id, late.id}) == ()
+    (first,) = store.due_ids(NOW, 1)
+    assert first[0] == early.id
+    assert [number for number, _ in store.due_ids(NOW, 1, after=(first[1], first[0]))] == [late.id]
+    assert [number for number, _ in store.due_ids(NOW, 9, before=NOW - MINUTE)] == [early.id]
+    assert [number for number, _ in store.due_ids(NOW, 9, since=NOW - MINUTE)] == [late.id]
 
 
 def test_what_is_due_is_read_whole(store: Store) -> None:

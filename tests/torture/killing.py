@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import httpx
 from sqlalchemy import Connection
 
+from itopsync.engine.threads import Threads
 from itopsync.simulator import Simulator
 from itopsync.store import Store
 from tests.engine.rig import Crash, Rig
@@ -95,9 +96,8 @@ class MortalRig(Rig):
         self.probe = self._answered
         super().start()
         inline: Any = Inline()
-        for threads in (self.engine._workers, self.engine._readers):
-            threads.shutdown()
-        self.engine._workers = self.engine._readers = inline
+        self.engine._threads.close()
+        self.engine._threads = Threads(inline, inline, inline, inline)
 
     def restart(self) -> None:
         self.boundaries = Boundaries()

@@ -20,8 +20,9 @@ from itopsync.errors import ItopsyncError, SafetyStop, StoreUnavailable
 from itopsync.itop import Secret
 from itopsync.model import Side
 from itopsync.reconcile import by_hand
-from itopsync.watch import HooksSettings, MetricsSettings, Need, Receiver, Watch
+from itopsync.watch import HooksSettings, MetricsSettings, Need, Receiver
 from itopsync.watch.hooks import LISTED
+from itopsync.watch.watch import Watch
 from tests.engine.rig import Rig
 from tests.watch.receiver import Receiver as Listening
 

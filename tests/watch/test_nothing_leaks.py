@@ -24,13 +24,14 @@ from prometheus_client import generate_latest
 
 from itopsync import logs
 from itopsync.cli import app, show
-from itopsync.engine.cycle import POLL, SWEEP, Report
+from itopsync.engine.cycle import POLL, SWEEP
+from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
 from itopsync.events import ALWAYS, CONTEXT, EVENTS
 from itopsync.model import Side
 from itopsync.simulator import AccessMode, FaultKind, Simulator
 from itopsync.status import status
-from itopsync.watch import Watch
+from itopsync.watch.watch import Watch
 from tests.engine.rig import PICTURE, TEAM, Rig
 from tests.watch.receiver import Receiver
 

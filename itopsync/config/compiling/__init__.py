@@ -54,7 +54,7 @@ def compile_configuration(file: SyncFile, path: Path, context: Context) -> Confi
         internal,
         compile_store_url(file.store, context),
         compile_schedule(file.schedule, context),
-        compile_engine(file.engine, (external, internal), context),
+        compile_engine(file.engine, file.schedule.poll, (external, internal), context),
         file.store.lease,
         file.logging.level.value,
         compile_metrics(file.metrics, file.schedule, context),

@@ -7,8 +7,6 @@ from collections.abc import Collection
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from apscheduler.triggers.cron import CronTrigger
-
 from itopsync.config.compiling.context import Context, listed, meant_or
 from itopsync.config.compiling.servers import has_seconds
 from itopsync.config.configuration import Schedule
@@ -98,8 +96,10 @@ def compile_limits(section: LimitsSection, context: Context) -> Limits:
     )
 
 
-def compile_engine(section: EngineSection, sides: Collection[ServerSettings], context: Context) -> EngineSettings:
-    """Check how the work goes about."""
+def compile_engine(
+    section: EngineSection, poll: timedelta | str, sides: Collection[ServerSettings], context: Context
+) -> EngineSettings:
+    """Check how the work goes about. A cycle that takes longer than from one *poll* to the next polls meanwhile."""
     for settings in sides:
         if section.look_again <= timedelta(minutes=1) and not has_seconds(settings.date_format):
             what = f"the dates of {settings.side} have no seconds, so a second change within a minute looks like the first"
@@ -120,6 +120,8 @@ def compile_engine(section: EngineSection, sides: Collection[ServerSettings], co
         section.longest_back_off,
         deep=section.deep,
         workers=section.workers,
+        file_budget=section.file_budget,
+        look_meanwhile=poll if isinstance(poll, timedelta) else EngineSettings.look_meanwhile,
     )
 
 
@@ -127,6 +129,8 @@ def compile_schedule(section: ScheduleSection, context: Context) -> Schedule:
     """Check when what runs."""
     for name, when in (("poll", section.poll), ("sweep", section.sweep)):
         if isinstance(when, str):
+            from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - few write a cron expression
+
             if CronTrigger.from_crontab(when, timezone="UTC").get_next_fire_time(None, context.now) is None:
                 context.faults.add(f"schedule.{name}", "such a day never comes", 'Write it like "*/5 * * * *"')
         elif when < timedelta(seconds=1):

@@ -9,13 +9,14 @@ from itopsync.config.compiling.context import Context
 from itopsync.config.compiling.secrets import read_password
 from itopsync.config.shape import StoreSection
 from itopsync.errors import StoreUnavailable, clip
-from itopsync.store.connection import Address
 
 _KEY = "store.url"
 
 
 def compile_store_url(section: StoreSection, context: Context) -> str:
     """Return the store's URL as SQLAlchemy takes it, password included."""
+    from itopsync.store.connection import Address  # noqa: PLC0415 - what only shows its help does without a database
+
     try:
         address = Address.parse(section.url)
     except StoreUnavailable:

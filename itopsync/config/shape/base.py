@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Sequence
-from typing import Annotated, Any, get_args, get_origin
+from functools import cache
+from itertools import pairwise
+from textwrap import dedent
+from typing import Annotated, Any, cast, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints
 
@@ -36,7 +41,28 @@ KeyValue = Annotated[Any, BeforeValidator(read_key_value)]
 class Section(BaseModel):
     """A table of ``sync.toml``. Frozen; a key that it does not know is a fault."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
+
+
+@cache
+def read_meanings(section: type[Section]) -> None:
+    """Put what is written below each key of a section, and of those in it, into the fields' descriptions.
+
+    Pydantic can do that as well, but reads all sources each time the program starts.
+    """
+    meanings: dict[str, str] = {}
+    for cls in reversed(section.__mro__):
+        if issubclass(cls, Section):
+            body = cast("ast.ClassDef", ast.parse(dedent(inspect.getsource(cls))).body[0]).body
+            for key, told in pairwise(body):
+                match key, told:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                        meanings[name] = inspect.cleandoc(text)
+    for name, field in section.model_fields.items():
+        field.description = meanings.get(name)
+        inner = section_in(field.annotation)
+        if inner is not None:
+            read_meanings(inner)
 
 
 def section_in(annotation: object) -> type[Section] | None:

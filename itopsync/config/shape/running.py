@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, StrictInt
 
-from itopsync.config.quantities import Duration, Poll
+from itopsync.config.quantities import Duration, Poll, Size
 from itopsync.config.shape.base import Section
 from itopsync.engine.settings import EngineSettings
 
@@ -36,7 +36,9 @@ class EngineSection(Section):
     """How the work goes about. The defaults suit most servers."""
 
     workers: Annotated[StrictInt, Field(ge=1, le=32)] = _ENGINE.workers
-    """How many tickets are written to at once."""
+    """How many tickets are worked on at once. How many calls that makes is bounded for each server by its `connections`."""
+    file_budget: Size = _ENGINE.file_budget
+    """How many bytes of files are held in memory at once; a file counts as `limits.file_size` until its size is known."""
     overlap: Duration = _ENGINE.overlap
     """How far back of a server's clock each poll reads again: late commits, and the hour that comes twice in autumn."""
     look_again: Duration = _ENGINE.look_again

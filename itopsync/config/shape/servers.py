@@ -57,10 +57,10 @@ class ServerSection(PasswordSource):
     max_answer: Size = 64_000_000
     """The longest answer that is read. A file takes a third more than its size, so it must leave room for
     `limits.file_size`."""
-    batch: Annotated[StrictInt, Field(ge=1, le=500)] = 50
+    batch: Annotated[StrictInt, Field(ge=1, le=500)] = 100
     """How many tickets are read with one call."""
     connections: Annotated[StrictInt, Field(ge=1, le=32)] = 4
-    """How many calls may run at once."""
+    """How many calls may run at once. While the server is slow or refuses, fewer do."""
     read_tries: Annotated[StrictInt, Field(ge=1, le=10)] = 3
     """How often a read is sent before the side counts as unreachable. A write is sent once."""
     comment: Text = "itopsync"

@@ -1,0 +1,46 @@
+"""What is due, in the order in which it is worked on: first what people touch now, then what has waited longest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from itopsync.model import Link
+from itopsync.store import Store
+
+
+class Backlog:
+    """The links that are due; each is given out once, and again only if it became due anew."""
+
+    def __init__(self, store: Store, polled_at: datetime) -> None:
+        self._store = store
+        self._polled_at = polled_at
+        self._given: set[int] = set()
+
+    def polled(self, at: datetime) -> None:
+        """There was another poll: what it found comes first."""
+        self._polled_at = at
+
+    def take(self, limit: int) -> tuple[Link, ...]:
+        """Return at most *limit* links; none where nothing is left."""
+        touched = self._pick(limit, since=self._polled_at)
+        ids = touched + self._pick(limit - len(touched), before=self._polled_at)
+        links = {link.id: link for link in self._store.links(ids)}
+        taken = tuple(links[number] for number in ids if number in links)
+        self._given |= links.keys()
+        return taken
+
+    def done(self, link: Link) -> None:
+        """A link was worked on, and is stored as it is now."""
+        if link.due_at is None or link.due_at > self._polled_at:
+            self._given.discard(link.id)
+
+    def _pick(self, limit: int, *, since: datetime | None = None, before: datetime | None = None) -> list[int]:
+        found: list[int] = []
+        after: tuple[datetime, int] | None = None
+        while len(found) < limit:
+            page = self._store.due_ids(self._polled_at, limit, since=since, before=before, after=after)
+            found += [number for number, at in page if number not in self._given]
+            if len(page) < limit:
+                break
+            after = (page[-1][1], page[-1][0])
+        return found[:limit]

@@ -1,0 +1,69 @@
+"""Small transactions of several threads carried out as one: a commit waits for the disk, and one wait does for all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Job:
+    work: Callable[[Connection], Any]
+    done: threading.Event = field(default_factory=threading.Event)
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Together:
+    """Carries work out in transactions; whoever comes while one is being committed goes into the next, with all the others."""
+
+    def __init__(self, writing: Callable[[], AbstractContextManager[Connection]]) -> None:
+        self._writing = writing
+        self._waiting: list[_Job] = []
+        self._waiting_lock, self._turn = threading.Lock(), threading.Lock()
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Return what *work* returned, when it is committed.
+
+        Work that raises a KeyError has changed nothing, and spoils nothing for the others. What keeps the transaction from
+        being committed is raised to all whose work was in it.
+        """
+        job = _Job(work)
+        with self._waiting_lock:
+            self._waiting.append(job)
+        with self._turn:
+            if not job.done.is_set():
+                self._carry_out()
+        if job.error is not None:
+            raise job.error
+        result: T = job.result
+        return result
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let nothing be carried out meanwhile."""
+        with self._turn:
+            yield
+
+    def _carry_out(self) -> None:
+        with self._waiting_lock:
+            jobs, self._waiting = self._waiting, []
+        try:
+            with self._writing() as connection:
+                for job in jobs:
+                    try:
+                        job.result = job.work(connection)
+                    except KeyError as error:
+                        job.error = error
+        except BaseException as error:
+            for job in jobs:
+                job.error = error
+        for job in jobs:
+            job.done.set()

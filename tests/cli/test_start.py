@@ -1,0 +1,18 @@
+"""Each command loads what it needs when it needs it: help, `--version` and a typing error come at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"alembic", "apscheduler", "httpx", "prometheus_client", "sqlalchemy"}
+
+
+@pytest.mark.parametrize("module", ["itopsync.cli.app", "itopsync.config"])
+def test_what_only_some_commands_need_is_not_loaded_by_all(module: str) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "pydantic" in loaded
+    assert HEAVY & set(loaded) == set()

@@ -1,0 +1,240 @@
+"""In which order links are worked on, and what does not hold up what."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta
+from time import sleep
+from typing import Any
+
+import pytest
+
+from itopsync.engine.backlog import Backlog
+from itopsync.engine.cycle import SWEEP
+from itopsync.engine.waiting import LOOK
+from itopsync.errors import SafetyStop, StoreUnavailable
+from itopsync.itop import Server
+from itopsync.model import Attachment, Link, Side
+from tests.engine.rig import Rig
+
+
+def with_settings(rig: Rig, **changes: Any) -> None:
+    """Start anew with other settings of the engine."""
+    rig.configuration = replace(rig.configuration, engine=replace(rig.configuration.engine, **changes))
+    rig.restart()
+
+
+def created(rig: Rig) -> list[str]:
+    """The titles of the copies, in the order in which they were made."""
+    return [str(one["title"]) for one in rig.internal.tickets()]
+
+
+def test_in_a_backfill_the_tickets_that_people_touch_come_first(rig: Rig) -> None:
+    with_settings(rig, chunk=5, workers=1)
+    numbers = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(30)]
+    rig.wait(hours=6)
+    rig.customer.note("UserRequest", numbers[25], "<p>Any news?</p>")
+    rig.customer.create("Incident", title="Down")
+    rig.sync()
+    assert {created(rig)[0], created(rig)[1]} == {"No. 25", "Down"}
+    assert len(created(rig)) == 31
+
+
+def test_a_ticket_that_is_touched_during_a_backfill_does_not_wait_for_its_end(rig: Rig) -> None:
+    linked = rig.customer.create("UserRequest", title="Linked")
+    rig.sync()
+    with_settings(rig, chunk=5, workers=1, look_meanwhile=timedelta())
+    for n in range(30):
+        rig.customer.create("UserRequest", title=f"No. {n}")
+    made = 0
+
+    def meanwhile(where: str) -> None:
+        nonlocal made
+        if where == "before:core/create":
+            made += 1
+            if made == 8:
+                rig.customer.note("UserRequest", linked, "<p>Any news?</p>")
+                rig.customer.create("UserRequest", title="New")
+
+    rig.probe = meanwhile
+    rig.sync()
+    done = [(one.verb, one.id) for one in rig.writes(Side.INTERNAL)]
+    assert done.index(("update", rig.copy_of(linked))) < 25
+    assert rig.differences() == []
+    assert len(created(rig)) == 32
+
+
+def test_what_is_touched_comes_first_then_what_waited_longest_and_each_once(rig: Rig) -> None:
+    numbers = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(9)]
+    rig.sync()
+    links = [rig.link(number) for number in numbers]
+    for place, link in enumerate(links):
+        rig.store.save(replace(link, due_at=rig.now - timedelta(minutes=place)), now=rig.now, live=True)
+    backlog = Backlog(rig.store, rig.now - timedelta(minutes=2))
+    first, second, third = backlog.take(2), backlog.take(3), backlog.take(9)
+    assert [link.id for link in first] == [links[2].id, links[8].id]
+    assert [link.id for link in second] == [links[7].id, links[6].id, links[5].id]
+    assert [link.id for link in third] == [links[4].id, links[3].id]
+    assert backlog.take(9) == ()
+    for link in (*first, *second, *third):
+        rig.store.save(replace(link, due_at=None), now=rig.now, live=True)
+        backlog.done(replace(link, due_at=None))
+    rig.store.mark_due([links[8].id], rig.now, now=rig.now)
+    backlog.polled(rig.now)
+    assert [link.id for link in backlog.take(9)] == [links[0].id, links[8].id, links[1].id]
+
+
+def test_files_do_not_hold_up_notes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_settings(rig, workers=2)
+    numbers = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(20)]
+    rig.sync()
+    for number in numbers[:10]:
+        rig.customer.attach("UserRequest", number, "large.bin", "text/plain", b"x")
+    for number in numbers[10:]:
+        rig.customer.note("UserRequest", number, "<p>Any news?</p>")
+    notes = threading.Event()
+    update, attach = Server.update, Server.create_attachment
+    count = 0
+
+    def counting(self: Server, *arguments: Any) -> Any:
+        nonlocal count
+        answer = update(self, *arguments)
+        count += 1
+        if count == 10:
+            notes.set()
+        return answer
+
+    waited: list[bool] = []
+
+    def slow(self: Server, *arguments: Any) -> Attachment:
+        waited.append(notes.wait(10))
+        return attach(self, *arguments)
+
+    monkeypatch.setattr(Server, "update", counting)
+    monkeypatch.setattr(Server, "create_attachment", slow)
+    rig.sync()
+    assert waited == [True] * 10
+    assert rig.differences() == []
+
+
+def test_a_safety_stop_leaves_nothing_half_written(rig: Rig) -> None:
+    numbers = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(20)]
+    files = [rig.customer.attach("UserRequest", number, "a.txt", "text/plain", b"a") for number in numbers]
+    rig.sync()
+    rig.settle()
+    limits = replace(rig.configuration.rules.limits, deletions=7)
+    rig.configuration = replace(rig.configuration, rules=replace(rig.configuration.rules, limits=limits))
+    with_settings(rig, chunk=5)
+    for number in numbers:
+        rig.customer.attach("UserRequest", number, "b.txt", "text/plain", b"b")
+    for file in files:
+        rig.customer.delete_attachment(file)
+    with pytest.raises(SafetyStop):
+        rig.sync()
+    assert rig.store.recover(rig.now, rig.now) == ()
+    assert sum(one.verb == "delete" for one in rig.writes(Side.INTERNAL)) <= 7
+    rig.engine.cycle(accept={"deletions"})
+    rig.settle()
+    assert rig.differences() == []
+
+
+def stop_at(rig: Rig, monkeypatch: pytest.MonkeyPatch, verb: str, nth: int) -> threading.Event:
+    """Tell the engine to stop while its *nth* call of a verb is under way; that takes as long as the engine needs to hear it."""
+    told, count = threading.Event(), 0
+    monkeypatch.setattr(rig.engine, "stopping", told.is_set)
+
+    def probe(where: str) -> None:
+        nonlocal count
+        if where == f"before:core/{verb}":
+            count += 1
+            if count == nth:
+                told.set()
+                sleep(4 * LOOK)
+
+    rig.probe = probe
+    return told
+
+
+def test_told_to_stop_it_begins_no_other_link(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_settings(rig, chunk=5, workers=1)
+    for n in range(20):
+        rig.customer.create("UserRequest", title=f"No. {n}")
+    told = stop_at(rig, monkeypatch, "create", 3)
+    assert rig.sync().outcome == "interrupted"
+    assert len(created(rig)) == 3
+    assert rig.store.recover(rig.now, rig.now) == ()
+    told.clear()
+    assert rig.sync().outcome == "well"
+    assert len(created(rig)) == 20
+
+
+def test_told_to_stop_it_leaves_the_files_that_wait_due_at_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(6)]
+    rig.sync()
+    with_settings(rig, workers=1)
+    for number in numbers:
+        rig.customer.attach("UserRequest", number, "a.txt", "text/plain", b"a")
+    told = threading.Event()
+    monkeypatch.setattr(rig.engine, "stopping", told.is_set)
+
+    def probe(where: str) -> None:
+        if where == "before:core/create":  # the first file, behind which the others wait
+            sleep(0.3)
+            told.set()
+            sleep(4 * LOOK)
+
+    rig.probe = probe
+    assert rig.sync().outcome == "interrupted"
+    rig.probe = None
+    assert rig.store.recover(rig.now, rig.now) == ()
+    assert sum(one.verb == "create" for one in rig.writes(Side.INTERNAL)) == 6 + 1
+    ended = rig.now - timedelta(minutes=1)
+    assert [rig.link(number).due_at == ended for number in numbers].count(True) >= 5
+    told.clear()
+    assert rig.sync().outcome == "well"
+    assert rig.differences() == []
+
+
+def test_where_the_store_fails_no_link_is_worked_on_any_more(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_settings(rig, workers=4)
+    for n in range(8):
+        rig.customer.create("UserRequest", title=f"No. {n}")
+    save, running = rig.store.save, 0
+    failed = threading.Event()
+
+    def failing(saved: Link, **arguments: Any) -> bool:
+        if not failed.is_set():
+            failed.set()
+            raise StoreUnavailable("the disk is full")
+        return save(saved, **arguments)
+
+    def probe(where: str) -> None:
+        nonlocal running
+        if where == "before:core/create" and failed.wait(0.2):
+            running += 1
+            sleep(0.3)
+            running -= 1
+
+    rig.probe = probe
+    monkeypatch.setattr(rig.store, "save", failing)
+    with pytest.raises(StoreUnavailable):
+        rig.sync()
+    assert failed.is_set()
+    assert running == 0
+
+
+def test_a_sweep_works_on_what_it_found_though_time_goes_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(3):
+        rig.customer.create("UserRequest", title=f"No. {n}")
+    rig.sync()
+    rig.settle()
+
+    def ticking() -> datetime:
+        rig.wait(seconds=1)
+        return rig.now
+
+    monkeypatch.setattr(rig.engine, "_clock", ticking)
+    report = rig.engine.cycle(SWEEP)
+    assert report.counts["looked at"] == 3
+    assert report.counts["links"] == 3
