@@ -27,6 +27,16 @@ class SideHealth:
 
 
 @dataclass(frozen=True)
+class Writer:
+    """The process that works on the store."""
+
+    host: str
+    pid: int
+    until: datetime
+    """When its right to do so ends, unless it is renewed."""
+
+
+@dataclass(frozen=True)
 class Trouble:
     """One thing that does not get across."""
 
@@ -48,6 +58,8 @@ class Status:
 
     pair: str
     at: datetime
+    writer: Writer | None
+    """None: none is at work."""
     sides: tuple[SideHealth, ...]
     counts: Mapping[str, int]
     troubles: tuple[Trouble, ...]
@@ -59,6 +71,7 @@ def status(store: Store, pair: str, now: datetime, *, troubles: int = 50, cycles
     return Status(
         pair,
         now,
+        _writer(store, now),
         tuple(_health(store, side, now) for side in Side),
         store.counts(),
         tuple(trouble for link in store.troubled(troubles) for trouble in troubles_of(link)),
@@ -88,6 +101,11 @@ def freshness(found: Status, most: timedelta) -> Freshness:
     if found.cycles and found.cycles[0].outcome == "stopped":
         return Freshness(STOPPED, (found.cycles[0].error or "the latest cycle was stopped", *old))
     return Freshness(STALE if old else OK, old)
+
+
+def _writer(store: Store, now: datetime) -> Writer | None:
+    held = store.lease()
+    return Writer(held.holder.host, held.holder.pid, held.until) if held is not None and held.until > now else None
 
 
 def _health(store: Store, side: Side, now: datetime) -> SideHealth:

@@ -63,6 +63,8 @@ def test_a_refused_ticket_ends_with_one_and_status_says_why(desk: Desk) -> None:
     assert "the file has 1001 bytes, more than limits.file_size allows" in " ".join(done.stdout.split())
     told = json.loads(desk.itopsync("status", "--json").stdout)
     assert [(one["item"], one["parked"]) for one in told["troubles"]] == [("file:external:1", True)]
+    assert told["writer"] is None
+    assert "writer: none is at work" in done.stdout
     assert "secret plan" not in done.stdout
 
 

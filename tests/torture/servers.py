@@ -50,15 +50,16 @@ class Desk(Pair):
 class Crowd(threading.Thread):
     """People who act at random until they are told to stop."""
 
-    def __init__(self, people: People, seed: int) -> None:
+    def __init__(self, people: People, seed: int, tickets: int, pause: float) -> None:
         super().__init__(name="people", daemon=True)
         self._people, self._chance = people, random.Random(seed)
+        self._tickets, self._pause = tickets, pause
         self._done = threading.Event()
         self.deeds = 0
         self.error: Exception | None = None
 
     def run(self) -> None:
-        while not self._done.wait(self._chance.uniform(0, PAUSE)):
+        while not self._done.wait(self._chance.uniform(0, self._pause)):
             try:
                 self._act()
             except StoreError:  # who asks which copy belongs to which ticket asks a database that is down
@@ -70,7 +71,7 @@ class Crowd(threading.Thread):
 
     def _act(self) -> None:
         chance, ledger = self._chance, self._people.ledger
-        if len(ledger.tickets) < AT_MOST and (len(ledger.tickets) < CLASSES.index("Problem") or chance.random() < 0.1):
+        if len(ledger.tickets) < self._tickets and (len(ledger.tickets) < CLASSES.index("Problem") or chance.random() < 0.1):
             self._people.open(chance.choice(CLASSES), chance.randrange(3), chance.randrange(3))
         elif len(ledger.own) < OF_THEIR_OWN and chance.random() < 0.02:
             self._people.open_in_internal()
@@ -87,12 +88,12 @@ class Crowd(threading.Thread):
         return self.deeds
 
 
-def _serve(connection: Connection, seed: int) -> None:
+def _serve(connection: Connection, seed: int, tickets: int, pause: float) -> None:
     with ExitStack() as stack:
         desk = Desk()
         addresses = [stack.enter_context(desk.simulator(side).serve()) for side in Side]
         ledger = Ledger(desk)
-        crowd = Crowd(People(desk, ledger), seed)
+        crowd = Crowd(People(desk, ledger), seed, tickets, pause)
 
         def begin(url: str) -> None:
             desk.store = Store.open(url)
@@ -119,11 +120,14 @@ Ask = Callable[..., Any]
 
 
 @contextmanager
-def started(seed: int) -> Iterator[Ask]:
-    """Both servers; gives what asks them by name: ``addresses``, ``begin``, ``served``, ``written``, ``end``, ``judge``."""
+def started(seed: int, *, tickets: int = AT_MOST, pause: float = PAUSE) -> Iterator[Ask]:
+    """Both servers; gives what asks them by name: ``addresses``, ``begin``, ``served``, ``written``, ``end``, ``judge``.
+
+    People open at most so many *tickets*, and *pause* at most so many seconds between two deeds.
+    """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, seed), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, seed, tickets, pause), daemon=True)
     process.start()
 
     def ask(*question: object) -> Any:
