@@ -8,7 +8,7 @@ PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo play test lint types imports docs pytest torture bench coverage wheel man audit hooks lock clean
+.PHONY: help demo play test lint types imports docs pytest quick torture bench coverage wheel man audit hooks lock clean
 
 help:  ## Say what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,15 +37,18 @@ docs: $(VENV)/dev  ## The documentation, into site/
 pytest: $(VENV)/dev  ## The tests alone
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet
 
+quick: $(VENV)/dev  ## The tests that take no time, to run while you write
+	$(BIN)/pytest --numprocesses=2 --dist=worksteal --quiet -m "not torture and not slow"
+
 torture: $(VENV)/dev  ## The long and deep tests
-	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet --hypothesis-profile=deep tests/reconcile tests/itop/test_any_answer.py tests/config/test_fuzz.py
-	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet -m torture
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet --hypothesis-profile=deep tests/reconcile tests/itop/test_any_answer.py tests/config/test_fuzz.py
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet -m torture
 
 bench: $(VENV)/dev  ## The measurements, into docs/performance.md; PARTS="idle backfill" for some
 	$(BIN)/python -m tests.bench --keep $(PARTS)
 
 coverage: $(VENV)/dev  ## The tests, and which lines they reach
-	$(BIN)/pytest --numprocesses=$(WORKERS) --quiet --cov --cov-report=term
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet --cov --cov-report=term
 
 wheel: $(VENV)/dev  ## The wheel and the source archive, into dist/
 	$(BIN)/hatchling build

@@ -1,5 +1,7 @@
 """What holds for every test: nothing but this machine can be reached, examples repeat, and what was tried is told in the end."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -10,6 +12,22 @@ stay_here()
 settings.register_profile("steady", derandomize=True, max_examples=60, deadline=None)
 settings.register_profile("deep", max_examples=2_000, deadline=None)
 settings.load_profile("steady")
+
+SLOW = (
+    *("cli", "daemon", "test_package.py"),  # whole processes
+    *("engine/test_calls.py", "engine/test_stop.py", "simulator/test_speed.py"),  # very many tickets, or cycles
+    *("torture", "itop/test_any_answer.py", "watch/test_nothing_leaks.py"),  # very many examples
+)
+"""What takes more than a few seconds: the marker ``slow``, which `make quick` leaves out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow."""
+    places = [Path(__file__).parent / place for place in SLOW]
+    assert all(place.exists() for place in places)
+    for item in items:
+        if any(item.path.is_relative_to(place) for place in places):
+            item.add_marker("slow")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
