@@ -102,16 +102,19 @@ class Ledger:
     def _each_once(self, side: Side, ticket: Place, own: list[str], mirrored: list[str]) -> Iterator[str]:
         where, written = f"{ticket[0]} {ticket[1]} of {side}", self.notes.get((side, *ticket), [])
         lost, disordered = self._may_lose_entries(side, ticket), self._may_lose_entries(side.other, ticket)
+        inherited = (
+            {"Thanks."} if {(side, *ticket), (side.other, *ticket)} & self.children else set()
+        )  # from a parent, who knows how often
         for text in dict.fromkeys(written):
             here, there = (sum(f"{text}<" in one for one in log) for log in (own, mirrored))
-            if here > there or (there > here and not lost):
+            if here > there or (there > here and not lost and text not in inherited):
                 yield f"{where}: '{text}' stands {here} times there and {there} times mirrored"
-            inherits = text == "Thanks." and (side, *ticket) in self.children
-            if here != written.count(text) and not lost and not inherits:
+            if here != written.count(text) and not lost and text not in inherited:
                 yield f"{where}: '{text}' was written {written.count(text)} times and stands there {here} times"
         meanwhile = [re.sub("<[^>]+>", "", text) for text in own if "Meanwhile" in text]
         yield from (f"{where}: {text} not mirrored once" for text in meanwhile if sum(text in one for one in mirrored) != 1)
-        order, arrived = ([text for one in log for text in written if f"{text}<" in one] for log in (own, mirrored))
+        told = [text for text in written if text not in inherited]
+        order, arrived = ([text for one in log for text in told if f"{text}<" in one] for log in (own, mirrored))
         if order != arrived and not lost and not disordered:
             yield f"{where}: {order} arrived as {arrived}"
 
