@@ -14,7 +14,7 @@ from time import perf_counter
 
 import structlog
 
-from itopsync.engine.back_off import back_off
+from itopsync.engine.back_off import back_off, wait_after
 from itopsync.engine.budget import Budget
 from itopsync.engine.files import read_file
 from itopsync.engine.observe import VERSION_TIME, attributes
@@ -148,6 +148,8 @@ class Applier:
     def _turns(self, plan: Plan, progress: _Progress) -> Iterator[None]:
         """Do the work turn by turn; stop for a moment before the first file."""
         noted: Heading | None = None
+        if plan.unread:
+            progress.result.counts["refused"] += 1
         for _ in range(self._settings.rounds):
             if plan.actions and (progress.loaded or _is_news(plan.link.base.heading, noted)):
                 if not self._begin(plan, progress):
@@ -334,9 +336,7 @@ class Applier:
             self._hold_against(progress, item, error)
 
     def _hold_against(self, progress: _Progress, item: Item, error: RemoteError) -> None:
-        tries = agree.tries_of(progress.link, item)
-        hopeless = isinstance(error, TooLarge) or tries + 1 >= self._rules.limits.tries
-        wait = None if hopeless else back_off(self._settings, progress.link.id, tries)
+        wait = wait_after(error, progress.link, item, self._settings, self._rules.limits)
         progress.link = agree.refused(progress.link, item, str(error), self._clock(), wait)
 
     def _access_refused(self, action: Action, progress: _Progress, error: AccessRefused) -> None:
@@ -355,7 +355,13 @@ class Applier:
     def _has_moved_on(self, progress: _Progress, side: Side) -> bool:
         """Read a ticket again that refused a stimulus: if it is in another state than we thought, plan anew."""
         thought = self._ticket(progress, side)
-        found = self._servers[side].tickets(thought.ref.cls, [thought.ref.id], attributes(self._class(progress), side))
+        try:
+            found = self._servers[side].tickets(thought.ref.cls, [thought.ref.id], attributes(self._class(progress), side))
+        except SideUnavailable as error:
+            self._side_unavailable(progress, error)
+            return True
+        except Refused:
+            return False  # the stimulus is held against the state
         now = found.get(thought.ref.id)
         if now is None:
             progress.stop = True

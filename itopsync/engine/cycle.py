@@ -11,6 +11,7 @@ import structlog
 
 from itopsync.engine import sweep as sweeping
 from itopsync.engine.apply import Applier, Result
+from itopsync.engine.back_off import wait_after
 from itopsync.engine.deletions import Searched, search
 from itopsync.engine.observe import find_copies, observe
 from itopsync.engine.poll import Findings, account_of, look, record
@@ -26,7 +27,7 @@ from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.plan import Plan
-from itopsync.reconcile.planner import parted
+from itopsync.reconcile.planner import UNREAD, parted, unread
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.safety import Excess, Tally, check
@@ -285,7 +286,11 @@ class Engine:
         now = self._clock()
         plans = []
         for link in links:
-            seen = observed[link.id]
+            seen = observed.shown[link.id]
+            if (failure := observed.unread.get(link.id)) is not None:
+                wait = wait_after(failure, link, UNREAD, self._settings, self._rules.limits)
+                plans.append((unread(link, str(failure), now, wait), seen))
+                continue
             if reason := stranger(link, seen, self._rules):
                 plans.append((parted(link, reason), seen))
                 continue

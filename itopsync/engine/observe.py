@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from itopsync.engine.waiting import answer_of
+from itopsync.errors import Refused
 from itopsync.itop import Attributes, Server
 from itopsync.model import Attachment, Link, Observation, Ref, Side, Ticket
 from itopsync.reconcile.identity import ticket_marker
@@ -23,23 +24,40 @@ def attributes(cls: ClassRules, side: Side) -> Attributes:
     return Attributes(fields=fields, logs=tuple(log.name(side) for log in cls.logs))
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What both sides show of a batch of links."""
+
+    shown: Mapping[int, Observation]
+    """By link; absent tickets are None."""
+    unread: Mapping[int, Refused]
+    """Links with a ticket that is there, or may be, but that its server fails to show; nothing can be told of these."""
+
+
 def observe(
     links: Sequence[Link], servers: Mapping[Side, Server], rules: Rules, pool: Executor, stopping: Callable[[], bool]
-) -> dict[int, Observation]:
-    """Read both tickets of each link, with their attachments, all at once; absent tickets are None.
+) -> Observed:
+    """Read both tickets of each link, with their attachments, all at once.
 
     :raises Stopped: *stopping* says so, and a server has not answered yet
     """
-    asked = [ask for side in Side for ask in _ask(links, side, servers[side], rules, pool)]
     found: dict[Ref, Ticket] = {}
-    for tickets, attachments in asked:
+    failed: dict[Ref, Refused] = {}
+    asked = [ask for side in Side for ask in _ask(links, side, servers[side], rules, pool)]
+    for side, cls, tickets, attachments in asked:
         on_ticket = answer_of(attachments, stopping)
-        for number, ticket in answer_of(tickets, stopping).items():
+        read, unreadable = answer_of(tickets, stopping)
+        for number, ticket in read.items():
             found[ticket.ref] = replace(ticket, attachments=on_ticket.get(number, ()))
-    return {link.id: Observation(found.get(link.external), found.get(link.internal) if link.internal else None) for link in links}
+        failed |= {Ref(side, cls, number): failure for number, failure in unreadable.items()}
+    shown = {
+        link.id: Observation(found.get(link.external), found.get(link.internal) if link.internal else None) for link in links
+    }
+    unread = {link.id: failed[ref] for link in links for side in Side if (ref := link.ref(side)) in failed}
+    return Observed(shown, unread)
 
 
-_Asked = tuple[Future[dict[int, Ticket]], Future[dict[int, tuple[Attachment, ...]]]]
+_Asked = tuple[Side, str, Future[tuple[dict[int, Ticket], dict[int, Refused]]], Future[dict[int, tuple[Attachment, ...]]]]
 
 
 def _ask(links: Sequence[Link], side: Side, server: Server, rules: Rules, pool: Executor) -> Iterator[_Asked]:
@@ -51,7 +69,9 @@ def _ask(links: Sequence[Link], side: Side, server: Server, rules: Rules, pool: 
             wanted.setdefault((link.external.cls, ref.cls), []).append(ref.id)
     for (external, name), ids in wanted.items():
         yield (
-            pool.submit(server.tickets, name, ids, attributes(rules.for_external(external), side)),
+            side,
+            name,
+            pool.submit(server.readable_tickets, name, ids, attributes(rules.for_external(external), side)),
             pool.submit(server.attachments_of, name, ids),
         )
 

@@ -136,3 +136,5 @@ class Plan:
     """One of the two tickets is another than the one that was linked."""
     rewritten: bool = field(default=False, kw_only=True)
     """Every entry that was carried looks different now: sanitising has changed, or this is another ticket."""
+    unread: bool = field(default=False, kw_only=True)
+    """One of the two tickets cannot be read: nothing is decided."""
