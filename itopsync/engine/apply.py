@@ -70,6 +70,7 @@ class _Progress:
     result: Result
     loaded: Link | None
     """The link as it was read, until a write on it has begun; from then on nobody else changes it."""
+    due_when_read: datetime | None = None
     apart: bool = False
     stop: bool = False
     replan: bool = False
@@ -116,7 +117,7 @@ class Applier:
         """
         if self._down is not None:
             return Result(plan.link, unavailable=self._down)
-        progress = _Progress(plan.link, observation, Result(plan.link), loaded)
+        progress = _Progress(plan.link, observation, Result(plan.link), loaded, loaded.due_at)
         return self._advance(Waiting(progress, self._turns(plan, progress)))
 
     def go_on(self, waiting: Waiting) -> Result:
@@ -377,7 +378,14 @@ class Applier:
         if not link.unsettled or link.due_at is None or link.due_at <= now:
             link = replace(link, unsettled=False, due_at=self._due(progress, now))
         versions = {side: ticket.version for side in Side if (ticket := progress.observation.of(side)) is not None}
-        self._store.save(link, versions=versions, now=now, live=self._is_live(progress), loaded=progress.loaded)
+        self._store.save(
+            link,
+            versions=versions,
+            now=now,
+            live=self._is_live(progress),
+            loaded=progress.loaded,
+            due_when_read=progress.due_when_read,
+        )
         progress.link = link
 
     def _due(self, progress: _Progress, now: datetime) -> datetime | None:

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from itopsync.engine.backlog import Backlog
-from itopsync.engine.cycle import SWEEP
+from itopsync.engine.cycle import POLL, SWEEP
+from itopsync.engine.report import Report
 from itopsync.engine.waiting import LOOK
 from itopsync.errors import SafetyStop, StoreUnavailable
 from itopsync.itop import Server
 from itopsync.model import Attachment, Link, Side
+from itopsync.reconcile.safety import Tally
 from tests.engine.rig import Rig
 
 
@@ -238,3 +240,25 @@ def test_a_sweep_works_on_what_it_found_though_time_goes_on(rig: Rig, monkeypatc
     report = rig.engine.cycle(SWEEP)
     assert report.counts["looked at"] == 3
     assert report.counts["links"] == 3
+
+
+def test_a_link_that_is_touched_while_it_is_worked_on_stays_due(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = rig.customer.create("UserRequest", title="Linked")
+    rig.sync()
+    first, second = (rig.customer.draft(name, "text/plain", b"x") for name in ("first.txt", "second.txt"))
+    rig.settle(12)  # so that the poll alone which sees the second one bound tells of it
+    rig.customer.bind(first, "UserRequest", number)
+    attach = Server.create_attachment
+
+    def slow(self: Server, *arguments: Any) -> Attachment:
+        monkeypatch.undo()
+        answer = attach(self, *arguments)
+        rig.wait(seconds=30)
+        rig.customer.bind(second, "UserRequest", number)
+        rig.engine.poll_meanwhile(Report(POLL, rig.now), Tally(), ())
+        return answer
+
+    monkeypatch.setattr(Server, "create_attachment", slow)
+    rig.sync()
+    rig.settle()
+    assert rig.differences() == []
