@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from itopsync.engine.waiting import answer_of
 from itopsync.errors import Refused
@@ -76,28 +76,47 @@ def _ask(links: Sequence[Link], side: Side, server: Server, rules: Rules, pool: 
         )
 
 
-def find_copies(links: Sequence[Link], server: Server, rules: Rules) -> dict[int, Ref]:
-    """Look on internal for the copies of *links* by their markers: link → the copy that is there.
+@dataclass
+class Copies:
+    """The copies of links that wait for one."""
+
+    found: dict[int, Ref] = field(default_factory=dict)
+    """By link."""
+    unread: dict[int, Refused] = field(default_factory=dict)
+    """Links that may have one, on a ticket that the server fails to show."""
+
+
+def find_copies(links: Sequence[Link], server: Server, rules: Rules) -> Copies:
+    """Look on internal for the copies of *links* by their markers.
 
     A create whose answer was lost may have been carried out; it is never sent again before this was asked.
     """
-    found: dict[int, Ref] = {}
+    copies = Copies()
     by_class: dict[str, list[Link]] = {}
     for link in links:
         by_class.setdefault(link.external.cls, []).append(link)
     for name, group in by_class.items():
-        cls = rules.for_external(name)
-        log = cls.logs[0].internal
         for start in range(0, len(group), _LOOK_FOR):
-            batch = group[start : start + _LOOK_FOR]
-            condition = " OR ".join(f"{log} LIKE '%{ticket_marker(rules.pair, link.external)}%'" for link in batch)
-            sightings = server.sightings(cls.internal, condition, None)
-            tickets = server.tickets(cls.internal, [one.ref.id for one in sightings], attributes(cls, Side.INTERNAL))
-            for number in sorted(tickets):
-                for link in batch:
-                    if is_copy(tickets[number], log, rules.pair, link.external, rules.internal.account):
-                        found.setdefault(link.id, tickets[number].ref)
-    return found
+            _find_among(group[start : start + _LOOK_FOR], rules.for_external(name), server, rules, copies)
+    return copies
+
+
+def _find_among(links: Sequence[Link], cls: ClassRules, server: Server, rules: Rules, copies: Copies) -> None:
+    log = cls.logs[0].internal
+    condition = " OR ".join(f"{log} LIKE '%{ticket_marker(rules.pair, link.external)}%'" for link in links)
+    sightings = server.sightings(cls.internal, condition, None)
+    numbers = [one.ref.id for one in sightings]
+    tickets, unreadable = server.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
+    if unreadable and len(links) > 1:  # whose it may be
+        for link in links:
+            _find_among([link], cls, server, rules, copies)
+        return
+    for number in sorted(tickets):
+        for link in links:
+            if is_copy(tickets[number], log, rules.pair, link.external, rules.internal.account):
+                copies.found.setdefault(link.id, tickets[number].ref)
+    for failure in unreadable.values():
+        copies.unread |= {link.id: failure for link in links if link.id not in copies.found}
 
 
 _LOOK_FOR = 25

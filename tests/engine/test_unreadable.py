@@ -14,15 +14,16 @@ import pytest
 from itopsync.errors import StimulusRefused, Unreachable
 from itopsync.itop import Attributes, Server
 from itopsync.model import LinkStatus, Ref, Side, Ticket
-from itopsync.simulator import Simulator
+from itopsync.simulator import FaultKind, Simulator
 from tests.engine.rig import PICTURE, TEAM, Rig
 
 
 @dataclass
 class FailingRig(Rig):
-    """A rig whose external server answers HTTP 500 to requests that match a pattern."""
+    """A rig whose servers answer HTTP 500 to requests that match a pattern."""
 
     pattern: list[str] = field(default_factory=list)
+    failing: Side = Side.EXTERNAL
 
     def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
         through = simulator.transport()
@@ -30,7 +31,8 @@ class FailingRig(Rig):
 
         def reply(request: httpx.Request) -> httpx.Response:
             asked = str(request.url) + request.read().decode("utf-8", "replace")
-            if simulator is self.external and any(re.search(pattern, asked) for pattern in patterns):
+            struck = self.external if self.failing is Side.EXTERNAL else self.internal
+            if simulator is struck and any(re.search(pattern, asked) for pattern in patterns):
                 return httpx.Response(500, text="<b>Fatal error</b>: Allowed memory size exhausted")
             return through.handle_request(request)
 
@@ -85,6 +87,27 @@ def test_a_new_ticket_that_cannot_be_read_is_parked_in_the_end_and_copied_once_i
     rig.sync()
     rig.settle()
     assert rig.differences() == []
+
+
+def test_a_copy_that_cannot_be_read_is_neither_made_again_nor_in_the_way_of_others(rig: FailingRig) -> None:
+    """Its create may have failed for the same reason: the server cannot show it, in the answer either."""
+    lost = rig.customer.create("UserRequest", title="Lost")
+    rig.internal.faults.add(FaultKind.LOST_AFTER, verbs=["core/create"], times=1)
+    rig.sync()
+    rig.internal.faults.clear()
+    assert rig.link(lost).unsettled
+    rig.failing = Side.INTERNAL
+    rig.pattern.append(_reads_of(1))
+    rig.wait(minutes=10)
+    fine = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(3)]
+    assert rig.sync().outcome == "troubled"
+    assert all(rig.link(number).status is LinkStatus.LINKED for number in fine)
+    assert [one.key for one in rig.link(lost).obstacles] == ["ticket"]
+    rig.settle()
+    rig.pattern.clear()
+    rig.settle()
+    assert rig.differences() == []
+    assert [one["title"] for one in rig.internal.tickets()].count("Lost") == 1
 
 
 def test_a_file_that_cannot_be_read_is_held_against_that_file(rig: FailingRig) -> None:
