@@ -75,12 +75,12 @@ class _Progress:
     stop: bool = False
     replan: bool = False
     among_files: bool = False
-    """Files are carried by threads of their own, so that large ones hold up no notes."""
+    """Files are carried by threads of their own, so that large ones hold up no other link."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A link whose notes, fields and state are carried as far as can be without its files, which come next."""
+    """A link that has come to its first file; what its plan has before that is carried."""
 
     progress: _Progress
     turns: Iterator[None]

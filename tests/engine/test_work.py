@@ -198,6 +198,20 @@ def test_told_to_stop_it_leaves_the_files_that_wait_due_at_once(rig: Rig, monkey
     assert rig.differences() == []
 
 
+def test_a_store_that_fails_while_we_are_told_to_stop_is_told_of(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nobody would let settle what was sent and could not be noted."""
+    rig.customer.create("UserRequest", title="Printer")
+    told = stop_at(rig, monkeypatch, "create", 1)
+
+    def failing(_saved: Link, **_arguments: Any) -> bool:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(rig.store, "save", failing)
+    with pytest.raises(StoreUnavailable):
+        rig.sync()
+    assert told.is_set()
+
+
 def test_where_the_store_fails_no_link_is_worked_on_any_more(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     with_settings(rig, workers=4)
     for n in range(8):
