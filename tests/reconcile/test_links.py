@@ -125,6 +125,20 @@ def test_another_ticket_is_parked_and_counted() -> None:
     assert kept(parted) == {("parked", "ticket")}
 
 
+def test_a_ticket_that_cannot_be_read_waits_then_rests_and_stays_linked_until_it_can() -> None:
+    waiting = planner.unread(agreed(), "external: the server fails on it", NOW, MINUTE)
+    resting = planner.unread(waiting.link, "external: the server fails on it", NOW, None)
+
+    assert waiting.unread
+    assert not waiting.actions
+    assert [(one.tries, one.not_before) for one in waiting.link.obstacles] == [(1, NOW + MINUTE)]
+    assert kept(waiting) == {("waiting for another try", "ticket")}
+    assert [(one.tries, one.parked) for one in resting.link.obstacles] == [(2, True)]
+    assert kept(resting) == {("parked", "ticket")}
+    assert resting.link.status is LinkStatus.LINKED
+    assert plan(resting.link, both()).link.obstacles == (), "it is read again"
+
+
 # what stops a cycle
 
 
