@@ -149,7 +149,7 @@ class Applier:
     def _turns(self, plan: Plan, progress: _Progress) -> Iterator[None]:
         """Do the work turn by turn; stop for a moment before the first file."""
         noted: Heading | None = None
-        if plan.unread:
+        if plan.unread is not None:
             progress.result.counts["refused"] += 1
         for _ in range(self._settings.rounds):
             if plan.actions and (progress.loaded or _is_news(plan.link.base.heading, noted)):

@@ -290,7 +290,7 @@ class Engine:
             seen = observed.shown[link.id]
             if (failure := copies.unread.get(link.id) or observed.unread.get(link.id)) is not None:
                 wait = wait_after(failure, link, UNREAD, self._settings, self._rules.limits)
-                plans.append((unread(link, str(failure), now, wait), seen))
+                plans.append((unread(link, failure, now, wait), seen))
                 continue
             if reason := stranger(link, seen, self._rules):
                 plans.append((parted(link, reason), seen))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from itopsync.errors import Refused
 from itopsync.model import Agreed, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.files import FilesPlan, plan_files
@@ -52,10 +53,10 @@ def parted(link: Link, reason: str) -> Plan:
     )
 
 
-def unread(link: Link, reason: str, now: datetime, wait: timedelta | None) -> Plan:
+def unread(link: Link, why: Refused, now: datetime, wait: timedelta | None) -> Plan:
     """The plan for a link one of whose tickets its server fails to show: it is read again after *wait*, or a person must look."""
-    remark = Remark(Kept.PARKED if wait is None else Kept.WAITING, UNREAD.key, reason)
-    return Plan(agree.refused(link, UNREAD, reason, now, wait), remarks=(remark,), unread=True)
+    remark = Remark(Kept.PARKED if wait is None else Kept.WAITING, UNREAD.key, str(why))
+    return Plan(agree.refused(link, UNREAD, str(why), now, wait), remarks=(remark,), unread=why)
 
 
 def _plan_creation(situation: Situation) -> Plan:

@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from itopsync.errors import StimulusRefused, Unreachable
+from itopsync.engine import linking
+from itopsync.engine.rebuild import rebuild
+from itopsync.errors import Refused, StimulusRefused, Unreachable
 from itopsync.itop import Attributes, Server
 from itopsync.model import LinkStatus, Ref, Side, Ticket
 from itopsync.simulator import FaultKind, Simulator
@@ -174,3 +176,21 @@ def test_a_side_that_fails_while_a_refused_stimulus_is_looked_into_is_down_and_b
     assert rig.store.recover(rig.now, rig.now) == (), "no write is noted as under way"
     rig.settle()
     assert rig.differences() == []
+
+
+def test_a_link_whose_ticket_cannot_be_read_is_not_made_without_its_base(rig: FailingRig) -> None:
+    """Neither in a store that is made anew nor by hand."""
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    copy = rig.copy_of(number)
+    rig.pattern.append(_reads_of(number))
+    rig.stop()
+    for file in rig.folder.glob("store*"):
+        file.unlink()
+    rig.start()
+    with pytest.raises(Refused, match="fails on reading UserRequest"):
+        list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+    external, internal = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", copy)
+    with pytest.raises(Refused, match="fails on reading UserRequest"):
+        linking.compare(rig.engine, rig.store, external, internal, rig.now, history=False)
+    assert not any(rig.store.counts()[status] for status in LinkStatus)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.errors import SafetyStop
+from itopsync.errors import Refused, SafetyStop
 from itopsync.model import Agreed, Base, Link, LinkStatus, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile import by_hand, planner, safety
 from itopsync.reconcile.plan import Plan
@@ -126,10 +126,11 @@ def test_another_ticket_is_parked_and_counted() -> None:
 
 
 def test_a_ticket_that_cannot_be_read_waits_then_rests_and_stays_linked_until_it_can() -> None:
-    waiting = planner.unread(agreed(), "external: the server fails on it", NOW, MINUTE)
-    resting = planner.unread(waiting.link, "external: the server fails on it", NOW, None)
+    why = Refused(EXTERNAL, "the server fails on it")
+    waiting = planner.unread(agreed(), why, NOW, MINUTE)
+    resting = planner.unread(waiting.link, why, NOW, None)
 
-    assert waiting.unread
+    assert waiting.unread is why
     assert not waiting.actions
     assert [(one.tries, one.not_before) for one in waiting.link.obstacles] == [(1, NOW + MINUTE)]
     assert kept(waiting) == {("waiting for another try", "ticket")}
