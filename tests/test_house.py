@@ -39,6 +39,13 @@ def test_every_module_fits_in_the_head() -> None:
     assert not long
 
 
+def test_a_package_that_lists_its_modules_lists_them_all() -> None:
+    for path in files("itopsync/**/__init__.py"):
+        listed = re.findall(r"^``(\w+)``  ", path.read_text(), re.MULTILINE)
+        there = {one.stem for one in path.parent.glob("*.py")} - {"__init__"}
+        assert not listed or sorted(listed) == sorted(there), path
+
+
 def test_the_tests_are_a_tree_without_packages() -> None:
     assert not files("tests/**/__init__.py")
 

@@ -8,7 +8,7 @@ import typer
 
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.links import Meant, meant_one
-from itopsync.cli.session import Options, closing_engine, open_store, servers, utc_now
+from itopsync.cli.session import Options, looking_engine, open_store, utc_now
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile.rules import Rules
@@ -31,12 +31,7 @@ def link(
     from itopsync.engine import linking  # noqa: PLC0415 - the other commands start sooner
 
     options: Options = context.obj
-    configuration = options.configuration()
-    with (
-        servers(configuration) as both,
-        open_store(configuration) as store,
-        closing_engine(configuration, both, store) as engine,
-    ):
+    with looking_engine(options.configuration()) as (engine, both, store):
         try:
             one = _the_one(both[Side.EXTERNAL], engine.rules, external)
             other = _the_one(both[Side.INTERNAL], engine.rules, internal)

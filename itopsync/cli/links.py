@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from itopsync.cli import show
-from itopsync.cli.session import Options, closing_engine, open_store, rebuilding_engine, servers, utc_now
+from itopsync.cli.session import Options, looking_engine, open_store, rebuilding_engine, utc_now
 from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus
 
@@ -26,12 +26,7 @@ def show_link(
     from itopsync.engine.explain import explain  # noqa: PLC0415 - the other commands start sooner
 
     options: Options = context.obj
-    configuration = options.configuration()
-    with (
-        servers(configuration) as both,
-        open_store(configuration) as store,
-        closing_engine(configuration, both, store) as engine,
-    ):
+    with looking_engine(options.configuration()) as (engine, _, store):
         stories = [
             explain(link, seen, engine.rules, plan) for link in _meant(store, ref) for plan, seen in engine.inspect((link,))
         ]

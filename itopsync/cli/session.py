@@ -80,6 +80,17 @@ def open_store(configuration: Configuration) -> Iterator[Store]:
 
 
 @contextmanager
+def looking_engine(configuration: Configuration) -> Iterator[tuple[Engine, dict[Side, Server], Store]]:
+    """An engine that runs no cycle, with both servers and the store; the lease may be somebody else's."""
+    with (
+        servers(configuration) as both,
+        open_store(configuration) as store,
+        closing_engine(configuration, both, store) as engine,
+    ):
+        yield engine, both, store
+
+
+@contextmanager
 def writing_engine(
     configuration: Configuration, progress: Callable[[int, int], None] | None = None
 ) -> Iterator[tuple[Engine, Watch]]:

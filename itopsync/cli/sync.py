@@ -1,4 +1,4 @@
-"""The commands that bring the two sides into step, or say what would be done: plan, run-once, run."""
+"""The commands that bring the two sides into step, or say what would be done: plan, verify, run-once, run."""
 
 from __future__ import annotations
 

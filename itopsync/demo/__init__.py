@@ -2,6 +2,7 @@
 
 ``desk``     the two servers, the people on them, and itopsync between them
 ``story``    what people do, step by step
+``play``     the demo as it is shown
 ``serve``    two servers that stay up, to play with
 ``compare``  both servers held against each other, item by item, without a word from itopsync itself
 """

@@ -14,7 +14,7 @@ from time import perf_counter
 
 import structlog
 
-from itopsync.engine.back_off import back_off
+from itopsync.engine.back_off import back_off, wait_after
 from itopsync.engine.budget import Budget
 from itopsync.engine.files import read_file
 from itopsync.engine.observe import VERSION_TIME, attributes
@@ -70,16 +70,17 @@ class _Progress:
     result: Result
     loaded: Link | None
     """The link as it was read, until a write on it has begun; from then on nobody else changes it."""
+    due_when_read: datetime | None = None
     apart: bool = False
     stop: bool = False
     replan: bool = False
     among_files: bool = False
-    """Files are carried by threads of their own, so that large ones hold up no notes."""
+    """Files are carried by threads of their own, so that large ones hold up no other link."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A link whose notes, fields and state are carried as far as can be without its files, which come next."""
+    """A link that has come to its first file; what its plan has before that is carried."""
 
     progress: _Progress
     turns: Iterator[None]
@@ -116,7 +117,7 @@ class Applier:
         """
         if self._down is not None:
             return Result(plan.link, unavailable=self._down)
-        progress = _Progress(plan.link, observation, Result(plan.link), loaded)
+        progress = _Progress(plan.link, observation, Result(plan.link), loaded, loaded.due_at)
         return self._advance(Waiting(progress, self._turns(plan, progress)))
 
     def go_on(self, waiting: Waiting) -> Result:
@@ -148,6 +149,8 @@ class Applier:
     def _turns(self, plan: Plan, progress: _Progress) -> Iterator[None]:
         """Do the work turn by turn; stop for a moment before the first file."""
         noted: Heading | None = None
+        if plan.unread is not None:
+            progress.result.counts["refused"] += 1
         for _ in range(self._settings.rounds):
             if plan.actions and (progress.loaded or _is_news(plan.link.base.heading, noted)):
                 if not self._begin(plan, progress):
@@ -334,9 +337,7 @@ class Applier:
             self._hold_against(progress, item, error)
 
     def _hold_against(self, progress: _Progress, item: Item, error: RemoteError) -> None:
-        tries = agree.tries_of(progress.link, item)
-        hopeless = isinstance(error, TooLarge) or tries + 1 >= self._rules.limits.tries
-        wait = None if hopeless else back_off(self._settings, progress.link.id, tries)
+        wait = wait_after(error, progress.link, item, self._settings, self._rules.limits)
         progress.link = agree.refused(progress.link, item, str(error), self._clock(), wait)
 
     def _access_refused(self, action: Action, progress: _Progress, error: AccessRefused) -> None:
@@ -355,7 +356,13 @@ class Applier:
     def _has_moved_on(self, progress: _Progress, side: Side) -> bool:
         """Read a ticket again that refused a stimulus: if it is in another state than we thought, plan anew."""
         thought = self._ticket(progress, side)
-        found = self._servers[side].tickets(thought.ref.cls, [thought.ref.id], attributes(self._class(progress), side))
+        try:
+            found = self._servers[side].tickets(thought.ref.cls, [thought.ref.id], attributes(self._class(progress), side))
+        except SideUnavailable as error:
+            self._side_unavailable(progress, error)
+            return True
+        except Refused:
+            return False  # the stimulus is held against the state
         now = found.get(thought.ref.id)
         if now is None:
             progress.stop = True
@@ -371,7 +378,14 @@ class Applier:
         if not link.unsettled or link.due_at is None or link.due_at <= now:
             link = replace(link, unsettled=False, due_at=self._due(progress, now))
         versions = {side: ticket.version for side in Side if (ticket := progress.observation.of(side)) is not None}
-        self._store.save(link, versions=versions, now=now, live=self._is_live(progress), loaded=progress.loaded)
+        self._store.save(
+            link,
+            versions=versions,
+            now=now,
+            live=self._is_live(progress),
+            loaded=progress.loaded,
+            due_when_read=progress.due_when_read,
+        )
         progress.link = link
 
     def _due(self, progress: _Progress, now: datetime) -> datetime | None:

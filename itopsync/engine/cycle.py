@@ -11,8 +11,9 @@ import structlog
 
 from itopsync.engine import sweep as sweeping
 from itopsync.engine.apply import Applier, Result
+from itopsync.engine.back_off import wait_after
 from itopsync.engine.deletions import Searched, search
-from itopsync.engine.observe import find_copies, observe
+from itopsync.engine.observe import Copies, find_copies, observe
 from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.rebuild import refuse_lost_store
 from itopsync.engine.report import Report
@@ -21,12 +22,12 @@ from itopsync.engine.sight import refuse_blindness
 from itopsync.engine.threads import Threads
 from itopsync.engine.waiting import answer_of
 from itopsync.engine.work import Work
-from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
+from itopsync.errors import ItopsyncError, RemoteError, Stopped
 from itopsync.itop import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.plan import Plan
-from itopsync.reconcile.planner import parted
+from itopsync.reconcile.planner import UNREAD, parted, unread
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.safety import Excess, Tally, check
@@ -250,7 +251,7 @@ class Engine:
         for side, running in sweeps.items():
             try:
                 swept = answer_of(running, self.stopping)
-            except SideUnavailable as error:
+            except RemoteError as error:
                 self.unavailable(report, side, error)
             else:
                 report.counts["swept up"] += sweeping.record(self._store, swept, now)
@@ -280,12 +281,17 @@ class Engine:
 
         :raises SafetyStop: a copy is not found on a side that shows nothing at all
         """
-        links = self._adopt(links, accept)
+        copies = self._copies(links, accept)
+        links = tuple(self._adopted(link, copies.found.get(link.id)) for link in links)
         observed = observe(links, self._servers, self._rules, self._threads.readers, self.stopping)
         now = self._clock()
         plans = []
         for link in links:
-            seen = observed[link.id]
+            seen = observed.shown[link.id]
+            if (failure := copies.unread.get(link.id) or observed.unread.get(link.id)) is not None:
+                wait = wait_after(failure, link, UNREAD, self._settings, self._rules.limits)
+                plans.append((unread(link, failure, now, wait), seen))
+                continue
             if reason := stranger(link, seen, self._rules):
                 plans.append((parted(link, reason), seen))
                 continue
@@ -300,15 +306,15 @@ class Engine:
             if Excess.MISSING not in accept and any(link.ref(side) and not seen.of(side) for link, seen in gone):
                 refuse_blindness(self._servers[side], self._store)
 
-    def _adopt(self, links: tuple[Link, ...], accept: Collection[str]) -> tuple[Link, ...]:
+    def _copies(self, links: tuple[Link, ...], accept: Collection[str]) -> Copies:
         waiting = [link for link in links if link.status is LinkStatus.WAITING]
         if not waiting:
-            return tuple(replace(link, unsettled=False) for link in links)
+            return Copies()
         search = self._threads.readers.submit(find_copies, waiting, self._servers[Side.INTERNAL], self._rules)
-        copies: dict[int, Ref] = answer_of(search, self.stopping)
-        if Excess.MISSING not in accept and any(link.unsettled and link.id not in copies for link in waiting):
+        copies = answer_of(search, self.stopping)
+        if Excess.MISSING not in accept and any(link.unsettled and link.id not in copies.found for link in waiting):
             refuse_blindness(self._servers[Side.INTERNAL], self._store)
-        return tuple(self._adopted(link, copies.get(link.id)) for link in links)
+        return copies
 
     def _adopted(self, link: Link, copy: Ref | None) -> Link:
         if copy is None:

@@ -67,12 +67,15 @@ def compare(engine: Looker, store: Store, external: Ref, internal: Ref, now: dat
     """Look at both tickets, and say what a link of them would be. Nothing is written anywhere.
 
     :raises CannotLink: their classes do not belong together, one of them is gone, or is in another link
+    :raises Refused: a server fails to show one of them
     """
     cls = engine.rules.for_external(external.cls)
     if cls.internal != internal.cls:
         raise CannotLink(f"{external.cls} is kept in step with {cls.internal}, and {internal} is another class")
     refuse_linked(store, external, internal)
-    ((_, seen),) = engine.inspect((Link(_NEW, external, internal, LinkStatus.LINKED),))
+    ((plan, seen),) = engine.inspect((Link(_NEW, external, internal, LinkStatus.LINKED),))
+    if plan.unread is not None:
+        raise plan.unread
     for side, ref in ((Side.EXTERNAL, external), (Side.INTERNAL, internal)):
         if seen.of(side) is None:
             raise CannotLink(f"{ref} is not there, or our account cannot see it")

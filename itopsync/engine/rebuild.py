@@ -53,6 +53,7 @@ def rebuild(engine: Planner, internal: Server, store: Store, clock: Callable[[],
     """Find every copy in internal by its marker and make its link anew, one after the other. Writes to neither server.
 
     :raises StoreError: the store knows links already
+    :raises Refused: a server fails to show one of the tickets; its link is not made
     """
     counts = store.counts()
     if any(counts[status] for status in LinkStatus):
@@ -65,7 +66,11 @@ def rebuild(engine: Planner, internal: Server, store: Store, clock: Callable[[],
                 Link(-1 - place, external, copy, LinkStatus.LINKED)
                 for place, (external, copy) in enumerate(copies[start : start + _AT_ONCE])
             )
-            found = [rebuilt(plan, seen, engine.rules) for plan, seen in engine.plan(links)]
+            planned = engine.plan(links)
+            for plan, _ in planned:
+                if plan.unread is not None:  # what both sides show is all that there is to make a base of
+                    raise plan.unread
+            found = [rebuilt(plan, seen, engine.rules) for plan, seen in planned]
             store.add_links([one.link for one in found], clock())
             yield from found
 

@@ -17,7 +17,7 @@ from itopsync.engine.report import Report
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.threads import Threads
 from itopsync.engine.waiting import LOOK, answer_of
-from itopsync.errors import AnotherInstance, RemoteError, SideUnavailable, Stopped, StoreError
+from itopsync.errors import AnotherInstance, RemoteError, SafetyStop, SideUnavailable, Stopped, StoreError
 from itopsync.model import Link, Observation, Side
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import Rules
@@ -79,7 +79,7 @@ class Work:
     def run(self, report: Report, tally: Tally, accept: Collection[str]) -> None:
         """Work until nothing is left, a side fails, the plan exceeds a limit, or we are told to stop.
 
-        Whatever ends it, no link is worked on any more then.
+        Whatever ends it, no link is worked on any more then. What a link's work raised meanwhile goes before the two:
 
         :raises SafetyStop: the plan does; what was begun before is ended first
         :raises Stopped: we are; what was begun ends between two calls
@@ -99,7 +99,9 @@ class Work:
             self._break_off()
             raise
         except BaseException as error:
-            self._drain(interrupted=isinstance(error, Stopped))
+            failures = self._drain(interrupted=isinstance(error, Stopped))
+            if failures and isinstance(error, Stopped | SafetyStop):
+                raise failures[0] from None
             raise
 
     # one step
@@ -187,18 +189,23 @@ class Work:
 
     # the end
 
-    def _drain(self, *, interrupted: bool) -> None:
-        """Let what was begun on each link come to its end; begin nothing more."""
+    def _drain(self, *, interrupted: bool) -> list[BaseException]:
+        """Let what was begun on each link come to its end; begin nothing more. Return what was raised there."""
         self._break_off()
+        failures: list[BaseException] = []
         for future, waiting in self._running.items():
             if future.cancelled():
                 result: Result | Waiting | None = waiting
+            elif (failure := future.exception()) is not None:
+                failures.append(failure)
+                continue
             else:
-                result = None if future.exception() else future.result()
+                result = future.result()
             if isinstance(result, Waiting):
                 result = self._applier.leave(result, interrupted=interrupted)
             if result is not None:
                 self._account_for(result)
+        return failures
 
     def _break_off(self) -> None:
         """Wait for what runs: whatever comes next must find no link still being worked on."""

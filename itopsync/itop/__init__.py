@@ -9,6 +9,7 @@
 ``wording``     what is kept of an error's text
 ``connection``  one exchange over HTTP
 ``body``        the form that carries a request
+``attributes``  which attributes of a ticket are read
 ``rows``        from iTop's JSON to the model's values, and back
 ``dates``       a server's timezone and date format
 ``address``     what a server calls itself

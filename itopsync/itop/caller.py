@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import httpx
 
-from itopsync.errors import LoginRefused, OutcomeUnknown, RemoteError, SideUnavailable
+from itopsync.errors import LoginRefused, Maintenance, OutcomeUnknown, RemoteError, SideUnavailable, Unreachable
 from itopsync.itop.answers import LARGE, Call, judge, passes, too_large
 from itopsync.itop.body import Body, Contents
 from itopsync.itop.connection import Answer, Broken, Connection
@@ -137,7 +137,9 @@ class Caller:
             pause *= 2
 
     def _tell_throttle(self, call: Call, reply: Answer | Broken, verdict: object, seconds: float) -> None:
-        if isinstance(verdict, SideUnavailable | OutcomeUnknown):
+        if isinstance(verdict, Unreachable | Maintenance | OutcomeUnknown):
             self._throttle.failed(seconds)
+        elif isinstance(verdict, SideUnavailable):
+            return  # what it lets nobody do says nothing of how busy it is
         elif isinstance(reply, Answer) and call.bytes + len(reply.body) < ORDINARY:
             self._throttle.went_well((call.verb, call.cls, call.bytes.bit_length()), seconds)

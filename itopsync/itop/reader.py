@@ -197,18 +197,32 @@ class Reader:
     def tickets(self, cls: str, ids: Sequence[int], attributes: Attributes) -> dict[int, Ticket]:
         """Return the tickets with these *ids*, without their attachments; those that are not there are not in the answer.
 
-        A batch that is too long, or that the server fails on, is cut in halves until the ticket is found that does it.
+        :raises Refused: one of them cannot be read, as :meth:`readable_tickets` tells
+        :raises DateFormatWrong: the server's ``date_format`` is another one
+        """
+        found, unreadable = self.readable_tickets(cls, ids, attributes)
+        for failure in unreadable.values():
+            raise failure
+        return found
 
-        :raises TooLarge: one ticket is longer than ``max_answer_bytes``: read the others without it
-        :raises Refused: the server answers, but fails whenever it reads this one ticket (HTTP 500): likewise
+    def readable_tickets(
+        self, cls: str, ids: Sequence[int], attributes: Attributes
+    ) -> tuple[dict[int, Ticket], dict[int, Refused]]:
+        """Return the same, and why each one that is not among them cannot be read though the server answers.
+
+        A batch that is too long, or that the server fails on, is cut in halves until the ticket is found that does it: that one
+        is longer than ``max_answer_bytes`` (:class:`~itopsync.errors.TooLarge`), or the server fails whenever it reads it
+        (HTTP 500).
+
         :raises DateFormatWrong: the server's ``date_format`` is another one
         """
         found: dict[int, Ticket] = {}
+        unreadable: dict[int, Refused] = {}
         for batch in oql.batches(ids, self.settings.batch):
-            found |= self._tickets(cls, batch, attributes)
-        return found
+            found |= self._tickets(cls, batch, attributes, unreadable)
+        return found, unreadable
 
-    def _tickets(self, cls: str, ids: Sequence[int], attributes: Attributes) -> dict[int, Ticket]:
+    def _tickets(self, cls: str, ids: Sequence[int], attributes: Attributes, unreadable: dict[int, Refused]) -> dict[int, Ticket]:
         query = f"SELECT {oql.name(cls)} WHERE id IN {oql.ids(ids)}"
         failure: RemoteError
         try:
@@ -223,10 +237,13 @@ class Reader:
             self.check_login()  # raises where it is not these tickets that the server fails on
         if len(ids) > 1:
             half = len(ids) // 2
-            return self._tickets(cls, ids[:half], attributes) | self._tickets(cls, ids[half:], attributes)
+            left = self._tickets(cls, ids[:half], attributes, unreadable)
+            return left | self._tickets(cls, ids[half:], attributes, unreadable)
         if isinstance(failure, TooLarge):
-            raise TooLarge(self.side, f"{cls}::{ids[0]} is longer than max_answer_bytes allows")
-        raise Refused(self.side, f"the server fails on reading {cls}::{ids[0]}. See its own error log")
+            unreadable[ids[0]] = TooLarge(self.side, f"{cls}::{ids[0]} is longer than max_answer_bytes allows")
+        else:
+            unreadable[ids[0]] = Refused(self.side, f"the server fails on reading {cls}::{ids[0]}. See its own error log")
+        return {}
 
     # Attachments
 
@@ -256,11 +273,15 @@ class Reader:
 
         :raises Missing: it is not there
         :raises TooLarge: its answer is longer than ``max_answer_bytes``
+        :raises Refused: the server answers, but fails on this one
         """
         call = Call(self.side, "core/get", "Attachment", int(id), reads_contents=True)
-        document = self._caller.run(call, _parameters_of_get("Attachment", int(id), ("contents",), None))
+        return self._contents(call, lambda: self._attachment_file(call))
+
+    def _attachment_file(self, call: Call) -> File:
+        document = self._caller.run(call, _parameters_of_get(call.cls, call.id or 0, ("contents",), None))
         if not document.rows:
-            raise Missing(self.side, f"there is no Attachment::{id}, or the account may not see it")
+            raise Missing(self.side, f"there is no Attachment::{call.id}, or the account may not see it")
         return self._decode(lambda row: file_of(row, document.contents), document.rows[0])
 
     def image(self, id: int, secret: str) -> File:
@@ -268,11 +289,23 @@ class Reader:
 
         :raises Missing: there is no such image, or it has another secret
         :raises TooLarge: it is longer than ``max_answer_bytes``
+        :raises Refused: the server answers, but fails on this one
         """
         query = {"operation": VERB, "id": str(int(id)), "s": secret}
-        return self._caller.download(Call(self.side, VERB, "InlineImage", int(id)), PAGE, query, judge_image)
+        call = Call(self.side, VERB, "InlineImage", int(id))
+        return self._contents(call, lambda: self._caller.download(call, PAGE, query, judge_image))
 
     # Within
+
+    def _contents(self, call: Call, read: Callable[[], T]) -> T:
+        """Read one thing of any size. Where the server fails on it but answers else, it must not pass for one that is down."""
+        try:
+            return read()
+        except (Unreachable, BadQuery) as error:
+            failure = error
+        self.check_login()
+        why = str(failure).removeprefix(f"{self.side}: ")
+        raise Refused(self.side, f"the server fails on reading {call.cls}::{call.id}: it {why}")
 
     def _get_call(self, cls: str, key: str | int) -> Call:
         return Call(self.side, "core/get", cls, key if isinstance(key, int) else None)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from itopsync.errors import Refused
 from itopsync.model import Agreed, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
+from itopsync.reconcile import agree
 from itopsync.reconcile.files import FilesPlan, plan_files
 from itopsync.reconcile.form import Value, carried_with_state, mandatory_defaults, plan_values, render
 from itopsync.reconcile.lifecycle import Step
@@ -19,6 +21,9 @@ from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import Follow, StateDecision, counted, decide, heading_of, image
 from itopsync.reconcile.strangers import born
+
+UNREAD = Item("ticket", "unread")
+"""A ticket that its server fails to show, as an item that may wait or be parked."""
 
 
 def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, apart: bool = False) -> Plan:
@@ -46,6 +51,12 @@ def parted(link: Link, reason: str) -> Plan:
         remarks=(Remark(Kept.PARKED, "ticket", reason),),
         replaced=True,
     )
+
+
+def unread(link: Link, why: Refused, now: datetime, wait: timedelta | None) -> Plan:
+    """The plan for a link one of whose tickets its server fails to show: it is read again after *wait*, or a person must look."""
+    remark = Remark(Kept.PARKED if wait is None else Kept.WAITING, UNREAD.key, str(why))
+    return Plan(agree.refused(link, UNREAD, str(why), now, wait), remarks=(remark,), unread=why)
 
 
 def _plan_creation(situation: Situation) -> Plan:

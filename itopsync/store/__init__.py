@@ -2,10 +2,14 @@
 
 It never holds a text of a ticket: ids, numbers, fingerprints, states, markers and reasons only.
 
+``store``        all of it, as the layers above see it
 ``records``      what it keeps beside links, as plain values
 ``tables``       how that lies in the database
+``rows``         links as rows and back
 ``codec``        bases, obstacles and marks as JSON
 ``connection``   how a database is reached, and what its failures are called
+``together``     small transactions of several threads carried out as one
+``upsert``       insert or replace
 ``upkeep``       whether it is sound, a copy of it, its lease while it is migrated
 ``migrate``      its schema's revisions: a new one, an upgrade, a backup
 ``links``        the links: what is due, written or in trouble

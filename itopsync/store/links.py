@@ -17,6 +17,7 @@ from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, 
 from itopsync.store.tables import file, link
 
 _BY_ID = update(link).where(link.c.id == bindparam("number"))
+_DUE = select(link.c.due_at).where(link.c.id == bindparam("number"))
 """Made once: to make a statement anew each time takes longer than to carry it out."""
 _REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
 
@@ -111,11 +112,13 @@ class Links(Database):
         now: datetime,
         live: bool,
         loaded: Link | None = None,
+        due_when_read: datetime | None = None,
     ) -> bool:
         """Write a link as it is now, with its files: nothing is being written on it any more.
 
         *versions* are those at which it was seen, by side; *live* says whether its tickets can still change. With *loaded*,
-        nothing is done and False returned where an operator has changed the link since it was read as that.
+        nothing is done and False returned where an operator has changed the link since it was read as that. Where a poll has
+        made it due at another time than *due_when_read*, it stays due, unless it is to settle.
 
         :raises KeyError: there is no such link
         """
@@ -126,7 +129,9 @@ class Links(Database):
         def write(connection: Connection) -> bool:
             if loaded is not None and _is_amended(connection, loaded):
                 return False
-            if not connection.execute(_BY_ID, values).rowcount:
+            touched = connection.scalar(_DUE, {"number": saved.id}) if due_when_read and not saved.unsettled else None
+            still = touched is not None and touched != due_when_read and (saved.due_at is None or touched < saved.due_at)
+            if not connection.execute(_BY_ID, values | {"due_at": touched} if still else values).rowcount:
                 raise KeyError(saved.id)
             write_files(connection, saved.id, saved.files)
             return True
@@ -163,13 +168,15 @@ class Links(Database):
     ) -> bool:
         """Take note that a write of this link is about to be sent: until it is saved, its outcome is not known.
 
-        *saved* is the link as it is to be found if the process dies now, where that is another than it was. With *loaded*,
+        *saved* is the link as it is to be found if the process dies now, where that is another than it was; when it is due is
+        left as it is. With *loaded*,
         nothing is done and False returned where an operator has changed the link since it was read as that.
 
         :raises KeyError: there is no such link
         """
         mark = {"number": link_id, "writing": what, "writing_since": now, "updated_at": now}
         values = values_of(saved) | mark if saved is not None else mark
+        values.pop("due_at", None)
 
         def write(connection: Connection) -> bool:
             if loaded is not None and _is_amended(connection, loaded):
@@ -255,8 +262,8 @@ def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: date
 
 
 def _is_amended(connection: Connection, loaded: Link) -> bool:
-    """Whether a link was changed by an operator since it was *loaded*."""
-    (now,) = _by_id(connection, [loaded.id]) or (None,)
+    """Whether a link was changed by an operator since it was *loaded*; nobody changes it until the transaction ends."""
+    (now,) = read_links(connection, select(link).where(link.c.id == loaded.id).with_for_update()) or (None,)
     return now is not None and (now.status, now.internal, now.obstacles) != (loaded.status, loaded.internal, loaded.obstacles)
 
 

@@ -96,11 +96,6 @@ class Polling(Database):
             _ignore(connection, ignored, now)
             return _add(connection, new, now)
 
-    def forget_sightings(self, side: Side | None = None) -> int:
-        """Forget which tickets were out of scope, so that they are asked about again; return how many those were."""
-        with self.writing() as connection:
-            return connection.execute(delete(sighting).where(*([] if side is None else [sighting.c.side == side]))).rowcount
-
 
 def _put_side(connection: Connection, state: SideState) -> None:
     values = asdict(state) | {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 T = TypeVar("T")
 
@@ -32,8 +33,9 @@ class Together:
     def run(self, work: Callable[[Connection], T]) -> T:
         """Return what *work* returned, when it is committed.
 
-        Work that raises a KeyError has changed nothing, and spoils nothing for the others. What keeps the transaction from
-        being committed is raised to all whose work was in it.
+        Work that raises a KeyError has changed nothing, and spoils nothing for the others. Where it raises anything else, the
+        others are carried out without it. What keeps the transaction from being committed is raised to all whose work was in
+        it.
         """
         job = _Job(work)
         with self._waiting_lock:
@@ -55,15 +57,31 @@ class Together:
     def _carry_out(self) -> None:
         with self._waiting_lock:
             jobs, self._waiting = self._waiting, []
+        if not self._in_one(jobs):
+            for job in jobs:
+                self._in_one([job])
+        for job in jobs:
+            job.done.set()
+
+    def _in_one(self, jobs: list[_Job]) -> bool:
+        """Carry *jobs* out in one transaction; False: one of several is at fault, and nothing is written of any."""
+        at_fault = False
         try:
             with self._writing() as connection:
                 for job in jobs:
+                    job.error = None
                     try:
                         job.result = job.work(connection)
                     except KeyError as error:
                         job.error = error
+                    except (OperationalError, InterfaceError):  # the database's, and so everybody's
+                        raise
+                    except BaseException:
+                        at_fault = True
+                        raise
         except BaseException as error:
+            if at_fault and len(jobs) > 1:
+                return False
             for job in jobs:
                 job.error = error
-        for job in jobs:
-            job.done.set()
+        return True

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,13 +45,17 @@ class Desk:
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
+@contextmanager
+def opened(folder: Path) -> Iterator[Desk]:
+    """A desk whose servers answer, and which is not configured yet."""
+    external, internal = Simulator(timezone="Asia/Jakarta", seed=1), Simulator(timezone="Europe/Paris", seed=2)
+    with external.serve(), internal.serve():
+        yield Desk(folder, external, internal)
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """A desk with nothing on it yet."""
-    with ExitStack() as stack:
-        external, internal = Simulator(timezone="Asia/Jakarta", seed=1), Simulator(timezone="Europe/Paris", seed=2)
-        stack.enter_context(external.serve())
-        stack.enter_context(internal.serve())
-        made = Desk(tmp_path, external, internal)
+    with opened(tmp_path) as made:
         made.configure()
         yield made

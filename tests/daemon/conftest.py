@@ -19,8 +19,7 @@ from typing import Any
 
 import pytest
 
-from itopsync.simulator import Simulator
-from tests.cli.conftest import Desk
+from tests.cli.conftest import Desk, opened
 from tests.store.cluster import Cluster, started
 
 PATIENCE = 60.0
@@ -100,11 +99,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """Two servers, and a configuration with a cycle every second."""
-    with ExitStack() as stack:
-        external, internal = Simulator(timezone="Asia/Jakarta", seed=1), Simulator(timezone="Europe/Paris", seed=2)
-        stack.enter_context(external.serve())
-        stack.enter_context(internal.serve())
-        made = Desk(tmp_path, external, internal)
+    with opened(tmp_path) as made:
         made.configure(QUICK)
         yield made
 

@@ -99,3 +99,12 @@ def test_verifying_writes_nothing_and_names_what_differs(rig: Rig) -> None:
     assert action.side is Side.INTERNAL
     assert found[other].actions == ()
     assert [remark.kept for remark in found[other].remarks] == ["note kept in internal"]
+
+
+def test_a_scope_that_cannot_be_asked_for_is_told_by_a_sweep_as_by_a_poll(rig: Rig) -> None:
+    _opens(rig)
+    rig.sync()
+    rig.restrict("this.no_such_attribute = 1")
+    report = rig.engine.cycle(SWEEP)
+    assert report.outcome == "unavailable"
+    assert "no_such_attribute" in report.problems[Side.EXTERNAL]

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from itopsync.engine.backlog import Backlog
-from itopsync.engine.cycle import SWEEP
+from itopsync.engine.cycle import POLL, SWEEP
+from itopsync.engine.report import Report
 from itopsync.engine.waiting import LOOK
 from itopsync.errors import SafetyStop, StoreUnavailable
 from itopsync.itop import Server
 from itopsync.model import Attachment, Link, Side
+from itopsync.reconcile.safety import Tally
 from tests.engine.rig import Rig
 
 
@@ -196,6 +198,20 @@ def test_told_to_stop_it_leaves_the_files_that_wait_due_at_once(rig: Rig, monkey
     assert rig.differences() == []
 
 
+def test_a_store_that_fails_while_we_are_told_to_stop_is_told_of(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nobody would let settle what was sent and could not be noted."""
+    rig.customer.create("UserRequest", title="Printer")
+    told = stop_at(rig, monkeypatch, "create", 1)
+
+    def failing(_saved: Link, **_arguments: Any) -> bool:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(rig.store, "save", failing)
+    with pytest.raises(StoreUnavailable):
+        rig.sync()
+    assert told.is_set()
+
+
 def test_where_the_store_fails_no_link_is_worked_on_any_more(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     with_settings(rig, workers=4)
     for n in range(8):
@@ -238,3 +254,25 @@ def test_a_sweep_works_on_what_it_found_though_time_goes_on(rig: Rig, monkeypatc
     report = rig.engine.cycle(SWEEP)
     assert report.counts["looked at"] == 3
     assert report.counts["links"] == 3
+
+
+def test_a_link_that_is_touched_while_it_is_worked_on_stays_due(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = rig.customer.create("UserRequest", title="Linked")
+    rig.sync()
+    first, second = (rig.customer.draft(name, "text/plain", b"x") for name in ("first.txt", "second.txt"))
+    rig.settle(12)  # so that the poll alone which sees the second one bound tells of it
+    rig.customer.bind(first, "UserRequest", number)
+    attach = Server.create_attachment
+
+    def slow(self: Server, *arguments: Any) -> Attachment:
+        monkeypatch.undo()
+        answer = attach(self, *arguments)
+        rig.wait(seconds=30)
+        rig.customer.bind(second, "UserRequest", number)
+        rig.engine.poll_meanwhile(Report(POLL, rig.now), Tally(), ())
+        return answer
+
+    monkeypatch.setattr(Server, "create_attachment", slow)
+    rig.sync()
+    rig.settle()
+    assert rig.differences() == []

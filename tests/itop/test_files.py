@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from itopsync.errors import Missing, TooLarge, Unreachable
+from itopsync.errors import Missing, Refused, TooLarge, Unreachable
 from itopsync.itop import Login
 from itopsync.model import Attachment, File
 from tests.itop.fake import Fake, contents, objects, page
@@ -33,7 +33,7 @@ def test_a_file_is_read_whole_or_not_at_all(fake: Fake) -> None:
         objects({"id": "5", "contents": "x"}, cls="Attachment"),
     ):
         fake.replies[0] = reply
-        with pytest.raises(Unreachable, match="Attachment::5 in an unknown shape"):
+        with pytest.raises(Refused, match="fails on reading Attachment::5: it shows Attachment::5 in an unknown shape"):
             server.attachment_file(5)
     fake.replies[0] = objects(cls="Attachment")
     with pytest.raises(Missing):

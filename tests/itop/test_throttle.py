@@ -10,10 +10,10 @@ from contextlib import ExitStack, closing
 import httpx
 import pytest
 
-from itopsync.errors import Stopped
+from itopsync.errors import SideUnavailable, Stopped
 from itopsync.itop import Server
 from itopsync.itop.throttle import Throttle
-from tests.itop.fake import answer, settings
+from tests.itop.fake import answer, error, page, settings
 
 QUICK, SLOW = 0.065, 0.6
 
@@ -153,3 +153,19 @@ def test_the_guard_is_asked_when_a_call_has_its_place_and_not_while_it_waits_for
         assert len(sent) == 1
         lost.clear()
         server.check_login()  # those who were refused have given their place back
+
+
+@pytest.mark.parametrize(
+    ("reply", "limit"),
+    [
+        (error(1, "Error: The current user does not have enough permissions for reading data of class Organization"), 8),
+        (error(1, "Error: Invalid login"), 8),
+        (page(500), 1),
+    ],
+)
+def test_a_missing_right_does_not_make_a_server_a_busy_one(reply: httpx.Response, limit: int) -> None:
+    with closing(Server(settings(connections=8, read_tries=1), httpx.MockTransport(lambda _: reply))) as server:
+        for _ in range(20):
+            with pytest.raises(SideUnavailable):
+                server.count("Organization", "SELECT Organization")
+        assert server._caller._throttle.limit == limit

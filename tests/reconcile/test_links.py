@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.errors import SafetyStop
+from itopsync.errors import Refused, SafetyStop
 from itopsync.model import Agreed, Base, Link, LinkStatus, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile import by_hand, planner, safety
 from itopsync.reconcile.plan import Plan
@@ -123,6 +123,21 @@ def test_another_ticket_is_parked_and_counted() -> None:
     assert parted.link.status is LinkStatus.PARKED
     assert parted.replaced
     assert kept(parted) == {("parked", "ticket")}
+
+
+def test_a_ticket_that_cannot_be_read_waits_then_rests_and_stays_linked_until_it_can() -> None:
+    why = Refused(EXTERNAL, "the server fails on it")
+    waiting = planner.unread(agreed(), why, NOW, MINUTE)
+    resting = planner.unread(waiting.link, why, NOW, None)
+
+    assert waiting.unread is why
+    assert not waiting.actions
+    assert [(one.tries, one.not_before) for one in waiting.link.obstacles] == [(1, NOW + MINUTE)]
+    assert kept(waiting) == {("waiting for another try", "ticket")}
+    assert [(one.tries, one.parked) for one in resting.link.obstacles] == [(2, True)]
+    assert kept(resting) == {("parked", "ticket")}
+    assert resting.link.status is LinkStatus.LINKED
+    assert plan(resting.link, both()).link.obstacles == (), "it is read again"
 
 
 # what stops a cycle

@@ -132,7 +132,6 @@ def test_every_question_of_a_cycle_is_asked_here() -> None:
         "writing",
         "writing_unfenced",
         "put_side",
-        "forget_sightings",
         "acquire_lease",
     }
     assert public - rare - ONE_ROW == QUESTIONS.keys()

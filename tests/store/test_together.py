@@ -75,6 +75,26 @@ def test_one_that_is_at_fault_spoils_nothing_for_the_others(store: Store) -> Non
     assert set(store.recover(NOW, NOW)) == {link.id for link in links}
 
 
+def test_what_one_does_wrong_is_told_to_nobody_else() -> None:
+    ledger = Ledger()
+    together = Together(ledger.writing)
+
+    def wrong(_: object) -> None:
+        raise ValueError("mine alone")
+
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(together.run, lambda _: "first")
+        jobs = [pool.submit(together.run, lambda _, n=n: n) for n in range(4)]
+        at_fault = pool.submit(together.run, wrong)
+        while len(together._waiting) < 5:
+            pass
+        ledger.first.set()
+        assert first.result(5) == "first"
+        assert [job.result(5) for job in jobs] == [0, 1, 2, 3]
+        with pytest.raises(ValueError, match="mine alone"):
+            at_fault.result(5)
+
+
 def test_what_is_joined_is_carried_out_whole_or_not_at_all(store: Store) -> None:
     link = add(store, external(1))
 

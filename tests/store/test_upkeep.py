@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from time import sleep
 
 import pytest
 from sqlalchemy import text
@@ -177,3 +179,39 @@ def test_a_link_that_was_changed_since_it_was_read_is_not_written_over(store: St
     again = get(store, read.id)
     assert store.begin_write(read.id, NOW, "write", loaded=again, saved=replace(again, internal_number="R-9"))
     assert get(store, read.id).internal_number == "R-9"
+
+
+def test_a_link_that_is_being_changed_at_this_moment_is_not_written_over(store: Store) -> None:
+    read = add_linked(store, external(1), internal(1))
+    changing, begun = threading.Event(), list[bool]()
+
+    def park(link: Link) -> Link:
+        changing.set()
+        sleep(0.3)  # time enough for the other one to come
+        return replace(link, status=LinkStatus.PARKED)
+
+    def begin() -> None:
+        changing.wait(10)
+        begun.append(store.begin_write(read.id, NOW, "write", loaded=read))
+
+    other = threading.Thread(target=begin)
+    other.start()
+    assert store.amend(read.id, park, NOW) is not None
+    other.join(10)
+    assert begun == [False]
+
+
+def test_what_a_poll_has_made_due_since_it_was_read_stays_due_once_it_is_saved(store: Store) -> None:
+    read = add_linked(store, external(1), internal(1), due_at=NOW)
+    store.mark_due([read.id], NOW - MINUTE, now=NOW)
+    assert store.begin_write(read.id, NOW, "write", loaded=read, saved=read)
+    assert get(store, read.id).due_at == NOW - MINUTE
+    for then in (None, NOW + MINUTE):
+        assert store.save(replace(read, due_at=then), now=NOW, live=True, due_when_read=NOW)
+        assert get(store, read.id).due_at == NOW - MINUTE
+    assert store.save(replace(read, due_at=NOW + MINUTE), now=NOW, live=True, due_when_read=NOW - MINUTE)
+    assert get(store, read.id).due_at == NOW + MINUTE, "nobody has touched it"
+    store.mark_due([read.id], NOW, now=NOW)
+    unsure = replace(read, due_at=NOW + MINUTE, unsettled=True)
+    assert store.save(unsure, now=NOW, live=True, due_when_read=NOW - MINUTE)
+    assert get(store, read.id) == unsure, "it is to settle"

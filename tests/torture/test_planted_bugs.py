@@ -12,6 +12,7 @@ import pytest
 
 from itopsync.engine import apply, files, poll
 from itopsync.engine.apply import Applier
+from itopsync.engine.observe import Copies
 from itopsync.errors import OutcomeUnknown, RemoteError, SafetyStop
 from itopsync.itop import Server
 from itopsync.model import File, Side
@@ -205,7 +206,7 @@ def test_a_file_that_is_cut_short_is_seen(ground: Ground, monkeypatch: pytest.Mo
 
 
 def test_a_copy_that_is_not_looked_for_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("itopsync.engine.cycle.find_copies", lambda *_: {})
+    monkeypatch.setattr("itopsync.engine.cycle.find_copies", lambda *_: Copies())
     assert _fatal(ground, NEW, "carried out, before the answer")
 
 

@@ -1,0 +1,196 @@
+"""One ticket, file or picture on which a server fails, while it answers all else: that one waits, and the rest goes on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from itopsync.engine import linking
+from itopsync.engine.rebuild import rebuild
+from itopsync.errors import Refused, StimulusRefused, Unreachable
+from itopsync.itop import Attributes, Server
+from itopsync.model import LinkStatus, Ref, Side, Ticket
+from itopsync.simulator import FaultKind, Simulator
+from tests.engine.rig import PICTURE, TEAM, Rig
+
+
+@dataclass
+class FailingRig(Rig):
+    """A rig whose servers answer HTTP 500 to requests that match a pattern."""
+
+    pattern: list[str] = field(default_factory=list)
+    failing: Side = Side.EXTERNAL
+
+    def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
+        through = simulator.transport()
+        patterns = self.pattern
+
+        def reply(request: httpx.Request) -> httpx.Response:
+            asked = str(request.url) + request.read().decode("utf-8", "replace")
+            struck = self.external if self.failing is Side.EXTERNAL else self.internal
+            if simulator is struck and any(re.search(pattern, asked) for pattern in patterns):
+                return httpx.Response(500, text="<b>Fatal error</b>: Allowed memory size exhausted")
+            return through.handle_request(request)
+
+        return httpx.MockTransport(reply)
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[FailingRig]:
+    made = FailingRig(tmp_path)
+    yield made
+    made.stop()
+
+
+def _reads_of(number: int) -> str:
+    return rf'"SELECT UserRequest WHERE id IN \((\d+,)*{number}(,\d+)*\)"'
+
+
+def _opened(rig: Rig, count: int) -> list[int]:
+    numbers = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(count)]
+    rig.sync()
+    rig.settle()
+    return numbers
+
+
+def test_a_ticket_that_cannot_be_read_holds_up_no_other(rig: FailingRig) -> None:
+    first, *others = _opened(rig, 5)
+    rig.pattern.append(_reads_of(first))
+    for number in (first, *others):
+        rig.customer.note("UserRequest", number, "<p>Any news?</p>")
+    report = rig.sync()
+    assert report.outcome == "troubled"
+    assert all(any("Any news?" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(number))) for number in others)
+    link = rig.link(first)
+    assert link.status is LinkStatus.LINKED
+    assert [(one.key, one.tries, one.parked) for one in link.obstacles] == [("ticket", 1, False)]
+    assert "the server fails on reading UserRequest" in link.obstacles[0].reason
+    rig.pattern.clear()
+    rig.settle()
+    assert rig.link(first).obstacles == ()
+    assert rig.differences() == []
+
+
+def test_a_new_ticket_that_cannot_be_read_is_parked_in_the_end_and_copied_once_it_can(rig: FailingRig) -> None:
+    number = rig.customer.create("UserRequest", title="Broken")
+    rig.pattern.append(_reads_of(number))
+    rig.sync()
+    rig.settle(40)
+    (obstacle,) = rig.link(number).obstacles
+    assert (obstacle.key, obstacle.parked) == ("ticket", True)
+    rig.pattern.clear()
+    rig.customer.note("UserRequest", number, "<p>Mended</p>")
+    rig.sync()
+    rig.settle()
+    assert rig.differences() == []
+
+
+def test_a_copy_that_cannot_be_read_is_neither_made_again_nor_in_the_way_of_others(rig: FailingRig) -> None:
+    """Its create may have failed for the same reason: the server cannot show it, in the answer either."""
+    lost = rig.customer.create("UserRequest", title="Lost")
+    rig.internal.faults.add(FaultKind.LOST_AFTER, verbs=["core/create"], times=1)
+    rig.sync()
+    rig.internal.faults.clear()
+    assert rig.link(lost).unsettled
+    rig.failing = Side.INTERNAL
+    rig.pattern.append(_reads_of(1))
+    rig.wait(minutes=10)
+    fine = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(3)]
+    assert rig.sync().outcome == "troubled"
+    assert all(rig.link(number).status is LinkStatus.LINKED for number in fine)
+    assert [one.key for one in rig.link(lost).obstacles] == ["ticket"]
+    rig.settle()
+    rig.pattern.clear()
+    rig.settle()
+    assert rig.differences() == []
+    assert [one["title"] for one in rig.internal.tickets()].count("Lost") == 1
+
+
+def test_a_file_that_cannot_be_read_is_held_against_that_file(rig: FailingRig) -> None:
+    first, other = _opened(rig, 2)
+    file = rig.customer.attach("UserRequest", first, "large.bin", "text/plain", b"x")
+    rig.pattern.append(rf'"class":"Attachment","key":{file},')
+    rig.customer.note("UserRequest", first, "<p>See the file</p>")
+    rig.customer.attach("UserRequest", other, "a.txt", "text/plain", b"a")
+    report = rig.sync()
+    assert (report.outcome, report.problems) == ("troubled", {})
+    assert any("See the file" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(first)))
+    for _ in range(40):
+        assert rig.sync().problems == {}
+        rig.wait(minutes=10)
+    (obstacle,) = [one for one in rig.link(first).obstacles if one.key.startswith("file")]
+    assert obstacle.parked
+    assert f"the server fails on reading Attachment::{file}: it failed (HTTP 500)" in obstacle.reason
+
+
+def test_a_pasted_picture_that_cannot_be_read_is_held_against_its_note(rig: FailingRig) -> None:
+    (number,) = _opened(rig, 1)
+    rig.pattern.append("download_inlineimage")
+    picture = rig.customer.paste_image("UserRequest", number, "screen.png", "image/png", PICTURE)
+    rig.customer.note("UserRequest", number, f"<p>Look {picture}</p>")
+    assert rig.sync().problems == {}
+    assert [one.key.partition(":")[0] for one in rig.link(number).obstacles] == ["picture"]
+    rig.pattern.clear()
+    rig.settle()
+    assert rig.differences() == []
+
+
+def test_a_server_that_is_down_is_not_held_against_a_file(rig: FailingRig) -> None:
+    (number,) = _opened(rig, 1)
+    file = rig.customer.attach("UserRequest", number, "a.txt", "text/plain", b"a")
+    rig.pattern += [rf'"class":"Attachment","key":{file},', "list_operations"]
+    assert Side.EXTERNAL in rig.sync().problems
+    assert rig.link(number).obstacles == ()
+
+
+def test_a_side_that_fails_while_a_refused_stimulus_is_looked_into_is_down_and_breaks_nothing_off(
+    rig: FailingRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = _opened(rig, 3)
+    for number in numbers:
+        rig.customer.stimulus("UserRequest", number, "ev_assign", **TEAM)
+    copy, stimulate, tickets, struck = rig.copy_of(numbers[0]), Server.stimulate, Server.tickets, list[str]()
+
+    def refusing(self: Server, ref: Ref, *arguments: Any) -> Ticket:
+        if ref.id == copy and not struck:
+            struck.append("refused")
+            raise StimulusRefused(self.side, "not now")
+        return stimulate(self, ref, *arguments)
+
+    def failing(self: Server, cls: str, ids: list[int], attributes: Attributes) -> dict[int, Ticket]:
+        if struck == ["refused"] and list(ids) == [copy]:
+            struck.append("down")
+            raise Unreachable(self.side, "gave no answer")
+        return tickets(self, cls, ids, attributes)
+
+    monkeypatch.setattr(Server, "stimulate", refusing)
+    monkeypatch.setattr(Server, "tickets", failing)
+    assert rig.sync().outcome == "unavailable"
+    assert struck == ["refused", "down"]
+    assert rig.store.recover(rig.now, rig.now) == (), "no write is noted as under way"
+    rig.settle()
+    assert rig.differences() == []
+
+
+def test_a_link_whose_ticket_cannot_be_read_is_not_made_without_its_base(rig: FailingRig) -> None:
+    """Neither in a store that is made anew nor by hand."""
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    copy = rig.copy_of(number)
+    rig.pattern.append(_reads_of(number))
+    rig.stop()
+    for file in rig.folder.glob("store*"):
+        file.unlink()
+    rig.start()
+    with pytest.raises(Refused, match="fails on reading UserRequest"):
+        list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+    external, internal = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", copy)
+    with pytest.raises(Refused, match="fails on reading UserRequest"):
+        linking.compare(rig.engine, rig.store, external, internal, rig.now, history=False)
+    assert not any(rig.store.counts()[status] for status in LinkStatus)
