@@ -114,19 +114,28 @@ def test_the_services_differ_in_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(("word", "place"), [("status", "itopsync"), ("@acme", "itopsync/%i")])
-def test_a_single_command_runs_with_what_the_service_has(word: str, place: str, tmp_path: Path) -> None:
-    """The script is run, with a ``systemd-run`` that prints what it is asked for."""
-    asked = tmp_path / "systemd-run"
-    asked.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
-    asked.chmod(0o755)
+@pytest.mark.parametrize("account", ["", "bridge"])
+def test_a_single_command_runs_with_what_the_service_has(word: str, place: str, account: str, tmp_path: Path) -> None:
+    """The script is run, with a ``systemd-run`` that prints what it is asked for, and one password more than the unit's own."""
+    for name, prints in (("systemd-run", '"$@"'), ("systemctl", f'"{account}"')):
+        (tmp_path / name).write_text(f'#!/bin/sh\nprintf "%s\\n" {prints}\n')
+        (tmp_path / name).chmod(0o755)
+    folder = tmp_path / place.replace("%i", "acme") / "credentials"
+    folder.mkdir(parents=True)
+    for name in ("external", "internal", "webhook"):
+        (folder / name).write_text("secret")
+    script = tmp_path / "itopsync.sh"
+    script.write_text((SYSTEMD / "itopsync.sh").read_text().replace("/etc/$place", f"{tmp_path}/$place"))
     words = [word] if word == "status" else [word, "status"]
-    run = ["/bin/sh", str(SYSTEMD / "itopsync.sh"), *words]
+    run = ["/bin/sh", str(script), *words]
     done = subprocess.run(run, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=True)
-    lines = [line.replace("/acme", "/%i") for line in done.stdout.splitlines()]
+    lines = [line.replace(str(tmp_path), "/etc").replace("/acme", "/%i") for line in done.stdout.splitlines()]
     unit = LOOPS[0] if place == "itopsync" else LOOPS[1]
-    properties = [line.removeprefix("--property=") for line in lines if line.startswith("--property=")]
-    assert set(properties) <= set(settings(unit))
+    properties = {line.removeprefix("--property=") for line in lines if line.startswith("--property=")}
+    more = {f"LoadCredential=webhook:/etc/{place}/credentials/webhook", *([f"User={account}"] if account else [])}
+    assert properties - set(settings(unit)) == more
     assert {line.partition("=")[0] for line in properties} >= {"User", "LoadCredential", "StateDirectory", "UMask"}
+    assert {line for line in settings(unit) if line.startswith("LoadCredential=")} <= properties
     assert lines[-4:] == ["/opt/itopsync/bin/itopsync", "--config", f"/etc/{place}/sync.toml", "status"]
 
 

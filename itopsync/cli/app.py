@@ -46,6 +46,7 @@ def options(
             "-c",
             envvar="ITOPSYNC_CONFIG",
             metavar="FILE",
+            readable=False,  # one that cannot be read is told of like everything else about it
             help="The configuration; else ./sync.toml, else /etc/itopsync/sync.toml.",
             show_default=False,
         ),

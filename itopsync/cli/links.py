@@ -11,7 +11,7 @@ from rich.console import Console
 from itopsync.cli import show
 from itopsync.cli.session import Options, looking_engine, open_store, rebuilding_engine, utc_now
 from itopsync.exits import ExitCode
-from itopsync.model import Link, LinkStatus
+from itopsync.model import Link, LinkStatus, Side
 
 if TYPE_CHECKING:
     from itopsync.store import Store
@@ -24,12 +24,21 @@ def show_link(
 ) -> None:
     """Say where each entry, file and state of a ticket came from, and what is still to come. Writes nothing."""
     from itopsync.engine.explain import explain  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.engine.unlinked import unlinked  # noqa: PLC0415 - likewise
 
     options: Options = context.obj
-    with looking_engine(options.configuration()) as (engine, _, store):
-        stories = [
-            explain(link, seen, engine.rules, plan) for link in _meant(store, ref) for plan, seen in engine.inspect((link,))
-        ]
+    with looking_engine(options.configuration()) as (engine, both, store):
+        links = store.find(ref)
+        lonely = unlinked(both, store, engine.rules, ref)
+        lonely = tuple(one for one in lonely if one.ref.side is Side.EXTERNAL) or (() if links else lonely)
+        stories = [explain(link, seen, engine.rules, plan) for link in links for plan, seen in engine.inspect((link,))]
+    if not links and not lonely:
+        raise typer.BadParameter(
+            f"no link of {ref!r} is known, and neither server shows our account such a ticket. Look at the number, and at the "
+            "account's allowed organisations"
+        )
+    for one in lonely:
+        typer.echo(show.unlinked_as_json(one) if as_json else f"{one.number} ({one.ref}) has no link: {one.why}.")
     for story in stories:
         if as_json:
             typer.echo(show.story_as_json(story))
@@ -111,19 +120,19 @@ def meant_one(store: Store, ref: str) -> Link:
 
     :raises typer.BadParameter: there is none, or there are several
     """
-    found = _meant(store, ref)
+    found = store.find(ref)
+    if not found:
+        raise typer.BadParameter(
+            f"no link of {ref!r} is known; name it as R-000123, external:UserRequest:17 or its link's number; "
+            f"`itopsync show {ref}` says why a ticket has none"
+        )
     alive = tuple(link for link in found if link.status is not LinkStatus.TOMBSTONE) or found
     if len(alive) > 1:
-        several = "".join(f"\n  link {link.id}: {link.external} and {link.internal or 'no copy yet'}" for link in alive)
+        several = "".join(f"\n  {_title(link)}" for link in alive)
         raise typer.BadParameter(f"{ref!r} may mean several links; name one by its number:{several}")
     return alive[0]
 
 
-def _meant(store: Store, ref: str) -> tuple[Link, ...]:
-    """The links that an operator means. :raises typer.BadParameter: there is none"""
-    found = store.find(ref)
-    if not found:
-        raise typer.BadParameter(
-            f"no link of {ref!r} is known; name it as R-000123, external:UserRequest:17 or its link's number"
-        )
-    return found
+def _title(link: Link) -> str:
+    internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
+    return f"link {link.id}: {link.external_number} ({link.external}) → {internal}"

@@ -15,6 +15,9 @@ from itopsync.cli.session import Options, servers, utc_now
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.exits import ExitCode
 
+_FOR_ALL = 0o644
+"""The service runs as another account than the one that writes the file; no password stands in it."""
+
 
 def init(
     path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("sync.toml"),
@@ -23,6 +26,7 @@ def init(
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(config.example())
+        path.chmod(_FOR_ALL)
     except FileExistsError:
         raise ConfigurationError([Fault(str(path), "it is there already", "Name another file, or move this one away.")]) from None
     except OSError as error:
@@ -57,8 +61,14 @@ def demo(
     stay: Annotated[bool, typer.Option("--serve", help="Two servers with sample tickets to play with, until Ctrl-C.")] = False,
 ) -> None:
     """Play a service desk's day on two simulated servers, and see whether they agree in the end."""
-    from itopsync.demo import play, serve  # noqa: PLC0415 - the simulator is an extra
-
+    try:
+        from itopsync.demo import play, serve  # noqa: PLC0415 - the simulator is an extra
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "itopsync":
+            raise
+        raise typer.BadParameter(
+            f"the simulated servers need {error.name}, which is not installed. Install the extra demo: pip install '.[demo]'"
+        ) from None
     if stay:
         if once or as_json:
             raise typer.BadParameter("--serve plays no day: leave --once and --json out")

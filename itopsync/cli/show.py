@@ -20,6 +20,7 @@ from itopsync.status import Freshness, SideHealth, Status, Trouble
 
 if TYPE_CHECKING:
     from itopsync.engine.explain import Story
+    from itopsync.engine.unlinked import Unlinked
 
 OnProgress = Callable[[int, int], None]
 Planned = Sequence[tuple[Plan, Observation]]
@@ -44,11 +45,11 @@ def as_json(value: object) -> str:
 _GONE = "one of the two tickets is gone: the other one is left as it is"
 
 
-def plans(console: Console, planned: Planned) -> None:
-    """Show what would be written, ticket by ticket."""
+def plans(console: Console, planned: Planned, troubled: int) -> None:
+    """Show what would be written, ticket by ticket. *troubled* links have something that is parked or waits."""
     waiting = [(plan, seen) for plan, seen in planned if plan.actions or plan.link.status is LinkStatus.TOMBSTONE]
     if not waiting:
-        console.print("Nothing to write: both sides agree.")
+        console.print("Nothing to write now." if troubled else "Nothing to write: both sides agree.")
     for plan, seen in waiting:
         console.print(Text(title(plan, seen), style="bold"))
         for action in plan.actions:
@@ -59,17 +60,25 @@ def plans(console: Console, planned: Planned) -> None:
         _show_remarks(console, plan, seen)
     writes = sum(len(plan.actions) for plan, _ in planned)
     console.print(f"{len(planned)} tickets looked at, {writes} writes on {len(waiting)} of them. Nothing was written.")
+    _show_troubled(console, troubled)
 
 
-def verified(console: Console, differing: Planned, total: int) -> None:
-    """Show which linked tickets do not agree, and what is kept apart on purpose."""
+def verified(console: Console, differing: Planned, total: int, troubled: int) -> None:
+    """Show which linked tickets do not agree, and what is kept apart on purpose. *troubled*: as for :func:`plans`."""
     unlike = 0
     for plan, seen in differing:
         unlike += bool(plan.actions)
         for action in plan.actions:
             console.print(Text(f"{title(plan, seen)}: differs: {describe(action)}", style="red"))
         _show_remarks(console, plan, seen)
-    console.print(f"{total - unlike} of {total} linked tickets agree. Nothing was written.")
+    compared = f"{total - unlike} of {total} linked tickets agree" if total else "No ticket is linked yet"
+    console.print(f"{compared}. Nothing was written.")
+    _show_troubled(console, troubled)
+
+
+def _show_troubled(console: Console, troubled: int) -> None:
+    if troubled:
+        console.print(f"{_count(troubled, 'ticket')} with something parked or waiting: `itopsync status` says what, and why.")
 
 
 def plans_as_json(planned: Planned) -> str:
@@ -190,7 +199,9 @@ def story(console: Console, told: Story) -> None:
         when = (
             "parked" if obstacle.parked else f"next try {obstacle.not_before:%Y-%m-%d %H:%M} UTC" if obstacle.not_before else ""
         )
-        console.print(Text(f"in the way of {obstacle.key}: {obstacle.reason} ({obstacle.tries} tries, {when})", style="yellow"))
+        console.print(
+            Text(f"in the way of {obstacle.key}: {obstacle.reason} ({_count(obstacle.tries, 'try')}, {when})", style="yellow")
+        )
     for action in told.plan.actions:
         console.print(f"to come: {describe(action)}")
     if not told.plan.actions:
@@ -217,6 +228,11 @@ def story_as_json(told: Story) -> str:
     return as_json(plain)
 
 
+def unlinked_as_json(found: Unlinked) -> str:
+    """A ticket without a link, as JSON."""
+    return as_json({"link": None, "ticket": str(found.ref), "number": found.number, "why": found.why})
+
+
 # findings
 
 
@@ -224,8 +240,8 @@ _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "red"}
 
 
 def findings(console: Console, found: Sequence[Finding]) -> None:
-    """Show what a check found, each thing with its remedy."""
-    for finding in found:
+    """Show what a check found, each thing with its remedy; what is to be mended stands last, where people look."""
+    for finding in sorted(found, key=lambda one: list(Level).index(one.level)):
         line = Text.assemble((f"{finding.level:<8}", _COLOURS[finding.level]), f"{finding.side or 'store':<9}", finding.what)
         console.print(line.append(f". {finding.remedy}" if finding.remedy else ""), soft_wrap=True)
     counts = {level: sum(finding.level is level for finding in found) for level in Level}
@@ -240,6 +256,9 @@ def findings_as_json(found: Sequence[Finding]) -> str:
 # status
 
 
+_PARKED = "parked: mend the cause, then type `itopsync retry LINK`; `itopsync show LINK` says all about one."
+
+
 def status(found: Status) -> Group:
     """How things stand, to be printed."""
     told = [f"{count} {name}" for name, count in found.counts.items() if count]
@@ -249,6 +268,7 @@ def status(found: Status) -> Group:
         f"writer: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'none is at work'}",
         f"links: {', '.join(told) or 'none yet'}",
         *([_troubles(found.troubles)] if found.troubles else []),
+        *([_PARKED] if any(one.parked and one.tries for one in found.troubles) else []),
         *([_cycles(found)] if found.cycles else []),
     )
 

@@ -42,10 +42,11 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
         closing_engine(configuration, both, store) as engine,
     ):
         planned = engine.preview()
+        troubled = store.counts()["troubled"]
     if as_json:
         typer.echo(show.plans_as_json(planned))
     else:
-        show.plans(Console(soft_wrap=True), planned)
+        show.plans(Console(soft_wrap=True), planned, troubled)
 
 
 @contextmanager
@@ -71,11 +72,11 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
         closing_engine(configuration, both, store, progress=progress) as engine,
     ):
         differing = [planned for planned in engine.verify() if planned[0].actions or planned[0].remarks]
-        total = store.counts()[LinkStatus.LINKED]
+        counts = store.counts()
     if as_json:
         typer.echo(show.plans_as_json(differing))
     else:
-        show.verified(Console(soft_wrap=True), differing, total)
+        show.verified(Console(soft_wrap=True), differing, counts[LinkStatus.LINKED], counts["troubled"])
     agree = not any(plan.actions for plan, _ in differing)
     raise typer.Exit(ExitCode.WELL if agree else ExitCode.TROUBLED)
 

@@ -15,7 +15,8 @@ from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import Rules
 from itopsync.store import Store
 
-_REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d{1,10})")
+REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d{1,10})")
+"""A ticket as ``external:UserRequest:17``, or without the side."""
 _NEW = -1
 
 
@@ -52,7 +53,7 @@ def locate(server: Server, rules: Rules, text: str) -> tuple[Place, ...]:
     """
     side, typed = server.side, text.strip()
     classes = sorted({cls.cls(side) for cls in rules.classes})
-    found = _REF.fullmatch(typed)
+    found = REF.fullmatch(typed)
     if found is None:
         number = f"this.ref = {oql.literal(typed.upper())}"
         return tuple(Place(one.ref, one.number) for name in classes for one in server.sightings(name, number))

@@ -121,11 +121,13 @@ def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[tuple[Si
 
 def scope_of(rules: Rules, cls: ClassRules) -> str:
     """The OQL condition that an external ticket of one class, called ``this``, must meet to be taken up."""
+    return f"{since_of(rules, cls)} AND ({cls.scope})" if cls.scope else since_of(rules, cls)
+
+
+def since_of(rules: Rules, cls: ClassRules) -> str:
+    """The part of :func:`scope_of` that leaves old tickets alone."""
     since = datetime.fromisoformat(rules.since).astimezone(rules.external.timezone)
-    condition = f"this.{cls.since_attribute} >= '{since:%Y-%m-%d %H:%M:%S}'"
-    if cls.scope:
-        condition += f" AND ({cls.scope})"
-    return condition
+    return f"this.{cls.since_attribute} >= '{since:%Y-%m-%d %H:%M:%S}'"
 
 
 def record(store: Store, findings: Findings, now: datetime) -> tuple[int, ...]:

@@ -70,4 +70,5 @@ def check(tally: Tally, limits: Limits, accepted: Collection[str] = ()) -> None:
         count = getattr(tally, kind)
         if count > limit and kind not in accepted:
             reason = _REASONS[kind].format(count=count, limit=limit)
-            raise SafetyStop(kind, f"{reason}. Look at `itopsync plan`; if it is right, run `itopsync run-once --accept {kind}`.")
+            do = f"stop the service, run `itopsync run-once --accept {kind}`, and start it again"
+            raise SafetyStop(kind, f"{reason}. Look at `itopsync plan`; if it is right, {do}.")

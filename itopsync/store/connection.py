@@ -219,12 +219,33 @@ def make_file(address: Address) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except FileNotFoundError:
-        raise StoreUnavailable(
-            f"{address.name}: the folder {path.parent} does not exist. Make it, for the account that runs itopsync."
-        ) from None
+        raise _no_folder(address, path) from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreUnavailable(f"{address.name}: it cannot be made: {reason}. Let this account write to {path.parent}.") from None
+
+
+def refuse_unwritable(address: Address) -> None:
+    """See that the SQLite file, and the files beside it, can be made and written. Writes nothing.
+
+    :raises StoreUnavailable: they cannot
+    """
+    path = address.path
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        raise _no_folder(address, path)
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise StoreUnavailable(
+                f"{address.name}: this account cannot write to {place}. Let the account that runs itopsync do so."
+            )
+
+
+def _no_folder(address: Address, path: Path) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"{address.name}: the folder {path.parent} does not exist. Make it, for the account that runs itopsync."
+    )
 
 
 class Database:

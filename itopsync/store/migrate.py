@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, Engine, inspect, text
 
 from itopsync.errors import StoreError, StoreFromTheFuture, StoreOutdated, StoreUnavailable
-from itopsync.store.connection import BUSY_TIMEOUT, Address, engine_for, make_file, reader, writer
+from itopsync.store.connection import BUSY_TIMEOUT, Address, engine_for, make_file, reader, refuse_unwritable, writer
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -63,11 +63,13 @@ def check(url: str) -> str | None:
 
     :raises StoreOutdated: it is older
     :raises StoreFromTheFuture: it is newer, or at least unknown here
-    :raises StoreUnavailable: it does not answer, or is no store
+    :raises StoreUnavailable: it does not answer, is no store, or cannot be written by this account
     """
     found = current(url)
+    address = Address.parse(url)
     if found is not None:
-        refuse_other(Address.parse(url), found)
+        refuse_other(address, found)
+    refuse_unwritable(address)
     return found
 
 

@@ -81,7 +81,8 @@ def _stopped(error: ItopsyncError) -> Call | None:
     match error:
         case SafetyStop():
             reason = str(error).partition(". Look at ")[0]
-            do = f"Look at `itopsync plan`; if it is right, run `itopsync run-once --accept {error.kind}`."
+            run = f"stop the service, run `itopsync run-once --accept {error.kind}`, and start it again"
+            do = f"Look at `itopsync plan`; if it is right, {run}."
             return Call(Need.SAFETY_STOP, f"stop:{error.kind}", reason, do, limit=error.kind)
         case AnotherInstance() | StoreError():
             return None  # they end the process: systemd and the dead man's switch tell of that
@@ -95,12 +96,11 @@ def _parked(links: Iterable[Link]) -> Iterator[Call]:
 
 
 def _call(link: Link, obstacle: Obstacle) -> Call:
-    number = link.external_number or str(link.external)
     return Call(
         Need.PARKED,
         f"parked:{link.id}:{digest(obstacle.key, obstacle.fingerprint)[:12]}",
         obstacle.reason,
-        f"Mend the cause, then run `itopsync retry {number}`; `itopsync show {number}` says all about it.",
+        f"Mend the cause, then run `itopsync retry {link.id}`; `itopsync show {link.id}` says all about it.",
         link=link.id,
         external=str(link.external),
         external_number=link.external_number or None,

@@ -192,3 +192,33 @@ def test_a_ticket_that_nobody_knows_is_a_usage_error(desk: Desk) -> None:
     done = desk.itopsync("show", "R-999999")
     assert done.returncode == ExitCode.USAGE
     assert "no link of 'R-999999' is known" in done.stderr
+
+
+def test_show_says_why_a_ticket_has_no_link(desk: Desk) -> None:
+    old = desk.customer.create("UserRequest", title="Long ago", start_date="2020-01-01 08:00:00")
+    new = desk.customer.create("UserRequest", title="Just now")
+    desk.customer.create("RoutineChange", title="Of a class that is not configured")
+    desk.operator.create("UserRequest", title="The company's own")
+    before = desk.itopsync("show", f"external:UserRequest:{new}")
+    assert (before.returncode, "it is in scope, and the next cycle takes it up" in before.stdout) == (ExitCode.WELL, True)
+    desk.itopsync("run-once")
+    for ref, why in {
+        f"external:UserRequest:{old}": "it is older than scope.since (",
+        "C-000003": "there is no [classes.RoutineChange] in sync.toml",
+        "internal:UserRequest:1": "it is internal's own, no copy",
+    }.items():
+        done = desk.itopsync("show", ref)
+        assert (done.returncode, why in done.stdout) == (ExitCode.WELL, True), done
+    told = json.loads(desk.itopsync("show", "C-000003", "--json").stdout)
+    assert (told["link"], told["ticket"]) == (None, "external:RoutineChange:3")
+
+
+def test_a_ticket_that_fails_the_condition_is_told_so(desk: Desk) -> None:
+    number = desk.customer.create("UserRequest", title="Not wanted")
+    text = (desk.folder / "sync.toml").read_text()
+    (desk.folder / "sync.toml").write_text(text.replace("[scope]\n", "[scope]\ncondition = \"this.title = 'Wanted'\"\n"))
+    desk.itopsync("run-once")
+    done = desk.itopsync("show", f"external:UserRequest:{number}")
+    assert (done.returncode, "it does not meet scope.condition" in done.stdout) == (ExitCode.WELL, True), done
+    desk.configure()
+    assert "`itopsync run-once --sweep`" in desk.itopsync("show", f"external:UserRequest:{number}").stdout
