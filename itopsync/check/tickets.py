@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from itopsync.check.finding import Finding, fault, ok, refusal, said, warning
 from itopsync.engine.observe import attributes
-from itopsync.engine.poll import scope_of
+from itopsync.engine.poll import scope_of, since
 from itopsync.errors import BadQuery
 from itopsync.itop import DateFormatWrong, Rows, Server, oql
 from itopsync.model import Side
@@ -112,8 +111,7 @@ def check_scope(server: Server, rules: Rules, usable: Sequence[ClassRules]) -> I
             yield fault(server.side, f"scope of {cls.external}: {what}", remedy)
     total, limit = sum(counts.values()), rules.limits.creations
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    since = datetime.fromisoformat(rules.since).astimezone(rules.external.timezone)
-    whole = f"{total} tickets are in scope since {since:%Y-%m-%d %H:%M}{f' ({told})' if told else ''}"
+    whole = f"{total} tickets are in scope since {since(rules):%Y-%m-%d %H:%M}{f' ({told})' if told else ''}"
     if total > limit:
         yield warning(
             server.side,

@@ -126,8 +126,12 @@ def scope_of(rules: Rules, cls: ClassRules) -> str:
 
 def since_of(rules: Rules, cls: ClassRules) -> str:
     """The part of :func:`scope_of` that leaves old tickets alone."""
-    since = datetime.fromisoformat(rules.since).astimezone(rules.external.timezone)
-    return f"this.{cls.since_attribute} >= '{since:%Y-%m-%d %H:%M:%S}'"
+    return f"this.{cls.since_attribute} >= '{since(rules):%Y-%m-%d %H:%M:%S}'"
+
+
+def since(rules: Rules) -> datetime:
+    """``scope.since`` in external's local time."""
+    return datetime.fromisoformat(rules.since).astimezone(rules.external.timezone)
 
 
 def record(store: Store, findings: Findings, now: datetime) -> tuple[int, ...]:

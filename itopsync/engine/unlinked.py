@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from itopsync.engine.linking import REF
-from itopsync.engine.poll import since_of
+from itopsync.engine.poll import since, since_of
 from itopsync.itop import Server, oql
 from itopsync.model import Ref, Side, Sighting
 from itopsync.reconcile.rules import Rules
@@ -55,7 +55,7 @@ def _why(server: Server, rules: Rules, seen: Sighting) -> str:
     if not rules.new_tickets:
         return "no new tickets are taken up (rules.new_tickets)"
     if not server.sightings(ref.cls, since_of(rules, cls), [ref.id]):
-        return f"it is older than scope.since ({rules.since}, compared with its {cls.since_attribute})"
+        return f"it is older than scope.since ({since(rules):%Y-%m-%d %H:%M} there, compared with {cls.since_attribute})"
     if cls.scope and not server.sightings(ref.cls, cls.scope, [ref.id]):
         return f"it does not meet scope.condition or classes.{ref.cls}.scope"
     return (

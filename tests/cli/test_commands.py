@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 
@@ -222,3 +223,57 @@ def test_a_ticket_that_fails_the_condition_is_told_so(desk: Desk) -> None:
     assert (done.returncode, "it does not meet scope.condition" in done.stdout) == (ExitCode.WELL, True), done
     desk.configure()
     assert "`itopsync run-once --sweep`" in desk.itopsync("show", f"external:UserRequest:{number}").stdout
+
+
+def test_what_is_parked_is_told_where_nothing_is_to_be_written(desk: Desk) -> None:
+    assert "No ticket is linked yet" in desk.itopsync("verify").stdout
+    desk.configure('[limits]\nfile_size = "1kB"\n')
+    number = desk.customer.create("UserRequest", title="Printer broken")
+    desk.customer.attach("UserRequest", number, "a.bin", "application/octet-stream", bytes(1001))
+    desk.itopsync("run-once")
+    for command in ("plan", "verify"):
+        done = desk.itopsync(command)
+        assert (done.returncode, "both sides agree" in done.stdout) == (ExitCode.WELL, False)
+        assert done.stdout.endswith("1 ticket with something parked or waiting: `itopsync status` says what, and why.\n")
+    assert "then type `itopsync retry LINK`" in desk.itopsync("status").stdout
+    desk.itopsync("retry", "1")
+    desk.configure()
+    desk.itopsync("run-once")
+    assert "retry LINK" not in desk.itopsync("status").stdout
+
+
+def test_one_that_may_mean_several_is_told_with_the_numbers_of_both(desk: Desk) -> None:
+    desk.operator.create("UserRequest", title="The company's own")
+    for title in ("Printer broken", "Screen flickers"):
+        desk.customer.create("UserRequest", title=title)
+        desk.itopsync("run-once")
+    done = desk.itopsync("retry", "R-000002")
+    assert done.returncode == ExitCode.USAGE
+    assert "link 1: R-000001 (external:UserRequest:1) → R-000002 (internal:UserRequest:2)" in done.stderr
+    assert "link 2: R-000002 (external:UserRequest:2) → R-000003 (internal:UserRequest:3)" in done.stderr
+
+
+def test_check_tells_of_a_store_that_cannot_be_made_and_says_so_last(desk: Desk) -> None:
+    text = (desk.folder / "sync.toml").read_text().replace("store.sqlite", "missing/store.sqlite")
+    (desk.folder / "sync.toml").write_text(text)
+    done = desk.itopsync("check")
+    assert done.returncode == ExitCode.CONFIGURATION
+    *_, fault, summary = done.stdout.splitlines()
+    assert f"the folder {desk.folder / 'missing'} does not exist" in fault
+    assert summary == "1 fault, 0 warnings."
+
+
+def test_what_init_writes_can_be_read_by_the_service(desk: Desk) -> None:
+    before = os.umask(0o077)
+    try:
+        desk.itopsync("init", "new.toml")
+    finally:
+        os.umask(before)
+    assert (desk.folder / "new.toml").stat().st_mode & 0o777 == 0o644
+
+
+def test_the_demo_without_its_extra_says_what_to_install(desk: Desk) -> None:
+    (desk.folder / "lxml.py").write_text("raise ModuleNotFoundError(name='lxml')\n")
+    done = desk.itopsync("demo", "--once")
+    assert done.returncode == ExitCode.USAGE
+    assert "the simulated servers need lxml, which is not installed" in done.stderr
