@@ -128,7 +128,7 @@ def test_a_name_that_may_mean_several_links_lists_them(desk: Desk) -> None:
         assert done.returncode == ExitCode.USAGE
         told = " ".join(done.stderr.replace("│", " ").split())
         assert "may mean several links; name one by its number" in told
-        assert f"link 1: external:UserRequest:{first} and internal:UserRequest:1" in told
+        assert f"link 1: R-000002 (external:UserRequest:{first}) → R-000001 (internal:UserRequest:1)" in told
         assert "link 2:" in told
     assert '"parked": 0' in desk.itopsync("status", "--json").stdout
 

@@ -242,17 +242,6 @@ def test_what_is_parked_is_told_where_nothing_is_to_be_written(desk: Desk) -> No
     assert "retry LINK" not in desk.itopsync("status").stdout
 
 
-def test_one_that_may_mean_several_is_told_with_the_numbers_of_both(desk: Desk) -> None:
-    desk.operator.create("UserRequest", title="The company's own")
-    for title in ("Printer broken", "Screen flickers"):
-        desk.customer.create("UserRequest", title=title)
-        desk.itopsync("run-once")
-    done = desk.itopsync("retry", "R-000002")
-    assert done.returncode == ExitCode.USAGE
-    assert "link 1: R-000001 (external:UserRequest:1) → R-000002 (internal:UserRequest:2)" in done.stderr
-    assert "link 2: R-000002 (external:UserRequest:2) → R-000003 (internal:UserRequest:3)" in done.stderr
-
-
 def test_check_tells_of_a_store_that_cannot_be_made_and_says_so_last(desk: Desk) -> None:
     text = (desk.folder / "sync.toml").read_text().replace("store.sqlite", "missing/store.sqlite")
     (desk.folder / "sync.toml").write_text(text)
