@@ -30,4 +30,5 @@ What operators ask for beside cycles:
 ``linking``     two existing tickets made a link by hand
 ``rebuild``     a store that is gone, found again in iTop
 ``tombstones``  which of them nobody needs any more
+``unlinked``    why a ticket has no link
 """
