@@ -25,8 +25,8 @@ from tests.torture.service import Service
 POLLS = 24 * 60 * 60 // 15
 """So many a day, with the poll that is configured unless another is given."""
 TICKETS = 200
-GROWTH = 8.0
-"""MB: less than so much more at the end of the day than after its first quarter."""
+GROWTH = 16.0
+"""MB: less than so much more at the end of the day than after its first quarter. Tickets grow all day, and answers with them."""
 MORE = """
 [metrics]
 listen = "127.0.0.1:{port}"
