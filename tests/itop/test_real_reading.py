@@ -143,7 +143,7 @@ def test_a_ticket_that_is_gone(stage: Stage) -> None:
     ticket = open_request(server)
     server.create_attachment(ticket.ref, 3, TEXT, "")
     stage.people("delete", "UserRequest", ticket.ref.id)
-    assert server.tickets("UserRequest", [ticket.ref.id], REQUEST) == {}
+    assert server.readable_tickets("UserRequest", [ticket.ref.id], REQUEST) == ({}, {})
     assert server.attachments_of("UserRequest", [ticket.ref.id]) == {ticket.ref.id: ()}
     with pytest.raises(Missing, match=f"no UserRequest::{ticket.ref.id}"):
         server.update(Ref(Side.EXTERNAL, "UserRequest", ticket.ref.id), {"title": "x"}, {}, REQUEST)
