@@ -24,7 +24,9 @@ from tests.torture.service import Service
 
 POLLS = 24 * 60 * 60 // 15
 """So many a day, with the poll that is configured unless another is given."""
-TICKETS = 200
+TICKETS = 100
+PAUSE = 1.0
+"""Seconds between two deeds of people, at most: two deeds a second on average."""
 GROWTH = 16.0
 """MB: less than so much more at the end of the day than after its first quarter. Tickets grow all day, and answers with them."""
 MORE = """
@@ -51,7 +53,7 @@ def test_a_day_of_traffic_leaves_memory_and_file_handles_flat(
     monkeypatch.setenv("PASSWORD", "sync-password")
     port, chance = _free_port(), random.Random()
     url = f"sqlite:///{tmp_path}/store.sqlite"
-    with started(chance.randrange(1_000_000), tickets=TICKETS, pause=0.15) as ask:
+    with started(chance.randrange(1_000_000), tickets=TICKETS, pause=PAUSE) as ask:
         service = Service(tmp_path, ask)
         service.configure(url, more=MORE.format(port=port))
         service.run("db", "upgrade")
