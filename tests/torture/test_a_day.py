@@ -22,8 +22,8 @@ from tests.torture import speed
 from tests.torture.servers import started
 from tests.torture.service import Service
 
-POLLS = 24 * 60 * 60 // 15
-"""So many a day, with the poll that is configured unless another is given."""
+POLLS = 8 * 60 * 4 + 16 * 60
+"""So many a day, as long as nothing else is configured: eight hours of work, four a minute, and one a minute in quiet hours."""
 TICKETS = 100
 PAUSE = 1.0
 """Seconds between two deeds of people, at most: two deeds a second on average."""
