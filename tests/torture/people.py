@@ -139,9 +139,10 @@ class People:
         child, parent = self._pick(side, place), self._pick(side, choice)
         if child is None or parent is None or child == parent or {child[0], parent[0]} != {"UserRequest"}:
             return
-        grown = {(side, *parent)} & self.ledger.children or {(side, *child)} & self.ledger.parents
-        if grown:
-            return  # no more than two generations
+        # No more than two generations, and no parent here that is a child there: its entries would come back to it by its child.
+        parents, children = ({one[1:] for one in family} for family in (self.ledger.parents, self.ledger.children))
+        if parent in children or child in parents:
+            return
         self.ledger.parents.add((side, *parent))
         self.ledger.children.add((side, *child))
         with self._saving(side, child):
