@@ -180,9 +180,12 @@ def test_a_watched_status_comes_again_until_it_is_interrupted(desk: Desk) -> Non
     desk.itopsync("run-once")
     command = [sys.executable, "-u", "-m", "itopsync", "status", "--watch"]
     environment = {"PASSWORD": "sync-password", "PATH": ""}
+    # Where the tests run in the background it is ignored, and would be there too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command, cwd=desk.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     seen = 0
     deadline = time.monotonic() + 30
