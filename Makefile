@@ -38,7 +38,7 @@ pytest: $(VENV)/dev  ## The tests alone
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet
 
 quick: $(VENV)/dev  ## The tests that take no time, to run while you write
-	$(BIN)/pytest --numprocesses=2 --dist=worksteal --quiet -m "not torture and not slow"
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet -m "not torture and not slow"
 
 torture: $(VENV)/dev  ## The long and deep tests
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet --hypothesis-profile=deep tests/reconcile tests/itop/test_any_answer.py tests/config/test_fuzz.py
