@@ -30,7 +30,7 @@ app = typer.Typer(
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        from itopsync.store import migrate  # noqa: PLC0415 - the commands start sooner
+        from itopsync.store import migrate
 
         typer.echo(f"itopsync {__version__} (store schema {migrate.head()})")
         raise typer.Exit

@@ -28,7 +28,7 @@ def link(
     yes: Yes = False,
 ) -> None:
     """Take two existing tickets as a pair. What stands in both stays as it is; what comes from now on is carried."""
-    from itopsync.engine import linking  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.engine import linking
 
     options: Options = context.obj
     with looking_engine(options.configuration()) as (engine, both, store):
@@ -53,7 +53,7 @@ def unlink(
     yes: Yes = False,
 ) -> None:
     """Carry nothing between two tickets any more, nor make another copy. Both stay as they are but for a note in internal."""
-    from itopsync.reconcile import by_hand  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.reconcile import by_hand
 
     options: Options = context.obj
     now = utc_now()
@@ -73,7 +73,7 @@ def unlink(
 
 
 def _the_one(server: Server, rules: Rules, text: str) -> Ref:
-    from itopsync.engine import linking  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.engine import linking
 
     places = linking.locate(server, rules, text)
     if not places:
@@ -86,7 +86,7 @@ def _the_one(server: Server, rules: Rules, text: str) -> Ref:
 
 
 def _tell(made: Joined, *, history: bool) -> None:
-    from itopsync.engine import linking  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.engine import linking
 
     typer.echo(f"{made.link.external_number} ({made.link.external}) and {made.link.internal_number} ({made.link.internal})")
     goes = "is carried to the other side" if history else "stays where it is"

@@ -57,7 +57,7 @@ def status(
 
 def _watch(look: Callable[[], Status]) -> NoReturn:
     """Show the status anew until Ctrl-C: in place on a terminal, one after the other elsewhere."""
-    from rich.live import Live  # noqa: PLC0415 - the other commands start sooner
+    from rich.live import Live
 
     console = Console()
     try:

@@ -23,8 +23,8 @@ def show_link(
     context: typer.Context, ref: Meant, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False
 ) -> None:
     """Say where each entry, file and state of a ticket came from, and what is still to come. Writes nothing."""
-    from itopsync.engine.explain import explain  # noqa: PLC0415 - the other commands start sooner
-    from itopsync.engine.unlinked import unlinked  # noqa: PLC0415 - likewise
+    from itopsync.engine.explain import explain
+    from itopsync.engine.unlinked import unlinked
 
     options: Options = context.obj
     with looking_engine(options.configuration()) as (engine, both, store):
@@ -48,7 +48,7 @@ def show_link(
 
 def rebuild(context: typer.Context) -> None:
     """Make a lost store anew from the marks on both servers. Writes to neither; lists what differs for a decision."""
-    from itopsync.engine import rebuild as rebuilding  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.engine import rebuild as rebuilding
 
     options: Options = context.obj
     configuration = options.configuration()
@@ -73,7 +73,7 @@ def retry(
     everything: Annotated[bool, typer.Option("--all", help="Everything that is in trouble.")] = False,
 ) -> None:
     """Forget what stood in a ticket's way, so that the next cycle tries again."""
-    from itopsync.reconcile import by_hand  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.reconcile import by_hand
 
     if (ref is None) is not everything:
         raise typer.BadParameter("name a ticket, or say --all, and not both")
@@ -83,14 +83,14 @@ def retry(
 
 def park(context: typer.Context, ref: Meant) -> None:
     """Let a link rest as a whole, until it is resumed."""
-    from itopsync.reconcile import by_hand  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.reconcile import by_hand
 
     _amend(context, ref, by_hand.parked, "rests")
 
 
 def resume(context: typer.Context, ref: Meant) -> None:
     """Take up a parked link again, with its tickets as they are now."""
-    from itopsync.reconcile import by_hand  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.reconcile import by_hand
 
     now = utc_now()
     _amend(context, ref, lambda link: by_hand.resumed(link, now), "is taken up again by the next cycle")

@@ -48,7 +48,7 @@ def servers(configuration: Configuration, guard: Guard | None = None, watch: Wat
 
     *guard* is called before each exchange with whether it writes; *watch* hears of it when it is over.
     """
-    from itopsync.itop import Server  # noqa: PLC0415 - a command that needs none starts sooner
+    from itopsync.itop import Server
 
     on_call = watch.called if watch else None
     with ExitStack() as stack:
@@ -60,7 +60,7 @@ def servers(configuration: Configuration, guard: Guard | None = None, watch: Wat
 
 def watching(configuration: Configuration, store: Store, *, once: bool = False) -> Watch:
     """Who watches what runs, for good or for one cycle: then there is no endpoint, and the end waits for the hooks."""
-    from itopsync.watch.watch import PATIENCE, Watch  # noqa: PLC0415 - likewise
+    from itopsync.watch.watch import PATIENCE, Watch
 
     hooks = configuration.hooks
     patience = {"patience": hooks.timeout.total_seconds() + PATIENCE} if once else {}
@@ -70,7 +70,7 @@ def watching(configuration: Configuration, store: Store, *, once: bool = False) 
 @contextmanager
 def open_store(configuration: Configuration) -> Iterator[Store]:
     """The store, closed in the end."""
-    from itopsync.store import Store  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.store import Store
 
     store = Store.open(configuration.store_url)
     try:
@@ -98,8 +98,8 @@ def writing_engine(
 
     :raises AnotherInstance: somebody else is
     """
-    from itopsync.daemon import Signals  # noqa: PLC0415 - likewise
-    from itopsync.engine.lease import Lease  # noqa: PLC0415 - likewise
+    from itopsync.daemon import Signals
+    from itopsync.engine.lease import Lease
 
     with open_store(configuration) as store, Lease(store, configuration.lease) as lease, Signals() as signals:
 
@@ -144,7 +144,7 @@ class WatchedEngines:
 @contextmanager
 def rebuilding_engine(configuration: Configuration) -> Iterator[tuple[Engine, Server, Store]]:
     """An engine that is to make the store anew, with the internal server and the store; the lease is held."""
-    from itopsync.engine.lease import Lease  # noqa: PLC0415 - likewise
+    from itopsync.engine.lease import Lease
 
     with (
         servers(configuration) as both,
@@ -165,7 +165,7 @@ def closing_engine(
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Engine]:
     """An engine whose threads end with the context."""
-    from itopsync.engine.cycle import Engine  # noqa: PLC0415 - likewise
+    from itopsync.engine.cycle import Engine
 
     engine = Engine(configuration.rules, both, store, configuration.engine, clock=utc_now, stopping=stopping, progress=progress)
     try:

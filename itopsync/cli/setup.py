@@ -40,7 +40,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
 ) -> None:
     """Ask both servers whether everything is in place. Writes nothing."""
-    from itopsync.store import migrate  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.store import migrate
 
     options: Options = context.obj
     configuration = options.configuration()
@@ -62,7 +62,7 @@ def demo(
 ) -> None:
     """Play a service desk's day on two simulated servers, and see whether they agree in the end."""
     try:
-        from itopsync.demo import play, serve  # noqa: PLC0415 - the simulator is an extra
+        from itopsync.demo import play, serve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "itopsync":
             raise

@@ -52,7 +52,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
 @contextmanager
 def _store_to_read(url: str) -> Iterator[Store]:
     """The store, or an empty one in memory where there is none yet: a dry run makes no file."""
-    from itopsync.store import Store  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.store import Store
 
     store = Store.open(url) if Store.exists(url) else Store.open("sqlite://")
     try:
@@ -91,7 +91,7 @@ def run_once(
     as_json: AsJson = False,
 ) -> None:
     """Run one cycle and end, as cron wants it."""
-    from itopsync.engine.cycle import POLL, SWEEP  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.engine.cycle import POLL, SWEEP
 
     options: Options = context.obj
     configuration = options.configuration()
@@ -109,7 +109,7 @@ def run_once(
 
 def run(context: typer.Context) -> None:
     """Run cycles until told to stop (SIGTERM); SIGHUP reads the configuration anew."""
-    from itopsync import daemon  # noqa: PLC0415 - the other commands start sooner
+    from itopsync import daemon
 
     options: Options = context.obj
     configuration = options.configuration()
@@ -132,7 +132,7 @@ def _progress_bar() -> Iterator[show.OnProgress | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.progress import Progress  # noqa: PLC0415 - the other commands start sooner
+    from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("tickets", total=None)

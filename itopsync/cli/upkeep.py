@@ -20,8 +20,8 @@ db = typer.Typer(help="Look after the store.", no_args_is_help=True)
 @db.command()
 def upgrade(context: typer.Context) -> None:
     """Bring an older store's schema up to this itopsync's. A file is copied beside itself before."""
-    from itopsync.engine.lease import this_process  # noqa: PLC0415 - the other commands start sooner
-    from itopsync.store import migrate, upkeep  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.engine.lease import this_process
+    from itopsync.store import migrate, upkeep
 
     options: Options = context.obj
     url = options.configuration().store_url
@@ -37,8 +37,8 @@ def downgrade(
     yes: Yes = False,
 ) -> None:
     """Take the store back to an older schema, for an older itopsync. A file is copied beside itself before."""
-    from itopsync.engine.lease import this_process  # noqa: PLC0415 - the other commands start sooner
-    from itopsync.store import migrate, upkeep  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.engine.lease import this_process
+    from itopsync.store import migrate, upkeep
 
     options: Options = context.obj
     url = options.configuration().store_url
@@ -53,7 +53,7 @@ def downgrade(
 @db.command()
 def check(context: typer.Context) -> None:
     """Say whether the store is at this itopsync's schema and sound. Writes nothing."""
-    from itopsync.store import migrate, upkeep  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.store import migrate, upkeep
 
     options: Options = context.obj
     url = options.configuration().store_url
@@ -77,7 +77,7 @@ def prune(
     yes: Yes = False,
 ) -> None:
     """Delete old records of cycles, and old tombstones whose external ticket is gone. Asks external; says how much."""
-    from itopsync.engine.tombstones import without_original  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.engine.tombstones import without_original
 
     options: Options = context.obj
     configuration = options.configuration()
@@ -99,7 +99,7 @@ def backup(
     file: Annotated[Path, typer.Argument(help="Where to write it; no file that is there is overwritten.")],
 ) -> None:
     """Copy an SQLite store as it is at one moment, while the service runs. For PostgreSQL, says what to run instead."""
-    from itopsync.store import migrate, upkeep  # noqa: PLC0415 - the other commands start sooner
+    from itopsync.store import migrate, upkeep
 
     options: Options = context.obj
     upkeep.copy(options.configuration().store_url, file)

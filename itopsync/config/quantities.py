@@ -86,7 +86,7 @@ def read_moment(value: object) -> datetime:
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time.min)
     if not isinstance(value, datetime):
-        raise ValueError("a moment is written as 2026-01-31 or 2026-01-31T08:00:00+01:00")  # noqa: TRY004
+        raise ValueError("a moment is written as 2026-01-31 or 2026-01-31T08:00:00+01:00")  # noqa: TRY004 - pydantic tells of a ValueError
     if not _EARLIEST_YEAR <= value.year <= _LATEST_YEAR:
         raise ValueError(f"the year {value.year} is none that an iTop server can show")
     return value

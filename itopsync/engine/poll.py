@@ -44,7 +44,7 @@ class Findings:
     """Since when the side could not be asked before this poll, if it could not."""
 
 
-def look(  # noqa: PLR0917
+def look(  # noqa: PLR0917 - all that one poll works with
     side: Side,
     server: Server,
     store: Store,

@@ -62,7 +62,7 @@ class Work:
     carried out. One that takes long polls meanwhile, and what people touch comes first.
     """
 
-    def __init__(  # noqa: PLR0917
+    def __init__(  # noqa: PLR0917 - all that one cycle works with
         self, cycle: Cycle, applier: Applier, threads: Threads, store: Store, settings: EngineSettings, polled_at: datetime
     ) -> None:
         self._cycle, self._applier, self._threads, self._store, self._settings = cycle, applier, threads, store, settings

@@ -118,7 +118,7 @@ class Clock:
     def read_entry(self, log: str, value: str) -> datetime:
         """Return when a log entry was written, in UTC. :raises DateFormatWrong: it is no date."""
         try:
-            return self._utc(datetime.strptime(value, INTERNAL))  # noqa: DTZ007
+            return self._utc(datetime.strptime(value, INTERNAL))  # noqa: DTZ007 - the zone is added
         except (ValueError, OverflowError):
             raise DateFormatWrong(self._side, f"an entry of {log} has the date {_shown(value)}, which is none") from None
 
@@ -154,4 +154,4 @@ def _moment(found: re.Match[str]) -> datetime:
     hour = int(part.get("H", 0))
     if "h" in part:
         hour = int(part["h"]) % 12 + (12 if part.get("a", "am").lower() == "pm" else 0)
-    return datetime(year, int(part["m"]), int(part["d"]), hour, int(part.get("i", 0)), int(part.get("s", 0)))  # noqa: DTZ001
+    return datetime(year, int(part["m"]), int(part["d"]), hour, int(part.get("i", 0)), int(part.get("s", 0)))  # noqa: DTZ001 - a server writes no zone

@@ -18,7 +18,7 @@ class Login(StrEnum):
     """``auth_user`` and ``auth_pwd`` in the form."""
     BASIC = "basic"
     """HTTP Basic, which iTop heeds only with ``login_mode=basic`` in the query."""
-    TOKEN = "token"  # noqa: S105
+    TOKEN = "token"  # noqa: S105 - the name of a way to log in
     """An ``Auth-Token`` header, for the token of iTop's module *authent-token*; the user name is not sent."""
 
 
