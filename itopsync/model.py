@@ -252,8 +252,6 @@ class Link:
     base: Base = Base()
     files: tuple[FilePair, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
-    tries: int = 0
-    """Cycles in a row that failed on this link as a whole."""
     due_at: datetime | None = None
     """When to look at it next: dirty if that is past, a back-off or a second look if it is to come; ``None``: clean."""
     unsettled: bool = False

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from itopsync.model import Link, Side
-from itopsync.store import CycleRecord
+from itopsync.store.records import CycleRecord
 
 if TYPE_CHECKING:
-    from itopsync.store import Store
+    from itopsync.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -135,5 +135,5 @@ def troubles_of(link: Link) -> tuple[Trouble, ...]:
     found = [trouble(one.key, one.reason, one.tries, parked=one.parked, next_try=one.not_before) for one in link.obstacles]
     if link.unsettled:
         reason = "a write was sent whose outcome is not known; it is looked for before anything else is sent"
-        found.append(trouble("ticket", reason, link.tries, parked=False, next_try=link.due_at))
+        found.append(trouble("ticket", reason, 0, parked=False, next_try=link.due_at))
     return tuple(found)

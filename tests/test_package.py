@@ -91,7 +91,7 @@ def test_an_installed_wheel_plays_the_demo(installed: Installed) -> None:
 def test_an_installed_wheel_says_its_version_and_makes_a_store(installed: Installed, tmp_path: Path) -> None:
     assert installed.run("itopsync", "--version").stdout == f"itopsync {__version__} (store schema {migrate.head()})\n"
     assert installed.run("itopsync", "init", str(tmp_path / "sync.toml")).returncode == ExitCode.WELL
-    code = f"from itopsync.store import Store; print(Store.open('sqlite:///{tmp_path}/new.sqlite').revision)"
+    code = f"from itopsync.store.store import Store; print(Store.open('sqlite:///{tmp_path}/new.sqlite').revision)"
     assert installed.run("python", "-P", "-c", code).stdout.strip() == migrate.head()
 
 

@@ -22,7 +22,7 @@ from itopsync.model import Side
 
 if TYPE_CHECKING:
     from itopsync.config import Configuration
-    from itopsync.itop import Server
+    from itopsync.itop.server import Server
 
 
 def check(

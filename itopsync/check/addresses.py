@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from itopsync.check.finding import Finding, fault, ok, warning
 from itopsync.errors import Missing
-from itopsync.itop import Row, Server, oql
+from itopsync.itop import oql
+from itopsync.itop.rows import Row
+from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.reconcile.rules import Rules
 

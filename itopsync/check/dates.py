@@ -8,7 +8,10 @@ from datetime import datetime, timedelta
 from itopsync.check.finding import Finding, fault, ok, warning
 from itopsync.config.compiling.servers import has_seconds
 from itopsync.engine.observe import VERSION_TIME
-from itopsync.itop import DateFormatWrong, Row, Server, oql
+from itopsync.itop import oql
+from itopsync.itop.dates import DateFormatWrong
+from itopsync.itop.rows import Row
+from itopsync.itop.server import Server
 from itopsync.reconcile.rules import Rules
 
 _CLOCK_OFF = timedelta(minutes=5)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from itopsync.check.finding import Finding, fault, ok, refusal, warning
 from itopsync.errors import AccessRefused, BadQuery
-from itopsync.itop import Row, Server, oql
+from itopsync.itop import oql
+from itopsync.itop.rows import Row
+from itopsync.itop.server import Server
 from itopsync.reconcile.rules import Rules
 
 

@@ -11,7 +11,7 @@ from itopsync.errors import ItopsyncError, RemoteError, printable
 from itopsync.model import Side
 
 if TYPE_CHECKING:
-    from itopsync.itop import Server
+    from itopsync.itop.server import Server
 
 
 class Level(StrEnum):

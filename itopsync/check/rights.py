@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from itopsync.check.finding import Finding, fault, ok
 from itopsync.errors import BadQuery
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.reconcile.rules import ClassRules, Deletion, Direction, Rules
 

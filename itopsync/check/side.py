@@ -14,7 +14,7 @@ from itopsync.check.rights import check_reading, check_writing
 from itopsync.check.tickets import check_class, check_public_log, check_scope
 from itopsync.config import Configuration
 from itopsync.errors import BadQuery, RemoteError
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import Side
 
 

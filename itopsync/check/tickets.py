@@ -9,7 +9,10 @@ from itopsync.check.finding import Finding, fault, ok, refusal, said, warning
 from itopsync.engine.observe import attributes
 from itopsync.engine.poll import scope_of, since
 from itopsync.errors import BadQuery
-from itopsync.itop import DateFormatWrong, Rows, Server, oql
+from itopsync.itop import oql
+from itopsync.itop.dates import DateFormatWrong
+from itopsync.itop.rows import Rows
+from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.reconcile.rules import ClassRules, Lifecycle, Rules
 

@@ -14,7 +14,7 @@ from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile.rules import Rules
 
 if TYPE_CHECKING:
-    from itopsync.itop import Server
+    from itopsync.itop.server import Server
     from itopsync.reconcile.by_hand import Joined
 
 

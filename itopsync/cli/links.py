@@ -14,7 +14,7 @@ from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus, Side
 
 if TYPE_CHECKING:
-    from itopsync.store import Store
+    from itopsync.store.store import Store
 
 Meant = Annotated[str, typer.Argument(metavar="REF", help="R-000123, external:UserRequest:17, or a link's number.")]
 
@@ -53,9 +53,13 @@ def rebuild(context: typer.Context) -> None:
     options: Options = context.obj
     configuration = options.configuration()
     console = Console(soft_wrap=True)
-    total = 0
+    total = unreadable = 0
     with rebuilding_engine(configuration) as (engine, internal, store):
         for one in rebuilding.rebuild(engine, internal, store, utc_now):
+            if isinstance(one, rebuilding.Unreadable):
+                unreadable += 1
+                console.print(f"{one.ref}: it cannot be read, so its link is not made: {one.reason}")
+                continue
             total += 1
             if one.parted:
                 console.print(f"{one.link.internal}: it was unlinked by hand from {one.link.external}; both are left alone")
@@ -64,7 +68,11 @@ def rebuild(context: typer.Context) -> None:
             elif one.differs:
                 name = f"{one.link.external_number} ({one.link.external}) → {one.link.internal_number}"
                 console.print(f"{name}: the sides differ in {', '.join(one.differs)}; each stays as it is until it is changed")
-    console.print(f"{total} links found again. Run `itopsync verify`, then start the service.")
+    console.print(f"{show.counted(total, 'link')} found again.")
+    if unreadable:
+        console.print("Mend what cannot be read, and run `itopsync rebuild` again before you start the service.")
+        raise typer.Exit(ExitCode.TROUBLED)
+    console.print("Run `itopsync verify`, then start the service.")
 
 
 def retry(

@@ -18,8 +18,9 @@ from itopsync.model import Side
 if TYPE_CHECKING:
     from itopsync.daemon import Ended
     from itopsync.engine.cycle import Engine
-    from itopsync.itop import Guard, Server
-    from itopsync.store import Store
+    from itopsync.itop.caller import Guard
+    from itopsync.itop.server import Server
+    from itopsync.store.store import Store
     from itopsync.watch.watch import Watch
 
 
@@ -48,7 +49,7 @@ def servers(configuration: Configuration, guard: Guard | None = None, watch: Wat
 
     *guard* is called before each exchange with whether it writes; *watch* hears of it when it is over.
     """
-    from itopsync.itop import Server
+    from itopsync.itop.server import Server
 
     on_call = watch.called if watch else None
     with ExitStack() as stack:
@@ -70,7 +71,7 @@ def watching(configuration: Configuration, store: Store, *, once: bool = False) 
 @contextmanager
 def open_store(configuration: Configuration) -> Iterator[Store]:
     """The store, closed in the end."""
-    from itopsync.store import Store
+    from itopsync.store.store import Store
 
     store = Store.open(configuration.store_url)
     try:

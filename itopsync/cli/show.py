@@ -59,7 +59,8 @@ def plans(console: Console, planned: Planned, troubled: int) -> None:
     for plan, seen in planned:
         _show_remarks(console, plan, seen)
     writes = sum(len(plan.actions) for plan, _ in planned)
-    console.print(f"{len(planned)} tickets looked at, {writes} writes on {len(waiting)} of them. Nothing was written.")
+    looked = f"{counted(len(planned), 'ticket')} looked at, {counted(writes, 'write')} on {len(waiting)} of them"
+    console.print(f"{looked}. Nothing was written.")
     _show_troubled(console, troubled)
 
 
@@ -78,7 +79,7 @@ def verified(console: Console, differing: Planned, total: int, troubled: int) ->
 
 def _show_troubled(console: Console, troubled: int) -> None:
     if troubled:
-        console.print(f"{_count(troubled, 'ticket')} with something parked or waiting: `itopsync status` says what, and why.")
+        console.print(f"{counted(troubled, 'ticket')} with something parked or waiting: `itopsync status` says what, and why.")
 
 
 def plans_as_json(planned: Planned) -> str:
@@ -116,7 +117,7 @@ def describe(action: Action) -> str:
     """What an action does, in words, without the ticket's own."""
     match action:
         case Create():
-            return f"create the internal copy: {', '.join(sorted(action.fields))}; {_count(len(action.notes), 'log entry')}"
+            return f"create the internal copy: {', '.join(sorted(action.fields))}; {counted(len(action.notes), 'log entry')}"
         case Write():
             parts = []
             if action.stimulus:
@@ -124,7 +125,7 @@ def describe(action: Action) -> str:
             if action.fields:
                 parts.append(f"set {', '.join(sorted(action.fields))}")
             if action.notes:
-                parts.append(f"append {_count(len(action.notes), 'log entry')}")
+                parts.append(f"append {counted(len(action.notes), 'log entry')}")
             return f"{action.side}: {'; '.join(parts)}"
         case Upload():
             return f"{action.side}: attach {action.item.key}"
@@ -132,7 +133,8 @@ def describe(action: Action) -> str:
             return f"{action.side}: delete attachment {action.attachment_id}"
 
 
-def _count(number: int, one: str) -> str:
+def counted(number: int, one: str) -> str:
+    """``1 link``, ``2 links``, ``0 log entries``."""
     many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
     return f"{number} {one if number == 1 else many}"
 
@@ -200,7 +202,7 @@ def story(console: Console, told: Story) -> None:
             "parked" if obstacle.parked else f"next try {obstacle.not_before:%Y-%m-%d %H:%M} UTC" if obstacle.not_before else ""
         )
         console.print(
-            Text(f"in the way of {obstacle.key}: {obstacle.reason} ({_count(obstacle.tries, 'try')}, {when})", style="yellow")
+            Text(f"in the way of {obstacle.key}: {obstacle.reason} ({counted(obstacle.tries, 'try')}, {when})", style="yellow")
         )
     for action in told.plan.actions:
         console.print(f"to come: {describe(action)}")
@@ -245,7 +247,7 @@ def findings(console: Console, found: Sequence[Finding]) -> None:
         line = Text.assemble((f"{finding.level:<8}", _COLOURS[finding.level]), f"{finding.side or 'store':<9}", finding.what)
         console.print(line.append(f". {finding.remedy}" if finding.remedy else ""), soft_wrap=True)
     counts = {level: sum(finding.level is level for finding in found) for level in Level}
-    console.print(f"{_count(counts[Level.FAULT], 'fault')}, {_count(counts[Level.WARNING], 'warning')}.")
+    console.print(f"{counted(counts[Level.FAULT], 'fault')}, {counted(counts[Level.WARNING], 'warning')}.")
 
 
 def findings_as_json(found: Sequence[Finding]) -> str:

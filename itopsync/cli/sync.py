@@ -20,7 +20,7 @@ from itopsync.model import LinkStatus
 from itopsync.reconcile.safety import Excess
 
 if TYPE_CHECKING:
-    from itopsync.store import Store
+    from itopsync.store.store import Store
 
 _EXITS = {
     "well": ExitCode.WELL,
@@ -52,7 +52,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
 @contextmanager
 def _store_to_read(url: str) -> Iterator[Store]:
     """The store, or an empty one in memory where there is none yet: a dry run makes no file."""
-    from itopsync.store import Store
+    from itopsync.store.store import Store
 
     store = Store.open(url) if Store.exists(url) else Store.open("sqlite://")
     try:

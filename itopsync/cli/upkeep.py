@@ -11,8 +11,9 @@ import typer
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.durations import read
 from itopsync.cli.session import Options, open_store, servers, utc_now
+from itopsync.cli.show import counted
 from itopsync.exits import ExitCode
-from itopsync.model import Side
+from itopsync.model import LinkStatus, Side
 
 db = typer.Typer(help="Look after the store.", no_args_is_help=True)
 
@@ -64,8 +65,8 @@ def check(context: typer.Context) -> None:
         typer.echo("Stop the service and restore a backup; without one, name another store.url and run `itopsync rebuild`.")
         raise typer.Exit(ExitCode.STORE)
     with open_store(options.configuration()) as store:
-        links = sum(store.counts()[status] for status in ("waiting", "linked", "parting", "parked", "tombstone"))
-    typer.echo(f"The store is at {migrate.head()}, this itopsync's schema, and sound: {links} links.")
+        links = sum(store.counts()[status] for status in LinkStatus)
+    typer.echo(f"The store is at {migrate.head()}, this itopsync's schema, and sound: {counted(links, 'link')}.")
 
 
 @db.command()

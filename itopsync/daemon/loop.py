@@ -23,8 +23,8 @@ from itopsync.engine.cycle import SWEEP, Engine
 from itopsync.engine.lease import Lease
 from itopsync.engine.report import Report
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, Stopped, StoreError, StoreUnavailable
-from itopsync.itop import Guard
-from itopsync.store import Store
+from itopsync.itop.caller import Guard
+from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
 

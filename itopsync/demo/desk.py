@@ -13,9 +13,9 @@ from itopsync import config
 from itopsync.engine.cycle import Engine
 from itopsync.engine.lease import Lease
 from itopsync.engine.report import Report
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.simulator import Agent, Simulator
-from itopsync.store import Store
+from itopsync.store.store import Store
 
 CONFIGURATION = """\
 pair = "demo"

@@ -8,9 +8,15 @@ The way of a change:
 ``sweep``       everything looked at, whatever the polls have seen
 ``work``        what is due, worked on a piece after the other while the next one is observed
 ``backlog``     what is due, in its order
+``planning``    what links need: copies looked for, both tickets read, a plan made
+``copies``      the copies of links that wait for one
 ``observe``     what both sides show of a batch of links
 ``sight``       whether a side shows anything at all
 ``apply``       one plan carried out, whatever comes back
+``progress``    what is known of a link meanwhile
+``carry``       one action of it
+``terms``       what a failure comes to
+``again``       when a link is looked at again
 ``files``       the bytes of a file that is to be uploaded
 ``back_off``    whether and when something is tried again
 ``written``     what is told of each write

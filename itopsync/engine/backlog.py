@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from itopsync.model import Link
-from itopsync.store import Store
+from itopsync.store.store import Store
 
 
 class Backlog:

@@ -10,29 +10,25 @@ from datetime import datetime
 import structlog
 
 from itopsync.engine import sweep as sweeping
-from itopsync.engine.apply import Applier, Result
-from itopsync.engine.back_off import wait_after
+from itopsync.engine.apply import Applier
 from itopsync.engine.deletions import Searched, search
-from itopsync.engine.observe import Copies, find_copies, observe
+from itopsync.engine.planning import Planned, Planning
 from itopsync.engine.poll import Findings, account_of, look, record
+from itopsync.engine.progress import Result
 from itopsync.engine.rebuild import refuse_lost_store
 from itopsync.engine.report import Report
 from itopsync.engine.settings import EngineSettings
-from itopsync.engine.sight import refuse_blindness
 from itopsync.engine.threads import Threads
 from itopsync.engine.waiting import answer_of
 from itopsync.engine.work import Work
 from itopsync.errors import ItopsyncError, RemoteError, Stopped
-from itopsync.itop import Server
-from itopsync.model import Link, LinkStatus, Observation, Ref, Side
-from itopsync.reconcile import agree
+from itopsync.itop.server import Server
+from itopsync.model import Link, LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Plan
-from itopsync.reconcile.planner import UNREAD, parted, unread
-from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
-from itopsync.reconcile.safety import Excess, Tally, check
-from itopsync.reconcile.strangers import stranger
-from itopsync.store import CycleRecord, SideState, Store
+from itopsync.reconcile.safety import Tally, check
+from itopsync.store.records import CycleRecord, SideState
+from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +59,7 @@ class Engine:
         self._clock, self.stopping, self.progress = clock, stopping, progress
         self._rules = rules
         self._threads = Threads.start(settings)
+        self._planning = Planning(servers, store, settings, self._threads.readers, clock=clock, stopping=stopping)
 
     def close(self) -> None:
         """End the threads; one whose read nobody waits for any more ends by itself."""
@@ -110,7 +107,7 @@ class Engine:
                 )
                 self._store.prune(report.finished - self._settings.keep_history)
 
-    def preview(self) -> list[tuple[Plan, Observation]]:
+    def preview(self) -> Planned:
         """What a cycle would do now, link by link. Nothing is written, neither to the servers nor to the store.
 
         :raises SideUnavailable: a server cannot be asked
@@ -146,7 +143,7 @@ class Engine:
             if self.progress is not None:
                 self.progress(done, total)
 
-    def inspect(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
+    def inspect(self, links: tuple[Link, ...]) -> Planned:
         """What *links* would need to agree, whatever their status is. Nothing is written anywhere.
 
         :raises SideUnavailable: a server cannot be asked
@@ -265,62 +262,21 @@ class Engine:
         now = self._record(report, found, tally, accept)
         return None if report.problems else now
 
-    def plan_work(self, links: tuple[Link, ...], accept: Collection[str]) -> list[tuple[Plan, Observation]]:
+    def plan_work(self, links: tuple[Link, ...], accept: Collection[str]) -> Planned:
         """Observe and plan *links* that are to be worked on.
 
         :raises SafetyStop: a ticket is not found on a side that shows nothing at all
         """
         planned = self.plan(links, accept)
-        self._refuse_blindness(planned, accept)
+        self._planning.refuse_blindness(planned, accept)
         return planned
 
-    def plan(self, links: tuple[Link, ...], accept: Collection[str] = ()) -> list[tuple[Plan, Observation]]:
-        """Observe and plan *links*, after looking for copies of those that wait for one.
-
-        There is one where a create had no answer, and where this store was restored from a time before it was made.
+    def plan(self, links: tuple[Link, ...], accept: Collection[str] = ()) -> Planned:
+        """Observe and plan *links*.
 
         :raises SafetyStop: a copy is not found on a side that shows nothing at all
         """
-        copies = self._copies(links, accept)
-        links = tuple(self._adopted(link, copies.found.get(link.id)) for link in links)
-        observed = observe(links, self._servers, self._rules, self._threads.readers, self.stopping)
-        now = self._clock()
-        plans = []
-        for link in links:
-            seen = observed.shown[link.id]
-            if (failure := copies.unread.get(link.id) or observed.unread.get(link.id)) is not None:
-                wait = wait_after(failure, link, UNREAD, self._settings, self._rules.limits)
-                plans.append((unread(link, failure, now, wait), seen))
-                continue
-            if reason := stranger(link, seen, self._rules):
-                plans.append((parted(link, reason), seen))
-                continue
-            apart = any(obstacle.tries for obstacle in link.obstacles)
-            plans.append((plan_link(link, seen, self._rules, now, apart=apart), seen))
-        return plans
-
-    def _refuse_blindness(self, planned: list[tuple[Plan, Observation]], accept: Collection[str]) -> None:
-        """A ticket that is missing is gone only where others are to be seen."""
-        gone = [(plan.link, seen) for plan, seen in planned if plan.link.status is LinkStatus.TOMBSTONE]
-        for side in Side:
-            if Excess.MISSING not in accept and any(link.ref(side) and not seen.of(side) for link, seen in gone):
-                refuse_blindness(self._servers[side], self._store)
-
-    def _copies(self, links: tuple[Link, ...], accept: Collection[str]) -> Copies:
-        waiting = [link for link in links if link.status is LinkStatus.WAITING]
-        if not waiting:
-            return Copies()
-        search = self._threads.readers.submit(find_copies, waiting, self._servers[Side.INTERNAL], self._rules)
-        copies = answer_of(search, self.stopping)
-        if Excess.MISSING not in accept and any(link.unsettled and link.id not in copies.found for link in waiting):
-            refuse_blindness(self._servers[Side.INTERNAL], self._store)
-        return copies
-
-    def _adopted(self, link: Link, copy: Ref | None) -> Link:
-        if copy is None:
-            return replace(link, unsettled=False)
-        log.info("copy found", link=link.id, copy=str(copy))
-        return agree.adopted(replace(link, unsettled=False), copy, self._rules.for_external(link.external.cls))
+        return self._planning.plan(links, self._rules, accept)
 
     def account_for(self, report: Report, result: Result, loaded: Link) -> None:
         """Count a result, and tell what of a link needs a person that did not when it was *loaded*."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import Ref, Side
 from itopsync.reconcile.identity import prefix
 from itopsync.reconcile.rules import Rules
-from itopsync.store import Store
+from itopsync.store.store import Store
 
 AT_ONCE = 5_000
 """On so many tickets attachments are counted with one call. Their ids stand in the query: 5,000 of them take iTop 0.8 s to read

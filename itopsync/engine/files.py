@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import File
 from itopsync.reconcile.plan import AttachmentSource, TextSource, Upload
 from itopsync.reconcile.richtext import AttachedImage, DataImage, InlineImage

@@ -15,7 +15,9 @@ from typing import Self
 import structlog
 
 from itopsync.errors import AnotherInstance, StoreError, StoreUnavailable
-from itopsync.store import Holder, Store, started_at
+from itopsync.store.leases import started_at
+from itopsync.store.records import Holder
+from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
 

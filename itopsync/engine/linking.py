@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from itopsync.itop import Server, oql
+from itopsync.itop import oql
+from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
 from itopsync.reconcile.by_hand import Joined, joined
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import Rules
-from itopsync.store import Store
+from itopsync.store.store import Store
 
 REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d{1,10})")
 """A ticket as ``external:UserRequest:17``, or without the side."""

@@ -10,11 +10,13 @@ from datetime import datetime
 from itopsync.engine.deletions import Searched
 from itopsync.engine.settings import EngineSettings
 from itopsync.errors import BadQuery
-from itopsync.itop import HIGHEST_ID, Server
+from itopsync.itop.reader import HIGHEST_ID
+from itopsync.itop.server import Server
 from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
 from itopsync.reconcile.identity import prefix
 from itopsync.reconcile.rules import ClassRules, Rules
-from itopsync.store import SideState, Store
+from itopsync.store.records import SideState
+from itopsync.store.store import Store
 
 SPAN = 10_000
 """So many ids a range holds to begin with; to read so many rows of next to nothing takes iTop 180 ms."""
@@ -54,7 +56,7 @@ def look(  # noqa: PLR0917 - all that one poll works with
     deletions: Callable[[], Searched],
     now: datetime,
 ) -> Findings:
-    """Poll one side, with its three questions asked at once in *pool*; writes nothing.
+    """Poll one side, with its questions asked at once in *pool*; writes nothing.
 
     *deletions* looks for attachments that went. The cursor is the server's own clock at the start of the poll (HTTP ``Date``),
     so a slow answer or a clock that is off loses nothing.
@@ -65,11 +67,11 @@ def look(  # noqa: PLR0917 - all that one poll works with
     above = pool.submit(_attachments, server, state, settings, now)
     went = pool.submit(deletions)
     named = pool.submit(account_of, server) if state.account is None else None
+    first = side is Side.EXTERNAL and state.cursor is None
+    scoping = [pool.submit(_scoped, server, rules, cls) for cls in rules.classes if first]
     changed = asked.result()
     touched = {sighting.ref: sighting for sighting in changed.sightings}
-    scoped: dict[Ref, Sighting] = {}
-    if side is Side.EXTERNAL and state.cursor is None:
-        scoped = {sighting.ref: sighting for cls in rules.classes for piece in in_scope(server, rules, cls) for sighting in piece}
+    scoped = {sighting.ref: sighting for one in scoping for sighting in one.result()}
     compared = store.compare(side, tuple((touched | scoped).values()))
     new: tuple[Sighting, ...] = ()
     if side is Side.EXTERNAL and compared.unknown:
@@ -117,6 +119,10 @@ def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[tuple[Si
             span *= 2
         if not found and left > 0:  # some have gone meanwhile
             left = count(low, HIGHEST_ID)
+
+
+def _scoped(server: Server, rules: Rules, cls: ClassRules) -> list[Sighting]:
+    return [sighting for piece in in_scope(server, rules, cls) for sighting in piece]
 
 
 def scope_of(rules: Rules, cls: ClassRules) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from itopsync.engine.observe import attributes
 from itopsync.errors import StoreError
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
 from itopsync.reconcile.identity import prefix
 from itopsync.reconcile.marks import marks_of
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rebuilding import Rebuilt, rebuilt
 from itopsync.reconcile.rules import ClassRules, Rules
-from itopsync.store import Store
+from itopsync.store.store import Store
 
 _AT_ONCE = 200
 
@@ -49,43 +50,48 @@ def refuse_lost_store(internal: Server, rules: Rules) -> None:
             )
 
 
-def rebuild(engine: Planner, internal: Server, store: Store, clock: Callable[[], datetime]) -> Iterator[Rebuilt]:
-    """Find every copy in internal by its marker and make its link anew, one after the other. Writes to neither server.
+@dataclass(frozen=True)
+class Unreadable:
+    """A ticket that its server fails to show: its link is not made, for what both sides show is all there is to make it of."""
 
-    :raises StoreError: the store knows links already
-    :raises Refused: a server fails to show one of the tickets; its link is not made
+    ref: Ref
+    reason: str
+
+
+def rebuild(engine: Planner, internal: Server, store: Store, clock: Callable[[], datetime]) -> Iterator[Rebuilt | Unreadable]:
+    """Find every copy in internal by its marker and make the links that the store does not know. Writes to neither server.
+
+    It can be broken off, and run again for the rest.
     """
-    counts = store.counts()
-    if any(counts[status] for status in LinkStatus):
-        raise StoreError("the store knows links already: `itopsync rebuild` is for one that was lost. Name another store.url.")
     engine.learn_accounts()
     for cls in engine.rules.classes:
-        copies = _copies(engine, internal, cls)
+        copies, unreadable = _copies(engine, internal, cls)
+        yield from unreadable
         for start in range(0, len(copies), _AT_ONCE):
-            links = tuple(
-                Link(-1 - place, external, copy, LinkStatus.LINKED)
-                for place, (external, copy) in enumerate(copies[start : start + _AT_ONCE])
-            )
+            lost = [
+                (one, copy) for one, copy in copies[start : start + _AT_ONCE] if not (store.link_of(one) or store.link_of(copy))
+            ]
+            links = tuple(Link(-1 - place, one, copy, LinkStatus.LINKED) for place, (one, copy) in enumerate(lost))
             planned = engine.plan(links)
-            for plan, _ in planned:
-                if plan.unread is not None:  # what both sides show is all that there is to make a base of
-                    raise plan.unread
-            found = [rebuilt(plan, seen, engine.rules) for plan, seen in planned]
+            found = [rebuilt(plan, seen, engine.rules) for plan, seen in planned if plan.unread is None]
             store.add_links([one.link for one in found], clock())
             yield from found
+            yield from (Unreadable(plan.link.external, str(plan.unread)) for plan, _ in planned if plan.unread is not None)
 
 
-def _copies(engine: Planner, internal: Server, cls: ClassRules) -> list[tuple[Ref, Ref]]:
+def _copies(engine: Planner, internal: Server, cls: ClassRules) -> tuple[list[tuple[Ref, Ref]], list[Unreadable]]:
     """The external tickets of a class and their copies: the first where a marker stands on several, or one that was parted."""
     rules, log = engine.rules, cls.logs[0].name(Side.INTERNAL)
     found: dict[Ref, Ref] = {}
     parted: dict[Ref, Ref] = {}
     sightings = internal.sightings(cls.internal, f"this.{log} LIKE '%{prefix(rules.pair)}t-{cls.external}.%'")
-    tickets = internal.tickets(cls.internal, [one.ref.id for one in sightings], attributes(cls, Side.INTERNAL))
+    numbers = [one.ref.id for one in sightings]
+    tickets, failures = internal.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
     for number in sorted(tickets):
         marks = marks_of(tickets[number], log, rules.pair, rules.internal.account)
         for group, externals in ((found, marks.standing), (parted, marks.former)):
             for external in externals:
                 if external.cls == cls.external:
                     group.setdefault(external, tickets[number].ref)
-    return sorted((parted | found).items())
+    unreadable = [Unreadable(Ref(Side.INTERNAL, cls.internal, number), str(why)) for number, why in sorted(failures.items())]
+    return sorted((parted | found).items()), unreadable

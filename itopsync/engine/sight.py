@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itopsync.errors import AccessRefused, SafetyStop
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import LinkStatus
 from itopsync.reconcile.safety import Excess
-from itopsync.store import Store
+from itopsync.store.store import Store
 
 
 def refuse_blindness(server: Server, store: Store) -> None:

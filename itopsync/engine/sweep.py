@@ -12,10 +12,11 @@ from datetime import datetime
 
 from itopsync.engine.deletions import search_all
 from itopsync.engine.poll import in_scope
-from itopsync.itop import LIGHT_BATCH, Server
+from itopsync.itop.reader import LIGHT_BATCH
+from itopsync.itop.server import Server
 from itopsync.model import Ref, Side, Sighting
 from itopsync.reconcile.rules import Rules
-from itopsync.store import Store
+from itopsync.store.store import Store
 
 _DEEP = "sweep.deep"
 """The fact that tells up to which link the last deep look went."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import Link
 from itopsync.reconcile.rules import Rules
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from itopsync.engine.linking import REF
 from itopsync.engine.poll import since, since_of
-from itopsync.itop import Server, oql
+from itopsync.itop import oql
+from itopsync.itop.server import Server
 from itopsync.model import Ref, Side, Sighting
 from itopsync.reconcile.rules import Rules
-from itopsync.store import Store
+from itopsync.store.store import Store
 
 
 @dataclass(frozen=True)

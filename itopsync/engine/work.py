@@ -11,20 +11,19 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Protocol
 
-from itopsync.engine.apply import Applier, Result, Waiting
+from itopsync.engine.apply import Applier, Waiting
 from itopsync.engine.backlog import Backlog
+from itopsync.engine.planning import Planned
+from itopsync.engine.progress import Result
 from itopsync.engine.report import Report
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.threads import Threads
 from itopsync.engine.waiting import LOOK, answer_of
 from itopsync.errors import AnotherInstance, RemoteError, SafetyStop, SideUnavailable, Stopped, StoreError
-from itopsync.model import Link, Observation, Side
-from itopsync.reconcile.plan import Plan
+from itopsync.model import Link, Side
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.safety import Tally, check
-from itopsync.store import Store
-
-Planned = list[tuple[Plan, Observation]]
+from itopsync.store.store import Store
 
 
 class Cycle(Protocol):

@@ -24,6 +24,11 @@ class Written:
     """How old what it carried was once it was there; None where nothing was carried, or nobody knows its time."""
 
 
+def name_of(action: Action) -> str:
+    """What an action is called in the log and in metrics."""
+    return "state" if isinstance(action, Write) and action.stimulus is not None else type(action).__name__.lower()
+
+
 def changed_at(action: Action, seen: Observation) -> datetime | None:
     """When what *action* carries was changed on the other side, by that side's clock.
 
@@ -32,8 +37,7 @@ def changed_at(action: Action, seen: Observation) -> datetime | None:
     """
     if not isinstance(action, Create | Write):
         return None
-    origin = Side.EXTERNAL if isinstance(action, Create) else action.side.other
-    last_change = _last_change(seen.of(origin))
+    last_change = _last_change(seen.of(action.side.other))
     if isinstance(action, Create):
         return last_change
     times = [note.at for note in action.notes if any("-n-" in marker for marker in note.markers)]

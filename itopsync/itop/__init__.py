@@ -1,4 +1,4 @@
-"""iTop's REST API, and nothing else of HTTP: :class:`Server` is all that the layers above need.
+"""iTop's REST API, and nothing else of HTTP: :class:`~itopsync.itop.server.Server` is all that the layers above need.
 
 ``settings``    how a server is reached
 ``server``      what can be asked of it, by name: all of it
@@ -16,53 +16,3 @@
 ``images``      pictures pasted into texts
 ``oql``         pieces of queries
 """
-
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from itopsync.itop.attributes import Attributes
-    from itopsync.itop.caller import CallRecord, Guard
-    from itopsync.itop.dates import DateFormatWrong
-    from itopsync.itop.reader import HIGHEST_ID, LIGHT_BATCH, Reader
-    from itopsync.itop.rows import Changed, Row, Rows
-    from itopsync.itop.server import Server
-    from itopsync.itop.settings import Login, Secret, ServerSettings
-
-_FROM = {
-    name: module
-    for module, names in {
-        "attributes": ("Attributes",),
-        "caller": ("CallRecord", "Guard"),
-        "dates": ("DateFormatWrong",),
-        "reader": ("HIGHEST_ID", "LIGHT_BATCH", "Reader"),
-        "rows": ("Changed", "Row", "Rows"),
-        "server": ("Server",),
-        "settings": ("Login", "Secret", "ServerSettings"),
-    }.items()
-    for name in names
-}
-"""Loaded when it is first asked for: what reads the configuration alone does without HTTP."""
-
-__all__ = [
-    "HIGHEST_ID",
-    "LIGHT_BATCH",
-    "Attributes",
-    "CallRecord",
-    "Changed",
-    "DateFormatWrong",
-    "Guard",
-    "Login",
-    "Reader",
-    "Row",
-    "Rows",
-    "Secret",
-    "Server",
-    "ServerSettings",
-]
-
-
-def __getattr__(name: str) -> object:
-    if name not in _FROM:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_FROM[name]}"), name)

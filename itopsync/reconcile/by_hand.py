@@ -24,7 +24,7 @@ def retried(link: Link, now: datetime) -> Link:
     """The link with all that stood in its way forgotten, to be looked at *now*; a write that settles goes on settling."""
     if link.status not in _WORKED_ON:
         return link
-    return replace(link, obstacles=(), tries=0, due_at=link.due_at if link.unsettled else now)
+    return replace(link, obstacles=(), due_at=link.due_at if link.unsettled else now)
 
 
 def parked(link: Link) -> Link:
@@ -51,7 +51,7 @@ def unlinked(link: Link, now: datetime, *, mark: bool) -> Link:
         return link
     if mark and link.internal is not None:
         return retried(replace(link, status=LinkStatus.PARTING), now)
-    return replace(link, status=LinkStatus.TOMBSTONE, obstacles=(), tries=0, due_at=None, unsettled=False)
+    return replace(link, status=LinkStatus.TOMBSTONE, obstacles=(), due_at=None, unsettled=False)
 
 
 def may_have_a_copy(link: Link) -> bool:
@@ -93,7 +93,6 @@ def joined(link: Link, observation: Observation, rules: Rules, now: datetime, *,
         base=replace(base, notes=mark if history else {**mark, **stay}),
         files=() if history else files,
         obstacles=(),
-        tries=0,
         due_at=now,
     )
     notes = Counter(record.origin for record in stay.values())

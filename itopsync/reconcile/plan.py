@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 
 from itopsync.errors import Refused
 from itopsync.model import FilePair, Link, Side
@@ -63,6 +64,8 @@ class Create:
     agrees: Mapping[str, str]
     """Attribute (external name) → fingerprint of the external value that the copy was made with."""
 
+    side: ClassVar = Side.INTERNAL
+
 
 @dataclass(frozen=True)
 class Write:
@@ -88,6 +91,11 @@ class Upload:
     pair: FilePair | None = None
     """The file pair that this completes; None for pictures and texts."""
 
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """What it carries."""
+        return (self.item,)
+
 
 @dataclass(frozen=True)
 class Remove:
@@ -97,6 +105,11 @@ class Remove:
     attachment_id: int
     item: Item
     pair: FilePair | None = None
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """What it carries."""
+        return (self.item,)
 
 
 Action = Create | Write | Upload | Remove

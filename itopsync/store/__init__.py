@@ -2,7 +2,7 @@
 
 It never holds a text of a ticket: ids, numbers, fingerprints, states, markers and reasons only.
 
-``store``        all of it, as the layers above see it
+``store``        all of it, as the layers above see it: :class:`~itopsync.store.store.Store`
 ``records``      what it keeps beside links, as plain values
 ``tables``       how that lies in the database
 ``rows``         links as rows and back
@@ -18,44 +18,3 @@ It never holds a text of a ticket: ids, numbers, fingerprints, states, markers a
 ``leases``       the right to be the one writer
 ``history``      the cycles that ran, and small facts
 """
-
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from itopsync.store.leases import started_at
-    from itopsync.store.records import (
-        Compared,
-        CycleRecord,
-        DueCounts,
-        FilesPart,
-        Holder,
-        LeaseRecord,
-        ObstacleCounts,
-        SideState,
-        TicketsPart,
-    )
-    from itopsync.store.store import Store
-
-_FROM = {"Store": "store", "started_at": "leases"}
-"""Loaded when it is first asked for: commands that need no database start without one. All others are in ``records``."""
-
-__all__ = [
-    "Compared",
-    "CycleRecord",
-    "DueCounts",
-    "FilesPart",
-    "Holder",
-    "LeaseRecord",
-    "ObstacleCounts",
-    "SideState",
-    "Store",
-    "TicketsPart",
-    "started_at",
-]
-
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_FROM.get(name, 'records')}"), name)

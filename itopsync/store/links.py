@@ -251,11 +251,11 @@ _TOO_LONG = 19
 
 
 def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: datetime, *, touched: bool = False) -> None:
-    """Let links be due at *at*, if that is earlier, and if they neither settle nor are in back-off.
+    """Let links be due at *at*, if that is earlier, and if they do not settle.
 
     *touched*: people are at work on them, so that one that was due already comes with what is due since *at*.
     """
-    free = and_(~link.c.unsettled, link.c.tries == 0, *([] if touched else [link.c.due_at > at]))
+    free = and_(~link.c.unsettled, *([] if touched else [link.c.due_at > at]))
     for batch in batches(sorted(set(ids))):
         meant = (link.c.id.in_(batch), link.c.status.in_(WORKED_ON), or_(link.c.due_at.is_(None), free))
         connection.execute(update(link).where(*meant).values(due_at=at, updated_at=now))

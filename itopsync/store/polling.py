@@ -37,7 +37,6 @@ class Polling(Database):
             row.ok_at,
             row.problem,
             row.problem_since,
-            row.paused_until,
         )
 
     def put_side(self, state: SideState) -> None:

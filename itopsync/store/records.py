@@ -27,7 +27,6 @@ class SideState:
     """When it was last polled well, by our clock."""
     problem: str | None = None
     problem_since: datetime | None = None
-    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True)

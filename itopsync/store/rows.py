@@ -52,7 +52,6 @@ def _link(row: Row[Any], files: Sequence[FilePair]) -> Link:
         base=codec.base_from_json(row.base),
         files=tuple(files),
         obstacles=codec.obstacles_from_json(row.obstacles),
-        tries=row.tries,
         due_at=row.due_at,
         unsettled=row.unsettled,
     )
@@ -71,7 +70,6 @@ def values_of(saved: Link) -> dict[str, Any]:
         "base": codec.base_to_json(saved.base),
         "obstacles": codec.obstacles_to_json(saved.obstacles),
         "troubled": bool(saved.obstacles) or saved.unsettled or saved.status is LinkStatus.PARKED,
-        "tries": saved.tries,
         "due_at": saved.due_at,
         "unsettled": saved.unsettled,
     }

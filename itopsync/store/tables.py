@@ -74,7 +74,6 @@ link = Table(
     Column("base", Text, nullable=False, comment="JSON: fingerprints and states."),
     Column("obstacles", Text, nullable=False, comment="JSON: what does not get across, and why."),
     Column("troubled", Boolean, nullable=False, comment="Has obstacles, is parked, or has a write of unknown outcome."),
-    Column("tries", Integer, nullable=False),
     Column("due_at", UtcDateTime),
     Column("unsettled", Boolean, nullable=False),
     Column("writing", Text, comment="What kind of write was begun and not ended yet."),
@@ -142,7 +141,6 @@ side_state = Table(
     Column("ok_at", UtcDateTime),
     Column("problem", Text),
     Column("problem_since", UtcDateTime),
-    Column("paused_until", UtcDateTime),
     comment="How far each side has been polled, and how it is.",
 )
 

@@ -17,7 +17,7 @@ from typing import Protocol
 import structlog
 
 from itopsync.errors import ItopsyncError
-from itopsync.store import Store
+from itopsync.store.store import Store
 from itopsync.watch.delivery import NotDelivered
 from itopsync.watch.needs import BREAKING, Call
 from itopsync.watch.settings import Need

@@ -12,10 +12,10 @@ from itopsync import __version__
 from itopsync.engine.cycle import POLL, SWEEP
 from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError, SafetyStop
-from itopsync.itop import CallRecord
+from itopsync.itop.caller import CallRecord
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.safety import Excess
-from itopsync.store import Store
+from itopsync.store.store import Store
 
 GOOD = ("well", "troubled")
 """Outcomes of cycles that got through to both sides."""

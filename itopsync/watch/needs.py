@@ -10,7 +10,7 @@ from itopsync.engine.report import Report
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, StoreError
 from itopsync.model import Link, Obstacle, Side
 from itopsync.reconcile.identity import digest
-from itopsync.store import Store
+from itopsync.store.store import Store
 from itopsync.watch.metrics import GOOD
 from itopsync.watch.settings import Need
 

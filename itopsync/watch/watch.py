@@ -13,8 +13,8 @@ import structlog
 
 from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError, StoreError
-from itopsync.itop import CallRecord
-from itopsync.store import Store
+from itopsync.itop.caller import CallRecord
+from itopsync.store.store import Store
 from itopsync.watch.delivery import Command, NotDelivered, Web
 from itopsync.watch.endpoint import Health, serve
 from itopsync.watch.hooks import Errand, Hook, Way

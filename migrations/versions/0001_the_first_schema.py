@@ -36,7 +36,6 @@ def upgrade() -> None:
         sa.Column("base", sa.Text, nullable=False, comment="JSON: fingerprints and states."),
         sa.Column("obstacles", sa.Text, nullable=False, comment="JSON: what does not get across, and why."),
         sa.Column("troubled", sa.Boolean, nullable=False, comment="Has obstacles, is parked, or has a write of unknown outcome."),
-        sa.Column("tries", sa.Integer, nullable=False),
         sa.Column("due_at", _TIME),
         sa.Column("unsettled", sa.Boolean, nullable=False),
         sa.Column("writing", sa.Text, comment="What kind of write was begun and not ended yet."),
@@ -100,7 +99,6 @@ def upgrade() -> None:
         sa.Column("ok_at", _TIME),
         sa.Column("problem", sa.Text),
         sa.Column("problem_since", _TIME),
-        sa.Column("paused_until", _TIME),
         sa.PrimaryKeyConstraint("side", name="pk_side_state"),
         comment="How far each side has been polled, and how it is.",
     )

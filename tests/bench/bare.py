@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from itopsync.config import Configuration
-from itopsync.itop import ServerSettings
+from itopsync.itop.settings import ServerSettings
 from itopsync.model import Side
 
 Call = dict[str, object]

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import insert
 
 from itopsync.model import Link
-from itopsync.store import Store
 from itopsync.store.rows import values_of
+from itopsync.store.store import Store
 from itopsync.store.tables import file, link
 
 AT_ONCE = 10_000

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from itopsync.check import Finding, Level, check
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.reconcile.rules import SideRules
 from itopsync.simulator import Simulator

@@ -6,7 +6,7 @@ import pytest
 
 from itopsync.check import Level
 from itopsync.errors import StoreFromTheFuture, StoreOutdated
-from itopsync.itop import Secret
+from itopsync.itop.settings import Secret
 from itopsync.model import Side
 from itopsync.simulator import FaultKind
 from tests.check.conftest import Checked

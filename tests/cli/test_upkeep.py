@@ -37,7 +37,7 @@ def test_a_sound_store_is_said_to_be_so(desk: Desk) -> None:
     done = desk.itopsync("db", "check")
     assert (done.returncode, done.stdout) == (
         ExitCode.WELL,
-        "The store is at 0001, this itopsync's schema, and sound: 1 links.\n",
+        "The store is at 0001, this itopsync's schema, and sound: 1 link.\n",
     )
 
 

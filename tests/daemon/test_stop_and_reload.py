@@ -12,7 +12,7 @@ import pytest
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus
 from itopsync.simulator.faults import FaultKind
-from itopsync.store import Store
+from itopsync.store.store import Store
 from tests.cli.conftest import Desk
 from tests.daemon.conftest import QUICK, Host, wait_for
 

@@ -6,7 +6,7 @@ from itopsync.demo.compare import Item, compare
 from itopsync.model import Link, Ref, Side
 from itopsync.simulator import Agent, Simulator
 from itopsync.simulator.audit import Written
-from itopsync.store import Store
+from itopsync.store.store import Store
 
 
 class Pair:

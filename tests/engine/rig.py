@@ -13,10 +13,10 @@ from itopsync import config
 from itopsync.config import Configuration
 from itopsync.engine.cycle import Engine
 from itopsync.engine.report import Report
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.simulator import Agent, Simulator
-from itopsync.store import Store
+from itopsync.store.store import Store
 from tests.engine.pair import Pair
 
 BEGIN = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

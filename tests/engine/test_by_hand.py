@@ -13,6 +13,7 @@ from itopsync.engine.rebuild import rebuild
 from itopsync.model import FileStatus, Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.by_hand import Joined
+from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Crash, Rig
 
@@ -54,7 +55,8 @@ def _lose_the_store(rig: Rig) -> list[Link]:
     for file in rig.folder.glob("store*"):
         file.unlink()
     rig.start()
-    return [one.link for one in rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now)]
+    found = rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now)
+    return [one.link for one in found if isinstance(one, Rebuilt)]
 
 
 def _said(rig: Rig, side: Side, number: int, words: str) -> int:

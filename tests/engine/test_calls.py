@@ -9,7 +9,7 @@ import pytest
 from itopsync.engine import deletions, poll, sweep
 from itopsync.engine.cycle import SWEEP
 from itopsync.engine.settings import EngineSettings
-from itopsync.itop import LIGHT_BATCH
+from itopsync.itop.reader import LIGHT_BATCH
 from itopsync.simulator import Simulator
 from tests.engine.rig import RESOLVED, TEAM, Rig
 

@@ -12,7 +12,7 @@ import pytest
 
 from itopsync.engine.lease import Lease
 from itopsync.errors import AnotherInstance, StoreUnavailable
-from itopsync.store import Store
+from itopsync.store.store import Store
 
 SHORT = timedelta(seconds=1.6)
 

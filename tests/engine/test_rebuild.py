@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 
 import pytest
 
@@ -29,18 +30,28 @@ def _day(rig: Rig) -> int:
     return number
 
 
-def _lose_the_store(rig: Rig) -> list[Rebuilt]:
+def _lose_the_store(rig: Rig) -> None:
     rig.stop()
     for file in rig.folder.glob("store*"):
         file.unlink()
     rig.start()
-    return list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+
+
+def _rebuild(rig: Rig) -> Iterator[Rebuilt]:
+    for one in rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now):
+        assert isinstance(one, Rebuilt)
+        yield one
+
+
+def _found_again(rig: Rig) -> list[Rebuilt]:
+    _lose_the_store(rig)
+    return list(_rebuild(rig))
 
 
 def test_where_the_sides_were_at_rest_the_next_cycle_writes_nothing(rig: Rig) -> None:
     number = _day(rig)
     copy, before = rig.copy_of(number), rig.written()
-    (found,) = _lose_the_store(rig)
+    (found,) = _found_again(rig)
     assert (found.differs, found.link.internal and found.link.internal.id) == ((), copy)
     rig.sync()
     rig.settle()
@@ -55,7 +66,7 @@ def test_what_differs_is_listed_and_left_until_it_is_changed(rig: Rig) -> None:
     rig.operator.update("UserRequest", copy, title="Ours")
     rig.operator.stimulus("UserRequest", copy, "ev_resolve", **RESOLVED)
     before = rig.written()
-    (found,) = _lose_the_store(rig)
+    (found,) = _found_again(rig)
     assert "title" in found.differs
     assert "state" in found.differs
     rig.sync()
@@ -68,7 +79,7 @@ def test_what_differs_is_listed_and_left_until_it_is_changed(rig: Rig) -> None:
 def test_a_note_that_had_not_arrived_arrives(rig: Rig) -> None:
     number = _day(rig)
     rig.customer.note("UserRequest", number, "<p>Four</p>")
-    _lose_the_store(rig)
+    _found_again(rig)
     rig.sync()
     assert sum("Four" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(number))) == 1
     assert rig.differences() == []
@@ -77,26 +88,30 @@ def test_a_note_that_had_not_arrived_arrives(rig: Rig) -> None:
 def test_a_copy_without_its_original_is_left_alone(rig: Rig) -> None:
     number = _day(rig)
     rig.customer.delete("UserRequest", number)
-    (found,) = _lose_the_store(rig)
+    (found,) = _found_again(rig)
     assert found.link.status is LinkStatus.TOMBSTONE
     before = rig.written()
     rig.settle()
     assert rig.written() == before
 
 
-def test_a_store_that_knows_links_is_not_rebuilt(rig: Rig) -> None:
-    _day(rig)
-    with pytest.raises(StoreError, match="knows links already"):
-        next(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+def test_it_makes_only_what_the_store_does_not_know(rig: Rig) -> None:
+    """So it may be broken off, and run again."""
+    number = _day(rig)
+    assert list(_rebuild(rig)) == []
+    other = rig.customer.create("Incident", title="Screen")
+    rig.sync()
+    _lose_the_store(rig)
+    first = next(_rebuild(rig))
+    (second,) = _rebuild(rig)
+    assert {first.link.external.id, second.link.external.id} == {number, other}
+    assert list(_rebuild(rig)) == []
 
 
 def test_a_lost_store_is_refused_before_anything_is_written(rig: Rig) -> None:
     _day(rig)
     before = rig.written()
-    rig.stop()
-    for file in rig.folder.glob("store*"):
-        file.unlink()
-    rig.start()
+    _lose_the_store(rig)
     for _ in range(2):
         with pytest.raises(StoreError, match="Run `itopsync rebuild`"):
             rig.sync()

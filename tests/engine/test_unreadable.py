@@ -12,10 +12,12 @@ import httpx
 import pytest
 
 from itopsync.engine import linking
-from itopsync.engine.rebuild import rebuild
+from itopsync.engine.rebuild import Unreadable, rebuild
 from itopsync.errors import Refused, StimulusRefused, Unreachable
-from itopsync.itop import Attributes, Server
+from itopsync.itop.attributes import Attributes
+from itopsync.itop.server import Server
 from itopsync.model import LinkStatus, Ref, Side, Ticket
+from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind, Simulator
 from tests.engine.rig import PICTURE, TEAM, Rig
 
@@ -178,19 +180,44 @@ def test_a_side_that_fails_while_a_refused_stimulus_is_looked_into_is_down_and_b
     assert rig.differences() == []
 
 
-def test_a_link_whose_ticket_cannot_be_read_is_not_made_without_its_base(rig: FailingRig) -> None:
-    """Neither in a store that is made anew nor by hand."""
+def test_a_link_whose_ticket_cannot_be_read_is_not_made_by_hand_without_its_base(rig: FailingRig) -> None:
     number = rig.customer.create("UserRequest", title="Printer")
     rig.sync()
     copy = rig.copy_of(number)
     rig.pattern.append(_reads_of(number))
-    rig.stop()
-    for file in rig.folder.glob("store*"):
-        file.unlink()
-    rig.start()
-    with pytest.raises(Refused, match="fails on reading UserRequest"):
-        list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+    _lose_the_store(rig)
     external, internal = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", copy)
     with pytest.raises(Refused, match="fails on reading UserRequest"):
         linking.compare(rig.engine, rig.store, external, internal, rig.now, history=False)
     assert not any(rig.store.counts()[status] for status in LinkStatus)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_store_is_made_anew_but_for_what_cannot_be_read(rig: FailingRig, side: Side) -> None:
+    """No link is made without its base; it is found once its ticket can be read."""
+    number, other = _opened(rig, 2)
+    copies = {number: rig.copy_of(number), other: rig.copy_of(other)}
+    broken = number if side is Side.EXTERNAL else copies[number]
+    rig.failing = side
+    rig.pattern.append(_reads_of(broken))
+    _lose_the_store(rig)
+    found, unreadable = _rebuilt(rig)
+    assert [one.link.internal for one in found] == [Ref(Side.INTERNAL, "UserRequest", copies[other])]
+    assert [one.ref for one in unreadable] == [Ref(side, "UserRequest", broken)]
+    assert "fails on reading UserRequest" in unreadable[0].reason
+    rig.pattern.clear()
+    found, unreadable = _rebuilt(rig)
+    assert [(one.link.external.id, one.differs) for one in found] == [(number, ())]
+    assert unreadable == []
+
+
+def _lose_the_store(rig: Rig) -> None:
+    rig.stop()
+    for file in rig.folder.glob("store*"):
+        file.unlink()
+    rig.start()
+
+
+def _rebuilt(rig: Rig) -> tuple[list[Rebuilt], list[Unreadable]]:
+    found = list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+    return [one for one in found if isinstance(one, Rebuilt)], [one for one in found if isinstance(one, Unreadable)]

@@ -15,7 +15,7 @@ from itopsync.engine.cycle import POLL, SWEEP
 from itopsync.engine.report import Report
 from itopsync.engine.waiting import LOOK
 from itopsync.errors import SafetyStop, StoreUnavailable
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import Attachment, Link, Side
 from itopsync.reconcile.safety import Tally
 from tests.engine.rig import Rig

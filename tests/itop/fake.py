@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from itopsync.itop import Attributes, CallRecord, Login, Secret, Server, ServerSettings
+from itopsync.itop.attributes import Attributes
+from itopsync.itop.caller import CallRecord
+from itopsync.itop.server import Server
+from itopsync.itop.settings import Login, Secret, ServerSettings
 from itopsync.model import Side
 from itopsync.reconcile.rules import Kind
 

@@ -33,7 +33,8 @@ import yaml
 from vcr.errors import CannotOverwriteExistingCassetteException  # type: ignore[import-untyped]  # like vcr
 from vcr.request import Request  # type: ignore[import-untyped]  # like vcr
 
-from itopsync.itop import Login, Secret, Server, ServerSettings
+from itopsync.itop.server import Server
+from itopsync.itop.settings import Login, Secret, ServerSettings
 from itopsync.model import Side
 from tests.itop.fake import form_in
 

@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from itopsync.errors import BadQuery, LoginRefused, OutcomeUnknown, Refused, RemoteError, SideUnavailable
-from itopsync.itop import Server
 from itopsync.itop.rows import parse
+from itopsync.itop.server import Server
 from itopsync.model import File, NewEntry, Ref, Side
 from tests.itop.fake import FIELDS, TICKET, settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from tests.itop.stage import CASSETTES, KEPT_HEADERS, NotRecorded, exchanges, staged
 
 FILES = sorted(CASSETTES.glob("*.yaml"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from itopsync.errors import RemoteError, SideUnavailable
-from itopsync.itop import DateFormatWrong
+from itopsync.itop.dates import DateFormatWrong
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "client.md").read_text()
 GROUPS = {SideUnavailable}

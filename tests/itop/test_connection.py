@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from itopsync.errors import OutcomeUnknown, TooLarge, Unreachable
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import Ref, Side
 from tests.itop.fake import TICKET, settings
 from tests.itop.wire import AUTHORITY, http, listening, saying

@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from itopsync.errors import SideUnavailable
-from itopsync.itop import DateFormatWrong
-from itopsync.itop.dates import Clock, pattern
+from itopsync.itop.dates import Clock, DateFormatWrong, pattern
 from itopsync.model import Side
 
 JAKARTA, PARIS = ZoneInfo("Asia/Jakarta"), ZoneInfo("Europe/Paris")

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itopsync.itop import DateFormatWrong
-from itopsync.itop.dates import INTERNAL, Clock
+from itopsync.itop.dates import INTERNAL, Clock, DateFormatWrong
 from itopsync.model import Side
 
 ZONES = st.sampled_from(

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from itopsync.errors import Missing, Refused, TooLarge, Unreachable
-from itopsync.itop import Login
+from itopsync.itop.settings import Login
 from itopsync.model import Attachment, File
 from tests.itop.fake import Fake, contents, objects, page
 

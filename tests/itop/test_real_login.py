@@ -3,7 +3,7 @@
 import pytest
 
 from itopsync.errors import BadQuery, LoginRefused
-from itopsync.itop import Login, Secret
+from itopsync.itop.settings import Login, Secret
 from itopsync.model import NewEntry
 from tests.itop.stage import Stage
 from tests.itop.tickets import REQUEST, moment, open_request

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from itopsync.errors import Maintenance, ReadOnly
-from itopsync.itop import DateFormatWrong
+from itopsync.itop.dates import DateFormatWrong
 from itopsync.model import File, NewEntry
 from tests.itop.stage import Stage
 from tests.itop.tickets import REQUEST, moment, open_request

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from itopsync.errors import AccessRefused, LogFull, OutcomeUnknown, Refused, StimulusRefused, TooLarge
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import File, NewEntry, Ticket
 from tests.itop.stage import Stage
 from tests.itop.tickets import DEMO, HELPDESK, LIGHT, REQUEST, moment, open_request

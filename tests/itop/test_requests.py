@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from itopsync.errors import BadQuery, LogFull, LoginRefused, OutcomeUnknown, Refused, TooLarge, Unreachable
-from itopsync.itop import Login, Secret
+from itopsync.itop.settings import Login, Secret
 from itopsync.model import File, NewEntry, Ref, Side
 from tests.itop.fake import (
     FIELDS,

@@ -13,7 +13,8 @@ import structlog
 
 from itopsync import logs
 from itopsync.errors import ItopsyncError, RemoteError
-from itopsync.itop import Login, Secret, Server
+from itopsync.itop.server import Server
+from itopsync.itop.settings import Login, Secret
 from itopsync.model import File, Ref, Side
 from tests.itop.fake import TICKET, Fake, Reply, error, page, settings
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from itopsync.errors import SideUnavailable, Stopped
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.itop.throttle import Throttle
 from tests.itop.fake import answer, error, page, settings
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from itopsync.itop import Attributes, Server
+from itopsync.itop.attributes import Attributes
+from itopsync.itop.server import Server
 from itopsync.model import NewEntry, Ticket
 from itopsync.reconcile.rules import Kind
 

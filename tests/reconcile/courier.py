@@ -106,7 +106,7 @@ class Courier:
             except _NotYet:
                 continue
             except OutcomeUnknown as error:
-                item = _items(action)[0]
+                item = action.items[0]
                 wait = max(self.rules.limits.settle, self._back_off(work.link, item))
                 work.link = agree.refused(work.link, item, str(error), self.clock(), wait)
                 work.link = replace(work.link, unsettled=True, due_at=self.clock() + self.rules.limits.settle)
@@ -183,11 +183,11 @@ class Courier:
 
     def _send(self, action: Action, do: Callable[[], _Answer], entries: Iterable[tuple[Server, Ref, str]] = ()) -> _Answer:
         self.sent.append(action)
-        return self.wire.send(Side.INTERNAL if isinstance(action, Create) else action.side, do, entries)
+        return self.wire.send(action.side, do, entries)
 
     def _refused(self, action: Action, work: _Work, error: Refused) -> None:
         work.replan = True
-        items = _items(action)
+        items = action.items
         if isinstance(error, Missing) and not isinstance(action, Upload):
             work.stop = True
             return
@@ -255,10 +255,6 @@ class Courier:
 
     def _cls(self, work: _Work) -> ClassRules:
         return self.rules.for_external(work.link.external.cls)
-
-
-def _items(action: Action) -> tuple[Item, ...]:
-    return action.items if isinstance(action, Create | Write) else (action.item,)
 
 
 def _there(ticket: Ticket | None) -> Ticket:

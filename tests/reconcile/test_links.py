@@ -174,13 +174,13 @@ def test_a_tally_counts_what_plans_do() -> None:
 
 def stopped(status: LinkStatus) -> Link:
     obstacle = Obstacle("state", "x", "no way", 8, parked=True, not_before=None)
-    return replace(agreed(), status=status, obstacles=(obstacle,), tries=3)
+    return replace(agreed(), status=status, obstacles=(obstacle,))
 
 
 def test_a_retry_forgets_what_stood_in_the_way() -> None:
     retried = by_hand.retried(stopped(LinkStatus.LINKED), NOW)
 
-    assert (retried.obstacles, retried.tries, retried.due_at) == ((), 0, NOW)
+    assert (retried.obstacles, retried.due_at) == ((), NOW)
     settling = replace(stopped(LinkStatus.LINKED), unsettled=True, due_at=NOW + MINUTE)
     assert by_hand.retried(settling, NOW).due_at == NOW + MINUTE
     for status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):

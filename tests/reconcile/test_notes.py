@@ -10,7 +10,7 @@ import pytest
 from itopsync.model import Link, NoteRecord, Obstacle, Ref, Side
 from itopsync.reconcile import notes
 from itopsync.reconcile.marks import is_copy
-from itopsync.reconcile.plan import Action, Create, Item, Note, Plan, TextSource, Write
+from itopsync.reconcile.plan import Note, Plan, TextSource
 from itopsync.reconcile.rules import Direction, LogRule
 from tests.reconcile.making import (
     CUSTOMER,
@@ -48,10 +48,6 @@ def said(planned: Plan, side: Side) -> list[str]:
     """The entries that are appended on *side*, each as its words after the header."""
     html = [note.html for write in writes(planned, side) for note in write.notes]
     return [re.sub(r"<[^>]*>", " ", text.partition("</em></p>")[2]).strip() for text in html]
-
-
-def items_of(action: Action) -> tuple[Item, ...]:
-    return action.items if isinstance(action, Create | Write) else (action.item,)
 
 
 def markers_of(side: Side, *texts: str) -> list[str]:
@@ -337,7 +333,7 @@ def test_what_is_parked_is_told_once_on_the_internal_ticket() -> None:
 )
 def test_what_is_parked_is_told_as_people_say_it(key: str, told: str) -> None:
     link, seen = agreed(), both(ticket(EXTERNAL, "assigned", title="Scanner", log=(entry(CUSTOMER, f"<p>{PICTURE}</p>"),)))
-    items = {item.key.split(":")[0]: item for action in plan(link, seen, apart=True).actions for item in items_of(action)}
+    items = {item.key.split(":")[0]: item for action in plan(link, seen, apart=True).actions for item in action.items}
     item = items[key.split(":", maxsplit=1)[0]]
     link = replace(link, obstacles=(Obstacle(item.key, item.fingerprint, "refused", 8, parked=True, not_before=None),))
 

@@ -48,7 +48,6 @@ def links(number: int) -> st.SearchStrategy[Link]:
         bases,
         files,
         st.lists(obstacles, max_size=3).map(tuple),
-        st.integers(0, 99),
         st.none() | moments,
         st.booleans(),
     )

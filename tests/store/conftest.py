@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from itopsync.store import Store, migrate
+from itopsync.store import migrate
+from itopsync.store.store import Store
 from tests.store.cluster import Cluster, started
 from tests.store.databases import TOMORROW
 

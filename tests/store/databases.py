@@ -7,8 +7,8 @@ from pathlib import Path
 from sqlalchemy import text
 
 from itopsync.model import Link, Side
-from itopsync.store import Store
 from itopsync.store.connection import Address, engine_for, writer
+from itopsync.store.store import Store
 from tests.store.making import add_linked, carried, external, internal, obstacle
 
 TOMORROW = """
@@ -21,12 +21,12 @@ down_revision = "0001"
 def upgrade():
     with op.batch_alter_table("link") as batch:
         batch.add_column(sa.Column("mood", sa.Text, nullable=False, server_default="calm"))
-        batch.alter_column("tries", new_column_name="failures")
+        batch.alter_column("external_version", new_column_name="external_seen")
     {trouble}
 
 def downgrade():
     with op.batch_alter_table("link") as batch:
-        batch.alter_column("failures", new_column_name="tries")
+        batch.alter_column("external_seen", new_column_name="external_version")
         batch.drop_column("mood")
 """
 """A migration that may come: on SQLite it rebuilds the table that others refer to."""
@@ -38,7 +38,7 @@ def filled(url: str) -> tuple[Link, ...]:
     files = (carried(Side.EXTERNAL, 1, 11), carried(Side.INTERNAL, 2, 12))
     links = (
         add_linked(store, external(1), internal(1), files=files),
-        add_linked(store, external(2), internal(2), obstacles=(obstacle(),), unsettled=True, tries=3),
+        add_linked(store, external(2), internal(2), obstacles=(obstacle(),), unsettled=True),
     )
     store.close()
     return links

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from itopsync.model import FilePair, FileStatus, Link, LinkStatus, Obstacle, Ref, Side, Sighting
-from itopsync.store import SideState, Store
+from itopsync.store.records import SideState
+from itopsync.store.store import Store
 
 NOW = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from itopsync.model import FilePair, FileStatus, LinkStatus, Side
-from itopsync.store import Store, TicketsPart
+from itopsync.store.records import TicketsPart
+from itopsync.store.store import Store
 from tests.store.arbitrary import sides
 from tests.store.making import NOW, add_linked, carried, external, internal
 

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from itopsync.errors import StoreUnavailable
-from itopsync.store import Store, migrate
+from itopsync.store import migrate
+from itopsync.store.store import Store
 from tests.store.databases import backups, filled, links_of, rows
 
 
@@ -22,7 +23,7 @@ def test_a_file_is_copied_before_it_is_upgraded(sqlite_url: str, tomorrow: Calla
     assert backups(tmp_path) == ["store.sqlite.0001-1.backup"]
     copy = tmp_path / "store.sqlite.0001-1.backup"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert rows(f"sqlite:///{copy}", "SELECT id, tries FROM link ORDER BY id") == [(1, 0), (2, 3)]
+    assert rows(f"sqlite:///{copy}", "SELECT id, external_version FROM link ORDER BY id") == [(1, "v1"), (2, "v1")]
     migrate.downgrade(sqlite_url, "0001")
     migrate.upgrade(sqlite_url)
     assert backups(tmp_path) == [f"store.sqlite.000{name}.backup" for name in ("1-1", "1-2", "2-1")]

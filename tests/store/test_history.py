@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from itopsync.model import LinkStatus, Side
-from itopsync.store import CycleRecord, Store
+from itopsync.store.records import CycleRecord
+from itopsync.store.store import Store
 from tests.store.making import MINUTE, NOW, add_linked, external, internal, poll, sighting
 
 CYCLE = CycleRecord(None, "poll", NOW, NOW + MINUTE, "well", {"create": 3, "bytes": 2**40})

@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 from itopsync.model import Side
-from itopsync.store import CycleRecord, Holder, Store
+from itopsync.store.records import CycleRecord, Holder
+from itopsync.store.store import Store
 from itopsync.store.tables import metadata
 from tests.store.making import MINUTE, NOW, add_linked, carried, external, internal, poll, sighting
 

@@ -14,7 +14,9 @@ from typing import Self
 import pytest
 
 from itopsync.errors import AnotherInstance
-from itopsync.store import Holder, LeaseRecord, Store, started_at
+from itopsync.store.leases import started_at
+from itopsync.store.records import Holder, LeaseRecord
+from itopsync.store.store import Store
 from tests.store.cluster import Cluster
 from tests.store.making import MINUTE, NOW, add, external, get
 
@@ -127,14 +129,14 @@ def test_who_has_lost_the_lease_writes_nothing_more_into_the_store(watched: Stor
     watched.begin_write(link.id, NOW, "create")
     watched.acquire_lease(TWO, MINUTE, NOW + MINUTE)
     for write in (
-        lambda: watched.save(replace(link, tries=7), now=NOW, live=True),
+        lambda: watched.save(replace(link, unsettled=True), now=NOW, live=True),
         lambda: watched.begin_write(link.id, NOW, "write"),
         lambda: watched.put_fact("name", "value"),
         lambda: watched.recover(NOW, NOW),
     ):
         with pytest.raises(AnotherInstance, match="taken by another itopsync"):
             write()
-    assert get(watched, link.id).tries == 0
+    assert not get(watched, link.id).unsettled
     watched.fence(None)
     assert watched.recover(NOW, NOW) == (link.id,)
 

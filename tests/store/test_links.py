@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from itopsync.model import FileStatus, LinkStatus, Side
-from itopsync.store import DueCounts, Store
+from itopsync.store.records import DueCounts
+from itopsync.store.store import Store
 from tests.store.arbitrary import links
 from tests.store.making import MINUTE, NOW, add, add_linked, carried, external, get, internal, obstacle, sighting
 
@@ -79,16 +79,14 @@ def test_a_link_is_only_ever_made_due_earlier(store: Store) -> None:
     assert [link.due_at for link in store.links([clean.id, later.id, earlier.id])] == [NOW, NOW, NOW - MINUTE]
 
 
-@pytest.mark.parametrize("waits", [{"unsettled": True}, {"tries": 1}])
-def test_a_link_that_settles_or_is_in_back_off_is_left_to_its_time(store: Store, waits: dict[str, Any]) -> None:
-    link = add_linked(store, external(1), internal(1), due_at=NOW + 5 * MINUTE, **waits)
+def test_a_link_that_settles_is_left_to_its_time(store: Store) -> None:
+    link = add_linked(store, external(1), internal(1), due_at=NOW + 5 * MINUTE, unsettled=True)
     store.mark_due([link.id], NOW, now=NOW)
     assert get(store, link.id) == link
 
 
-@pytest.mark.parametrize("waits", [{"unsettled": True}, {"tries": 1}])
-def test_a_link_that_waits_for_no_time_at_all_is_not_forgotten(store: Store, waits: dict[str, Any]) -> None:
-    link = add_linked(store, external(1), internal(1), due_at=None, **waits)
+def test_a_link_that_settles_without_a_time_is_not_forgotten(store: Store) -> None:
+    link = add_linked(store, external(1), internal(1), due_at=None, unsettled=True)
     store.mark_due([link.id], NOW, now=NOW)
     assert get(store, link.id).due_at == NOW
 

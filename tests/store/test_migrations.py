@@ -16,8 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from itopsync.errors import StoreError, StoreOutdated, StoreUnavailable
-from itopsync.store import Store, migrate
+from itopsync.store import migrate
 from itopsync.store.connection import MIGRATING, Address, engine_for, writer
+from itopsync.store.store import Store
 from itopsync.store.tables import metadata
 from tests.store.cluster import Cluster
 from tests.store.databases import backups, filled, links_of, rows
@@ -74,12 +75,12 @@ def test_an_upgrade_and_a_downgrade_lose_nothing(url: str, tomorrow: Callable[..
     tomorrow()
     assert migrate.upgrade(url) == ("0001", "0002")
     assert migrate.check(url) == "0002"
-    assert rows(url, "SELECT id, failures, mood FROM link ORDER BY id") == [(1, 0, "calm"), (2, 3, "calm")]
+    assert rows(url, "SELECT id, external_seen, mood FROM link ORDER BY id") == [(1, "v1", "calm"), (2, "v1", "calm")]
     assert rows(url, "SELECT link_id, original_id, copy_id FROM file ORDER BY 2") == [(1, 1, 11), (1, 2, 12)]
     assert migrate.downgrade(url, "0001") == ("0002", "0001")
     with pytest.raises(StoreOutdated):
         Store.open(url)
-    assert rows(url, "SELECT id, tries FROM link ORDER BY id") == [(1, 0), (2, 3)]
+    assert rows(url, "SELECT id, external_version FROM link ORDER BY id") == [(1, "v1"), (2, "v1")]
 
 
 def test_a_store_that_went_up_and_down_is_the_same(
@@ -128,7 +129,7 @@ def test_a_migration_that_fails_changes_nothing(url: str, tomorrow: Callable[...
     with pytest.raises(Exception, match=r"the disk is full|nowhere"):
         migrate.upgrade(url)
     assert rows(url, "SELECT version_num FROM alembic_version") == [("0001",)]
-    assert rows(url, "SELECT id, tries FROM link ORDER BY id") == [(1, 0), (2, 3)]
+    assert rows(url, "SELECT id, external_version FROM link ORDER BY id") == [(1, "v1"), (2, "v1")]
 
 
 def test_a_migration_that_loses_what_others_refer_to_changes_nothing(sqlite_url: str, tomorrow: Callable[..., None]) -> None:
@@ -148,7 +149,7 @@ def test_a_migration_does_not_wait_for_long(url: str, tomorrow: Callable[..., No
     monkeypatch.setattr("itopsync.store.connection.BUSY_TIMEOUT", 0.1)
     engine = engine_for(Address.parse(url))
     with writer(engine).begin() as connection:
-        connection.execute(text("UPDATE link SET tries = 7"))
+        connection.execute(text("UPDATE link SET external_version = 'v7'"))
         with pytest.raises(StoreUnavailable, match=r"lock.*Another process is at work on it; try again"):
             migrate.upgrade(url)
     engine.dispose()
@@ -184,7 +185,7 @@ def test_the_migrations_are_found_in_an_installed_wheel(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
     code = (
-        "import itopsync; from itopsync.store import Store, migrate; "
+        "import itopsync; from itopsync.store import migrate; from itopsync.store.store import Store; "
         "print(itopsync.__file__, migrate.migrations(), Store.open('sqlite://').revision)"
     )
     run = [sys.executable, "-c", code]

@@ -14,8 +14,10 @@ from sqlalchemy import text
 
 from itopsync.errors import StoreFromTheFuture, StoreUnavailable
 from itopsync.model import Side
-from itopsync.store import SideState, Store, migrate
+from itopsync.store import migrate
 from itopsync.store.connection import Address
+from itopsync.store.records import SideState
+from itopsync.store.store import Store
 from tests.store.cluster import Cluster
 from tests.store.databases import run
 from tests.store.making import NOW, add, external
@@ -80,7 +82,7 @@ def test_what_is_committed_is_on_the_disk(sqlite_url: str) -> None:
 
 
 def test_processes_that_start_at_once_make_one_store(url: str) -> None:
-    code = "import sys; from itopsync.store import Store; Store.open(sys.argv[1]).close()"
+    code = "import sys; from itopsync.store.store import Store; Store.open(sys.argv[1]).close()"
     started = [subprocess.Popen([sys.executable, "-c", code, url], stderr=subprocess.PIPE, text=True) for _ in range(4)]
     assert [process.communicate()[1] for process in started] == [""] * 4
     assert migrate.check(url) == migrate.head()

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from itopsync.errors import StoreUnavailable
-from itopsync.store import Store, connection
+from itopsync.store import connection
+from itopsync.store.store import Store
 from tests.store.cluster import Cluster
 from tests.store.making import MINUTE, NOW, add, external
 from tests.store.test_leases import ONE, TWO
@@ -49,7 +50,7 @@ def test_a_lock_that_somebody_holds_is_not_waited_for_for_ever(patience: None, c
     one, two = Store.open(url), Store.open(url)
     link = add(one, external(1))
     with one.writing() as busy:
-        busy.execute(text("UPDATE link SET tries = 1"))
+        busy.execute(text("UPDATE link SET external_version = 'v2'"))
         with pytest.raises(StoreUnavailable, match=r"lock timeout.*Another process is at work on it"):
             two.begin_write(link.id, NOW, "create")
     one.close()
@@ -69,7 +70,7 @@ def test_a_process_that_is_paused_in_the_middle_of_a_transaction_does_not_keep_t
         with paused.writing() as transaction:
             sleep(2)
             assert standby.acquire_lease(TWO, MINUTE, NOW + MINUTE)
-            transaction.execute(text("UPDATE link SET tries = 1"))
+            transaction.execute(text("UPDATE link SET external_version = 'v2'"))
 
     with pytest.raises(StoreUnavailable, match="idle-in-transaction"):
         pause()

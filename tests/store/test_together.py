@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import Connection
 
 from itopsync.errors import AnotherInstance
-from itopsync.store import Holder, Store
+from itopsync.store.records import Holder
+from itopsync.store.store import Store
 from itopsync.store.together import Together
 from tests.store.making import NOW, add, external, get
 

@@ -13,7 +13,9 @@ from sqlalchemy import text
 
 from itopsync.errors import AnotherInstance, StoreError
 from itopsync.model import Link, LinkStatus
-from itopsync.store import CycleRecord, Holder, Store, migrate, upkeep
+from itopsync.store import migrate, upkeep
+from itopsync.store.records import CycleRecord, Holder
+from itopsync.store.store import Store
 from tests.store.cluster import Cluster
 from tests.store.databases import filled, links_of, run
 from tests.store.making import MINUTE, NOW, add, add_linked, carried, external, get, internal

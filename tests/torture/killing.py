@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from itopsync.engine.threads import Threads
 from itopsync.simulator import Simulator
-from itopsync.store import Store
+from itopsync.store.store import Store
 from tests.engine.rig import Crash, Rig
 
 P = ParamSpec("P")

@@ -18,7 +18,7 @@ from itopsync.errors import StoreError
 from itopsync.model import Side
 from itopsync.simulator import Agent, Simulator
 from itopsync.simulator.load import Latency
-from itopsync.store import Store
+from itopsync.store.store import Store
 from tests.engine.pair import Pair
 from tests.torture.ledger import Ledger
 from tests.torture.people import CLASSES, People

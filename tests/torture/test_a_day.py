@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from itopsync.store import Store
+from itopsync.store.store import Store
 from tests.bench.measure import resident
 from tests.torture import speed
 from tests.torture.servers import started

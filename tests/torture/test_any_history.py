@@ -19,7 +19,7 @@ from itopsync.errors import ItopsyncError
 from itopsync.model import Side
 from itopsync.simulator import FaultKind
 from itopsync.simulator.faults import Fault
-from itopsync.store import Store
+from itopsync.store.store import Store
 from tests.engine.rig import BEGIN
 from tests.torture.killing import MortalRig
 from tests.torture.ledger import Ledger

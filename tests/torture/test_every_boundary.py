@@ -13,7 +13,7 @@ import pytest
 
 from itopsync.model import Side
 from itopsync.simulator import Simulator
-from itopsync.store import Store
+from itopsync.store.store import Store
 from tests.store.cluster import Cluster
 from tests.torture.directions import against_the_rules
 from tests.torture.killing import MortalRig

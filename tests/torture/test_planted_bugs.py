@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from itopsync.engine import apply, files, poll
-from itopsync.engine.apply import Applier
-from itopsync.engine.observe import Copies
+from itopsync.engine import carry, files, poll
+from itopsync.engine.carry import Carrier
+from itopsync.engine.copies import Copies
 from itopsync.errors import OutcomeUnknown, RemoteError, SafetyStop
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.model import File, Side
 from itopsync.reconcile import notes
 from itopsync.reconcile.rules import Deletion, Direction
 from itopsync.simulator import FaultKind
-from itopsync.store import Store
+from itopsync.store.store import Store
 from tests.engine.rig import Rig
 from tests.torture.killing import MortalRig
 from tests.torture.scenarios import REQUEST, SCENARIOS, Scenario, open_request
@@ -108,15 +108,15 @@ def test_a_cursor_that_moves_although_the_poll_failed_is_seen(ground: Ground, mo
 
 
 def test_a_write_that_is_sent_again_blindly_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = Applier._carry_out
+    right = Carrier.carry_out
 
-    def wrong(self: Applier, *action: Any) -> None:
+    def wrong(self: Carrier, *action: Any) -> None:
         try:
             right(self, *action)
         except OutcomeUnknown:
             right(self, *action)
 
-    monkeypatch.setattr(Applier, "_carry_out", wrong)
+    monkeypatch.setattr(Carrier, "carry_out", wrong)
     assert _seen(ground, NOTES, _lose_an_answer) != []
 
 
@@ -201,12 +201,12 @@ def test_a_file_that_is_cut_short_is_seen(ground: Ground, monkeypatch: pytest.Mo
         file = right(*upload)
         return replace(file, data=file.data[:-1])
 
-    monkeypatch.setattr(apply, "read_file", wrong)
+    monkeypatch.setattr(carry, "read_file", wrong)
     assert _seen(ground, FILES, _nothing) != []
 
 
 def test_a_copy_that_is_not_looked_for_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("itopsync.engine.cycle.find_copies", lambda *_: Copies())
+    monkeypatch.setattr("itopsync.engine.copies.find_copies", lambda *_: Copies())
     assert _fatal(ground, NEW, "carried out, before the answer")
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from itopsync.engine.cycle import POLL
 from itopsync.errors import ItopsyncError, SafetyStop, StoreUnavailable
-from itopsync.itop import Secret
+from itopsync.itop.settings import Secret
 from itopsync.model import Side
 from itopsync.reconcile import by_hand
 from itopsync.watch import HooksSettings, MetricsSettings, Need, Receiver

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from itopsync.engine.cycle import POLL
 from itopsync.errors import SafetyStop
-from itopsync.itop import Server
+from itopsync.itop.server import Server
 from itopsync.simulator import FaultKind
 from itopsync.watch.metrics import Metrics
 from itopsync.watch.textfile import Textfile

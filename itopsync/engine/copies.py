@@ -1,0 +1,77 @@
+"""The copies of links that wait for one: there is one where a create had no answer, or where the store knew more once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+
+from itopsync.engine.observe import attributes
+from itopsync.engine.waiting import answer_of
+from itopsync.errors import Refused
+from itopsync.itop.server import Server
+from itopsync.model import Link, Ref, Side
+from itopsync.reconcile.identity import ticket_marker
+from itopsync.reconcile.marks import is_copy
+from itopsync.reconcile.rules import ClassRules, Rules
+
+LOOK_FOR = 25
+"""How many markers are looked for in one query: each is a scan of all logs (90 ms for 100,000 tickets)."""
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The copies of links that wait for one."""
+
+    found: Mapping[int, Ref] = field(default_factory=dict)
+    """By link."""
+    unread: Mapping[int, Refused] = field(default_factory=dict)
+    """Links that may have one, on a ticket that the server fails to show."""
+
+
+def search(links: Sequence[Link], server: Server, rules: Rules, pool: Executor) -> list[Future[Copies]]:
+    """Begin to look on internal for the copies of *links* by their markers.
+
+    A create whose answer was lost may have been carried out; it is never sent again before this was asked.
+    """
+    by_class: dict[str, list[Link]] = {}
+    for link in links:
+        by_class.setdefault(link.external.cls, []).append(link)
+    return [
+        pool.submit(find_copies, group[start : start + LOOK_FOR], rules.for_external(name), server, rules)
+        for name, group in by_class.items()
+        for start in range(0, len(group), LOOK_FOR)
+    ]
+
+
+def found(searches: Sequence[Future[Copies]], stopping: Callable[[], bool]) -> Copies:
+    """Wait for what *searches* found.
+
+    :raises Stopped: *stopping* says so, and the server has not answered yet
+    """
+    return _together([answer_of(one, stopping) for one in searches])
+
+
+def find_copies(links: Sequence[Link], cls: ClassRules, server: Server, rules: Rules) -> Copies:
+    """Look for the copies of a few links of one class."""
+    log = cls.logs[0].internal
+    condition = " OR ".join(f"{log} LIKE '%{ticket_marker(rules.pair, link.external)}%'" for link in links)
+    sightings = server.sightings(cls.internal, condition, None)
+    numbers = [one.ref.id for one in sightings]
+    tickets, unreadable = server.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
+    if unreadable and len(links) > 1:  # whose it may be
+        return _together([find_copies([link], cls, server, rules) for link in links])
+    copies: dict[int, Ref] = {}
+    for number in sorted(tickets):
+        for link in links:
+            if is_copy(tickets[number], log, rules.pair, link.external, rules.internal.account):
+                copies.setdefault(link.id, tickets[number].ref)
+    unread = {link.id: failure for failure in unreadable.values() for link in links if link.id not in copies}
+    return Copies(copies, unread)
+
+
+def _together(several: Sequence[Copies]) -> Copies:
+    return Copies(
+        {link: ref for one in several for link, ref in one.found.items()},
+        {link: failure for one in several for link, failure in one.unread.items()},
+    )

@@ -1,0 +1,97 @@
+"""What links need: the copies of those that wait for one are looked for, both tickets are read, and a plan is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from itopsync.engine import copies as copying
+from itopsync.engine.back_off import wait_after
+from itopsync.engine.observe import observe
+from itopsync.engine.settings import EngineSettings
+from itopsync.engine.sight import refuse_blindness
+from itopsync.itop.server import Server
+from itopsync.model import Link, LinkStatus, Observation, Ref, Side
+from itopsync.reconcile import agree
+from itopsync.reconcile.plan import Plan
+from itopsync.reconcile.planner import UNREAD, parted, unread
+from itopsync.reconcile.planner import plan as plan_link
+from itopsync.reconcile.rules import Rules
+from itopsync.reconcile.safety import Excess
+from itopsync.reconcile.strangers import stranger
+from itopsync.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+Planned = list[tuple[Plan, Observation]]
+
+
+class Planning:
+    """Observes and plans links. It writes nothing."""
+
+    def __init__(
+        self,
+        servers: Mapping[Side, Server],
+        store: Store,
+        settings: EngineSettings,
+        readers: Executor,
+        *,
+        clock: Callable[[], datetime],
+        stopping: Callable[[], bool],
+    ) -> None:
+        """*readers* reads several things at once; *stopping* says whether to wait for an answer no longer."""
+        self._servers, self._store, self._settings, self._readers = servers, store, settings, readers
+        self._clock, self._stopping = clock, stopping
+
+    def plan(self, links: tuple[Link, ...], rules: Rules, accept: Collection[str] = ()) -> Planned:
+        """Observe and plan *links*, after looking for copies of those that wait for one.
+
+        There is one where a create had no answer, and where this store was restored from a time before it was made.
+
+        :raises SafetyStop: a copy is not found on a side that shows nothing at all
+        """
+        waiting = [link for link in links if link.status is LinkStatus.WAITING]
+        searches = copying.search(waiting, self._servers[Side.INTERNAL], rules, self._readers)
+        observed = observe(links, self._servers, rules, self._readers, self._stopping)
+        copies = copying.found(searches, self._stopping)
+        if Excess.MISSING not in accept and any(link.unsettled and link.id not in copies.found for link in waiting):
+            refuse_blindness(self._servers[Side.INTERNAL], self._store)
+        links = tuple(_adopted(link, copies.found.get(link.id), rules) for link in links)
+        if copies.found:
+            adopted = [link for link in links if link.id in copies.found]
+            observed = observed.with_(observe(adopted, self._servers, rules, self._readers, self._stopping))
+        now = self._clock()
+        plans = []
+        for link in links:
+            seen = observed.shown[link.id]
+            if (failure := copies.unread.get(link.id) or observed.unread.get(link.id)) is not None:
+                wait = wait_after(failure, link, UNREAD, self._settings, rules.limits)
+                plans.append((unread(link, failure, now, wait), seen))
+                continue
+            if reason := stranger(link, seen, rules):
+                plans.append((parted(link, reason), seen))
+                continue
+            apart = any(obstacle.tries for obstacle in link.obstacles)
+            plans.append((plan_link(link, seen, rules, now, apart=apart), seen))
+        return plans
+
+    def refuse_blindness(self, planned: Planned, accept: Collection[str]) -> None:
+        """See that what is missing is not merely out of sight: a ticket is gone only where others are to be seen.
+
+        :raises SafetyStop: a side on which one is missing shows nothing at all
+        """
+        gone = [(plan.link, seen) for plan, seen in planned if plan.link.status is LinkStatus.TOMBSTONE]
+        for side in Side:
+            if Excess.MISSING not in accept and any(link.ref(side) and not seen.of(side) for link, seen in gone):
+                refuse_blindness(self._servers[side], self._store)
+
+
+def _adopted(link: Link, copy: Ref | None, rules: Rules) -> Link:
+    if copy is None:
+        return replace(link, unsettled=False)
+    log.info("copy found", link=link.id, copy=str(copy))
+    return agree.adopted(replace(link, unsettled=False), copy, rules.for_external(link.external.cls))
