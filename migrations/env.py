@@ -9,7 +9,8 @@ from sqlalchemy import Connection, text
 
 from itopsync.store import connection as connecting
 from itopsync.store.connection import Address, engine_for, writer
-from itopsync.store.tables import UtcDateTime, metadata
+from itopsync.store.partial import metadata
+from itopsync.store.tables import UtcDateTime
 
 STATEMENT_TIMEOUT = "10min"
 

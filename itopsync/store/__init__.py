@@ -5,6 +5,7 @@ It never holds a text of a ticket: ids, numbers, fingerprints, states, markers a
 ``store``        all of it, as the layers above see it: :class:`~itopsync.store.store.Store`
 ``records``      what it keeps beside links, as plain values
 ``tables``       how that lies in the database
+``partial``      its indexes of a part of a table
 ``rows``         links as rows and back
 ``codec``        bases, obstacles and marks as JSON
 ``connection``   how a database is reached, and what its failures are called

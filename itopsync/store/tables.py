@@ -1,4 +1,4 @@
-"""How the store lies in the database. A change here needs a migration, which a test demands."""
+"""How the store lies in the database, but for :mod:`~itopsync.store.partial`. A change needs a migration: a test demands it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -82,25 +81,11 @@ link = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_link_external", "external_class", "external_id", unique=True),
     Index("ix_link_internal", "internal_class", "internal_id"),
-    Index(
-        "uq_link_internal",
-        "internal_class",
-        "internal_id",
-        unique=True,
-        sqlite_where=text("status != 'tombstone'"),
-        postgresql_where=text("status != 'tombstone'"),
-    ),
     Index("ix_link_external_number", "external_number"),
     Index("ix_link_internal_number", "internal_number"),
     Index("ix_link_due", "due_at", "id", "status"),
     Index("ix_link_live", "live", "status"),
     Index("ix_link_troubled", "troubled", "id"),
-    Index(
-        "ix_link_writing",
-        "writing_since",
-        sqlite_where=text("writing_since IS NOT NULL"),
-        postgresql_where=text("writing_since IS NOT NULL"),
-    ),
     sqlite_autoincrement=True,
     comment="Pairs of tickets, and what both sides last agreed on.",
 )

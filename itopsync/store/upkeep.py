@@ -17,9 +17,10 @@ from itopsync.errors import AnotherInstance, StoreError, StoreUnavailable
 from itopsync.store import migrate
 from itopsync.store.connection import BUSY_TIMEOUT, Address, engine_for, reader
 from itopsync.store.leases import Leases, started_at
+from itopsync.store.partial import metadata
 from itopsync.store.records import Holder
 from itopsync.store.rows import AT_ONCE, read_links
-from itopsync.store.tables import lease, link, metadata
+from itopsync.store.tables import lease, link
 
 _MIGRATING = timedelta(minutes=10)
 """As long as a migration may take."""

@@ -10,9 +10,19 @@ import pytest
 HEAVY = {"alembic", "apscheduler", "httpx", "prometheus_client", "sqlalchemy"}
 
 
+def _loaded_by(module: str) -> set[str]:
+    program = f"import sys, {module}; print(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
+
+
 @pytest.mark.parametrize("module", ["itopsync.cli.app", "itopsync.config"])
 def test_what_only_some_commands_need_is_not_loaded_by_all(module: str) -> None:
-    program = f"import sys, {module}; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    loaded = _loaded_by(module)
     assert "pydantic" in loaded
-    assert HEAVY & set(loaded) == set()
+    assert HEAVY & loaded == set()
+
+
+def test_a_store_loads_the_dialect_of_the_database_in_use_only() -> None:
+    loaded = _loaded_by("itopsync.store.store, sqlalchemy.dialects.sqlite")
+    assert "sqlalchemy.dialects.sqlite" in loaded
+    assert "sqlalchemy.dialects.postgresql" not in loaded

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import Engine, event
 
 from itopsync.model import Side
+from itopsync.store.partial import metadata
 from itopsync.store.records import CycleRecord, Holder
 from itopsync.store.store import Store
-from itopsync.store.tables import metadata
 from tests.store.making import MINUTE, NOW, add_linked, carried, external, internal, poll, sighting
 
 HOLDER = Holder("here", "boot", 1, "1", "one")

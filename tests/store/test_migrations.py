@@ -18,8 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from itopsync.errors import StoreError, StoreOutdated, StoreUnavailable
 from itopsync.store import migrate
 from itopsync.store.connection import MIGRATING, Address, engine_for, writer
+from itopsync.store.partial import metadata
 from itopsync.store.store import Store
-from itopsync.store.tables import metadata
 from tests.store.cluster import Cluster
 from tests.store.databases import backups, filled, links_of, rows
 from tests.store.making import add_linked, external, internal

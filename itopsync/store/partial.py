@@ -1,0 +1,24 @@
+"""Indexes of a part of a table. What makes or compares the whole schema takes ``metadata`` from here.
+
+Queries do without: SQLAlchemy loads the dialects of both databases for these, which takes a command a while.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Index, text
+
+from itopsync.store.tables import link, metadata
+
+__all__ = ["metadata"]
+
+_NOT_A_TOMBSTONE, _BEING_WRITTEN = text("status != 'tombstone'"), text("writing_since IS NOT NULL")
+
+Index(
+    "uq_link_internal",
+    link.c.internal_class,
+    link.c.internal_id,
+    unique=True,
+    sqlite_where=_NOT_A_TOMBSTONE,
+    postgresql_where=_NOT_A_TOMBSTONE,
+)
+Index("ix_link_writing", link.c.writing_since, sqlite_where=_BEING_WRITTEN, postgresql_where=_BEING_WRITTEN)
