@@ -59,7 +59,7 @@ class Engine:
         self._clock, self.stopping, self.progress = clock, stopping, progress
         self._rules = rules
         self._threads = Threads.start(settings)
-        self._planning = Planning(servers, store, settings, self._threads.readers, clock=clock, stopping=stopping)
+        self._planning = Planning(servers, store, settings, self._threads, clock=clock, stopping=stopping)
 
     def close(self) -> None:
         """End the threads; one whose read nobody waits for any more ends by itself."""

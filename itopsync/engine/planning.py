@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from itopsync.engine.back_off import wait_after
 from itopsync.engine.observe import observe
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.sight import refuse_blindness
+from itopsync.engine.threads import Threads
 from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
 from itopsync.reconcile import agree
@@ -38,13 +38,13 @@ class Planning:
         servers: Mapping[Side, Server],
         store: Store,
         settings: EngineSettings,
-        readers: Executor,
+        threads: Threads,
         *,
         clock: Callable[[], datetime],
         stopping: Callable[[], bool],
     ) -> None:
-        """*readers* reads several things at once; *stopping* says whether to wait for an answer no longer."""
-        self._servers, self._store, self._settings, self._readers = servers, store, settings, readers
+        """*stopping* says whether to wait for an answer no longer."""
+        self._servers, self._store, self._settings, self._threads = servers, store, settings, threads
         self._clock, self._stopping = clock, stopping
 
     def plan(self, links: tuple[Link, ...], rules: Rules, accept: Collection[str] = ()) -> Planned:
@@ -55,15 +55,15 @@ class Planning:
         :raises SafetyStop: a copy is not found on a side that shows nothing at all
         """
         waiting = [link for link in links if link.status is LinkStatus.WAITING]
-        searches = copying.search(waiting, self._servers[Side.INTERNAL], rules, self._readers)
-        observed = observe(links, self._servers, rules, self._readers, self._stopping)
+        searches = copying.search(waiting, self._servers[Side.INTERNAL], rules, self._threads.readers)
+        observed = observe(links, self._servers, rules, self._threads.readers, self._stopping)
         copies = copying.found(searches, self._stopping)
         if Excess.MISSING not in accept and any(link.unsettled and link.id not in copies.found for link in waiting):
             refuse_blindness(self._servers[Side.INTERNAL], self._store)
         links = tuple(_adopted(link, copies.found.get(link.id), rules) for link in links)
         if copies.found:
             adopted = [link for link in links if link.id in copies.found]
-            observed = observed.with_(observe(adopted, self._servers, rules, self._readers, self._stopping))
+            observed = observed.with_(observe(adopted, self._servers, rules, self._threads.readers, self._stopping))
         now = self._clock()
         plans = []
         for link in links:

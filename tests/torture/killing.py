@@ -13,7 +13,6 @@ from typing import Any, ParamSpec, TypeVar
 import httpx
 from sqlalchemy import Connection
 
-from itopsync.engine.threads import Threads
 from itopsync.simulator import Simulator
 from itopsync.store.store import Store
 from tests.engine.rig import Crash, Rig
@@ -97,7 +96,7 @@ class MortalRig(Rig):
         super().start()
         inline: Any = Inline()
         self.engine._threads.close()
-        self.engine._threads = Threads(inline, inline, inline, inline)
+        vars(self.engine._threads).update(dict.fromkeys(("sides", "readers", "links", "files"), inline))
 
     def restart(self) -> None:
         self.boundaries = Boundaries()
