@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from itopsync.check.finding import Finding, Findings, Level, fault, ok, said
-from itopsync.errors import StoreError
+from itopsync.check.finding import Finding, Findings, Level, fault, ok, said, warning
+from itopsync.errors import RemoteError, StoreError
 from itopsync.model import Side
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 def check(
     configuration: Configuration,
     servers: Mapping[Side, Server],
-    open_store: Callable[[], str | None],
+    look_at_store: Callable[[], str | None],
     clock: Callable[[], datetime],
 ) -> tuple[Finding, ...]:
     """Look at everything, the store first, and return what was found. One fault does not hide another.
 
-    *open_store* returns the store's revision, or None where there is none yet; *clock* tells this host's time.
+    *look_at_store* returns the store's revision, or None where there is none yet; *clock* tells this host's time.
     """
     from itopsync.check.addresses import check_they_differ  # noqa: PLC0415 - what shows findings alone starts sooner
     from itopsync.check.side import check_side  # noqa: PLC0415 - likewise
 
-    store = _check_store(open_store)
+    store = _check_store(look_at_store)
     with ThreadPoolExecutor(len(Side)) as pool:
         sides = list(pool.map(lambda side: check_side(configuration, servers[side], clock), Side))
     both = Findings(servers[Side.INTERNAL])
@@ -52,11 +52,13 @@ def _is_open(found: tuple[Finding, ...]) -> bool:
     return found[0].level is Level.OK
 
 
-def _check_store(open_store: Callable[[], str | None]) -> Finding:
+def _check_store(look_at_store: Callable[[], str | None]) -> Finding:
     try:
-        revision = open_store()
+        revision = look_at_store()
     except StoreError as error:
         return fault(None, *said(error))
+    except RemoteError:  # what is wrong with the side is told with it
+        return warning(None, "whether it is the one that this pair had is not known", "Mend the side, and check again.")
     return ok(None, f"the store is at revision {revision}" if revision else "there is no store yet; the first run makes it")
 
 

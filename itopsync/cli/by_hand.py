@@ -60,10 +60,11 @@ def unlink(
     with open_store(options.configuration()) as store:
         found = meant_one(store, ref)
         name = f"link {found.id}, {found.external_number} ({found.external})"
+        pair = f"link {found.id}, {found.external_number} → {found.internal_number or 'no copy yet'}"
         if found.status is LinkStatus.TOMBSTONE or (found.status is LinkStatus.PARTING and not no_mark):
             typer.echo(f"{name} is {found.status}: nothing to do.")
             return
-        ask(f"{name}: what is written in the meantime is not made up for when the two are linked again.", yes=yes)
+        ask(f"{pair}: nothing is carried between the two from now on, and what is written meanwhile is not made up for.", yes=yes)
         parted = store.amend(found.id, lambda one: by_hand.unlinked(one, now, mark=not no_mark), now)
     if parted is None or by_hand.may_have_a_copy(parted):
         typer.echo(f"{name}: a write on it is under way or has not settled: try again in some minutes.", err=True)

@@ -13,7 +13,7 @@ from rich.console import Console
 from itopsync import status as status_of
 from itopsync.cli import show
 from itopsync.cli.durations import read
-from itopsync.cli.session import Options, open_store, utc_now
+from itopsync.cli.session import Options, store_to_read, utc_now
 from itopsync.exits import ExitCode
 from itopsync.status import Status
 
@@ -37,7 +37,7 @@ def status(
         raise typer.BadParameter("say one of --json, --watch and --max-age")
     options: Options = context.obj
     configuration = options.configuration()
-    with open_store(configuration) as store:
+    with store_to_read(configuration) as store:
 
         def look() -> Status:
             return status_of.status(store, configuration.rules.pair, utc_now())
@@ -53,6 +53,8 @@ def status(
         typer.echo(show.status_as_json(found))
     else:
         Console(soft_wrap=True).print(show.status(found))
+        if store.address.in_memory:
+            typer.echo("There is no store yet: the first cycle makes it. If there was one, see store.url.")
 
 
 def _watch(look: Callable[[], Status]) -> NoReturn:

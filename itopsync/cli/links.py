@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from itopsync.cli import show
-from itopsync.cli.session import Options, looking_engine, open_store, rebuilding_engine, utc_now
+from itopsync.cli.session import Options, looking_engine, open_store, rebuilding_engine, store_to_read, utc_now
 from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus, Side
 
@@ -27,7 +27,7 @@ def show_link(
     from itopsync.engine.unlinked import unlinked
 
     options: Options = context.obj
-    with looking_engine(options.configuration()) as (engine, both, store):
+    with looking_engine(options.configuration(), store_to_read) as (engine, both, store):
         links = store.find(ref)
         lonely = unlinked(both, store, engine.rules, ref)
         lonely = tuple(one for one in lonely if one.ref.side is Side.EXTERNAL) or (() if links else lonely)
@@ -55,6 +55,7 @@ def rebuild(context: typer.Context) -> None:
     console = Console(soft_wrap=True)
     total = unreadable = 0
     with rebuilding_engine(configuration) as (engine, internal, store):
+        known = sum(store.counts()[status] for status in LinkStatus)
         for one in rebuilding.rebuild(engine, internal, store, utc_now):
             if isinstance(one, rebuilding.Unreadable):
                 unreadable += 1
@@ -68,7 +69,7 @@ def rebuild(context: typer.Context) -> None:
             elif one.differs:
                 name = f"{one.link.external_number} ({one.link.external}) → {one.link.internal_number}"
                 console.print(f"{name}: the sides differ in {', '.join(one.differs)}; each stays as it is until it is changed")
-    console.print(f"{show.counted(total, 'link')} found again.")
+    console.print(f"{show.counted(total, 'link')} found again{f'; the store knew {known} before' if known else ''}.")
     if unreadable:
         console.print("Mend what cannot be read, and run `itopsync rebuild` again before you start the service.")
         raise typer.Exit(ExitCode.TROUBLED)
@@ -107,7 +108,9 @@ def resume(context: typer.Context, ref: Meant) -> None:
 def _amend(context: typer.Context, ref: str | None, change: Callable[[Link], Link], done: str) -> None:
     options: Options = context.obj
     with open_store(options.configuration()) as store:
-        links: Iterable[Link] = store.troubled(100_000) if ref is None else (meant_one(store, ref),)
+        links = store.troubled(100_000) if ref is None else (meant_one(store, ref),)
+        if not links:
+            typer.echo("Nothing is in trouble: nothing to do.")
         busy = 0
         for link in links:
             changed = store.amend(link.id, change, utc_now())
@@ -116,7 +119,8 @@ def _amend(context: typer.Context, ref: str | None, change: Callable[[Link], Lin
             if changed is None:
                 typer.echo(f"{name} is being written on just now: try again in a moment.", err=True)
             elif changed == link:
-                typer.echo(f"{name} is {link.status}: nothing to do.")
+                resume = f" `itopsync resume {link.id}` takes it up again." if link.status is LinkStatus.PARKED else ""
+                typer.echo(f"{name} is {link.status}: nothing to do.{resume}")
             else:
                 typer.echo(f"{name} {done}.")
     if busy:

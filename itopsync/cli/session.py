@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,11 +81,25 @@ def open_store(configuration: Configuration) -> Iterator[Store]:
 
 
 @contextmanager
-def looking_engine(configuration: Configuration) -> Iterator[tuple[Engine, dict[Side, Server], Store]]:
+def store_to_read(configuration: Configuration) -> Iterator[Store]:
+    """The store, or an empty one in memory where there is none yet: what only looks makes no file."""
+    from itopsync.store.store import Store
+
+    store = Store.open(configuration.store_url if Store.exists(configuration.store_url) else "sqlite://")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def looking_engine(
+    configuration: Configuration, opening: Callable[[Configuration], AbstractContextManager[Store]] = open_store
+) -> Iterator[tuple[Engine, dict[Side, Server], Store]]:
     """An engine that runs no cycle, with both servers and the store; the lease may be somebody else's."""
     with (
         servers(configuration) as both,
-        open_store(configuration) as store,
+        opening(configuration) as store,
         closing_engine(configuration, both, store) as engine,
     ):
         yield engine, both, store

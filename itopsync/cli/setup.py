@@ -11,9 +11,10 @@ from rich.console import Console
 from itopsync import check as checking
 from itopsync import config
 from itopsync.cli import show
-from itopsync.cli.session import Options, servers, utc_now
+from itopsync.cli.session import Options, servers, store_to_read, utc_now
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.exits import ExitCode
+from itopsync.model import Side
 
 _FOR_ALL = 0o644
 """The service runs as another account than the one that writes the file; no password stands in it."""
@@ -40,13 +41,23 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
 ) -> None:
     """Ask both servers whether everything is in place. Writes nothing."""
+    from itopsync.engine.belonging import knows_nothing, refuse_lost_store, refuse_other_pair
     from itopsync.store import migrate
 
     options: Options = context.obj
     configuration = options.configuration()
 
     with servers(configuration) as both:
-        findings = checking.check(configuration, both, lambda: migrate.check(configuration.store_url), utc_now)
+
+        def look_at_store() -> str | None:
+            revision = migrate.check(configuration.store_url)
+            with store_to_read(configuration) as store:
+                refuse_other_pair(store, configuration.rules)
+                if knows_nothing(store):
+                    refuse_lost_store(both[Side.INTERNAL], configuration.rules)
+            return revision
+
+        findings = checking.check(configuration, both, look_at_store, utc_now)
     if as_json:
         typer.echo(show.findings_as_json(findings))
     else:

@@ -68,13 +68,18 @@ def verified(console: Console, differing: Planned, total: int, troubled: int) ->
     """Show which linked tickets do not agree, and what is kept apart on purpose. *troubled*: as for :func:`plans`."""
     unlike = 0
     for plan, seen in differing:
-        unlike += bool(plan.actions)
+        unlike += not agrees(plan)
         for action in plan.actions:
             console.print(Text(f"{title(plan, seen)}: differs: {describe(action)}", style="red"))
         _show_remarks(console, plan, seen)
-    compared = f"{total - unlike} of {total} linked tickets agree" if total else "No ticket is linked yet"
+    compared = f"{total - unlike} of {total} linked tickets agree" if total else "No ticket is linked"
     console.print(f"{compared}. Nothing was written.")
     _show_troubled(console, troubled)
+
+
+def agrees(plan: Plan) -> bool:
+    """Whether the two tickets of a link are the ones that were linked, and nothing is to be written to either."""
+    return not (plan.actions or plan.replaced or plan.unread or plan.link.status is LinkStatus.TOMBSTONE)
 
 
 def _show_troubled(console: Console, troubled: int) -> None:
@@ -157,11 +162,17 @@ def _action_as_json(action: Action) -> dict[str, Any]:
 # reports
 
 
+_FIRST = ("new", "changed", "create", "links")
+
+
 def report(console: Console, done: Report) -> None:
     """Show what a cycle did, on one line, and what stopped it."""
     took = (done.finished - done.started).total_seconds() if done.finished else 0.0
-    told = [f"{count} {name}" for name, count in done.counts.items() if count and name != "bytes"]
-    console.print(f"{done.outcome}: {', '.join(told) or 'nothing to do'} in {took:.1f} s")
+    first = [name for name in _FIRST if name in done.counts]
+    names = (*first, *sorted(done.counts.keys() - {*first, "bytes"}))
+    told = [f"{done.counts[name]} {name}" for name in names if done.counts[name]]
+    nothing = "nothing was done" if done.problems else "nothing to do"
+    console.print(f"{done.outcome}: {', '.join(told) or nothing} in {took:.1f} s")
     for side, reason in done.problems.items():
         console.print(Text(f"{side}: {reason}" if not reason.startswith(side) else reason, style="red"))
     if done.outcome == "troubled":
@@ -189,6 +200,8 @@ def story(console: Console, told: Story) -> None:
     link = told.link
     internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
     console.print(Text(f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {link.status}", style="bold"))
+    if told.ended:
+        console.print(f"at its end: {told.ended}")
     agreed = f"; last agreed on {link.base.state.external} / {link.base.state.internal}" if link.base.state else ""
     console.print(f"state: {' / '.join(told.states.values()) or 'unknown'}{agreed}")
     for entry in told.entries:
@@ -220,6 +233,7 @@ def story_as_json(told: Story) -> str:
         "internal": str(link.internal) if link.internal else None,
         "internal_number": link.internal_number,
         "status": link.status,
+        "ended": told.ended or None,
         "states": told.states,
         "agreed": asdict(link.base.state) if link.base.state else None,
         "entries": [asdict(entry) for entry in told.entries],

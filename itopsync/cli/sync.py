@@ -6,21 +6,18 @@ import faulthandler
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from itopsync.cli import show
-from itopsync.cli.session import Options, WatchedEngines, closing_engine, open_store, servers, writing_engine
+from itopsync.cli.session import Options, WatchedEngines, closing_engine, open_store, servers, store_to_read, writing_engine
 from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus
-from itopsync.reconcile.safety import Excess
-
-if TYPE_CHECKING:
-    from itopsync.store.store import Store
+from itopsync.reconcile.safety import Excess, check, tally_of
 
 _EXITS = {
     "well": ExitCode.WELL,
@@ -33,12 +30,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
 
 
 def plan(context: typer.Context, as_json: AsJson = False) -> None:
-    """Say what a cycle would write, ticket by ticket. Writes nothing anywhere."""
+    """Say what a cycle would write, ticket by ticket, and end as it would where it exceeds a limit. Writes nothing anywhere."""
     options: Options = context.obj
     configuration = options.configuration()
     with (
         servers(configuration) as both,
-        _store_to_read(configuration.store_url) as store,
+        store_to_read(configuration) as store,
         closing_engine(configuration, both, store) as engine,
     ):
         planned = engine.preview()
@@ -47,18 +44,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
         typer.echo(show.plans_as_json(planned))
     else:
         show.plans(Console(soft_wrap=True), planned, troubled)
-
-
-@contextmanager
-def _store_to_read(url: str) -> Iterator[Store]:
-    """The store, or an empty one in memory where there is none yet: a dry run makes no file."""
-    from itopsync.store.store import Store
-
-    store = Store.open(url) if Store.exists(url) else Store.open("sqlite://")
-    try:
-        yield store
-    finally:
-        store.close()
+    check(tally_of(plan for plan, _ in planned), configuration.rules.limits)
 
 
 def verify(context: typer.Context, as_json: AsJson = False) -> None:
@@ -68,16 +54,16 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
     with (
         _progress_bar() as progress,
         servers(configuration) as both,
-        _store_to_read(configuration.store_url) as store,
+        store_to_read(configuration) as store,
         closing_engine(configuration, both, store, progress=progress) as engine,
     ):
-        differing = [planned for planned in engine.verify() if planned[0].actions or planned[0].remarks]
+        differing = [(plan, seen) for plan, seen in engine.verify() if not show.agrees(plan) or plan.remarks]
         counts = store.counts()
     if as_json:
         typer.echo(show.plans_as_json(differing))
     else:
         show.verified(Console(soft_wrap=True), differing, counts[LinkStatus.LINKED], counts["troubled"])
-    agree = not any(plan.actions for plan, _ in differing)
+    agree = all(show.agrees(plan) for plan, _ in differing)
     raise typer.Exit(ExitCode.WELL if agree else ExitCode.TROUBLED)
 
 

@@ -24,6 +24,7 @@ The way of a change:
 
 What it stands on:
 
+``belonging``   whether the store is this pair's, and the one that it had
 ``settings``    windows of time and sizes
 ``threads``     what runs beside what
 ``waiting``     waiting for an answer, unless told to stop

@@ -11,11 +11,11 @@ import structlog
 
 from itopsync.engine import sweep as sweeping
 from itopsync.engine.apply import Applier
+from itopsync.engine.belonging import claim, knows_nothing, refuse_lost_store, refuse_other_pair
 from itopsync.engine.deletions import Searched, search
 from itopsync.engine.planning import Planned, Planning
 from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.progress import Result
-from itopsync.engine.rebuild import refuse_lost_store
 from itopsync.engine.report import Report
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.threads import Threads
@@ -79,6 +79,7 @@ class Engine:
         :class:`~itopsync.errors.Stopped`, it ends between two calls; what was due stays due.
 
         :raises SafetyStop: the plan exceeds a limit; what was due stays due
+        :raises StoreError: the store is another pair's, or not the one that this pair had
         :raises AnotherInstance: the lease was lost; what was under way is looked for by the next who holds it
         """
         report = Report(kind, self._clock())
@@ -113,7 +114,8 @@ class Engine:
         :raises SideUnavailable: a server cannot be asked
         """
         now = self._clock()
-        if self._knows_nothing():
+        refuse_other_pair(self._store, self._rules)
+        if knows_nothing(self._store):
             refuse_lost_store(self._servers[Side.INTERNAL], self._rules)
         known: set[int] = {link.id for link in self._store.due(now, self._settings.preview)}
         new: list[Link] = []
@@ -157,13 +159,18 @@ class Engine:
         return self._rules
 
     def learn_accounts(self) -> None:
-        """Ask both servers who we are there: that tells our entries from what people pasted."""
+        """Ask both servers who we are there: that tells our entries from what people pasted.
+
+        :raises StoreError: the store is another pair's
+        """
+        refuse_other_pair(self._store, self._rules)
         for side in Side:
             self._know_account(replace(self._store.side(side), account=account_of(self._servers[side])))
 
     def _run(self, report: Report, accept: Collection[str]) -> None:
+        claim(self._store, self._rules)
         found = self._poll(report, report.kind)
-        if self._knows_nothing():
+        if knows_nothing(self._store):
             if len(found) < len(Side):
                 return
             refuse_lost_store(self._servers[Side.INTERNAL], self._rules)
@@ -201,12 +208,6 @@ class Engine:
         known = replace(self._rules.side(state.side), account=state.account)
         external = state.side is Side.EXTERNAL
         self._rules = replace(self._rules, external=known) if external else replace(self._rules, internal=known)
-
-    def _knows_nothing(self) -> bool:
-        if self._store.side(Side.EXTERNAL).cursor is not None:
-            return False
-        counts = self._store.counts()
-        return not any(counts[status] for status in LinkStatus)
 
     # poll
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from itopsync.model import FilePair, Link, Observation, Side, Ticket
+from itopsync.model import FilePair, Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.identity import prefix
 from itopsync.reconcile.notes import read
 from itopsync.reconcile.plan import Plan
@@ -37,6 +37,8 @@ class Story:
     entries: tuple[EntryStory, ...]
     files: tuple[FilePair, ...]
     plan: Plan
+    ended: str = ""
+    """Why nothing is carried any more, of a tombstone."""
 
 
 def explain(link: Link, observation: Observation, rules: Rules, plan: Plan) -> Story:
@@ -46,7 +48,15 @@ def explain(link: Link, observation: Observation, rules: Rules, plan: Plan) -> S
     entries = tuple(
         entry for side, ticket in tickets.items() for log in cls.logs for entry in _entries(link, side, ticket, log, rules)
     )
-    return Story(link, {side: ticket.state for side, ticket in tickets.items()}, entries, plan.link.files, plan)
+    states = {side: ticket.state for side, ticket in tickets.items()}
+    return Story(link, states, entries, plan.link.files, plan, _ended(link, observation))
+
+
+def _ended(link: Link, seen: Observation) -> str:
+    if link.status is not LinkStatus.TOMBSTONE:
+        return ""
+    gone = [str(ref) for side in Side if (ref := link.ref(side)) is not None and seen.of(side) is None]
+    return f"{' and '.join(gone)} is gone" if gone else "unlinked by hand; `itopsync link` takes the two up again"
 
 
 def _entries(link: Link, side: Side, ticket: Ticket, log: LogRule, rules: Rules) -> list[EntryStory]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from itopsync.engine.belonging import claim
 from itopsync.engine.observe import attributes
-from itopsync.errors import StoreError
 from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
 from itopsync.reconcile.identity import prefix
@@ -35,21 +35,6 @@ class Planner(Protocol):
         """Observe and plan *links*."""
 
 
-def refuse_lost_store(internal: Server, rules: Rules) -> None:
-    """See that internal holds no copies of this pair: called before a store that knows nothing is used.
-
-    :raises StoreError: it does; with this store, each ticket would get a second copy
-    """
-    for cls in rules.classes:
-        log = cls.logs[0].name(Side.INTERNAL)
-        count = internal.count(cls.internal, f"SELECT {cls.internal} WHERE {log} LIKE '%{prefix(rules.pair)}t-%'")
-        if count:
-            raise StoreError(
-                f"internal holds {count} copies of pair {rules.pair} as {cls.internal}, and this store knows of none: was it "
-                "lost? Run `itopsync rebuild`, or see store.url."
-            )
-
-
 @dataclass(frozen=True)
 class Unreadable:
     """A ticket that its server fails to show: its link is not made, for what both sides show is all there is to make it of."""
@@ -62,7 +47,10 @@ def rebuild(engine: Planner, internal: Server, store: Store, clock: Callable[[],
     """Find every copy in internal by its marker and make the links that the store does not know. Writes to neither server.
 
     It can be broken off, and run again for the rest.
+
+    :raises StoreError: the store is another pair's
     """
+    claim(store, engine.rules)
     engine.learn_accounts()
     for cls in engine.rules.classes:
         copies, unreadable = _copies(engine, internal, cls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from itopsync.engine.belonging import knows_nothing, refuse_lost_store
 from itopsync.engine.linking import REF
 from itopsync.engine.poll import since, since_of
 from itopsync.itop import oql
@@ -27,13 +28,18 @@ def unlinked(servers: Mapping[Side, Server], store: Store, rules: Rules, text: s
     """The tickets without a link that are there, of any class, and that *text* may mean, each with the reason.
 
     *text* is a number (``R-000017``) or a ref (``external:UserRequest:17``, or without the side).
+
+    :raises StoreError: the store is not the one that the pair had: none of its tickets has a link there
     """
-    return tuple(
+    found = tuple(
         Unlinked(one.ref, one.number, _why(server, rules, one))
         for side, server in servers.items()
         for one in _seen(side, server, text.strip())
         if store.link_of(one.ref) is None
     )
+    if found and knows_nothing(store):
+        refuse_lost_store(servers[Side.INTERNAL], rules)
+    return found
 
 
 def _seen(side: Side, server: Server, typed: str) -> Iterator[Sighting]:

@@ -104,6 +104,7 @@ def serve(simulator: Simulator, port: int) -> Iterator[str]:
         yield simulator.url
     finally:
         server.closing.set()
-        server.shutdown()
+        if thread.is_alive():  # else nobody would answer that it is shut down
+            server.shutdown()
         server.server_close()
         thread.join()

@@ -87,6 +87,11 @@ class Address:
         database = self.url.database
         return Path(database) if self.is_sqlite and database and database != ":memory:" else None
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is gone when it is closed."""
+        return self.is_sqlite and self.path is None
+
     @contextmanager
     def failures(self) -> Iterator[None]:
         """Turn a database that does not work into :class:`StoreUnavailable`; our own mistakes stay what they are."""
@@ -112,7 +117,7 @@ class Address:
             return "Check that the database runs and that store.url and its password are right."
         if "not a database" in said or "malformed" in said:
             return "Restore a backup, or name another file in store.url."
-        return "Check the disk, and that this account may write the file and its folder."
+        return "Check the disk, and that this account may write the file, what stands beside it (-wal, -shm), and its folder."
 
 
 _FORMS = "Write sqlite:///FILE or postgresql://USER@HOST/DATABASE in store.url."
@@ -235,7 +240,7 @@ def refuse_unwritable(address: Address) -> None:
         return
     if not path.parent.is_dir():
         raise _no_folder(address, path)
-    for place in (path.parent, path):
+    for place in (path.parent, path, *(path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm"))):
         if place.exists() and not os.access(place, os.W_OK):
             raise StoreUnavailable(
                 f"{address.name}: this account cannot write to {place}. Let the account that runs itopsync do so."

@@ -68,6 +68,11 @@ class Leases(Database):
         def refuse(connection: Connection) -> None:
             # The row stays locked until the transaction ends: nobody takes the lease in the middle of it.
             if ours is not None and connection.execute(ours).first() is None:
+                if _held(connection) is None:
+                    raise AnotherInstance(
+                        "the lease on the store is gone, and nothing more is written; was its file moved or replaced meanwhile? "
+                        "Put it back, or see store.url."
+                    )
                 raise AnotherInstance("the lease on the store was taken by another itopsync; nothing more is written.")
 
         self._fence = refuse

@@ -131,7 +131,8 @@ def refuse_downgrade(url: str, revision: str) -> None:
 def _refuse_downgrade(address: Address, before: str, revision: str) -> str:
     _refuse_unknown(address, before)
     if revision != "base" and revision not in _older(before):
-        raise StoreError(f"{address.name}: it is at {before}, and '{revision}' is no revision before that.")
+        older = ", ".join((*sorted(_older(before), reverse=True), "base"))
+        raise StoreError(f"{address.name}: it is at {before}, and '{revision}' is no revision before that. Name one of: {older}.")
     return before
 
 

@@ -122,6 +122,15 @@ def test_one_alone_of_many_takes_the_lease(watched: Store, until_then: str) -> N
 # the fence
 
 
+def test_a_lease_that_is_gone_is_nobody_elses(watched: Store) -> None:
+    """The store's file was moved away and another one made, say."""
+    watched.acquire_lease(ONE, MINUTE, NOW)
+    watched.fence(ONE)
+    watched.release_lease(ONE)
+    with pytest.raises(AnotherInstance, match="is gone, and nothing more is written; was its file moved"):
+        watched.put_fact("name", "value")
+
+
 def test_who_has_lost_the_lease_writes_nothing_more_into_the_store(watched: Store) -> None:
     link = add(watched, external(1))
     watched.acquire_lease(ONE, MINUTE, NOW)
