@@ -101,7 +101,7 @@ class Ticket:
     """``last_update`` as the server wrote it: to be compared for equality only."""
     state: str
     fields: Mapping[str, str] = field(default=NOTHING, repr=False)
-    """The attributes that the rules speak of. Dates are ISO 8601 in UTC; what is empty is ``""``; no key is ``"0"``."""
+    """The attributes that the rules speak of. Dates are ISO 8601 in UTC; what is empty is ``""``, a key of nothing too."""
     logs: Mapping[str, tuple[Entry, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     attachments: tuple[Attachment, ...] = ()
 

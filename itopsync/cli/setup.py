@@ -41,7 +41,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
 ) -> None:
     """Ask both servers whether everything is in place. Writes nothing."""
-    from itopsync.engine.belonging import knows_nothing, refuse_lost_store, refuse_other_pair
+    from itopsync.engine.belonging import refuse_wrong
     from itopsync.store import migrate
 
     options: Options = context.obj
@@ -52,9 +52,7 @@ def check(
         def look_at_store() -> str | None:
             revision = migrate.check(configuration.store_url)
             with store_to_read(configuration) as store:
-                refuse_other_pair(store, configuration.rules)
-                if knows_nothing(store):
-                    refuse_lost_store(both[Side.INTERNAL], configuration.rules)
+                refuse_wrong(store, both[Side.INTERNAL], configuration.rules)
             return revision
 
         findings = checking.check(configuration, both, look_at_store, utc_now)

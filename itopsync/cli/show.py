@@ -49,7 +49,8 @@ def plans(console: Console, planned: Planned, troubled: int) -> None:
     """Show what would be written, ticket by ticket. *troubled* links have something that is parked or waits."""
     waiting = [(plan, seen) for plan, seen in planned if plan.actions or plan.link.status is LinkStatus.TOMBSTONE]
     if not waiting:
-        console.print("Nothing to write now." if troubled else "Nothing to write: both sides agree.")
+        alike = not troubled and all(agrees(plan) for plan, _ in planned)
+        console.print("Nothing to write: both sides agree." if alike else "Nothing to write now.")
     for plan, seen in waiting:
         console.print(Text(title(plan, seen), style="bold"))
         for action in plan.actions:
@@ -173,8 +174,8 @@ def report(console: Console, done: Report) -> None:
     told = [f"{done.counts[name]} {name}" for name in names if done.counts[name]]
     nothing = "nothing was done" if done.problems else "nothing to do"
     console.print(f"{done.outcome}: {', '.join(told) or nothing} in {took:.1f} s")
-    for side, reason in done.problems.items():
-        console.print(Text(f"{side}: {reason}" if not reason.startswith(side) else reason, style="red"))
+    for reason in done.problems.values():
+        console.print(Text(reason, style="red"))
     if done.outcome == "troubled":
         console.print("`itopsync status` says what waits, and why.")
 

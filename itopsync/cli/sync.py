@@ -17,7 +17,7 @@ from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus
-from itopsync.reconcile.safety import Excess, check, tally_of
+from itopsync.reconcile.safety import Excess, check
 
 _EXITS = {
     "well": ExitCode.WELL,
@@ -38,13 +38,13 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
         store_to_read(configuration) as store,
         closing_engine(configuration, both, store) as engine,
     ):
-        planned = engine.preview()
+        planned, tally = engine.preview()
         troubled = store.counts()["troubled"]
     if as_json:
         typer.echo(show.plans_as_json(planned))
     else:
         show.plans(Console(soft_wrap=True), planned, troubled)
-    check(tally_of(plan for plan, _ in planned), configuration.rules.limits)
+    check(tally, configuration.rules.limits)
 
 
 def verify(context: typer.Context, as_json: AsJson = False) -> None:

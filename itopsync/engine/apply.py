@@ -101,6 +101,7 @@ class Applier:
         noted: Heading | None = None
         if plan.unread is not None:
             progress.result.counts["refused"] += 1
+            progress.unread = True
         for _ in range(self._settings.rounds):
             if plan.actions and (progress.loaded or _is_news(plan.link.base.heading, noted)):
                 if not self._begin(plan, progress):
@@ -168,7 +169,8 @@ class Applier:
         now = self._clock()
         link = progress.link
         if not link.unsettled or link.due_at is None or link.due_at <= now:
-            link = replace(link, unsettled=False, due_at=due_again(progress, self._settings, self._ahead, now))
+            due_at = due_again(progress, self._settings, self._ahead, now)
+            link = replace(link, unsettled=link.unsettled and progress.unread, due_at=due_at)
         versions = {side: ticket.version for side in Side if (ticket := progress.observation.of(side)) is not None}
         self._store.save(
             link,

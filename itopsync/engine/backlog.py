@@ -14,7 +14,8 @@ class Backlog:
     def __init__(self, store: Store, polled_at: datetime) -> None:
         self._store = store
         self._polled_at = polled_at
-        self._given: set[int] = set()
+        self._given: dict[int, datetime] = {}
+        """The links that were given out, each with the poll that stood then."""
 
     def polled(self, at: datetime) -> None:
         """There was another poll: what it found comes first."""
@@ -26,13 +27,13 @@ class Backlog:
         ids = touched + self._pick(limit - len(touched), before=self._polled_at)
         links = {link.id: link for link in self._store.links(ids)}
         taken = tuple(links[number] for number in ids if number in links)
-        self._given |= links.keys()
+        self._given |= dict.fromkeys(links, self._polled_at)
         return taken
 
     def done(self, link: Link) -> None:
         """A link was worked on, and is stored as it is now."""
-        if link.due_at is None or link.due_at > self._polled_at:
-            self._given.discard(link.id)
+        if link.due_at is None or link.due_at > self._given.get(link.id, self._polled_at):
+            self._given.pop(link.id, None)
 
     def _pick(self, limit: int, *, since: datetime | None = None, before: datetime | None = None) -> list[int]:
         found: list[int] = []

@@ -9,29 +9,25 @@ from itopsync.reconcile.identity import prefix
 from itopsync.reconcile.rules import Rules
 from itopsync.store.store import Store
 
-_PAIR = "pair"
+_PAIR, REBUILDING = "pair", "rebuilding"
+"""Facts that the store remembers: whose it is, and that it is not whole yet."""
 
 
-def refuse_other_pair(store: Store, rules: Rules) -> str | None:
-    """See that the store is not another pair's; return the pair that it is known to be of.
+def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
+    """See that the store is this pair's own, and whole: called before it is looked at.
 
-    :raises StoreError: it is; none of its links would be found again by their marks
+    :raises StoreError: it is not
     """
-    known = store.fact(_PAIR)
-    if known is not None and known != rules.pair:
-        raise StoreError(
-            f"{store.address.name}: this store is of pair '{known}', and the configuration's pair is '{rules.pair}'. Put "
-            f"'{known}' back, or name another store.url."
-        )
-    return known
+    _refuse_other_pair(store, rules)
+    refuse_lost(store, internal, rules)
 
 
 def claim(store: Store, rules: Rules) -> None:
     """Note that the store is this pair's, unless that stands there.
 
-    :raises StoreError: it is another one's
+    :raises StoreError: it is another one's; none of its links would be found again by their marks
     """
-    if refuse_other_pair(store, rules) is None:
+    if _refuse_other_pair(store, rules) is None:
         store.put_fact(_PAIR, rules.pair)
 
 
@@ -43,11 +39,15 @@ def knows_nothing(store: Store) -> bool:
     return not any(counts[status] for status in LinkStatus)
 
 
-def refuse_lost_store(internal: Server, rules: Rules) -> None:
-    """See that internal holds no copies of this pair: called before a store that knows nothing is used.
+def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
+    """See that internal holds no copies of this pair where the store knows nothing, and that it knows all once it was rebuilt.
 
-    :raises StoreError: it does; with this store, each ticket would get a second copy
+    :raises StoreError: it does; with this store, each ticket would get a second copy, or lose what was changed on its copy
     """
+    if store.fact(REBUILDING) is not None:
+        raise StoreError(f"{store.address.name}: its rebuilding was broken off. Run `itopsync rebuild` again.")
+    if not knows_nothing(store):
+        return
     for cls in rules.classes:
         log = cls.logs[0].name(Side.INTERNAL)
         count = internal.count(cls.internal, f"SELECT {cls.internal} WHERE {log} LIKE '%{prefix(rules.pair)}t-%'")
@@ -56,3 +56,13 @@ def refuse_lost_store(internal: Server, rules: Rules) -> None:
                 f"internal holds {count} copies of pair {rules.pair} as {cls.internal}, and this store knows of none: was it "
                 "lost? Run `itopsync rebuild`, or see store.url."
             )
+
+
+def _refuse_other_pair(store: Store, rules: Rules) -> str | None:
+    known = store.fact(_PAIR)
+    if known is not None and known != rules.pair:
+        raise StoreError(
+            f"{store.address.name}: this store is of pair '{known}', and the configuration's pair is '{rules.pair}'. Put "
+            f"'{known}' back, or name another store.url."
+        )
+    return known

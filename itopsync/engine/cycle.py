@@ -11,7 +11,7 @@ import structlog
 
 from itopsync.engine import sweep as sweeping
 from itopsync.engine.apply import Applier
-from itopsync.engine.belonging import claim, knows_nothing, refuse_lost_store, refuse_other_pair
+from itopsync.engine.belonging import claim, knows_nothing, refuse_lost, refuse_wrong
 from itopsync.engine.deletions import Searched, search
 from itopsync.engine.planning import Planned, Planning
 from itopsync.engine.poll import Findings, account_of, look, record
@@ -108,15 +108,15 @@ class Engine:
                 )
                 self._store.prune(report.finished - self._settings.keep_history)
 
-    def preview(self) -> Planned:
-        """What a cycle would do now, link by link. Nothing is written, neither to the servers nor to the store.
+    def preview(self) -> tuple[Planned, Tally]:
+        """What a cycle would do now, link by link, and what it comes to. Nothing is written, to neither server nor the store.
 
         :raises SideUnavailable: a server cannot be asked
+        :raises StoreError: the store is not this pair's own
         """
         now = self._clock()
-        refuse_other_pair(self._store, self._rules)
-        if knows_nothing(self._store):
-            refuse_lost_store(self._servers[Side.INTERNAL], self._rules)
+        refuse_wrong(self._store, self._servers[Side.INTERNAL], self._rules)
+        tally = Tally(creations=self._store.due_counts(now).waiting)
         known: set[int] = {link.id for link in self._store.due(now, self._settings.preview)}
         new: list[Link] = []
         for side in Side:
@@ -124,18 +124,25 @@ class Engine:
             self._know_account(found.state)
             known |= found.changed.keys() | found.attached | found.other.links
             new += [Link(-1 - n, one.ref, None, LinkStatus.WAITING, one.number) for n, one in enumerate(found.new)]
+            tally = replace(tally, replaced=tally.replaced + found.replaced)
         links = (*self._store.links(sorted(known)), *new)
-        return [
-            planned
+        planned = [
+            one
             for start in range(0, len(links), self._settings.chunk)
-            for planned in self.plan(links[start : start + self._settings.chunk])
+            for one in self.plan(links[start : start + self._settings.chunk])
         ]
+        tally = replace(tally, creations=tally.creations + len(new))
+        for plan, _ in planned:
+            tally = tally.add(plan)
+        return planned, tally
 
     def verify(self) -> Iterator[tuple[Plan, Observation]]:
         """What every linked pair of tickets would need to agree, link by link. Nothing is written anywhere.
 
         :raises SideUnavailable: a server cannot be asked
+        :raises StoreError: the store is not this pair's own
         """
+        refuse_wrong(self._store, self._servers[Side.INTERNAL], self._rules)
         self.learn_accounts()
         total, done, after = self._store.counts()[LinkStatus.LINKED], 0, 0
         while ids := self._store.linked_after(after, self._settings.chunk):
@@ -149,7 +156,9 @@ class Engine:
         """What *links* would need to agree, whatever their status is. Nothing is written anywhere.
 
         :raises SideUnavailable: a server cannot be asked
+        :raises StoreError: the store is not this pair's own
         """
+        refuse_wrong(self._store, self._servers[Side.INTERNAL], self._rules)
         self.learn_accounts()
         return self.plan(links)
 
@@ -159,21 +168,16 @@ class Engine:
         return self._rules
 
     def learn_accounts(self) -> None:
-        """Ask both servers who we are there: that tells our entries from what people pasted.
-
-        :raises StoreError: the store is another pair's
-        """
-        refuse_other_pair(self._store, self._rules)
+        """Ask both servers who we are there: that tells our entries from what people pasted."""
         for side in Side:
             self._know_account(replace(self._store.side(side), account=account_of(self._servers[side])))
 
     def _run(self, report: Report, accept: Collection[str]) -> None:
         claim(self._store, self._rules)
         found = self._poll(report, report.kind)
-        if knows_nothing(self._store):
-            if len(found) < len(Side):
-                return
-            refuse_lost_store(self._servers[Side.INTERNAL], self._rules)
+        if len(found) < len(Side) and knows_nothing(self._store):
+            return
+        refuse_lost(self._store, self._servers[Side.INTERNAL], self._rules)
         tally = Tally()
         now = self._record(report, found, tally, accept)
         if len(found) < len(Side):
@@ -184,7 +188,7 @@ class Engine:
         if report.problems:
             return
         applier = Applier(self._servers, self._store, self._rules, self._settings, clock=self._clock, ahead=ahead)
-        Work(self, applier, self._threads, self._store, self._settings, now).run(report, tally, accept)
+        Work(self, self._planning, applier, self._threads, self._store, self._settings, now).run(report, tally, accept)
 
     def _record(self, report: Report, found: Mapping[Side, Findings], tally: Tally, accept: Collection[str]) -> datetime:
         """Store what a poll found, unless that is more than the limits allow; return when."""
@@ -263,21 +267,12 @@ class Engine:
         now = self._record(report, found, tally, accept)
         return None if report.problems else now
 
-    def plan_work(self, links: tuple[Link, ...], accept: Collection[str]) -> Planned:
-        """Observe and plan *links* that are to be worked on.
-
-        :raises SafetyStop: a ticket is not found on a side that shows nothing at all
-        """
-        planned = self.plan(links, accept)
-        self._planning.refuse_blindness(planned, accept)
-        return planned
-
-    def plan(self, links: tuple[Link, ...], accept: Collection[str] = ()) -> Planned:
-        """Observe and plan *links*.
+    def plan(self, links: tuple[Link, ...]) -> Planned:
+        """Observe and plan *links*; write nothing.
 
         :raises SafetyStop: a copy is not found on a side that shows nothing at all
         """
-        return self._planning.plan(links, self._rules, accept)
+        return self._planning.plan(links, self._rules)
 
     def account_for(self, report: Report, result: Result, loaded: Link) -> None:
         """Count a result, and tell what of a link needs a person that did not when it was *loaded*."""

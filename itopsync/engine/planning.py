@@ -60,7 +60,8 @@ class Planning:
         copies = copying.found(searches, self._stopping)
         if Excess.MISSING not in accept and any(link.unsettled and link.id not in copies.found for link in waiting):
             refuse_blindness(self._servers[Side.INTERNAL], self._store)
-        links = tuple(_adopted(link, copies.found.get(link.id), rules) for link in links)
+        unseen = {**observed.unread, **copies.unread}
+        links = tuple(link if link.id in unseen else _adopted(link, copies.found.get(link.id), rules) for link in links)
         if copies.found:
             adopted = [link for link in links if link.id in copies.found]
             observed = observed.with_(observe(adopted, self._servers, rules, self._threads.readers, self._stopping))
@@ -68,7 +69,7 @@ class Planning:
         plans = []
         for link in links:
             seen = observed.shown[link.id]
-            if (failure := copies.unread.get(link.id) or observed.unread.get(link.id)) is not None:
+            if (failure := copies.unread.get(link.id) or observed.unread.get(link.id)) is not None:  # what is unsettled stays so
                 wait = wait_after(failure, link, UNREAD, self._settings, rules.limits)
                 plans.append((unread(link, failure, now, wait), seen))
                 continue
@@ -79,11 +80,17 @@ class Planning:
             plans.append((plan_link(link, seen, rules, now, apart=apart), seen))
         return plans
 
-    def refuse_blindness(self, planned: Planned, accept: Collection[str]) -> None:
-        """See that what is missing is not merely out of sight: a ticket is gone only where others are to be seen.
+    def plan_work(self, links: tuple[Link, ...], rules: Rules, accept: Collection[str]) -> Planned:
+        """Observe and plan *links* that are to be worked on.
 
-        :raises SafetyStop: a side on which one is missing shows nothing at all
+        :raises SafetyStop: a copy, or a linked ticket, is not found on a side that shows nothing at all
         """
+        planned = self.plan(links, rules, accept)
+        self._refuse_unseen(planned, accept)
+        return planned
+
+    def _refuse_unseen(self, planned: Planned, accept: Collection[str]) -> None:
+        """See that what is missing is not merely out of sight: a ticket is gone only where others are to be seen."""
         gone = [(plan.link, seen) for plan, seen in planned if plan.link.status is LinkStatus.TOMBSTONE]
         for side in Side:
             if Excess.MISSING not in accept and any(link.ref(side) and not seen.of(side) for link, seen in gone):

@@ -37,6 +37,8 @@ class Progress:
     loaded: Link | None
     """The link as it was read, until a write on it has begun; from then on nobody else changes it."""
     due_when_read: datetime | None = None
+    unread: bool = False
+    """One of the tickets cannot be read: what was not known of a write stays unknown."""
     apart: bool = False
     """Each item goes by itself: several went together and were refused."""
     stop: bool = False

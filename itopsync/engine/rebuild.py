@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from itopsync.engine.belonging import claim
+from itopsync.engine.belonging import REBUILDING, claim
 from itopsync.engine.observe import attributes
 from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
@@ -46,25 +46,31 @@ class Unreadable:
 def rebuild(engine: Planner, internal: Server, store: Store, clock: Callable[[], datetime]) -> Iterator[Rebuilt | Unreadable]:
     """Find every copy in internal by its marker and make the links that the store does not know. Writes to neither server.
 
-    It can be broken off, and run again for the rest.
+    It can be broken off, and run again for the rest; until it came to its end once, no cycle runs on the store.
 
     :raises StoreError: the store is another pair's
     """
     claim(store, engine.rules)
+    store.put_fact(REBUILDING, "begun")
     engine.learn_accounts()
     for cls in engine.rules.classes:
         copies, unreadable = _copies(engine, internal, cls)
         yield from unreadable
         for start in range(0, len(copies), _AT_ONCE):
-            lost = [
-                (one, copy) for one, copy in copies[start : start + _AT_ONCE] if not (store.link_of(one) or store.link_of(copy))
-            ]
+            lost = [(one, copy) for one, copy in copies[start : start + _AT_ONCE] if store.link_of(one) is None]
             links = tuple(Link(-1 - place, one, copy, LinkStatus.LINKED) for place, (one, copy) in enumerate(lost))
             planned = engine.plan(links)
             found = [rebuilt(plan, seen, engine.rules) for plan, seen in planned if plan.unread is None]
+            found = [one for one in found if one.link.status is LinkStatus.TOMBSTONE or not _is_linked(store, one.link.internal)]
             store.add_links([one.link for one in found], clock())
             yield from found
             yield from (Unreadable(plan.link.external, str(plan.unread)) for plan, _ in planned if plan.unread is not None)
+    store.put_fact(REBUILDING, None)
+
+
+def _is_linked(store: Store, copy: Ref | None) -> bool:
+    known = store.link_of(copy) if copy is not None else None
+    return known is not None and known.status is not LinkStatus.TOMBSTONE
 
 
 def _copies(engine: Planner, internal: Server, cls: ClassRules) -> tuple[list[tuple[Ref, Ref]], list[Unreadable]]:

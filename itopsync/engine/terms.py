@@ -12,6 +12,7 @@ from itopsync.engine.progress import Progress
 from itopsync.engine.settings import EngineSettings
 from itopsync.errors import (
     AccessRefused,
+    BadQuery,
     LogFull,
     Missing,
     OutcomeUnknown,
@@ -112,7 +113,7 @@ class Terms:
         except SideUnavailable as error:
             progress.break_off(error)
             return True
-        except Refused:
+        except (Refused, BadQuery):
             return False  # the stimulus is held against the state
         now = found.get(thought.ref.id)
         if now is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from itopsync.engine.belonging import knows_nothing, refuse_lost_store
+from itopsync.engine.belonging import refuse_wrong
 from itopsync.engine.linking import REF
 from itopsync.engine.poll import since, since_of
 from itopsync.itop import oql
@@ -37,8 +37,8 @@ def unlinked(servers: Mapping[Side, Server], store: Store, rules: Rules, text: s
         for one in _seen(side, server, text.strip())
         if store.link_of(one.ref) is None
     )
-    if found and knows_nothing(store):
-        refuse_lost_store(servers[Side.INTERNAL], rules)
+    if found:
+        refuse_wrong(store, servers[Side.INTERNAL], rules)
     return found
 
 

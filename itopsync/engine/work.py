@@ -13,13 +13,13 @@ from typing import Any, Protocol
 
 from itopsync.engine.apply import Applier, Waiting
 from itopsync.engine.backlog import Backlog
-from itopsync.engine.planning import Planned
+from itopsync.engine.planning import Planned, Planning
 from itopsync.engine.progress import Result
 from itopsync.engine.report import Report
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.threads import Threads
 from itopsync.engine.waiting import LOOK, answer_of
-from itopsync.errors import AnotherInstance, RemoteError, SafetyStop, SideUnavailable, Stopped, StoreError
+from itopsync.errors import AnotherInstance, RemoteError, SafetyStop, Stopped, StoreError
 from itopsync.model import Link, Side
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.safety import Tally, check
@@ -41,9 +41,6 @@ class Cycle(Protocol):
     def stopping(self) -> Callable[[], bool]:
         """Whether we are told to stop."""
 
-    def plan_work(self, links: tuple[Link, ...], accept: Collection[str]) -> Planned:
-        """Observe and plan *links*, and see that what is missing is not merely out of sight."""
-
     def poll_meanwhile(self, report: Report, tally: Tally, accept: Collection[str]) -> datetime | None:
         """Poll, and store what was found; return when that was, or None where a side does not answer."""
 
@@ -62,9 +59,17 @@ class Work:
     """
 
     def __init__(  # noqa: PLR0917 - all that one cycle works with
-        self, cycle: Cycle, applier: Applier, threads: Threads, store: Store, settings: EngineSettings, polled_at: datetime
+        self,
+        cycle: Cycle,
+        planning: Planning,
+        applier: Applier,
+        threads: Threads,
+        store: Store,
+        settings: EngineSettings,
+        polled_at: datetime,
     ) -> None:
-        self._cycle, self._applier, self._threads, self._store, self._settings = cycle, applier, threads, store, settings
+        self._cycle, self._planning, self._applier = cycle, planning, applier
+        self._threads, self._store, self._settings = threads, store, settings
         self._backlog = Backlog(store, polled_at)
         self._polled_at, self._polled = polled_at, monotonic()
         self._ended: SimpleQueue[Future[Any]] = SimpleQueue()
@@ -122,14 +127,15 @@ class Work:
             raise Stopped
         if links:
             copy = contextvars.copy_context()  # so that what is logged in a thread bears the cycle
-            self._ahead = links, self._threads.sides.submit(copy.run, self._cycle.plan_work, links, self._accept)
+            rules = self._cycle.rules
+            self._ahead = links, self._threads.sides.submit(copy.run, self._planning.plan_work, links, rules, self._accept)
 
     def _begin(self, links: tuple[Link, ...], ahead: Future[Planned]) -> None:
         """Let what was planned of *links* be carried out."""
         self._ahead = None
         try:
             planned = answer_of(ahead, self._cycle.stopping)
-        except SideUnavailable as error:
+        except RemoteError as error:
             self._cycle.unavailable(self._report, error.side, error)
             return
         if self._report.problems:
@@ -181,7 +187,7 @@ class Work:
     def _count(self) -> None:
         """Count what is due, and see that it is not more than the limits allow."""
         due = self._store.due_counts(self._polled_at)
-        self._total = self._done + len(self._running) + due.waiting + due.linked
+        self._total = self._done + due.waiting + due.linked
         self._exhausted = not due.waiting and not due.linked
         self._tally = replace(self._tally, creations=self._report.counts["create"] + due.waiting)
         check(self._tally, self._cycle.rules.limits, self._accept)

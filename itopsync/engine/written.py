@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from itopsync.engine.observe import VERSION_TIME
 from itopsync.model import Observation, Side, Ticket
+from itopsync.reconcile.identity import is_note
 from itopsync.reconcile.plan import Action, Create, Write
 
 
@@ -40,7 +41,7 @@ def changed_at(action: Action, seen: Observation) -> datetime | None:
     last_change = _last_change(seen.of(action.side.other))
     if isinstance(action, Create):
         return last_change
-    times = [note.at for note in action.notes if any("-n-" in marker for marker in note.markers)]
+    times = [note.at for note in action.notes if any(is_note(marker) for marker in note.markers)]
     if action.agrees or action.stimulus is not None:
         times += [last_change] if last_change else []
     return min(times, default=None)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from itopsync.model import Agreed, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Obstacle, Ref, Side, Ticket
+from itopsync.reconcile.identity import is_note
 from itopsync.reconcile.plan import Create, Item, Note, Remove, Upload, Write
 from itopsync.reconcile.richtext import value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule
@@ -76,7 +77,7 @@ def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Si
             known = records.get(marker)
             if known is not None and known.carried_at is None:
                 records[marker] = replace(known, writes=known.writes + 1)
-            elif "-n-" in marker:
+            elif is_note(marker):
                 records[marker] = NoteRecord(origin, now, (known.writes + 1) if known else 1)
     return records
 

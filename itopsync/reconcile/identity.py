@@ -80,6 +80,11 @@ def note_marker(pair: str, origin: Ref, log: str, fingerprint: str, ordinal: int
     return f"{prefix(pair)}n-{digest(origin.side, origin.cls, str(origin.id), log, fingerprint, str(ordinal))}"
 
 
+def is_note(marker: str) -> bool:
+    """Whether a marker is an entry's. Neither a pair's name nor a class has a dash."""
+    return "-n-" in marker
+
+
 def word_marker(pair: str, ticket: Ref, about: str) -> str:
     """The marker of a word of our own on *ticket*."""
     return f"{prefix(pair)}w-{digest(ticket.side, ticket.cls, str(ticket.id), about)}"

@@ -10,7 +10,7 @@ import html
 from dataclasses import replace
 
 from itopsync.model import FileStatus, Link, LinkStatus, Side
-from itopsync.reconcile.identity import attachment_marker, here_marker, parted_marker, ticket_marker
+from itopsync.reconcile.identity import attachment_marker, here_marker, is_note, parted_marker, ticket_marker
 from itopsync.reconcile.notes import full_log, head_line
 from itopsync.reconcile.plan import Item, Note, Plan, Write
 from itopsync.reconcile.situation import Situation
@@ -35,7 +35,7 @@ def plan_mark(situation: Situation) -> Plan | None:
 
 def kept_markers(pair: str, link: Link) -> tuple[str, ...]:
     """The markers of the entries and files that stay where they are."""
-    notes = (marker for marker, record in link.base.notes.items() if record.carried_at is None and "-n-" in marker)
+    notes = (marker for marker, record in link.base.notes.items() if record.carried_at is None and is_note(marker))
     files = (attachment_marker(pair, one.origin, one.original_id) for one in link.files if one.status is FileStatus.KEPT)
     return (*notes, *files)
 

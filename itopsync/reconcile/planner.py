@@ -12,6 +12,7 @@ from itopsync.model import Agreed, Link, LinkStatus, NoteRecord, Observation, Ob
 from itopsync.reconcile import agree
 from itopsync.reconcile.files import FilesPlan, plan_files
 from itopsync.reconcile.form import Value, carried_with_state, mandatory_defaults, plan_values, render
+from itopsync.reconcile.identity import is_note
 from itopsync.reconcile.lifecycle import Step
 from itopsync.reconcile.marking import plan_mark
 from itopsync.reconcile.notes import history, opening, plan_log, words
@@ -273,7 +274,7 @@ def _is_rewritten(records: Mapping[str, NoteRecord], vanished: Sequence[str], pe
     """Whether every entry that was carried, or that stays, looks different now, and there are as many new ones."""
     new = len(people - records.keys())
     carried = [marker for marker, record in records.items() if record.carried_at is not None]
-    kept = [marker for marker, record in records.items() if record.carried_at is None and "-n-" in marker]
+    kept = [marker for marker, record in records.items() if record.carried_at is None and is_note(marker)]
     return (0 < len(carried) == len(vanished) <= new) or (0 < len(kept) <= new and people.isdisjoint(kept))
 
 

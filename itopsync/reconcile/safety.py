@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus
-from itopsync.reconcile.plan import Create, Plan, Remove
+from itopsync.reconcile.plan import Plan, Remove
 from itopsync.reconcile.rules import Limits
 
 
@@ -34,15 +34,6 @@ class Tally:
             self.rewritten + plan.rewritten,
             self.replaced + plan.replaced,
         )
-
-
-def tally_of(plans: Iterable[Plan]) -> Tally:
-    """What *plans* come to, their creations too."""
-    tally = Tally()
-    for plan in plans:
-        tally = tally.add(plan)
-        tally = replace(tally, creations=tally.creations + any(isinstance(action, Create) for action in plan.actions))
-    return tally
 
 
 class Excess(StrEnum):

@@ -220,7 +220,7 @@ class Links(Database):
         return ids
 
     def mark_due(self, ids: Iterable[int], at: datetime, *, now: datetime) -> None:
-        """Let links be looked at *at* that time: only ever earlier, and not while one settles or is in back-off."""
+        """Let links be looked at *at* that time: only ever earlier, and not while one settles."""
         with self.writing() as connection:
             make_due(connection, ids, at, now)
 

@@ -84,7 +84,7 @@ class Polling(Database):
         """Write all that one poll found together with its cursor, or nothing of it; return the ids of the new links.
 
         *versions* and *due* are by link; *new* tickets get links that are due at once; *ignored* ones are not asked about
-        again at this version. A link that settles or is in back-off stays due when it was; another one that was due already is
+        again at this version. A link that settles stays due when it was; another one that was due already is
         due since now, and so comes before what has waited for long.
         """
         with self.writing() as connection:

@@ -56,6 +56,26 @@ def test_a_store_that_was_rebuilt_is_its_pairs(rig: Rig) -> None:
         rig.sync()
 
 
+def test_a_rebuild_that_was_broken_off_is_ended_before_any_cycle(rig: Rig) -> None:
+    """What it had not come to would be taken for new copies: an edit of internal's would be overwritten."""
+    for cls in ("UserRequest", "Incident"):
+        rig.customer.create(cls, title="Printer")
+    rig.sync()
+    for cls in ("UserRequest", "Incident"):
+        number = next(int(one["id"]) for one in rig.internal.tickets() if one["finalclass"] == cls)
+        rig.operator.update(cls, number, title="Ours")
+    _lose_the_store(rig)
+    next(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+    before = rig.written()
+    for work in (rig.sync, rig.engine.preview):
+        with pytest.raises(StoreError, match=r"its rebuilding was broken off\. Run `itopsync rebuild` again"):
+            work()
+    assert len(list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))) == 1
+    rig.sync()
+    assert rig.written() == before
+    assert [one["title"] for one in rig.internal.tickets()] == ["Ours", "Ours"]
+
+
 def test_of_a_lost_store_no_ticket_is_said_to_be_taken_up_next(rig: Rig) -> None:
     rig.customer.create("UserRequest", title="Printer")
     both = {side: rig.server(side) for side in Side}

@@ -14,6 +14,7 @@ from itopsync.model import FileStatus, Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.by_hand import Joined
 from itopsync.reconcile.rebuilding import Rebuilt
+from itopsync.reconcile.rules import Rules
 from itopsync.simulator import FaultKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Crash, Rig
 
@@ -372,7 +373,11 @@ def test_a_mistaken_link_is_put_right(rig: Rig) -> None:
     assert (found.internal.id, found.status) == (right, LinkStatus.LINKED)
 
 
-def test_a_copy_can_be_taken_from_one_ticket_and_given_to_another(rig: Rig) -> None:
+@pytest.mark.parametrize("at_once", [1, 200])
+def test_a_copy_can_be_taken_from_one_ticket_and_given_to_another(
+    rig: Rig, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("itopsync.engine.rebuild._AT_ONCE", at_once)
     one, copy = _copied(rig)
     two = rig.customer.create("UserRequest", title="The same again", start_date=OLD)
     _unlink(rig, one, mark=False)
@@ -383,6 +388,8 @@ def test_a_copy_can_be_taken_from_one_ticket_and_given_to_another(rig: Rig) -> N
         (one, "tombstone"),
         (two, "linked"),
     ]
+    rig.sync()
+    assert len(rig.internal.tickets()) == 1
 
 
 def test_a_ticket_without_a_copy_never_gets_one_once_it_is_unlinked(rig: Rig) -> None:
@@ -422,14 +429,14 @@ def test_what_an_operator_does_while_a_cycle_is_under_way_holds(rig: Rig, monkey
     """A cycle reads a link, and works on it a moment later."""
     one, other = _copied(rig)
     rig.customer.note("UserRequest", one, "<p>Hello</p>")
-    plan = rig.engine.plan
+    plan = rig.engine._planning.plan
 
-    def interrupted(links: tuple[Link, ...], accept: Collection[str]) -> object:
-        planned = plan(links, accept)
+    def interrupted(links: tuple[Link, ...], rules: Rules, accept: Collection[str]) -> object:
+        planned = plan(links, rules, accept)
         _unlink(rig, one, mark=False)
         return planned
 
-    monkeypatch.setattr(rig.engine, "plan", interrupted)
+    monkeypatch.setattr(rig.engine._planning, "plan", interrupted)
     rig.sync()
     assert rig.link(one).status is LinkStatus.TOMBSTONE
     assert _said(rig, Side.INTERNAL, other, "Hello") == 0

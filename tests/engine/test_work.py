@@ -14,7 +14,7 @@ from itopsync.engine.backlog import Backlog
 from itopsync.engine.cycle import POLL, SWEEP
 from itopsync.engine.report import Report
 from itopsync.engine.waiting import LOOK
-from itopsync.errors import SafetyStop, StoreUnavailable
+from itopsync.errors import BadQuery, SafetyStop, StoreUnavailable
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, Link, Side
 from itopsync.reconcile.safety import Tally
@@ -85,6 +85,37 @@ def test_what_is_touched_comes_first_then_what_waited_longest_and_each_once(rig:
     rig.store.mark_due([links[8].id], rig.now, now=rig.now)
     backlog.polled(rig.now)
     assert [link.id for link in backlog.take(9)] == [links[0].id, links[8].id, links[1].id]
+
+
+def test_what_falls_due_between_its_work_and_the_next_poll_is_given_out_again(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    link = replace(rig.link(number), due_at=rig.now)
+    rig.store.save(link, now=rig.now, live=True)
+    backlog = Backlog(rig.store, rig.now)
+    assert [one.id for one in backlog.take(9)] == [link.id]
+    waits = replace(link, due_at=rig.now + timedelta(seconds=2))
+    rig.store.save(waits, now=rig.now, live=True)
+    backlog.polled(rig.now + timedelta(seconds=3))
+    backlog.done(waits)
+    assert [one.id for one in backlog.take(9)] == [link.id]
+
+
+def test_a_query_that_a_server_refuses_is_told_as_that_sides_problem(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In planning as in a poll."""
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    rig.customer.note("UserRequest", number, "<p>Hello</p>")
+
+    def refuse(self: Server, *_: Any) -> None:
+        raise BadQuery(self.side, "refuses the query")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Server, "readable_tickets", refuse)
+        report = rig.sync()
+    assert (report.outcome, len(report.problems)) == ("unavailable", 1)
+    rig.settle()
+    assert rig.differences() == []
 
 
 def test_files_do_not_hold_up_notes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
