@@ -49,6 +49,7 @@ bench: $(VENV)/dev  ## The measurements, into docs/performance.md; PARTS="idle b
 
 coverage: $(VENV)/dev  ## The tests, and which lines they reach
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet --cov --cov-report=term
+	$(BIN)/coverage report --include='itopsync/reconcile/*,itopsync/model.py' --fail-under=100
 
 wheel: $(VENV)/dev  ## The wheel and the source archive, into dist/
 	$(BIN)/hatchling build
@@ -66,7 +67,7 @@ hooks: $(VENV)/dev  ## Let git run style, format and types before each commit
 	$(BIN)/pre-commit install
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 # Setting up. Hashes are checked for all that comes from elsewhere; itopsync itself is installed from here, editable.
 

@@ -9,8 +9,10 @@ import pytest
 from itopsync.errors import Refused, SafetyStop
 from itopsync.model import Agreed, Base, Link, LinkStatus, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile import by_hand, planner, safety
+from itopsync.reconcile.identity import parted_marker, ticket_marker
+from itopsync.reconcile.marks import marks_of
 from itopsync.reconcile.plan import Plan
-from itopsync.reconcile.rebuilding import rebuilt
+from itopsync.reconcile.rebuilding import base_of_now, rebuilt
 from itopsync.reconcile.rules import Limits
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.strangers import stranger
@@ -27,6 +29,7 @@ from tests.reconcile.making import (
     entry,
     file,
     kept,
+    ours,
     plan,
     rules,
     ticket,
@@ -200,6 +203,31 @@ def test_a_link_is_parked_and_resumed() -> None:
     assert by_hand.parked(stopped(LinkStatus.TOMBSTONE)) == stopped(LinkStatus.TOMBSTONE)
 
 
+def test_a_link_is_unlinked_once_and_not_while_a_copy_may_be_on_its_way() -> None:
+    assert by_hand.unlinked(agreed(), NOW, mark=True).status is LinkStatus.PARTING
+    assert by_hand.unlinked(agreed(), NOW, mark=False).status is LinkStatus.TOMBSTONE
+    assert by_hand.unlinked(stopped(LinkStatus.TOMBSTONE), NOW, mark=True) == stopped(LinkStatus.TOMBSTONE)
+    in_doubt = replace(unlinked(), unsettled=True)
+    assert by_hand.unlinked(in_doubt, NOW, mark=True) == in_doubt
+
+
+def test_the_marks_on_a_ticket_say_whose_it_is_and_whose_it_was() -> None:
+    """In their order, whoever else is named."""
+    one, two = Ref(EXTERNAL, "UserRequest", 1), Ref(EXTERNAL, "UserRequest", 7)
+
+    def marks(*markers: str) -> tuple[set[Ref], set[Ref]]:
+        bearer = replace(ticket(INTERNAL), logs={"private_log": tuple(ours(INTERNAL, marker) for marker in markers)})
+        found = marks_of(bearer, "private_log", "acme", None)
+        return set(found.standing), set(found.former)
+
+    its, end = ticket_marker("acme", one), parted_marker("acme", one)
+    assert marks(its) == ({one}, set())
+    assert marks(its, end) == (set(), {one})
+    assert marks(its, end, its) == ({one}, set())
+    assert marks(end) == (set(), {one})
+    assert marks(its, parted_marker("acme", two)) == ({one}, {two})
+
+
 # found again
 
 
@@ -227,6 +255,12 @@ def test_what_differs_is_listed_and_left() -> None:
 
     assert differs == ("state", "title")
     assert plan(link, both(external, internal)).actions == ()
+
+
+def test_there_is_no_base_without_both_tickets() -> None:
+    for alone in (replace(both(), internal=None), replace(both(), external=None)):
+        with pytest.raises(ValueError, match="one of the two tickets is not there"):
+            base_of_now(alone, default_rules().for_external("UserRequest"))
 
 
 def test_states_that_no_way_joins_are_listed_too() -> None:
