@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from itopsync import status as status_of
-from itopsync.cli import show
+from itopsync.cli import show_status
 from itopsync.cli.durations import read
 from itopsync.cli.session import Options, store_to_read, utc_now
 from itopsync.exits import ExitCode
@@ -47,12 +47,12 @@ def status(
         found = look()
     if max_age is not None:
         judged = status_of.freshness(found, max_age)
-        typer.echo(show.freshness(found, judged))
+        typer.echo(show_status.freshness(found, judged))
         raise typer.Exit(_EXITS[judged.word])
     if as_json:
-        typer.echo(show.status_as_json(found))
+        typer.echo(show_status.status_as_json(found))
     else:
-        Console(soft_wrap=True).print(show.status(found))
+        Console(soft_wrap=True).print(show_status.status(found))
         if store.address.in_memory:
             typer.echo("There is no store yet: the first cycle makes it. If there was one, see store.url.")
 
@@ -66,9 +66,9 @@ def _watch(look: Callable[[], Status]) -> NoReturn:
         with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
             while True:
                 if console.is_terminal:
-                    live.update(show.status(look()), refresh=True)
+                    live.update(show_status.status(look()), refresh=True)
                 else:
-                    console.print(show.status(look()))
+                    console.print(show_status.status(look()))
                 sleep(_EVERY)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None

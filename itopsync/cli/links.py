@@ -10,6 +10,7 @@ from rich.console import Console
 
 from itopsync.cli import show
 from itopsync.cli.session import Options, looking_engine, open_store, rebuilding_engine, store_to_read, utc_now
+from itopsync.cli.text import counted
 from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus, Side
 
@@ -69,7 +70,7 @@ def rebuild(context: typer.Context) -> None:
             elif one.differs:
                 name = f"{one.link.external_number} ({one.link.external}) → {one.link.internal_number}"
                 console.print(f"{name}: the sides differ in {', '.join(one.differs)}; each stays as it is until it is changed")
-    console.print(f"{show.counted(total, 'link')} found again{f'; the store knew {known} before' if known else ''}.")
+    console.print(f"{counted(total, 'link')} found again{f'; the store knew {known} before' if known else ''}.")
     if unreadable:
         console.print("Mend what cannot be read, and run `itopsync rebuild` again before you start the service.")
         raise typer.Exit(ExitCode.TROUBLED)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from itopsync import check as checking
 from itopsync import config
-from itopsync.cli import show
+from itopsync.cli import show_status
 from itopsync.cli.session import Options, servers, store_to_read, utc_now
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.exits import ExitCode
@@ -57,9 +57,9 @@ def check(
 
         findings = checking.check(configuration, both, look_at_store, utc_now)
     if as_json:
-        typer.echo(show.findings_as_json(findings))
+        typer.echo(show_status.findings_as_json(findings))
     else:
-        show.findings(Console(soft_wrap=True), findings)
+        show_status.findings(Console(soft_wrap=True), findings)
     faults = any(finding.level is checking.Level.FAULT for finding in findings)
     raise typer.Exit(ExitCode.CONFIGURATION if faults else ExitCode.WELL)
 

@@ -1,22 +1,18 @@
-"""How plans, reports, findings and the status are shown: tables for people, JSON for machines. No text of a ticket in either."""
+"""How plans, reports and the story of a link are shown: lines for people, JSON for machines. No text of a ticket in either."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
-from itopsync.check import Finding, Level
+from itopsync.cli.text import as_json, counted
 from itopsync.engine.report import Report
 from itopsync.model import LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
-from itopsync.status import Freshness, SideHealth, Status, Trouble
 
 if TYPE_CHECKING:
     from itopsync.engine.explain import Story
@@ -24,19 +20,6 @@ if TYPE_CHECKING:
 
 OnProgress = Callable[[int, int], None]
 Planned = Sequence[tuple[Plan, Observation]]
-
-
-def as_json(value: object) -> str:
-    """*value* as JSON: dates as ISO 8601, spans of time in seconds."""
-
-    def plain(thing: object) -> object:
-        if isinstance(thing, datetime):
-            return thing.isoformat()
-        if isinstance(thing, timedelta):
-            return thing.total_seconds()
-        raise TypeError(type(thing).__name__)
-
-    return json.dumps(value, default=plain, ensure_ascii=False, indent=2)
 
 
 # plans
@@ -137,12 +120,6 @@ def describe(action: Action) -> str:
             return f"{action.side}: attach {action.item.key}"
         case Remove():
             return f"{action.side}: delete attachment {action.attachment_id}"
-
-
-def counted(number: int, one: str) -> str:
-    """``1 link``, ``2 links``, ``0 log entries``."""
-    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
-    return f"{number} {one if number == 1 else many}"
 
 
 def _action_as_json(action: Action) -> dict[str, Any]:
@@ -248,93 +225,3 @@ def story_as_json(told: Story) -> str:
 def unlinked_as_json(found: Unlinked) -> str:
     """A ticket without a link, as JSON."""
     return as_json({"link": None, "ticket": str(found.ref), "number": found.number, "why": found.why})
-
-
-# findings
-
-
-_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "red"}
-
-
-def findings(console: Console, found: Sequence[Finding]) -> None:
-    """Show what a check found, each thing with its remedy; what is to be mended stands last, where people look."""
-    for finding in sorted(found, key=lambda one: list(Level).index(one.level)):
-        line = Text.assemble((f"{finding.level:<8}", _COLOURS[finding.level]), f"{finding.side or 'store':<9}", finding.what)
-        console.print(line.append(f". {finding.remedy}" if finding.remedy else ""), soft_wrap=True)
-    counts = {level: sum(finding.level is level for finding in found) for level in Level}
-    console.print(f"{counted(counts[Level.FAULT], 'fault')}, {counted(counts[Level.WARNING], 'warning')}.")
-
-
-def findings_as_json(found: Sequence[Finding]) -> str:
-    """The same as JSON."""
-    return as_json([asdict(finding) for finding in found])
-
-
-# status
-
-
-_PARKED = "parked: mend the cause, then type `itopsync retry LINK`; `itopsync show LINK` says all about one."
-
-
-def status(found: Status) -> Group:
-    """How things stand, to be printed."""
-    told = [f"{count} {name}" for name, count in found.counts.items() if count]
-    return Group(
-        f"pair {found.pair}, {found.at:%Y-%m-%d %H:%M:%S} UTC",
-        _sides(found.sides),
-        f"writer: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'none is at work'}",
-        f"links: {', '.join(told) or 'none yet'}",
-        *([_troubles(found.troubles)] if found.troubles else []),
-        *([_PARKED] if any(one.parked and one.tries for one in found.troubles) else []),
-        *([_cycles(found)] if found.cycles else []),
-    )
-
-
-def freshness(found: Status, judged: Freshness) -> str:
-    """One line for monitoring: whether all is well, and if not, why; then how things stand."""
-    ages = (f"{one.side} polled {'never' if one.lag is None else f'{span(one.lag)} ago'}" for one in found.sides)
-    told = [f"{count} {name}" for name, count in found.counts.items() if count]
-    why = "".join(f"{reason}; " for reason in judged.reasons)
-    return " ".join(f"{judged.word}: {why}{', '.join(ages)}; links: {', '.join(told) or 'none yet'}".split())
-
-
-def _sides(sides: Sequence[SideHealth]) -> Table:
-    table = Table("side", "last good poll", "problem", "since", box=None, pad_edge=False)
-    for health in sides:
-        polled = "never" if health.lag is None else f"{span(health.lag)} ago"
-        since = f"{health.problem_since:%Y-%m-%d %H:%M}" if health.problem_since else ""
-        table.add_row(health.side, polled, Text(health.problem or "none", style="red" if health.problem else "green"), since)
-    return table
-
-
-def _troubles(troubles: Sequence[Trouble]) -> Table:
-    table = Table("link", "external", "internal", "item", "tries", "next", "reason", box=None, pad_edge=False)
-    for trouble in troubles:
-        following = "parked" if trouble.parked else f"{trouble.next_try:%m-%d %H:%M}" if trouble.next_try else "next cycle"
-        external, internal = trouble.external_number or trouble.external, trouble.internal_number or trouble.internal or "-"
-        cells = (str(trouble.link), external, internal, trouble.item.partition(":")[0], str(trouble.tries), following)
-        table.add_row(*cells, Text(trouble.reason))
-    return table
-
-
-def _cycles(found: Status) -> Table:
-    table = Table("cycle", "kind", "took", "outcome", "did", box=None, pad_edge=False)
-    for cycle in found.cycles:
-        took = f"{(cycle.finished - cycle.started).total_seconds():.1f} s" if cycle.finished else ""
-        did = ", ".join(f"{count} {name}" for name, count in cycle.counts.items() if count) or "nothing"
-        table.add_row(f"{cycle.started:%m-%d %H:%M:%S}", cycle.kind, took, cycle.outcome, Text(cycle.error or did))
-    return table
-
-
-def span(time: timedelta) -> str:
-    """A span of time as people say it: ``42 s``, ``5 min``, ``3 h``, ``2 d``."""
-    seconds = int(time.total_seconds())
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
-
-
-def status_as_json(found: Status) -> str:
-    """The same as JSON."""
-    return as_json(asdict(found))

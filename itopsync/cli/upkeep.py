@@ -11,7 +11,7 @@ import typer
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.durations import read
 from itopsync.cli.session import Options, open_store, servers, utc_now
-from itopsync.cli.show import counted
+from itopsync.cli.text import counted
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus, Side
 

@@ -23,7 +23,7 @@ import structlog
 from prometheus_client import generate_latest
 
 from itopsync import logs
-from itopsync.cli import app, show
+from itopsync.cli import app, show, show_status
 from itopsync.engine.cycle import POLL, SWEEP
 from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
@@ -143,7 +143,7 @@ class Service(Rig):
         self.watch.cycle_ended(kind, ended)
         for hook in self.watch._hooks:
             hook._errand.wait(20)
-        self.told.append(show.status_as_json(status(self.store, "demo", self.now)))
+        self.told.append(show_status.status_as_json(status(self.store, "demo", self.now)))
 
 
 HOOK = """#!/bin/sh

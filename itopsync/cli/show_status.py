@@ -1,0 +1,94 @@
+"""How the status and what a check found are shown: tables for people, JSON for machines. No text of a ticket in either."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from itopsync.check import Finding, Level
+from itopsync.cli.text import as_json, counted, span
+from itopsync.status import Freshness, SideHealth, Status, Trouble
+
+# findings
+
+
+_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "red"}
+
+
+def findings(console: Console, found: Sequence[Finding]) -> None:
+    """Show what a check found, each thing with its remedy; what is to be mended stands last, where people look."""
+    for finding in sorted(found, key=lambda one: list(Level).index(one.level)):
+        line = Text.assemble((f"{finding.level:<8}", _COLOURS[finding.level]), f"{finding.side or 'store':<9}", finding.what)
+        console.print(line.append(f". {finding.remedy}" if finding.remedy else ""), soft_wrap=True)
+    counts = {level: sum(finding.level is level for finding in found) for level in Level}
+    console.print(f"{counted(counts[Level.FAULT], 'fault')}, {counted(counts[Level.WARNING], 'warning')}.")
+
+
+def findings_as_json(found: Sequence[Finding]) -> str:
+    """The same as JSON."""
+    return as_json([asdict(finding) for finding in found])
+
+
+# status
+
+
+_PARKED = "parked: mend the cause, then type `itopsync retry LINK`; `itopsync show LINK` says all about one."
+
+
+def status(found: Status) -> Group:
+    """How things stand, to be printed."""
+    told = [f"{count} {name}" for name, count in found.counts.items() if count]
+    return Group(
+        f"pair {found.pair}, {found.at:%Y-%m-%d %H:%M:%S} UTC",
+        _sides(found.sides),
+        f"writer: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'none is at work'}",
+        f"links: {', '.join(told) or 'none yet'}",
+        *([_troubles(found.troubles)] if found.troubles else []),
+        *([_PARKED] if any(one.parked and one.tries for one in found.troubles) else []),
+        *([_cycles(found)] if found.cycles else []),
+    )
+
+
+def freshness(found: Status, judged: Freshness) -> str:
+    """One line for monitoring: whether all is well, and if not, why; then how things stand."""
+    ages = (f"{one.side} polled {'never' if one.lag is None else f'{span(one.lag)} ago'}" for one in found.sides)
+    told = [f"{count} {name}" for name, count in found.counts.items() if count]
+    why = "".join(f"{reason}; " for reason in judged.reasons)
+    return " ".join(f"{judged.word}: {why}{', '.join(ages)}; links: {', '.join(told) or 'none yet'}".split())
+
+
+def _sides(sides: Sequence[SideHealth]) -> Table:
+    table = Table("side", "last good poll", "problem", "since", box=None, pad_edge=False)
+    for health in sides:
+        polled = "never" if health.lag is None else f"{span(health.lag)} ago"
+        since = f"{health.problem_since:%Y-%m-%d %H:%M}" if health.problem_since else ""
+        table.add_row(health.side, polled, Text(health.problem or "none", style="red" if health.problem else "green"), since)
+    return table
+
+
+def _troubles(troubles: Sequence[Trouble]) -> Table:
+    table = Table("link", "external", "internal", "item", "tries", "next", "reason", box=None, pad_edge=False)
+    for trouble in troubles:
+        following = "parked" if trouble.parked else f"{trouble.next_try:%m-%d %H:%M}" if trouble.next_try else "next cycle"
+        external, internal = trouble.external_number or trouble.external, trouble.internal_number or trouble.internal or "-"
+        cells = (str(trouble.link), external, internal, trouble.item.partition(":")[0], str(trouble.tries), following)
+        table.add_row(*cells, Text(trouble.reason))
+    return table
+
+
+def _cycles(found: Status) -> Table:
+    table = Table("cycle", "kind", "took", "outcome", "did", box=None, pad_edge=False)
+    for cycle in found.cycles:
+        took = f"{(cycle.finished - cycle.started).total_seconds():.1f} s" if cycle.finished else ""
+        did = ", ".join(f"{count} {name}" for name, count in cycle.counts.items() if count) or "nothing"
+        table.add_row(f"{cycle.started:%m-%d %H:%M:%S}", cycle.kind, took, cycle.outcome, Text(cycle.error or did))
+    return table
+
+
+def status_as_json(found: Status) -> str:
+    """The same as JSON."""
+    return as_json(asdict(found))

@@ -1,0 +1,34 @@
+"""What is shown in the same way everywhere: counts, spans of time, JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+
+def counted(number: int, one: str) -> str:
+    """``1 link``, ``2 links``, ``0 log entries``."""
+    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
+    return f"{number} {one if number == 1 else many}"
+
+
+def span(time: timedelta) -> str:
+    """A span of time as people say it: ``42 s``, ``5 min``, ``3 h``, ``2 d``."""
+    seconds = int(time.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def as_json(value: object) -> str:
+    """*value* as JSON: dates as ISO 8601, spans of time in seconds."""
+
+    def plain(thing: object) -> object:
+        if isinstance(thing, datetime):
+            return thing.isoformat()
+        if isinstance(thing, timedelta):
+            return thing.total_seconds()
+        raise TypeError(type(thing).__name__)
+
+    return json.dumps(value, default=plain, ensure_ascii=False, indent=2)
