@@ -53,8 +53,8 @@ def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
         count = internal.count(cls.internal, f"SELECT {cls.internal} WHERE {log} LIKE '%{prefix(rules.pair)}t-%'")
         if count:
             raise StoreError(
-                f"internal holds {count} copies of pair {rules.pair} as {cls.internal}, and this store knows of none: was it "
-                "lost? Run `itopsync rebuild`, or see store.url."
+                f"internal holds {count} copies of pair {rules.pair} as {cls.internal}, and this store knows of none. If "
+                "it was lost, run `itopsync rebuild`; else see store.url."
             )
 
 

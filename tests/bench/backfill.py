@@ -78,9 +78,10 @@ def mixture(folder: Path, sizes: Sizes) -> Iterator[Row]:
 
 
 def _defaults(on: Stage) -> dict[str, object]:
-    return {"org_id": 2, "caller_id": 40, "service_id": 1} | (
-        dict(on.configuration.rules.internal.defaults) if on.internal is None else {}
-    )
+    given: dict[str, object] = {"org_id": 2, "caller_id": 40, "service_id": 1}
+    if on.internal is None:
+        given |= {name: value for name, value in on.configuration.rules.internal.defaults.items() if name in given}
+    return given
 
 
 def _pairs(on: Stage, sizes: Sizes, chains: Sequence[bare.Chain]) -> Iterator[dict[str, float]]:
@@ -89,6 +90,7 @@ def _pairs(on: Stage, sizes: Sizes, chains: Sequence[bare.Chain]) -> Iterator[di
         on.internal.do(hosts.keep, "before")
     on.slow()
     for place in range(sizes.pairs):
+        configuration = on.anew(place)
         if on.internal is None:
             on.seed(sizes.tickets, 3, FILE)
         else:
@@ -96,7 +98,7 @@ def _pairs(on: Stage, sizes: Sizes, chains: Sequence[bare.Chain]) -> Iterator[di
         floor = bare.send(on.configuration.internal, chains, on.configuration.internal.connections)
         if on.internal is not None:
             on.internal.do(hosts.put_back, "before")
-        pair = {"floor": floor, **_ours(on, on.with_store(f"store{place}.sqlite"))}
+        pair = {"floor": floor, **_ours(on, configuration, len(chains))}
         print(
             f"    pair {place + 1}: floor {floor:.2f} s, ours {pair['ours']:.2f} s, ratio {pair['ours'] / floor:.3f}, "
             f"own CPU {pair['cpu']:.1f} s",
@@ -106,7 +108,7 @@ def _pairs(on: Stage, sizes: Sizes, chains: Sequence[bare.Chain]) -> Iterator[di
     on.slow(on=False)
 
 
-def _ours(on: Stage, configuration: Configuration) -> dict[str, float]:
+def _ours(on: Stage, configuration: Configuration, tickets: int) -> dict[str, float]:
     """One cycle of the engine, as ``run-once`` runs it."""
     written = _writes(on)
     with engine(configuration) as opened:
@@ -114,6 +116,7 @@ def _ours(on: Stage, configuration: Configuration) -> dict[str, float]:
         report = opened.cycle()
         ours, used = time.perf_counter() - started, time.process_time() - cpu
     assert report.outcome == "well", report
+    assert report.counts["create"] == tickets, report
     told = sum(report.counts[name] for name in ("create", "upload", "write", "state"))
     writes = told if on.internal is None else _writes(on) - written
     return {"ours": ours, "cpu": used, "writes": writes, "links": report.counts["links"]}

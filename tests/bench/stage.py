@@ -89,9 +89,13 @@ class Stage:
             if host is not None:
                 host.do(hosts.slow, on=on)
 
-    def with_store(self, name: str) -> Configuration:
-        """The configuration with another store."""
-        return replace(self.configuration, store_url=f"sqlite:///{self.folder / name}")
+    def anew(self, place: int) -> Configuration:
+        """The configuration with another store; on real servers, which keep all, of another pair that begins now."""
+        fresh = replace(self.configuration, store_url=f"sqlite:///{self.folder}/store{place}.sqlite")
+        if self.internal is not None:
+            return fresh
+        rules = replace(fresh.rules, pair=f"{fresh.rules.pair}x{place}", since=datetime.now(UTC).isoformat())
+        return replace(fresh, rules=rules)
 
     def calls(self) -> dict[str, int]:
         """How often each verb was asked for on both simulated servers."""
@@ -144,7 +148,9 @@ def stage(folder: Path, *, more: str = "", poll: str = "60s", ages: timedelta = 
 def _real(path: Path, folder: Path) -> Configuration:
     loaded = config.load(path, os.environ)
     limits = replace(loaded.rules.limits, creations=1_000_000)
-    rules = replace(loaded.rules, pair=f"bench{os.getpid()}", since=datetime.now(UTC).isoformat(), limits=limits)
+    classes = tuple(replace(cls, scope="") for cls in loaded.rules.classes)
+    since = datetime.now(UTC).isoformat()
+    rules = replace(loaded.rules, pair=f"bench{os.getpid()}", since=since, classes=classes, limits=limits)
     return replace(loaded, rules=rules, store_url=f"sqlite:///{folder / 'store.sqlite'}")
 
 

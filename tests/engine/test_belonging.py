@@ -83,5 +83,5 @@ def test_of_a_lost_store_no_ticket_is_said_to_be_taken_up_next(rig: Rig) -> None
     rig.sync()
     _lose_the_store(rig)
     both = {side: rig.server(side) for side in Side}
-    with pytest.raises(StoreError, match="Run `itopsync rebuild`"):
+    with pytest.raises(StoreError, match="run `itopsync rebuild`"):
         unlinked(both, rig.store, rig.engine.rules, "external:UserRequest:1")

@@ -113,7 +113,7 @@ def test_a_lost_store_is_refused_before_anything_is_written(rig: Rig) -> None:
     before = rig.written()
     _lose_the_store(rig)
     for _ in range(2):
-        with pytest.raises(StoreError, match="Run `itopsync rebuild`"):
+        with pytest.raises(StoreError, match="run `itopsync rebuild`"):
             rig.sync()
     assert rig.written() == before
 
