@@ -18,7 +18,7 @@ MADE_ELSEWHERE = {
     "engine/work.py: ",
     "daemon/loop.py: ",
     "cli/session.py: ",
-    "check/__init__.py: _check_store",
+    "check/checking.py: _check_store",
     "check/defaults.py: _look_up",
     "check/finding.py: refusal",
     "cli/by_hand.py: link",

@@ -70,8 +70,9 @@ def setting(unit: str, name: str) -> str:
 
 
 def seconds(span: str) -> float:
-    number, unit = re.fullmatch(r"(\d+)(s|min)", span).groups()  # type: ignore[union-attr]  # no match fails too
-    return float(number) * SECONDS[unit]
+    found = re.fullmatch(r"(\d+)(s|min)", span)
+    assert found is not None, span
+    return float(found[1]) * SECONDS[found[2]]
 
 
 def test_these_are_all_the_units() -> None:

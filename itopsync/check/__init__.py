@@ -1,5 +1,6 @@
 """Whether everything is in place: both servers, the rights of the accounts, the defaults, the store. Writes nothing.
 
+``checking``   all of it, in its order
 ``finding``    what a check finds, and how one fault is kept from hiding others
 ``side``       one server: the order of the looks
 ``dates``      clock, timezone and date format
@@ -8,58 +9,3 @@
 ``addresses``  public_url and pictures; whether both sides are one server
 ``defaults``   one side's defaults: each exists, and they fit together
 """
-
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
-from typing import TYPE_CHECKING
-
-from itopsync.check.finding import Finding, Findings, Level, fault, ok, said, warning
-from itopsync.errors import RemoteError, StoreError
-from itopsync.model import Side
-
-if TYPE_CHECKING:
-    from itopsync.config import Configuration
-    from itopsync.itop.server import Server
-
-
-def check(
-    configuration: Configuration,
-    servers: Mapping[Side, Server],
-    look_at_store: Callable[[], str | None],
-    clock: Callable[[], datetime],
-) -> tuple[Finding, ...]:
-    """Look at everything, the store first, and return what was found. One fault does not hide another.
-
-    *look_at_store* returns the store's revision, or None where there is none yet; *clock* tells this host's time.
-    """
-    from itopsync.check.addresses import check_they_differ  # noqa: PLC0415 - what shows findings alone starts sooner
-    from itopsync.check.side import check_side  # noqa: PLC0415 - likewise
-
-    store = _check_store(look_at_store)
-    with ThreadPoolExecutor(len(Side)) as pool:
-        sides = list(pool.map(lambda side: check_side(configuration, servers[side], clock), Side))
-    both = Findings(servers[Side.INTERNAL])
-    if all(_is_open(found) for found in sides):
-        both.look("whether both sides are one", lambda: check_they_differ(servers[Side.EXTERNAL], servers[Side.INTERNAL]))
-    return (store, *(finding for found in sides for finding in found), *both.found)
-
-
-def _is_open(found: tuple[Finding, ...]) -> bool:
-    """Whether a side took the login, which is the first thing that is looked at."""
-    return found[0].level is Level.OK
-
-
-def _check_store(look_at_store: Callable[[], str | None]) -> Finding:
-    try:
-        revision = look_at_store()
-    except StoreError as error:
-        return fault(None, *said(error))
-    except RemoteError:  # what is wrong with the side is told with it
-        return warning(None, "whether it is the one that this pair had is not known", "Mend the side, and check again.")
-    return ok(None, f"the store is at revision {revision}" if revision else "there is no store yet; the first run makes it")
-
-
-__all__ = ["Finding", "Level", "check"]

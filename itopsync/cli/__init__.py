@@ -3,8 +3,8 @@
 import gc
 
 _OBJECTS = 50_000
-"""So many new objects, instead of 700, are made before Python looks for cycles among them: of what is loaded nothing is garbage,
-and looking took a tenth of the start-up."""
+"""So many new objects, instead of 700, are made before Python looks for cycles among them: of what is loaded nothing is garbage.
+That takes some 3 % off the start-up."""
 
 
 def main() -> None:

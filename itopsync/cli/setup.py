@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from itopsync import check as checking
 from itopsync import config
+from itopsync.check.finding import Level
 from itopsync.cli import show_status
 from itopsync.cli.session import Options, servers, store_to_read, utc_now
 from itopsync.errors import ConfigurationError, Fault
@@ -41,6 +41,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
 ) -> None:
     """Ask both servers whether everything is in place. Writes nothing."""
+    from itopsync.check import checking
     from itopsync.engine.belonging import refuse_wrong
     from itopsync.store import migrate
 
@@ -60,7 +61,7 @@ def check(
         typer.echo(show_status.findings_as_json(findings))
     else:
         show_status.findings(Console(soft_wrap=True), findings)
-    faults = any(finding.level is checking.Level.FAULT for finding in findings)
+    faults = any(finding.level is Level.FAULT for finding in findings)
     raise typer.Exit(ExitCode.CONFIGURATION if faults else ExitCode.WELL)
 
 

@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from itopsync.check import Finding, Level
+from itopsync.check.finding import Finding, Level
 from itopsync.cli.text import as_json, counted, span
 from itopsync.status import Freshness, SideHealth, Status, Trouble
 

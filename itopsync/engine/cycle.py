@@ -188,7 +188,10 @@ class Engine:
         if report.problems:
             return
         applier = Applier(self._servers, self._store, self._rules, self._settings, clock=self._clock, ahead=ahead)
-        Work(self, self._planning, applier, self._threads, self._store, self._settings, now).run(report, tally, accept)
+        work = Work(
+            self, self._planning, applier, threads=self._threads, store=self._store, settings=self._settings, polled_at=now
+        )
+        work.run(report, tally, accept)
 
     def _record(self, report: Report, found: Mapping[Side, Findings], tally: Tally, accept: Collection[str]) -> datetime:
         """Store what a poll found, unless that is more than the limits allow; return when."""

@@ -58,11 +58,12 @@ class Work:
     carried out. One that takes long polls meanwhile, and what people touch comes first.
     """
 
-    def __init__(  # noqa: PLR0917 - all that one cycle works with
+    def __init__(
         self,
         cycle: Cycle,
         planning: Planning,
         applier: Applier,
+        *,
         threads: Threads,
         store: Store,
         settings: EngineSettings,

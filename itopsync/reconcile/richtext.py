@@ -243,8 +243,12 @@ def _source(attributes: Mapping[str, str | None], addresses: tuple[str, ...]) ->
     return None
 
 
+_ID_DIGITS = 10
+"""So many an unsigned INT of MySQL has at most."""
+
+
 def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 10  # noqa: PLR2004 - an unsigned INT of MySQL
+    return text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS
 
 
 def _data_image(src: str) -> DataImage | None:

@@ -89,7 +89,8 @@ class CaseLog:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CaseLog) and self.entries == other.entries
 
-    __hash__ = None  # type: ignore[assignment]  # logs are compared, never keys
+    def __hash__(self) -> int:
+        return hash(self.entries)
 
     def append(self, entry: Entry) -> CaseLog:
         result = CaseLog((*self.entries, entry))

@@ -99,5 +99,5 @@ class Web:
                 status = response.status_code
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # their texts may hold the address
             raise NotDelivered(f"there was no answer: {type(error).__name__}") from None
-        if not 200 <= status < 300:  # noqa: PLR2004 - what HTTP calls a success
+        if not httpx.codes.is_success(status):
             raise NotDelivered(f"it answered HTTP {status}")

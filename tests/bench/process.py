@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from itopsync.cli.session import open_store
@@ -100,7 +101,7 @@ def startup(folder: Path, sizes: Sizes) -> Iterator[Row]:
         for _ in range(STARTS):
             taken["floor"].append(seconds(lambda: _run(floor, on.folder)))
             for name, arguments in ours.items():
-                taken[name].append(seconds(lambda arguments=arguments: _run([ITOPSYNC, *arguments], on.folder)))  # type: ignore[misc]  # bound at once
+                taken[name].append(seconds(partial(_run, [ITOPSYNC, *arguments], on.folder)))
     for name in ours:
         ratio = statistics.median(taken[name]) / statistics.median(taken["floor"])
         what = f"start-up: itopsync {name}"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from itopsync.check import Finding, Level, check
+from itopsync.check.checking import check
+from itopsync.check.finding import Finding, Level
 from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.reconcile.rules import SideRules

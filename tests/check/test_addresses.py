@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itopsync.check import Level
+from itopsync.check.finding import Level
 from itopsync.model import Side
 from tests.check.conftest import Checked
 

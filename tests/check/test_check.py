@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from itopsync.check import Level
+from itopsync.check.finding import Level
 from itopsync.errors import StoreFromTheFuture, StoreOutdated
 from itopsync.itop.settings import Secret
 from itopsync.model import Side
