@@ -138,8 +138,9 @@ def test_one_that_was_paused_past_its_time_gives_up_before_it_writes(desk: Desk,
     """It is paused in the middle of many writes, and has nothing but the next one in mind when it goes on."""
     for n in range(30):
         desk.customer.create("UserRequest", title=f"No. {n}")
-    slow = desk.internal.faults.add(FaultKind.SLOW, seconds=0.3, verbs=["core/create"])
+    slow = desk.internal.faults.add(FaultKind.SLOW, seconds=1.0, verbs=["core/create"])
     wait_for(lambda: len(made_by(desk)) >= 5)
+    time.sleep(0.5)  # those that were let through together with that one are sent as well
     one.process.send_signal(signal.SIGSTOP)
     began = time.monotonic()
     time.sleep(1)  # what was sent has landed
