@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from itopsync.simulator import html
+from itopsync.simulator import html, html_text_old
 from itopsync.simulator.dates import local
 from itopsync.simulator.html_text import html_to_text
 
@@ -17,9 +17,9 @@ INDEX_LIMIT = 65_535
 
 
 @lru_cache(maxsize=100_000)
-def _message(text: str, app_root: str) -> tuple[str, str]:
+def _message(text: str, app_root: str, old_text: bool) -> tuple[str, str]:
     shown = html.fix_urls(text, app_root)
-    return html_to_text(shown), shown
+    return html_text_old.html_to_text(shown) if old_text else html_to_text(shown), shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Entry:
     format: str = "html"
     _shown: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
-    def show(self, app_root: str, timezone: ZoneInfo) -> dict[str, Any]:
-        """The entry as REST answers it. The dictionary is shared: do not change it."""
+    def show(self, app_root: str, timezone: ZoneInfo, old_text: bool) -> dict[str, Any]:
+        """The entry as REST answers it (``old_text``: as before 3.2). The dictionary is shared: do not change it."""
         key = (app_root, timezone.key)
         shown = self._shown.get(key)
         if shown is None:
             message, message_html = self.text, None
             if self.format == "html":
-                message, message_html = _message(self.text, app_root)
+                message, message_html = _message(self.text, app_root, old_text)
             elif self.format == "text":
                 message_html = html.text_to_html(self.text)
             shown = self._shown[key] = {
@@ -109,8 +109,8 @@ class CaseLog:
     def is_too_long(self) -> bool:
         return self.index_bytes + len(f"a:{len(self.entries)}:{{}}") > INDEX_LIMIT
 
-    def show(self, app_root: str, timezone: ZoneInfo) -> dict[str, Any]:
-        return {"entries": [entry.show(app_root, timezone) for entry in self.entries]}
+    def show(self, app_root: str, timezone: ZoneInfo, old_text: bool) -> dict[str, Any]:
+        return {"entries": [entry.show(app_root, timezone, old_text) for entry in self.entries]}
 
     def folded(self, timezone: ZoneInfo, fold: Callable[[str], str]) -> str:
         """The column in the form in which the database compares it; kept, since a search asks every log."""

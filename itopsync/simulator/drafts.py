@@ -80,9 +80,18 @@ class Draft:
             filled = {"ref": f"{self.itop_class.ref_prefix}-{number:06d}", "last_update": session.now, own_date: session.now}
         elif self.itop_class.name == "Attachment":
             account = session.account
-            filled = {"creation_date": session.now, "user_id": account.user_id, "contact_id": account.contact_id}
+            if session.schema.traits.signs_uploads or session.by != "rest":
+                filled = {"creation_date": session.now, "user_id": account.user_id, "contact_id": account.contact_id}
         for code, content in filled.items():
-            values[code] = values.get(code) or content
+            if self.itop_class.attributes[code].stored:
+                values[code] = values.get(code) or content
+
+    def lose_marks(self) -> None:
+        """Take away the marker that a client gives to an attachment, where they get lost."""
+        losses, values = self._session.around.losses, self.values
+        marked = self.itop_class.name == "Attachment" and self._session.by == "rest" and self.changes.get("temp_id")
+        if marked and losses.loses("in", "files", values["item_class"]):
+            values["temp_id"] = ""
 
     # -- checking ----------------------------------------------------------------------------------------------
 

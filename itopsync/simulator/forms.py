@@ -22,32 +22,33 @@ class Form:
     posted: dict[str, str]
 
 
-def read(request: SimRequest, post_max_size: int) -> Form:
+def read(request: SimRequest, post_max_size: int, files: bool = True) -> Form:
     """The parameters; those of the form come before those of the query string.
 
-    A body above ``post_max_size`` bytes is dropped whole, as PHP does: the login that it held is gone with it.
+    A body above ``post_max_size`` bytes is dropped whole, as PHP does: the login that it held is gone with it. ``files``
+    says whether iTop looks at those, too.
     """
-    posted = _posted(request) if request.method == "POST" and len(request.body) <= post_max_size else {}
+    posted = _posted(request, files) if request.method == "POST" and len(request.body) <= post_max_size else {}
     return Form(dict(parse_qsl(request.query, keep_blank_values=True)) | posted, posted)
 
 
-def _posted(request: SimRequest) -> dict[str, str]:
+def _posted(request: SimRequest, files: bool) -> dict[str, str]:
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         text = request.body.decode("utf-8", "replace")
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=1000))
     boundary = _BOUNDARY.search(content_type) if kind == "multipart/form-data" else None
-    return _multipart(request.body, boundary[1].encode()) if boundary else {}
+    return _multipart(request.body, boundary[1].encode(), files) if boundary else {}
 
 
-def _multipart(body: bytes, boundary: bytes) -> dict[str, str]:
-    """The fields of a multipart form. A file counts by its contents: iTop takes ``json_data`` from a file, too."""
+def _multipart(body: bytes, boundary: bytes, files: bool) -> dict[str, str]:
+    """The fields of a multipart form. A file counts by its contents: iTop takes ``json_data`` from one."""
     fields: dict[str, str] = {}
     for part in body.split(b"--" + boundary)[1:]:
         head, separator, content = part.partition(b"\r\n\r\n")
         name = _FIELD_NAME.search(head)
-        if not separator or not name:
+        if not separator or not name or (b"filename=" in head and not files):
             continue
         fields[name[1].decode("utf-8", "replace")] = content.removesuffix(b"\r\n").decode("utf-8", "replace")
     return fields

@@ -64,7 +64,7 @@ class Front:
 
     def _admit(self, request: SimRequest) -> Incoming:
         """The request behind its login and its form, looked at in iTop's order."""
-        form = forms.read(request, self._simulator.post_max_size)
+        form = forms.read(request, self._simulator.post_max_size, self._simulator.store.schema.traits.takes_files)
         given, account = form.all, self._login(request, form)
         if account is None:
             raise Refusal("Invalid login", 1)

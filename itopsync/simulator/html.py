@@ -1,7 +1,7 @@
 """What iTop does to HTML: sanitising on the way in, image addresses on the way out (plain text: ``html_text.py``).
 
-iTop 3.2.0 parses with PHP's DOM (libxml2 2.9) and drops what is not on its list of allowed tags, attributes and
-style properties. lxml drives the same library, in a later version, so only a few habits of 2.9 are added here.
+iTop parses with PHP's DOM (libxml2 2.9) and drops what is not on its list of allowed tags, attributes and style
+properties (``version_html.py``). lxml drives the same library, in a later version, so only a few habits of 2.9 are added here.
 """
 
 from __future__ import annotations
@@ -13,33 +13,8 @@ from typing import Any
 
 from lxml import etree
 
-_TEXT_STYLE = ("style", "class")
-_CELL = ("style", "class", "colspan", "rowspan")
-#: Allowed tags and, for each, its allowed attributes. A tag that is not here goes with all its contents.
-ALLOWED: dict[str, tuple[str, ...]] = {
-    "html": (), "body": (),
-    "a": ("href", "name", "style", "class", "target", "title", "data-role", "data-object-class", "data-object-id"),
-    "p": _TEXT_STYLE, "blockquote": _TEXT_STYLE, "span": _TEXT_STYLE, "div": _TEXT_STYLE, "br": (),
-    "b": ("class",), "i": ("class",), "u": ("class",), "em": ("class",), "strong": ("class",),
-    "img": ("src", "style", "class", "alt", "title", "width", "height"),
-    "ul": _TEXT_STYLE, "ol": ("reversed", "start", "style", "class", "type"), "li": ("style", "class", "value"),
-    "h1": _TEXT_STYLE, "h2": _TEXT_STYLE, "h3": _TEXT_STYLE, "h4": _TEXT_STYLE,
-    "nav": _TEXT_STYLE, "section": _TEXT_STYLE, "code": _TEXT_STYLE,
-    "table": ("style", "class", "width", "summary", "align", "border", "cellpadding", "cellspacing"),
-    "colgroup": (), "col": ("style",), "thead": _TEXT_STYLE, "tbody": _TEXT_STYLE,
-    "tr": _CELL, "td": _CELL, "th": _CELL, "fieldset": _TEXT_STYLE, "legend": _TEXT_STYLE,
-    "font": ("face", "color", "style", "class", "size"),
-    "big": (), "small": (), "tt": (), "kbd": (), "samp": (), "var": (), "del": (), "s": (), "ins": (), "cite": (),
-    "q": (), "hr": _TEXT_STYLE, "pre": ("class",), "center": (), "figure": _TEXT_STYLE, "figcaption": ("class",),
-    "mark": ("class",),
-}  # fmt: skip
-ALLOWED_STYLES = frozenset(
-    {
-        "aspect-ratio", "background-color", "border", "border-collapse", "bordercolor", "cellpadding", "cellspacing",
-        "color", "float", "font", "font-family", "font-size", "font-style", "height", "margin", "padding",
-        "text-align", "vertical-align", "width", "white-space",
-    }
-)  # fmt: skip
+from itopsync.simulator.version_html import WhiteList
+
 _SOURCE = re.compile(r"^(http:|https:|data:)", re.IGNORECASE)
 # An unanchored search in iTop, so that only the beginning of an address counts: scheme and host of three characters,
 # a mail address, or a notification placeholder such as $this->ref$.
@@ -87,19 +62,19 @@ def parse(markup: str) -> Any:
     return etree.fromstring(document, etree.HTMLParser(encoding="utf-8", huge_tree=True))
 
 
-def sanitize(markup: str, app_root: str) -> str:
+def sanitize(markup: str, app_root: str, allowed: WhiteList) -> str:
     """``markup`` as iTop stores it; ``app_root`` is the server's own address, with the slash at its end."""
     if len(markup) <= CACHEABLE:
-        return _sanitize_cached(markup, app_root)
-    return _sanitize(markup, app_root)
+        return _sanitize_cached(markup, app_root, allowed)
+    return _sanitize(markup, app_root, allowed)
 
 
-def _sanitize(markup: str, app_root: str) -> str:
+def _sanitize(markup: str, app_root: str, allowed: WhiteList) -> str:
     root = parse(_OFFICE_EMPTY_LINE.sub("<br>", markup))
     if root is None:
         return _NOTHING
     _end_lists_early(root)
-    _clean(root, app_root)
+    _clean(root, app_root, allowed)
     body = root.find("body")
     if body is None:
         return _NOTHING
@@ -123,42 +98,42 @@ def _end_lists_early(root: Any) -> None:
         moving[-1].tail = (moving[-1].tail or "") + (behind or "")
 
 
-def _clean(element: Any, app_root: str) -> None:
-    _clean_attributes(element)
+def _clean(element: Any, app_root: str, allowed: WhiteList) -> None:
+    _clean_attributes(element, allowed)
     for child in list(element):
         if isinstance(child.tag, str) and ":" in child.tag:
             child.tag = child.tag.partition(":")[2]  # Office's <o:p> counts as <p>
-        if not isinstance(child.tag, str) or child.tag.lower() not in ALLOWED:
+        if not isinstance(child.tag, str) or child.tag.lower() not in allowed.tags:
             if child.tag is etree.ProcessingInstruction:
                 continue
             _drop(element, child)
             continue
-        _clean(child, app_root)
+        _clean(child, app_root, allowed)
         if child.tag == "img":
             _mark_inline_image(child, app_root)
 
 
-def _clean_attributes(element: Any) -> None:
+def _clean_attributes(element: Any, allowed: WhiteList) -> None:
     attributes = element.attrib
     if not attributes:
         return
-    allowed = ALLOWED[element.tag.lower()]
+    codes = allowed.tags[element.tag.lower()]
     for name in list(attributes):
         value = attributes[name]
         code = name.lower()
-        if code not in allowed or (code == "src" and not _SOURCE.match(value)) or (code == "href" and not _HREF.search(value)):
+        if code not in codes or (code == "src" and not _SOURCE.match(value)) or (code == "href" and not _HREF.search(value)):
             del attributes[name]
         elif code == "style":
-            kept = _clean_style(value)
+            kept = _clean_style(value, allowed.styles)
             if kept:
                 attributes[name] = kept
             else:
                 del attributes[name]
 
 
-def _clean_style(style: str) -> str:
+def _clean_style(style: str, allowed: frozenset[str]) -> str:
     items = (item.strip() for item in style.split(";"))
-    return ";".join(item for item in items if item.split(":")[0].strip().lower() in ALLOWED_STYLES)
+    return ";".join(item for item in items if item.split(":")[0].strip().lower() in allowed)
 
 
 def _drop(parent: Any, child: Any) -> None:

@@ -9,18 +9,21 @@ from zoneinfo import ZoneInfo
 
 from itopsync.simulator.caselog import EMPTY, CaseLog
 from itopsync.simulator.dates import shown
+from itopsync.simulator.losing import Losses
 from itopsync.simulator.schema import Attribute, Schema
 from itopsync.simulator.store import Document, Row, Store
 
 
 @dataclass(slots=True)
 class Surroundings:
-    """What a value's appearance depends on besides the row: the server's address, timezone and date format."""
+    """What a value's appearance depends on besides the row: the server's address, timezone and date format, and what
+    becomes of markers."""
 
     store: Store
     app_root: str
     timezone: ZoneInfo
     date_format: str
+    losses: Losses
 
     @property
     def schema(self) -> Schema:
@@ -48,7 +51,7 @@ def value(row: Row, attribute: Attribute, store: Store) -> Any:
 def _through_key(row: Row, attribute: Attribute, store: Store) -> Any:
     key_attribute = store.schema[row["finalclass"]].attributes[attribute.key]
     target_class = store.schema.get(key_attribute.target)
-    key = row.get(attribute.key) or 0
+    key = value(row, key_attribute, store) or 0
     target = store.get(target_class.name, key) if target_class is not None and key else None
     if target is None:
         return ""
@@ -77,11 +80,21 @@ def show(row: Row, attribute: Attribute, around: Surroundings, extended: bool) -
         return _show_links(row, attribute, around, extended)
     if kind == "caselog":
         log = row.get(attribute.code) or EMPTY
-        return log.show(around.app_root, around.timezone)
+        return around.losses.log_out(log.show(around.app_root, around.timezone, around.schema.traits.old_text), row["finalclass"])
     raw = value(row, attribute, around.store)
     if kind in ("string", "text", "html", "extkey", "extfield", "friendlyname"):
-        return "" if raw is None else str(raw)
+        text = "" if raw is None else str(raw)
+        return _show_marks(text, row, attribute, around.losses) if around.losses.losing else text
     return _show_special(raw, attribute, around)
+
+
+def _show_marks(text: str, row: Row, attribute: Attribute, losses: Losses) -> str:
+    """A text from which markers may be gone on the way out."""
+    if attribute.type == "html":
+        return losses.way_out(text, "texts", row["finalclass"])
+    if (row["finalclass"], attribute.code) == ("Attachment", "temp_id") and losses.loses("out", "files", row["item_class"]):
+        return ""
+    return text
 
 
 def _show_special(raw: Any, attribute: Attribute, around: Surroundings) -> Any:

@@ -1,8 +1,8 @@
 """The data model that the simulator knows: classes, attributes, lifecycles.
 
-The facts come from ``data/model.json``, which was derived from the data model of iTop 3.2.0 (ITIL modules).
-Here they are completed by what iTop adds to every class on its own: inherited attributes, ``finalclass``,
-``friendlyname`` and the three attributes that accompany each external key.
+The facts come from ``data/model.json``, which was derived from the data model of iTop 3.2.0 (ITIL modules);
+``version_model.py`` turns it into that of another version. Here they are completed by what iTop adds to every class on
+its own: inherited attributes, ``finalclass``, ``friendlyname`` and the three attributes that accompany each external key.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
+
+from itopsync.simulator import version_model
+from itopsync.simulator.versions import DEFAULT, VERSIONS, Version
 
 AttributeType = Literal[
     "string", "text", "html", "enum", "metaenum", "extkey", "extfield", "datetime", "date", "int", "duration",
@@ -115,10 +118,13 @@ class Schema:
 
     ``change_management`` chooses between the two modules that exclude each other on a real server: ``itil``
     (NormalChange, RoutineChange, EmergencyChange below an abstract Change) and ``simple`` (a Change on its own).
+    ``traits`` tells what else the version does otherwise.
     """
 
-    def __init__(self, change_management: ChangeManagement, problem_management: bool) -> None:
+    def __init__(self, change_management: ChangeManagement, problem_management: bool, version: Version) -> None:
         raw = json.loads(resources.files(__package__).joinpath("data/model.json").read_text("utf-8"))
+        self.traits = VERSIONS[version]
+        version_model.adapt(raw, version)
         declared: dict[str, Any] = raw["classes"]
         if change_management == "simple":
             for name in ("Change", "ApprovedChange", "NormalChange", "RoutineChange", "EmergencyChange"):
@@ -210,8 +216,8 @@ class Schema:
         if itop_class.obsolescence:
             extra.append(Attribute("obsolescence_flag", "obsolescence", "Obsolete"))
         for code, attribute in itop_class.attributes.items():
-            if attribute.type != "extkey":
-                continue
+            if attribute.type not in ("extkey", "extfield") or not attribute.target:
+                continue  # a field of another object that is itself a key counts as one
             target = self._classes.get(attribute.target)
             extra.append(Attribute(f"{code}_friendlyname", "friendlyname", attribute.label, key=code))
             if target is None:
@@ -226,6 +232,6 @@ class Schema:
 
 
 @cache
-def schema(change_management: ChangeManagement = "itil", problem_management: bool = True) -> Schema:
+def schema(change_management: ChangeManagement = "itil", problem_management: bool = True, version: Version = DEFAULT) -> Schema:
     """The schema, built once for each combination: it never changes."""
-    return Schema(change_management, problem_management)
+    return Schema(change_management, problem_management, version)

@@ -26,6 +26,7 @@ from itopsync.simulator.dates import DEFAULT_FORMAT, http_date
 from itopsync.simulator.faults import Fault, FaultPlan
 from itopsync.simulator.front import Front
 from itopsync.simulator.load import Latency, Requests
+from itopsync.simulator.losing import LosesMarks, Losses
 from itopsync.simulator.messages import SimRequest, SimResponse, html_response, json_response
 from itopsync.simulator.mishaps import PHP_ERROR, Incoming, Mishaps
 from itopsync.simulator.oql_functions import fold
@@ -36,6 +37,7 @@ from itopsync.simulator.sample import ACCOUNTS, load_sample
 from itopsync.simulator.schema import ChangeManagement, schema
 from itopsync.simulator.session import Session
 from itopsync.simulator.store import Row, Store
+from itopsync.simulator.versions import DEFAULT, Version
 from itopsync.simulator.writing import Writer
 
 
@@ -48,11 +50,12 @@ class Snapshot:
 
 
 class Simulator:
-    """One simulated iTop 3.2.0 server with sample data and no tickets.
+    """One simulated iTop server with sample data and no tickets.
 
     ``url`` is the server's own address, without a slash at its end. ``clock`` gives the true time as an aware
-    datetime. ``database_timezone`` is what OQL's ``NOW()`` reads. ``seed`` decides every chance. The other
-    parameters are iTop's settings of that name; they may be changed at any time, as may ``accounts``.
+    datetime. ``database_timezone`` is what OQL's ``NOW()`` reads. ``seed`` decides every chance. ``version`` is the
+    iTop that it plays. The other parameters are iTop's settings of that name; they may be changed at any time, as may
+    ``accounts``.
     """
 
     def __init__(
@@ -68,7 +71,9 @@ class Simulator:
         problem_management: bool = True,
         post_max_size: int = 64 * 1024 * 1024,
         database_timezone: str = "UTC",
+        version: Version = DEFAULT,
     ) -> None:
+        self.version = version
         self.url = url.rstrip("/")
         self.timezone = timezone
         self.date_format = date_format
@@ -79,6 +84,8 @@ class Simulator:
         #: How far the server's clock is off.
         self.clock_offset = timedelta()
         self.latency: Latency | None = None
+        #: What takes our markers away on their way in or out; may change at any time.
+        self.loses_marks: tuple[LosesMarks, ...] = ()
         #: Seconds between reading and writing back during which other threads may come in.
         self.think_time = 0.0
         #: Called as (class, id) at that point, for a test that wants something to happen just there.
@@ -90,7 +97,7 @@ class Simulator:
         self.served = 0
         #: By login; ``accounts["sync"] = accounts["sync"].limited_to(3)`` changes one.
         self.accounts: dict[str, Account] = {account.login: account for account in accounts}
-        self.store = Store(schema(change_management, problem_management))
+        self.store = Store(schema(change_management, problem_management, version))
         self._clock = clock or (lambda: datetime.now(UTC))
         self._random = random.Random(seed)  # noqa: S311 - secrets of pretended pictures
         self._lock = threading.RLock()
@@ -161,8 +168,10 @@ class Simulator:
 
     def session(self, account: Account, by: str) -> Session:
         """The account at this moment."""
-        around = Surroundings(self.store, self.url + "/", ZoneInfo(self.timezone), self.date_format)
-        return Session(account, self.store, around, self.now(), self._database_now, by)
+        now = self.now()
+        losses = Losses(self.loses_marks, now)
+        around = Surroundings(self.store, self.url + "/", ZoneInfo(self.timezone), self.date_format, losses)
+        return Session(account, self.store, around, now, self._database_now, by)
 
     def writer(self, session: Session) -> Writer:
         """What writes for a person: nobody comes in between, unlike in a request."""

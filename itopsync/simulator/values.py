@@ -145,7 +145,10 @@ def _convert_string(_attribute: Attribute, value: Any, _session: Session) -> str
 
 
 def _convert_html(_attribute: Attribute, value: Any, session: Session) -> str:
-    return html.sanitize(php_string(value), session.app_root) if value else ""
+    if not value:
+        return ""
+    text = html.sanitize(php_string(value), session.app_root, session.schema.traits.white_list)
+    return session.around.losses.way_in(text, "texts", session.class_name)
 
 
 def _convert_enum(_attribute: Attribute, value: Any, _session: Session) -> str | None:
@@ -226,7 +229,8 @@ def _entry(item: dict[str, Any], session: Session) -> Entry:
     style = php_string(item.get("format") or "html")
     text = php_string(item.get("message"))
     if style == "html":
-        text = html.sanitize(text, session.app_root)
+        text = html.sanitize(text, session.app_root, session.schema.traits.white_list)
+        text = session.around.losses.way_in(text, "logs", session.class_name)
     return Entry(login, user_id, timestamp, text, style)
 
 

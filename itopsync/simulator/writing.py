@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from itopsync.simulator import html
 from itopsync.simulator.audit import Audit, Written
 from itopsync.simulator.caselog import CaseLog
 from itopsync.simulator.drafts import Draft
@@ -164,6 +163,7 @@ class Writer:
         draft.assign(fields)
         draft.compute()
         draft.complete()
+        draft.lose_marks()
         draft.check(fields)
         draft.check_database(draft.values)
         draft.values["id"] = self._store.allocate(class_name)
@@ -174,6 +174,7 @@ class Writer:
     def _save(self, draft: Draft, fields: Mapping[str, Any]) -> Row:
         """Write back what has changed; when nothing has, nothing moves."""
         draft.compute()
+        draft.lose_marks()
         class_name = draft.itop_class.name
         if draft.changes:
             if draft.itop_class.root == "Ticket":
@@ -210,7 +211,8 @@ class Writer:
             raise BareRefusal(f"Invalid stimulus: '{stimulus}' on the object {name} in state '{status}'")
         target = itop_class.lifecycle[state.transitions[stimulus].target]
         # PHP 8 compares 0 and '' as different, so that a key of 0 does not count as missing.
-        missing = [code for code in target.mandatory if draft.values.get(code) in (None, "")]
+        nothing = (None, "") if self._session.schema.traits.zero_is_a_key else (None, "", 0)
+        missing = [code for code in target.mandatory if draft.values.get(code) in nothing]
         if missing:
             listed = ", ".join(missing)
             raise BareRefusal(f"Missing mandatory attribute(s) for applying the stimulus: {listed}.")
@@ -257,9 +259,9 @@ class Writer:
                 values[code] = parent.values.get(code)
         if not values.get("team_id") or not values.get("agent_id"):
             values["team_id"], values["agent_id"] = parent.values["team_id"], parent.values["agent_id"]
-        link = f"[[{parent.itop_class.name}:{parent.id}|{parent.values['ref']}]]"
-        solution = f"Automatically resolved from {link}"
-        values["solution"] = html.sanitize(solution, self._session.app_root)
+        reference = f"{parent.id}|{parent.values['ref']}" if self._session.schema.traits.parent_by_id else parent.values["ref"]
+        solution = f"Automatically resolved from [[{parent.itop_class.name}:{reference}]]"
+        child.assign({"solution": solution})
         moved = self._transit(child, "ev_autoresolve")
         row = self._save(child, {})
         stimulus = "ev_autoresolve" if moved else ""
@@ -275,12 +277,17 @@ class Writer:
                 if not isinstance(written, CaseLog) or not written.entries:
                     continue
                 latest = written.entries[-1]
-                shown = latest.show(session.app_root, session.timezone)["message_html"]
+                shown = self._copied(parent, latest.show(session.app_root, session.timezone, False)["message_html"])
                 for child in self._store.find(child_class, (key,), (parent.id,)):
                     draft = self._draft_of(child)
                     draft.assign({log: shown})
                     self._save(draft, {})
                     self.record("update", child["finalclass"], child["id"], {log: shown}, by="cascade")
+
+    def _copied(self, parent: Draft, entry: str) -> str:
+        """A parent's entry as its children get it; from 3.3 on with a prefix."""
+        about = {"class_name": parent.itop_class.name, "id": parent.id, "ref": parent.values["ref"]}
+        return self._session.schema.traits.copied.format(**about) + entry
 
     # -- deletion ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,54 @@
+"""The versions of iTop that are simulated, each told by what it does otherwise than the one before.
+
+Measured on running servers: 3.1.2 and 3.2.0. What is said of 2.7 and 3.0 was read from their sources (2.7.9, 3.0.4), what
+is said of 3.3 is from its release notes. What HTML they allow is in ``version_html.py``, how their data models differ in
+``version_model.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from itopsync.simulator.version_html import WHITE_LISTS, WhiteList
+
+Version = Literal["2.7", "3.0", "3.1", "3.2", "3.3"]
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the behaviour of one version depends on, besides its data model.
+
+    ``takes_files``: ``json_data`` may come as an uploaded file. ``checks_shown``: a query for another class than the one
+    that names the fields must have them, too. ``wraps_query_errors``: a refusal of a query quotes it. ``zero_is_a_key``: an
+    external key of 0 satisfies what a state demands (PHP 8; 2.7 runs on PHP 7). ``signs_uploads``: an attachment that is
+    created by a client gets date and author. ``parent_by_id``: how the solution of a child names the parent.
+    ``old_text``: plain text is made of HTML by the converter that 3.2 replaced. ``copied``: what stands before an entry
+    that was copied from a parent, with {class_name}, {id} and {ref}.
+    """
+
+    version: Version
+    white_list: WhiteList
+    takes_files: bool = False
+    checks_shown: bool = False
+    wraps_query_errors: bool = False
+    zero_is_a_key: bool = False
+    signs_uploads: bool = False
+    parent_by_id: bool = False
+    old_text: bool = True
+    copied: str = ""
+
+
+_2_7 = Traits("2.7", WHITE_LISTS["2.7"])
+_3_0 = replace(
+    _2_7, version="3.0", white_list=WHITE_LISTS["3.0"], takes_files=True, checks_shown=True, zero_is_a_key=True
+)  # fmt: skip
+_3_1 = replace(_3_0, version="3.1", white_list=WHITE_LISTS["3.1"], wraps_query_errors=True, signs_uploads=True)
+_3_2 = replace(_3_1, version="3.2", white_list=WHITE_LISTS["3.2"], parent_by_id=True, old_text=False)
+# N°9160: that there is a prefix is known, how it reads is not. It is a paragraph of its own here, before all else.
+_3_3 = replace(
+    _3_2, version="3.3", white_list=WHITE_LISTS["3.3"], copied="<p>Copied from [[{class_name}:{id}|{ref}]]</p>"
+)  # fmt: skip
+
+VERSIONS: dict[Version, Traits] = {traits.version: traits for traits in (_2_7, _3_0, _3_1, _3_2, _3_3)}
+DEFAULT: Version = "3.2"
