@@ -5,7 +5,7 @@ Dates are aware datetimes in UTC: the edge that talks to a server knows its time
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -133,6 +133,10 @@ class Observation:
     def of(self, side: Side) -> Ticket | None:
         return self.external if side is Side.EXTERNAL else self.internal
 
+    def map(self, change: Callable[[Ticket], Ticket]) -> Observation:
+        """The same, with *change* made to both tickets."""
+        return Observation(*(None if one is None else change(one) for one in (self.external, self.internal)))
+
 
 class LinkStatus(StrEnum):
     """What is to be done with a link."""
@@ -212,6 +216,8 @@ class NoteRecord:
     under the ticket's marker."""
     writes: int = 1
     """How often it was written; more than once when an agent's save wiped it out."""
+    unmarked: str = ""
+    """Where the server stored it without its marker: the fingerprint of the entry that came back."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +240,8 @@ class Base:
     """By marker."""
     born: str = ""
     """The minute at which the external ticket began, so that another one under the same id is told from it."""
+    unmarked_files: Mapping[str, tuple[Side, int]] = field(default_factory=lambda: MappingProxyType({}))
+    """By marker: the attachments that the server stored without it."""
     heading: Heading | None = None
     """Where we were taking a side's state: kept before the first stimulus is sent, so that what we did ourselves is never
     taken for a person's move, whatever crashes in between."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from itopsync.engine.markers import Loss, losses
 from itopsync.model import Link, Side
 from itopsync.store.records import CycleRecord
 
@@ -61,6 +62,8 @@ class Status:
     writer: Writer | None
     """None: none is at work."""
     sides: tuple[SideHealth, ...]
+    losses: tuple[Loss, ...]
+    """The sides that lose our markers: nothing is written until they keep them."""
     counts: Mapping[str, int]
     troubles: tuple[Trouble, ...]
     cycles: tuple[CycleRecord, ...]
@@ -73,6 +76,7 @@ def status(store: Store, pair: str, now: datetime, *, troubles: int = 50, cycles
         now,
         _writer(store, now),
         tuple(_health(store, side, now) for side in Side),
+        losses(store),
         store.counts(),
         tuple(trouble for link in store.troubled(troubles) for trouble in troubles_of(link)),
         tuple(store.cycles(cycles)),

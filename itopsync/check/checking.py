@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from itopsync.check.addresses import check_they_differ
 from itopsync.check.finding import Finding, Findings, Level, fault, ok, said, warning
 from itopsync.check.side import check_side
+from itopsync.engine.markers import Loss
 from itopsync.errors import RemoteError, StoreError
 from itopsync.model import Side
 
@@ -18,15 +20,25 @@ if TYPE_CHECKING:
     from itopsync.itop.server import Server
 
 
+@dataclass(frozen=True)
+class StoreLook:
+    """What a look at the store shows."""
+
+    revision: str | None
+    """None: there is none yet."""
+    losses: tuple[Loss, ...] = ()
+    """The sides that lose our markers."""
+
+
 def check(
     configuration: Configuration,
     servers: Mapping[Side, Server],
-    look_at_store: Callable[[], str | None],
+    look_at_store: Callable[[], StoreLook],
     clock: Callable[[], datetime],
 ) -> tuple[Finding, ...]:
     """Look at everything, the store first, and return what was found. One fault does not hide another.
 
-    *look_at_store* returns the store's revision, or None where there is none yet; *clock* tells this host's time.
+    *clock* tells this host's time.
     """
     store = _check_store(look_at_store)
     with ThreadPoolExecutor(len(Side)) as pool:
@@ -34,7 +46,7 @@ def check(
     both = Findings(servers[Side.INTERNAL])
     if all(_is_open(found) for found in sides):
         both.look("whether both sides are one", lambda: check_they_differ(servers[Side.EXTERNAL], servers[Side.INTERNAL]))
-    return (store, *(finding for found in sides for finding in found), *both.found)
+    return (*store, *(finding for found in sides for finding in found), *both.found)
 
 
 def _is_open(found: tuple[Finding, ...]) -> bool:
@@ -42,11 +54,13 @@ def _is_open(found: tuple[Finding, ...]) -> bool:
     return found[0].level is Level.OK
 
 
-def _check_store(look_at_store: Callable[[], str | None]) -> Finding:
+def _check_store(look_at_store: Callable[[], StoreLook]) -> tuple[Finding, ...]:
     try:
-        revision = look_at_store()
+        look = look_at_store()
     except StoreError as error:
-        return fault(None, *said(error))
+        return (fault(None, *said(error)),)
     except RemoteError:  # what is wrong with the side is told with it
-        return warning(None, "whether it is the one that this pair had is not known", "Mend the side, and check again.")
-    return ok(None, f"the store is at revision {revision}" if revision else "there is no store yet; the first run makes it")
+        return (warning(None, "whether it is the one that this pair had is not known", "Mend the side, and check again."),)
+    revision = look.revision
+    there = ok(None, f"the store is at revision {revision}" if revision else "there is no store yet; the first run makes it")
+    return (there, *(fault(loss.side, str(loss).removeprefix(f"{loss.side} "), f"{loss.remedy}.") for loss in look.losses))

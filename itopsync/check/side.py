@@ -14,6 +14,7 @@ from itopsync.check.rights import check_reading, check_writing
 from itopsync.check.tickets import check_class, check_public_log, check_scope
 from itopsync.config import Configuration
 from itopsync.errors import BadQuery, RemoteError
+from itopsync.itop import versions
 from itopsync.itop.server import Server
 from itopsync.model import Side
 
@@ -29,6 +30,7 @@ def check_side(configuration: Configuration, server: Server, clock: Callable[[],
     findings = Findings(server)
     login = f" of {server.settings.username}" if server.settings.username else ""
     findings.found.append(ok(side, f"{server.settings.url} answers and takes the login{login}"))
+    findings.look("its version", lambda: _version(server))
     findings.look("its own account", lambda: _account(server))
     findings.look("dates", lambda: check_timezone(server, rules, clock))
     dates_read = findings.look("dates", lambda: check_format(server, rules))
@@ -46,6 +48,14 @@ def check_side(configuration: Configuration, server: Server, clock: Callable[[],
     if side is Side.EXTERNAL:
         findings.look("scope", lambda: check_scope(server, rules, usable))
     return tuple(findings.found)
+
+
+def _version(server: Server) -> Iterator[Finding]:
+    version = server.version()
+    yield ok(server.side, f"it is iTop {version}{_BEYOND.get(version, '')}")
+
+
+_BEYOND = {versions.FIRST_WITH[0][0]: " or newer", versions.OLDEST: " or older"}
 
 
 def _account(server: Server) -> Iterator[Finding]:

@@ -11,12 +11,12 @@ from itopsync.engine.poll import scope_of, since
 from itopsync.errors import BadQuery
 from itopsync.itop import oql
 from itopsync.itop.dates import DateFormatWrong
+from itopsync.itop.reader import NO_CLASS
 from itopsync.itop.rows import Rows
 from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.reconcile.rules import ClassRules, Lifecycle, Rules
 
-_NO_CLASS = "is not a valid class"
 _NO_ATTRIBUTE = re.compile(r"invalid attribute code '(\w+)'")
 _PUBLIC_LOG = "public_log"
 _SAMPLE = 50
@@ -30,7 +30,7 @@ def check_class(server: Server, cls: ClassRules, *, dates_read: bool) -> Iterato
     try:
         rows, missing = _read_one(server, name, tuple(names))
     except BadQuery as error:
-        if _NO_CLASS not in str(error):
+        if NO_CLASS not in str(error):
             raise
         remedy = f"Take [classes.{cls.external}] away, or name the class that stands for it there in its key internal."
         yield fault(side, f"there is no class {name}", remedy)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from itopsync import config
-from itopsync.check.finding import Level
+from itopsync.check.finding import Finding, Level
 from itopsync.cli import show_status
-from itopsync.cli.session import Options, servers, store_to_read, utc_now
+from itopsync.cli.session import Options, open_store, servers, store_to_read, utc_now
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.exits import ExitCode
 from itopsync.model import Side
+
+if TYPE_CHECKING:
+    from itopsync.config import Configuration
+    from itopsync.itop.server import Server
 
 _FOR_ALL = 0o644
 """The service runs as another account than the one that writes the file; no password stands in it."""
@@ -39,10 +43,15 @@ def init(
 def check(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Write one ticket on internal, see what the server keeps of it, and delete it.")
+    ] = False,
+    probe_external: Annotated[bool, typer.Option("--probe-external", help="The same on external.")] = False,
 ) -> None:
-    """Ask both servers whether everything is in place. Writes nothing."""
+    """Ask both servers whether everything is in place. Writes nothing unless asked to probe."""
     from itopsync.check import checking
     from itopsync.engine.belonging import refuse_wrong
+    from itopsync.engine.markers import losses
     from itopsync.store import migrate
 
     options: Options = context.obj
@@ -50,19 +59,35 @@ def check(
 
     with servers(configuration) as both:
 
-        def look_at_store() -> str | None:
+        def look_at_store() -> checking.StoreLook:
             revision = migrate.check(configuration.store_url)
             with store_to_read(configuration) as store:
                 refuse_wrong(store, both[Side.INTERNAL], configuration.rules)
-            return revision
+                return checking.StoreLook(revision, losses(store))
 
         findings = checking.check(configuration, both, look_at_store, utc_now)
+        for side, asked in ((Side.INTERNAL, probe), (Side.EXTERNAL, probe_external)):
+            if asked:
+                findings = (*findings, *_probe(configuration, both[side]))
     if as_json:
         typer.echo(show_status.findings_as_json(findings))
     else:
         show_status.findings(Console(soft_wrap=True), findings)
     faults = any(finding.level is Level.FAULT for finding in findings)
     raise typer.Exit(ExitCode.CONFIGURATION if faults else ExitCode.WELL)
+
+
+def _probe(configuration: Configuration, server: Server) -> tuple[Finding, ...]:
+    """Probe a server. One that keeps our markers may be written to again."""
+    from itopsync.check.probe import probe
+    from itopsync.engine.markers import forget
+    from itopsync.store.store import Store
+
+    found = probe(server, configuration.rules, utc_now)
+    if all(one.level is not Level.FAULT for one in found) and Store.exists(configuration.store_url):
+        with open_store(configuration) as store:
+            forget(store, server.side)
+    return found
 
 
 def demo(

@@ -45,6 +45,7 @@ def status(found: Status) -> Group:
     return Group(
         f"pair {found.pair}, {found.at:%Y-%m-%d %H:%M:%S} UTC",
         _sides(found.sides),
+        *(Text(f"{loss}. {loss.remedy}.", style="red") for loss in found.losses),
         f"writer: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'none is at work'}",
         f"links: {', '.join(told) or 'none yet'}",
         *([_troubles(found.troubles)] if found.troubles else []),

@@ -13,6 +13,7 @@ from time import perf_counter
 
 import structlog
 
+from itopsync.engine import markers
 from itopsync.engine.again import due_again, is_live
 from itopsync.engine.budget import Budget
 from itopsync.engine.carry import Carrier, NotYet
@@ -57,18 +58,26 @@ class Applier:
         self._carrier = Carrier(servers, rules, Budget(settings.file_budget), clock)
         self._terms = Terms(servers, rules.limits, settings, clock)
         self._down: SideUnavailable | None = None
+        self._lost = False
 
     def work(self, plan: Plan, observation: Observation, loaded: Link) -> Result | Waiting:
         """Carry out *plan* and what follows from its answers, and store what the link has become; before a file, stand still.
 
-        Once a side has failed as a whole, nothing more is tried: those links stay due. Nor is anything done about a link that
-        an operator has changed since it was *loaded*.
+        Once a side has failed as a whole, or has lost a marker, nothing more is tried: those links stay due. Nor is anything
+        done about a link that an operator has changed since it was *loaded*.
         """
+        if self._lost:
+            return Result(plan.link, interrupted=True)
         if self._down is not None:
             return Result(plan.link, unavailable=self._down)
         cls = self._rules.for_external(plan.link.external.cls)
         progress = Progress(plan.link, cls, observation, Result(plan.link), loaded, loaded.due_at)
         return self._advance(Waiting(progress, self._turns(plan, progress)))
+
+    @property
+    def lost(self) -> bool:
+        """Whether a server has lost a marker."""
+        return self._lost
 
     def go_on(self, waiting: Waiting) -> Result:
         """Carry a link's files, and what comes after them."""
@@ -134,9 +143,13 @@ class Applier:
     def _round(self, plan: Plan, progress: Progress) -> Iterator[None]:
         progress.replan = False
         for action in plan.actions:
+            if self._lost:
+                raise Stopped
             if isinstance(action, Upload) and not progress.among_files:
                 progress.among_files = True
                 yield
+                if self._lost:
+                    raise Stopped
                 if self._down is not None:
                     progress.break_off(self._down)
                     return
@@ -156,7 +169,10 @@ class Applier:
             outcome, error = self._terms.come_to_terms(action, progress, failure), failure
             self._down = progress.result.unavailable or self._down
         else:
-            outcome = "done"
+            outcome = "unmarked" if progress.result.lost else "done"
+            if progress.result.lost:
+                self._lost = True
+                markers.note(self._store, progress.result.lost, self._clock())
             progress.result.counts[name_of(action)] += 1
         written = Written(action.side, name_of(action), outcome, round(perf_counter() - started, 3))
         if outcome == "done" and changed is not None:

@@ -12,12 +12,13 @@ from itopsync.engine.observe import attributes
 from itopsync.engine.progress import Progress
 from itopsync.errors import StimulusRefused, TooLarge
 from itopsync.itop.server import Server
-from itopsync.model import NewEntry, Observation, Side, Ticket
+from itopsync.model import NewEntry, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.plan import Action, Create, Remove, Upload, Write
 from itopsync.reconcile.richtext import attachment_address, fill, unfilled
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import SAME_SERVER
+from itopsync.reconcile.unmarked import lost_file, lost_markers
 
 
 class NotYet(Exception):
@@ -53,7 +54,8 @@ class Carrier:
             logs.setdefault(note.log, []).append(NewEntry(note.at, note.marked))
         copy = self._servers[Side.INTERNAL].create(cls.internal, action.fields, logs, attributes(cls, Side.INTERNAL))
         progress.link = agree.created(progress.link, action, external, copy, cls=cls, now=self._clock())
-        progress.observation = Observation(external, copy)
+        progress.miss(lost_markers(copy, action.notes))
+        progress.see(copy)
 
     def _write(self, action: Write, progress: Progress) -> None:
         ticket = progress.ticket(action.side)
@@ -68,8 +70,9 @@ class Carrier:
             answer = server.update(ticket.ref, fields, entries, wanted)
         else:
             answer = server.stimulate(ticket.ref, action.stimulus, fields, entries, wanted)
-        progress.see(replace(answer, attachments=ticket.attachments))
         progress.link = agree.written(progress.link, action, answer, progress.cls, self._clock())
+        progress.miss(lost_markers(answer, action.notes))
+        progress.see(replace(answer, attachments=ticket.attachments))
         if action.leads_to is not None and answer.state != action.leads_to:
             raise StimulusRefused(action.side, f"{action.stimulus} was answered, and the ticket is '{answer.state}'")
 
@@ -85,8 +88,9 @@ class Carrier:
             organisation = int(ticket.fields.get("org_id") or 0)
             attachment = self._servers[action.side].create_attachment(ticket.ref, organisation, file, action.marker)
             del file
+        progress.link = agree.uploaded(progress.link, action, attachment)
+        progress.miss(lost_file(ticket.ref, action.marker, attachment))
         progress.see(replace(ticket, attachments=(*ticket.attachments, attachment)))
-        progress.link = agree.uploaded(progress.link, action, attachment.id)
         progress.result.counts["bytes"] += size
 
     def _remove(self, action: Remove, progress: Progress) -> None:

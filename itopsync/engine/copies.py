@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from itopsync.engine.observe import attributes
 from itopsync.engine.waiting import answer_of
 from itopsync.errors import Refused
+from itopsync.itop import oql
 from itopsync.itop.server import Server
 from itopsync.model import Link, Ref, Side
 from itopsync.reconcile.identity import ticket_marker
 from itopsync.reconcile.marks import is_copy
+from itopsync.reconcile.plan import LostMarker
 from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.reconcile.unmarked import unmarked_opening
 
 LOOK_FOR = 25
 """How many markers are looked for in one query: each is a scan of all logs (90 ms for 100,000 tickets)."""
@@ -25,6 +28,8 @@ class Copies:
 
     found: Mapping[int, Ref] = field(default_factory=dict)
     """By link."""
+    unmarked: Mapping[int, LostMarker] = field(default_factory=dict)
+    """Links whose copy was found by its first line, since the server had dropped its marker."""
     unread: Mapping[int, Refused] = field(default_factory=dict)
     """Links that may have one, on a ticket that the server fails to show."""
 
@@ -67,11 +72,35 @@ def find_copies(links: Sequence[Link], cls: ClassRules, server: Server, rules: R
             if is_copy(tickets[number], log, rules.pair, link.external, rules.internal.account):
                 copies.setdefault(link.id, tickets[number].ref)
     unread = {link.id: failure for failure in unreadable.values() for link in links if link.id not in copies}
-    return Copies(copies, unread)
+    lost = _find_unmarked([link for link in links if link.unsettled and link.id not in copies | unread], cls, server, rules)
+    copies |= {link: one.ref for link, one in lost.items()}
+    return Copies(copies, lost, unread)
+
+
+def _find_unmarked(links: Sequence[Link], cls: ClassRules, server: Server, rules: Rules) -> dict[int, LostMarker]:
+    """Look for copies that a create without an answer may have made on a server that drops markers.
+
+    The first entry of such a one is ours, bears no marker, and names the external ticket.
+    """
+    numbered = {link.external_number: link for link in links if link.external_number}
+    if not numbered:
+        return {}
+    log = cls.logs[0].internal
+    condition = " OR ".join(f"{log} LIKE {oql.literal(f'%{number}%')}" for number in numbered)
+    ids = [one.ref.id for one in server.sightings(cls.internal, condition, None)]
+    tickets, _ = server.readable_tickets(cls.internal, ids, attributes(cls, Side.INTERNAL))
+    found: dict[int, LostMarker] = {}
+    for _, ticket in sorted(tickets.items()):
+        for number, link in numbered.items():
+            lost = unmarked_opening(ticket, log, rules.internal.accounts, number, ticket_marker(rules.pair, link.external))
+            if lost is not None:
+                found.setdefault(link.id, lost)
+    return found
 
 
 def _together(several: Sequence[Copies]) -> Copies:
     return Copies(
         {link: ref for one in several for link, ref in one.found.items()},
+        {link: lost for one in several for link, lost in one.unmarked.items()},
         {link: failure for one in several for link, failure in one.unread.items()},
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import structlog
 
+from itopsync.engine import markers
 from itopsync.engine import sweep as sweeping
 from itopsync.engine.apply import Applier
 from itopsync.engine.belonging import claim, knows_nothing, refuse_lost, refuse_wrong
@@ -26,7 +27,7 @@ from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import Rules
-from itopsync.reconcile.safety import Tally, check
+from itopsync.reconcile.safety import Excess, Tally, check
 from itopsync.store.records import CycleRecord, SideState
 from itopsync.store.store import Store
 
@@ -174,6 +175,10 @@ class Engine:
 
     def _run(self, report: Report, accept: Collection[str]) -> None:
         claim(self._store, self._rules)
+        if Excess.MARKERS in accept:
+            for side in Side:
+                markers.forget(self._store, side)
+        markers.refuse_lossy(self._store)
         found = self._poll(report, report.kind)
         if len(found) < len(Side) and knows_nothing(self._store):
             return

@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from itopsync.engine import copies as copying
 from itopsync.engine.back_off import wait_after
+from itopsync.engine.copies import Copies
 from itopsync.engine.observe import observe
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.sight import refuse_blindness
 from itopsync.engine.threads import Threads
 from itopsync.itop.server import Server
-from itopsync.model import Link, LinkStatus, Observation, Ref, Side
+from itopsync.model import Link, LinkStatus, Observation, Side
 from itopsync.reconcile import agree
+from itopsync.reconcile.identity import ticket_marker
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.planner import UNREAD, parted, unread
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.safety import Excess
 from itopsync.reconcile.strangers import stranger
+from itopsync.reconcile.unmarked import remembered, restored, unmarked_opening
 from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -61,23 +65,26 @@ class Planning:
         if Excess.MISSING not in accept and any(link.unsettled and link.id not in copies.found for link in waiting):
             refuse_blindness(self._servers[Side.INTERNAL], self._store)
         unseen = {**observed.unread, **copies.unread}
-        links = tuple(link if link.id in unseen else _adopted(link, copies.found.get(link.id), rules) for link in links)
+        links = tuple(link if link.id in unseen else _adopted(link, copies, rules) for link in links)
         if copies.found:
             adopted = [link for link in links if link.id in copies.found]
             observed = observed.with_(observe(adopted, self._servers, rules, self._threads.readers, self._stopping))
         now = self._clock()
         plans = []
         for link in links:
-            seen = observed.shown[link.id]
+            seen = observed.shown[link.id].map(partial(restored, link=link))
             if (failure := copies.unread.get(link.id) or observed.unread.get(link.id)) is not None:  # what is unsettled stays so
                 wait = wait_after(failure, link, UNREAD, self._settings, rules.limits)
                 plans.append((unread(link, failure, now, wait), seen))
                 continue
             if reason := stranger(link, seen, rules):
-                plans.append((parted(link, reason), seen))
+                plans.append((_parted(link, reason, seen, rules), seen))
                 continue
             apart = any(obstacle.tries for obstacle in link.obstacles)
-            plans.append((plan_link(link, seen, rules, now, apart=apart), seen))
+            plan = plan_link(link, seen, rules, now, apart=apart)
+            if link.id in copies.unmarked:
+                plan = replace(plan, lost=(copies.unmarked[link.id], *plan.lost))
+            plans.append((plan, seen))
         return plans
 
     def plan_work(self, links: tuple[Link, ...], rules: Rules, accept: Collection[str]) -> Planned:
@@ -97,8 +104,21 @@ class Planning:
                 refuse_blindness(self._servers[side], self._store)
 
 
-def _adopted(link: Link, copy: Ref | None, rules: Rules) -> Link:
+def _parted(link: Link, reason: str, seen: Observation, rules: Rules) -> Plan:
+    """The plan for a link one of whose tickets seems to be another one; or whose marker the server hides."""
+    plan, log = parted(link, reason), rules.for_external(link.external.cls).logs[0].internal
+    if seen.internal is None or not link.external_number:
+        return plan
+    marker = ticket_marker(rules.pair, link.external)
+    lost = unmarked_opening(seen.internal, log, rules.internal.accounts, link.external_number, marker)
+    return plan if lost is None else Plan(link, lost=(lost,))
+
+
+def _adopted(link: Link, copies: Copies, rules: Rules) -> Link:
+    link = replace(link, unsettled=False)
+    copy = copies.found.get(link.id)
     if copy is None:
-        return replace(link, unsettled=False)
+        return link
     log.info("copy found", link=link.id, copy=str(copy))
-    return agree.adopted(replace(link, unsettled=False), copy, rules.for_external(link.external.cls))
+    link = agree.adopted(link, copy, rules.for_external(link.external.cls))
+    return remembered(link, [copies.unmarked[link.id]]) if link.id in copies.unmarked else link

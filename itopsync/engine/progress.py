@@ -9,7 +9,9 @@ from datetime import datetime
 from itopsync.engine.written import Written
 from itopsync.errors import Missing, SideUnavailable
 from itopsync.model import Link, Observation, Side, Ticket
+from itopsync.reconcile.plan import LostMarker
 from itopsync.reconcile.rules import ClassRules
+from itopsync.reconcile.unmarked import remembered, restored
 
 
 @dataclass
@@ -20,6 +22,8 @@ class Result:
     counts: Counter[str] = field(default_factory=Counter)
     unavailable: SideUnavailable | None = None
     """The side that stopped the work, if one did: no ticket's retries are used up for that."""
+    lost: tuple[LostMarker, ...] = ()
+    """What a server stored without its marker: nothing more is written to it."""
     interrupted: bool = False
     """We were told to stop: what is left of it is due at once."""
     writes: list[Written] = field(default_factory=list)
@@ -60,8 +64,15 @@ class Progress:
 
     def see(self, ticket: Ticket) -> None:
         """Take note of what a side shows now."""
+        ticket = restored(ticket, self.link)
         seen, external = self.observation, ticket.ref.side is Side.EXTERNAL
         self.observation = replace(seen, external=ticket) if external else replace(seen, internal=ticket)
+
+    def miss(self, lost: tuple[LostMarker, ...]) -> None:
+        """Take note of what a server stored without its marker; nothing more is done on this link."""
+        if lost:
+            self.link = remembered(self.link, lost)
+            self.result.lost, self.stop = (*self.result.lost, *lost), True
 
     def break_off(self, error: SideUnavailable) -> None:
         """Do nothing more: a side is unavailable."""

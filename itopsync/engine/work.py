@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Protocol
 
+from itopsync.engine import markers
 from itopsync.engine.apply import Applier, Waiting
 from itopsync.engine.backlog import Backlog
 from itopsync.engine.planning import Planned, Planning
@@ -22,7 +23,7 @@ from itopsync.engine.waiting import LOOK, answer_of
 from itopsync.errors import AnotherInstance, RemoteError, SafetyStop, Stopped, StoreError
 from itopsync.model import Link, Side
 from itopsync.reconcile.rules import Rules
-from itopsync.reconcile.safety import Tally, check
+from itopsync.reconcile.safety import Excess, Tally, check
 from itopsync.store.store import Store
 
 
@@ -107,6 +108,8 @@ class Work:
             failures = self._drain(interrupted=isinstance(error, Stopped))
             if failures and isinstance(error, Stopped | SafetyStop):
                 raise failures[0] from None
+            if self._applier.lost:
+                markers.refuse_lossy(self._store)
             raise
 
     # one step
@@ -143,6 +146,8 @@ class Work:
             return
         for plan, _ in planned:
             self._tally = self._tally.add(plan)
+            if Excess.MARKERS not in self._accept:
+                markers.note(self._store, plan.lost, self._polled_at)
         check(self._tally, self._cycle.rules.limits, self._accept)
         for link, (plan, observation) in zip(links, planned, strict=True):
             self._loaded[link.id] = link
@@ -175,7 +180,7 @@ class Work:
             self._submit(result, self._threads.files, self._applier.go_on, result)
             return
         self._account_for(result)
-        if result.interrupted:
+        if result.interrupted or self._applier.lost:
             raise Stopped
 
     def _account_for(self, result: Result) -> None:

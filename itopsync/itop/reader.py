@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
 
 import httpx
 
 from itopsync.errors import AccessRefused, BadQuery, Missing, Refused, RemoteError, TooLarge, Unreachable
-from itopsync.itop import address, oql
+from itopsync.itop import address, oql, versions
 from itopsync.itop.answers import Call, ServerFailed
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.caller import Caller, CallRecord, Guard
@@ -21,6 +22,7 @@ from itopsync.itop.images import PAGE, VERB, judge_image
 from itopsync.itop.rows import WRONG_SHAPE, Changed, Document, Row, Rows, attachment_of, file_of, sighting_of, ticket_of
 from itopsync.itop.settings import ServerSettings
 from itopsync.model import Attachment, File, Side, Sighting, Ticket
+from itopsync.reconcile.rules import Kind
 
 T = TypeVar("T")
 
@@ -31,6 +33,7 @@ OF_AN_ATTACHMENT = ("id", "temp_id", "item_class", "item_id")
 NO_SUCH_ATTRIBUTE = "itopsync-no-such-attribute"
 POINTS_TO = re.compile(r"which is pointing to (\w{1,80})")
 NO_KEY = "Unknown key in join condition"
+NO_CLASS = "is not a valid class"
 HIGHEST_ID = 2**31
 """Of iTop's keys, which are MySQL's signed integers."""
 
@@ -59,6 +62,7 @@ class Reader:
         self.settings = settings
         self.clock = Clock(settings.side, settings.timezone, settings.date_format)
         self._caller = Caller(settings, transport, sleep, on_call, probe, guard=guard)
+        self._version: str | None = None
 
     @property
     def side(self) -> Side:
@@ -109,6 +113,24 @@ class Reader:
 
     def _account_is_at_least(self, number: int) -> bool:
         return self.count("Organization", f"SELECT Organization WHERE :current_user->id >= {number}") > 0
+
+    def version(self) -> str:
+        """Return which iTop it is: ``2.7`` (or older), ``3.0``, ``3.1`` or ``3.2`` (or newer). Asked once."""
+        if self._version is None:
+            newest = (version for version, cls in versions.FIRST_WITH if self._knows(cls))
+            self._version = next(newest, versions.OLDEST)
+        return self._version
+
+    def _knows(self, cls: str) -> bool:
+        try:
+            self.count(cls, f"SELECT {cls} WHERE id = 0")
+        except AccessRefused:
+            return True
+        except BadQuery as error:
+            if NO_CLASS not in str(error):
+                raise
+            return False
+        return True
 
     def may_create(self, cls: str) -> bool:
         """Return whether the account may create and change objects of *cls* at this moment. Nothing is written.
@@ -230,9 +252,7 @@ class Reader:
         except (TooLarge, ServerFailed) as error:
             failure = error
         else:
-            return {
-                row.id: self._decode(lambda row: ticket_of(self.side, row, attributes, self.clock), row) for row in document.rows
-            }
+            return {row.id: self._decode(lambda row: self._ticket(row, attributes), row) for row in document.rows}
         if isinstance(failure, ServerFailed):
             self.check_login()  # raises where it is not these tickets that the server fails on
         if len(ids) > 1:
@@ -244,6 +264,18 @@ class Reader:
         else:
             unreadable[ids[0]] = Refused(self.side, f"the server fails on reading {cls}::{ids[0]}. See its own error log")
         return {}
+
+    def _ticket(self, row: Row, attributes: Attributes) -> Ticket:
+        """The ticket of a row. Before 3.2, iTop answers with each ampersand of an HTML attribute written as ``&amp;``."""
+        ticket = ticket_of(self.side, row, attributes, self.clock)
+        doubled = {
+            name: text.replace("&amp;", "&")
+            for name, text in ticket.fields.items()
+            if attributes.kind(name) is Kind.HTML and 0 < text.count("&") == text.count("&amp;")
+        }
+        if not doubled or self.version() not in versions.DOUBLE_AMPERSANDS:
+            return ticket
+        return replace(ticket, fields=MappingProxyType({**ticket.fields, **doubled}))
 
     # Attachments
 

@@ -10,7 +10,7 @@ from itopsync.itop.answers import Call
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.body import Contents
 from itopsync.itop.reader import OF_AN_ATTACHMENT, Reader
-from itopsync.itop.rows import WRONG_SHAPE, Document, Row, attachment_of, ticket_of, value_of
+from itopsync.itop.rows import WRONG_SHAPE, Document, Row, attachment_of, value_of
 from itopsync.model import Attachment, File, NewEntry, Ref, Ticket
 
 T = TypeVar("T")
@@ -76,15 +76,22 @@ class Server(Reader):
             contents.release()
         return self._decode_written(call, document, attachment_of)
 
+    def delete_ticket(self, ref: Ref) -> bool:
+        """Delete a ticket, and return whether it was still there. Only :mod:`itopsync.check.probe` does so, with its own."""
+        return self._delete(ref.cls, ref.id)
+
     def delete_attachment(self, id: int) -> bool:
         """Delete an attachment, and return whether it was still there."""
-        call = Call(self.side, "core/delete", "Attachment", int(id), writes=True)
-        deleted = self._write(call, {"key": int(id)}).counted
+        return self._delete("Attachment", int(id))
+
+    # Within
+
+    def _delete(self, cls: str, id: int) -> bool:
+        call = Call(self.side, "core/delete", cls, id, writes=True)
+        deleted = self._write(call, {"key": id}).counted
         if deleted is None:
             raise OutcomeUnknown(self.side, f"answered without a count; whether {call} was carried out is to be looked for")
         return deleted > 0
-
-    # Within
 
     def _write(
         self, call: Call, parameters: Mapping[str, object], names: Iterable[str] = ("id",), contents: Contents | None = None
@@ -108,7 +115,7 @@ class Server(Reader):
 
     def _write_ticket(self, call: Call, parameters: Mapping[str, object], attributes: Attributes) -> Ticket:
         document = self._write(call, parameters, attributes.names)
-        return self._decode_written(call, document, lambda row: ticket_of(self.side, row, attributes, self.clock))
+        return self._decode_written(call, document, lambda row: self._ticket(row, attributes))
 
     def _decode_written(self, call: Call, document: Document, decode: Callable[[Row], T]) -> T:
         if not document.rows and call.verb == "core/apply_stimulus":

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from itopsync.model import Agreed, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Obstacle, Ref, Side, Ticket
+from itopsync.model import Agreed, Attachment, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.identity import is_note
 from itopsync.reconcile.plan import Create, Item, Note, Remove, Upload, Write
 from itopsync.reconcile.richtext import value_fingerprint
@@ -43,11 +43,14 @@ def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: dat
     return replace(link, base=replace(link.base, fields=fields, notes=notes))
 
 
-def uploaded(link: Link, action: Upload, attachment_id: int) -> Link:
-    """The link once a file is there."""
+def uploaded(link: Link, action: Upload, attachment: Attachment) -> Link:
+    """The link once a file is there; one that the server stored without its marker is remembered by its id."""
+    if attachment.temp_id != action.marker:
+        unmarked = {**link.base.unmarked_files, action.marker: (action.side, attachment.id)}
+        link = replace(link, base=replace(link.base, unmarked_files=unmarked))
     if action.pair is None:
         return link
-    done = replace(action.pair, copy_id=attachment_id, status=FileStatus.CARRIED)
+    done = replace(action.pair, copy_id=attachment.id, status=FileStatus.CARRIED)
     return replace(link, files=(*_other_pairs(link, done), done))
 
 
@@ -76,7 +79,7 @@ def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Si
         for marker in note.markers:
             known = records.get(marker)
             if known is not None and known.carried_at is None:
-                records[marker] = replace(known, writes=known.writes + 1)
+                records[marker] = replace(known, writes=known.writes + 1, unmarked="")
             elif is_note(marker):
                 records[marker] = NoteRecord(origin, now, (known.writes + 1) if known else 1)
     return records

@@ -13,6 +13,7 @@ names the external ticket too: it speaks for its own link only.
 ``itopsync-<pair>-w-17.<digest>``         a notice of our own: what is parked, where a log is full
 ``itopsync-<pair>-a-e5`` or ``-i5``       the copy of external's (internal's) attachment 5
 ``itopsync-<pair>-p-<digest>``            a picture out of a text
+``itopsync-<pair>-x-entry``               what ``check --probe`` writes
 ``itopsync-<pair>-o-<digest>``            a text that did not fit, whole, as a file
 ========================================  ============================================
 """
@@ -122,6 +123,16 @@ def speaks_for(marker: str, pair: str, link: Ref) -> bool:
     if named is not None:
         return int(named[1]) == link.id
     return link in (ticket_of(marker, pair), parted_of(marker, pair))
+
+
+def probe_marker(pair: str, what: str) -> str:
+    """The marker of a thing that ``check --probe`` writes; a ticket that bears one is never carried."""
+    return f"{prefix(pair)}x-{what}"
+
+
+def is_probe(marker: str, pair: str) -> bool:
+    """Whether a marker is one of ``check --probe``'s."""
+    return marker.startswith(f"{prefix(pair)}x-")
 
 
 def attachment_marker(pair: str, origin: Side, attachment_id: int) -> str:

@@ -27,6 +27,8 @@ def plan_mark(situation: Situation) -> Plan | None:
         return _write(situation, _parting(situation)) if is_copy else _tombstone(link)
     if record is None or (record.writes and not is_copy and link.external in situation.marks.former):
         return _tombstone(link) if link.external in situation.marks.former else None
+    if record.unmarked:
+        return _write(situation, _anew(situation))
     if _stands(situation, is_copy=is_copy, written=record.writes > 0):
         return None
     vanishes = f"it was written {record.writes} times and vanished each time under somebody's save"
@@ -74,6 +76,12 @@ def _linking(situation: Situation) -> Note:
     kept = kept_markers(pair, link)
     text = "What stood in both tickets before stays where it is." if kept else "What stands in both tickets is carried."
     return _note(situation, (ticket_marker(pair, link.external), _here(situation), *kept), "Linked by hand with", text)
+
+
+def _anew(situation: Situation) -> Note:
+    pair, link = situation.rules.pair, situation.link
+    markers = (ticket_marker(pair, link.external), _here(situation), *kept_markers(pair, link))
+    return _note(situation, markers, "Copy of", "This server had dropped the mark of that.")
 
 
 def _parting(situation: Situation) -> Note:

@@ -11,10 +11,11 @@ from datetime import datetime
 from itopsync.model import Entry, NoteRecord, Ref, Side, Ticket
 from itopsync.reconcile.identity import note_marker, notice_marker, prefix, speaks_for, ticket_marker
 from itopsync.reconcile.pictures import illustrate
-from itopsync.reconcile.plan import Item, Kept, Note, Remark, TextSource, Upload
-from itopsync.reconcile.richtext import any_markers, begins_with_mark, carry, fingerprint, head_markers
+from itopsync.reconcile.plan import Item, Kept, LostMarker, Note, Remark, TextSource, Upload
+from itopsync.reconcile.richtext import any_markers, begins_with_mark, carry, fingerprint, head_markers, plain
 from itopsync.reconcile.rules import LogRule
 from itopsync.reconcile.situation import Situation
+from itopsync.reconcile.unmarked import found_unmarked, is_one
 
 ENTRY_BYTES = 180
 """What an entry of an author with a short name takes in the 65,535 bytes of a log's index (about 170, measured)."""
@@ -97,7 +98,7 @@ def plan_log(situation: Situation, target: Side, log: LogRule, records: dict[str
     there = situation.ticket(target)
     source = _reading(situation, target.other, log)
     goal = _reading(situation, target, log)
-    present = arrived(there, goal)
+    present = arrived(there, goal) | _unmarked(situation, target, log, records, source=source, goal=goal)
     for person in source.people:
         if person.marker in situation.marks.kept:
             records.setdefault(person.marker, NoteRecord(target.other, None))
@@ -126,6 +127,28 @@ def plan_log(situation: Situation, target: Side, log: LogRule, records: dict[str
     if notes and room <= 0:
         return Flow((), (*uploads, *(_as_file(target, note) for note in notes)), people)
     return Flow(join(notes, room) if notes else (), tuple(uploads), people)
+
+
+def _unmarked(
+    situation: Situation, target: Side, log: LogRule, records: dict[str, NoteRecord], *, source: Reading, goal: Reading
+) -> frozenset[str]:
+    """The markers of what stands in *target*'s log without them: written, stored unmarked, and never answered for."""
+    left = list(goal.unmarked)
+    found: list[LostMarker] = []
+    for person in source.people if left else ():
+        if person.marker in goal.borne:
+            continue
+        note = render(situation, target, log, person)
+        entry = next((one for one in left if is_one(one, note) or plain(note.html) in plain(one.html)), None)
+        if entry is None:
+            continue
+        if is_one(entry, note):
+            left.remove(entry)
+        lost = found_unmarked(situation.ticket(target).ref, person.marker, entry)
+        records[person.marker] = NoteRecord(target.other, situation.now, unmarked=lost.fingerprint)
+        found.append(lost)
+    situation.lost.extend(found)
+    return frozenset(one.marker for one in found)
 
 
 def render(situation: Situation, target: Side, log: LogRule, person: PersonEntry) -> Note:
@@ -170,7 +193,7 @@ def words(situation: Situation, texts: Mapping[Item, str]) -> Note | None:
     new: dict[str, str] = {}
     for about, text in texts.items():
         marker = notice_marker(situation.rules.pair, situation.link.external, f"{about.key} {about.fingerprint}")
-        if marker not in reading.borne:
+        if marker not in reading.borne and not any(text in plain(entry.html) for entry in reading.unmarked):
             new[marker] = text
     if not new or _room(situation, Side.INTERNAL, log, reading) <= 0:
         return None

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from itopsync.errors import Refused
-from itopsync.model import FilePair, Link, Side
+from itopsync.model import FilePair, Link, Ref, Side
 from itopsync.reconcile.richtext import Picture, PictureSource, marked
 
 
@@ -120,6 +120,18 @@ class Remove:
 Action = Create | Write | Upload | Remove
 
 
+@dataclass(frozen=True)
+class LostMarker:
+    """A thing of ours that a server stored without its marker."""
+
+    ref: Ref
+    marker: str
+    kept: str
+    """The tags that came back where the marker should stand, without their attributes; no text."""
+    fingerprint: str = ""
+    """Of the entry that came back, where it can be told which one it is."""
+
+
 class Kept(StrEnum):
     """Why something stays as it is, to be listed and not counted as a difference."""
 
@@ -155,5 +167,7 @@ class Plan:
     """One of the two tickets is another than the one that was linked."""
     rewritten: bool = field(default=False, kw_only=True)
     """Every entry that was carried looks different now: sanitising has changed, or this is another ticket."""
+    lost: tuple[LostMarker, ...] = field(default=(), kw_only=True)
+    """What turns out to have been written, and to have been stored without its marker."""
     unread: Refused | None = field(default=None, kw_only=True)
     """Why one of the two tickets cannot be read, if that is so: nothing is decided then."""

@@ -12,12 +12,12 @@ from itopsync.model import Agreed, Link, LinkStatus, NoteRecord, Observation, Ob
 from itopsync.reconcile import agree
 from itopsync.reconcile.files import FilesPlan, plan_files
 from itopsync.reconcile.form import Value, carried_with_state, mandatory_defaults, plan_values, render
-from itopsync.reconcile.identity import is_note
+from itopsync.reconcile.identity import is_note, is_probe
 from itopsync.reconcile.lifecycle import Step
 from itopsync.reconcile.marking import plan_mark
 from itopsync.reconcile.notes import history, opening, plan_log, words
 from itopsync.reconcile.plan import Action, Create, Item, Kept, Note, Plan, Remark, Upload, Write
-from itopsync.reconcile.richtext import without_pictures
+from itopsync.reconcile.richtext import head_markers, without_pictures
 from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import Follow, StateDecision, counted, decide, heading_of, image
@@ -38,10 +38,19 @@ def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, a
     if observation.external is None or (link.internal is not None and observation.internal is None):
         return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), parted=link.status is LinkStatus.PARTING)
     if link.internal is None:
+        if _is_probe(situation):
+            return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), parted=True)
         return _plan_creation(situation)
     if (marking := plan_mark(situation)) is not None:
         return marking
     return _plan_linked(situation, apart=apart)
+
+
+def _is_probe(situation: Situation) -> bool:
+    """Whether the external ticket is one that ``check --probe-external`` left there."""
+    pair = situation.rules.pair
+    entries = (entry for log in situation.ticket(Side.EXTERNAL).logs.values() for entry in log[:1])
+    return any(is_probe(marker, pair) for entry in entries for marker in head_markers(entry.html, pair))
 
 
 def parted(link: Link, reason: str) -> Plan:
@@ -124,6 +133,7 @@ def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
         (*_once(uploads), *files.uploads, *writes, *files.removals),
         (*situation.remarks, *(Remark(Kept.VANISHED, f"note:{marker}") for marker in vanished)),
         rewritten=_is_rewritten(records, vanished, people),
+        lost=tuple(situation.lost),
     )
 
 

@@ -123,6 +123,11 @@ def marked(markers: Sequence[str], fragment: str) -> str:
     return f"<p>{anchor}{fragment.removeprefix('<p>')}" if fragment.startswith("<p>") else anchor + fragment
 
 
+def head_words(fragment: str) -> str:
+    """The words of the first line of what we write."""
+    return plain(fragment.partition("</p>")[0])
+
+
 def head_markers(fragment: str, pair: str) -> tuple[str, ...]:
     """The markers of *pair* at the head of an entry: in the anchor that it begins with."""
     found = _HEAD.match(fragment) if prefix(pair) in fragment else None

@@ -24,6 +24,8 @@ class Tally:
     """Tickets whose known entries all look different."""
     replaced: int = 0
     """Linked ids that are other tickets now."""
+    markers: int = 0
+    """Things of ours that stand there without their markers."""
 
     def add(self, plan: Plan) -> Tally:
         """This tally with *plan* counted in; creations are counted from the store, before anything is read."""
@@ -33,6 +35,7 @@ class Tally:
             self.missing + (plan.link.status is LinkStatus.TOMBSTONE and plan.link.internal is not None and not plan.parted),
             self.rewritten + plan.rewritten,
             self.replaced + plan.replaced,
+            self.markers + len(plan.lost),
         )
 
 
@@ -44,6 +47,7 @@ class Excess(StrEnum):
     MISSING = "missing"
     REWRITTEN = "rewritten"
     REPLACED = "replaced"
+    MARKERS = "markers"
 
 
 _REASONS = {
@@ -52,6 +56,7 @@ _REASONS = {
     "missing": "{count} linked tickets are gone, more than the limit of {limit}; does an account see less than before?",
     "rewritten": "on {count} tickets all known log entries look different, more than the limit of {limit}; an upgraded server?",
     "replaced": "{count} linked ids are other tickets than before; was a server restored from a backup, or cloned?",
+    "markers": "{count} entries of ours stand there without their markers; does a server lose them?",
 }
 
 
@@ -61,6 +66,7 @@ def check(tally: Tally, limits: Limits, accepted: Collection[str] = ()) -> None:
     :raises SafetyStop: a limit is exceeded and its kind is not among *accepted*
     """
     for kind, limit in {
+        "markers": 0,
         "replaced": 0,
         "missing": limits.missing,
         "rewritten": limits.rewritten,

@@ -9,7 +9,7 @@ from functools import cached_property
 from itopsync.model import Link, Observation, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.identity import attachment_marker, attachment_of, picture_marker, prefix
 from itopsync.reconcile.marks import Marks, marks_of
-from itopsync.reconcile.plan import Item, Kept, Remark
+from itopsync.reconcile.plan import Item, Kept, LostMarker, Remark
 from itopsync.reconcile.richtext import Origin
 from itopsync.reconcile.rules import ClassRules, Rules
 
@@ -27,6 +27,8 @@ class Situation:
     cls: ClassRules
     now: datetime
     remarks: list[Remark] = field(default_factory=list)
+    lost: list[LostMarker] = field(default_factory=list)
+    """What turns out to stand there without its marker."""
     standing: dict[str, Obstacle] = field(default_factory=dict)
     """Obstacles whose item is still what was tried; the others are void."""
 

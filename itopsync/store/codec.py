@@ -17,13 +17,14 @@ from itopsync.model import Agreed, Base, Heading, NoteRecord, Obstacle, Side
 def base_to_json(base: Base) -> str:
     """Write a base; what is empty is left out."""
     fields = {name: [agreed.external, agreed.internal] for name, agreed in base.fields.items()}
-    notes = {marker: [note.origin, _time_to_json(note.carried_at), note.writes] for marker, note in base.notes.items()}
+    notes = {marker: _note_to_json(note) for marker, note in base.notes.items()}
     return _dump(
         {
             **({"state": [base.state.external, base.state.internal]} if base.state else {}),
             **({"fields": fields} if fields else {}),
             **({"notes": notes} if notes else {}),
             **({"born": base.born} if base.born else {}),
+            **({"unmarked_files": dict(base.unmarked_files)} if base.unmarked_files else {}),
             **({"heading": [base.heading.side, list(base.heading.states)]} if base.heading else {}),
         }
     )
@@ -33,16 +34,24 @@ def base_from_json(text: str) -> Base:
     """Read what :func:`base_to_json` wrote."""
     read = json.loads(text)
     notes = {
-        marker: NoteRecord(Side(origin), _time_from_json(carried_at), writes)
-        for marker, (origin, carried_at, writes) in read.get("notes", {}).items()
+        marker: NoteRecord(Side(origin), _time_from_json(carried_at), *rest)
+        for marker, (origin, carried_at, *rest) in read.get("notes", {}).items()
     }
     return Base(
         state=Agreed(*read["state"]) if "state" in read else None,
         fields=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("fields", {}).items()}),
         notes=MappingProxyType(notes),
         born=read.get("born", ""),
+        unmarked_files=MappingProxyType(
+            {name: (Side(side), id_) for name, (side, id_) in read.get("unmarked_files", {}).items()}
+        ),
         heading=Heading(Side(read["heading"][0]), tuple(read["heading"][1])) if "heading" in read else None,
     )
+
+
+def _note_to_json(note: NoteRecord) -> list[object]:
+    whole: list[object] = [note.origin, _time_to_json(note.carried_at), note.writes]
+    return [*whole, note.unmarked] if note.unmarked else whole
 
 
 def obstacles_to_json(obstacles: Iterable[Obstacle]) -> str:

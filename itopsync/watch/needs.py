@@ -80,9 +80,7 @@ class Needs:
 def _stopped(error: ItopsyncError) -> Call | None:
     match error:
         case SafetyStop():
-            reason = str(error).partition(". Look at ")[0]
-            run = f"stop the service, run `itopsync run-once --accept {error.kind}`, and start it again"
-            do = f"Look at `itopsync plan`; if it is right, {run}."
+            reason, _, do = str(error).partition(". ")
             return Call(Need.SAFETY_STOP, f"stop:{error.kind}", reason, do, limit=error.kind)
         case AnotherInstance() | StoreError():
             return None  # they end the process: systemd and the dead man's switch tell of that

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from itopsync.errors import LogFull, Missing, OutcomeUnknown, Refused, StimulusRefused, TooLarge, Unreachable
-from itopsync.model import Link, LinkStatus, NewEntry, Observation, Ref, Side, Ticket
+from itopsync.model import Attachment, Link, LinkStatus, NewEntry, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.notes import full_log
@@ -171,7 +171,7 @@ class Courier:
             raise TooLarge(action.side, f"the file has {len(data)} bytes")
         number = self._send(action, lambda: server.attach(ticket.ref, name, data, action.marker))
         work.see(replace(ticket, attachments=_there(server.show(ticket.ref)).attachments))
-        work.link = agree.uploaded(work.link, action, number)
+        work.link = agree.uploaded(work.link, action, Attachment(number, action.marker, ticket.ref.cls, ticket.ref.id))
 
     def _remove(self, action: Remove, work: _Work) -> None:
         ticket, server = work.ticket(action.side), self.servers[action.side]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from itopsync.model import Agreed, FilePair, FileStatus, LinkStatus, NoteRecord, Obstacle, Ref
+from itopsync.model import Agreed, Attachment, FilePair, FileStatus, LinkStatus, NoteRecord, Obstacle, Ref
 from itopsync.reconcile import agree
 from itopsync.reconcile.plan import AttachmentSource, Create, Item, Note, Remove, Upload, Write
 from itopsync.reconcile.planner import parted
@@ -56,10 +56,11 @@ def test_files_that_came_and_went() -> None:
     link = replace(agreed(), files=(PAIR, OTHER))
     upload = Upload(INTERNAL, "itopsync-acme-a-e5", AttachmentSource(5), ITEM, PAIR)
 
-    there = agree.uploaded(link, upload, 8)
+    copy = Attachment(8, upload.marker, "UserRequest", 501)
+    there = agree.uploaded(link, upload, copy)
 
     assert set(there.files) == {OTHER, FilePair(EXTERNAL, 5, 8, FileStatus.CARRIED)}
-    assert agree.uploaded(link, replace(upload, pair=None), 8) == link
+    assert agree.uploaded(link, replace(upload, pair=None), copy) == link
     assert agree.removed(there, Remove(INTERNAL, 8, ITEM, PAIR)).files == (OTHER,)
     assert agree.removed(there, Remove(INTERNAL, 9, ITEM)) == there
 

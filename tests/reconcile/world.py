@@ -147,7 +147,9 @@ class World:
             case Write():
                 return self._write(action, cls)
             case Upload():
-                self.link = agree.uploaded(self.link, action, self._attach(action.side, action.marker))
+                self.link = agree.uploaded(
+                    self.link, action, Attachment(self._attach(action.side, action.marker), action.marker, "UserRequest", 1)
+                )
             case Remove():
                 self.deletes_attachment(action.side, action.attachment_id)
                 self.link = agree.removed(self.link, action)

@@ -1,0 +1,162 @@
+"""What one server keeps of what itopsync writes: a ticket of our own is written, read back and deleted again.
+
+Every promise rests on the markers, so this asks the very server, with its version, its settings and whatever stands before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from itopsync.check.finding import Finding, Findings, fault, ok, said, warning
+from itopsync.engine.observe import attributes
+from itopsync.errors import AccessRefused, Refused, RemoteError
+from itopsync.itop import oql
+from itopsync.itop.attributes import Attributes
+from itopsync.itop.server import Server
+from itopsync.model import Entry, File, NewEntry, Side, Ticket
+from itopsync.reconcile.identity import probe_marker
+from itopsync.reconcile.richtext import any_markers, attachment_address, marked
+from itopsync.reconcile.rules import ClassRules, Kind, Rules
+
+_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360000000000200015e0d0a2d0000000049454e44ae426082"
+)
+"""A picture of one pixel."""
+_LOST = (
+    "Look for a changed sanitiser, an extension or a proxy, and mend it: without its markers nothing can be told apart, so "
+    "itopsync writes nothing there."
+)
+
+
+@dataclass
+class _Probe:
+    """One ticket of ours on one server."""
+
+    server: Server
+    rules: Rules
+    cls: ClassRules
+    now: datetime
+
+    @property
+    def log(self) -> str:
+        return self.cls.logs[0].name(self.server.side)
+
+    def marker(self, what: str) -> str:
+        return probe_marker(self.rules.pair, what)
+
+    def entry(self, what: str, html: str = "") -> NewEntry:
+        return NewEntry(self.now, marked((self.marker(what),), f"<p><em>itopsync probe: {what}</em></p>{html}"))
+
+
+def probe(server: Server, rules: Rules, clock: Callable[[], datetime]) -> tuple[Finding, ...]:
+    """Write one ticket on the server, with a marked entry, a marked file and a picture; say what it keeps; delete it."""
+    findings = Findings(server)
+    findings.look("the probe", lambda: _probe(server, rules, clock))
+    return tuple(findings.found)
+
+
+def _probe(server: Server, rules: Rules, clock: Callable[[], datetime]) -> Iterator[Finding]:
+    side, cls = server.side, rules.classes[0]
+    work = _Probe(server, rules, cls, clock().replace(microsecond=0))
+    fields = _fields(work)
+    if fields is None:
+        what = f"no {cls.cls(side)} shows which organisation and caller a probe could be for"
+        yield fault(side, what, "Open one ticket of that class there by hand, and probe again.")
+        return
+    wanted = _wanted(cls, side)
+    try:
+        ticket = server.create(cls.cls(side), fields, {work.log: [work.entry("create")]}, wanted)
+    except Refused as error:
+        what, _ = said(error)
+        yield fault(side, f"the probe could not be written: {what}", f"See {side}.defaults and what the class demands there.")
+        return
+    try:
+        yield from _look(work, ticket)
+    finally:
+        gone = _delete(work, ticket)
+    yield gone
+
+
+def _look(work: _Probe, ticket: Ticket) -> Iterator[Finding]:
+    server, side, cls = work.server, work.server.side, work.cls
+    wanted = _wanted(cls, side)
+    organisation = int(ticket.fields.get("org_id") or 0)
+    file = server.create_attachment(ticket.ref, organisation, File("probe.png", "image/png", _PNG), work.marker("file"))
+    address = attachment_address(work.rules.side(side).public_url, file.id)
+    picture = f'<p><img src="{address.replace("&", "&amp;")}" alt="probe"></p>'
+    server.update(
+        ticket.ref, {"description": f"<p>Seen &amp; kept.</p>{picture}"}, {work.log: work.entry("update", picture)}, wanted
+    )
+    there = server.tickets(ticket.ref.cls, [ticket.ref.id], wanted)[ticket.ref.id]
+    entries = there.logs[work.log]
+    for what in ("create", "update"):
+        yield _entry_kept(side, what, work.marker(what), entries)
+    files = {one.id: one for one in server.attachments_of(ticket.ref.cls, [ticket.ref.id])[ticket.ref.id]}
+    if file.id in files and files[file.id].temp_id == work.marker("file"):
+        yield ok(side, "keeps the marker of a file")
+    else:
+        yield fault(side, "loses the marker of a file (its temp_id)", _LOST)
+    same = server.attachment_file(file.id).data == _PNG
+    yield (
+        ok(side, "keeps a file as it was sent")
+        if same
+        else fault(side, "gives a file back otherwise than it was sent", "Look for a proxy or an extension that changes files.")
+    )
+    shown = {"an entry": entries[-1].html if entries else "", "a description": there.fields.get("description", "")}
+    for where, html in shown.items():
+        if f"id={file.id}" in html and "<img" in html:
+            yield ok(side, f"shows a picture in {where} where it stood")
+        else:
+            yield warning(
+                side, f"does not keep a picture in {where}", "Pictures are carried as attachments, and are not seen there."
+            )
+
+
+def _entry_kept(side: Side, what: str, marker: str, entries: tuple[Entry, ...]) -> Finding:
+    found = [entry for entry in entries if f"itopsync probe: {what}" in entry.html]
+    if any(marker in any_markers(entry.html) for entry in found):
+        return ok(side, f"keeps the marker of an entry that came with {'an' if what == 'update' else 'a'} {what}")
+    kept = "the entry without it" if found else "no such entry"
+    return fault(side, f"loses our markers: it was sent {marker} with {what}, and gave back {kept}", _LOST)
+
+
+def _delete(work: _Probe, ticket: Ticket) -> Finding:
+    server, ref = work.server, ticket.ref
+    try:
+        for one in server.attachments_of(ref.cls, [ref.id])[ref.id]:
+            server.delete_attachment(one.id)
+        server.delete_ticket(ref)
+    except (AccessRefused, Refused):
+        return warning(
+            server.side,
+            f"the probe, {ticket.number} ({ref}), stays: our account may not delete tickets",
+            "Delete it by hand; itopsync does not carry it.",
+        )
+    except RemoteError as error:
+        what, _ = said(error)
+        return warning(server.side, f"whether the probe, {ticket.number} ({ref}), is deleted is not known: {what}", "Look there.")
+    return ok(server.side, f"the probe, {ticket.number} ({ref}), is deleted again")
+
+
+def _wanted(cls: ClassRules, side: Side) -> Attributes:
+    wanted = attributes(cls, side)
+    return replace(wanted, fields={**wanted.fields, "description": Kind.HTML, "title": Kind.TEXT})
+
+
+def _fields(work: _Probe) -> Mapping[str, object] | None:
+    """What the probe is made with: the side's defaults, or who stands in another ticket there; None where nothing tells."""
+    side, cls = work.server.side, work.cls
+    defaults = work.rules.side(side).defaults
+    fields: dict[str, object] = {"title": "itopsync probe", "description": "<p>Written by `itopsync check`.</p>"}
+    fields |= {name: defaults[name] for name in cls.on_create if name in defaults}
+    missing = [name for name in ("org_id", "caller_id") if name in cls.on_create and name not in fields]
+    if not missing:
+        return fields
+    name = cls.cls(side)
+    rows = work.server.get(name, f"SELECT {oql.name(name)}", missing, limit=1).rows
+    if not rows:
+        return None
+    return fields | {one: rows[0].fields[one] for one in missing}

@@ -1,0 +1,78 @@
+"""A side that loses our markers: remembered in the store, so that nobody writes a second thing to it until it is mended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from itopsync.errors import SafetyStop
+from itopsync.model import Side
+from itopsync.reconcile.plan import LostMarker
+from itopsync.reconcile.safety import Excess
+from itopsync.store.store import Store
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What showed that a side loses markers."""
+
+    side: Side
+    at: datetime
+    ticket: str
+    sent: str
+    kept: str
+    """The tags that came back in its place; no text."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.side} loses our markers: on {self.ticket} it was sent {self.sent} and gave back {self.kept or 'nothing'} "
+            f"({self.at:%Y-%m-%d %H:%M} UTC)"
+        )
+
+    @property
+    def remedy(self) -> str:
+        """What an operator is to do."""
+        probe = "--probe" if self.side is Side.INTERNAL else "--probe-external"
+        return (
+            f"Nothing more is written until it keeps them: look for a changed sanitiser, an upgrade, an extension or a proxy "
+            f"there, mend it, and run `itopsync check {probe}`, which writes one ticket to see, and lets the next cycle go on"
+        )
+
+
+def note(store: Store, lost: Sequence[LostMarker], now: datetime) -> None:
+    """Remember that a side loses markers, with the first thing that showed it."""
+    for one in lost:
+        if store.fact(_fact(one.ref.side)) is None:
+            told = {"at": now.isoformat(), "ticket": str(one.ref), "sent": one.marker, "kept": one.kept}
+            store.put_fact(_fact(one.ref.side), json.dumps(told))
+
+
+def losses(store: Store) -> tuple[Loss, ...]:
+    """The sides that lose markers, as far as is known."""
+    known = ((side, store.fact(_fact(side))) for side in Side)
+    return tuple(_read(side, text) for side, text in known if text is not None)
+
+
+def forget(store: Store, side: Side) -> None:
+    """Let itopsync write to a side again that keeps markers now."""
+    store.put_fact(_fact(side), None)
+
+
+def refuse_lossy(store: Store) -> None:
+    """See that no side loses markers.
+
+    :raises SafetyStop: one does
+    """
+    for loss in losses(store):
+        raise SafetyStop(Excess.MARKERS, f"{loss}. {loss.remedy}.")
+
+
+def _read(side: Side, text: str) -> Loss:
+    told = json.loads(text)
+    return Loss(side, datetime.fromisoformat(told["at"]), told["ticket"], told["sent"], told["kept"])
+
+
+def _fact(side: Side) -> str:
+    return f"markers lost:{side}"
