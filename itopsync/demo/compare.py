@@ -11,8 +11,8 @@ from typing import Any
 from itopsync.simulator import Simulator
 
 PAIR = "demo"
-_TICKET_MARKER = re.compile(rf'class="itopsync-{PAIR}-t-(\w+)\.(\d+)"')
-_MARKER = re.compile(rf'<p class="(itopsync-{PAIR}-[^"]+)"')
+_TICKET_MARKER = re.compile(rf'name="itopsync-{PAIR}-t-(\w+)\.(\d+)"')
+_MARKER = re.compile(rf'<p><a name="(itopsync-{PAIR}-[^"]+)"')
 _HEADER = re.compile(r"^<p[^>]*>.*?</p>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 _COUNTS_AS = {"Incident": {"escalated_tto": "new"}}

@@ -50,7 +50,7 @@ class Carrier:
         cls, external = progress.cls, progress.ticket(Side.EXTERNAL)
         logs: dict[str, list[NewEntry]] = {}
         for note in action.notes:
-            logs.setdefault(note.log, []).append(NewEntry(note.at, note.html))
+            logs.setdefault(note.log, []).append(NewEntry(note.at, note.marked))
         copy = self._servers[Side.INTERNAL].create(cls.internal, action.fields, logs, attributes(cls, Side.INTERNAL))
         progress.link = agree.created(progress.link, action, external, copy, cls=cls, now=self._clock())
         progress.observation = Observation(external, copy)
@@ -62,7 +62,7 @@ class Carrier:
         if any(unfilled(text, address_of) for text in texts):
             raise NotYet
         fields = {name: fill(value, address_of) if isinstance(value, str) else value for name, value in action.fields.items()}
-        entries = {note.log: NewEntry(note.at, fill(note.html, address_of)) for note in action.notes}
+        entries = {note.log: NewEntry(note.at, fill(note.marked, address_of)) for note in action.notes}
         server, wanted = self._servers[action.side], attributes(progress.cls, action.side)
         if action.stimulus is None:
             answer = server.update(ticket.ref, fields, entries, wanted)

@@ -9,7 +9,7 @@ from itopsync.model import FilePair, Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.identity import prefix
 from itopsync.reconcile.notes import read
 from itopsync.reconcile.plan import Plan
-from itopsync.reconcile.richtext import head_markers
+from itopsync.reconcile.richtext import any_markers
 from itopsync.reconcile.rules import LogRule, Rules
 
 
@@ -61,12 +61,13 @@ def _ended(link: Link, seen: Observation) -> str:
 
 def _entries(link: Link, side: Side, ticket: Ticket, log: LogRule, rules: Rules) -> list[EntryStory]:
     name = log.name(side)
-    people = {id(person.entry): person.marker for person in read(ticket, name, rules.pair, rules.side(side).account).people}
+    reading = read(ticket, name, rules.pair, link.external, rules.side(side).accounts)
+    people = {id(person.entry): person.marker for person in reading.people}
     told = []
     for entry in ticket.logs.get(name, ()):
         marker = people.get(id(entry))
         if marker is None:
-            what, carried = _ours(head_markers(entry.html, rules.pair)[0], rules.pair), None
+            what, carried = _ours(entry.html, rules.pair), None
         else:
             record = link.base.notes.get(marker)
             stays = record is not None and record.carried_at is None
@@ -75,6 +76,7 @@ def _entries(link: Link, side: Side, ticket: Ticket, log: LogRule, rules: Rules)
     return told
 
 
-def _ours(marker: str, pair: str) -> str:
-    kinds = {"t-": "the mark of the link", "u-": "the mark of its end", "w-": "our own word"}
-    return kinds.get(marker.removeprefix(prefix(pair))[:2], "mirror of the other side's")
+def _ours(html: str, pair: str) -> str:
+    kinds = {"t": "the mark of the link", "u": "the mark of its end", "w": "our own notice"}
+    ours = [marker.removeprefix(prefix(pair)) for marker in any_markers(html) if marker.startswith(prefix(pair))]
+    return kinds.get(ours[0][0], "mirror of the other side's") if ours else "ours, without a mark: carried nowhere"

@@ -108,9 +108,10 @@ def _fresh(situation: Situation) -> Situation:
 def _apart(situation: Situation, side: Side) -> list[str]:
     """The markers of people's entries on *side* that the other side does not have."""
     found: list[str] = []
+    rules = situation.rules
     for log in situation.cls.logs:
         here, there = (
-            read(situation.ticket(one), log.name(one), situation.rules.pair, situation.rules.side(one).account)
+            read(situation.ticket(one), log.name(one), rules.pair, situation.link.external, rules.side(one).accounts)
             for one in (side, side.other)
         )
         present = arrived(situation.ticket(side.other), there) - situation.marks.kept

@@ -1,15 +1,17 @@
 """How each thing that we write names what it stands for, in iTop itself.
 
-A marker is a class name at the head of a log entry, or an attachment's ``temp_id``. It is computed from the pair's fixed
-name and the original's identity, so that anybody who looks can tell whether a thing has arrived, whatever was forgotten.
+A marker is the name of an anchor (``<a name="…">``) at the head of a log entry, which every iTop from 2.7 on keeps, or an
+attachment's ``temp_id``. It is computed from the pair's fixed name and the original's identity, so that anybody who looks
+can tell whether a thing has arrived, whatever was forgotten. An entry's marker
+names the external ticket too: it speaks for its own link only.
 
 ========================================  ============================================
 ``itopsync-<pair>-t-UserRequest.17``      the copy of external's UserRequest 17
 ``itopsync-<pair>-h-UserRequest.501``     linked or unlinked by hand, on internal's UserRequest 501 and on no other
 ``itopsync-<pair>-u-UserRequest.17``      no longer the copy of external's UserRequest 17: unlinked by hand
-``itopsync-<pair>-n-<digest>``            the mirror of one entry
-``itopsync-<pair>-w-<digest>``            a word of our own: what is parked, where a log is full
-``itopsync-<pair>-a-e17`` or ``-i17``     the copy of external's (internal's) attachment 17
+``itopsync-<pair>-n-17.<digest>``         the mirror of one entry
+``itopsync-<pair>-w-17.<digest>``         a notice of our own: what is parked, where a log is full
+``itopsync-<pair>-a-e5`` or ``-i5``       the copy of external's (internal's) attachment 5
 ``itopsync-<pair>-p-<digest>``            a picture out of a text
 ``itopsync-<pair>-o-<digest>``            a text that did not fit, whole, as a file
 ========================================  ============================================
@@ -24,6 +26,7 @@ from itopsync.model import Ref, Side
 
 _TICKET = re.compile(r"([thu])-([A-Za-z_]\w*)\.(\d+)$")
 _ATTACHMENT = re.compile(r"a-([ei])(\d+)$")
+_OF_A_LINK = re.compile(r"[nw]-(\d+)\.[0-9a-f]{16}$")
 
 
 def digest(*parts: str) -> str:
@@ -35,9 +38,13 @@ def digest(*parts: str) -> str:
     return whole.hexdigest()
 
 
+MARK = "itopsync-"
+"""What every marker of every pair begins with."""
+
+
 def prefix(pair: str) -> str:
     """What every marker of *pair* begins with."""
-    return f"itopsync-{pair}-"
+    return f"{MARK}{pair}-"
 
 
 def ticket_marker(pair: str, external: Ref) -> str:
@@ -75,9 +82,12 @@ def _named(marker: str, pair: str, kind: str, side: Side) -> Ref | None:
     return Ref(side, found[2], int(found[3])) if found and found[1] == kind else None
 
 
-def note_marker(pair: str, origin: Ref, log: str, fingerprint: str, ordinal: int) -> str:
-    """The marker of the mirror of one entry: the *ordinal*-th one (from 0) in that log that looks like *fingerprint*."""
-    return f"{prefix(pair)}n-{digest(origin.side, origin.cls, str(origin.id), log, fingerprint, str(ordinal))}"
+def note_marker(pair: str, link: Ref, origin: Ref, log: str, fingerprint: str, *, ordinal: int) -> str:
+    """The marker of the mirror of one entry: the *ordinal*-th one (from 0) in that log that looks like *fingerprint*.
+
+    *link* is the external ticket, *origin* the one on which the entry was written.
+    """
+    return _of_a_link(pair, "n", link, origin.side, origin.cls, str(origin.id), log, fingerprint, str(ordinal))
 
 
 def is_note(marker: str) -> bool:
@@ -85,9 +95,33 @@ def is_note(marker: str) -> bool:
     return "-n-" in marker
 
 
-def word_marker(pair: str, ticket: Ref, about: str) -> str:
-    """The marker of a word of our own on *ticket*."""
-    return f"{prefix(pair)}w-{digest(ticket.side, ticket.cls, str(ticket.id), about)}"
+def notice_marker(pair: str, link: Ref, about: str) -> str:
+    """The marker of a notice of our own."""
+    return _of_a_link(pair, "w", link, about)
+
+
+def picture_marker(pair: str, origin: Ref, source: str) -> str:
+    """The marker of a picture out of a text of *origin*; *source* says which one."""
+    return f"{prefix(pair)}p-{digest(origin.side, origin.cls, str(origin.id), source)}"
+
+
+def overflow_marker(pair: str, origin: Ref, what: str) -> str:
+    """The marker of a text of *origin* that did not fit and goes as a file."""
+    return f"{prefix(pair)}o-{digest(origin.side, origin.cls, str(origin.id), what)}"
+
+
+def _of_a_link(pair: str, kind: str, link: Ref, *what: str) -> str:
+    return f"{prefix(pair)}{kind}-{link.id}.{digest(link.cls, *what)[:16]}"
+
+
+def speaks_for(marker: str, pair: str, link: Ref) -> bool:
+    """Whether *marker* is one of *pair* and of the link of the external ticket *link*."""
+    if not marker.startswith(prefix(pair)):
+        return False
+    named = _OF_A_LINK.fullmatch(marker.removeprefix(prefix(pair)))
+    if named is not None:
+        return int(named[1]) == link.id
+    return link in (ticket_of(marker, pair), parted_of(marker, pair))
 
 
 def attachment_marker(pair: str, origin: Side, attachment_id: int) -> str:
@@ -101,13 +135,3 @@ def attachment_of(marker: str, pair: str) -> tuple[Side, int] | None:
     if not found:
         return None
     return (Side.EXTERNAL if found[1] == "e" else Side.INTERNAL), int(found[2])
-
-
-def picture_marker(pair: str, origin: Ref, source: str) -> str:
-    """The marker of a picture out of a text of *origin*; *source* says which one."""
-    return f"{prefix(pair)}p-{digest(origin.side, origin.cls, str(origin.id), source)}"
-
-
-def overflow_marker(pair: str, origin: Ref, what: str) -> str:
-    """The marker of a text of *origin* that did not fit and goes as a file."""
-    return f"{prefix(pair)}o-{digest(origin.side, origin.cls, str(origin.id), what)}"

@@ -87,5 +87,5 @@ def _here(situation: Situation) -> str:
 
 def _note(situation: Situation, markers: tuple[str, ...], what: str, text: str) -> Note:
     external = f"{situation.rules.external.label} {situation.ticket(Side.EXTERNAL).number}"
-    line = head_line(markers, f"itopsync: {what} {external}")
+    line = head_line(f"itopsync: {what} {external}")
     return Note(situation.cls.logs[0].internal, markers, situation.now, f"{line}<p>{html.escape(text)}</p>")

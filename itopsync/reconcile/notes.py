@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from itopsync.model import Entry, NoteRecord, Side, Ticket
-from itopsync.reconcile.identity import note_marker, ticket_marker, word_marker
+from itopsync.model import Entry, NoteRecord, Ref, Side, Ticket
+from itopsync.reconcile.identity import note_marker, notice_marker, prefix, speaks_for, ticket_marker
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, Note, Remark, TextSource, Upload
-from itopsync.reconcile.richtext import begins_with_mark, carry, fingerprint, head_markers
+from itopsync.reconcile.richtext import any_markers, begins_with_mark, carry, fingerprint, head_markers
 from itopsync.reconcile.rules import LogRule
 from itopsync.reconcile.situation import Situation
 
@@ -39,6 +39,8 @@ class Reading:
     people: tuple[PersonEntry, ...]
     borne: frozenset[str]
     """The markers of the entries that are ours."""
+    unmarked: tuple[Entry, ...]
+    """Entries under our own account that bear no marker of any pair: nothing that a person wrote, so they go nowhere."""
     bytes: int
     """About how much of the log's index is used."""
 
@@ -53,26 +55,36 @@ class Flow:
     """The markers of all that people wrote in the log it comes from."""
 
 
-def read(ticket: Ticket, log: str, pair: str, account: str | None) -> Reading:
-    """Tell people's entries from ours in one log of *ticket*.
+def read(ticket: Ticket, log: str, pair: str, link: Ref, accounts: Collection[str]) -> Reading:
+    """Tell people's entries from ours in one log of *ticket*, which is one of the two of the external ticket *link*.
 
-    Ours is what has a marker of this pair at its head and is the marker's first bearer or written by our account: iTop
-    copies a parent's entries into its children, healed ones twice. A later bearer by another account is a person who pasted it.
+    Ours is what our account wrote, one of *accounts* (empty where they are not known): iTop copies a parent's entries into
+    its children, healed ones twice. By anybody else it is ours if it is the first bearer of a marker of this very link; all
+    other bearers are people who pasted what they had copied.
     """
     people: list[PersonEntry] = []
+    unmarked: list[Entry] = []
     borne: set[str] = set()
     alike: Counter[str] = Counter()
     used = 0
     for entry in ticket.logs.get(log, ()):
         used += ENTRY_BYTES + len(entry.author.encode())
-        markers = head_markers(entry.html, pair)
-        if markers and (borne.isdisjoint(markers) or (account and entry.author_id == account)):
-            borne.update(markers)
+        if entry.author_id in accounts:
+            markers = any_markers(entry.html)
+            if not markers:
+                unmarked.append(entry)
+                continue
+            ours = [marker for marker in markers if marker.startswith(prefix(pair))]
+        else:
+            ours = [marker for marker in head_markers(entry.html, pair) if speaks_for(marker, pair, link)]
+            ours = ours if borne.isdisjoint(ours) else []
+        if ours:
+            borne.update(ours)
             continue
         print_of_it = fingerprint(entry.author_id, entry.html)
-        people.append(PersonEntry(note_marker(pair, ticket.ref, log, print_of_it, alike[print_of_it]), entry))
+        people.append(PersonEntry(note_marker(pair, link, ticket.ref, log, print_of_it, ordinal=alike[print_of_it]), entry))
         alike[print_of_it] += 1
-    return Reading(tuple(people), frozenset(borne), used)
+    return Reading(tuple(people), frozenset(borne), tuple(unmarked), used)
 
 
 def arrived(target: Ticket, reading: Reading) -> frozenset[str]:
@@ -122,15 +134,14 @@ def render(situation: Situation, target: Side, log: LogRule, person: PersonEntry
     template = headers.to_internal if target is Side.INTERNAL else headers.to_external
     head = _header(situation, template, target, person.entry.at, person.entry.author)
     body = carry(person.entry.html, situation.origin(target.other))
-    line = head_line((person.marker,), head)
-    return Note(log.name(target), (person.marker,), person.entry.at, line + body.html, body.pictures)
+    return Note(log.name(target), (person.marker,), person.entry.at, head_line(head) + body.html, body.pictures)
 
 
 def opening(situation: Situation, opened: datetime) -> Note:
     """The first entry of a new copy, which bears the ticket's marker."""
     marker = ticket_marker(situation.rules.pair, situation.link.external)
     line = _header(situation, situation.rules.headers.copied, Side.INTERNAL, opened, "")
-    return Note(situation.cls.logs[0].internal, (marker,), opened, head_line((marker,), line))
+    return Note(situation.cls.logs[0].internal, (marker,), opened, head_line(line))
 
 
 def history(situation: Situation) -> tuple[Note, ...]:
@@ -154,22 +165,22 @@ def history(situation: Situation) -> tuple[Note, ...]:
 
 def words(situation: Situation, texts: Mapping[Item, str]) -> Note | None:
     """One entry of our own on the internal ticket with those of *texts* that do not stand there yet, if there is room."""
-    ticket, log = situation.ticket(Side.INTERNAL), situation.cls.logs[0]
+    log = situation.cls.logs[0]
     reading = _reading(situation, Side.INTERNAL, log)
     new: dict[str, str] = {}
     for about, text in texts.items():
-        marker = word_marker(situation.rules.pair, ticket.ref, f"{about.key} {about.fingerprint}")
+        marker = notice_marker(situation.rules.pair, situation.link.external, f"{about.key} {about.fingerprint}")
         if marker not in reading.borne:
             new[marker] = text
     if not new or _room(situation, Side.INTERNAL, log, reading) <= 0:
         return None
     lines = "".join(f"<p>{html.escape(text)}</p>" for text in new.values())
-    return Note(log.internal, tuple(new), situation.now, head_line(tuple(new), "itopsync") + lines)
+    return Note(log.internal, tuple(new), situation.now, head_line("itopsync") + lines)
 
 
-def head_line(markers: Sequence[str], text: str) -> str:
-    """The line at the head of what we write; it bears the markers."""
-    return f'<p class="{" ".join(markers)}"><em>{html.escape(text)}</em></p>'
+def head_line(text: str) -> str:
+    """The line at the head of what we write; :attr:`Note.marked` puts the markers into it."""
+    return f"<p><em>{html.escape(text)}</em></p>"
 
 
 def join(notes: Sequence[Note], room: int) -> tuple[Note, ...]:
@@ -185,17 +196,14 @@ def join(notes: Sequence[Note], room: int) -> tuple[Note, ...]:
 
 
 def _joined(notes: Sequence[Note]) -> Note:
-    first = notes[0]
     markers = tuple(marker for note in notes for marker in note.markers)
-    plain_head = f'<p class="{" ".join(first.markers)}">'
-    texts = [f'<p class="{" ".join(markers)}">' + first.html.removeprefix(plain_head)]
-    texts += [note.html.replace(f'<p class="{" ".join(note.markers)}">', "<p>", 1) for note in notes[1:]]
     pictures = tuple(picture for note in notes for picture in note.pictures)
-    return Note(first.log, markers, first.at, "<hr>".join(texts), pictures)
+    return Note(notes[0].log, markers, notes[0].at, "<hr>".join(note.html for note in notes), pictures)
 
 
 def _reading(situation: Situation, side: Side, log: LogRule) -> Reading:
-    return read(situation.ticket(side), log.name(side), situation.rules.pair, situation.rules.side(side).account)
+    rules = situation.rules
+    return read(situation.ticket(side), log.name(side), rules.pair, situation.link.external, rules.side(side).accounts)
 
 
 def _may_go(situation: Situation, person: PersonEntry, origin: Side, records: dict[str, NoteRecord]) -> bool:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from itopsync.errors import Refused
 from itopsync.model import FilePair, Link, Side
-from itopsync.reconcile.richtext import Picture, PictureSource
+from itopsync.reconcile.richtext import Picture, PictureSource, marked
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,13 @@ class Note:
     markers: tuple[str, ...]
     at: datetime
     html: str = field(repr=False)
-    """With placeholders for pictures."""
+    """With placeholders for pictures, and without the markers."""
     pictures: tuple[Picture, ...] = ()
+
+    @property
+    def marked(self) -> str:
+        """The HTML that is written: the markers stand in its first line."""
+        return marked(self.markers, self.html)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The HTML of descriptions and log entries: what it says, what pictures it shows, and how it reads on the other server.
 
-Parsed by lexbor (HTML5, as browsers do). iTop sanitises what it stores: ``class`` survives, ``id``, ``data-*`` and relative
-addresses do not, and it rewrites the addresses of images on reading; so nothing here depends on those staying as written.
+Parsed by lexbor (HTML5, as browsers do). iTop sanitises what it stores: ``name`` of an ``a`` survives in every version;
+``id``, ``data-*`` and relative addresses do not, before 3.2 ``class`` neither; and it rewrites the addresses of images on
+reading. So nothing here depends on those staying as written.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
@@ -20,7 +21,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from itopsync.errors import clip
 from itopsync.model import Ref
-from itopsync.reconcile.identity import digest, picture_marker, prefix
+from itopsync.reconcile.identity import MARK, digest, picture_marker, prefix
 from itopsync.reconcile.inert import make_inert
 
 _PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
@@ -29,7 +30,9 @@ _PLACEHOLDER = re.compile(r'(?<=<img src=")itopsync-picture:([A-Za-z0-9_.-]+)')
 _SHOWN = re.compile(r'<img src="itopsync-picture:([A-Za-z0-9_.-]+)" alt="([^"]*)"[^>]*>')
 _MENTION = re.compile(r"\[\[\w+:[^\[\]|]*\|([^\[\]]*)\]\]|\[\[\w+:([^\[\]|]*)\]\]")
 _ADDRESS = re.compile(r"""\s(?:src|data-img-\w+)=("[^"]*"|'[^']*')""")
-_HEAD = re.compile(r'\s*<(?:p|div|span)(?:\s[^<>]*)?\sclass="([^"<>]*)"')
+_ANCHOR = r"""<a(?:\s[^<>]*)?\sname="([^"<>]*)\""""
+_ANYWHERE = re.compile(_ANCHOR)
+_HEAD = re.compile(rf"\s*(?:<(?:p|div|span)(?:\s[^<>]*)?>\s*)*{_ANCHOR}")
 _ENDS_A_WORD = frozenset({"p", "div", "br", "li", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "figure"})
 
 
@@ -111,10 +114,26 @@ def value_fingerprint(value: str) -> str:
     return digest(_ADDRESS.sub("", value) if "<" in value else value)
 
 
+def marked(markers: Sequence[str], fragment: str) -> str:
+    """Put *markers* into the first line of what we write, as the name of an anchor: each iTop keeps it, none shows it.
+
+    Commas part them: PHP's DOM escapes a blank in an anchor's name.
+    """
+    anchor = f'<a name="{",".join(markers)}"></a>'
+    return f"<p>{anchor}{fragment.removeprefix('<p>')}" if fragment.startswith("<p>") else anchor + fragment
+
+
 def head_markers(fragment: str, pair: str) -> tuple[str, ...]:
-    """The markers of *pair* at the head of an entry: on the element it begins with."""
+    """The markers of *pair* at the head of an entry: in the anchor that it begins with."""
     found = _HEAD.match(fragment) if prefix(pair) in fragment else None
-    return tuple(name for name in found[1].split() if name.startswith(prefix(pair))) if found else ()
+    return tuple(name for name in found[1].split(",") if name.startswith(prefix(pair))) if found else ()
+
+
+def any_markers(fragment: str) -> tuple[str, ...]:
+    """The markers of whatever pair, wherever in an entry: iTop 3.3 puts a line before what it copies from a parent."""
+    if MARK not in fragment:
+        return ()
+    return tuple(name for found in _ANYWHERE.finditer(fragment) for name in found[1].split(",") if name.startswith(MARK))
 
 
 def begins_with_mark(fragment: str, marks: tuple[str, ...]) -> bool:
@@ -162,9 +181,8 @@ def carry(fragment: str, origin: Origin) -> Carried:
     for node in body.css("a[href]"):
         if _points_into(node.attributes.get("href") or "", origin.addresses):
             node.unwrap()
-    for node in body.css(f'[class*="{prefix(origin.pair)}"]'):
-        names = (node.attributes.get("class") or "").split()
-        node.attrs["class"] = " ".join(name for name in names if not name.startswith(prefix(origin.pair)))
+    for node in body.css(f'[name*="{MARK}"]'):
+        del node.attrs["name"]
     make_inert(body)
     return Carried(body.inner_html or "", tuple(found.values()))
 

@@ -168,6 +168,11 @@ class SideRules:
     account: str | None = None
     """The id of our own account there, once it is known."""
 
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The ids of our own accounts there; empty where none is known."""
+        return frozenset() if self.account is None else frozenset({self.account})
+
 
 @dataclass(frozen=True)
 class Headers:

@@ -52,7 +52,7 @@ def create(fields: Mapping[str, object], entries: int) -> Call:
     """A ticket with a history."""
     text = "<p>External R-000001 · Alice Agent · 2026-11-24 10:00</p><p>Entry: it still blinks, and beeps now and then.</p>"
     items = [
-        {"message": f'<p class="itopsync-bench-n-{n:032}">{text}</p>', "format": "html", "date": "2026-11-24 10:00:00"}
+        {"message": f'<p><a name="itopsync-bench-n-{n:032}"></a>{text}</p>', "format": "html", "date": "2026-11-24 10:00:00"}
         for n in range(entries)
     ]
     base = {"title": "Printer", "description": "<p>It blinks.</p>", "impact": "1", "urgency": "4"}

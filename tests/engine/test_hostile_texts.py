@@ -44,10 +44,10 @@ def test_a_note_that_bears_a_marker_of_ours_is_carried_as_a_persons(rig: Rig) ->
     number = rig.customer.create("UserRequest", title="Forged")
     rig.sync()
     ours = rig.internal.ticket("UserRequest", rig.copy_of(number))["private_log"][0].text
-    marker = ours.partition('class="')[2].partition('"')[0]
+    marker = ours.partition('name="')[2].partition('"')[0]
     assert marker.startswith("itopsync-demo-t-")
     rig.wait(minutes=1)
-    rig.operator.note("UserRequest", rig.copy_of(number), f'<p class="{marker}">Taken for an echo?</p>')
+    rig.operator.note("UserRequest", rig.copy_of(number), f'<p><a name="{marker}"></a>Taken for an echo?</p>')
     rig.sync()
     (entry,) = rig.external.ticket("UserRequest", number)["private_log"]
     assert "Taken for an echo?" in entry.text

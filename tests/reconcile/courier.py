@@ -134,7 +134,7 @@ class Courier:
         cls = self._cls(work)
         logs: dict[str, list[NewEntry]] = {}
         for note in action.notes:
-            logs.setdefault(note.log, []).append(NewEntry(note.at, note.html))
+            logs.setdefault(note.log, []).append(NewEntry(note.at, note.marked))
         ref = self._send(action, lambda: internal.create(cls.internal, action.fields, logs, US[Side.INTERNAL]))
         copy = _there(internal.show(ref))
         work.link = agree.created(work.link, action, external, copy, cls=cls, now=self.clock())
@@ -147,7 +147,7 @@ class Courier:
         if any(unfilled(text, address_of) for text in texts):
             raise _NotYet
         fields = {name: fill(value, address_of) if isinstance(value, str) else value for name, value in action.fields.items()}
-        entries = {note.log: NewEntry(note.at, fill(note.html, address_of)) for note in action.notes}
+        entries = {note.log: NewEntry(note.at, fill(note.marked, address_of)) for note in action.notes}
         answer = self._send(
             action,
             lambda: self._written(server, ticket.ref, fields, entries, action.stimulus),

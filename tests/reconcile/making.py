@@ -21,6 +21,7 @@ from itopsync.reconcile import agree, planner
 from itopsync.reconcile.identity import ticket_marker
 from itopsync.reconcile.notes import head_line
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
+from itopsync.reconcile.richtext import marked
 from itopsync.reconcile.rules import ClassRules, Rules
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -115,7 +116,7 @@ def entry(author: str, text: str, at: datetime = OPENED) -> Entry:
 
 def ours(side: Side, *markers: str, text: str = "carried") -> Entry:
     """An entry that we wrote on *side*."""
-    return entry(US[side], head_line(markers, "head") + f"<p>{text}</p>")
+    return entry(US[side], marked(markers, head_line("head") + f"<p>{text}</p>"))
 
 
 def file(number: int, temp_id: str = "", *, cls: str = "UserRequest", ticket: int = 1) -> Attachment:

@@ -19,7 +19,7 @@ from itopsync.model import Attachment, Entry, NewEntry, Ref, Side, Ticket
 from itopsync.reconcile.rules import Kind, Lifecycle
 
 ENTRY_BYTES = 170
-_KEPT_ATTRIBUTES = frozenset({"class", "href", "src", "alt", "width", "height"})
+_KEPT_ATTRIBUTES = frozenset({"name", "href", "src", "alt", "width", "height"})
 _OWN_IMAGE = re.compile(r"operation=download_inlineimage&id=(\d+)&s=(\w+)")
 
 

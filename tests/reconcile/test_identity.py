@@ -18,20 +18,20 @@ def test_markers_are_written_as_they_always_were() -> None:
     assert identity.ticket_marker("acme", REF) == "itopsync-acme-t-UserRequest.17"
     assert identity.attachment_marker("acme", Side.EXTERNAL, 5) == "itopsync-acme-a-e5"
     assert identity.attachment_marker("acme", Side.INTERNAL, 5) == "itopsync-acme-a-i5"
-    assert identity.note_marker("acme", REF, "private_log", "f", 0) == "itopsync-acme-n-93c761ded89370eb500f"
-    assert identity.word_marker("acme", REF, "state") == "itopsync-acme-w-e86448dffcb0e1851956"
+    assert identity.note_marker("acme", REF, REF, "private_log", "f", ordinal=0) == "itopsync-acme-n-17.ab68cc0f12dc0183"
+    assert identity.notice_marker("acme", REF, "state") == "itopsync-acme-w-17.a2a098cb9df1d0f4"
     assert identity.picture_marker("acme", REF, "inline:3") == "itopsync-acme-p-580b313cc1011593a0bf"
     assert identity.overflow_marker("acme", REF, "title") == "itopsync-acme-o-80b3081325dab60fb11d"
 
 
 def test_an_entry_is_told_from_every_other_one() -> None:
     markers = {
-        identity.note_marker("acme", REF, "private_log", "f", 0),
-        identity.note_marker("acme", REF, "private_log", "f", 1),
-        identity.note_marker("acme", REF, "private_log", "g", 0),
-        identity.note_marker("acme", REF, "public_log", "f", 0),
-        identity.note_marker("acme", INTERNAL, "private_log", "f", 0),
-        identity.note_marker("other", REF, "private_log", "f", 0),
+        identity.note_marker("acme", REF, REF, "private_log", "f", ordinal=0),
+        identity.note_marker("acme", REF, REF, "private_log", "f", ordinal=1),
+        identity.note_marker("acme", REF, REF, "private_log", "g", ordinal=0),
+        identity.note_marker("acme", REF, REF, "public_log", "f", ordinal=0),
+        identity.note_marker("acme", REF, INTERNAL, "private_log", "f", ordinal=0),
+        identity.note_marker("other", REF, REF, "private_log", "f", ordinal=0),
     }
     assert len(markers) == 6
 

@@ -11,6 +11,7 @@ from itopsync.model import Link, NoteRecord, Obstacle, Ref, Side
 from itopsync.reconcile import notes
 from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.plan import Note, Plan, TextSource
+from itopsync.reconcile.richtext import marked
 from itopsync.reconcile.rules import Direction, LogRule
 from tests.reconcile.making import (
     CUSTOMER,
@@ -53,7 +54,7 @@ def said(planned: Plan, side: Side) -> list[str]:
 def markers_of(side: Side, *texts: str) -> list[str]:
     """The markers that the mirrors of these entries of one person bear, in their order."""
     log = tuple(entry(PERSON[side], text) for text in texts)
-    reading = notes.read(ticket(side, log=log), "private_log", "acme", US[side])
+    reading = notes.read(ticket(side, log=log), "private_log", "acme", Ref(EXTERNAL, "UserRequest", 1), {US[side]})
     return [person.marker for person in reading.people]
 
 
@@ -151,7 +152,7 @@ def test_a_log_that_goes_one_way_only() -> None:
 
 def test_a_person_who_pastes_one_of_ours_is_a_person() -> None:
     (marker,) = markers_of(EXTERNAL, "hello")
-    pasted = entry(OPERATOR, f'<p class="{marker}">hello</p>')
+    pasted = entry(OPERATOR, f'<p><a name="{marker}"></a>hello</p>')
     seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=(ours(INTERNAL, marker), pasted)))
 
     planned = plan(agreed(), seen)
@@ -165,6 +166,28 @@ def test_an_entry_of_ours_that_a_parent_lent_its_child_is_ours_twice() -> None:
     twice = (ours(INTERNAL, marker), ours(INTERNAL, marker))
 
     assert plan(agreed(), both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=twice))).actions == ()
+
+
+@pytest.mark.parametrize("marker", ["itopsync-acme-n-2.0123456789abcdef", "itopsync-acme-t-UserRequest.2"])
+@pytest.mark.parametrize("side", list(Side))
+def test_a_note_that_begins_with_what_was_pasted_from_another_ticket_arrives(side: Side, marker: str) -> None:
+    pasted = entry(PERSON[side], marked((marker,), "<p>hello</p>"))
+    logs = {side: (pasted,), side.other: ()}
+
+    planned = plan(agreed(), both(ticket(EXTERNAL, log=logs[EXTERNAL]), ticket(INTERNAL, log=logs[INTERNAL])))
+
+    assert said(planned, side.other) == ["hello"]
+    assert marker not in writes(planned, side.other)[0].notes[0].html
+
+
+def test_what_a_parent_lent_its_child_is_ours_whatever_stands_before_the_marker() -> None:
+    lent = entry(US[INTERNAL], "<p>Copied from R-000002</p>" + marked(("itopsync-acme-n-2.0123456789abcdef",), "<p>hello</p>"))
+
+    assert plan(agreed(), both(ticket(EXTERNAL), ticket(INTERNAL, log=(lent,)))).actions == ()
+
+
+def test_an_entry_under_our_account_without_a_marker_goes_nowhere() -> None:
+    assert plan(agreed(), both(ticket(EXTERNAL), ticket(INTERNAL, log=(entry(US[INTERNAL], "hello"),)))).actions == ()
 
 
 # lost and found
@@ -264,7 +287,7 @@ def test_a_parked_note_ends_the_history_that_goes_with_the_create() -> None:
 
 def note(n: int) -> Note:
     marker = f"itopsync-acme-n-{n}"
-    return Note("private_log", (marker,), OPENED + n * MINUTE, f'<p class="{marker}"><em>h{n}</em></p>t{n}')
+    return Note("private_log", (marker,), OPENED + n * MINUTE, f"<p><em>h{n}</em></p>t{n}")
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 100])
@@ -281,7 +304,9 @@ def test_notes_are_joined_before_a_log_is_full_and_none_is_left_out(count: int, 
 def test_joined_notes_bear_all_their_markers_at_the_head() -> None:
     (joined,) = notes.join([note(1), note(2)], 2)
 
-    assert joined.html.startswith('<p class="itopsync-acme-n-1 itopsync-acme-n-2"><em>h1</em></p>t1<hr><p><em>h2</em></p>')
+    assert joined.marked.startswith(
+        '<p><a name="itopsync-acme-n-1,itopsync-acme-n-2"></a><em>h1</em></p>t1<hr><p><em>h2</em></p>'
+    )
     assert joined.at == note(1).at
 
 
@@ -343,7 +368,7 @@ def test_what_is_parked_is_told_as_people_say_it(key: str, told: str) -> None:
 
 
 def test_markers_of_another_pair_are_a_persons_words() -> None:
-    foreign = entry(CUSTOMER, '<p class="itopsync-other-n-1"><em>h</em></p><p>text</p>')
+    foreign = entry(CUSTOMER, '<p><a name="itopsync-other-n-1"></a><em>h</em></p><p>text</p>')
 
     assert said(plan(agreed(), both(ticket(EXTERNAL, log=(foreign,)))), INTERNAL) != []
 

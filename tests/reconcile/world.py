@@ -142,7 +142,7 @@ class World:
                 ref = Ref(Side.INTERNAL, self.name, 501)
                 self.tickets[Side.INTERNAL] = Ticket(ref, "R-000501", "v1", "new", _sanitised(fields), {"private_log": ()})
                 for note in action.notes:
-                    self._append_note(Side.INTERNAL, note, note.html)
+                    self._append_note(Side.INTERNAL, note, note.marked)
                 self.link = agree.created(self.link, action, external, self.tickets[Side.INTERNAL], cls=cls, now=self.now)
             case Write():
                 return self._write(action, cls)
@@ -165,7 +165,7 @@ class World:
             return False
         self.edits(action.side, **_sanitised({name: fill(str(value), address_of) for name, value in action.fields.items()}))
         for note in action.notes:
-            self._append_note(action.side, note, fill(note.html, address_of))
+            self._append_note(action.side, note, fill(note.marked, address_of))
         if action.stimulus is not None:
             self.moves(action.side, action.stimulus)
             assert self.tickets[action.side].state == action.leads_to

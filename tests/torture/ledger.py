@@ -20,7 +20,7 @@ FORM = {
     "NormalChange": ("title", "description"),
 }
 """A change's impact is a text that goes with its state."""
-_MARKED = re.compile(r'^<p class="([^"]+)"')
+_MARKED = re.compile(r'^<p><a name="([^"]+)"')
 _COPY = re.compile(r"itopsync-demo-a-([ei])(\d+)")
 _COUNTS_AS = {("Incident", "escalated_tto"): "new"}
 
@@ -175,7 +175,7 @@ class Ledger:
 
 def _markers(text: str) -> list[str]:
     found = _MARKED.match(text)
-    return [name for name in found[1].split() if name.startswith("itopsync-")] if found else []
+    return [name for name in found[1].split(",") if name.startswith("itopsync-")] if found else []
 
 
 def _files_of(simulator: Simulator, tickets: set[Place]) -> Iterator[dict[str, Any]]:

@@ -99,7 +99,7 @@ class People:
         if (found := self._pick(side, place)) is None:
             return
         ticket = self.pair.simulator(side).ticket(found[0], self._there(side, found))
-        heads = [head[0] for one in ticket["private_log"] if (head := re.match(r'<p class="itopsync-[^"]+-n-[^>]*>', one.text))]
+        heads = [head[0] for one in ticket["private_log"] if (head := re.match(r'<p><a name="itopsync-[^"]+-n-[^>]*>', one.text))]
         if heads:
             self._write(side, found, self._word("Note"), before=f"{heads[choice % len(heads)]}As you said:</p>")
 

@@ -16,7 +16,7 @@ from itopsync.engine.copies import Copies
 from itopsync.errors import OutcomeUnknown, RemoteError, SafetyStop
 from itopsync.itop.server import Server
 from itopsync.model import File, Side
-from itopsync.reconcile import notes
+from itopsync.reconcile import notes, plan, richtext
 from itopsync.reconcile.rules import Deletion, Direction
 from itopsync.simulator import FaultKind
 from itopsync.store.store import Store
@@ -88,8 +88,10 @@ def test_without_a_bug_nothing_is_seen(ground: Ground, strike: Callable[[Rig], N
 
 
 def test_a_marker_left_out_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = notes.head_line
-    monkeypatch.setattr(notes, "head_line", lambda markers, text: right([one for one in markers if "-n-" not in one], text))
+    def wrong(note: plan.Note) -> str:
+        return richtext.marked([marker for marker in note.markers if "-n-" not in marker], note.html)
+
+    monkeypatch.setattr(plan.Note, "marked", property(wrong))
     assert _seen(ground, NOTES, _nothing) != []
 
 
