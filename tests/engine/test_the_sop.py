@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from itopsync.model import Side
+from tests.engine.pair import MIXED, on_pairs_of
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
+
+pytestmark = on_pairs_of(MIXED)
 
 
 @pytest.fixture
