@@ -30,7 +30,7 @@ def usual_versions() -> Versions:
 
 def named(versions: Versions) -> str:
     """How a test shows a pair in its name."""
-    return "→".join(versions)
+    return "-to-".join(versions)
 
 
 def on_pairs_of(pairs: tuple[Versions, ...]) -> pytest.MarkDecorator:
