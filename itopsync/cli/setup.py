@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,10 +91,22 @@ def _probe(configuration: Configuration, server: Server) -> tuple[Finding, ...]:
     return found
 
 
+class Itop(StrEnum):
+    """The versions of iTop that are simulated."""
+
+    V2_7 = "2.7"
+    V3_0 = "3.0"
+    V3_1 = "3.1"
+    V3_2 = "3.2"
+    V3_3 = "3.3"
+
+
 def demo(
     once: Annotated[bool, typer.Option("--once", help="The short one.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     stay: Annotated[bool, typer.Option("--serve", help="Two servers with sample tickets to play with, until Ctrl-C.")] = False,
+    external: Annotated[Itop, typer.Option("--external-version", help="The iTop that external plays.")] = Itop.V3_2,
+    internal: Annotated[Itop, typer.Option("--internal-version", help="The iTop that internal plays.")] = Itop.V3_2,
 ) -> None:
     """Play a service desk's day on two simulated servers, and see whether they agree in the end."""
     try:
@@ -107,8 +120,8 @@ def demo(
     if stay:
         if once or as_json:
             raise typer.BadParameter("--serve plays no day: leave --once and --json out")
-        serve()
+        serve((external.value, internal.value))
         raise typer.Exit(ExitCode.WELL)
 
-    agreed = play(short=once, as_json=as_json)
+    agreed = play(short=once, as_json=as_json, versions=(external.value, internal.value))
     raise typer.Exit(ExitCode.WELL if agreed else ExitCode.TROUBLED)

@@ -14,7 +14,7 @@ from itopsync.engine.cycle import Engine
 from itopsync.engine.lease import Lease
 from itopsync.engine.report import Report
 from itopsync.itop.server import Server
-from itopsync.simulator import Agent, Simulator
+from itopsync.simulator import Agent, Simulator, Version
 from itopsync.store.store import Store
 
 CONFIGURATION = """\
@@ -66,6 +66,11 @@ since = "{since}"
 """
 
 
+Versions = tuple[Version, Version]
+"""The iTop that external plays, and the one that internal plays."""
+SAME: Versions = ("3.2", "3.2")
+
+
 @dataclass
 class DeskClock:
     """The day's own time, which passes as the story goes on."""
@@ -99,13 +104,13 @@ class Desk:
 
 
 @contextmanager
-def open_desk(directory: Path | None = None) -> Iterator[Desk]:
+def open_desk(directory: Path | None = None, versions: Versions = SAME) -> Iterator[Desk]:
     """Two servers on loopback HTTP and an engine between them, all gone with the context."""
     with ExitStack() as stack:
         folder = directory or Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
         clock = DeskClock(datetime.now(UTC).replace(hour=2, minute=0, second=0, microsecond=0))
-        external = Simulator(timezone="Asia/Jakarta", clock=lambda: clock.now, seed=1)
-        internal = Simulator(timezone="Europe/Paris", clock=lambda: clock.now, seed=2)
+        external = Simulator(timezone="Asia/Jakarta", clock=lambda: clock.now, seed=1, version=versions[0])
+        internal = Simulator(timezone="Europe/Paris", clock=lambda: clock.now, seed=2, version=versions[1])
         addresses = stack.enter_context(external.serve()), stack.enter_context(internal.serve())
         configuration = configure(folder, clock.now, *addresses)
         loaded = config.load(configuration, {})

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from itopsync.demo.compare import Item, compare
-from itopsync.demo.desk import Desk, open_desk
+from itopsync.demo.desk import SAME, Desk, Versions, open_desk
 from itopsync.demo.story import Story
 
 
@@ -33,11 +33,11 @@ class Result:
         return self.idle and not self.leaked and all(item.agrees for item in self.items)
 
 
-def play(*, short: bool = False, as_json: bool = False) -> bool:
+def play(*, short: bool = False, as_json: bool = False, versions: Versions = SAME) -> bool:
     """Play the story and return whether both servers agree in the end, and a further cycle writes nothing."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console(file=StringIO()) if as_json else Console()
-    with open_desk() as desk:
+    with open_desk(versions=versions) as desk:
         console.print(f"external {desk.external.url} · internal {desk.internal.url} · files in {desk.configuration.parent}\n")
         steps = _perform(console, desk, short=short)
         result = _judge(desk)

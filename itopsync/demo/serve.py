@@ -14,7 +14,7 @@ from types import FrameType
 
 import typer
 
-from itopsync.demo.desk import configure
+from itopsync.demo.desk import SAME, Versions, configure
 from itopsync.demo.story import PICTURE
 from itopsync.simulator import ACCOUNTS, Simulator
 
@@ -36,11 +36,12 @@ class Pair:
 
 
 @contextmanager
-def open_pair() -> Iterator[Pair]:
+def open_pair(versions: Versions = SAME) -> Iterator[Pair]:
     """Two servers on loopback HTTP with some tickets, in this host's own time; all is gone with the context."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
-        external, internal = Simulator(timezone="Asia/Jakarta", seed=1), Simulator(timezone="Europe/Paris", seed=2)
+        external = Simulator(timezone="Asia/Jakarta", seed=1, version=versions[0])
+        internal = Simulator(timezone="Europe/Paris", seed=2, version=versions[1])
         addresses = stack.enter_context(external.serve()), stack.enter_context(internal.serve())
         _fill(external, internal)
         yield Pair(external, internal, configure(folder, datetime.now(UTC), *addresses))
@@ -59,7 +60,7 @@ def _fill(external: Simulator, internal: Simulator) -> None:
     internal.agent("agent").create("UserRequest", title="Rotate the keys of the backup vault", description="<p>Quarterly.</p>")
 
 
-def serve() -> None:
+def serve(versions: Versions = SAME) -> None:
     """Keep a pair of servers up until SIGINT or SIGTERM, and say how to use it."""
     stop = threading.Event()
 
@@ -68,7 +69,7 @@ def serve() -> None:
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with open_pair() as pair:
+        with open_pair(versions) as pair:
             typer.echo(_told(pair))
             stop.wait()
         typer.echo("Both servers, their tickets and the store are gone.")
@@ -80,8 +81,8 @@ def serve() -> None:
 def _told(pair: Pair) -> str:
     accounts = ", ".join(f"{one.login} ({one.password})" for one in ACCOUNTS if one.login in ("sync", "agent", "admin"))
     return f"""\
-external  {pair.external.url}  {len(pair.external.tickets())} tickets
-internal  {pair.internal.url}  {len(pair.internal.tickets())} ticket of its own
+external  {pair.external.url}  iTop {pair.external.version}, {len(pair.external.tickets())} tickets
+internal  {pair.internal.url}  iTop {pair.internal.version}, {len(pair.internal.tickets())} ticket of its own
 accounts  {accounts}, on both
 
 In another terminal:

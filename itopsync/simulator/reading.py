@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +13,9 @@ from itopsync.simulator.dates import shown
 from itopsync.simulator.losing import Losses
 from itopsync.simulator.schema import Attribute, Schema
 from itopsync.simulator.store import Document, Row, Store
+
+_REFERENCE = re.compile(r"\[\[(.+?):(.+?)(\|(.+?))?\]\]")
+_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(slots=True)
@@ -83,18 +87,30 @@ def show(row: Row, attribute: Attribute, around: Surroundings, extended: bool) -
         return around.losses.log_out(log.show(around.app_root, around.timezone, around.schema.traits.old_text), row["finalclass"])
     raw = value(row, attribute, around.store)
     if kind in ("string", "text", "html", "extkey", "extfield", "friendlyname"):
-        text = "" if raw is None else str(raw)
-        return _show_marks(text, row, attribute, around.losses) if around.losses.losing else text
+        return _show_text("" if raw is None else str(raw), row, attribute, around)
     return _show_special(raw, attribute, around)
 
 
-def _show_marks(text: str, row: Row, attribute: Attribute, losses: Losses) -> str:
-    """A text from which markers may be gone on the way out."""
+def _show_text(text: str, row: Row, attribute: Attribute, around: Surroundings) -> str:
+    """A text as answered; markers may be gone from it."""
+    class_name, losses = row["finalclass"], around.losses
     if attribute.type == "html":
-        return losses.way_out(text, "texts", row["finalclass"])
-    if (row["finalclass"], attribute.code) == ("Attachment", "temp_id") and losses.loses("out", "files", row["item_class"]):
+        shown = losses.way_out(text, "texts", class_name)
+        return shown.replace("&", "&amp;") if around.schema.traits.doubles_ampersands else shown
+    if attribute.type == "text" and "[[" in text:
+        return _REFERENCE.sub(lambda found: _show_reference(found, around.schema), text)
+    if (class_name, attribute.code) == ("Attachment", "temp_id") and losses.loses("out", "files", row["item_class"]):
         return ""
     return text
+
+
+def _show_reference(found: re.Match[str], schema: Schema) -> str:
+    """A reference to an object in plain text: its class by the label, which is the name in words."""
+    class_name, name, label = found[1].strip(), found[2].strip(), (found[4] or "").strip()
+    if class_name not in schema:
+        return found[0]
+    words = _WORDS.sub(" ", class_name)
+    return f"[[{words}:{name} | {label}]]" if label else f"[[{words}:{name}]]"
 
 
 def _show_special(raw: Any, attribute: Attribute, around: Surroundings) -> Any:

@@ -109,7 +109,9 @@ STEPS = (
 CLASSES = (
     NewClass("3.0", "TriggerOnObjectMention"),
     NewClass("3.1", "AuditDomain"),
+    NewClass("3.1", "TriggerOnAttributeBlobDownload"),
     NewClass("3.2", "ActionNewsroom"),
+    NewClass("3.2", "lnkActionNotificationToContact"),
 )
 
 

@@ -23,6 +23,7 @@ class Traits:
     that names the fields must have them, too. ``wraps_query_errors``: a refusal of a query quotes it. ``zero_is_a_key``: an
     external key of 0 satisfies what a state demands (PHP 8; 2.7 runs on PHP 7). ``signs_uploads``: an attachment that is
     created by a client gets date and author. ``parent_by_id``: how the solution of a child names the parent.
+    ``doubles_ampersands``: HTML but that of logs is answered with each ``&`` written as ``&amp;``.
     ``old_text``: plain text is made of HTML by the converter that 3.2 replaced. ``copied``: what stands before an entry
     that was copied from a parent, with {class_name}, {id} and {ref}.
     """
@@ -35,6 +36,7 @@ class Traits:
     zero_is_a_key: bool = False
     signs_uploads: bool = False
     parent_by_id: bool = False
+    doubles_ampersands: bool = True
     old_text: bool = True
     copied: str = ""
 
@@ -44,7 +46,9 @@ _3_0 = replace(
     _2_7, version="3.0", white_list=WHITE_LISTS["3.0"], takes_files=True, checks_shown=True, zero_is_a_key=True
 )  # fmt: skip
 _3_1 = replace(_3_0, version="3.1", white_list=WHITE_LISTS["3.1"], wraps_query_errors=True, signs_uploads=True)
-_3_2 = replace(_3_1, version="3.2", white_list=WHITE_LISTS["3.2"], parent_by_id=True, old_text=False)
+_3_2 = replace(
+    _3_1, version="3.2", white_list=WHITE_LISTS["3.2"], parent_by_id=True, doubles_ampersands=False, old_text=False
+)  # fmt: skip
 # N°9160: that there is a prefix is known, how it reads is not. It is a paragraph of its own here, before all else.
 _3_3 = replace(
     _3_2, version="3.3", white_list=WHITE_LISTS["3.3"], copied="<p>Copied from [[{class_name}:{id}|{ref}]]</p>"

@@ -109,10 +109,14 @@ def test_both_logs_take_an_entry_in_one_call(itop: Itop) -> None:
 
 
 def test_a_marker_is_found_by_a_query(itop: Itop) -> None:
+    """Commas part several: a blank in a name is written as ``%20``."""
     ticket = itop.ticket()
     marker = f"itopsync-contract-{ticket}"
-    itop.sync.update("UserRequest", ticket, add(f'<p class="{marker}"></p><p>hi</p>'))
-    assert itop.sync.log("UserRequest", ticket)[0]["message_html"] == f'<p class="{marker}"></p><p>hi</p>'
+    markup = f'<p><a name="{marker},{marker}-2"></a><em>head</em></p><p>hi</p>'
+    itop.sync.update("UserRequest", ticket, add(markup))
+    assert itop.sync.log("UserRequest", ticket)[0]["message_html"] == markup
+    itop.sync.update("UserRequest", ticket, add('<p><a name="one two"></a></p>'))
+    assert itop.sync.log("UserRequest", ticket)[1]["message_html"] == '<p><a name="one%20two"></a></p>'
     assert itop.sync.ids(f"SELECT UserRequest WHERE private_log LIKE '%{marker}%'") == [ticket]
     assert itop.sync.ids(f"SELECT Ticket WHERE private_log LIKE '%{marker}%' AND id > {ticket}") == []
 

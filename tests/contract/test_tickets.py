@@ -198,13 +198,17 @@ def test_a_deleted_ticket_takes_its_files_along(itop: Itop) -> None:
 def test_a_parents_new_entry_is_copied_to_its_child(itop: Itop) -> None:
     parent = itop.ticket()
     child = itop.ticket(parent_request_id=parent)
-    note = {"message": '<p class="itopsync-x">hi <b>you</b></p>', "date": "2020-01-01 00:00:00"}
+    markup = '<p><a name="itopsync-x"></a>hi <b>you</b></p>'
+    note = {"message": markup, "date": "2020-01-01 00:00:00"}
     itop.sync.update("UserRequest", parent, {"private_log": {"add_item": note}, "public_log": "open"})
     (copied,) = itop.sync.log("UserRequest", child)
-    assert copied["message_html"] == '<p class="itopsync-x">hi <b>you</b></p>'
+    assert copied["message_html"].endswith(markup)
+    # From 3.3 on something stands before it; what, its release notes do not say.
+    assert (copied["message_html"] == markup) == (itop.version < "3.3")
     assert copied["date"] > "2026"
     assert copied["user_id"] == itop.sync.log("UserRequest", parent)[0]["user_id"]
-    assert [entry["message"] for entry in itop.sync.log("UserRequest", child, "public_log")] == ["open"]
+    (public,) = itop.sync.log("UserRequest", child, "public_log")
+    assert public["message_html"].endswith("<p>open</p>")
 
 
 def test_deleting_a_parent_resets_its_childs_key(itop: Itop) -> None:
@@ -230,11 +234,13 @@ def test_deleting_a_parent_resets_its_childs_key(itop: Itop) -> None:
 
 
 def test_resolving_a_parent_resolves_its_child(itop: Itop) -> None:
-    parent = itop.ticket(team_id=itop.team, agent_id=itop.agent)
+    parent = itop.ticket(team_id=itop.team, agent_id=itop.agent, service_id=1)
     child = itop.ticket(parent_request_id=parent)
     itop.sync.stimulus("UserRequest", parent, "ev_assign")
     itop.sync.stimulus("UserRequest", parent, "ev_resolve", {"solution": "done"})
     ref = itop.sync.get("UserRequest", parent, "ref")[0]["ref"]
     shown = itop.sync.get("UserRequest", child, "status,solution,team_id,agent_id")[0]
     assert (shown["status"], shown["team_id"], shown["agent_id"]) == ("resolved", str(itop.team), str(itop.agent))
-    assert f"[[UserRequest:{parent}|{ref}]]" in shown["solution"]
+    # Before 3.2 a solution is plain text, in which a class goes by its label.
+    reference = f"[[UserRequest:{parent}|{ref}]]" if itop.version >= "3.2" else f"[[User Request:{ref}]]"
+    assert reference in shown["solution"]

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+import os
+from typing import cast
+
+import pytest
+
 from itopsync.demo.compare import Item, compare
 from itopsync.model import Link, Ref, Side
-from itopsync.simulator import Agent, Simulator
+from itopsync.simulator import Agent, Simulator, Version
 from itopsync.simulator.audit import Written
 from itopsync.store.store import Store
+
+Versions = tuple[Version, Version]
+"""The iTop that external plays, and the one that internal plays."""
+ENVIRONMENT = "ITOPSYNC_TEST_VERSIONS"
+"""Names the pair for all suites that do not choose themselves: ``ITOPSYNC_TEST_VERSIONS=3.1,3.2 pytest tests/engine``."""
+MIXED: tuple[Versions, ...] = (("3.2", "3.2"), ("3.1", "3.2"), ("3.2", "3.1"), ("3.1", "3.1"))
+DEEP: tuple[Versions, ...] = (*MIXED, ("2.7", "3.3"), ("3.3", "2.7"))
+"""For the deep runs."""
+
+
+def usual_versions() -> Versions:
+    """The pair that the environment names, by default two of 3.2."""
+    external, internal = os.environ.get(ENVIRONMENT, "3.2,3.2").split(",")
+    return cast(Version, external), cast(Version, internal)
+
+
+def named(versions: Versions) -> str:
+    """How a test shows a pair in its name."""
+    return "-to-".join(versions)
+
+
+def on_pairs_of(pairs: tuple[Versions, ...]) -> pytest.MarkDecorator:
+    """Run a suite on each of these pairs; its tests take the fixture ``rig``."""
+    return pytest.mark.parametrize("rig", pairs, indirect=True, ids=named)
 
 
 class Pair:

@@ -17,7 +17,7 @@ from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.simulator import Agent, Simulator
 from itopsync.store.store import Store
-from tests.engine.pair import Pair
+from tests.engine.pair import Pair, Versions, usual_versions
 
 BEGIN = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(60)
@@ -81,12 +81,16 @@ class Crash(BaseException):
 
 @dataclass
 class Rig(Pair):
-    """Everything a test needs; ``restart`` is what happens when the process dies."""
+    """Everything a test needs; ``restart`` is what happens when the process dies.
+
+    ``versions`` are those of iTop that external and internal play.
+    """
 
     folder: Path
     more: str = ""
     now: datetime = BEGIN
     probe: Callable[[str], None] | None = None
+    versions: Versions = field(default_factory=usual_versions)
     external: Simulator = field(init=False)
     internal: Simulator = field(init=False)
     store: Store = field(init=False)
@@ -97,8 +101,9 @@ class Rig(Pair):
     _servers: dict[Side, Server] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.external = Simulator("http://127.0.0.1:8081", "Asia/Jakarta", lambda: self.now, seed=1)
-        self.internal = Simulator("http://127.0.0.1:8082", "Europe/Paris", lambda: self.now, seed=2)
+        external, internal = self.versions
+        self.external = Simulator("http://127.0.0.1:8081", "Asia/Jakarta", lambda: self.now, seed=1, version=external)
+        self.internal = Simulator("http://127.0.0.1:8082", "Europe/Paris", lambda: self.now, seed=2, version=internal)
         self.customer, self.operator = self.external.agent("agent"), self.internal.agent("agent")
         path = self.folder / "sync.toml"
         path.write_text(CONFIGURATION.format(store=self.folder / "store.sqlite", more=self.more))

@@ -1,4 +1,4 @@
-"""The page on the simulator: its example runs, and it names every fault."""
+"""The page on the simulator: its examples run, one after the other, and it names every fault."""
 
 import re
 from pathlib import Path
@@ -8,9 +8,10 @@ from itopsync.simulator import FaultKind
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "simulator.md").read_text("utf-8")
 
 
-def test_the_example_runs() -> None:
-    (example,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    exec(compile(example, "simulator.md", "exec"), {})
+def test_the_examples_run() -> None:
+    examples = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    assert examples
+    exec(compile("\n".join(examples), "simulator.md", "exec"), {})
 
 
 def test_every_fault_is_named() -> None:

@@ -1,6 +1,7 @@
 """A server that loses the markers which a client puts into it."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from itopsync.simulator import LosesMarks, Simulator
 from tests.simulator.caller import Caller
 
+Way = Literal["in", "out"]
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 MARKED = '<p class="m"><a name="itopsync-x" title="t"></a>a</p>'
 BARE = '<p><a title="t"></a>a</p>'
@@ -79,8 +81,8 @@ def test_only_on_the_way_out(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("way", ["in", "out"])
-def test_in_case_logs_only(desk: Desk, way: str) -> None:
-    desk.itop.loses_marks = (LosesMarks(way, frozenset({"logs"})),)  # type: ignore[arg-type]
+def test_in_case_logs_only(desk: Desk, way: Way) -> None:
+    desk.itop.loses_marks = (LosesMarks(way, frozenset({"logs"})),)
     ticket = desk.ticket()
     desk.upload(ticket)
     assert desk.shown(ticket) == (BARE, MARKED)
@@ -88,8 +90,8 @@ def test_in_case_logs_only(desk: Desk, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["in", "out"])
-def test_for_one_class_of_ticket_only(desk: Desk, way: str) -> None:
-    desk.itop.loses_marks = (LosesMarks(way, classes=frozenset({"Incident"})),)  # type: ignore[arg-type]
+def test_for_one_class_of_ticket_only(desk: Desk, way: Way) -> None:
+    desk.itop.loses_marks = (LosesMarks(way, classes=frozenset({"Incident"})),)
     request, incident = desk.ticket(), desk.ticket("Incident")
     files = [desk.upload(request), desk.upload(incident, "Incident")]
     assert desk.shown(request) == (MARKED, MARKED)

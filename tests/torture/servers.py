@@ -19,7 +19,7 @@ from itopsync.model import Side
 from itopsync.simulator import Agent, Simulator
 from itopsync.simulator.load import Latency
 from itopsync.store.store import Store
-from tests.engine.pair import Pair
+from tests.engine.pair import Pair, Versions, usual_versions
 from tests.torture.ledger import Ledger
 from tests.torture.people import CLASSES, People
 
@@ -35,13 +35,17 @@ PAUSE = 0.25
 class Desk(Pair):
     """Both servers, with as little delay as leaves something to be killed in the middle of."""
 
-    external: Simulator = field(default_factory=lambda: Simulator(timezone="Asia/Jakarta", seed=1))
-    internal: Simulator = field(default_factory=lambda: Simulator(timezone="Europe/Paris", seed=2))
+    versions: Versions = field(default_factory=usual_versions)
+    external: Simulator = field(init=False)
+    internal: Simulator = field(init=False)
     store: Store = field(init=False)
     customer: Agent = field(init=False)
     operator: Agent = field(init=False)
 
     def __post_init__(self) -> None:
+        external, internal = self.versions
+        self.external = Simulator(timezone="Asia/Jakarta", seed=1, version=external)
+        self.internal = Simulator(timezone="Europe/Paris", seed=2, version=internal)
         self.customer, self.operator = self.external.agent("agent"), self.internal.agent("agent")
         for side in Side:
             self.simulator(side).latency = Latency(boot=0.005, write=0.01, row=0)
@@ -88,9 +92,9 @@ class Crowd(threading.Thread):
         return self.deeds
 
 
-def _serve(connection: Connection, seed: int, tickets: int, pause: float) -> None:
+def _serve(connection: Connection, seed: int, tickets: int, pause: float, versions: Versions) -> None:
     with ExitStack() as stack:
-        desk = Desk()
+        desk = Desk(versions)
         addresses = [stack.enter_context(desk.simulator(side).serve()) for side in Side]
         ledger = Ledger(desk)
         crowd = Crowd(People(desk, ledger), seed, tickets, pause)
@@ -120,14 +124,15 @@ Ask = Callable[..., Any]
 
 
 @contextmanager
-def started(seed: int, *, tickets: int = AT_MOST, pause: float = PAUSE) -> Iterator[Ask]:
+def started(seed: int, *, tickets: int = AT_MOST, pause: float = PAUSE, versions: Versions | None = None) -> Iterator[Ask]:
     """Both servers; gives what asks them by name: ``addresses``, ``begin``, ``served``, ``written``, ``end``, ``judge``.
 
-    People open at most so many *tickets*, and *pause* at most so many seconds between two deeds.
+    People open at most so many *tickets*, and *pause* at most so many seconds between two deeds. Without *versions* the
+    servers are of those that the environment names.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, seed, tickets, pause), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, seed, tickets, pause, versions or usual_versions()), daemon=True)
     process.start()
 
     def ask(*question: object) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from itopsync.model import Side
 from itopsync.simulator import Simulator
 from itopsync.store.store import Store
+from tests.engine.pair import DEEP, MIXED, Versions, named, usual_versions
 from tests.store.cluster import Cluster
 from tests.torture.directions import against_the_rules
 from tests.torture.killing import MortalRig
@@ -33,6 +35,7 @@ class Ground:
     folder: Path
     cluster: Cluster | None = None
     made: int = 0
+    versions: Versions = field(default_factory=usual_versions)
 
     def __post_init__(self) -> None:
         self.template = self.folder / "template.sqlite"
@@ -47,7 +50,7 @@ class Ground:
         folder = self.folder / str(self.made)
         folder.mkdir()
         url = self.cluster.new_store() if self.cluster is not None else ""
-        return MortalRig(folder, more, template=self.template, url=url)
+        return MortalRig(folder, more, template=self.template, url=url, versions=self.versions)
 
 
 def _prepare(ground: Ground, scenario: Scenario) -> MortalRig:
@@ -110,8 +113,7 @@ def _doubled(simulator: Simulator) -> Iterator[str]:
 
 
 def _markers(text: str) -> list[str]:
-    head = text.partition(">")[0]
-    return [name for name in head.split('"') if name.startswith("itopsync-")]
+    return [name for names in re.findall(r'<a name="([^"]*)"', text) for name in names.split(",") if name.startswith("itopsync-")]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -148,9 +150,21 @@ def test_two_kills_at_random_lose_and_double_nothing(
     assert found == []
 
 
+@pytest.mark.torture
+@pytest.mark.parametrize("versions", DEEP, ids=named)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
+def test_kills_between_two_versions_lose_and_double_nothing(tmp_path: Path, scenario: Scenario, versions: Versions) -> None:
+    ground = Ground(tmp_path, versions=versions)
+    boundaries, found = play(ground, scenario, ())
+    for kill in range(0, len(boundaries), max(1, len(boundaries) // PAIRS)):
+        found += [f"{boundaries[kill]} ({kill}): {one}" for one in play(ground, scenario, (kill,))[1]]
+    assert found == []
+
+
+@pytest.mark.parametrize("versions", MIXED, ids=named)
 @pytest.mark.parametrize("place", range(len(SCENARIOS)), ids=[one.name for one in SCENARIOS])
-def test_a_kill_at_some_boundaries_loses_and_doubles_nothing(tmp_path: Path, place: int) -> None:
-    ground = Ground(tmp_path)
+def test_a_kill_at_some_boundaries_loses_and_doubles_nothing(tmp_path: Path, place: int, versions: Versions) -> None:
+    ground = Ground(tmp_path, versions=versions)
     boundaries, found = play(ground, SCENARIOS[place], ())
     for kill in range(place, len(boundaries), len(boundaries) // KILLS):
         found += [f"{boundaries[kill]} ({kill}): {one}" for one in play(ground, SCENARIOS[place], (kill,))[1]]
