@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from itopsync.check.checking import check
+from itopsync.check.checking import StoreLook, check
 from itopsync.check.finding import Finding, Level
+from itopsync.engine.markers import Loss
 from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.reconcile.rules import SideRules
@@ -23,6 +24,7 @@ class Checked(Rig):
     """A rig that is looked at instead of being put to work."""
 
     revision: str | None = "0001"
+    losses: tuple[Loss, ...] = ()
 
     def simulator(self, side: Side) -> Simulator:
         return self.external if side is Side.EXTERNAL else self.internal
@@ -52,8 +54,8 @@ class Checked(Rig):
         accounts = self.simulator(side).accounts
         accounts["sync"] = accounts["sync"].without(cls, *rights)
 
-    def open_store(self) -> str | None:
-        return self.revision
+    def open_store(self) -> StoreLook:
+        return StoreLook(self.revision, self.losses)
 
     def findings(self) -> tuple[Finding, ...]:
         loaded = self.configuration
