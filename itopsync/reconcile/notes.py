@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from itopsync.model import Entry, NoteRecord, Side, Ticket
+from itopsync.reconcile.gate import begins_with_mark
+from itopsync.reconcile.gate import words as guarded
 from itopsync.reconcile.identity import note_marker, ticket_marker, word_marker
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, Note, Remark, TextSource, Upload
-from itopsync.reconcile.richtext import begins_with_mark, carry, fingerprint, head_markers
+from itopsync.reconcile.richtext import carry, fingerprint, head_markers, in_words
 from itopsync.reconcile.rules import LogRule
 from itopsync.reconcile.situation import Situation
 
@@ -225,7 +227,7 @@ def full_log(side: Side, log: str) -> Item:
 def _as_file(target: Side, note: Note) -> Upload:
     marker = note.markers[0]
     name = f"note-{note.at:%Y%m%d-%H%M%S}.html"
-    return Upload(target, marker, TextSource(name, note.html), Item(f"note:{marker}", ""))
+    return Upload(target, marker, TextSource(name, in_words(note.html)), Item(f"note:{marker}", ""))
 
 
 def _header(situation: Situation, template: str, target: Side, at: datetime, author: str) -> str:
@@ -233,6 +235,6 @@ def _header(situation: Situation, template: str, target: Side, at: datetime, aut
     return template.format(
         side=situation.rules.side(target.other).label,
         number=situation.ticket(target.other).number,
-        author=author,
+        author=guarded(author, situation.rules.side(target.other).addresses),
         time=local.strftime(situation.rules.headers.time_format),
     )

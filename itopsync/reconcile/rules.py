@@ -168,6 +168,11 @@ class SideRules:
     account: str | None = None
     """The id of our own account there, once it is known."""
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Under which its pages are reached."""
+        return tuple(dict.fromkeys((self.url, self.public_url)))
+
 
 @dataclass(frozen=True)
 class Headers:
