@@ -6,6 +6,7 @@ doubt a thing stays.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -187,10 +188,18 @@ def _is_not_own(piece: Open) -> bool:
     )
 
 
+def _is_quoted(line: str) -> bool:
+    """Whether a line stands behind the sign of a quote, or says nothing."""
+    shown = _head(line).strip()
+    signs = itertools.takewhile(lambda char: not char.isalnum(), shown)
+    return not shown or ">" in signs
+
+
 def _own_words(own: str) -> Iterator[str]:
     """What may be the beginning of an author's own words: without quoted lines, and behind those whom they speak to."""
-    lines = (line for line in _MENTION.sub(" ", own).splitlines() if not line.lstrip().startswith((">", "\uff1e")))
-    text = "\n".join(lines)
+    lines = _MENTION.sub(" ", own).splitlines()
+    first = next((number for number, line in enumerate(lines) if not _is_quoted(line)), len(lines))
+    text = "\n".join(lines[first:])
     yield text
     named = 0
     for number, word in enumerate(re.finditer(r"\S+", text)):

@@ -63,7 +63,10 @@ ATTACHED = "pages/ajax.document.php?operation=download_document&amp;class=Attach
 @pytest.mark.parametrize(
     ("one", "same"),
     [
-        (f'<img src="{BASE}/{PASTED}" data-img-id="3" data-img-secret="sec">', f'<img data-img-secret="x" src="{PUBLIC}/{PASTED}">'),
+        (
+            f'<img src="{BASE}/{PASTED}" data-img-id="3" data-img-secret="sec">',
+            f'<img data-img-secret="x" src="{PUBLIC}/{PASTED}">',
+        ),
         (f'<img data-img-id="3" data-img-secret="sec" src="{BASE}/gone">', f"<img src='http://10.0.0.1/itop/{PASTED}'>"),
         (f'<img src="{BASE}/{ATTACHED}">', f'<img src="{PUBLIC}/{ATTACHED}">'),
         (f'<img src="{BASE}/images/logo.png">', f'<img src="{PUBLIC}/images/logo.png">'),
