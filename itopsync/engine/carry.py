@@ -14,6 +14,7 @@ from itopsync.errors import StimulusRefused, TooLarge
 from itopsync.itop.server import Server
 from itopsync.model import NewEntry, Side, Ticket
 from itopsync.reconcile import agree
+from itopsync.reconcile.gate import words
 from itopsync.reconcile.plan import Action, Create, Remove, Upload, Write
 from itopsync.reconcile.richtext import attachment_address, fill, unfilled
 from itopsync.reconcile.rules import Rules
@@ -81,6 +82,7 @@ class Carrier:
         most = self._rules.limits.file_bytes
         with self._budget.share(most) as share:  # iTop tells a file's size with its contents only
             file = read_file(action, self._servers[action.side.other])
+            file = replace(file, name=words(file.name, self._rules.side(action.side.other).addresses))
             size = len(file.data)
             if size > most:
                 raise TooLarge(action.side, f"the file has {size} bytes, more than limits.file_size allows")

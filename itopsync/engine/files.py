@@ -6,8 +6,8 @@ import mimetypes
 
 from itopsync.itop.server import Server
 from itopsync.model import File
+from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
 from itopsync.reconcile.plan import AttachmentSource, TextSource, Upload
-from itopsync.reconcile.richtext import AttachedImage, DataImage, InlineImage
 
 
 def read_file(upload: Upload, origin: Server) -> File:

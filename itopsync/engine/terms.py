@@ -90,7 +90,9 @@ class Terms:
             self._hold_against(progress, item, error)
 
     def _hold_against(self, progress: Progress, item: Item, error: RemoteError) -> None:
-        wait = wait_after(error, progress.link, item, self._settings, self._limits)
+        """Remember it: a picture of a text that is not there (any more) is told in words at once, all else is tried again."""
+        is_gone = isinstance(error, Missing) and item.key.startswith("picture:")
+        wait = None if is_gone else wait_after(error, progress.link, item, self._settings, self._limits)
         progress.link = agree.refused(progress.link, item, str(error), self._clock(), wait)
 
     def _access_refused(self, action: Action, progress: Progress, error: AccessRefused) -> None:

@@ -25,8 +25,9 @@ def judge_image(call: Call, reply: Answer | Broken) -> File | RemoteError:
         return judge_broken(call, reply)
     if not reply.whole:
         return TooLarge(call.side, f"{call.cls}::{call.id} is longer than max_answer_bytes allows")
+    missing = Missing(call.side, f"there is no {call.cls}::{call.id}, or its secret is another one")
     if reply.status != httpx.codes.OK:
-        return judge_status(call, reply)
+        return missing if reply.status in (httpx.codes.NOT_FOUND, httpx.codes.GONE) else judge_status(call, reply)
     if "Content-Disposition" not in reply.headers:
         return Unreachable(call.side, f"answered a page instead of {call.cls}::{call.id}. See that url is iTop's address")
     header = Message()
@@ -35,5 +36,5 @@ def judge_image(call: Call, reply: Answer | Broken) -> File | RemoteError:
     mimetype = header.get_content_type()
     name = header.get_filename() or ""
     if not name and mimetype == "text/html":
-        return Missing(call.side, f"there is no {call.cls}::{call.id}, or its secret is another one")
+        return missing
     return File(name or f"image-{call.id}{mimetypes.guess_extension(mimetype) or ''}", mimetype, bytes(reply.body))

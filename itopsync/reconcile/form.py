@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from itopsync.model import Agreed, Side
+from itopsync.reconcile.gate import words
 from itopsync.reconcile.identity import overflow_marker
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, Remark, TextSource, Upload
-from itopsync.reconcile.richtext import Carried, attachment_address, carry, fill, literal, shorten, value_fingerprint
+from itopsync.reconcile.richtext import Carried, attachment_address, carry, fill, in_words, literal, shorten, value_fingerprint
 from itopsync.reconcile.rules import Direction, FieldRule, Kind
 from itopsync.reconcile.situation import Situation
 
@@ -76,9 +77,11 @@ def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> 
     item = Item(f"field:{rule.external}", f"{target}:{fingerprint}")
     if situation.obstacle(item):
         return None
+    origin = situation.origin(target.other)
+    guarded = source if rule.kind in (Kind.HTML, Kind.DATE) else words(source, origin.addresses)
     if rule.kind in (Kind.CODE, Kind.DATE):
-        return Value(rule, rule.values(target.other).get(source, source), item, fingerprint)
-    text = carry(source, situation.origin(target.other)) if rule.kind is Kind.HTML else Carried(literal(source), ())
+        return Value(rule, rule.values(target.other).get(source, guarded), item, fingerprint)
+    text = carry(source, origin) if rule.kind is Kind.HTML else Carried(literal(guarded), ())
     illustrated = illustrate(situation, target, text.html, text.pictures)
     if illustrated is None:
         return None
@@ -91,15 +94,25 @@ def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> 
     return Value(rule, value, item, fingerprint, uploads)
 
 
-def carried_with_state(situation: Situation, target: Side, rules: Sequence[FieldRule]) -> list[Value]:
-    """The companions of a state that the other side has: all that say something, whatever they said before."""
+def carried_with_state(situation: Situation, target: Side, rules: Sequence[FieldRule]) -> list[Value] | None:
+    """The companions of a state that the other side has: all that say something, whatever they said before.
+
+    None if one of them must wait, as for its picture: without it iTop could refuse the state, or take it with half its reasons.
+    """
     values = []
     for rule in rules:
         source = situation.ticket(target.other).fields.get(rule.name(target.other), "")
         value = render(situation, target, rule, source) if source else None
+        if source and value is None and not _is_parked(situation, rule):
+            return None
         if value is not None and value.value != situation.ticket(target).fields.get(rule.name(target), ""):
             values.append(value)
     return values
+
+
+def _is_parked(situation: Situation, rule: FieldRule) -> bool:
+    obstacle = situation.standing.get(f"field:{rule.external}")
+    return obstacle is not None and obstacle.parked
 
 
 def mandatory_defaults(situation: Situation, target: Side, state: str, given: Mapping[str, object]) -> dict[str, object]:
@@ -155,4 +168,4 @@ def _overflow(situation: Situation, target: Side, rule: FieldRule, value: str, f
     item = Item(f"overflow:{marker}", "")
     if situation.observation.of(target) is None or situation.has_attachment(target, marker) or situation.obstacle(item):
         return short, None
-    return short, Upload(target, marker, TextSource(name, value), item)
+    return short, Upload(target, marker, TextSource(name, in_words(value)), item)

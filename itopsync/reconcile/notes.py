@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from itopsync.model import Entry, NoteRecord, Ref, Side, Ticket
+from itopsync.reconcile.gate import begins_with_mark
+from itopsync.reconcile.gate import words as guarded
 from itopsync.reconcile.identity import note_marker, notice_marker, prefix, speaks_for, ticket_marker
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, LostMarker, Note, Remark, TextSource, Upload
-from itopsync.reconcile.richtext import any_markers, begins_with_mark, carry, fingerprint, head_markers, plain
+from itopsync.reconcile.richtext import any_markers, carry, fingerprint, head_markers, in_words, plain
 from itopsync.reconcile.rules import LogRule
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.unmarked import found_unmarked, is_one
@@ -256,7 +258,7 @@ def full_log(side: Side, log: str) -> Item:
 def _as_file(target: Side, note: Note) -> Upload:
     marker = note.markers[0]
     name = f"note-{note.at:%Y%m%d-%H%M%S}.html"
-    return Upload(target, marker, TextSource(name, note.html), Item(f"note:{marker}", ""))
+    return Upload(target, marker, TextSource(name, in_words(note.html)), Item(f"note:{marker}", ""))
 
 
 def _header(situation: Situation, template: str, target: Side, at: datetime, author: str) -> str:
@@ -264,6 +266,6 @@ def _header(situation: Situation, template: str, target: Side, at: datetime, aut
     return template.format(
         side=situation.rules.side(target.other).label,
         number=situation.ticket(target.other).number,
-        author=author,
+        author=guarded(author, situation.rules.side(target.other).addresses),
         time=local.strftime(situation.rules.headers.time_format),
     )

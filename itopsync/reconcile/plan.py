@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from itopsync.errors import Refused
 from itopsync.model import FilePair, Link, Ref, Side
-from itopsync.reconcile.richtext import Picture, PictureSource, marked
+from itopsync.reconcile.images import PictureSource
+from itopsync.reconcile.richtext import Picture, marked
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,8 @@ def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
             (*values.writes, *corrected.writes),
             _steps(situation, follow) if follow else (),
         )
+        if follow is not None and not content.stages:  # held back: we are taking the ticket nowhere yet
+            decision = replace(decision, follow=None)
         uploads += (
             *(upload for flow in flows for upload in flow.uploads),
             *(upload for value in content.all_values for upload in value.uploads),
@@ -215,7 +217,10 @@ def _steps(situation: Situation, follow: Follow) -> tuple[_Stage, ...]:
         external = step.state if follow.side is Side.EXTERNAL else image(rules, Side.INTERNAL, step.state)
         if step is follow.steps[-1]:
             external = counted(rules, situation.ticket(Side.EXTERNAL).state) if follow.side is Side.INTERNAL else step.state
-        companions = tuple(carried_with_state(situation, follow.side, rules.companions.get(external, ())))
+        carried = carried_with_state(situation, follow.side, rules.companions.get(external, ()))
+        if carried is None:
+            break
+        companions = tuple(carried)
         given: Mapping[str, object] = {value.rule.name(follow.side): value.value for value in companions}
         stages.append(_Stage(step, follow.item, companions, mandatory_defaults(situation, follow.side, step.state, given)))
     return tuple(stages)

@@ -173,6 +173,11 @@ class SideRules:
         """The ids of our own accounts there; empty where none is known."""
         return frozenset() if self.account is None else frozenset({self.account})
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Under which its pages are reached."""
+        return tuple(dict.fromkeys((self.url, self.public_url)))
+
 
 @dataclass(frozen=True)
 class Headers:

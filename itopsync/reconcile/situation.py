@@ -82,8 +82,9 @@ class Situation:
                 attached[attachment.id] = f"{SAME_SERVER}{there}"
             elif not attachment.temp_id.startswith(prefix(self.rules.pair)):
                 attached[attachment.id] = attachment_marker(self.rules.pair, side, attachment.id)
-        addresses = tuple(dict.fromkeys((settings.url, settings.public_url)))
-        return Origin(ref, self.rules.pair, addresses, attached, self.rules.images)
+            else:  # a picture or a text of ours, quoted
+                attached[attachment.id] = picture_marker(self.rules.pair, ref, f"attachment:{attachment.id}")
+        return Origin(ref, self.rules.pair, settings.addresses, attached, self.rules.images)
 
     def _stands_for(self, marker: str, side: Side) -> int | None:
         """The attachment of *side*'s ticket that the one with *marker* was made from, as a copy or as a quoted picture."""

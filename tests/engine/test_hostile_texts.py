@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 
+import pytest
+
 from itopsync.model import Side
 from itopsync.simulator import SimRequest, SimResponse
-from tests.engine.rig import Rig
+from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
 
 PLACEHOLDER = '<img src="itopsync-picture:itopsync-demo-p-1" alt="x">'
 
@@ -64,3 +66,113 @@ def test_a_files_name_is_carried_as_it_is_and_names_no_place(rig: Rig) -> None:
     assert sorted(one["contents"].filename for one in copies) == sorted(names)
     assert {path.name.partition("-")[0] for path in rig.folder.iterdir()} == {"sync.toml", "store.sqlite"}
     assert [write for write in rig.writes(Side.EXTERNAL) if write.verb == "create"] == []
+
+
+DESK = "http://127.0.0.1:8082"
+GONE = f'<img src="{DESK}/pages/ajax.document.php?operation=download_inlineimage&amp;id=999&amp;s=abcdef" alt="plan">'
+
+
+def _linked(rig: Rig) -> tuple[int, int]:
+    """A customer's request, and its copy."""
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    return number, rig.copy_of(number)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "\u200b",
+        "&#8288;",
+        "<p>&shy;</p>",
+        "{picture}",
+        "<blockquote>You said</blockquote>",
+        '<a href="{desk}/pages/UI.php?id=1">@Carla</a> ',
+    ],
+)
+@pytest.mark.parametrize("mark", ["#internal", "# Internal", "\uff03internal"])
+def test_nothing_before_the_mark_lets_a_note_or_its_picture_out(rig: Rig, before: str, mark: str) -> None:
+    number, copy = _linked(rig)
+    picture = rig.operator.paste_image("UserRequest", copy, "s.png", "image/png", PICTURE)
+    text = before.format(picture=f'<figure class="image">{picture}</figure>', desk=DESK)
+    rig.operator.note("UserRequest", copy, f"{text}{mark}: he pays late {picture}")
+    rig.settle(2)
+    assert rig.texts(Side.EXTERNAL, number) == []
+    assert rig.writes(Side.EXTERNAL) == []
+
+
+def test_an_attachment_of_a_ticket_that_is_not_linked_never_leaves(rig: Rig) -> None:
+    number, copy = _linked(rig)
+    other = rig.operator.create("UserRequest", title="Ours alone")
+    secret = rig.operator.attach("UserRequest", other, "salaries.png", "image/png", PICTURE)
+    page = f"{DESK}/pages/ajax.document.php?operation=download_document&amp;class=Attachment&amp;field=contents&amp;id={secret}"
+    rig.operator.note("UserRequest", copy, f'<p>See <img src="{page}" alt="plan"></p>')
+    rig.settle(2)
+    assert "See [picture: plan]" in rig.texts(Side.EXTERNAL, number)[0]
+    assert rig.external.ticket("UserRequest", number)["attachments"] == []
+
+
+def test_what_a_state_takes_along_names_nothing_of_internals(rig: Rig) -> None:
+    number, copy = _linked(rig)
+    rig.operator.stimulus("UserRequest", copy, "ev_assign", **TEAM)
+    reason = "See [[UserRequest:41|R-000041]] and HTTP://127.0.0.1:8082/pages/UI.php?operation=details&class=UserRequest&id=41."
+    rig.operator.stimulus("UserRequest", copy, "ev_pending", pending_reason=reason)
+    rig.settle(2)
+    assert rig.external.ticket("UserRequest", number)["pending_reason"] == "See R-000041 and [link]."
+
+
+def test_a_files_name_names_nothing_of_internals(rig: Rig) -> None:
+    number, copy = _linked(rig)
+    rig.operator.attach("UserRequest", copy, f"[[UserRequest:41|R-41]] {DESK}/x.txt", "text/plain", b"a")
+    rig.settle(2)
+    (file,) = rig.external.ticket("UserRequest", number)["attachments"]
+    assert file["contents"].filename == "R-41 [link]"
+
+
+def test_a_picture_that_is_gone_is_told_in_a_word_at_once_and_holds_up_nothing(rig: Rig) -> None:
+    number, copy = _linked(rig)
+    rig.operator.note("UserRequest", copy, f"<p>Look {GONE}</p>")
+    rig.wait(minutes=1)
+    rig.operator.note("UserRequest", copy, "<p>And this</p>")
+    rig.operator.stimulus("UserRequest", copy, "ev_assign", **TEAM)
+    rig.operator.stimulus("UserRequest", copy, "ev_resolve", **{**RESOLVED, "solution": f"<p>Done {GONE}</p>"})
+    rig.sync()
+    first, second = rig.texts(Side.EXTERNAL, number)
+    assert "Look [picture not carried: plan]" in first
+    assert "And this" in second
+    ticket = rig.external.ticket("UserRequest", number)
+    assert ticket["status"] == "resolved"
+    assert "Done" in ticket["solution"]
+    rig.settle(2)
+    assert rig.link(number).obstacles == ()
+    assert not rig.sync().counts.get("write")
+
+
+def test_a_description_in_which_only_the_picture_changes_follows(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Look")
+    for data in (PICTURE, PICTURE + b"2"):
+        picture = rig.customer.paste_image("UserRequest", number, "s.png", "image/png", data)
+        rig.customer.update("UserRequest", number, description=f"<p>Look {picture}</p>")
+        rig.settle(2)
+        copy = rig.internal.ticket("UserRequest", rig.copy_of(number))
+        newest = max(copy["attachments"], key=lambda one: int(one["id"]))
+        assert newest["contents"].data == data
+        assert f"class=Attachment&amp;field=contents&amp;id={newest['id']}" in copy["description"]
+    assert rig.sync().counts.get("write", 0) == 0
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_note_that_goes_as_a_file_tells_its_pictures_in_words(rig: Rig, side: Side) -> None:
+    number, copy = _linked(rig)
+    agent, ticket = (rig.customer, number) if side is Side.EXTERNAL else (rig.operator, copy)
+    there = rig.internal if side is Side.EXTERNAL else rig.external
+    there_id = copy if side is Side.EXTERNAL else number
+    there.agent("agent").fill_log("UserRequest", there_id)
+    rig.restart()
+    picture = agent.paste_image("UserRequest", ticket, "s.png", "image/png", PICTURE)
+    agent.note("UserRequest", ticket, f"<p>Look {picture}</p>")
+    rig.settle(2)
+    files = [one["contents"] for one in there.ticket("UserRequest", there_id)["attachments"]]
+    (note,) = [file for file in files if file.filename.startswith("note-")]
+    assert "Look [picture: s.png]" in note.data.decode()
+    assert b"itopsync-picture" not in note.data

@@ -68,7 +68,7 @@ def test_a_picture_is_fetched_once_and_without_a_login(fake: Fake) -> None:
     [
         (page(200), Unreachable),
         (page(200, "<p>Invalid id</p>", **{"Content-Disposition": 'inline; filename=""'}), Missing),
-        (page(404), Unreachable),
+        (page(404), Missing),
         (page(200, "x" * 1000), TooLarge),
         (httpx.ReadTimeout("slow"), Unreachable),
     ],

@@ -10,11 +10,12 @@ from typing import TypeVar
 from itopsync.errors import LogFull, Missing, OutcomeUnknown, Refused, StimulusRefused, TooLarge, Unreachable
 from itopsync.model import Attachment, Link, LinkStatus, NewEntry, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
+from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
 from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.notes import full_log
 from itopsync.reconcile.plan import Action, AttachmentSource, Create, Item, Plan, Remove, TextSource, Upload, Write
 from itopsync.reconcile.planner import plan
-from itopsync.reconcile.richtext import AttachedImage, DataImage, InlineImage, attachment_address, fill, unfilled
+from itopsync.reconcile.richtext import attachment_address, fill, unfilled
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.situation import SAME_SERVER
 from tests.reconcile.making import US

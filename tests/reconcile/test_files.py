@@ -195,16 +195,29 @@ def test_a_quoted_copy_shows_the_original() -> None:
 
 
 def test_a_quoted_picture_shows_the_picture_it_was_made_from() -> None:
-    """External's note shows an attachment of another ticket; its copy is a picture of ours, which an operator quotes."""
-    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, shows(5)),)))
+    """External's note shows a picture that we have put there; its copy is a picture of ours, too, which an operator quotes."""
+    ours = file(5, "itopsync-acme-p-1")
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, shows(5)),), files=(ours,)))
     (upload,) = uploads(plan(agreed(), seen))
     address = "https://tickets.example.com/pages/ajax.document.php?operation=download_document&class=Attachment&id=8"
     log = (entry("202", f'<p>this? <img src="{address}"></p>'),)
     copy = ticket(INTERNAL, log=log, files=(file(8, upload.marker, ticket=2),))
 
-    with_it = plan(agreed(), both(replace(ticket(EXTERNAL), attachments=(file(4), file(5))), copy))
+    with_it = plan(agreed(), both(replace(ticket(EXTERNAL), attachments=(file(4), ours)), copy))
     without = plan(agreed(), both(ticket(EXTERNAL), copy))
 
     assert "itopsync-picture:there.5" in writes(with_it, EXTERNAL)[0].notes[0].html
     assert [one.side for one in uploads(without)] == [EXTERNAL]
     assert "there." not in writes(without, EXTERNAL)[0].notes[0].html
+
+
+@pytest.mark.parametrize("side", [EXTERNAL, INTERNAL])
+def test_an_attachment_of_another_ticket_is_neither_fetched_nor_shown(side: Side) -> None:
+    address = {EXTERNAL: "https://customers.example.com/itop", INTERNAL: "https://tickets.example.com"}[side]
+    page = f"{address}/pages/ajax.document.php?operation=download_document&amp;class=Attachment&amp;id=99"
+    log = (entry("202" if side is INTERNAL else CUSTOMER, f'<p>see <img src="{page}" alt="plan"></p>'),)
+
+    planned = plan(agreed(), both(**{str(side): ticket(side, log=log)}))
+
+    assert uploads(planned) == []
+    assert "see [picture: plan]" in writes(planned)[0].notes[0].html

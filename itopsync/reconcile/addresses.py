@@ -1,0 +1,239 @@
+"""A server's addresses in texts, however they are spelt: told from other words as a browser would understand them.
+
+Another case, full-width or invisible letters, percent-encoding, an international name or its code, a user before the host, a
+default port, a dot at the end, a missing scheme, ``//``, ``\\\\``, ``/./`` and ``/x/../``: all name the same place.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})
+_FILLERS = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+"""Letters and signs without a form of their own."""
+_PLAIN = re.compile(r"[\t\n\r -$&-~]*")
+"""Text of which each letter has one spelling but for its case."""
+_BUT_LETTERS = re.compile(rf"[^\w\s!-~]|[{_FILLERS}]")
+_ESCAPES = re.compile(r"(?:%(?:25)*[0-9a-f]{2})+", re.IGNORECASE)
+_ESCAPED_SIGN = re.compile(r"%(?:25)+(?=[0-9a-f]{2})", re.IGNORECASE)
+_AFTER = re.compile(r"\.?(?::(\d+)|:(?!\d))?(?![.@-]?[a-z0-9_]|:\d)")
+_PATH = re.compile(r"[/\\][!-\"$->@-~]{0,500}")
+_LONG_PATH = 500
+_REST = re.compile(r"[/\\?#][!-~]*")
+_CLOSING = ".,;:!?'\"()[]{}<>*"
+_OPEN_SCHEMES = ("https", "http", "ftp")
+"""Browsers go there with any number of slashes, or none."""
+_LONGEST_SCHEME, _LONGEST_USER = 20, 300
+_HTTP, _HTTPS = 80, 443
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One spelling of a host, with its ports and the beginning of its paths."""
+
+    host: str
+    ports: frozenset[int]
+    path: tuple[str, ...]
+
+
+def is_invisible(char: str) -> bool:
+    """Whether a character shows nothing, or only changes the one before it."""
+    return char in _FILLERS or (unicodedata.category(char) in _INVISIBLE and char not in "\t\n\r")
+
+
+def points_into(address: str, addresses: tuple[str, ...]) -> bool:
+    """Whether a link's or a picture's *address* is below one of *addresses*, as a browser would go there."""
+    return any(begin == 0 for begin, _ in find(trimmed(address), addresses))
+
+
+def trimmed(address: str) -> str:
+    """An attribute's *address* without what browsers take out of it."""
+    return re.sub(r"[\t\r\n]", "", address).strip("".join(map(chr, range(0x21))))
+
+
+def find(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Where in *text* something below one of *addresses* begins and ends, in their order; none overlaps another."""
+    places = [place for place in _places(addresses) if _may_hold(text, place)]
+    if not places:
+        return []
+    spans = _spans(text.lower(), places) if _PLAIN.fullmatch(text) else _spans_of_words(text, places)
+    apart: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if apart and begin < apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
+        else:
+            apart.append((begin, end))
+    return apart
+
+
+# the server's own
+
+
+@lru_cache(maxsize=64)
+def _places(addresses: tuple[str, ...]) -> tuple[_Place, ...]:
+    places = []
+    for address in addresses:
+        parts = urlsplit(address)
+        port = parts.port or (_HTTP if parts.scheme == "http" else _HTTPS)
+        ports = frozenset({_HTTP, _HTTPS} if port in (_HTTP, _HTTPS) else {port})
+        path = tuple(_steps(_folded(parts.path)[0]))
+        places += [_Place(spelling, ports, path) for spelling in sorted(_spellings((parts.hostname or "").rstrip(".")))]
+    return tuple(dict.fromkeys(place for place in places if place.host))
+
+
+def _spellings(host: str) -> set[str]:
+    folded = _folded(host)[0]
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            coded = folded.encode("idna").decode()
+        except UnicodeError:
+            return {folded}
+        return {folded, coded, _folded(coded.encode().decode("idna"))[0]}
+    if isinstance(number, ipaddress.IPv6Address):
+        return {f"[{number}]", f"[{number.exploded}]"}
+    return {folded, str(int(number)), hex(int(number)), ".".join(f"0{int(part):o}" for part in folded.split("."))}
+
+
+def _steps(path: str) -> list[str]:
+    """The parts of a path in which ``.``, ``..`` and slashes that say nothing are resolved."""
+    steps: list[str] = []
+    for step in re.split(r"[/\\]", re.split(r"[?#]", path, maxsplit=1)[0]):
+        name = step.partition(";")[0]
+        if name == "..":
+            del steps[-1:]
+        elif name not in ("", "."):
+            steps.append(name)
+    return steps
+
+
+# one spelling for all
+
+
+def _may_hold(text: str, place: _Place) -> bool:
+    """Whether the host can be in *text*; a quick look that never says no where it is."""
+    return _BUT_LETTERS.sub("", place.host) in _skimmed(text)
+
+
+@lru_cache(maxsize=4)
+def _skimmed(text: str) -> str:
+    text = unquote(_ESCAPED_SIGN.sub("%", text)) if "%" in text else text
+    return text.lower() if text.isascii() and text.isprintable() else _BUT_LETTERS.sub("", _one_spelling(text))
+
+
+def _one_spelling(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().replace("\u3002", ".")
+
+
+def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """*text* in one spelling, and of each of its letters where it stands in *text*."""
+    letters: list[str] = []
+    places: list[tuple[int, int]] = []
+    for begin, end, chars in _unescaped(text):
+        for char in _one_spelling(chars):
+            if not is_invisible(char):
+                letters.append(char)
+                places.append((begin, end))
+    return "".join(letters), places
+
+
+def _unescaped(text: str) -> Iterator[tuple[int, int, str]]:
+    """Each character of *text* with its place; ``%41`` is one, and so is ``%2541``."""
+    position = 0
+    for found in _ESCAPES.finditer(text):
+        yield from ((place, place + 1, text[place]) for place in range(position, found.start()))
+        escapes = [*re.finditer(r"%(?:25)*([0-9a-f]{2})", found[0], re.IGNORECASE)]
+        chars = bytes.fromhex("".join(escape[1] for escape in escapes)).decode(errors="replace")
+        if len(chars) == len(escapes):
+            yield from (
+                (found.start() + escape.start(), found.start() + escape.end(), char)
+                for escape, char in zip(escapes, chars, strict=True)
+            )
+        else:
+            yield from ((*found.span(), char) for char in chars)
+        position = found.end()
+    yield from ((place, place + 1, text[place]) for place in range(position, len(text)))
+
+
+# in a text
+
+
+def _spans_of_words(text: str, places: list[_Place]) -> Iterator[tuple[int, int]]:
+    for word in re.finditer(r"\S+", text):
+        there = [place for place in places if _may_hold(word[0], place)]
+        if there:
+            folded, where = _folded(word[0])
+            for begin, end in _spans(folded, there):
+                yield word.start() + where[begin][0], word.start() + where[end - 1][1]
+
+
+def _spans(folded: str, places: list[_Place]) -> Iterator[tuple[int, int]]:
+    for place in places:
+        position = folded.find(place.host)
+        while position >= 0:
+            span = _address_at(folded, position, place)
+            if span is not None:
+                yield span
+            position = folded.find(place.host, span[1] if span is not None else position + len(place.host))
+
+
+def _address_at(folded: str, begin: int, place: _Place) -> tuple[int, int] | None:
+    """The address whose host stands at *begin*, if it is one, and below that *place*."""
+    end = begin + len(place.host)
+    after = _AFTER.match(folded, end)
+    if after is None:
+        return None
+    port = int(after[1][-6:]) if after[1] else _HTTPS
+    path = _PATH.match(folded, after.end())
+    if port not in place.ports or not _is_below(path[0] if path else "", place):
+        return None
+    rest = _REST.match(folded, after.end())
+    first = _begin(folded, begin, is_address="." in place.host or rest is not None or after[1] is not None)
+    last = rest.end() if rest else after.end()
+    while last > end and folded[last - 1] in _CLOSING:
+        last -= 1
+    return None if first is None else (first, last)
+
+
+def _is_below(path: str, place: _Place) -> bool:
+    """Whether *path* is below that of *place*; one too long to be looked at is."""
+    return len(path) > _LONG_PATH or tuple(_steps(path.rstrip(_CLOSING))[: len(place.path)]) == place.path
+
+
+def _begin(folded: str, host: int, *, is_address: bool) -> int | None:
+    """Where the address begins whose host stands at *host*; None where that is a part of another name, or a mail address."""
+    start = host
+    if folded[host - 1 : host] == "@":
+        start = host - 1
+        while start > max(0, host - _LONGEST_USER) and folded[start - 1] not in "/\\?#@<>\"'" and not folded[start - 1].isspace():
+            start -= 1
+    slashes = start
+    while slashes and folded[slashes - 1] in "/\\":
+        slashes -= 1
+    scheme = _scheme(folded, slashes)
+    if start - slashes > 1 or folded[scheme : slashes - 1] in _OPEN_SCHEMES:
+        return scheme
+    before = folded[host - 1 : host]
+    if not is_address or before in ("@", ".", "-", "_") or (before.isascii() and before.isalnum()):
+        return None
+    return host
+
+
+def _scheme(folded: str, end: int) -> int:
+    """Where the scheme begins whose colon stands before *end*; *end* if there is none."""
+    if folded[end - 1 : end] != ":":
+        return end
+    for known in _OPEN_SCHEMES:
+        if folded[end - 1 - len(known) : end - 1] == known:
+            return end - 1 - len(known)
+    begin = end - 1
+    while begin > max(0, end - _LONGEST_SCHEME) and (char := folded[begin - 1]).isascii() and (char.isalnum() or char in "+-"):
+        begin -= 1
+    return begin if begin < end - 1 else end

@@ -1,0 +1,213 @@
+"""What may not leave with a text: the origin's addresses, mentions of its objects, and notes that are to stay.
+
+Whatever people wrote goes through here on its way to the other side: notes, values, titles, names of files and of people. In
+doubt a thing stays.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from itopsync.reconcile.addresses import find, is_invisible, trimmed
+from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, read
+
+LINK = "[link]"
+"""What stands where an address of the origin stood."""
+_MENTION = re.compile(r"\[\[\w+:((?:(?!\]\]|\[\[)[^|\n])*)(?:\|((?:(?!\]\]|\[\[).)*))?\]\]")
+"""As iTop knows it: ``[[UserRequest:41|R-000041]]`` or ``[[Person:Carla]]``."""
+_NESTED = 5
+_HIDDEN = re.compile(r"(?:font-size|opacity)\s*:\s*0(?!\.?\d*[1-9])|display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_QUOTING = re.compile(r"quote|cite", re.IGNORECASE)
+_QUOTES = frozenset({"blockquote", "q", "cite", "figure", "figcaption"})
+_MENTIONS = frozenset({"hidden", "data-object-class", "data-object-id"})
+_BREAKS = BLOCKS | {"br", "img"}
+_MARK = 200
+"""So many characters are looked at from the first letter on."""
+_SPOKEN_TO, _NAME = 30, 3
+"""So many words may name who is spoken to, and so many of them stand behind one @."""
+
+
+def words(text: str, addresses: tuple[str, ...]) -> str:
+    """A plain *text* without addresses of the origin and without mentions: those say their label."""
+    for _ in range(_NESTED):
+        cuts = _cuts(text, addresses)
+        if not cuts:
+            return text
+        text = "".join(_cut([text], cuts))
+    return re.sub(r"\[{2,}", "[", "".join(_cut([text], [(*span, LINK) for span in find(text, addresses)])))
+
+
+def guard(pieces: Iterable[Piece], addresses: tuple[str, ...]) -> list[Piece]:
+    """What is left of a text: links into the origin become their words, addresses and mentions go from words and attributes.
+
+    Words are looked at as they are read: what stands together on a line, whatever its formatting.
+    """
+    guarded: list[Piece] = []
+    line: list[int] = []
+    unlinked: list[bool] = []
+    for piece in pieces:
+        if isinstance(piece, Text):
+            line.append(len(guarded))
+            guarded.append(piece)
+            continue
+        if piece.tag == "a":
+            if isinstance(piece, Open):
+                unlinked.append(bool(find(trimmed(piece.attributes.get("href", "")), addresses)))
+            if unlinked[-1] if isinstance(piece, Open) else unlinked.pop():
+                continue
+        if piece.tag in _BREAKS:
+            _guard_line(guarded, line, addresses)
+            line = []
+        if isinstance(piece, Open) and piece.attributes:
+            said = {name: words(value, addresses) for name, value in piece.attributes.items() if name not in ("href", "src")}
+            guarded.append(replace(piece, attributes={**piece.attributes, **said}))
+        else:
+            guarded.append(piece)
+    _guard_line(guarded, line, addresses)
+    return guarded
+
+
+def _guard_line(pieces: list[Piece], line: Sequence[int], addresses: tuple[str, ...]) -> None:
+    """Take out of a line, whose texts are at the places *line* of *pieces*, what may not go."""
+    texts = [piece.text for place in line if isinstance(piece := pieces[place], Text)]
+    for _ in range(_NESTED):
+        cuts = _cuts("".join(texts), addresses)
+        if not cuts:
+            break
+        texts = [*_cut(texts, cuts)]
+    else:
+        texts = [words(text, addresses) for text in texts]
+    for place, text in zip(line, texts, strict=True):
+        pieces[place] = Text(text)
+
+
+def _cuts(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int, str]]:
+    """What is to go from *text*, and what stands there instead: mentions first, then what addresses their labels leave."""
+    mentions = [(*found.span(), found[1] if found[2] is None else found[2]) for found in _MENTION.finditer(text)]
+    return mentions or [(begin, end, LINK) for begin, end in find(text, addresses)]
+
+
+def _cut(texts: Sequence[str], cuts: Sequence[tuple[int, int, str]]) -> Iterator[str]:
+    """Each of *texts*, which follow each other, without what is cut; what stands instead goes where the cut begins."""
+    begin, next_cut = 0, 0
+    for text in texts:
+        end = begin + len(text)
+        kept: list[str] = []
+        position = begin
+        while next_cut < len(cuts) and cuts[next_cut][0] < end:
+            first, last, instead = cuts[next_cut]
+            if first >= begin:
+                kept += [text[position - begin : first - begin], instead]
+            position = min(last, end)
+            if last > end:
+                break
+            next_cut += 1
+        kept.append(text[position - begin :])
+        yield "".join(kept)
+        begin = end
+
+
+# notes that are to stay
+
+
+def begins_with_mark(fragment: str, marks: tuple[str, ...]) -> bool:
+    """Whether an entry begins with one of *marks*: the first word that is read, or the first that its author wrote.
+
+    Invisible characters, pictures, quotes, links and mentions do not count, nor do signs before it; ``# mark`` is ``#mark``.
+    """
+    patterns = [_pattern(mark) for mark in marks if mark.strip()]
+    if not patterns:
+        return False
+    every, own = _readings(fragment)
+    return any(_begins(text, pattern) for text in (every, *_own_words(own)) for pattern in patterns)
+
+
+def _pattern(mark: str) -> re.Pattern[str]:
+    letters = [char for char in _head(mark) if not char.isspace()]
+    return re.compile("".join(re.escape(char) + ("" if char.isalnum() else r"\s*") for char in letters))
+
+
+def _head(text: str) -> str:
+    """The visible characters that *text* begins with, with all spellings of one made alike."""
+    shown: list[str] = []
+    left = _MARK
+    met = False
+    for char in text:
+        for folded in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold()):
+            if not is_invisible(folded):
+                shown.append(folded)
+                met = met or folded.isalnum()
+        left -= met
+        if left <= 0:
+            break
+    return "".join(shown)
+
+
+def _begins(text: str, pattern: re.Pattern[str]) -> bool:
+    shown = _head(text)
+    found = pattern.search(shown)
+    return found is not None and not any(char.isalnum() for char in shown[: found.start()])
+
+
+def _readings(fragment: str) -> tuple[str, str]:
+    """What an entry says, and what of it its author wrote, as far as that can be told."""
+    every: list[str] = []
+    own: list[str] = []
+    inside: list[str] = []
+    for piece in read(fragment):
+        if isinstance(piece, Text):
+            every.append(piece.text)
+            own += [] if inside else [piece.text]
+            continue
+        if piece.tag in _BREAKS:
+            every.append("\n")
+            own.append("\n")
+        if isinstance(piece, Open):
+            if piece.tag == inside[0] if inside else _is_not_own(piece):
+                inside.append(piece.tag)
+        elif inside and piece.tag == inside[0]:
+            inside.pop()
+    return "".join(every), "".join(own)
+
+
+def _is_not_own(piece: Open) -> bool:
+    """Whether what an element holds is quoted, a link, a mention, a picture's caption, or not to be seen."""
+    if not piece.has_end:
+        return False
+    of = piece.attributes
+    return (
+        piece.tag in _QUOTES
+        or (piece.tag == "a" and "href" in of)
+        or not of.keys().isdisjoint(_MENTIONS)
+        or _QUOTING.search(of.get("class", "")) is not None
+        or _HIDDEN.search(of.get("style", "")) is not None
+    )
+
+
+def _is_quoted(line: str) -> bool:
+    """Whether a line stands behind the sign of a quote, or says nothing."""
+    shown = _head(line).strip()
+    signs = itertools.takewhile(lambda char: not char.isalnum(), shown)
+    return not shown or ">" in signs
+
+
+def _own_words(own: str) -> Iterator[str]:
+    """What may be the beginning of an author's own words: without quoted lines, and behind those whom they speak to."""
+    lines = _MENTION.sub(" ", own).splitlines()
+    first = next((number for number, line in enumerate(lines) if not _is_quoted(line)), len(lines))
+    text = "\n".join(lines[first:])
+    yield text
+    named = 0
+    for number, word in enumerate(re.finditer(r"\S+", text)):
+        shown = _head(word[0])
+        if "@" in shown[:3] or "://" in shown:
+            named = _NAME
+        elif any(char.isalnum() for char in shown):
+            named -= 1
+        if named < 0 or number > _SPOKEN_TO:
+            return
+        yield text[word.end() : word.end() + 10 * _MARK]

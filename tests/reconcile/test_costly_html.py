@@ -1,0 +1,78 @@
+"""HTML that costs a parser dearly, and words that a server does not keep."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from itopsync.reconcile import gate
+from itopsync.reconcile.gate import begins_with_mark
+from itopsync.reconcile.richtext import carry, lost_words, plain, value_fingerprint
+from tests.reconcile.any_html import HOST, ORIGIN
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<div>" * 50_000 + "Printer",
+        "<div>" * 50_000 + "Printer" + "</div>" * 50_000,
+        "<p>" + "".join(f"<font size={size}>" for size in range(100)) + "<p>Printer" * 20_000,
+        "<p " + " ".join(f"a{number}=1" for number in range(50_000)) + ">Printer",
+        "<div><select></div></select>" * 20_000 + "Printer",
+        "<table><tr><td>" * 20_000 + "Printer",
+        "<ul><li>Printer" * 20_000,
+        "<b><div></b>" * 20_000 + "Printer",
+    ],
+    ids=["deep", "deep and closed", "reopened", "attributes", "misnested", "tables", "lists", "formatting"],
+)
+def test_what_is_costly_to_parse_is_flattened_and_keeps_its_words(hostile: str) -> None:
+    begun = time.process_time()
+    carried = carry(hostile, ORIGIN)
+    assert time.process_time() - begun < 1.5
+    assert "Printer" in plain(carried.html)
+    assert not begins_with_mark(hostile, ("#internal",))
+    depth = deepest = 0
+    for tag in re.findall(r"</?[a-z]", carried.html.replace("<br>", "").replace("<hr>", "")):
+        depth += -1 if tag.startswith("</") else 1
+        deepest = max(deepest, depth)
+    assert deepest <= 100
+
+
+def test_what_is_flattened_keeps_its_pictures_and_lines() -> None:
+    image = '<img src="data:image/png;base64,AAAA" alt="plan">'
+    text = "<div>" * 300 + f"one<p>two {image}<script>gone<b></script><!-- gone --><textarea>three <b></textarea> 1 < 2<br>four"
+    carried = carry(text, ORIGIN)
+    assert len(carried.pictures) == 1
+    assert plain(carried.html) == "one two \N{OBJECT REPLACEMENT CHARACTER} three <b> 1 < 2 four"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["<", "<a ", '<a b="', "<!--", "<title>", "[[a:b|", f"{HOST}/", f"é{HOST}@", "%64", ":", "@a ", "\u200b", "<svg><p>"],
+)
+def test_a_megabyte_takes_seconds(hostile: str) -> None:
+    text = hostile * (1_000_000 // len(hostile))
+    begun = time.process_time()
+    carry(text, ORIGIN)
+    gate.words(text, ORIGIN.addresses)
+    begins_with_mark(text, ("#internal",))
+    value_fingerprint(text)
+    assert time.process_time() - begun < 8
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept", "lost"),
+    [
+        ("<p>one two</p>", "<p>one two</p>", ()),
+        ("<p>one</p><p>two</p>", "<div>two<br>one</div>", ()),
+        ("<table><tr><td>one</td><td>two</td></tr></table>", "<p>onetwo</p>", ()),
+        ("<p>o<wbr>ne&shy; &amp;&nbsp;two <img src='x'></p>", "one & two", ()),
+        ("<p>one</p><figure>two three</figure>", "<p>one</p>", ("two", "three")),
+        ("<p>one one</p>", "<p>one</p>", ("one",)),
+        ("<p>one</p>", "", ("one",)),
+    ],
+)
+def test_words_that_a_server_did_not_keep_are_named(sent: str, kept: str, lost: tuple[str, ...]) -> None:
+    assert lost_words(sent, kept) == lost

@@ -1,0 +1,102 @@
+"""What may not leave: addresses of the origin in every spelling, and notes that are to stay, whatever stands before their mark."""
+
+from __future__ import annotations
+
+import html
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from itopsync.reconcile import gate
+from itopsync.reconcile.gate import begins_with_mark
+from itopsync.reconcile.richtext import Origin, carry
+from tests.reconcile.any_html import HOME, INVISIBLE, ORIGIN, SPELLINGS, often
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_an_address_is_known_in_every_spelling(spelling: str) -> None:
+    given = html.escape(spelling)
+    elsewhere = "https://desk.example.com.evil.example/x https://x.desk.example.com https://other.example/ a@desk.example.com"
+    for fragment in (
+        f"<p>before {given} behind</p>",
+        f'<p>before <a href="{given}">it</a> behind</p>',
+        f'<p title="{given}">before <img src="{given}" alt="{given}" srcset="{given} 2x"> behind</p>',
+        f'<blockquote cite="{given}" style="background:url({given})">before behind</blockquote>',
+        f"<p>before {given[:9]}<b></b>{given[9:]} behind</p>" if "&" not in given else "<p>before behind</p>",
+    ):
+        carried = carry(fragment, ORIGIN).html
+        assert "example.com" not in unquote(unquote(carried)).casefold().replace("ｄｅｓｋ", "desk"), carried
+        assert "before" in carried
+        assert "behind" in carried
+    assert gate.words(f"a {spelling} b", ORIGIN.addresses).split()[0] == "a"
+    assert "[link]" in gate.words(f"a {spelling} b", ORIGIN.addresses)
+    assert gate.words(elsewhere, ORIGIN.addresses) == elsewhere
+
+
+def test_only_what_is_below_the_origins_path_is_its_address() -> None:
+    origin = Origin(ORIGIN.ref, "acme", (f"{HOME}/itop",))
+    for inside in ("/itop", "/ITOP/pages", "//itop/", "/x/../itop/", "/./itop", "/%69top/x", "/itop?x", "/itop;a/x", "/itop)."):
+        assert carry(f"<p>{HOME}{inside}</p>", origin).html.startswith("<p>[link]"), inside
+    for outside in ("", "/wiki", "/itop2/x", "/x/itop"):
+        assert carry(f"<p>{HOME}{outside}</p>", origin).html == f"<p>{HOME}{outside}</p>"
+
+
+@often
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *INVISIBLE,
+                *(
+                    '<img src="x">',
+                    "<figure><img><figcaption>a picture</figcaption></figure>",
+                    "<blockquote><p>You said</p></blockquote>",
+                ),
+                *(
+                    "<br>",
+                    "<p></p>",
+                    '<a href="https://x.example">@Carla Demo</a>',
+                    "[[UserRequest:41|R-000041]]",
+                    "<!-- x -->",
+                    "\n",
+                ),
+                *(
+                    "<b></b>",
+                    "<wbr>",
+                    "- ",
+                    "\N{LOCK} ",
+                    "<span style='font-size:0'>x</span>",
+                    "<script>x</script>",
+                    "&gt; quoted<br>",
+                ),
+            ]
+        ),
+        max_size=5,
+    ).map("".join),
+    st.sampled_from(
+        ["#internal", "# internal", "\uff03internal", "#INTERNAL", "#in<b>ter</b>nal", "#\u200binter&shy;nal", "<i>#</i>internal"]
+    ),
+    st.sampled_from(["", "<p>", "<div><p>", "<b>"]),
+)
+def test_whatever_stands_before_the_mark_a_note_that_bears_it_stays(before: str, mark: str, around: str) -> None:
+    for fragment in (f"{around}{before}{mark} He pays late", f"{before}{around}{mark}: x", f"{before}<p>{mark}</p>"):
+        assert begins_with_mark(fragment, ("#internal",)), fragment
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "<p>We use #internal for that</p>",
+        "<p>no</p>#internal x",
+        "#interna l",
+        "internal",
+        "# 1 internal",
+        "<blockquote>You said</blockquote>Yes, #internal",
+        "@Carla please look at the tag #internal",
+        "",
+    ],
+)
+def test_a_note_that_begins_with_another_word_goes(fragment: str) -> None:
+    assert not begins_with_mark(fragment, ("#internal", " "))
