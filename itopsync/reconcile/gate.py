@@ -17,8 +17,8 @@ from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, read
 
 LINK = "[link]"
 """What stands where an address of the origin stood."""
-_MENTION = re.compile(r"\[\[\w+:((?:(?!\]\]|\[\[)[^|\n])*)(?:\|((?:(?!\]\]|\[\[).)*))?\]\]")
-"""As iTop knows it: ``[[UserRequest:41|R-000041]]`` or ``[[Person:Carla]]``."""
+_MENTION = re.compile(r"\[\[\w[^\[\]|:\n]{0,80}: *((?:(?!\]\]|\[\[)[^|\n])*?)(?: *\| *((?:(?!\]\]|\[\[).)*))?\]\]")
+"""As iTop knows it: ``[[UserRequest:41|R-000041]]`` or ``[[Person:Carla]]``, before 3.2 ``[[User Request:41 | R-000041]]``."""
 _NESTED = 5
 _HIDDEN = re.compile(r"(?:font-size|opacity)\s*:\s*0(?!\.?\d*[1-9])|display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _QUOTING = re.compile(r"quote|cite", re.IGNORECASE)

@@ -187,6 +187,23 @@ def test_a_resolution_takes_its_solution_along_in_the_same_call() -> None:
     assert write.fields["resolution_code"] == "other"
 
 
+def test_a_state_waits_for_its_solutions_picture_and_goes_with_a_word_once_that_is_given_up() -> None:
+    link = agreed(both(ticket(EXTERNAL, "assigned"), ticket(INTERNAL, "assigned")))
+    resolved = ticket(INTERNAL, "resolved", solution=f"<p>Done {PICTURE}</p>", resolution_code="other")
+    seen = both(ticket(EXTERNAL, "assigned"), resolved)
+    (upload,) = uploads(plan(link, seen))
+    waiting = Obstacle(upload.item.key, "", "the server fails", 1, parked=False, not_before=NOW + MINUTE)
+
+    held = plan(replace(link, obstacles=(waiting,)), seen)
+    told = plan(replace(link, obstacles=(replace(waiting, parked=True),)), seen)
+
+    assert held.actions == ()
+    assert held.link.base.heading is None
+    (write,) = writes(told, EXTERNAL)
+    assert write.stimulus == "ev_resolve"
+    assert "[picture not carried: plan]" in str(write.fields["solution"])
+
+
 def test_what_a_state_demands_comes_from_the_defaults_unless_it_is_there() -> None:
     link, moved = agreed(), ticket(EXTERNAL, "assigned")
 

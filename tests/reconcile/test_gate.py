@@ -1,4 +1,4 @@
-"""What may not leave: addresses of the origin in every spelling, and notes that are to stay, whatever stands before their mark."""
+"""What may not leave: addresses of the origin in every spelling, and notes that are to stay whatever stands before their mark."""
 
 from __future__ import annotations
 
