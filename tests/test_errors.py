@@ -14,6 +14,8 @@ from tests.messages import Message, messages
 PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "errors.md").read_text()
 ROWS = re.findall(r"^\| `(.+?)` \| (.*?) \| (.+?) \|$", PAGE, re.MULTILINE)
 MADE_ELSEWHERE = {
+    "engine/apply.py: ",
+    "engine/markers.py: refuse_lossy",
     "engine/waiting.py: ",
     "engine/work.py: ",
     "daemon/loop.py: ",

@@ -196,7 +196,14 @@ def classes() -> Mapping[str, TicketClass]:
     problem = _RATED | {"product": _STRING}
     approved = _change_companions((), _APPROVAL)
     known = (
-        _ticket_class("UserRequest", request, _SERVICE_KEYS | {"approver_id"}, _SUPPORT_COMPANIONS, logs=_BOTH_LOGS),
+        _ticket_class(
+            "UserRequest",
+            request,
+            _SERVICE_KEYS | {"approver_id"},
+            _SUPPORT_COMPANIONS,
+            form=(*_RATED_FORM, "request_type"),
+            logs=_BOTH_LOGS,
+        ),
         _ticket_class("Incident", _SUPPORT, _SERVICE_KEYS, _SUPPORT_COMPANIONS, logs=_BOTH_LOGS, left_out=_INCIDENT_LEFT_OUT),
         _ticket_class("Problem", problem, _SERVICE_KEYS, {"resolved": ("product",), "closed": ("product",)}),
         _change_class("Change", _SIMPLE_CHANGE, _SIMPLE_CHANGE_COMPANIONS, _TICKET_KEYS | {"changemanager_id"}),

@@ -12,6 +12,7 @@ The way of a change:
 ``copies``      the copies of links that wait for one
 ``observe``     what both sides show of a batch of links
 ``sight``       whether a side shows anything at all
+``markers``     a side that loses our markers, remembered until it keeps them
 ``apply``       one plan carried out, whatever comes back
 ``progress``    what is known of a link meanwhile
 ``carry``       one action of it

@@ -13,6 +13,8 @@
 ``rows``        from iTop's JSON to the model's values, and back
 ``dates``       a server's timezone and date format
 ``address``     what a server calls itself
+``versions``    which iTop a server is
+``older``       attributes as iTop before 3.2 reads and takes them
 ``images``      pictures pasted into texts
 ``oql``         pieces of queries
 """

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 import httpx
 
 from itopsync.errors import AccessRefused, BadQuery, Missing, Refused, RemoteError, TooLarge, Unreachable
-from itopsync.itop import address, oql, versions
+from itopsync.itop import address, older, oql, versions
 from itopsync.itop.answers import Call, ServerFailed
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.caller import Caller, CallRecord, Guard
@@ -266,16 +266,13 @@ class Reader:
         return {}
 
     def _ticket(self, row: Row, attributes: Attributes) -> Ticket:
-        """The ticket of a row. Before 3.2, iTop answers with each ampersand of an HTML attribute written as ``&amp;``."""
+        """The ticket of a row, with HTML as iTop 3.2 would show it."""
         ticket = ticket_of(self.side, row, attributes, self.clock)
-        doubled = {
-            name: text.replace("&amp;", "&")
-            for name, text in ticket.fields.items()
-            if attributes.kind(name) is Kind.HTML and 0 < text.count("&") == text.count("&amp;")
-        }
-        if not doubled or self.version() not in versions.DOUBLE_AMPERSANDS:
+        html = {name: text for name, text in ticket.fields.items() if attributes.kind(name) is Kind.HTML}
+        if not any(older.may_differ(name, text) for name, text in html.items()) or self.version() not in older.OLDER:
             return ticket
-        return replace(ticket, fields=MappingProxyType({**ticket.fields, **doubled}))
+        shown = {name: older.as_html(name, text) for name, text in html.items() if older.may_differ(name, text)}
+        return replace(ticket, fields=MappingProxyType({**ticket.fields, **shown}))
 
     # Attachments
 

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from itopsync.errors import AccessRefused, OutcomeUnknown, ReadOnly, RemoteError, StimulusRefused
+from itopsync.itop import older
 from itopsync.itop.answers import Call
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.body import Contents
 from itopsync.itop.reader import OF_AN_ATTACHMENT, Reader
 from itopsync.itop.rows import WRONG_SHAPE, Document, Row, attachment_of, value_of
 from itopsync.model import Attachment, File, NewEntry, Ref, Ticket
+from itopsync.reconcile.rules import Kind
 
 T = TypeVar("T")
 
@@ -127,7 +129,12 @@ class Server(Reader):
             raise OutcomeUnknown(self.side, f"answered {call} in an unknown shape; what it did is to be looked for") from None
 
     def _values(self, fields: Mapping[str, object], attributes: Attributes) -> dict[str, object]:
-        return {name: value_of(name, value, self.clock, attributes.kind(name)) for name, value in fields.items()}
+        return {name: self._value(name, value, attributes.kind(name)) for name, value in fields.items()}
+
+    def _value(self, name: str, value: object, kind: Kind) -> object:
+        if name in older.PLAIN and kind is Kind.HTML and isinstance(value, str) and self.version() in older.OLDER:
+            return older.as_text(value)
+        return value_of(name, value, self.clock, kind)
 
     def _with_entries(
         self, fields: Mapping[str, object], logs: Mapping[str, NewEntry], attributes: Attributes

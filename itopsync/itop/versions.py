@@ -12,5 +12,3 @@ FIRST_WITH = (
     ("3.0", "TriggerOnObjectMention"),
 )
 """The newest first. What comes after 3.2 is not told from it."""
-DOUBLE_AMPERSANDS = frozenset({"2.7", "3.0", "3.1"})
-"""These answer an HTML attribute with each ``&`` written as ``&amp;``; logs are as they should be. 3.1 was measured."""

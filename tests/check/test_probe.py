@@ -1,0 +1,57 @@
+"""What ``check --probe`` tells of a server, and what it leaves there."""
+
+from __future__ import annotations
+
+import pytest
+
+from itopsync.check.finding import Finding, Level
+from itopsync.check.probe import probe
+from itopsync.model import LinkStatus, Side
+from itopsync.simulator.losing import LosesMarks
+from tests.check.conftest import Checked
+
+SIDES = pytest.mark.parametrize("side", list(Side), ids=str)
+
+
+def _probed(rig: Checked, side: Side) -> tuple[Finding, ...]:
+    return probe(rig.server(side), rig.configuration.rules, lambda: rig.now)
+
+
+@SIDES
+def test_a_server_that_keeps_all_is_well_and_is_left_as_it_was(rig: Checked, side: Side) -> None:
+    rig.customer.create("UserRequest", title="Another", caller_id=40)
+    before = len(rig.simulator(side).tickets())
+    found = _probed(rig, side)
+    assert {one.level for one in found if "the probe, " not in one.what} == {Level.OK}
+    assert sum("keeps the marker" in one.what for one in found) == 3
+    left = len(rig.simulator(side).tickets()) - before
+    (told,) = [one for one in found if "the probe, " in one.what]
+    assert ("is deleted again" in told.what, left) in ((True, 0), (False, 1))
+
+
+@SIDES
+@pytest.mark.parametrize(("part", "words"), [("logs", "loses our markers: it was sent"), ("files", "loses the marker of a file")])
+def test_a_server_that_loses_markers_is_found_out(rig: Checked, side: Side, part: str, words: str) -> None:
+    rig.customer.create("UserRequest", title="Another")
+    rig.simulator(side).loses_marks = (LosesMarks(parts=frozenset({part})),)  # type: ignore[arg-type]
+    found = _probed(rig, side)
+    faults = [one for one in found if one.level is Level.FAULT]
+    assert faults
+    assert all(words in one.what for one in faults)
+
+
+def test_an_account_that_may_not_delete_says_where_the_probe_is_and_it_is_never_carried(rig: Checked) -> None:
+    rig.customer.create("UserRequest", title="Another")
+    rig.sync()
+    rig.without(Side.EXTERNAL, "UserRequest", "delete")
+    (told,) = [one for one in _probed(rig, Side.EXTERNAL) if one.level is Level.WARNING]
+    assert "stays: our account may not delete tickets" in told.what
+    rig.sync()
+    assert len(rig.internal.tickets()) == 1
+    assert rig.store.counts()[LinkStatus.TOMBSTONE] == 1
+
+
+def test_external_without_a_ticket_says_what_is_missing(rig: Checked) -> None:
+    (found,) = _probed(rig, Side.EXTERNAL)
+    assert found.level is Level.FAULT
+    assert "shows which organisation and caller" in found.what
