@@ -17,6 +17,7 @@ from itopsync.model import Agreed, Base, Heading, NoteRecord, Obstacle, Side
 def base_to_json(base: Base) -> str:
     """Write a base; what is empty is left out."""
     fields = {name: [agreed.external, agreed.internal] for name, agreed in base.fields.items()}
+    apart = {name: [agreed.external, agreed.internal] for name, agreed in base.apart.items()}
     notes = {marker: [note.origin, _time_to_json(note.carried_at), note.writes] for marker, note in base.notes.items()}
     return _dump(
         {
@@ -24,6 +25,7 @@ def base_to_json(base: Base) -> str:
             **({"fields": fields} if fields else {}),
             **({"notes": notes} if notes else {}),
             **({"born": base.born} if base.born else {}),
+            **({"apart": apart} if apart else {}),
             **({"heading": [base.heading.side, list(base.heading.states)]} if base.heading else {}),
         }
     )
@@ -41,6 +43,7 @@ def base_from_json(text: str) -> Base:
         fields=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("fields", {}).items()}),
         notes=MappingProxyType(notes),
         born=read.get("born", ""),
+        apart=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("apart", {}).items()}),
         heading=Heading(Side(read["heading"][0]), tuple(read["heading"][1])) if "heading" in read else None,
     )
 
