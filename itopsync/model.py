@@ -245,6 +245,9 @@ class Base:
     heading: Heading | None = None
     """Where we were taking a side's state: kept before the first stimulus is sent, so that what we did ourselves is never
     taken for a person's move, whatever crashes in between."""
+    apart: Mapping[str, Agreed] = field(default_factory=lambda: MappingProxyType({}))
+    """What differed, and was left so, when two tickets were linked by hand or found again: ``state`` or an external attribute's
+    name → what was taken for agreed then."""
 
 
 @dataclass(frozen=True)

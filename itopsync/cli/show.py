@@ -41,24 +41,11 @@ def plans(console: Console, planned: Planned, troubled: int) -> None:
         if plan.link.status is LinkStatus.TOMBSTONE:
             console.print(Text(f"  {'unlinked by hand: both are left as they are' if plan.parted else _GONE}"))
     for plan, seen in planned:
-        _show_remarks(console, plan, seen)
+        remarks(console, plan, seen)
     writes = sum(len(plan.actions) for plan, _ in planned)
     looked = f"{counted(len(planned), 'ticket')} looked at, {counted(writes, 'write')} on {len(waiting)} of them"
     console.print(f"{looked}. Nothing was written.")
-    _show_troubled(console, troubled)
-
-
-def verified(console: Console, differing: Planned, total: int, troubled: int) -> None:
-    """Show which linked tickets do not agree, and what is kept apart on purpose. *troubled*: as for :func:`plans`."""
-    unlike = 0
-    for plan, seen in differing:
-        unlike += not agrees(plan)
-        for action in plan.actions:
-            console.print(Text(f"{title(plan, seen)}: differs: {describe(action)}", style="red"))
-        _show_remarks(console, plan, seen)
-    compared = f"{total - unlike} of {total} linked tickets agree" if total else "No ticket is linked"
-    console.print(f"{compared}. Nothing was written.")
-    _show_troubled(console, troubled)
+    trouble(console, troubled)
 
 
 def agrees(plan: Plan) -> bool:
@@ -66,31 +53,33 @@ def agrees(plan: Plan) -> bool:
     return not (plan.actions or plan.replaced or plan.unread or plan.link.status is LinkStatus.TOMBSTONE)
 
 
-def _show_troubled(console: Console, troubled: int) -> None:
+def trouble(console: Console, troubled: int) -> None:
+    """Say how many links have something that is parked or waits."""
     if troubled:
         console.print(f"{counted(troubled, 'ticket')} with something parked or waiting: `itopsync status` says what, and why.")
 
 
 def plans_as_json(planned: Planned) -> str:
     """The same as JSON."""
-    return as_json(
-        [
-            {
-                "link": plan.link.id if plan.link.id > 0 else None,
-                "external": str(plan.link.external),
-                "external_number": plan.link.external_number,
-                "internal": str(plan.link.internal) if plan.link.internal else None,
-                "internal_number": plan.link.internal_number,
-                "status": plan.link.status,
-                "actions": [_action_as_json(action) for action in plan.actions],
-                "remarks": [{"kept": remark.kept, "item": remark.key, "reason": remark.reason} for remark in plan.remarks],
-            }
-            for plan, _ in planned
-        ]
-    )
+    return as_json([plan_as_json(plan) for plan, _ in planned])
 
 
-def _show_remarks(console: Console, plan: Plan, seen: Observation) -> None:
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """One plan, to be shown as JSON."""
+    return {
+        "link": plan.link.id if plan.link.id > 0 else None,
+        "external": str(plan.link.external),
+        "external_number": plan.link.external_number,
+        "internal": str(plan.link.internal) if plan.link.internal else None,
+        "internal_number": plan.link.internal_number,
+        "status": plan.link.status,
+        "actions": [_action_as_json(action) for action in plan.actions],
+        "remarks": [{"kept": remark.kept, "item": remark.key, "reason": remark.reason} for remark in plan.remarks],
+    }
+
+
+def remarks(console: Console, plan: Plan, seen: Observation) -> None:
+    """Show what of a link is left as it is, and why."""
     for remark in plan.remarks:
         console.print(Text(f"{title(plan, seen)}: {remark.key}: {remark.kept}{f' ({remark.reason})' if remark.reason else ''}"))
 

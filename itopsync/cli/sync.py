@@ -47,8 +47,16 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
     check(tally, configuration.rules.limits)
 
 
-def verify(context: typer.Context, as_json: AsJson = False) -> None:
-    """Compare every linked ticket on both servers, item by item. Writes nothing anywhere."""
+def verify(
+    context: typer.Context,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare files and pictures byte by byte, too: each is read twice.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every linked ticket on both servers, item by item, by the planner and without it. Writes nothing anywhere."""
+    from itopsync.cli import verifying
+
     options: Options = context.obj
     configuration = options.configuration()
     with (
@@ -57,14 +65,14 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
         store_to_read(configuration) as store,
         closing_engine(configuration, both, store, progress=progress) as engine,
     ):
-        differing = [(plan, seen) for plan, seen in engine.verify() if not show.agrees(plan) or plan.remarks]
+        looked = verifying.verify(engine, both, store, deep=deep)
+        told = [one for one in looked if not one.agrees or one.plan.remarks]
         counts = store.counts()
     if as_json:
-        typer.echo(show.plans_as_json(differing))
+        typer.echo(verifying.told_as_json(told))
     else:
-        show.verified(Console(soft_wrap=True), differing, counts[LinkStatus.LINKED], counts["troubled"])
-    agree = all(show.agrees(plan) for plan, _ in differing)
-    raise typer.Exit(ExitCode.WELL if agree else ExitCode.TROUBLED)
+        verifying.tell(Console(soft_wrap=True), told, counts[LinkStatus.LINKED], counts["troubled"])
+    raise typer.Exit(ExitCode.WELL if all(one.agrees for one in told) else ExitCode.TROUBLED)
 
 
 def run_once(

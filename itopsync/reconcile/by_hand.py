@@ -83,7 +83,8 @@ def joined(link: Link, observation: Observation, rules: Rules, now: datetime, *,
         stay |= {marker: NoteRecord(side, None) for marker in _apart(situation, side)}
     apart = [pair for pair in plan_files(_fresh(situation)).pairs if pair.copy_id is None]
     files = tuple(FilePair(pair.origin, pair.original_id, None, FileStatus.KEPT) for pair in apart)
-    base = base_of_now(observation, situation.cls)
+    differs = _differing(situation)
+    base = base_of_now(observation, situation.cls, differs)
     mark = {ticket_marker(rules.pair, link.external): NoteRecord(Side.EXTERNAL, None, writes=0)}
     made = replace(
         link,
@@ -96,7 +97,7 @@ def joined(link: Link, observation: Observation, rules: Rules, now: datetime, *,
         due_at=now,
     )
     notes = Counter(record.origin for record in stay.values())
-    return Joined(made, _differing(situation), notes, Counter(pair.origin for pair in apart))
+    return Joined(made, differs, notes, Counter(pair.origin for pair in apart))
 
 
 def _fresh(situation: Situation) -> Situation:

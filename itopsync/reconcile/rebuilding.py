@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from itopsync.model import Agreed, Base, Link, LinkStatus, Observation
@@ -38,7 +39,7 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules) -> Rebuilt:
     return Rebuilt(
         replace(
             link,
-            base=base_of_now(observation, cls),
+            base=base_of_now(observation, cls, differs),
             obstacles=(),
             external_number=external.number,
             internal_number=internal.number,
@@ -47,8 +48,11 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules) -> Rebuilt:
     )
 
 
-def base_of_now(observation: Observation, cls: ClassRules) -> Base:
-    """A base at which both sides' form and state, as they are now, count as agreed. Only where both tickets are there."""
+def base_of_now(observation: Observation, cls: ClassRules, differs: Collection[str]) -> Base:
+    """A base at which both sides' form and state, as they are now, count as agreed. Only where both tickets are there.
+
+    *differs* is what stays apart so: ``state`` and attributes (external names).
+    """
     external, internal = observation.external, observation.internal
     if external is None or internal is None:
         raise ValueError("one of the two tickets is not there")
@@ -60,4 +64,5 @@ def base_of_now(observation: Observation, cls: ClassRules) -> Base:
         for rule in every
     }
     state = Agreed(counted(cls.state, external.state), counted(cls.state, internal.state))
-    return Base(state=state, fields=fields, born=born(external, cls))
+    apart = {name: agreed for name, agreed in {**fields, "state": state}.items() if name in differs}
+    return Base(state=state, fields=fields, born=born(external, cls), apart=apart)

@@ -17,6 +17,7 @@ from itopsync.model import Agreed, Base, Heading, NoteRecord, Obstacle, Side
 def base_to_json(base: Base) -> str:
     """Write a base; what is empty is left out."""
     fields = {name: [agreed.external, agreed.internal] for name, agreed in base.fields.items()}
+    apart = {name: [agreed.external, agreed.internal] for name, agreed in base.apart.items()}
     notes = {marker: _note_to_json(note) for marker, note in base.notes.items()}
     return _dump(
         {
@@ -25,6 +26,7 @@ def base_to_json(base: Base) -> str:
             **({"notes": notes} if notes else {}),
             **({"born": base.born} if base.born else {}),
             **({"unmarked_files": dict(base.unmarked_files)} if base.unmarked_files else {}),
+            **({"apart": apart} if apart else {}),
             **({"heading": [base.heading.side, list(base.heading.states)]} if base.heading else {}),
         }
     )
@@ -45,6 +47,7 @@ def base_from_json(text: str) -> Base:
         unmarked_files=MappingProxyType(
             {name: (Side(side), id_) for name, (side, id_) in read.get("unmarked_files", {}).items()}
         ),
+        apart=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("apart", {}).items()}),
         heading=Heading(Side(read["heading"][0]), tuple(read["heading"][1])) if "heading" in read else None,
     )
 

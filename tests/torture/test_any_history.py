@@ -21,6 +21,7 @@ from itopsync.simulator import FaultKind
 from itopsync.simulator.faults import Fault
 from itopsync.store.store import Store
 from tests.engine.rig import BEGIN
+from tests.engine.verifying import compared
 from tests.torture.killing import MortalRig
 from tests.torture.ledger import Ledger
 from tests.torture.people import CLASSES, People
@@ -135,7 +136,7 @@ class AnyHistory(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             self._come_to_rest()
-            found = list(self.ledger.violations())
+            found = [*self.ledger.violations(), *compared(self.rig)]
             before = self.rig.written()
             self.rig.wait(minutes=10)
             self.rig.engine.cycle()

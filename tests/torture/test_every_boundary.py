@@ -16,6 +16,7 @@ from itopsync.model import Side
 from itopsync.simulator import Simulator
 from itopsync.store.store import Store
 from tests.engine.pair import DEEP, MIXED, Versions, named, usual_versions
+from tests.engine.verifying import compared
 from tests.store.cluster import Cluster
 from tests.torture.directions import against_the_rules
 from tests.torture.killing import MortalRig
@@ -98,6 +99,7 @@ def violations(rig: MortalRig, scenario: Scenario) -> Iterator[str]:
         yield from _doubled(rig.simulator(side))
         yield from against_the_rules(side, rig.simulator(side))
     yield from leaked(rig)
+    yield from compared(rig)
     before = rig.written()
     rig.wait(minutes=10)
     rig.engine.cycle()

@@ -1,0 +1,101 @@
+"""Both ways of verifying together: what the planner would write, and what a comparison without it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from itopsync.cli import show
+from itopsync.cli.text import as_json
+from itopsync.model import Link, LinkStatus, Observation, Side
+from itopsync.reconcile.plan import Kept, Plan
+from itopsync.verify.comparing import Comparison
+from itopsync.verify.findings import Findings
+
+if TYPE_CHECKING:
+    from itopsync.engine.cycle import Engine
+    from itopsync.itop.server import Server
+    from itopsync.store.store import Store
+
+_AT_ONCE = 100
+"""Links that are read with one query for each class and side."""
+_ON_PURPOSE = frozenset({Kept.INTERNAL_EDIT, Kept.LEFT_OUT})
+"""What differs on purpose by what the store knows, and no server tells."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One link by both views."""
+
+    plan: Plan
+    seen: Observation
+    findings: Findings | None
+    """What the comparison found; None where the two tickets are not, or no longer, the ones that were linked."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing is to be written, and nothing differs either."""
+        return show.agrees(self.plan) and not (self.findings and self.findings.differences)
+
+
+def verify(engine: Engine, servers: Mapping[Side, Server], store: Store, *, deep: bool = False) -> Iterator[Verified]:
+    """Look at every linked pair of tickets in both ways. Nothing is written anywhere.
+
+    :raises SideUnavailable: a server cannot be asked
+    :raises StoreError: the store is not this pair's own
+    """
+    batch: list[tuple[Plan, Observation]] = []
+    for one in engine.verify():
+        batch.append(one)
+        if len(batch) == _AT_ONCE:
+            yield from _compared(engine, servers, store, batch, deep=deep)
+            batch = []
+    yield from _compared(engine, servers, store, batch, deep=deep)
+
+
+def _compared(
+    engine: Engine, servers: Mapping[Side, Server], store: Store, batch: list[tuple[Plan, Observation]], *, deep: bool
+) -> Iterator[Verified]:
+    def reload(ids: Sequence[int]) -> list[Link]:
+        return [link for link in store.links(ids) if link.status is LinkStatus.LINKED]
+
+    links = reload([plan.link.id for plan, _ in batch if plan.link.status is LinkStatus.LINKED])
+    kept = {plan.link.id: {remark.key for remark in plan.remarks if remark.kept in _ON_PURPOSE} for plan, _ in batch}
+    found = Comparison(servers, engine.rules, reload, deep=deep).compare(links, kept)
+    yield from (Verified(plan, seen, found.get(plan.link.id)) for plan, seen in batch)
+
+
+def tell(console: Console, told: list[Verified], total: int, troubled: int) -> None:
+    """Show which linked tickets do not agree, a line for each view of one, and what is kept apart on purpose."""
+    for one in told:
+        name = show.title(one.plan, one.seen)
+        for action in one.plan.actions:
+            console.print(Text(f"{name}: differs: {show.describe(action)}", style="red"))
+        if one.findings and one.findings.differences:
+            what = "; ".join(difference.what for difference in one.findings.differences)
+            blind = ". Nothing is planned for it" if show.agrees(one.plan) else ""
+            console.print(Text(f"{name}: compared: {what}{blind}. See `itopsync show {one.plan.link.external}`", style="red"))
+        show.remarks(console, one.plan, one.seen)
+    unlike = sum(not one.agrees for one in told)
+    compared = f"{total - unlike} of {total} linked tickets agree" if total else "No ticket is linked"
+    console.print(f"{compared}. Nothing was written.")
+    show.trouble(console, troubled)
+
+
+def told_as_json(told: list[Verified]) -> str:
+    """The same as JSON."""
+    return as_json([{**show.plan_as_json(one.plan), **_findings_as_json(one.findings)} for one in told])
+
+
+def _findings_as_json(findings: Findings | None) -> dict[str, object]:
+    if findings is None:
+        return {"differences": [], "excused": [], "compared": {}}
+    return {
+        "differences": [{"item": one.item, "what": one.what} for one in findings.differences],
+        "excused": [{"item": one.item, "why": one.what} for one in findings.excused],
+        "compared": dict(findings.counts),
+    }

@@ -1,0 +1,128 @@
+"""The form, the companions of a state, and the state: what stands on one side must be what the rules make of the other's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from itopsync.model import Link, Side, Ticket
+from itopsync.reconcile.rules import ClassRules, Direction, FieldRule, Kind
+from itopsync.verify.findings import Findings
+from itopsync.verify.reading import Case
+from itopsync.verify.words import Text, folded, text_of, without_pictures
+
+_CUT = "…"
+_PLACEHOLDER = "itopsync-picture:"
+"""Taken out of plain texts on their way."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A field whose words are the same on both sides, with what it shows there."""
+
+    rule: FieldRule
+    origin: Text
+    target: Text
+
+
+def compare_states(findings: Findings, case: Case, external: Ticket, internal: Ticket) -> None:
+    """See that the two states are one and the same by the maps."""
+    findings.counts["states"] += 1
+    rules = case.cls.state
+    theirs, ours = (rules.left_out.get(one.state, one.state) for one in (external, internal))
+    if rules.to_internal.get(theirs, theirs) == ours or rules.to_external.get(ours, ours) == theirs:
+        return
+    _tell(findings, "state", f"the state is '{external.state}' on external and '{internal.state}' on internal", case.kept)
+
+
+def compare_fields(findings: Findings, case: Case, external: Ticket, internal: Ticket) -> list[Shown]:
+    """See that internal's fields are what the rules make of external's; return those that agree and show pictures.
+
+    Fields that go to external only are not compared: an edit made there would look like a difference.
+    """
+    shown = []
+    for rule in _rules_now(case.cls, external.state):
+        findings.counts["fields"] += 1
+        source, present = external.fields.get(rule.external, ""), internal.fields.get(rule.internal, "")
+        item, texts = f"field:{rule.external}", None
+        if rule.kind in (Kind.CODE, Kind.DATE):
+            alike = _same_code(rule, source, present)
+        else:
+            texts = _texts(rule, source, present, external.number)
+            alike = texts.origin.is_said_by(texts.target.words) or _same_cut(findings, case, texts, internal)
+        if not alike:
+            _tell(findings, item, f"{rule.internal} of internal is not what {rule.external} of external says", case.kept)
+        elif texts is not None and texts.target.pictures:
+            shown.append(texts)
+    return shown
+
+
+def _rules_now(cls: ClassRules, state: str) -> Iterator[FieldRule]:
+    """The fields that go to internal, and what travels with the state in which both are."""
+    form = [rule for rule in cls.fields if rule.direction.allows(Side.EXTERNAL)]
+    yield from form
+    if cls.state.direction is Direction.BOTH:
+        companions = cls.state.companions.get(cls.state.left_out.get(state, state), ())
+        names = {rule.external for rule in form}
+        yield from (rule for rule in companions if rule.external not in names)
+
+
+def _same_code(rule: FieldRule, source: str, present: str) -> bool:
+    if rule.to_internal.get(source, source) == present:
+        return True
+    if rule.direction is Direction.BOTH and rule.to_external.get(present, present) == source:
+        return True
+    return rule.kind is Kind.DATE and bool(source and present) and source[:16] == present[:16]
+
+
+def _texts(rule: FieldRule, source: str, present: str, number: str) -> Shown:
+    if rule.template is not None:
+        source = rule.template.format(value=source, number=number)
+    if rule.kind is Kind.HTML:
+        return Shown(rule, text_of(source), text_of(present))
+    plain = [folded(value.replace(_PLACEHOLDER, "")) for value in (source, present)]
+    return Shown(rule, *(Text(words, words) for words in plain))
+
+
+def _same_cut(findings: Findings, case: Case, texts: Shown, internal: Ticket) -> bool:
+    """Whether internal shows the beginning of a text that does not fit there, and has the whole as a file."""
+    short, cut, _ = texts.target.words.rpartition(_CUT)
+    begins = texts.origin.letters.startswith(without_pictures(short)[:-2])
+    if texts.rule.limit is None or not cut or len(texts.target.words) * 4 < texts.rule.limit or not begins:
+        return False
+    wholes = [one.id for one in internal.attachments if one.temp_id.startswith(f"itopsync-{case.rules.pair}-o-")]
+    if any(_is_whole(texts, case.library.text(Side.INTERNAL, number)) for number in wholes):
+        return True
+    if any(one.key.startswith("overflow:") for one in findings.link.obstacles):
+        findings.excuse(f"field:{texts.rule.external}", "its whole text waits or is parked")
+        return True
+    return False
+
+
+def _is_whole(texts: Shown, whole: str | None) -> bool:
+    if whole is None:
+        return False
+    words = text_of(whole).letters if texts.rule.kind is Kind.HTML else folded(whole.replace(_PLACEHOLDER, ""))
+    return words == texts.origin.letters
+
+
+def _tell(findings: Findings, item: str, what: str, kept: Collection[str]) -> None:
+    link = findings.link
+    obstacle = findings.obstacle(item)
+    if item in kept:
+        findings.excuse(item, "it is left as it is by the rules, or as somebody edited it in internal")
+    elif obstacle is not None:
+        findings.excuse(item, "it is parked" if obstacle.parked else "it waits")
+    elif findings.waits:
+        findings.excuse(item, "it waits")
+    elif _stands_apart(link, item):
+        findings.excuse(item, "it differed when the two were linked by hand, or found again, and neither has changed since")
+    else:
+        findings.differs(item, what)
+
+
+def _stands_apart(link: Link, item: str) -> bool:
+    """Whether the two were taken as they were, with this apart, and nothing was agreed on since."""
+    name = item.removeprefix("field:")
+    agreed = link.base.state if item == "state" else link.base.fields.get(name)
+    return agreed is not None and link.base.apart.get(name) == agreed

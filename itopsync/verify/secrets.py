@@ -1,0 +1,67 @@
+"""Notes that are kept in internal: what one of them says must be nowhere on external."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from itopsync.model import Side, Ticket
+from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.verify.entries import Line, Logs, Writer
+from itopsync.verify.findings import Findings
+from itopsync.verify.reading import Case
+from itopsync.verify.words import Text, begins_with, folded, text_of, without_pictures
+
+_TELLING = 16
+"""Letters: shorter words may be on both sides by chance."""
+
+
+def held_back(logs: Logs, rules: Rules) -> dict[str, Line]:
+    """The entries of people on internal that begin with a mark of these, however disguised, by where they are."""
+    people = logs.by(Side.INTERNAL, Writer.PERSON, Writer.UNSURE)
+    return {line.where: line for line in people if any(begins_with(line.text, mark) for mark in rules.keep_internal)}
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What stands on external and is ours, or may be."""
+
+    ticket: Ticket
+    ours: Sequence[Line]
+    surplus: Sequence[Line]
+    """Those of ours that have no original."""
+
+
+def look_for_leaks(findings: Findings, case: Case, held: Iterable[Line], outside: Outside) -> None:
+    """See that what *held* says stands nowhere *outside*, neither in what is ours nor in a field.
+
+    In what has no original, the words behind the mark are looked for too.
+    """
+    fields = (letters for letters in _fields(outside.ticket, case.cls) if letters)
+    written = [*(line.text.letters for line in outside.ours), *fields]
+    unexplained = [line.text.letters for line in outside.surplus]
+    for line in held:
+        findings.counts["internal entries kept"] += 1
+        whole = line.text.letters
+        rest = _behind_the_mark(line.text, case.rules)
+        telling = len(whole) >= _TELLING
+        leaked = any(whole in words if telling else words.endswith(whole) for words in written)
+        if leaked or (len(rest) >= _TELLING and any(rest in words for words in unexplained)):
+            findings.differs(line.where, f"{line.told} is to stay in internal, and its words stand on external")
+        else:
+            findings.excuse(line.where, "it is kept in internal")
+
+
+def _fields(external: Ticket, cls: ClassRules) -> Iterable[str]:
+    names = {rule.external for rule in cls.fields}
+    names |= {rule.external for rules in cls.state.companions.values() for rule in rules}
+    return (without_pictures(text_of(external.fields.get(name, "")).words) for name in names)
+
+
+def _behind_the_mark(text: Text, rules: Rules) -> str:
+    """The words after the first mark; nothing where it stands there in another form."""
+    for mark in map(folded, rules.keep_internal):
+        place = text.letters.casefold().find(mark.casefold())
+        if mark and place >= 0:
+            return text.letters[place + len(mark) :]
+    return ""

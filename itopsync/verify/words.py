@@ -1,0 +1,176 @@
+"""What a text says, read with the standard library's parser and reduced to what both servers must show alike.
+
+White space and what is not to be seen do not count, so that neither a server's way of storing HTML nor ours of writing it
+looks like a difference.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from html.parser import HTMLParser
+
+PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
+_TOLD = r"\[picture(?:notcarried)?:.*?\]"
+"""A picture that is told in words."""
+_NOT_SEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
+_INERT = frozenset(
+    {
+        *("script", "style", "template", "noscript", "noembed", "noframes", "title", "xmp", "listing", "textarea", "iframe"),
+        *("frameset", "object", "applet", "portal", "svg", "math", "audio", "video", "canvas", "marquee", "dialog"),
+        *("form", "button", "select"),
+    }
+)
+"""Elements that are never carried, with all that is in them."""
+_BLOCKS = frozenset({"p", "div", "br", "li", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "figure"})
+_MENTION = re.compile(r"\[\[\w+:[^\[\]|]*\|([^\[\]]*)\]\]|\[\[\w+:([^\[\]|]*)\]\]")
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a text shows."""
+
+    words: str = field(repr=False)
+    """Without white space; a sign stands for each picture."""
+    body: str = field(repr=False)
+    """The same from behind the end of its first paragraph: what we write has a header there."""
+    pictures: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+    """The attributes of each picture."""
+    beginnings: tuple[str, ...] = field(default=(), repr=False)
+    """All that may be meant by its beginning: with and without quotes, mentions, pictures, and the head of what was pasted."""
+
+    @cached_property
+    def letters(self) -> str:
+        """The words without pictures, and without those that are told in words."""
+        return without_pictures(self.words)
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What says the same, each picture shown or told in words."""
+        return re.compile(f"({PICTURE}|{_TOLD})".join(map(re.escape, self.words.split(PICTURE))), re.DOTALL)
+
+    def is_said_by(self, words: str) -> bool:
+        """Whether *words*, of the other side, say this and nothing else."""
+        if self.words == words:
+            return True
+        return PICTURE in self.words and self.pattern.fullmatch(words) is not None
+
+
+def without_pictures(words: str) -> str:
+    """*words* without the signs of pictures, and without those that are told in words."""
+    return re.sub(f"{PICTURE}|{_TOLD}", "", words)
+
+
+def folded(text: str) -> str:
+    """*text* without white space and what is not to be seen, in one form of Unicode; mentions as they read."""
+    text = unicodedata.normalize("NFKC", _MENTION.sub(lambda found: found[1] or found[2], text))
+    return "".join(letter for letter in text if not letter.isspace() and unicodedata.category(letter) not in _NOT_SEEN)
+
+
+def text_of(fragment: str) -> Text:
+    """Read a fragment of HTML."""
+    reader = _Reader()
+    reader.feed(fragment)
+    reader.close()
+    return reader.text()
+
+
+def begins_with(text: Text, mark: str) -> bool:
+    """Whether *text* may be said to begin with *mark*, in whatever case and however disguised."""
+    also = {letter for letter in mark if not letter.isspace()} | {"#"}
+    wanted = _letters(mark, also)
+    return bool(wanted) and any(_letters(beginning, also).startswith(wanted) for beginning in text.beginnings)
+
+
+def _letters(text: str, also: set[str]) -> str:
+    folded_text = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(letter for letter in folded_text if letter.isalnum() or letter in also)
+
+
+class _Reader(HTMLParser):
+    """Collects pieces of text, each with whether it is somebody else's: quoted, a link, or not to be seen."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._pieces: list[tuple[str, bool, bool]] = []
+        self._pictures: list[Mapping[str, str]] = []
+        self._left_out: list[str] = []
+        self._quotes: list[str] = []
+        self._links: list[str] = []
+        self._head: int | None = None
+        self._pasted = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag in _INERT:
+            self._left_out.append(tag)
+        if self._left_out:
+            return
+        if self._head is None and any("itopsync-" in value for value in given.values()):
+            self._pasted = True
+        if tag == "img":
+            self._pictures.append(given)
+            self._add(PICTURE)
+        elif tag in _BLOCKS:
+            self._add("\n")
+        hidden = _HIDDEN.search(given.get("style", "")) is not None and tag in {"span", "p", "div", "font"}
+        begins = tag == self._quotes[0] if self._quotes else hidden or tag in {"blockquote", "q", "cite"}
+        if begins:
+            self._quotes.append(tag)
+        if tag == "a":
+            self._links.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._left_out:
+            if tag == self._left_out[-1]:
+                self._left_out.pop()
+            return
+        if self._quotes and tag == self._quotes[-1]:
+            self._quotes.pop()
+        if tag == "a" and self._links:
+            self._links.pop()
+        if tag in _BLOCKS:
+            self._add("\n")
+        if tag == "p" and self._head is None:
+            self._head = len(self._pieces)
+
+    def handle_data(self, data: str) -> None:
+        if not self._left_out:
+            self._add(data)
+
+    def _add(self, text: str) -> None:
+        self._pieces.append((text, bool(self._quotes), bool(self._links)))
+
+    def text(self) -> Text:
+        """What was read."""
+        head = self._head or 0
+        whole = "".join(piece for piece, _, _ in self._pieces)
+        return Text(
+            folded(whole),
+            folded("".join(piece for piece, _, _ in self._pieces[head:])),
+            tuple(self._pictures),
+            tuple(
+                beginning
+                for start in ((0, head) if self._pasted else (0,))
+                for beginning in (
+                    _unquoted("".join(piece for piece, _, _ in self._pieces[start:])),
+                    _unquoted("".join(piece for piece, quoted, _ in self._pieces[start:] if not quoted)),
+                    _unquoted("".join(piece for piece, quoted, link in self._pieces[start:] if not quoted and not link)),
+                )
+                for beginning in (beginning, _without_quoted_lines(beginning))
+            ),
+        )
+
+
+def _unquoted(text: str) -> str:
+    """Without pictures, and without the mentions that it begins with."""
+    text = _MENTION.sub(" ", text.replace(PICTURE, " "))
+    return re.sub(r"^(?:\s*@\S+)+", "", text)
+
+
+def _without_quoted_lines(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(">"))

@@ -1,0 +1,24 @@
+"""Verifying on a rig: what a comparison without the planner finds, and what the planner would do."""
+
+from __future__ import annotations
+
+from itopsync.cli.verifying import Verified, verify
+from itopsync.model import Side
+from tests.engine.rig import Rig
+
+
+def verified(rig: Rig, *, deep: bool = True) -> list[Verified]:
+    """Every linked pair of tickets by both views."""
+    return list(verify(rig.engine, {side: rig.server(side) for side in Side}, rig.store, deep=deep))
+
+
+def compared(rig: Rig, *, deep: bool = True) -> list[str]:
+    """What differs by the comparison."""
+    found = [one.findings for one in verified(rig, deep=deep) if one.findings is not None]
+    return [f"{one.link.external}: {difference.what}" for one in found for difference in one.differences]
+
+
+def excused(rig: Rig) -> list[tuple[str, str]]:
+    """What differs for a known reason: the item's kind, and why."""
+    found = [one.findings for one in verified(rig) if one.findings is not None]
+    return [(difference.item.partition(":")[0], difference.what) for one in found for difference in one.excused]

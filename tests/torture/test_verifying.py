@@ -1,0 +1,30 @@
+"""Verifying raises no false alarm: where people have done everything and all is at rest, the comparison finds nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.rig import Rig
+from tests.engine.verifying import compared, verified
+from tests.torture.scenarios import SCENARIOS, Scenario, open_request
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
+def test_where_all_is_at_rest_the_comparison_finds_nothing(tmp_path: Path, scenario: Scenario) -> None:
+    rig = Rig(tmp_path, scenario.more)
+    try:
+        number = open_request(rig)
+        rig.sync()
+        scenario.begin(rig, number)
+        rig.sync()
+        rig.settle(1)
+        scenario.act(rig, number)
+        for _ in range(scenario.cycles):
+            rig.sync()
+        rig.settle()
+        assert compared(rig) == []
+        assert all(one.agrees for one in verified(rig, deep=False))
+    finally:
+        rig.stop()
