@@ -61,7 +61,7 @@ def _ended(link: Link, seen: Observation) -> str:
 
 def _entries(link: Link, side: Side, ticket: Ticket, log: LogRule, rules: Rules) -> list[EntryStory]:
     name = log.name(side)
-    people = {id(person.entry): person.marker for person in read(ticket, name, rules.pair, rules.side(side).account).people}
+    people = {id(person.entry): person.marker for person in read(ticket, name, rules.pair, rules.side(side).accounts).people}
     told = []
     for entry in ticket.logs.get(name, ()):
         marker = people.get(id(entry))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from itopsync.engine.belonging import REBUILDING, claim
 from itopsync.engine.observe import attributes
 from itopsync.itop.server import Server
-from itopsync.model import Link, LinkStatus, Observation, Ref, Side
+from itopsync.model import Link, LinkStatus, Observation, Ref, Side, Ticket
+from itopsync.reconcile.authors import agreed_upon, bare, makers, writers
 from itopsync.reconcile.identity import prefix
 from itopsync.reconcile.marks import marks_of
 from itopsync.reconcile.plan import Plan
@@ -53,13 +54,16 @@ def rebuild(engine: Planner, internal: Server, store: Store, clock: Callable[[],
     claim(store, engine.rules)
     store.put_fact(REBUILDING, "begun")
     engine.learn_accounts()
+    bearers = {cls.external: _bearers(engine.rules, internal, cls) for cls in engine.rules.classes}
+    _remember(engine, store, {Side.INTERNAL: agreed_upon(one.makers for one in bearers.values())})
     for cls in engine.rules.classes:
-        copies, unreadable = _copies(engine, internal, cls)
-        yield from unreadable
+        copies = _copies(engine.rules, cls, bearers[cls.external].tickets)
+        yield from bearers[cls.external].unreadable
         for start in range(0, len(copies), _AT_ONCE):
             lost = [(one, copy) for one, copy in copies[start : start + _AT_ONCE] if store.link_of(one) is None]
             links = tuple(Link(-1 - place, one, copy, LinkStatus.LINKED) for place, (one, copy) in enumerate(lost))
             planned = engine.plan(links)
+            _remember(engine, store, writers(((plan.link, seen) for plan, seen in planned), engine.rules))
             found = [rebuilt(plan, seen, engine.rules) for plan, seen in planned if plan.unread is None]
             found = [one for one in found if one.link.status is LinkStatus.TOMBSTONE or not _is_linked(store, one.link.internal)]
             store.add_links([one.link for one in found], clock())
@@ -73,19 +77,45 @@ def _is_linked(store: Store, copy: Ref | None) -> bool:
     return known is not None and known.status is not LinkStatus.TOMBSTONE
 
 
-def _copies(engine: Planner, internal: Server, cls: ClassRules) -> tuple[list[tuple[Ref, Ref]], list[Unreadable]]:
-    """The external tickets of a class and their copies: the first where a marker stands on several, or one that was parted."""
-    rules, log = engine.rules, cls.logs[0].name(Side.INTERNAL)
-    found: dict[Ref, Ref] = {}
-    parted: dict[Ref, Ref] = {}
+@dataclass(frozen=True)
+class _Bearers:
+    """The tickets of one internal class that bear a ticket's mark of this pair."""
+
+    tickets: list[Ticket]
+    """In the order of their ids, with what is marked in their log and nothing else."""
+    makers: Mapping[Ref, frozenset[str]]
+    unreadable: list[Unreadable]
+
+
+def _bearers(rules: Rules, internal: Server, cls: ClassRules) -> _Bearers:
+    log = cls.logs[0].name(Side.INTERNAL)
     sightings = internal.sightings(cls.internal, f"this.{log} LIKE '%{prefix(rules.pair)}t-{cls.external}.%'")
     numbers = [one.ref.id for one in sightings]
     tickets, failures = internal.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
-    for number in sorted(tickets):
-        marks = marks_of(tickets[number], log, rules.pair, rules.internal.account)
+    unreadable = [Unreadable(Ref(Side.INTERNAL, cls.internal, number), str(why)) for number, why in sorted(failures.items())]
+    shown = [ticket for _, ticket in sorted(tickets.items())]
+    return _Bearers([bare(one, log, rules.pair) for one in shown], makers(shown, log, rules.pair), unreadable)
+
+
+def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tuple[Ref, Ref]]:
+    """The external tickets of a class and their copies: the first where a marker stands on several, or one that was parted."""
+    found: dict[Ref, Ref] = {}
+    parted: dict[Ref, Ref] = {}
+    for ticket in tickets:
+        marks = marks_of(ticket, cls.logs[0].name(Side.INTERNAL), rules.pair, rules.internal.accounts)
         for group, externals in ((found, marks.standing), (parted, marks.former)):
             for external in externals:
                 if external.cls == cls.external:
-                    group.setdefault(external, tickets[number].ref)
-    unreadable = [Unreadable(Ref(Side.INTERNAL, cls.internal, number), str(why)) for number, why in sorted(failures.items())]
-    return sorted((parted | found).items()), unreadable
+                    group.setdefault(external, ticket.ref)
+    return sorted((parted | found).items())
+
+
+def _remember(engine: Planner, store: Store, accounts: Mapping[Side, Collection[str]]) -> None:
+    """Take those for former accounts of ours that wrote what only we write."""
+    new = {side: set(found) - engine.rules.side(side).accounts for side, found in accounts.items()}
+    for side, found in new.items():
+        if found:
+            state = store.side(side)
+            store.put_side(replace(state, former_accounts=state.former_accounts | found))
+    if any(new.values()):
+        engine.learn_accounts()

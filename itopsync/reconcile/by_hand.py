@@ -110,7 +110,7 @@ def _apart(situation: Situation, side: Side) -> list[str]:
     found: list[str] = []
     for log in situation.cls.logs:
         here, there = (
-            read(situation.ticket(one), log.name(one), situation.rules.pair, situation.rules.side(one).account)
+            read(situation.ticket(one), log.name(one), situation.rules.pair, situation.rules.side(one).accounts)
             for one in (side, side.other)
         )
         present = arrived(situation.ticket(side.other), there) - situation.marks.kept

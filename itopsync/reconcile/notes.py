@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -53,10 +53,10 @@ class Flow:
     """The markers of all that people wrote in the log it comes from."""
 
 
-def read(ticket: Ticket, log: str, pair: str, account: str | None) -> Reading:
+def read(ticket: Ticket, log: str, pair: str, accounts: Collection[str]) -> Reading:
     """Tell people's entries from ours in one log of *ticket*.
 
-    Ours is what has a marker of this pair at its head and is the marker's first bearer or written by our account: iTop
+    Ours is what has a marker of this pair at its head and is the marker's first bearer or written by one of our *accounts*: iTop
     copies a parent's entries into its children, healed ones twice. A later bearer by another account is a person who pasted it.
     """
     people: list[PersonEntry] = []
@@ -66,7 +66,7 @@ def read(ticket: Ticket, log: str, pair: str, account: str | None) -> Reading:
     for entry in ticket.logs.get(log, ()):
         used += ENTRY_BYTES + len(entry.author.encode())
         markers = head_markers(entry.html, pair)
-        if markers and (borne.isdisjoint(markers) or (account and entry.author_id == account)):
+        if markers and (borne.isdisjoint(markers) or entry.author_id in accounts):
             borne.update(markers)
             continue
         print_of_it = fingerprint(entry.author_id, entry.html)
@@ -195,7 +195,7 @@ def _joined(notes: Sequence[Note]) -> Note:
 
 
 def _reading(situation: Situation, side: Side, log: LogRule) -> Reading:
-    return read(situation.ticket(side), log.name(side), situation.rules.pair, situation.rules.side(side).account)
+    return read(situation.ticket(side), log.name(side), situation.rules.pair, situation.rules.side(side).accounts)
 
 
 def _may_go(situation: Situation, person: PersonEntry, origin: Side, records: dict[str, NoteRecord]) -> bool:

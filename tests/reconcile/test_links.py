@@ -217,7 +217,7 @@ def test_the_marks_on_a_ticket_say_whose_it_is_and_whose_it_was() -> None:
 
     def marks(*markers: str) -> tuple[set[Ref], set[Ref]]:
         bearer = replace(ticket(INTERNAL), logs={"private_log": tuple(ours(INTERNAL, marker) for marker in markers)})
-        found = marks_of(bearer, "private_log", "acme", None)
+        found = marks_of(bearer, "private_log", "acme", ())
         return set(found.standing), set(found.former)
 
     its, end = ticket_marker("acme", one), parted_marker("acme", one)

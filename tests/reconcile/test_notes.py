@@ -53,7 +53,7 @@ def said(planned: Plan, side: Side) -> list[str]:
 def markers_of(side: Side, *texts: str) -> list[str]:
     """The markers that the mirrors of these entries of one person bear, in their order."""
     log = tuple(entry(PERSON[side], text) for text in texts)
-    reading = notes.read(ticket(side, log=log), "private_log", "acme", US[side])
+    reading = notes.read(ticket(side, log=log), "private_log", "acme", {US[side]})
     return [person.marker for person in reading.people]
 
 
@@ -351,7 +351,7 @@ def test_markers_of_another_pair_are_a_persons_words() -> None:
 def test_the_copy_is_known_by_our_mark_only() -> None:
     copy, original = ticket(INTERNAL), Ref(EXTERNAL, "UserRequest", 1)
 
-    assert is_copy(copy, "private_log", "acme", original, US[INTERNAL])
-    assert is_copy(copy, "private_log", "acme", original, None)
-    assert not is_copy(copy, "private_log", "acme", original, OPERATOR)
-    assert not is_copy(copy, "private_log", "acme", replace(original, id=2), None)
+    assert is_copy(copy, "private_log", "acme", original, {US[INTERNAL]})
+    assert is_copy(copy, "private_log", "acme", original, ())
+    assert not is_copy(copy, "private_log", "acme", original, {OPERATOR})
+    assert not is_copy(copy, "private_log", "acme", replace(original, id=2), ())
