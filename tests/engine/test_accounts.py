@@ -162,7 +162,7 @@ def test_after_a_lost_store_the_former_accounts_are_found_again(rig: Rig) -> Non
     for side in Side:
         _replace_account(rig, side)
     _lose_the_store(rig)
-    found = list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+    found = list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))
     assert len(found) == 1
     for side in Side:
         assert rig.engine.rules.side(side).accounts == {"2", str(OTHER)}
@@ -185,6 +185,6 @@ def test_after_a_lost_store_who_pasted_a_mark_is_not_taken_for_us(rig: Rig) -> N
     rig.operator.note("UserRequest", copy, marked.text)
     _replace_account(rig, Side.INTERNAL)
     _lose_the_store(rig)
-    list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+    list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))
     assert rig.engine.rules.internal.accounts == {"2", str(OTHER)}
     assert rig.copy_of(number) == copy != other
