@@ -47,20 +47,29 @@ def show_link(
             show.story(Console(soft_wrap=True), story)
 
 
-def rebuild(context: typer.Context) -> None:
+def rebuild(
+    context: typer.Context,
+    create_missing: Annotated[
+        bool, typer.Option("--create-missing", help="Have copies made of all that has none, instead of asking for a decision.")
+    ] = False,
+) -> None:
     """Make a lost store anew from the marks on both servers. Writes to neither; lists what differs for a decision."""
     from itopsync.engine import rebuild as rebuilding
 
     options: Options = context.obj
     configuration = options.configuration()
     console = Console(soft_wrap=True)
-    total = unreadable = 0
-    with rebuilding_engine(configuration) as (engine, internal, store):
+    total = unreadable = tickets = files = 0
+    with rebuilding_engine(configuration) as (engine, both, store):
         known = sum(store.counts()[status] for status in LinkStatus)
-        for one in rebuilding.rebuild(engine, internal, store, utc_now):
+        for one in rebuilding.rebuild(engine, both, store, utc_now, create_missing=create_missing):
             if isinstance(one, rebuilding.Unreadable):
                 unreadable += 1
                 console.print(f"{one.ref}: it cannot be read, so its link is not made: {one.reason}")
+                continue
+            if isinstance(one, rebuilding.WithoutCopy):
+                tickets += 1
+                console.print(f"{one.number} ({one.external}) has no copy, though younger tickets have")
                 continue
             total += 1
             if one.parted:
@@ -70,7 +79,18 @@ def rebuild(context: typer.Context) -> None:
             elif one.differs:
                 name = f"{one.link.external_number} ({one.link.external}) → {one.link.internal_number}"
                 console.print(f"{name}: the sides differ in {', '.join(one.differs)}; each stays as it is until it is changed")
+            for file in one.without_copy:
+                files += 1
+                side, number = file.key.split(":")[1:]
+                where = one.link.external_number if side == Side.EXTERNAL else one.link.internal_number
+                console.print(f"attachment {number} on {side} {where} has no copy, though younger files have")
     console.print(f"{counted(total, 'link')} found again{f'; the store knew {known} before' if known else ''}.")
+    if tickets or files:
+        console.print(
+            f"{counted(tickets, 'ticket')} and {counted(files, 'file')} without a copy are parked, for a person may have deleted "
+            "it. `itopsync resume REF` has a ticket copied and `itopsync unlink REF` leaves it; `itopsync retry REF` has a "
+            "ticket's files copied; `itopsync rebuild --create-missing` has all of them copied."
+        )
     if unreadable:
         console.print("Mend what cannot be read, and run `itopsync rebuild` again before you start the service.")
         raise typer.Exit(ExitCode.TROUBLED)

@@ -157,8 +157,8 @@ class WatchedEngines:
 
 
 @contextmanager
-def rebuilding_engine(configuration: Configuration) -> Iterator[tuple[Engine, Server, Store]]:
-    """An engine that is to make the store anew, with the internal server and the store; the lease is held."""
+def rebuilding_engine(configuration: Configuration) -> Iterator[tuple[Engine, dict[Side, Server], Store]]:
+    """An engine that is to make the store anew, with both servers and the store; the lease is held."""
     from itopsync.engine.lease import Lease
 
     with (
@@ -167,7 +167,7 @@ def rebuilding_engine(configuration: Configuration) -> Iterator[tuple[Engine, Se
         Lease(store, configuration.lease),
         closing_engine(configuration, both, store) as engine,
     ):
-        yield engine, both[Side.INTERNAL], store
+        yield engine, both, store
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def find_copies(links: Sequence[Link], cls: ClassRules, server: Server, rules: R
     copies: dict[int, Ref] = {}
     for number in sorted(tickets):
         for link in links:
-            if is_copy(tickets[number], log, rules.pair, link.external, rules.internal.account):
+            if is_copy(tickets[number], log, rules.pair, link.external, rules.internal.accounts):
                 copies.setdefault(link.id, tickets[number].ref)
     unread = {link.id: failure for failure in unreadable.values() for link in links if link.id not in copies}
     lost = _find_unmarked([link for link in links if link.unsettled and link.id not in copies | unread], cls, server, rules)

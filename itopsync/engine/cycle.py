@@ -59,6 +59,8 @@ class Engine:
         self._servers, self._store, self._settings = servers, store, settings
         self._clock, self.stopping, self.progress = clock, stopping, progress
         self._rules = rules
+        self._named: set[Side] = set()
+        """The sides that have told who we are since this process began, or its configuration was read."""
         self._threads = Threads.start(settings)
         self._planning = Planning(servers, store, settings, self._threads, clock=clock, stopping=stopping)
 
@@ -171,7 +173,8 @@ class Engine:
     def learn_accounts(self) -> None:
         """Ask both servers who we are there: that tells our entries from what people pasted."""
         for side in Side:
-            self._know_account(replace(self._store.side(side), account=account_of(self._servers[side])))
+            known = self._store.side(side)
+            self._know_account(known.as_account(account_of(self._servers[side], known.account)))
 
     def _run(self, report: Report, accept: Collection[str]) -> None:
         claim(self._store, self._rules)
@@ -213,11 +216,12 @@ class Engine:
             if one.away_since is not None:
                 log.info("side available again", side=side, seconds=round((now - one.away_since).total_seconds()))
             self._know_account(one.state)
+            self._named.add(side)
         return now
 
     def _know_account(self, state: SideState) -> None:
-        """Our own account on a side tells our entries from what people pasted."""
-        known = replace(self._rules.side(state.side), account=state.account)
+        """Our own accounts on a side tell our entries from what people pasted."""
+        known = replace(self._rules.side(state.side), accounts=state.accounts)
         external = state.side is Side.EXTERNAL
         self._rules = replace(self._rules, external=known) if external else replace(self._rules, internal=known)
 
@@ -237,6 +241,7 @@ class Engine:
 
     def _look(self, side: Side, kind: str, now: datetime) -> Findings:
         server = self._servers[side]
+        name = kind == SWEEP or side not in self._named
 
         def deletions() -> Searched:
             after = int(self._store.fact(_searched(side)) or 0)
@@ -244,7 +249,7 @@ class Engine:
                 return Searched(after=after, last=after or None)
             return search(side, server, self._store, self._rules, live=True, after=after)
 
-        return look(side, server, self._store, self._rules, self._settings, self._threads.readers, deletions, now)
+        return look(side, server, self._store, self._rules, self._settings, self._threads.readers, deletions, now, name=name)
 
     def unavailable(self, report: Report, side: Side, error: RemoteError) -> None:
         report.problems[side] = str(error)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from itopsync.engine.deletions import Searched
 from itopsync.engine.settings import EngineSettings
-from itopsync.errors import BadQuery
+from itopsync.errors import AccessRefused, BadQuery
 from itopsync.itop.reader import HIGHEST_ID
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
@@ -55,10 +55,13 @@ def look(  # noqa: PLR0917 - all that one poll works with
     pool: Executor,
     deletions: Callable[[], Searched],
     now: datetime,
+    *,
+    name: bool,
 ) -> Findings:
     """Poll one side, with its questions asked at once in *pool*; writes nothing.
 
-    *deletions* looks for attachments that went. The cursor is the server's own clock at the start of the poll (HTTP ``Date``),
+    *deletions* looks for attachments that went; *name*: ask who we are there, as is done anyhow where that is not known, or
+    the side was away. The cursor is the server's own clock at the start of the poll (HTTP ``Date``),
     so a slow answer or a clock that is off loses nothing.
     """
     state = store.side(side)
@@ -66,7 +69,8 @@ def look(  # noqa: PLR0917 - all that one poll works with
     asked = pool.submit(server.changed_tickets, classes, (state.cursor or now) - settings.overlap)
     above = pool.submit(_attachments, server, state, settings, now)
     went = pool.submit(deletions)
-    named = pool.submit(account_of, server) if state.account is None else None
+    name = name or state.account is None or state.problem_since is not None
+    named = pool.submit(account_of, server, state.account) if name else None
     first = side is Side.EXTERNAL and state.cursor is None
     scoping = [pool.submit(_scoped, server, rules, cls) for cls in rules.classes if first]
     changed = asked.result()
@@ -80,9 +84,10 @@ def look(  # noqa: PLR0917 - all that one poll works with
         new = (*among, *sorted((one for one in compared.unknown if one.ref in scoped), key=lambda one: one.ref not in touched))
     taken = {sighting.ref for sighting in new}
     attachments = above.result()
-    account = state.account if named is None else named.result()
+    if named is not None:
+        state = state.as_account(named.result())
     return Findings(
-        _moved(state, attachments, changed.at, account, now),
+        _moved(state, attachments, changed.at, now),
         compared.changed,
         _links_attached(side, store, rules, attachments),
         went.result(),
@@ -157,11 +162,11 @@ def _in_scope_among(server: Server, rules: Rules, unknown: Iterable[Sighting]) -
             yield from server.sightings(name, scope_of(rules, rules.for_external(name)), sorted(ids))
 
 
-def account_of(server: Server) -> str | None:
-    """Our own account's id, or None on a server that does not compare it; then a marker's first bearer alone is ours."""
+def account_of(server: Server, known: str | None) -> str | None:
+    """Our own account's id, *known* so far, or None where the server does not tell it: then a marker's first bearer is ours."""
     try:
-        return server.account() or None
-    except BadQuery:
+        return server.account(known) or None
+    except (BadQuery, AccessRefused):
         return None
 
 
@@ -183,7 +188,7 @@ def _attachments(server: Server, state: SideState, settings: EngineSettings, now
     return _Attachments(low, found, max((attachment.id for attachment in found), default=0))
 
 
-def _moved(state: SideState, attachments: _Attachments, at: datetime, account: str | None, now: datetime) -> SideState:
+def _moved(state: SideState, attachments: _Attachments, at: datetime, now: datetime) -> SideState:
     """The side's state after a poll at *at* by the server's clock."""
     marks, low = state.attachment_marks, attachments.low
     if low is None:
@@ -201,7 +206,6 @@ def _moved(state: SideState, attachments: _Attachments, at: datetime, account: s
         cursor=at,
         attachment_marks=marks,
         drafts=drafts,
-        account=account,
         ok_at=now,
         problem=None,
         problem_since=None,

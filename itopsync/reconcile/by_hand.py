@@ -12,7 +12,7 @@ from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_values
 from itopsync.reconcile.identity import ticket_marker
 from itopsync.reconcile.notes import arrived, read
-from itopsync.reconcile.rebuilding import base_of_now
+from itopsync.reconcile.rebuilding import FILE_WITHOUT_COPY, TICKET_WITHOUT_COPY, base_of_now
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import correspond
@@ -43,6 +43,17 @@ def resumed(link: Link, now: datetime) -> Link:
         return link
     status = LinkStatus.LINKED if link.internal else LinkStatus.WAITING
     return retried(replace(link, status=status, base=replace(link.base, born="")), now)
+
+
+def to_be_copied(link: Link, now: datetime) -> Link:
+    """The link with what `rebuild` found no copy of to be copied after all."""
+    reasons = {one.reason for one in link.obstacles}
+    if TICKET_WITHOUT_COPY.reason in reasons:
+        return resumed(link, now)
+    if FILE_WITHOUT_COPY.reason not in reasons:
+        return link
+    others = tuple(one for one in link.obstacles if one.reason != FILE_WITHOUT_COPY.reason)
+    return replace(retried(link, now), obstacles=others)
 
 
 def unlinked(link: Link, now: datetime, *, mark: bool) -> Link:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from itopsync.model import Ref, Ticket
@@ -21,13 +22,13 @@ class Marks:
     """The markers of the entries and files, of both sides, that stood there when the two were linked by hand."""
 
 
-def marks_of(ticket: Ticket, log: str, pair: str, account: str | None) -> Marks:
-    """Read the marks in one log of an internal *ticket*: those that *account* wrote, or anybody where that is not known."""
+def marks_of(ticket: Ticket, log: str, pair: str, accounts: Collection[str]) -> Marks:
+    """Read the marks in one log of an internal *ticket*: those that *accounts* of ours wrote, or anybody where there are none."""
     standing: set[Ref] = set()
     former: set[Ref] = set()
     kept: frozenset[str] = frozenset()
     for entry in ticket.logs.get(log, ()):
-        markers = head_markers(entry.html, pair) if account in (None, entry.author_id) else ()
+        markers = head_markers(entry.html, pair) if not accounts or entry.author_id in accounts else ()
         where = {ref for marker in markers if (ref := here_of(marker, pair)) is not None}
         if where and ticket.ref not in where:
             continue  # a parent's, copied by iTop
@@ -44,6 +45,6 @@ def marks_of(ticket: Ticket, log: str, pair: str, account: str | None) -> Marks:
     return Marks(frozenset(standing), frozenset(former), kept)
 
 
-def is_copy(ticket: Ticket, log: str, pair: str, external: Ref, account: str | None) -> bool:
+def is_copy(ticket: Ticket, log: str, pair: str, external: Ref, accounts: Collection[str]) -> bool:
     """Whether *ticket* is *external*'s copy by the marks that stand at the heads of our entries."""
-    return external in marks_of(ticket, log, pair, account).standing
+    return external in marks_of(ticket, log, pair, accounts).standing

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from itopsync.model import Agreed, Base, Link, LinkStatus, Observation
-from itopsync.reconcile.plan import Plan, Write
+from itopsync.model import Agreed, Attachment, Base, Link, LinkStatus, Observation, Obstacle, Side, Sighting
+from itopsync.reconcile.identity import attachment_of
+from itopsync.reconcile.plan import Plan, Upload, Write
 from itopsync.reconcile.richtext import value_fingerprint
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.state import counted
 from itopsync.reconcile.strangers import born
+
+TICKET_WITHOUT_COPY = Obstacle(
+    "ticket",
+    "",
+    "no copy was found after the store was lost; `itopsync resume` has one made, `itopsync unlink` leaves it without",
+    tries=1,
+    parked=True,
+    not_before=None,
+)
+FILE_WITHOUT_COPY = Obstacle(
+    "file", "", "no copy was found after the store was lost; `itopsync retry` has one made", tries=1, parked=True, not_before=None
+)
 
 
 @dataclass(frozen=True)
@@ -23,11 +36,17 @@ class Rebuilt:
     parted: bool = False
     """A person had unlinked the two: that stays so."""
 
+    @property
+    def without_copy(self) -> tuple[Obstacle, ...]:
+        """The files that have no copy though younger ones have: left for a person to decide."""
+        return tuple(one for one in self.link.obstacles if one.reason == FILE_WITHOUT_COPY.reason)
 
-def rebuilt(plan: Plan, observation: Observation, rules: Rules) -> Rebuilt:
+
+def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mapping[Side, int]) -> Rebuilt:
     """Return the link with a base at which nothing is carried that differs now; *plan* was made for it without any base.
 
-    Entries and files bear their markers, so of those nothing needs to be remembered.
+    Entries and files bear their markers, so of those nothing needs to be remembered; but a file that is older than the
+    *youngest* of its side that has a copy may have had one that a person deleted.
     """
     link, cls = plan.link, rules.for_external(plan.link.external.cls)
     external, internal = observation.external, observation.internal
@@ -40,12 +59,32 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules) -> Rebuilt:
         replace(
             link,
             base=base_of_now(observation, cls, differs),
-            obstacles=(),
+            obstacles=tuple(_of_files(plan, youngest)),
             external_number=external.number,
             internal_number=internal.number,
         ),
         tuple(sorted(differs)),
     )
+
+
+def youngest_of(copies: Mapping[Side, Iterable[Attachment]], pair: str) -> Mapping[Side, int]:
+    """By side, the highest id of an attachment that has a copy among *copies*, which are by the side that they are on."""
+    originals = (attachment_of(one.temp_id, pair) for side in Side for one in copies[side])
+    found = dict.fromkeys(Side, 0)
+    for origin, number in filter(None, originals):
+        found[origin] = max(found[origin], number)
+    return found
+
+
+def without_copy(external: Sighting) -> Link:
+    """The link of a ticket that has no copy though younger ones have: it rests until a person has decided."""
+    return Link(0, external.ref, None, LinkStatus.PARKED, external.number, obstacles=(TICKET_WITHOUT_COPY,))
+
+
+def _of_files(plan: Plan, youngest: Mapping[Side, int]) -> Iterable[Obstacle]:
+    for action in plan.actions:
+        if isinstance(action, Upload) and action.pair and action.pair.original_id < youngest[action.pair.origin]:
+            yield replace(FILE_WITHOUT_COPY, key=action.item.key, fingerprint=action.item.fingerprint)
 
 
 def base_of_now(observation: Observation, cls: ClassRules, differs: Collection[str]) -> Base:

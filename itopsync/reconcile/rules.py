@@ -165,13 +165,8 @@ class SideRules:
     timezone: ZoneInfo
     defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     """Attribute → an id, a criterion (``{"name": …}``) or an OQL query, in the form that iTop's REST takes for a key."""
-    account: str | None = None
-    """The id of our own account there, once it is known."""
-
-    @property
-    def accounts(self) -> frozenset[str]:
-        """The ids of our own accounts there; empty where none is known."""
-        return frozenset() if self.account is None else frozenset({self.account})
+    accounts: frozenset[str] = frozenset()
+    """The ids of our own accounts there, the present one and former ones; empty where it is not known who we are."""
 
     @property
     def addresses(self) -> tuple[str, ...]:

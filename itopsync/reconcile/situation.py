@@ -43,7 +43,7 @@ class Situation:
     def marks(self) -> Marks:
         """What the marks on the internal ticket say, whichever account of ours wrote them."""
         internal = self.observation.internal
-        return marks_of(internal, self.cls.logs[0].name(Side.INTERNAL), self.rules.pair, None) if internal else Marks()
+        return marks_of(internal, self.cls.logs[0].name(Side.INTERNAL), self.rules.pair, ()) if internal else Marks()
 
     def obstacle(self, item: Item) -> Obstacle | None:
         """What stands in the way of *item* now, remarked; None if it may be tried."""

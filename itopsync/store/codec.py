@@ -99,6 +99,16 @@ def ids_from_json(text: str) -> frozenset[int]:
     return frozenset(json.loads(text))
 
 
+def accounts_to_json(accounts: Iterable[str]) -> str:
+    """Write a set of accounts' ids."""
+    return _dump(sorted(accounts))
+
+
+def accounts_from_json(text: str) -> frozenset[str]:
+    """Read what :func:`accounts_to_json` wrote."""
+    return frozenset(json.loads(text))
+
+
 def counts_to_json(counts: Mapping[str, int]) -> str:
     """Write a cycle's counts."""
     return _dump(dict(counts))

@@ -34,6 +34,7 @@ class Polling(Database):
             codec.marks_from_json(row.attachment_marks),
             codec.ids_from_json(row.drafts),
             row.account,
+            codec.accounts_from_json(row.former_accounts),
             row.ok_at,
             row.problem,
             row.problem_since,
@@ -101,6 +102,7 @@ def _put_side(connection: Connection, state: SideState) -> None:
         "side": state.side.value,
         "attachment_marks": codec.marks_to_json(state.attachment_marks),
         "drafts": codec.ids_to_json(state.drafts),
+        "former_accounts": codec.accounts_to_json(state.former_accounts),
     }
     put(connection, side_state, [values])
 

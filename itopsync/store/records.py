@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -22,11 +22,23 @@ class SideState:
     drafts: frozenset[int] = frozenset()
     """Attachments that were not bound to a ticket yet."""
     account: str | None = None
-    """The id of our own account there."""
+    """The id of our own account there; None where it is not known."""
+    former_accounts: frozenset[str] = frozenset()
+    """The ids of those that we had there before, or that another one who works on this store has."""
     ok_at: datetime | None = None
     """When it was last polled well, by our clock."""
     problem: str | None = None
     problem_since: datetime | None = None
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """All whose entries are ours; none where it is not known who we are."""
+        return frozenset() if self.account is None else self.former_accounts | {self.account}
+
+    def as_account(self, account: str | None, former: Collection[str] = ()) -> SideState:
+        """The same, now that our account is *account*; those that we knew, and *former*, are remembered."""
+        before = {*self.former_accounts, *former, *((self.account,) if self.account else ())}
+        return replace(self, account=account, former_accounts=frozenset(before - {account}))
 
 
 @dataclass(frozen=True)

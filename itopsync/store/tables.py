@@ -123,6 +123,7 @@ side_state = Table(
     Column("attachment_marks", Text, nullable=False, comment="JSON: when which attachment id was the highest."),
     Column("drafts", Text, nullable=False, comment="JSON: ids of attachments without a ticket."),
     Column("account", Text),
+    Column("former_accounts", Text, nullable=False, comment="JSON: ids of the accounts that we had before."),
     Column("ok_at", UtcDateTime),
     Column("problem", Text),
     Column("problem_since", UtcDateTime),

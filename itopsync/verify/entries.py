@@ -100,8 +100,7 @@ def lines_of(ticket: Ticket, log: str, link: Link, rules: Rules) -> list[Line]:
 
 def our_accounts(rules: Rules, side: Side) -> frozenset[str]:
     """The ids of our own accounts on *side*; none where they are not known."""
-    account = rules.side(side).account
-    return frozenset((account,)) if account else frozenset()
+    return rules.side(side).accounts
 
 
 def _writer(entry: Entry, marks: Sequence[str], link: Link, ours: frozenset[str], seen: set[str]) -> Writer:

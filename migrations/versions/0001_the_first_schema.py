@@ -96,6 +96,7 @@ def upgrade() -> None:
         sa.Column("attachment_marks", sa.Text, nullable=False, comment="JSON: when which attachment id was the highest."),
         sa.Column("drafts", sa.Text, nullable=False, comment="JSON: ids of attachments without a ticket."),
         sa.Column("account", sa.Text),
+        sa.Column("former_accounts", sa.Text, nullable=False, comment="JSON: ids of the accounts that we had before."),
         sa.Column("ok_at", _TIME),
         sa.Column("problem", sa.Text),
         sa.Column("problem_since", _TIME),

@@ -57,6 +57,22 @@ def test_a_rebuild_may_be_run_again(desk: Desk) -> None:
     assert desk.itopsync("rebuild").stdout.startswith("0 links found again; the store knew 2 before.\n")
 
 
+def test_a_rebuild_asks_what_becomes_of_that_which_has_no_copy(desk: Desk) -> None:
+    _linked(desk, 3)
+    (copy,) = (ticket["id"] for ticket in desk.internal.tickets() if ticket["title"] == "Printer 1")
+    desk.internal.agent("admin").delete("UserRequest", copy)
+    _lose_the_store(desk)
+    told = desk.itopsync("rebuild").stdout
+    assert "R-000002 (external:UserRequest:2) has no copy, though younger tickets have\n" in told
+    assert "1 ticket and 0 files without a copy are parked" in told
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    assert len(desk.internal.tickets()) == 2
+    assert "no copy was found after the store was lost" in desk.itopsync("status").stdout
+    assert "without a copy" not in desk.itopsync("rebuild", "--create-missing").stdout
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    assert len(desk.internal.tickets()) == 3
+
+
 def test_a_plan_ends_as_its_cycle_would(desk: Desk) -> None:
     _linked(desk)
     desk.configure("[limits]\ncreations = 0\n")

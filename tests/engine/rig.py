@@ -153,6 +153,11 @@ class Rig(Pair):
         self.configuration = replace(self.configuration, rules=scoped)
         self.restart()
 
+    @property
+    def servers(self) -> dict[Side, Server]:
+        """Our clients of both."""
+        return self._servers
+
     def server(self, side: Side) -> Server:
         """Our client of one side."""
         return self._servers[side]

@@ -38,7 +38,7 @@ def test_the_store_of_another_pair_is_refused_before_anything_is_written(rig: Ri
         rig.engine.preview,
         lambda: list(rig.engine.verify()),
         lambda: rig.engine.inspect(()),
-        lambda: list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now)),
+        lambda: list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now)),
     ):
         with pytest.raises(StoreError, match=refused):
             work()
@@ -50,7 +50,7 @@ def test_a_store_that_was_rebuilt_is_its_pairs(rig: Rig) -> None:
     rig.customer.create("UserRequest", title="Printer")
     rig.sync()
     _lose_the_store(rig)
-    assert len(list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))) == 1
+    assert len(list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))) == 1
     _as_another_pair(rig)
     with pytest.raises(StoreError, match="Put"):
         rig.sync()
@@ -65,12 +65,12 @@ def test_a_rebuild_that_was_broken_off_is_ended_before_any_cycle(rig: Rig) -> No
         number = next(int(one["id"]) for one in rig.internal.tickets() if one["finalclass"] == cls)
         rig.operator.update(cls, number, title="Ours")
     _lose_the_store(rig)
-    next(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+    next(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))
     before = rig.written()
     for work in (rig.sync, rig.engine.preview):
         with pytest.raises(StoreError, match=r"its rebuilding was broken off\. Run `itopsync rebuild` again"):
             work()
-    assert len(list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))) == 1
+    assert len(list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))) == 1
     rig.sync()
     assert rig.written() == before
     assert [one["title"] for one in rig.internal.tickets()] == ["Ours", "Ours"]

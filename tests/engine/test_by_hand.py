@@ -56,7 +56,7 @@ def _lose_the_store(rig: Rig) -> list[Link]:
     for file in rig.folder.glob("store*"):
         file.unlink()
     rig.start()
-    found = rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now)
+    found = rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now)
     return [one.link for one in found if isinstance(one, Rebuilt)]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from itopsync.engine.rebuild import rebuild
+from itopsync.engine.rebuild import WithoutCopy, rebuild
 from itopsync.errors import StoreError
 from itopsync.model import LinkStatus, Side
+from itopsync.reconcile import by_hand
 from itopsync.reconcile.rebuilding import Rebuilt
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
 
@@ -38,7 +39,7 @@ def _lose_the_store(rig: Rig) -> None:
 
 
 def _rebuild(rig: Rig) -> Iterator[Rebuilt]:
-    for one in rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now):
+    for one in rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now):
         assert isinstance(one, Rebuilt)
         yield one
 
@@ -145,3 +146,101 @@ def test_a_first_run_waits_until_both_sides_answer(rig: Rig) -> None:
     rig.internal.maintenance = False
     rig.sync()
     assert len(rig.internal.tickets()) == 1
+
+
+def _age(rig: Rig) -> dict[str, int]:
+    """Four requests in agreement, two of them with files; then the copies of the two others are deleted."""
+    made = {title: rig.customer.create("UserRequest", title=title) for title in "abcd"}
+    for title in "ad":
+        for name in "12":
+            rig.customer.attach("UserRequest", made[title], f"{title}{name}.txt", "text/plain", name.encode())
+    rig.sync()
+    rig.settle(2)
+    for title in "bc":
+        rig.internal.agent("admin").delete("UserRequest", rig.copy_of(made[title]))
+    rig.wait(hours=2)
+    rig.engine.cycle("sweep")
+    return made
+
+
+def _titles(rig: Rig) -> list[str]:
+    return sorted(ticket["title"] for ticket in rig.internal.tickets())
+
+
+def _all_found(rig: Rig, **how: bool) -> list[object]:
+    return list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now, **how))
+
+
+def test_a_copy_that_a_person_deleted_is_not_made_again_without_being_asked(rig: Rig) -> None:
+    made = _age(rig)
+    new = rig.customer.create("UserRequest", title="new")
+    _lose_the_store(rig)
+    found = _all_found(rig)
+    assert {one.external.id for one in found if isinstance(one, WithoutCopy)} == {made["b"], made["c"]}
+    rig.sync()
+    rig.settle()
+    assert _titles(rig) == ["a", "d", "new"]
+    assert rig.link(new).status is LinkStatus.LINKED
+    for title in "bc":
+        link = rig.link(made[title])
+        assert (link.status, link.internal) == (LinkStatus.PARKED, None)
+        assert "itopsync unlink" in link.obstacles[0].reason
+    rig.store.amend(rig.link(made["b"]).id, lambda link: by_hand.resumed(link, rig.now), rig.now)
+    rig.store.amend(rig.link(made["c"]).id, lambda link: by_hand.unlinked(link, rig.now, mark=True), rig.now)
+    rig.sync()
+    rig.settle()
+    assert _titles(rig) == ["a", "b", "d", "new"]
+    assert rig.link(made["c"]).status is LinkStatus.TOMBSTONE
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_all_that_has_no_copy_is_copied_where_that_is_asked_for(rig: Rig, at_once: bool) -> None:
+    made = _age(rig)
+    copy = rig.copy_of(made["a"])
+    (one, _) = rig.internal.ticket("UserRequest", copy)["attachments"]
+    rig.operator.delete_attachment(one["id"])
+    rig.sync()
+    _lose_the_store(rig)
+    if not at_once:
+        assert len([one for one in _all_found(rig) if isinstance(one, WithoutCopy)]) == 2
+        rig.sync()
+        rig.settle()
+        assert _titles(rig) == ["a", "d"]
+    assert not [one for one in _all_found(rig, create_missing=True) if isinstance(one, WithoutCopy)]
+    rig.sync()
+    rig.settle()
+    assert _titles(rig) == ["a", "b", "c", "d"]
+    assert rig.differences() == []
+
+
+@pytest.mark.parametrize("origin", list(Side))
+def test_a_files_copy_that_a_person_deleted_is_not_made_again_without_being_asked(rig: Rig, origin: Side) -> None:
+    made = _age(rig)
+    copy = rig.copy_of(made["a"])
+    place = {Side.EXTERNAL: made["a"], Side.INTERNAL: copy}
+    for name in ("old", "deleted", "young"):
+        rig.agent(origin).attach("UserRequest", place[origin], name, "text/plain", name.encode())
+    rig.sync()
+    files = rig.simulator(origin.other).ticket("UserRequest", place[origin.other])["attachments"]
+    gone = next(one["id"] for one in files if one["contents"].filename == "deleted")
+    rig.agent(origin.other).delete_attachment(gone)
+    rig.sync()
+    rig.settle(2)
+    rig.agent(origin).attach("UserRequest", place[origin], "new", "text/plain", b"new")
+    _lose_the_store(rig)
+    found = [one for one in _all_found(rig) if isinstance(one, Rebuilt) and one.without_copy]
+    assert len(found) == 1
+    assert found[0].link.internal
+    assert len(found[0].without_copy) == 1
+
+    def names() -> set[str]:
+        files = rig.simulator(origin.other).ticket("UserRequest", place[origin.other])["attachments"]
+        return {one["contents"].filename for one in files}
+
+    rig.sync()
+    rig.settle()
+    assert names() >= {"old", "young", "new"}
+    assert "deleted" not in names()
+    rig.store.amend(rig.link(made["a"]).id, lambda link: by_hand.retried(link, rig.now), rig.now)
+    rig.sync()
+    assert names() >= {"old", "young", "new", "deleted"}

@@ -219,5 +219,5 @@ def _lose_the_store(rig: Rig) -> None:
 
 
 def _rebuilt(rig: Rig) -> tuple[list[Rebuilt], list[Unreadable]]:
-    found = list(rebuild(rig.engine, rig.server(Side.INTERNAL), rig.store, lambda: rig.now))
+    found = list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))
     return [one for one in found if isinstance(one, Rebuilt)], [one for one in found if isinstance(one, Unreadable)]

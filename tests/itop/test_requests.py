@@ -208,10 +208,19 @@ def test_our_account_s_id_is_found_by_comparing(fake: Fake, number: int) -> None
     assert len(fake.asked) <= 2 * number.bit_length() + 1
 
 
+@pytest.mark.parametrize(("known", "calls"), [("13", 2), ("12", None), ("14", None), ("1000", None)])
+def test_whether_our_account_is_still_the_one_that_was_known_takes_two_calls(fake: Fake, known: str, calls: int | None) -> None:
+    def reply(_: httpx.Request) -> httpx.Response:
+        return objects(found=3 if int(fake.asked[-1]["key"].rpartition(" ")[2]) <= 13 else 0)
+
+    assert fake.server(reply).account(known) == "13"
+    assert calls in {None, len(fake.asked)}
+
+
 @pytest.mark.parametrize("found", [0, 3])
 def test_a_server_that_does_not_compare_ends_the_search(fake: Fake, found: int) -> None:
     with pytest.raises(BadQuery, match="our own account's id"):
-        fake.server(objects(found=found)).account()
+        fake.server(objects(found=found)).account("13")
     assert len(fake.asked) < 40
 
 

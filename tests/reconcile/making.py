@@ -89,8 +89,8 @@ def rules(**changes: object) -> Rules:
     faults.raise_if_any()
     return replace(
         compiled,
-        external=replace(compiled.external, account=US[EXTERNAL]),
-        internal=replace(compiled.internal, account=US[INTERNAL]),
+        external=replace(compiled.external, accounts=frozenset({US[EXTERNAL]})),
+        internal=replace(compiled.internal, accounts=frozenset({US[INTERNAL]})),
     )
 
 

@@ -217,7 +217,7 @@ def test_the_marks_on_a_ticket_say_whose_it_is_and_whose_it_was() -> None:
 
     def marks(*markers: str) -> tuple[set[Ref], set[Ref]]:
         bearer = replace(ticket(INTERNAL), logs={"private_log": tuple(ours(INTERNAL, marker) for marker in markers)})
-        found = marks_of(bearer, "private_log", "acme", None)
+        found = marks_of(bearer, "private_log", "acme", ())
         return set(found.standing), set(found.former)
 
     its, end = ticket_marker("acme", one), parted_marker("acme", one)
@@ -235,7 +235,7 @@ def found_again(external: Ticket, internal: Ticket) -> tuple[Link, tuple[str, ..
     """A link of which nothing is left but the two tickets."""
     link = Link(1, external.ref, internal.ref, LinkStatus.LINKED)
     seen = both(external, internal)
-    result = rebuilt(plan(link, seen), seen, default_rules())
+    result = rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0))
     return result.link, result.differs
 
 
@@ -271,7 +271,7 @@ def test_a_pair_of_which_one_is_gone_is_found_as_it_is() -> None:
     link = Link(1, Ref(EXTERNAL, "UserRequest", 1), Ref(INTERNAL, "UserRequest", 2), LinkStatus.LINKED)
     seen = replace(both(), internal=None)
 
-    assert rebuilt(plan(link, seen), seen, default_rules()).link.base == Base()
+    assert rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0)).link.base == Base()
 
 
 def test_notes_found_again_are_not_sent_again() -> None:

@@ -26,6 +26,7 @@ def test_a_sides_state_is_read_as_it_was_put(store: Store) -> None:
         attachment_marks=((NOW - MINUTE, 5), (NOW, 9)),
         drafts=frozenset({7, 8}),
         account="12",
+        former_accounts=frozenset({"7", "901"}),
         ok_at=NOW + MINUTE,
         problem="external: it does not answer",
         problem_since=NOW - MINUTE,

@@ -98,9 +98,9 @@ def test_a_marker_left_out_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPat
 def test_a_cursor_that_moves_although_the_poll_failed_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     right = poll.look
 
-    def wrong(side: Side, server: Server, store: Store, *rest: Any) -> poll.Findings:
+    def wrong(side: Side, server: Server, store: Store, *rest: Any, **more: Any) -> poll.Findings:
         try:
-            return right(side, server, store, *rest)
+            return right(side, server, store, *rest, **more)
         except RemoteError:
             store.put_side(replace(store.side(side), cursor=rest[-1]))
             raise

@@ -1,0 +1,56 @@
+"""Which accounts were ours before the store was lost: those that wrote what only we write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from itopsync.model import Link, Observation, Ref, Side, Ticket
+from itopsync.reconcile.identity import here_of, ticket_of
+from itopsync.reconcile.notes import read
+from itopsync.reconcile.richtext import head_markers
+from itopsync.reconcile.rules import Rules
+
+_NOBODY = frozenset({"", "0"})
+
+
+def makers(tickets: Iterable[Ticket], log: str, pair: str) -> Mapping[Ref, frozenset[str]]:
+    """By external ticket, who wrote its mark where we do: as the first entry of all, or with the name of the ticket it is on."""
+    found: dict[Ref, frozenset[str]] = {}
+    for ticket in tickets:
+        for place, entry in enumerate(ticket.logs.get(log, ())):
+            markers = head_markers(entry.html, pair)
+            where = {ref for marker in markers if (ref := here_of(marker, pair)) is not None}
+            if ticket.ref in where or not (where or place):
+                for external in filter(None, (ticket_of(marker, pair) for marker in markers)):
+                    found[external] = found.get(external, frozenset()) | {entry.author_id}
+    return found
+
+
+def agreed_upon(several: Iterable[Mapping[Ref, frozenset[str]]]) -> frozenset[str]:
+    """The accounts that alone wrote some ticket's mark. Where two did, one of them is a person who pasted it."""
+    return frozenset().union(*(who for one in several for who in one.values() if len(who) == 1)) - _NOBODY
+
+
+def writers(shown: Iterable[tuple[Link, Observation]], rules: Rules) -> Mapping[Side, frozenset[str]]:
+    """By side, who was the first to write the mirror of an entry that stands in the linked ticket."""
+    found: dict[Side, set[str]] = {side: set() for side in Side}
+    for link, seen in shown:
+        for side in Side:
+            here, there = seen.of(side), seen.of(side.other)
+            if here is None or there is None:
+                continue
+            for log in rules.for_external(link.external.cls).logs:
+                people = read(there, log.name(side.other), rules.pair, link.external, rules.side(side.other).accounts).people
+                missing = {person.marker for person in people}
+                for entry in here.logs.get(log.name(side), ()):
+                    markers = missing.intersection(head_markers(entry.html, rules.pair))
+                    found[side] |= {entry.author_id} if markers else set()
+                    missing -= markers
+    return {side: frozenset(accounts) - _NOBODY for side, accounts in found.items()}
+
+
+def bare(ticket: Ticket, log: str, pair: str) -> Ticket:
+    """*ticket* with nothing but what is marked in one of its logs."""
+    marked = tuple(entry for entry in ticket.logs.get(log, ()) if head_markers(entry.html, pair))
+    return replace(ticket, fields={}, logs={log: marked})
