@@ -216,6 +216,10 @@ class NoteRecord:
     under the ticket's marker."""
     writes: int = 1
     """How often it was written; more than once when an agent's save wiped it out."""
+    unchecked: bool = False
+    """Whether the server kept every word of it is still to be looked at."""
+    cut: bool = False
+    """The server dropped words of it: the whole goes as a file, once."""
     unmarked: str = ""
     """Where the server stored it without its marker: the fingerprint of the entry that came back."""
 
@@ -240,6 +244,8 @@ class Base:
     """By marker."""
     born: str = ""
     """The minute at which the external ticket began, so that another one under the same id is told from it."""
+    cut: frozenset[str] = frozenset()
+    """Attributes of which a server dropped words, as ``internal:description``: the whole goes as a file, once."""
     unmarked_files: Mapping[str, tuple[Side, int]] = field(default_factory=lambda: MappingProxyType({}))
     """By marker: the attachments that the server stored without it."""
     heading: Heading | None = None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from itopsync.model import Agreed, Attachment, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Obstacle, Ref, Side, Ticket
+from itopsync.reconcile.form import cut_key
 from itopsync.reconcile.identity import is_note
-from itopsync.reconcile.plan import Create, Item, Note, Remove, Upload, Write
-from itopsync.reconcile.richtext import value_fingerprint
-from itopsync.reconcile.rules import ClassRules, FieldRule
+from itopsync.reconcile.plan import WHOLE, Create, Item, Note, Remove, Upload, Write
+from itopsync.reconcile.richtext import lost_words, value_fingerprint
+from itopsync.reconcile.rules import ClassRules, FieldRule, Kind
 from itopsync.reconcile.state import initial
 
 
@@ -26,7 +27,9 @@ def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: 
         for name, rule in rules.items()
         if name in action.agrees or name in every_rule or not external.fields.get(name)
     }
-    base = replace(link.base, state=initial(cls.state), fields=fields, notes=_noted({}, action.notes, Side.EXTERNAL, now))
+    cut = _cut(action, copy, rules.values())
+    notes = _noted({}, action.notes, Side.EXTERNAL, now)
+    base = replace(link.base, state=initial(cls.state), fields=fields, notes=notes, cut=cut)
     return replace(link, internal=copy.ref, internal_number=copy.number, status=LinkStatus.LINKED, base=base)
 
 
@@ -40,7 +43,20 @@ def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: dat
         pair = {action.side.other: source, action.side: result}
         fields[name] = Agreed(pair[Side.EXTERNAL], pair[Side.INTERNAL])
     notes = _noted(link.base.notes, action.notes, action.side.other, now)
-    return replace(link, base=replace(link.base, fields=fields, notes=notes))
+    carried = [rules[name] for name in action.agrees]
+    before = link.base.cut - {cut_key(action.side, rule) for rule in carried}
+    cut = before | _cut(action, answer, carried)
+    return replace(link, base=replace(link.base, fields=fields, notes=notes, cut=cut))
+
+
+def _cut(action: Create | Write, answer: Ticket, rules: Iterable[FieldRule]) -> frozenset[str]:
+    """The attributes of which the server dropped words."""
+    sent = [(rule, action.fields.get(rule.name(action.side))) for rule in rules if rule.kind is Kind.HTML]
+    return frozenset(
+        cut_key(action.side, rule)
+        for rule, value in sent
+        if isinstance(value, str) and lost_words(value, answer.fields.get(rule.name(action.side), ""))
+    )
 
 
 def uploaded(link: Link, action: Upload, attachment: Attachment) -> Link:
@@ -49,9 +65,20 @@ def uploaded(link: Link, action: Upload, attachment: Attachment) -> Link:
         unmarked = {**link.base.unmarked_files, action.marker: (action.side, attachment.id)}
         link = replace(link, base=replace(link.base, unmarked_files=unmarked))
     if action.pair is None:
-        return link
+        return _whole_sent(link, action.item.key)
     done = replace(action.pair, copy_id=attachment.id, status=FileStatus.CARRIED)
     return replace(link, files=(*_other_pairs(link, done), done))
+
+
+def _whole_sent(link: Link, key: str) -> Link:
+    """The link once a whole text is there of which a server had dropped words."""
+    kind, _, what = key.partition(":")
+    if kind != WHOLE:
+        return link
+    notes = dict(link.base.notes)
+    if what in notes:
+        notes[what] = replace(notes[what], cut=False)
+    return replace(link, base=replace(link.base, notes=notes, cut=link.base.cut - {what}))
 
 
 def removed(link: Link, action: Remove) -> Link:
@@ -81,7 +108,7 @@ def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Si
             if known is not None and known.carried_at is None:
                 records[marker] = replace(known, writes=known.writes + 1, unmarked="")
             elif is_note(marker):
-                records[marker] = NoteRecord(origin, now, (known.writes + 1) if known else 1)
+                records[marker] = NoteRecord(origin, now, (known.writes + 1) if known else 1, unchecked=True)
     return records
 
 

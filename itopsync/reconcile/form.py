@@ -9,7 +9,7 @@ from itopsync.model import Agreed, Side
 from itopsync.reconcile.gate import words
 from itopsync.reconcile.identity import overflow_marker
 from itopsync.reconcile.pictures import illustrate
-from itopsync.reconcile.plan import Item, Kept, Remark, TextSource, Upload
+from itopsync.reconcile.plan import WHOLE, Item, Kept, Remark, TextSource, Upload
 from itopsync.reconcile.richtext import Carried, attachment_address, carry, fill, in_words, literal, shorten, value_fingerprint
 from itopsync.reconcile.rules import Direction, FieldRule, Kind
 from itopsync.reconcile.situation import Situation
@@ -56,6 +56,8 @@ def plan_values(situation: Situation, target: Side, rules: Sequence[FieldRule], 
         if rule.limit is not None and way.allows(target.other) and len(source) * 2 > rule.limit:
             whole = render(situation, target, rule, source)
             wholes += [whole.whole] if whole is not None and whole.whole is not None else []
+        if cut_key(target, rule) in situation.link.base.cut and way.allows(target.other):
+            wholes += _whole(situation, target, rule, source)
         base = agreed.get(rule.external)
         moved = _moved(base, now, way)
         if not _goes(moved, target, way):
@@ -69,6 +71,24 @@ def plan_values(situation: Situation, target: Side, rules: Sequence[FieldRule], 
         else:
             values.append(value)
     return Values(tuple(values), tuple(wholes))
+
+
+def cut_key(side: Side, rule: FieldRule) -> str:
+    """The name of an attribute of which *side* may have dropped words."""
+    return f"{side}:{rule.external}"
+
+
+def _whole(situation: Situation, target: Side, rule: FieldRule, source: str) -> tuple[Upload, ...]:
+    """The whole text of an attribute of which *target* dropped words, unless it is there."""
+    value = render(situation, target, rule, source)
+    item = Item(f"{WHOLE}:{cut_key(target, rule)}", value_fingerprint(source))
+    if value is None or value.whole is not None or situation.obstacle(item):
+        return ()
+    origin = situation.link.ref(target.other) or situation.link.external
+    marker = overflow_marker(situation.rules.pair, origin, f"{rule.external} {item.fingerprint}")
+    if situation.has_attachment(target, marker):
+        return ()
+    return (Upload(target, marker, TextSource(f"{rule.name(target)}.html", in_words(value.value)), item),)
 
 
 def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> Value | None:

@@ -11,10 +11,10 @@ from datetime import datetime
 from itopsync.model import Entry, NoteRecord, Ref, Side, Ticket
 from itopsync.reconcile.gate import begins_with_mark
 from itopsync.reconcile.gate import words as guarded
-from itopsync.reconcile.identity import note_marker, notice_marker, prefix, speaks_for, ticket_marker
+from itopsync.reconcile.identity import note_marker, notice_marker, overflow_marker, prefix, speaks_for, ticket_marker
 from itopsync.reconcile.pictures import illustrate
-from itopsync.reconcile.plan import Item, Kept, LostMarker, Note, Remark, TextSource, Upload
-from itopsync.reconcile.richtext import any_markers, carry, fingerprint, head_markers, in_words, plain
+from itopsync.reconcile.plan import WHOLE, Item, Kept, LostMarker, Note, Remark, TextSource, Upload
+from itopsync.reconcile.richtext import any_markers, carry, fingerprint, head_markers, in_words, lost_words, plain
 from itopsync.reconcile.rules import LogRule
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.unmarked import found_unmarked, is_one
@@ -40,8 +40,8 @@ class Reading:
     """A case log, told apart."""
 
     people: tuple[PersonEntry, ...]
-    borne: frozenset[str]
-    """The markers of the entries that are ours."""
+    borne: Mapping[str, Entry]
+    """Our entries, by the markers that they bear."""
     unmarked: tuple[Entry, ...]
     """Entries under our own account that bear no marker of any pair: nothing that a person wrote, so they go nowhere."""
     bytes: int
@@ -67,7 +67,7 @@ def read(ticket: Ticket, log: str, pair: str, link: Ref, accounts: Collection[st
     """
     people: list[PersonEntry] = []
     unmarked: list[Entry] = []
-    borne: set[str] = set()
+    borne: dict[str, Entry] = {}
     alike: Counter[str] = Counter()
     used = 0
     for entry in ticket.logs.get(log, ()):
@@ -80,19 +80,19 @@ def read(ticket: Ticket, log: str, pair: str, link: Ref, accounts: Collection[st
             ours = [marker for marker in markers if marker.startswith(prefix(pair))]
         else:
             ours = [marker for marker in head_markers(entry.html, pair) if speaks_for(marker, pair, link)]
-            ours = ours if borne.isdisjoint(ours) else []
+            ours = ours if borne.keys().isdisjoint(ours) else []
         if ours:
-            borne.update(ours)
+            borne.update(dict.fromkeys(ours, entry))
             continue
         print_of_it = fingerprint(entry.author_id, entry.html)
         people.append(PersonEntry(note_marker(pair, link, ticket.ref, log, print_of_it, ordinal=alike[print_of_it]), entry))
         alike[print_of_it] += 1
-    return Reading(tuple(people), frozenset(borne), tuple(unmarked), used)
+    return Reading(tuple(people), borne, tuple(unmarked), used)
 
 
 def arrived(target: Ticket, reading: Reading) -> frozenset[str]:
     """The markers that are there: in the log, or on an attachment where the log was full."""
-    return reading.borne | {attachment.temp_id for attachment in target.attachments}
+    return frozenset(reading.borne) | {attachment.temp_id for attachment in target.attachments}
 
 
 def plan_log(situation: Situation, target: Side, log: LogRule, records: dict[str, NoteRecord]) -> Flow:
@@ -105,12 +105,12 @@ def plan_log(situation: Situation, target: Side, log: LogRule, records: dict[str
         if person.marker in situation.marks.kept:
             records.setdefault(person.marker, NoteRecord(target.other, None))
         elif person.marker in present:
-            records.setdefault(person.marker, NoteRecord(target.other, situation.now))
+            records.setdefault(person.marker, NoteRecord(target.other, situation.now, unchecked=True))
     people = frozenset(person.marker for person in source.people)
     if not log.direction.allows(target.other):
         return Flow(people=people)
     notes: list[Note] = []
-    uploads: list[Upload] = []
+    uploads = _wholes(situation, target, log, records, source=source, goal=goal)
     for person in source.people:
         if person.marker in present or not _may_go(situation, person, target.other, records):
             continue
@@ -129,6 +129,27 @@ def plan_log(situation: Situation, target: Side, log: LogRule, records: dict[str
     if notes and room <= 0:
         return Flow((), (*uploads, *(_as_file(target, note) for note in notes)), people)
     return Flow(join(notes, room) if notes else (), tuple(uploads), people)
+
+
+def _wholes(
+    situation: Situation, target: Side, log: LogRule, records: dict[str, NoteRecord], *, source: Reading, goal: Reading
+) -> list[Upload]:
+    """The files that tell a note whole of which *target* has dropped words; each is made once."""
+    wholes: list[Upload] = []
+    for person in source.people:
+        record = records.get(person.marker)
+        if record is None or not (record.unchecked or record.cut):
+            continue
+        note = render(situation, target, log, person)
+        entry = goal.borne.get(person.marker)
+        marker = overflow_marker(situation.rules.pair, situation.ticket(target.other).ref, person.marker)
+        cut = record.cut or (entry is not None and bool(lost_words(note.html.partition("</p>")[2], entry.html)))
+        cut = cut and not situation.has_attachment(target, marker)
+        records[person.marker] = replace(record, unchecked=False, cut=cut)
+        item = Item(f"{WHOLE}:{person.marker}", "")
+        if cut and not situation.obstacle(item):
+            wholes.append(replace(_as_file(target, note), marker=marker, item=item))
+    return wholes
 
 
 def _unmarked(

@@ -24,6 +24,10 @@ class Item:
     """Of what is carried: when it changes, the item is tried anew."""
 
 
+WHOLE = "whole"
+"""The kind of an item that is a whole text of which a server dropped words."""
+
+
 @dataclass(frozen=True)
 class Note:
     """An entry that we append: one person's, several joined, or a word of our own."""

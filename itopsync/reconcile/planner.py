@@ -257,7 +257,7 @@ def _told(key: str) -> str:
         return f"attachment {number} of {side}"
     if kind == "field":
         return which
-    return {"picture": "a picture", "note": "a note", "ticket": "the ticket"}.get(kind, kind)
+    return {"picture": "a picture", "note": "a note", "whole": "a whole text", "ticket": "the ticket"}.get(kind, kind)
 
 
 def _noted(

@@ -25,6 +25,7 @@ def base_to_json(base: Base) -> str:
             **({"fields": fields} if fields else {}),
             **({"notes": notes} if notes else {}),
             **({"born": base.born} if base.born else {}),
+            **({"cut": sorted(base.cut)} if base.cut else {}),
             **({"unmarked_files": dict(base.unmarked_files)} if base.unmarked_files else {}),
             **({"apart": apart} if apart else {}),
             **({"heading": [base.heading.side, list(base.heading.states)]} if base.heading else {}),
@@ -35,15 +36,13 @@ def base_to_json(base: Base) -> str:
 def base_from_json(text: str) -> Base:
     """Read what :func:`base_to_json` wrote."""
     read = json.loads(text)
-    notes = {
-        marker: NoteRecord(Side(origin), _time_from_json(carried_at), *rest)
-        for marker, (origin, carried_at, *rest) in read.get("notes", {}).items()
-    }
+    notes = {marker: _note_from_json(*note) for marker, note in read.get("notes", {}).items()}
     return Base(
         state=Agreed(*read["state"]) if "state" in read else None,
         fields=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("fields", {}).items()}),
         notes=MappingProxyType(notes),
         born=read.get("born", ""),
+        cut=frozenset(read.get("cut", ())),
         unmarked_files=MappingProxyType(
             {name: (Side(side), id_) for name, (side, id_) in read.get("unmarked_files", {}).items()}
         ),
@@ -53,8 +52,13 @@ def base_from_json(text: str) -> Base:
 
 
 def _note_to_json(note: NoteRecord) -> list[object]:
-    whole: list[object] = [note.origin, _time_to_json(note.carried_at), note.writes]
-    return [*whole, note.unmarked] if note.unmarked else whole
+    flags = ("u" if note.unchecked else "") + ("c" if note.cut else "")
+    more = [flags, note.unmarked] if note.unmarked else [flags] if flags else []
+    return [note.origin, _time_to_json(note.carried_at), note.writes, *more]
+
+
+def _note_from_json(origin: str, carried_at: str | None, writes: int, flags: str = "", unmarked: str = "") -> NoteRecord:
+    return NoteRecord(Side(origin), _time_from_json(carried_at), writes, "u" in flags, "c" in flags, unmarked)
 
 
 def obstacles_to_json(obstacles: Iterable[Obstacle]) -> str:

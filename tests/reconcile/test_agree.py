@@ -27,7 +27,10 @@ def test_people_s_notes_are_remembered_and_our_own_words_are_not() -> None:
 
     link = agree.created(unlinked(), action, ticket(EXTERNAL), ticket(INTERNAL), cls=cls_rules(), now=NOW)
 
-    assert dict(link.base.notes) == {NOTE: NoteRecord(EXTERNAL, NOW), "itopsync-acme-n-2": NoteRecord(EXTERNAL, NOW)}
+    assert dict(link.base.notes) == {
+        NOTE: NoteRecord(EXTERNAL, NOW, unchecked=True),
+        "itopsync-acme-n-2": NoteRecord(EXTERNAL, NOW, unchecked=True),
+    }
 
 
 def test_a_note_that_is_written_again_is_counted() -> None:
@@ -36,8 +39,8 @@ def test_a_note_that_is_written_again_is_counted() -> None:
     once = agree.written(agreed(), action, ticket(EXTERNAL), cls_rules(), OPENED)
     twice = agree.written(once, action, ticket(EXTERNAL), cls_rules(), NOW)
 
-    assert once.base.notes[NOTE] == NoteRecord(INTERNAL, OPENED, 1)
-    assert twice.base.notes[NOTE] == NoteRecord(INTERNAL, NOW, 2)
+    assert once.base.notes[NOTE] == NoteRecord(INTERNAL, OPENED, 1, unchecked=True)
+    assert twice.base.notes[NOTE] == NoteRecord(INTERNAL, NOW, 2, unchecked=True)
 
 
 def test_a_value_is_agreed_as_the_target_returned_it() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from itopsync.model import Link, NoteRecord, Obstacle, Ref, Side
-from itopsync.reconcile import notes
+from itopsync.reconcile import agree, notes
 from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.plan import Note, Plan, TextSource
 from itopsync.reconcile.richtext import marked
@@ -86,7 +86,7 @@ def test_who_works_in_internal_is_not_told_outside() -> None:
 
 def test_what_has_arrived_is_not_sent_again() -> None:
     (marker,) = markers_of(EXTERNAL, "hello")
-    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=(ours(INTERNAL, marker),)))
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=(ours(INTERNAL, marker, text="hello"),)))
 
     planned = plan(agreed(), seen)
 
@@ -163,7 +163,7 @@ def test_a_person_who_pastes_one_of_ours_is_a_person() -> None:
 
 def test_an_entry_of_ours_that_a_parent_lent_its_child_is_ours_twice() -> None:
     (marker,) = markers_of(EXTERNAL, "hello")
-    twice = (ours(INTERNAL, marker), ours(INTERNAL, marker))
+    twice = (ours(INTERNAL, marker, text="hello"), ours(INTERNAL, marker, text="hello"))
 
     assert plan(agreed(), both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=twice))).actions == ()
 
@@ -188,6 +188,21 @@ def test_what_a_parent_lent_its_child_is_ours_whatever_stands_before_the_marker(
 
 def test_an_entry_under_our_account_without_a_marker_goes_nowhere() -> None:
     assert plan(agreed(), both(ticket(EXTERNAL), ticket(INTERNAL, log=(entry(US[INTERNAL], "hello"),)))).actions == ()
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_words_that_the_other_side_dropped_go_along_as_a_file_once(side: Side) -> None:
+    (marker,) = markers_of(side, "hello world")
+    logs = {side: (entry(PERSON[side], "hello world"),), side.other: (ours(side.other, marker, text="hello"),)}
+    seen = both(ticket(EXTERNAL, log=logs[EXTERNAL]), ticket(INTERNAL, log=logs[INTERNAL]))
+
+    planned = plan(agreed(), seen)
+    (whole,) = uploads(planned)
+    assert isinstance(whole.source, TextSource)
+    assert (whole.side, "hello world" in whole.source.text) == (side.other, True)
+
+    there = agree.uploaded(planned.link, whole, file(8, whole.marker))
+    assert plan(there, seen).actions == ()
 
 
 # lost and found
