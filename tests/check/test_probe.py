@@ -7,7 +7,7 @@ import pytest
 from itopsync.check.finding import Finding, Level
 from itopsync.check.probe import probe
 from itopsync.model import LinkStatus, Side
-from itopsync.simulator.losing import LosesMarks
+from itopsync.simulator.losing import LosesMarks, Part
 from tests.check.conftest import Checked
 
 SIDES = pytest.mark.parametrize("side", list(Side), ids=str)
@@ -31,9 +31,9 @@ def test_a_server_that_keeps_all_is_well_and_is_left_as_it_was(rig: Checked, sid
 
 @SIDES
 @pytest.mark.parametrize(("part", "words"), [("logs", "loses our markers: it was sent"), ("files", "loses the marker of a file")])
-def test_a_server_that_loses_markers_is_found_out(rig: Checked, side: Side, part: str, words: str) -> None:
+def test_a_server_that_loses_markers_is_found_out(rig: Checked, side: Side, part: Part, words: str) -> None:
     rig.customer.create("UserRequest", title="Another")
-    rig.simulator(side).loses_marks = (LosesMarks(parts=frozenset({part})),)  # type: ignore[arg-type]
+    rig.simulator(side).loses_marks = (LosesMarks(parts=frozenset({part})),)
     found = _probed(rig, side)
     faults = [one for one in found if one.level is Level.FAULT]
     assert faults
