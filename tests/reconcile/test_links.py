@@ -260,7 +260,7 @@ def test_what_differs_is_listed_and_left() -> None:
 def test_there_is_no_base_without_both_tickets() -> None:
     for alone in (replace(both(), internal=None), replace(both(), external=None)):
         with pytest.raises(ValueError, match="one of the two tickets is not there"):
-            base_of_now(alone, default_rules().for_external("UserRequest"))
+            base_of_now(alone, default_rules().for_external("UserRequest"), ())
 
 
 def test_states_that_no_way_joins_are_listed_too() -> None:
