@@ -194,6 +194,22 @@ def test_what_is_kept_apart_on_purpose_is_excused_with_its_reason(linked: Rig) -
     ]
 
 
+def test_what_goes_with_a_state_is_not_asked_for_where_the_states_differ(linked: Rig, blind: pytest.MonkeyPatch) -> None:
+    linked.operator.stimulus(REQUEST, linked.copy_of(1), "ev_assign", **TEAM)
+    linked.operator.stimulus(REQUEST, linked.copy_of(1), "ev_pending", pending_reason="On leave")
+    assert compared(linked) == [f"{LINK}: the state is 'new' on external and 'pending' on internal"]
+
+
+def test_a_companion_that_was_corrected_on_one_side_only_is_told(linked: Rig) -> None:
+    copy = linked.copy_of(1)
+    linked.operator.stimulus(REQUEST, copy, "ev_assign", **TEAM)
+    linked.operator.stimulus(REQUEST, copy, "ev_pending", pending_reason="On leave")
+    linked.settle(2)
+    assert compared(linked) == []
+    linked.operator.update(REQUEST, copy, pending_reason="On holiday")
+    assert compared(linked) == [f"{LINK}: pending_reason of internal is not what pending_reason of external says"]
+
+
 def test_a_link_by_hand_is_taken_as_it_was(rig: Rig) -> None:
     old = "2026-11-01 00:00:00"  # before scope.since: no copy is made of it
     rig.customer.create(REQUEST, title="Printer", start_date=old, private_log="<p>It smokes.</p>")
