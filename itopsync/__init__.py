@@ -6,6 +6,7 @@ Read the packages from the bottom up; each may use only what stands below it:
 ``daemon`` ``demo`` ``status``  what runs for long, what shows it, what reports on it
 ``config``                    ``sync.toml`` read, checked, and compiled to the plain values below
 ``engine``                    one cycle: poll, observe, plan, check, apply, settle
+``verify``                    both servers held against each other, without what plans
 ``itop`` ``store``            the two I/O edges: iTop's REST API, and the database
 ``reconcile``                 the pure middle: from what is there to what is to be done
 ``model`` ``errors``          the values that pass between layers, and what can go wrong

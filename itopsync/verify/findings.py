@@ -43,5 +43,5 @@ class Findings:
 
     @property
     def waits(self) -> bool:
-        """Whether the store says that something of the link is tried again later, so that what follows it may wait too."""
-        return self.link.unsettled or any(not one.parked for one in self.link.obstacles)
+        """Whether the store says that what follows may wait: something is tried again later, or the link's mark is not there."""
+        return self.link.unsettled or any(not one.parked or one.key == "mark" for one in self.link.obstacles)

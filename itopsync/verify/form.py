@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from itopsync.model import Link, Side, Ticket
-from itopsync.reconcile.rules import ClassRules, Direction, FieldRule, Kind
+from itopsync.reconcile.rules import ClassRules, Direction, FieldRule, Kind, StateRules
 from itopsync.verify.findings import Findings
 from itopsync.verify.reading import Case
 from itopsync.verify.words import Text, folded, text_of, without_pictures
@@ -28,9 +28,7 @@ class Shown:
 def compare_states(findings: Findings, case: Case, external: Ticket, internal: Ticket) -> None:
     """See that the two states are one and the same by the maps."""
     findings.counts["states"] += 1
-    rules = case.cls.state
-    theirs, ours = (rules.left_out.get(one.state, one.state) for one in (external, internal))
-    if rules.to_internal.get(theirs, theirs) == ours or rules.to_external.get(ours, ours) == theirs:
+    if _correspond(case.cls.state, external.state, internal.state):
         return
     _tell(findings, "state", f"the state is '{external.state}' on external and '{internal.state}' on internal", case.kept)
 
@@ -41,7 +39,7 @@ def compare_fields(findings: Findings, case: Case, external: Ticket, internal: T
     Fields that go to external only are not compared: an edit made there would look like a difference.
     """
     shown = []
-    for rule in _rules_now(case.cls, external.state):
+    for rule in _rules_now(case.cls, external.state, internal.state):
         findings.counts["fields"] += 1
         source, present = external.fields.get(rule.external, ""), internal.fields.get(rule.internal, "")
         item, texts = f"field:{rule.external}", None
@@ -57,12 +55,18 @@ def compare_fields(findings: Findings, case: Case, external: Ticket, internal: T
     return shown
 
 
-def _rules_now(cls: ClassRules, state: str) -> Iterator[FieldRule]:
+def _correspond(rules: StateRules, external: str, internal: str) -> bool:
+    """Whether two states are one by the maps; one that is left out counts as the one before it."""
+    theirs, ours = (rules.left_out.get(state, state) for state in (external, internal))
+    return rules.to_internal.get(theirs, theirs) == ours or rules.to_external.get(ours, ours) == theirs
+
+
+def _rules_now(cls: ClassRules, external: str, internal: str) -> Iterator[FieldRule]:
     """The fields that go to internal, and what travels with the state in which both are."""
     form = [rule for rule in cls.fields if rule.direction.allows(Side.EXTERNAL)]
     yield from form
-    if cls.state.direction is Direction.BOTH:
-        companions = cls.state.companions.get(cls.state.left_out.get(state, state), ())
+    if cls.state.direction is Direction.BOTH and _correspond(cls.state, external, internal):
+        companions = cls.state.companions.get(cls.state.left_out.get(external, external), ())
         names = {rule.external for rule in form}
         yield from (rule for rule in companions if rule.external not in names)
 

@@ -48,7 +48,7 @@ def compare_fields_pictures(findings: Findings, case: Case, shown: Sequence[Show
 
 
 def _unlike(findings: Findings, case: Case, side: Side, origin: Text, target: Text, *, head: bool) -> set[str]:
-    """The digests of the pictures in *origin* in whose place *target* shows another one. *head*: our header stands before."""
+    """The digests of the pictures in *origin* in whose place *target* shows another one. *head*: behind a header of ours."""
     found = origin.pattern.fullmatch(target.body if head else target.words)
     places = found.groups() if found is not None else ()
     there = iter(target.pictures)

@@ -52,6 +52,26 @@ def test_verify_ends_with_one_when_tickets_differ(desk: Desk) -> None:
     done = desk.itopsync("verify")
     assert done.returncode == ExitCode.TROUBLED
     assert "differs: internal: append 1 log entry" in done.stdout
+    assert "compared: external: entry 1 of private_log has no mirror on internal. See `itopsync show external:" in done.stdout
+    assert "Not carried yet" not in done.stdout
+    assert "0 of 1 linked tickets agree" in done.stdout
+
+
+def test_verify_tells_what_nothing_is_planned_for(desk: Desk) -> None:
+    number = desk.customer.create("UserRequest", title="Printer broken", private_log="<p>It smokes</p>")
+    desk.customer.attach("UserRequest", number, "a.txt", "text/plain", b"one")
+    desk.itopsync("run-once")
+    (copy,) = desk.internal.tickets()
+    other = {"data": "dHdv", "mimetype": "text/plain", "filename": "a.txt"}
+    desk.operator.update("Attachment", copy["attachments"][0]["id"], contents=other)
+    assert desk.itopsync("verify").returncode == ExitCode.WELL
+    done = desk.itopsync("verify", "--deep")
+    assert done.returncode == ExitCode.TROUBLED
+    assert "external: attachment 1 and its copy are not the same file. Nothing is planned for it. See" in done.stdout
+    (told,) = json.loads(desk.itopsync("verify", "--deep", "--json").stdout)
+    assert told["actions"] == []
+    assert [difference["item"] for difference in told["differences"]] == ["file:external:1"]
+    assert told["compared"]["external entries mirrored"] == 1
 
 
 def test_a_refused_ticket_ends_with_one_and_status_says_why(desk: Desk) -> None:

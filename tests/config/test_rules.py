@@ -88,6 +88,7 @@ def test_every_class_needs_nothing_but_its_name(tmp_path: Path, cls: str) -> Non
 @pytest.mark.parametrize("cls", ALL)
 def test_the_form_is_what_a_customer_fills_in(tmp_path: Path, cls: str) -> None:
     expected = ["title", "description"] if cls in CHANGES else ["title", "description", "impact", "urgency"]
+    expected += ["request_type"] if cls == "UserRequest" else []
     rules = rules_of(tmp_path, {"classes": {cls: {}}}, cls)
     assert [one.external for one in rules.fields] == expected
     assert [(one.kind, one.limit) for one in rules.fields[:2]] == [(Kind.TEXT, 255), (Kind.HTML, 65_535)]
@@ -217,7 +218,7 @@ def test_the_form_is_configured_attribute_by_attribute(tmp_path: Path) -> None:
 
 def test_an_attribute_that_never_goes_is_no_part_of_the_form(tmp_path: Path) -> None:
     rules = rules_of(tmp_path, {"classes.UserRequest.attributes.impact.direction": "never"})
-    assert [one.external for one in rules.fields] == ["title", "description", "urgency"]
+    assert [one.external for one in rules.fields] == ["title", "description", "urgency", "request_type"]
 
 
 def test_a_value_map_is_turned_round(tmp_path: Path) -> None:

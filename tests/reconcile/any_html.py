@@ -108,7 +108,7 @@ SPELLINGS = [
     f"HTTP://{HOST.upper()}/x",
     f"https://{HOST}:443/",
     f"http://{HOST}:80",
-    f"https://user:word@{HOST}/",
+    f"https://user:secret@{HOST}/",
     f" {HOME}/x",
     f"\t{HOME}",
     f"https://{HOST}./x",

@@ -43,11 +43,13 @@ def test_a_bare_base_takes_next_to_nothing() -> None:
 
 def test_a_base_is_json_that_a_person_can_read() -> None:
     at = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
-    base = Base(Agreed("new", "assigned"), {"title": Agreed("aa", "bb")}, {"itopsync-demo-n-1": NoteRecord(Side.EXTERNAL, at)})
+    notes = {"itopsync-demo-n-1": NoteRecord(Side.EXTERNAL, at)}
+    base = Base(Agreed("new", "assigned"), {"title": Agreed("aa", "bb")}, notes, apart={"title": Agreed("aa", "bb")})
     assert json.loads(codec.base_to_json(base)) == {
         "state": ["new", "assigned"],
         "fields": {"title": ["aa", "bb"]},
         "notes": {"itopsync-demo-n-1": ["external", "2026-11-24T08:30:00+00:00", 1]},
+        "apart": {"title": ["aa", "bb"]},
     }
 
 

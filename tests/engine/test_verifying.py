@@ -1,0 +1,254 @@
+"""Verifying sees what the planner does not: here the planner is blind, or somebody has altered a server behind its back."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from itopsync.cli import show
+from itopsync.engine import linking, planning
+from itopsync.engine.observe import attributes
+from itopsync.engine.rebuild import rebuild
+from itopsync.model import NewEntry, Ref, Side
+from itopsync.reconcile.plan import Plan
+from itopsync.store.store import Store
+from tests.engine.rig import PICTURE, TEAM, Rig
+from tests.engine.verifying import compared, excused, verified
+
+REQUEST = "UserRequest"
+OTHER_PICTURE = PICTURE[:-1] + b"\x01"
+LINK = "external:UserRequest:1"
+
+
+@pytest.fixture
+def linked(rig: Rig) -> Rig:
+    """External's request 1 with its copy, at rest."""
+    rig.customer.create(REQUEST, title="Printer", private_log="<p>It smokes.</p>", service_id=1)
+    rig.sync()
+    rig.settle(2)
+    assert compared(rig) == []
+    return rig
+
+
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A planner that sees nothing to do, whatever there is."""
+    with monkeypatch.context() as patched:
+        patched.setattr(planning, "plan_link", lambda link, *_, **__: Plan(link))
+        yield patched
+
+
+# what the planner was blind to once
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "<p>\u200b#internal They never pay their bills</p>",
+        '<p><img src="data:image/png;base64,AAAA"></p><p>#internal They never pay</p>',
+    ],
+)
+def test_a_disguised_secret_that_stands_on_external_is_told(linked: Rig, fragment: str) -> None:
+    linked.operator.note(REQUEST, linked.copy_of(1), fragment)
+    assert compared(linked) == []
+    linked.external.agent("sync").note(
+        REQUEST, 1, f'<p class="itopsync-demo-n-1.0123456789abcdef"><em>Operations</em></p>{fragment}'
+    )
+    assert compared(linked) == [
+        f"{LINK}: internal: entry 3 of private_log is to stay in internal, and its words stand on external"
+    ]
+
+
+def test_a_secret_that_lost_its_mark_on_the_way_is_told(linked: Rig) -> None:
+    linked.operator.note(REQUEST, linked.copy_of(1), "<p>#internal They never pay their bills</p>")
+    head = '<p class="itopsync-demo-n-1.0123456789abcdef"><em>Operations</em></p>'
+    linked.external.agent("sync").note(REQUEST, 1, f"{head}<p>They never pay their bills</p>")
+    assert len(compared(linked)) == 1
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_note_that_begins_with_what_was_pasted_from_another_ticket_and_never_arrives_is_told(linked: Rig, side: Side) -> None:
+    number = 1 if side is Side.EXTERNAL else linked.copy_of(1)
+    pasted = '<p class="itopsync-demo-n-99.0123456789abcdef"><em>Customer desk R-000099</em></p><p>As you said there.</p>'
+    linked.agent(side).note(REQUEST, number, f"{pasted}<p>So what now?</p>")
+    place = len(linked.texts(side, number))
+    assert compared(linked) == [f"{LINK}: {side}: entry {place} of private_log has no mirror on {side.other}"]
+
+
+def test_a_description_in_which_only_the_picture_changed_is_told_where_bytes_are_compared(rig: Rig) -> None:
+    rig.customer.create(REQUEST, title="Screen")
+    pictures = [rig.customer.paste_image(REQUEST, 1, "s.png", "image/png", data) for data in (PICTURE, OTHER_PICTURE)]
+    rig.customer.update(REQUEST, 1, description=f"<p>Look: {pictures[0]}</p>")
+    rig.sync()
+    rig.settle(2)
+    assert compared(rig) == []
+    rig.customer.update(REQUEST, 1, description=f"<p>Look: {pictures[1]}</p>")
+    told = [f"{LINK}: description of external shows a picture that internal does not show"]
+    assert (compared(rig, deep=False), compared(rig)) == ([], told)
+
+
+def test_a_picture_that_somebody_replaced_in_internal_is_theirs(rig: Rig) -> None:
+    rig.customer.create(REQUEST, title="Screen")
+    shown = rig.customer.paste_image(REQUEST, 1, "s.png", "image/png", PICTURE)
+    rig.customer.update(REQUEST, 1, description=f"<p>Look: {shown}</p>")
+    rig.sync()
+    rig.settle(2)
+    copy = rig.copy_of(1)
+    other = rig.operator.paste_image(REQUEST, copy, "o.png", "image/png", OTHER_PICTURE)
+    rig.operator.update(REQUEST, copy, description=f"<p>Look: {other}</p>")
+    assert compared(rig) == []
+    assert [kind for kind, _ in excused(rig)] == ["field"]
+
+
+# whatever else a planner may be blind to
+
+
+def test_what_the_planner_does_not_plan_is_no_agreement(linked: Rig, blind: pytest.MonkeyPatch) -> None:
+    linked.customer.note(REQUEST, 1, "<p>It burns.</p>")
+    linked.customer.update(REQUEST, 1, title="Printer on fire", urgency="1")
+    linked.operator.stimulus(REQUEST, linked.copy_of(1), "ev_assign", **TEAM)
+    linked.operator.attach(REQUEST, linked.copy_of(1), "a.txt", "text/plain", b"a")
+    (one,) = verified(linked)
+    assert show.agrees(one.plan)
+    assert not one.agrees
+    assert one.findings is not None
+    assert {difference.item for difference in one.findings.differences} == {
+        "state",
+        "field:title",
+        "field:urgency",
+        "entry:external:private_log:2",
+        "file:internal:1",
+    }
+
+
+def test_an_entry_that_is_there_twice_is_told(linked: Rig) -> None:
+    copy, server = Ref(Side.INTERNAL, REQUEST, linked.copy_of(1)), linked.server(Side.INTERNAL)
+    read = attributes(linked.engine.rules.for_external(REQUEST), Side.INTERNAL)
+    mirror = server.tickets(REQUEST, [copy.id], read)[copy.id].logs["private_log"][-1]
+    server.update(copy, {}, {"private_log": NewEntry(mirror.at, mirror.html)}, read)
+    assert compared(linked) == [f"{LINK}: internal: entry 3 of private_log is there twice"]
+
+
+def test_an_entry_of_ours_that_lost_its_mark_is_told(linked: Rig) -> None:
+    linked.internal.agent("sync").note(REQUEST, linked.copy_of(1), "<p><em>Customer desk</em></p><p>It smokes.</p>")
+    assert compared(linked) == [f"{LINK}: internal: entry 3 of private_log is by our account and bears no mark of ours"]
+
+
+def test_two_notes_of_the_same_words_need_two_mirrors(linked: Rig) -> None:
+    linked.customer.note(REQUEST, 1, "<p>It smokes.</p>")
+    assert compared(linked) == [f"{LINK}: external: entry 2 of private_log has no mirror on internal"]
+
+
+def test_a_note_that_is_part_of_another_one_is_not_taken_for_it(linked: Rig) -> None:
+    linked.customer.note(REQUEST, 1, "<p>It smokes. A lot.</p>")
+    linked.sync()
+    linked.customer.note(REQUEST, 1, "<p>A lot</p>")
+    assert compared(linked) == [f"{LINK}: external: entry 3 of private_log has no mirror on internal"]
+
+
+def test_a_copy_with_other_bytes_is_told_where_bytes_are_compared(linked: Rig) -> None:
+    linked.customer.attach(REQUEST, 1, "a.txt", "text/plain", b"one")
+    linked.settle(2)
+    (copy,) = linked.internal.ticket(REQUEST, linked.copy_of(1))["attachments"]
+    other = {"data": base64.b64encode(b"two").decode(), "mimetype": "text/plain", "filename": "a.txt"}
+    linked.operator.update("Attachment", copy["id"], contents=other)
+    told = [f"{LINK}: external: attachment 1 and its copy are not the same file"]
+    assert (compared(linked, deep=False), compared(linked)) == ([], told)
+
+
+def test_a_copy_that_outlives_its_original_and_one_too_many_are_told(linked: Rig, blind: pytest.MonkeyPatch) -> None:
+    sync = linked.internal.agent("sync")
+    for original in (7, 8, 8):
+        made = sync.attach(REQUEST, linked.copy_of(1), "a.txt", "text/plain", b"a")
+        sync.update("Attachment", made, temp_id=f"itopsync-demo-a-e{original}")
+    assert compared(linked) == [
+        f"{LINK}: external: attachment {number} is gone, and its copy is still there" for number in (7, 8)
+    ]
+
+
+def test_a_ticket_that_is_gone_is_told(linked: Rig, blind: pytest.MonkeyPatch) -> None:
+    copy = linked.copy_of(1)
+    linked.operator.delete(REQUEST, copy)
+    assert compared(linked) == [f"{LINK}: internal: UserRequest::{copy} is not there, or the account may not see it"]
+
+
+# what differs on purpose
+
+
+def test_what_is_kept_apart_on_purpose_is_excused_with_its_reason(linked: Rig) -> None:
+    copy = linked.copy_of(1)
+    linked.customer.attach(REQUEST, 1, "a.txt", "text/plain", b"a")
+    linked.settle(2)
+    (file,) = linked.internal.ticket(REQUEST, copy)["attachments"]
+    linked.operator.delete_attachment(file["id"])
+    linked.operator.update(REQUEST, copy, title="Another title")
+    linked.operator.note(REQUEST, copy, "<p>#internal They never pay</p>")
+    assert compared(linked) == []
+    assert sorted(excused(linked)) == [
+        ("entry", "it is kept in internal"),
+        ("field", "it is left as it is by the rules, or as somebody edited it in internal"),
+        ("file", "somebody deleted its copy"),
+    ]
+
+
+def test_what_goes_with_a_state_is_not_asked_for_where_the_states_differ(linked: Rig, blind: pytest.MonkeyPatch) -> None:
+    linked.operator.stimulus(REQUEST, linked.copy_of(1), "ev_assign", **TEAM)
+    linked.operator.stimulus(REQUEST, linked.copy_of(1), "ev_pending", pending_reason="On leave")
+    assert compared(linked) == [f"{LINK}: the state is 'new' on external and 'pending' on internal"]
+
+
+def test_a_companion_that_was_corrected_on_one_side_only_is_told(linked: Rig) -> None:
+    copy = linked.copy_of(1)
+    linked.operator.stimulus(REQUEST, copy, "ev_assign", **TEAM)
+    linked.operator.stimulus(REQUEST, copy, "ev_pending", pending_reason="On leave")
+    linked.settle(2)
+    assert compared(linked) == []
+    linked.operator.update(REQUEST, copy, pending_reason="On holiday")
+    assert compared(linked) == [f"{LINK}: pending_reason of internal is not what pending_reason of external says"]
+
+
+def test_a_link_by_hand_is_taken_as_it_was(rig: Rig) -> None:
+    old = "2026-11-01 00:00:00"  # before scope.since: no copy is made of it
+    rig.customer.create(REQUEST, title="Printer", start_date=old, private_log="<p>It smokes.</p>")
+    other = rig.operator.create(REQUEST, title="A printer", private_log="<p>They called.</p>")
+    rig.operator.attach(REQUEST, other, "a.txt", "text/plain", b"a")
+    rig.sync()
+    both = Ref(Side.EXTERNAL, REQUEST, 1), Ref(Side.INTERNAL, REQUEST, other)
+    linking.join(rig.store, linking.compare(rig.engine, rig.store, *both, rig.now, history=False), lambda: rig.now)
+    rig.settle(2)
+    assert compared(rig) == []
+    kinds = {kind for kind, _ in excused(rig)}
+    assert kinds >= {"entry", "field", "file"}
+    rig.customer.note(REQUEST, 1, "<p>It burns.</p>")
+    assert compared(rig) == [f"{LINK}: external: entry 2 of private_log has no mirror on internal"]
+
+
+def test_what_differed_in_a_lost_store_is_excused_until_it_changes(linked: Rig, tmp_path: Path) -> None:
+    linked.operator.update(REQUEST, linked.copy_of(1), title="Another title")
+    linked.stop()
+    (tmp_path / "store.sqlite").unlink()
+    linked.start()
+    list(rebuild(linked.engine, linked.server(Side.INTERNAL), linked.store, lambda: linked.now))
+    linked.settle(2)
+    assert compared(linked) == []
+    assert ("field", "it differed when the two were linked by hand, or found again, and neither has changed since") in excused(
+        linked
+    )
+
+
+def test_what_is_written_while_it_looks_is_read_once_more(linked: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    linked.customer.note(REQUEST, 1, "<p>It burns.</p>")
+    links, asked = Store.links, []
+
+    def reading(store: Store, ids: list[int]) -> object:
+        asked.append(ids)
+        if len(asked) == 3:  # the planner's, the comparison's, and once more
+            linked.sync()
+        return links(store, ids)
+
+    monkeypatch.setattr(Store, "links", reading)
+    assert compared(linked) == []
+    assert len(asked) >= 3

@@ -1,0 +1,64 @@
+"""What a text says and how it begins, by the comparison's own reading."""
+
+from __future__ import annotations
+
+import pytest
+
+from itopsync.verify.words import begins_with, folded, text_of
+
+PASTED = '<p class="itopsync-demo-n-17.0123456789abcdef"><em>Customer desk R-000001 · 2026-11-24 10:00</em></p>'
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "<p>#internal They never pay</p>",
+        "#INTERNAL: they never pay",
+        "<p>\u200b#internal They never pay</p>",
+        "<p>&nbsp;# internal They never pay</p>",
+        "<p>\uff03\uff49\uff4e\uff54\uff45\uff52\uff4e\uff41\uff4c They never pay</p>",
+        "<p>#in\u00ad<b>ter</b>nal They never pay</p>",
+        '<p><img src="a.png"></p><p>#internal They never pay</p>',
+        "<blockquote><p>When will you pay?</p></blockquote><p>#internal They never pay</p>",
+        "<p>&gt; When will you pay?</p><p>#internal They never pay</p>",
+        '<p><a href="https://desk/itop?id=9">@Bob</a> #internal They never pay</p>',
+        "<p>[[Person:9|Bob]] #internal They never pay</p>",
+        '<p><span style="display: none">Hello</span>#internal They never pay</p>',
+        f"{PASTED}<p>#internal They never pay</p>",
+    ],
+)
+def test_a_mark_is_seen_behind_every_disguise(fragment: str) -> None:
+    assert begins_with(text_of(fragment), "#internal")
+
+
+@pytest.mark.parametrize(
+    "fragment", ["<p>Hello</p><p>#internal is our tag</p>", "<p>Internal server error</p>", "<p>#1 internal</p>", ""]
+)
+def test_a_mark_further_on_or_none_is_no_beginning(fragment: str) -> None:
+    assert not begins_with(text_of(fragment), "#internal")
+
+
+def test_a_mark_of_letters_and_a_sign_needs_its_sign() -> None:
+    assert begins_with(text_of("<p>Internal: they never pay</p>"), "internal:")
+    assert not begins_with(text_of("<p>Internal server error</p>"), "internal:")
+
+
+def test_words_are_the_same_whatever_the_html_around_them() -> None:
+    there = "<div>It&nbsp;smokes,\u200b <b>a</b> lot<br>&amp; stinks</div><script>alert(1)</script><!-- really -->"
+    assert text_of(there).words == text_of("<p>It smokes, a lot</p>\n<p>&amp; stinks</p>").words
+
+
+def test_a_mention_is_what_it_reads() -> None:
+    assert folded("See [[UserRequest:17|R-000017]]") == folded("See R-000017")
+
+
+@pytest.mark.parametrize("shown", ['<img src="b.png">', "[picture: a]b]", "[picture not carried: ?]"])
+def test_a_picture_may_be_shown_or_told(shown: str) -> None:
+    text = text_of('<p>Look: <img src="a.png"> there</p>')
+    assert text.is_said_by(text_of(f"<p>Look: {shown} there</p>").words)
+    assert not text.is_said_by(text_of(f"<p>Look: {shown} here</p>").words)
+    assert not text.is_said_by(text_of("<p>Look: there</p>").words)
+
+
+def test_the_body_of_what_we_wrote_is_what_follows_its_header() -> None:
+    assert text_of(f"{PASTED}<p>It smokes.</p>").body == folded("It smokes.")
