@@ -10,6 +10,7 @@ import structlog
 
 from itopsync.engine import copies as copying
 from itopsync.engine.back_off import wait_after
+from itopsync.engine.fitting import fitting
 from itopsync.engine.observe import observe
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.sight import refuse_blindness
@@ -77,7 +78,7 @@ class Planning:
                 plans.append((parted(link, reason), seen))
                 continue
             apart = any(obstacle.tries for obstacle in link.obstacles)
-            plans.append((plan_link(link, seen, rules, now, apart=apart), seen))
+            plans.append((plan_link(link, seen, fitting(rules, self._servers), now, apart=apart), seen))
         return plans
 
     def plan_work(self, links: tuple[Link, ...], rules: Rules, accept: Collection[str]) -> Planned:
