@@ -22,6 +22,7 @@
         │   ├── StimulusRefused     the ticket is in another state than we thought
         │   ├── LogFull             the case log takes no further entry
         │   ├── TooLarge            more bytes than the server or our limits take
+        │   │   └── RequestTooLarge     of one request: send less at once
         │   └── Missing             the object is not there (any more)
         ├── BadQuery            a query of ours or a scope of the operator's that iTop cannot run
         └── OutcomeUnknown      let it settle, then look whether it landed; never send it again blindly
@@ -161,6 +162,15 @@ class LogFull(Refused):
 
 class TooLarge(Refused):
     """More bytes than the server takes, or than our limits allow."""
+
+
+class RequestTooLarge(TooLarge):
+    """More bytes than the server takes in one request.
+
+    *news* says that no smaller request was known to be too large: what can be cut is cut smaller from now on.
+    """
+
+    news = False
 
 
 class Missing(Refused):

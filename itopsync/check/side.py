@@ -17,6 +17,10 @@ from itopsync.errors import BadQuery, RemoteError
 from itopsync.itop import versions
 from itopsync.itop.server import Server
 from itopsync.model import Side
+from itopsync.reconcile.rules import Rules
+
+AROUND_A_FILE = 10_000
+"""Bytes of a request beside the file that it carries."""
 
 
 def check_side(configuration: Configuration, server: Server, clock: Callable[[], datetime]) -> tuple[Finding, ...]:
@@ -32,6 +36,7 @@ def check_side(configuration: Configuration, server: Server, clock: Callable[[],
     findings.found.append(ok(side, f"{server.settings.url} answers and takes the login{login}"))
     findings.look("its version", lambda: _version(server))
     findings.look("its own account", lambda: _account(server))
+    findings.look("requests", lambda: _requests(server, rules))
     findings.look("dates", lambda: check_timezone(server, rules, clock))
     dates_read = findings.look("dates", lambda: check_format(server, rules))
     findings.look("attachments", lambda: check_reading(server))
@@ -68,3 +73,22 @@ def _account(server: Server) -> Iterator[Finding]:
             "it does not tell our own account's id, so of entries with the same marker the first one counts as ours",
             "See that the account may read organisations.",
         )
+
+
+def _requests(server: Server, rules: Rules) -> Iterator[Finding]:
+    """How large a request the server takes shows only when it drops one, and a file is as large as people make it."""
+    most, file = server.settings.max_request_bytes, rules.limits.file_bytes
+    if most is None:
+        assumed = rules.side(server.side).request_bytes
+        yield ok(
+            server.side,
+            f"how large a request it takes is not known (max_request): texts are cut to {assumed:,} bytes, and files are tried",
+        )
+    elif file * 4 // 3 + AROUND_A_FILE > most:
+        yield warning(
+            server.side,
+            f"a file of limits.file_size, {file:,} bytes, does not fit into a request of max_request, {most:,} bytes",
+            "Raise post_max_size of that server's PHP and max_request, or lower limits.file_size.",
+        )
+    else:
+        yield ok(server.side, f"a file of limits.file_size fits into a request of max_request, {most:,} bytes")

@@ -59,6 +59,8 @@ _SHOWN = {
     "internal.defaults.agent_id": "\"SELECT Person WHERE email = 'jo@example.com'\"",
     "internal.defaults.service_id": "3",
     "internal.defaults.servicesubcategory_id": "12",
+    "external.max_request": '"64MiB"',
+    "internal.max_request": '"64MiB"',
     "store.password_file": '"/etc/itopsync/store"',
     "store.password_env": '"ITOPSYNC_STORE"',
     "store.password_credential": '"store"',

@@ -17,6 +17,7 @@ from itopsync.engine import markers
 from itopsync.engine.again import due_again, is_live
 from itopsync.engine.budget import Budget
 from itopsync.engine.carry import Carrier, NotYet
+from itopsync.engine.fitting import fitting
 from itopsync.engine.progress import Progress, Result
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.terms import Terms
@@ -55,6 +56,7 @@ class Applier:
     ) -> None:
         """*ahead* says by how much each server's clock is ahead of ours."""
         self._store, self._rules, self._settings, self._clock, self._ahead = store, rules, settings, clock, ahead
+        self._servers = servers
         self._carrier = Carrier(servers, rules, Budget(settings.file_budget), clock)
         self._terms = Terms(servers, rules.limits, settings, clock)
         self._down: SideUnavailable | None = None
@@ -122,7 +124,8 @@ class Applier:
                 progress.result.interrupted = progress.stop = True
             if progress.stop or not plan.actions:
                 break
-            plan = plan_link(progress.link, progress.observation, self._rules, self._clock(), apart=progress.apart)
+            rules = fitting(self._rules, self._servers)
+            plan = plan_link(progress.link, progress.observation, rules, self._clock(), apart=progress.apart)
             progress.link = plan.link
         else:
             progress.result.counts["unfinished"] += 1

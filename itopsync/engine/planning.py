@@ -12,6 +12,7 @@ import structlog
 from itopsync.engine import copies as copying
 from itopsync.engine.back_off import wait_after
 from itopsync.engine.copies import Copies
+from itopsync.engine.fitting import fitting
 from itopsync.engine.observe import observe
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.sight import refuse_blindness
@@ -81,7 +82,7 @@ class Planning:
                 plans.append((_parted(link, reason, seen, rules), seen))
                 continue
             apart = any(obstacle.tries for obstacle in link.obstacles)
-            plan = plan_link(link, seen, rules, now, apart=apart)
+            plan = plan_link(link, seen, fitting(rules, self._servers), now, apart=apart)
             if link.id in copies.unmarked:
                 plan = replace(plan, lost=(copies.unmarked[link.id], *plan.lost))
             plans.append((plan, seen))

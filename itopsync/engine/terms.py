@@ -19,6 +19,7 @@ from itopsync.errors import (
     ReadOnly,
     Refused,
     RemoteError,
+    RequestTooLarge,
     SideUnavailable,
     StimulusRefused,
 )
@@ -26,7 +27,7 @@ from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.notes import full_log
-from itopsync.reconcile.plan import Action, Item, Upload, Write
+from itopsync.reconcile.plan import Action, Item, TextSource, Upload, Write
 from itopsync.reconcile.rules import Limits
 
 
@@ -76,6 +77,8 @@ class Terms:
             progress.stop = True  # gone, or out of our sight: the next look tells
             progress.result.counts["refused"] += 1
             return
+        if isinstance(error, RequestTooLarge) and error.news and not _is_a_file(action):
+            return  # what it carries is cut smaller now
         if isinstance(error, StimulusRefused) and self._has_moved_on(progress, side):
             return
         if isinstance(error, LogFull) and isinstance(action, Write):
@@ -123,3 +126,8 @@ class Terms:
             return True
         progress.see(replace(now, attachments=thought.attachments))
         return now.state != thought.state
+
+
+def _is_a_file(action: Action) -> bool:
+    """Whether *action* carries what cannot be cut."""
+    return isinstance(action, Upload) and not isinstance(action.source, TextSource)

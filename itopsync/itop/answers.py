@@ -23,6 +23,7 @@ from itopsync.errors import (
     OutcomeUnknown,
     Refused,
     RemoteError,
+    RequestTooLarge,
     StimulusRefused,
     TooLarge,
     Unreachable,
@@ -146,12 +147,12 @@ def judge_status(call: Call, reply: Answer) -> RemoteError:
     return error
 
 
-def too_large(call: Call) -> TooLarge:
+def too_large(call: Call) -> RequestTooLarge:
     """Return the error for a request that PHP or the web server dropped for its size."""
-    return TooLarge(
+    return RequestTooLarge(
         call.side,
         f"{call} with {call.bytes:,} bytes is more than the server takes. Raise post_max_size of its PHP and the "
-        "web server's limit, or lower ours",
+        "web server's limit, and say in max_request what that is",
     )
 
 

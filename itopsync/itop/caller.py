@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import httpx
 
-from itopsync.errors import LoginRefused, Maintenance, OutcomeUnknown, RemoteError, SideUnavailable, Unreachable
+from itopsync.errors import LoginRefused, Maintenance, OutcomeUnknown, RemoteError, RequestTooLarge, SideUnavailable, Unreachable
 from itopsync.itop.answers import LARGE, Call, judge, passes, too_large
 from itopsync.itop.body import Body, Contents
 from itopsync.itop.connection import Answer, Broken, Connection
@@ -70,6 +70,8 @@ class Caller:
         self._on_call = on_call or _ignore
         self._probe = probe or _ignore
         self._guard = guard or _ignore
+        self.refused_bytes: int | None = None
+        """The size of the smallest request so far that was too large for the server."""
 
     def close(self) -> None:
         self._connection.close()
@@ -82,11 +84,21 @@ class Caller:
         body = Body({"operation": call.verb, **parameters}, self._connection.form_login, contents)
         values = parameters.get("fields")
         call = replace(call, bytes=len(body), fields=values if isinstance(values, Mapping) else NOTHING)
+        most = self._settings.max_request_bytes
+        if call.writes and most is not None and call.bytes > most:
+            raise RequestTooLarge(
+                call.side,
+                f"{call} would take {call.bytes:,} bytes, and max_request allows {most:,}. Raise post_max_size of that server's "
+                "PHP, the web server's limit and max_request",
+            )
         verdict = self._exchange(call, lambda: self._connection.post(body), judge)
         if isinstance(verdict, LoginRefused) and call.bytes > LARGE:
             # PHP drops a form that exceeds post_max_size, and iTop then finds no password in it.
             self.run(Call(call.side, "list_operations"), {})
             verdict = too_large(call)
+        if isinstance(verdict, RequestTooLarge) and call.bytes > LARGE:
+            verdict.news = self.refused_bytes is None or call.bytes < self.refused_bytes
+            self.refused_bytes = call.bytes if verdict.news else self.refused_bytes
         if isinstance(verdict, RemoteError):
             raise verdict
         return verdict

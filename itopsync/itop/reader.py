@@ -68,6 +68,11 @@ class Reader:
     def side(self) -> Side:
         return self.settings.side
 
+    @property
+    def refused_bytes(self) -> int | None:
+        """The size of the smallest request so far that was too large for the server; None if none was."""
+        return self._caller.refused_bytes
+
     def close(self) -> None:
         self._caller.close()
 

@@ -82,6 +82,8 @@ class ServerSettings:
     write_timeout: float = 60.0
     max_answer_bytes: int = 64_000_000
     """An answer is read up to here and no further. A file takes a third more than its size."""
+    max_request_bytes: int | None = None
+    """No larger write is sent. None: how much the server takes is not known."""
     batch: int = 100
     """How many tickets are read with one call."""
     connections: int = 4

@@ -15,6 +15,7 @@ from itopsync.reconcile.identity import note_marker, notice_marker, overflow_mar
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import WHOLE, Item, Kept, LostMarker, Note, Remark, TextSource, Upload
 from itopsync.reconcile.richtext import any_markers, carry, fingerprint, head_markers, in_words, lost_words, plain
+from itopsync.reconcile.room import groups, is_long, pieces, room, weight
 from itopsync.reconcile.rules import LogRule
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.unmarked import found_unmarked, is_one
@@ -123,12 +124,13 @@ def plan_log(situation: Situation, target: Side, log: LogRule, records: dict[str
         illustrated = illustrate(situation, target, note.html, note.pictures)
         if illustrated is None:
             break
-        notes.append(replace(note, html=illustrated[0]))
-        uploads += illustrated[1]
-    room = _room(situation, target, log, goal)
-    if notes and room <= 0:
+        fits, files = _in_pieces(situation, target, replace(note, html=illustrated[0]))
+        notes.append(fits)
+        uploads += (*illustrated[1], *files)
+    left = _room(situation, target, log, goal)
+    if notes and left <= 0:
         return Flow((), (*uploads, *(_as_file(target, note) for note in notes)), people)
-    return Flow(join(notes, room) if notes else (), tuple(uploads), people)
+    return Flow(join(notes, left, room(situation.rules, target)) if notes else (), tuple(uploads), people)
 
 
 def _wholes(
@@ -144,7 +146,7 @@ def _wholes(
         entry = goal.borne.get(person.marker)
         marker = overflow_marker(situation.rules.pair, situation.ticket(target.other).ref, person.marker)
         cut = record.cut or (entry is not None and bool(lost_words(note.html.partition("</p>")[2], entry.html)))
-        cut = cut and not situation.has_attachment(target, marker)
+        cut = cut and not situation.has_attachment(target, marker) and not is_long(situation.rules, target, note.html)
         records[person.marker] = replace(record, unchecked=False, cut=cut)
         item = Item(f"{WHOLE}:{person.marker}", "")
         if cut and not situation.obstacle(item):
@@ -190,10 +192,11 @@ def opening(situation: Situation, opened: datetime) -> Note:
     return Note(situation.cls.logs[0].internal, (marker,), opened, head_line(line))
 
 
-def history(situation: Situation) -> tuple[Note, ...]:
+def history(situation: Situation, left: int) -> tuple[Note, ...]:
     """What the create of a copy takes along: people's entries up to the first that shows a picture, joined if they are many.
 
-    A picture's attachment must be there before the text that shows it, and an attachment needs its ticket.
+    Only what takes *left* bytes of the request goes along; the rest follows. A picture's attachment must be there before the
+    text that shows it, and an attachment needs its ticket.
     """
     notes: list[Note] = []
     for log in situation.cls.logs:
@@ -202,10 +205,12 @@ def history(situation: Situation) -> tuple[Note, ...]:
         flow: list[Note] = []
         for person in _reading(situation, Side.EXTERNAL, log).people:
             note = render(situation, Side.INTERNAL, log, person)
-            if note.pictures or situation.obstacle(person.item):
+            left -= weight(note.html)
+            if left < 0 or note.pictures or situation.obstacle(person.item):
                 break
             flow.append(note)
-        notes += join(flow, situation.rules.limits.log_bytes // ENTRY_BYTES) if flow else ()
+        most = room(situation.rules, Side.INTERNAL)
+        notes += join(flow, situation.rules.limits.log_bytes // ENTRY_BYTES, most) if flow else ()
     return tuple(notes)
 
 
@@ -229,16 +234,18 @@ def head_line(text: str) -> str:
     return f"<p><em>{html.escape(text)}</em></p>"
 
 
-def join(notes: Sequence[Note], room: int) -> tuple[Note, ...]:
-    """Join *notes* so that they take at most half of the *room* (in entries) that is left, and at least one entry.
+def join(notes: Sequence[Note], left: int, most: int) -> tuple[Note, ...]:
+    """Join *notes* so that they take at most half of what is *left* (in entries), and at least one entry.
 
-    So a log that fills up never quite does, and every word still arrives in it.
+    So a log that fills up never quite does, and every word still arrives in it. More entries are taken where one would
+    have more than *most* bytes of a request.
     """
-    allowed = max(1, room // 2)
+    allowed = max(1, left // 2)
     if len(notes) <= allowed:
         return tuple(notes)
     size = -(-len(notes) // allowed)
-    return tuple(_joined(notes[start : start + size]) for start in range(0, len(notes), size))
+    heavy = ((place, weight(note.html)) for place, note in enumerate(notes))
+    return tuple(_joined([notes[place] for place in group]) for group in groups(heavy, size, most))
 
 
 def _joined(notes: Sequence[Note]) -> Note:
@@ -274,6 +281,26 @@ def _room(situation: Situation, target: Side, log: LogRule, reading: Reading) ->
 def full_log(side: Side, log: str) -> Item:
     """The item under which it is remembered that a log takes no further entry."""
     return Item(f"log:{side}:{log}", "full")
+
+
+def _in_pieces(situation: Situation, target: Side, note: Note) -> tuple[Note, tuple[Upload, ...]]:
+    """*note* as it is if it fits into one request, else its head, and the whole as files that must be there before."""
+    if not is_long(situation.rules, target, note.html):
+        return note, ()
+    marker = note.markers[0]
+    origin = situation.ticket(target.other).ref
+    parts = pieces(in_words(note.html), room(situation.rules, target))
+    uploads = []
+    names = []
+    for number, part in enumerate(parts, 1):
+        which = f"{number}-of-{len(parts)}"
+        names.append(f"note-{note.at:%Y%m%d-%H%M%S}.{which}.html")
+        mark = overflow_marker(situation.rules.pair, origin, f"{marker} {which}")
+        if not situation.has_attachment(target, mark):
+            uploads.append(Upload(target, mark, TextSource(names[-1], part), Item(f"note:{marker}", "")))
+    head = note.html[: note.html.index("</p>") + len("</p>")]
+    told = f"It is too long for one request. The whole text is in the attachments {names[0]} to {names[-1]}."
+    return replace(note, html=f"{head}<p>{html.escape(told)}</p>", pictures=()), tuple(uploads)
 
 
 def _as_file(target: Side, note: Note) -> Upload:

@@ -18,6 +18,7 @@ from itopsync.reconcile.marking import plan_mark
 from itopsync.reconcile.notes import history, opening, plan_log, words
 from itopsync.reconcile.plan import Action, Create, Item, Kept, Note, Plan, Remark, Upload, Write
 from itopsync.reconcile.richtext import head_markers, without_pictures
+from itopsync.reconcile.room import room, weight
 from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import Follow, StateDecision, counted, decide, heading_of, image
@@ -86,7 +87,9 @@ def _plan_creation(situation: Situation) -> Plan:
         fields[rule.internal] = without_pictures(value.value, pictures)
         if not pictures:
             agrees[rule.external] = value.fingerprint
-    notes = (opening(situation, _opened(external.fields, cls, situation.now)), *history(situation))
+    first = opening(situation, _opened(external.fields, cls, situation.now))
+    left = room(rules, Side.INTERNAL) - weight(first.html, *fields.values())
+    notes = (first, *history(situation, left))
     action = Create(fields, notes, (item,), agrees)
     return Plan(replace(link, obstacles=tuple(situation.standing.values())), (action,), tuple(situation.remarks))
 
@@ -116,6 +119,7 @@ def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
         content = _Content(
             target,
             tuple(flow.notes for flow in flows),
+            room(situation.rules, target),
             (*values.writes, *corrected.writes),
             _steps(situation, follow) if follow else (),
         )
@@ -155,6 +159,8 @@ class _Content:
 
     side: Side
     logs: tuple[tuple[Note, ...], ...]
+    room: int
+    """How many bytes of texts go into one request."""
     values: tuple[Value, ...]
     stages: tuple[_Stage, ...]
 
@@ -165,14 +171,21 @@ class _Content:
     @property
     def rounds(self) -> list[tuple[Note, ...]]:
         """The notes in their order, as many at once as iTop takes: one for each log."""
-        rounds = itertools.zip_longest(*self.logs)
-        return [tuple(note for note in notes if note is not None) for notes in rounds]
+        rounds = [tuple(filter(None, notes)) for notes in itertools.zip_longest(*self.logs)]
+        fit = ((notes,) if self.fits(notes) else tuple((note,) for note in notes) for notes in rounds)
+        return [notes for together in fit for notes in together]
+
+    def fits(self, notes: Sequence[Note], values: Sequence[Value] = ()) -> bool:
+        """Whether all that goes into one request."""
+        return weight(*(note.html for note in notes), *(value.value for value in values)) <= self.room
 
 
 def _together(content: _Content) -> list[Action]:
     """As few calls as iTop allows: the last note rides with the fields, and both ride with the first stimulus."""
     rounds = content.rounds
     last = rounds.pop() if rounds else ()
+    if not content.fits(last, content.all_values):
+        return _apart(content)
     writes = [_write(content.side, notes) for notes in rounds]
     stages = content.stages
     if stages:

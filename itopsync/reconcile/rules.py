@@ -165,6 +165,8 @@ class SideRules:
     timezone: ZoneInfo
     defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     """Attribute → an id, a criterion (``{"name": …}``) or an OQL query, in the form that iTop's REST takes for a key."""
+    request_bytes: int = 8_000_000
+    """How large a request that carries texts may become. PHP takes 8 MiB, if nobody says otherwise."""
     accounts: frozenset[str] = frozenset()
     """The ids of our own accounts there, the present one and former ones; empty where it is not known who we are."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from itopsync.check.finding import Level
@@ -99,3 +101,14 @@ def test_a_store_that_cannot_be_used_is_a_fault_of_its_own(
 def test_a_store_that_is_not_there_yet_is_none(rig: Checked) -> None:
     rig.revision = None
     assert rig.told(None, "store") == "there is no store yet; the first run makes it"
+
+
+def test_whether_a_file_fits_into_a_request_is_told(rig: Checked) -> None:
+    assert "how large a request it takes is not known (max_request): texts are cut to 8,000,000" in rig.told(
+        Side.EXTERNAL, "how large a request"
+    )
+    internal = rig.configuration.internal
+    rig.configuration = replace(rig.configuration, internal=replace(internal, max_request_bytes=2**26))
+    assert "fits into a request of max_request, 67,108,864 bytes" in rig.told(Side.INTERNAL, "max_request")
+    rig.configuration = replace(rig.configuration, internal=replace(internal, max_request_bytes=2**23))
+    assert "20,000,000 bytes, does not fit into a request of max_request, 8,388,608 bytes" in rig.warning(Side.INTERNAL)

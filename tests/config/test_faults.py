@@ -46,6 +46,7 @@ TABLE: list[Case] = [
     ("a duration without end", {"limits.settle": "4000d"}, "limits.settle", "'4000d' will not do", "ten years"),
     ("a cron expression that is none", {"schedule.poll": "*/5 * * * 99"}, "schedule.poll", "will not do", "cron"),
     ("a size without a unit", {"limits.file_size": "20"}, "limits.file_size", "'20' will not do", '"20MB"'),
+    ("a small request", {"internal.max_request": "512kB"}, "internal.max_request", "a long description", "1,000,000"),
     ("a size below nothing", {"limits.file_size": -1}, "limits.file_size", "-1 will not do", "greater than or equal to 0"),
     ("a date that is none", {"scope.since": "yesterday"}, "scope.since", "'yesterday' will not do", "2026-01-31"),
     ("a number for a date", {"scope.since": 2026}, "scope.since", "2026 will not do", "2026-01-31"),

@@ -354,6 +354,7 @@ def test_every_number_and_every_duration_arrives(tmp_path: Path) -> None:
             "external.read_timeout": "1m 30s",
             "external.write_timeout": "20s",
             "external.max_answer": "1GB",
+            "external.max_request": "64MiB",
             "external.batch": 100,
             "external.connections": 8,
             "external.read_tries": 1,
@@ -373,6 +374,8 @@ def test_every_number_and_every_duration_arrives(tmp_path: Path) -> None:
     assert loaded.rules.external.label == "Customers"
     assert (external.connect_timeout, external.read_timeout, external.write_timeout) == (0.5, 90.0, 20.0)
     assert (external.max_answer_bytes, external.batch, external.connections, external.read_tries) == (10**9, 100, 8, 1)
+    assert (external.max_request_bytes, loaded.rules.external.request_bytes) == (2**26, 2**26)
+    assert (loaded.internal.max_request_bytes, loaded.rules.internal.request_bytes) == (None, 8_000_000)
     assert external.comment == "sync"
     assert loaded.schedule.poll == "*/5 * * * *"
     assert loaded.rules.limits == Limits(file_bytes=2**20, log_bytes=50_000, settle=timedelta(minutes=10))

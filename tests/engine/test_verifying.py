@@ -231,7 +231,7 @@ def test_what_differed_in_a_lost_store_is_excused_until_it_changes(linked: Rig, 
     linked.stop()
     (tmp_path / "store.sqlite").unlink()
     linked.start()
-    list(rebuild(linked.engine, linked.server(Side.INTERNAL), linked.store, lambda: linked.now))
+    list(rebuild(linked.engine, {side: linked.server(side) for side in Side}, linked.store, lambda: linked.now))
     linked.settle(2)
     assert compared(linked) == []
     assert ("field", "it differed when the two were linked by hand, or found again, and neither has changed since") in excused(

@@ -15,6 +15,7 @@ from itopsync.errors import (
     ReadOnly,
     Refused,
     RemoteError,
+    RequestTooLarge,
     StimulusRefused,
     TooLarge,
     Unreachable,
@@ -58,7 +59,7 @@ CASES: list[tuple[Reply, type[RemoteError], type[RemoteError], str]] = [
     (page(401), LoginRefused, LoginRefused, "401"),
     (page(403), Unreachable, Refused, "403"),
     (page(404), Unreachable, Unreachable, "url"),
-    (page(413), TooLarge, TooLarge, "post_max_size"),
+    (page(413), TooLarge, RequestTooLarge, "post_max_size"),
     (page(429), Unreachable, OutcomeUnknown, "429"),
     (error(1, "Error: Invalid login"), LoginRefused, LoginRefused, "username, password"),
     (error(1, "Error: Portal user is not allowed"), LoginRefused, LoginRefused, "Portal user"),
@@ -151,7 +152,7 @@ def test_what_another_try_does_not_change_is_not_tried_again(fake: Fake, reply: 
 
 def test_a_request_that_php_drops_for_its_size_is_told_from_a_wrong_password(fake: Fake) -> None:
     server = fake.server(error(1, "Error: Invalid login"), answer({"code": 0, "message": "Operations: 7", "operations": []}))
-    with pytest.raises(TooLarge, match="post_max_size"):
+    with pytest.raises(RequestTooLarge, match="post_max_size"):
         server.update(REF, {"description": "x" * 1_100_000}, {}, TICKET)
     assert [asked["operation"] for asked in fake.asked] == ["core/update", "list_operations"]
 

@@ -12,6 +12,7 @@ from itopsync.reconcile import agree, notes
 from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.plan import Note, Plan, TextSource
 from itopsync.reconcile.richtext import marked
+from itopsync.reconcile.room import weight
 from itopsync.reconcile.rules import Direction, LogRule
 from tests.reconcile.making import (
     CUSTOMER,
@@ -308,7 +309,7 @@ def note(n: int) -> Note:
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 100])
 @pytest.mark.parametrize("room", [1, 2, 3, 8, 50, 1_000])
 def test_notes_are_joined_before_a_log_is_full_and_none_is_left_out(count: int, room: int) -> None:
-    joined = notes.join([note(n) for n in range(count)], room)
+    joined = notes.join([note(n) for n in range(count)], room, 8_000_000)
 
     assert len(joined) <= max(1, room // 2)
     assert [marker for one in joined for marker in one.markers] == [f"itopsync-acme-n-{n}" for n in range(count)]
@@ -316,8 +317,18 @@ def test_notes_are_joined_before_a_log_is_full_and_none_is_left_out(count: int, 
     assert re.findall(r"t(\d+)", text) == [str(n) for n in range(count)]
 
 
+@pytest.mark.parametrize("most", [1, 500, 1_000, 10_000])
+def test_joined_notes_fit_into_a_request_as_far_as_each_does(most: int) -> None:
+    sizes = (10, 900, 10, 10, 9_000, 10)
+    several = [replace(note(n), html=note(n).html + "x" * size) for n, size in enumerate(sizes)]
+    joined = notes.join(several, 2, most)
+
+    assert [marker for one in joined for marker in one.markers] == [marker for one in several for marker in one.markers]
+    assert all(len(one.markers) == 1 or weight(one.html) <= most for one in joined)
+
+
 def test_joined_notes_bear_all_their_markers_at_the_head() -> None:
-    (joined,) = notes.join([note(1), note(2)], 2)
+    (joined,) = notes.join([note(1), note(2)], 2, 8_000_000)
 
     assert joined.marked.startswith(
         '<p><a name="itopsync-acme-n-1,itopsync-acme-n-2"></a><em>h1</em></p>t1<hr><p><em>h2</em></p>'

@@ -143,7 +143,7 @@ def test_a_write_that_is_not_noted_before_it_is_sent_is_seen(ground: Ground, mon
 
 def test_notes_out_of_order_are_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     right = notes.join
-    monkeypatch.setattr(notes, "join", lambda flow, room: right(flow, room)[::-1])
+    monkeypatch.setattr(notes, "join", lambda flow, left, most: right(flow, left, most)[::-1])
     assert _seen(ground, NOTES, _nothing) != []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +23,8 @@ from itopsync.reconcile.rules import SideRules
 _PARTS = (("Y", "y"), ("m",), ("d",), ("H", "h"), ("i",))
 _PART_NAMES = ("year", "month", "day", "hour", "minute")
 _UTC = ZoneInfo("UTC")
+_LEAST_REQUEST = 1_000_000
+"""Bytes of a request into which two texts of 65,535 characters fit, whatever they are written in."""
 _AROUND_A_FILE = 100_000
 """Bytes of an answer beside the file that it carries."""
 
@@ -45,6 +48,7 @@ def compile_server(section: ServerSection, side: Side, limits: LimitsSection, co
         section.read_timeout.total_seconds(),
         section.write_timeout.total_seconds(),
         section.max_answer,
+        section.max_request,
         section.batch,
         section.connections,
         section.read_tries,
@@ -57,7 +61,8 @@ def compile_side(section: ServerSection, settings: ServerSettings, context: Cont
     side = settings.side
     public = read_address(section.public_url, f"{side}.public_url", context) if section.public_url else settings.url
     label = section.label or side.capitalize()
-    return SideRules(label, settings.url, public, settings.timezone, MappingProxyType(dict(section.defaults)))
+    rules = SideRules(label, settings.url, public, settings.timezone, MappingProxyType(dict(section.defaults)))
+    return rules if section.max_request is None else replace(rules, request_bytes=section.max_request)
 
 
 def check_they_differ(external: ServerSettings, internal: ServerSettings, context: Context) -> None:
@@ -144,6 +149,9 @@ def _check_sizes_and_times(section: ServerSection, side: Side, limits: LimitsSec
         settle = write_duration(limits.settle)
         remedy = f"Make it shorter, or limits.settle longer, which is {settle}"
         context.faults.add(f"{side}.write_timeout", "a write could still land after limits.settle", remedy)
+    if section.max_request is not None and section.max_request < _LEAST_REQUEST:
+        remedy = f"Make it at least {_LEAST_REQUEST:,} bytes, and post_max_size of that server's PHP too"
+        context.faults.add(f"{side}.max_request", "it leaves no room for a long description", remedy)
     least = limits.file_size * 4 // 3 + _AROUND_A_FILE
     if section.max_answer < least:
         remedy = f"Make it at least {least:,} bytes, or limits.file_size smaller, which is {write_size(limits.file_size)}"

@@ -57,6 +57,10 @@ class ServerSection(PasswordSource):
     max_answer: Size = 64_000_000
     """The longest answer that is read. A file takes a third more than its size, so it must leave room for
     `limits.file_size`."""
+    max_request: Size | None = None
+    """The largest request that the server takes: PHP's `post_max_size`, or a smaller limit of the web server before it. A file
+    takes a third more than its size. Default: not known; then what is written is cut to fit 8 MB, PHP's own default, or
+    less once the server has refused that, and files are tried."""
     batch: Annotated[StrictInt, Field(ge=1, le=500)] = 100
     """How many tickets are read with one call."""
     connections: Annotated[StrictInt, Field(ge=1, le=32)] = 4

@@ -1,0 +1,61 @@
+"""What fits into one request: PHP drops a larger one whole, and iTop then finds neither ticket nor password in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from itopsync.model import Side
+from itopsync.reconcile.rules import Rules
+
+_AROUND = 10_000
+"""Bytes of a request beside the texts that it carries: the login, names, ids, the names of what is to be answered."""
+_AROUND_A_TEXT = 200
+"""Bytes around one text: its name, an entry's date, what the addresses of pictures are longer than their placeholders."""
+
+
+_WITHIN_A_LETTER = 0b10000000
+"""How the bytes of UTF-8 begin that are not a letter's first."""
+
+
+def room(rules: Rules, side: Side) -> int:
+    """How many bytes of texts one request to *side* may carry."""
+    return max(rules.side(side).request_bytes - _AROUND, 1)
+
+
+def weight(*texts: object) -> int:
+    """The bytes that *texts* take in a request: JSON escapes all that is not ASCII, so a letter may take six."""
+    return sum(len(json.dumps(text)) + _AROUND_A_TEXT for text in texts if isinstance(text, str))
+
+
+def is_long(rules: Rules, side: Side, text: str) -> bool:
+    """Whether *text* is to be cut: as an entry it might still fit, but as a file it takes a third more."""
+    return weight(text) > room(rules, side) * 3 // 4
+
+
+def pieces(text: str, most: int) -> list[str]:
+    """Cut *text* so that each piece, as a file in base64, takes at most *most* bytes of a request."""
+    data, size = text.encode("utf-8", "replace"), max(most * 3 // 4, 4)
+    return [piece.decode() for piece in _cut(data, size)]
+
+
+def _cut(data: bytes, size: int) -> Iterator[bytes]:
+    start = 0
+    while start < len(data):
+        end = min(start + size, len(data))
+        while end < len(data) and data[end] & 0b11000000 == _WITHIN_A_LETTER:
+            end -= 1
+        yield data[start:end]
+        start = end
+
+
+def groups(texts: Iterable[tuple[int, int]], size: int, most: int) -> Iterator[range]:
+    """Group what has an index and a weight: at most *size* to a group, and no more than *most* bytes unless it is one alone."""
+    start = count = total = 0
+    for index, heavy in texts:
+        if count and (count == size or total + heavy > most):
+            yield range(start, index)
+            start, count, total = index, 0, 0
+        count, total = count + 1, total + heavy
+    if count:
+        yield range(start, start + count)
