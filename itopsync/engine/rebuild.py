@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from itopsync.engine.belonging import REBUILDING, claim
+from itopsync.engine.fault import fault_of
 from itopsync.engine.observe import attributes
 from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Observation, Ref, Side
@@ -60,12 +61,22 @@ def rebuild(engine: Planner, internal: Server, store: Store, clock: Callable[[],
             lost = [(one, copy) for one, copy in copies[start : start + _AT_ONCE] if store.link_of(one) is None]
             links = tuple(Link(-1 - place, one, copy, LinkStatus.LINKED) for place, (one, copy) in enumerate(lost))
             planned = engine.plan(links)
-            found = [rebuilt(plan, seen, engine.rules) for plan, seen in planned if plan.unread is None]
+            told = [_rebuilt(plan, seen, engine.rules) for plan, seen in planned]
+            yield from (one for one in told if isinstance(one, Unreadable))
+            found = [one for one in told if isinstance(one, Rebuilt)]
             found = [one for one in found if one.link.status is LinkStatus.TOMBSTONE or not _is_linked(store, one.link.internal)]
             store.add_links([one.link for one in found], clock())
             yield from found
-            yield from (Unreadable(plan.link.external, str(plan.unread)) for plan, _ in planned if plan.unread is not None)
     store.put_fact(REBUILDING, None)
+
+
+def _rebuilt(plan: Plan, seen: Observation, rules: Rules) -> Rebuilt | Unreadable:
+    if plan.unread is not None:
+        return Unreadable(plan.link.external, str(plan.unread))
+    try:
+        return rebuilt(plan, seen, rules)
+    except Exception as error:
+        return Unreadable(plan.link.external, str(fault_of(error, plan.link)))
 
 
 def _is_linked(store: Store, copy: Ref | None) -> bool:
@@ -78,8 +89,8 @@ def _copies(engine: Planner, internal: Server, cls: ClassRules) -> tuple[list[tu
     rules, log = engine.rules, cls.logs[0].name(Side.INTERNAL)
     found: dict[Ref, Ref] = {}
     parted: dict[Ref, Ref] = {}
-    sightings = internal.sightings(cls.internal, f"this.{log} LIKE '%{prefix(rules.pair)}t-{cls.external}.%'")
-    numbers = [one.ref.id for one in sightings]
+    sightings, hidden = internal.readable_sightings(cls.internal, f"this.{log} LIKE '%{prefix(rules.pair)}t-{cls.external}.%'")
+    numbers = [*(one.ref.id for one in sightings), *hidden]
     tickets, failures = internal.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
     for number in sorted(tickets):
         marks = marks_of(tickets[number], log, rules.pair, rules.internal.account)

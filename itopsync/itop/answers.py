@@ -58,7 +58,7 @@ been carried out by then (read in iTop's source, not met)."""
 
 
 class ServerFailed(Unreachable):
-    """The server failed on a read (HTTP 5xx): it may be down, or it may be this one read that it cannot do."""
+    """A read came to nothing (HTTP 5xx, no answer, no JSON): the server may be down, or this one read be beyond it."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def too_large(call: Call) -> TooLarge:
 def _no_answer(call: Call, what: str) -> RemoteError:
     if call.writes:
         return OutcomeUnknown(call.side, f"{what}; whether {call} was carried out is not known, and it is to be looked for")
-    return Unreachable(call.side, what)
+    return ServerFailed(call.side, what)
 
 
 def _client_error(call: Call, status: int) -> RemoteError:
@@ -213,7 +213,7 @@ def _refused_by_database(call: Call, error: wording.DatabaseError, why: str) -> 
         return Refused(call.side, f"{call} is refused by the server's database: {why}")
     if error.column and error.column.endswith(LOG_INDEX):
         log = error.column.removesuffix(LOG_INDEX)
-        return LogFull(call.side, f"{call} is refused: {log} takes no further entry: its index is full")
+        return LogFull(call.side, f"{call} is refused: {log} takes no further entry: its index is full", log)
     return TooLarge(call.side, f"{call} is too large for the server's database: {why}")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from itopsync.model import Agreed, Side
 from itopsync.reconcile.identity import overflow_marker
+from itopsync.reconcile.moments import why_not_carried
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, Remark, TextSource, Upload
 from itopsync.reconcile.richtext import Carried, attachment_address, carry, fill, literal, shorten, value_fingerprint
@@ -77,7 +78,11 @@ def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> 
     if situation.obstacle(item):
         return None
     if rule.kind in (Kind.CODE, Kind.DATE):
-        return Value(rule, rule.values(target.other).get(source, source), item, fingerprint)
+        value = rule.values(target.other).get(source, source)
+        if rule.kind is Kind.DATE and (why := why_not_carried(value, situation.rules.side(target).timezone)):
+            situation.park(item, why)
+            return None
+        return Value(rule, value, item, fingerprint)
     text = carry(source, situation.origin(target.other)) if rule.kind is Kind.HTML else Carried(literal(source), ())
     illustrated = illustrate(situation, target, text.html, text.pictures)
     if illustrated is None:

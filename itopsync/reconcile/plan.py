@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from itopsync.errors import Refused
+from itopsync.errors import ItopsyncError
 from itopsync.model import FilePair, Link, Side
 from itopsync.reconcile.richtext import Picture, PictureSource
 
@@ -150,5 +150,5 @@ class Plan:
     """One of the two tickets is another than the one that was linked."""
     rewritten: bool = field(default=False, kw_only=True)
     """Every entry that was carried looks different now: sanitising has changed, or this is another ticket."""
-    unread: Refused | None = field(default=None, kw_only=True)
-    """Why one of the two tickets cannot be read, if that is so: nothing is decided then."""
+    unread: ItopsyncError | None = field(default=None, kw_only=True)
+    """Why one of the two tickets cannot be read or worked with, if that is so: nothing is decided then."""
