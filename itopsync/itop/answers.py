@@ -58,7 +58,7 @@ been carried out by then (read in iTop's source, not met)."""
 
 
 class ServerFailed(Unreachable):
-    """A read came to nothing (HTTP 5xx, no answer, no JSON): the server may be down, or this one read be beyond it."""
+    """The server failed on a read (HTTP 5xx): it may be down, or it may be this one read that it cannot do."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def too_large(call: Call) -> TooLarge:
 def _no_answer(call: Call, what: str) -> RemoteError:
     if call.writes:
         return OutcomeUnknown(call.side, f"{what}; whether {call} was carried out is not known, and it is to be looked for")
-    return ServerFailed(call.side, what)
+    return Unreachable(call.side, what)
 
 
 def _client_error(call: Call, status: int) -> RemoteError:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from itopsync.errors import BadQuery, Missing, Refused, RemoteError, TooLarge, Unreachable
 from itopsync.itop import oql
-from itopsync.itop.answers import Call, ServerFailed
+from itopsync.itop.answers import Call
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.dates import DateFormatWrong
 from itopsync.itop.images import PAGE, VERB, judge_image
@@ -29,7 +29,7 @@ LIGHT_BATCH = 1000
 OF_AN_ATTACHMENT = ("id", "temp_id", "item_class", "item_id")
 
 
-class OddRow(ServerFailed):
+class OddRow(Unreachable):
     """What the server shows of one object has another shape than it should."""
 
 
@@ -40,8 +40,8 @@ class Pieces(Generic[T]):
     found: list[T]
     failed: dict[int, RemoteError]
     """By id, why it cannot be read."""
-    at: datetime
-    """The server's clock when it answered first."""
+    at: datetime | None
+    """The server's clock when it answered first; None where it never told."""
 
 
 class Reader(Inquiry):
@@ -52,7 +52,9 @@ class Reader(Inquiry):
     def changed_tickets(self, classes: Sequence[str], since: datetime) -> Changed:
         """Return all tickets of *classes* that changed at *since* or later: in one call, unless one of them makes it fail."""
         condition = f"last_update >= {oql.literal(self.clock.earliest(since))} AND finalclass IN {oql.names(classes)}"
-        pieces = self._pieces("Ticket", f"SELECT Ticket WHERE {condition}", LIGHT, self._sighting)
+        pieces = self._pieces("Ticket", lambda ids: f"SELECT Ticket WHERE {_all(condition, ids)}", LIGHT, self._sighting)
+        if pieces.at is None:
+            raise Unreachable(self.side, "gave an answer without a Date header: something between alters it")
         return Changed(pieces.at, tuple(pieces.found), frozenset(pieces.failed))
 
     def sightings(self, cls: str, condition: str = "", ids: Sequence[int] | None = None) -> tuple[Sighting, ...]:
@@ -66,10 +68,14 @@ class Reader(Inquiry):
         self, cls: str, condition: str = "", ids: Sequence[int] | None = None
     ) -> tuple[tuple[Sighting, ...], dict[int, RemoteError]]:
         """Return the same, and why each one that the server does not show, though it is there, fails."""
+
+        def query(within: str) -> str:
+            conditions = _all(within, f"({condition})" if condition else "")
+            return f"SELECT {oql.name(cls)} AS this" + (f" WHERE {conditions}" if conditions else "")
+
         found: list[Sighting] = []
         odd: dict[int, RemoteError] = {}
         for batch in oql.batches(ids, LIGHT_BATCH) if ids is not None else (None,):
-            query = f"SELECT {oql.name(cls)} AS this" + (f" WHERE ({condition})" if condition else "")
             pieces = self._pieces(cls, query, LIGHT, self._sighting, key="this.id", ids=batch)
             found, odd = found + pieces.found, odd | pieces.failed
         return tuple(found), odd
@@ -105,8 +111,7 @@ class Reader(Inquiry):
         tickets: dict[int, Ticket] = {}
         failed: dict[int, RemoteError] = {}
         for batch in oql.batches(ids, self.settings.batch):
-            query = f"SELECT {oql.name(cls)}"
-            pieces = self._pieces(cls, query, attributes.names, decode, ids=batch)
+            pieces = self._pieces(cls, lambda ids: f"SELECT {oql.name(cls)} WHERE {ids}", attributes.names, decode, ids=batch)
             tickets |= {one.ref.id: one for one in pieces.found}
             failed |= pieces.failed
         wrong = next((error for error in failed.values() if isinstance(error, DateFormatWrong)), None)
@@ -140,22 +145,26 @@ class Reader(Inquiry):
     def _pieces(
         self,
         cls: str,
-        query: str,
+        query: Callable[[str], str],
         names: Sequence[str],
         decode: Callable[[Row], T],
         *,
         key: str = "id",
         ids: Sequence[int] | None = None,
     ) -> Pieces[T]:
-        """Read the objects that *query* finds (of those with *ids* as their *key*, or of all), and why each that fails does."""
+        """Read the objects that *query* finds (of those with *ids* as their *key*, or of all), and why each that fails does.
+
+        *query* is given a condition on ids, which is empty for all.
+        """
         at: list[datetime] = []
         odd: dict[int, RemoteError] = {}
 
         def asked(part: Sequence[int]) -> str:
             if part is ANY_ID:
-                return query
-            within = f"{key} >= {part.start} AND {key} < {part.stop}" if isinstance(part, range) else f"{key} IN {oql.ids(part)}"
-            return f"{query}{' AND ' if ' WHERE ' in query else ' WHERE '}{within}"
+                return query("")
+            if isinstance(part, range):
+                return query(f"{key} >= {part.start} AND {key} < {part.stop}")
+            return query(f"{key} IN {oql.ids(part)}")
 
         def read(part: Sequence[int]) -> list[T]:
             rows = self._whole(cls, asked(part), names)
@@ -170,22 +179,24 @@ class Reader(Inquiry):
                     odd[row.id] = error
             return found
 
-        def there(part: Sequence[int]) -> bool:
+        def there(part: Sequence[int], failure: RemoteError) -> bool:
             many = isinstance(part, range)
+            if isinstance(failure, TooLarge) and not many:
+                return True  # the server answers
             rows = self.get(cls, asked(part if many else [NO_ID]), ("id",) if many else names, limit=1 if many else None)
             at.append(rows.at)
             return not many or rows.found > 0
 
         found, failed = read_piecewise(ANY_ID if ids is None else ids, read, there)
-        return Pieces(found, failed | odd, min(at))
+        return Pieces(found, failed | odd, min(at, default=None))
 
     def _whole(self, cls: str, query: str, names: Sequence[str]) -> Rows:
-        """All objects that *query* finds. :raises ServerFailed: the answer does not tell all that it counts"""
+        """All objects that *query* finds. :raises Unreachable: the answer does not tell all that it counts"""
         document = self._caller.run(self._get_call(cls, query), parameters_of_get(cls, query, names, None))
         if document.counted is None or document.at is None:
-            raise ServerFailed(self.side, "gave an answer without a count or without a Date header: something between alters it")
+            raise Unreachable(self.side, "gave an answer without a count or without a Date header: something between alters it")
         if document.odd or document.counted != len(document.rows):
-            raise ServerFailed(self.side, f"counts {document.counted} in its answer and shows {len(document.rows)}")
+            raise Unreachable(self.side, f"counts {document.counted} in its answer and shows {len(document.rows)}")
         return Rows(document.counted, document.rows, document.at)
 
     # Attachments
@@ -194,9 +205,11 @@ class Reader(Inquiry):
         """Return the attachments of each of these tickets in the order of their ids, and of which tickets they cannot be read."""
         found: dict[int, list[Attachment]] = {ticket: [] for ticket in ids}
         failed: dict[int, RemoteError] = {}
-        query = f"SELECT Attachment WHERE item_class = {oql.literal(cls)}"
+        query = f"SELECT Attachment WHERE item_class = {oql.literal(cls)} AND "
         for batch in oql.batches(ids, LIGHT_BATCH):
-            pieces = self._pieces("Attachment", query, OF_AN_ATTACHMENT, attachment_of, key="item_id", ids=batch)
+            pieces = self._pieces(
+                "Attachment", lambda ids: query + ids, OF_AN_ATTACHMENT, attachment_of, key="item_id", ids=batch
+            )
             failed |= pieces.failed
             for attachment in sorted(pieces.found, key=lambda one: one.id):
                 found.setdefault(attachment.item_id, []).append(attachment)
@@ -209,7 +222,10 @@ class Reader(Inquiry):
 
     def attachments_where(self, condition: str) -> tuple[Attachment, ...]:
         """Return the attachments that meet an OQL *condition*, in the order of their ids; not what the server does not show."""
-        query = f"SELECT Attachment WHERE {f'({condition})' if ' OR ' in condition else condition}"
+
+        def query(ids: str) -> str:
+            return f"SELECT Attachment WHERE {f'({condition}) AND {ids}' if ids else condition}"
+
         pieces = self._pieces("Attachment", query, OF_AN_ATTACHMENT, attachment_of)
         return tuple(sorted(pieces.found, key=lambda attachment: attachment.id))
 
@@ -264,3 +280,7 @@ class Reader(Inquiry):
             raise
         except Exception as error:
             raise OddRow(self.side, f"shows {row.cls}::{row.id} in an unknown shape. See that it is iTop 3.2") from error
+
+
+def _all(*conditions: str) -> str:
+    return " AND ".join(condition for condition in conditions if condition)
