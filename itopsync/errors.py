@@ -10,6 +10,7 @@
     │   └── StoreUnavailable        wait; the database does not answer
     ├── AnotherInstance         wait; somebody else holds the lease
     ├── SafetyStop              a person looks, and lets the plan through or not
+    ├── TicketFault             a fault of ours that one ticket brings out: that one waits, is parked in the end, and is reported
     ├── Stopped                 nothing: we were told to end between two calls, and the next cycle goes on
     └── RemoteError             one of the two servers
         ├── SideUnavailable     pause the whole side; no ticket's retries are used up
@@ -112,6 +113,10 @@ class SafetyStop(ItopsyncError):
         super().__init__(message)
 
 
+class TicketFault(ItopsyncError):
+    """What one ticket holds brings out a fault of itopsync."""
+
+
 class Stopped(ItopsyncError):
     """Told to stop; nothing more was sent."""
 
@@ -157,7 +162,14 @@ class StimulusRefused(Refused):
 
 
 class LogFull(Refused):
-    """The case log takes no further entry."""
+    """The case log takes no further entry.
+
+    *log* is the name of its attribute, by what the database calls its column.
+    """
+
+    def __init__(self, side: Side, message: str, log: str | None = None) -> None:
+        self.log = log
+        super().__init__(side, message)
 
 
 class TooLarge(Refused):

@@ -124,6 +124,13 @@ EVENTS: dict[str, Event] = {
         "Mend what `reason` names, then `itopsync retry`, or leave it.",
     ),
     "copy found": Event(("info",), ("copy",), "A copy whose creation had no answer was there after all, and is linked."),
+    "ticket failed": Event(
+        ("error",),
+        ("reason", "exception"),
+        "What one ticket holds is more than itopsync can work with. It waits, is tried again, and is parked in the end; the "
+        "others go on.",
+        "Keep the lines and report it; they hold nothing of the ticket. Then `itopsync retry`.",
+    ),
     "writes of unknown outcome": Event(
         ("warning",),
         ("links", "settle"),

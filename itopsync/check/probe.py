@@ -94,7 +94,10 @@ def _look(work: _Probe, ticket: Ticket) -> Iterator[Finding]:
     entries = there.logs[work.log]
     for what in ("create", "update"):
         yield _entry_kept(side, what, work.marker(what), entries)
-    files = {one.id: one for one in server.attachments_of(ticket.ref.cls, [ticket.ref.id])[ticket.ref.id]}
+    files = {
+        one.id: one
+        for one in server.attachments_where(f"item_id = {ticket.ref.id} AND item_class = {oql.literal(ticket.ref.cls)}")
+    }
     if file.id in files and files[file.id].temp_id == work.marker("file"):
         yield ok(side, "keeps the marker of a file")
     else:
@@ -126,7 +129,7 @@ def _entry_kept(side: Side, what: str, marker: str, entries: tuple[Entry, ...]) 
 def _delete(work: _Probe, ticket: Ticket) -> Finding:
     server, ref = work.server, ticket.ref
     try:
-        for one in server.attachments_of(ref.cls, [ref.id])[ref.id]:
+        for one in server.attachments_where(f"item_id = {ref.id} AND item_class = {oql.literal(ref.cls)}"):
             server.delete_attachment(one.id)
         server.delete_ticket(ref)
     except (AccessRefused, Refused):

@@ -11,7 +11,7 @@ from itopsync.engine.poll import scope_of, since
 from itopsync.errors import BadQuery
 from itopsync.itop import oql
 from itopsync.itop.dates import DateFormatWrong
-from itopsync.itop.reader import NO_CLASS
+from itopsync.itop.inquiry import NO_CLASS
 from itopsync.itop.rows import Rows
 from itopsync.itop.server import Server
 from itopsync.model import Side

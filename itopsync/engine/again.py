@@ -9,6 +9,7 @@ from itopsync.engine.observe import VERSION_TIME
 from itopsync.engine.progress import Progress
 from itopsync.engine.settings import EngineSettings
 from itopsync.model import LinkStatus, Observation, Side, Ticket
+from itopsync.reconcile.moments import moment
 from itopsync.reconcile.rules import ClassRules
 
 
@@ -36,10 +37,10 @@ def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:
 
     In the autumn hour that comes twice, a moment ago may read as an hour ago.
     """
-    changed = ticket.fields.get(VERSION_TIME, "")
-    if not changed:
+    changed = moment(ticket.fields.get(VERSION_TIME, ""))
+    if changed is None:
         return True
-    age = at - datetime.fromisoformat(changed)
+    age = at - changed
     return any(abs(age - shift) < window for shift in (timedelta(), timedelta(hours=1)))
 
 

@@ -15,17 +15,21 @@ import structlog
 
 from itopsync.engine import markers
 from itopsync.engine.again import due_again, is_live
+from itopsync.engine.back_off import wait_after
 from itopsync.engine.budget import Budget
 from itopsync.engine.carry import Carrier, NotYet
+from itopsync.engine.fault import fault_of
 from itopsync.engine.fitting import fitting
 from itopsync.engine.progress import Progress, Result
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.terms import Terms
 from itopsync.engine.written import Written, changed_at, name_of
-from itopsync.errors import RemoteError, SideUnavailable, Stopped
+from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.itop.server import Server
 from itopsync.model import Heading, Link, Observation, Side
+from itopsync.reconcile import agree
 from itopsync.reconcile.plan import Action, Plan, Upload
+from itopsync.reconcile.planner import UNREAD
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
 from itopsync.store.store import Store
@@ -102,10 +106,25 @@ class Applier:
         progress = waiting.progress
         link = progress.link
         with structlog.contextvars.bound_contextvars(link=link.id, ticket=str(link.external)):
-            for _ in waiting.turns:
-                return waiting
+            try:
+                for _ in waiting.turns:
+                    return waiting
+            except Exception as error:
+                self._fault(error, progress)
         progress.result.link = progress.link
         return progress.result
+
+    def _fault(self, error: Exception, progress: Progress) -> None:
+        """Leave a link whose tickets bring out a fault of ours: what was sent is looked for before anything else is."""
+        fault, now = fault_of(error, progress.link), self._clock()
+        wait = wait_after(fault, progress.link, UNREAD, self._settings, self._rules.limits)
+        link = agree.refused(progress.link, UNREAD, str(fault), now, wait)
+        if progress.loaded is None:
+            link = replace(link, unsettled=True, due_at=now + self._rules.limits.settle)
+        progress.link = link
+        progress.result.counts["refused"] += 1
+        progress.stop = True
+        self._finish(progress)
 
     def _turns(self, plan: Plan, progress: Progress) -> Iterator[None]:
         """Do the work turn by turn; stop for a moment before the first file."""
@@ -163,7 +182,7 @@ class Applier:
     def _carry_out(self, action: Action, progress: Progress) -> None:
         """Carry out one action, or come to terms with what came instead; tell of it."""
         started, changed = perf_counter(), changed_at(action, progress.observation)
-        error: RemoteError | None = None
+        error: ItopsyncError | None = None
         try:
             self._carrier.carry_out(action, progress)
         except NotYet:
@@ -171,6 +190,10 @@ class Applier:
         except RemoteError as failure:
             outcome, error = self._terms.come_to_terms(action, progress, failure), failure
             self._down = progress.result.unavailable or self._down
+        except Exception as failure:
+            error = fault_of(failure, progress.link)
+            self._terms.leave_unknown(action, progress, error)
+            outcome = "unknown"
         else:
             outcome = "unmarked" if progress.result.lost else "done"
             if progress.result.lost:
@@ -202,7 +225,7 @@ class Applier:
         progress.link = link
 
 
-def _tell(written: Written, error: RemoteError | None) -> None:
+def _tell(written: Written, error: ItopsyncError | None) -> None:
     more: dict[str, object] = {"age": round(written.age.total_seconds())} if written.age is not None else {}
     if error is not None:
         more["reason"] = str(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from itopsync.engine.settings import EngineSettings
-from itopsync.errors import RemoteError, TooLarge
+from itopsync.errors import ItopsyncError, TooLarge
 from itopsync.model import Link
 from itopsync.reconcile import agree
 from itopsync.reconcile.identity import digest
@@ -13,7 +13,7 @@ from itopsync.reconcile.plan import Item
 from itopsync.reconcile.rules import Limits
 
 
-def wait_after(error: RemoteError, link: Link, item: Item, settings: EngineSettings, limits: Limits) -> timedelta | None:
+def wait_after(error: ItopsyncError, link: Link, item: Item, settings: EngineSettings, limits: Limits) -> timedelta | None:
     """How long *item* of *link* waits after it failed once more; None where it has been tried often enough, or is hopeless."""
     tries = agree.tries_of(link, item)
     hopeless = isinstance(error, TooLarge) or tries + 1 >= limits.tries

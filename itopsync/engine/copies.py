@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
+from itopsync.engine.fault import fault_of
 from itopsync.engine.observe import attributes
 from itopsync.engine.waiting import answer_of
-from itopsync.errors import Refused
+from itopsync.errors import ItopsyncError
 from itopsync.itop import oql
 from itopsync.itop.server import Server
 from itopsync.model import Link, Ref, Side
@@ -30,7 +31,7 @@ class Copies:
     """By link."""
     unmarked: Mapping[int, LostMarker] = field(default_factory=dict)
     """Links whose copy was found by its first line, since the server had dropped its marker."""
-    unread: Mapping[int, Refused] = field(default_factory=dict)
+    unread: Mapping[int, ItopsyncError] = field(default_factory=dict)
     """Links that may have one, on a ticket that the server fails to show."""
 
 
@@ -61,16 +62,20 @@ def find_copies(links: Sequence[Link], cls: ClassRules, server: Server, rules: R
     """Look for the copies of a few links of one class."""
     log = cls.logs[0].internal
     condition = " OR ".join(f"{log} LIKE '%{ticket_marker(rules.pair, link.external)}%'" for link in links)
-    sightings = server.sightings(cls.internal, condition, None)
-    numbers = [one.ref.id for one in sightings]
-    tickets, unreadable = server.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
-    if unreadable and len(links) > 1:  # whose it may be
-        return _together([find_copies([link], cls, server, rules) for link in links])
+    sightings, hidden = server.readable_sightings(cls.internal, condition)
+    numbers = [*(one.ref.id for one in sightings), *hidden]
+    tickets, failures = server.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
+    unreadable: dict[int, ItopsyncError] = {**failures}
     copies: dict[int, Ref] = {}
     for number in sorted(tickets):
         for link in links:
-            if is_copy(tickets[number], log, rules.pair, link.external, rules.internal.accounts):
-                copies.setdefault(link.id, tickets[number].ref)
+            try:
+                if is_copy(tickets[number], log, rules.pair, link.external, rules.internal.accounts):
+                    copies.setdefault(link.id, tickets[number].ref)
+            except Exception as error:
+                unreadable[number] = fault_of(error, link)
+    if unreadable and len(links) > 1:  # whose it may be
+        return _together([find_copies([link], cls, server, rules) for link in links])
     unread = {link.id: failure for failure in unreadable.values() for link in links if link.id not in copies}
     lost = _find_unmarked([link for link in links if link.unsettled and link.id not in copies | unread], cls, server, rules)
     copies |= {link: one.ref for link, one in lost.items()}

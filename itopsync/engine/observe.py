@@ -49,11 +49,11 @@ def observe(
     failed: dict[Ref, Refused] = {}
     asked = [ask for side in Side for ask in _ask(links, side, servers[side], rules, pool)]
     for side, cls, tickets, attachments in asked:
-        on_ticket = answer_of(attachments, stopping)
+        on_ticket, unlisted = answer_of(attachments, stopping)
         read, unreadable = answer_of(tickets, stopping)
         for number, ticket in read.items():
             found[ticket.ref] = replace(ticket, attachments=on_ticket.get(number, ()))
-        failed |= {Ref(side, cls, number): failure for number, failure in unreadable.items()}
+        failed |= {Ref(side, cls, number): failure for number, failure in (unlisted | unreadable).items()}
     shown = {
         link.id: Observation(found.get(link.external), found.get(link.internal) if link.internal else None) for link in links
     }
@@ -61,7 +61,12 @@ def observe(
     return Observed(shown, unread)
 
 
-_Asked = tuple[Side, str, Future[tuple[dict[int, Ticket], dict[int, Refused]]], Future[dict[int, tuple[Attachment, ...]]]]
+_Asked = tuple[
+    Side,
+    str,
+    Future[tuple[dict[int, Ticket], dict[int, Refused]]],
+    Future[tuple[dict[int, tuple[Attachment, ...]], dict[int, Refused]]],
+]
 
 
 def _ask(links: Sequence[Link], side: Side, server: Server, rules: Rules, pool: Executor) -> Iterator[_Asked]:

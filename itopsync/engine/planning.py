@@ -12,11 +12,13 @@ import structlog
 from itopsync.engine import copies as copying
 from itopsync.engine.back_off import wait_after
 from itopsync.engine.copies import Copies
+from itopsync.engine.fault import fault_of
 from itopsync.engine.fitting import fitting
 from itopsync.engine.observe import observe
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.sight import refuse_blindness
 from itopsync.engine.threads import Threads
+from itopsync.errors import ItopsyncError
 from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Observation, Side
 from itopsync.reconcile import agree
@@ -65,28 +67,30 @@ class Planning:
         copies = copying.found(searches, self._stopping)
         if Excess.MISSING not in accept and any(link.unsettled and link.id not in copies.found for link in waiting):
             refuse_blindness(self._servers[Side.INTERNAL], self._store)
-        unseen = {**observed.unread, **copies.unread}
+        unseen: dict[int, ItopsyncError] = {**observed.unread, **copies.unread}
         links = tuple(link if link.id in unseen else _adopted(link, copies, rules) for link in links)
         if copies.found:
             adopted = [link for link in links if link.id in copies.found]
             observed = observed.with_(observe(adopted, self._servers, rules, self._threads.readers, self._stopping))
+        unseen = {**observed.unread, **copies.unread}
+        shown = {link.id: observed.shown[link.id].map(partial(restored, link=link)) for link in links}
+        plans = [self._plan_one(link, shown[link.id], unseen.get(link.id), rules) for link in links]
+        return [(_with_lost(plan, copies), shown[plan.link.id]) for plan in plans]
+
+    def _plan_one(self, link: Link, seen: Observation, failure: ItopsyncError | None, rules: Rules) -> Plan:
+        """Plan one link. Whatever its tickets bring out is that link's trouble; what was unsettled stays so."""
         now = self._clock()
-        plans = []
-        for link in links:
-            seen = observed.shown[link.id].map(partial(restored, link=link))
-            if (failure := copies.unread.get(link.id) or observed.unread.get(link.id)) is not None:  # what is unsettled stays so
-                wait = wait_after(failure, link, UNREAD, self._settings, rules.limits)
-                plans.append((unread(link, failure, now, wait), seen))
-                continue
-            if reason := stranger(link, seen, rules):
-                plans.append((_parted(link, reason, seen, rules), seen))
-                continue
-            apart = any(obstacle.tries for obstacle in link.obstacles)
-            plan = plan_link(link, seen, fitting(rules, self._servers), now, apart=apart)
-            if link.id in copies.unmarked:
-                plan = replace(plan, lost=(copies.unmarked[link.id], *plan.lost))
-            plans.append((plan, seen))
-        return plans
+        if failure is None:
+            try:
+                if reason := stranger(link, seen, rules):
+                    return _parted(link, reason, seen, rules)
+                apart = any(obstacle.tries for obstacle in link.obstacles)
+                return plan_link(link, seen, fitting(rules, self._servers), now, apart=apart)
+            except Exception as error:
+                failure = fault_of(error, link)
+        elif failure.__cause__ is not None:  # what is not shown as it should be, and how our code came to grief on it
+            log.error("ticket failed", link=link.id, ticket=str(link.external), reason=str(failure), exc_info=failure)
+        return unread(link, failure, now, wait_after(failure, link, UNREAD, self._settings, rules.limits))
 
     def plan_work(self, links: tuple[Link, ...], rules: Rules, accept: Collection[str]) -> Planned:
         """Observe and plan *links* that are to be worked on.
@@ -103,6 +107,12 @@ class Planning:
         for side in Side:
             if Excess.MISSING not in accept and any(link.ref(side) and not seen.of(side) for link, seen in gone):
                 refuse_blindness(self._servers[side], self._store)
+
+
+def _with_lost(plan: Plan, copies: Copies) -> Plan:
+    """*plan* with the marker of its copy told as lost, if the copy was found without it."""
+    lost = copies.unmarked.get(plan.link.id)
+    return plan if lost is None else replace(plan, lost=(lost, *plan.lost))
 
 
 def _parted(link: Link, reason: str, seen: Observation, rules: Rules) -> Plan:

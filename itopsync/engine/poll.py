@@ -10,7 +10,7 @@ from datetime import datetime
 from itopsync.engine.deletions import Searched
 from itopsync.engine.settings import EngineSettings
 from itopsync.errors import AccessRefused, BadQuery
-from itopsync.itop.reader import HIGHEST_ID
+from itopsync.itop.inquiry import HIGHEST_ID
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
 from itopsync.reconcile.identity import prefix
@@ -33,7 +33,7 @@ class Findings:
     changed: Mapping[int, str]
     """Link → its ticket's new version."""
     attached: frozenset[int]
-    """Links with an attachment that is not known."""
+    """Links with an attachment that is not known, or with a ticket that the server does not show to a poll."""
     other: Searched
     """Links with other attachments than are known."""
     new: tuple[Sighting, ...]
@@ -89,13 +89,19 @@ def look(  # noqa: PLR0917 - all that one poll works with
     return Findings(
         _moved(state, attachments, changed.at, now),
         compared.changed,
-        _links_attached(side, store, rules, attachments),
+        _links_attached(side, store, rules, attachments) | _links_hidden(side, store, classes, changed.odd),
         went.result(),
         new,
         tuple(sighting for sighting in compared.unknown if sighting.ref not in taken) if side is Side.EXTERNAL else (),
         len(compared.known_as),
         state.problem_since,
     )
+
+
+def _links_hidden(side: Side, store: Store, classes: Iterable[str], odd: Iterable[int]) -> frozenset[int]:
+    """The links of tickets that changed, or may have, and cannot be read, not even a little: they are looked at one by one."""
+    links = (store.link_of(Ref(side, name, number)) for number in odd for name in classes)
+    return frozenset(link.id for link in links if link is not None and link.status in (LinkStatus.WAITING, LinkStatus.LINKED))
 
 
 def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[tuple[Sighting, ...]]:

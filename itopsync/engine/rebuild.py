@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from itopsync.engine.belonging import REBUILDING, claim
+from itopsync.engine.fault import fault_of
 from itopsync.engine.observe import attributes
 from itopsync.engine.poll import in_scope
 from itopsync.itop.server import Server
@@ -93,11 +94,12 @@ def rebuild(
             links = tuple(Link(-1 - place, one, copy, LinkStatus.LINKED) for place, (one, copy) in enumerate(lost))
             planned = engine.plan(links)
             _remember(engine, store, writers(((plan.link, seen) for plan, seen in planned), engine.rules))
-            found = [rebuilt(plan, seen, engine.rules, youngest) for plan, seen in planned if plan.unread is None]
+            told = [_rebuilt(plan, seen, engine.rules, youngest) for plan, seen in planned]
+            found = [one for one in told if isinstance(one, Rebuilt)]
             found = [one for one in found if one.link.status is LinkStatus.TOMBSTONE or not _is_linked(store, one.link.internal)]
             store.add_links([one.link for one in found], clock())
             yield from found
-            failed = [Unreadable(plan.link.external, str(plan.unread)) for plan, _ in planned if plan.unread is not None]
+            failed = [one for one in told if isinstance(one, Unreadable)]
             unread |= {one.ref for one in failed}
             yield from failed
     if create_missing:
@@ -138,6 +140,15 @@ def _park(
         yield from (WithoutCopy(one.ref, one.number) for one in lonely)
 
 
+def _rebuilt(plan: Plan, seen: Observation, rules: Rules, youngest: Mapping[Side, int]) -> Rebuilt | Unreadable:
+    if plan.unread is not None:
+        return Unreadable(plan.link.external, str(plan.unread))
+    try:
+        return rebuilt(plan, seen, rules, youngest)
+    except Exception as error:
+        return Unreadable(plan.link.external, str(fault_of(error, plan.link)))
+
+
 def _is_linked(store: Store, copy: Ref | None) -> bool:
     known = store.link_of(copy) if copy is not None else None
     return known is not None and known.status is not LinkStatus.TOMBSTONE
@@ -155,8 +166,8 @@ class _Bearers:
 
 def _bearers(rules: Rules, internal: Server, cls: ClassRules) -> _Bearers:
     log = cls.logs[0].name(Side.INTERNAL)
-    sightings = internal.sightings(cls.internal, f"this.{log} LIKE '%{prefix(rules.pair)}t-{cls.external}.%'")
-    numbers = [one.ref.id for one in sightings]
+    sightings, hidden = internal.readable_sightings(cls.internal, f"this.{log} LIKE '%{prefix(rules.pair)}t-{cls.external}.%'")
+    numbers = [*(one.ref.id for one in sightings), *hidden]
     tickets, failures = internal.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
     unreadable = [Unreadable(Ref(Side.INTERNAL, cls.internal, number), str(why)) for number, why in sorted(failures.items())]
     shown = [ticket for _, ticket in sorted(tickets.items())]

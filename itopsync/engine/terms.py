@@ -13,6 +13,7 @@ from itopsync.engine.settings import EngineSettings
 from itopsync.errors import (
     AccessRefused,
     BadQuery,
+    ItopsyncError,
     LogFull,
     Missing,
     OutcomeUnknown,
@@ -43,7 +44,7 @@ class Terms:
         """Do what a failure asks for; return what it comes to, in a word."""
         match error:
             case OutcomeUnknown():
-                self._outcome_unknown(action, progress, error)
+                self.leave_unknown(action, progress, error)
                 return "unknown"
             case Refused():
                 self._refused(action, progress, error)
@@ -59,7 +60,7 @@ class Terms:
                 return "side unavailable"
         raise error
 
-    def _outcome_unknown(self, action: Action, progress: Progress, error: OutcomeUnknown) -> None:
+    def leave_unknown(self, action: Action, progress: Progress, error: ItopsyncError) -> None:
         """Look again when it has had time to land. An action that ends so again and again is held against its first item."""
         settle, now = self._limits.settle, self._clock()
         for item in action.items[:1]:
@@ -82,9 +83,10 @@ class Terms:
         if isinstance(error, StimulusRefused) and self._has_moved_on(progress, side):
             return
         if isinstance(error, LogFull) and isinstance(action, Write):
-            for note in action.notes:
-                progress.link = agree.refused(progress.link, full_log(side, note.log), str(error), self._clock(), None)
-            return
+            full = [note.log for note in action.notes if error.log in (None, note.log)]
+            if len(full) == 1:
+                progress.link = agree.refused(progress.link, full_log(side, full[0]), str(error), self._clock(), None)
+                return
         if len(items) > 1 and not progress.apart:
             progress.apart = True
             return

@@ -21,6 +21,7 @@ def without_original(links: Iterable[Link], external: Server, rules: Rules) -> l
             by_class.setdefault(link.external.cls, []).append(link)
     found: list[int] = []
     for cls, group in by_class.items():
-        there = {one.ref for one in external.sightings(cls, "", [link.external.id for link in group])}
-        found += [link.id for link in group if link.external not in there]
+        shown, hidden = external.readable_sightings(cls, "", [link.external.id for link in group])
+        there = {one.ref.id for one in shown} | hidden.keys()
+        found += [link.id for link in group if link.external.id not in there]
     return sorted(found)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itopsync.engine.observe import VERSION_TIME
 from itopsync.model import Observation, Side, Ticket
 from itopsync.reconcile.identity import is_note
+from itopsync.reconcile.moments import moment
 from itopsync.reconcile.plan import Action, Create, Write
 
 
@@ -48,5 +49,4 @@ def changed_at(action: Action, seen: Observation) -> datetime | None:
 
 
 def _last_change(ticket: Ticket | None) -> datetime | None:
-    text = ticket.fields.get(VERSION_TIME, "") if ticket else ""
-    return datetime.fromisoformat(text) if text else None
+    return moment(ticket.fields.get(VERSION_TIME, "")) if ticket else None

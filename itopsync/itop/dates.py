@@ -15,8 +15,6 @@ from itopsync.model import Side
 
 INTERNAL = "%Y-%m-%d %H:%M:%S"
 """What iTop takes, and what it lists log entries in."""
-ISO = "%Y-%m-%dT%H:%M:%SZ"
-"""How dates of attributes are passed on."""
 LETTERS = {
     "Y": r"(?P<Y>\d{4})",
     "y": r"(?P<y>\d{2})",
@@ -35,7 +33,11 @@ LETTERS = {
 }
 DAY_LETTERS = "Yymndj"
 LIKE_A_DATE = re.compile(r"[0-9][0-9 :./-]{3,30}(?:T[0-9:]{4,15})?(?: ?[AaPp][Mm])?")
+NO_DATE = re.compile(r"[0 :./-]*(?:T[0:]*)?(?: ?[AaPp][Mm])?")
+"""``0000-00-00 00:00:00`` and the like, which MySQL keeps where there is no date."""
 LENGTH_OF_A_DAY = len("2026-11-24")
+FIRST_ENTRY, LAST_ENTRY = datetime(1971, 1, 1, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)
+"""Between these an entry's date is one. No timezone leads beyond what Python can say, and iTop is younger."""
 
 
 class DateFormatWrong(SideUnavailable):
@@ -89,15 +91,15 @@ class Clock:
 
         In the hour that comes twice in autumn the first one is taken: nothing tells which it was.
 
-        :raises DateFormatWrong: the value does not fit the configured format
+        :raises DateFormatWrong: the value does not fit the configured format, or is no date in UTC
         """
-        if not value:
+        if not value or NO_DATE.fullmatch(value):
             return ""
         try:
             if found := self._moments.fullmatch(value):
-                return self._utc(_moment(found)).strftime(ISO)
+                return f"{self._utc(_moment(found)).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
             if found := self._days.fullmatch(value):
-                return _moment(found).strftime("%Y-%m-%d")
+                return _moment(found).date().isoformat()
         except (ValueError, OverflowError):  # the 31st of February: day and month stand the other way round
             pass
         raise DateFormatWrong(
@@ -109,22 +111,26 @@ class Clock:
     def write(self, value: str) -> str:
         """Return an ISO 8601 date as iTop takes it in an attribute: local, without an offset, which it refuses there.
 
-        :raises ValueError: it is no ISO 8601 date
+        :raises ValueError, OverflowError: it is no ISO 8601 date, or none here
         """
         if len(value) <= LENGTH_OF_A_DAY:
             return value
-        return self._local(datetime.fromisoformat(value)).strftime(INTERNAL)
+        return _plain(self._local(datetime.fromisoformat(value)))
 
-    def read_entry(self, log: str, value: str) -> datetime:
-        """Return when a log entry was written, in UTC. :raises DateFormatWrong: it is no date."""
+    def read_entry(self, value: str) -> datetime | None:
+        """Return when a log entry was written, in UTC; None where its date is none."""
         try:
-            return self._utc(datetime.strptime(value, INTERNAL))  # noqa: DTZ007 - the zone is added
+            found = self._utc(datetime.strptime(value, INTERNAL))  # noqa: DTZ007 - the zone is added
         except (ValueError, OverflowError):
-            raise DateFormatWrong(self._side, f"an entry of {log} has the date {_shown(value)}, which is none") from None
+            return None
+        return found if FIRST_ENTRY <= found < LAST_ENTRY else None
 
     def write_entry(self, at: datetime) -> str:
-        """Return a log entry's date as iTop takes it: there an offset is heeded, so that the autumn hour is told apart."""
-        return self._local(at).isoformat(timespec="seconds")
+        """Return a log entry's date as iTop takes it: there an offset is heeded, so that the autumn hour is told apart.
+
+        What lies further back than a date of an entry goes as the first one.
+        """
+        return self._local(min(max(at, FIRST_ENTRY), LAST_ENTRY)).isoformat(timespec="seconds")
 
     def earliest(self, since: datetime) -> str:
         """Return the earliest local time that the server may show for anything from *since* on.
@@ -133,7 +139,7 @@ class Clock:
         """
         naive = since.astimezone(UTC).replace(tzinfo=None)
         offsets = (moment.astimezone(self._timezone).utcoffset() or timedelta() for moment in (since, since + timedelta(hours=3)))
-        return (naive + min(offsets)).strftime(INTERNAL)
+        return _plain(naive + min(offsets))
 
     def _utc(self, naive: datetime) -> datetime:
         return naive.replace(tzinfo=self._timezone).astimezone(UTC)
@@ -141,6 +147,11 @@ class Clock:
     def _local(self, moment: datetime) -> datetime:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return aware.astimezone(self._timezone)
+
+
+def _plain(local: datetime) -> str:
+    """A local time as iTop takes it. ``strftime`` would write the year 202 with three digits."""
+    return local.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
 def _shown(value: str) -> str:

@@ -6,7 +6,7 @@ import json
 import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,11 +16,13 @@ from typing import Any
 
 from itopsync.errors import printable
 from itopsync.itop.attributes import Attributes, is_key
-from itopsync.itop.dates import Clock
-from itopsync.model import Attachment, Entry, File, Ref, Side, Sighting, Ticket
+from itopsync.itop.dates import Clock, DateFormatWrong
+from itopsync.model import NOTHING, Attachment, Entry, File, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.rules import Kind
 
+NAME = re.compile(r"(\w{1,80})::([0-9]{1,15})", re.ASCII)
 FOUND = re.compile(r"(?:Found|Deleted): ([0-9]{1,15})(?: plus .*)?")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WRONG_SHAPE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What reading JSON of an unexpected shape can raise."""
 
@@ -53,6 +55,8 @@ class Changed:
     at: datetime
     """The server's clock when it answered: the signpost."""
     sightings: tuple[Sighting, ...]
+    odd: frozenset[int] = frozenset()
+    """The ids of tickets that changed, or may have, and that the server does not show."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Document:
     message: str = field(repr=False)
     """Can be huge and quote a whole ticket."""
     rows: tuple[Row, ...] = field(repr=False)
+    odd: int
+    """How many objects are not told: their rows have another shape, and do not even say which ones they are."""
     other: Mapping[str, Any] = field(repr=False)
     """The document itself, for what only one operation answers."""
     contents: bytes | None = field(repr=False)
@@ -96,10 +102,12 @@ def parse(body: bytearray, date: str | None, *, lift_contents: bool = False) -> 
         text = body[:start] + body[end:]
     try:
         document = json.loads(text)
+        rows = [_row(str(name), row) for name, row in (document.get("objects") or {}).items()]
         return Document(
             code=int(document["code"]),
             message=str(document.get("message") or ""),
-            rows=tuple(_row(row) for row in (document.get("objects") or {}).values()),
+            rows=tuple(row for row in rows if row is not None),
+            odd=rows.count(None),
             other=document,
             contents=contents,
             at=_date(date),
@@ -108,8 +116,13 @@ def parse(body: bytearray, date: str | None, *, lift_contents: bool = False) -> 
         return None
 
 
-def _row(row: Mapping[str, Any]) -> Row:
-    return Row(printable(str(row["class"])), int(row["key"]), MappingProxyType(dict(row["fields"] or {})))
+def _row(name: str, row: Mapping[str, Any]) -> Row | None:
+    """One object; without its attributes where only its *name* (``UserRequest::17``) tells which it is."""
+    try:
+        return Row(printable(str(row["class"])), int(row["key"]), MappingProxyType(dict(row["fields"] or {})))
+    except WRONG_SHAPE:
+        found = NAME.fullmatch(name)
+        return Row(found[1], int(found[2]), NOTHING) if found else None
 
 
 def _date(date: str | None) -> datetime | None:
@@ -121,50 +134,59 @@ def _date(date: str | None) -> datetime | None:
 
 
 def text_of(name: str, value: object, clock: Clock, kind: Kind) -> str:
-    """Return an attribute's value as text: dates in UTC, no key as ``""``. :raises DateFormatWrong: it is no date."""
+    """Return an attribute's value as text: dates in UTC, no key as ``""``, and as it is what is no date but should be one."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
     if kind is Kind.DATE:
-        return clock.read(name, text)
+        try:
+            return clock.read(name, text)
+        except DateFormatWrong:
+            return text
     return "" if text == "0" and is_key(name) else text
 
 
 def value_of(name: str, value: object, clock: Clock, kind: Kind) -> object:
-    """Return what iTop takes for an attribute. :raises ValueError: it is a date that is not ISO 8601."""
+    """Return what iTop takes for an attribute. :raises ValueError, OverflowError: it is a date that cannot be written there."""
     if kind is Kind.DATE and isinstance(value, str):
         return clock.write(value)
     # iTop 3.2.0 takes "" for a key as a query, and crashes on it (HTTP 500).
     return 0 if value in ("", None) and is_key(name) else value
 
 
-def entry_of(log: str, entry: Mapping[str, Any], clock: Clock) -> Entry:
-    """Return one entry of a case log. :raises KeyError, DateFormatWrong: it has another shape."""
-    html = entry.get("message_html") or escape(str(entry.get("message") or ""), quote=False).replace("\n", "<br>\n")
-    return Entry(
-        author_id=str(entry.get("user_id") or ""),
-        author=printable(str(entry.get("user_login") or "")),  # people choose their names
-        at=clock.read_entry(log, str(entry["date"])),
-        html=str(html),
-    )
+def entries_of(entries: Sequence[Mapping[str, Any]], clock: Clock, otherwise: datetime) -> tuple[Entry, ...]:
+    """Return the entries of a case log. One without a date is taken to be as old as the one before it, or after it.
+
+    :raises AttributeError, TypeError: they have another shape
+    """
+    told = [clock.read_entry(str(entry.get("date") or "")) for entry in entries]
+    before = next((at for at in told if at is not None), otherwise)
+    found: list[Entry] = []
+    for at, entry in zip(told, entries, strict=True):
+        before = before if at is None else at
+        html = entry.get("message_html") or escape(str(entry.get("message") or ""), quote=False).replace("\n", "<br>\n")
+        author = printable(str(entry.get("user_login") or ""))  # people choose their names
+        found.append(Entry(str(entry.get("user_id") or ""), author, before, str(html)))
+    return tuple(found)
 
 
 def ticket_of(side: Side, row: Row, attributes: Attributes, clock: Clock) -> Ticket:
     """Return the ticket that *row* shows.
 
     :raises KeyError, TypeError: an attribute is missing or has another shape
-    :raises DateFormatWrong: a date does not fit the configured format
+    :raises DateFormatWrong: the date of its last change, which the server wrote itself, does not fit the configured format
     """
     names = ("org_id", *attributes.fields)
+    version = str(row.fields["last_update"])
+    changed = clock.read("last_update", version)
+    otherwise = datetime.fromisoformat(changed) if changed else EPOCH
     return Ticket(
         ref=Ref(side, row.cls, row.id),
         number=printable(str(row.fields["ref"])),
-        version=str(row.fields["last_update"]),
+        version=version,
         state=printable(str(row.fields[attributes.state])),
         fields=MappingProxyType({name: text_of(name, row.fields[name], clock, attributes.kind(name)) for name in names}),
-        logs=MappingProxyType(
-            {log: tuple(entry_of(log, entry, clock) for entry in row.fields[log]["entries"]) for log in attributes.logs}
-        ),
+        logs=MappingProxyType({log: entries_of(row.fields[log]["entries"], clock, otherwise) for log in attributes.logs}),
     )
 
 

@@ -11,7 +11,7 @@ from itopsync.itop.answers import Call
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.body import Contents
 from itopsync.itop.reader import OF_AN_ATTACHMENT, Reader
-from itopsync.itop.rows import WRONG_SHAPE, Document, Row, attachment_of, value_of
+from itopsync.itop.rows import Document, Row, attachment_of, value_of
 from itopsync.model import Attachment, File, NewEntry, Ref, Ticket
 from itopsync.reconcile.rules import Kind
 
@@ -124,9 +124,9 @@ class Server(Reader):
             raise StimulusRefused(self.side, f"{call}: the transition's own action refused; nothing was written")
         try:
             return decode(document.rows[0])
-        except (IndexError, RemoteError, *WRONG_SHAPE):
+        except Exception as error:
             # It was carried out, most likely. What the answer cannot tell is to be looked for.
-            raise OutcomeUnknown(self.side, f"answered {call} in an unknown shape; what it did is to be looked for") from None
+            raise OutcomeUnknown(self.side, f"answered {call} in an unknown shape; what it did is to be looked for") from error
 
     def _values(self, fields: Mapping[str, object], attributes: Attributes) -> dict[str, object]:
         return {name: self._value(name, value, attributes.kind(name)) for name, value in fields.items()}

@@ -42,7 +42,8 @@ def resumed(link: Link, now: datetime) -> Link:
     if link.status is not LinkStatus.PARKED:
         return link
     status = LinkStatus.LINKED if link.internal else LinkStatus.WAITING
-    return retried(replace(link, status=status, base=replace(link.base, born="")), now)
+    number = "" if any(one.tries for one in link.obstacles) else link.external_number  # it may bear another one now
+    return retried(replace(link, status=status, external_number=number, base=replace(link.base, born="")), now)
 
 
 def to_be_copied(link: Link, now: datetime) -> Link:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itopsync.model import Agreed, Side
 from itopsync.reconcile.gate import words
 from itopsync.reconcile.identity import overflow_marker
+from itopsync.reconcile.moments import why_not_carried
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import WHOLE, Item, Kept, Remark, TextSource, Upload
 from itopsync.reconcile.richtext import Carried, attachment_address, carry, fill, in_words, literal, shorten, value_fingerprint
@@ -100,7 +101,11 @@ def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> 
     origin = situation.origin(target.other)
     guarded = source if rule.kind in (Kind.HTML, Kind.DATE) else words(source, origin.addresses)
     if rule.kind in (Kind.CODE, Kind.DATE):
-        return Value(rule, rule.values(target.other).get(source, guarded), item, fingerprint)
+        value = rule.values(target.other).get(source, guarded)
+        if rule.kind is Kind.DATE and (why := why_not_carried(value, situation.rules.side(target).timezone)):
+            situation.park(item, why)
+            return None
+        return Value(rule, value, item, fingerprint)
     text = carry(source, origin) if rule.kind is Kind.HTML else Carried(literal(guarded), ())
     illustrated = illustrate(situation, target, text.html, text.pictures)
     if illustrated is None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from itopsync.errors import Refused
+from itopsync.errors import ItopsyncError
 from itopsync.model import FilePair, Link, Ref, Side
 from itopsync.reconcile.images import PictureSource
 from itopsync.reconcile.richtext import Picture, marked
@@ -174,5 +174,5 @@ class Plan:
     """Every entry that was carried looks different now: sanitising has changed, or this is another ticket."""
     lost: tuple[LostMarker, ...] = field(default=(), kw_only=True)
     """What turns out to have been written, and to have been stored without its marker."""
-    unread: Refused | None = field(default=None, kw_only=True)
-    """Why one of the two tickets cannot be read, if that is so: nothing is decided then."""
+    unread: ItopsyncError | None = field(default=None, kw_only=True)
+    """Why one of the two tickets cannot be read or worked with, if that is so: nothing is decided then."""

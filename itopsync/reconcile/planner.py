@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from itopsync.errors import Refused
+from itopsync.errors import ItopsyncError
 from itopsync.model import Agreed, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.files import FilesPlan, plan_files
@@ -15,17 +15,18 @@ from itopsync.reconcile.form import Value, carried_with_state, mandatory_default
 from itopsync.reconcile.identity import is_note, is_probe
 from itopsync.reconcile.lifecycle import Step
 from itopsync.reconcile.marking import plan_mark
+from itopsync.reconcile.moments import likely
 from itopsync.reconcile.notes import history, opening, plan_log, words
 from itopsync.reconcile.plan import Action, Create, Item, Kept, Note, Plan, Remark, Upload, Write
 from itopsync.reconcile.richtext import head_markers, without_pictures
 from itopsync.reconcile.room import room, weight
-from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
+from itopsync.reconcile.rules import ClassRules, FieldRule, Kind, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import Follow, StateDecision, counted, decide, heading_of, image
 from itopsync.reconcile.strangers import born
 
 UNREAD = Item("ticket", "unread")
-"""A ticket that its server fails to show, as an item that may wait or be parked."""
+"""A ticket that its server fails to show, or that brings out a fault of ours, as an item that may wait or be parked."""
 
 
 def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, apart: bool = False) -> Plan:
@@ -41,7 +42,7 @@ def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, a
     if link.internal is None:
         if _is_probe(situation):
             return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), parted=True)
-        return _plan_creation(situation)
+        return _plan_creation(situation, apart=apart)
     if (marking := plan_mark(situation)) is not None:
         return marking
     return _plan_linked(situation, apart=apart)
@@ -64,13 +65,21 @@ def parted(link: Link, reason: str) -> Plan:
     )
 
 
-def unread(link: Link, why: Refused, now: datetime, wait: timedelta | None) -> Plan:
-    """The plan for a link one of whose tickets its server fails to show: it is read again after *wait*, or a person must look."""
-    remark = Remark(Kept.PARKED if wait is None else Kept.WAITING, UNREAD.key, str(why))
-    return Plan(agree.refused(link, UNREAD, str(why), now, wait), remarks=(remark,), unread=why)
+def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None) -> Plan:
+    """The plan for a link one of whose tickets cannot be read: it is read again after *wait*, or a person must look.
+
+    Whoever touches it meanwhile uses up no further try.
+    """
+    before = next((one for one in link.obstacles if (one.key, one.fingerprint) == (UNREAD.key, UNREAD.fingerprint)), None)
+    if before is None or not (before.parked or (before.not_before is not None and before.not_before > now)):
+        link = agree.refused(link, UNREAD, str(why), now, wait)
+    parked = any(one.parked for one in link.obstacles if one.key == UNREAD.key)
+    remark = Remark(Kept.PARKED if parked else Kept.WAITING, UNREAD.key, str(why))
+    return Plan(link, remarks=(remark,), unread=why)
 
 
-def _plan_creation(situation: Situation) -> Plan:
+def _plan_creation(situation: Situation, *, apart: bool) -> Plan:
+    """The copy with all that can go along. *apart*: without its dates, which a server may refuse; they go by themselves then."""
     rules, cls = situation.rules, situation.cls
     item = Item("ticket", "")
     external = situation.ticket(Side.EXTERNAL)
@@ -79,7 +88,10 @@ def _plan_creation(situation: Situation) -> Plan:
         return Plan(replace(link, obstacles=tuple(situation.standing.values())), (), tuple(situation.remarks))
     fields: dict[str, object] = {name: rules.internal.defaults[name] for name in cls.on_create if name in rules.internal.defaults}
     agrees: dict[str, str] = {}
+    items = [item]
     for rule in cls.fields:
+        if apart and rule.kind is Kind.DATE:
+            continue
         value = _value_on_creation(situation, rule)
         if value is None:
             continue
@@ -87,10 +99,12 @@ def _plan_creation(situation: Situation) -> Plan:
         fields[rule.internal] = without_pictures(value.value, pictures)
         if not pictures:
             agrees[rule.external] = value.fingerprint
+        if rule.kind is Kind.DATE:
+            items.append(value.item)
     first = opening(situation, _opened(external.fields, cls, situation.now))
     left = room(rules, Side.INTERNAL) - weight(first.html, *fields.values())
     notes = (first, *history(situation, left))
-    action = Create(fields, notes, (item,), agrees)
+    action = Create(fields, notes, tuple(items), agrees)
     return Plan(replace(link, obstacles=tuple(situation.standing.values())), (action,), tuple(situation.remarks))
 
 
@@ -100,8 +114,7 @@ def _value_on_creation(situation: Situation, rule: FieldRule) -> Value | None:
 
 
 def _opened(fields: Mapping[str, str], cls: ClassRules, now: datetime) -> datetime:
-    text = fields.get(cls.since_attribute, "")
-    return datetime.fromisoformat(text) if text else now
+    return likely(fields.get(cls.since_attribute, "")) or now
 
 
 def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
@@ -199,7 +212,7 @@ def _together(content: _Content) -> list[Action]:
 def _apart(content: _Content) -> list[Action]:
     """Each thing in a call of its own; what does not need the state goes before it."""
     return [
-        *(_write(content.side, notes) for notes in content.rounds),
+        *(_write(content.side, (note,)) for notes in content.rounds for note in notes),
         *(_write(content.side, (), (value,)) for value in content.values),
         *(replace(_write(content.side, (), (), stage), items=(stage.item,)) for stage in content.stages),
     ]
@@ -283,7 +296,7 @@ def _noted(
     """The link with all that is found to be agreed noted in its base."""
     link = situation.link
     base = replace(link.base, notes=records, fields=agreed)
-    base = replace(base, born=base.born or born(situation.ticket(Side.EXTERNAL), situation.cls))
+    base = replace(base, born=born(situation.ticket(Side.EXTERNAL), situation.cls))
     if decision.agreed is not None:
         base = replace(base, state=decision.agreed, heading=None)
     elif decision.follow is not None:

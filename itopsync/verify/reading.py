@@ -38,9 +38,9 @@ def read(links: Sequence[Link], servers: Mapping[Side, Server], rules: Rules) ->
             cls = rules.for_external(external)
             asked = Attributes(fields=cls.attributes(side), logs=tuple(log.name(side) for log in cls.logs))
             found, failed = servers[side].readable_tickets(name, ids, asked)
-            files = servers[side].attachments_of(name, ids)
+            files, hidden = servers[side].attachments_of(name, ids)
             tickets |= {one.ref: replace(one, attachments=files.get(number, ())) for number, one in found.items()}
-            unreadable |= {Ref(side, name, number): str(why) for number, why in failed.items()}
+            unreadable |= {Ref(side, name, number): str(why) for number, why in (failed | hidden).items()}
     return Shown(tickets, unreadable)
 
 

@@ -44,8 +44,25 @@ def test_a_text_that_was_taken_for_a_date_is_not_quoted() -> None:
     for value in ("the printer of Mrs Miller", "2026-11-24 is the day", "1234 5678 secret"):
         with pytest.raises(DateFormatWrong, match=f"start_date is a text of {len(value)} characters"):
             clock.read("start_date", value)
-        with pytest.raises(DateFormatWrong, match=f"private_log has the date a text of {len(value)} characters"):
-            clock.read_entry("private_log", value)
+        assert clock.read_entry(value) is None
+
+
+@pytest.mark.parametrize("value", ["0000-00-00 00:00:00", "0000-00-00", "00:00"])
+def test_what_stands_where_there_is_no_date_is_none(value: str) -> None:
+    assert Clock(Side.INTERNAL, PARIS).read("start_date", value) == ""
+
+
+@pytest.mark.parametrize("value", ["", "0000-00-00 00:00:00", "0001-01-01 00:00:00", "9999-12-31 23:59:59", "yesterday"])
+def test_an_entry_s_date_that_is_none_is_told_as_none(value: str) -> None:
+    assert Clock(Side.INTERNAL, JAKARTA).read_entry(value) is None
+
+
+def test_a_year_of_three_digits_is_carried_as_it_is() -> None:
+    clock = Clock(Side.EXTERNAL, PARIS)
+    read = clock.read("start_date", "0202-05-01 08:00:00")
+    assert read == "0202-05-01T07:50:39Z"  # Paris's own time of old
+    assert clock.write(read) == "0202-05-01 08:00:00"
+    assert clock.write_entry(datetime(202, 5, 1, tzinfo=UTC)) == "1971-01-01T01:00:00+01:00"
 
 
 @pytest.mark.parametrize(("date_format", "complaint"), [("D, d M Y", "'D'"), ("d/m/Y d", "twice"), ("H:i G", "twice")])
@@ -57,7 +74,7 @@ def test_a_format_that_cannot_be_read_is_refused_at_once(date_format: str, compl
 def test_the_autumn_hour_is_read_as_its_first() -> None:
     clock = Clock(Side.INTERNAL, PARIS)
     assert clock.read("start_date", "2026-10-25 02:30:00") == "2026-10-25T00:30:00Z"
-    assert clock.read_entry("private_log", "2026-10-25 02:30:00") == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert clock.read_entry("2026-10-25 02:30:00") == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
 
 
 def test_attributes_are_written_local_and_entries_with_their_offset() -> None:

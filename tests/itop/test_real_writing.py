@@ -64,7 +64,7 @@ def test_an_attachment_comes_and_goes(stage: Stage) -> None:
     assert (made.cls, made.item_id, made.temp_id) == ("UserRequest", ticket.ref.id, "itopsync-marker")
     assert server.delete_attachment(made.id)
     assert not server.delete_attachment(made.id)
-    assert server.attachments_of("UserRequest", [ticket.ref.id]) == {ticket.ref.id: ()}
+    assert server.attachments_of("UserRequest", [ticket.ref.id]) == ({ticket.ref.id: ()}, {})
 
 
 def test_a_stimulus_from_the_wrong_state(stage: Stage) -> None:
@@ -114,7 +114,7 @@ def test_a_request_larger_than_post_max_size(stage: Stage) -> None:
     ticket = open_request(server)
     with pytest.raises(TooLarge, match="Raise post_max_size"):
         server.create_attachment(ticket.ref, 3, File("a.bin", "application/octet-stream", bytes(6_500_000)), "")
-    assert server.attachments_of("UserRequest", [ticket.ref.id]) == {ticket.ref.id: ()}
+    assert server.attachments_of("UserRequest", [ticket.ref.id]) == ({ticket.ref.id: ()}, {})
 
 
 def test_a_request_larger_than_post_max_size_with_a_login_in_the_header(stage: Stage) -> None:

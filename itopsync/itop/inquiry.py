@@ -1,0 +1,211 @@
+"""What is asked of one iTop server itself: whether it answers, who we are there, what we may, and any query."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from itopsync.errors import AccessRefused, BadQuery, TooLarge, Unreachable
+from itopsync.itop import address, oql, versions
+from itopsync.itop.answers import Call
+from itopsync.itop.caller import Caller, CallRecord, Guard
+from itopsync.itop.dates import Clock
+from itopsync.itop.piecewise import NO_ID
+from itopsync.itop.rows import Rows
+from itopsync.itop.settings import ServerSettings
+from itopsync.model import Side
+
+NO_SUCH_ATTRIBUTE = "itopsync-no-such-attribute"
+POINTS_TO = re.compile(r"which is pointing to (\w{1,80})")
+NO_KEY = "Unknown key in join condition"
+NO_CLASS = "is not a valid class"
+HIGHEST_ID = NO_ID + 1
+"""Of iTop's keys, which are MySQL's signed integers."""
+
+
+class Inquiry:
+    """The part of :class:`~itopsync.itop.server.Server` that is not about tickets. A request is sent up to ``read_tries`` times.
+
+    *on_call* is told of each exchange. *probe* is called with ``before:<verb>`` before each exchange and with ``after:<verb>``
+    after each that is answered, for tests that crash there. *guard* is called before each exchange with whether it writes;
+    what it raises goes to the caller, and nothing is sent.
+
+    :raises ValueError: on making one, when ``date_format`` is not usable
+    :raises OSError: on making one, when ``ca_file`` cannot be read
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        on_call: Callable[[CallRecord], None] | None = None,
+        probe: Callable[[str], None] | None = None,
+        *,
+        guard: Guard | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = Clock(settings.side, settings.timezone, settings.date_format)
+        self._caller = Caller(settings, transport, sleep, on_call, probe, guard=guard)
+        self._version: str | None = None
+
+    @property
+    def side(self) -> Side:
+        return self.settings.side
+
+    @property
+    def refused_bytes(self) -> int | None:
+        """The size of the smallest request so far that was too large for the server; None if none was."""
+        return self._caller.refused_bytes
+
+    def close(self) -> None:
+        self._caller.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # What the server is
+
+    def check_login(self) -> None:
+        """See that the server answers and takes our login."""
+        self._caller.run(Call(self.side, "list_operations"), {})
+
+    def operations(self) -> list[str]:
+        """Return the verbs that the server's REST API offers us."""
+        offered = self._caller.run(Call(self.side, "list_operations"), {}).other.get("operations")
+        if not isinstance(offered, list):
+            raise Unreachable(self.side, "answered list_operations in an unknown shape. See that it is iTop 3.2")
+        return [str(operation["verb"]) for operation in offered if isinstance(operation, dict) and "verb" in operation]
+
+    def own_address(self) -> str:
+        """Return what the server calls itself, without a trailing slash; ``""`` where it does not tell."""
+        return self._caller.download(Call(self.side, address.VERB), address.PAGE, {}, address.judge_address)
+
+    def account(self, known: str | None = None) -> str:
+        """Return the id of our own account, as log entries and attachments show it: in two calls if it is the one that was
+        *known* so far, else in some dozen.
+
+        The class of accounts cannot be read without an administrator's rights, but a query can be compared with one's own id.
+
+        :raises BadQuery: the server has no such comparison, or shows us no organisation to count
+        """
+        if known and self._account_is_at_least(int(known)) and not self._account_is_at_least(int(known) + 1):
+            return known
+        low, high = 0, 1
+        while high < HIGHEST_ID and self._account_is_at_least(high):
+            low, high = high, high * 2
+        if not low or high == HIGHEST_ID:
+            raise BadQuery(self.side, "does not tell our own account's id. See that the account may read the class Organization")
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._account_is_at_least(middle) else (low, middle)
+        return str(low)
+
+    def _account_is_at_least(self, number: int) -> bool:
+        return self.count("Organization", f"SELECT Organization WHERE :current_user->id >= {number}") > 0
+
+    def version(self) -> str:
+        """Return which iTop it is: ``2.7`` (or older), ``3.0``, ``3.1`` or ``3.2`` (or newer). Asked once."""
+        if self._version is None:
+            newest = (version for version, cls in versions.FIRST_WITH if self._knows(cls))
+            self._version = next(newest, versions.OLDEST)
+        return self._version
+
+    def _knows(self, cls: str) -> bool:
+        try:
+            self.count(cls, f"SELECT {cls} WHERE id = 0")
+        except AccessRefused:
+            return True
+        except BadQuery as error:
+            if NO_CLASS not in str(error):
+                raise
+            return False
+        return True
+
+    def may_create(self, cls: str) -> bool:
+        """Return whether the account may create and change objects of *cls* at this moment. Nothing is written.
+
+        iTop looks at rights before it looks at attributes, and there is none of the name that is asked for.
+
+        :raises BadQuery: there is no such class
+        """
+        try:
+            self._may("core/create", cls, {"fields": {NO_SUCH_ATTRIBUTE: ""}})
+        except BadQuery as error:
+            if NO_SUCH_ATTRIBUTE not in str(error):
+                raise
+        except AccessRefused:
+            return False
+        return True
+
+    def may_delete(self, cls: str) -> bool:
+        """Return whether the account may delete objects of *cls* at this moment. Nothing is deleted.
+
+        :raises BadQuery: there is no such class
+        """
+        try:
+            self._may("core/delete", cls, {"key": 0, "simulate": True})
+        except AccessRefused:
+            return False
+        return True
+
+    def key_class(self, cls: str, name: str) -> str | None:
+        """Return the class that an attribute of *cls* points to, or ``None`` if it is no external key.
+
+        iTop names that class when it refuses to join another one.
+
+        :raises BadQuery: there is no class *cls*
+        """
+        query = f"SELECT {oql.name(cls)} AS this JOIN {oql.name(cls)} AS other ON this.{oql.name(name)} = other.id"
+        try:
+            self.count(cls, query)
+        except BadQuery as error:
+            if found := POINTS_TO.search(str(error)):
+                return found[1]
+            if NO_KEY not in str(error):
+                raise
+            return None
+        return cls
+
+    def _may(self, verb: str, cls: str, parameters: Mapping[str, object]) -> None:
+        told = {"comment": self.settings.comment, "class": cls, "output_fields": "id"}
+        self._caller.run(Call(self.side, verb, cls), {**told, **parameters})
+
+    # Queries
+
+    def get(self, cls: str, oql_or_id: str | int, attributes: Sequence[str], limit: int | None = None) -> Rows:
+        """Return the objects of a class that a query finds, or the one with an id, with *attributes* as iTop shows them.
+
+        There is no order. ``Rows.found`` counts all that match, also where *limit* cuts.
+
+        :raises BadQuery: the query, the class or an attribute is not one
+        """
+        try:
+            document = self._caller.run(self._get_call(cls, oql_or_id), parameters_of_get(cls, oql_or_id, attributes, limit))
+        except TooLarge as error:
+            raise Unreachable(self.side, f"{str(error).removeprefix(f'{self.side}: ')}. Raise max_answer_bytes") from None
+        found = document.counted
+        if found is None or document.at is None:
+            raise Unreachable(self.side, "gave an answer without a count or without a Date header: something between alters it")
+        return Rows(found, document.rows, document.at)
+
+    def count(self, cls: str, query: str) -> int:
+        """Return how many objects *query* finds, for the price of one row."""
+        return self.get(cls, query, ("id",), limit=1).found
+
+    def _get_call(self, cls: str, key: str | int) -> Call:
+        return Call(self.side, "core/get", cls, key if isinstance(key, int) else None)
+
+
+def parameters_of_get(cls: str, key: str | int, names: Iterable[str], limit: int | None) -> dict[str, object]:
+    """What ``core/get`` is sent."""
+    parameters: dict[str, object] = {"class": cls, "key": key, "output_fields": ",".join(names)}
+    return parameters if limit is None else {**parameters, "limit": limit}

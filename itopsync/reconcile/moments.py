@@ -1,0 +1,42 @@
+"""Dates that a server showed, as moments, where they are any: people enter the year 202 and the year 9999."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_YEARS = (1970, 9990)
+_LIKE_A_DATE = re.compile(r"[0-9][0-9 :./T-]{3,30}Z?(?: ?[AaPp][Mm])?")
+
+
+def moment(text: str) -> datetime | None:
+    """The moment that an attribute's value means, in UTC; None where it means none."""
+    if not _MOMENT.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def likely(text: str) -> datetime | None:
+    """The same, where it is one at which a ticket may have begun."""
+    found = moment(text)
+    return found if found is not None and _YEARS[0] < found.year < _YEARS[1] else None
+
+
+def why_not_carried(text: str, zone: ZoneInfo) -> str | None:
+    """Why a date cannot be written on a server in *zone*, or None. What is no date at all is not quoted."""
+    if not text or _DAY.fullmatch(text):
+        return None
+    shown = f"the date {text}" if _LIKE_A_DATE.fullmatch(text) else f"a text of {len(text)} characters, which is no date,"
+    found = moment(text)
+    if found is not None:
+        try:
+            found.astimezone(zone)
+        except OverflowError:
+            found = None
+    return None if found is not None else f"{shown} cannot be carried: it is none that the other server could hold"
