@@ -8,12 +8,14 @@ They are recorded anew when the environment names a server, test by test, file b
                              Agent, Change Implementor, Change Supervisor and Change Approver
     ITOPSYNC_RECORD_GUEST    name:password of an account without the profile REST Services User
     ITOPSYNC_RECORD_BOSS     name:password of an administrator
-    ITOPSYNC_RECORD_TOKEN    a token of iTop's module authent-token, for an account with the same profiles; where there is none, -k "not token"
+    ITOPSYNC_RECORD_TOKEN    a token of iTop's module authent-token, for an account with the same profiles (``-k "not token"``
+                             where there is none)
     ITOPSYNC_RECORD_PEOPLE   a program that does there what people and administrators do: see Stage.people
 
 The server has the ITIL modules and iTop's sample data, the timezone Asia/Jakarta, and a post_max_size of 8 MB. The accounts'
-names begin with ``cassette-``, which is found nowhere else. Names, passwords and tokens do not get into a cassette: of a request
-it keeps method, address and ``json_data``.
+names begin with ``cassette-``, which is found nowhere else; the first one's contact has a name of ten letters, on which depends
+how many entries fill a log. Names, passwords and tokens do not get into a cassette: of a request it keeps
+method, address and ``json_data``.
 """
 
 from __future__ import annotations

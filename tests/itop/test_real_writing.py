@@ -25,7 +25,7 @@ def write_on(server: Server, ticket: Ticket) -> None:
 
 
 def test_a_new_ticket_with_its_whole_history(stage: Stage) -> None:
-    history = [NewEntry(moment(hour), f'<p class="itopsync-{hour}">note {hour}</p>') for hour in (12, 8, 10)]
+    history = [NewEntry(moment(hour), f'<p><a name="itopsync-{hour}"></a>note {hour}</p>') for hour in (12, 8, 10)]
     ticket = open_request(stage.server(), {"start_date": "2026-07-01T07:30:00Z", "agent_id": ""}, history)
     assert log_of(ticket) == [(entry.at, entry.html) for entry in history]
     assert (ticket.state, ticket.fields["start_date"]) == ("new", "2026-07-01T07:30:00Z")
@@ -81,6 +81,13 @@ def test_a_marker_is_kept_and_found(stage: Stage) -> None:
     for n in (1, 2, 3):
         condition = f"this.private_log LIKE '%itopsync-acme-n-17.{n:016x},%'"
         assert {seen.ref for seen in server.sightings("UserRequest", condition)} == ({ticket.ref} if n < 3 else set())
+
+
+def test_html_that_not_every_version_keeps(stage: Stage) -> None:
+    whole = '<p class="x">a</p><figure class="table"><p>b</p></figure><p>c <mark>d</mark></p>'
+    kept = whole if stage.version == "3.2.0" else "<p>a</p><p>c </p>"
+    ticket = open_request(stage.server(), {"description": whole}, [NewEntry(moment(8), whole)])
+    assert (ticket.fields["description"], log_of(ticket)) == (kept, [(moment(8), kept)])
 
 
 def test_an_attachment_comes_and_goes(stage: Stage) -> None:
