@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ PAGES = {
     "docs/how-to/install.md": "docs/id/install.md",
     "docs/how-to/run.md": "docs/id/run.md",
     "docs/how-to/runbook.md": "docs/id/runbook.md",
+    "docs/reference/versions.md": "docs/id/versions.md",
 }
 FENCED = re.compile(r"^ *```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 BOTH = pytest.mark.parametrize(("english", "indonesian"), PAGES.items(), ids=lambda name: Path(name).stem)
@@ -65,5 +67,8 @@ def test_the_parts_are_the_same(english: str, indonesian: str) -> None:
 
 @BOTH
 def test_each_leads_to_the_other(english: str, indonesian: str) -> None:
-    assert f"]({'../how-to/' if 'docs' in english else ''}{Path(english).name})" in text(indonesian)
-    assert f"]({'../id/' if 'docs' in english else ''}{Path(indonesian).name})" in text(english)
+    def way(page: str, other: str) -> str:
+        return os.path.relpath(other, Path(page).parent)
+
+    assert f"]({way(indonesian, english)})" in text(indonesian)
+    assert f"]({way(english, indonesian)})" in text(english)

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.itop.fake import Fake
-from tests.itop.stage import Stage, cassette_of, staged
+from tests.itop.stage import VERSIONS, Stage, cassette_of, staged
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def fake() -> Iterator[Fake]:
     fake.close()
 
 
-@pytest.fixture
+@pytest.fixture(params=VERSIONS)
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    with staged(cassette_of(request.node.name)) as stage:
+    with staged(cassette_of(request.node.name, request.param), request.param) as stage:
         yield stage

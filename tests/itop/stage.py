@@ -1,17 +1,21 @@
-"""Cassettes: what this client and a real iTop 3.2.0 said to each other, replayed without one.
+"""Cassettes: what this client and real iTop servers of two versions said to each other, replayed without one.
 
-They are recorded anew when the environment names a server, test by test, file by file or all at once (``-k real``)::
+They are recorded anew when the environment names a server, test by test, file by file or all at once (``-k 3.2.0``)::
 
     ITOPSYNC_RECORD          its address, on loopback
+    ITOPSYNC_RECORD_VERSION  which of ``VERSIONS`` it is
     ITOPSYNC_RECORD_ACCOUNT  name:password of an account with the profiles REST Services User, Support Agent, Service Desk
                              Agent, Change Implementor, Change Supervisor and Change Approver
     ITOPSYNC_RECORD_GUEST    name:password of an account without the profile REST Services User
-    ITOPSYNC_RECORD_TOKEN    a token of iTop's module authent-token, for an account with the same profiles
+    ITOPSYNC_RECORD_BOSS     name:password of an administrator
+    ITOPSYNC_RECORD_TOKEN    a token of iTop's module authent-token, for an account with the same profiles (``-k "not token"``
+                             where there is none)
     ITOPSYNC_RECORD_PEOPLE   a program that does there what people and administrators do: see Stage.people
 
 The server has the ITIL modules and iTop's sample data, the timezone Asia/Jakarta, and a post_max_size of 8 MB. The accounts'
-names begin with ``cassette-``, which is found nowhere else. Names, passwords and tokens do not get into a cassette: of a request
-it keeps method, address and ``json_data``.
+names begin with ``cassette-``, which is found nowhere else; the first one's contact has a name of ten letters, on which depends
+how many entries fill a log. Names, passwords and tokens do not get into a cassette: of a request it keeps
+method, address and ``json_data``.
 """
 
 from __future__ import annotations
@@ -22,12 +26,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
+import pytest
 import vcr  # type: ignore[import-untyped]  # it has no types
 import yaml
 from vcr.errors import CannotOverwriteExistingCassetteException  # type: ignore[import-untyped]  # like vcr
@@ -39,8 +45,12 @@ from itopsync.model import Side
 from tests.itop.fake import form_in
 
 CASSETTES = Path(__file__).parent / "cassettes"
+VERSIONS = ("3.2.0", "3.1.2")
+"""Each has a folder of cassettes."""
 RECORDED = "http://itop.example"
 """Stands in a cassette for the server's address."""
+only_on = partial(pytest.mark.parametrize, "stage", indirect=True)
+"""For tests of what not every version does: ``@only_on(["3.2.0"])``."""
 NotRecorded = CannotOverwriteExistingCassetteException
 """What a request that is not in its cassette raises."""
 KEPT_HEADERS = frozenset({"content-type", "content-disposition", "date"})
@@ -52,12 +62,13 @@ ENVIRONMENT = "ITOPSYNC_RECORD"
 class Stage:
     """A server, real or replayed, and the people who work there."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str) -> None:
+        self.version = version
         self.recording = ENVIRONMENT in os.environ
         self._servers: list[Server] = []
 
     def server(self, account: str = "account", **changes: Any) -> Server:
-        """Return a client; *account* is one of ``account``, ``guest`` and ``token``."""
+        """Return a client; *account* is one of ``account``, ``guest``, ``boss`` and ``token``."""
         name, _, password = self._told(account).partition(":") if account != "token" else ("", "", self._told(account))
         login = Login.TOKEN if account == "token" else Login.FORM
         url = os.environ.get(ENVIRONMENT, RECORDED)
@@ -93,17 +104,19 @@ def exchanges(cassette: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load(cassette.read_text())["interactions"])
 
 
-def cassette_of(test: str) -> str:
-    """The name of a test's cassette."""
-    return test.removeprefix("test_").replace("[", "-").rstrip("]")
+def cassette_of(test: str, version: str) -> str:
+    """The name of the cassette of a test, whose name is like ``test_that[3.2.0-this]``."""
+    what, _, how = test.removeprefix("test_").rstrip("]").partition("[")
+    return "-".join(part for part in (what, how.replace(version, "").strip("-")) if part)
 
 
 @contextmanager
-def staged(name: str) -> Iterator[Stage]:
-    """Play the cassette *name*, or record it."""
-    path = CASSETTES / f"{name}.yaml"
-    stage = Stage()
+def staged(name: str, version: str = VERSIONS[0]) -> Iterator[Stage]:
+    """Play the cassette *name* of a version, or record it."""
+    path = CASSETTES / version / f"{name}.yaml"
+    stage = Stage(version)
     if stage.recording:
+        assert os.environ[f"{ENVIRONMENT}_VERSION"] == version, f"what the server says is not what {version} says"
         path.unlink(missing_ok=True)
     recorder = vcr.VCR(
         record_mode="all" if stage.recording else "none",
@@ -125,8 +138,9 @@ def staged(name: str) -> Iterator[Stage]:
 
 
 def _secrets() -> Iterator[str]:
-    for account in ("ACCOUNT", "GUEST", "TOKEN"):
-        yield from os.environ[f"{ENVIRONMENT}_{account}"].split(":", 1)
+    for account in ("ACCOUNT", "GUEST", "BOSS", "TOKEN"):
+        if told := os.environ.get(f"{ENVIRONMENT}_{account}"):
+            yield from told.split(":", 1)
 
 
 def _without_secrets(request: Request) -> Request:
