@@ -24,7 +24,8 @@ from tests.engine.rig import BEGIN
 from tests.engine.verifying import compared
 from tests.torture.killing import MortalRig
 from tests.torture.ledger import Ledger
-from tests.torture.people import CLASSES, People
+from tests.torture.people import CLASSES
+from tests.torture.rogues import Rogues
 
 STRIKES_PEOPLE = (FaultKind.LATE_COMMIT, FaultKind.LATE_UPLOAD, FaultKind.LATE_DRAFT, FaultKind.LOST_DRAFT)
 STRIKES_REQUESTS = tuple(kind for kind in FaultKind if kind not in (*STRIKES_PEOPLE, FaultKind.BLIND))
@@ -32,7 +33,7 @@ WRITES = ("core/create", "core/update", "core/apply_stimulus", "core/delete")
 VERBS = st.sampled_from([(), *((verb,) for verb in WRITES), ("core/get",)])
 SIDES = st.sampled_from(list(Side))
 NUMBERS = st.integers(0, 99)
-DEEDS = st.sampled_from(People.DEEDS)
+DEEDS = st.sampled_from(Rogues.DEEDS)
 KINDS = st.sampled_from([POLL, POLL, POLL, SWEEP])
 Deed = tuple[str, Side, int, int]
 MEANWHILE = st.lists(st.tuples(st.integers(0, 60), st.tuples(DEEDS, SIDES, NUMBERS, NUMBERS)), max_size=3)
@@ -51,7 +52,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="itopsync-"))
         self.rig = MortalRig(self.folder, template=_template(), now=begin)
         self.ledger = Ledger(self.rig)
-        self.people = People(self.rig, self.ledger)
+        self.people = Rogues(self.rig, self.ledger)
         self.blindness: dict[Side, Fault] = {}
         for cls in classes:
             self.people.open(cls, 1, moves)
