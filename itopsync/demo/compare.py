@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,12 +40,12 @@ class Item:
 
 
 def copies(internal: Simulator) -> dict[tuple[str, int], int]:
-    """External class and id → the internal copy's id, by the marker in its first log entry."""
+    """External class and id → the internal copy's id, by the first marker of a ticket in its log."""
     found = {}
     for ticket in internal.tickets():
-        for entry in ticket["private_log"]:
-            for cls, number in _TICKET_MARKER.findall(entry.text):
-                found[cls, int(number)] = int(ticket["id"])
+        marks = (mark for entry in ticket["private_log"] for mark in _TICKET_MARKER.findall(entry.text))
+        for cls, number in itertools.islice(marks, 1):
+            found[cls, int(number)] = int(ticket["id"])
     return found
 
 

@@ -146,7 +146,7 @@ class Rogues(People):
         log = self.pair.simulator(side).ticket(other[0], self._there(side, other))["private_log"]
         copied = [one.text for one in log if 'name="itopsync-demo-' in one.text and "<img" not in one.text]
         if copied:
-            text = re.sub(r"Meanwhile|Thanks\.", "(…)", copied[choice // 7 % len(copied)])
+            text = re.sub(r"\b(?:Meanwhile|Thanks\.|Note (\d+))", r"(\1)", copied[choice // 7 % len(copied)])
             self._write(side, found, self._word("Note"), before=text)
 
     def write_oddly(self, side: Side, place: int, choice: int) -> None:
