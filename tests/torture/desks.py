@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from itopsync.engine import markers
 from itopsync.engine.cycle import POLL, SWEEP
-from itopsync.model import Side
+from itopsync.model import Ref, Side
 from itopsync.store.store import Store
 from tests.engine.pair import Versions, usual_versions
 from tests.engine.rig import BEGIN
@@ -19,6 +20,7 @@ from tests.torture.killing import MortalRig
 from tests.torture.ledger import Ledger
 from tests.torture.rogues import Rogues
 
+AT_MOST = timedelta(minutes=5)
 INSIDE = "https://inside.example"
 """Under which internal's people reach their server."""
 
@@ -88,6 +90,36 @@ class Desks:
         self.rig.wait(minutes=10)
         self.rig.engine.cycle()
         return [*found, "a further cycle still wrote"] if self.rig.written() != before else found
+
+    def delays(self) -> list[str]:
+        """The notes and states that did not go with the next cycle, where nothing went wrong."""
+        found = []
+        for (side, cls, number), words in self.ledger.notes.items():
+            link = self.rig.link(number, cls)
+            here, there = link.ref(side), link.ref(side.other)
+            for word in dict.fromkeys(words) if here is not None and there is not None else ():
+                written = self._moments(side, here, word, by="web")
+                carried = self._moments(side.other, there, word, by="rest")
+                if written and carried and carried[0] - written[0] > AT_MOST:
+                    found.append(f"{here}: '{word}' came {carried[0] - written[0]} late")
+        return found + [late for one in self.ledger.tickets for late in self._late_moves(*one)]
+
+    def _late_moves(self, cls: str, number: int) -> Iterator[str]:
+        """The moves of ours that came long after the last one of a person's."""
+        refs = [ref for ref in (self.rig.link(number, cls).ref(side) for side in Side) if ref is not None]
+        moves = [
+            one
+            for ref in refs
+            for one in self.rig.simulator(ref.side).audit.select(verb="apply_stimulus", class_name=cls, id=ref.id, done=True)
+        ]
+        for ours in (one for one in moves if one.by == "rest"):
+            before = [one.time for one in moves if one.by == "web" and one.time <= ours.time]
+            if before and ours.time - max(before) > AT_MOST:
+                yield f"{cls} {number}: {ours.stimulus} came {ours.time - max(before)} late"
+
+    def _moments(self, side: Side, ref: Ref, word: str, by: str) -> list[datetime]:
+        written = self.rig.simulator(side).audit.select(by=by, class_name=ref.cls, id=ref.id, done=True)
+        return [one.time for one in written if f"{word}<" in str((one.fields, one.entries))]
 
     def close(self) -> None:
         self.rig.stop()
