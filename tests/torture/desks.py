@@ -12,6 +12,7 @@ from pathlib import Path
 from itopsync.engine import markers
 from itopsync.engine.cycle import POLL, SWEEP
 from itopsync.model import Ref, Side
+from itopsync.simulator import FaultKind
 from itopsync.store.store import Store
 from tests.engine.pair import Versions, usual_versions
 from tests.engine.rig import BEGIN
@@ -68,6 +69,11 @@ class Desks:
         user = {"finalclass": "UserLocal", "id": number, "login": "sync", "contactid": former.contact_id}
         simulator.store.put({**user, "language": "EN US", "status": "enabled"})
         self.rig.restart()
+
+    def lose_an_answer(self, side: Side) -> None:
+        """The next two writes are carried out, and nobody is told."""
+        verbs = ["core/create", "core/update", "core/apply_stimulus"]
+        self.rig.simulator(side).faults.add(FaultKind.LOST_AFTER, verbs=verbs, accounts=["sync"], times=2)
 
     def rest(self) -> None:
         """Let nothing go wrong any more, and time enough pass for every wait that ends by itself."""

