@@ -18,7 +18,7 @@ from itopsync.model import Side
 from itopsync.simulator import FaultKind
 from itopsync.simulator.faults import Fault
 from tests.engine.pair import DEEP as DEEP_PAIRS
-from tests.engine.pair import ENVIRONMENT, usual_versions
+from tests.engine.pair import ENVIRONMENT, MIXED, usual_versions
 from tests.engine.rig import BEGIN
 from tests.torture.desks import Desks
 from tests.torture.people import CLASSES
