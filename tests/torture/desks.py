@@ -19,7 +19,7 @@ from tests.engine.rig import BEGIN
 from tests.engine.verifying import compared
 from tests.torture.killing import MortalRig
 from tests.torture.ledger import Ledger
-from tests.torture.rogues import Rogues
+from tests.torture.rogues import AT_ONCE, Rogues
 
 AT_MOST = timedelta(minutes=5)
 INSIDE = "https://inside.example"
@@ -50,6 +50,7 @@ class Desks:
         self.rig = InsideRig(self._folder, template=_template(), now=self.now, versions=self.versions)
         self.ledger = Ledger(self.rig, inside=(INSIDE,))
         self.people = Rogues(self.rig, self.ledger)
+        self.rig.internal.post_max_size = AT_ONCE
         self.ledger.secrets.append(self._name_the_operator())
 
     def _name_the_operator(self) -> str:

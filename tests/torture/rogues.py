@@ -40,6 +40,8 @@ HOSTILE = (
     "<p>&#x1F512; \u202eright to left\u202c, \ud83d a half, a &amp;amp; and \x0b\x01</p>".replace("\ud83d", "\ufffd"),
 )
 """What stands before the words of a note: nothing of it may act, be taken for ours, or take the words along."""
+STORY, LENGTH, AT_ONCE = 4, 6_000, 100_000
+"""How many notes of how many words a story has, and how many bytes of it internal takes at once."""
 GONE = 987_654
 """Of no picture."""
 
@@ -136,6 +138,12 @@ class Rogues(People):
         self._write(Side.INTERNAL, found, self._word("Note"), before=f"<p>See {image}</p>")
 
     # what must arrive
+
+    def open_a_long_story(self, cls: str) -> None:
+        """A ticket with more in its log than internal takes in one request."""
+        self.open(cls, 0, 0)
+        for _ in range(STORY):
+            self._write(Side.EXTERNAL, self.ledger.tickets[-1], self._word("Note"), before=f"<p>{'long ' * LENGTH}</p>")
 
     def paste_a_copy(self, side: Side, place: int, choice: int) -> None:
         """A note that begins with an entry of ours out of another ticket, marker and all."""

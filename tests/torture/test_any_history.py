@@ -67,6 +67,11 @@ class AnyHistory(RuleBasedStateMachine):
     def opens(self, cls: str, history: int, moves: int) -> None:
         self.people.open(cls, history, moves)
 
+    @precondition(lambda self: len(self.ledger.tickets) < AT_MOST)
+    @rule(cls=st.sampled_from(CLASSES))
+    def opens_a_long_story(self, cls: str) -> None:
+        self.people.open_a_long_story(cls)
+
     @rule()
     def opens_in_internal(self) -> None:
         self.people.open_in_internal()

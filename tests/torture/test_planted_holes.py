@@ -15,7 +15,7 @@ from itopsync.reconcile import gate, notes, richtext
 from itopsync.reconcile.identity import picture_marker, prefix
 from itopsync.reconcile.images import AttachedImage, name_of, source_of
 from itopsync.store.records import SideState
-from tests.torture.test_rogues import seen, seen_of_another_account
+from tests.torture.test_rogues import seen, seen_of_a_long_story, seen_of_another_account
 
 Patch = pytest.MonkeyPatch
 
@@ -97,6 +97,12 @@ def test_a_copy_of_another_tickets_entry_that_is_taken_for_ours_is_seen(monkeypa
 def test_an_account_that_is_forgotten_is_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr(SideState, "as_account", lambda self, account, *_: replace(self, account=account))
     assert any("number of tickets" in one or "differ" in one or "mirror" in one for one in seen_of_another_account())
+
+
+def test_a_story_that_is_sent_at_once_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr("itopsync.engine.planning.fitting", lambda rules, _: rules)
+    monkeypatch.setattr("itopsync.engine.apply.fitting", lambda rules, _: rules)
+    assert seen_of_a_long_story() != []
 
 
 def test_another_picture_that_is_taken_for_the_one_before_is_seen(monkeypatch: Patch) -> None:

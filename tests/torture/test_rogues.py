@@ -69,3 +69,19 @@ def seen_of_another_account() -> list[str]:
 
 def test_another_account_makes_nothing_twice() -> None:
     assert seen_of_another_account() == []
+
+
+def seen_of_a_long_story() -> list[str]:
+    """The violations after somebody opened a ticket with a log that is too large for one request."""
+    with closing(Desks()) as desks:
+        desks.rig.sync()
+        desks.people.open_a_long_story("UserRequest")
+        try:
+            desks.rest()
+            return [*desks.violations(), *desks.delays()]
+        except (SafetyStop, AssertionError) as stop:
+            return [str(stop) or "it has no copy"]
+
+
+def test_a_long_story_arrives() -> None:
+    assert seen_of_a_long_story() == []
