@@ -40,7 +40,7 @@ HOSTILE = (
     "<p>&#x1F512; \u202eright to left\u202c, \ud83d a half, a &amp;amp; and \x0b\x01</p>".replace("\ud83d", "\ufffd"),
 )
 """What stands before the words of a note: nothing of it may act, be taken for ours, or take the words along."""
-STORY, LENGTH, AT_ONCE = 4, 6_000, 100_000
+STORY, LENGTH, AT_ONCE = 5, 60_000, 1_200_000
 """How many notes of how many words a story has, and how many bytes of it internal takes at once."""
 GONE = 987_654
 """Of no picture."""
