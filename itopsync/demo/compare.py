@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from itopsync.simulator import Simulator
+from itopsync.simulator.schema import Attribute
 
 PAIR = "demo"
 _TICKET_MARKER = re.compile(rf'name="itopsync-{PAIR}-t-(\w+)\.(\d+)"')
@@ -38,12 +40,12 @@ class Item:
 
 
 def copies(internal: Simulator) -> dict[tuple[str, int], int]:
-    """External class and id → the internal copy's id, by the marker in its first log entry."""
+    """External class and id → the internal copy's id, by the first marker of a ticket in its log."""
     found = {}
     for ticket in internal.tickets():
-        for entry in ticket["private_log"]:
-            for cls, number in _TICKET_MARKER.findall(entry.text):
-                found[cls, int(number)] = int(ticket["id"])
+        marks = (mark for entry in ticket["private_log"] for mark in _TICKET_MARKER.findall(entry.text))
+        for cls, number in itertools.islice(marks, 1):
+            found[cls, int(number)] = int(ticket["id"])
     return found
 
 
@@ -53,12 +55,15 @@ def compare(external: Simulator, internal: Simulator, *, besides: Collection[int
     *besides* are the ids of internal's own tickets.
     """
     linked = copies(internal)
+    schemas = external.store.schema, internal.store.schema
     items: list[Item] = []
     for ticket in external.tickets():
         key = (str(ticket["finalclass"]), int(ticket["id"]))
         copy = internal.ticket(key[0], linked[key]) if key in linked else None
         items.append(Item(ticket["ref"], "copy", copy is not None, ticket["ref"], copy["ref"] if copy else "none"))
-        items += _compare(ticket, copy) if copy else ()
+        if copy is not None:
+            items += _compare(ticket, copy)
+            items += _companions(ticket, copy, [schema[key[0]].attributes for schema in schemas])
     count = sum(int(ticket["id"]) not in besides for ticket in internal.tickets())
     return (*items, Item("all", "number of tickets", count == len(linked), str(len(external.tickets())), str(count)))
 
@@ -70,12 +75,21 @@ def _compare(ticket: dict[str, Any], copy: dict[str, Any]) -> Iterator[Item]:
             yield _item(number, name, _text(str(ticket[name])), _text(str(copy[name])))
     counts = _COUNTS_AS.get(str(ticket["finalclass"]), {})
     yield _item(number, "state", *(counts.get(str(one["status"]), str(one["status"])) for one in (ticket, copy)))
-    for name in _COMPANIONS:
-        if (ticket.get(name) or copy.get(name)) and ticket["status"] in _OF_STATES.get(name, (ticket["status"],)):
-            yield _item(number, name, _text(str(ticket[name])), _text(str(copy[name])))
     yield _notes(number, "notes to internal", ticket, copy)
     yield _notes(number, "notes to external", copy, ticket)
     yield from _files(number, ticket, copy)
+
+
+def _companions(ticket: dict[str, Any], copy: dict[str, Any], attributes: Sequence[Mapping[str, Attribute]]) -> Iterator[Item]:
+    """What goes with the state, word for word. A solution is plain text before 3.2: there a tag is what somebody typed."""
+    for name in _COMPANIONS:
+        if (ticket.get(name) or copy.get(name)) and ticket["status"] in _OF_STATES.get(name, (ticket["status"],)):
+            words = [_words(str(one[name]), its[name]) for one, its in zip((ticket, copy), attributes, strict=True)]
+            yield _item(str(ticket["ref"]), name, *words)
+
+
+def _words(value: str, attribute: Attribute) -> str:
+    return _text(value) if attribute.type == "html" else " ".join(value.split())
 
 
 def _item(number: str, what: str, external: str, internal: str) -> Item:

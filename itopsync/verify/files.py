@@ -70,7 +70,7 @@ def _compare_bytes(findings: Findings, origin: Side, copies: list[tuple[int, int
         prints = library.attachment(origin, original), library.attachment(origin.other, copy)
         item = f"file:{origin}:{original}"
         findings.counts["files compared by their bytes"] += 1
-        if None in prints:
+        if prints[0] is None or prints[1] is None:
             findings.differs(item, f"{origin}: attachment {original} or its copy cannot be read")
-        elif prints[0] != prints[1]:
+        elif not prints[0].is_that_of(prints[1]):
             findings.differs(item, f"{origin}: attachment {original} and its copy are not the same file")

@@ -47,7 +47,7 @@ def compare_fields(findings: Findings, case: Case, external: Ticket, internal: T
             alike = _same_code(rule, source, present)
         else:
             texts = _texts(rule, source, present, external.number)
-            alike = texts.origin.is_said_by(texts.target.words) or _same_cut(findings, case, texts, internal)
+            alike = _same_words(rule, texts) or _same_cut(findings, case, texts, internal)
         if not alike:
             _tell(findings, item, f"{rule.internal} of internal is not what {rule.external} of external says", case.kept)
         elif texts is not None and texts.target.pictures:
@@ -77,6 +77,13 @@ def _same_code(rule: FieldRule, source: str, present: str) -> bool:
     if rule.direction is Direction.BOTH and rule.to_external.get(present, present) == source:
         return True
     return rule.kind is Kind.DATE and bool(source and present) and source[:16] == present[:16]
+
+
+def _same_words(rule: FieldRule, texts: Shown) -> bool:
+    """What goes both ways may come from either side."""
+    if texts.origin.is_said_by(texts.target.words):
+        return True
+    return rule.direction is Direction.BOTH and texts.target.is_said_by(texts.origin.words)
 
 
 def _texts(rule: FieldRule, source: str, present: str, number: str) -> Shown:

@@ -11,6 +11,7 @@ from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
 from itopsync.model import File, Link, Ref, Side, Ticket
 from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.verify.words import Text, folded
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Print:
     def of(cls, file: File) -> Print:
         """The print of *file*."""
         return cls(file.name, len(file.data), hashlib.sha256(file.data).hexdigest())
+
+    def is_that_of(self, copy: Print) -> bool:
+        """Whether *copy* is a copy's: the same bytes, and a name that says the same."""
+        names = folded(self.name), folded(copy.name)
+        return (self.size, self.digest) == (copy.size, copy.digest) and Text(names[0], names[0]).is_said_by(names[1])
 
 
 class Library:

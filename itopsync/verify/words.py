@@ -14,7 +14,9 @@ from functools import cached_property
 from html.parser import HTMLParser
 
 PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
-_TOLD = r"\[picture(?:notcarried)?:.*?\]"
+LINK = "[link]"
+"""What stands where an address of the other server stood."""
+_TOLD = r"\[picture(?:notcarried)?:(?:\[link\]|[^\]])*\]"
 """A picture that is told in words."""
 _NOT_SEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
 _INERT = frozenset(
@@ -26,7 +28,7 @@ _INERT = frozenset(
 )
 """Elements that are never carried, with all that is in them."""
 _BLOCKS = frozenset({"p", "div", "br", "li", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "figure"})
-_MENTION = re.compile(r"\[\[\w+:[^\[\]|]*\|([^\[\]]*)\]\]|\[\[\w+:([^\[\]|]*)\]\]")
+_MENTION = re.compile(r"\[\[\w[\w ]*:[^\[\]|]*\|([^\[\]]*)\]\]|\[\[\w[\w ]*:([^\[\]|]*)\]\]")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0", re.IGNORECASE)
 
 
@@ -57,7 +59,27 @@ class Text:
         """Whether *words*, of the other side, say this and nothing else."""
         if self.words == words:
             return True
-        return PICTURE in self.words and self.pattern.fullmatch(words) is not None
+        if PICTURE in self.words and self.pattern.fullmatch(words) is not None:
+            return True
+        return LINK in words and self._is_said_but_for_links(words)
+
+    def _is_said_but_for_links(self, words: str) -> bool:
+        """Whether *words* say this with something else than nothing in the place of each link."""
+        between = [""]
+        for piece in re.split(f"({_TOLD}|{re.escape(LINK)})", words):
+            if piece == LINK:
+                between.append("")
+            else:
+                between[-1] += f"(?:{PICTURE}|{re.escape(piece)})" if re.fullmatch(_TOLD, piece) else re.escape(piece)
+        position = 0
+        for number, pattern in enumerate(between):
+            last = r"\Z" if number == len(between) - 1 else ""
+            reading = re.compile(pattern + last)
+            found = reading.match(self.words) if number == 0 else reading.search(self.words, position + 1)
+            if found is None:
+                return False
+            position = found.end()
+        return True
 
 
 def without_pictures(words: str) -> str:

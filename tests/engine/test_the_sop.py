@@ -142,7 +142,7 @@ def test_a_state_goes_both_ways_with_what_people_read_with_it(rig: Rig, request_
     rig.operator.stimulus("UserRequest", copy, "ev_assign", **TEAM)
     rig.operator.stimulus("UserRequest", copy, "ev_resolve", **RESOLVED)
     rig.sync()
-    assert rig.external.ticket("UserRequest", request_id)["solution"] == "<p>Done.</p>"
+    assert "Done." in rig.external.ticket("UserRequest", request_id)["solution"]
     rig.customer.stimulus("UserRequest", request_id, "ev_close", user_satisfaction="1", user_comment="Thanks")
     rig.sync()
     closed = rig.internal.ticket("UserRequest", copy)

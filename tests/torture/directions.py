@@ -8,7 +8,7 @@ from itopsync.model import Side
 from itopsync.simulator import Simulator
 from itopsync.simulator.audit import Written
 
-FORM = frozenset({"title", "description", "impact", "urgency"})
+FORM = frozenset({"title", "description", "impact", "urgency", "request_type"})
 OF_STATES = frozenset(
     {
         *("solution", "resolution_code", "pending_reason", "user_comment", "user_satisfaction", "reason"),

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.simulator import Simulator
 from tests.engine.pair import Pair
 from tests.torture.directions import against_the_rules
+from tests.torture.leaks import leaks
 
 Place = tuple[str, int]
 """Class and number of an external ticket."""
@@ -22,6 +24,8 @@ FORM = {
 """A change's impact is a text that goes with its state."""
 _MARKED = re.compile(r'^<p><a name="([^"]+)"')
 _COPY = re.compile(r"itopsync-demo-a-([ei])(\d+)")
+_PASTED = re.compile(r'data-img-id="(\d+)"')
+_ATTACHED = re.compile(r"class=Attachment&(?:amp;)?field=contents&(?:amp;)?id=(\d+)")
 _COUNTS_AS = {("Incident", "escalated_tto"): "new"}
 
 
@@ -35,6 +39,11 @@ class Ledger:
     """Internal's own tickets."""
     notes: dict[tuple[Side, str, int], list[str]] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
+    """What may be nowhere on external: words, ids, names; the server's addresses are added."""
+    inside: tuple[str, ...] = ()
+    """Further addresses of internal's."""
+    us: dict[Side, set[int]] = field(default_factory=lambda: {side: set() for side in Side})
+    """The accounts that itopsync had before."""
     edited: set[Place] = field(default_factory=set)
     """Tickets whose form somebody edited in internal."""
     gone: set[Place] = field(default_factory=set)
@@ -56,8 +65,12 @@ class Ledger:
         yield from self._pictures()
         for side in Side:
             yield from against_the_rules(side, self.pair.simulator(side))
-        shown = str([{**ticket, "attachments": ()} for ticket in self.pair.external.tickets()])
-        yield from (f"leaked: {secret}" for secret in self.secrets if secret in shown)
+        yield from leaks(self.pair.external, [*self.secrets, *(urlsplit(one).netloc for one in self.addresses)])
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Under which internal is reached."""
+        return (self.pair.internal.url, *self.inside)
 
     # tickets, form, states
 
@@ -122,8 +135,8 @@ class Ledger:
         """The entries of a ticket, and whether they are ours: by who wrote them, not by what itopsync goes by."""
         ref, simulator = self.pair.link(number, cls).ref(side), self.pair.simulator(side)
         assert ref is not None
-        us = simulator.accounts["sync"].user_id
-        return [(entry.text, entry.user_id == us) for entry in simulator.ticket(cls, ref.id)["private_log"]]
+        us = self.us[side] | {simulator.accounts["sync"].user_id}
+        return [(entry.text, entry.user_id in us) for entry in simulator.ticket(cls, ref.id)["private_log"]]
 
     def _may_lose_entries(self, side: Side, ticket: Place) -> bool:
         """Whether a save wiped out what others wrote meanwhile on this ticket of *side*: iTop has no lock."""
@@ -156,17 +169,39 @@ class Ledger:
             yield from (f"file {number} of {side} has no copy" for number in sorted(missing))
 
     def _pictures(self) -> Iterator[str]:
-        """Each pasted picture is one file of the side that it was carried to."""
+        """Each pasted picture is one file of the side that it was carried to, and is shown where it was."""
         for cls, number in self.tickets:
             for side in Side if (cls, number) not in self.gone else ():
-                ref, there = self.pair.link(number, cls).ref(side.other), self.pair.simulator(side.other)
+                where, ref = f"{cls} {number} of {side}", self.pair.link(number, cls).ref(side.other)
                 assert ref is not None
-                pasted = sum(text.count("<img") for text, is_ours in self._log(side, cls, number) if not is_ours)
-                files = [one for one in there.ticket(cls, ref.id)["attachments"] if _is_picture(one)]
-                fewer = len(files) < pasted and not any(map(_is_picture_marker, _copies_that_people_deleted(there)))
-                more = len(files) > pasted and not self._may_lose_entries(side, (cls, number))
-                if fewer or more:
-                    yield f"{cls} {number} of {side}: {pasted} pictures, {len(files)} carried"
+                there = self.pair.simulator(side.other).ticket(cls, ref.id)
+                files = Counter(one["contents"].data for one in there["attachments"] if _is_picture(one))
+                yield from (f"{where}: a picture {count} times" for count in files.values() if count > 1)
+                told = [text for text, is_ours in self._log(side, cls, number) if not is_ours]
+                told = [text for text in told if not any(secret in text for secret in self.secrets)]
+                pasted = {picture for text in told for picture in self._shown(side, text)}
+                if pasted - files.keys() and not any(
+                    map(_is_picture_marker, _copies_that_people_deleted(self.pair.simulator(side.other)))
+                ):
+                    yield f"{where}: {len(pasted)} pictures, {len(pasted & files.keys())} carried"
+            if (cls, number) not in self.gone | self.edited:
+                yield from self._described(cls, number)
+
+    def _described(self, cls: str, number: int) -> Iterator[str]:
+        """Both descriptions show the same pictures."""
+        copy = self.pair.link(number, cls).internal
+        assert copy is not None
+        texts = self.pair.external.ticket(cls, number)["description"], self.pair.internal.ticket(cls, copy.id)["description"]
+        shown = self._shown(Side.EXTERNAL, texts[0])
+        files = {one["id"]: one["contents"].data for one in self.pair.internal.ticket(cls, copy.id)["attachments"]}
+        there = [files.get(int(found)) for found in _ATTACHED.findall(texts[1])]
+        if shown != there and "not carried" not in texts[1]:
+            yield f"{cls} {number}: the description shows {len(shown)} pictures, and {len(there)} others there"
+
+    def _shown(self, side: Side, text: str) -> list[bytes]:
+        """The pasted pictures that a text shows, as far as they are there."""
+        rows = (self.pair.simulator(side).store.get("InlineImage", int(found)) for found in _PASTED.findall(text))
+        return [row["contents"].data for row in rows if row is not None]
 
     def _linked(self, side: Side) -> set[Place]:
         refs = (self.pair.link(number, cls).ref(side) for cls, number in self.tickets if (cls, number) not in self.gone)

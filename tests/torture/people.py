@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from itopsync.model import Side
+from itopsync.model import NOTHING, Side
 from itopsync.simulator import BareRefusal, FaultKind, Refusal
 from itopsync.simulator.refusals import Crash
 from tests.engine.pair import Pair
@@ -74,9 +74,12 @@ class People:
             self._move(Side.EXTERNAL, (cls, number), move)
 
     def open_in_internal(self) -> None:
-        self.ledger.secrets.append(self._word("Unlinked"))
-        text = f"<p>{self.ledger.secrets[-1]}</p>"
-        self.ledger.own.append(self.pair.operator.create("UserRequest", title="Ours", private_log=text))
+        """A ticket of internal's own: nothing of it may leave."""
+        text, title, more = (f"<p>{self._secret('Unlinked')}</p>", self._secret("Title"), self._secret("Description"))
+        operator = self.pair.operator
+        number = operator.create("UserRequest", title=title, description=f"<p>{more}</p>", private_log=text)
+        operator.attach("UserRequest", number, self._secret("Name"), "image/png", PICTURE + self._secret("Data").encode())
+        self.ledger.own.append(number)
 
     def delete(self, side: Side, place: int) -> None:
         if (found := self._pick(side, place)) is not None and self._copy(found) is not None:
@@ -105,16 +108,11 @@ class People:
 
     def paste_a_picture(self, side: Side, place: int, _choice: int) -> None:
         if (found := self._pick(side, place)) is not None:
-            number = self._there(side, found)
-            picture = self.pair.agent(side).paste_image(found[0], number, "s.png", "image/png", PICTURE)
-            self._write(side, found, self._word("Note"), after=picture)
+            self._write(side, found, self._word("Note"), after=self._picture(side, found, self._word("Picture")))
 
     def keep_to_internal(self, _side: Side, place: int, _choice: int) -> None:
         if (found := self._pick(Side.INTERNAL, place)) is not None:
-            self.ledger.secrets.append(self._word("Secret"))
-            text = f"<p>#internal {self.ledger.secrets[-1]}</p>"
-            with self._saving(Side.INTERNAL, found):
-                self.pair.operator.note(found[0], self._there(Side.INTERNAL, found), text)
+            self._say(Side.INTERNAL, found, f"<p>#internal {self._secret('Secret')}</p>")
 
     # form and state
 
@@ -124,7 +122,8 @@ class People:
         known = self.pair.external.store.schema[found[0]].attributes
         names = [name for name in ("title", "urgency", "description", "impact") if name in known]
         name = names[choice % len(names)]
-        value = str(choice % 3 + 1) if name in {"urgency", "impact"} else self._word("Text")
+        word = self._word if side is Side.EXTERNAL else self._secret  # the form goes one way
+        value = str(choice % 3 + 1) if name in {"urgency", "impact"} else word("Text")
         with self._saving(side, found):
             self.pair.agent(side).update(found[0], self._there(side, found), **{name: value})
         if side is Side.INTERNAL:
@@ -157,13 +156,21 @@ class People:
             return  # it is not to be seen yet
         lifecycle = simulator.store.schema[ticket[0]].lifecycle
         stimuli = sorted(lifecycle[row["status"]].transitions) or ["ev_assign"]
-        stimulus = stimuli[choice % len(stimuli)]
+        self._press(side, ticket, stimuli[choice % len(stimuli)])
+
+    def _press(self, side: Side, ticket: Place, stimulus: str, said: Mapping[str, str] = NOTHING) -> None:
+        """Press a button and fill in what it asks for: what is *said*, or the usual."""
+        simulator, number = self.pair.simulator(side), self._there(side, ticket)
+        row = simulator.store.get(ticket[0], number)
+        assert row is not None
+        lifecycle = simulator.store.schema[ticket[0]].lifecycle
         transition = lifecycle[row["status"]].transitions.get(stimulus)
         needed = lifecycle[transition.target].mandatory if transition else ()
         target = transition.target if transition else ""
         extra = COMPANIONS[:2] if target == "resolved" else COMPANIONS[3:] if target == "closed" else ()
         known = simulator.store.schema[ticket[0]].attributes
-        fields = {name: FIELDS[name] for name in (*needed, *extra) if name in FIELDS and name in known}
+        asked = [name for name in dict.fromkeys((*needed, *extra)) if name in FIELDS and name in known]
+        fields = {name: said.get(name, FIELDS[name]) for name in asked}
         try:
             with self._saving(side, ticket):
                 self.pair.agent(side).stimulus(ticket[0], number, stimulus, **fields)
@@ -191,6 +198,16 @@ class People:
     def _word(self, word: str) -> str:
         self.count += 1
         return f"{word} {self.count}."
+
+    def _secret(self, word: str) -> str:
+        """A word that external may not see."""
+        self.ledger.secrets.append(self._word(word))
+        return self.ledger.secrets[-1]
+
+    def _picture(self, side: Side, ticket: Place, word: str) -> str:
+        """Paste a picture, which bears a word and so is like no other, into a form; how it stands in a text."""
+        data = PICTURE + word.encode()
+        return self.pair.agent(side).paste_image(ticket[0], self._there(side, ticket), "s.png", "image/png", data)
 
     @contextmanager
     def _saving(self, side: Side, ticket: Place) -> Iterator[None]:
@@ -230,9 +247,15 @@ class People:
         return there[place % len(there)] if there else None
 
     def _write(self, side: Side, ticket: Place, text: str, *, before: str = "", after: str = "") -> None:
+        if not self._say(side, ticket, f"{before}<p>{text}</p>{after}"):
+            return
+        self.ledger.notes.setdefault((side, *ticket), []).append(text)
+
+    def _say(self, side: Side, ticket: Place, markup: str) -> bool:
+        """Write an entry; False where the ticket is not to be seen yet."""
         number = self._there(side, ticket)
         if self.pair.simulator(side).store.get(ticket[0], number) is None:
-            return  # it is not to be seen yet
+            return False
         with self._saving(side, ticket):
-            self.pair.agent(side).note(ticket[0], number, f"{before}<p>{text}</p>{after}")
-        self.ledger.notes.setdefault((side, *ticket), []).append(text)
+            self.pair.agent(side).note(ticket[0], number, markup)
+        return True

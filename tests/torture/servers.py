@@ -22,6 +22,7 @@ from itopsync.store.store import Store
 from tests.engine.pair import Pair, Versions, usual_versions
 from tests.torture.ledger import Ledger
 from tests.torture.people import CLASSES, People
+from tests.torture.rogues import Rogues
 
 AT_MOST = 40
 """Tickets on external."""
@@ -80,7 +81,7 @@ class Crowd(threading.Thread):
         elif len(ledger.own) < OF_THEIR_OWN and chance.random() < 0.02:
             self._people.open_in_internal()
         else:
-            deed = chance.choice(People.DEEDS)
+            deed = chance.choice(Rogues.DEEDS)
             self._people.do(deed, chance.choice(list(Side)), chance.randrange(100), chance.randrange(100))
 
     def end(self) -> int:
@@ -97,7 +98,7 @@ def _serve(connection: Connection, seed: int, tickets: int, pause: float, versio
         desk = Desk(versions)
         addresses = [stack.enter_context(desk.simulator(side).serve()) for side in Side]
         ledger = Ledger(desk)
-        crowd = Crowd(People(desk, ledger), seed, tickets, pause)
+        crowd = Crowd(Rogues(desk, ledger), seed, tickets, pause)
 
         def begin(url: str) -> None:
             desk.store = Store.open(url)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, note, settings
+from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -19,12 +17,12 @@ from itopsync.errors import ItopsyncError
 from itopsync.model import Side
 from itopsync.simulator import FaultKind
 from itopsync.simulator.faults import Fault
-from itopsync.store.store import Store
+from tests.engine.pair import DEEP as DEEP_PAIRS
+from tests.engine.pair import ENVIRONMENT, MIXED, usual_versions
 from tests.engine.rig import BEGIN
-from tests.engine.verifying import compared
-from tests.torture.killing import MortalRig
-from tests.torture.ledger import Ledger
-from tests.torture.people import CLASSES, People
+from tests.torture.desks import Desks
+from tests.torture.people import CLASSES
+from tests.torture.rogues import Rogues
 
 STRIKES_PEOPLE = (FaultKind.LATE_COMMIT, FaultKind.LATE_UPLOAD, FaultKind.LATE_DRAFT, FaultKind.LOST_DRAFT)
 STRIKES_REQUESTS = tuple(kind for kind in FaultKind if kind not in (*STRIKES_PEOPLE, FaultKind.BLIND))
@@ -32,7 +30,7 @@ WRITES = ("core/create", "core/update", "core/apply_stimulus", "core/delete")
 VERBS = st.sampled_from([(), *((verb,) for verb in WRITES), ("core/get",)])
 SIDES = st.sampled_from(list(Side))
 NUMBERS = st.integers(0, 99)
-DEEDS = st.sampled_from(People.DEEDS)
+DEEDS = st.sampled_from(Rogues.DEEDS)
 KINDS = st.sampled_from([POLL, POLL, POLL, SWEEP])
 Deed = tuple[str, Side, int, int]
 MEANWHILE = st.lists(st.tuples(st.integers(0, 60), st.tuples(DEEDS, SIDES, NUMBERS, NUMBERS)), max_size=3)
@@ -46,12 +44,17 @@ AT_MOST = 4
 class AnyHistory(RuleBasedStateMachine):
     """People, faults, clocks and kills in any order; :meth:`teardown` brings all to rest and judges."""
 
-    @initialize(begin=BEGINNINGS, classes=st.lists(st.sampled_from(CLASSES), min_size=1, max_size=3), moves=st.integers(0, 2))
-    def begins(self, begin: datetime, classes: Sequence[str], moves: int) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="itopsync-"))
-        self.rig = MortalRig(self.folder, template=_template(), now=begin)
-        self.ledger = Ledger(self.rig)
-        self.people = People(self.rig, self.ledger)
+    pairs = MIXED
+
+    @initialize(
+        begin=BEGINNINGS,
+        pair=NUMBERS,
+        classes=st.lists(st.sampled_from(CLASSES), min_size=1, max_size=3),
+        moves=st.integers(0, 2),
+    )
+    def begins(self, begin: datetime, pair: int, classes: Sequence[str], moves: int) -> None:
+        self.desks = Desks(begin, usual_versions() if ENVIRONMENT in os.environ else self.pairs[pair % len(self.pairs)])
+        self.rig, self.ledger, self.people = self.desks.rig, self.desks.ledger, self.desks.people
         self.blindness: dict[Side, Fault] = {}
         for cls in classes:
             self.people.open(cls, 1, moves)
@@ -63,6 +66,11 @@ class AnyHistory(RuleBasedStateMachine):
     @rule(cls=st.sampled_from(CLASSES), history=st.integers(0, 2), moves=st.integers(0, 2))
     def opens(self, cls: str, history: int, moves: int) -> None:
         self.people.open(cls, history, moves)
+
+    @precondition(lambda self: len(self.ledger.tickets) < AT_MOST)
+    @rule(cls=st.sampled_from(CLASSES))
+    def opens_a_long_story(self, cls: str) -> None:
+        self.people.open_a_long_story(cls)
 
     @rule()
     def opens_in_internal(self) -> None:
@@ -131,30 +139,23 @@ class AnyHistory(RuleBasedStateMachine):
         for again in back:
             self.people.move(side, place, again)
 
+    @rule(side=SIDES, cls=st.sampled_from(CLASSES))
+    def our_account_is_replaced_around_a_lost_answer(self, side: Side, cls: str) -> None:
+        self.desks.lose_an_answer(side)
+        if len(self.ledger.tickets) < AT_MOST:
+            self.people.open(cls, 1, 0)
+        self._cycle(POLL)
+        self.desks.change_the_account(side)
+
     # the end
 
     def teardown(self) -> None:
         try:
-            self._come_to_rest()
-            found = [*self.ledger.violations(), *compared(self.rig)]
-            before = self.rig.written()
-            self.rig.wait(minutes=10)
-            self.rig.engine.cycle()
-            if self.rig.written() != before:
-                found.append("a further cycle still wrote")
+            self.desks.rest()
+            found = self.desks.violations()
             assert not found, found
         finally:
-            self.rig.stop()
-            shutil.rmtree(self.folder)
-
-    def _come_to_rest(self) -> None:
-        for simulator in (self.rig.external, self.rig.internal):
-            simulator.faults.clear()
-            simulator.land()
-            simulator.clock_offset = timedelta()
-        for minutes in (1, 10, 10, 10, 120, 400, 10, 10):
-            self.rig.wait(minutes=minutes)
-            self.rig.engine.cycle(SWEEP if minutes == 120 else POLL, ["missing"] if self.ledger.gone else ())
+            self.desks.close()
 
     def _cycle(self, kind: str) -> None:
         try:
@@ -163,23 +164,17 @@ class AnyHistory(RuleBasedStateMachine):
             note(f"stopped: {stop}")
 
 
-_made: list[Path] = []
+class AnyDeepHistory(AnyHistory):
+    """The same between more pairs of versions."""
 
-
-def _template() -> Path:
-    """A fresh store, to be copied."""
-    if not _made:
-        path = Path(tempfile.mkdtemp(prefix="itopsync-")) / "template.sqlite"
-        Store.open(f"sqlite:///{path}").close()
-        _made.append(path)
-    return _made[0]
+    pairs = DEEP_PAIRS
 
 
 SHORT = settings(
-    max_examples=8, stateful_step_count=20, deadline=None, derandomize=True, database=None,
+    max_examples=8, phases=[Phase.generate], stateful_step_count=20, deadline=None, derandomize=True, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
-DEEP = settings(SHORT, max_examples=400, stateful_step_count=40, derandomize=False)
+DEEP = settings(SHORT, max_examples=400, stateful_step_count=40, derandomize=False, phases=[Phase.generate, Phase.shrink])
 
 
 def test_any_short_history_ends_in_agreement() -> None:
@@ -188,4 +183,4 @@ def test_any_short_history_ends_in_agreement() -> None:
 
 @pytest.mark.torture
 def test_any_history_ends_in_agreement() -> None:
-    run_state_machine_as_test(AnyHistory, settings=DEEP)
+    run_state_machine_as_test(AnyDeepHistory, settings=DEEP)

@@ -1,0 +1,145 @@
+"""Two servers, people who mean well and others, and the ledger: begun, brought to rest and judged."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from itopsync.engine import markers
+from itopsync.engine.cycle import POLL, SWEEP
+from itopsync.model import Ref, Side
+from itopsync.simulator import FaultKind
+from itopsync.store.store import Store
+from tests.engine.pair import Versions, usual_versions
+from tests.engine.rig import BEGIN
+from tests.engine.verifying import compared
+from tests.torture.killing import MortalRig
+from tests.torture.ledger import Ledger
+from tests.torture.rogues import AT_ONCE, Rogues
+
+AT_MOST = timedelta(minutes=5)
+INSIDE = "https://inside.example"
+"""Under which internal's people reach their server."""
+
+
+@dataclass
+class InsideRig(MortalRig):
+    """A rig whose internal server has another address for people, and whose people there have a name of their own."""
+
+    def start(self) -> None:
+        rules = self.configuration.rules
+        self.configuration = replace(
+            self.configuration, rules=replace(rules, internal=replace(rules.internal, public_url=INSIDE))
+        )
+        super().start()
+
+
+@dataclass
+class Desks:
+    """All of it, in a folder of its own."""
+
+    now: datetime = BEGIN
+    versions: Versions = field(default_factory=usual_versions)
+
+    def __post_init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="itopsync-"))
+        self.rig = InsideRig(self._folder, template=_template(), now=self.now, versions=self.versions)
+        self.ledger = Ledger(self.rig, inside=(INSIDE,))
+        self.people = Rogues(self.rig, self.ledger)
+        self.rig.internal.post_max_size = AT_ONCE
+        self.ledger.secrets.append(self._name_the_operator())
+
+    def _name_the_operator(self) -> str:
+        store, name = self.rig.internal.store, "Zenobia Untold"
+        person = store.get("Person", self.rig.operator.account.contact_id)
+        assert person is not None
+        store.put({**person, "first_name": "Zenobia", "name": "Untold"})
+        return name
+
+    def change_the_account(self, side: Side) -> None:
+        """Another account has our login from now on; the process is started anew, as whoever changes that does."""
+        simulator = self.rig.simulator(side)
+        former = simulator.accounts["sync"]
+        self.ledger.us[side].add(former.user_id)
+        number = 70 + len(self.ledger.us[side])
+        simulator.accounts["sync"] = replace(former, user_id=number)
+        user = {"finalclass": "UserLocal", "id": number, "login": "sync", "contactid": former.contact_id}
+        simulator.store.put({**user, "language": "EN US", "status": "enabled"})
+        self.rig.restart()
+
+    def lose_an_answer(self, side: Side) -> None:
+        """The next two writes are carried out, and nobody is told."""
+        verbs = ["core/create", "core/update", "core/apply_stimulus"]
+        self.rig.simulator(side).faults.add(FaultKind.LOST_AFTER, verbs=verbs, accounts=["sync"], times=2)
+
+    def rest(self) -> None:
+        """Let nothing go wrong any more, and time enough pass for every wait that ends by itself."""
+        for side in Side:
+            simulator = self.rig.simulator(side)
+            simulator.faults.clear()
+            simulator.land()
+            simulator.clock_offset = timedelta()
+            if simulator.loses_marks:
+                simulator.loses_marks = ()
+                markers.forget(self.rig.store, side)
+        for minutes in (1, 10, 10, 10, 120, 400, 10, 10):
+            self.rig.wait(minutes=minutes)
+            self.rig.engine.cycle(SWEEP if minutes == 120 else POLL, ["missing"] if self.ledger.gone else ())
+
+    def violations(self) -> list[str]:
+        """What is not as it must be, once all is at rest."""
+        found = [*self.ledger.violations(), *compared(self.rig)]
+        before = self.rig.written()
+        self.rig.wait(minutes=10)
+        self.rig.engine.cycle()
+        return [*found, "a further cycle still wrote"] if self.rig.written() != before else found
+
+    def delays(self) -> list[str]:
+        """The notes and states that did not go with the next cycle, where nothing went wrong."""
+        found = []
+        for (side, cls, number), words in self.ledger.notes.items():
+            link = self.rig.link(number, cls)
+            here, there = link.ref(side), link.ref(side.other)
+            for word in dict.fromkeys(words) if here is not None and there is not None else ():
+                written = self._moments(side, here, word, by="web")
+                carried = self._moments(side.other, there, word, by="rest")
+                if written and carried and carried[0] - written[0] > AT_MOST:
+                    found.append(f"{here}: '{word}' came {carried[0] - written[0]} late")
+        return found + [late for one in self.ledger.tickets for late in self._late_moves(*one)]
+
+    def _late_moves(self, cls: str, number: int) -> Iterator[str]:
+        """The moves of ours that came long after the last one of a person's."""
+        refs = [ref for ref in (self.rig.link(number, cls).ref(side) for side in Side) if ref is not None]
+        moves = [
+            one
+            for ref in refs
+            for one in self.rig.simulator(ref.side).audit.select(verb="apply_stimulus", class_name=cls, id=ref.id, done=True)
+        ]
+        for ours in (one for one in moves if one.by == "rest"):
+            before = [one.time for one in moves if one.by == "web" and one.time <= ours.time]
+            if before and ours.time - max(before) > AT_MOST:
+                yield f"{cls} {number}: {ours.stimulus} came {ours.time - max(before)} late"
+
+    def _moments(self, side: Side, ref: Ref, word: str, by: str) -> list[datetime]:
+        written = self.rig.simulator(side).audit.select(by=by, class_name=ref.cls, id=ref.id, done=True)
+        return [one.time for one in written if f"{word}<" in str((one.fields, one.entries))]
+
+    def close(self) -> None:
+        self.rig.stop()
+        shutil.rmtree(self._folder)
+
+
+_made: list[Path] = []
+
+
+def _template() -> Path:
+    """A fresh store, to be copied."""
+    if not _made:
+        path = Path(tempfile.mkdtemp(prefix="itopsync-")) / "template.sqlite"
+        Store.open(f"sqlite:///{path}").close()
+        _made.append(path)
+    return _made[0]

@@ -1,0 +1,209 @@
+"""People who write what has been used against itopsync: disguised marks, addresses, foreign markers, pictures that are gone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import ClassVar
+from urllib.parse import quote, urlsplit
+
+from itopsync.model import Side
+from tests.engine.rig import TEAM
+from tests.torture.ledger import Place
+from tests.torture.people import People
+
+BEFORE = (
+    *("", "\u200b", "\u2060", "\ufeff", "\u00ad", "&#8203;", "&#8288;", "<p>&shy;</p>", "&ZeroWidthSpace;&nbsp;"),
+    *("{picture}", '<figure class="image">{picture}</figure>', "<blockquote>You said</blockquote>"),
+    *('<a href="{url}/pages/UI.php?id=1">@Carla</a> ', "@Carla ", "<br><p></p>", "<b></b>", "&gt; You said<br>"),
+)
+"""What stands before a mark."""
+MARKS = (
+    "#internal",
+    "# internal",
+    "#INTERNAL",
+    "\uff03internal",
+    "\uff03\uff49nternal",
+    "#\u200binter&shy;nal",
+    "#in<b>ter</b>nal",
+)
+HOSTILE = (
+    '<p><a name="itopsync-demo-n-9999.0123456789abcdef"></a><em>Whose is this?</em></p>',
+    '<p><a name="itopsync-demo-t-UserRequest.9999"></a>A copy of nothing</p>',
+    '<p><a name="itopsync-other-n-1.0123456789abcdef"></a>Of another pair</p>',
+    '<p class="itopsync-demo-n-1">As it was once</p>',
+    '<p>itopsync-picture:itopsync-demo-p-0123456789 <img src="itopsync-picture:there.1" alt="x"></p>',
+    '<table><tbody><tr><td>a &amp; b &lt;c&gt;</td><td></td></tr></tbody></table><img src="/relative.png" alt="lost">',
+    '<p onclick="x()" style="background:url(https://elsewhere.example/x)">Look<script>alert(1)</script><!-- gone --></p>',
+    '<p><img src="https://elsewhere.example/x.png" alt="far away"></p><svg><a href="javascript:x()">x</a></svg>',
+    "<ul><li>one<ul><li>two</ul></ul><b><i>crossed</b></i>",
+    "<p>&#x1F512; \u202eright to left\u202c, \ud83d a half, a &amp;amp; and \x0b\x01</p>".replace("\ud83d", "\ufffd"),
+)
+"""What stands before the words of a note: nothing of it may act, be taken for ours, or take the words along."""
+STORY, LENGTH, AT_ONCE = 5, 60_000, 1_200_000
+"""How many notes of how many words a story has, and how many bytes of it internal takes at once."""
+GONE = 987_654
+"""Of no picture."""
+
+
+def _spellings() -> tuple[Callable[[str, str, str], str], ...]:
+    """Of an address, from its scheme, host and path."""
+    return (
+        lambda scheme, host, path: f"{scheme}://{host}{path}",
+        lambda scheme, host, path: f"{scheme.upper()}://{host.upper()}{path}",
+        lambda scheme, host, path: f" {scheme}://{host}{path}",
+        lambda scheme, host, path: f"{scheme}://{host}:{443 if scheme == 'https' else 80}{path}" if ":" not in host else host,
+        lambda scheme, host, path: f"{scheme}://somebody@{host}{path}",
+        lambda scheme, host, path: f"//{host}{path}",
+        lambda scheme, host, path: f"{scheme}:/{host}{path}",
+        lambda scheme, host, path: f"https://elsewhere.example/?to={quote(f'{scheme}://{host}{path}', safe='')}",
+        lambda scheme, host, path: f"{scheme}://{host.replace('.', '%2E')}{path}",
+        lambda scheme, host, path: f"{scheme}://{host.replace('i', chr(0xFF49))}{path}",
+    )
+
+
+SPELLINGS = _spellings()
+
+
+class Rogues(People):
+    """:class:`People`, and those who mean no good or know no better."""
+
+    DEEDS: ClassVar = (
+        *People.DEEDS,
+        *("disguise", "tell_an_address", "tell_an_address_with_a_state", "mention", "name_a_file", "show_anothers_file"),
+        *("paste_a_copy", "write_oddly", "change_a_picture", "paste_what_is_gone", "resolve_with_what_is_gone"),
+    )
+
+    # what may not leave
+
+    def disguise(self, _side: Side, place: int, choice: int) -> None:
+        """A note that is to stay, whatever stands before its mark, and its picture."""
+        if (found := self._pick(Side.INTERNAL, place)) is None:
+            return
+        before, mark = BEFORE[choice % len(BEFORE)], MARKS[choice // len(BEFORE) % len(MARKS)]
+        picture = self._picture(Side.INTERNAL, found, self._secret("Picture"))
+        text = before.format(picture=picture, url=self.pair.internal.url)
+        self._say(Side.INTERNAL, found, f"{text}{mark} {self._secret('Secret')} {picture}")
+
+    def tell_an_address(self, _side: Side, place: int, choice: int) -> None:
+        """A note that names a page of internal in some spelling, in its words or in an attribute."""
+        if (found := self._pick(Side.INTERNAL, place)) is None:
+            return
+        address = self._address(choice)
+        forms = (
+            f"<p>See {address} there</p>",
+            f'<p>See <a href="{address}">it</a></p>',
+            f'<p title="{address}">See <img src="{address}" alt="{address}"></p>',
+            f'<blockquote cite="{address}">See</blockquote>',
+            f"<p>See {address[:9]}<b></b>{address[9:]} there</p>",
+        )
+        self._write(Side.INTERNAL, found, self._word("Note"), before=forms[choice // len(SPELLINGS) % len(forms)])
+
+    def tell_an_address_with_a_state(self, _side: Side, place: int, choice: int) -> None:
+        """What goes along with a state is plain text in part."""
+        if (found := self._pick(Side.INTERNAL, place)) is None:
+            return
+        told = f"See {self._address(choice)} and [[UserRequest:{self._secret_number()}|R-000041]]"
+        self._advance(found, {"pending_reason": told, "user_comment": told, "solution": f"<p>{told}</p>"})
+
+    def mention(self, _side: Side, place: int, choice: int) -> None:
+        if (found := self._pick(Side.INTERNAL, place)) is None:
+            return
+        number = self._secret_number()
+        forms = (
+            f"<p>[[UserRequest:{number}|R-000041]] as well</p>",
+            f"<p>[[User Request:{number} | R-000041]] as well</p>",
+            f"<p>[[[[UserRequest:{number}|x]] as well</p>",
+            f'<p><a href="#" data-object-class="UserRequest" data-object-id="{number}">R-000041</a> as well</p>',
+        )
+        self._write(Side.INTERNAL, found, self._word("Note"), before=forms[choice % len(forms)])
+
+    def name_a_file(self, _side: Side, place: int, choice: int) -> None:
+        """A file whose name names what is internal's."""
+        if (found := self._pick(Side.INTERNAL, place)) is not None:
+            name = f"[[UserRequest:{self._secret_number()}|R-41]] {self._address(choice)}.txt"
+            number = self._there(Side.INTERNAL, found)
+            self.pair.operator.attach(found[0], number, name, "text/plain", self._word("Data").encode())
+
+    def show_anothers_file(self, _side: Side, place: int, choice: int) -> None:
+        """A note that shows a file of a ticket that is internal's own."""
+        if (found := self._pick(Side.INTERNAL, place)) is None:
+            return
+        if not self.ledger.own:
+            self.open_in_internal()
+        own = self.ledger.own[choice % len(self.ledger.own)]
+        files = self.pair.internal.ticket("UserRequest", own)["attachments"]
+        query = f"operation=download_document&amp;class=Attachment&amp;field=contents&amp;id={files[0]['id']}"
+        image = f'<img src="{self.pair.internal.url}/pages/ajax.document.php?{query}" alt="plan">'
+        self._write(Side.INTERNAL, found, self._word("Note"), before=f"<p>See {image}</p>")
+
+    # what must arrive
+
+    def open_a_long_story(self, cls: str) -> None:
+        """A ticket with more in its log than internal takes in one request."""
+        self.open(cls, 0, 0)
+        for _ in range(STORY):
+            self._write(Side.EXTERNAL, self.ledger.tickets[-1], self._word("Note"), before=f"<p>{'long ' * LENGTH}</p>")
+
+    def paste_a_copy(self, side: Side, place: int, choice: int) -> None:
+        """A note that begins with an entry of ours out of another ticket, marker and all."""
+        found, other = self._pick(side, place), self._pick(side, choice)
+        family = {one[1:] for one in (*self.ledger.parents, *self.ledger.children)}
+        if found is None or other is None or found == other or {found, other} & family:
+            return
+        log = self.pair.simulator(side).ticket(other[0], self._there(side, other))["private_log"]
+        copied = [one.text for one in log if 'name="itopsync-demo-' in one.text and "<img" not in one.text]
+        if copied:
+            text = re.sub(r"\b(?:Meanwhile|Thanks\.|Note (\d+))", r"(\1)", copied[choice // 7 % len(copied)])
+            self._write(side, found, self._word("Note"), before=text)
+
+    def write_oddly(self, side: Side, place: int, choice: int) -> None:
+        if (found := self._pick(side, place)) is not None:
+            self._write(side, found, self._word("Note"), before=HOSTILE[choice % len(HOSTILE)])
+
+    def change_a_picture(self, _side: Side, place: int, _choice: int) -> None:
+        """A description of the same words, with another picture."""
+        if (found := self._pick(Side.EXTERNAL, place)) is not None:
+            picture = self._picture(Side.EXTERNAL, found, self._word("Picture"))
+            with self._saving(Side.EXTERNAL, found):
+                self.pair.customer.update(*found, description=f"<p>Look</p><p>{picture}</p>")
+
+    def paste_what_is_gone(self, side: Side, place: int, _choice: int) -> None:
+        """A note that shows a picture which is not there any more, and another note after it."""
+        if (found := self._pick(side, place)) is not None:
+            self._write(side, found, self._word("Note"), before=f"<p>Look {self._gone(side)}</p>")
+            self._write(side, found, self._word("Note"))
+
+    def resolve_with_what_is_gone(self, side: Side, place: int, _choice: int) -> None:
+        if (found := self._pick(side, place)) is not None:
+            self._advance(found, {"solution": f"<p>Done {self._gone(side)}</p>"}, side)
+
+    # small things
+
+    def _gone(self, side: Side) -> str:
+        query = f"operation=download_inlineimage&amp;id={GONE}&amp;s=abcdef"
+        return f'<img src="{self.pair.simulator(side).url}/pages/ajax.document.php?{query}" alt="plan">'
+
+    def _address(self, choice: int) -> str:
+        """A page of internal's own, in one of the spellings, under one of the names of the server."""
+        own = self.ledger.addresses
+        parts = urlsplit(own[choice % len(own)])
+        path = f"/pages/UI.php?operation=details&amp;class=UserRequest&amp;id={self._secret_number()}"
+        return SPELLINGS[choice % len(SPELLINGS)](parts.scheme, parts.netloc, path)
+
+    def _secret_number(self) -> int:
+        """An id that external may not see."""
+        self.count += 1
+        number = 7_130_000_000 + self.count
+        self.ledger.secrets.append(str(number))
+        return number
+
+    def _advance(self, ticket: Place, said: dict[str, str], side: Side = Side.INTERNAL) -> None:
+        """Press the button that asks for one of these, or what leads there."""
+        row = self.pair.simulator(side).store.get(ticket[0], self._there(side, ticket))
+        lifecycle = self.pair.simulator(side).store.schema[ticket[0]].lifecycle
+        ways = sorted(lifecycle[row["status"]].transitions) if row is not None else []
+        for stimulus in ("ev_pending" if "pending_reason" in said else "ev_resolve", "ev_resolve", "ev_assign"):
+            if stimulus in ways:
+                self._press(side, ticket, stimulus, said | {name: str(value) for name, value in TEAM.items()})
+                return

@@ -1,0 +1,110 @@
+"""Holes that were found and closed once, opened again on purpose: people's deeds and the ledger must find each of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from itopsync.engine.terms import Terms
+from itopsync.model import Side
+from itopsync.reconcile import gate, notes, richtext
+from itopsync.reconcile.identity import picture_marker, prefix
+from itopsync.reconcile.images import AttachedImage, name_of, source_of
+from itopsync.store.records import SideState
+from tests.torture.test_rogues import seen, seen_of_a_long_story, seen_of_another_account
+
+Patch = pytest.MonkeyPatch
+
+
+def _leaked(found: Collection[str]) -> bool:
+    return any(one.startswith("leaked") for one in found)
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("deed", ["paste_what_is_gone", "resolve_with_what_is_gone"])
+def test_a_picture_that_is_gone_and_holds_things_up_is_seen(deed: str, side: Side, monkeypatch: Patch) -> None:
+    right: Callable[..., None] = Terms._hold_against
+
+    def wrong(self: Terms, progress: Any, item: Any, error: Any) -> None:
+        right(self, progress, item, type("Refused", (Exception,), {})(str(error)))
+
+    monkeypatch.setattr(Terms, "_hold_against", wrong)
+    assert seen(deed, [0, 0], sides=[side]) != []
+
+
+def _begins_plainly(fragment: str, marks: tuple[str, ...]) -> bool:
+    return any(richtext.plain(fragment).casefold().startswith(mark) for mark in marks)
+
+
+@pytest.mark.parametrize("choice", [1, 2, 4, 6, 9, 11, 12, 17, 51, 85])
+def test_a_disguised_mark_that_is_not_known_is_seen(choice: int, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(notes, "begins_with_mark", _begins_plainly)
+    assert _leaked(seen("disguise", [choice]))
+
+
+def test_the_picture_of_a_kept_note_that_goes_alone_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(notes, "begins_with_mark", lambda *_: False)
+    assert any("Picture" in one for one in seen("disguise", [0]))
+
+
+def test_a_file_of_another_ticket_that_is_taken_for_a_picture_is_seen(monkeypatch: Patch) -> None:
+    right = richtext._picture
+
+    def wrong(attributes: Any, origin: richtext.Origin) -> richtext.Picture | None:
+        source = source_of(attributes, origin.addresses)
+        if isinstance(source, AttachedImage):
+            return richtext.Picture(picture_marker(origin.pair, origin.ref, name_of(source)), source)
+        return right(attributes, origin)
+
+    monkeypatch.setattr(richtext, "_picture", wrong)
+    assert any("'Data" in one for one in seen("show_anothers_file", [0]))
+
+
+def _find_plainly(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
+    return [found.span() for address in addresses for found in re.finditer(rf"{re.escape(address)}[^\s<>\"]*", text)]
+
+
+@pytest.mark.parametrize("deed", ["tell_an_address", "tell_an_address_with_a_state", "name_a_file"])
+@pytest.mark.parametrize("choice", [1, 5])
+def test_an_address_in_another_spelling_that_is_not_known_is_seen(deed: str, choice: int, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(gate, "find", _find_plainly)
+    assert _leaked(seen(deed, [choice, choice]))
+
+
+@pytest.mark.parametrize(("deed", "where"), [("tell_an_address_with_a_state", "form"), ("name_a_file", "carry")])
+def test_a_plain_text_or_a_name_that_is_not_looked_at_is_seen(deed: str, where: str, monkeypatch: Patch) -> None:
+    package = "reconcile" if where == "form" else "engine"
+    monkeypatch.setattr(f"itopsync.{package}.{where}.words", lambda text, _: text)
+    assert _leaked(seen(deed, range(2)))
+
+
+def test_a_mention_that_is_carried_as_it_is_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(gate, "_MENTION", re.compile(r"(?!x)x()()"))
+    assert _leaked(seen("mention", range(2)))
+
+
+def test_a_copy_of_another_tickets_entry_that_is_taken_for_ours_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(notes, "speaks_for", lambda marker, pair, _: marker.startswith(prefix(pair)))
+    found = seen("paste_a_copy", [0, 8, 7, 1])
+    assert any("of external: 'Note" in one for one in found)
+    assert any("of internal: 'Note" in one for one in found)
+
+
+def test_an_account_that_is_forgotten_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(SideState, "as_account", lambda self, account, *_: replace(self, account=account))
+    assert any("number of tickets" in one or "differ" in one or "mirror" in one for one in seen_of_another_account())
+
+
+def test_a_story_that_is_sent_at_once_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr("itopsync.engine.planning.fitting", lambda rules, _: rules)
+    monkeypatch.setattr("itopsync.engine.apply.fitting", lambda rules, _: rules)
+    assert seen_of_a_long_story() != []
+
+
+def test_another_picture_that_is_taken_for_the_one_before_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(richtext, "with_identities", lambda value: re.sub(r"<img[^>]*>", "x", value))
+    assert any("the description shows" in one for one in seen("change_a_picture", [0, 0]))

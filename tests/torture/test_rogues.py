@@ -1,0 +1,87 @@
+"""What each deed of the rogues comes to, in its several forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing
+
+import pytest
+
+from itopsync.errors import SafetyStop
+from itopsync.model import Side
+from tests.engine.pair import Versions, usual_versions
+from tests.torture.desks import Desks
+from tests.torture.people import People
+from tests.torture.rogues import Rogues
+
+OWN = tuple(deed for deed in Rogues.DEEDS if deed not in People.DEEDS)
+
+
+def seen(
+    deed: str, choices: Iterable[int] = range(4), versions: Versions | None = None, sides: Iterable[Side] = tuple(Side)
+) -> list[str]:
+    """The violations after people have done a deed with every one of *choices*, on *sides*, one after the other."""
+    with closing(Desks(versions=versions or usual_versions())) as desks:
+        rig, people = desks.rig, desks.people
+        for _ in range(2):
+            people.open("UserRequest", 1, 0)
+        people.open_in_internal()
+        rig.sync()
+        for choice in choices:
+            for side in sides:
+                people.do(deed, side, choice, choice * 7 + 1 if deed == "paste_a_copy" else choice)
+                rig.wait(minutes=1)
+            rig.sync()
+        try:
+            desks.rest()
+        except SafetyStop as stop:
+            return [str(stop)]
+        return [*desks.violations(), *desks.delays()]
+
+
+@pytest.mark.parametrize("deed", OWN)
+def test_whatever_rogues_do_both_sides_agree(deed: str) -> None:
+    assert seen(deed, range(10)) == []
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_state_goes_although_its_solution_shows_a_picture_that_is_gone(side: Side) -> None:
+    assert seen("resolve_with_what_is_gone", [0, 0], sides=[side]) == []
+
+
+def seen_of_another_account() -> list[str]:
+    """The violations after our account was replaced on both sides, each time around an answer that was lost."""
+    with closing(Desks()) as desks:
+        people = desks.people
+        people.open("UserRequest", 1, 0)
+        desks.rig.sync()
+        for side in (Side.INTERNAL, Side.EXTERNAL, Side.INTERNAL):
+            desks.lose_an_answer(side)
+            people.open("UserRequest", 1, 0)
+            people.note(side.other, 0, 0)
+            desks.rig.sync()
+            desks.change_the_account(side)
+            people.note(side.other, 0, 0)
+            desks.rig.sync()
+        desks.rest()
+        return desks.violations()
+
+
+def test_another_account_makes_nothing_twice() -> None:
+    assert seen_of_another_account() == []
+
+
+def seen_of_a_long_story() -> list[str]:
+    """The violations after somebody opened a ticket with a log that is too large for one request."""
+    with closing(Desks()) as desks:
+        desks.rig.sync()
+        desks.people.open_a_long_story("UserRequest")
+        try:
+            desks.rest()
+            return [*desks.violations(), *desks.delays()]
+        except (SafetyStop, AssertionError) as stop:
+            return [str(stop) or "it has no copy"]
+
+
+def test_a_long_story_arrives() -> None:
+    assert seen_of_a_long_story() == []
