@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from itopsync.check.finding import Finding, Findings, fault, ok, said, warning
+from itopsync.check.finding import Finding, Findings, Level, fault, ok, said, warning
 from itopsync.engine.observe import attributes
 from itopsync.errors import AccessRefused, Refused, RemoteError
 from itopsync.itop import oql
@@ -17,6 +17,7 @@ from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
 from itopsync.model import Entry, File, NewEntry, Side, Ticket
 from itopsync.reconcile.identity import probe_marker
+from itopsync.reconcile.plan import LostMarker
 from itopsync.reconcile.richtext import any_markers, attachment_address, marked
 from itopsync.reconcile.rules import ClassRules, Kind, Rules
 
@@ -51,14 +52,28 @@ class _Probe:
         return NewEntry(self.now, marked((self.marker(what),), f"<p><em>itopsync probe: {what}</em></p>{html}"))
 
 
-def probe(server: Server, rules: Rules, clock: Callable[[], datetime]) -> tuple[Finding, ...]:
+@dataclass(frozen=True)
+class Probed:
+    """What a probe found."""
+
+    findings: tuple[Finding, ...]
+    lost: tuple[LostMarker, ...]
+    """What came back without its marker."""
+
+    @property
+    def keeps_markers(self) -> bool:
+        """Whether all was written and came back with its marker."""
+        return not self.lost and all(one.level is not Level.FAULT for one in self.findings)
+
+
+def probe(server: Server, rules: Rules, clock: Callable[[], datetime]) -> Probed:
     """Write one ticket on the server, with a marked entry, a marked file and a picture; say what it keeps; delete it."""
-    findings = Findings(server)
-    findings.look("the probe", lambda: _probe(server, rules, clock))
-    return tuple(findings.found)
+    findings, lost = Findings(server), list[LostMarker]()
+    findings.look("the probe", lambda: _probe(server, rules, clock, lost))
+    return Probed(tuple(findings.found), tuple(lost))
 
 
-def _probe(server: Server, rules: Rules, clock: Callable[[], datetime]) -> Iterator[Finding]:
+def _probe(server: Server, rules: Rules, clock: Callable[[], datetime], lost: list[LostMarker]) -> Iterator[Finding]:
     side, cls = server.side, rules.classes[0]
     work = _Probe(server, rules, cls, clock().replace(microsecond=0))
     fields = _fields(work)
@@ -74,13 +89,13 @@ def _probe(server: Server, rules: Rules, clock: Callable[[], datetime]) -> Itera
         yield fault(side, f"the probe could not be written: {what}", f"See {side}.defaults and what the class demands there.")
         return
     try:
-        yield from _look(work, ticket)
+        yield from _look(work, ticket, lost)
     finally:
         gone = _delete(work, ticket)
     yield gone
 
 
-def _look(work: _Probe, ticket: Ticket) -> Iterator[Finding]:
+def _look(work: _Probe, ticket: Ticket, lost: list[LostMarker]) -> Iterator[Finding]:
     server, side, cls = work.server, work.server.side, work.cls
     wanted = _wanted(cls, side)
     organisation = int(ticket.fields.get("org_id") or 0)
@@ -93,7 +108,10 @@ def _look(work: _Probe, ticket: Ticket) -> Iterator[Finding]:
     there = server.tickets(ticket.ref.cls, [ticket.ref.id], wanted)[ticket.ref.id]
     entries = there.logs[work.log]
     for what in ("create", "update"):
-        yield _entry_kept(side, what, work.marker(what), entries)
+        found = _entry_kept(side, what, work.marker(what), entries)
+        if found.level is Level.FAULT:
+            lost.append(LostMarker(ticket.ref, work.marker(what), ""))
+        yield found
     files = {
         one.id: one
         for one in server.attachments_where(f"item_id = {ticket.ref.id} AND item_class = {oql.literal(ticket.ref.cls)}")
@@ -101,6 +119,7 @@ def _look(work: _Probe, ticket: Ticket) -> Iterator[Finding]:
     if file.id in files and files[file.id].temp_id == work.marker("file"):
         yield ok(side, "keeps the marker of a file")
     else:
+        lost.append(LostMarker(ticket.ref, work.marker("file"), ""))
         yield fault(side, "loses the marker of a file (its temp_id)", _LOST)
     same = server.attachment_file(file.id).data == _PNG
     yield (

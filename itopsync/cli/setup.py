@@ -79,16 +79,18 @@ def check(
 
 
 def _probe(configuration: Configuration, server: Server) -> tuple[Finding, ...]:
-    """Probe a server. One that keeps our markers may be written to again."""
+    """Probe a server. One that keeps our markers may be written to again, and one that loses them may not."""
     from itopsync.check.probe import probe
-    from itopsync.engine.markers import forget
+    from itopsync.engine.markers import forget, note
     from itopsync.store.store import Store
 
     found = probe(server, configuration.rules, utc_now)
-    if all(one.level is not Level.FAULT for one in found) and Store.exists(configuration.store_url):
+    if Store.exists(configuration.store_url):
         with open_store(configuration) as store:
-            forget(store, server.side)
-    return found
+            if found.keeps_markers:
+                forget(store, server.side)
+            note(store, found.lost, utc_now())
+    return found.findings
 
 
 class Itop(StrEnum):

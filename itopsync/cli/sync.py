@@ -31,6 +31,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
 
 def plan(context: typer.Context, as_json: AsJson = False) -> None:
     """Say what a cycle would write, ticket by ticket, and end as it would where it exceeds a limit. Writes nothing anywhere."""
+    from itopsync.engine.markers import losses, refuse_lossy
+
     options: Options = context.obj
     configuration = options.configuration()
     with (
@@ -40,10 +42,12 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
     ):
         planned, tally = engine.preview()
         troubled = store.counts()["troubled"]
+        lossy = losses(store)
     if as_json:
         typer.echo(show.plans_as_json(planned))
     else:
         show.plans(Console(soft_wrap=True), planned, troubled)
+    refuse_lossy(lossy)
     check(tally, configuration.rules.limits)
 
 

@@ -7,8 +7,10 @@ between, the markers in iTop say what arrived.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from threading import Lock
 from time import perf_counter
 
 import structlog
@@ -28,7 +30,7 @@ from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.itop.server import Server
 from itopsync.model import Heading, Link, Observation, Side
 from itopsync.reconcile import agree
-from itopsync.reconcile.plan import Action, Plan, Upload
+from itopsync.reconcile.plan import Action, Create, Plan, Upload, Write
 from itopsync.reconcile.planner import UNREAD
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
@@ -65,6 +67,9 @@ class Applier:
         self._terms = Terms(servers, rules.limits, settings, clock)
         self._down: SideUnavailable | None = None
         self._lost = False
+        self._keeps: set[tuple[Side, bool]] = set()
+        """The sides that have kept a marker so far, of entries or (True) of files."""
+        self._alone = {(side, of_files): Lock() for side in Side for of_files in (False, True)}
 
     def work(self, plan: Plan, observation: Observation, loaded: Link) -> Result | Waiting:
         """Carry out *plan* and what follows from its answers, and store what the link has become; before a file, stand still.
@@ -175,9 +180,22 @@ class Applier:
                 if self._down is not None:
                     progress.break_off(self._down)
                     return
-            self._carry_out(action, progress)
+            with self._alone_until_kept(action):
+                self._carry_out(action, progress)
             if progress.stop or progress.replan:
                 return
+
+    @contextmanager
+    def _alone_until_kept(self, action: Action) -> Iterator[None]:
+        """Until a side has kept a marker, one goes there at a time: if it loses them, there is one thing without, not eight."""
+        kind = (action.side, isinstance(action, Upload))
+        if not _bears_marker(action) or kind in self._keeps:
+            yield
+            return
+        with self._alone[kind]:
+            if self._lost:
+                raise Stopped
+            yield
 
     def _carry_out(self, action: Action, progress: Progress) -> None:
         """Carry out one action, or come to terms with what came instead; tell of it."""
@@ -195,10 +213,12 @@ class Applier:
             self._terms.leave_unknown(action, progress, error)
             outcome = "unknown"
         else:
-            outcome = "unmarked" if progress.result.lost else "done"
+            outcome = "done"
             if progress.result.lost:
-                self._lost = True
+                outcome, self._lost = "unmarked", True
                 markers.note(self._store, progress.result.lost, self._clock())
+            elif _bears_marker(action):
+                self._keeps.add((action.side, isinstance(action, Upload)))
             progress.result.counts[name_of(action)] += 1
         written = Written(action.side, name_of(action), outcome, round(perf_counter() - started, 3))
         if outcome == "done" and changed is not None:
@@ -230,6 +250,10 @@ def _tell(written: Written, error: ItopsyncError | None) -> None:
     if error is not None:
         more["reason"] = str(error)
     log.info("write", action=written.action, side=written.side, outcome=written.outcome, seconds=written.seconds, **more)
+
+
+def _bears_marker(action: Action) -> bool:
+    return isinstance(action, Create | Upload) or (isinstance(action, Write) and bool(action.notes))
 
 
 def _is_news(heading: Heading | None, noted: Heading | None) -> bool:

@@ -181,7 +181,7 @@ class Engine:
         if Excess.MARKERS in accept:
             for side in Side:
                 markers.forget(self._store, side)
-        markers.refuse_lossy(self._store)
+        markers.refuse_lossy(markers.losses(self._store))
         found = self._poll(report, report.kind)
         if len(found) < len(Side) and knows_nothing(self._store):
             return

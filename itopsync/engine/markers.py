@@ -60,12 +60,12 @@ def forget(store: Store, side: Side) -> None:
     store.put_fact(_fact(side), None)
 
 
-def refuse_lossy(store: Store) -> None:
+def refuse_lossy(known: Sequence[Loss]) -> None:
     """See that no side loses markers.
 
     :raises SafetyStop: one does
     """
-    for loss in losses(store):
+    for loss in known:
         raise SafetyStop(Excess.MARKERS, f"{loss}. {loss.remedy}.")
 
 

@@ -109,7 +109,7 @@ class Work:
             if failures and isinstance(error, Stopped | SafetyStop):
                 raise failures[0] from None
             if self._applier.lost:
-                markers.refuse_lossy(self._store)
+                markers.refuse_lossy(markers.losses(self._store))
             raise
 
     # one step

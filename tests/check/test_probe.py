@@ -14,7 +14,7 @@ SIDES = pytest.mark.parametrize("side", list(Side), ids=str)
 
 
 def _probed(rig: Checked, side: Side) -> tuple[Finding, ...]:
-    return probe(rig.server(side), rig.configuration.rules, lambda: rig.now)
+    return probe(rig.server(side), rig.configuration.rules, lambda: rig.now).findings
 
 
 @SIDES
