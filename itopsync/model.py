@@ -233,7 +233,7 @@ class Base:
     notes: Mapping[str, NoteRecord] = field(default_factory=lambda: MappingProxyType({}))
     """By marker."""
     born: str = ""
-    """The minute at which the external ticket began when it was last seen: one of the things by which it is known again."""
+    """When the external ticket began, as it said when it was last seen: one of the things by which it is known again."""
     heading: Heading | None = None
     """Where we were taking a side's state: kept before the first stimulus is sent, so that what we did ourselves is never
     taken for a person's move, whatever crashes in between."""

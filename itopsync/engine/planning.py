@@ -76,7 +76,7 @@ class Planning:
         now = self._clock()
         if failure is None:
             try:
-                if reason := stranger(link, seen, rules):
+                if reason := stranger(link, seen, rules, now):
                     return parted(link, reason)
                 return plan_link(link, seen, rules, now, apart=any(obstacle.tries for obstacle in link.obstacles))
             except Exception as error:
