@@ -243,7 +243,7 @@ class Base:
     notes: Mapping[str, NoteRecord] = field(default_factory=lambda: MappingProxyType({}))
     """By marker."""
     born: str = ""
-    """The minute at which the external ticket began when it was last seen: one of the things by which it is known again."""
+    """When the external ticket began, as it said when it was last seen: one of the things by which it is known again."""
     cut: frozenset[str] = frozenset()
     """Attributes of which a server dropped words, as ``internal:description``: the whole goes as a file, once."""
     unmarked_files: Mapping[str, tuple[Side, int]] = field(default_factory=lambda: MappingProxyType({}))

@@ -82,7 +82,7 @@ class Planning:
         now = self._clock()
         if failure is None:
             try:
-                if reason := stranger(link, seen, rules):
+                if reason := stranger(link, seen, rules, now):
                     return _parted(link, reason, seen, rules)
                 apart = any(obstacle.tries for obstacle in link.obstacles)
                 return plan_link(link, seen, fitting(rules, self._servers), now, apart=apart)

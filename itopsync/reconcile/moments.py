@@ -7,18 +7,16 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _YEARS = (1970, 9990)
 _LIKE_A_DATE = re.compile(r"[0-9][0-9 :./T-]{3,30}Z?(?: ?[AaPp][Mm])?")
 
 
 def moment(text: str) -> datetime | None:
     """The moment that an attribute's value means, in UTC; None where it means none."""
-    if not _MOMENT.fullmatch(text):
-        return None
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
         return None
 
 

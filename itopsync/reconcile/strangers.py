@@ -1,24 +1,31 @@
 """Whether a linked ticket is still the one that was linked: after a restored backup, ids and refs are given anew.
 
-iTop makes a ticket's ref out of its id, so another ticket under a known id bears the known ref too. It is told by all that is
-known of the one that was linked, and by nothing that a person edits alone: a ticket is another one when *nothing* of it is left
-- neither the minute at which it began, nor one of the texts of its form, nor an entry, nor a file. A corrected date, a title
-that is written anew, or a timezone that is mended in ``sync.toml`` changes one of these, and the others still stand.
+iTop makes a ticket's ref out of its id, so another ticket under a known id bears the known ref too. It is told by several things
+at once, as people edit each of them, and a timezone that is mended in ``sync.toml`` shifts all dates. It is another ticket where
+it began later than the one that was linked (and not in the future), *and* bears another title, *and* has none of the known entries
+and files. In place of the title counts that it began more than a day later, where entries were known: those nobody edits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from itopsync.model import Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.identity import is_note, ticket_marker
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.notes import arrived, read
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
-from itopsync.reconcile.rules import ClassRules, Kind, Rules
+from itopsync.reconcile.rules import ClassRules, Rules
+
+_TITLE = "title"
+_ANY_TIMEZONE = timedelta(hours=26)
+"""Further than a timezone that is mended can shift a date."""
+_CLOCKS = timedelta(hours=1)
+"""What has begun may be so far ahead of our clock; what lies further ahead is planned."""
 
 
-def stranger(link: Link, observation: Observation, rules: Rules) -> str | None:
+def stranger(link: Link, observation: Observation, rules: Rules, now: datetime) -> str | None:
     """Say why a ticket of *link* is another than the one that was linked, or None.
 
     The external one is known by its number, and by what is known of it as a whole; the internal one by the marker at the head of
@@ -30,8 +37,8 @@ def stranger(link: Link, observation: Observation, rules: Rules) -> str | None:
     external, internal = observation.external, observation.internal
     if external is not None and link.external_number and external.number != link.external_number:
         return f"{link.external} was {link.external_number} when it was linked, and is {external.number} now: another ticket"
-    if external is not None and _nothing_is_left(link, external, cls, rules):
-        return f"{link.external} has nothing left of what was linked, neither begin nor texts, entries or files: another ticket"
+    if external is not None and _nothing_is_left(link, external, cls, rules, now):
+        return f"{link.external} began later than when it was linked, and nothing that was known of it is there: another ticket"
     marker = ticket_marker(rules.pair, link.external)
     if internal is None or _bears(internal, cls.logs[0].name(Side.INTERNAL), rules.pair, marker):
         return None
@@ -41,27 +48,22 @@ def stranger(link: Link, observation: Observation, rules: Rules) -> str | None:
 
 
 def born(external: Ticket, cls: ClassRules) -> str:
-    """The minute at which a ticket began, as ISO 8601 in UTC; empty where it says nothing."""
+    """When a ticket began, as ISO 8601 in UTC; empty where it says no moment."""
     text = external.fields.get(cls.since_attribute, "")
-    found = moment(text)
-    return text if found is None else f"{found.replace(tzinfo=None).isoformat(timespec='minutes')}Z"
+    return text if moment(text) is not None else ""
 
 
-def _nothing_is_left(link: Link, external: Ticket, cls: ClassRules, rules: Rules) -> bool:
-    """Whether all that is known of the external ticket has changed; never where no more is known than when it began."""
-    if not link.base.born or link.base.born == born(external, cls):
+def _nothing_is_left(link: Link, external: Ticket, cls: ClassRules, rules: Rules, now: datetime) -> bool:
+    """Whether what is known of the external ticket is gone, and it began later; never where next to nothing is known."""
+    before, begins = moment(link.base.born), moment(external.fields.get(cls.since_attribute, ""))
+    if before is None or begins is None or not before < begins < now + _CLOCKS:
         return False
-    stands = [*_texts(link, external, cls), *_entries(link, external, cls, rules), *_files(link, external)]
-    return bool(stands) and not any(stands)
-
-
-def _texts(link: Link, external: Ticket, cls: ClassRules) -> Iterator[bool]:
-    """Of each text of the form whether it is as it was when both sides last agreed on it."""
-    nothing = value_fingerprint("")
-    for rule in cls.fields:
-        agreed = link.base.fields.get(rule.external)
-        if rule.kind in (Kind.TEXT, Kind.HTML) and agreed is not None and agreed.external != nothing:
-            yield agreed.external == value_fingerprint(external.fields.get(rule.external, ""))
+    entries = list(_entries(link, external, cls, rules))
+    if any(entries) or any(_files(link, external)):
+        return False
+    title = link.base.fields.get(_TITLE)
+    renamed = title is not None and title.external != value_fingerprint(external.fields.get(_TITLE, ""))
+    return renamed or (bool(entries) and begins - before > _ANY_TIMEZONE)
 
 
 def _entries(link: Link, external: Ticket, cls: ClassRules, rules: Rules) -> Iterator[bool]:

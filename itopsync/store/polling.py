@@ -66,7 +66,7 @@ class Polling(Database):
                         if not rows and passed_over.get(one.ref.id) != one.version:
                             unknown.append(one)
                         for row in rows:
-                            if row.status in WORKED_ON and one.number and row.number and one.number != row.number:
+                            if row.status != LinkStatus.PARKED and one.number and row.number and one.number != row.number:
                                 known_as[one.ref] = row.number
                             if row.status in WORKED_ON and row.version != one.version:
                                 changed[row.id] = one.version

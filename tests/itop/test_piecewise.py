@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -39,7 +40,7 @@ def test_whatever_a_ticket_makes_of_a_read_it_is_found_and_the_others_are_read(
     assert len(fake.requests) <= 12
 
 
-ODD: dict[str, dict[str, object]] = {
+ODD: dict[str, dict[str, Any]] = {
     "no log": {"private_log": None},
     "entries of text": {"private_log": {"entries": ["x"]}},
     "no state": {"status": None, "private_log": {"entries": 5}},

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from itopsync.errors import Refused, SafetyStop
-from itopsync.model import Agreed, Base, Link, LinkStatus, Obstacle, Ref, Side, Ticket
+from itopsync.model import (
+    Agreed,
+    Attachment,
+    Base,
+    Entry,
+    FilePair,
+    FileStatus,
+    Link,
+    LinkStatus,
+    NoteRecord,
+    Observation,
+    Obstacle,
+    Ref,
+    Side,
+    Ticket,
+)
 from itopsync.reconcile import by_hand, planner, safety
 from itopsync.reconcile.identity import parted_marker, ticket_marker
 from itopsync.reconcile.marks import marks_of
+from itopsync.reconcile.notes import read
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rebuilding import base_of_now, rebuilt
 from itopsync.reconcile.rules import Limits
@@ -22,6 +39,7 @@ from tests.reconcile.making import (
     INTERNAL,
     MINUTE,
     NOW,
+    OPENED,
     agreed,
     both,
     creates,
@@ -37,6 +55,7 @@ from tests.reconcile.making import (
 )
 
 NEW = replace(both(), internal=None)
+NEXT_YEAR = NOW + timedelta(days=365)
 
 
 # taken up
@@ -101,21 +120,98 @@ def test_nobody_looks_at_a_ticket_that_is_not_there() -> None:
 
 
 def test_the_tickets_that_were_linked_are_known_again() -> None:
-    assert stranger(agreed(), both(), default_rules()) is None
-    assert stranger(unlinked(), NEW, default_rules()) is None
+    assert stranger(agreed(), both(), default_rules(), NEXT_YEAR) is None
+    assert stranger(unlinked(), NEW, default_rules(), NEXT_YEAR) is None
 
 
-@pytest.mark.parametrize(("began", "told"), [("2026-11-24T08:01:00+00:00", "2026-11-24T08:01Z"), ("", "no time")])
-def test_an_external_ticket_that_began_at_another_time_is_another(began: str, told: str) -> None:
-    reason = stranger(agreed(), both(ticket(EXTERNAL, start_date=began)), default_rules())
+def test_what_is_planned_for_later_is_no_beginning_of_another_ticket() -> None:
+    planned = external(title="Scanner", start_date=DAYS_LATER)
 
-    assert reason == f"external:UserRequest:1 began at 2026-11-24T08:00Z when it was linked, and now at {told}: another ticket"
+    assert stranger(known(), planned, default_rules(), NOW) is None
+
+
+LATER, DAYS_LATER = "2026-11-24T09:00:00Z", "2026-12-24T08:00:00Z"
+SHIFTED = "2026-11-24T14:00:00Z"
+"""By a timezone that was mended."""
+
+
+def known(*entries: Entry, files: tuple[Attachment, ...] = ()) -> Link:
+    """A link of which entries and files on external are known."""
+    people = read(ticket(EXTERNAL, log=entries), "private_log", "acme", None).people
+    notes = {person.marker: NoteRecord(EXTERNAL, NOW) for person in people}
+    pairs = tuple(FilePair(EXTERNAL, one.id, one.id + 100, FileStatus.CARRIED) for one in files)
+    return replace(agreed(), base=replace(agreed().base, notes=notes), files=pairs)
+
+
+def external(*entries: Entry, files: tuple[Attachment, ...] = (), **fields: str) -> Observation:
+    return both(ticket(EXTERNAL, log=entries, files=files, **fields))
+
+
+HELLO = Entry("42", "Ann", NOW, "<p>Hello</p>")
+OTHER = Entry("43", "Bob", NOW, "<p>Another matter</p>")
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        external(HELLO, title="Scanner", description="<p>It smokes</p>", start_date=LATER),  # all of the form is written anew
+        external(HELLO, start_date=DAYS_LATER),  # somebody corrected a date
+        external(HELLO, title="Scanner", start_date="2026-11-01T08:00:00Z"),
+        external(HELLO, title="Scanner", start_date=""),
+        external(HELLO, title="Scanner", start_date="0001-01-01 00:00:00"),
+        external(OTHER, start_date=SHIFTED),  # an upgraded server that shows all entries differently, and another timezone
+        external(OTHER, title="Scanner", description="<p>It smokes</p>"),
+    ],
+)
+def test_a_ticket_is_known_again_by_any_one_thing(now: Observation) -> None:
+    assert stranger(known(HELLO), now, default_rules(), NEXT_YEAR) is None
+
+
+def test_a_file_is_one_of_the_things() -> None:
+    link, changed = known(files=(file(5),)), {"title": "Scanner", "start_date": DAYS_LATER}
+
+    assert stranger(link, external(files=(file(5),), **changed), default_rules(), NEXT_YEAR) is None
+    assert stranger(link, external(files=(file(6),), **changed), default_rules(), NEXT_YEAR) is not None
+
+
+def test_a_ticket_of_which_next_to_nothing_is_known_is_known_again_by_its_title() -> None:
+    assert stranger(known(), external(start_date=DAYS_LATER, description="<p>It smokes</p>"), default_rules(), NEXT_YEAR) is None
+
+
+@pytest.mark.parametrize(
+    ("link", "now"),
+    [
+        (known(), external(title="Scanner", start_date=LATER)),
+        (known(HELLO), external(title="Scanner", start_date=LATER)),
+        (known(HELLO), external(OTHER, title="Scanner", start_date=LATER)),
+        (known(HELLO), external(OTHER, start_date=DAYS_LATER)),  # by its title alone it would pass
+    ],
+)
+def test_a_ticket_that_began_later_and_has_nothing_of_it_is_another(link: Link, now: Observation) -> None:
+    reason = stranger(link, now, default_rules(), NEXT_YEAR)
+
+    told = "began later than when it was linked, and nothing that was known of it is there: another ticket"
+    assert reason == f"external:UserRequest:1 {told}"
+
+
+def test_a_ticket_of_another_number_is_another() -> None:
+    link = replace(agreed(), external_number="R-000009")
+
+    reason = stranger(link, both(), default_rules(), NEXT_YEAR)
+
+    assert reason == "external:UserRequest:1 was R-000009 when it was linked, and is R-000001 now: another ticket"
+
+
+def test_a_corrected_beginning_is_what_it_is_known_by_from_then_on() -> None:
+    link = plan(known(HELLO), external(HELLO, start_date=SHIFTED)).link
+
+    assert link.base.born == SHIFTED
 
 
 def test_an_internal_ticket_without_our_mark_is_another() -> None:
     bare = replace(ticket(INTERNAL), logs={"private_log": ()})
 
-    reason = stranger(agreed(), both(internal=bare), default_rules())
+    reason = stranger(agreed(), both(internal=bare), default_rules(), NEXT_YEAR)
 
     assert reason == "internal:UserRequest:2 no longer bears the mark of external:UserRequest:1: another ticket"
 
@@ -131,7 +227,7 @@ def test_another_ticket_is_parked_and_counted() -> None:
 def test_a_ticket_that_cannot_be_read_waits_then_rests_and_stays_linked_until_it_can() -> None:
     why = Refused(EXTERNAL, "the server fails on it")
     waiting = planner.unread(agreed(), why, NOW, MINUTE)
-    resting = planner.unread(waiting.link, why, NOW, None)
+    resting = planner.unread(waiting.link, why, NOW + MINUTE, None)
 
     assert waiting.unread is why
     assert not waiting.actions
@@ -244,7 +340,7 @@ def test_two_sides_at_rest_are_found_again_with_nothing_to_do() -> None:
 
     assert differs == ()
     assert link.base.state == Agreed("assigned", "assigned")
-    assert (link.external_number, link.internal_number, link.base.born) == ("R-000001", "R-000002", "2026-11-24T08:00Z")
+    assert (link.external_number, link.internal_number, link.base.born) == ("R-000001", "R-000002", OPENED.isoformat())
     assert plan(link, both(ticket(EXTERNAL, "assigned"), ticket(INTERNAL, "assigned"))).actions == ()
 
 

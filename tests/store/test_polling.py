@@ -78,7 +78,12 @@ def test_tickets_out_of_scope_can_be_asked_about_again(store: Store) -> None:
     assert store.compare(Side.EXTERNAL, [sighting(external(1))], ignored=False).unknown == (sighting(external(1)),)
 
 
-@pytest.mark.parametrize("status", list(LinkStatus))
+def test_a_known_id_that_bears_another_number_is_told_until_its_link_is_parked(store: Store) -> None:
+    add_linked(store, external(1), internal(2), status=LinkStatus.PARKED)
+    assert not store.compare(Side.EXTERNAL, [Sighting(external(1), "R-009999", "v1")]).known_as
+
+
+@pytest.mark.parametrize("status", [one for one in LinkStatus if one is not LinkStatus.PARKED])
 def test_a_known_id_that_bears_another_number_is_told(store: Store, status: LinkStatus) -> None:
     add_linked(store, external(1), internal(2), status=status)
     renamed = Sighting(external(1), "R-009999", "v1")
