@@ -9,16 +9,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
+
 from itopsync.engine import markers
 from itopsync.engine.cycle import POLL, SWEEP
 from itopsync.model import Ref, Side
-from itopsync.simulator import FaultKind
+from itopsync.simulator import FaultKind, Simulator
 from itopsync.store.store import Store
 from tests.engine.pair import Versions, usual_versions
 from tests.engine.rig import BEGIN
 from tests.engine.verifying import compared
 from tests.torture.killing import MortalRig
 from tests.torture.ledger import Ledger
+from tests.torture.oddities import Oddity, Spoiler, strike
 from tests.torture.rogues import AT_ONCE, Rogues
 
 AT_MOST = timedelta(minutes=5)
@@ -28,7 +31,14 @@ INSIDE = "https://inside.example"
 
 @dataclass
 class InsideRig(MortalRig):
-    """A rig whose internal server has another address for people, and whose people there have a name of their own."""
+    """A rig whose internal server has another address for people, and whose servers' answers can be altered."""
+
+    spoilers: dict[Side, Spoiler] = field(default_factory=dict)
+
+    def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
+        side = Side.EXTERNAL if simulator is self.external else Side.INTERNAL
+        self.spoilers[side] = Spoiler(super().make_transport(simulator))
+        return self.spoilers[side]
 
     def start(self) -> None:
         rules = self.configuration.rules
@@ -97,6 +107,30 @@ class Desks:
         self.rig.wait(minutes=10)
         self.rig.engine.cycle()
         return [*found, "a further cycle still wrote"] if self.rig.written() != before else found
+
+    def held_up(self, how: Oddity, side: Side, place: int) -> list[str]:
+        """What did not go with the next cycle because one ticket was odd."""
+        known = [one for one in self.ledger.tickets if one not in self.ledger.gone and self.rig.link(one[1], one[0]).internal]
+        if len(known) < 2:
+            return []
+        odd, *others = known[place % len(known) :] + known[: place % len(known)]
+        ref = self.rig.link(odd[1], odd[0]).ref(side)
+        assert ref is not None
+        strike(self.rig, self.rig.spoilers[side], how, ref)
+        self.rig.wait(minutes=1)
+        told = [(one, origin, self.people.tell(origin, one)) for one in others for origin in Side]
+        self.rig.wait(minutes=1)
+        try:
+            report = self.rig.engine.cycle()
+        except Exception as error:
+            return [f"{how} ended the cycle: {type(error).__name__}: {error}"]
+        found = [f"{how}: {problem}" for problem in report.problems.values()]
+        for (cls, number), origin, word in told:
+            there = self.rig.link(number, cls).ref(origin.other)
+            assert there is not None
+            if not any(f"{word}<" in text for text in self.rig.texts(origin.other, there.id, cls)):
+                found.append(f"{how} on {odd} held up a note of {origin} on {cls} {number}")
+        return found
 
     def delays(self) -> list[str]:
         """The notes and states that did not go with the next cycle, where nothing went wrong."""

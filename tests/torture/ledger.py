@@ -26,6 +26,8 @@ _MARKED = re.compile(r'^<p><a name="([^"]+)"')
 _COPY = re.compile(r"itopsync-demo-a-([ei])(\d+)")
 _PASTED = re.compile(r'data-img-id="(\d+)"')
 _ATTACHED = re.compile(r"class=Attachment&(?:amp;)?field=contents&(?:amp;)?id=(\d+)")
+_MAY_WAIT = {"state", "field:start_date", "field:end_date"}
+"""A state that cannot be reached, and a date that the other server cannot hold, are parked."""
 _COUNTS_AS = {("Incident", "escalated_tto"): "new"}
 
 
@@ -94,7 +96,7 @@ class Ledger:
         parked = [one for one in link.obstacles if one.key == "state" and one.parked and one.reason]
         if states[0] != states[1] and not parked:
             yield f"{cls} {number}: {states} and nothing is parked"
-        yield from (f"{cls} {number}: {one.key}: {one.reason}" for one in link.obstacles if one.key != "state")
+        yield from (f"{cls} {number}: {one.key}: {one.reason}" for one in link.obstacles if one.key not in _MAY_WAIT)
         if link.status is not LinkStatus.LINKED or link.unsettled:
             yield f"{cls} {number}: {link.status}, unsettled {link.unsettled}"
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 from itopsync.model import Side
 from tests.engine.rig import TEAM
 from tests.torture.ledger import Place
+from tests.torture.oddities import DATES
 from tests.torture.people import People
 
 BEFORE = (
@@ -72,6 +73,7 @@ class Rogues(People):
         *People.DEEDS,
         *("disguise", "tell_an_address", "tell_an_address_with_a_state", "mention", "name_a_file", "show_anothers_file"),
         *("paste_a_copy", "write_oddly", "change_a_picture", "paste_what_is_gone", "resolve_with_what_is_gone"),
+        "plan_oddly",
     )
 
     # what may not leave
@@ -177,6 +179,19 @@ class Rogues(People):
     def resolve_with_what_is_gone(self, side: Side, place: int, _choice: int) -> None:
         if (found := self._pick(side, place)) is not None:
             self._advance(found, {"solution": f"<p>Done {self._gone(side)}</p>"}, side)
+
+    def plan_oddly(self, side: Side, place: int, choice: int) -> None:
+        """Enter a date that may be none, where a change is planned; a later one mends it."""
+        if (found := self._pick(side, place)) is not None and found[0] == "NormalChange":
+            name = ("start_date", "end_date")[choice % 2]
+            with self._saving(side, found):
+                self.pair.agent(side).update(found[0], self._there(side, found), **{name: DATES[choice // 2 % len(DATES)]})
+
+    def tell(self, side: Side, ticket: Place) -> str:
+        """Write a note on this very ticket; what it says."""
+        word = self._word("Note")
+        self._write(side, ticket, word)
+        return word
 
     # small things
 
