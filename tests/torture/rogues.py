@@ -187,6 +187,11 @@ class Rogues(People):
             with self._saving(side, found):
                 self.pair.agent(side).update(found[0], self._there(side, found), **{name: DATES[choice // 2 % len(DATES)]})
 
+    def plan(self, ticket: Place) -> None:
+        """Bring a new change to where its dates are carried."""
+        for stimulus in ("ev_validate", "ev_assign", "ev_plan"):
+            self._press(Side.EXTERNAL, ticket, stimulus)
+
     def tell(self, side: Side, ticket: Place) -> str:
         """Write a note on this very ticket; what it says."""
         word = self._word("Note")

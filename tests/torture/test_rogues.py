@@ -93,6 +93,9 @@ def seen_of_an_oddity(how: Oddity, side: Side, cls: str) -> list[str]:
     with closing(Desks()) as desks:
         for one in (cls, "UserRequest", "NormalChange"):
             desks.people.open(one, 1, 0)
+        if cls == "NormalChange":
+            desks.people.plan(desks.ledger.tickets[0])
+        desks.rig.sync()
         desks.rig.sync()
         return desks.held_up(how, side, 0)
 
