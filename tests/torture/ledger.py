@@ -39,6 +39,8 @@ class Ledger:
     tickets: list[Place] = field(default_factory=list)
     own: list[int] = field(default_factory=list)
     """Internal's own tickets."""
+    own_files: list[int] = field(default_factory=list)
+    """Their files."""
     notes: dict[tuple[Side, str, int], list[str]] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
     """What may be nowhere on external: words, ids, names; the server's addresses are added."""

@@ -78,7 +78,8 @@ class People:
         text, title, more = (f"<p>{self._secret('Unlinked')}</p>", self._secret("Title"), self._secret("Description"))
         operator = self.pair.operator
         number = operator.create("UserRequest", title=title, description=f"<p>{more}</p>", private_log=text)
-        operator.attach("UserRequest", number, self._secret("Name"), "image/png", PICTURE + self._secret("Data").encode())
+        data = PICTURE + self._secret("Data").encode()
+        self.ledger.own_files.append(operator.attach("UserRequest", number, self._secret("Name"), "image/png", data))
         self.ledger.own.append(number)
 
     def delete(self, side: Side, place: int) -> None:

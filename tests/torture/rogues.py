@@ -131,11 +131,10 @@ class Rogues(People):
         """A note that shows a file of a ticket that is internal's own."""
         if (found := self._pick(Side.INTERNAL, place)) is None:
             return
-        if not self.ledger.own:
+        if not self.ledger.own_files:
             self.open_in_internal()
-        own = self.ledger.own[choice % len(self.ledger.own)]
-        files = self.pair.internal.ticket("UserRequest", own)["attachments"]
-        query = f"operation=download_document&amp;class=Attachment&amp;field=contents&amp;id={files[0]['id']}"
+        file = self.ledger.own_files[choice % len(self.ledger.own_files)]
+        query = f"operation=download_document&amp;class=Attachment&amp;field=contents&amp;id={file}"
         image = f'<img src="{self.pair.internal.url}/pages/ajax.document.php?{query}" alt="plan">'
         self._write(Side.INTERNAL, found, self._word("Note"), before=f"<p>See {image}</p>")
 
