@@ -69,6 +69,10 @@ class Ledger:
         yield from self._pictures()
         for side in Side:
             yield from against_the_rules(side, self.pair.simulator(side))
+        yield from self.leaks()
+
+    def leaks(self) -> Iterator[str]:
+        """What may not leave internal and did."""
         yield from leaks(self.pair.external, [*self.secrets, *(urlsplit(one).netloc for one in self.addresses)])
 
     @property
