@@ -140,7 +140,9 @@ class Desks:
         for (side, cls, number), words in self.ledger.notes.items():
             link = self.rig.link(number, cls)
             here, there = link.ref(side), link.ref(side.other)
-            for word in dict.fromkeys(words) if here is not None and there is not None else ():
+            assert here is not None
+            assert there is not None
+            for word in dict.fromkeys(words):
                 written = self._moments(side, here, word, by="web")
                 carried = self._moments(side.other, there, word, by="rest")
                 if written and carried and carried[0] - written[0] > AT_MOST:

@@ -51,7 +51,7 @@ class People:
     ledger: Ledger
     count: int = 0
 
-    DEEDS: ClassVar = (
+    DEEDS: ClassVar[tuple[str, ...]] = (
         *("note", "thank", "quote", "paste_a_picture", "keep_to_internal"),
         *("edit", "move", "adopt", "attach", "delete_a_file"),
     )

@@ -69,7 +69,7 @@ SPELLINGS = _spellings()
 class Rogues(People):
     """:class:`People`, and those who mean no good or know no better."""
 
-    DEEDS: ClassVar = (
+    DEEDS: ClassVar[tuple[str, ...]] = (
         *People.DEEDS,
         *("disguise", "tell_an_address", "tell_an_address_with_a_state", "mention", "name_a_file", "show_anothers_file"),
         *("paste_a_copy", "write_oddly", "change_a_picture", "paste_what_is_gone", "resolve_with_what_is_gone"),

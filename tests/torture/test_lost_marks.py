@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -36,7 +37,7 @@ def play(side: Side, kill: int | None) -> tuple[list[str], list[str]]:
             people.move(side.other, place, 0)
         people.open("Incident", 2, 0)
         rig.wait(minutes=1)
-        crossed = rig.run(lambda: _cycle(desks), kill)
+        crossed = rig.run(partial(_cycle, desks), kill)
         stopped = []
         for _ in range(3):
             rig.wait(minutes=10)
