@@ -26,7 +26,6 @@ TEXTS = st.sampled_from(
         "<p>#internal {word}</p>",
         "#Internal {word}",
         '<p>{word} <a href="{own}/pages/UI.php?operation=details&amp;id=1">R-1</a> [[UserRequest:41|R-000041]]</p>',
-        '<p>{word} <a href=" {OWN}/pages/UI.php?id=1" title="{OWN}">R-1</a></p><blockquote cite="{own}">x</blockquote>',
         '<p><a name="itopsync-acme-n-9999.0123456789abcdef"></a>{word}</p>',
         '<p class="MsoNormal" style="margin:0" id="a" data-x="y">{word}<script>alert(1)</script><!-- gone --></p>',
         '<table><tbody><tr><td>{word}</td><td>a &amp; b &lt;c&gt;</td></tr></tbody></table><img src="/relative.png" alt="lost">',
@@ -43,6 +42,12 @@ DISGUISES = (
 MARKS = ("#internal", "# Internal", "\uff03internal", "#in<b>ter</b>nal", "#\u200binter&shy;nal")
 
 
+TELLING = (
+    '<p>{word} <a href=" {OWN}/pages/UI.php?id=1" title="{OWN}">R-1</a></p><blockquote cite="{own}">x</blockquote>',
+    '<p>{word} <a href="{own}">R-1</a></p>',
+)
+
+
 class Desks(RuleBasedStateMachine):
     """People work on both sides while itopsync runs. *troubles*: what may happen to a write."""
 
@@ -56,6 +61,10 @@ class Desks(RuleBasedStateMachine):
         """One of the tickets on *side*; of external if there is none."""
         rows = self.life.servers[side].rows or self.life.servers[Side.EXTERNAL].rows
         return list(rows)[number % len(rows)]
+
+    def copies(self) -> list[Ref]:
+        """The internal tickets that we made."""
+        return [ref for ref in self.life.servers[Side.INTERNAL].rows if self.life.is_copy(ref)]
 
     # tickets
 
@@ -95,11 +104,16 @@ class Desks(RuleBasedStateMachine):
     def quotes(self, side: Side, ticket: int) -> None:
         self.life.quotes(self.some(side, ticket))
 
-    @rule(ticket=TICKETS, before=st.sampled_from(DISGUISES), mark=st.sampled_from(MARKS))
-    def disguises(self, ticket: int, before: str, mark: str) -> None:
-        ref = self.some(Side.INTERNAL, ticket)
-        if ref.side is Side.INTERNAL:
-            self.life.says(ref, f"{before}{mark} {{word}}", kept=True)
+    @rule(ticket=TICKETS, notes=st.lists(st.tuples(st.sampled_from(DISGUISES), st.sampled_from(MARKS)), min_size=1, max_size=3))
+    def disguises(self, ticket: int, notes: list[tuple[str, str]]) -> None:
+        for copy in self.copies()[ticket % 3 :][:1]:
+            for before, mark in notes:
+                self.life.says(copy, f"{before}{mark} {{word}}", kept=True)
+
+    @rule(ticket=TICKETS, text=st.sampled_from(TELLING))
+    def tells_an_address(self, ticket: int, text: str) -> None:
+        for copy in self.copies()[ticket % 3 :][:1]:
+            self.life.says(copy, text)
 
     @rule(side=SIDES, ticket=TICKETS, other=TICKETS)
     def pastes_a_copy(self, side: Side, ticket: int, other: int) -> None:
