@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from itopsync.config.catalogue import classes
 from itopsync.model import Link, Ref, Side
@@ -12,9 +13,11 @@ from itopsync.reconcile.plan import Write
 from itopsync.reconcile.rules import FieldRule, Kind
 from tests.reconcile.life import Life, Said
 from tests.reconcile.making import US
+from tests.torture.leaks import folded
 
 _OURS = "itopsync-acme-"
 _SHOWN = re.compile(r'<img[^>]* src="([^"]*)"|<img src="([^"]*)"')
+_PASTED = re.compile(r"operation=download_inlineimage&id=(\d+)&s=(\w+)")
 _ATTACHMENT = re.compile(r"operation=download_document&(?:amp;)?class=Attachment&(?:amp;)?field=contents&(?:amp;)?id=(\d+)")
 
 
@@ -80,10 +83,22 @@ def _judge_form(life: Life, link: Link, copy: Ref) -> None:
     for rule in life.rules.for_external(link.external.cls).fields:
         external, internal = _value(life, link.external, rule.external), _value(life, copy, rule.internal)
         if external == internal:
+            if life.row(copy).writers.get(rule.internal) == US[Side.INTERNAL]:
+                _judge_pictures(life, link.external, copy, rule)
             continue
         assert life.row(copy).writers.get(rule.internal) != US[Side.INTERNAL], f"{rule.external} did not arrive"
         before = life.kept.get((copy, rule.internal), [])
         assert life.row(link.external).fields.get(rule.external, "") in before, f"{rule.external} changed, and did not follow"
+
+
+def _judge_pictures(life: Life, external: Ref, copy: Ref, rule: FieldRule) -> None:
+    """A text shows the pictures that its original shows, each where it was."""
+    pasted = _PASTED.findall(html.unescape(life.row(external).fields.get(rule.external, "")))
+    shown = _ATTACHMENT.findall(life.row(copy).fields.get(rule.internal, ""))
+    if len(pasted) == len(shown):
+        here = [life.servers[Side.EXTERNAL].images[int(number), secret] for number, secret in pasted]
+        there = [life.row(copy).attachments.get(int(number), (None, "", b"none"))[2] for number in shown]
+        assert here == there, f"{rule.external} shows other pictures there"
 
 
 def _judge_notes(life: Life, origin: Ref) -> None:
@@ -142,6 +157,8 @@ def _judge_secrets(life: Life) -> None:
     whole = "\n".join(texts)
     assert not [word for word in life.secrets if _says(whole, word)], "a secret got out"
     assert "Otto Operator" not in whole
+    hosts = {urlsplit(address).netloc for address in life.servers[Side.INTERNAL].addresses}
+    assert not [host for host in hosts if folded(host) in folded(whole)], "an address of internal's got out"
 
 
 def _judge_decisions(life: Life) -> None:

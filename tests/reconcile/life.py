@@ -122,17 +122,23 @@ class Life:
 
     # notes
 
-    def says(self, ref: Ref, text: str = "<p>{word}</p>", log: str = PRIVATE_LOG, picture: bytes | None = None) -> Said:
-        """Somebody writes a note; ``{word}`` is where its own word goes, ``{own}`` the address of the server."""
+    def says(
+        self, ref: Ref, text: str = "<p>{word}</p>", log: str = PRIVATE_LOG, picture: bytes | None = None, *, kept: bool = False
+    ) -> Said:
+        """Somebody writes a note; ``{word}`` is where its own word goes, ``{own}`` and ``{OWN}`` the address of the server.
+
+        *kept*: it is to stay in internal, though one must look twice to see that.
+        """
         self.passes(minutes=1)
         word = self.word()
         marked = text.casefold().removeprefix("<p>").startswith("#internal")
-        secret = ref.side is Side.INTERNAL and (marked or not (self.is_copy(ref) or self._has_children(ref)))
+        secret = ref.side is Side.INTERNAL and (kept or marked or not (self.is_copy(ref) or self._has_children(ref)))
         if secret:
             self.secrets.append(word)
         said = Said(ref, word, secret, picture)
         self.said.append(said)
-        html = text.replace("{word}", word).replace("{own}", self.servers[ref.side].addresses[-1])
+        own = self.servers[ref.side].addresses[-1]
+        html = text.replace("{word}", word).replace("{own}", own).replace("{OWN}", own.upper())
         self.servers[ref.side].update(ref, {}, {log: NewEntry(self.now, html)}, PERSON[ref.side])
         return said
 
@@ -155,6 +161,16 @@ class Life:
             quoted = re.sub(r"\bw(\d+)\b", r"quoted\1", entries[-1].html)
             quoted = re.sub(r"#internal", "(internal)", quoted)
             self.says(ref, f"{quoted}<p>{{word}}</p>", log)
+
+    def pastes_a_copy(self, ref: Ref, other: Ref) -> None:
+        """Somebody begins a note with an entry of another ticket, marker and all. Neither belongs to a family."""
+        family = {row.parent for row in self.servers[ref.side].rows.values()} - {None}
+        if ref == other or {ref, other} & family or self.row(ref).parent or self.row(other).parent or not self.link(ref):
+            return
+        shown = self.servers[ref.side].show(other)
+        copied = [one.html for one in (shown.logs.get(PRIVATE_LOG, ()) if shown else ()) if "itopsync-acme-" in one.html]
+        if copied:
+            self.says(ref, re.sub(r"\bw(\d+)\b", r"copied\1", copied[-1]).replace("#internal", "(internal)") + "<p>{word}</p>")
 
     # files
 

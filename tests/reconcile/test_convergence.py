@@ -26,11 +26,25 @@ TEXTS = st.sampled_from(
         "<p>#internal {word}</p>",
         "#Internal {word}",
         '<p>{word} <a href="{own}/pages/UI.php?operation=details&amp;id=1">R-1</a> [[UserRequest:41|R-000041]]</p>',
+        '<p><a name="itopsync-acme-n-9999.0123456789abcdef"></a>{word}</p>',
         '<p class="MsoNormal" style="margin:0" id="a" data-x="y">{word}<script>alert(1)</script><!-- gone --></p>',
         '<table><tbody><tr><td>{word}</td><td>a &amp; b &lt;c&gt;</td></tr></tbody></table><img src="/relative.png" alt="lost">',
         '<p>{word} <img src="https://elsewhere.example.com/x.png"></p>',
         '<p>{word} itopsync-picture:itopsync-acme-p-0123456789 <img src="itopsync-picture:there.1"></p>',
     ]
+)
+
+
+DISGUISES = (
+    *("\u200b", "\u2060", "\ufeff", "&shy;", "&#8203;", '<figure><img src="x"></figure>', "<blockquote>You said</blockquote>"),
+    *("@Carla ", '<a href="{own}/pages/UI.php?id=1">@Carla</a> ', "&gt; You said<br>"),
+)
+MARKS = ("#internal", "# Internal", "\uff03internal", "#in<b>ter</b>nal", "#\u200binter&shy;nal")
+
+
+TELLING = (
+    '<p>{word} <a href=" {OWN}/pages/UI.php?id=1" title="{OWN}">R-1</a></p><blockquote cite="{own}">x</blockquote>',
+    '<p>{word} <a href="{own}">R-1</a></p>',
 )
 
 
@@ -47,6 +61,10 @@ class Desks(RuleBasedStateMachine):
         """One of the tickets on *side*; of external if there is none."""
         rows = self.life.servers[side].rows or self.life.servers[Side.EXTERNAL].rows
         return list(rows)[number % len(rows)]
+
+    def copies(self) -> list[Ref]:
+        """The internal tickets that we made."""
+        return [ref for ref in self.life.servers[Side.INTERNAL].rows if self.life.is_copy(ref)]
 
     # tickets
 
@@ -85,6 +103,26 @@ class Desks(RuleBasedStateMachine):
     @rule(side=SIDES, ticket=TICKETS)
     def quotes(self, side: Side, ticket: int) -> None:
         self.life.quotes(self.some(side, ticket))
+
+    @rule(ticket=TICKETS, notes=st.lists(st.tuples(st.sampled_from(DISGUISES), st.sampled_from(MARKS)), min_size=1, max_size=3))
+    def disguises(self, ticket: int, notes: list[tuple[str, str]]) -> None:
+        for copy in self.copies()[ticket % 3 :][:1]:
+            for before, mark in notes:
+                self.life.says(copy, f"{before}{mark} {{word}}", kept=True)
+
+    @rule(ticket=TICKETS, text=st.sampled_from(TELLING))
+    def tells_an_address(self, ticket: int, text: str) -> None:
+        for copy in self.copies()[ticket % 3 :][:1]:
+            self.life.says(copy, text)
+
+    @rule(side=SIDES, ticket=TICKETS, other=TICKETS)
+    def pastes_a_copy(self, side: Side, ticket: int, other: int) -> None:
+        self.life.pastes_a_copy(self.some(side, ticket), self.some(side, other))
+
+    @rule(ticket=TICKETS)
+    def changes_nothing_but_a_picture(self, ticket: int) -> None:
+        ref = self.some(Side.EXTERNAL, ticket)
+        self.life.edits(ref, "description", f"<p>Look</p>{self.life.servers[ref.side].paste(self.life.word().encode())}")
 
     @rule(side=SIDES, ticket=TICKETS)
     def attaches(self, side: Side, ticket: int) -> None:

@@ -9,16 +9,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
+
 from itopsync.engine import markers
 from itopsync.engine.cycle import POLL, SWEEP
 from itopsync.model import Ref, Side
-from itopsync.simulator import FaultKind
+from itopsync.simulator import FaultKind, Simulator
 from itopsync.store.store import Store
 from tests.engine.pair import Versions, usual_versions
 from tests.engine.rig import BEGIN
 from tests.engine.verifying import compared
 from tests.torture.killing import MortalRig
 from tests.torture.ledger import Ledger
+from tests.torture.oddities import Oddity, Spoiler, strike
 from tests.torture.rogues import AT_ONCE, Rogues
 
 AT_MOST = timedelta(minutes=5)
@@ -28,7 +31,14 @@ INSIDE = "https://inside.example"
 
 @dataclass
 class InsideRig(MortalRig):
-    """A rig whose internal server has another address for people, and whose people there have a name of their own."""
+    """A rig whose internal server has another address for people, and whose servers' answers can be altered."""
+
+    spoilers: dict[Side, Spoiler] = field(default_factory=dict)
+
+    def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
+        side = Side.EXTERNAL if simulator is self.external else Side.INTERNAL
+        self.spoilers[side] = Spoiler(super().make_transport(simulator))
+        return self.spoilers[side]
 
     def start(self) -> None:
         rules = self.configuration.rules
@@ -78,6 +88,7 @@ class Desks:
 
     def rest(self) -> None:
         """Let nothing go wrong any more, and time enough pass for every wait that ends by itself."""
+        accepted = {"missing"} if self.ledger.gone else set()
         for side in Side:
             simulator = self.rig.simulator(side)
             simulator.faults.clear()
@@ -86,9 +97,10 @@ class Desks:
             if simulator.loses_marks:
                 simulator.loses_marks = ()
                 markers.forget(self.rig.store, side)
+                accepted.add("markers")
         for minutes in (1, 10, 10, 10, 120, 400, 10, 10):
             self.rig.wait(minutes=minutes)
-            self.rig.engine.cycle(SWEEP if minutes == 120 else POLL, ["missing"] if self.ledger.gone else ())
+            self.rig.engine.cycle(SWEEP if minutes == 120 else POLL, accepted)
 
     def violations(self) -> list[str]:
         """What is not as it must be, once all is at rest."""
@@ -98,13 +110,39 @@ class Desks:
         self.rig.engine.cycle()
         return [*found, "a further cycle still wrote"] if self.rig.written() != before else found
 
+    def held_up(self, how: Oddity, side: Side, place: int) -> list[str]:
+        """What did not go with the next cycle because one ticket was odd."""
+        known = [one for one in self.ledger.tickets if one not in self.ledger.gone and self.rig.link(one[1], one[0]).internal]
+        if len(known) < 2:
+            return []
+        odd, *others = known[place % len(known) :] + known[: place % len(known)]
+        ref = self.rig.link(odd[1], odd[0]).ref(side)
+        assert ref is not None
+        strike(self.rig, self.rig.spoilers[side], how, ref)
+        self.rig.wait(minutes=1)
+        told = [(one, origin, self.people.tell(origin, one)) for one in others for origin in Side]
+        self.rig.wait(minutes=1)
+        try:
+            report = self.rig.engine.cycle()
+        except Exception as error:
+            return [f"{how} ended the cycle: {type(error).__name__}: {error}"]
+        found = [f"{how}: {problem}" for problem in report.problems.values()]
+        for (cls, number), origin, word in told:
+            there = self.rig.link(number, cls).ref(origin.other)
+            assert there is not None
+            if not any(f"{word}<" in text for text in self.rig.texts(origin.other, there.id, cls)):
+                found.append(f"{how} on {odd} held up a note of {origin} on {cls} {number}")
+        return found
+
     def delays(self) -> list[str]:
         """The notes and states that did not go with the next cycle, where nothing went wrong."""
         found = []
         for (side, cls, number), words in self.ledger.notes.items():
             link = self.rig.link(number, cls)
             here, there = link.ref(side), link.ref(side.other)
-            for word in dict.fromkeys(words) if here is not None and there is not None else ():
+            assert here is not None
+            assert there is not None
+            for word in dict.fromkeys(words):
                 written = self._moments(side, here, word, by="web")
                 carried = self._moments(side.other, there, word, by="rest")
                 if written and carried and carried[0] - written[0] > AT_MOST:

@@ -119,7 +119,7 @@ class MortalRig(Rig):
         store.cross = self._cross
         return store
 
-    def run(self, work: Callable[[], None], kill: int | None = None) -> list[str]:
+    def run(self, work: Callable[[], object], kill: int | None = None) -> list[str]:
         """Do *work* and return the boundaries it crossed; die at number *kill*, if there are so many, and start anew."""
         self.boundaries = boundaries = Boundaries(kill)
         try:

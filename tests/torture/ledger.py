@@ -26,6 +26,8 @@ _MARKED = re.compile(r'^<p><a name="([^"]+)"')
 _COPY = re.compile(r"itopsync-demo-a-([ei])(\d+)")
 _PASTED = re.compile(r'data-img-id="(\d+)"')
 _ATTACHED = re.compile(r"class=Attachment&(?:amp;)?field=contents&(?:amp;)?id=(\d+)")
+_MAY_WAIT = {"state", "field:start_date", "field:end_date"}
+"""A state that cannot be reached, and a date that the other server cannot hold, are parked."""
 _COUNTS_AS = {("Incident", "escalated_tto"): "new"}
 
 
@@ -37,6 +39,8 @@ class Ledger:
     tickets: list[Place] = field(default_factory=list)
     own: list[int] = field(default_factory=list)
     """Internal's own tickets."""
+    own_files: list[int] = field(default_factory=list)
+    """Their files."""
     notes: dict[tuple[Side, str, int], list[str]] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
     """What may be nowhere on external: words, ids, names; the server's addresses are added."""
@@ -65,6 +69,10 @@ class Ledger:
         yield from self._pictures()
         for side in Side:
             yield from against_the_rules(side, self.pair.simulator(side))
+        yield from self.leaks()
+
+    def leaks(self) -> Iterator[str]:
+        """What may not leave internal and did."""
         yield from leaks(self.pair.external, [*self.secrets, *(urlsplit(one).netloc for one in self.addresses)])
 
     @property
@@ -94,7 +102,7 @@ class Ledger:
         parked = [one for one in link.obstacles if one.key == "state" and one.parked and one.reason]
         if states[0] != states[1] and not parked:
             yield f"{cls} {number}: {states} and nothing is parked"
-        yield from (f"{cls} {number}: {one.key}: {one.reason}" for one in link.obstacles if one.key != "state")
+        yield from (f"{cls} {number}: {one.key}: {one.reason}" for one in link.obstacles if one.key not in _MAY_WAIT)
         if link.status is not LinkStatus.LINKED or link.unsettled:
             yield f"{cls} {number}: {link.status}, unsettled {link.unsettled}"
 

@@ -51,7 +51,7 @@ class People:
     ledger: Ledger
     count: int = 0
 
-    DEEDS: ClassVar = (
+    DEEDS: ClassVar[tuple[str, ...]] = (
         *("note", "thank", "quote", "paste_a_picture", "keep_to_internal"),
         *("edit", "move", "adopt", "attach", "delete_a_file"),
     )
@@ -78,7 +78,8 @@ class People:
         text, title, more = (f"<p>{self._secret('Unlinked')}</p>", self._secret("Title"), self._secret("Description"))
         operator = self.pair.operator
         number = operator.create("UserRequest", title=title, description=f"<p>{more}</p>", private_log=text)
-        operator.attach("UserRequest", number, self._secret("Name"), "image/png", PICTURE + self._secret("Data").encode())
+        data = PICTURE + self._secret("Data").encode()
+        self.ledger.own_files.append(operator.attach("UserRequest", number, self._secret("Name"), "image/png", data))
         self.ledger.own.append(number)
 
     def delete(self, side: Side, place: int) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 from itopsync.model import Side
 from tests.engine.rig import TEAM
 from tests.torture.ledger import Place
+from tests.torture.oddities import DATES
 from tests.torture.people import People
 
 BEFORE = (
@@ -68,10 +69,11 @@ SPELLINGS = _spellings()
 class Rogues(People):
     """:class:`People`, and those who mean no good or know no better."""
 
-    DEEDS: ClassVar = (
+    DEEDS: ClassVar[tuple[str, ...]] = (
         *People.DEEDS,
         *("disguise", "tell_an_address", "tell_an_address_with_a_state", "mention", "name_a_file", "show_anothers_file"),
         *("paste_a_copy", "write_oddly", "change_a_picture", "paste_what_is_gone", "resolve_with_what_is_gone"),
+        "plan_oddly",
     )
 
     # what may not leave
@@ -129,11 +131,10 @@ class Rogues(People):
         """A note that shows a file of a ticket that is internal's own."""
         if (found := self._pick(Side.INTERNAL, place)) is None:
             return
-        if not self.ledger.own:
+        if not self.ledger.own_files:
             self.open_in_internal()
-        own = self.ledger.own[choice % len(self.ledger.own)]
-        files = self.pair.internal.ticket("UserRequest", own)["attachments"]
-        query = f"operation=download_document&amp;class=Attachment&amp;field=contents&amp;id={files[0]['id']}"
+        file = self.ledger.own_files[choice % len(self.ledger.own_files)]
+        query = f"operation=download_document&amp;class=Attachment&amp;field=contents&amp;id={file}"
         image = f'<img src="{self.pair.internal.url}/pages/ajax.document.php?{query}" alt="plan">'
         self._write(Side.INTERNAL, found, self._word("Note"), before=f"<p>See {image}</p>")
 
@@ -177,6 +178,24 @@ class Rogues(People):
     def resolve_with_what_is_gone(self, side: Side, place: int, _choice: int) -> None:
         if (found := self._pick(side, place)) is not None:
             self._advance(found, {"solution": f"<p>Done {self._gone(side)}</p>"}, side)
+
+    def plan_oddly(self, side: Side, place: int, choice: int) -> None:
+        """Enter a date that may be none, where a change is planned; a later one mends it."""
+        if (found := self._pick(side, place)) is not None and found[0] == "NormalChange":
+            name = ("start_date", "end_date")[choice % 2]
+            with self._saving(side, found):
+                self.pair.agent(side).update(found[0], self._there(side, found), **{name: DATES[choice // 2 % len(DATES)]})
+
+    def plan(self, ticket: Place) -> None:
+        """Bring a new change to where its dates are carried."""
+        for stimulus in ("ev_validate", "ev_assign", "ev_plan"):
+            self._press(Side.EXTERNAL, ticket, stimulus)
+
+    def tell(self, side: Side, ticket: Place) -> str:
+        """Write a note on this very ticket; what it says."""
+        word = self._word("Note")
+        self._write(side, ticket, word)
+        return word
 
     # small things
 

@@ -10,12 +10,18 @@ from typing import Any
 import pytest
 
 from itopsync.engine.terms import Terms
-from itopsync.model import Side
+from itopsync.errors import Unreachable
+from itopsync.itop.dates import Clock
+from itopsync.itop.reader import Reader
+from itopsync.model import Link, Observation, Side
 from itopsync.reconcile import gate, notes, richtext
 from itopsync.reconcile.identity import picture_marker, prefix
 from itopsync.reconcile.images import AttachedImage, name_of, source_of
+from itopsync.reconcile.rules import Rules
+from itopsync.reconcile.strangers import born
 from itopsync.store.records import SideState
-from tests.torture.test_rogues import seen, seen_of_a_long_story, seen_of_another_account
+from tests.torture.oddities import Oddity
+from tests.torture.test_rogues import seen, seen_of_a_long_story, seen_of_an_oddity, seen_of_another_account
 
 Patch = pytest.MonkeyPatch
 
@@ -108,3 +114,56 @@ def test_a_story_that_is_sent_at_once_is_seen(monkeypatch: Patch) -> None:
 def test_another_picture_that_is_taken_for_the_one_before_is_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr(richtext, "with_identities", lambda value: re.sub(r"<img[^>]*>", "x", value))
     assert any("the description shows" in one for one in seen("change_a_picture", [0, 0]))
+
+
+# one ticket holds up others
+
+
+def _raise(error: Exception, *_: Any) -> None:
+    raise error
+
+
+def _all_at_once(part: Any, read: Callable[[Any], list[Any]], *_: Any) -> tuple[list[Any], dict[int, Any]]:
+    return read(part), {}
+
+
+@pytest.mark.parametrize("how", [Oddity.LONG_AGO, Oddity.NEVER])
+def test_a_date_that_ends_the_cycle_is_seen(how: Oddity, monkeypatch: Patch) -> None:
+    right = Clock.write
+
+    def wrong(self: Clock, value: str) -> str:
+        if not value.startswith("20"):
+            raise ValueError(value)
+        return right(self, value)
+
+    monkeypatch.setattr(Clock, "write", wrong)
+    monkeypatch.setattr("itopsync.reconcile.form.why_not_carried", lambda *_: None)
+    for module in ("apply", "planning"):
+        monkeypatch.setattr(f"itopsync.engine.{module}.fault_of", _raise)
+    found = seen_of_an_oddity(how, Side.EXTERNAL, "NormalChange")
+    assert any("ended the cycle: ValueError" in one for one in found)
+
+
+@pytest.mark.parametrize("how", [Oddity.FIRST_DAY, Oddity.NO_DATE, Oddity.SHAPE, Oddity.CODE_100])
+@pytest.mark.parametrize("side", list(Side))
+def test_an_answer_that_makes_a_side_unavailable_is_seen(how: Oddity, side: Side, monkeypatch: Patch) -> None:
+    def strict(self: Reader, decode: Callable[[Any], Any], row: Any) -> Any:
+        if not row.fields or "0001-01-01" in str(row.fields) or "'date': ''" in str(row.fields):
+            raise Unreachable(self.side, "shows what is odd")
+        return decode(row)
+
+    monkeypatch.setattr("itopsync.itop.reader.read_piecewise", _all_at_once)
+    monkeypatch.setattr(Reader, "_decode", strict)
+    assert seen_of_an_oddity(how, side, "NormalChange") != []
+
+
+@pytest.mark.parametrize("how", [Oddity.CORRECTED, Oddity.TIMEZONE])
+def test_a_corrected_date_that_is_taken_for_another_ticket_is_seen(how: Oddity, monkeypatch: Patch) -> None:
+    def wrong(link: Link, observation: Observation, rules: Rules) -> str | None:
+        external, cls = observation.external, rules.for_external(link.external.cls)
+        replaced = external is not None and link.base.born and link.base.born != born(external, cls)
+        return "another ticket" if replaced else None
+
+    monkeypatch.setattr("itopsync.engine.planning.stranger", wrong)
+    found = seen_of_an_oddity(how, Side.EXTERNAL, "UserRequest")
+    assert any("other tickets than before" in one for one in found)

@@ -11,6 +11,7 @@ from itopsync.errors import SafetyStop
 from itopsync.model import Side
 from tests.engine.pair import Versions, usual_versions
 from tests.torture.desks import Desks
+from tests.torture.oddities import Oddity
 from tests.torture.people import People
 from tests.torture.rogues import Rogues
 
@@ -85,3 +86,22 @@ def seen_of_a_long_story() -> list[str]:
 
 def test_a_long_story_arrives() -> None:
     assert seen_of_a_long_story() == []
+
+
+def seen_of_an_oddity(how: Oddity, side: Side, cls: str) -> list[str]:
+    """What one odd ticket of a class held up."""
+    with closing(Desks()) as desks:
+        for one in (cls, "UserRequest", "NormalChange"):
+            desks.people.open(one, 1, 0)
+        if cls == "NormalChange":
+            desks.people.plan(desks.ledger.tickets[0])
+        desks.rig.sync()
+        desks.rig.sync()
+        return desks.held_up(how, side, 0)
+
+
+@pytest.mark.parametrize("cls", ["UserRequest", "NormalChange"])
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("how", list(Oddity))
+def test_no_oddity_of_one_ticket_is_felt_by_another(how: Oddity, side: Side, cls: str) -> None:
+    assert seen_of_an_oddity(how, side, cls) == []
