@@ -19,6 +19,7 @@ The way of a change:
 ``terms``       what a failure comes to
 ``again``       when a link is looked at again
 ``fitting``     how much one request may carry, after what was refused
+``fault``       a fault of ours that one ticket brings out
 ``files``       the bytes of a file that is to be uploaded
 ``back_off``    whether and when something is tried again
 ``written``     what is told of each write

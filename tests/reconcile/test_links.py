@@ -137,7 +137,7 @@ SHIFTED = "2026-11-24T14:00:00Z"
 
 def known(*entries: Entry, files: tuple[Attachment, ...] = ()) -> Link:
     """A link of which entries and files on external are known."""
-    people = read(ticket(EXTERNAL, log=entries), "private_log", "acme", None).people
+    people = read(ticket(EXTERNAL, log=entries), "private_log", "acme", Ref(EXTERNAL, "UserRequest", 1), ()).people
     notes = {person.marker: NoteRecord(EXTERNAL, NOW) for person in people}
     pairs = tuple(FilePair(EXTERNAL, one.id, one.id + 100, FileStatus.CARRIED) for one in files)
     return replace(agreed(), base=replace(agreed().base, notes=notes), files=pairs)
