@@ -157,7 +157,8 @@ class Life:
             return
         shown = self.servers[ref.side].show(ref)
         entries = shown.logs.get(log, ()) if shown else ()
-        if entries and (ref.side is Side.EXTERNAL or self.is_copy(ref)):
+        kept = entries and any(word in entries[-1].html for word in self.secrets)  # who begins with its mark keeps all of it
+        if entries and not kept and (ref.side is Side.EXTERNAL or self.is_copy(ref)):
             quoted = re.sub(r"\bw(\d+)\b", r"quoted\1", entries[-1].html)
             quoted = re.sub(r"#internal", "(internal)", quoted)
             self.says(ref, f"{quoted}<p>{{word}}</p>", log)

@@ -106,14 +106,14 @@ class Desks(RuleBasedStateMachine):
 
     @rule(ticket=TICKETS, notes=st.lists(st.tuples(st.sampled_from(DISGUISES), st.sampled_from(MARKS)), min_size=1, max_size=3))
     def disguises(self, ticket: int, notes: list[tuple[str, str]]) -> None:
-        for copy in self.copies()[ticket % 3 :][:1]:
-            for before, mark in notes:
-                self.life.says(copy, f"{before}{mark} {{word}}", kept=True)
+        copies = self.copies()
+        for before, mark in notes if copies else ():
+            self.life.says(copies[ticket % len(copies)], f"{before}{mark} {{word}}", kept=True)
 
     @rule(ticket=TICKETS, text=st.sampled_from(TELLING))
     def tells_an_address(self, ticket: int, text: str) -> None:
-        for copy in self.copies()[ticket % 3 :][:1]:
-            self.life.says(copy, text)
+        if copies := self.copies():
+            self.life.says(copies[ticket % len(copies)], text)
 
     @rule(side=SIDES, ticket=TICKETS, other=TICKETS)
     def pastes_a_copy(self, side: Side, ticket: int, other: int) -> None:

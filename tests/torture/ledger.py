@@ -61,6 +61,12 @@ class Ledger:
     def violations(self) -> Iterator[str]:
         """Whatever is not as it must be, once all is at rest."""
         yield from self._tickets()
+        without = [
+            link for link in (self.pair.link(*one[::-1]) for one in self.tickets if one not in self.gone) if not link.internal
+        ]
+        if without:
+            yield from (f"{link.external} has no copy: {link.status} {link.obstacles}" for link in without)
+            return
         for cls, number in self.tickets:
             if (cls, number) not in self.gone:
                 yield from self._link(cls, number)
