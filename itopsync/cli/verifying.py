@@ -75,6 +75,9 @@ def tell(console: Console, told: list[Verified], total: int, troubled: int) -> N
         name = show.title(one.plan, one.seen)
         for action in one.plan.actions:
             console.print(Text(f"{name}: differs: {show.describe(action)}", style="red"))
+        if not one.agrees and not one.plan.actions and not (one.findings and one.findings.differences):
+            why = "one of the two tickets cannot be read" if one.plan.unread else "one of the two tickets is gone"
+            console.print(Text(f"{name}: differs: {why}. The next cycle takes note of that", style="red"))
         if one.findings and one.findings.differences:
             what = "; ".join(difference.what for difference in one.findings.differences)
             blind = ". Nothing is planned for it" if show.agrees(one.plan) else ""

@@ -195,6 +195,11 @@ class Engine:
             self._sweep(report, now)
         if report.problems:
             return
+        try:
+            self._see_who_we_are(now)
+        except RemoteError as error:
+            self.unavailable(report, error.side, error)
+            return
         applier = Applier(self._servers, self._store, self._rules, self._settings, clock=self._clock, ahead=ahead)
         work = Work(
             self, self._planning, applier, threads=self._threads, store=self._store, settings=self._settings, polled_at=now
@@ -216,8 +221,22 @@ class Engine:
             if one.away_since is not None:
                 log.info("side available again", side=side, seconds=round((now - one.away_since).total_seconds()))
             self._know_account(one.state)
-            self._named.add(side)
+            self._named |= {side} if one.named else set()
         return now
+
+    def _see_who_we_are(self, now: datetime) -> None:
+        """Ask who we are on each side before the first work after a start: an idle cycle needs to know nothing of it.
+
+        :raises RemoteError: a side does not answer
+        """
+        due = self._store.due_counts(now)
+        if not (due.waiting or due.linked):
+            return
+        for side in [side for side in Side if side not in self._named]:
+            known = self._store.side(side)
+            self._store.put_side(known.as_account(account_of(self._servers[side], known.account)))
+            self._know_account(self._store.side(side))
+            self._named.add(side)
 
     def _know_account(self, state: SideState) -> None:
         """Our own accounts on a side tell our entries from what people pasted."""
@@ -241,7 +260,7 @@ class Engine:
 
     def _look(self, side: Side, kind: str, now: datetime) -> Findings:
         server = self._servers[side]
-        name = kind == SWEEP or side not in self._named
+        name = kind == SWEEP
 
         def deletions() -> Searched:
             after = int(self._store.fact(_searched(side)) or 0)

@@ -42,6 +42,8 @@ class Findings:
     """Tickets that are out of scope at this version."""
     replaced: int
     """Known ids that bear another ref than before."""
+    named: bool
+    """It was asked who we are there."""
     away_since: datetime | None
     """Since when the side could not be asked before this poll, if it could not."""
 
@@ -94,6 +96,7 @@ def look(  # noqa: PLR0917 - all that one poll works with
         new,
         tuple(sighting for sighting in compared.unknown if sighting.ref not in taken) if side is Side.EXTERNAL else (),
         len(compared.known_as),
+        name,
         state.problem_since,
     )
 

@@ -74,6 +74,7 @@ def test_an_account_may_change_again_and_back(rig: Rig) -> None:
     for account in (2, OTHER, OTHER + 1, 2, OTHER):
         _replace_account(rig, Side.INTERNAL, account)
         rig.restart()
+        rig.customer.create("UserRequest", title="Something to do")
         rig.sync()
     state = rig.store.side(Side.INTERNAL)
     assert state.account == str(OTHER)
