@@ -16,6 +16,7 @@ The way of a change:
 ``progress``    what is known of a link meanwhile
 ``carry``       one action of it
 ``terms``       what a failure comes to
+``fault``       a fault of ours that one ticket brings out
 ``again``       when a link is looked at again
 ``files``       the bytes of a file that is to be uploaded
 ``back_off``    whether and when something is tried again

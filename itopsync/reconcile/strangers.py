@@ -2,8 +2,8 @@
 
 iTop makes a ticket's ref out of its id, so another ticket under a known id bears the known ref too. It is told by several things
 at once, as people edit each of them, and a timezone that is mended in ``sync.toml`` shifts all dates. It is another ticket where
-it began later than the one that was linked (and not in the future), *and* bears another title, *and* has none of the known entries
-and files. In place of the title counts that it began more than a day later, where entries were known: those nobody edits.
+it began later than the one that was linked (and not in the future), *and* bears another title, *and* has none of the known
+entries and files. In place of the title counts that it began more than a day later, where entries were known: those nobody edits.
 """
 
 from __future__ import annotations
