@@ -212,6 +212,8 @@ class NoteRecord:
     under the ticket's marker."""
     writes: int = 1
     """How often it was written; more than once when an agent's save wiped it out."""
+    as_file: bool = False
+    """It went as a file, as the log was full; one that somebody deletes then is not made again."""
 
 
 @dataclass(frozen=True)

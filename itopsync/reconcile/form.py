@@ -75,6 +75,7 @@ def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> 
     """Write *source*, the other side's value, as it is to stand on *target*; None if it must wait or is parked."""
     fingerprint = value_fingerprint(source)
     item = Item(f"field:{rule.external}", f"{target}:{fingerprint}")
+    situation.want(item)
     if situation.obstacle(item):
         return None
     if rule.kind in (Kind.CODE, Kind.DATE):
@@ -158,6 +159,9 @@ def _overflow(situation: Situation, target: Side, rule: FieldRule, value: str, f
     else:
         short = value.encode()[: limit - 100].decode(errors="ignore") + f"…\n{remark}"
     item = Item(f"overflow:{marker}", "")
-    if situation.observation.of(target) is None or situation.has_attachment(target, marker) or situation.obstacle(item):
+    if situation.observation.of(target) is None or situation.has_attachment(target, marker):
+        return short, None
+    situation.want(item)
+    if situation.obstacle(item):
         return short, None
     return short, Upload(target, marker, TextSource(name, value), item)

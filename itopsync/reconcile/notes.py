@@ -90,24 +90,26 @@ def plan_log(situation: Situation, target: Side, log: LogRule, records: dict[str
         if person.marker in situation.marks.kept:
             records.setdefault(person.marker, NoteRecord(target.other, None))
         elif person.marker in present:
-            records.setdefault(person.marker, NoteRecord(target.other, situation.now))
+            known = records.get(person.marker) or NoteRecord(target.other, situation.now)
+            records[person.marker] = replace(known, as_file=person.marker not in goal.borne)
     people = frozenset(person.marker for person in source.people)
     if not log.direction.allows(target.other):
         return Flow(people=people)
     notes: list[Note] = []
     uploads: list[Upload] = []
+    waits = False
     for person in source.people:
         if person.marker in present or not _may_go(situation, person, target.other, records):
             continue
+        situation.want(person.item)
         obstacle = situation.obstacle(person.item)
         if obstacle is not None and obstacle.parked:
             continue
-        if obstacle is not None:
-            break  # what follows waits too: the notes of one origin keep their order
         note = render(situation, target, log, person)
         illustrated = illustrate(situation, target, note.html, note.pictures)
-        if illustrated is None:
-            break
+        waits = waits or obstacle is not None or illustrated is None
+        if waits or illustrated is None:
+            continue  # what follows waits too: the notes of one origin keep their order
         notes.append(replace(note, html=illustrated[0]))
         uploads += illustrated[1]
     room = _room(situation, target, log, goal)
@@ -144,6 +146,7 @@ def history(situation: Situation) -> tuple[Note, ...]:
             continue
         flow: list[Note] = []
         for person in _reading(situation, Side.EXTERNAL, log).people:
+            situation.want(person.item)
             note = render(situation, Side.INTERNAL, log, person)
             if note.pictures or situation.obstacle(person.item):
                 break
@@ -205,6 +208,9 @@ def _may_go(situation: Situation, person: PersonEntry, origin: Side, records: di
     if origin is Side.INTERNAL and begins_with_mark(person.entry.html, situation.rules.keep_internal):
         situation.remarks.append(Remark(Kept.INTERNAL_NOTE, person.item.key))
         return False
+    if record is not None and record.as_file:
+        situation.remarks.append(Remark(Kept.COPY_DELETED, person.item.key))
+        return False
     if record is not None and record.writes > situation.rules.limits.rewrites:
         situation.park(person.item, f"it was written {record.writes} times and vanished each time under somebody's save")
         return False
@@ -212,7 +218,9 @@ def _may_go(situation: Situation, person: PersonEntry, origin: Side, records: di
 
 
 def _room(situation: Situation, target: Side, log: LogRule, reading: Reading) -> int:
-    if situation.obstacle(full_log(target, log.name(target))):
+    full = full_log(target, log.name(target))
+    situation.want(full)
+    if situation.obstacle(full):
         return 0
     return (situation.rules.limits.log_bytes - reading.bytes) // (ENTRY_BYTES + 20)
 

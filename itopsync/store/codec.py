@@ -17,7 +17,10 @@ from itopsync.model import Agreed, Base, Heading, NoteRecord, Obstacle, Side
 def base_to_json(base: Base) -> str:
     """Write a base; what is empty is left out."""
     fields = {name: [agreed.external, agreed.internal] for name, agreed in base.fields.items()}
-    notes = {marker: [note.origin, _time_to_json(note.carried_at), note.writes] for marker, note in base.notes.items()}
+    notes = {
+        marker: [note.origin, _time_to_json(note.carried_at), note.writes, *([1] if note.as_file else [])]
+        for marker, note in base.notes.items()
+    }
     return _dump(
         {
             **({"state": [base.state.external, base.state.internal]} if base.state else {}),
@@ -33,8 +36,8 @@ def base_from_json(text: str) -> Base:
     """Read what :func:`base_to_json` wrote."""
     read = json.loads(text)
     notes = {
-        marker: NoteRecord(Side(origin), _time_from_json(carried_at), writes)
-        for marker, (origin, carried_at, writes) in read.get("notes", {}).items()
+        marker: NoteRecord(Side(origin), _time_from_json(carried_at), writes, bool(as_file))
+        for marker, (origin, carried_at, writes, *as_file) in read.get("notes", {}).items()
     }
     return Base(
         state=Agreed(*read["state"]) if "state" in read else None,
