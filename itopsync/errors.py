@@ -167,7 +167,7 @@ class LogFull(Refused):
     *log* is the name of its attribute, by what the database calls its column.
     """
 
-    def __init__(self, side: Side, message: str, log: str | None = None) -> None:
+    def __init__(self, side: Side, message: str, *, log: str | None = None) -> None:
         self.log = log
         super().__init__(side, message)
 

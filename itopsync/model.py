@@ -216,6 +216,8 @@ class NoteRecord:
     under the ticket's marker."""
     writes: int = 1
     """How often it was written; more than once when an agent's save wiped it out."""
+    as_file: bool = False
+    """It went as a file, as the log was full; one that somebody deletes then is not made again."""
     unchecked: bool = False
     """Whether the server kept every word of it is still to be looked at."""
     cut: bool = False

@@ -41,7 +41,7 @@ _PLACES = {
     "park": ("reconcile/",),
 }
 """Where a name is a sayer only in some places."""
-RETURNERS = ("_no_way", "stranger", "_wrong")
+RETURNERS = ("_no_way", "stranger", "why_not_carried", "_wrong")
 """Functions that return one."""
 TABLES = ("_EXPLAINED", "_EXPECTED", "_REASONS", "_NEVER_CARRIED", "_PASSWORD")
 """Constants that hold messages."""
@@ -68,6 +68,7 @@ def messages(package: Path = PACKAGE) -> set[Message]:
 def kinds() -> set[str]:
     """The names of all classes of errors, and of those that hang below them elsewhere."""
     return {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.ItopsyncError)} | {
+        "OddRow",
         "ServerFailed",
         "DateFormatWrong",
     }

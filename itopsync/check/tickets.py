@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from itopsync.check.finding import Finding, fault, ok, refusal, said, warning
 from itopsync.engine.observe import attributes
 from itopsync.engine.poll import scope_of, since
-from itopsync.errors import BadQuery
+from itopsync.errors import BadQuery, RemoteError
 from itopsync.itop import oql
+from itopsync.itop.attributes import Attributes
 from itopsync.itop.dates import DateFormatWrong
 from itopsync.itop.inquiry import NO_CLASS
 from itopsync.itop.rows import Rows
 from itopsync.itop.server import Server
 from itopsync.model import Side
-from itopsync.reconcile.rules import ClassRules, Lifecycle, Rules
+from itopsync.reconcile.moments import is_date
+from itopsync.reconcile.rules import ClassRules, Kind, Lifecycle, Rules
 
 _NO_ATTRIBUTE = re.compile(r"invalid attribute code '(\w+)'")
 _PUBLIC_LOG = "public_log"
@@ -39,14 +41,31 @@ def check_class(server: Server, cls: ClassRules, *, dates_read: bool) -> Iterato
         remedy = f"See [classes.{cls.external}]: this server's {name} is not the one that iTop ships."
         yield fault(side, f"{name} has no attribute {', '.join(missing)}", remedy)
         return
-    if dates_read and rows.rows:
-        try:
-            server.tickets(name, [rows.rows[0].id], wanted)
-        except DateFormatWrong as error:
-            yield refusal(error, name, f"See the kinds of attributes in [classes.{cls.external}.attributes].")
-            return
+    if dates_read and rows.rows and (wrong := _no_dates(server, name, wanted)) is not None:
+        yield refusal(wrong, name, f"See the kinds of attributes in [classes.{cls.external}.attributes].")
+        return
     yield ok(side, f"{name}: {rows.found} tickets seen, with every attribute that is configured")
     yield from _check_states(server, cls, wanted.state)
+
+
+def _no_dates(server: Server, name: str, wanted: Attributes) -> RemoteError | None:
+    """Why an attribute that is configured as a date is none, on most of some tickets: people enter one odd date, not many.
+
+    :raises Refused: none of these tickets can be read
+    """
+    sample = [row.id for row in server.get(name, f"SELECT {oql.name(name)}", ("id",), limit=_SAMPLE).rows]
+    tickets, unreadable = server.readable_tickets(name, sample, wanted)
+    if unreadable and not tickets:
+        raise next(iter(unreadable.values()))
+    for attribute in (one for one, kind in wanted.fields.items() if kind is Kind.DATE):
+        values = [value for ticket in tickets.values() if (value := ticket.fields[attribute])]
+        odd = [value for value in values if not is_date(value)]
+        if odd and len(odd) * 2 > len(values):
+            try:
+                server.clock.read(attribute, odd[0])
+            except DateFormatWrong as error:
+                return error
+    return None
 
 
 def _read_one(server: Server, name: str, names: Sequence[str]) -> tuple[Rows, list[str]]:

@@ -17,9 +17,9 @@ The way of a change:
 ``progress``    what is known of a link meanwhile
 ``carry``       one action of it
 ``terms``       what a failure comes to
+``fault``       a fault of ours that one ticket brings out
 ``again``       when a link is looked at again
 ``fitting``     how much one request may carry, after what was refused
-``fault``       a fault of ours that one ticket brings out
 ``files``       the bytes of a file that is to be uploaded
 ``back_off``    whether and when something is tried again
 ``written``     what is told of each write

@@ -83,9 +83,10 @@ class Terms:
         if isinstance(error, StimulusRefused) and self._has_moved_on(progress, side):
             return
         if isinstance(error, LogFull) and isinstance(action, Write):
-            full = [note.log for note in action.notes if error.log in (None, note.log)]
-            if len(full) == 1:
-                progress.link = agree.refused(progress.link, full_log(side, full[0]), str(error), self._clock(), None)
+            logs = [note.log for note in action.notes]
+            full = error.log if error.log in logs else logs[0] if len(logs) == 1 else None
+            if full is not None:  # else each goes by itself, which tells
+                progress.link = agree.refused(progress.link, full_log(side, full), str(error), self._clock(), None)
                 return
         if len(items) > 1 and not progress.apart:
             progress.apart = True

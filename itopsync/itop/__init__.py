@@ -2,9 +2,9 @@
 
 ``settings``    how a server is reached
 ``server``      what can be asked of it, by name: all of it
-``reader``      what can be asked of it without changing anything
-``inquiry``     what can be asked of a server itself: who we are there, what we may, any query
-``piecewise``   many objects read, cut in halves down to the one that fails
+``reader``      tickets and files, read without changing anything
+``inquiry``     what is asked of the server itself, and any query
+``piecewise``   the one object found that makes a read of many fail
 ``caller``      reads are tried again, writes are sent once, each exchange is recorded
 ``throttle``    how many calls run at once
 ``answers``     what an answer means: the errors

@@ -214,7 +214,7 @@ def _refused_by_database(call: Call, error: wording.DatabaseError, why: str) -> 
         return Refused(call.side, f"{call} is refused by the server's database: {why}")
     if error.column and error.column.endswith(LOG_INDEX):
         log = error.column.removesuffix(LOG_INDEX)
-        return LogFull(call.side, f"{call} is refused: {log} takes no further entry: its index is full", log)
+        return LogFull(call.side, f"{call} is refused: {log} takes no further entry: its index is full", log=log)
     return TooLarge(call.side, f"{call} is too large for the server's database: {why}")
 
 

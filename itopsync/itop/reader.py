@@ -56,7 +56,7 @@ class Reader(Inquiry):
         condition = f"last_update >= {oql.literal(self.clock.earliest(since))} AND finalclass IN {oql.names(classes)}"
         pieces = self._pieces("Ticket", lambda ids: f"SELECT Ticket WHERE {_all(condition, ids)}", LIGHT, self._sighting)
         if pieces.at is None:
-            raise Unreachable(self.side, "gave an answer without a Date header: something between alters it")
+            raise Unreachable(self.side, "gave an answer without a count or without a Date header: something between alters it")
         return Changed(pieces.at, tuple(pieces.found), frozenset(pieces.failed))
 
     def sightings(self, cls: str, condition: str = "", ids: Sequence[int] | None = None) -> tuple[Sighting, ...]:
@@ -119,7 +119,7 @@ class Reader(Inquiry):
         wrong = next((error for error in failed.values() if isinstance(error, DateFormatWrong)), None)
         if wrong is not None:
             self._see_format(cls, wrong)
-        return tickets, {number: self._unreadable(f"{cls}::{number}", why) for number, why in sorted(failed.items())}
+        return tickets, {number: self._held_against(f"{cls}::{number}", why) for number, why in sorted(failed.items())}
 
     def _see_format(self, cls: str, error: DateFormatWrong) -> None:
         """See that a date which does not fit is one ticket's. :raises DateFormatWrong: half of a sample do not fit."""
@@ -133,7 +133,7 @@ class Reader(Inquiry):
         if wrong * 2 >= len(rows):
             raise error
 
-    def _unreadable(self, what: str, failure: RemoteError) -> Refused:
+    def _held_against(self, what: str, failure: RemoteError) -> Refused:
         """What is held against one object that cannot be read."""
         if isinstance(failure, TooLarge):
             return TooLarge(self.side, f"{what} is longer than max_answer_bytes allows")
@@ -225,7 +225,7 @@ class Reader(Inquiry):
             for attachment in sorted(pieces.found, key=lambda one: one.id):
                 found.setdefault(attachment.item_id, []).append(attachment)
         listed = {ticket: tuple(attachments) for ticket, attachments in found.items() if ticket not in failed}
-        return listed, {ticket: self._unreadable(f"the files of {cls}::{ticket}", why) for ticket, why in failed.items()}
+        return listed, {ticket: self._held_against(f"the files of {cls}::{ticket}", why) for ticket, why in failed.items()}
 
     def attachments_above(self, id: int, also: Collection[int] = ()) -> tuple[Attachment, ...]:
         """Return the attachments with higher ids than *id*, and those of *also* that are there, in the order of their ids."""

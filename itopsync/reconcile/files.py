@@ -65,6 +65,7 @@ def _one(situation: Situation, pair: FilePair, original: bool, copies: list[int]
     if original:
         return _without_copy(situation, pair)
     if copies and rules.deletion is not Deletion.NEVER and rules.attachments.allows(pair.origin):
+        situation.want(item)
         if situation.obstacle(item):
             return FilesPlan((replace(pair, copy_id=copies[0]),))
         return FilesPlan((replace(pair, copy_id=copies[0]),), removals=(Remove(target, copies[0], item, pair), *surplus))
@@ -78,12 +79,21 @@ def _without_copy(situation: Situation, pair: FilePair) -> FilesPlan:
     if pair.status is FileStatus.KEPT or marker in situation.marks.kept:
         return FilesPlan((replace(pair, copy_id=None, status=FileStatus.KEPT),))
     if pair.copy_id is not None or pair.status is FileStatus.COPY_DELETED:
-        if rules.deletion is Deletion.BOTH and pair.status is FileStatus.CARRIED and not situation.obstacle(item):
-            return FilesPlan((pair,), removals=(Remove(pair.origin, pair.original_id, item, pair),))
-        situation.remarks.append(Remark(Kept.COPY_DELETED, item.key))
-        return FilesPlan((replace(pair, copy_id=None, status=FileStatus.COPY_DELETED),))
+        return _copy_deleted(situation, pair)
     if not rules.attachments.allows(pair.origin):
         return FilesPlan((pair,))
+    situation.want(item)
     if situation.obstacle(item):
         return FilesPlan((pair,))
     return FilesPlan((pair,), (Upload(target, marker, AttachmentSource(pair.original_id), item, pair),))
+
+
+def _copy_deleted(situation: Situation, pair: FilePair) -> FilesPlan:
+    """Its copy was there, and somebody deleted it."""
+    item = file_item(pair.origin, pair.original_id)
+    if situation.rules.deletion is Deletion.BOTH and pair.status is FileStatus.CARRIED:
+        situation.want(item)
+        removals = () if situation.obstacle(item) else (Remove(pair.origin, pair.original_id, item, pair),)
+        return FilesPlan((pair,), removals=removals)
+    situation.remarks.append(Remark(Kept.COPY_DELETED, item.key))
+    return FilesPlan((replace(pair, copy_id=None, status=FileStatus.COPY_DELETED),))

@@ -83,6 +83,7 @@ def _whole(situation: Situation, target: Side, rule: FieldRule, source: str) -> 
     """The whole text of an attribute of which *target* dropped words, unless it is there."""
     value = render(situation, target, rule, source)
     item = Item(f"{WHOLE}:{cut_key(target, rule)}", value_fingerprint(source))
+    situation.want(item)
     if value is None or value.whole is not None or situation.obstacle(item):
         return ()
     origin = situation.link.ref(target.other) or situation.link.external
@@ -96,6 +97,7 @@ def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> 
     """Write *source*, the other side's value, as it is to stand on *target*; None if it must wait or is parked."""
     fingerprint = value_fingerprint(source)
     item = Item(f"field:{rule.external}", f"{target}:{fingerprint}")
+    situation.want(item)
     if situation.obstacle(item):
         return None
     origin = situation.origin(target.other)
@@ -136,7 +138,7 @@ def carried_with_state(situation: Situation, target: Side, rules: Sequence[Field
 
 
 def _is_parked(situation: Situation, rule: FieldRule) -> bool:
-    obstacle = situation.standing.get(f"field:{rule.external}")
+    obstacle = next((one for one in situation.obstacles() if one.key == f"field:{rule.external}"), None)
     return obstacle is not None and obstacle.parked
 
 
@@ -191,6 +193,9 @@ def _overflow(situation: Situation, target: Side, rule: FieldRule, value: str, f
     else:
         short = value.encode()[: limit - 100].decode(errors="ignore") + f"…\n{remark}"
     item = Item(f"overflow:{marker}", "")
-    if situation.observation.of(target) is None or situation.has_attachment(target, marker) or situation.obstacle(item):
+    if situation.observation.of(target) is None or situation.has_attachment(target, marker):
+        return short, None
+    situation.want(item)
+    if situation.obstacle(item):
         return short, None
     return short, Upload(target, marker, TextSource(name, in_words(value)), item)

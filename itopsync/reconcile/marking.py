@@ -52,15 +52,17 @@ def _stands(situation: Situation, *, is_copy: bool, written: bool) -> bool:
 def _write(situation: Situation, note: Note, hopeless: str | None = None) -> Plan:
     """Nothing else is carried before the mark is there. *hopeless*: why it is not even tried."""
     link, ticket = situation.link, situation.ticket(Side.INTERNAL)
-    if situation.obstacle(full_log(Side.INTERNAL, note.log)):
+    full = full_log(Side.INTERNAL, note.log)
+    situation.want(full, _ITEM)
+    if situation.obstacle(full):
         hopeless = f"{note.log} of {ticket.ref} takes no further entry: its index is full"
     waits = situation.obstacle(_ITEM) is not None
     if hopeless and not waits:
         situation.park(_ITEM, hopeless)
     actions = () if hopeless or waits else (_action(note),)
-    others = tuple(one for one in link.obstacles if one.key not in (_ITEM.key, *situation.standing))
+    others = tuple(one for one in link.obstacles if one.key not in (_ITEM.key, full.key))
     numbered = replace(link, external_number=situation.ticket(Side.EXTERNAL).number, internal_number=ticket.number)
-    return Plan(replace(numbered, obstacles=(*others, *situation.standing.values())), actions, tuple(situation.remarks))
+    return Plan(replace(numbered, obstacles=(*others, *situation.obstacles())), actions, situation.all_remarks())
 
 
 def _action(note: Note) -> Write:

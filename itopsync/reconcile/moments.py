@@ -20,6 +20,11 @@ def moment(text: str) -> datetime | None:
         return None
 
 
+def is_date(text: str) -> bool:
+    """Whether an attribute's value is a moment, a day, or nothing."""
+    return not text or _DAY.fullmatch(text) is not None or moment(text) is not None
+
+
 def likely(text: str) -> datetime | None:
     """The same, where it is one at which a ticket may have begun."""
     found = moment(text)
@@ -30,11 +35,14 @@ def why_not_carried(text: str, zone: ZoneInfo) -> str | None:
     """Why a date cannot be written on a server in *zone*, or None. What is no date at all is not quoted."""
     if not text or _DAY.fullmatch(text):
         return None
-    shown = f"the date {text}" if _LIKE_A_DATE.fullmatch(text) else f"a text of {len(text)} characters, which is no date,"
     found = moment(text)
     if found is not None:
         try:
             found.astimezone(zone)
         except OverflowError:
             found = None
-    return None if found is not None else f"{shown} cannot be carried: it is none that the other server could hold"
+    if found is not None:
+        return None
+    if _LIKE_A_DATE.fullmatch(text):
+        return f"the date {text} cannot be carried: it is none that the other server could hold"
+    return f"a text of {len(text)} characters, which is no date, cannot be carried: it is none that the other server could hold"

@@ -106,24 +106,27 @@ def plan_log(situation: Situation, target: Side, log: LogRule, records: dict[str
         if person.marker in situation.marks.kept:
             records.setdefault(person.marker, NoteRecord(target.other, None))
         elif person.marker in present:
-            records.setdefault(person.marker, NoteRecord(target.other, situation.now, unchecked=True))
+            known = records.get(person.marker) or NoteRecord(target.other, situation.now, unchecked=True)
+            as_file = person.marker not in goal.borne and not known.unmarked
+            records[person.marker] = replace(known, as_file=as_file)
     people = frozenset(person.marker for person in source.people)
     if not log.direction.allows(target.other):
         return Flow(people=people)
     notes: list[Note] = []
     uploads = _wholes(situation, target, log, records, source=source, goal=goal)
+    waits = False
     for person in source.people:
         if person.marker in present or not _may_go(situation, person, target.other, records):
             continue
+        situation.want(person.item)
         obstacle = situation.obstacle(person.item)
         if obstacle is not None and obstacle.parked:
             continue
-        if obstacle is not None:
-            break  # what follows waits too: the notes of one origin keep their order
         note = render(situation, target, log, person)
         illustrated = illustrate(situation, target, note.html, note.pictures)
-        if illustrated is None:
-            break
+        waits = waits or obstacle is not None or illustrated is None
+        if waits or illustrated is None:
+            continue  # what follows waits too: the notes of one origin keep their order
         fits, files = _in_pieces(situation, target, replace(note, html=illustrated[0]))
         notes.append(fits)
         uploads += (*illustrated[1], *files)
@@ -149,6 +152,8 @@ def _wholes(
         cut = cut and not situation.has_attachment(target, marker) and not is_long(situation.rules, target, note.html)
         records[person.marker] = replace(record, unchecked=False, cut=cut)
         item = Item(f"{WHOLE}:{person.marker}", "")
+        if cut:
+            situation.want(item)
         if cut and not situation.obstacle(item):
             wholes.append(replace(_as_file(target, note), marker=marker, item=item))
     return wholes
@@ -204,6 +209,7 @@ def history(situation: Situation, left: int) -> tuple[Note, ...]:
             continue
         flow: list[Note] = []
         for person in _reading(situation, Side.EXTERNAL, log).people:
+            situation.want(person.item)
             note = render(situation, Side.INTERNAL, log, person)
             left -= weight(note.html)
             if left < 0 or note.pictures or situation.obstacle(person.item):
@@ -266,6 +272,9 @@ def _may_go(situation: Situation, person: PersonEntry, origin: Side, records: di
     if origin is Side.INTERNAL and begins_with_mark(person.entry.html, situation.rules.keep_internal):
         situation.remarks.append(Remark(Kept.INTERNAL_NOTE, person.item.key))
         return False
+    if record is not None and record.as_file:
+        situation.remarks.append(Remark(Kept.COPY_DELETED, person.item.key))
+        return False
     if record is not None and record.writes > situation.rules.limits.rewrites:
         situation.park(person.item, f"it was written {record.writes} times and vanished each time under somebody's save")
         return False
@@ -273,7 +282,9 @@ def _may_go(situation: Situation, person: PersonEntry, origin: Side, records: di
 
 
 def _room(situation: Situation, target: Side, log: LogRule, reading: Reading) -> int:
-    if situation.obstacle(full_log(target, log.name(target))):
+    full = full_log(target, log.name(target))
+    situation.want(full)
+    if situation.obstacle(full):
         return 0
     return (situation.rules.limits.log_bytes - reading.bytes) // (ENTRY_BYTES + 20)
 

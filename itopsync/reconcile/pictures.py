@@ -20,11 +20,8 @@ def illustrate(
     """
     uploads: list[Upload] = []
     missing: list[str] = []
-    for picture in pictures:
-        if situation.has_attachment(target, picture.marker):
-            continue
+    for picture, item in want_pictures(situation, target, pictures):
         original = attachment_of(picture.marker, situation.rules.pair)
-        item = Item(f"picture:{picture.marker}", "") if original is None else file_item(*original)
         obstacle = situation.obstacle(item)
         if obstacle is not None and not obstacle.parked:
             return None
@@ -33,6 +30,17 @@ def illustrate(
         elif original is None:
             uploads.append(Upload(target, picture.marker, picture.source, item))
     return without_pictures(html, missing), tuple(uploads)
+
+
+def want_pictures(situation: Situation, target: Side, pictures: Sequence[Picture]) -> list[tuple[Picture, Item]]:
+    """Those of *pictures* that are not there yet, each with its item: all of them are to get across."""
+    found: list[tuple[Picture, Item]] = []
+    for picture in pictures:
+        if not situation.has_attachment(target, picture.marker):
+            original = attachment_of(picture.marker, situation.rules.pair)
+            found.append((picture, Item(f"picture:{picture.marker}", "") if original is None else file_item(*original)))
+    situation.want(*(item for _, item in found))
+    return found
 
 
 def file_item(origin: Side, original_id: int) -> Item:

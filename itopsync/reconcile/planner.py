@@ -84,8 +84,9 @@ def _plan_creation(situation: Situation, *, apart: bool) -> Plan:
     item = Item("ticket", "")
     external = situation.ticket(Side.EXTERNAL)
     link = replace(situation.link, external_number=external.number)
+    situation.want(item)
     if not rules.new_tickets or situation.obstacle(item):
-        return Plan(replace(link, obstacles=tuple(situation.standing.values())), (), tuple(situation.remarks))
+        return Plan(replace(link, obstacles=situation.obstacles()), (), situation.all_remarks())
     fields: dict[str, object] = {name: rules.internal.defaults[name] for name in cls.on_create if name in rules.internal.defaults}
     agrees: dict[str, str] = {}
     items = [item]
@@ -105,7 +106,7 @@ def _plan_creation(situation: Situation, *, apart: bool) -> Plan:
     left = room(rules, Side.INTERNAL) - weight(first.html, *fields.values())
     notes = (first, *history(situation, left))
     action = Create(fields, notes, tuple(items), agrees)
-    return Plan(replace(link, obstacles=tuple(situation.standing.values())), (action,), tuple(situation.remarks))
+    return Plan(replace(link, obstacles=situation.obstacles()), (action,), situation.all_remarks())
 
 
 def _value_on_creation(situation: Situation, rule: FieldRule) -> Value | None:
@@ -150,7 +151,7 @@ def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
     return Plan(
         _noted(situation, records, agreed, files, decision),
         (*_once(uploads), *files.uploads, *writes, *files.removals),
-        (*situation.remarks, *(Remark(Kept.VANISHED, f"note:{marker}") for marker in vanished)),
+        (*situation.all_remarks(), *(Remark(Kept.VANISHED, f"note:{marker}") for marker in vanished)),
         rewritten=_is_rewritten(records, vanished, people),
         lost=tuple(situation.lost),
     )
@@ -266,13 +267,17 @@ def _words(situation: Situation) -> list[Action]:
         return []
     parked = {
         Item(obstacle.key, obstacle.fingerprint): f"Not carried: {_told(obstacle.key)} ({obstacle.reason})"
-        for obstacle in situation.standing.values()
+        for obstacle in situation.obstacles()
         if obstacle.parked and not obstacle.key.startswith(("log:", "word"))
     }
     note = words(situation, parked)
-    if note is None or situation.obstacle(Item("word", note.markers[0])):
+    if note is None:
         return []
-    return [Write(Side.INTERNAL, {}, (note,), (Item("word", note.markers[0]),), {})]
+    item = Item("word", note.markers[0])
+    situation.want(item)
+    if situation.obstacle(item):
+        return []
+    return [Write(Side.INTERNAL, {}, (note,), (item,), {})]
 
 
 def _told(key: str) -> str:
@@ -305,7 +310,7 @@ def _noted(
         link,
         base=base,
         files=files.pairs,
-        obstacles=tuple(situation.standing.values()),
+        obstacles=situation.obstacles(),
         external_number=situation.ticket(Side.EXTERNAL).number,
         internal_number=situation.ticket(Side.INTERNAL).number,
     )

@@ -29,8 +29,10 @@ class Situation:
     remarks: list[Remark] = field(default_factory=list)
     lost: list[LostMarker] = field(default_factory=list)
     """What turns out to stand there without its marker."""
-    standing: dict[str, Obstacle] = field(default_factory=dict)
-    """Obstacles whose item is still what was tried; the others are void."""
+    wanted: set[Item] = field(default_factory=set)
+    """Every item that is to get across, whether it may be tried now or not: what stands in the way of others is void."""
+    parked: dict[str, Obstacle] = field(default_factory=dict)
+    """What this plan finds to need a person, by its item's key."""
 
     def ticket(self, side: Side) -> Ticket:
         """What *side* shows. Only where both tickets are there."""
@@ -45,23 +47,35 @@ class Situation:
         internal = self.observation.internal
         return marks_of(internal, self.cls.logs[0].name(Side.INTERNAL), self.rules.pair, ()) if internal else Marks()
 
+    def want(self, *items: Item) -> None:
+        """Take note that *items* are to get across."""
+        self.wanted.update(items)
+
     def obstacle(self, item: Item) -> Obstacle | None:
-        """What stands in the way of *item* now, remarked; None if it may be tried."""
+        """What stands in the way of *item* now; None if it may be tried."""
         for obstacle in self.link.obstacles:
-            if (obstacle.key, obstacle.fingerprint) == (item.key, item.fingerprint):
-                self.standing[item.key] = obstacle
-                if obstacle.parked:
-                    self.remarks.append(Remark(Kept.PARKED, item.key, obstacle.reason))
-                    return obstacle
-                if obstacle.not_before is not None and obstacle.not_before > self.now:
-                    self.remarks.append(Remark(Kept.WAITING, item.key, obstacle.reason))
-                    return obstacle
+            if (obstacle.key, obstacle.fingerprint) == (item.key, item.fingerprint) and self._blocks(obstacle):
+                return obstacle
         return None
 
     def park(self, item: Item, reason: str) -> None:
         """Rest *item* until a person has looked, or until it changes."""
-        self.standing[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
-        self.remarks.append(Remark(Kept.PARKED, item.key, reason))
+        self.parked[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
+
+    def obstacles(self) -> tuple[Obstacle, ...]:
+        """What is in the way from now on: of what is still wanted, and as it was tried, with its tries; and what was parked."""
+        wanted = {(item.key, item.fingerprint) for item in self.wanted}
+        still = (one for one in self.link.obstacles if (one.key, one.fingerprint) in wanted and one.key not in self.parked)
+        return (*still, *self.parked.values())
+
+    def all_remarks(self) -> tuple[Remark, ...]:
+        """What was noticed, and what is in the way."""
+        blocking = (one for one in self.obstacles() if self._blocks(one))
+        kept = (Remark(Kept.PARKED if one.parked else Kept.WAITING, one.key, one.reason) for one in blocking)
+        return (*self.remarks, *kept)
+
+    def _blocks(self, obstacle: Obstacle) -> bool:
+        return obstacle.parked or (obstacle.not_before is not None and obstacle.not_before > self.now)
 
     def has_attachment(self, side: Side, marker: str) -> bool:
         """Whether the ticket on *side* has the attachment that a placeholder means."""

@@ -95,6 +95,7 @@ def _follow(situation: Situation, leader: Side, base: Agreed) -> Follow | None:
     present = situation.ticket(follower).state
     target = image(rules, leader, wanted)
     item = Item("state", f"{leader}:{wanted}:{present}")
+    situation.want(item)
     if situation.obstacle(item):
         return None
     taken = unavoidable_decisions(rules.lifecycle(leader), base.of(leader), wanted)

@@ -52,13 +52,13 @@ def base_from_json(text: str) -> Base:
 
 
 def _note_to_json(note: NoteRecord) -> list[object]:
-    flags = ("u" if note.unchecked else "") + ("c" if note.cut else "")
+    flags = "".join(flag for flag, is_set in (("f", note.as_file), ("u", note.unchecked), ("c", note.cut)) if is_set)
     more = [flags, note.unmarked] if note.unmarked else [flags] if flags else []
     return [note.origin, _time_to_json(note.carried_at), note.writes, *more]
 
 
 def _note_from_json(origin: str, carried_at: str | None, writes: int, flags: str = "", unmarked: str = "") -> NoteRecord:
-    return NoteRecord(Side(origin), _time_from_json(carried_at), writes, "u" in flags, "c" in flags, unmarked)
+    return NoteRecord(Side(origin), _time_from_json(carried_at), writes, "f" in flags, "u" in flags, "c" in flags, unmarked)
 
 
 def obstacles_to_json(obstacles: Iterable[Obstacle]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from itopsync.errors import SafetyStop
@@ -104,6 +107,34 @@ def test_a_full_log_lets_the_rest_of_the_ticket_go_on(rig: Rig) -> None:
     rig.settle()
     after = rig.internal.ticket("UserRequest", copy)
     assert (after["title"], after["status"]) == ("Still moving", "assigned")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_of_two_logs_only_the_one_that_is_full_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """The database names the column, which an extension may have called otherwise."""
+    both = "".join(f'[[logs]]\nexternal = "{log}"\ninternal = "{log}"\n' for log in ("private_log", "public_log"))
+    rig = Rig(tmp_path, both)
+    if not named:
+        monkeypatch.setattr("itopsync.itop.answers.LOG_INDEX", "index")  # so that what is left is the name of no log
+    rules = rig.configuration.rules  # we think that there is room
+    rig.configuration = replace(rig.configuration, rules=replace(rules, limits=replace(rules.limits, log_bytes=200_000)))
+    rig.restart()
+    number = _opens(rig)
+    rig.sync()
+    copy = rig.copy_of(number)
+    rig.operator.fill_log("UserRequest", copy)
+    rig.customer.update("UserRequest", number, private_log="<p>To the full one</p>", public_log="<p>To the other</p>")
+    rig.sync()
+    rig.settle()
+    after = rig.internal.ticket("UserRequest", copy)
+    assert any("To the other" in entry.text for entry in after["public_log"])
+    assert [b"To the full one" in one["contents"].data for one in after["attachments"]] == [True]
+    full = {one.key for one in rig.link(number).obstacles}
+    assert "log:internal:private_log" in full
+    assert not any("public" in key for key in full)
+    rig.stop()
 
 
 def test_a_history_too_long_for_one_create_is_joined(rig: Rig) -> None:

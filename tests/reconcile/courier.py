@@ -199,8 +199,8 @@ class Courier:
             if now.state != thought.state:
                 return
         if isinstance(error, LogFull) and isinstance(action, Write):
-            for note in action.notes:
-                work.link = agree.refused(work.link, full_log(action.side, note.log), str(error), self.clock(), None)
+            (note,) = action.notes
+            work.link = agree.refused(work.link, full_log(action.side, note.log), str(error), self.clock(), None)
             return
         if len(items) > 1 and not work.apart:
             work.apart = True

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.model import Link, NoteRecord, Obstacle, Ref, Side
+from itopsync.model import Link, NoteRecord, Observation, Obstacle, Ref, Side
 from itopsync.reconcile import agree, notes
 from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.plan import Note, Plan, TextSource
@@ -358,6 +358,47 @@ def test_a_log_that_the_server_called_full_is_not_tried_again() -> None:
 
     assert writes(planned) == []
     assert len(uploads(planned)) == 1
+
+
+def test_a_note_that_went_as_a_file_which_somebody_deletes_is_not_made_again() -> None:
+    full = tuple(entry(OPERATOR, f"#internal {n}") for n in range(400))
+    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=full))
+    (upload,) = uploads(plan(agreed(), seen))
+    there = both(seen.external, ticket(INTERNAL, log=full, files=(file(9, upload.marker, ticket=2),)))
+    carried = plan(agreed(), there)
+    assert carried.actions == ()
+
+    planned = plan(carried.link, seen)
+
+    assert planned.actions == ()
+    assert ("copy deleted, not made again", "note") in kept(planned)
+    room = both(seen.external, ticket(INTERNAL))
+    assert plan(planned.link, room).actions == ()  # nor where there is room again
+
+
+def test_notes_behind_one_that_waits_keep_what_they_were_tried() -> None:
+    """A query changes nothing: what survives is what is still to be carried."""
+    seen = both(
+        ticket(EXTERNAL, log=(entry(CUSTOMER, "one"), entry(CUSTOMER, f"<p>two {PICTURE}</p>"), entry(CUSTOMER, "three")))
+    )
+    one, picture, two, three = (
+        Obstacle(key, "", "refused", tries, parked=False, not_before=NOW + wait)
+        for key, tries, wait in zip(_items(seen), (1, 2, 3, 4), (MINUTE, -MINUTE, -MINUTE, MINUTE), strict=True)
+    )
+    gone = Obstacle("note:itopsync-acme-n-gone", "", "refused", 5, parked=False, not_before=NOW - MINUTE)
+
+    planned = plan(replace(agreed(), obstacles=(one, picture, two, three, gone)), seen)
+
+    assert planned.actions == ()
+    assert planned.link.obstacles == (one, picture, two, three)
+
+
+def _items(seen: Observation) -> list[str]:
+    """The keys of the first note, the picture of the second, the second and the third."""
+    people = notes.read(seen.external or ticket(EXTERNAL), "private_log", "acme", Ref(EXTERNAL, "UserRequest", 1), ()).people
+    first, second, third = (person.item.key for person in people)
+    (upload,) = uploads(plan(agreed(), seen))
+    return [first, upload.item.key, second, third]
 
 
 # words of our own

@@ -24,7 +24,7 @@ bases = st.builds(
     Base,
     state=st.none() | agreed,
     fields=st.dictionaries(words, agreed, max_size=4),
-    notes=st.dictionaries(words, st.builds(NoteRecord, sides, st.none() | moments, st.integers(0, 9)), max_size=4),
+    notes=st.dictionaries(words, st.builds(NoteRecord, sides, st.none() | moments, st.integers(0, 9), st.booleans()), max_size=4),
     born=words,
     heading=st.none() | st.builds(Heading, sides, st.lists(words, max_size=4).map(tuple)),
 )

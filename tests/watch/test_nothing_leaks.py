@@ -244,14 +244,16 @@ def everything_fails(service: Service) -> None:
     service.operator.fill_log(REQUEST, copy)
     service.run(SWEEP)
 
-    def mishap(where: str) -> None:
-        if where == "before:core/update":
-            raise ValueError(MISHAP)
+    for place in ("before:core/update", "before:core/get"):
 
-    people_do_everything(service)
-    service.probe = mishap
-    service.run()
-    service.probe = None
+        def mishap(where: str, place: str = place) -> None:
+            if where == place:
+                raise ValueError(MISHAP)
+
+        people_do_everything(service)
+        service.probe = mishap
+        service.run()
+        service.probe = None
     logging.getLogger("apscheduler").error("Job failed", exc_info=KeyError(LIBRARY))
     app._tell_internal_error(RuntimeError(THREAD))
     service.restart()
@@ -303,6 +305,7 @@ def check_events(lines: list[dict[str, Any]]) -> None:
         "side down for long",
         "side available again",
         "internal error",
+        "ticket failed",
         "library",
         "person called",
     }
