@@ -172,6 +172,8 @@ class FilePair:
     original_id: int
     copy_id: int | None
     status: FileStatus
+    organisation: str = ""
+    """The id of the organisation that the original's ticket had when the original was first seen; empty where it told none."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from itopsync.engine.poll import Findings, account_of, look, record
 from itopsync.engine.progress import Result
 from itopsync.engine.report import Report
 from itopsync.engine.settings import EngineSettings
+from itopsync.engine.sight import note_organisations
 from itopsync.engine.threads import Threads
 from itopsync.engine.waiting import answer_of
 from itopsync.engine.work import Work
@@ -285,6 +286,7 @@ class Engine:
         for side, running in sweeps.items():
             try:
                 swept = answer_of(running, self.stopping)
+                note_organisations(self._servers[side], self._store)
             except RemoteError as error:
                 self.unavailable(report, side, error)
             else:

@@ -16,14 +16,14 @@ from itopsync.engine.fault import fault_of
 from itopsync.engine.fitting import fitting
 from itopsync.engine.observe import observe
 from itopsync.engine.settings import EngineSettings
-from itopsync.engine.sight import refuse_blindness
+from itopsync.engine.sight import note_organisations, refuse_blindness, refuse_narrowness
 from itopsync.engine.threads import Threads
 from itopsync.errors import ItopsyncError
 from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Observation, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.identity import ticket_marker
-from itopsync.reconcile.plan import Plan
+from itopsync.reconcile.plan import Plan, Remove
 from itopsync.reconcile.planner import UNREAD, parted, unread
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
@@ -95,10 +95,16 @@ class Planning:
     def plan_work(self, links: tuple[Link, ...], rules: Rules, accept: Collection[str]) -> Planned:
         """Observe and plan *links* that are to be worked on.
 
-        :raises SafetyStop: a copy, or a linked ticket, is not found on a side that shows nothing at all
+        :raises SafetyStop: a copy, or a linked ticket, is not found on a side that shows nothing at all; or files are not on one
+            that shows fewer organisations than it did
         """
         planned = self.plan(links, rules, accept)
         self._refuse_unseen(planned, accept)
+        for side in {action.side.other for plan, _ in planned for action in plan.actions if isinstance(action, Remove)}:
+            if Excess.DELETIONS in accept:
+                note_organisations(self._servers[side], self._store, fewer=True)
+            else:
+                refuse_narrowness(self._servers[side], self._store)
         return planned
 
     def _refuse_unseen(self, planned: Planned, accept: Collection[str]) -> None:

@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
-from itopsync.errors import AccessRefused, SafetyStop
+from itopsync.errors import AccessRefused, BadQuery, SafetyStop
 from itopsync.itop.server import Server
 from itopsync.model import LinkStatus
 from itopsync.reconcile.safety import Excess
 from itopsync.store.store import Store
+
+
+def refuse_narrowness(server: Server, store: Store) -> None:
+    """See that a side on which files are missing shows as many organisations as it did: else they may be out of our sight.
+
+    A file without an organisation is shown to accounts alone that are limited to none.
+
+    :raises SafetyStop: it shows fewer
+    """
+    known, count = int(store.fact(_fact(server)) or 0), count_organisations(server)
+    if count is not None and count < known:
+        raise SafetyStop(
+            Excess.DELETIONS,
+            f"attachments are gone from {server.side}, which shows our account {count} organisations instead of {known}; does it "
+            "see less than before? Look at its allowed organisations there. If the attachments are really gone, run "
+            f"`itopsync run-once --accept {Excess.DELETIONS}`.",
+        )
+
+
+def note_organisations(server: Server, store: Store, *, fewer: bool = False) -> None:
+    """Remember how many organisations a side shows; *fewer* than before only where a person has said that this is right."""
+    count = count_organisations(server)
+    if count is not None and (fewer or count > int(store.fact(_fact(server)) or 0)):
+        store.put_fact(_fact(server), str(count))
+
+
+def count_organisations(server: Server) -> int | None:
+    """How many organisations our account sees; None where it may not say."""
+    try:
+        return server.count("Organization", "SELECT Organization")
+    except (AccessRefused, BadQuery):
+        return None
+
+
+def _fact(server: Server) -> str:
+    return f"organisations.{server.side}"
 
 
 def refuse_blindness(server: Server, store: Store) -> None:

@@ -11,6 +11,8 @@ from itopsync.reconcile.plan import AttachmentSource, Kept, Remark, Remove, Uplo
 from itopsync.reconcile.rules import Deletion
 from itopsync.reconcile.situation import Situation
 
+_ORGANISATION = "org_id"
+
 
 @dataclass(frozen=True)
 class FilesPlan:
@@ -32,6 +34,8 @@ def plan_files(situation: Situation) -> FilesPlan:
         candidates = {number for side, number in known if side is origin} | originals.keys() | copies.keys()
         for number in sorted(candidates):
             pair = known.get((origin, number)) or FilePair(origin, number, None, FileStatus.WAITING)
+            if number in originals and not pair.organisation:
+                pair = replace(pair, organisation=situation.ticket(origin).fields.get(_ORGANISATION, ""))
             outcome = _one(situation, pair, number in originals, copies.get(number, []))
             pairs += outcome.pairs
             uploads += outcome.uploads
@@ -66,10 +70,21 @@ def _one(situation: Situation, pair: FilePair, original: bool, copies: list[int]
         return _without_copy(situation, pair)
     if copies and rules.deletion is not Deletion.NEVER and rules.attachments.allows(pair.origin):
         situation.want(item)
-        if situation.obstacle(item):
+        if _may_be_out_of_sight(situation, pair):
+            situation.park(item, "it is not shown any more, perhaps because its ticket went to another organisation")
+        if item.key in situation.parked or situation.obstacle(item):
             return FilesPlan((replace(pair, copy_id=copies[0]),))
         return FilesPlan((replace(pair, copy_id=copies[0]),), removals=(Remove(target, copies[0], item, pair), *surplus))
     return FilesPlan(removals=surplus)
+
+
+def _may_be_out_of_sight(situation: Situation, pair: FilePair) -> bool:
+    """Whether an original that is not shown may still be there.
+
+    An account that sees a ticket sees the files of the same organisation. A file keeps the one under which it was attached.
+    """
+    now = situation.ticket(pair.origin).fields.get(_ORGANISATION, "")
+    return bool(pair.organisation) and pair.organisation != now
 
 
 def _without_copy(situation: Situation, pair: FilePair) -> FilesPlan:

@@ -36,7 +36,7 @@ def read_links(connection: Connection, wanted: Select[Any]) -> tuple[Link, ...]:
     files: dict[int, list[FilePair]] = {}
     for ids in batches(row.id for row in rows):
         for row in connection.execute(select(file).where(file.c.link_id.in_(ids)).order_by(*file.primary_key)):
-            pair = FilePair(Side(row.origin), row.original_id, row.copy_id, FileStatus(row.status))
+            pair = FilePair(Side(row.origin), row.original_id, row.copy_id, FileStatus(row.status), row.organisation)
             files.setdefault(row.link_id, []).append(pair)
     return tuple(_link(row, files.get(row.id, ())) for row in rows)
 
@@ -87,13 +87,14 @@ _ADD, _CHANGE, _DROP = insert(file), update(file).where(*_THIS_FILE), delete(fil
 
 def write_files(connection: Connection, link_id: int, pairs: Iterable[FilePair]) -> None:
     """Make a link's rows of files what *pairs* says, touching only those that differ."""
-    known = {(row.origin, row.original_id): (row.copy_id, row.status) for row in connection.execute(_FILES, {"link": link_id})}
-    wanted = {(one.origin.value, one.original_id): (one.copy_id, one.status.value) for one in pairs}
+    rows = connection.execute(_FILES, {"link": link_id})
+    known = {(row.origin, row.original_id): (row.copy_id, row.status, row.organisation) for row in rows}
+    wanted = {(one.origin.value, one.original_id): (one.copy_id, one.status.value, one.organisation) for one in pairs}
     for origin, original in known.keys() - wanted.keys():
         connection.execute(_DROP, {"link": link_id, "from": origin, "original": original})
-    for (origin, original), (copy_id, status) in wanted.items():
-        now = {"copy_id": copy_id, "status": status}
+    for (origin, original), (copy_id, status, organisation) in wanted.items():
+        now = {"copy_id": copy_id, "status": status, "organisation": organisation}
         if (origin, original) not in known:
             connection.execute(_ADD, {"link_id": link_id, "origin": origin, "original_id": original, **now})
-        elif known[origin, original] != (copy_id, status):
+        elif known[origin, original] != wanted[origin, original]:
             connection.execute(_CHANGE, {"link": link_id, "from": origin, "original": original, **now})

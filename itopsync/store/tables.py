@@ -98,6 +98,7 @@ file = Table(
     Column("original_id", BigInteger, primary_key=True),
     Column("copy_id", BigInteger),
     Column("status", Text, nullable=False),
+    Column("organisation", Text, nullable=False),
     Index("ix_file_original", "origin", "original_id"),
     Index("ix_file_copy", "origin", "copy_id"),
     comment="Attachments and their copies.",

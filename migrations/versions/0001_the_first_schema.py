@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.Column("original_id", sa.BigInteger, nullable=False),
         sa.Column("copy_id", sa.BigInteger),
         sa.Column("status", sa.Text, nullable=False),
+        sa.Column("organisation", sa.Text, nullable=False),
         sa.ForeignKeyConstraint(["link_id"], ["link.id"], name="fk_file_link_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("link_id", "origin", "original_id", name="pk_file"),
         comment="Attachments and their copies.",
