@@ -44,13 +44,13 @@ def ground(tmp_path: Path) -> Ground:
 def _seen(ground: Ground, scenario: Scenario, strike: Callable[[Rig], None]) -> list[str]:
     """The violations after a scenario in which something strikes."""
     rig = ground.rig(scenario.more)
-    number = open_request(rig)
-    rig.sync()
-    scenario.begin(rig, number)
-    rig.sync()
-    rig.settle(1)
-    scenario.act(rig, number)
     try:
+        number = open_request(rig)
+        rig.sync()
+        scenario.begin(rig, number)
+        rig.sync()
+        rig.settle(1)
+        scenario.act(rig, number)
         strike(rig)
         rig.sync()
         rig.sync()

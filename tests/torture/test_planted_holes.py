@@ -159,7 +159,7 @@ def test_an_answer_that_makes_a_side_unavailable_is_seen(how: Oddity, side: Side
 
 @pytest.mark.parametrize("how", [Oddity.CORRECTED, Oddity.TIMEZONE])
 def test_a_corrected_date_that_is_taken_for_another_ticket_is_seen(how: Oddity, monkeypatch: Patch) -> None:
-    def wrong(link: Link, observation: Observation, rules: Rules) -> str | None:
+    def wrong(link: Link, observation: Observation, rules: Rules, *_: object) -> str | None:
         external, cls = observation.external, rules.for_external(link.external.cls)
         replaced = external is not None and link.base.born and link.base.born != born(external, cls)
         return "another ticket" if replaced else None
