@@ -45,6 +45,8 @@ class Progress:
     """One of the tickets cannot be read: what was not known of a write stays unknown."""
     apart: bool = False
     """Each item goes by itself: several went together and were refused."""
+    narrowed: bool = False
+    """A request was too large, and what it carries is cut to what is known of the server by now."""
     stop: bool = False
     """Nothing more is done on it in this cycle."""
     replan: bool = False

@@ -78,7 +78,8 @@ class Terms:
             progress.stop = True  # gone, or out of our sight: the next look tells
             progress.result.counts["refused"] += 1
             return
-        if isinstance(error, RequestTooLarge) and error.news and not _is_a_file(action):
+        if isinstance(error, RequestTooLarge) and not _is_a_file(action) and (error.news or not progress.narrowed):
+            progress.narrowed = True  # it may have been planned before another one taught us
             return  # what it carries is cut smaller now
         if isinstance(error, StimulusRefused) and self._has_moved_on(progress, side):
             return

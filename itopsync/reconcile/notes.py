@@ -164,21 +164,25 @@ def _unmarked(
 ) -> frozenset[str]:
     """The markers of what stands in *target*'s log without them: written, stored unmarked, and never answered for."""
     left = list(goal.unmarked)
-    found: list[LostMarker] = []
-    for person in source.people if left else ():
-        if person.marker in goal.borne:
-            continue
-        note = render(situation, target, log, person)
-        entry = next((one for one in left if is_one(one, note) or plain(note.html) in plain(one.html)), None)
-        if entry is None:
-            continue
-        if is_one(entry, note):
-            left.remove(entry)
-        lost = found_unmarked(situation.ticket(target).ref, person.marker, entry)
-        records[person.marker] = NoteRecord(target.other, situation.now, unmarked=lost.fingerprint)
-        found.append(lost)
-    situation.lost.extend(found)
-    return frozenset(one.marker for one in found)
+    people = [one for one in source.people if one.marker not in goal.borne] if left else []
+    rendered = [(person, render(situation, target, log, person)) for person in people]
+    found: dict[str, LostMarker] = {}
+    claimed: list[Entry] = []
+    for by_words in (True, False):  # two that were written in one second have the same date and the same first line
+        for person, note in rendered:
+            there = left if by_words else [one for one in left if one not in claimed]
+            says = plain(note.html)
+            entry = next((one for one in there if (says in plain(one.html) if by_words else is_one(one, note))), None)
+            if entry is None or person.marker in found:
+                continue
+            claimed.append(entry)
+            if says == plain(entry.html):
+                left.remove(entry)
+            lost = found_unmarked(situation.ticket(target).ref, person.marker, entry)
+            records[person.marker] = NoteRecord(target.other, situation.now, unmarked=lost.fingerprint)
+            found[person.marker] = lost
+    situation.lost.extend(found.values())
+    return frozenset(found)
 
 
 def render(situation: Situation, target: Side, log: LogRule, person: PersonEntry) -> Note:

@@ -164,3 +164,15 @@ def test_whatever_the_sizes_everything_arrives_or_is_told_and_nothing_twice(rig:
     before = rig.written()
     rig.settle()
     assert rig.written() == before
+
+
+def test_what_one_ticket_taught_holds_for_those_that_were_planned_with_it(rig: Rig) -> None:
+    _limit(rig, 1_500_000, known=False)
+    numbers = [rig.customer.create("UserRequest", title="Long", private_log=_note(0, 150_000)) for _ in range(3)]
+    for number in numbers:
+        for place in range(1, 20):
+            rig.customer.note("UserRequest", number, _note(place, 150_000))
+    rig.sync()
+    for number in numbers:
+        assert _numbers(rig, Side.INTERNAL, rig.copy_of(number)) == list(range(20))
+        assert rig.link(number).obstacles == ()

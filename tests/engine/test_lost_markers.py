@@ -174,3 +174,21 @@ def _crash_after(verb: str) -> Callable[[str], None]:
             raise Crash
 
     return probe
+
+
+def test_of_two_notes_of_one_second_the_one_that_was_sent_is_known_again(rig: Rig) -> None:
+    """Both have the same date and the same first line."""
+    number = _linked(rig)
+    rig.external.loses_marks = (LOGS,)
+    rig.operator.note("UserRequest", rig.copy_of(number), "<p>#internal kept</p>")
+    _note(rig, Side.INTERNAL, number, "one")
+    rig.probe = _crash_after("core/update")
+    with pytest.raises(Crash):
+        rig.sync()
+    rig.restart()
+    rig.wait(minutes=10)
+    _stops(rig)
+    _mend(rig, Side.EXTERNAL)
+    rig.engine.cycle(accept=[Excess.MARKERS])
+    rig.settle()
+    assert sum("one" in text for text in rig.texts(Side.EXTERNAL, number)) == 1
