@@ -93,4 +93,6 @@ class Findings:
             self.gone = True
 
 
+LOSES = "loses our markers"
+"""How the finding begins that a side does."""
 LEFT_OUT = "Nothing else of this side was looked at."

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from itopsync import config
-from itopsync.check.finding import Finding, Level
+from itopsync.check.finding import LOSES, Finding, Level
 from itopsync.cli import show_status
 from itopsync.cli.session import Options, open_store, servers, store_to_read, utc_now
 from itopsync.errors import ConfigurationError, Fault
@@ -18,6 +18,7 @@ from itopsync.exits import ExitCode
 from itopsync.model import Side
 
 if TYPE_CHECKING:
+    from itopsync.check.probe import Probed
     from itopsync.config import Configuration
     from itopsync.itop.server import Server
 
@@ -69,7 +70,7 @@ def check(
         findings = checking.check(configuration, both, look_at_store, utc_now)
         for side, asked in ((Side.INTERNAL, probe), (Side.EXTERNAL, probe_external)):
             if asked:
-                findings = (*findings, *_probe(configuration, both[side]))
+                findings = _with_probe(findings, _probe(configuration, both[side]), side)
     if as_json:
         typer.echo(show_status.findings_as_json(findings))
     else:
@@ -78,7 +79,13 @@ def check(
     raise typer.Exit(ExitCode.CONFIGURATION if faults else ExitCode.WELL)
 
 
-def _probe(configuration: Configuration, server: Server) -> tuple[Finding, ...]:
+def _with_probe(findings: tuple[Finding, ...], probed: Probed, side: Side) -> tuple[Finding, ...]:
+    """What was found, with the probe in the place of what the store knew of lost markers."""
+    known = tuple(one for one in findings if not (one.side is side and one.what.startswith(LOSES)))
+    return (*(known if probed.keeps_markers else findings), *probed.findings)
+
+
+def _probe(configuration: Configuration, server: Server) -> Probed:
     """Probe a server. One that keeps our markers may be written to again, and one that loses them may not."""
     from itopsync.check.probe import probe
     from itopsync.engine.markers import forget, note
@@ -90,7 +97,7 @@ def _probe(configuration: Configuration, server: Server) -> tuple[Finding, ...]:
             if found.keeps_markers:
                 forget(store, server.side)
             note(store, found.lost, utc_now())
-    return found.findings
+    return found
 
 
 class Itop(StrEnum):

@@ -201,10 +201,17 @@ def compare_logs(findings: Findings, logs: Logs, files: dict[Side, list[Line]], 
         if logs.rule.direction.allows(origin):
             _tell_missing(findings, origin, missing[origin])
         _tell_doubled(findings, matching)
-        bare = logs.by(origin, Writer.BARE)
-        for line in bare:
-            findings.differs(line.where, f"{line.told} is by our account and bears no mark of ours")
+        for line in logs.by(origin, Writer.BARE):
+            if _lost_marks(findings.link):
+                findings.excuse(line.where, "a server dropped its mark; it is remembered")
+            else:
+                findings.differs(line.where, f"{line.told} is by our account and bears no mark of ours")
     return [one for matching in matchings.values() for one in matching.found]
+
+
+def _lost_marks(link: Link) -> bool:
+    """Whether a server is known to have dropped marks of this link, that of the ticket perhaps, which was written anew."""
+    return any(record.unmarked or "-t-" in marker for marker, record in link.base.notes.items())
 
 
 def _tell_missing(findings: Findings, origin: Side, missing: list[Line]) -> None:
