@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from itopsync.model import Attachment, Entry, Link, NoteRecord, Ref, Ticket
 from itopsync.reconcile.plan import LostMarker, Note
-from itopsync.reconcile.richtext import any_markers, fingerprint, head_words, marked
+from itopsync.reconcile.richtext import any_markers, fingerprint, head_words, marked, plain
 
 _TAGS = re.compile(r"(?:\s*<[^<>]*>)*")
 _TAG = re.compile(r"<\s*(/?\w+)")
@@ -22,6 +22,7 @@ _SHOWN_TAGS = 6
 def lost_markers(answer: Ticket, notes: Sequence[Note]) -> tuple[LostMarker, ...]:
     """Compare what was written with what *answer* shows of it."""
     lost: list[LostMarker] = []
+    taken: list[Entry] = []
     for note in notes:
         log = answer.logs.get(note.log, ())
         if log and set(note.markers) <= set(any_markers(log[-1].html)):
@@ -29,7 +30,10 @@ def lost_markers(answer: Ticket, notes: Sequence[Note]) -> tuple[LostMarker, ...
         there = {marker for entry in log for marker in any_markers(entry.html)}
         missing = [marker for marker in note.markers if marker not in there]
         if missing:
-            entry = next((one for one in reversed(log) if is_one(one, note)), None)
+            left = [one for one in reversed(log) if one not in taken and is_one(one, note)]
+            says = plain(note.html)  # two that were written in one second have the same date and the same first line
+            entry = next((one for one in left if plain(one.html) == says), left[-1 if len(notes) > 1 else 0] if left else None)
+            taken += [entry] if entry is not None else []
             lost += [_lost(answer.ref, marker, entry) for marker in missing]
     return tuple(lost)
 

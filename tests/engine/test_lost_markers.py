@@ -116,6 +116,20 @@ def test_a_copy_whose_marker_was_dropped_is_no_other_ticket_and_gets_it_later(ri
     assert rig.sync().counts["write"] == 0
 
 
+def test_notes_of_one_second_are_each_known_again(rig: Rig) -> None:
+    rig.internal.loses_marks = (LOGS,)
+    number = rig.customer.create("UserRequest", title="Printer broken", private_log="<p>one</p>")
+    rig.customer.note("UserRequest", number, "<p>two</p>")
+    _stops(rig)
+
+    _mend(rig, Side.INTERNAL)
+    rig.sync()
+    rig.settle()
+    copy = rig.internal.ticket("UserRequest", rig.copy_of(number))
+    assert [sum(f">{text}</p>" in one.text for one in copy["private_log"]) for text in ("one", "two")] == [1, 1]
+    assert copy["attachments"] == []
+
+
 def test_a_create_without_an_answer_to_such_a_server_makes_no_second_copy(rig: Rig) -> None:
     rig.internal.loses_marks = (LOGS,)
     number = rig.customer.create("UserRequest", title="Printer broken", private_log="<p>history</p>")
