@@ -16,7 +16,7 @@ from html.parser import HTMLParser
 PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
 LINK = "[link]"
 """What stands where an address of the other server stood."""
-_TOLD = r"\[picture(?:notcarried)?:(?:\[link\]|[^\]])*\]"
+_TOLD = r"\[picture(?:notcarried)?:(?:\[link\]|[^\[])*?\]"
 """A picture that is told in words."""
 _NOT_SEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
 _INERT = frozenset(
