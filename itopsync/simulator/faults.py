@@ -26,6 +26,8 @@ class FaultKind(StrEnum):
     READ_ONLY = "the server is in read-only mode"
     TOO_LARGE = "PHP drops the form, as if it were larger than post_max_size"
     HUGE_ERROR = "the database refuses, and the error quotes the whole ticket"
+    ODD_ROW = "one object of an answer has another shape"
+    UNDATED = "the entries of a log have no date"
     BLIND = "the account suddenly sees nothing"
     # Lost updates: iTop writes logs back without a lock.
     OVERWRITES = "a person's entry, saved while this request thought, is wiped out by it"

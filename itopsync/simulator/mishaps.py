@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 MAINTENANCE = {"data": [{"code": 100, "message": "This application is currently under maintenance."}], "scripts": []}
 PHP_ERROR = "<p>iTop: An error occurred, check server error log for more information.</p>\n"
 _WAITING_PAGE = "<!DOCTYPE html>\n<html><head><title>iTop</title></head><body><p>Please wait</p></body></html>\n"
+#: Of entries: attributes have names of their own.
+_DATES = re.compile(rb'"date":"[^"]*"')
 #: An organisation that does not exist: an account limited to it sees nothing.
 _NOWHERE = -1
 #: Half the length of the huge error text that was measured: on an update the statement stands in it twice.
@@ -86,6 +89,10 @@ class Mishaps:
         response = self._simulator.execute(incoming)
         if fault := self._strike(FaultKind.SLOW, incoming):
             response.delay += fault.seconds
+        if self._strike(FaultKind.ODD_ROW, incoming):
+            response.body = self._without_fields(response.body)
+        if self._strike(FaultKind.UNDATED, incoming):
+            response.body = _DATES.sub(b'"date":""', response.body)
         if self._strike(FaultKind.LOST_AFTER, incoming):
             response.fate = "broken"
         return response
@@ -128,6 +135,14 @@ class Mishaps:
         if self._strike(FaultKind.HUGE_ERROR, incoming):
             return self._huge_error(incoming)
         return None
+
+    def _without_fields(self, body: bytes) -> bytes:
+        """An answer one of whose objects does not show what it holds."""
+        document = json.loads(body)
+        rows = list((document.get("objects") or {}).values())
+        if rows:
+            rows[self._simulator.faults.choose(len(rows))]["fields"] = "odd"
+        return json.dumps(document, separators=(",", ":")).encode()
 
     def _land(self, incoming: Incoming) -> None:
         self._simulator.execute(incoming)

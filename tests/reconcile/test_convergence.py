@@ -18,6 +18,7 @@ CLASSES = [cls.external for cls in default_rules().classes]
 SIDES = st.sampled_from(list(Side))
 TICKETS = st.integers(0, 9)
 CHOICE = st.integers(0, 30)
+DATES = ["0202-05-01T08:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01 00:00:00", "2026-11-01T08:00:00Z", "today", ""]
 TEXTS = st.sampled_from(
     [
         "<p>{word}</p>",
@@ -149,6 +150,12 @@ class Desks(RuleBasedStateMachine):
             self.life.edits(ref, "description", f"<p>{word}</p>{self.life.servers[ref.side].paste(word.encode())}")
         else:
             self.life.edits(ref, "title", f"Title {word}")
+
+    @rule(ticket=TICKETS, date=st.sampled_from(DATES))
+    def corrects_a_date(self, ticket: int, date: str) -> None:
+        """Whatever people enter, and whatever the edge passes on of what is no date."""
+        ref = self.some(Side.EXTERNAL, ticket)
+        self.life.edits(ref, "start_date", date)
 
     @rule(side=SIDES, ticket=TICKETS, which=CHOICE, timer=st.booleans())
     def moves(self, side: Side, ticket: int, which: int, timer: bool) -> None:

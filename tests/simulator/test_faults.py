@@ -226,6 +226,16 @@ def test_an_account_that_suddenly_sees_nothing_gets_an_empty_answer(simulator: S
     assert sync.ids("SELECT UserRequest") == [ticket]
 
 
+def test_an_answer_may_show_one_object_oddly_and_entries_without_a_date(simulator: Simulator, sync: Caller, ticket: int) -> None:
+    sync.update("UserRequest", ticket, {"private_log": "<p>a</p>"})
+    simulator.faults.add(FaultKind.ODD_ROW, times=1)
+    (row,) = sync.ask("core/get", "UserRequest", key=ticket, output_fields="private_log")["objects"].values()
+    assert row["fields"] == "odd"
+    simulator.faults.add(FaultKind.UNDATED, times=1)
+    (shown,) = sync.get("UserRequest", ticket, "private_log")
+    assert [entry["date"] for entry in shown["private_log"]["entries"]] == [""]
+
+
 # -- latency -----------------------------------------------------------------------------------------------------
 
 

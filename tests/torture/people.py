@@ -39,6 +39,8 @@ FIELDS: dict[str, Any] = {
     "caller_id": 42,
 }
 """What people fill in where a state asks for it."""
+DATES = ("0202-05-01 08:00:00", "1000-01-01 00:00:00", "9999-12-31 23:59:59", "2026-11-01 08:00:00", None)
+"""What people enter where a date is asked for."""
 COMPANIONS = ("solution", "resolution_code", "pending_reason", "user_satisfaction", "user_comment")
 """What they fill in besides."""
 
@@ -53,7 +55,7 @@ class People:
 
     DEEDS: ClassVar[tuple[str, ...]] = (
         *("note", "thank", "quote", "paste_a_picture", "keep_to_internal"),
-        *("edit", "move", "adopt", "attach", "delete_a_file"),
+        *("edit", "correct_a_date", "move", "adopt", "attach", "delete_a_file"),
     )
     """What may be done to a ticket that is there: the names of methods."""
 
@@ -129,6 +131,12 @@ class People:
             self.pair.agent(side).update(found[0], self._there(side, found), **{name: value})
         if side is Side.INTERNAL:
             self.ledger.edited.add(found)
+
+    def correct_a_date(self, _side: Side, place: int, choice: int) -> None:
+        """Enter when a ticket began, or is planned to begin: in any year, or not at all."""
+        if (found := self._pick(Side.EXTERNAL, place)) is not None:
+            with self._saving(Side.EXTERNAL, found):
+                self.pair.customer.update(*found, start_date=DATES[choice % len(DATES)])
 
     def move(self, side: Side, place: int, choice: int) -> None:
         if (found := self._pick(side, place)) is not None:
