@@ -260,11 +260,16 @@ class Base:
     name → what was taken for agreed then."""
 
 
+UNSAVED = 0
+"""The id of a link that is not in the store yet."""
+
+
 @dataclass(frozen=True)
 class Link:
     """A pair of tickets: the external one, and its copy in internal."""
 
     id: int
+    """:data:`UNSAVED`, or the store's."""
     external: Ref
     internal: Ref | None
     status: LinkStatus

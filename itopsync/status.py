@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from itopsync.engine.markers import Loss, losses
+from itopsync.engine.marker_loss import Loss, losses
 from itopsync.model import Link, Side
 from itopsync.store.records import CycleRecord
 

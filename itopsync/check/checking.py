@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from itopsync.check.addresses import check_they_differ
 from itopsync.check.finding import Finding, Findings, Level, fault, ok, said, warning
 from itopsync.check.side import check_side
-from itopsync.engine.markers import Loss
+from itopsync.engine.marker_loss import Loss
 from itopsync.errors import RemoteError, StoreError
 from itopsync.model import Side
 

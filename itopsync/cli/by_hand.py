@@ -8,7 +8,7 @@ import typer
 
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.links import Meant, meant_one
-from itopsync.cli.session import Options, looking_engine, open_store, utc_now
+from itopsync.cli.session import Options, looking, open_store, utc_now
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile.rules import Rules
@@ -31,14 +31,15 @@ def link(
     from itopsync.engine import linking
 
     options: Options = context.obj
-    with looking_engine(options.configuration()) as (engine, both, store):
+    with looking(options.configuration()) as inspector:
+        pair = inspector.pair
         try:
-            one = _the_one(both[Side.EXTERNAL], engine.rules, external)
-            other = _the_one(both[Side.INTERNAL], engine.rules, internal)
-            made = linking.compare(engine, store, one, other, utc_now(), history=history)
+            one = _the_one(pair.servers[Side.EXTERNAL], pair.rules, external)
+            other = _the_one(pair.servers[Side.INTERNAL], pair.rules, internal)
+            made = linking.compare(inspector, one, other, history=history)
             _tell(made, history=history)
             ask("Notes, files and states go from one to the other from now on, and what has gone stays there.", yes=yes)
-            joined = linking.join(store, made, utc_now)
+            joined = linking.join(pair, made)
         except linking.CannotLink as error:
             raise typer.BadParameter(str(error)) from None
     typer.echo(f"link {joined.id}: the next cycle marks it on {joined.internal_number}, and carries what comes from now on.")

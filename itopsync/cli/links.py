@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from itopsync.cli import show
-from itopsync.cli.session import Options, looking_engine, open_store, rebuilding_engine, store_to_read, utc_now
+from itopsync.cli.session import Options, looking, open_store, rebuilding, store_to_read, utc_now
 from itopsync.cli.text import counted
 from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus, Side
@@ -24,15 +24,14 @@ def show_link(
     context: typer.Context, ref: Meant, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False
 ) -> None:
     """Say where each entry, file and state of a ticket came from, and what is still to come. Writes nothing."""
-    from itopsync.engine.explain import explain
-    from itopsync.engine.unlinked import unlinked
+    from itopsync.engine.story import explain, unlinked
 
     options: Options = context.obj
-    with looking_engine(options.configuration(), store_to_read) as (engine, both, store):
-        links = store.find(ref)
-        lonely = unlinked(both, store, engine.rules, ref)
+    with looking(options.configuration(), store_to_read) as inspector:
+        links = inspector.pair.store.find(ref)
+        lonely = unlinked(inspector.pair, ref)
         lonely = tuple(one for one in lonely if one.ref.side is Side.EXTERNAL) or (() if links else lonely)
-        stories = [explain(link, seen, engine.rules, plan) for link in links for plan, seen in engine.inspect((link,))]
+        stories = [explain(planned, inspector.pair.rules) for link in links for planned in inspector.inspect((link,))]
     if not links and not lonely:
         raise typer.BadParameter(
             f"no link of {ref!r} is known, and neither server shows our account such a ticket. Look at the number, and at the "
@@ -54,20 +53,21 @@ def rebuild(
     ] = False,
 ) -> None:
     """Make a lost store anew from the marks on both servers. Writes to neither; lists what differs for a decision."""
-    from itopsync.engine import rebuild as rebuilding
+    from itopsync.engine import rebuild as finding
 
     options: Options = context.obj
     configuration = options.configuration()
     console = Console(soft_wrap=True)
     total = unreadable = tickets = files = 0
-    with rebuilding_engine(configuration) as (engine, both, store):
-        known = sum(store.counts()[status] for status in LinkStatus)
-        for one in rebuilding.rebuild(engine, both, store, utc_now, create_missing=create_missing):
-            if isinstance(one, rebuilding.Unreadable):
+    with rebuilding(configuration) as inspector:
+        counts = inspector.pair.store.counts()
+        known = sum(counts[status] for status in LinkStatus)
+        for one in finding.rebuild(inspector, create_missing=create_missing):
+            if isinstance(one, finding.Unreadable):
                 unreadable += 1
                 console.print(f"{one.ref}: it cannot be read, so its link is not made: {one.reason}")
                 continue
-            if isinstance(one, rebuilding.WithoutCopy):
+            if isinstance(one, finding.WithoutCopy):
                 tickets += 1
                 console.print(f"{one.number} ({one.external}) has no copy, though younger tickets have")
                 continue

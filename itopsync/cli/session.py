@@ -18,6 +18,8 @@ from itopsync.model import Side
 if TYPE_CHECKING:
     from itopsync.daemon import Ended
     from itopsync.engine.cycle import Engine
+    from itopsync.engine.inspect import Inspector
+    from itopsync.engine.pair import Pair
     from itopsync.itop.caller import Guard
     from itopsync.itop.server import Server
     from itopsync.store.store import Store
@@ -93,16 +95,14 @@ def store_to_read(configuration: Configuration) -> Iterator[Store]:
 
 
 @contextmanager
-def looking_engine(
+def looking(
     configuration: Configuration, opening: Callable[[Configuration], AbstractContextManager[Store]] = open_store
-) -> Iterator[tuple[Engine, dict[Side, Server], Store]]:
-    """An engine that runs no cycle, with both servers and the store; the lease may be somebody else's."""
-    with (
-        servers(configuration) as both,
-        opening(configuration) as store,
-        closing_engine(configuration, both, store) as engine,
-    ):
-        yield engine, both, store
+) -> Iterator[Inspector]:
+    """What looks at the pair and runs no cycle; the lease may be somebody else's."""
+    from itopsync.engine.inspect import Inspector
+
+    with servers(configuration) as both, opening(configuration) as store, open_pair(configuration, both, store) as pair:
+        yield Inspector(pair)
 
 
 @contextmanager
@@ -114,6 +114,7 @@ def writing_engine(
     :raises AnotherInstance: somebody else is
     """
     from itopsync.daemon import Signals
+    from itopsync.engine.cycle import Engine
     from itopsync.engine.lease import Lease
 
     with open_store(configuration) as store, Lease(store, configuration.lease) as lease, Signals() as signals:
@@ -127,8 +128,9 @@ def writing_engine(
         with (
             watching(configuration, store, once=True) as watch,
             servers(configuration, guard, watch) as both,
-            closing_engine(configuration, both, store, stopping=lambda: signals.stop is not None, progress=progress) as engine,
+            open_pair(configuration, both, store, stopping=lambda: signals.stop is not None, progress=progress) as pair,
         ):
+            engine = Engine(pair)
             engine.recover()
             yield engine, watch
 
@@ -142,13 +144,15 @@ class WatchedEngines:
     @contextmanager
     def working(self, configuration: Configuration, store: Store, guard: Guard, stopping: Callable[[], bool]) -> Iterator[Engine]:
         """An engine on *store*, for the daemon, which holds the lease and closes the store itself."""
+        from itopsync.engine.cycle import Engine
+
         with (
             watching(configuration, store) as watch,
             servers(configuration, guard, watch) as both,
-            closing_engine(configuration, both, store, stopping=stopping) as engine,
+            open_pair(configuration, both, store, stopping=stopping) as pair,
         ):
             self._watch = watch
-            yield engine
+            yield Engine(pair)
 
     def hear(self, ended: Ended) -> None:
         """Tell those who watch how a cycle ended."""
@@ -157,33 +161,29 @@ class WatchedEngines:
 
 
 @contextmanager
-def rebuilding_engine(configuration: Configuration) -> Iterator[tuple[Engine, dict[Side, Server], Store]]:
-    """An engine that is to make the store anew, with both servers and the store; the lease is held."""
+def rebuilding(configuration: Configuration) -> Iterator[Inspector]:
+    """What is to make the store anew; the lease is held."""
+    from itopsync.engine.inspect import Inspector
     from itopsync.engine.lease import Lease
 
     with (
         servers(configuration) as both,
         open_store(configuration) as store,
         Lease(store, configuration.lease),
-        closing_engine(configuration, both, store) as engine,
+        open_pair(configuration, both, store) as pair,
     ):
-        yield engine, both, store
+        yield Inspector(pair)
 
 
-@contextmanager
-def closing_engine(
+def open_pair(
     configuration: Configuration,
     both: dict[Side, Server],
     store: Store,
     *,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] | None = None,
-) -> Iterator[Engine]:
-    """An engine whose threads end with the context."""
-    from itopsync.engine.cycle import Engine
+) -> Pair:
+    """The pair, whose threads end with it as a context."""
+    from itopsync.engine.pair import Pair
 
-    engine = Engine(configuration.rules, both, store, configuration.engine, clock=utc_now, stopping=stopping, progress=progress)
-    try:
-        yield engine
-    finally:
-        engine.close()
+    return Pair(configuration.rules, both, store, configuration.engine, utc_now, stopping, progress)

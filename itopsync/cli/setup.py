@@ -52,8 +52,8 @@ def check(
 ) -> None:
     """Ask both servers whether everything is in place. Writes nothing unless asked to probe."""
     from itopsync.check import checking
-    from itopsync.engine.belonging import refuse_wrong
-    from itopsync.engine.markers import losses
+    from itopsync.engine.marker_loss import losses
+    from itopsync.engine.store_guard import refuse_wrong
     from itopsync.store import migrate
 
     options: Options = context.obj
@@ -88,7 +88,7 @@ def _with_probe(findings: tuple[Finding, ...], probed: Probed, side: Side) -> tu
 def _probe(configuration: Configuration, server: Server) -> Probed:
     """Probe a server. One that keeps our markers may be written to again, and one that loses them may not."""
     from itopsync.check.probe import probe
-    from itopsync.engine.markers import forget, note
+    from itopsync.engine.marker_loss import forget, note
     from itopsync.store.store import Store
 
     found = probe(server, configuration.rules, utc_now)

@@ -10,16 +10,15 @@ from rich.console import Console
 from rich.text import Text
 
 from itopsync.cli.text import as_json, counted
-from itopsync.engine.report import Report
-from itopsync.model import LinkStatus, Observation, Side
+from itopsync.engine.report import Count, CycleOutcome, Report, WriteKind
+from itopsync.model import UNSAVED, LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
 
 if TYPE_CHECKING:
-    from itopsync.engine.explain import Story
-    from itopsync.engine.unlinked import Unlinked
+    from itopsync.engine.plan import Planned
+    from itopsync.engine.story import Story, Unlinked
 
 OnProgress = Callable[[int, int], None]
-Planned = Sequence[tuple[Plan, Observation]]
 
 
 # plans
@@ -28,21 +27,22 @@ Planned = Sequence[tuple[Plan, Observation]]
 _GONE = "one of the two tickets is gone: the other one is left as it is"
 
 
-def plans(console: Console, planned: Planned, troubled: int) -> None:
+def plans(console: Console, planned: Sequence[Planned], troubled: int) -> None:
     """Show what would be written, ticket by ticket. *troubled* links have something that is parked or waits."""
-    waiting = [(plan, seen) for plan, seen in planned if plan.actions or plan.link.status is LinkStatus.TOMBSTONE]
+    waiting = [each for each in planned if each.plan.actions or each.plan.link.status is LinkStatus.TOMBSTONE]
     if not waiting:
-        alike = not troubled and all(agrees(plan) for plan, _ in planned)
+        alike = not troubled and all(agrees(each.plan) for each in planned)
         console.print("Nothing to write: both sides agree." if alike else "Nothing to write now.")
-    for plan, seen in waiting:
-        console.print(Text(title(plan, seen), style="bold"))
+    for each in waiting:
+        plan = each.plan
+        console.print(Text(title(plan, each.seen), style="bold"))
         for action in plan.actions:
             console.print(Text(f"  {describe(action)}"))
         if plan.link.status is LinkStatus.TOMBSTONE:
             console.print(Text(f"  {'unlinked by hand: both are left as they are' if plan.parted else _GONE}"))
-    for plan, seen in planned:
-        remarks(console, plan, seen)
-    writes = sum(len(plan.actions) for plan, _ in planned)
+    for each in planned:
+        remarks(console, each.plan, each.seen)
+    writes = sum(len(each.plan.actions) for each in planned)
     looked = f"{counted(len(planned), 'ticket')} looked at, {counted(writes, 'write')} on {len(waiting)} of them"
     console.print(f"{looked}. Nothing was written.")
     trouble(console, troubled)
@@ -59,15 +59,15 @@ def trouble(console: Console, troubled: int) -> None:
         console.print(f"{counted(troubled, 'ticket')} with something parked or waiting: `itopsync status` says what, and why.")
 
 
-def plans_as_json(planned: Planned) -> str:
+def plans_as_json(planned: Sequence[Planned]) -> str:
     """The same as JSON."""
-    return as_json([plan_as_json(plan) for plan, _ in planned])
+    return as_json([plan_as_json(each.plan) for each in planned])
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
     """One plan, to be shown as JSON."""
     return {
-        "link": plan.link.id if plan.link.id > 0 else None,
+        "link": None if plan.link.id == UNSAVED else plan.link.id,
         "external": str(plan.link.external),
         "external_number": plan.link.external_number,
         "internal": str(plan.link.internal) if plan.link.internal else None,
@@ -129,20 +129,20 @@ def _action_as_json(action: Action) -> dict[str, Any]:
 # reports
 
 
-_FIRST = ("new", "changed", "create", "links")
+_FIRST = (Count.NEW, Count.CHANGED, WriteKind.CREATE, Count.LINKS)
 
 
 def report(console: Console, done: Report) -> None:
     """Show what a cycle did, on one line, and what stopped it."""
     took = (done.finished - done.started).total_seconds() if done.finished else 0.0
     first = [name for name in _FIRST if name in done.counts]
-    names = (*first, *sorted(done.counts.keys() - {*first, "bytes"}))
+    names = (*first, *sorted(done.counts.keys() - {*first, Count.BYTES}))
     told = [f"{done.counts[name]} {name}" for name in names if done.counts[name]]
     nothing = "nothing was done" if done.problems else "nothing to do"
     console.print(f"{done.outcome}: {', '.join(told) or nothing} in {took:.1f} s")
     for reason in done.problems.values():
         console.print(Text(reason, style="red"))
-    if done.outcome == "troubled":
+    if done.outcome is CycleOutcome.TROUBLED:
         console.print("`itopsync status` says what waits, and why.")
 
 

@@ -12,18 +12,18 @@ import typer
 from rich.console import Console
 
 from itopsync.cli import show
-from itopsync.cli.session import Options, WatchedEngines, closing_engine, open_store, servers, store_to_read, writing_engine
-from itopsync.engine.report import Report
+from itopsync.cli.session import Options, WatchedEngines, looking, open_store, store_to_read, writing_engine
+from itopsync.engine.report import CycleKind, CycleOutcome, Report
 from itopsync.errors import ItopsyncError
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus
 from itopsync.reconcile.safety import Excess, check
 
 _EXITS = {
-    "well": ExitCode.WELL,
-    "troubled": ExitCode.TROUBLED,
-    "unavailable": ExitCode.UNAVAILABLE,
-    "interrupted": ExitCode.TROUBLED,
+    CycleOutcome.WELL: ExitCode.WELL,
+    CycleOutcome.TROUBLED: ExitCode.TROUBLED,
+    CycleOutcome.UNAVAILABLE: ExitCode.UNAVAILABLE,
+    CycleOutcome.INTERRUPTED: ExitCode.TROUBLED,
 }
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
@@ -31,16 +31,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
 
 def plan(context: typer.Context, as_json: AsJson = False) -> None:
     """Say what a cycle would write, ticket by ticket, and end as it would where it exceeds a limit. Writes nothing anywhere."""
-    from itopsync.engine.markers import losses, refuse_lossy
+    from itopsync.engine.marker_loss import losses, refuse_lossy
 
     options: Options = context.obj
     configuration = options.configuration()
-    with (
-        servers(configuration) as both,
-        store_to_read(configuration) as store,
-        closing_engine(configuration, both, store) as engine,
-    ):
-        planned, tally = engine.preview()
+    with looking(configuration, store_to_read) as inspector:
+        planned, tally = inspector.preview()
+        store = inspector.pair.store
         troubled = store.counts()["troubled"]
         lossy = losses(store)
     if as_json:
@@ -63,15 +60,11 @@ def verify(
 
     options: Options = context.obj
     configuration = options.configuration()
-    with (
-        _progress_bar() as progress,
-        servers(configuration) as both,
-        store_to_read(configuration) as store,
-        closing_engine(configuration, both, store, progress=progress) as engine,
-    ):
-        looked = verifying.verify(engine, both, store, deep=deep)
+    with _progress_bar() as progress, looking(configuration, store_to_read) as inspector:
+        inspector.pair.progress = progress
+        looked = verifying.verify(inspector, deep=deep)
         told = [one for one in looked if not one.agrees or one.plan.remarks]
-        counts = store.counts()
+        counts = inspector.pair.store.counts()
     if as_json:
         typer.echo(verifying.told_as_json(told))
     else:
@@ -89,11 +82,10 @@ def run_once(
     as_json: AsJson = False,
 ) -> None:
     """Run one cycle and end, as cron wants it."""
-    from itopsync.engine.cycle import POLL, SWEEP
 
     options: Options = context.obj
     configuration = options.configuration()
-    kind = SWEEP if sweep else POLL
+    kind = CycleKind.SWEEP if sweep else CycleKind.POLL
     with _progress_bar() as progress, writing_engine(configuration, progress) as (engine, watch):
         try:
             report = engine.cycle(kind, accept or ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,15 @@ from rich.text import Text
 
 from itopsync.cli import show
 from itopsync.cli.text import as_json
-from itopsync.model import Link, LinkStatus, Observation, Side
+from itopsync.model import Link, LinkStatus, Observation
 from itopsync.reconcile.plan import Kept, Plan
 from itopsync.verify.comparing import Comparison
 from itopsync.verify.findings import Findings
 
 if TYPE_CHECKING:
-    from itopsync.engine.cycle import Engine
-    from itopsync.itop.server import Server
-    from itopsync.store.store import Store
+    from itopsync.engine.inspect import Inspector
+    from itopsync.engine.pair import Pair
+    from itopsync.engine.plan import Planned
 
 _AT_ONCE = 100
 """Links that are read with one query for each class and side."""
@@ -42,31 +42,30 @@ class Verified:
         return show.agrees(self.plan) and not (self.findings and self.findings.differences)
 
 
-def verify(engine: Engine, servers: Mapping[Side, Server], store: Store, *, deep: bool = False) -> Iterator[Verified]:
+def verify(inspector: Inspector, *, deep: bool = False) -> Iterator[Verified]:
     """Look at every linked pair of tickets in both ways. Nothing is written anywhere.
 
     :raises SideUnavailable: a server cannot be asked
     :raises StoreError: the store is not this pair's own
     """
-    batch: list[tuple[Plan, Observation]] = []
-    for one in engine.verify():
-        batch.append(one)
+    batch: list[Planned] = []
+    for planned in inspector.verify():
+        batch.append(planned)
         if len(batch) == _AT_ONCE:
-            yield from _compared(engine, servers, store, batch, deep=deep)
+            yield from _compared(inspector.pair, batch, deep=deep)
             batch = []
-    yield from _compared(engine, servers, store, batch, deep=deep)
+    yield from _compared(inspector.pair, batch, deep=deep)
 
 
-def _compared(
-    engine: Engine, servers: Mapping[Side, Server], store: Store, batch: list[tuple[Plan, Observation]], *, deep: bool
-) -> Iterator[Verified]:
+def _compared(pair: Pair, batch: list[Planned], *, deep: bool) -> Iterator[Verified]:
     def reload(ids: Sequence[int]) -> list[Link]:
-        return [link for link in store.links(ids) if link.status is LinkStatus.LINKED]
+        return [link for link in pair.store.links(ids) if link.status is LinkStatus.LINKED]
 
-    links = reload([plan.link.id for plan, _ in batch if plan.link.status is LinkStatus.LINKED])
-    kept = {plan.link.id: {remark.key for remark in plan.remarks if remark.kept in _ON_PURPOSE} for plan, _ in batch}
-    found = Comparison(servers, engine.rules, reload, deep=deep).compare(links, kept)
-    yield from (Verified(plan, seen, found.get(plan.link.id)) for plan, seen in batch)
+    plans = [planned.plan for planned in batch]
+    links = reload([plan.link.id for plan in plans if plan.link.status is LinkStatus.LINKED])
+    kept = {plan.link.id: {remark.key for remark in plan.remarks if remark.kept in _ON_PURPOSE} for plan in plans}
+    found = Comparison(pair.servers, pair.rules, reload, deep=deep).compare(links, kept)
+    yield from (Verified(planned.plan, planned.seen, found.get(planned.plan.link.id)) for planned in batch)
 
 
 def tell(console: Console, told: list[Verified], total: int, troubled: int) -> None:

@@ -18,7 +18,7 @@ class Ended:
     """How one cycle ended."""
 
     kind: str
-    """:data:`~itopsync.engine.cycle.POLL` or :data:`~itopsync.engine.cycle.SWEEP`."""
+    """:class:`~itopsync.engine.report.CycleKind`."""
     outcome: Report | ItopsyncError
     """What it did, or what broke it off: a safety stop, a lost lease, a store that does not answer."""
 

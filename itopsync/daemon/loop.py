@@ -19,9 +19,9 @@ from itopsync.daemon.reloading import reread
 from itopsync.daemon.signals import Signals
 from itopsync.daemon.systemd import Systemd
 from itopsync.daemon.timetable import Timetable
-from itopsync.engine.cycle import SWEEP, Engine
+from itopsync.engine.cycle import Engine
 from itopsync.engine.lease import Lease
-from itopsync.engine.report import Report
+from itopsync.engine.report import CycleKind, Report
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, Stopped, StoreError, StoreUnavailable
 from itopsync.itop.caller import Guard
 from itopsync.store.store import Store
@@ -159,7 +159,7 @@ class _Loop:
             else:
                 self._cycle(engine, kind, timetable)
 
-    def _cycle(self, engine: Engine, kind: str, timetable: Timetable) -> None:
+    def _cycle(self, engine: Engine, kind: CycleKind, timetable: Timetable) -> None:
         timetable.began(kind)
         outcome: Report | ItopsyncError
         try:
@@ -189,17 +189,17 @@ class _Loop:
     def _say_how_it_is(self, words: str) -> None:
         self._systemd.status(f"{words}; the changed configuration was refused, see the log" if self._refused else words)
 
-    def _run(self, engine: Engine, kind: str) -> Report:
+    def _run(self, engine: Engine, kind: CycleKind) -> Report:
         began = datetime.now(UTC)
         if self._in_doubt:
             engine.recover()
             self._in_doubt = False
         report = engine.cycle(kind)
-        if kind == SWEEP and not report.interrupted and not report.problems:
+        if kind is CycleKind.SWEEP and not report.interrupted and not report.problems:
             self._store.put_fact(LAST_SWEEP, began.isoformat())
         return report
 
-    def _told(self, kind: str, outcome: Report | ItopsyncError) -> None:
+    def _told(self, kind: CycleKind, outcome: Report | ItopsyncError) -> None:
         tell(self._listeners, Ended(kind, outcome))
 
     def _timetable(self) -> Timetable:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.triggers.cron import CronTrigger
 
 from itopsync.config import Schedule
-from itopsync.engine.cycle import POLL, SWEEP
+from itopsync.engine.report import CycleKind
 
 SLOWER = 1.25
 """After a cycle in which nothing moved, the next waits so many times as long."""
@@ -37,36 +37,36 @@ class Timetable:
         """*last_sweep* is when the last one began, in an earlier process; *chance* gives numbers from 0 to below 1."""
         self._schedule, self._clock, self._ticks, self._chance = schedule, clock, ticks, chance
         self._pace = schedule.poll if isinstance(schedule.poll, timedelta) else timedelta()
-        self._due: dict[str, float | datetime] = {POLL: ticks()}
-        self._due[SWEEP] = self._after(schedule.sweep)
+        self._due: dict[CycleKind, float | datetime] = {CycleKind.POLL: ticks()}
+        self._due[CycleKind.SWEEP] = self._after(schedule.sweep)
         if last_sweep is not None and isinstance(schedule.sweep, timedelta):
             since = min(max(clock() - last_sweep, timedelta()), schedule.sweep)
-            self._due[SWEEP] = ticks() + (schedule.sweep - since).total_seconds()
+            self._due[CycleKind.SWEEP] = ticks() + (schedule.sweep - since).total_seconds()
 
-    def next(self) -> tuple[str, float]:
+    def next(self) -> tuple[CycleKind, float]:
         """Which kind is due next, and in how many seconds; a sweep goes first, since it is a poll too."""
-        left = {kind: self._left(self._due[kind]) for kind in (SWEEP, POLL)}
+        left = {kind: self._left(self._due[kind]) for kind in (CycleKind.SWEEP, CycleKind.POLL)}
         kind = min(left, key=lambda kind: max(0.0, left[kind]))
         return kind, max(0.0, min(left[kind], _LONG))
 
-    def began(self, kind: str) -> None:
+    def began(self, kind: CycleKind) -> None:
         """Note that a cycle begins: reckon from here."""
-        if kind == SWEEP:
-            self._due[SWEEP] = self._after(self._schedule.sweep)
+        if kind is CycleKind.SWEEP:
+            self._due[CycleKind.SWEEP] = self._after(self._schedule.sweep)
         self._began = self._ticks()
 
     def ended(self, *, moved: bool) -> None:
         """Note that it ended, and whether anything moved on either side."""
         poll = self._schedule.poll
         if isinstance(poll, str):
-            self._due[POLL] = self._after(poll)
+            self._due[CycleKind.POLL] = self._after(poll)
             return
         self._pace = poll if moved else min(self._pace * SLOWER, self._schedule.poll_quiet)
-        self._due[POLL] = self._began + (self._pace + self._schedule.jitter * self._chance()).total_seconds()
+        self._due[CycleKind.POLL] = self._began + (self._pace + self._schedule.jitter * self._chance()).total_seconds()
 
     def soon(self, seconds: float) -> None:
         """Let a poll be due in *seconds*."""
-        self._due[POLL] = self._ticks() + seconds
+        self._due[CycleKind.POLL] = self._ticks() + seconds
 
     def _after(self, when: timedelta | str) -> float | datetime:
         if isinstance(when, timedelta):

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from itopsync import config
 from itopsync.engine.cycle import Engine
 from itopsync.engine.lease import Lease
+from itopsync.engine.pair import Pair
 from itopsync.engine.report import Report
 from itopsync.itop.server import Server
 from itopsync.simulator import Agent, Simulator, Version
@@ -98,7 +99,7 @@ class Desk:
     def sync(self) -> Report:
         """Run one cycle, some minutes after what was done."""
         self.clock.pass_minutes(3)
-        report = self.engine.cycle("demo")
+        report = self.engine.cycle()
         self.clock.pass_minutes(2)
         return report
 
@@ -118,9 +119,8 @@ def open_desk(directory: Path | None = None, versions: Versions = SAME) -> Itera
         store = Store.open(loaded.store_url)
         stack.callback(store.close)
         stack.enter_context(Lease(store, loaded.lease))
-        engine = Engine(loaded.rules, servers, store, loaded.engine, clock=lambda: clock.now)
-        stack.callback(engine.close)
-        yield Desk(external, internal, external.agent("agent"), internal.agent("agent"), engine, configuration, clock)
+        pair = stack.enter_context(Pair(loaded.rules, servers, store, loaded.engine, lambda: clock.now))
+        yield Desk(external, internal, external.agent("agent"), internal.agent("agent"), Engine(pair), configuration, clock)
 
 
 def configure(folder: Path, now: datetime, external: str, internal: str) -> Path:

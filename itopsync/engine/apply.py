@@ -1,263 +1,225 @@
-"""One link's plan carried out, action by action, in order. What each answer shows is what is planned from next.
+"""Stage 4: one link's plan carried out, action by action, in order. What each answer shows is what is planned from next.
 
-Before the first write the link is marked as in flight, and after the last one what was agreed is stored: whatever happens in
-between, the markers in iTop say what arrived.
+Before the first write the link is announced in the store as being written; whatever happens from then on, the markers in iTop
+say what arrived.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
 from time import perf_counter
 
 import structlog
 
-from itopsync.engine import markers
-from itopsync.engine.again import due_again, is_live
-from itopsync.engine.back_off import wait_after
-from itopsync.engine.budget import Budget
-from itopsync.engine.carry import Carrier, NotYet
-from itopsync.engine.fault import fault_of
-from itopsync.engine.fitting import fitting
-from itopsync.engine.progress import Progress, Result
-from itopsync.engine.settings import EngineSettings
-from itopsync.engine.terms import Terms
-from itopsync.engine.written import Written, changed_at, name_of
+from itopsync.engine import failures, marker_loss
+from itopsync.engine.execute import FileBudget, PictureMissing, execute
+from itopsync.engine.job import Job
+from itopsync.engine.observe import VERSION_TIME
+from itopsync.engine.pair import Pair
+from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
+from itopsync.engine.retry import fault_of
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
-from itopsync.itop.server import Server
-from itopsync.model import Heading, Link, Observation, Side
-from itopsync.reconcile import agree
-from itopsync.reconcile.plan import Action, Create, Plan, Upload, Write
-from itopsync.reconcile.planner import UNREAD
+from itopsync.model import Heading, Observation, Side, Ticket
+from itopsync.reconcile.identity import is_note
+from itopsync.reconcile.moments import moment
+from itopsync.reconcile.plan import Action, Create, Upload, Write
 from itopsync.reconcile.planner import plan as plan_link
-from itopsync.reconcile.rules import Rules
-from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """A link that has come to its first file; what its plan has before that is carried."""
+@dataclass
+class Writing:
+    """What all links that are written in one cycle share."""
 
-    progress: Progress
-    turns: Iterator[None]
+    pair: Pair
+    ahead: Mapping[Side, timedelta]
+    """By how much each server's clock is ahead of ours."""
+    down: SideUnavailable | None = None
+    """A side that failed as a whole: nothing more is tried."""
+    lost: bool = False
+    """A server has stored something without its marker: likewise."""
+    kept: set[tuple[Side, bool]] = field(default_factory=set)
+    """The sides that have kept a marker so far, of entries or (True) of files."""
+    budget: FileBudget = field(init=False)
+    alone: Mapping[tuple[Side, bool], Lock] = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.budget = FileBudget(self.pair.settings.file_budget)
+        self.alone = {(side, of_files): Lock() for side in Side for of_files in (False, True)}
 
-class Applier:
-    """Carries out plans. One call of :meth:`work` at a time for each link; several links at once."""
+    def refuse_more(self) -> None:
+        """See that something may still be written.
 
-    def __init__(
-        self,
-        servers: Mapping[Side, Server],
-        store: Store,
-        rules: Rules,
-        settings: EngineSettings,
-        *,
-        clock: Callable[[], datetime],
-        ahead: Mapping[Side, timedelta],
-    ) -> None:
-        """*ahead* says by how much each server's clock is ahead of ours."""
-        self._store, self._rules, self._settings, self._clock, self._ahead = store, rules, settings, clock, ahead
-        self._servers = servers
-        self._carrier = Carrier(servers, rules, Budget(settings.file_budget), clock)
-        self._terms = Terms(servers, rules.limits, settings, clock)
-        self._down: SideUnavailable | None = None
-        self._lost = False
-        self._keeps: set[tuple[Side, bool]] = set()
-        """The sides that have kept a marker so far, of entries or (True) of files."""
-        self._alone = {(side, of_files): Lock() for side in Side for of_files in (False, True)}
-
-    def work(self, plan: Plan, observation: Observation, loaded: Link) -> Result | Waiting:
-        """Carry out *plan* and what follows from its answers, and store what the link has become; before a file, stand still.
-
-        Once a side has failed as a whole, or has lost a marker, nothing more is tried: those links stay due. Nor is anything
-        done about a link that an operator has changed since it was *loaded*.
+        :raises Stopped: a server has lost a marker
+        :raises SideUnavailable: a side has failed
         """
-        if self._lost:
-            return Result(plan.link, interrupted=True)
-        if self._down is not None:
-            return Result(plan.link, unavailable=self._down)
-        cls = self._rules.for_external(plan.link.external.cls)
-        progress = Progress(plan.link, cls, observation, Result(plan.link), loaded, loaded.due_at)
-        return self._advance(Waiting(progress, self._turns(plan, progress)))
+        if self.lost:
+            raise Stopped
+        if self.down is not None:
+            raise self.down
 
-    @property
-    def lost(self) -> bool:
-        """Whether a server has lost a marker."""
-        return self._lost
 
-    def go_on(self, waiting: Waiting) -> Result:
-        """Carry a link's files, and what comes after them."""
-        result = self._advance(waiting)
-        assert isinstance(result, Result)  # noqa: S101 - it stands still once
-        return result
+def apply(writing: Writing, job: Job) -> Job:
+    """Carry out the job's plan and what follows from the answers, up to its first file; called again, its files and the rest.
 
-    def leave(self, waiting: Waiting, *, interrupted: bool) -> Result:
-        """Store what was done on a link that waits for its files, and leave the rest to a later cycle.
-
-        Where we were *interrupted*, told to stop, the rest is due at once.
-        """
-        progress = waiting.progress
-        progress.stop, progress.result.interrupted = True, interrupted
-        self._finish(progress)
-        progress.result.link = progress.link
-        return progress.result
-
-    def _advance(self, waiting: Waiting) -> Result | Waiting:
-        progress = waiting.progress
-        link = progress.link
-        with structlog.contextvars.bound_contextvars(link=link.id, ticket=str(link.external)):
-            try:
-                for _ in waiting.turns:
-                    return waiting
-            except Exception as error:
-                self._fault(error, progress)
-        progress.result.link = progress.link
-        return progress.result
-
-    def _fault(self, error: Exception, progress: Progress) -> None:
-        """Leave a link whose tickets bring out a fault of ours: what was sent is looked for before anything else is."""
-        fault, now = fault_of(error, progress.link), self._clock()
-        wait = wait_after(fault, progress.link, UNREAD, self._settings, self._rules.limits)
-        link = agree.refused(progress.link, UNREAD, str(fault), now, wait)
-        if progress.loaded is None:
-            link = replace(link, unsettled=True, due_at=now + self._rules.limits.settle)
-        progress.link = link
-        progress.result.counts["refused"] += 1
-        progress.stop = True
-        self._finish(progress)
-
-    def _turns(self, plan: Plan, progress: Progress) -> Iterator[None]:
-        """Do the work turn by turn; stop for a moment before the first file."""
-        noted: Heading | None = None
-        if plan.unread is not None:
-            progress.result.counts["refused"] += 1
-            progress.unread = True
-        for _ in range(self._settings.rounds):
-            if plan.actions and (progress.loaded or _is_news(plan.link.base.heading, noted)):
-                if not self._begin(plan, progress):
-                    return
-                noted = plan.link.base.heading
-            try:
-                yield from self._round(plan, progress)
-            except Stopped:
-                progress.result.interrupted = progress.stop = True
-            if progress.stop or not plan.actions:
-                break
-            rules = fitting(self._rules, self._servers)
-            plan = plan_link(progress.link, progress.observation, rules, self._clock(), apart=progress.apart)
-            progress.link = plan.link
-        else:
-            progress.result.counts["unfinished"] += 1
-        self._finish(progress)
-
-    def _begin(self, plan: Plan, progress: Progress) -> bool:
-        """Note that writes are under way, and where to: a state that we lead a ticket through must never pass for a person's.
-
-        False: an operator has changed the link since it was read; it is looked at again.
-        """
-        now, what = self._clock(), type(plan.actions[0]).__name__.lower()
-        headed = plan.link if plan.link.base.heading is not None else None
-        if not self._store.begin_write(plan.link.id, now, what, saved=headed, loaded=progress.loaded):
-            return False
-        progress.loaded = None
-        return True
-
-    def _round(self, plan: Plan, progress: Progress) -> Iterator[None]:
-        progress.replan = False
-        for action in plan.actions:
-            if self._lost:
-                raise Stopped
-            if isinstance(action, Upload) and not progress.among_files:
-                progress.among_files = True
-                yield
-                if self._lost:
-                    raise Stopped
-                if self._down is not None:
-                    progress.break_off(self._down)
-                    return
-            with self._alone_until_kept(action):
-                self._carry_out(action, progress)
-            if progress.stop or progress.replan:
-                return
-
-    @contextmanager
-    def _alone_until_kept(self, action: Action) -> Iterator[None]:
-        """Until a side has kept a marker, one goes there at a time: if it loses them, there is one thing without, not eight."""
-        kind = (action.side, isinstance(action, Upload))
-        if not _bears_marker(action) or kind in self._keeps:
-            yield
-            return
-        with self._alone[kind]:
-            if self._lost:
-                raise Stopped
-            yield
-
-    def _carry_out(self, action: Action, progress: Progress) -> None:
-        """Carry out one action, or come to terms with what came instead; tell of it."""
-        started, changed = perf_counter(), changed_at(action, progress.observation)
-        error: ItopsyncError | None = None
+    One call at a time for each link; several links at once. What an operator has changed since it was loaded is left alone.
+    """
+    with structlog.contextvars.bound_contextvars(link=job.link.id, ticket=str(job.link.external)):
+        job.waits_for_files = False
         try:
-            self._carrier.carry_out(action, progress)
-        except NotYet:
-            outcome = "waits"
-        except RemoteError as failure:
-            outcome, error = self._terms.come_to_terms(action, progress, failure), failure
-            self._down = progress.result.unavailable or self._down
-        except Exception as failure:
-            error = fault_of(failure, progress.link)
-            self._terms.leave_unknown(action, progress, error)
-            outcome = "unknown"
-        else:
-            outcome = "done"
-            if progress.result.lost:
-                outcome, self._lost = "unmarked", True
-                markers.note(self._store, progress.result.lost, self._clock())
-            elif _bears_marker(action):
-                self._keeps.add((action.side, isinstance(action, Upload)))
-            progress.result.counts[name_of(action)] += 1
-        written = Written(action.side, name_of(action), outcome, round(perf_counter() - started, 3))
-        if outcome == "done" and changed is not None:
-            at_its_origin = self._clock() + self._ahead.get(written.side.other, timedelta())
-            written = replace(written, age=max(at_its_origin - changed, timedelta()))
-        progress.result.writes.append(written)
-        _tell(written, error)
+            writing.refuse_more()
+            _work_through(writing, job)
+        except (Stopped, SideUnavailable) as reason:
+            job.untouched = not job.begun
+            if isinstance(reason, Stopped):
+                job.interrupt()
+            else:
+                job.break_off(reason)
+        except Exception as error:
+            failures.leave_faulty(writing.pair, job, error)
+    return job
 
-    def _finish(self, progress: Progress) -> None:
-        now = self._clock()
-        link = progress.link
-        if not link.unsettled or link.due_at is None or link.due_at <= now:
-            due_at = due_again(progress, self._settings, self._ahead, now)
-            link = replace(link, unsettled=link.unsettled and progress.unread, due_at=due_at)
-        versions = {side: ticket.version for side in Side if (ticket := progress.observation.of(side)) is not None}
-        self._store.save(
-            link,
-            versions=versions,
-            now=now,
-            live=is_live(progress.observation, progress.cls),
-            loaded=progress.loaded,
-            due_when_read=progress.due_when_read,
-        )
-        progress.link = link
+
+def _work_through(writing: Writing, job: Job) -> None:
+    pair = writing.pair
+    if job.plan.unread is not None:
+        job.counts[Count.REFUSED] += 1
+    while job.plan.actions and not job.stop:
+        if job.rounds == pair.settings.rounds:
+            job.counts[Count.UNFINISHED] += 1
+            return
+        if not _announce(pair, job):
+            job.untouched = True
+            return
+        if not _carry_out_all(writing, job):
+            return
+        job.rounds += 1
+        if not job.stop:
+            job.plan = plan_link(job.link, job.seen, pair.fitting_rules(), pair.clock(), apart=job.one_by_one)
+            job.link = job.plan.link
+
+
+def _announce(pair: Pair, job: Job) -> bool:
+    """Note in the store that writes are under way, and where to: a state that we lead a ticket through is no person's move.
+
+    False: an operator has changed the link since it was loaded.
+    """
+    heading = job.plan.link.base.heading
+    if job.begun and not _is_news(heading, job.heading):
+        return True
+    what = type(job.plan.actions[0]).__name__.lower()
+    headed = job.plan.link if heading is not None else None
+    loaded = None if job.begun else job.loaded
+    if not pair.store.begin_write(job.link.id, pair.clock(), what, saved=headed, loaded=loaded):
+        return False
+    job.begun, job.heading = True, heading
+    return True
+
+
+def _carry_out_all(writing: Writing, job: Job) -> bool:
+    """Carry out the plan's actions, as far as it holds; False if the job has come to its files."""
+    job.replan = False
+    for place, action in enumerate(job.plan.actions):
+        writing.refuse_more()
+        if isinstance(action, Upload) and not job.among_files:
+            job.among_files = job.waits_for_files = True
+            job.plan = replace(job.plan, actions=job.plan.actions[place:])
+            return False
+        with _alone_until_kept(writing, action):
+            _carry_out(writing, job, action)
+        if job.stop or job.replan:
+            break
+    return True
+
+
+@contextmanager
+def _alone_until_kept(writing: Writing, action: Action) -> Iterator[None]:
+    """Until a side has kept a marker, one goes there at a time: if it loses them, there is one thing without, not eight."""
+    kind = (action.side, isinstance(action, Upload))
+    if not _bears_marker(action) or kind in writing.kept:
+        yield
+        return
+    with writing.alone[kind]:
+        writing.refuse_more()
+        yield
+
+
+def _carry_out(writing: Writing, job: Job, action: Action) -> None:
+    """Carry out one action, or deal with what came instead; tell of it."""
+    pair = writing.pair
+    started, changed = perf_counter(), _changed_at(action, job.seen)
+    error: ItopsyncError | None = None
+    try:
+        execute(pair, job, action, writing.budget)
+    except PictureMissing:
+        outcome = WriteOutcome.WAITS
+    except RemoteError as failure:
+        outcome, error = failures.handle(pair, job, action, failure), failure
+        writing.down = job.unavailable or writing.down
+    except Exception as failure:
+        error = fault_of(failure, job.link)
+        outcome = failures.leave_unknown(pair, job, action, error)
+    else:
+        outcome = _check_markers(writing, job, action)
+        job.counts[WriteKind.of(action)] += 1
+    written = Written(action.side, WriteKind.of(action), outcome, round(perf_counter() - started, 3))
+    if outcome is WriteOutcome.DONE and changed is not None:
+        at_its_origin = pair.clock() + writing.ahead.get(written.side.other, timedelta())
+        written = replace(written, age=max(at_its_origin - changed, timedelta()))
+    job.writes.append(written)
+    _tell(written, error)
+
+
+def _check_markers(writing: Writing, job: Job, action: Action) -> WriteOutcome:
+    """See whether what was written kept its markers."""
+    if job.lost:
+        writing.lost = True
+        marker_loss.note(writing.pair.store, job.lost, writing.pair.clock())
+        return WriteOutcome.UNMARKED
+    if _bears_marker(action):
+        writing.kept.add((action.side, isinstance(action, Upload)))
+    return WriteOutcome.DONE
 
 
 def _tell(written: Written, error: ItopsyncError | None) -> None:
     more: dict[str, object] = {"age": round(written.age.total_seconds())} if written.age is not None else {}
     if error is not None:
         more["reason"] = str(error)
-    log.info("write", action=written.action, side=written.side, outcome=written.outcome, seconds=written.seconds, **more)
+    log.info("write", action=written.kind, side=written.side, outcome=written.outcome, seconds=written.seconds, **more)
 
 
 def _bears_marker(action: Action) -> bool:
     return isinstance(action, Create | Upload) or (isinstance(action, Write) and bool(action.notes))
 
 
-def _is_news(heading: Heading | None, noted: Heading | None) -> bool:
-    """Whether *heading* leads a ticket through states that are not *noted* in the store."""
-    if heading is None or noted is None:
+def _is_news(heading: Heading | None, announced: Heading | None) -> bool:
+    """Whether *heading* leads a ticket through states that were not *announced*."""
+    if heading is None or announced is None:
         return heading is not None
-    return heading.side is not noted.side or not set(heading.states) <= set(noted.states)
+    return heading.side is not announced.side or not set(heading.states) <= set(announced.states)
+
+
+def _changed_at(action: Action, seen: Observation) -> datetime | None:
+    """When what *action* carries was changed on the other side, by that side's clock.
+
+    A note has a time of its own, of several the oldest counts; all else is as old as the ticket's last change. Attachments
+    have no time that we read.
+    """
+    if not isinstance(action, Create | Write):
+        return None
+    last_change = _last_change(seen.of(action.side.other))
+    if isinstance(action, Create):
+        return last_change
+    times = [note.at for note in action.notes if any(is_note(marker) for marker in note.markers)]
+    if action.agrees or action.stimulus is not None:
+        times += [last_change] if last_change else []
+    return min(times, default=None)
+
+
+def _last_change(ticket: Ticket | None) -> datetime | None:
+    return moment(ticket.fields.get(VERSION_TIME, "")) if ticket else None

@@ -1,83 +1,58 @@
-"""One pass: poll both sides, then observe, plan, check and apply what is due, until nothing is left that stood when it began."""
+"""One pass over a pair: poll both sides, then observe, plan, apply and settle what is due, until nothing that stood at its
+beginning is left.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
-from datetime import datetime
+from time import monotonic
 
 import structlog
 
-from itopsync.engine import markers
-from itopsync.engine import sweep as sweeping
-from itopsync.engine.apply import Applier
-from itopsync.engine.belonging import claim, knows_nothing, refuse_lost, refuse_wrong
-from itopsync.engine.deletions import Searched, search
-from itopsync.engine.planning import Planned, Planning
-from itopsync.engine.poll import Findings, account_of, look, record
-from itopsync.engine.progress import Result
-from itopsync.engine.report import Report
-from itopsync.engine.settings import EngineSettings
-from itopsync.engine.sight import note_organisations
-from itopsync.engine.threads import Threads
-from itopsync.engine.waiting import answer_of
-from itopsync.engine.work import Work
-from itopsync.errors import ItopsyncError, RemoteError, Stopped
-from itopsync.itop.server import Server
-from itopsync.model import Link, LinkStatus, Observation, Side
-from itopsync.reconcile.plan import Plan
-from itopsync.reconcile.rules import Rules
+from itopsync.engine import marker_loss
+from itopsync.engine.apply import Writing, apply
+from itopsync.engine.backlog import Backlog
+from itopsync.engine.job import Job
+from itopsync.engine.observe import observe
+from itopsync.engine.pair import Pair
+from itopsync.engine.plan import Planned, plan, refuse_out_of_sight
+from itopsync.engine.poll import Findings, poll_both, record
+from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report, WriteKind
+from itopsync.engine.settle import settle
+from itopsync.engine.store_guard import claim, knows_nothing, refuse_lost
+from itopsync.engine.sweep import sweep_both
+from itopsync.engine.workers import Workers
+from itopsync.errors import ItopsyncError, RemoteError, SafetyStop, Stopped
+from itopsync.model import Link, Side
 from itopsync.reconcile.safety import Excess, Tally, check
-from itopsync.store.records import CycleRecord, SideState
-from itopsync.store.store import Store
+from itopsync.store.records import CycleRecord
 
 log = structlog.get_logger(__name__)
 
-POLL, SWEEP = "poll", "sweep"
-"""The kinds of a cycle: what changed since the last one, or everything."""
-_LEVELS = {"unavailable": logging.WARNING, "stopped": logging.ERROR}
+_LEVELS = {CycleOutcome.UNAVAILABLE: logging.WARNING, CycleOutcome.STOPPED: logging.ERROR}
 """How loud a cycle is told, by its outcome; else at INFO: what failed of a ticket waits for another try, or is told as parked."""
 
 
 class Engine:
-    """The reconciling of one pair of servers."""
+    """Keeps a pair of servers in step, cycle by cycle."""
 
-    def __init__(
-        self,
-        rules: Rules,
-        servers: Mapping[Side, Server],
-        store: Store,
-        settings: EngineSettings,
-        *,
-        clock: Callable[[], datetime],
-        stopping: Callable[[], bool] = lambda: False,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> None:
-        """*stopping* says whether to wait for a server's answer no longer; *progress* is called with how many links are done, of
-        how many.
-        """
-        self._servers, self._store, self._settings = servers, store, settings
-        self._clock, self.stopping, self.progress = clock, stopping, progress
-        self._rules = rules
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
         self._named: set[Side] = set()
         """The sides that have told who we are since this process began, or its configuration was read."""
-        self._threads = Threads.start(settings)
-        self._planning = Planning(servers, store, settings, self._threads, clock=clock, stopping=stopping)
-
-    def close(self) -> None:
-        """End the threads; one whose read nobody waits for any more ends by itself."""
-        self._threads.close()
 
     def recover(self) -> None:
         """Take note of writes that were under way when an earlier process died: they are let settle, then looked for."""
-        now = self._clock()
-        found = self._store.recover(now, now + self._rules.limits.settle)
+        now, wait = self._pair.clock(), self._pair.rules.limits.settle
+        found = self._pair.store.recover(now, now + wait)
         if found:
-            log.warning("writes of unknown outcome", links=len(found), settle=str(self._rules.limits.settle))
+            log.warning("writes of unknown outcome", links=len(found), settle=str(wait))
 
-    def cycle(self, kind: str = POLL, accept: Collection[str] = ()) -> Report:
-        """Run one cycle: of kind :data:`SWEEP` over everything, else over what changed.
+    def cycle(self, kind: CycleKind = CycleKind.POLL, accept: Collection[str] = ()) -> Report:
+        """Run one cycle, and keep how it ended.
 
         *accept* names the safety limits that this one may exceed. Where a server's guard raises
         :class:`~itopsync.errors.Stopped`, it ends between two calls; what was due stays due.
@@ -86,266 +61,225 @@ class Engine:
         :raises StoreError: the store is another pair's, or not the one that this pair had
         :raises AnotherInstance: the lease was lost; what was under way is looked for by the next who holds it
         """
-        report = Report(kind, self._clock())
+        report = Report(kind, self._pair.clock())
         with structlog.contextvars.bound_contextvars(cycle=f"{report.started:%Y%m%dT%H%M%S.%f}"):
-            self._run_and_tell(report, accept)
+            self._run_and_keep(report, accept)
         return report
 
-    def _run_and_tell(self, report: Report, accept: Collection[str]) -> None:
+    def _run_and_keep(self, report: Report, accept: Collection[str]) -> None:
         error: str | None = None
         try:
-            self._run(report, accept)
+            _Cycle(self._pair, report, accept, self._named).run()
         except Stopped:
             report.interrupted = True
         except BaseException as stop:
             error = str(stop) if isinstance(stop, ItopsyncError) else f"broken off by {type(stop).__name__}"
             raise
         finally:
-            report.finished = self._clock()
-            outcome = report.outcome if error is None else "stopped"
+            report.finished = self._pair.clock()
+            outcome = report.outcome if error is None else CycleOutcome.STOPPED
             problem = error or "; ".join(report.problems.values()) or None
             _tell(report, outcome, problem)
-            counts = dict(report.counts)
-            with self._store.joined():
-                self._store.record_cycle(
-                    CycleRecord(None, report.kind, report.started, report.finished, outcome, counts, problem)
-                )
-                self._store.prune(report.finished - self._settings.keep_history)
+            counts = {str(count): number for count, number in report.counts.items()}
+            store = self._pair.store
+            with store.joined():
+                store.record_cycle(CycleRecord(None, report.kind, report.started, report.finished, outcome, counts, problem))
+                store.prune(report.finished - self._pair.settings.keep_history)
 
-    def preview(self) -> tuple[Planned, Tally]:
-        """What a cycle would do now, link by link, and what it comes to. Nothing is written, to neither server nor the store.
 
-        :raises SideUnavailable: a server cannot be asked
-        :raises StoreError: the store is not this pair's own
-        """
-        now = self._clock()
-        refuse_wrong(self._store, self._servers[Side.INTERNAL], self._rules)
-        tally = Tally(creations=self._store.due_counts(now).waiting)
-        known: set[int] = {link.id for link in self._store.due(now, self._settings.preview)}
-        new: list[Link] = []
-        for side in Side:
-            found = self._look(side, POLL, now)
-            self._know_account(found.state)
-            known |= found.changed.keys() | found.attached | found.other.links
-            new += [Link(-1 - n, one.ref, None, LinkStatus.WAITING, one.number) for n, one in enumerate(found.new)]
-            tally = replace(tally, replaced=tally.replaced + found.replaced)
-        links = (*self._store.links(sorted(known)), *new)
-        planned = [
-            one
-            for start in range(0, len(links), self._settings.chunk)
-            for one in self.plan(links[start : start + self._settings.chunk])
-        ]
-        tally = replace(tally, creations=tally.creations + len(new))
-        for plan, _ in planned:
-            tally = tally.add(plan)
-        return planned, tally
+class _Cycle:
+    """One cycle. :meth:`run` polls; the workers call the other stages, link by link."""
 
-    def verify(self) -> Iterator[tuple[Plan, Observation]]:
-        """What every linked pair of tickets would need to agree, link by link. Nothing is written anywhere.
+    def __init__(self, pair: Pair, report: Report, accept: Collection[str], named: set[Side]) -> None:
+        self._pair, self._report, self._accept, self._named = pair, report, accept, named
+        self._tally = Tally()
+        self._done = self._total = 0
 
-        :raises SideUnavailable: a server cannot be asked
-        :raises StoreError: the store is not this pair's own
-        """
-        refuse_wrong(self._store, self._servers[Side.INTERNAL], self._rules)
-        self.learn_accounts()
-        total, done, after = self._store.counts()[LinkStatus.LINKED], 0, 0
-        while ids := self._store.linked_after(after, self._settings.chunk):
-            after = ids[-1]
-            yield from self.plan(self._store.links(ids))
-            done += len(ids)
-            if self.progress is not None:
-                self.progress(done, total)
-
-    def inspect(self, links: tuple[Link, ...]) -> Planned:
-        """What *links* would need to agree, whatever their status is. Nothing is written anywhere.
-
-        :raises SideUnavailable: a server cannot be asked
-        :raises StoreError: the store is not this pair's own
-        """
-        refuse_wrong(self._store, self._servers[Side.INTERNAL], self._rules)
-        self.learn_accounts()
-        return self.plan(links)
-
-    @property
-    def rules(self) -> Rules:
-        """The rules, with what was learnt of our accounts."""
-        return self._rules
-
-    def learn_accounts(self) -> None:
-        """Ask both servers who we are there: that tells our entries from what people pasted."""
-        for side in Side:
-            known = self._store.side(side)
-            self._know_account(known.as_account(account_of(self._servers[side], known.account)))
-
-    def _run(self, report: Report, accept: Collection[str]) -> None:
-        claim(self._store, self._rules)
-        if Excess.MARKERS in accept:
-            for side in Side:
-                markers.forget(self._store, side)
-        markers.refuse_lossy(markers.losses(self._store))
-        found = self._poll(report, report.kind)
-        if len(found) < len(Side) and knows_nothing(self._store):
+    def run(self) -> None:
+        """Poll, and work on what is due."""
+        pair = self._pair
+        claim(pair.store, pair.rules)
+        self._refuse_lossy()
+        found = self._poll()
+        if self._report.problems and knows_nothing(pair.store):
             return
-        refuse_lost(self._store, self._servers[Side.INTERNAL], self._rules)
-        tally = Tally()
-        now = self._record(report, found, tally, accept)
-        if len(found) < len(Side):
+        refuse_lost(pair.store, pair.servers[Side.INTERNAL], pair.rules)
+        self._record(found)
+        if self._report.problems:
             return
-        ahead = {side: one.state.cursor - report.started for side, one in found.items() if one.state.cursor}
-        if report.kind == SWEEP:
-            self._sweep(report, now)
-        if report.problems:
+        if self._report.kind is CycleKind.SWEEP:
+            swept_up, looked_at = sweep_both(pair, self._polled_at, self._unavailable)
+            self._report.counts[Count.SWEPT_UP] += swept_up
+            self._report.counts[Count.LOOKED_AT] += looked_at
+        if self._report.problems or not self._know_who_we_are():
             return
+        began = self._report.started
+        ahead = {side: each.state.cursor - began for side, each in found.items() if each.state.cursor}
+        self._writing = Writing(pair, ahead)
+        self._backlog, self._exhausted = Backlog(pair.store, self._polled_at), False
+        self._count_due()
         try:
-            self._see_who_we_are(now)
-        except RemoteError as error:
-            self.unavailable(report, error.side, error)
-            return
-        applier = Applier(self._servers, self._store, self._rules, self._settings, clock=self._clock, ahead=ahead)
-        work = Work(
-            self, self._planning, applier, threads=self._threads, store=self._store, settings=self._settings, polled_at=now
-        )
-        work.run(report, tally, accept)
+            Workers(self, pair).run()
+        except (SafetyStop, Stopped):
+            if self._writing.lost:
+                marker_loss.refuse_lossy(marker_loss.losses(pair.store))
+            raise
 
-    def _record(self, report: Report, found: Mapping[Side, Findings], tally: Tally, accept: Collection[str]) -> datetime:
-        """Store what a poll found, unless that is more than the limits allow; return when."""
-        replaced = sum(one.replaced for one in found.values())
-        check(replace(tally, replaced=tally.replaced + replaced), self._rules.limits, accept)
-        now = self._clock()
-        with self._store.joined():
-            for side, one in found.items():
-                report.counts["new"] += len(record(self._store, one, now))
-                report.counts["changed"] += len(one.changed)
-                if (one.other.last or 0) != one.other.after:
-                    self._store.put_fact(_searched(side), None if one.other.last is None else str(one.other.last))
-        for side, one in found.items():
-            if one.away_since is not None:
-                log.info("side available again", side=side, seconds=round((now - one.away_since).total_seconds()))
-            self._know_account(one.state)
-            self._named |= {side} if one.named else set()
-        return now
+    # the five stages
 
-    def _see_who_we_are(self, now: datetime) -> None:
-        """Ask who we are on each side before the first work after a start: an idle cycle needs to know nothing of it.
+    def _poll(self) -> Mapping[Side, Findings]:
+        return poll_both(self._pair, self._report.kind, self._unavailable)
 
-        :raises RemoteError: a side does not answer
+    def prepare(self, links: Sequence[Link]) -> list[Planned]:
+        """Observe and plan.
+
+        :raises SafetyStop: what is missing may only be out of our sight
         """
-        due = self._store.due_counts(now)
+        observed = observe(self._pair, links)
+        planned = plan(self._pair, observed)
+        refuse_out_of_sight(self._pair, planned, self._accept)
+        return planned
+
+    def carry_out(self, job: Job) -> Job:
+        """Apply and settle; one that has come to its files is settled when those are carried."""
+        applied = apply(self._writing, job)
+        return applied if applied.waits_for_files else settle(self._pair, applied, self._writing.ahead)
+
+    # what goes on around them
+
+    def _refuse_lossy(self) -> None:
+        """See that both sides keep our markers, as far as is known."""
+        store = self._pair.store
+        if Excess.MARKERS in self._accept:
+            for side in Side:
+                marker_loss.forget(store, side)
+        marker_loss.refuse_lossy(marker_loss.losses(store))
+
+    def _record(self, found: Mapping[Side, Findings]) -> None:
+        """Store what a poll found, unless that is more than the limits allow."""
+        pair, counts = self._pair, self._report.counts
+        replaced = sum(each.replaced for each in found.values())
+        check(replace(self._tally, replaced=self._tally.replaced + replaced), pair.rules.limits, self._accept)
+        self._polled_at, self._polled = pair.clock(), monotonic()
+        with pair.store.joined():
+            for each in found.values():
+                counts[Count.NEW] += len(record(pair, each, self._polled_at))
+                counts[Count.CHANGED] += len(each.changed)
+        for side, each in found.items():
+            if each.away_since is not None:
+                log.info("side available again", side=side, seconds=round((self._polled_at - each.away_since).total_seconds()))
+            pair.know_account(each.state)
+            self._named |= {side} if each.named else set()
+
+    def _know_who_we_are(self) -> bool:
+        """Ask who we are on each side before the first work after a start: an idle cycle needs to know nothing of it."""
+        due = self._pair.store.due_counts(self._polled_at)
         if not (due.waiting or due.linked):
-            return
+            return True
         for side in [side for side in Side if side not in self._named]:
-            known = self._store.side(side)
-            self._store.put_side(known.as_account(account_of(self._servers[side], known.account)))
-            self._know_account(self._store.side(side))
-            self._named.add(side)
-
-    def _know_account(self, state: SideState) -> None:
-        """Our own accounts on a side tell our entries from what people pasted."""
-        known = replace(self._rules.side(state.side), accounts=state.accounts)
-        external = state.side is Side.EXTERNAL
-        self._rules = replace(self._rules, external=known) if external else replace(self._rules, internal=known)
-
-    # poll
-
-    def _poll(self, report: Report, kind: str = POLL) -> dict[Side, Findings]:
-        """Poll both sides at once. One that does not answer is noted; what the other one shows is kept."""
-        now = self._clock()
-        polls = {side: self._threads.sides.submit(self._look, side, kind, now) for side in Side}
-        findings = {}
-        for side, poll in polls.items():
             try:
-                findings[side] = answer_of(poll, self.stopping)
+                state = self._pair.ask_account(side)
             except RemoteError as error:
-                self.unavailable(report, side, error)
-        return findings
+                self._unavailable(side, error)
+                return False
+            self._pair.store.put_side(state)
+            self._pair.know_account(state)
+            self._named.add(side)
+        return True
 
-    def _look(self, side: Side, kind: str, now: datetime) -> Findings:
-        server = self._servers[side]
-        name = kind == SWEEP
+    def next_links(self) -> Sequence[Link]:
+        """The next links that are due. A cycle that takes long polls meanwhile, and what people touched comes first.
 
-        def deletions() -> Searched:
-            after = int(self._store.fact(_searched(side)) or 0)
-            if kind == SWEEP:  # searches everywhere itself
-                return Searched(after=after, last=after or None)
-            return search(side, server, self._store, self._rules, live=True, after=after)
+        :raises SafetyStop: there are more new ones than the limits allow
+        """
+        if self._report.problems:
+            return ()
+        if monotonic() - self._polled >= self._pair.settings.look_meanwhile.total_seconds():
+            self._record(self._poll_meanwhile())
+            if self._report.problems:
+                return ()
+            self._exhausted = False
+            self._backlog.polled(self._polled_at)
+            self._count_due()
+        links = () if self._exhausted else self._backlog.take(self._pair.settings.chunk)
+        self._exhausted = not links
+        return links
 
-        return look(side, server, self._store, self._rules, self._settings, self._threads.readers, deletions, now, name=name)
+    def _poll_meanwhile(self) -> Mapping[Side, Findings]:
+        return poll_both(self._pair, CycleKind.POLL, self._unavailable)
 
-    def unavailable(self, report: Report, side: Side, error: RemoteError) -> None:
-        report.problems[side] = str(error)
-        state = self._store.side(side)
-        self._store.put_side(replace(state, problem=str(error), problem_since=state.problem_since or self._clock()))
+    def admit(self, prepared: Future[list[Planned]]) -> Sequence[Job]:
+        """See that no more is written than the limits allow.
+
+        :raises SafetyStop: the plan exceeds one
+        """
+        try:
+            planned = self._pair.answer_of(prepared)
+        except RemoteError as error:
+            self._unavailable(error.side, error)
+        if self._report.problems:
+            return ()
+        for each in planned:
+            self._tally = self._tally.add(each.plan)
+            if Excess.MARKERS not in self._accept:
+                marker_loss.note(self._pair.store, each.plan.lost, self._polled_at)
+        check(self._tally, self._pair.rules.limits, self._accept)
+        return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in planned]
+
+    def leave(self, job: Job, *, interrupted: bool) -> None:
+        """Settle a link that has come to its files, and leave those to a later cycle."""
+        job.stop, job.interrupted, job.waits_for_files = True, interrupted, False
+        settle(self._pair, job, self._writing.ahead)
+
+    def account_for(self, job: Job) -> None:
+        """Count what was done on a link, and tell what of it needs a person that did not before."""
+        self._done += 1
+        self._backlog.done(job.link)
+        if self._pair.progress is not None:
+            self._pair.progress(self._done, max(self._total, self._done))
+        self._report.counts.update(job.counts)
+        self._report.writes += job.writes
+        self._report.counts[Count.LINKS] += 1
+        if job.unavailable is not None:
+            self._unavailable(job.unavailable.side, job.unavailable)
+        _tell_parked(job)
+
+    def _count_due(self) -> None:
+        """Count what is due, and see that it is not more than the limits allow."""
+        due = self._pair.store.due_counts(self._polled_at)
+        self._total = self._done + due.waiting + due.linked
+        self._exhausted = not due.waiting and not due.linked
+        self._tally = replace(self._tally, creations=self._report.counts[WriteKind.CREATE] + due.waiting)
+        check(self._tally, self._pair.rules.limits, self._accept)
+
+    def _unavailable(self, side: Side, error: RemoteError) -> None:
+        """Note that a side cannot be worked with."""
+        store = self._pair.store
+        self._report.problems[side] = str(error)
+        state = store.side(side)
+        since = state.problem_since or self._pair.clock()
+        store.put_side(replace(state, problem=str(error), problem_since=since))
         if state.problem != str(error):  # each cycle says that it lasts
             log.warning("side unavailable", side=side, reason=str(error))
 
-    def _sweep(self, report: Report, now: datetime) -> None:
-        """Look at everything, and in full at the next part of it. What is found is due since *now*, when the poll was stored."""
-        sweeps = {
-            side: self._threads.sides.submit(sweeping.sweep, side, self._servers[side], self._store, self._rules) for side in Side
-        }
-        for side, running in sweeps.items():
-            try:
-                swept = answer_of(running, self.stopping)
-                note_organisations(self._servers[side], self._store)
-            except RemoteError as error:
-                self.unavailable(report, side, error)
-            else:
-                report.counts["swept up"] += sweeping.record(self._store, swept, now)
-        report.counts["looked at"] += sweeping.look_deep(self._store, self._settings.deep, now)
 
-    # work
-
-    def poll_meanwhile(self, report: Report, tally: Tally, accept: Collection[str]) -> datetime | None:
-        """Poll while a long cycle works; return when what was found was stored, or None where a side does not answer."""
-        found = self._poll(report)
-        now = self._record(report, found, tally, accept)
-        return None if report.problems else now
-
-    def plan(self, links: tuple[Link, ...]) -> Planned:
-        """Observe and plan *links*; write nothing.
-
-        :raises SafetyStop: a copy is not found on a side that shows nothing at all
-        """
-        return self._planning.plan(links, self._rules)
-
-    def account_for(self, report: Report, result: Result, loaded: Link) -> None:
-        """Count a result, and tell what of a link needs a person that did not when it was *loaded*."""
-        report.counts.update(result.counts)
-        report.writes += result.writes
-        report.counts["links"] += 1
-        if result.unavailable is not None:
-            self.unavailable(report, result.unavailable.side, result.unavailable)
-        _tell_parked(result.link, frozenset(_parked(loaded)))
-
-
-def _tell(report: Report, outcome: str, problem: str | None) -> None:
+def _tell(report: Report, outcome: CycleOutcome, problem: str | None) -> None:
     """Tell all of a cycle on one line: what is none is left out."""
     seconds = (report.finished - report.started).total_seconds() if report.finished else 0.0
-    counts = {name.replace(" ", "_"): count for name, count in report.counts.items() if count}
+    counts = {count.replace(" ", "_"): number for count, number in report.counts.items() if number}
     more = {"problem": problem} if problem else {}
-    log.log(
-        _LEVELS.get(outcome, logging.INFO),
-        "cycle",
-        kind=report.kind,
-        outcome=outcome,
-        seconds=round(seconds, 3),
-        **counts,
-        **more,
-    )
+    level = _LEVELS.get(outcome, logging.INFO)
+    log.log(level, "cycle", kind=report.kind, outcome=outcome, seconds=round(seconds, 3), **counts, **more)
+
+
+def _tell_parked(job: Job) -> None:
+    """Tell what needs a person from now on."""
+    before = frozenset(_parked(job.loaded))
+    for obstacle in job.link.obstacles:
+        if obstacle.needs_person and (obstacle.key, obstacle.fingerprint) not in before:
+            ticket, item = str(job.link.external), obstacle.key.partition(":")[0]
+            log.warning("parked", link=job.link.id, ticket=ticket, item=item, reason=obstacle.reason)
 
 
 def _parked(link: Link) -> Iterator[tuple[str, str]]:
-    return ((one.key, one.fingerprint) for one in link.obstacles if one.needs_person)
-
-
-def _tell_parked(link: Link, before: Collection[tuple[str, str]]) -> None:
-    """Tell what needs a person from now on."""
-    for one in link.obstacles:
-        if one.needs_person and (one.key, one.fingerprint) not in before:
-            ticket, item = str(link.external), one.key.partition(":")[0]
-            log.warning("parked", link=link.id, ticket=ticket, item=item, reason=one.reason)
-
-
-def _searched(side: Side) -> str:
-    """The fact that tells up to which link the last search for deleted attachments went, where one was not enough."""
-    return f"deletions.{side}"
+    return ((obstacle.key, obstacle.fingerprint) for obstacle in link.obstacles if obstacle.needs_person)

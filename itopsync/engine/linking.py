@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
 
+from itopsync.engine.inspect import Inspector
+from itopsync.engine.pair import Pair
 from itopsync.itop import oql
 from itopsync.itop.server import Server
-from itopsync.model import Link, LinkStatus, Observation, Ref, Side
+from itopsync.model import UNSAVED, Link, LinkStatus, Ref, Side
 from itopsync.reconcile.by_hand import Joined, joined
-from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import Rules
 from itopsync.store.store import Store
 
 REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d{1,10})")
 """A ticket as ``external:UserRequest:17``, or without the side."""
-_NEW = -1
-
-
-class Looker(Protocol):
-    """What looks at links without writing: the engine."""
-
-    @property
-    def rules(self) -> Rules:
-        """The rules, with what was learnt of our accounts."""
-
-    def inspect(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
-        """Observe and plan *links*."""
 
 
 class CannotLink(Exception):
@@ -65,23 +52,25 @@ def locate(server: Server, rules: Rules, text: str) -> tuple[Place, ...]:
     return tuple(Place(one.ref, one.number) for one in server.sightings(found[2], "", [int(found[3])]))
 
 
-def compare(engine: Looker, store: Store, external: Ref, internal: Ref, now: datetime, *, history: bool) -> Joined:
+def compare(inspector: Inspector, external: Ref, internal: Ref, *, history: bool) -> Joined:
     """Look at both tickets, and say what a link of them would be. Nothing is written anywhere.
 
     :raises CannotLink: their classes do not belong together, one of them is gone, or is in another link
     :raises Refused: a server fails to show one of them
     """
-    cls = engine.rules.for_external(external.cls)
+    pair = inspector.pair
+    cls = pair.rules.for_external(external.cls)
     if cls.internal != internal.cls:
         raise CannotLink(f"{external.cls} is kept in step with {cls.internal}, and {internal} is another class")
-    refuse_linked(store, external, internal)
-    ((plan, seen),) = engine.inspect((Link(_NEW, external, internal, LinkStatus.LINKED),))
-    if plan.unread is not None:
-        raise plan.unread
+    refuse_linked(pair.store, external, internal)
+    link = Link(UNSAVED, external, internal, LinkStatus.LINKED)
+    (looked_at,) = inspector.inspect((link,))
+    if looked_at.plan.unread is not None:
+        raise looked_at.plan.unread
     for side, ref in ((Side.EXTERNAL, external), (Side.INTERNAL, internal)):
-        if seen.of(side) is None:
+        if looked_at.seen.of(side) is None:
             raise CannotLink(f"{ref} is not there, or our account cannot see it")
-    return joined(Link(_NEW, external, internal, LinkStatus.LINKED), seen, engine.rules, now, history=history)
+    return joined(link, looked_at.seen, pair.rules, pair.clock(), history=history)
 
 
 def refuse_linked(store: Store, external: Ref, internal: Ref) -> None:
@@ -106,12 +95,12 @@ def refuse_linked(store: Store, external: Ref, internal: Ref) -> None:
         raise CannotLink(f"{ref} is linked with {other} already (link {known.id}): run `itopsync unlink {known.id}` first")
 
 
-def join(store: Store, made: Joined, clock: Callable[[], datetime]) -> Link:
+def join(pair: Pair, made: Joined) -> Link:
     """Store the link; the next cycle writes its mark in internal.
 
     :raises CannotLink: something has come between
     """
-    link = store.join(made.link, clock())
+    link = pair.store.join(made.link, pair.clock())
     if link is None:
         raise CannotLink("one of the two is being written on just now: try again in a moment")
     return link

@@ -1,15 +1,15 @@
-"""What changed on one side since the cursor: tickets by their last update, attachments by their id."""
+"""Stage 1: what changed on each side since the cursor: tickets by their last update, attachments by their id."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from itopsync.engine.deletions import Searched
-from itopsync.engine.settings import EngineSettings
-from itopsync.errors import AccessRefused, BadQuery
+from itopsync.engine.deletions import Searched, search
+from itopsync.engine.pair import Pair
+from itopsync.engine.report import CycleKind
+from itopsync.errors import RemoteError
 from itopsync.itop.inquiry import HIGHEST_ID
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
@@ -34,7 +34,7 @@ class Findings:
     """Link → its ticket's new version."""
     attached: frozenset[int]
     """Links with an attachment that is not known, or with a ticket that the server does not show to a poll."""
-    other: Searched
+    deletions: Searched
     """Links with other attachments than are known."""
     new: tuple[Sighting, ...]
     """External tickets in scope that are not linked; those that people touch come first."""
@@ -48,57 +48,87 @@ class Findings:
     """Since when the side could not be asked before this poll, if it could not."""
 
 
-def look(  # noqa: PLR0917 - all that one poll works with
-    side: Side,
-    server: Server,
-    store: Store,
-    rules: Rules,
-    settings: EngineSettings,
-    pool: Executor,
-    deletions: Callable[[], Searched],
-    now: datetime,
-    *,
-    name: bool,
-) -> Findings:
-    """Poll one side, with its questions asked at once in *pool*; writes nothing.
+def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
+    """Ask one side what changed, with all questions at once; writes nothing.
 
-    *deletions* looks for attachments that went; *name*: ask who we are there, as is done anyhow where that is not known, or
-    the side was away. The cursor is the server's own clock at the start of the poll (HTTP ``Date``),
-    so a slow answer or a clock that is off loses nothing.
+    The cursor becomes the server's own clock at the start of the poll (HTTP ``Date``), so a slow answer or a clock that is off
+    loses nothing. Who we are there is asked in a sweep, where it is not known, and where the side was away. A sweep looks for
+    deleted attachments itself, everywhere.
+
+    :raises RemoteError: the side cannot be asked
     """
+    server, store, rules, pool = pair.servers[side], pair.store, pair.rules, pair.threads.readers
     state = store.side(side)
     classes = sorted({cls.cls(side) for cls in rules.classes})
-    asked = pool.submit(server.changed_tickets, classes, (state.cursor or now) - settings.overlap)
-    above = pool.submit(_attachments, server, state, settings, now)
-    went = pool.submit(deletions)
-    name = name or state.account is None or state.problem_since is not None
-    named = pool.submit(account_of, server, state.account) if name else None
+    named = kind is CycleKind.SWEEP or state.account is None or state.problem_since is not None
+    account = pool.submit(pair.ask_account, side) if named else None
+    asked = pool.submit(server.changed_tickets, classes, (state.cursor or now) - pair.settings.overlap)
+    attachments = pool.submit(_new_attachments, pair, state, now)
+    went = pool.submit(_search_deletions, pair, side, kind)
     first = side is Side.EXTERNAL and state.cursor is None
-    scoping = [pool.submit(_scoped, server, rules, cls) for cls in rules.classes if first]
+    scoping = [pool.submit(_all_in_scope, server, rules, cls) for cls in rules.classes if first]
     changed = asked.result()
     touched = {sighting.ref: sighting for sighting in changed.sightings}
-    scoped = {sighting.ref: sighting for one in scoping for sighting in one.result()}
+    scoped = {sighting.ref: sighting for found in scoping for sighting in found.result()}
     compared = store.compare(side, tuple((touched | scoped).values()))
     new: tuple[Sighting, ...] = ()
     if side is Side.EXTERNAL and compared.unknown:
-        among = _in_scope_among(server, rules, [one for one in compared.unknown if one.ref not in scoped])
+        among = _in_scope_among(server, rules, [sighting for sighting in compared.unknown if sighting.ref not in scoped])
         # What people touch comes first: links are made in this order, and those that are due at the same time go in theirs.
-        new = (*among, *sorted((one for one in compared.unknown if one.ref in scoped), key=lambda one: one.ref not in touched))
+        rest = sorted((each for each in compared.unknown if each.ref in scoped), key=lambda each: each.ref not in touched)
+        new = (*among, *rest)
     taken = {sighting.ref for sighting in new}
-    attachments = above.result()
-    if named is not None:
-        state = state.as_account(named.result())
+    found = attachments.result()
     return Findings(
-        _moved(state, attachments, changed.at, now),
+        _moved(state if account is None else account.result(), found, changed.at, now),
         compared.changed,
-        _links_attached(side, store, rules, attachments) | _links_hidden(side, store, classes, changed.odd),
+        _links_attached(side, store, rules, found) | _links_hidden(side, store, classes, changed.odd),
         went.result(),
         new,
         tuple(sighting for sighting in compared.unknown if sighting.ref not in taken) if side is Side.EXTERNAL else (),
         len(compared.known_as),
-        name,
+        named,
         state.problem_since,
     )
+
+
+def poll_both(pair: Pair, kind: CycleKind, on_failure: Callable[[Side, RemoteError], None]) -> dict[Side, Findings]:
+    """Poll both sides at once. What one shows is kept where the other one cannot be asked, which *on_failure* is told.
+
+    :raises Stopped: we are told to stop
+    """
+    now, found = pair.clock(), {}
+    polls = {side: pair.threads.sides.submit(poll, pair, side, kind=kind, now=now) for side in Side}
+    for side, running in polls.items():
+        try:
+            found[side] = pair.answer_of(running)
+        except RemoteError as error:
+            on_failure(side, error)
+    return found
+
+
+def record(pair: Pair, findings: Findings, now: datetime) -> tuple[int, ...]:
+    """Store what a poll found, in one transaction with the cursor; return the new links."""
+    store, deletions = pair.store, findings.deletions
+    due = dict.fromkeys((*findings.changed, *findings.attached, *deletions.links), now)
+    new = store.record_poll(
+        findings.state, versions=findings.changed, due=due, new=findings.new, ignored=findings.ignored, now=now
+    )
+    if (deletions.last or 0) != deletions.after:
+        store.put_fact(_searched(findings.state.side), None if deletions.last is None else str(deletions.last))
+    return new
+
+
+def _search_deletions(pair: Pair, side: Side, kind: CycleKind) -> Searched:
+    after = int(pair.store.fact(_searched(side)) or 0)
+    if kind is CycleKind.SWEEP:
+        return Searched(after=after, last=after or None)
+    return search(side, pair.servers[side], pair.store, pair.rules, live=True, after=after)
+
+
+def _searched(side: Side) -> str:
+    """The fact that tells up to which link the last search for deleted attachments went, where one was not enough."""
+    return f"deletions.{side}"
 
 
 def _links_hidden(side: Side, store: Store, classes: Iterable[str], odd: Iterable[int]) -> frozenset[int]:
@@ -135,7 +165,7 @@ def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[tuple[Si
             left = count(low, HIGHEST_ID)
 
 
-def _scoped(server: Server, rules: Rules, cls: ClassRules) -> list[Sighting]:
+def _all_in_scope(server: Server, rules: Rules, cls: ClassRules) -> list[Sighting]:
     return [sighting for piece in in_scope(server, rules, cls) for sighting in piece]
 
 
@@ -154,14 +184,6 @@ def since(rules: Rules) -> datetime:
     return datetime.fromisoformat(rules.since).astimezone(rules.external.timezone)
 
 
-def record(store: Store, findings: Findings, now: datetime) -> tuple[int, ...]:
-    """Store what a poll found, in one transaction with the cursor; return the new links."""
-    due = dict.fromkeys((*findings.changed, *findings.attached, *findings.other.links), now)
-    return store.record_poll(
-        findings.state, versions=findings.changed, due=due, new=findings.new, ignored=findings.ignored, now=now
-    )
-
-
 def _in_scope_among(server: Server, rules: Rules, unknown: Iterable[Sighting]) -> Iterable[Sighting]:
     by_class: dict[str, list[int]] = {}
     for sighting in unknown:
@@ -169,14 +191,6 @@ def _in_scope_among(server: Server, rules: Rules, unknown: Iterable[Sighting]) -
     if rules.new_tickets:
         for name, ids in by_class.items():
             yield from server.sightings(name, scope_of(rules, rules.for_external(name)), sorted(ids))
-
-
-def account_of(server: Server, known: str | None) -> str | None:
-    """Our own account's id, *known* so far, or None where the server does not tell it: then a marker's first bearer is ours."""
-    try:
-        return server.account(known) or None
-    except (BadQuery, AccessRefused):
-        return None
 
 
 @dataclass(frozen=True)
@@ -187,11 +201,12 @@ class _Attachments:
     highest: int
 
 
-def _attachments(server: Server, state: SideState, settings: EngineSettings, now: datetime) -> _Attachments:
+def _new_attachments(pair: Pair, state: SideState, now: datetime) -> _Attachments:
     """The attachments that are new, were drafts, or have ids below one that showed up earlier than they did."""
+    server = pair.servers[state.side]
     if not state.attachment_marks:
         return _Attachments(None, (), _highest_attachment(server))
-    old = [mark for mark in state.attachment_marks if mark[0] <= (state.cursor or now) - settings.lookback]
+    old = [mark for mark in state.attachment_marks if mark[0] <= (state.cursor or now) - pair.settings.lookback]
     low = old[-1] if old else state.attachment_marks[0]
     found = server.attachments_above(low[1], state.drafts)
     return _Attachments(low, found, max((attachment.id for attachment in found), default=0))

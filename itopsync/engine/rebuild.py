@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Protocol
 
-from itopsync.engine.belonging import REBUILDING, claim
-from itopsync.engine.fault import fault_of
+from itopsync.engine.inspect import Inspector
 from itopsync.engine.observe import attributes
+from itopsync.engine.pair import Pair
+from itopsync.engine.plan import Planned
 from itopsync.engine.poll import in_scope
-from itopsync.itop.server import Server
-from itopsync.model import Attachment, Link, LinkStatus, Observation, Ref, Side, Sighting, Ticket
+from itopsync.engine.retry import fault_of
+from itopsync.engine.store_guard import REBUILDING, claim
+from itopsync.model import UNSAVED, Attachment, Link, LinkStatus, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.authors import agreed_upon, bare, makers, writers
 from itopsync.reconcile.by_hand import to_be_copied
 from itopsync.reconcile.identity import prefix, ticket_marker
 from itopsync.reconcile.marks import marks_of
-from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rebuilding import Rebuilt, rebuilt, without_copy, youngest_of
 from itopsync.reconcile.rules import ClassRules, Rules
-from itopsync.store.store import Store
 
 _AT_ONCE = 200
 _ALL = 1_000_000
-
-
-class Planner(Protocol):
-    """What makes plans: the engine."""
-
-    @property
-    def rules(self) -> Rules:
-        """The rules, with what was learnt of our accounts."""
-
-    def learn_accounts(self) -> None:
-        """Ask both servers who we are."""
-
-    def plan(self, links: tuple[Link, ...]) -> list[tuple[Plan, Observation]]:
-        """Observe and plan *links*."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +43,7 @@ class WithoutCopy:
 Found = Rebuilt | Unreadable | WithoutCopy
 
 
-def rebuild(
-    engine: Planner,
-    servers: Mapping[Side, Server],
-    store: Store,
-    clock: Callable[[], datetime],
-    *,
-    create_missing: bool = False,
-) -> Iterator[Found]:
+def rebuild(inspector: Inspector, *, create_missing: bool = False) -> Iterator[Found]:
     """Find every copy in internal by its marker and make the links that the store does not know. Writes to neither server.
 
     A deletion leaves no trace in iTop. So tickets and files that have no copy though younger ones have are parked, unless
@@ -76,81 +53,85 @@ def rebuild(
 
     :raises StoreError: the store is another pair's
     """
-    claim(store, engine.rules)
+    pair = inspector.pair
+    store = pair.store
+    claim(store, pair.rules)
     store.put_fact(REBUILDING, "begun")
-    engine.learn_accounts()
-    internal = servers[Side.INTERNAL]
-    bearers = {cls.external: _bearers(engine.rules, internal, cls) for cls in engine.rules.classes}
-    _remember(engine, store, {Side.INTERNAL: agreed_upon(one.makers for one in bearers.values())})
-    youngest = dict.fromkeys(Side, 0) if create_missing else youngest_of(_copied_files(servers, engine.rules), engine.rules.pair)
+    pair.learn_accounts()
+    bearers = {cls.external: _bearers(pair, cls) for cls in pair.rules.classes}
+    _remember_accounts(pair, {Side.INTERNAL: agreed_upon(each.makers for each in bearers.values())})
+    youngest = dict.fromkeys(Side, 0) if create_missing else youngest_of(_copied_files(pair), pair.rules.pair)
     unread: set[Ref] = set()
     last = 0
-    for cls in engine.rules.classes:
-        copies = _copies(engine.rules, cls, bearers[cls.external].tickets)
-        last = max([last, *(one.id for one, _ in copies)])
+    for cls in pair.rules.classes:
+        copies = _copies(pair.rules, cls, bearers[cls.external].tickets)
+        last = max([last, *(external.id for external, _ in copies)])
         yield from bearers[cls.external].unreadable
         for start in range(0, len(copies), _AT_ONCE):
-            lost = [(one, copy) for one, copy in copies[start : start + _AT_ONCE] if store.link_of(one) is None]
-            links = tuple(Link(-1 - place, one, copy, LinkStatus.LINKED) for place, (one, copy) in enumerate(lost))
-            planned = engine.plan(links)
-            _remember(engine, store, writers(((plan.link, seen) for plan, seen in planned), engine.rules))
-            told = [_rebuilt(plan, seen, engine.rules, youngest) for plan, seen in planned]
-            found = [one for one in told if isinstance(one, Rebuilt)]
-            found = [one for one in found if one.link.status is LinkStatus.TOMBSTONE or not _is_linked(store, one.link.internal)]
-            store.add_links([one.link for one in found], clock())
-            yield from found
-            failed = [one for one in told if isinstance(one, Unreadable)]
-            unread |= {one.ref for one in failed}
-            yield from failed
+            for found in _make_links(inspector, copies[start : start + _AT_ONCE], youngest):
+                unread |= {found.ref} if isinstance(found, Unreadable) else set()
+                yield found
     if create_missing:
         for link in store.troubled(_ALL):
-            store.amend(link.id, lambda one: to_be_copied(one, clock()), clock())
+            store.amend(link.id, lambda known: to_be_copied(known, pair.clock()), pair.clock())
     else:
-        yield from _park(_without_copy(engine.rules, servers, store, bearers, last), unread, store, clock)
+        yield from _park(pair, _without_copy(pair, bearers, last), unread)
     store.put_fact(REBUILDING, None)
 
 
-def _copied_files(servers: Mapping[Side, Server], rules: Rules) -> Mapping[Side, tuple[Attachment, ...]]:
-    return {side: server.attachments_where(f"temp_id LIKE '{prefix(rules.pair)}a-%'") for side, server in servers.items()}
+def _make_links(inspector: Inspector, copies: Iterable[tuple[Ref, Ref]], youngest: Mapping[Side, int]) -> Iterator[Found]:
+    """Make the links of a few tickets and their copies, as far as the store does not know them."""
+    pair = inspector.pair
+    lost = [Link(UNSAVED, external, copy, LinkStatus.LINKED) for external, copy in copies if pair.store.link_of(external) is None]
+    planned = inspector.plan(lost)
+    _remember_accounts(pair, writers(((each.plan.link, each.seen) for each in planned), pair.rules))
+    told = [_rebuilt(each, pair.rules, youngest) for each in planned]
+    made = [each for each in told if isinstance(each, Rebuilt)]
+    made = [each for each in made if each.link.status is LinkStatus.TOMBSTONE or not _is_linked(pair, each.link.internal)]
+    pair.store.add_links([each.link for each in made], pair.clock())
+    yield from made
+    yield from (each for each in told if isinstance(each, Unreadable))
 
 
-def _without_copy(
-    rules: Rules, servers: Mapping[Side, Server], store: Store, bearers: Mapping[str, _Bearers], last: int
-) -> Iterator[list[Sighting]]:
+def _copied_files(pair: Pair) -> Mapping[Side, tuple[Attachment, ...]]:
+    ours = f"temp_id LIKE '{prefix(pair.rules.pair)}a-%'"
+    return {side: server.attachments_where(ours) for side, server in pair.servers.items()}
+
+
+def _without_copy(pair: Pair, bearers: Mapping[str, _Bearers], last: int) -> Iterator[list[Sighting]]:
     """The external tickets in scope, piece by piece, that no link knows, though a younger one has a copy: *last* at the most."""
-    internal = servers[Side.INTERNAL]
+    external, internal, rules = pair.servers[Side.EXTERNAL], pair.servers[Side.INTERNAL], pair.rules
     for cls in rules.classes:
         log = cls.logs[0].name(Side.INTERNAL)
         hidden = bearers[cls.external].unreadable
-        for piece in in_scope(servers[Side.EXTERNAL], rules, cls):
-            older = [one for one in piece if one.ref.id < last]
-            unknown = store.compare(Side.EXTERNAL, older, ignored=False).unknown
+        for piece in in_scope(external, rules, cls):
+            older = [sighting for sighting in piece if sighting.ref.id < last]
+            unknown = pair.store.compare(Side.EXTERNAL, older, ignored=False).unknown
             if hidden:  # a copy that cannot be read is one
-                marks = ((one, f"{log} LIKE '%{ticket_marker(rules.pair, one.ref)}%'") for one in unknown)
-                unknown = tuple(one for one, marked in marks if not internal.sightings(cls.internal, marked))
+                marks = ((each, f"{log} LIKE '%{ticket_marker(rules.pair, each.ref)}%'") for each in unknown)
+                unknown = tuple(each for each, marked in marks if not internal.sightings(cls.internal, marked))
             yield list(unknown)
 
 
-def _park(
-    pieces: Iterable[list[Sighting]], unread: Collection[Ref], store: Store, clock: Callable[[], datetime]
-) -> Iterator[WithoutCopy]:
+def _park(pair: Pair, pieces: Iterable[list[Sighting]], unread: Collection[Ref]) -> Iterator[WithoutCopy]:
     for piece in pieces:
-        lonely = [one for one in piece if one.ref not in unread]
-        store.add_links([without_copy(one) for one in lonely], clock())
-        yield from (WithoutCopy(one.ref, one.number) for one in lonely)
+        lonely = [sighting for sighting in piece if sighting.ref not in unread]
+        pair.store.add_links([without_copy(sighting) for sighting in lonely], pair.clock())
+        yield from (WithoutCopy(sighting.ref, sighting.number) for sighting in lonely)
 
 
-def _rebuilt(plan: Plan, seen: Observation, rules: Rules, youngest: Mapping[Side, int]) -> Rebuilt | Unreadable:
+def _rebuilt(planned: Planned, rules: Rules, youngest: Mapping[Side, int]) -> Rebuilt | Unreadable:
+    plan = planned.plan
     if plan.unread is not None:
         return Unreadable(plan.link.external, str(plan.unread))
     try:
-        return rebuilt(plan, seen, rules, youngest)
+        return rebuilt(plan, planned.seen, rules, youngest)
     except Exception as error:
         return Unreadable(plan.link.external, str(fault_of(error, plan.link)))
 
 
-def _is_linked(store: Store, copy: Ref | None) -> bool:
-    known = store.link_of(copy) if copy is not None else None
+def _is_linked(pair: Pair, copy: Ref | None) -> bool:
+    known = pair.store.link_of(copy) if copy is not None else None
     return known is not None and known.status is not LinkStatus.TOMBSTONE
 
 
@@ -164,7 +145,8 @@ class _Bearers:
     unreadable: list[Unreadable]
 
 
-def _bearers(rules: Rules, internal: Server, cls: ClassRules) -> _Bearers:
+def _bearers(pair: Pair, cls: ClassRules) -> _Bearers:
+    rules, internal = pair.rules, pair.servers[Side.INTERNAL]
     log = cls.logs[0].name(Side.INTERNAL)
     sightings, hidden = internal.readable_sightings(cls.internal, f"this.{log} LIKE '%{prefix(rules.pair)}t-{cls.external}.%'")
     numbers = [*(one.ref.id for one in sightings), *hidden]
@@ -187,12 +169,12 @@ def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tu
     return sorted((parted | found).items())
 
 
-def _remember(engine: Planner, store: Store, accounts: Mapping[Side, Collection[str]]) -> None:
+def _remember_accounts(pair: Pair, accounts: Mapping[Side, Collection[str]]) -> None:
     """Take those for former accounts of ours that wrote what only we write."""
-    new = {side: set(found) - engine.rules.side(side).accounts for side, found in accounts.items()}
+    new = {side: set(found) - pair.rules.side(side).accounts for side, found in accounts.items()}
     for side, found in new.items():
         if found:
-            state = store.side(side)
-            store.put_side(replace(state, former_accounts=state.former_accounts | found))
+            state = pair.store.side(side)
+            pair.store.put_side(replace(state, former_accounts=state.former_accounts | found))
     if any(new.values()):
-        engine.learn_accounts()
+        pair.learn_accounts()

@@ -1,26 +1,112 @@
-"""What one cycle did."""
+"""What one cycle did, and what is told of each write: to the log, to metrics, and to nobody what stood in it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 from itopsync.model import Side
+from itopsync.reconcile.plan import Action, Write
 
-if TYPE_CHECKING:
-    from itopsync.engine.written import Written
+
+class CycleKind(StrEnum):
+    """What a cycle looks at."""
+
+    POLL = "poll"
+    """What changed since the last one."""
+    SWEEP = "sweep"
+    """Everything."""
+
+
+class CycleOutcome(StrEnum):
+    """How a cycle ended."""
+
+    WELL = "well"
+    TROUBLED = "troubled"
+    """Some tickets failed or wait."""
+    UNAVAILABLE = "unavailable"
+    """A side cannot be worked with."""
+    INTERRUPTED = "interrupted"
+    """Told to stop."""
+    STOPPED = "stopped"
+    """By a safety limit, or by what else ended it."""
+
+
+class WriteKind(StrEnum):
+    """What a write does."""
+
+    CREATE = "create"
+    WRITE = "write"
+    STATE = "state"
+    UPLOAD = "upload"
+    REMOVE = "remove"
+
+    @classmethod
+    def of(cls, action: Action) -> WriteKind:
+        """What *action* is called in the log and in metrics."""
+        return cls.STATE if isinstance(action, Write) and action.stimulus is not None else cls(type(action).__name__.lower())
+
+
+class WriteOutcome(StrEnum):
+    """How a write ended."""
+
+    DONE = "done"
+    WAITS = "waits"
+    """Not sent: a picture that it shows is not there yet."""
+    UNKNOWN = "unknown"
+    """No answer: it may have been carried out."""
+    REFUSED = "refused"
+    READ_ONLY = "read-only"
+    NO_RIGHT = "no right"
+    SIDE_UNAVAILABLE = "side unavailable"
+    UNMARKED = "unmarked"
+    """Carried out, and stored without its marker."""
+
+
+class Count(StrEnum):
+    """What is counted in a cycle beside its writes, by :class:`WriteKind`."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    SWEPT_UP = "swept up"
+    LOOKED_AT = "looked at"
+    LINKS = "links"
+    BYTES = "bytes"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    NO_RIGHT = "no right"
+    UNFINISHED = "unfinished"
+    """Links that were left to the next cycle after many rounds."""
+
+
+Counts = Counter[Count | WriteKind]
+
+_TROUBLE = (Count.REFUSED, Count.UNKNOWN, Count.NO_RIGHT, Count.UNFINISHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One write, and how it ended."""
+
+    side: Side
+    """Where to."""
+    kind: WriteKind
+    outcome: WriteOutcome
+    seconds: float
+    age: timedelta | None = None
+    """How old what it carried was once it was there; None where nothing was carried, or nobody knows its time."""
 
 
 @dataclass
 class Report:
     """What one cycle did."""
 
-    kind: str
+    kind: CycleKind
     started: datetime
     finished: datetime | None = None
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counts = field(default_factory=Counter)
     problems: dict[Side, str] = field(default_factory=dict)
     """Sides that could not be worked with, and why."""
     interrupted: bool = False
@@ -28,10 +114,10 @@ class Report:
     """What was sent, link by link."""
 
     @property
-    def outcome(self) -> str:
-        """``well``, ``troubled`` (some tickets failed or wait), ``unavailable`` (a side) or ``interrupted`` (told to stop)."""
+    def outcome(self) -> CycleOutcome:
+        """How it ended, unless something was raised."""
         if self.interrupted:
-            return "interrupted"
+            return CycleOutcome.INTERRUPTED
         if self.problems:
-            return "unavailable"
-        return "troubled" if any(self.counts[name] for name in ("refused", "unknown", "no right", "unfinished")) else "well"
+            return CycleOutcome.UNAVAILABLE
+        return CycleOutcome.TROUBLED if any(self.counts[count] for count in _TROUBLE) else CycleOutcome.WELL

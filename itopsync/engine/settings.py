@@ -24,8 +24,6 @@ class EngineSettings:
     """How many links are observed and planned at once, while those before them are written."""
     deep: int = 2_000
     """How many links each sweep reads in full, one part after the other."""
-    preview: int = 1_000
-    """How many links that are due a dry run shows."""
     workers: int = 8
     """How many links are worked on at once, and beside them as many that have come to their files. How many calls that makes is
     bounded for each server by its ``connections``: there are more workers so that one that reads here keeps no place there."""

@@ -7,11 +7,15 @@ after some sweeps each was.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from itopsync.engine.deletions import search_all
+from itopsync.engine.pair import Pair
 from itopsync.engine.poll import in_scope
+from itopsync.engine.visibility import note_organisations
+from itopsync.errors import RemoteError
 from itopsync.itop.reader import LIGHT_BATCH
 from itopsync.itop.server import Server
 from itopsync.model import Ref, Side, Sighting
@@ -33,6 +37,26 @@ class Swept:
     """Links whose ticket is gone, or has other files than are known."""
     new: tuple[Sighting, ...]
     """External tickets in scope that are not linked."""
+
+
+def sweep_both(pair: Pair, now: datetime, on_failure: Callable[[Side, RemoteError], None]) -> tuple[int, int]:
+    """Look at everything on both sides at once, and in full at the next part of it, and store what is found as due since *now*.
+
+    A side that cannot be asked is told to *on_failure*. Return how many links were swept up so, and how many are looked at.
+
+    :raises Stopped: we are told to stop
+    """
+    swept_up = 0
+    sweeps = {side: pair.threads.sides.submit(sweep, side, pair.servers[side], pair.store, pair.rules) for side in Side}
+    for side, running in sweeps.items():
+        try:
+            swept = pair.answer_of(running)
+            note_organisations(pair.servers[side], pair.store)
+        except RemoteError as error:
+            on_failure(side, error)
+        else:
+            swept_up += record(pair.store, swept, now)
+    return swept_up, look_deep(pair.store, pair.settings.deep, now)
 
 
 def sweep(side: Side, server: Server, store: Store, rules: Rules) -> Swept:

@@ -55,7 +55,7 @@ def _is_probe(situation: Situation) -> bool:
     return any(is_probe(marker, pair) for entry in entries for marker in head_markers(entry.html, pair))
 
 
-def parted(link: Link, reason: str) -> Plan:
+def another_ticket(link: Link, reason: str) -> Plan:
     """The plan for a link one of whose tickets is another one by now: nothing is written, and a person must look."""
     obstacle = Obstacle("ticket", "", reason, tries=1, parked=True, not_before=None)
     return Plan(

@@ -9,8 +9,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
 from itopsync import __version__
-from itopsync.engine.cycle import POLL, SWEEP
-from itopsync.engine.report import Report
+from itopsync.engine.report import CycleKind, Report
 from itopsync.errors import ItopsyncError, SafetyStop
 from itopsync.itop.caller import CallRecord
 from itopsync.model import LinkStatus, Side
@@ -80,7 +79,7 @@ class Metrics:
         """Show what may be alarmed on before it happens: Prometheus sees no increase in a count that begins at one."""
         for limit in Excess:
             self._stops.labels(self._pair, limit)
-        for kind, outcome in itertools.product((POLL, SWEEP), (*GOOD, "unavailable", "stopped")):
+        for kind, outcome in itertools.product(CycleKind, (*GOOD, "unavailable", "stopped")):
             self._cycles.labels(self._pair, kind, outcome)
         for hook, outcome in itertools.product(("command", "webhook", "dead_man"), ("done", "failed")):
             self._calls_out.labels(self._pair, hook, outcome)
@@ -147,7 +146,7 @@ class Metrics:
         if ended.finished is not None:
             self._cycle_seconds.labels(self._pair, kind).observe((ended.finished - ended.started).total_seconds())
         for one in ended.writes:
-            self._writes.labels(self._pair, one.side, one.action, one.outcome).inc()
+            self._writes.labels(self._pair, one.side, one.kind, one.outcome).inc()
             if one.age is not None:
                 self._freshness.labels(self._pair, one.side).observe(one.age.total_seconds())
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from itopsync.config import Configuration
+from itopsync.engine.report import Count, WriteKind
 from tests.bench import bare, hosts
 from tests.bench.measure import Row, Sizes, row
 from tests.bench.stage import Stage, engine, stage
@@ -116,10 +117,10 @@ def _ours(on: Stage, configuration: Configuration, tickets: int) -> dict[str, fl
         report = opened.cycle()
         ours, used = time.perf_counter() - started, time.process_time() - cpu
     assert report.outcome == "well", report
-    assert report.counts["create"] == tickets, report
-    told = sum(report.counts[name] for name in ("create", "upload", "write", "state"))
+    assert report.counts[WriteKind.CREATE] == tickets, report
+    told = sum(report.counts[name] for name in (WriteKind.CREATE, WriteKind.UPLOAD, WriteKind.WRITE, WriteKind.STATE))
     writes = told if on.internal is None else _writes(on) - written
-    return {"ours": ours, "cpu": used, "writes": writes, "links": report.counts["links"]}
+    return {"ours": ours, "cpu": used, "writes": writes, "links": report.counts[Count.LINKS]}
 
 
 def _writes(on: Stage) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy import event
 
 from itopsync.cli.session import open_store
 from itopsync.engine.cycle import Engine
+from itopsync.engine.report import CycleKind
 from itopsync.model import Side
 from tests.bench import bare, hosts
 from tests.bench.fill import fill
@@ -73,7 +74,7 @@ def linked(on: Stage, count: int, *, closed: bool = False) -> None:
 def _rest(on: Stage) -> None:
     """Look at everything once more, so that versions and times are those that were put."""
     with engine(on.configuration) as opened:
-        opened.cycle("sweep")
+        opened.cycle(CycleKind.SWEEP)
         opened.cycle()
 
 
@@ -167,7 +168,7 @@ def changes(folder: Path, sizes: Sizes) -> Iterator[Row]:
     )
 
 
-def asked(on: Stage, opened: Engine, kind: str = "poll") -> tuple[int, int]:
+def asked(on: Stage, opened: Engine, kind: CycleKind = CycleKind.POLL) -> tuple[int, int]:
     """How many reads and writes a cycle sends."""
     before = on.calls()
     opened.cycle(kind)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from itopsync.cli.session import open_store
+from itopsync.engine.report import CycleKind
 from tests.bench import hosts
 from tests.bench.fill import fill
 from tests.bench.idle import FIRST, REAL, VERSION, asked, linked, mark_attachments
@@ -50,12 +51,12 @@ def sweep(folder: Path, sizes: Sizes) -> Iterator[Row]:
         with engine(on.configuration) as opened:
             opened.cycle()
             before = [sum(host.do(hosts.counts).values()) for host in on.simulated]
-            still = asked(on, opened, "sweep")
+            still = asked(on, opened, CycleKind.SWEEP)
             sides = [sum(host.do(hosts.counts).values()) - old for host, old in zip(on.simulated, before, strict=True)]
             with open_store(on.configuration) as store:
                 store.put_fact("sweep.deep", None)  # the copies are none of the engine's own
             on.simulated[0].do(hosts.delete_attachment, real // 2)
-            gone = asked(on, opened, "sweep")
+            gone = asked(on, opened, CycleKind.SWEEP)
             left = on.simulated[1].do(hosts.attachments)
     assert left == sizes.swept - 1, left
     assert still[1] == 0, still

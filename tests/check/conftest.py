@@ -11,7 +11,7 @@ import pytest
 
 from itopsync.check.checking import StoreLook, check
 from itopsync.check.finding import Finding, Level
-from itopsync.engine.markers import Loss
+from itopsync.engine.marker_loss import Loss
 from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.reconcile.rules import SideRules

@@ -9,7 +9,7 @@ import pytest
 
 from itopsync.config import Schedule
 from itopsync.daemon.timetable import Timetable
-from itopsync.engine.cycle import POLL, SWEEP
+from itopsync.engine.report import CycleKind
 
 NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -39,7 +39,7 @@ class Clock:
         schedule = Schedule(pace, sweep, timedelta(seconds=jitter), timedelta(seconds=quiet))
         return Timetable(schedule, last_sweep, clock=lambda: self.wall, ticks=lambda: self.ticks, chance=lambda: self.chance)
 
-    def cycle(self, timetable: Timetable, kind: str = POLL, *, takes: float = 0.0, moved: bool = False) -> float:
+    def cycle(self, timetable: Timetable, kind: CycleKind = CycleKind.POLL, *, takes: float = 0.0, moved: bool = False) -> float:
         """Run a cycle; return in how many seconds the next one is due."""
         timetable.began(kind)
         self.wait(takes)
@@ -53,7 +53,7 @@ def clock() -> Clock:
 
 
 def test_the_first_poll_is_due_at_once(clock: Clock) -> None:
-    assert clock.timetable().next() == (POLL, 0)
+    assert clock.timetable().next() == (CycleKind.POLL, 0)
 
 
 def test_it_is_quick_while_something_moves_and_ever_slower_while_nothing_does(clock: Clock) -> None:
@@ -87,7 +87,7 @@ def test_a_cron_expression_holds_at_all_times(clock: Clock) -> None:
     timetable = clock.timetable(poll="*/5 * * * *")
     assert clock.cycle(timetable, moved=True) == 280  # 12:05:00
     clock.wait(280)
-    assert timetable.next() == (POLL, 0)
+    assert timetable.next() == (CycleKind.POLL, 0)
     assert clock.cycle(timetable, takes=0.5) == 299.5
 
 
@@ -100,9 +100,9 @@ def test_a_sweep_takes_the_place_of_a_poll(clock: Clock) -> None:
     timetable = clock.timetable()
     clock.cycle(timetable)
     clock.wait(3_600)
-    assert timetable.next() == (SWEEP, 0)
-    clock.cycle(timetable, SWEEP, takes=5, moved=True)
-    assert timetable.next() == (POLL, 5)
+    assert timetable.next() == (CycleKind.SWEEP, 0)
+    clock.cycle(timetable, CycleKind.SWEEP, takes=5, moved=True)
+    assert timetable.next() == (CycleKind.POLL, 5)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_sweeps_go_on_across_restarts(clock: Clock, ago: timedelta, wait: float)
     """Else a process that is started anew each night would never sweep."""
     timetable = clock.timetable(poll=86_400.0, quiet=86_400.0, last_sweep=NOON - ago)
     clock.cycle(timetable)
-    assert timetable.next() == (SWEEP, wait)
+    assert timetable.next() == (CycleKind.SWEEP, wait)
 
 
 def test_a_clock_that_is_set_back_by_a_day_holds_nothing_up(clock: Clock) -> None:

@@ -12,12 +12,15 @@ import httpx
 from itopsync import config
 from itopsync.config import Configuration
 from itopsync.engine.cycle import Engine
+from itopsync.engine.inspect import Inspector
+from itopsync.engine.pair import Pair
 from itopsync.engine.report import Report
 from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.simulator import Agent, Simulator
 from itopsync.store.store import Store
-from tests.engine.pair import Pair, Versions, usual_versions
+from tests.engine.pair import Pair as TwoServers
+from tests.engine.pair import Versions, usual_versions
 
 BEGIN = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(60)
@@ -80,7 +83,7 @@ class Crash(BaseException):
 
 
 @dataclass
-class Rig(Pair):
+class Rig(TwoServers):
     """Everything a test needs; ``restart`` is what happens when the process dies.
 
     ``versions`` are those of iTop that external and internal play.
@@ -94,7 +97,9 @@ class Rig(Pair):
     external: Simulator = field(init=False)
     internal: Simulator = field(init=False)
     store: Store = field(init=False)
+    pair: Pair = field(init=False)
     engine: Engine = field(init=False)
+    inspector: Inspector = field(init=False)
     configuration: Configuration = field(init=False)
     customer: Agent = field(init=False)
     operator: Agent = field(init=False)
@@ -123,7 +128,8 @@ class Rig(Pair):
                 probe=lambda where: self.probe(where) if self.probe else None,
             )
         self.store = self.make_store(loaded.store_url)
-        self.engine = Engine(loaded.rules, self._servers, self.store, loaded.engine, clock=lambda: self.now)
+        self.pair = Pair(loaded.rules, self._servers, self.store, loaded.engine, lambda: self.now)
+        self.engine, self.inspector = Engine(self.pair), Inspector(self.pair)
         self.engine.recover()
 
     def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
@@ -136,7 +142,7 @@ class Rig(Pair):
 
     def stop(self) -> None:
         """End without a word."""
-        self.engine.close()
+        self.pair.close()
         self.store.close()
         for server in self._servers.values():
             server.close()

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.engine.cycle import SWEEP
 from itopsync.engine.rebuild import rebuild
+from itopsync.engine.report import CycleKind
 from itopsync.model import Side
 from itopsync.simulator import FaultKind
 from tests.engine.rig import Rig
@@ -43,7 +43,7 @@ def test_a_lost_answer_to_a_create_of_a_new_account_makes_no_second_ticket(rig: 
     if changes == "restart":
         rig.restart()
     elif changes == "sweep":
-        rig.engine.cycle(SWEEP)
+        rig.engine.cycle(CycleKind.SWEEP)
     else:
         rig.internal.maintenance = True
         rig.sync()
@@ -139,9 +139,9 @@ def test_who_we_are_is_not_known_where_the_account_sees_no_organisation_any_more
     rig.sync()
     rig.internal.accounts["sync"] = rig.internal.accounts["sync"].without("Organization", "read", "bulk read")
     rig.restart()
-    rig.engine.learn_accounts()
-    assert rig.engine.rules.internal.accounts == frozenset()
-    assert rig.engine.rules.external.accounts == {"2"}
+    rig.pair.learn_accounts()
+    assert rig.pair.rules.internal.accounts == frozenset()
+    assert rig.pair.rules.external.accounts == {"2"}
 
 
 def test_verify_and_the_like_ask_who_we_are_and_write_nothing_down(rig: Rig) -> None:
@@ -149,8 +149,8 @@ def test_verify_and_the_like_ask_who_we_are_and_write_nothing_down(rig: Rig) -> 
     rig.sync()
     _replace_account(rig, Side.INTERNAL)
     rig.restart()
-    assert all(not plan.actions for plan, _ in rig.engine.verify())
-    assert rig.engine.rules.internal.accounts == {"2", str(OTHER)}
+    assert all(not planned.plan.actions for planned in rig.inspector.verify())
+    assert rig.pair.rules.internal.accounts == {"2", str(OTHER)}
     assert rig.store.side(Side.INTERNAL).accounts == {"2"}
 
 
@@ -163,10 +163,10 @@ def test_after_a_lost_store_the_former_accounts_are_found_again(rig: Rig) -> Non
     for side in Side:
         _replace_account(rig, side)
     _lose_the_store(rig)
-    found = list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))
+    found = list(rebuild(rig.inspector))
     assert len(found) == 1
     for side in Side:
-        assert rig.engine.rules.side(side).accounts == {"2", str(OTHER)}
+        assert rig.pair.rules.side(side).accounts == {"2", str(OTHER)}
     before = rig.written()
     rig.sync()
     rig.settle()
@@ -186,6 +186,6 @@ def test_after_a_lost_store_who_pasted_a_mark_is_not_taken_for_us(rig: Rig) -> N
     rig.operator.note("UserRequest", copy, marked.text)
     _replace_account(rig, Side.INTERNAL)
     _lose_the_store(rig)
-    list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))
-    assert rig.engine.rules.internal.accounts == {"2", str(OTHER)}
+    list(rebuild(rig.inspector))
+    assert rig.pair.rules.internal.accounts == {"2", str(OTHER)}
     assert rig.copy_of(number) == copy != other

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.unlinked import unlinked
+from itopsync.engine.story import unlinked
 from itopsync.errors import StoreError
-from itopsync.model import LinkStatus, Side
+from itopsync.model import LinkStatus
 from tests.engine.rig import Rig
 
 
@@ -35,10 +35,10 @@ def test_the_store_of_another_pair_is_refused_before_anything_is_written(rig: Ri
     refused = rf"this store is of pair '{pair}', and the configuration's pair is 'other'\. Put '{pair}' back, or name"
     for work in (
         rig.sync,
-        rig.engine.preview,
-        lambda: list(rig.engine.verify()),
-        lambda: rig.engine.inspect(()),
-        lambda: list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now)),
+        rig.inspector.preview,
+        lambda: list(rig.inspector.verify()),
+        lambda: rig.inspector.inspect(()),
+        lambda: list(rebuild(rig.inspector)),
     ):
         with pytest.raises(StoreError, match=refused):
             work()
@@ -50,7 +50,7 @@ def test_a_store_that_was_rebuilt_is_its_pairs(rig: Rig) -> None:
     rig.customer.create("UserRequest", title="Printer")
     rig.sync()
     _lose_the_store(rig)
-    assert len(list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))) == 1
+    assert len(list(rebuild(rig.inspector))) == 1
     _as_another_pair(rig)
     with pytest.raises(StoreError, match="Put"):
         rig.sync()
@@ -65,12 +65,12 @@ def test_a_rebuild_that_was_broken_off_is_ended_before_any_cycle(rig: Rig) -> No
         number = next(int(one["id"]) for one in rig.internal.tickets() if one["finalclass"] == cls)
         rig.operator.update(cls, number, title="Ours")
     _lose_the_store(rig)
-    next(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))
+    next(rebuild(rig.inspector))
     before = rig.written()
-    for work in (rig.sync, rig.engine.preview):
+    for work in (rig.sync, rig.inspector.preview):
         with pytest.raises(StoreError, match=r"its rebuilding was broken off\. Run `itopsync rebuild` again"):
             work()
-    assert len(list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))) == 1
+    assert len(list(rebuild(rig.inspector))) == 1
     rig.sync()
     assert rig.written() == before
     assert [one["title"] for one in rig.internal.tickets()] == ["Ours", "Ours"]
@@ -78,10 +78,8 @@ def test_a_rebuild_that_was_broken_off_is_ended_before_any_cycle(rig: Rig) -> No
 
 def test_of_a_lost_store_no_ticket_is_said_to_be_taken_up_next(rig: Rig) -> None:
     rig.customer.create("UserRequest", title="Printer")
-    both = {side: rig.server(side) for side in Side}
-    assert "the next cycle takes it up" in unlinked(both, rig.store, rig.engine.rules, "external:UserRequest:1")[0].why
+    assert "the next cycle takes it up" in unlinked(rig.pair, "external:UserRequest:1")[0].why
     rig.sync()
     _lose_the_store(rig)
-    both = {side: rig.server(side) for side in Side}
     with pytest.raises(StoreError, match="run `itopsync rebuild`"):
-        unlinked(both, rig.store, rig.engine.rules, "external:UserRequest:1")
+        unlinked(rig.pair, "external:UserRequest:1")

@@ -6,44 +6,45 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from itopsync.engine.budget import Budget
+from itopsync.engine.execute import FileBudget
 
 
 def test_what_is_held_never_exceeds_the_budget() -> None:
-    budget, lock = Budget(100), threading.Lock()
+    budget, lock = FileBudget(100), threading.Lock()
     held = most = 0
     chance = random.Random(1)
     sizes = [chance.randrange(1, 60) for _ in range(300)]
 
     def take(size: int) -> None:
         nonlocal held, most
-        with budget.share(60) as share:
+        with budget.share(60) as shrink:
             with lock:
-                held += share.size
+                held += 60
                 most = max(most, held)
             with lock:
-                held -= share.size - size
-                share.shrink(size)
+                held -= 60 - size
+                shrink(size)
             with lock:
                 held -= size
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(take, sizes))
     assert 60 <= most <= 100
-    with budget.share(100) as whole:  # all of it is there again
-        assert whole.size == 100
+    with budget.share(100):  # all of it is there again
+        assert budget._free == 0
+    assert budget._free == 100
 
 
 def test_what_is_larger_than_the_budget_goes_alone() -> None:
-    budget = Budget(100)
-    with budget.share(500) as share:
-        assert share.size == 100
+    budget = FileBudget(100)
+    with budget.share(500):
+        assert budget._free == 0
     with budget.share(1):
         pass
 
 
 def test_who_came_first_is_served_first() -> None:
-    budget = Budget(100)
+    budget = FileBudget(100)
     order: list[str] = []
     waiting = threading.Event()
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from itopsync.engine import linking
+from itopsync.engine import cycle, linking
+from itopsync.engine import plan as stage
 from itopsync.engine.linking import CannotLink
+from itopsync.engine.observe import Observed
+from itopsync.engine.pair import Pair
+from itopsync.engine.plan import Planned
 from itopsync.engine.rebuild import rebuild
+from itopsync.engine.report import CycleKind
 from itopsync.model import FileStatus, Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.by_hand import Joined
 from itopsync.reconcile.rebuilding import Rebuilt
-from itopsync.reconcile.rules import Rules
 from itopsync.simulator import FaultKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Crash, Rig
 
@@ -38,11 +42,11 @@ def _refs(one: int, other: int) -> tuple[Ref, Ref]:
 
 
 def _compare(rig: Rig, one: int, other: int, *, history: bool = False) -> Joined:
-    return linking.compare(rig.engine, rig.store, *_refs(one, other), rig.now, history=history)
+    return linking.compare(rig.inspector, *_refs(one, other), history=history)
 
 
 def _link(rig: Rig, one: int, other: int, *, history: bool = False) -> Link:
-    return linking.join(rig.store, _compare(rig, one, other, history=history), lambda: rig.now)
+    return linking.join(rig.pair, _compare(rig, one, other, history=history))
 
 
 def _unlink(rig: Rig, one: int, *, mark: bool = True) -> Link:
@@ -56,7 +60,7 @@ def _lose_the_store(rig: Rig) -> list[Link]:
     for file in rig.folder.glob("store*"):
         file.unlink()
     rig.start()
-    found = rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now)
+    found = rebuild(rig.inspector)
     return [one.link for one in found if isinstance(one, Rebuilt)]
 
 
@@ -260,7 +264,7 @@ def test_tickets_of_other_classes_and_such_as_are_gone_are_not_linked(rig: Rig) 
     one, other = _two(rig)
     incident = rig.operator.create("Incident", title="An incident")
     with pytest.raises(CannotLink, match="kept in step with UserRequest"):
-        linking.compare(rig.engine, rig.store, _refs(one, 0)[0], Ref(Side.INTERNAL, "Incident", incident), rig.now, history=False)
+        linking.compare(rig.inspector, _refs(one, 0)[0], Ref(Side.INTERNAL, "Incident", incident), history=False)
     with pytest.raises(CannotLink, match=r"internal:UserRequest:999 is not there"):
         _compare(rig, one, 999)
     assert other
@@ -269,7 +273,7 @@ def test_tickets_of_other_classes_and_such_as_are_gone_are_not_linked(rig: Rig) 
 def test_tickets_are_found_by_what_people_have_at_hand(rig: Rig) -> None:
     one, _ = _two(rig)
     number = rig.external.ticket("UserRequest", one)["ref"]
-    server, rules = rig.server(Side.EXTERNAL), rig.engine.rules
+    server, rules = rig.server(Side.EXTERNAL), rig.pair.rules
     for text in (f"external:UserRequest:{one}", f"UserRequest:{one}", number, number.lower()):
         assert [place.ref.id for place in linking.locate(server, rules, text)] == [one]
     assert linking.locate(server, rules, "R-999999") == ()
@@ -306,7 +310,7 @@ def test_nothing_goes_between_two_that_were_unlinked(rig: Rig, mark: bool) -> No
     parted = _unlink(rig, one, mark=mark)
     assert parted.status is (LinkStatus.PARTING if mark else LinkStatus.TOMBSTONE)
     _talk(rig, one, other, "apart")
-    rig.engine.cycle("sweep")
+    rig.engine.cycle(CycleKind.SWEEP)
     assert rig.link(one).status is LinkStatus.TOMBSTONE
     assert (_said(rig, Side.INTERNAL, other, "Hers apart"), _said(rig, Side.EXTERNAL, one, "Ours apart")) == (0, 0)
     assert rig.written() == written + mark
@@ -322,7 +326,7 @@ def test_two_that_were_unlinked_stay_so_in_a_lost_store(rig: Rig) -> None:
     assert found.status is LinkStatus.TOMBSTONE
     written = rig.written()
     _talk(rig, one, other, "apart")
-    rig.engine.cycle("sweep")
+    rig.engine.cycle(CycleKind.SWEEP)
     assert rig.written() == written
     assert len(rig.internal.tickets()) == 1
 
@@ -400,7 +404,7 @@ def test_a_ticket_without_a_copy_never_gets_one_once_it_is_unlinked(rig: Rig) ->
     rig.internal.maintenance = False
     assert _unlink(rig, one).status is LinkStatus.TOMBSTONE
     rig.settle()
-    rig.engine.cycle("sweep")
+    rig.engine.cycle(CycleKind.SWEEP)
     assert rig.internal.tickets() == []
 
 
@@ -429,14 +433,14 @@ def test_what_an_operator_does_while_a_cycle_is_under_way_holds(rig: Rig, monkey
     """A cycle reads a link, and works on it a moment later."""
     one, other = _copied(rig)
     rig.customer.note("UserRequest", one, "<p>Hello</p>")
-    plan = rig.engine._planning.plan
+    plan = stage.plan
 
-    def interrupted(links: tuple[Link, ...], rules: Rules, accept: Collection[str]) -> object:
-        planned = plan(links, rules, accept)
+    def interrupted(pair: Pair, observed: Sequence[Observed]) -> list[Planned]:
+        planned = plan(pair, observed)
         _unlink(rig, one, mark=False)
         return planned
 
-    monkeypatch.setattr(rig.engine._planning, "plan", interrupted)
+    monkeypatch.setattr(cycle, "plan", interrupted)
     rig.sync()
     assert rig.link(one).status is LinkStatus.TOMBSTONE
     assert _said(rig, Side.INTERNAL, other, "Hello") == 0

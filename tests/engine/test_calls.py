@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from itopsync.engine import deletions, poll, sweep
-from itopsync.engine.cycle import SWEEP
+from itopsync.engine.report import CycleKind
 from itopsync.engine.settings import EngineSettings
 from itopsync.itop.reader import LIGHT_BATCH
 from itopsync.simulator import Simulator
@@ -16,7 +16,7 @@ from tests.engine.rig import RESOLVED, TEAM, Rig
 WRITES = ("core/create", "core/update", "core/apply_stimulus", "core/delete")
 
 
-def calls(rig: Rig, *, kind: str = "poll") -> tuple[int, int]:
+def calls(rig: Rig, *, kind: CycleKind = CycleKind.POLL) -> tuple[int, int]:
     """Run a cycle and return how many reads and writes it sent."""
 
     def writes(simulator: Simulator) -> int:
@@ -143,11 +143,11 @@ def test_a_sweep_of_100_000_tickets_makes_at_most_200_calls_a_side_and_40_find_a
     deep = EngineSettings.deep // EngineSettings.chunk * 2  # reads a side of the deep look, at the whole size
     monkeypatch.setattr(rig.engine, "_settings", replace(rig.configuration.engine, deep=0))
     before = [simulator.requests.total for simulator in (rig.external, rig.internal)]
-    still, writes = calls(rig, kind=SWEEP)
+    still, writes = calls(rig, kind=CycleKind.SWEEP)
     sides = [now.requests.total - old for now, old in zip((rig.external, rig.internal), before, strict=True)]
     assert writes == 0
     assert max(sides) + deep <= 200
     rig.customer.delete_attachment(files[123])
-    reads, writes = calls(rig, kind=SWEEP)
+    reads, writes = calls(rig, kind=CycleKind.SWEEP)
     assert rig.differences() == []
     assert reads + writes - still <= 40

@@ -6,6 +6,7 @@ import html
 
 import pytest
 
+from itopsync.engine.report import WriteKind
 from itopsync.model import Side
 from itopsync.simulator import SimRequest, SimResponse
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
@@ -21,7 +22,7 @@ def test_a_text_that_looks_like_one_of_our_placeholders_holds_nothing_up(rig: Ri
     assert copy["title"] == PLACEHOLDER.replace("itopsync-picture:", "")
     assert "itopsync-picture:abc" in copy["description"]
     assert "itopsync-picture:abc" in copy["private_log"][-1].text
-    assert not rig.sync().counts.get("write")
+    assert not rig.sync().counts.get(WriteKind.WRITE)
 
 
 def test_a_picture_of_a_foreign_server_is_neither_fetched_nor_shown(rig: Rig) -> None:
@@ -145,7 +146,7 @@ def test_a_picture_that_is_gone_is_told_in_a_word_at_once_and_holds_up_nothing(r
     assert "Done" in ticket["solution"]
     rig.settle(2)
     assert rig.link(number).obstacles == ()
-    assert not rig.sync().counts.get("write")
+    assert not rig.sync().counts.get(WriteKind.WRITE)
 
 
 def test_a_description_in_which_only_the_picture_changes_follows(rig: Rig) -> None:
@@ -158,7 +159,7 @@ def test_a_description_in_which_only_the_picture_changes_follows(rig: Rig) -> No
         newest = max(copy["attachments"], key=lambda one: int(one["id"]))
         assert newest["contents"].data == data
         assert f"class=Attachment&amp;field=contents&amp;id={newest['id']}" in copy["description"]
-    assert rig.sync().counts.get("write", 0) == 0
+    assert rig.sync().counts.get(WriteKind.WRITE, 0) == 0
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from itopsync.engine import markers
+from itopsync.engine import marker_loss
+from itopsync.engine.report import WriteKind
 from itopsync.errors import SafetyStop
 from itopsync.model import Side
 from itopsync.reconcile.safety import Excess
@@ -41,7 +42,7 @@ def _stops(rig: Rig) -> SafetyStop:
 
 def _mend(rig: Rig, side: Side) -> None:
     rig.simulator(side).loses_marks = ()
-    markers.forget(rig.store, side)
+    marker_loss.forget(rig.store, side)
 
 
 @SIDES
@@ -72,7 +73,7 @@ def test_one_entry_goes_then_nothing_until_it_is_mended_and_nothing_stands_twice
     for text in ("one", "two", "three"):
         assert sum(f">{text}</p>" in one for one in rig.texts(side, _there(rig, side, number))) == 1, text
         assert sum(f">{text} back</p>" in one for one in rig.texts(side.other, _there(rig, side.other, number))) == 1
-    assert rig.sync().counts["write"] == 0
+    assert rig.sync().counts[WriteKind.WRITE] == 0
 
 
 @SIDES
@@ -113,7 +114,7 @@ def test_a_copy_whose_marker_was_dropped_is_no_other_ticket_and_gets_it_later(ri
     texts = rig.texts(Side.INTERNAL, rig.copy_of(number))
     assert sum("history" in text for text in texts) == 1
     assert sum('<a name="itopsync-demo-t-' in text for text in texts) == 1
-    assert rig.sync().counts["write"] == 0
+    assert rig.sync().counts[WriteKind.WRITE] == 0
 
 
 def test_notes_of_one_second_are_each_known_again(rig: Rig) -> None:

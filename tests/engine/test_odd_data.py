@@ -15,8 +15,7 @@ import httpx
 import pytest
 
 from itopsync import logs
-from itopsync.engine import apply, copies, planning
-from itopsync.engine.carry import Carrier
+from itopsync.engine import apply, observe, plan
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Side
 from itopsync.simulator import FaultKind, Simulator
@@ -246,9 +245,9 @@ def test_a_fault_of_ours_that_one_ticket_brings_out_waits_and_is_parked(
     _ask(rig, [first, *others])
     with monkeypatch.context() as patched:
         if where == "writing":
-            _breaks(patched, Carrier, "carry_out", lambda given: given[2].link.external.id == first)
+            _breaks(patched, apply, "execute", lambda given: given[1].link.external.id == first)
         else:
-            place = planning if where == "planning" else apply
+            place = plan if where == "planning" else apply
             _breaks(patched, place, "plan_link", lambda given: given[0].external.id == first)
         assert rig.sync().problems == {}
         assert all(_arrived(rig, number) for number in others)
@@ -259,7 +258,7 @@ def test_a_fault_of_ours_that_one_ticket_brings_out_waits_and_is_parked(
         (line,) = [json.loads(one) for one in stream.getvalue().splitlines() if '"ticket failed"' in one]
         assert (line["level"], line["ticket"]) == ("error", f"external:UserRequest:{first}")
         assert line["exception"].endswith("builtins.LookupError")
-        assert list(rig.engine.verify())
+        assert list(rig.inspector.verify())
         if where != "planning again":  # what was written before it is not undone by trying again
             rig.settle(60)
             assert any(one.parked for one in rig.link(first).obstacles)
@@ -275,7 +274,7 @@ def test_a_copy_that_brings_out_a_fault_is_not_made_twice(rig: OddRig, monkeypat
     rig.internal.faults.clear()
     rig.wait(minutes=10)
     with monkeypatch.context() as patched:
-        _breaks(patched, copies, "is_copy", lambda _: True)
+        _breaks(patched, observe, "is_copy", lambda _: True)
         assert rig.sync().problems == {}
     assert len(rig.internal.tickets()) == 1
     assert rig.link(number).unsettled

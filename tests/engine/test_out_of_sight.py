@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from itopsync.engine.cycle import SWEEP
+from itopsync.engine.report import CycleKind
 from itopsync.errors import SafetyStop
 from itopsync.model import Side
 from tests.engine.rig import Rig
@@ -17,7 +17,7 @@ def _with_a_file(rig: Rig, **fields: int) -> int:
     if fields:
         rig.external.agent("admin").update("Attachment", file, **fields)
     rig.sync()
-    rig.engine.cycle(SWEEP)
+    rig.engine.cycle(CycleKind.SWEEP)
     assert len(_copies(rig, number)) == 1
     return number
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from itopsync.engine.rebuild import WithoutCopy, rebuild
+from itopsync.engine.report import CycleKind
 from itopsync.errors import StoreError
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile import by_hand
@@ -39,7 +40,7 @@ def _lose_the_store(rig: Rig) -> None:
 
 
 def _rebuild(rig: Rig) -> Iterator[Rebuilt]:
-    for one in rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now):
+    for one in rebuild(rig.inspector):
         assert isinstance(one, Rebuilt)
         yield one
 
@@ -130,7 +131,7 @@ def test_a_store_from_a_backup_finds_what_was_made_since(rig: Rig) -> None:
         file.unlink()
     shutil.copy(rig.folder / "backup", rig.folder / "store.sqlite")
     rig.start()
-    assert [plan.actions for plan, _ in rig.engine.preview()[0]] == [()]
+    assert [planned.plan.actions for planned in rig.inspector.preview()[0]] == [()]
     written = rig.written()
     rig.sync()
     rig.settle()
@@ -159,7 +160,7 @@ def _age(rig: Rig) -> dict[str, int]:
     for title in "bc":
         rig.internal.agent("admin").delete("UserRequest", rig.copy_of(made[title]))
     rig.wait(hours=2)
-    rig.engine.cycle("sweep")
+    rig.engine.cycle(CycleKind.SWEEP)
     return made
 
 
@@ -168,7 +169,7 @@ def _titles(rig: Rig) -> list[str]:
 
 
 def _all_found(rig: Rig, **how: bool) -> list[object]:
-    return list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now, **how))
+    return list(rebuild(rig.inspector, **how))
 
 
 def test_a_copy_that_a_person_deleted_is_not_made_again_without_being_asked(rig: Rig) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itopsync.engine.cycle import SWEEP
+from itopsync.engine.report import Count, CycleKind
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.plan import Write
 from tests.engine.rig import RESOLVED, TEAM, Rig
@@ -31,7 +31,7 @@ def test_a_file_that_goes_from_a_closed_ticket_is_found_by_the_next_sweep(rig: R
     rig.customer.delete_attachment(gone["id"])
     rig.settle(1)
     assert rig.differences() != []
-    rig.engine.cycle(SWEEP)
+    rig.engine.cycle(CycleKind.SWEEP)
     assert rig.differences() == []
 
 
@@ -59,7 +59,7 @@ def test_a_ticket_that_comes_into_scope_without_a_change_of_its_own_is_sent(rig:
     rig.wait(days=1)
     rig.sync()
     assert rig.internal.tickets() == []
-    rig.engine.cycle(SWEEP)
+    rig.engine.cycle(CycleKind.SWEEP)
     assert rig.link(number).status is LinkStatus.LINKED
 
 
@@ -70,7 +70,7 @@ def test_a_ticket_that_is_gone_is_found_by_the_next_sweep(rig: Rig) -> None:
     rig.customer.delete("UserRequest", number)
     rig.settle(1)
     assert rig.link(number).status is LinkStatus.LINKED
-    rig.engine.cycle(SWEEP)
+    rig.engine.cycle(CycleKind.SWEEP)
     assert rig.link(number).status is LinkStatus.TOMBSTONE
 
 
@@ -80,9 +80,9 @@ def test_a_sweep_of_what_agrees_writes_nothing(rig: Rig) -> None:
     rig.sync()
     rig.settle()
     before = rig.written()
-    report = rig.engine.cycle(SWEEP)
+    report = rig.engine.cycle(CycleKind.SWEEP)
     assert rig.written() == before
-    assert report.counts["looked at"] == 10
+    assert report.counts[Count.LOOKED_AT] == 10
 
 
 def test_verifying_writes_nothing_and_names_what_differs(rig: Rig) -> None:
@@ -92,7 +92,7 @@ def test_verifying_writes_nothing_and_names_what_differs(rig: Rig) -> None:
     rig.operator.note("UserRequest", rig.copy_of(other), "<p>#internal ours</p>")
     rig.customer.note("UserRequest", number, "<p>Not carried yet</p>")
     before = rig.written()
-    found = {plan.link.external.id: plan for plan, _ in rig.engine.verify()}
+    found = {planned.plan.link.external.id: planned.plan for planned in rig.inspector.verify()}
     assert rig.written() == before
     (action,) = found[number].actions
     assert isinstance(action, Write)
@@ -105,6 +105,6 @@ def test_a_scope_that_cannot_be_asked_for_is_told_by_a_sweep_as_by_a_poll(rig: R
     _opens(rig)
     rig.sync()
     rig.restrict("this.no_such_attribute = 1")
-    report = rig.engine.cycle(SWEEP)
+    report = rig.engine.cycle(CycleKind.SWEEP)
     assert report.outcome == "unavailable"
     assert "no_such_attribute" in report.problems[Side.EXTERNAL]

@@ -303,7 +303,7 @@ def test_a_picture_in_the_first_entry_of_a_new_ticket_is_seen_where_it_stood(rig
 
 def test_the_dry_run_shows_what_would_be_written_and_writes_nothing(rig: Rig) -> None:
     _opens(rig)
-    shown, _ = rig.engine.preview()
-    assert [len(plan.actions) for plan, _ in shown] == [1]
+    shown, _ = rig.inspector.preview()
+    assert [len(planned.plan.actions) for planned in shown] == [1]
     assert rig.written() == 0
     assert rig.store.links([1]) == ()

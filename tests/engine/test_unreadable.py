@@ -188,7 +188,7 @@ def test_a_link_whose_ticket_cannot_be_read_is_not_made_by_hand_without_its_base
     rig.pattern.append(_reads_of(number))
     external, internal = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", copy)
     with pytest.raises(Refused, match="fails on reading UserRequest"):
-        linking.compare(rig.engine, rig.store, external, internal, rig.now, history=False)
+        linking.compare(rig.inspector, external, internal, history=False)
     assert not any(rig.store.counts()[status] for status in LinkStatus)
 
 
@@ -219,5 +219,5 @@ def _lose_the_store(rig: Rig) -> None:
 
 
 def _rebuilt(rig: Rig) -> tuple[list[Rebuilt], list[Unreadable]]:
-    found = list(rebuild(rig.engine, rig.servers, rig.store, lambda: rig.now))
+    found = list(rebuild(rig.inspector))
     return [one for one in found if isinstance(one, Rebuilt)], [one for one in found if isinstance(one, Unreadable)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from itopsync.cli import show
-from itopsync.engine import linking, planning
+from itopsync.engine import linking, plan
 from itopsync.engine.observe import attributes
 from itopsync.engine.rebuild import rebuild
 from itopsync.model import NewEntry, Ref, Side
@@ -37,7 +37,7 @@ def linked(rig: Rig) -> Rig:
 def blind(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """A planner that sees nothing to do, whatever there is."""
     with monkeypatch.context() as patched:
-        patched.setattr(planning, "plan_link", lambda link, *_, **__: Plan(link))
+        patched.setattr(plan, "plan_link", lambda link, *_, **__: Plan(link))
         yield patched
 
 
@@ -126,7 +126,7 @@ def test_what_the_planner_does_not_plan_is_no_agreement(linked: Rig, blind: pyte
 
 def test_an_entry_that_is_there_twice_is_told(linked: Rig) -> None:
     copy, server = Ref(Side.INTERNAL, REQUEST, linked.copy_of(1)), linked.server(Side.INTERNAL)
-    read = attributes(linked.engine.rules.for_external(REQUEST), Side.INTERNAL)
+    read = attributes(linked.pair.rules.for_external(REQUEST), Side.INTERNAL)
     mirror = server.tickets(REQUEST, [copy.id], read)[copy.id].logs["private_log"][-1]
     server.update(copy, {}, {"private_log": NewEntry(mirror.at, mirror.html)}, read)
     assert compared(linked) == [f"{LINK}: internal: entry 3 of private_log is there twice"]
@@ -217,7 +217,7 @@ def test_a_link_by_hand_is_taken_as_it_was(rig: Rig) -> None:
     rig.operator.attach(REQUEST, other, "a.txt", "text/plain", b"a")
     rig.sync()
     both = Ref(Side.EXTERNAL, REQUEST, 1), Ref(Side.INTERNAL, REQUEST, other)
-    linking.join(rig.store, linking.compare(rig.engine, rig.store, *both, rig.now, history=False), lambda: rig.now)
+    linking.join(rig.pair, linking.compare(rig.inspector, *both, history=False))
     rig.settle(2)
     assert compared(rig) == []
     kinds = {kind for kind, _ in excused(rig)}
@@ -231,7 +231,7 @@ def test_what_differed_in_a_lost_store_is_excused_until_it_changes(linked: Rig, 
     linked.stop()
     (tmp_path / "store.sqlite").unlink()
     linked.start()
-    list(rebuild(linked.engine, {side: linked.server(side) for side in Side}, linked.store, lambda: linked.now))
+    list(rebuild(linked.inspector))
     linked.settle(2)
     assert compared(linked) == []
     assert ("field", "it differed when the two were linked by hand, or found again, and neither has changed since") in excused(

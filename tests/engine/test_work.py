@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from itopsync.engine.backlog import Backlog
-from itopsync.engine.cycle import POLL, SWEEP
-from itopsync.engine.report import Report
-from itopsync.engine.waiting import LOOK
+from itopsync.engine.pair import CHECK_INTERVAL
+from itopsync.engine.poll import poll_both, record
+from itopsync.engine.report import Count, CycleKind
 from itopsync.errors import BadQuery, SafetyStop, StoreUnavailable
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, Link, Side
-from itopsync.reconcile.safety import Tally
 from tests.engine.rig import Rig
 
 
@@ -175,7 +174,7 @@ def test_a_safety_stop_leaves_nothing_half_written(rig: Rig) -> None:
 def stop_at(rig: Rig, monkeypatch: pytest.MonkeyPatch, verb: str, nth: int) -> threading.Event:
     """Tell the engine to stop while its *nth* call of a verb is under way; that takes as long as the engine needs to hear it."""
     told, count = threading.Event(), 0
-    monkeypatch.setattr(rig.engine, "stopping", told.is_set)
+    monkeypatch.setattr(rig.pair, "stopping", told.is_set)
 
     def probe(where: str) -> None:
         nonlocal count
@@ -183,7 +182,7 @@ def stop_at(rig: Rig, monkeypatch: pytest.MonkeyPatch, verb: str, nth: int) -> t
             count += 1
             if count == nth:
                 told.set()
-                sleep(4 * LOOK)
+                sleep(4 * CHECK_INTERVAL)
 
     rig.probe = probe
     return told
@@ -209,13 +208,13 @@ def test_told_to_stop_it_leaves_the_files_that_wait_due_at_once(rig: Rig, monkey
     for number in numbers:
         rig.customer.attach("UserRequest", number, "a.txt", "text/plain", b"a")
     told = threading.Event()
-    monkeypatch.setattr(rig.engine, "stopping", told.is_set)
+    monkeypatch.setattr(rig.pair, "stopping", told.is_set)
 
     def probe(where: str) -> None:
         if where == "before:core/create":  # the first file, behind which the others wait
             sleep(0.3)
             told.set()
-            sleep(4 * LOOK)
+            sleep(4 * CHECK_INTERVAL)
 
     rig.probe = probe
     assert rig.sync().outcome == "interrupted"
@@ -281,10 +280,10 @@ def test_a_sweep_works_on_what_it_found_though_time_goes_on(rig: Rig, monkeypatc
         rig.wait(seconds=1)
         return rig.now
 
-    monkeypatch.setattr(rig.engine, "_clock", ticking)
-    report = rig.engine.cycle(SWEEP)
-    assert report.counts["looked at"] == 3
-    assert report.counts["links"] == 3
+    monkeypatch.setattr(rig.pair, "clock", ticking)
+    report = rig.engine.cycle(CycleKind.SWEEP)
+    assert report.counts[Count.LOOKED_AT] == 3
+    assert report.counts[Count.LINKS] == 3
 
 
 def test_a_link_that_is_touched_while_it_is_worked_on_stays_due(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,7 +299,8 @@ def test_a_link_that_is_touched_while_it_is_worked_on_stays_due(rig: Rig, monkey
         answer = attach(self, *arguments)
         rig.wait(seconds=30)
         rig.customer.bind(second, "UserRequest", number)
-        rig.engine.poll_meanwhile(Report(POLL, rig.now), Tally(), ())
+        for found in poll_both(rig.pair, CycleKind.POLL, lambda *failure: pytest.fail(str(failure))).values():
+            record(rig.pair, found, rig.now)
         return answer
 
     monkeypatch.setattr(Server, "create_attachment", slow)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from itopsync.cli.verifying import Verified, verify
-from itopsync.model import Side
 from tests.engine.rig import Rig
 
 
 def verified(rig: Rig, *, deep: bool = True) -> list[Verified]:
     """Every linked pair of tickets by both views."""
-    return list(verify(rig.engine, {side: rig.server(side) for side in Side}, rig.store, deep=deep))
+    return list(verify(rig.inspector, deep=deep))
 
 
 def compared(rig: Rig, *, deep: bool = True) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from itopsync.model import Agreed, Attachment, FilePair, FileStatus, LinkStatus, NoteRecord, Obstacle, Ref
 from itopsync.reconcile import agree
 from itopsync.reconcile.plan import AttachmentSource, Create, Item, Note, Remove, Upload, Write
-from itopsync.reconcile.planner import parted
+from itopsync.reconcile.planner import another_ticket
 from itopsync.reconcile.richtext import value_fingerprint
 from tests.reconcile.making import EXTERNAL, INTERNAL, NOW, OPENED, agreed, cls_rules, ticket, unlinked
 
@@ -92,7 +92,7 @@ def test_a_copy_found_by_its_mark_is_compared_anew() -> None:
 
 
 def test_a_link_whose_ticket_is_another_one_rests_with_the_reason() -> None:
-    planned = parted(agreed(), "another ticket")
+    planned = another_ticket(agreed(), "another ticket")
 
     assert planned.link.obstacles == (Obstacle("ticket", "", "another ticket", 1, parked=True, not_before=None),)
     assert [one.reason for one in planned.remarks] == ["another ticket"]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from itopsync.engine import markers
-from itopsync.engine.cycle import POLL, SWEEP
+from itopsync.engine import marker_loss
+from itopsync.engine.report import CycleKind
 from itopsync.model import Ref, Side
 from itopsync.simulator import FaultKind, Simulator
 from itopsync.store.store import Store
@@ -96,11 +96,11 @@ class Desks:
             simulator.clock_offset = timedelta()
             if simulator.loses_marks:
                 simulator.loses_marks = ()
-                markers.forget(self.rig.store, side)
+                marker_loss.forget(self.rig.store, side)
                 accepted.add("markers")
         for minutes in (1, 10, 10, 10, 120, 400, 10, 10):
             self.rig.wait(minutes=minutes)
-            self.rig.engine.cycle(SWEEP if minutes == 120 else POLL, accepted)
+            self.rig.engine.cycle(CycleKind.SWEEP if minutes == 120 else CycleKind.POLL, accepted)
 
     def violations(self) -> list[str]:
         """What is not as it must be, once all is at rest."""

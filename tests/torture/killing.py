@@ -95,8 +95,8 @@ class MortalRig(Rig):
         self.probe = self._answered
         super().start()
         inline: Any = Inline()
-        self.engine._threads.close()
-        vars(self.engine._threads).update(dict.fromkeys(("sides", "readers", "links", "files"), inline))
+        self.pair.threads.close()
+        vars(self.pair.threads).update(dict.fromkeys(("sides", "readers", "links", "files"), inline))
 
     def restart(self) -> None:
         self.boundaries = Boundaries()

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from itopsync.engine.cycle import POLL, SWEEP
+from itopsync.engine.report import CycleKind
 from itopsync.errors import ItopsyncError
 from itopsync.model import Side
 from itopsync.simulator import FaultKind
@@ -32,7 +32,7 @@ VERBS = st.sampled_from([(), *((verb,) for verb in WRITES), ("core/get",)])
 SIDES = st.sampled_from(list(Side))
 NUMBERS = st.integers(0, 99)
 DEEDS = st.sampled_from(Rogues.DEEDS)
-KINDS = st.sampled_from([POLL, POLL, POLL, SWEEP])
+KINDS = st.sampled_from([CycleKind.POLL, CycleKind.POLL, CycleKind.POLL, CycleKind.SWEEP])
 Deed = tuple[str, Side, int, int]
 MEANWHILE = st.lists(st.tuples(st.integers(0, 60), st.tuples(DEEDS, SIDES, NUMBERS, NUMBERS)), max_size=3)
 """At which boundary of a cycle, and what somebody does just then."""
@@ -122,7 +122,7 @@ class AnyHistory(RuleBasedStateMachine):
     # itopsync
 
     @rule(kind=KINDS, kill=st.none() | st.integers(0, 120), meanwhile=MEANWHILE, seconds=st.sampled_from([0, 1, 60]))
-    def syncs(self, kind: str, kill: int | None, meanwhile: Sequence[tuple[int, Deed]], seconds: int) -> None:
+    def syncs(self, kind: CycleKind, kill: int | None, meanwhile: Sequence[tuple[int, Deed]], seconds: int) -> None:
         self.rig.wait(seconds=seconds)
         self.rig.meanwhile = {at: partial(self.people.do, *deed) for at, deed in meanwhile}
         self.rig.run(lambda: self._cycle(kind), kill)
@@ -132,7 +132,7 @@ class AnyHistory(RuleBasedStateMachine):
     def one_moves_on_while_we_die(self, side: Side, place: int, choice: int, kill: int, back: Sequence[int]) -> None:
         self.people.move(side, place, choice)
         self.rig.wait(minutes=1)
-        self.rig.run(lambda: self._cycle(POLL), kill)
+        self.rig.run(lambda: self._cycle(CycleKind.POLL), kill)
         for again in back:
             self.people.move(side, place, again)
 
@@ -141,7 +141,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.desks.lose_an_answer(side)
         if len(self.ledger.tickets) < AT_MOST:
             self.people.open(cls, 1, 0)
-        self._cycle(POLL)
+        self._cycle(CycleKind.POLL)
         self.desks.change_the_account(side)
 
     # the end
@@ -159,7 +159,7 @@ class AnyHistory(RuleBasedStateMachine):
         finally:
             self.desks.close()
 
-    def _cycle(self, kind: str) -> None:
+    def _cycle(self, kind: CycleKind) -> None:
         try:
             self.rig.engine.cycle(kind)
         except ItopsyncError as stop:

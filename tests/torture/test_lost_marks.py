@@ -108,5 +108,5 @@ def test_so_it_is_wherever_the_process_is_killed(side: Side) -> None:
 
 @pytest.mark.parametrize("side", list(Side))
 def test_markers_that_are_not_missed_are_seen(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("itopsync.engine.carry.lost_markers", lambda *_: ())
+    monkeypatch.setattr("itopsync.engine.execute.lost_markers", lambda *_: ())
     assert play(side, None)[1] != []

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from itopsync.engine import carry, files, poll
-from itopsync.engine.carry import Carrier
-from itopsync.engine.copies import Copies
+from itopsync.engine import apply, execute, observe, poll
+from itopsync.engine.pair import Pair
 from itopsync.errors import OutcomeUnknown, RemoteError, SafetyStop
 from itopsync.itop.server import Server
 from itopsync.model import File, Side
@@ -96,29 +95,29 @@ def test_a_marker_left_out_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_cursor_that_moves_although_the_poll_failed_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = poll.look
+    right = poll.poll
 
-    def wrong(side: Side, server: Server, store: Store, *rest: Any, **more: Any) -> poll.Findings:
+    def wrong(pair: Pair, side: Side, **more: Any) -> poll.Findings:
         try:
-            return right(side, server, store, *rest, **more)
+            return right(pair, side, **more)
         except RemoteError:
-            store.put_side(replace(store.side(side), cursor=rest[-1]))
+            pair.store.put_side(replace(pair.store.side(side), cursor=pair.clock()))
             raise
 
-    monkeypatch.setattr("itopsync.engine.cycle.look", wrong)
+    monkeypatch.setattr(poll, "poll", wrong)
     assert _seen(ground, NEW, _lose_the_polls) != []
 
 
 def test_a_write_that_is_sent_again_blindly_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = Carrier.carry_out
+    right = execute.execute
 
-    def wrong(self: Carrier, *action: Any) -> None:
+    def wrong(*action: Any) -> None:
         try:
-            right(self, *action)
+            right(*action)
         except OutcomeUnknown:
-            right(self, *action)
+            right(*action)
 
-    monkeypatch.setattr(Carrier, "carry_out", wrong)
+    monkeypatch.setattr(apply, "execute", wrong)
     assert _seen(ground, NOTES, _lose_an_answer) != []
 
 
@@ -197,18 +196,18 @@ def test_a_persons_file_that_is_deleted_is_seen(ground: Ground, monkeypatch: pyt
 
 
 def test_a_file_that_is_cut_short_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = files.read_file
+    right = execute._read_file
 
     def wrong(*upload: Any) -> File:
         file = right(*upload)
         return replace(file, data=file.data[:-1])
 
-    monkeypatch.setattr(carry, "read_file", wrong)
+    monkeypatch.setattr(execute, "_read_file", wrong)
     assert _seen(ground, FILES, _nothing) != []
 
 
 def test_a_copy_that_is_not_looked_for_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("itopsync.engine.copies.find_copies", lambda *_: Copies())
+    monkeypatch.setattr(observe, "_find_copies", lambda *_: observe._Copies())
     assert _fatal(ground, NEW, "carried out, before the answer")
 
 

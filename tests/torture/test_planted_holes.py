@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from itopsync.engine.terms import Terms
+from itopsync.engine import failures
 from itopsync.errors import Unreachable
 from itopsync.itop.dates import Clock
 from itopsync.itop.reader import Reader
@@ -33,12 +33,12 @@ def _leaked(found: Collection[str]) -> bool:
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("deed", ["paste_what_is_gone", "resolve_with_what_is_gone"])
 def test_a_picture_that_is_gone_and_holds_things_up_is_seen(deed: str, side: Side, monkeypatch: Patch) -> None:
-    right: Callable[..., None] = Terms._hold_against
+    right: Callable[..., None] = failures._hold_against
 
-    def wrong(self: Terms, progress: Any, item: Any, error: Any) -> None:
-        right(self, progress, item, type("Refused", (Exception,), {})(str(error)))
+    def wrong(pair: Any, job: Any, item: Any, error: Any) -> None:
+        right(pair, job, item, type("Refused", (Exception,), {})(str(error)))
 
-    monkeypatch.setattr(Terms, "_hold_against", wrong)
+    monkeypatch.setattr(failures, "_hold_against", wrong)
     assert seen(deed, [0, 0], sides=[side]) != []
 
 
@@ -81,7 +81,7 @@ def test_an_address_in_another_spelling_that_is_not_known_is_seen(deed: str, cho
     assert _leaked(seen(deed, [choice, choice]))
 
 
-@pytest.mark.parametrize(("deed", "where"), [("tell_an_address_with_a_state", "form"), ("name_a_file", "carry")])
+@pytest.mark.parametrize(("deed", "where"), [("tell_an_address_with_a_state", "form"), ("name_a_file", "execute")])
 def test_a_plain_text_or_a_name_that_is_not_looked_at_is_seen(deed: str, where: str, monkeypatch: Patch) -> None:
     package = "reconcile" if where == "form" else "engine"
     monkeypatch.setattr(f"itopsync.{package}.{where}.words", lambda text, _: text)
@@ -106,8 +106,7 @@ def test_an_account_that_is_forgotten_is_seen(monkeypatch: Patch) -> None:
 
 
 def test_a_story_that_is_sent_at_once_is_seen(monkeypatch: Patch) -> None:
-    monkeypatch.setattr("itopsync.engine.planning.fitting", lambda rules, _: rules)
-    monkeypatch.setattr("itopsync.engine.apply.fitting", lambda rules, _: rules)
+    monkeypatch.setattr("itopsync.engine.pair.Pair.fitting_rules", lambda pair: pair.rules)
     assert seen_of_a_long_story() != []
 
 
@@ -138,7 +137,7 @@ def test_a_date_that_ends_the_cycle_is_seen(how: Oddity, monkeypatch: Patch) -> 
 
     monkeypatch.setattr(Clock, "write", wrong)
     monkeypatch.setattr("itopsync.reconcile.form.why_not_carried", lambda *_: None)
-    for module in ("apply", "planning"):
+    for module in ("apply", "failures", "plan"):
         monkeypatch.setattr(f"itopsync.engine.{module}.fault_of", _raise)
     found = seen_of_an_oddity(how, Side.EXTERNAL, "NormalChange")
     assert any("ended the cycle: ValueError" in one for one in found)
@@ -164,6 +163,6 @@ def test_a_corrected_date_that_is_taken_for_another_ticket_is_seen(how: Oddity, 
         replaced = external is not None and link.base.born and link.base.born != born(external, cls)
         return "another ticket" if replaced else None
 
-    monkeypatch.setattr("itopsync.engine.planning.stranger", wrong)
+    monkeypatch.setattr("itopsync.engine.plan.stranger", wrong)
     found = seen_of_an_oddity(how, Side.EXTERNAL, "UserRequest")
     assert any("other tickets than before" in one for one in found)

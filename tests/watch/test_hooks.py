@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from itopsync.engine.cycle import POLL
+from itopsync.engine.report import CycleKind
 from itopsync.errors import ItopsyncError, SafetyStop, StoreUnavailable
 from itopsync.itop.settings import Secret
 from itopsync.model import Side
@@ -59,7 +59,7 @@ class Service:
             ended: Any = self.rig.engine.cycle()
         except ItopsyncError as error:
             ended = error
-        self.watch.cycle_ended(POLL, ended)
+        self.watch.cycle_ended(CycleKind.POLL, ended)
         self.settle()
 
     def settle(self) -> None:
@@ -142,7 +142,7 @@ def test_a_side_that_comes_and_goes_calls_nobody(service: Service, receiver: Lis
 
 
 def test_another_failure_of_a_cycle_is_told(service: Service, receiver: Listening) -> None:
-    service.watch.cycle_ended(POLL, ItopsyncError("the store was lost, and there are copies"))
+    service.watch.cycle_ended(CycleKind.POLL, ItopsyncError("the store was lost, and there are copies"))
     service.settle()
     (told,) = receiver.documents
     assert (told["event"], told["calls"][0]["reason"]) == ("cycle_failed", "the store was lost, and there are copies")
@@ -196,7 +196,7 @@ def test_what_comes_up_meanwhile_is_told_together_when_it_may_be_told_again(serv
 def test_another_kind_of_need_does_not_wait_for_the_first(service: Service, receiver: Listening) -> None:
     park(service.rig)
     service.cycle()
-    service.watch.cycle_ended(POLL, SafetyStop("deletions", "too many"))
+    service.watch.cycle_ended(CycleKind.POLL, SafetyStop("deletions", "too many"))
     service.settle()
     assert [told["event"] for told in receiver.documents] == ["parked", "safety_stop"]
 
@@ -212,20 +212,20 @@ def test_nobody_is_called_twice_over_restarts(service: Service, receiver: Listen
 
 def test_what_comes_back_after_it_was_over_is_told_again(service: Service, receiver: Listening) -> None:
     for _ in range(2):
-        service.watch.cycle_ended(POLL, SafetyStop("deletions", "too many"))
+        service.watch.cycle_ended(CycleKind.POLL, SafetyStop("deletions", "too many"))
         service.settle()
         service.cycle(minutes=20)  # a good one
     assert [told["event"] for told in receiver.documents] == ["safety_stop", "safety_stop"]
 
 
 def test_a_safety_stop_is_not_over_because_a_side_is_down_after_a_restart(service: Service, receiver: Listening) -> None:
-    service.watch.cycle_ended(POLL, SafetyStop("deletions", "too many"))
+    service.watch.cycle_ended(CycleKind.POLL, SafetyStop("deletions", "too many"))
     service.settle()
     service.restart()
     service.rig.internal.maintenance = True
     service.cycle()
     service.rig.wait(hours=1)
-    service.watch.cycle_ended(POLL, SafetyStop("deletions", "too many"))
+    service.watch.cycle_ended(CycleKind.POLL, SafetyStop("deletions", "too many"))
     service.settle()
     assert [told["event"] for told in receiver.documents if told["event"] == "safety_stop"] == ["safety_stop"]
 
@@ -269,7 +269,7 @@ def test_a_hook_that_hangs_delays_no_cycle(service: Service, receiver: Listening
     report = service.rig.engine.cycle()
     began = time.monotonic()
     for _ in range(50):
-        service.watch.cycle_ended(POLL, report)
+        service.watch.cycle_ended(CycleKind.POLL, report)
         service.rig.wait(minutes=20)
     assert time.monotonic() - began < 5
     receiver.let_go.set()
@@ -295,8 +295,8 @@ def test_a_store_that_does_not_answer_stops_nothing(service: Service, monkeypatc
         raise StoreUnavailable
 
     monkeypatch.setattr(type(service.rig.store), "counts", fail)
-    service.watch.cycle_ended(POLL, StoreUnavailable("gone"))
-    service.watch.cycle_ended(POLL, ItopsyncError("something else"))
+    service.watch.cycle_ended(CycleKind.POLL, StoreUnavailable("gone"))
+    service.watch.cycle_ended(CycleKind.POLL, ItopsyncError("something else"))
 
 
 # the dead man's switch, and what proves who we are
@@ -309,7 +309,7 @@ def test_the_dead_man_hears_of_good_cycles_only(rig: Rig, receiver: Listening) -
     service.cycle()  # a ticket in trouble is no reason to be silent
     rig.internal.maintenance = True
     service.cycle()
-    service.watch.cycle_ended(POLL, SafetyStop("deletions", "too many"))
+    service.watch.cycle_ended(CycleKind.POLL, SafetyStop("deletions", "too many"))
     service.stop()
     assert [(method, path) for method, path, _, _ in receiver.asked] == [("GET", "/ping/secret")] * 2
 
@@ -408,7 +408,7 @@ def test_the_end_of_the_process_waits_only_a_moment(rig: Rig, tmp_path: Path) ->
     service = Service(rig, HooksSettings(command=(script(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60"),)))
     park(rig)
     rig.wait(minutes=1)
-    service.watch.cycle_ended(POLL, rig.engine.cycle())
+    service.watch.cycle_ended(CycleKind.POLL, rig.engine.cycle())
     _wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
     service.watch._patience = 0.2
     began = time.monotonic()

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from itopsync.engine.cycle import POLL
+from itopsync.engine.report import CycleKind
 from itopsync.errors import SafetyStop
 from itopsync.itop.server import Server
 from itopsync.simulator import FaultKind
@@ -43,7 +43,7 @@ def shown(metrics: Metrics) -> Values:
 def cycle(rig: Rig, metrics: Metrics) -> Values:
     """Run one, as it is watched."""
     rig.wait(minutes=1)
-    metrics.cycle_ended(POLL, rig.engine.cycle())
+    metrics.cycle_ended(CycleKind.POLL, rig.engine.cycle())
     metrics.look(rig.store)
     return shown(metrics)
 
@@ -126,7 +126,7 @@ def test_a_safety_stop_is_counted_by_its_limit_and_what_is_due_is_dirty(rig: Rig
         rig.customer.create("UserRequest", title=f"No. {n}")
     with pytest.raises(SafetyStop) as stop:
         rig.sync()
-    metrics.cycle_ended(POLL, stop.value)
+    metrics.cycle_ended(CycleKind.POLL, stop.value)
     metrics.look(rig.store)
     told = shown(metrics)
     assert told["itopsync_safety_stops_total", ("creations",)] == 1
@@ -185,7 +185,7 @@ def test_the_file_counts_on_from_run_to_run(rig: Rig, path: Path) -> None:
 
 def test_what_only_an_earlier_run_counted_stays(rig: Rig, path: Path) -> None:
     metrics, file = Metrics("demo", lambda: rig.now), Textfile(path)
-    metrics.cycle_ended(POLL, SafetyStop("creations", "too many"))
+    metrics.cycle_ended(CycleKind.POLL, SafetyStop("creations", "too many"))
     file.write(metrics.registry)
     metrics, file = Metrics("demo", lambda: rig.now), Textfile(path)
     cycle(rig, metrics)

@@ -24,8 +24,7 @@ from prometheus_client import generate_latest
 
 from itopsync import logs
 from itopsync.cli import app, show, show_status
-from itopsync.engine.cycle import POLL, SWEEP
-from itopsync.engine.report import Report
+from itopsync.engine.report import CycleKind, Report
 from itopsync.errors import ItopsyncError
 from itopsync.events import ALWAYS, CONTEXT, EVENTS
 from itopsync.model import Side
@@ -126,7 +125,7 @@ class Service(Rig):
         self.watch.__exit__(None, None, None)
         super().stop()
 
-    def run(self, kind: str = POLL) -> None:
+    def run(self, kind: CycleKind = CycleKind.POLL) -> None:
         """One cycle, told as `run-once` tells it, however it ends."""
         self.wait(minutes=10)
         ended: Report | ItopsyncError
@@ -242,7 +241,7 @@ def everything_fails(service: Service) -> None:
             service.run()
     copy = next(link.internal.id for link in service.store.links(range(1, 200)) if link.internal)
     service.operator.fill_log(REQUEST, copy)
-    service.run(SWEEP)
+    service.run(CycleKind.SWEEP)
 
     for place in ("before:core/update", "before:core/get"):
 

@@ -1,0 +1,169 @@
+"""One action sent: what it takes is read, the call is made, and its answer is noted in the job. None is tried twice."""
+
+from __future__ import annotations
+
+import mimetypes
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from itopsync.engine.job import Job
+from itopsync.engine.observe import attributes
+from itopsync.engine.pair import Pair
+from itopsync.engine.report import Count
+from itopsync.errors import StimulusRefused, TooLarge
+from itopsync.itop.server import Server
+from itopsync.model import File, NewEntry, Side, Ticket
+from itopsync.reconcile import agree
+from itopsync.reconcile.gate import words
+from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
+from itopsync.reconcile.plan import Action, AttachmentSource, Create, Remove, TextSource, Upload, Write
+from itopsync.reconcile.richtext import attachment_address, fill, unfilled
+from itopsync.reconcile.situation import SAME_SERVER
+from itopsync.reconcile.unmarked import lost_file, lost_markers
+
+
+class PictureMissing(Exception):
+    """A text shows a picture whose attachment is not there yet."""
+
+
+class FileBudget:
+    """Bytes of files that may be held at once; threads share them, first come, first served."""
+
+    def __init__(self, total: int) -> None:
+        self._total = self._free = total
+        self._changed = threading.Condition()
+        self._queue: deque[object] = deque()
+
+    @contextmanager
+    def share(self, size: int) -> Iterator[Callable[[int], None]]:
+        """Wait for *size* bytes, or for all of them where there are fewer, and hold them.
+
+        Yields what gives back all but so many bytes, once it is known how many are needed.
+        """
+        held, place = min(size, self._total), object()
+        with self._changed:
+            self._queue.append(place)
+            self._changed.wait_for(lambda: self._queue[0] is place and self._free >= held)
+            self._queue.popleft()
+            self._free -= held
+            self._changed.notify_all()
+
+        def shrink(needed: int) -> None:
+            nonlocal held
+            if needed < held:
+                self._give_back(held - needed)
+                held = needed
+
+        try:
+            yield shrink
+        finally:
+            self._give_back(held)
+
+    def _give_back(self, size: int) -> None:
+        with self._changed:
+            self._free += size
+            self._changed.notify_all()
+
+
+def execute(pair: Pair, job: Job, action: Action, budget: FileBudget) -> None:
+    """Send *action*.
+
+    :raises PictureMissing: what it shows must be there first
+    :raises RemoteError: a server refuses, fails, or did not say
+    """
+    match action:
+        case Create():
+            _create(pair, job, action)
+        case Write():
+            _write(pair, job, action)
+        case Upload():
+            _upload(pair, job, action, budget)
+        case Remove():
+            _remove(pair, job, action)
+
+
+def _create(pair: Pair, job: Job, action: Create) -> None:
+    external = job.ticket(Side.EXTERNAL)
+    logs: dict[str, list[NewEntry]] = {}
+    for note in action.notes:
+        logs.setdefault(note.log, []).append(NewEntry(note.at, note.marked))
+    wanted = attributes(job.cls, Side.INTERNAL)
+    copy = pair.servers[Side.INTERNAL].create(job.cls.internal, action.fields, logs, wanted)
+    job.link = agree.created(job.link, action, external, copy, cls=job.cls, now=pair.clock())
+    job.lose(lost_markers(copy, action.notes))
+    job.see(copy)
+
+
+def _write(pair: Pair, job: Job, action: Write) -> None:
+    ticket = job.ticket(action.side)
+    address_of = _addresses(pair.rules.side(action.side).public_url, ticket)
+    texts = [*(note.html for note in action.notes), *(value for value in action.fields.values() if isinstance(value, str))]
+    if any(unfilled(text, address_of) for text in texts):
+        raise PictureMissing
+    fields = {name: fill(value, address_of) if isinstance(value, str) else value for name, value in action.fields.items()}
+    entries = {note.log: NewEntry(note.at, fill(note.marked, address_of)) for note in action.notes}
+    server, wanted = pair.servers[action.side], attributes(job.cls, action.side)
+    if action.stimulus is None:
+        answer = server.update(ticket.ref, fields, entries, wanted)
+    else:
+        answer = server.stimulate(ticket.ref, action.stimulus, fields, entries, wanted)
+    job.link = agree.written(job.link, action, answer, job.cls, pair.clock())
+    job.lose(lost_markers(answer, action.notes))
+    job.see(replace(answer, attachments=ticket.attachments))
+    if action.leads_to is not None and answer.state != action.leads_to:
+        raise StimulusRefused(action.side, f"{action.stimulus} was answered, and the ticket is '{answer.state}'")
+
+
+def _upload(pair: Pair, job: Job, action: Upload, budget: FileBudget) -> None:
+    ticket, origin = job.ticket(action.side), action.side.other
+    most = pair.rules.limits.file_bytes
+    with budget.share(most) as shrink:  # iTop tells a file's size with its contents only
+        file = _read_file(action, pair.servers[origin])
+        file = replace(file, name=words(file.name, pair.rules.side(origin).addresses))
+        size = len(file.data)
+        if size > most:
+            raise TooLarge(action.side, f"the file has {size} bytes, more than limits.file_size allows")
+        shrink(size)
+        organisation = int(ticket.fields.get("org_id") or 0)
+        attachment = pair.servers[action.side].create_attachment(ticket.ref, organisation, file, action.marker)
+        del file
+    job.link = agree.uploaded(job.link, action, attachment)
+    job.lose(lost_file(ticket.ref, action.marker, attachment))
+    job.see(replace(ticket, attachments=(*ticket.attachments, attachment)))
+    job.counts[Count.BYTES] += size
+
+
+def _remove(pair: Pair, job: Job, action: Remove) -> None:
+    ticket = job.ticket(action.side)
+    pair.servers[action.side].delete_attachment(action.attachment_id)
+    kept = tuple(attachment for attachment in ticket.attachments if attachment.id != action.attachment_id)
+    job.see(replace(ticket, attachments=kept))
+    job.link = agree.removed(job.link, action)
+
+
+def _read_file(upload: Upload, origin: Server) -> File:
+    """What *upload* takes to the other side. Pictures are read from the configured server only, never from elsewhere."""
+    match upload.source:
+        case AttachmentSource(id=number) | AttachedImage(id=number):
+            return origin.attachment_file(number)
+        case InlineImage(id=number, secret=secret):
+            return origin.image(number, secret)
+        case DataImage(mimetype=mimetype, data=data):
+            ending = mimetypes.guess_extension(mimetype) or ".img"
+            return File(f"image-{upload.marker[-8:]}{ending}", mimetype, data)
+        case TextSource(name=name, text=text):
+            return File(name, "text/html" if name.endswith(".html") else "text/plain", text.encode())
+
+
+def _addresses(public_url: str, ticket: Ticket) -> Callable[[str], str | None]:
+    """What tells a placeholder's address, or None where its attachment is not on *ticket*."""
+    known = {attachment.temp_id: attachment.id for attachment in ticket.attachments}
+
+    def address_of(name: str) -> str | None:
+        number = int(name.removeprefix(SAME_SERVER)) if name.startswith(SAME_SERVER) else known.get(name)
+        return None if number is None else attachment_address(public_url, number)
+
+    return address_of

@@ -1,0 +1,143 @@
+"""What a failed action comes to: what is held against an item, what is tried otherwise, and what stops the work on a link."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from itopsync.engine.job import Job
+from itopsync.engine.observe import attributes
+from itopsync.engine.pair import Pair
+from itopsync.engine.report import Count, WriteOutcome
+from itopsync.engine.retry import fault_of, wait_after
+from itopsync.errors import (
+    AccessRefused,
+    BadQuery,
+    ItopsyncError,
+    LogFull,
+    Missing,
+    OutcomeUnknown,
+    ReadOnly,
+    Refused,
+    RemoteError,
+    RequestTooLarge,
+    SideUnavailable,
+    StimulusRefused,
+)
+from itopsync.model import Side
+from itopsync.reconcile import agree
+from itopsync.reconcile.notes import full_log
+from itopsync.reconcile.plan import Action, Item, TextSource, Upload, Write
+from itopsync.reconcile.planner import UNREAD
+
+
+def handle(pair: Pair, job: Job, action: Action, error: RemoteError) -> WriteOutcome:
+    """Do what a failure of *action* asks for; return what it comes to."""
+    match error:
+        case OutcomeUnknown():
+            return leave_unknown(pair, job, action, error)
+        case Refused():
+            _refused(pair, job, action, error)
+            return WriteOutcome.REFUSED
+        case ReadOnly():
+            job.break_off(error)
+            return WriteOutcome.READ_ONLY
+        case AccessRefused():
+            _access_refused(pair, job, action, error)
+            return WriteOutcome.NO_RIGHT
+        case SideUnavailable():
+            job.break_off(error)
+            return WriteOutcome.SIDE_UNAVAILABLE
+    raise error
+
+
+def leave_unknown(pair: Pair, job: Job, action: Action, error: ItopsyncError) -> WriteOutcome:
+    """Look again when it has had time to land. An action that ends so again and again is held against its first item."""
+    settle, now = pair.rules.limits.settle, pair.clock()
+    for item in action.items[:1]:
+        wait = wait_after(error, job.link, item, pair.settings, pair.rules.limits)
+        wait = None if wait is None else max(settle, wait)
+        job.link = agree.refused(job.link, item, str(error), now, wait)
+    job.link = replace(job.link, unsettled=True, due_at=now + settle)
+    job.counts[Count.UNKNOWN] += 1
+    job.stop = True
+    return WriteOutcome.UNKNOWN
+
+
+def leave_faulty(pair: Pair, job: Job, error: Exception) -> None:
+    """Leave a link whose tickets bring out a fault of ours: what was sent is looked for before anything else is.
+
+    :raises ItopsyncError: *error* is one that has a meaning of its own
+    """
+    fault, now = fault_of(error, job.link), pair.clock()
+    wait = wait_after(fault, job.link, UNREAD, pair.settings, pair.rules.limits)
+    job.link = agree.refused(job.link, UNREAD, str(fault), now, wait)
+    if job.begun:
+        job.link = replace(job.link, unsettled=True, due_at=now + pair.rules.limits.settle)
+    job.counts[Count.REFUSED] += 1
+    job.stop = True
+
+
+def _refused(pair: Pair, job: Job, action: Action, error: Refused) -> None:
+    job.replan = True
+    if isinstance(error, Missing) and not isinstance(action, Upload):
+        job.stop = True  # gone, or out of our sight: the next look tells
+        job.counts[Count.REFUSED] += 1
+        return
+    if isinstance(error, RequestTooLarge) and not _is_a_file(action) and (error.news or not job.narrowed):
+        job.narrowed = True  # it may have been planned before another one taught us
+        return  # what it carries is cut smaller now
+    if isinstance(error, StimulusRefused) and _has_moved_on(pair, job, action.side):
+        return
+    if isinstance(error, LogFull) and isinstance(action, Write):
+        logs = [note.log for note in action.notes]
+        full = error.log if error.log in logs else logs[0] if len(logs) == 1 else None
+        if full is not None:  # else each goes by itself, which tells
+            job.link = agree.refused(job.link, full_log(action.side, full), str(error), pair.clock(), None)
+            return
+    if len(action.items) > 1 and not job.one_by_one:
+        job.one_by_one = True
+        return
+    job.counts[Count.REFUSED] += 1
+    for item in action.items:
+        _hold_against(pair, job, item, error)
+
+
+def _hold_against(pair: Pair, job: Job, item: Item, error: RemoteError) -> None:
+    """Remember it: a picture of a text that is not there (any more) is told in words at once, all else is tried again."""
+    is_gone = isinstance(error, Missing) and item.key.startswith("picture:")
+    wait = None if is_gone else wait_after(error, job.link, item, pair.settings, pair.rules.limits)
+    job.link = agree.refused(job.link, item, str(error), pair.clock(), wait)
+
+
+def _access_refused(pair: Pair, job: Job, action: Action, error: AccessRefused) -> None:
+    """A right that is missing for this one thing: wait, and use up no retries."""
+    job.counts[Count.NO_RIGHT] += 1
+    for item in action.items:
+        tries = next((obstacle.tries for obstacle in job.link.obstacles if obstacle.key == item.key), 0)
+        link = agree.refused(job.link, item, str(error), pair.clock(), pair.settings.pause)
+        as_before = (replace(each, tries=tries) if each.key == item.key else each for each in link.obstacles)
+        job.link = replace(link, obstacles=tuple(as_before))
+    job.replan = True
+
+
+def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
+    """Read a ticket again that refused a stimulus: if it is in another state than we thought, plan anew."""
+    thought = job.ticket(side)
+    try:
+        found = pair.servers[side].tickets(thought.ref.cls, [thought.ref.id], attributes(job.cls, side))
+    except SideUnavailable as error:
+        job.break_off(error)
+        return True
+    except (Refused, BadQuery):
+        return False  # the stimulus is held against the state
+    now = found.get(thought.ref.id)
+    if now is None:
+        job.stop = True
+        return True
+    job.see(replace(now, attachments=thought.attachments))
+    return now.state != thought.state
+
+
+def _is_a_file(action: Action) -> bool:
+    """Whether *action* carries what cannot be cut."""
+    return isinstance(action, Upload) and not isinstance(action.source, TextSource)

@@ -1,0 +1,97 @@
+"""What an operator may look at, with nothing written anywhere: what a cycle would do, whether both sides agree, one link's story.
+
+It goes the way of a cycle, and ends with the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from itopsync.engine.observe import observe
+from itopsync.engine.pair import Pair
+from itopsync.engine.plan import Planned, plan, refuse_lost_copies
+from itopsync.engine.poll import poll
+from itopsync.engine.report import CycleKind
+from itopsync.engine.store_guard import refuse_wrong
+from itopsync.model import UNSAVED, Link, LinkStatus, Side
+from itopsync.reconcile.safety import Tally
+
+PREVIEWED = 1_000
+"""How many links that are due a dry run shows."""
+
+
+class Inspector:
+    """Looks at a pair, and plans without carrying anything out."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+
+    def preview(self) -> tuple[list[Planned], Tally]:
+        """What a cycle would do now, link by link, and what it comes to.
+
+        :raises RemoteError: a server cannot be asked
+        :raises StoreError: the store is not this pair's own
+        """
+        pair = self.pair
+        self._refuse_wrong_store()
+        now = pair.clock()
+        tally = Tally(creations=pair.store.due_counts(now).waiting)
+        known: set[int] = {link.id for link in pair.store.due(now, PREVIEWED)}
+        new: list[Link] = []
+        for side in Side:
+            found = poll(pair, side, kind=CycleKind.POLL, now=now)
+            pair.know_account(found.state)
+            known |= found.changed.keys() | found.attached | found.deletions.links
+            new += [Link(UNSAVED, each.ref, None, LinkStatus.WAITING, each.number) for each in found.new]
+            tally = replace(tally, replaced=tally.replaced + found.replaced)
+        planned = list(self._plan_in_batches((*pair.store.links(sorted(known)), *new)))
+        tally = replace(tally, creations=tally.creations + len(new))
+        for each in planned:
+            tally = tally.add(each.plan)
+        return planned, tally
+
+    def verify(self) -> Iterator[Planned]:
+        """What every linked pair of tickets would need to agree, link by link.
+
+        :raises RemoteError: a server cannot be asked
+        :raises StoreError: the store is not this pair's own
+        """
+        pair = self.pair
+        self._refuse_wrong_store()
+        pair.learn_accounts()
+        total, done, after = pair.store.counts()[LinkStatus.LINKED], 0, 0
+        while ids := pair.store.linked_after(after, pair.settings.chunk):
+            after = ids[-1]
+            yield from self.plan(pair.store.links(ids))
+            done += len(ids)
+            if pair.progress is not None:
+                pair.progress(done, total)
+
+    def inspect(self, links: Sequence[Link]) -> list[Planned]:
+        """What *links* would need to agree, whatever their status is.
+
+        :raises RemoteError: a server cannot be asked
+        :raises StoreError: the store is not this pair's own
+        """
+        self._refuse_wrong_store()
+        self.pair.learn_accounts()
+        return self.plan(links)
+
+    def plan(self, links: Sequence[Link]) -> list[Planned]:
+        """Observe and plan *links*.
+
+        :raises RemoteError: a server cannot be asked
+        :raises SafetyStop: a copy that may have been made is not found on a side that shows nothing at all
+        """
+        planned = plan(self.pair, observe(self.pair, links))
+        refuse_lost_copies(self.pair, planned)
+        return planned
+
+    def _plan_in_batches(self, links: Sequence[Link]) -> Iterator[Planned]:
+        chunk = self.pair.settings.chunk
+        for start in range(0, len(links), chunk):
+            yield from self.plan(links[start : start + chunk])
+
+    def _refuse_wrong_store(self) -> None:
+        refuse_wrong(self.pair.store, self.pair.servers[Side.INTERNAL], self.pair.rules)

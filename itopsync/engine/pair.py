@@ -1,0 +1,106 @@
+"""What every stage works with: the two servers of a pair, its store, its rules, and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import TracebackType
+from typing import Self, TypeVar
+
+from itopsync.engine.settings import EngineSettings
+from itopsync.engine.threads import Threads
+from itopsync.errors import AccessRefused, BadQuery, Stopped
+from itopsync.itop.server import Server
+from itopsync.model import Side
+from itopsync.reconcile.rules import Rules
+from itopsync.store.records import SideState
+from itopsync.store.store import Store
+
+T = TypeVar("T")
+
+CHECK_INTERVAL = 0.2
+"""Seconds after which a wait looks whether we are to stop."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass
+class Pair:
+    """Two servers, and what is needed to keep them in step. As a context, its threads end with it."""
+
+    rules: Rules
+    """With the accounts that are ours, as far as the servers have told."""
+    servers: Mapping[Side, Server]
+    store: Store
+    settings: EngineSettings
+    clock: Callable[[], datetime]
+    stopping: Callable[[], bool] = _never
+    """Whether we are told to stop: no answer is waited for any longer."""
+    progress: Callable[[int, int], None] | None = None
+    """Called with how many links are done, of how many."""
+    threads: Threads = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.threads = Threads.start(self.settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the threads; a read that nobody waits for any more ends by itself."""
+        self.threads.close()
+
+    def answer_of(self, reading: Future[T]) -> T:
+        """Wait for what *reading* returns or raises.
+
+        :raises Stopped: we are told to stop, and there is no answer yet. A read that nobody waits for does no harm
+        """
+        while True:
+            try:
+                return reading.result(CHECK_INTERVAL)
+            except TimeoutError:
+                if reading.done():
+                    raise
+                if self.stopping():
+                    raise Stopped from None
+
+    def fitting_rules(self) -> Rules:
+        """The rules with half of the smallest request that a side refused, where that is less than they allow."""
+        sides = {}
+        for side in Side:
+            known, refused = self.rules.side(side), self.servers[side].refused_bytes
+            narrow = refused is not None and refused // 2 < known.request_bytes
+            sides[side] = replace(known, request_bytes=refused // 2) if refused is not None and narrow else known
+        return replace(self.rules, external=sides[Side.EXTERNAL], internal=sides[Side.INTERNAL])
+
+    # our accounts: they tell our entries from what people pasted
+
+    def learn_accounts(self) -> None:
+        """Ask both servers who we are there."""
+        for side in Side:
+            self.know_account(self.ask_account(side))
+
+    def ask_account(self, side: Side) -> SideState:
+        """Ask one server who we are there; return the side's state with the answer, not stored yet.
+
+        Where it does not tell, a marker's first bearer is ours.
+        """
+        state = self.store.side(side)
+        try:
+            account = self.servers[side].account(state.account) or None
+        except (BadQuery, AccessRefused):
+            account = None
+        return state.as_account(account)
+
+    def know_account(self, state: SideState) -> None:
+        """Take the accounts in a side's state for ours."""
+        known = replace(self.rules.side(state.side), accounts=state.accounts)
+        external = state.side is Side.EXTERNAL
+        self.rules = replace(self.rules, external=known) if external else replace(self.rules, internal=known)

@@ -1,0 +1,102 @@
+"""Stage 3: what each observed link needs. The planner itself is pure (:mod:`itopsync.reconcile.planner`)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from itopsync.engine.observe import Observed
+from itopsync.engine.pair import Pair
+from itopsync.engine.retry import fault_of, wait_after
+from itopsync.engine.visibility import note_organisations, refuse_blindness, refuse_narrowness
+from itopsync.model import Link, LinkStatus, Observation, Side
+from itopsync.reconcile.identity import ticket_marker
+from itopsync.reconcile.plan import Plan, Remove
+from itopsync.reconcile.planner import UNREAD, another_ticket, unread
+from itopsync.reconcile.planner import plan as plan_link
+from itopsync.reconcile.rules import Rules
+from itopsync.reconcile.safety import Excess
+from itopsync.reconcile.strangers import stranger
+from itopsync.reconcile.unmarked import unmarked_opening
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One link, and what is to be done about it."""
+
+    loaded: Link
+    """As the store has it."""
+    seen: Observation
+    plan: Plan
+
+
+def plan(pair: Pair, observed: Sequence[Observed]) -> list[Planned]:
+    """Plan what was observed, link by link; write nothing. Whatever a ticket brings out is its own link's trouble."""
+    return [Planned(each.loaded, each.seen, _plan_one(pair, each)) for each in observed]
+
+
+def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accept: Collection[str]) -> None:
+    """See that what is missing is not merely out of our sight: it is gone only where others are to be seen.
+
+    :raises SafetyStop: a copy, or a linked ticket, is not found on a side that shows nothing at all; or files are not on one that
+        shows fewer organisations than it did
+    """
+    if Excess.MISSING not in accept:
+        _refuse_blindness(pair, planned)
+    for side in {action.side.other for each in planned for action in each.plan.actions if isinstance(action, Remove)}:
+        if Excess.DELETIONS in accept:
+            note_organisations(pair.servers[side], pair.store, fewer=True)
+        else:
+            refuse_narrowness(pair.servers[side], pair.store)
+
+
+def refuse_lost_copies(pair: Pair, planned: Sequence[Planned]) -> None:
+    """See that a copy that may have been made, and is not found, is not merely out of our sight.
+
+    :raises SafetyStop: internal shows nothing at all
+    """
+    waiting = (each for each in planned if each.loaded.status is LinkStatus.WAITING and each.loaded.unsettled)
+    if any(each.plan.link.internal is None for each in waiting):
+        refuse_blindness(pair.servers[Side.INTERNAL], pair.store)
+
+
+def _refuse_blindness(pair: Pair, planned: Sequence[Planned]) -> None:
+    refuse_lost_copies(pair, planned)
+    gone = [each for each in planned if each.plan.link.status is LinkStatus.TOMBSTONE]
+    for side in Side:
+        if any(each.plan.link.ref(side) and not each.seen.of(side) for each in gone):
+            refuse_blindness(pair.servers[side], pair.store)
+
+
+def _plan_one(pair: Pair, observed: Observed) -> Plan:
+    link, seen, failure, now = observed.link, observed.seen, observed.unread, pair.clock()
+    if failure is None:
+        try:
+            if reason := stranger(link, seen, pair.rules, now):
+                return _with_lost(_another_ticket(link, reason, seen, pair.rules), observed)
+            apart = any(obstacle.tries for obstacle in link.obstacles)
+            return _with_lost(plan_link(link, seen, pair.fitting_rules(), now, apart=apart), observed)
+        except Exception as error:
+            failure = fault_of(error, link)
+    elif failure.__cause__ is not None:  # what is not shown as it should be, and how our code came to grief on it
+        log.error("ticket failed", link=link.id, ticket=str(link.external), reason=str(failure), exc_info=failure)
+    wait = wait_after(failure, link, UNREAD, pair.settings, pair.rules.limits)
+    return _with_lost(unread(link, failure, now, wait), observed)
+
+
+def _with_lost(made: Plan, observed: Observed) -> Plan:
+    return replace(made, lost=(*observed.lost, *made.lost)) if observed.lost else made
+
+
+def _another_ticket(link: Link, reason: str, seen: Observation, rules: Rules) -> Plan:
+    """The plan for a link one of whose tickets seems to be another one; or whose marker the server hides."""
+    made, name = another_ticket(link, reason), rules.for_external(link.external.cls).logs[0].internal
+    if seen.internal is None or not link.external_number:
+        return made
+    marker = ticket_marker(rules.pair, link.external)
+    lost = unmarked_opening(seen.internal, name, rules.internal.accounts, link.external_number, marker)
+    return made if lost is None else Plan(link, lost=(lost,))

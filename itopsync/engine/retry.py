@@ -1,0 +1,52 @@
+"""Whether and when something that failed is tried again; and what is told of a fault of ours that one ticket brings out."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import timedelta
+from pathlib import PurePath
+
+import structlog
+
+from itopsync.engine.settings import EngineSettings
+from itopsync.errors import ItopsyncError, TicketFault, TooLarge
+from itopsync.model import Link
+from itopsync.reconcile import agree
+from itopsync.reconcile.identity import digest
+from itopsync.reconcile.plan import Item
+from itopsync.reconcile.rules import Limits
+
+log = structlog.get_logger(__name__)
+
+
+def wait_after(error: ItopsyncError, link: Link, item: Item, settings: EngineSettings, limits: Limits) -> timedelta | None:
+    """How long *item* of *link* waits after it failed once more; None where it has been tried often enough, or is hopeless."""
+    tries = agree.tries_of(link, item)
+    hopeless = isinstance(error, TooLarge) or tries + 1 >= limits.tries
+    return None if hopeless else back_off(settings, link.id, tries)
+
+
+def back_off(settings: EngineSettings, link_id: int, tries: int) -> timedelta:
+    """The wait after *tries* earlier failures: doubled each time, up to the longest, less a share of up to a quarter.
+
+    The share spreads the retries, and depends on the link and the try alone, so that a run can be repeated.
+    """
+    whole = min(settings.first_back_off * (1 << min(tries, 30)), settings.longest_back_off)
+    share = int(digest(str(link_id), str(tries))[:4], 16) / 0xFFFF / 4
+    return whole - whole * share
+
+
+def fault_of(error: Exception, link: Link) -> TicketFault:
+    """Tell of what came of one link's tickets, with the lines of code that led to it and no word of what the tickets hold.
+
+    Return it as an obstacle's reason.
+
+    :raises ItopsyncError: it is one that has a meaning of its own, such as a store that fails
+    """
+    if isinstance(error, ItopsyncError):
+        raise error
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in {PurePath(place.filename).stem}, line {place.lineno}"
+    fault = TicketFault(f"itopsync cannot work with what this ticket holds ({where}). Report it, with the lines of the log")
+    log.error("ticket failed", link=link.id, ticket=str(link.external), reason=str(fault), exc_info=error)
+    return fault

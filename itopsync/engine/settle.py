@@ -1,0 +1,75 @@
+"""Stage 5: what a link has become is stored, with when it is looked at again without anybody having touched it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from itopsync.engine.job import Job
+from itopsync.engine.observe import VERSION_TIME
+from itopsync.engine.pair import Pair
+from itopsync.engine.report import Count
+from itopsync.engine.settings import EngineSettings
+from itopsync.model import LinkStatus, Observation, Side, Ticket
+from itopsync.reconcile.moments import moment
+from itopsync.reconcile.rules import ClassRules
+
+
+def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta]) -> Job:
+    """Store what the job's link has become; one that was not touched stays as it is.
+
+    *ahead* says by how much each server's clock is ahead of ours.
+
+    :raises StoreError: the store does not take it
+    """
+    if job.untouched:
+        return job
+    now, link = pair.clock(), job.link
+    if not link.unsettled or link.due_at is None or link.due_at <= now:
+        still_unknown = link.unsettled and job.plan.unread is not None
+        link = replace(link, unsettled=still_unknown, due_at=_due_again(job, pair.settings, ahead, now))
+    job.link = link
+    pair.store.save(
+        link,
+        versions={side: ticket.version for side in Side if (ticket := job.seen.of(side)) is not None},
+        now=now,
+        live=_is_live(job.seen, job.cls),
+        loaded=None if job.begun else job.loaded,
+        due_when_read=job.loaded.due_at,
+    )
+    return job
+
+
+def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelta], now: datetime) -> datetime | None:
+    """When to look again: soon if something is unfinished, when an item's wait is over, or once more if it is fresh."""
+    link = job.link
+    if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
+        return None
+    if job.interrupted:
+        return now
+    times = [each.not_before for each in link.obstacles if not each.parked and each.not_before is not None]
+    if job.unavailable is not None or job.counts[Count.UNFINISHED] or job.stop:
+        times.append(now + settings.first_back_off)
+    tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]
+    if any(_is_fresh(ticket, now + ahead.get(ticket.ref.side, timedelta()), settings.look_again) for ticket in tickets):
+        times.append(now + settings.look_again)
+    return min(times, default=None)
+
+
+def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:
+    """Whether the ticket changed only a moment before *at* by its server's clock: another change may bear the same time.
+
+    In the autumn hour that comes twice, a moment ago may read as an hour ago.
+    """
+    changed = moment(ticket.fields.get(VERSION_TIME, ""))
+    if changed is None:
+        return True
+    age = at - changed
+    return any(abs(age - shift) < window for shift in (timedelta(), timedelta(hours=1)))
+
+
+def _is_live(seen: Observation, cls: ClassRules) -> bool:
+    """Whether the ticket can still change: one that is closed on both sides is left to the sweeps."""
+    tickets = [(side, seen.of(side)) for side in Side]
+    return not all(ticket and not cls.state.lifecycle(side).transitions.get(ticket.state) for side, ticket in tickets)

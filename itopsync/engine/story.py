@@ -1,0 +1,150 @@
+"""Where everything on a link came from, and what is still to come; or why a ticket has no link. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from itopsync.engine.linking import REF
+from itopsync.engine.pair import Pair
+from itopsync.engine.plan import Planned
+from itopsync.engine.poll import since, since_of
+from itopsync.engine.store_guard import refuse_wrong
+from itopsync.itop import oql
+from itopsync.itop.server import Server
+from itopsync.model import FilePair, Link, LinkStatus, Observation, Ref, Side, Sighting, Ticket
+from itopsync.reconcile.identity import prefix
+from itopsync.reconcile.notes import read
+from itopsync.reconcile.plan import Plan
+from itopsync.reconcile.richtext import any_markers
+from itopsync.reconcile.rules import LogRule, Rules
+
+
+@dataclass(frozen=True)
+class EntryStory:
+    """One entry of a log."""
+
+    side: Side
+    log: str
+    at: datetime
+    author: str
+    what: str
+    """``written here``, ``written here, stays here`` (before two were linked by hand), ``mirror of the other side's``,
+    ``the mark of the link``, ``the mark of its end`` or ``our own word``."""
+    carried_at: datetime | None = None
+    """When it was carried to the other side, of one that was written here."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything about one link."""
+
+    link: Link
+    states: dict[Side, str]
+    entries: tuple[EntryStory, ...]
+    files: tuple[FilePair, ...]
+    plan: Plan
+    ended: str = ""
+    """Why nothing is carried any more, of a tombstone."""
+
+
+def explain(planned: Planned, rules: Rules) -> Story:
+    """Tell the story of one link. No text of a ticket is in it."""
+    link, seen, plan = planned.loaded, planned.seen, planned.plan
+    cls = rules.for_external(link.external.cls)
+    tickets = {side: ticket for side in Side if (ticket := seen.of(side)) is not None}
+    entries = tuple(
+        entry for side, ticket in tickets.items() for log in cls.logs for entry in _entries(link, side, ticket, log, rules)
+    )
+    states = {side: ticket.state for side, ticket in tickets.items()}
+    return Story(link, states, entries, plan.link.files, plan, _ended(link, seen))
+
+
+def _ended(link: Link, seen: Observation) -> str:
+    if link.status is not LinkStatus.TOMBSTONE:
+        return ""
+    gone = [str(ref) for side in Side if (ref := link.ref(side)) is not None and seen.of(side) is None]
+    return f"{' and '.join(gone)} is gone" if gone else "unlinked by hand; `itopsync link` takes the two up again"
+
+
+def _entries(link: Link, side: Side, ticket: Ticket, log: LogRule, rules: Rules) -> list[EntryStory]:
+    name = log.name(side)
+    reading = read(ticket, name, rules.pair, link.external, rules.side(side).accounts)
+    people = {id(person.entry): person.marker for person in reading.people}
+    told = []
+    for entry in ticket.logs.get(name, ()):
+        marker = people.get(id(entry))
+        if marker is None:
+            what, carried = _ours(entry.html, rules.pair), None
+        else:
+            record = link.base.notes.get(marker)
+            stays = record is not None and record.carried_at is None
+            what, carried = "written here, stays here" if stays else "written here", record.carried_at if record else None
+        told.append(EntryStory(side, name, entry.at, entry.author, what, carried))
+    return told
+
+
+def _ours(html: str, pair: str) -> str:
+    kinds = {"t": "the mark of the link", "u": "the mark of its end", "w": "our own notice"}
+    ours = [marker.removeprefix(prefix(pair)) for marker in any_markers(html) if marker.startswith(prefix(pair))]
+    return kinds.get(ours[0][0], "mirror of the other side's") if ours else "ours, without a mark: carried nowhere"
+
+
+# tickets without a link
+
+
+@dataclass(frozen=True)
+class Unlinked:
+    """A ticket without a link."""
+
+    ref: Ref
+    number: str
+    why: str
+
+
+def unlinked(pair: Pair, text: str) -> tuple[Unlinked, ...]:
+    """The tickets without a link that are there, of any class, and that *text* may mean, each with the reason.
+
+    *text* is a number (``R-000017``) or a ref (``external:UserRequest:17``, or without the side).
+
+    :raises StoreError: the store is not the one that the pair had: none of its tickets has a link there
+    """
+    found = tuple(
+        Unlinked(seen.ref, seen.number, _why(server, pair.rules, seen))
+        for side, server in pair.servers.items()
+        for seen in _seen(side, server, text.strip())
+        if pair.store.link_of(seen.ref) is None
+    )
+    if found:
+        refuse_wrong(pair.store, pair.servers[Side.INTERNAL], pair.rules)
+    return found
+
+
+def _seen(side: Side, server: Server, typed: str) -> Iterator[Sighting]:
+    if typed.isdigit():  # a link's number
+        return
+    found = REF.fullmatch(typed)
+    if found is None:
+        yield from server.sightings("Ticket", f"this.ref = {oql.literal(typed.upper())}")
+    elif found[1] in {None, side}:
+        yield from (one for one in server.sightings("Ticket", "", [int(found[3])]) if one.ref.cls == found[2])
+
+
+def _why(server: Server, rules: Rules, seen: Sighting) -> str:
+    ref = seen.ref
+    if ref.side is Side.INTERNAL:
+        return "it is internal's own, no copy: such tickets are never carried"
+    cls = next((one for one in rules.classes if one.external == ref.cls), None)
+    if cls is None:
+        return f"its class is not kept in step: there is no [classes.{ref.cls}] in sync.toml"
+    if not rules.new_tickets:
+        return "no new tickets are taken up (rules.new_tickets)"
+    if not server.sightings(ref.cls, since_of(rules, cls), [ref.id]):
+        return f"it is older than scope.since ({since(rules):%Y-%m-%d %H:%M} there, compared with {cls.since_attribute})"
+    if cls.scope and not server.sightings(ref.cls, cls.scope, [ref.id]):
+        return f"it does not meet scope.condition or classes.{ref.cls}.scope"
+    return (
+        "it is in scope, and the next cycle takes it up; one that came into scope later waits for the next sweep: "
+        "`itopsync run-once --sweep`"
+    )

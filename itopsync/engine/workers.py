@@ -1,0 +1,148 @@
+"""The threads' part of a cycle: what is due is prepared a batch ahead of being written, so that the writers never wait."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, wait
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from itopsync.engine.job import Job
+from itopsync.engine.pair import CHECK_INTERVAL, Pair
+from itopsync.engine.plan import Planned
+from itopsync.errors import AnotherInstance, SafetyStop, Stopped, StoreError
+from itopsync.model import Link
+
+
+class Stages(Protocol):
+    """What a cycle does with links, stage by stage. Only :meth:`prepare` and :meth:`carry_out` run in threads."""
+
+    def next_links(self) -> Sequence[Link]:
+        """The next links that are due; none where nothing is left, or nothing more is to be begun."""
+
+    def prepare(self, links: Sequence[Link]) -> list[Planned]:
+        """Observe and plan them."""
+
+    def admit(self, prepared: Future[list[Planned]]) -> Sequence[Job]:
+        """Wait for what was prepared, and see that it may be written."""
+
+    def carry_out(self, job: Job) -> Job:
+        """Apply and settle one; up to its files, or from there on."""
+
+    def leave(self, job: Job, *, interrupted: bool) -> None:
+        """Settle one that has come to its files without carrying them."""
+
+    def account_for(self, job: Job) -> None:
+        """Count one that is done."""
+
+
+class Workers:
+    """Works until nothing is left, with one link each in a thread, and with the next ones prepared meanwhile."""
+
+    def __init__(self, stages: Stages, pair: Pair) -> None:
+        self._stages, self._pair = stages, pair
+        self._ended: SimpleQueue[Future[Any]] = SimpleQueue()
+        self._running: dict[Future[Any], Job] = {}
+        self._ahead: Future[list[Planned]] | None = None
+
+    def run(self) -> None:
+        """Work until nothing is left, the plan exceeds a limit, or we are told to stop.
+
+        Whatever ends it, no link is worked on any more then. What a link's work raised meanwhile goes before the two:
+
+        :raises SafetyStop: the plan does; what was begun before is ended first
+        :raises Stopped: we are; what was begun ends between two calls
+        """
+        settings = self._pair.settings
+        try:
+            self._look_ahead()
+            while self._running or self._ahead:
+                if self._ahead and len(self._running) <= settings.workers:
+                    self._begin(self._ahead)
+                if self._running:
+                    self._end(self._next_ended())
+                if not self._ahead and len(self._running) <= settings.chunk // 2:
+                    self._look_ahead()
+        except (AnotherInstance, StoreError):
+            self._break_off()
+            raise
+        except BaseException as error:
+            failures = self._drain(interrupted=isinstance(error, Stopped))
+            if failures and isinstance(error, Stopped | SafetyStop):
+                raise failures[0] from None
+            raise
+
+    def _look_ahead(self) -> None:
+        """Begin to prepare what comes next."""
+        links = self._stages.next_links()
+        if links and self._pair.stopping():
+            raise Stopped
+        if links:
+            self._ahead = self._run_in(self._pair.threads.sides, self._stages.prepare, links)
+
+    def _begin(self, ahead: Future[list[Planned]]) -> None:
+        """Let what was prepared be carried out."""
+        self._ahead = None
+        for job in self._stages.admit(ahead):
+            self._submit(job, self._pair.threads.links)
+
+    def _submit(self, job: Job, pool: Executor) -> None:
+        future = self._run_in(pool, self._stages.carry_out, job)
+        self._running[future] = job
+        future.add_done_callback(self._ended.put)
+
+    @staticmethod
+    def _run_in(pool: Executor, work: Callable[..., Any], argument: object) -> Future[Any]:
+        copy = contextvars.copy_context()  # so that what is logged in a thread bears the cycle
+        return pool.submit(copy.run, work, argument)
+
+    def _next_ended(self) -> Future[Any]:
+        """Wait for a link that is done, or has come to its files.
+
+        :raises Stopped: we are told to stop, and there is none yet
+        """
+        while True:
+            try:
+                return self._ended.get(timeout=CHECK_INTERVAL)
+            except Empty:
+                if self._pair.stopping():
+                    raise Stopped from None
+
+    def _end(self, future: Future[Any]) -> None:
+        """Account for a link that is done, or send it on to its files."""
+        job = self._running.pop(future)
+        if future.cancelled():
+            return
+        future.result()
+        if job.waits_for_files:
+            self._submit(job, self._pair.threads.files)
+            return
+        self._stages.account_for(job)
+        if job.interrupted or job.lost:
+            raise Stopped
+
+    # the end
+
+    def _drain(self, *, interrupted: bool) -> list[BaseException]:
+        """Let what was begun on each link come to its end; begin nothing more. Return what was raised there."""
+        self._break_off()
+        failures: list[BaseException] = []
+        for future, job in self._running.items():
+            if future.cancelled() and not job.waits_for_files:
+                continue
+            if not future.cancelled() and (failure := future.exception()) is not None:
+                failures.append(failure)
+                continue
+            if job.waits_for_files:
+                self._stages.leave(job, interrupted=interrupted)
+            self._stages.account_for(job)
+        return failures
+
+    def _break_off(self) -> None:
+        """Wait for what runs: whatever comes next must find no link still being worked on."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+        for future in self._running:
+            future.cancel()
+        wait(self._running)
