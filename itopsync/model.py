@@ -6,10 +6,13 @@ Dates are aware datetimes in UTC: the edge that talks to a server knows its time
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
 
 
 class _Nothing(Mapping[str, str]):
@@ -43,6 +46,26 @@ class Side(StrEnum):
     @property
     def other(self) -> Side:
         return Side.INTERNAL if self is Side.EXTERNAL else Side.EXTERNAL
+
+    def pick(self, external: T, internal: T) -> T:
+        """The one of two values that is this side's."""
+        return external if self is Side.EXTERNAL else internal
+
+
+@dataclass(frozen=True)
+class BySide(Generic[T]):
+    """One value for each side."""
+
+    external: T
+    internal: T
+
+    def of(self, side: Side) -> T:
+        """The value of *side*."""
+        return side.pick(self.external, self.internal)
+
+    def with_(self, side: Side, value: T) -> Self:
+        """The same, but for the value of *side*."""
+        return replace(self, external=value) if side is Side.EXTERNAL else replace(self, internal=value)
 
 
 @dataclass(frozen=True, order=True)
@@ -124,14 +147,8 @@ class NewEntry:
 
 
 @dataclass(frozen=True)
-class Observation:
+class Observation(BySide[Ticket | None]):
     """What both sides show of one link. ``None``: there is no such ticket (not yet, or not any more)."""
-
-    external: Ticket | None
-    internal: Ticket | None
-
-    def of(self, side: Side) -> Ticket | None:
-        return self.external if side is Side.EXTERNAL else self.internal
 
     def map(self, change: Callable[[Ticket], Ticket]) -> Observation:
         """The same, with *change* made to both tickets."""
@@ -176,15 +193,65 @@ class FilePair:
     """The id of the organisation that the original's ticket had when the original was first seen; empty where it told none."""
 
 
+class ItemKind(StrEnum):
+    """What kind of thing an item is."""
+
+    TICKET = "ticket"
+    STATE = "state"
+    FIELD = "field"
+    NOTE = "note"
+    FILE = "file"
+    PICTURE = "picture"
+    WHOLE = "whole"
+    """A whole text of which a server dropped words."""
+    OVERFLOW = "overflow"
+    """A whole text that did not fit."""
+    LINK_NOTICE = "mark"
+    """The entry that says that two tickets were linked, or unlinked, by hand."""
+    NOTICE = "word"
+    """An entry of ours about what is parked."""
+    LOG = "log"
+    """A log that takes no further entry."""
+
+
+class ItemKey(str):
+    """The name of an item: its kind, and which one it is: ``state``, ``field:title``, ``note:<marker>``, ``file:external:17``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, kind: ItemKind, which: str = "") -> ItemKey:
+        """The name of the item of *kind* that *which* tells from others of its ticket."""
+        return cls(f"{kind}:{which}" if which else kind)
+
+    @property
+    def kind(self) -> ItemKind:
+        """What kind of thing it is."""
+        return ItemKind(self.partition(":")[0])
+
+    @property
+    def which(self) -> str:
+        """What tells it from others of its kind."""
+        return self.partition(":")[2]
+
+    @property
+    def concerns_us(self) -> bool:
+        """Whether it is an entry of our own, or something for which there is another way, such as a full log."""
+        return self.kind in (ItemKind.LOG, ItemKind.NOTICE)
+
+
+TICKET = ItemKey.of(ItemKind.TICKET)
+STATE = ItemKey.of(ItemKind.STATE)
+
+
 @dataclass(frozen=True)
 class Obstacle:
     """Why one item of a ticket does not get across; the other items go on.
 
-    The item is named by *key* (``state``, ``field:title``, ``note:<marker>``, ``file:external:17`` …); *fingerprint* says what
-    of it was tried, so that a change of the item makes a new trial.
+    *fingerprint* says what of the item was tried, so that a change of it makes a new trial.
     """
 
-    key: str
+    key: ItemKey
     fingerprint: str
     reason: str
     tries: int
@@ -194,18 +261,12 @@ class Obstacle:
     @property
     def needs_person(self) -> bool:
         """Whether somebody must do something: not where a person has parked it, nor where there is another way (a full log)."""
-        return self.parked and self.tries > 0 and not self.key.startswith(("log:", "word"))
+        return self.parked and self.tries > 0 and not self.key.concerns_us
 
 
 @dataclass(frozen=True)
-class Agreed:
+class Agreed(BySide[str]):
     """Fingerprints of one value as each side returned it when both last agreed."""
-
-    external: str
-    internal: str
-
-    def of(self, side: Side) -> str:
-        return self.external if side is Side.EXTERNAL else self.internal
 
 
 @dataclass(frozen=True)
@@ -284,4 +345,4 @@ class Link:
     """A write was sent whose outcome is not known: look before anything is written."""
 
     def ref(self, side: Side) -> Ref | None:
-        return self.external if side is Side.EXTERNAL else self.internal
+        return side.pick(self.external, self.internal)

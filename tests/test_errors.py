@@ -35,7 +35,7 @@ MADE_ELSEWHERE = {
     "itop/inquiry.py: get",
     "reconcile/agree.py: refused",
     "reconcile/form.py: render",
-    "reconcile/planner.py: parted",
+    "reconcile/planner.py: another_ticket",
     "reconcile/safety.py: check",
     "reconcile/situation.py: park",
     "reconcile/state.py: _follow",

@@ -277,7 +277,7 @@ def _tell_parked(job: Job) -> None:
     before = frozenset(_parked(job.loaded))
     for obstacle in job.link.obstacles:
         if obstacle.needs_person and (obstacle.key, obstacle.fingerprint) not in before:
-            ticket, item = str(job.link.external), obstacle.key.partition(":")[0]
+            ticket, item = str(job.link.external), obstacle.key.kind
             log.warning("parked", link=job.link.id, ticket=ticket, item=item, reason=obstacle.reason)
 
 

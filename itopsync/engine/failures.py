@@ -23,7 +23,7 @@ from itopsync.errors import (
     SideUnavailable,
     StimulusRefused,
 )
-from itopsync.model import Side
+from itopsync.model import ItemKind, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.notes import full_log
 from itopsync.reconcile.plan import Action, Item, TextSource, Upload, Write
@@ -104,7 +104,7 @@ def _refused(pair: Pair, job: Job, action: Action, error: Refused) -> None:
 
 def _hold_against(pair: Pair, job: Job, item: Item, error: RemoteError) -> None:
     """Remember it: a picture of a text that is not there (any more) is told in words at once, all else is tried again."""
-    is_gone = isinstance(error, Missing) and item.key.startswith("picture:")
+    is_gone = isinstance(error, Missing) and item.key.kind is ItemKind.PICTURE
     wait = None if is_gone else wait_after(error, job.link, item, pair.settings, pair.rules.limits)
     job.link = agree.refused(job.link, item, str(error), pair.clock(), wait)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from itopsync.engine.plan import Planned
 from itopsync.engine.report import Counts, Written
@@ -76,8 +76,7 @@ class Job:
 
     def see(self, ticket: Ticket) -> None:
         """Take note of what a side shows now."""
-        ticket, external = restored(ticket, self.link), ticket.ref.side is Side.EXTERNAL
-        self.seen = replace(self.seen, external=ticket) if external else replace(self.seen, internal=ticket)
+        self.seen = self.seen.with_(ticket.ref.side, restored(ticket, self.link))
 
     def lose(self, lost: tuple[LostMarker, ...]) -> None:
         """Take note of what a server stored without its marker; nothing more is done on this link."""

@@ -73,12 +73,12 @@ class Pair:
 
     def fitting_rules(self) -> Rules:
         """The rules with half of the smallest request that a side refused, where that is less than they allow."""
-        sides = {}
+        rules = self.rules
         for side in Side:
-            known, refused = self.rules.side(side), self.servers[side].refused_bytes
-            narrow = refused is not None and refused // 2 < known.request_bytes
-            sides[side] = replace(known, request_bytes=refused // 2) if refused is not None and narrow else known
-        return replace(self.rules, external=sides[Side.EXTERNAL], internal=sides[Side.INTERNAL])
+            known, refused = rules.side(side), self.servers[side].refused_bytes
+            if refused is not None and refused // 2 < known.request_bytes:
+                rules = rules.with_side(side, replace(known, request_bytes=refused // 2))
+        return rules
 
     # our accounts: they tell our entries from what people pasted
 
@@ -102,5 +102,4 @@ class Pair:
     def know_account(self, state: SideState) -> None:
         """Take the accounts in a side's state for ours."""
         known = replace(self.rules.side(state.side), accounts=state.accounts)
-        external = state.side is Side.EXTERNAL
-        self.rules = replace(self.rules, external=known) if external else replace(self.rules, internal=known)
+        self.rules = self.rules.with_side(state.side, known)

@@ -6,10 +6,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from itopsync.model import Agreed, Attachment, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Obstacle, Ref, Side, Ticket
+from itopsync.model import (
+    Agreed,
+    Attachment,
+    FilePair,
+    FileStatus,
+    ItemKey,
+    ItemKind,
+    Link,
+    LinkStatus,
+    NoteRecord,
+    Obstacle,
+    Ref,
+    Side,
+    Ticket,
+)
 from itopsync.reconcile.form import cut_key
 from itopsync.reconcile.identity import is_note
-from itopsync.reconcile.plan import WHOLE, Create, Item, Note, Remove, Upload, Write
+from itopsync.reconcile.plan import Create, Item, Note, Remove, Upload, Write
 from itopsync.reconcile.richtext import lost_words, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule, Kind
 from itopsync.reconcile.state import initial
@@ -70,11 +84,11 @@ def uploaded(link: Link, action: Upload, attachment: Attachment) -> Link:
     return replace(link, files=(*_other_pairs(link, done), done))
 
 
-def _whole_sent(link: Link, key: str) -> Link:
+def _whole_sent(link: Link, key: ItemKey) -> Link:
     """The link once a whole text is there of which a server had dropped words."""
-    kind, _, what = key.partition(":")
-    if kind != WHOLE:
+    if key.kind is not ItemKind.WHOLE:
         return link
+    what = key.which
     notes = dict(link.base.notes)
     if what in notes:
         notes[what] = replace(notes[what], cut=False)

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from itopsync.model import FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
-from itopsync.reconcile.files import plan_files
+from itopsync.model import TICKET, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
+from itopsync.reconcile.files import pair_files
 from itopsync.reconcile.form import plan_values
 from itopsync.reconcile.identity import ticket_marker
 from itopsync.reconcile.notes import arrived, read
+from itopsync.reconcile.part import Part
 from itopsync.reconcile.rebuilding import FILE_WITHOUT_COPY, TICKET_WITHOUT_COPY, base_of_now
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import Situation
@@ -31,9 +32,7 @@ def parked(link: Link) -> Link:
     """The link as a whole at rest."""
     if link.status in (LinkStatus.TOMBSTONE, LinkStatus.PARTING):
         return link
-    obstacle = Obstacle(
-        "ticket", "", "parked by hand; `itopsync resume` takes it up again", tries=0, parked=True, not_before=None
-    )
+    obstacle = Obstacle(TICKET, "", "parked by hand; `itopsync resume` takes it up again", tries=0, parked=True, not_before=None)
     return replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,))
 
 
@@ -93,7 +92,7 @@ def joined(link: Link, observation: Observation, rules: Rules, now: datetime, *,
     stay: dict[str, NoteRecord] = {}
     for side in Side:
         stay |= {marker: NoteRecord(side, None) for marker in _apart(situation, side)}
-    apart = [pair for pair in plan_files(_fresh(situation)).pairs if pair.copy_id is None]
+    apart = [pair for pair in pair_files(_fresh(situation), Part()) if pair.copy_id is None]
     files = tuple(FilePair(pair.origin, pair.original_id, None, FileStatus.KEPT) for pair in apart)
     differs = _differing(situation)
     base = base_of_now(observation, situation.cls, differs)
@@ -134,7 +133,9 @@ def _apart(situation: Situation, side: Side) -> list[str]:
 
 def _differing(situation: Situation) -> tuple[str, ...]:
     rules = situation.cls
-    wanted = (plan_values(_fresh(situation), side, rules.fields, {}).writes for side in Side)
-    differs = {value.rule.external for values in wanted for value in values}
+    part = Part()
+    for side in Side:
+        plan_values(_fresh(situation), part, side, rules.fields, {})
+    differs = {value.rule.external for side in Side for value in part.content[side].values}
     external, internal = (situation.ticket(side).state for side in Side)
     return tuple(sorted(differs | (set() if correspond(rules.state, external, internal) else {"state"})))

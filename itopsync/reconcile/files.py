@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 from itopsync.model import Attachment, FilePair, FileStatus, Side
 from itopsync.reconcile.identity import attachment_marker, attachment_of, prefix
+from itopsync.reconcile.part import Part
 from itopsync.reconcile.pictures import file_item
-from itopsync.reconcile.plan import AttachmentSource, Kept, Remark, Remove, Upload
+from itopsync.reconcile.plan import AttachmentSource, Kept, Remove, Upload
 from itopsync.reconcile.rules import Deletion
 from itopsync.reconcile.situation import Situation
 
 _ORGANISATION = "org_id"
 
 
-@dataclass(frozen=True)
-class FilesPlan:
-    """What becomes of the files of one link."""
-
-    pairs: tuple[FilePair, ...] = ()
-    uploads: tuple[Upload, ...] = ()
-    removals: tuple[Remove, ...] = ()
-
-
-def plan_files(situation: Situation) -> FilesPlan:
+def plan_files(situation: Situation) -> Part:
     """Compare the attachments of both tickets with the pairs that are known."""
-    pairs: list[FilePair] = []
-    uploads: list[Upload] = []
-    removals: list[Remove] = []
+    part = Part()
+    pairs = tuple(pair_files(situation, part))
+    part.agree = lambda link: replace(link, files=pairs)
+    return part
+
+
+def pair_files(situation: Situation, part: Part) -> Iterator[FilePair]:
+    """The pairs of files as they are now; *part* takes what is to be done about them."""
     known = {(pair.origin, pair.original_id): pair for pair in situation.link.files}
     for origin in Side:
         originals, copies = _originals(situation, origin), _copies(situation, origin)
@@ -36,11 +34,9 @@ def plan_files(situation: Situation) -> FilesPlan:
             pair = known.get((origin, number)) or FilePair(origin, number, None, FileStatus.WAITING)
             if number in originals and not pair.organisation:
                 pair = replace(pair, organisation=situation.ticket(origin).fields.get(_ORGANISATION, ""))
-            outcome = _one(situation, pair, number in originals, copies.get(number, []))
-            pairs += outcome.pairs
-            uploads += outcome.uploads
-            removals += outcome.removals
-    return FilesPlan(tuple(pairs), tuple(uploads), tuple(removals))
+            kept = _plan_one(situation, part, pair, number in originals, copies.get(number, []))
+            if kept is not None:
+                yield kept
 
 
 def _originals(situation: Situation, side: Side) -> dict[int, Attachment]:
@@ -58,24 +54,25 @@ def _copies(situation: Situation, origin: Side) -> dict[int, list[int]]:
     return {number: sorted(ids) for number, ids in found.items()}
 
 
-def _one(situation: Situation, pair: FilePair, original: bool, copies: list[int]) -> FilesPlan:
-    """Decide about one file: the table of what is there and what is not."""
+def _plan_one(situation: Situation, part: Part, pair: FilePair, original: bool, copies: list[int]) -> FilePair | None:
+    """Decide about one file by the table of what is there and what is not; None if it is to be forgotten."""
     rules, target = situation.rules, pair.origin.other
     item = file_item(pair.origin, pair.original_id)
-    surplus = tuple(Remove(target, copy, item) for copy in copies[1:])
-    if original and copies:
-        pair = replace(pair, copy_id=copies[0], status=FileStatus.CARRIED)
-        return FilesPlan((pair,), removals=surplus)
+    surplus = [Remove(target, copy, item) for copy in copies[1:]]
+    if original and not copies:
+        return _without_copy(situation, part, pair)
     if original:
-        return _without_copy(situation, pair)
-    if copies and rules.deletion is not Deletion.NEVER and rules.attachments.allows(pair.origin):
-        situation.want(item)
-        if _may_be_out_of_sight(situation, pair):
-            situation.park(item, "it is not shown any more, perhaps because its ticket went to another organisation")
-        if item.key in situation.parked or situation.obstacle(item):
-            return FilesPlan((replace(pair, copy_id=copies[0]),))
-        return FilesPlan((replace(pair, copy_id=copies[0]),), removals=(Remove(target, copies[0], item, pair), *surplus))
-    return FilesPlan(removals=surplus)
+        part.removals += surplus
+        return replace(pair, copy_id=copies[0], status=FileStatus.CARRIED)
+    if not copies or rules.deletion is Deletion.NEVER or not rules.attachments.allows(pair.origin):
+        part.removals += surplus
+        return None
+    part.want(item)
+    if _may_be_out_of_sight(situation, pair):
+        part.park(item, "it is not shown any more, perhaps because its ticket went to another organisation")
+    elif not situation.obstacle(item):
+        part.removals += [Remove(target, copies[0], item, pair), *surplus]
+    return replace(pair, copy_id=copies[0])
 
 
 def _may_be_out_of_sight(situation: Situation, pair: FilePair) -> bool:
@@ -87,28 +84,28 @@ def _may_be_out_of_sight(situation: Situation, pair: FilePair) -> bool:
     return bool(pair.organisation) and pair.organisation != now
 
 
-def _without_copy(situation: Situation, pair: FilePair) -> FilesPlan:
+def _without_copy(situation: Situation, part: Part, pair: FilePair) -> FilePair:
     rules, target = situation.rules, pair.origin.other
     item = file_item(pair.origin, pair.original_id)
     marker = attachment_marker(rules.pair, pair.origin, pair.original_id)
     if pair.status is FileStatus.KEPT or marker in situation.marks.kept:
-        return FilesPlan((replace(pair, copy_id=None, status=FileStatus.KEPT),))
+        return replace(pair, copy_id=None, status=FileStatus.KEPT)
     if pair.copy_id is not None or pair.status is FileStatus.COPY_DELETED:
-        return _copy_deleted(situation, pair)
-    if not rules.attachments.allows(pair.origin):
-        return FilesPlan((pair,))
-    situation.want(item)
-    if situation.obstacle(item):
-        return FilesPlan((pair,))
-    return FilesPlan((pair,), (Upload(target, marker, AttachmentSource(pair.original_id), item, pair),))
+        return _copy_deleted(situation, part, pair)
+    if rules.attachments.allows(pair.origin):
+        part.want(item)
+        if not situation.obstacle(item):
+            part.files.append(Upload(target, marker, AttachmentSource(pair.original_id), item, pair))
+    return pair
 
 
-def _copy_deleted(situation: Situation, pair: FilePair) -> FilesPlan:
+def _copy_deleted(situation: Situation, part: Part, pair: FilePair) -> FilePair:
     """Its copy was there, and somebody deleted it."""
     item = file_item(pair.origin, pair.original_id)
     if situation.rules.deletion is Deletion.BOTH and pair.status is FileStatus.CARRIED:
-        situation.want(item)
-        removals = () if situation.obstacle(item) else (Remove(pair.origin, pair.original_id, item, pair),)
-        return FilesPlan((pair,), removals=removals)
-    situation.remarks.append(Remark(Kept.COPY_DELETED, item.key))
-    return FilesPlan((replace(pair, copy_id=None, status=FileStatus.COPY_DELETED),))
+        part.want(item)
+        if not situation.obstacle(item):
+            part.removals.append(Remove(pair.origin, pair.original_id, item, pair))
+        return pair
+    part.remark(Kept.COPY_DELETED, item.key)
+    return replace(pair, copy_id=None, status=FileStatus.COPY_DELETED)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from itopsync.model import Agreed, Side
+from itopsync.model import Agreed, ItemKey, ItemKind, Link, Side
 from itopsync.reconcile.gate import words
 from itopsync.reconcile.identity import overflow_marker
 from itopsync.reconcile.moments import why_not_carried
+from itopsync.reconcile.part import Part, Value
 from itopsync.reconcile.pictures import illustrate
-from itopsync.reconcile.plan import WHOLE, Item, Kept, Remark, TextSource, Upload
+from itopsync.reconcile.plan import Item, Kept, TextSource, Upload
 from itopsync.reconcile.richtext import Carried, attachment_address, carry, fill, in_words, literal, shorten, value_fingerprint
 from itopsync.reconcile.rules import Direction, FieldRule, Kind
 from itopsync.reconcile.situation import Situation
@@ -22,56 +23,51 @@ _GREATEST_ID = 2**31 - 1
 """iTop's keys are signed INTs of MySQL."""
 
 
-@dataclass(frozen=True)
-class Value:
-    """One value that is to be written."""
-
-    rule: FieldRule
-    value: str = field(repr=False)
-    item: Item
-    fingerprint: str
-    """Of the value it was made from."""
-    uploads: tuple[Upload, ...] = ()
-    """The pictures that must be there before."""
-    whole: Upload | None = None
-    """The whole text as a file, where it does not fit and is not there yet."""
+def plan_form(situation: Situation) -> Part:
+    """Plan the attributes of the form, both ways."""
+    part = Part()
+    agreed: dict[str, Agreed] = {}
+    for target in (Side.INTERNAL, Side.EXTERNAL):
+        plan_values(situation, part, target, situation.cls.fields, agreed)
+    part.agree = noting(agreed)
+    return part
 
 
-@dataclass(frozen=True)
-class Values:
-    """What is to be written of one side's attributes."""
-
-    writes: tuple[Value, ...] = ()
-    wholes: tuple[Upload, ...] = ()
+def noting(agreed: Mapping[str, Agreed]) -> Callable[[Link], Link]:
+    """What notes values in a link's base as agreed."""
+    return lambda link: replace(link, base=replace(link.base, fields={**link.base.fields, **agreed}))
 
 
-def plan_values(situation: Situation, target: Side, rules: Sequence[FieldRule], agreed: dict[str, Agreed]) -> Values:
+def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[FieldRule], agreed: dict[str, Agreed]) -> None:
     """Plan the writes of *rules*' attributes into *target*. What is found equal is noted in *agreed*."""
-    values: list[Value] = []
-    wholes: list[Upload] = []
     for rule in rules:
         way = rule.direction
         mine, theirs = situation.ticket(target.other).fields, situation.ticket(target).fields
         source, present = mine.get(rule.name(target.other), ""), theirs.get(rule.name(target), "")
         now = {target.other: value_fingerprint(source), target: value_fingerprint(present)}
         if rule.limit is not None and way.allows(target.other) and len(source) * 2 > rule.limit:
-            whole = render(situation, target, rule, source)
-            wholes += [whole.whole] if whole is not None and whole.whole is not None else []
+            value = render(situation, part, target, rule, source)
+            part.uploads += [value.whole] if value is not None and value.whole is not None else []
         if cut_key(target, rule) in situation.link.base.cut and way.allows(target.other):
-            wholes += _whole(situation, target, rule, source)
-        base = agreed.get(rule.external)
+            part.uploads += _whole(situation, part, target, rule, source)
+        base = situation.link.base.fields.get(rule.external)
         moved = _moved(base, now, way)
         if not _goes(moved, target, way):
-            _remark_kept(situation, rule, moved, target, way)
+            _remark_kept(part, rule, moved, target, way)
             continue
-        value = render(situation, target, rule, source)
+        value = render(situation, part, target, rule, source)
         if value is None:
             continue
         if value.value == present:
             agreed[rule.external] = Agreed(now[Side.EXTERNAL], now[Side.INTERNAL])
         else:
-            values.append(value)
-    return Values(tuple(values), tuple(wholes))
+            part.content[target].values.append(value)
+            part.uploads += value.uploads
+
+
+def field_key(rule: FieldRule) -> ItemKey:
+    """The name of an attribute as an item."""
+    return ItemKey.of(ItemKind.FIELD, rule.external)
 
 
 def cut_key(side: Side, rule: FieldRule) -> str:
@@ -79,11 +75,11 @@ def cut_key(side: Side, rule: FieldRule) -> str:
     return f"{side}:{rule.external}"
 
 
-def _whole(situation: Situation, target: Side, rule: FieldRule, source: str) -> tuple[Upload, ...]:
+def _whole(situation: Situation, part: Part, target: Side, rule: FieldRule, source: str) -> tuple[Upload, ...]:
     """The whole text of an attribute of which *target* dropped words, unless it is there."""
-    value = render(situation, target, rule, source)
-    item = Item(f"{WHOLE}:{cut_key(target, rule)}", value_fingerprint(source))
-    situation.want(item)
+    value = render(situation, part, target, rule, source)
+    item = Item(ItemKey.of(ItemKind.WHOLE, cut_key(target, rule)), value_fingerprint(source))
+    part.want(item)
     if value is None or value.whole is not None or situation.obstacle(item):
         return ()
     origin = situation.link.ref(target.other) or situation.link.external
@@ -93,11 +89,11 @@ def _whole(situation: Situation, target: Side, rule: FieldRule, source: str) -> 
     return (Upload(target, marker, TextSource(f"{rule.name(target)}.html", in_words(value.value)), item),)
 
 
-def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> Value | None:
+def render(situation: Situation, part: Part, target: Side, rule: FieldRule, source: str) -> Value | None:
     """Write *source*, the other side's value, as it is to stand on *target*; None if it must wait or is parked."""
     fingerprint = value_fingerprint(source)
-    item = Item(f"field:{rule.external}", f"{target}:{fingerprint}")
-    situation.want(item)
+    item = Item(field_key(rule), f"{target}:{fingerprint}")
+    part.want(item)
     if situation.obstacle(item):
         return None
     origin = situation.origin(target.other)
@@ -105,23 +101,22 @@ def render(situation: Situation, target: Side, rule: FieldRule, source: str) -> 
     if rule.kind in (Kind.CODE, Kind.DATE):
         value = rule.values(target.other).get(source, guarded)
         if rule.kind is Kind.DATE and (why := why_not_carried(value, situation.rules.side(target).timezone)):
-            situation.park(item, why)
+            part.park(item, why)
             return None
         return Value(rule, value, item, fingerprint)
     text = carry(source, origin) if rule.kind is Kind.HTML else Carried(literal(guarded), ())
-    illustrated = illustrate(situation, target, text.html, text.pictures)
+    illustrated = illustrate(situation, part, target, text.html, text.pictures)
     if illustrated is None:
         return None
     value, uploads = illustrated
     if rule.template is not None and target is Side.INTERNAL:
         value = rule.template.format(value=value, number=situation.ticket(Side.EXTERNAL).number)
-    if rule.limit is not None and _length(_shown(situation, target, value), rule.limit) > rule.limit:
-        value, whole = _overflow(situation, target, rule, value, fingerprint)
-        return Value(rule, value, item, fingerprint, uploads, whole)
-    return Value(rule, value, item, fingerprint, uploads)
+    made = Value(rule, value, item, fingerprint, uploads)
+    too_long = rule.limit is not None and _length(_shown(situation, target, value), rule.limit) > rule.limit
+    return _cut_to_fit(situation, part, target, made) if too_long else made
 
 
-def carried_with_state(situation: Situation, target: Side, rules: Sequence[FieldRule]) -> list[Value] | None:
+def carried_with_state(situation: Situation, part: Part, target: Side, rules: Sequence[FieldRule]) -> list[Value] | None:
     """The companions of a state that the other side has: all that say something, whatever they said before.
 
     None if one of them must wait, as for its picture: without it iTop could refuse the state, or take it with half its reasons.
@@ -129,16 +124,16 @@ def carried_with_state(situation: Situation, target: Side, rules: Sequence[Field
     values = []
     for rule in rules:
         source = situation.ticket(target.other).fields.get(rule.name(target.other), "")
-        value = render(situation, target, rule, source) if source else None
-        if source and value is None and not _is_parked(situation, rule):
+        value = render(situation, part, target, rule, source) if source else None
+        if source and value is None and not _is_parked(situation, part, rule):
             return None
         if value is not None and value.value != situation.ticket(target).fields.get(rule.name(target), ""):
             values.append(value)
     return values
 
 
-def _is_parked(situation: Situation, rule: FieldRule) -> bool:
-    obstacle = next((one for one in situation.obstacles() if one.key == f"field:{rule.external}"), None)
+def _is_parked(situation: Situation, part: Part, rule: FieldRule) -> bool:
+    obstacle = next((each for each in part.obstacles(situation.link) if each.key == field_key(rule)), None)
     return obstacle is not None and obstacle.parked
 
 
@@ -164,9 +159,9 @@ def _goes(moved: set[Side], target: Side, way: Direction) -> bool:
     return target is Side.EXTERNAL or Side.INTERNAL not in moved or not way.allows(Side.INTERNAL)
 
 
-def _remark_kept(situation: Situation, rule: FieldRule, moved: set[Side], target: Side, way: Direction) -> None:
+def _remark_kept(part: Part, rule: FieldRule, moved: set[Side], target: Side, way: Direction) -> None:
     if target is Side.INTERNAL and moved == {Side.INTERNAL} and not way.allows(Side.INTERNAL):
-        situation.remarks.append(Remark(Kept.INTERNAL_EDIT, f"field:{rule.external}"))
+        part.remark(Kept.INTERNAL_EDIT, field_key(rule))
 
 
 def _shown(situation: Situation, target: Side, value: str) -> str:
@@ -179,23 +174,26 @@ def _length(value: str, limit: int) -> int:
     return len(value.encode()) if limit >= _BYTES_FROM else len(value)
 
 
-def _overflow(situation: Situation, target: Side, rule: FieldRule, value: str, fingerprint: str) -> tuple[str, Upload | None]:
-    """Cut *value* to what fits, and send the whole as a file."""
-    limit = rule.limit or 0
+def _cut_to_fit(situation: Situation, part: Part, target: Side, value: Value) -> Value:
+    """*value* as far as it fits, with the whole as a file."""
+    rule = value.rule
     origin = situation.link.ref(target.other) or situation.link.external
-    marker = overflow_marker(situation.rules.pair, origin, f"{rule.external} {fingerprint}")
+    marker = overflow_marker(situation.rules.pair, origin, f"{rule.external} {value.fingerprint}")
     name = f"{rule.name(target)}.{'html' if rule.kind is Kind.HTML else 'txt'}"
-    remark = f"The whole text is in the attachment {name}."
-    if limit < _BYTES_FROM:
-        short = value[: limit - 1] + "…"
-    elif rule.kind is Kind.HTML:
-        short = shorten(value, limit, remark)
-    else:
-        short = value.encode()[: limit - 100].decode(errors="ignore") + f"…\n{remark}"
-    item = Item(f"overflow:{marker}", "")
+    short = replace(value, value=_shortened(rule, value.value, f"The whole text is in the attachment {name}."))
+    item = Item(ItemKey.of(ItemKind.OVERFLOW, marker), "")
     if situation.observation.of(target) is None or situation.has_attachment(target, marker):
-        return short, None
-    situation.want(item)
+        return short
+    part.want(item)
     if situation.obstacle(item):
-        return short, None
-    return short, Upload(target, marker, TextSource(name, in_words(value)), item)
+        return short
+    return replace(short, whole=Upload(target, marker, TextSource(name, in_words(value.value)), item))
+
+
+def _shortened(rule: FieldRule, text: str, remark: str) -> str:
+    limit = rule.limit or 0
+    if limit < _BYTES_FROM:
+        return text[: limit - 1] + "…"
+    if rule.kind is Kind.HTML:
+        return shorten(text, limit, remark)
+    return text.encode()[: limit - 100].decode(errors="ignore") + f"…\n{remark}"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import html
 from dataclasses import replace
 
-from itopsync.model import FileStatus, Link, LinkStatus, Side
+from itopsync.model import FileStatus, ItemKey, ItemKind, Link, LinkStatus, Side
 from itopsync.reconcile.identity import attachment_marker, here_marker, is_note, parted_marker, ticket_marker
 from itopsync.reconcile.notes import full_log, head_line
+from itopsync.reconcile.part import Part
 from itopsync.reconcile.plan import Item, Note, Plan, Write
 from itopsync.reconcile.situation import Situation
 
-_ITEM = Item("mark", "")
+_ITEM = Item(ItemKey.of(ItemKind.LINK_NOTICE), "")
 
 
 def plan_mark(situation: Situation) -> Plan | None:
@@ -51,18 +52,19 @@ def _stands(situation: Situation, *, is_copy: bool, written: bool) -> bool:
 
 def _write(situation: Situation, note: Note, hopeless: str | None = None) -> Plan:
     """Nothing else is carried before the mark is there. *hopeless*: why it is not even tried."""
-    link, ticket = situation.link, situation.ticket(Side.INTERNAL)
+    link, ticket, part = situation.link, situation.ticket(Side.INTERNAL), Part()
     full = full_log(Side.INTERNAL, note.log)
-    situation.want(full, _ITEM)
+    part.want(full, _ITEM)
     if situation.obstacle(full):
         hopeless = f"{note.log} of {ticket.ref} takes no further entry: its index is full"
     waits = situation.obstacle(_ITEM) is not None
     if hopeless and not waits:
-        situation.park(_ITEM, hopeless)
+        part.park(_ITEM, hopeless)
     actions = () if hopeless or waits else (_action(note),)
-    others = tuple(one for one in link.obstacles if one.key not in (_ITEM.key, full.key))
+    others = (obstacle for obstacle in link.obstacles if obstacle.key not in (_ITEM.key, full.key))
+    obstacles = part.obstacles(link)
     numbered = replace(link, external_number=situation.ticket(Side.EXTERNAL).number, internal_number=ticket.number)
-    return Plan(replace(numbered, obstacles=(*others, *situation.obstacles())), actions, situation.all_remarks())
+    return Plan(replace(numbered, obstacles=(*others, *obstacles)), actions, tuple(situation.remarks_on(obstacles)))
 
 
 def _action(note: Note) -> Write:

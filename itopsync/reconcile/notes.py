@@ -8,12 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from itopsync.model import Entry, NoteRecord, Ref, Side, Ticket
+from itopsync.model import Entry, ItemKey, ItemKind, NoteRecord, Ref, Side, Ticket
 from itopsync.reconcile.gate import begins_with_mark
 from itopsync.reconcile.gate import words as guarded
-from itopsync.reconcile.identity import note_marker, notice_marker, overflow_marker, prefix, speaks_for, ticket_marker
+from itopsync.reconcile.identity import is_note, note_marker, overflow_marker, prefix, speaks_for, ticket_marker
+from itopsync.reconcile.part import Part
 from itopsync.reconcile.pictures import illustrate
-from itopsync.reconcile.plan import WHOLE, Item, Kept, LostMarker, Note, Remark, TextSource, Upload
+from itopsync.reconcile.plan import Item, Kept, LostMarker, Note, TextSource, Upload
 from itopsync.reconcile.richtext import any_markers, carry, fingerprint, head_markers, in_words, lost_words, plain
 from itopsync.reconcile.room import groups, is_long, pieces, room, weight
 from itopsync.reconcile.rules import LogRule
@@ -22,6 +23,11 @@ from itopsync.reconcile.unmarked import found_unmarked, is_one
 
 ENTRY_BYTES = 180
 """What an entry of an author with a short name takes in the 65,535 bytes of a log's index (about 170, measured)."""
+
+
+def note_item(marker: str) -> Item:
+    """The item under which an entry's trouble is remembered."""
+    return Item(ItemKey.of(ItemKind.NOTE, marker), "")
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class PersonEntry:
 
     @property
     def item(self) -> Item:
-        return Item(f"note:{self.marker}", "")
+        return note_item(self.marker)
 
 
 @dataclass(frozen=True)
@@ -96,12 +102,37 @@ def arrived(target: Ticket, reading: Reading) -> frozenset[str]:
     return frozenset(reading.borne) | {attachment.temp_id for attachment in target.attachments}
 
 
-def plan_log(situation: Situation, target: Side, log: LogRule, records: dict[str, NoteRecord]) -> Flow:
+def plan_notes(situation: Situation) -> Part:
+    """Plan the entries of all logs, both ways."""
+    part, records = Part(), dict(situation.link.base.notes)
+    people: set[str] = set()
+    for target in (Side.INTERNAL, Side.EXTERNAL):
+        flows = [_plan_log(situation, part, target, log, records) for log in situation.cls.logs]
+        part.content[target].logs += (flow.notes for flow in flows)
+        part.uploads += (upload for flow in flows for upload in flow.uploads)
+        people.update(*(flow.people for flow in flows))
+    vanished = [marker for marker, record in records.items() if record.carried_at is not None and marker not in people]
+    for marker in vanished:
+        part.remark(Kept.VANISHED, note_item(marker).key)
+    part.rewritten = _is_rewritten(records, vanished, people)
+    part.agree = lambda link: replace(link, base=replace(link.base, notes=records))
+    return part
+
+
+def _is_rewritten(records: Mapping[str, NoteRecord], vanished: Sequence[str], people: set[str]) -> bool:
+    """Whether every entry that was carried, or that stays, looks different now, and there are as many new ones."""
+    new = len(people - records.keys())
+    carried = [marker for marker, record in records.items() if record.carried_at is not None]
+    kept = [marker for marker, record in records.items() if record.carried_at is None and is_note(marker)]
+    return (0 < len(carried) == len(vanished) <= new) or (0 < len(kept) <= new and people.isdisjoint(kept))
+
+
+def _plan_log(situation: Situation, part: Part, target: Side, log: LogRule, records: dict[str, NoteRecord]) -> Flow:
     """Plan what goes into *target*'s log. What has arrived is noted in *records*."""
     there = situation.ticket(target)
-    source = _reading(situation, target.other, log)
-    goal = _reading(situation, target, log)
-    present = arrived(there, goal) | _unmarked(situation, target, log, records, source=source, goal=goal)
+    source = read_log(situation, target.other, log)
+    goal = read_log(situation, target, log)
+    present = arrived(there, goal) | _unmarked(situation, part, target, log, records, source=source, goal=goal)
     for person in source.people:
         if person.marker in situation.marks.kept:
             records.setdefault(person.marker, NoteRecord(target.other, None))
@@ -113,31 +144,38 @@ def plan_log(situation: Situation, target: Side, log: LogRule, records: dict[str
     if not log.direction.allows(target.other):
         return Flow(people=people)
     notes: list[Note] = []
-    uploads = _wholes(situation, target, log, records, source=source, goal=goal)
+    uploads = _wholes(situation, part, target, log, records, source=source, goal=goal)
     waits = False
     for person in source.people:
-        if person.marker in present or not _may_go(situation, person, target.other, records):
+        if person.marker in present or not _may_go(situation, part, person, target.other, records):
             continue
-        situation.want(person.item)
+        part.want(person.item)
         obstacle = situation.obstacle(person.item)
         if obstacle is not None and obstacle.parked:
             continue
         note = render(situation, target, log, person)
-        illustrated = illustrate(situation, target, note.html, note.pictures)
+        illustrated = illustrate(situation, part, target, note.html, note.pictures)
         waits = waits or obstacle is not None or illustrated is None
         if waits or illustrated is None:
             continue  # what follows waits too: the notes of one origin keep their order
         fits, files = _in_pieces(situation, target, replace(note, html=illustrated[0]))
         notes.append(fits)
         uploads += (*illustrated[1], *files)
-    left = _room(situation, target, log, goal)
+    left = log_room(situation, part, target, log, goal)
     if notes and left <= 0:
         return Flow((), (*uploads, *(_as_file(target, note) for note in notes)), people)
     return Flow(join(notes, left, room(situation.rules, target)) if notes else (), tuple(uploads), people)
 
 
 def _wholes(
-    situation: Situation, target: Side, log: LogRule, records: dict[str, NoteRecord], *, source: Reading, goal: Reading
+    situation: Situation,
+    part: Part,
+    target: Side,
+    log: LogRule,
+    records: dict[str, NoteRecord],
+    *,
+    source: Reading,
+    goal: Reading,
 ) -> list[Upload]:
     """The files that tell a note whole of which *target* has dropped words; each is made once."""
     wholes: list[Upload] = []
@@ -151,16 +189,23 @@ def _wholes(
         cut = record.cut or (entry is not None and bool(lost_words(note.html.partition("</p>")[2], entry.html)))
         cut = cut and not situation.has_attachment(target, marker) and not is_long(situation.rules, target, note.html)
         records[person.marker] = replace(record, unchecked=False, cut=cut)
-        item = Item(f"{WHOLE}:{person.marker}", "")
+        item = Item(ItemKey.of(ItemKind.WHOLE, person.marker), "")
         if cut:
-            situation.want(item)
+            part.want(item)
         if cut and not situation.obstacle(item):
             wholes.append(replace(_as_file(target, note), marker=marker, item=item))
     return wholes
 
 
 def _unmarked(
-    situation: Situation, target: Side, log: LogRule, records: dict[str, NoteRecord], *, source: Reading, goal: Reading
+    situation: Situation,
+    part: Part,
+    target: Side,
+    log: LogRule,
+    records: dict[str, NoteRecord],
+    *,
+    source: Reading,
+    goal: Reading,
 ) -> frozenset[str]:
     """The markers of what stands in *target*'s log without them: written, stored unmarked, and never answered for."""
     left = list(goal.unmarked)
@@ -181,14 +226,14 @@ def _unmarked(
             lost = found_unmarked(situation.ticket(target).ref, person.marker, entry)
             records[person.marker] = NoteRecord(target.other, situation.now, unmarked=lost.fingerprint)
             found[person.marker] = lost
-    situation.lost.extend(found.values())
+    part.lost.extend(found.values())
     return frozenset(found)
 
 
 def render(situation: Situation, target: Side, log: LogRule, person: PersonEntry) -> Note:
     """Write *person*'s entry as it is to read on *target*: a header that bears the marker, then the text."""
     headers = situation.rules.headers
-    template = headers.to_internal if target is Side.INTERNAL else headers.to_external
+    template = target.pick(headers.to_external, headers.to_internal)
     head = _header(situation, template, target, person.entry.at, person.entry.author)
     body = carry(person.entry.html, situation.origin(target.other))
     return Note(log.name(target), (person.marker,), person.entry.at, head_line(head) + body.html, body.pictures)
@@ -201,7 +246,7 @@ def opening(situation: Situation, opened: datetime) -> Note:
     return Note(situation.cls.logs[0].internal, (marker,), opened, head_line(line))
 
 
-def history(situation: Situation, left: int) -> tuple[Note, ...]:
+def history(situation: Situation, part: Part, left: int) -> tuple[Note, ...]:
     """What the create of a copy takes along: people's entries up to the first that shows a picture, joined if they are many.
 
     Only what takes *left* bytes of the request goes along; the rest follows. A picture's attachment must be there before the
@@ -212,8 +257,8 @@ def history(situation: Situation, left: int) -> tuple[Note, ...]:
         if not log.direction.allows(Side.EXTERNAL):
             continue
         flow: list[Note] = []
-        for person in _reading(situation, Side.EXTERNAL, log).people:
-            situation.want(person.item)
+        for person in read_log(situation, Side.EXTERNAL, log).people:
+            part.want(person.item)
             note = render(situation, Side.INTERNAL, log, person)
             left -= weight(note.html)
             if left < 0 or note.pictures or situation.obstacle(person.item):
@@ -222,21 +267,6 @@ def history(situation: Situation, left: int) -> tuple[Note, ...]:
         most = room(situation.rules, Side.INTERNAL)
         notes += join(flow, situation.rules.limits.log_bytes // ENTRY_BYTES, most) if flow else ()
     return tuple(notes)
-
-
-def words(situation: Situation, texts: Mapping[Item, str]) -> Note | None:
-    """One entry of our own on the internal ticket with those of *texts* that do not stand there yet, if there is room."""
-    log = situation.cls.logs[0]
-    reading = _reading(situation, Side.INTERNAL, log)
-    new: dict[str, str] = {}
-    for about, text in texts.items():
-        marker = notice_marker(situation.rules.pair, situation.link.external, f"{about.key} {about.fingerprint}")
-        if marker not in reading.borne and not any(text in plain(entry.html) for entry in reading.unmarked):
-            new[marker] = text
-    if not new or _room(situation, Side.INTERNAL, log, reading) <= 0:
-        return None
-    lines = "".join(f"<p>{html.escape(text)}</p>" for text in new.values())
-    return Note(log.internal, tuple(new), situation.now, head_line("itopsync") + lines)
 
 
 def head_line(text: str) -> str:
@@ -264,30 +294,32 @@ def _joined(notes: Sequence[Note]) -> Note:
     return Note(notes[0].log, markers, notes[0].at, "<hr>".join(note.html for note in notes), pictures)
 
 
-def _reading(situation: Situation, side: Side, log: LogRule) -> Reading:
+def read_log(situation: Situation, side: Side, log: LogRule) -> Reading:
+    """One side's log, told apart."""
     rules = situation.rules
     return read(situation.ticket(side), log.name(side), rules.pair, situation.link.external, rules.side(side).accounts)
 
 
-def _may_go(situation: Situation, person: PersonEntry, origin: Side, records: dict[str, NoteRecord]) -> bool:
+def _may_go(situation: Situation, part: Part, person: PersonEntry, origin: Side, records: dict[str, NoteRecord]) -> bool:
     record = records.get(person.marker)
     if record is not None and record.carried_at is None:
         return False
     if origin is Side.INTERNAL and begins_with_mark(person.entry.html, situation.rules.keep_internal):
-        situation.remarks.append(Remark(Kept.INTERNAL_NOTE, person.item.key))
+        part.remark(Kept.INTERNAL_NOTE, person.item.key)
         return False
     if record is not None and record.as_file:
-        situation.remarks.append(Remark(Kept.COPY_DELETED, person.item.key))
+        part.remark(Kept.COPY_DELETED, person.item.key)
         return False
     if record is not None and record.writes > situation.rules.limits.rewrites:
-        situation.park(person.item, f"it was written {record.writes} times and vanished each time under somebody's save")
+        part.park(person.item, f"it was written {record.writes} times and vanished each time under somebody's save")
         return False
     return True
 
 
-def _room(situation: Situation, target: Side, log: LogRule, reading: Reading) -> int:
+def log_room(situation: Situation, part: Part, target: Side, log: LogRule, reading: Reading) -> int:
+    """How many more entries *target*'s log takes."""
     full = full_log(target, log.name(target))
-    situation.want(full)
+    part.want(full)
     if situation.obstacle(full):
         return 0
     return (situation.rules.limits.log_bytes - reading.bytes) // (ENTRY_BYTES + 20)
@@ -295,7 +327,7 @@ def _room(situation: Situation, target: Side, log: LogRule, reading: Reading) ->
 
 def full_log(side: Side, log: str) -> Item:
     """The item under which it is remembered that a log takes no further entry."""
-    return Item(f"log:{side}:{log}", "full")
+    return Item(ItemKey.of(ItemKind.LOG, f"{side}:{log}"), "full")
 
 
 def _in_pieces(situation: Situation, target: Side, note: Note) -> tuple[Note, tuple[Upload, ...]]:
@@ -312,7 +344,7 @@ def _in_pieces(situation: Situation, target: Side, note: Note) -> tuple[Note, tu
         names.append(f"note-{note.at:%Y%m%d-%H%M%S}.{which}.html")
         mark = overflow_marker(situation.rules.pair, origin, f"{marker} {which}")
         if not situation.has_attachment(target, mark):
-            uploads.append(Upload(target, mark, TextSource(names[-1], part), Item(f"note:{marker}", "")))
+            uploads.append(Upload(target, mark, TextSource(names[-1], part), note_item(marker)))
     head = note.html[: note.html.index("</p>") + len("</p>")]
     told = f"It is too long for one request. The whole text is in the attachments {names[0]} to {names[-1]}."
     return replace(note, html=f"{head}<p>{html.escape(told)}</p>", pictures=()), tuple(uploads)
@@ -321,7 +353,7 @@ def _in_pieces(situation: Situation, target: Side, note: Note) -> tuple[Note, tu
 def _as_file(target: Side, note: Note) -> Upload:
     marker = note.markers[0]
     name = f"note-{note.at:%Y%m%d-%H%M%S}.html"
-    return Upload(target, marker, TextSource(name, in_words(note.html)), Item(f"note:{marker}", ""))
+    return Upload(target, marker, TextSource(name, in_words(note.html)), note_item(marker))
 
 
 def _header(situation: Situation, template: str, target: Side, at: datetime, author: str) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from itopsync.model import FileStatus, Side
+from itopsync.model import FileStatus, ItemKey, ItemKind, Side
 from itopsync.reconcile.identity import attachment_marker, attachment_of
+from itopsync.reconcile.part import Part
 from itopsync.reconcile.plan import Item, Upload
 from itopsync.reconcile.richtext import Picture, without_pictures
 from itopsync.reconcile.situation import Situation
 
 
 def illustrate(
-    situation: Situation, target: Side, html: str, pictures: Sequence[Picture]
+    situation: Situation, part: Part, target: Side, html: str, pictures: Sequence[Picture]
 ) -> tuple[str, tuple[Upload, ...]] | None:
     """Plan the uploads that a text needs; None if it must wait for a picture whose turn has not come.
 
@@ -20,7 +21,7 @@ def illustrate(
     """
     uploads: list[Upload] = []
     missing: list[str] = []
-    for picture, item in want_pictures(situation, target, pictures):
+    for picture, item in want_pictures(situation, part, target, pictures):
         original = attachment_of(picture.marker, situation.rules.pair)
         obstacle = situation.obstacle(item)
         if obstacle is not None and not obstacle.parked:
@@ -32,20 +33,26 @@ def illustrate(
     return without_pictures(html, missing), tuple(uploads)
 
 
-def want_pictures(situation: Situation, target: Side, pictures: Sequence[Picture]) -> list[tuple[Picture, Item]]:
+def want_pictures(situation: Situation, part: Part, target: Side, pictures: Sequence[Picture]) -> list[tuple[Picture, Item]]:
     """Those of *pictures* that are not there yet, each with its item: all of them are to get across."""
     found: list[tuple[Picture, Item]] = []
     for picture in pictures:
         if not situation.has_attachment(target, picture.marker):
             original = attachment_of(picture.marker, situation.rules.pair)
-            found.append((picture, Item(f"picture:{picture.marker}", "") if original is None else file_item(*original)))
-    situation.want(*(item for _, item in found))
+            found.append(
+                (picture, Item(ItemKey.of(ItemKind.PICTURE, picture.marker), "") if original is None else file_item(*original))
+            )
+    part.want(*(item for _, item in found))
     return found
+
+
+def _picture_item(picture: Picture) -> Item:
+    return Item(ItemKey.of(ItemKind.PICTURE, picture.marker), "")
 
 
 def file_item(origin: Side, original_id: int) -> Item:
     """The item under which a file's trouble is remembered."""
-    return Item(f"file:{origin}:{original_id}", "")
+    return Item(ItemKey.of(ItemKind.FILE, f"{origin}:{original_id}"), "")
 
 
 def _stays_away(situation: Situation, origin: Side, original_id: int) -> bool:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from itopsync.errors import ItopsyncError
-from itopsync.model import FilePair, Link, Ref, Side
+from itopsync.model import FilePair, ItemKey, Link, Ref, Side
 from itopsync.reconcile.images import PictureSource
 from itopsync.reconcile.richtext import Picture, marked
 
@@ -18,14 +18,9 @@ from itopsync.reconcile.richtext import Picture, marked
 class Item:
     """What an action carries, so that a refusal can be held against the right thing."""
 
-    key: str
-    """``state``, ``field:title``, ``note:<marker>``, ``file:external:17``, ``picture:<marker>``, ``ticket`` …"""
+    key: ItemKey
     fingerprint: str
     """Of what is carried: when it changes, the item is tried anew."""
-
-
-WHOLE = "whole"
-"""The kind of an item that is a whole text of which a server dropped words."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +149,7 @@ class Remark:
     """One thing that is not in agreement on purpose, or that somebody should know."""
 
     kept: Kept
-    key: str
+    key: ItemKey
     reason: str = ""
 
 

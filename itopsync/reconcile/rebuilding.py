@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from itopsync.model import Agreed, Attachment, Base, Link, LinkStatus, Observation, Obstacle, Side, Sighting
+from itopsync.model import (
+    STATE,
+    TICKET,
+    UNSAVED,
+    Agreed,
+    Attachment,
+    Base,
+    ItemKey,
+    ItemKind,
+    Link,
+    LinkStatus,
+    Observation,
+    Obstacle,
+    Side,
+    Sighting,
+)
 from itopsync.reconcile.identity import attachment_of
 from itopsync.reconcile.plan import Plan, Upload, Write
 from itopsync.reconcile.richtext import value_fingerprint
@@ -14,7 +29,7 @@ from itopsync.reconcile.state import counted
 from itopsync.reconcile.strangers import born
 
 TICKET_WITHOUT_COPY = Obstacle(
-    "ticket",
+    TICKET,
     "",
     "no copy was found after the store was lost; `itopsync resume` has one made, `itopsync unlink` leaves it without",
     tries=1,
@@ -22,7 +37,12 @@ TICKET_WITHOUT_COPY = Obstacle(
     not_before=None,
 )
 FILE_WITHOUT_COPY = Obstacle(
-    "file", "", "no copy was found after the store was lost; `itopsync retry` has one made", tries=1, parked=True, not_before=None
+    ItemKey.of(ItemKind.FILE),
+    "",
+    "no copy was found after the store was lost; `itopsync retry` has one made",
+    tries=1,
+    parked=True,
+    not_before=None,
 )
 
 
@@ -54,7 +74,7 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
         return Rebuilt(link, (), plan.parted)
     writes = [action for action in plan.actions if isinstance(action, Write)]
     differs = {name for write in writes for name in write.agrees} | {"state" for write in writes if write.stimulus}
-    differs |= {"state" for one in plan.link.obstacles if one.key == "state"}
+    differs |= {"state" for one in plan.link.obstacles if one.key == STATE}
     return Rebuilt(
         replace(
             link,
@@ -78,7 +98,7 @@ def youngest_of(copies: Mapping[Side, Iterable[Attachment]], pair: str) -> Mappi
 
 def without_copy(external: Sighting) -> Link:
     """The link of a ticket that has no copy though younger ones have: it rests until a person has decided."""
-    return Link(0, external.ref, None, LinkStatus.PARKED, external.number, obstacles=(TICKET_WITHOUT_COPY,))
+    return Link(UNSAVED, external.ref, None, LinkStatus.PARKED, external.number, obstacles=(TICKET_WITHOUT_COPY,))
 
 
 def _of_files(plan: Plan, youngest: Mapping[Side, int]) -> Iterable[Obstacle]:

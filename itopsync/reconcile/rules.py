@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -24,7 +24,7 @@ class Direction(StrEnum):
         """Whether what comes from *origin* may be carried to the other side."""
         if self is Direction.BOTH:
             return True
-        return self is (Direction.TO_INTERNAL if origin is Side.EXTERNAL else Direction.TO_EXTERNAL)
+        return self is origin.pick(Direction.TO_INTERNAL, Direction.TO_EXTERNAL)
 
 
 class Deletion(StrEnum):
@@ -64,10 +64,10 @@ class FieldRule:
     """The most characters that iTop takes."""
 
     def name(self, side: Side) -> str:
-        return self.external if side is Side.EXTERNAL else self.internal
+        return side.pick(self.external, self.internal)
 
     def values(self, origin: Side) -> Mapping[str, str]:
-        return self.to_internal if origin is Side.EXTERNAL else self.to_external
+        return origin.pick(self.to_internal, self.to_external)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class LogRule:
     direction: Direction = Direction.BOTH
 
     def name(self, side: Side) -> str:
-        return self.external if side is Side.EXTERNAL else self.internal
+        return side.pick(self.external, self.internal)
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class StateRules:
     """By external state: the attributes that travel with it, in its direction."""
 
     def lifecycle(self, side: Side) -> Lifecycle:
-        return self.external if side is Side.EXTERNAL else self.internal
+        return side.pick(self.external, self.internal)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class ClassRules:
     """What ``since`` is compared with: a change's ``start_date`` is planned, so there it is ``creation_date``."""
 
     def cls(self, side: Side) -> str:
-        return self.external if side is Side.EXTERNAL else self.internal
+        return side.pick(self.external, self.internal)
 
     def attributes(self, side: Side) -> Mapping[str, Kind]:
         """The attributes to be read on *side*, beside those that every ticket has, with their kinds."""
@@ -231,7 +231,11 @@ class Rules:
     limits: Limits = Limits()
 
     def side(self, side: Side) -> SideRules:
-        return self.external if side is Side.EXTERNAL else self.internal
+        return side.pick(self.external, self.internal)
+
+    def with_side(self, side: Side, rules: SideRules) -> Rules:
+        """The same, with other rules of one side."""
+        return replace(self, external=rules) if side is Side.EXTERNAL else replace(self, internal=rules)
 
     def for_external(self, cls: str) -> ClassRules:
         """Return the rules of an external class. :raises KeyError: it is not configured."""

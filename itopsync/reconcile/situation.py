@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from itopsync.model import Link, Observation, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.identity import attachment_marker, attachment_of, picture_marker, prefix
 from itopsync.reconcile.marks import Marks, marks_of
-from itopsync.reconcile.plan import Item, Kept, LostMarker, Remark
+from itopsync.reconcile.plan import Item, Kept, Remark
 from itopsync.reconcile.richtext import Origin
 from itopsync.reconcile.rules import ClassRules, Rules
 
@@ -19,20 +20,13 @@ SAME_SERVER = "there."
 
 @dataclass(frozen=True)
 class Situation:
-    """One link and what both sides show of it. The lists are where the parts of a plan put what they notice."""
+    """One link, what both sides show of it, and by which rules it is planned."""
 
     link: Link
     observation: Observation
     rules: Rules
     cls: ClassRules
     now: datetime
-    remarks: list[Remark] = field(default_factory=list)
-    lost: list[LostMarker] = field(default_factory=list)
-    """What turns out to stand there without its marker."""
-    wanted: set[Item] = field(default_factory=set)
-    """Every item that is to get across, whether it may be tried now or not: what stands in the way of others is void."""
-    parked: dict[str, Obstacle] = field(default_factory=dict)
-    """What this plan finds to need a person, by its item's key."""
 
     def ticket(self, side: Side) -> Ticket:
         """What *side* shows. Only where both tickets are there."""
@@ -47,34 +41,21 @@ class Situation:
         internal = self.observation.internal
         return marks_of(internal, self.cls.logs[0].name(Side.INTERNAL), self.rules.pair, ()) if internal else Marks()
 
-    def want(self, *items: Item) -> None:
-        """Take note that *items* are to get across."""
-        self.wanted.update(items)
-
     def obstacle(self, item: Item) -> Obstacle | None:
         """What stands in the way of *item* now; None if it may be tried."""
         for obstacle in self.link.obstacles:
-            if (obstacle.key, obstacle.fingerprint) == (item.key, item.fingerprint) and self._blocks(obstacle):
+            if (obstacle.key, obstacle.fingerprint) == (item.key, item.fingerprint) and self.blocks(obstacle):
                 return obstacle
         return None
 
-    def park(self, item: Item, reason: str) -> None:
-        """Rest *item* until a person has looked, or until it changes."""
-        self.parked[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
+    def remarks_on(self, obstacles: Iterable[Obstacle]) -> Iterator[Remark]:
+        """What is in the way now, as remarks."""
+        for obstacle in obstacles:
+            if self.blocks(obstacle):
+                yield Remark(Kept.PARKED if obstacle.parked else Kept.WAITING, obstacle.key, obstacle.reason)
 
-    def obstacles(self) -> tuple[Obstacle, ...]:
-        """What is in the way from now on: of what is still wanted, and as it was tried, with its tries; and what was parked."""
-        wanted = {(item.key, item.fingerprint) for item in self.wanted}
-        still = (one for one in self.link.obstacles if (one.key, one.fingerprint) in wanted and one.key not in self.parked)
-        return (*still, *self.parked.values())
-
-    def all_remarks(self) -> tuple[Remark, ...]:
-        """What was noticed, and what is in the way."""
-        blocking = (one for one in self.obstacles() if self._blocks(one))
-        kept = (Remark(Kept.PARKED if one.parked else Kept.WAITING, one.key, one.reason) for one in blocking)
-        return (*self.remarks, *kept)
-
-    def _blocks(self, obstacle: Obstacle) -> bool:
+    def blocks(self, obstacle: Obstacle) -> bool:
+        """Whether *obstacle* stands in the way now."""
         return obstacle.parked or (obstacle.not_before is not None and obstacle.not_before > self.now)
 
     def has_attachment(self, side: Side, marker: str) -> bool:

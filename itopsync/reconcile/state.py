@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from itopsync.model import Agreed, Heading, Side
+from itopsync.model import STATE, Agreed, Heading, Link, Side
+from itopsync.reconcile.form import carried_with_state, mandatory_defaults, noting, plan_values
 from itopsync.reconcile.lifecycle import Step, is_terminal, unavoidable_decisions, way
-from itopsync.reconcile.plan import Item, Kept, Remark
-from itopsync.reconcile.rules import StateRules
+from itopsync.reconcile.part import Part, Stage
+from itopsync.reconcile.plan import Item, Kept
+from itopsync.reconcile.rules import FieldRule, StateRules
 from itopsync.reconcile.situation import Situation
 
 
@@ -28,7 +31,60 @@ class StateDecision:
     agreed: Agreed | None = None
 
 
-def decide(situation: Situation) -> StateDecision:
+def plan_state(situation: Situation) -> Part:
+    """Plan who follows whom, with what travels with a state, and what of that was corrected while the state stands."""
+    part = Part()
+    agreed: dict[str, Agreed] = {}
+    decision = decide(situation, part)
+    for target in (Side.INTERNAL, Side.EXTERNAL):
+        plan_values(situation, part, target, _companions_now(situation, decision), agreed)
+    follow = decision.follow
+    if follow is not None:
+        content = part.content[follow.side]
+        content.stages = _stages(situation, part, follow)
+        part.uploads += (upload for stage in content.stages for value in stage.companions for upload in value.uploads)
+        if not content.stages:
+            follow = None  # held back: we are taking the ticket nowhere yet
+    note_fields = noting(agreed)
+    part.agree = lambda link: _noted(note_fields(link), situation, decision.agreed, follow)
+    return part
+
+
+def _noted(link: Link, situation: Situation, agreed: Agreed | None, follow: Follow | None) -> Link:
+    if agreed is not None:
+        return replace(link, base=replace(link.base, state=agreed, heading=None))
+    if follow is not None:
+        heading = heading_of(follow, situation.ticket(follow.side).state)
+        return replace(link, base=replace(link.base, heading=heading))
+    return link
+
+
+def _companions_now(situation: Situation, decision: StateDecision) -> tuple[FieldRule, ...]:
+    """The companions of the state in which both sides are: those go alone when they are corrected while it stands."""
+    if decision.agreed is None:
+        return ()
+    rules = situation.cls.state
+    return tuple(replace(rule, direction=rules.direction) for rule in rules.companions.get(decision.agreed.external, ()))
+
+
+def _stages(situation: Situation, part: Part, follow: Follow) -> tuple[Stage, ...]:
+    """The way of *follow*, up to where something that must travel along has to wait."""
+    rules = situation.cls.state
+    stages: list[Stage] = []
+    for step in follow.steps:
+        external = follow.side.pick(step.state, image(rules, Side.INTERNAL, step.state))
+        if step is follow.steps[-1]:
+            external = follow.side.pick(step.state, counted(rules, situation.ticket(Side.EXTERNAL).state))
+        carried = carried_with_state(situation, part, follow.side, rules.companions.get(external, ()))
+        if carried is None:
+            break
+        companions = tuple(carried)
+        given: Mapping[str, object] = {value.rule.name(follow.side): value.value for value in companions}
+        stages.append(Stage(step, follow.item, companions, mandatory_defaults(situation, follow.side, step.state, given)))
+    return tuple(stages)
+
+
+def decide(situation: Situation, part: Part) -> StateDecision:
     """Compare both states with the base and say who follows whom."""
     rules = situation.cls.state
     external, internal = (situation.ticket(side).state for side in Side)
@@ -39,10 +95,10 @@ def decide(situation: Situation) -> StateDecision:
     heading = situation.link.base.heading
     if not moved and heading is not None:
         moved = {heading.side.other}  # back at the base after we had followed it from there
-    leader = _leader(situation, moved)
+    leader = _leader(situation, part, moved)
     if leader is None:
         return StateDecision()
-    return StateDecision(_follow(situation, leader, base))
+    return StateDecision(_follow(situation, part, leader, base))
 
 
 def correspond(rules: StateRules, external: str, internal: str) -> bool:
@@ -53,7 +109,7 @@ def correspond(rules: StateRules, external: str, internal: str) -> bool:
 
 def image(rules: StateRules, origin: Side, state: str) -> str:
     """The state of the other side that *origin*'s *state* asks for."""
-    mapping = rules.to_internal if origin is Side.EXTERNAL else rules.to_external
+    mapping = origin.pick(rules.to_internal, rules.to_external)
     return mapping.get(state, state)
 
 
@@ -75,7 +131,7 @@ def _has_moved(situation: Situation, side: Side, base: Agreed) -> bool:
     return counted(situation.cls.state, state) != base.of(side)
 
 
-def _leader(situation: Situation, moved: set[Side]) -> Side | None:
+def _leader(situation: Situation, part: Part, moved: set[Side]) -> Side | None:
     """The side whose state goes to the other one. Where both moved, internal; a timer's state is no move in a conflict."""
     rules = situation.cls.state
     if len(moved) > 1:
@@ -83,26 +139,26 @@ def _leader(situation: Situation, moved: set[Side]) -> Side | None:
         moved = by_people or moved
     allowed = {side for side in moved if rules.direction.allows(side)}
     if moved and not allowed:
-        situation.remarks.append(Remark(Kept.LEFT_OUT, "state"))
+        part.remark(Kept.LEFT_OUT, STATE)
     if not allowed:
         return None
     return Side.INTERNAL if Side.INTERNAL in allowed else Side.EXTERNAL
 
 
-def _follow(situation: Situation, leader: Side, base: Agreed) -> Follow | None:
+def _follow(situation: Situation, part: Part, leader: Side, base: Agreed) -> Follow | None:
     rules, follower = situation.cls.state, leader.other
     wanted = counted(rules, situation.ticket(leader).state)
     present = situation.ticket(follower).state
     target = image(rules, leader, wanted)
-    item = Item("state", f"{leader}:{wanted}:{present}")
-    situation.want(item)
+    item = Item(STATE, f"{leader}:{wanted}:{present}")
+    part.want(item)
     if situation.obstacle(item):
         return None
     taken = unavoidable_decisions(rules.lifecycle(leader), base.of(leader), wanted)
     there = frozenset(image(rules, leader, decision) for decision in taken)
     steps = way(rules.lifecycle(follower), present, target, there)
     if not steps:
-        situation.park(item, _no_way(rules, follower, present, target))
+        part.park(item, _no_way(rules, follower, present, target))
         return None
     return Follow(follower, steps, item)
 

@@ -81,7 +81,7 @@ def _files(link: Link, external: Ticket) -> Iterator[bool]:
     """Of each file that is known on the external ticket whether it is there."""
     there = {one.id for one in external.attachments}
     for pair in link.files:
-        number = pair.original_id if pair.origin is Side.EXTERNAL else pair.copy_id
+        number = pair.origin.pick(pair.original_id, pair.copy_id)
         if number is not None:
             yield number in there
 

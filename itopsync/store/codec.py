@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from itopsync.model import Agreed, Base, Heading, NoteRecord, Obstacle, Side
+from itopsync.model import Agreed, Base, Heading, ItemKey, NoteRecord, Obstacle, Side
 
 
 def base_to_json(base: Base) -> str:
@@ -80,7 +80,10 @@ def obstacles_to_json(obstacles: Iterable[Obstacle]) -> str:
 
 def obstacles_from_json(text: str) -> tuple[Obstacle, ...]:
     """Read what :func:`obstacles_to_json` wrote."""
-    return tuple(Obstacle(**{**one, "not_before": _time_from_json(one["not_before"])}) for one in json.loads(text))
+    return tuple(
+        Obstacle(**{**one, "key": ItemKey(one["key"]), "not_before": _time_from_json(one["not_before"])})
+        for one in json.loads(text)
+    )
 
 
 def marks_to_json(marks: Iterable[tuple[datetime, int]]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
 
-from itopsync.model import Entry, Link, NoteRecord, Side, Ticket
+from itopsync.model import Entry, ItemKind, Link, NoteRecord, Side, Ticket
 from itopsync.reconcile.rules import LogRule, Rules
 from itopsync.verify.findings import Findings
 from itopsync.verify.words import Text, text_of, without_pictures
@@ -217,7 +217,7 @@ def _lost_marks(link: Link) -> bool:
 def _tell_missing(findings: Findings, origin: Side, missing: list[Line]) -> None:
     link = findings.link
     stay = sum(_stays(marker, record, origin) for marker, record in link.base.notes.items())
-    parked = sum(one.parked and one.key.startswith("note:") for one in link.obstacles)
+    parked = sum(one.parked and one.key.kind is ItemKind.NOTE for one in link.obstacles)
     for place, line in enumerate(sorted(missing, key=lambda line: (line.where.rpartition(":")[0], _place(line)))):
         if place < stay:
             findings.excuse(line.where, "it stood there before the two were linked by hand")

@@ -104,5 +104,5 @@ def _call(link: Link, obstacle: Obstacle) -> Call:
         external_number=link.external_number or None,
         internal=str(link.internal) if link.internal else None,
         internal_number=link.internal_number or None,
-        item=obstacle.key.partition(":")[0],
+        item=obstacle.key.kind,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from itopsync.model import Agreed, Attachment, FilePair, FileStatus, LinkStatus, NoteRecord, Obstacle, Ref
+from itopsync.model import Agreed, Attachment, FilePair, FileStatus, ItemKey, LinkStatus, NoteRecord, Obstacle, Ref
 from itopsync.reconcile import agree
 from itopsync.reconcile.plan import AttachmentSource, Create, Item, Note, Remove, Upload, Write
 from itopsync.reconcile.planner import another_ticket
@@ -15,7 +15,7 @@ from tests.reconcile.making import EXTERNAL, INTERNAL, NOW, OPENED, agreed, cls_
 NOTE = "itopsync-acme-n-1"
 PAIR = FilePair(EXTERNAL, 5, None, FileStatus.WAITING)
 OTHER = FilePair(INTERNAL, 5, 6, FileStatus.CARRIED)
-ITEM = Item("field:title", "internal:x")
+ITEM = Item(ItemKey("field:title"), "internal:x")
 
 
 def note(*markers: str) -> Note:
@@ -72,14 +72,14 @@ def test_what_was_refused_waits_and_is_parked_in_the_end() -> None:
     pause = timedelta(minutes=1)
     once = agree.refused(agreed(), ITEM, "no", NOW, pause)
     twice = agree.refused(once, ITEM, "never", NOW, None)
-    another = agree.refused(once, Item("state", "y"), "no way", NOW, pause)
+    another = agree.refused(once, Item(ItemKey("state"), "y"), "no way", NOW, pause)
     changed = agree.refused(once, replace(ITEM, fingerprint="internal:z"), "no", NOW, pause)
 
     assert once.obstacles == (Obstacle(ITEM.key, ITEM.fingerprint, "no", 1, parked=False, not_before=NOW + pause),)
     assert twice.obstacles == (Obstacle(ITEM.key, ITEM.fingerprint, "never", 2, parked=True, not_before=None),)
     assert [one.key for one in another.obstacles] == [ITEM.key, "state"]
     assert [one.tries for one in changed.obstacles] == [1]
-    assert (agree.tries_of(twice, ITEM), agree.tries_of(twice, Item("state", ""))) == (2, 0)
+    assert (agree.tries_of(twice, ITEM), agree.tries_of(twice, Item(ItemKey("state"), ""))) == (2, 0)
 
 
 def test_a_copy_found_by_its_mark_is_compared_anew() -> None:
@@ -94,5 +94,5 @@ def test_a_copy_found_by_its_mark_is_compared_anew() -> None:
 def test_a_link_whose_ticket_is_another_one_rests_with_the_reason() -> None:
     planned = another_ticket(agreed(), "another ticket")
 
-    assert planned.link.obstacles == (Obstacle("ticket", "", "another ticket", 1, parked=True, not_before=None),)
+    assert planned.link.obstacles == (Obstacle(ItemKey("ticket"), "", "another ticket", 1, parked=True, not_before=None),)
     assert [one.reason for one in planned.remarks] == ["another ticket"]

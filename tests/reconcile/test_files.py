@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.model import FilePair, FileStatus, Link, Obstacle, Side
+from itopsync.model import FilePair, FileStatus, ItemKey, Link, Obstacle, Side
 from itopsync.reconcile.plan import AttachmentSource, Item, Remove, Upload, Write
 from tests.reconcile.making import (
     CUSTOMER,
@@ -28,9 +28,9 @@ from tests.reconcile.making import (
 )
 
 COPY_OF_5 = "itopsync-acme-a-e5"
-ITEM = Item("file:external:5", "")
+ITEM = Item(ItemKey("file:external:5"), "")
 CARRIED = FilePair(EXTERNAL, 5, 8, FileStatus.CARRIED)
-WAITING = Obstacle("file:external:5", "", "too large", 1, parked=False, not_before=NOW + MINUTE)
+WAITING = Obstacle(ItemKey("file:external:5"), "", "too large", 1, parked=False, not_before=NOW + MINUTE)
 
 
 def knowing(*pairs: FilePair) -> Link:
@@ -44,7 +44,7 @@ def test_a_file_goes_to_the_other_side() -> None:
     assert planned.link.files == (mine, theirs)
     assert planned.actions == (
         Upload(INTERNAL, COPY_OF_5, AttachmentSource(5), ITEM, mine),
-        Upload(EXTERNAL, "itopsync-acme-a-i7", AttachmentSource(7), Item("file:internal:7", ""), theirs),
+        Upload(EXTERNAL, "itopsync-acme-a-i7", AttachmentSource(7), Item(ItemKey("file:internal:7"), ""), theirs),
     )
 
 

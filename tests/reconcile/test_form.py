@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.model import Link, Obstacle
+from itopsync.model import ItemKey, Link, Obstacle
 from itopsync.reconcile.plan import TextSource
 from itopsync.reconcile.richtext import value_fingerprint
 from tests.reconcile.making import (
@@ -70,7 +70,9 @@ def test_a_field_that_goes_both_ways_goes_back_and_internal_wins() -> None:
 
 def test_a_field_that_is_refused_waits_and_a_new_value_is_tried() -> None:
     def refused(value: str) -> Link:
-        obstacle = Obstacle("field:title", f"internal:{value_fingerprint(value)}", "no", 1, parked=False, not_before=NOW + MINUTE)
+        obstacle = Obstacle(
+            ItemKey("field:title"), f"internal:{value_fingerprint(value)}", "no", 1, parked=False, not_before=NOW + MINUTE
+        )
         return replace(agreed(), obstacles=(obstacle,))
 
     assert plan(refused("Scanner"), both(ticket(EXTERNAL, title="Scanner"))).actions == ()
@@ -166,7 +168,7 @@ def test_a_picture_in_a_new_description_is_told_in_words_until_it_is_there() -> 
 
 
 def test_a_field_that_was_refused_when_the_copy_was_made_is_left_out_of_it() -> None:
-    parked = Obstacle("field:title", f"internal:{value_fingerprint('Printer')}", "no", 8, parked=True, not_before=None)
+    parked = Obstacle(ItemKey("field:title"), f"internal:{value_fingerprint('Printer')}", "no", 8, parked=True, not_before=None)
 
     (made,) = creates(plan(replace(unlinked(), obstacles=(parked,)), replace(both(), internal=None)))
 

@@ -15,6 +15,7 @@ from itopsync.model import (
     Entry,
     FilePair,
     FileStatus,
+    ItemKey,
     Link,
     LinkStatus,
     NoteRecord,
@@ -71,7 +72,7 @@ def test_a_new_ticket_is_left_where_the_rules_say_so() -> None:
 
 
 def test_a_creation_that_waits_waits() -> None:
-    waiting = Obstacle("ticket", "", "refused", 1, parked=False, not_before=NOW + MINUTE)
+    waiting = Obstacle(ItemKey("ticket"), "", "refused", 1, parked=False, not_before=NOW + MINUTE)
 
     planned = plan(replace(unlinked(), obstacles=(waiting,)), NEW)
 
@@ -272,7 +273,7 @@ def test_a_tally_counts_what_plans_do() -> None:
 
 
 def stopped(status: LinkStatus) -> Link:
-    obstacle = Obstacle("state", "x", "no way", 8, parked=True, not_before=None)
+    obstacle = Obstacle(ItemKey("state"), "x", "no way", 8, parked=True, not_before=None)
     return replace(agreed(), status=status, obstacles=(obstacle,))
 
 
@@ -291,7 +292,7 @@ def test_a_link_is_parked_and_resumed() -> None:
 
     assert rests.status is LinkStatus.PARKED
     reason = "parked by hand; `itopsync resume` takes it up again"
-    assert rests.obstacles == (Obstacle("ticket", "", reason, tries=0, parked=True, not_before=None),)
+    assert rests.obstacles == (Obstacle(ItemKey("ticket"), "", reason, tries=0, parked=True, not_before=None),)
     again = by_hand.resumed(rests, NOW)
     assert (again.status, again.obstacles, again.base.born, again.due_at) == (LinkStatus.LINKED, (), "", NOW)
     assert by_hand.resumed(by_hand.parked(unlinked()), NOW).status is LinkStatus.WAITING

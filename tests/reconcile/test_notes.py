@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.model import Link, NoteRecord, Observation, Obstacle, Ref, Side
+from itopsync.model import ItemKey, Link, NoteRecord, Observation, Obstacle, Ref, Side
 from itopsync.reconcile import agree, notes
 from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.plan import Note, Plan, TextSource
@@ -114,7 +114,7 @@ def test_notes_keep_their_order() -> None:
 def test_a_note_that_must_wait_holds_up_those_after_it_and_a_parked_one_does_not() -> None:
     first, _ = markers_of(EXTERNAL, "one", "two")
     log = (entry(CUSTOMER, "one"), entry(CUSTOMER, "two", OPENED + MINUTE))
-    waiting = Obstacle(f"note:{first}", "", "refused", 1, parked=False, not_before=NOW + MINUTE)
+    waiting = Obstacle(ItemKey(f"note:{first}"), "", "refused", 1, parked=False, not_before=NOW + MINUTE)
 
     def after(obstacle: Obstacle) -> list[str]:
         return said(plan(replace(agreed(), obstacles=(obstacle,)), both(ticket(EXTERNAL, log=log))), INTERNAL)
@@ -290,7 +290,7 @@ def test_a_new_copy_takes_its_history_along_up_to_the_first_picture() -> None:
 
 def test_a_parked_note_ends_the_history_that_goes_with_the_create() -> None:
     (marker,) = markers_of(EXTERNAL, "one")
-    link = replace(unlinked(), obstacles=(Obstacle(f"note:{marker}", "", "refused", 8, parked=True, not_before=None),))
+    link = replace(unlinked(), obstacles=(Obstacle(ItemKey(f"note:{marker}"), "", "refused", 8, parked=True, not_before=None),))
     new = replace(both(ticket(EXTERNAL, log=(entry(CUSTOMER, "one"),))), internal=None)
 
     (made,) = creates(plan(link, new))
@@ -385,7 +385,7 @@ def test_notes_behind_one_that_waits_keep_what_they_were_tried() -> None:
         Obstacle(key, "", "refused", tries, parked=False, not_before=NOW + wait)
         for key, tries, wait in zip(_items(seen), (1, 2, 3, 4), (MINUTE, -MINUTE, -MINUTE, MINUTE), strict=True)
     )
-    gone = Obstacle("note:itopsync-acme-n-gone", "", "refused", 5, parked=False, not_before=NOW - MINUTE)
+    gone = Obstacle(ItemKey("note:itopsync-acme-n-gone"), "", "refused", 5, parked=False, not_before=NOW - MINUTE)
 
     planned = plan(replace(agreed(), obstacles=(one, picture, two, three, gone)), seen)
 
@@ -393,7 +393,7 @@ def test_notes_behind_one_that_waits_keep_what_they_were_tried() -> None:
     assert planned.link.obstacles == (one, picture, two, three)
 
 
-def _items(seen: Observation) -> list[str]:
+def _items(seen: Observation) -> list[ItemKey]:
     """The keys of the first note, the picture of the second, the second and the third."""
     people = notes.read(seen.external or ticket(EXTERNAL), "private_log", "acme", Ref(EXTERNAL, "UserRequest", 1), ()).people
     first, second, third = (person.item.key for person in people)
@@ -405,7 +405,7 @@ def _items(seen: Observation) -> list[str]:
 
 
 def test_what_is_parked_is_told_once_on_the_internal_ticket() -> None:
-    link = replace(agreed(), obstacles=(Obstacle("file:external:5", "", "25 MB", 8, parked=True, not_before=None),))
+    link = replace(agreed(), obstacles=(Obstacle(ItemKey("file:external:5"), "", "25 MB", 8, parked=True, not_before=None),))
     seen = both(replace(ticket(EXTERNAL), attachments=(file(5),)))
 
     planned = plan(link, seen)

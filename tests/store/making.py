@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from itopsync.model import FilePair, FileStatus, Link, LinkStatus, Obstacle, Ref, Side, Sighting
+from itopsync.model import STATE, FilePair, FileStatus, ItemKey, Link, LinkStatus, Obstacle, Ref, Side, Sighting
 from itopsync.store.records import SideState
 from itopsync.store.store import Store
 
@@ -56,5 +56,5 @@ def carried(origin: Side, original: int, copy: int | None, status: FileStatus = 
     return FilePair(origin, original, copy, status)
 
 
-def obstacle(key: str = "state", *, parked: bool = False) -> Obstacle:
+def obstacle(key: ItemKey = STATE, *, parked: bool = False) -> Obstacle:
     return Obstacle(key, "f1", "internal: refused", 2, parked, None if parked else NOW + MINUTE)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from itopsync.model import FileStatus, LinkStatus, Side
+from itopsync.model import FileStatus, ItemKey, LinkStatus, Side
 from itopsync.store.records import DueCounts
 from itopsync.store.store import Store
 from tests.store.arbitrary import links
@@ -207,7 +207,7 @@ def test_links_are_counted_by_status_and_trouble(store: Store) -> None:
 
 def test_trouble_goes_when_it_is_over(store: Store) -> None:
     add_linked(store, external(1), internal(1))
-    two = add_linked(store, external(2), internal(2), obstacles=(obstacle(), obstacle("field:title", parked=True)))
+    two = add_linked(store, external(2), internal(2), obstacles=(obstacle(), obstacle(ItemKey("field:title"), parked=True)))
     three = add_linked(store, external(3), internal(3), unsettled=True)
     assert store.troubled(10) == (two, three)
     assert store.troubled(1) == (two,)

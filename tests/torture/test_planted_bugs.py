@@ -149,8 +149,8 @@ def test_notes_out_of_order_are_seen(ground: Ground, monkeypatch: pytest.MonkeyP
 def test_an_entry_that_is_not_healed_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     right = notes._may_go
 
-    def wrong(situation: Any, person: Any, origin: Side, records: Any) -> bool:
-        return person.marker not in records and right(situation, person, origin, records)
+    def wrong(situation: Any, part: Any, person: Any, origin: Side, records: Any) -> bool:
+        return person.marker not in records and right(situation, part, person, origin, records)
 
     monkeypatch.setattr(notes, "_may_go", wrong)
     assert _seen(ground, WIPED, _nothing) != []
@@ -212,7 +212,7 @@ def test_a_copy_that_is_not_looked_for_is_seen(ground: Ground, monkeypatch: pyte
 
 
 def test_a_state_of_ours_that_is_taken_for_a_persons_move_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("itopsync.reconcile.planner.heading_of", lambda *_: None)
+    monkeypatch.setattr("itopsync.reconcile.state.heading_of", lambda *_: None)
     assert _fatal(ground, STATES, "carried out, before the answer")
 
 

@@ -18,7 +18,7 @@ import pytest
 from itopsync.engine.report import CycleKind
 from itopsync.errors import ItopsyncError, SafetyStop, StoreUnavailable
 from itopsync.itop.settings import Secret
-from itopsync.model import Side
+from itopsync.model import ItemKey, Side
 from itopsync.reconcile import by_hand
 from itopsync.watch import HooksSettings, MetricsSettings, Need, Receiver
 from itopsync.watch.hooks import LISTED
@@ -173,7 +173,7 @@ def test_many_at_once_are_one_call_that_lists_some_and_counts_all(service: Servi
         service.rig.customer.create("UserRequest", title=f"No. {n}")
     service.cycle()
     for link in service.rig.store.links(range(1, LISTED + 6)):
-        stuck = replace(by_hand.parked(link).obstacles[0], key="state", tries=3, reason="no way leads there")
+        stuck = replace(by_hand.parked(link).obstacles[0], key=ItemKey("state"), tries=3, reason="no way leads there")
         service.rig.store.save(replace(link, obstacles=(stuck,), due_at=None), now=service.rig.now, live=False)
     service.cycle()
     (told,) = receiver.documents

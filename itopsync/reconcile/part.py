@@ -1,0 +1,133 @@
+"""What one kind of content contributes to a plan.
+
+Notes, form, files and state each are a function from a :class:`~itopsync.reconcile.situation.Situation` to a :class:`Part`.
+The planner folds all parts in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from itopsync.model import ItemKey, Link, Obstacle, Side
+from itopsync.reconcile.lifecycle import Step
+from itopsync.reconcile.plan import Action, Item, Kept, LostMarker, Note, Remark, Upload
+from itopsync.reconcile.rules import FieldRule
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value that is to be written."""
+
+    rule: FieldRule
+    value: str = field(repr=False)
+    item: Item
+    fingerprint: str
+    """Of the value it was made from."""
+    uploads: tuple[Upload, ...] = ()
+    """The pictures that must be there before."""
+    whole: Upload | None = None
+    """The whole text as a file, where it does not fit and is not there yet."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stimulus with what it takes along."""
+
+    step: Step
+    item: Item
+    companions: tuple[Value, ...]
+    defaults: Mapping[str, object]
+
+
+@dataclass
+class Content:
+    """What is to be written on one side's ticket, before it is put into requests."""
+
+    logs: list[tuple[Note, ...]] = field(default_factory=list)
+    """The notes, by log; those of one log keep their order."""
+    values: list[Value] = field(default_factory=list)
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def all_values(self) -> tuple[Value, ...]:
+        """With those that go along with a stimulus."""
+        return (*self.values, *(value for stage in self.stages for value in stage.companions))
+
+    def add(self, other: Content) -> None:
+        """Take *other*'s in."""
+        self.logs += other.logs
+        self.values += other.values
+        self.stages = (*self.stages, *other.stages)
+
+
+def _as_it_is(link: Link) -> Link:
+    return link
+
+
+@dataclass
+class Part:
+    """What one kind of content asks for on one link, and what it notices."""
+
+    content: Mapping[Side, Content] = field(default_factory=lambda: {side: Content() for side in Side})
+    uploads: list[Upload] = field(default_factory=list)
+    """What must be there before the content is written."""
+    files: list[Upload] = field(default_factory=list)
+    """What nothing else waits for."""
+    removals: list[Action] = field(default_factory=list)
+    """What goes last."""
+    agree: Callable[[Link], Link] = _as_it_is
+    """Notes in a link what was found to be agreed."""
+    remarks: list[Remark] = field(default_factory=list)
+    lost: list[LostMarker] = field(default_factory=list)
+    """What turns out to stand there without its marker."""
+    rewritten: bool = False
+    """Every entry that was carried looks different now."""
+    wanted: set[Item] = field(default_factory=set)
+    """Every item that is to get across, whether it may be tried now or not: what stands in the way of others is void."""
+    parked: dict[ItemKey, Obstacle] = field(default_factory=dict)
+    """What is found to need a person, by its item's key."""
+
+    def want(self, *items: Item) -> None:
+        """Take note that *items* are to get across."""
+        self.wanted.update(items)
+
+    def park(self, item: Item, reason: str) -> None:
+        """Rest *item* until a person has looked, or until it changes."""
+        self.parked[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
+
+    def remark(self, kept: Kept, key: ItemKey) -> None:
+        """List something that is left as it is."""
+        self.remarks.append(Remark(kept, key))
+
+    def obstacles(self, link: Link) -> tuple[Obstacle, ...]:
+        """What is in the way from now on: of what is still wanted, and as it was tried, with its tries; and what was parked."""
+        wanted = {(item.key, item.fingerprint) for item in self.wanted}
+        still = (each for each in link.obstacles if (each.key, each.fingerprint) in wanted and each.key not in self.parked)
+        return (*still, *self.parked.values())
+
+
+def fold(parts: Iterable[Part]) -> Part:
+    """All of *parts* as one."""
+    whole = Part()
+    agreeing: list[Callable[[Link], Link]] = []
+    for part in parts:
+        for side in Side:
+            whole.content[side].add(part.content[side])
+        whole.uploads += part.uploads
+        whole.files += part.files
+        whole.removals += part.removals
+        whole.remarks += part.remarks
+        whole.lost += part.lost
+        whole.rewritten = whole.rewritten or part.rewritten
+        whole.wanted |= part.wanted
+        whole.parked |= part.parked
+        agreeing.append(part.agree)
+
+    def agree(link: Link) -> Link:
+        for note in agreeing:
+            link = note(link)
+        return link
+
+    whole.agree = agree
+    return whole
