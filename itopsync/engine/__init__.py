@@ -1,44 +1,35 @@
-"""One cycle: poll both sides, observe what is dirty, plan, check, apply, and keep what was agreed.
+"""One cycle: poll both sides, observe what is due, plan, apply, and settle what was agreed.
 
-The way of a change:
+The way of one changed ticket, stage by stage; ``cycle`` calls the five in this order, and nothing else does:
 
-``cycle``       the whole pass; also what would be done, without the writing
-``poll``        what changed on one side since the cursor
-``deletions``   which attachments went, found by counting and halving
-``sweep``       everything looked at, whatever the polls have seen
-``work``        what is due, worked on a piece after the other while the next one is observed
-``backlog``     what is due, in its order
-``planning``    what links need: copies looked for, both tickets read, a plan made
-``copies``      the copies of links that wait for one
-``observe``     what both sides show of a batch of links
-``sight``       whether a side shows anything at all
-``markers``     a side that loses our markers, remembered until it keeps them
-``apply``       one plan carried out, whatever comes back
-``progress``    what is known of a link meanwhile
-``carry``       one action of it
-``terms``       what a failure comes to
-``fault``       a fault of ours that one ticket brings out
-``again``       when a link is looked at again
-``fitting``     how much one request may carry, after what was refused
-``files``       the bytes of a file that is to be uploaded
-``back_off``    whether and when something is tried again
-``written``     what is told of each write
-``report``      what one cycle did
+``poll``          what changed on each side since the cursor (``deletions``: which attachments went; ``sweep``: everything)
+``observe``       both tickets of each link that is due, and the copies of those that wait for one
+``plan``          what each link needs, by the pure planner
+``apply``         one plan carried out, action by action (``execute``: one action; ``failures``: what comes instead)
+``settle``        what the link has become is stored, with when to look again
 
-What it stands on:
+What carries them:
 
-``belonging``   whether the store is this pair's, and the one that it had
-``settings``    windows of time and sizes
-``threads``     what runs beside what
-``waiting``     waiting for an answer, unless told to stop
-``budget``      how many bytes of files may be in flight
-``lease``       the right to be the one writer
+``cycle``         the five stages, what is counted, and what stops them
+``workers``       the threads: one link each, with the next ones prepared meanwhile
+``backlog``       what is due, in its order
+``job``           one link on its way from its plan to the store
+``pair``          both servers, the store, the rules and the clock (``threads``, ``settings``)
+``retry``         whether and when something is tried again
+``report``        what one cycle did
+
+What guards them:
+
+``lease``         the right to be the one writer
+``store_guard``   whether the store is this pair's, and the one that it had
+``visibility``    whether a side shows what it did
+``marker_loss``   a side that loses our markers, remembered until it keeps them
 
 What operators ask for beside cycles:
 
-``explain``     where everything on a link came from
-``linking``     two existing tickets made a link by hand
-``rebuild``     a store that is gone, found again in iTop
-``tombstones``  which of them nobody needs any more
-``unlinked``    why a ticket has no link
+``inspect``       the same way, ended after the plan: what would be done, whether both sides agree
+``story``         where everything on a link came from, or why a ticket has none
+``linking``       two existing tickets made a link by hand
+``rebuild``       a store that is gone, found again in iTop
+``tombstones``    which of them nobody needs any more
 """

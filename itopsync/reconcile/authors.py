@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from itopsync.model import Link, Observation, Ref, Side, Ticket
+from itopsync.reconcile.entries import read
 from itopsync.reconcile.identity import here_of, ticket_of
-from itopsync.reconcile.notes import read
 from itopsync.reconcile.richtext import head_markers
 from itopsync.reconcile.rules import Rules
 

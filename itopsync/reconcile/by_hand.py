@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from itopsync.model import TICKET, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
+from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.files import pair_files
 from itopsync.reconcile.form import plan_values
 from itopsync.reconcile.identity import ticket_marker
-from itopsync.reconcile.notes import arrived, read
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.rebuilding import FILE_WITHOUT_COPY, TICKET_WITHOUT_COPY, base_of_now
 from itopsync.reconcile.rules import Rules

@@ -3,103 +3,37 @@
 from __future__ import annotations
 
 import html
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from itopsync.model import Entry, ItemKey, ItemKind, NoteRecord, Ref, Side, Ticket
+from itopsync.model import Entry, ItemKey, ItemKind, NoteRecord, Side
+from itopsync.reconcile.entries import ENTRY_BYTES, PersonEntry, Reading, arrived, note_item, read
 from itopsync.reconcile.gate import begins_with_mark
 from itopsync.reconcile.gate import words as guarded
-from itopsync.reconcile.identity import is_note, note_marker, overflow_marker, prefix, speaks_for, ticket_marker
+from itopsync.reconcile.identity import is_note, overflow_marker, ticket_marker
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, LostMarker, Note, TextSource, Upload
-from itopsync.reconcile.richtext import any_markers, carry, fingerprint, head_markers, in_words, lost_words, plain
+from itopsync.reconcile.richtext import carry, in_words, lost_words, plain
 from itopsync.reconcile.room import groups, is_long, pieces, room, weight
 from itopsync.reconcile.rules import LogRule
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.unmarked import found_unmarked, is_one
 
-ENTRY_BYTES = 180
-"""What an entry of an author with a short name takes in the 65,535 bytes of a log's index (about 170, measured)."""
-
-
-def note_item(marker: str) -> Item:
-    """The item under which an entry's trouble is remembered."""
-    return Item(ItemKey.of(ItemKind.NOTE, marker), "")
-
 
 @dataclass(frozen=True)
-class PersonEntry:
-    """An entry that a person wrote, and the marker that its mirror bears."""
+class _Flow:
+    """What goes from one log into the other: what is known of both, and where it is noted."""
 
-    marker: str
-    entry: Entry
-
-    @property
-    def item(self) -> Item:
-        return note_item(self.marker)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A case log, told apart."""
-
-    people: tuple[PersonEntry, ...]
-    borne: Mapping[str, Entry]
-    """Our entries, by the markers that they bear."""
-    unmarked: tuple[Entry, ...]
-    """Entries under our own account that bear no marker of any pair: nothing that a person wrote, so they go nowhere."""
-    bytes: int
-    """About how much of the log's index is used."""
-
-
-@dataclass(frozen=True)
-class Flow:
-    """What goes into one log."""
-
-    notes: tuple[Note, ...] = ()
-    uploads: tuple[Upload, ...] = ()
-    people: frozenset[str] = frozenset()
-    """The markers of all that people wrote in the log it comes from."""
-
-
-def read(ticket: Ticket, log: str, pair: str, link: Ref, accounts: Collection[str]) -> Reading:
-    """Tell people's entries from ours in one log of *ticket*, which is one of the two of the external ticket *link*.
-
-    Ours is what our account wrote, one of *accounts* (empty where they are not known): iTop copies a parent's entries into
-    its children, healed ones twice. By anybody else it is ours if it is the first bearer of a marker of this very link; all
-    other bearers are people who pasted what they had copied.
-    """
-    people: list[PersonEntry] = []
-    unmarked: list[Entry] = []
-    borne: dict[str, Entry] = {}
-    alike: Counter[str] = Counter()
-    used = 0
-    for entry in ticket.logs.get(log, ()):
-        used += ENTRY_BYTES + len(entry.author.encode())
-        if entry.author_id in accounts:
-            markers = any_markers(entry.html)
-            if not markers:
-                unmarked.append(entry)
-                continue
-            ours = [marker for marker in markers if marker.startswith(prefix(pair))]
-        else:
-            ours = [marker for marker in head_markers(entry.html, pair) if speaks_for(marker, pair, link)]
-            ours = ours if borne.keys().isdisjoint(ours) else []
-        if ours:
-            borne.update(dict.fromkeys(ours, entry))
-            continue
-        print_of_it = fingerprint(entry.author_id, entry.html)
-        people.append(PersonEntry(note_marker(pair, link, ticket.ref, log, print_of_it, ordinal=alike[print_of_it]), entry))
-        alike[print_of_it] += 1
-    return Reading(tuple(people), borne, tuple(unmarked), used)
-
-
-def arrived(target: Ticket, reading: Reading) -> frozenset[str]:
-    """The markers that are there: in the log, or on an attachment where the log was full."""
-    return frozenset(reading.borne) | {attachment.temp_id for attachment in target.attachments}
+    situation: Situation
+    part: Part
+    target: Side
+    log: LogRule
+    source: Reading
+    goal: Reading
+    """What stands in *target*'s log."""
+    records: dict[str, NoteRecord]
 
 
 def plan_notes(situation: Situation) -> Part:
@@ -107,10 +41,11 @@ def plan_notes(situation: Situation) -> Part:
     part, records = Part(), dict(situation.link.base.notes)
     people: set[str] = set()
     for target in (Side.INTERNAL, Side.EXTERNAL):
-        flows = [_plan_log(situation, part, target, log, records) for log in situation.cls.logs]
-        part.content[target].logs += (flow.notes for flow in flows)
-        part.uploads += (upload for flow in flows for upload in flow.uploads)
-        people.update(*(flow.people for flow in flows))
+        for log in situation.cls.logs:
+            source, goal = read_log(situation, target.other, log), read_log(situation, target, log)
+            notes = _plan_flow(_Flow(situation, part, target, log, source, goal, records))
+            part.content[target].logs.append(notes)
+            people |= {person.marker for person in source.people}
     vanished = [marker for marker, record in records.items() if record.carried_at is not None and marker not in people]
     for marker in vanished:
         part.remark(Kept.VANISHED, note_item(marker).key)
@@ -127,106 +62,96 @@ def _is_rewritten(records: Mapping[str, NoteRecord], vanished: Sequence[str], pe
     return (0 < len(carried) == len(vanished) <= new) or (0 < len(kept) <= new and people.isdisjoint(kept))
 
 
-def _plan_log(situation: Situation, part: Part, target: Side, log: LogRule, records: dict[str, NoteRecord]) -> Flow:
-    """Plan what goes into *target*'s log. What has arrived is noted in *records*."""
-    there = situation.ticket(target)
-    source = read_log(situation, target.other, log)
-    goal = read_log(situation, target, log)
-    present = arrived(there, goal) | _unmarked(situation, part, target, log, records, source=source, goal=goal)
-    for person in source.people:
-        if person.marker in situation.marks.kept:
-            records.setdefault(person.marker, NoteRecord(target.other, None))
-        elif person.marker in present:
-            known = records.get(person.marker) or NoteRecord(target.other, situation.now, unchecked=True)
-            as_file = person.marker not in goal.borne and not known.unmarked
-            records[person.marker] = replace(known, as_file=as_file)
-    people = frozenset(person.marker for person in source.people)
-    if not log.direction.allows(target.other):
-        return Flow(people=people)
+def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
+    """Plan the notes of one log; what has arrived is noted in the records."""
+    present = _note_arrived(flow)
+    if not flow.log.direction.allows(flow.target.other):
+        return ()
+    situation, part, target = flow.situation, flow.part, flow.target
+    _send_cut_notes_whole(flow)
     notes: list[Note] = []
-    uploads = _wholes(situation, part, target, log, records, source=source, goal=goal)
     waits = False
-    for person in source.people:
-        if person.marker in present or not _may_go(situation, part, person, target.other, records):
+    for person in flow.source.people:
+        if person.marker in present or not _may_go(flow, person):
             continue
         part.want(person.item)
         obstacle = situation.obstacle(person.item)
         if obstacle is not None and obstacle.parked:
             continue
-        note = render(situation, target, log, person)
+        note = render(situation, target, flow.log, person)
         illustrated = illustrate(situation, part, target, note.html, note.pictures)
         waits = waits or obstacle is not None or illustrated is None
         if waits or illustrated is None:
             continue  # what follows waits too: the notes of one origin keep their order
-        fits, files = _in_pieces(situation, target, replace(note, html=illustrated[0]))
+        html, pictures = illustrated
+        fits, files = _in_pieces(situation, target, replace(note, html=html))
         notes.append(fits)
-        uploads += (*illustrated[1], *files)
-    left = log_room(situation, part, target, log, goal)
+        part.uploads += (*pictures, *files)
+    left = log_room(situation, part, target, flow.log, flow.goal)
     if notes and left <= 0:
-        return Flow((), (*uploads, *(_as_file(target, note) for note in notes)), people)
-    return Flow(join(notes, left, room(situation.rules, target)) if notes else (), tuple(uploads), people)
+        part.uploads += (_as_file(target, note) for note in notes)
+        return ()
+    return join(notes, left, room(situation.rules, target)) if notes else ()
 
 
-def _wholes(
-    situation: Situation,
-    part: Part,
-    target: Side,
-    log: LogRule,
-    records: dict[str, NoteRecord],
-    *,
-    source: Reading,
-    goal: Reading,
-) -> list[Upload]:
-    """The files that tell a note whole of which *target* has dropped words; each is made once."""
-    wholes: list[Upload] = []
-    for person in source.people:
+def _note_arrived(flow: _Flow) -> frozenset[str]:
+    """The markers of what stands in the target's log already; each is noted in the records."""
+    situation, records = flow.situation, flow.records
+    origin, there = flow.target.other, situation.ticket(flow.target)
+    present = arrived(there, flow.goal) | _find_unmarked(flow)
+    for person in flow.source.people:
+        if person.marker in situation.marks.kept:
+            records.setdefault(person.marker, NoteRecord(origin, None))
+        elif person.marker in present:
+            known = records.get(person.marker) or NoteRecord(origin, situation.now, unchecked=True)
+            as_file = person.marker not in flow.goal.borne and not known.unmarked
+            records[person.marker] = replace(known, as_file=as_file)
+    return present
+
+
+def _send_cut_notes_whole(flow: _Flow) -> None:
+    """Send a note of which the target has dropped words as a file too, once."""
+    situation, target, records = flow.situation, flow.target, flow.records
+    for person in flow.source.people:
         record = records.get(person.marker)
         if record is None or not (record.unchecked or record.cut):
             continue
-        note = render(situation, target, log, person)
-        entry = goal.borne.get(person.marker)
+        note = render(situation, target, flow.log, person)
+        entry = flow.goal.borne.get(person.marker)
         marker = overflow_marker(situation.rules.pair, situation.ticket(target.other).ref, person.marker)
         cut = record.cut or (entry is not None and bool(lost_words(note.html.partition("</p>")[2], entry.html)))
         cut = cut and not situation.has_attachment(target, marker) and not is_long(situation.rules, target, note.html)
         records[person.marker] = replace(record, unchecked=False, cut=cut)
         item = Item(ItemKey.of(ItemKind.WHOLE, person.marker), "")
         if cut:
-            part.want(item)
+            flow.part.want(item)
         if cut and not situation.obstacle(item):
-            wholes.append(replace(_as_file(target, note), marker=marker, item=item))
-    return wholes
+            flow.part.uploads.append(replace(_as_file(target, note), marker=marker, item=item))
 
 
-def _unmarked(
-    situation: Situation,
-    part: Part,
-    target: Side,
-    log: LogRule,
-    records: dict[str, NoteRecord],
-    *,
-    source: Reading,
-    goal: Reading,
-) -> frozenset[str]:
-    """The markers of what stands in *target*'s log without them: written, stored unmarked, and never answered for."""
-    left = list(goal.unmarked)
-    people = [one for one in source.people if one.marker not in goal.borne] if left else []
-    rendered = [(person, render(situation, target, log, person)) for person in people]
+def _find_unmarked(flow: _Flow) -> frozenset[str]:
+    """The markers of what stands in the target's log without them: written, stored unmarked, and never answered for."""
+    situation, target = flow.situation, flow.target
+    left = list(flow.goal.unmarked)
+    people = [person for person in flow.source.people if person.marker not in flow.goal.borne] if left else []
+    rendered = [(person, render(situation, target, flow.log, person)) for person in people]
     found: dict[str, LostMarker] = {}
     claimed: list[Entry] = []
     for by_words in (True, False):  # two that were written in one second have the same date and the same first line
         for person, note in rendered:
-            there = left if by_words else [one for one in left if one not in claimed]
+            there = left if by_words else [entry for entry in left if entry not in claimed]
             says = plain(note.html)
-            entry = next((one for one in there if (says in plain(one.html) if by_words else is_one(one, note))), None)
+            same = (each for each in there if (says in plain(each.html) if by_words else is_one(each, note)))
+            entry = next(same, None)
             if entry is None or person.marker in found:
                 continue
             claimed.append(entry)
             if says == plain(entry.html):
                 left.remove(entry)
             lost = found_unmarked(situation.ticket(target).ref, person.marker, entry)
-            records[person.marker] = NoteRecord(target.other, situation.now, unmarked=lost.fingerprint)
+            flow.records[person.marker] = NoteRecord(target.other, situation.now, unmarked=lost.fingerprint)
             found[person.marker] = lost
-    part.lost.extend(found.values())
+    flow.part.lost.extend(found.values())
     return frozenset(found)
 
 
@@ -300,17 +225,17 @@ def read_log(situation: Situation, side: Side, log: LogRule) -> Reading:
     return read(situation.ticket(side), log.name(side), rules.pair, situation.link.external, rules.side(side).accounts)
 
 
-def _may_go(situation: Situation, part: Part, person: PersonEntry, origin: Side, records: dict[str, NoteRecord]) -> bool:
-    record = records.get(person.marker)
+def _may_go(flow: _Flow, person: PersonEntry) -> bool:
+    rules, part, record = flow.situation.rules, flow.part, flow.records.get(person.marker)
     if record is not None and record.carried_at is None:
         return False
-    if origin is Side.INTERNAL and begins_with_mark(person.entry.html, situation.rules.keep_internal):
+    if flow.target is Side.EXTERNAL and begins_with_mark(person.entry.html, rules.keep_internal):
         part.remark(Kept.INTERNAL_NOTE, person.item.key)
         return False
     if record is not None and record.as_file:
         part.remark(Kept.COPY_DELETED, person.item.key)
         return False
-    if record is not None and record.writes > situation.rules.limits.rewrites:
+    if record is not None and record.writes > rules.limits.rewrites:
         part.park(person.item, f"it was written {record.writes} times and vanished each time under somebody's save")
         return False
     return True

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from itopsync.model import Link, LinkStatus, Observation, Side, Ticket
+from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.identity import is_note, ticket_marker
 from itopsync.reconcile.moments import moment
-from itopsync.reconcile.notes import arrived, read
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, Rules
 

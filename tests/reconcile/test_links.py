@@ -26,9 +26,9 @@ from itopsync.model import (
     Ticket,
 )
 from itopsync.reconcile import by_hand, planner, safety
+from itopsync.reconcile.entries import read
 from itopsync.reconcile.identity import parted_marker, ticket_marker
 from itopsync.reconcile.marks import marks_of
-from itopsync.reconcile.notes import read
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rebuilding import base_of_now, rebuilt
 from itopsync.reconcile.rules import Limits

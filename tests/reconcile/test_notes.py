@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from itopsync.model import ItemKey, Link, NoteRecord, Observation, Obstacle, Ref, Side
-from itopsync.reconcile import agree, notes
+from itopsync.reconcile import agree, entries, notes
 from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.plan import Note, Plan, TextSource
 from itopsync.reconcile.richtext import marked
@@ -55,7 +55,7 @@ def said(planned: Plan, side: Side) -> list[str]:
 def markers_of(side: Side, *texts: str) -> list[str]:
     """The markers that the mirrors of these entries of one person bear, in their order."""
     log = tuple(entry(PERSON[side], text) for text in texts)
-    reading = notes.read(ticket(side, log=log), "private_log", "acme", Ref(EXTERNAL, "UserRequest", 1), {US[side]})
+    reading = entries.read(ticket(side, log=log), "private_log", "acme", Ref(EXTERNAL, "UserRequest", 1), {US[side]})
     return [person.marker for person in reading.people]
 
 
@@ -395,7 +395,7 @@ def test_notes_behind_one_that_waits_keep_what_they_were_tried() -> None:
 
 def _items(seen: Observation) -> list[ItemKey]:
     """The keys of the first note, the picture of the second, the second and the third."""
-    people = notes.read(seen.external or ticket(EXTERNAL), "private_log", "acme", Ref(EXTERNAL, "UserRequest", 1), ()).people
+    people = entries.read(seen.external or ticket(EXTERNAL), "private_log", "acme", Ref(EXTERNAL, "UserRequest", 1), ()).people
     first, second, third = (person.item.key for person in people)
     (upload,) = uploads(plan(agreed(), seen))
     return [first, upload.item.key, second, third]

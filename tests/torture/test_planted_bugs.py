@@ -149,8 +149,8 @@ def test_notes_out_of_order_are_seen(ground: Ground, monkeypatch: pytest.MonkeyP
 def test_an_entry_that_is_not_healed_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     right = notes._may_go
 
-    def wrong(situation: Any, part: Any, person: Any, origin: Side, records: Any) -> bool:
-        return person.marker not in records and right(situation, part, person, origin, records)
+    def wrong(flow: Any, person: Any) -> bool:
+        return person.marker not in flow.records and right(flow, person)
 
     monkeypatch.setattr(notes, "_may_go", wrong)
     assert _seen(ground, WIPED, _nothing) != []

@@ -14,7 +14,7 @@ from itopsync.errors import Unreachable
 from itopsync.itop.dates import Clock
 from itopsync.itop.reader import Reader
 from itopsync.model import Link, Observation, Side
-from itopsync.reconcile import gate, notes, richtext
+from itopsync.reconcile import entries, gate, notes, richtext
 from itopsync.reconcile.identity import picture_marker, prefix
 from itopsync.reconcile.images import AttachedImage, name_of, source_of
 from itopsync.reconcile.rules import Rules
@@ -94,7 +94,7 @@ def test_a_mention_that_is_carried_as_it_is_is_seen(monkeypatch: Patch) -> None:
 
 
 def test_a_copy_of_another_tickets_entry_that_is_taken_for_ours_is_seen(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(notes, "speaks_for", lambda marker, pair, _: marker.startswith(prefix(pair)))
+    monkeypatch.setattr(entries, "speaks_for", lambda marker, pair, _: marker.startswith(prefix(pair)))
     found = seen("paste_a_copy", [0, 8, 7, 1])
     assert any("of external: 'Note" in one for one in found)
     assert any("of internal: 'Note" in one for one in found)
