@@ -141,7 +141,7 @@ def test_a_sweep_of_100_000_tickets_makes_at_most_200_calls_a_side_and_40_find_a
     smaller(monkeypatch, 500)
     files = linked_with_files(rig, 200, closed=True)
     deep = EngineSettings.deep // EngineSettings.chunk * 2  # reads a side of the deep look, at the whole size
-    monkeypatch.setattr(rig.engine, "_settings", replace(rig.configuration.engine, deep=0))
+    monkeypatch.setattr(rig.pair, "settings", replace(rig.configuration.engine, deep=0))
     before = [simulator.requests.total for simulator in (rig.external, rig.internal)]
     still, writes = calls(rig, kind=CycleKind.SWEEP)
     sides = [now.requests.total - old for now, old in zip((rig.external, rig.internal), before, strict=True)]
