@@ -41,7 +41,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
         closing_engine(configuration, both, store) as engine,
     ):
         planned, tally = engine.preview()
-        troubled = store.counts()["troubled"]
+        troubled = store.links.counts()["troubled"]
         lossy = losses(store)
     if as_json:
         typer.echo(show.plans_as_json(planned))
@@ -71,7 +71,7 @@ def verify(
     ):
         looked = verifying.verify(engine, both, store, deep=deep)
         told = [one for one in looked if not one.agrees or one.plan.remarks]
-        counts = store.counts()
+        counts = store.links.counts()
     if as_json:
         typer.echo(verifying.told_as_json(told))
     else:

@@ -61,7 +61,7 @@ def _compared(
     engine: Engine, servers: Mapping[Side, Server], store: Store, batch: list[tuple[Plan, Observation]], *, deep: bool
 ) -> Iterator[Verified]:
     def reload(ids: Sequence[int]) -> list[Link]:
-        return [link for link in store.links(ids) if link.status is LinkStatus.LINKED]
+        return [link for link in store.links.get(ids) if link.status is LinkStatus.LINKED]
 
     links = reload([plan.link.id for plan, _ in batch if plan.link.status is LinkStatus.LINKED])
     kept = {plan.link.id: {remark.key for remark in plan.remarks if remark.kept in _ON_PURPOSE} for plan, _ in batch}

@@ -162,7 +162,7 @@ class Applier:
         """
         now, what = self._clock(), type(plan.actions[0]).__name__.lower()
         headed = plan.link if plan.link.base.heading is not None else None
-        if not self._store.begin_write(plan.link.id, now, what, saved=headed, loaded=progress.loaded):
+        if not self._store.links.begin_write(plan.link.id, now, what, saved=headed, loaded=progress.loaded):
             return False
         progress.loaded = None
         return True
@@ -234,7 +234,7 @@ class Applier:
             due_at = due_again(progress, self._settings, self._ahead, now)
             link = replace(link, unsettled=link.unsettled and progress.unread, due_at=due_at)
         versions = {side: ticket.version for side in Side if (ticket := progress.observation.of(side)) is not None}
-        self._store.save(
+        self._store.links.save(
             link,
             versions=versions,
             now=now,

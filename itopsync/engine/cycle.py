@@ -72,7 +72,7 @@ class Engine:
     def recover(self) -> None:
         """Take note of writes that were under way when an earlier process died: they are let settle, then looked for."""
         now = self._clock()
-        found = self._store.recover(now, now + self._rules.limits.settle)
+        found = self._store.links.recover(now, now + self._rules.limits.settle)
         if found:
             log.warning("writes of unknown outcome", links=len(found), settle=str(self._rules.limits.settle))
 
@@ -106,11 +106,11 @@ class Engine:
             problem = error or "; ".join(report.problems.values()) or None
             _tell(report, outcome, problem)
             counts = dict(report.counts)
-            with self._store.joined():
-                self._store.record_cycle(
+            with self._store.transaction():
+                self._store.history.record(
                     CycleRecord(None, report.kind, report.started, report.finished, outcome, counts, problem)
                 )
-                self._store.prune(report.finished - self._settings.keep_history)
+                self._store.history.prune(report.finished - self._settings.keep_history)
 
     def preview(self) -> tuple[Planned, Tally]:
         """What a cycle would do now, link by link, and what it comes to. Nothing is written, to neither server nor the store.
@@ -120,8 +120,8 @@ class Engine:
         """
         now = self._clock()
         refuse_wrong(self._store, self._servers[Side.INTERNAL], self._rules)
-        tally = Tally(creations=self._store.due_counts(now).waiting)
-        known: set[int] = {link.id for link in self._store.due(now, self._settings.preview)}
+        tally = Tally(creations=self._store.links.due_counts(now).waiting)
+        known: set[int] = {link.id for link in self._store.links.due(now, self._settings.preview)}
         new: list[Link] = []
         for side in Side:
             found = self._look(side, POLL, now)
@@ -129,7 +129,7 @@ class Engine:
             known |= found.changed.keys() | found.attached | found.other.links
             new += [Link(-1 - n, one.ref, None, LinkStatus.WAITING, one.number) for n, one in enumerate(found.new)]
             tally = replace(tally, replaced=tally.replaced + found.replaced)
-        links = (*self._store.links(sorted(known)), *new)
+        links = (*self._store.links.get(sorted(known)), *new)
         planned = [
             one
             for start in range(0, len(links), self._settings.chunk)
@@ -148,10 +148,10 @@ class Engine:
         """
         refuse_wrong(self._store, self._servers[Side.INTERNAL], self._rules)
         self.learn_accounts()
-        total, done, after = self._store.counts()[LinkStatus.LINKED], 0, 0
-        while ids := self._store.linked_after(after, self._settings.chunk):
+        total, done, after = self._store.links.counts()[LinkStatus.LINKED], 0, 0
+        while ids := self._store.links.linked_after(after, self._settings.chunk):
             after = ids[-1]
-            yield from self.plan(self._store.links(ids))
+            yield from self.plan(self._store.links.get(ids))
             done += len(ids)
             if self.progress is not None:
                 self.progress(done, total)
@@ -174,7 +174,7 @@ class Engine:
     def learn_accounts(self) -> None:
         """Ask both servers who we are there: that tells our entries from what people pasted."""
         for side in Side:
-            known = self._store.side(side)
+            known = self._store.polls.side(side)
             self._know_account(known.as_account(account_of(self._servers[side], known.account)))
 
     def _run(self, report: Report, accept: Collection[str]) -> None:
@@ -212,12 +212,12 @@ class Engine:
         replaced = sum(one.replaced for one in found.values())
         check(replace(tally, replaced=tally.replaced + replaced), self._rules.limits, accept)
         now = self._clock()
-        with self._store.joined():
+        with self._store.transaction():
             for side, one in found.items():
                 report.counts["new"] += len(record(self._store, one, now))
                 report.counts["changed"] += len(one.changed)
                 if (one.other.last or 0) != one.other.after:
-                    self._store.put_fact(_searched(side), None if one.other.last is None else str(one.other.last))
+                    self._store.facts.put(_searched(side), None if one.other.last is None else str(one.other.last))
         for side, one in found.items():
             if one.away_since is not None:
                 log.info("side available again", side=side, seconds=round((now - one.away_since).total_seconds()))
@@ -230,13 +230,13 @@ class Engine:
 
         :raises RemoteError: a side does not answer
         """
-        due = self._store.due_counts(now)
+        due = self._store.links.due_counts(now)
         if not (due.waiting or due.linked):
             return
         for side in [side for side in Side if side not in self._named]:
-            known = self._store.side(side)
-            self._store.put_side(known.as_account(account_of(self._servers[side], known.account)))
-            self._know_account(self._store.side(side))
+            known = self._store.polls.side(side)
+            self._store.polls.put_side(known.as_account(account_of(self._servers[side], known.account)))
+            self._know_account(self._store.polls.side(side))
             self._named.add(side)
 
     def _know_account(self, state: SideState) -> None:
@@ -264,7 +264,7 @@ class Engine:
         name = kind == SWEEP
 
         def deletions() -> Searched:
-            after = int(self._store.fact(_searched(side)) or 0)
+            after = int(self._store.facts.get(_searched(side)) or 0)
             if kind == SWEEP:  # searches everywhere itself
                 return Searched(after=after, last=after or None)
             return search(side, server, self._store, self._rules, live=True, after=after)
@@ -273,8 +273,8 @@ class Engine:
 
     def unavailable(self, report: Report, side: Side, error: RemoteError) -> None:
         report.problems[side] = str(error)
-        state = self._store.side(side)
-        self._store.put_side(replace(state, problem=str(error), problem_since=state.problem_since or self._clock()))
+        state = self._store.polls.side(side)
+        self._store.polls.put_side(replace(state, problem=str(error), problem_since=state.problem_since or self._clock()))
         if state.problem != str(error):  # each cycle says that it lasts
             log.warning("side unavailable", side=side, reason=str(error))
 

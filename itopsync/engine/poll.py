@@ -66,7 +66,7 @@ def look(  # noqa: PLR0917 - all that one poll works with
     the side was away. The cursor is the server's own clock at the start of the poll (HTTP ``Date``),
     so a slow answer or a clock that is off loses nothing.
     """
-    state = store.side(side)
+    state = store.polls.side(side)
     classes = sorted({cls.cls(side) for cls in rules.classes})
     asked = pool.submit(server.changed_tickets, classes, (state.cursor or now) - settings.overlap)
     above = pool.submit(_attachments, server, state, settings, now)
@@ -78,7 +78,7 @@ def look(  # noqa: PLR0917 - all that one poll works with
     changed = asked.result()
     touched = {sighting.ref: sighting for sighting in changed.sightings}
     scoped = {sighting.ref: sighting for one in scoping for sighting in one.result()}
-    compared = store.compare(side, tuple((touched | scoped).values()))
+    compared = store.polls.compare(side, tuple((touched | scoped).values()))
     new: tuple[Sighting, ...] = ()
     if side is Side.EXTERNAL and compared.unknown:
         among = _in_scope_among(server, rules, [one for one in compared.unknown if one.ref not in scoped])
@@ -103,7 +103,7 @@ def look(  # noqa: PLR0917 - all that one poll works with
 
 def _links_hidden(side: Side, store: Store, classes: Iterable[str], odd: Iterable[int]) -> frozenset[int]:
     """The links of tickets that changed, or may have, and cannot be read, not even a little: they are looked at one by one."""
-    links = (store.link_of(Ref(side, name, number)) for number in odd for name in classes)
+    links = (store.links.of(Ref(side, name, number)) for number in odd for name in classes)
     return frozenset(link.id for link in links if link is not None and link.status in (LinkStatus.WAITING, LinkStatus.LINKED))
 
 
@@ -157,7 +157,7 @@ def since(rules: Rules) -> datetime:
 def record(store: Store, findings: Findings, now: datetime) -> tuple[int, ...]:
     """Store what a poll found, in one transaction with the cursor; return the new links."""
     due = dict.fromkeys((*findings.changed, *findings.attached, *findings.other.links), now)
-    return store.record_poll(
+    return store.polls.record(
         findings.state, versions=findings.changed, due=due, new=findings.new, ignored=findings.ignored, now=now
     )
 
@@ -233,7 +233,7 @@ def _links_attached(side: Side, store: Store, rules: Rules, attachments: _Attach
     """The links whose tickets have attachments that are neither ours nor known."""
     ours = prefix(rules.pair)
     foreign = [attachment for attachment in attachments.found if attachment.item_id and not attachment.temp_id.startswith(ours)]
-    known = store.links_of_attachments(side, [attachment.id for attachment in foreign])
+    known = store.attachments.links_of(side, [attachment.id for attachment in foreign])
     tickets = {Ref(side, one.cls, one.item_id) for one in foreign if one.id not in known}
-    links = (store.link_of(ref) for ref in sorted(tickets))
+    links = (store.links.of(ref) for ref in sorted(tickets))
     return frozenset(link.id for link in links if link is not None and link.status is LinkStatus.LINKED)

@@ -77,7 +77,7 @@ def rebuild(
     :raises StoreError: the store is another pair's
     """
     claim(store, engine.rules)
-    store.put_fact(REBUILDING, "begun")
+    store.facts.put(REBUILDING, "begun")
     engine.learn_accounts()
     internal = servers[Side.INTERNAL]
     bearers = {cls.external: _bearers(engine.rules, internal, cls) for cls in engine.rules.classes}
@@ -90,24 +90,24 @@ def rebuild(
         last = max([last, *(one.id for one, _ in copies)])
         yield from bearers[cls.external].unreadable
         for start in range(0, len(copies), _AT_ONCE):
-            lost = [(one, copy) for one, copy in copies[start : start + _AT_ONCE] if store.link_of(one) is None]
+            lost = [(one, copy) for one, copy in copies[start : start + _AT_ONCE] if store.links.of(one) is None]
             links = tuple(Link(-1 - place, one, copy, LinkStatus.LINKED) for place, (one, copy) in enumerate(lost))
             planned = engine.plan(links)
             _remember(engine, store, writers(((plan.link, seen) for plan, seen in planned), engine.rules))
             told = [_rebuilt(plan, seen, engine.rules, youngest) for plan, seen in planned]
             found = [one for one in told if isinstance(one, Rebuilt)]
             found = [one for one in found if one.link.status is LinkStatus.TOMBSTONE or not _is_linked(store, one.link.internal)]
-            store.add_links([one.link for one in found], clock())
+            store.links.add([one.link for one in found], clock())
             yield from found
             failed = [one for one in told if isinstance(one, Unreadable)]
             unread |= {one.ref for one in failed}
             yield from failed
     if create_missing:
-        for link in store.troubled(_ALL):
-            store.amend(link.id, lambda one: to_be_copied(one, clock()), clock())
+        for link in store.links.troubled(_ALL):
+            store.links.amend(link.id, lambda one: to_be_copied(one, clock()), clock())
     else:
         yield from _park(_without_copy(engine.rules, servers, store, bearers, last), unread, store, clock)
-    store.put_fact(REBUILDING, None)
+    store.facts.put(REBUILDING, None)
 
 
 def _copied_files(servers: Mapping[Side, Server], rules: Rules) -> Mapping[Side, tuple[Attachment, ...]]:
@@ -124,7 +124,7 @@ def _without_copy(
         hidden = bearers[cls.external].unreadable
         for piece in in_scope(servers[Side.EXTERNAL], rules, cls):
             older = [one for one in piece if one.ref.id < last]
-            unknown = store.compare(Side.EXTERNAL, older, ignored=False).unknown
+            unknown = store.polls.compare(Side.EXTERNAL, older, ignored=False).unknown
             if hidden:  # a copy that cannot be read is one
                 marks = ((one, f"{log} LIKE '%{ticket_marker(rules.pair, one.ref)}%'") for one in unknown)
                 unknown = tuple(one for one, marked in marks if not internal.sightings(cls.internal, marked))
@@ -136,7 +136,7 @@ def _park(
 ) -> Iterator[WithoutCopy]:
     for piece in pieces:
         lonely = [one for one in piece if one.ref not in unread]
-        store.add_links([without_copy(one) for one in lonely], clock())
+        store.links.add([without_copy(one) for one in lonely], clock())
         yield from (WithoutCopy(one.ref, one.number) for one in lonely)
 
 
@@ -150,7 +150,7 @@ def _rebuilt(plan: Plan, seen: Observation, rules: Rules, youngest: Mapping[Side
 
 
 def _is_linked(store: Store, copy: Ref | None) -> bool:
-    known = store.link_of(copy) if copy is not None else None
+    known = store.links.of(copy) if copy is not None else None
     return known is not None and known.status is not LinkStatus.TOMBSTONE
 
 
@@ -192,7 +192,7 @@ def _remember(engine: Planner, store: Store, accounts: Mapping[Side, Collection[
     new = {side: set(found) - engine.rules.side(side).accounts for side, found in accounts.items()}
     for side, found in new.items():
         if found:
-            state = store.side(side)
-            store.put_side(replace(state, former_accounts=state.former_accounts | found))
+            state = store.polls.side(side)
+            store.polls.put_side(replace(state, former_accounts=state.former_accounts | found))
     if any(new.values()):
         engine.learn_accounts()

@@ -35,7 +35,7 @@ def unlinked(servers: Mapping[Side, Server], store: Store, rules: Rules, text: s
         Unlinked(one.ref, one.number, _why(server, rules, one))
         for side, server in servers.items()
         for one in _seen(side, server, text.strip())
-        if store.link_of(one.ref) is None
+        if store.links.of(one.ref) is None
     )
     if found:
         refuse_wrong(store, servers[Side.INTERNAL], rules)

@@ -192,7 +192,7 @@ class Work:
 
     def _count(self) -> None:
         """Count what is due, and see that it is not more than the limits allow."""
-        due = self._store.due_counts(self._polled_at)
+        due = self._store.links.due_counts(self._polled_at)
         self._total = self._done + due.waiting + due.linked
         self._exhausted = not due.waiting and not due.linked
         self._tally = replace(self._tally, creations=self._report.counts["create"] + due.waiting)

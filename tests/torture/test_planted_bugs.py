@@ -19,6 +19,7 @@ from itopsync.model import File, Side
 from itopsync.reconcile import notes, plan, richtext
 from itopsync.reconcile.rules import Deletion, Direction
 from itopsync.simulator import FaultKind
+from itopsync.store.links import Links
 from itopsync.store.store import Store
 from tests.engine.rig import Rig
 from tests.torture.killing import MortalRig
@@ -102,7 +103,7 @@ def test_a_cursor_that_moves_although_the_poll_failed_is_seen(ground: Ground, mo
         try:
             return right(side, server, store, *rest, **more)
         except RemoteError:
-            store.put_side(replace(store.side(side), cursor=rest[-1]))
+            store.polls.put_side(replace(store.polls.side(side), cursor=rest[-1]))
             raise
 
     monkeypatch.setattr("itopsync.engine.cycle.look", wrong)
@@ -137,7 +138,7 @@ def test_no_time_to_settle_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_write_that_is_not_noted_before_it_is_sent_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Store, "begin_write", lambda *_, **__: True)
+    monkeypatch.setattr(Links, "begin_write", lambda *_, **__: True)
     assert _fatal(ground, NEW, "carried out, before the answer")
 
 
