@@ -77,9 +77,9 @@ def status(store: Store, pair: str, now: datetime, *, troubles: int = 50, cycles
         _writer(store, now),
         tuple(_health(store, side, now) for side in Side),
         losses(store),
-        store.counts(),
-        tuple(trouble for link in store.troubled(troubles) for trouble in troubles_of(link)),
-        tuple(store.cycles(cycles)),
+        store.links.counts(),
+        tuple(trouble for link in store.links.troubled(troubles) for trouble in troubles_of(link)),
+        tuple(store.history.cycles(cycles)),
     )
 
 
@@ -108,12 +108,12 @@ def freshness(found: Status, most: timedelta) -> Freshness:
 
 
 def _writer(store: Store, now: datetime) -> Writer | None:
-    held = store.lease()
+    held = store.lease.current()
     return Writer(held.holder.host, held.holder.pid, held.until) if held is not None and held.until > now else None
 
 
 def _health(store: Store, side: Side, now: datetime) -> SideHealth:
-    state = store.side(side)
+    state = store.polls.side(side)
     lag = now - state.ok_at if state.ok_at else None
     return SideHealth(side, state.ok_at, lag, state.problem, state.problem_since)
 

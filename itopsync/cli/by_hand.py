@@ -66,7 +66,7 @@ def unlink(
             typer.echo(f"{name} is {found.status}: nothing to do.")
             return
         ask(f"{pair}: nothing is carried between the two from now on, and what is written meanwhile is not made up for.", yes=yes)
-        parted = store.amend(found.id, lambda one: by_hand.unlinked(one, now, mark=not no_mark), now)
+        parted = store.links.amend(found.id, lambda one: by_hand.unlinked(one, now, mark=not no_mark), now)
     if parted is None or by_hand.may_have_a_copy(parted):
         typer.echo(f"{name}: a write on it is under way or has not settled: try again in some minutes.", err=True)
         raise typer.Exit(ExitCode.TROUBLED)

@@ -28,7 +28,7 @@ def show_link(
 
     options: Options = context.obj
     with looking(options.configuration(), store_to_read) as inspector:
-        links = inspector.pair.store.find(ref)
+        links = inspector.pair.store.links.find(ref)
         lonely = unlinked(inspector.pair, ref)
         lonely = tuple(one for one in lonely if one.ref.side is Side.EXTERNAL) or (() if links else lonely)
         stories = [explain(planned, inspector.pair.rules) for link in links for planned in inspector.inspect((link,))]
@@ -60,7 +60,7 @@ def rebuild(
     console = Console(soft_wrap=True)
     total = unreadable = tickets = files = 0
     with rebuilding(configuration) as inspector:
-        counts = inspector.pair.store.counts()
+        counts = inspector.pair.store.links.counts()
         known = sum(counts[status] for status in LinkStatus)
         for one in finding.rebuild(inspector, create_missing=create_missing):
             if isinstance(one, finding.Unreadable):
@@ -129,12 +129,12 @@ def resume(context: typer.Context, ref: Meant) -> None:
 def _amend(context: typer.Context, ref: str | None, change: Callable[[Link], Link], done: str) -> None:
     options: Options = context.obj
     with open_store(options.configuration()) as store:
-        links = store.troubled(100_000) if ref is None else (meant_one(store, ref),)
+        links = store.links.troubled(100_000) if ref is None else (meant_one(store, ref),)
         if not links:
             typer.echo("Nothing is in trouble: nothing to do.")
         busy = 0
         for link in links:
-            changed = store.amend(link.id, change, utc_now())
+            changed = store.links.amend(link.id, change, utc_now())
             busy += changed is None
             name = f"link {link.id}, {link.external_number} ({link.external})"
             if changed is None:
@@ -153,7 +153,7 @@ def meant_one(store: Store, ref: str) -> Link:
 
     :raises typer.BadParameter: there is none, or there are several
     """
-    found = store.find(ref)
+    found = store.links.find(ref)
     if not found:
         raise typer.BadParameter(
             f"no link of {ref!r} is known; name it as R-000123, external:UserRequest:17 or its link's number; "

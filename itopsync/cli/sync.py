@@ -38,7 +38,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
     with looking(configuration, store_to_read) as inspector:
         planned, tally = inspector.preview()
         store = inspector.pair.store
-        troubled = store.counts()["troubled"]
+        troubled = store.links.counts()["troubled"]
         lossy = losses(store)
     if as_json:
         typer.echo(show.plans_as_json(planned))
@@ -64,7 +64,7 @@ def verify(
         inspector.pair.progress = progress
         looked = verifying.verify(inspector, deep=deep)
         told = [one for one in looked if not one.agrees or one.plan.remarks]
-        counts = inspector.pair.store.counts()
+        counts = inspector.pair.store.links.counts()
     if as_json:
         typer.echo(verifying.told_as_json(told))
     else:

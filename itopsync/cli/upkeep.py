@@ -65,7 +65,7 @@ def check(context: typer.Context) -> None:
         typer.echo("Stop the service and restore a backup; without one, name another store.url and run `itopsync rebuild`.")
         raise typer.Exit(ExitCode.STORE)
     with open_store(options.configuration()) as store:
-        links = sum(store.counts()[status] for status in LinkStatus)
+        links = sum(store.links.counts()[status] for status in LinkStatus)
     typer.echo(f"The store is at {migrate.head()}, this itopsync's schema, and sound: {counted(links, 'link')}.")
 
 
@@ -84,13 +84,13 @@ def prune(
     configuration = options.configuration()
     before = utc_now() - older_than
     with servers(configuration) as both, open_store(configuration) as store:
-        ids = without_original(store.old_tombstones(before), both[Side.EXTERNAL], configuration.rules)
-        counts = {**store.count_old(before), "tombstones": len(ids)}
+        ids = without_original(store.tombstones.old(before), both[Side.EXTERNAL], configuration.rules)
+        counts = {**store.history.count_old(before), "tombstones": len(ids)}
         if not any(counts.values()):
             typer.echo(f"Nothing is older than {before:%Y-%m-%d %H:%M} UTC.")
             return
         ask(f"Older than {before:%Y-%m-%d %H:%M} UTC, to be deleted: {_told(counts)}.", yes=yes)
-        deleted = {**store.prune(before), "tombstones": store.forget_tombstones(ids)}
+        deleted = {**store.history.prune(before), "tombstones": store.tombstones.forget(ids)}
     typer.echo(f"Deleted: {_told(deleted)}.")
 
 

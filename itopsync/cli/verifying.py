@@ -59,7 +59,7 @@ def verify(inspector: Inspector, *, deep: bool = False) -> Iterator[Verified]:
 
 def _compared(pair: Pair, batch: list[Planned], *, deep: bool) -> Iterator[Verified]:
     def reload(ids: Sequence[int]) -> list[Link]:
-        return [link for link in pair.store.links(ids) if link.status is LinkStatus.LINKED]
+        return [link for link in pair.store.links.get(ids) if link.status is LinkStatus.LINKED]
 
     plans = [planned.plan for planned in batch]
     links = reload([plan.link.id for plan in plans if plan.link.status is LinkStatus.LINKED])

@@ -196,14 +196,14 @@ class _Loop:
             self._in_doubt = False
         report = engine.cycle(kind)
         if kind is CycleKind.SWEEP and not report.interrupted and not report.problems:
-            self._store.put_fact(LAST_SWEEP, began.isoformat())
+            self._store.facts.put(LAST_SWEEP, began.isoformat())
         return report
 
     def _told(self, kind: CycleKind, outcome: Report | ItopsyncError) -> None:
         tell(self._listeners, Ended(kind, outcome))
 
     def _timetable(self) -> Timetable:
-        last = self._store.fact(LAST_SWEEP)
+        last = self._store.facts.get(LAST_SWEEP)
         return Timetable(self._configuration.schedule, datetime.fromisoformat(last) if last else None)
 
     def _pause(self, seconds: float) -> None:

@@ -115,7 +115,7 @@ def _announce(pair: Pair, job: Job) -> bool:
     what = type(job.plan.actions[0]).__name__.lower()
     headed = job.plan.link if heading is not None else None
     loaded = None if job.begun else job.loaded
-    if not pair.store.begin_write(job.link.id, pair.clock(), what, saved=headed, loaded=loaded):
+    if not pair.store.links.begin_write(job.link.id, pair.clock(), what, saved=headed, loaded=loaded):
         return False
     job.begun, job.heading = True, heading
     return True

@@ -25,7 +25,7 @@ class Backlog:
         """Return at most *limit* links; none where nothing is left."""
         touched = self._pick(limit, since=self._polled_at)
         ids = touched + self._pick(limit - len(touched), before=self._polled_at)
-        links = {link.id: link for link in self._store.links(ids)}
+        links = {link.id: link for link in self._store.links.get(ids)}
         taken = tuple(links[number] for number in ids if number in links)
         self._given |= dict.fromkeys(links, self._polled_at)
         return taken
@@ -39,7 +39,7 @@ class Backlog:
         found: list[int] = []
         after: tuple[datetime, int] | None = None
         while len(found) < limit:
-            page = self._store.due_ids(self._polled_at, limit, since=since, before=before, after=after)
+            page = self._store.links.due_ids(self._polled_at, limit, since=since, before=before, after=after)
             found += [number for number, at in page if number not in self._given]
             if len(page) < limit:
                 break

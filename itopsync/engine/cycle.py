@@ -47,7 +47,7 @@ class Engine:
     def recover(self) -> None:
         """Take note of writes that were under way when an earlier process died: they are let settle, then looked for."""
         now, wait = self._pair.clock(), self._pair.rules.limits.settle
-        found = self._pair.store.recover(now, now + wait)
+        found = self._pair.store.links.recover(now, now + wait)
         if found:
             log.warning("writes of unknown outcome", links=len(found), settle=str(wait))
 
@@ -82,9 +82,9 @@ class Engine:
             _tell(report, outcome, problem)
             counts = {str(count): number for count, number in report.counts.items()}
             store = self._pair.store
-            with store.joined():
-                store.record_cycle(CycleRecord(None, report.kind, report.started, report.finished, outcome, counts, problem))
-                store.prune(report.finished - self._pair.settings.keep_history)
+            with store.transaction():
+                store.history.record(CycleRecord(None, report.kind, report.started, report.finished, outcome, counts, problem))
+                store.history.prune(report.finished - self._pair.settings.keep_history)
 
 
 class _Cycle:
@@ -161,7 +161,7 @@ class _Cycle:
         replaced = sum(each.replaced for each in found.values())
         check(replace(self._tally, replaced=self._tally.replaced + replaced), pair.rules.limits, self._accept)
         self._polled_at, self._polled = pair.clock(), monotonic()
-        with pair.store.joined():
+        with pair.store.transaction():
             for each in found.values():
                 counts[Count.NEW] += len(record(pair, each, self._polled_at))
                 counts[Count.CHANGED] += len(each.changed)
@@ -173,7 +173,7 @@ class _Cycle:
 
     def _know_who_we_are(self) -> bool:
         """Ask who we are on each side before the first work after a start: an idle cycle needs to know nothing of it."""
-        due = self._pair.store.due_counts(self._polled_at)
+        due = self._pair.store.links.due_counts(self._polled_at)
         if not (due.waiting or due.linked):
             return True
         for side in [side for side in Side if side not in self._named]:
@@ -182,7 +182,7 @@ class _Cycle:
             except RemoteError as error:
                 self._unavailable(side, error)
                 return False
-            self._pair.store.put_side(state)
+            self._pair.store.polls.put_side(state)
             self._pair.know_account(state)
             self._named.add(side)
         return True
@@ -246,7 +246,7 @@ class _Cycle:
 
     def _count_due(self) -> None:
         """Count what is due, and see that it is not more than the limits allow."""
-        due = self._pair.store.due_counts(self._polled_at)
+        due = self._pair.store.links.due_counts(self._polled_at)
         self._total = self._done + due.waiting + due.linked
         self._exhausted = not due.waiting and not due.linked
         self._tally = replace(self._tally, creations=self._report.counts[WriteKind.CREATE] + due.waiting)
@@ -256,9 +256,9 @@ class _Cycle:
         """Note that a side cannot be worked with."""
         store = self._pair.store
         self._report.problems[side] = str(error)
-        state = store.side(side)
+        state = store.polls.side(side)
         since = state.problem_since or self._pair.clock()
-        store.put_side(replace(state, problem=str(error), problem_since=since))
+        store.polls.put_side(replace(state, problem=str(error), problem_since=since))
         if state.problem != str(error):  # each cycle says that it lasts
             log.warning("side unavailable", side=side, reason=str(error))
 

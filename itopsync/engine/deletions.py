@@ -35,11 +35,11 @@ def search(side: Side, server: Server, store: Store, rules: Rules, *, live: bool
 
     *live* asks about the tickets that can still change, or else about the others, which are a sweep's.
     """
-    part = store.files_by_ticket(side, AT_ONCE, live=live, after=after)
+    part = store.attachments.by_ticket(side, AT_ONCE, live=live, after=after)
     looking = _Search(side, server, store, prefix(rules.pair), part.highest)
     missing = looking.missing(part.tickets) if part.tickets else 0
     other = looking.tickets(part.tickets, missing) if missing else set()
-    links = (store.link_of(ref) for ref in sorted(other))
+    links = (store.links.of(ref) for ref in sorted(other))
     return Searched(frozenset(link.id for link in links if link is not None), after, part.last)
 
 
@@ -79,7 +79,7 @@ class _Search:
             for cls, counts in part.items():
                 for ticket, count in counts.items():
                     ids = there.get((cls, ticket), set())
-                    if len(ids) != count or ids != self.store.attachments_of(self.side, cls, [ticket]):
+                    if len(ids) != count or ids != self.store.attachments.of(self.side, cls, [ticket]):
                         found.add(Ref(self.side, cls, ticket))
         return found
 

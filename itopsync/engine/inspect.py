@@ -36,8 +36,8 @@ class Inspector:
         pair = self.pair
         self._refuse_wrong_store()
         now = pair.clock()
-        tally = Tally(creations=pair.store.due_counts(now).waiting)
-        known: set[int] = {link.id for link in pair.store.due(now, PREVIEWED)}
+        tally = Tally(creations=pair.store.links.due_counts(now).waiting)
+        known: set[int] = {link.id for link in pair.store.links.due(now, PREVIEWED)}
         new: list[Link] = []
         for side in Side:
             found = poll(pair, side, kind=CycleKind.POLL, now=now)
@@ -45,7 +45,7 @@ class Inspector:
             known |= found.changed.keys() | found.attached | found.deletions.links
             new += [Link(UNSAVED, each.ref, None, LinkStatus.WAITING, each.number) for each in found.new]
             tally = replace(tally, replaced=tally.replaced + found.replaced)
-        planned = list(self._plan_in_batches((*pair.store.links(sorted(known)), *new)))
+        planned = list(self._plan_in_batches((*pair.store.links.get(sorted(known)), *new)))
         tally = replace(tally, creations=tally.creations + len(new))
         for each in planned:
             tally = tally.add(each.plan)
@@ -60,10 +60,10 @@ class Inspector:
         pair = self.pair
         self._refuse_wrong_store()
         pair.learn_accounts()
-        total, done, after = pair.store.counts()[LinkStatus.LINKED], 0, 0
-        while ids := pair.store.linked_after(after, pair.settings.chunk):
+        total, done, after = pair.store.links.counts()[LinkStatus.LINKED], 0, 0
+        while ids := pair.store.links.linked_after(after, pair.settings.chunk):
             after = ids[-1]
-            yield from self.plan(pair.store.links(ids))
+            yield from self.plan(pair.store.links.get(ids))
             done += len(ids)
             if pair.progress is not None:
                 pair.progress(done, total)

@@ -47,14 +47,14 @@ class Lease:
 
     def acquire(self) -> bool:
         """Take it if it is free, and keep it from now on; say whether it is ours."""
-        if not self._store.acquire_lease(self._holder, self._ttl):
+        if not self._store.lease.acquire(self._holder, self._ttl):
             return False
         # A holder that was paused in the middle of a transaction may have kept us waiting: its time counts from now.
         asked = _now()
-        if not self._store.renew_lease(self._holder, self._ttl):
+        if not self._store.lease.renew(self._holder, self._ttl):
             return False
         self._renewed(asked)
-        self._store.fence(self._holder)
+        self._store.lease.fence(self._holder)
         self._thread.start()
         return True
 
@@ -66,8 +66,8 @@ class Lease:
         self._stop.set()
         self._thread.join(_PATIENCE)
         self._good_until = 0.0
-        self._store.fence(None)
-        self._store.release_lease(self._holder)
+        self._store.lease.fence(None)
+        self._store.lease.release(self._holder)
 
     def __enter__(self) -> Self:
         if not self.acquire():
@@ -83,7 +83,7 @@ class Lease:
 
     def held_by(self) -> str:
         """Who holds it, in words."""
-        held = self._store.lease()
+        held = self._store.lease.current()
         return f"process {held.holder.pid} on {held.holder.host}" if held else "somebody else"
 
     @property
@@ -98,7 +98,7 @@ class Lease:
         one whose clock runs slow.
         """
         self.check_time()
-        if not self._store.holds_lease(self._holder):
+        if not self._store.lease.is_held_by(self._holder):
             self._good_until = 0.0
             raise AnotherInstance(f"the lease on the store is no longer ours: {self.held_by()} has it. Nothing more is written.")
         self.check_time()
@@ -123,7 +123,7 @@ class Lease:
         while not self._stop.wait(self._ttl.total_seconds() / _SHARES):
             asked = _now()
             try:
-                renewed = self._store.renew_lease(self._holder, self._ttl)
+                renewed = self._store.lease.renew(self._holder, self._ttl)
             except StoreError as error:
                 log.warning("lease not renewed", reason=str(error))
                 self._trouble = error

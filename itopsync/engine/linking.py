@@ -79,7 +79,7 @@ def refuse_linked(store: Store, external: Ref, internal: Ref) -> None:
     :raises CannotLink: that is so
     """
     for ref in (external, internal):
-        known = store.link_of(ref)
+        known = store.links.of(ref)
         if known is None or known.status is LinkStatus.TOMBSTONE:
             continue
         if known.internal is None and known.unsettled:
@@ -100,7 +100,7 @@ def join(pair: Pair, made: Joined) -> Link:
 
     :raises CannotLink: something has come between
     """
-    link = pair.store.join(made.link, pair.clock())
+    link = pair.store.links.join(made.link, pair.clock())
     if link is None:
         raise CannotLink("one of the two is being written on just now: try again in a moment")
     return link

@@ -44,20 +44,20 @@ class Loss:
 def note(store: Store, lost: Sequence[LostMarker], now: datetime) -> None:
     """Remember that a side loses markers, with the first thing that showed it."""
     for one in lost:
-        if store.fact(_fact(one.ref.side)) is None:
+        if store.facts.get(_fact(one.ref.side)) is None:
             told = {"at": now.isoformat(), "ticket": str(one.ref), "sent": one.marker, "kept": one.kept}
-            store.put_fact(_fact(one.ref.side), json.dumps(told))
+            store.facts.put(_fact(one.ref.side), json.dumps(told))
 
 
 def losses(store: Store) -> tuple[Loss, ...]:
     """The sides that lose markers, as far as is known."""
-    known = ((side, store.fact(_fact(side))) for side in Side)
+    known = ((side, store.facts.get(_fact(side))) for side in Side)
     return tuple(_read(side, text) for side, text in known if text is not None)
 
 
 def forget(store: Store, side: Side) -> None:
     """Let itopsync write to a side again that keeps markers now."""
-    store.put_fact(_fact(side), None)
+    store.facts.put(_fact(side), None)
 
 
 def refuse_lossy(known: Sequence[Loss]) -> None:

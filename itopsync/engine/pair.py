@@ -92,7 +92,7 @@ class Pair:
 
         Where it does not tell, a marker's first bearer is ours.
         """
-        state = self.store.side(side)
+        state = self.store.polls.side(side)
         try:
             account = self.servers[side].account(state.account) or None
         except (BadQuery, AccessRefused):

@@ -58,7 +58,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     :raises RemoteError: the side cannot be asked
     """
     server, store, rules, pool = pair.servers[side], pair.store, pair.rules, pair.threads.readers
-    state = store.side(side)
+    state = store.polls.side(side)
     classes = sorted({cls.cls(side) for cls in rules.classes})
     named = kind is CycleKind.SWEEP or state.account is None or state.problem_since is not None
     account = pool.submit(pair.ask_account, side) if named else None
@@ -70,7 +70,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     changed = asked.result()
     touched = {sighting.ref: sighting for sighting in changed.sightings}
     scoped = {sighting.ref: sighting for found in scoping for sighting in found.result()}
-    compared = store.compare(side, tuple((touched | scoped).values()))
+    compared = store.polls.compare(side, tuple((touched | scoped).values()))
     new: tuple[Sighting, ...] = ()
     if side is Side.EXTERNAL and compared.unknown:
         among = _in_scope_among(server, rules, [sighting for sighting in compared.unknown if sighting.ref not in scoped])
@@ -111,16 +111,16 @@ def record(pair: Pair, findings: Findings, now: datetime) -> tuple[int, ...]:
     """Store what a poll found, in one transaction with the cursor; return the new links."""
     store, deletions = pair.store, findings.deletions
     due = dict.fromkeys((*findings.changed, *findings.attached, *deletions.links), now)
-    new = store.record_poll(
+    new = store.polls.record(
         findings.state, versions=findings.changed, due=due, new=findings.new, ignored=findings.ignored, now=now
     )
     if (deletions.last or 0) != deletions.after:
-        store.put_fact(_searched(findings.state.side), None if deletions.last is None else str(deletions.last))
+        store.facts.put(_searched(findings.state.side), None if deletions.last is None else str(deletions.last))
     return new
 
 
 def _search_deletions(pair: Pair, side: Side, kind: CycleKind) -> Searched:
-    after = int(pair.store.fact(_searched(side)) or 0)
+    after = int(pair.store.facts.get(_searched(side)) or 0)
     if kind is CycleKind.SWEEP:
         return Searched(after=after, last=after or None)
     return search(side, pair.servers[side], pair.store, pair.rules, live=True, after=after)
@@ -133,7 +133,7 @@ def _searched(side: Side) -> str:
 
 def _links_hidden(side: Side, store: Store, classes: Iterable[str], odd: Iterable[int]) -> frozenset[int]:
     """The links of tickets that changed, or may have, and cannot be read, not even a little: they are looked at one by one."""
-    links = (store.link_of(Ref(side, name, number)) for number in odd for name in classes)
+    links = (store.links.of(Ref(side, name, number)) for number in odd for name in classes)
     return frozenset(link.id for link in links if link is not None and link.status in (LinkStatus.WAITING, LinkStatus.LINKED))
 
 
@@ -248,7 +248,7 @@ def _links_attached(side: Side, store: Store, rules: Rules, attachments: _Attach
     """The links whose tickets have attachments that are neither ours nor known."""
     ours = prefix(rules.pair)
     foreign = [attachment for attachment in attachments.found if attachment.item_id and not attachment.temp_id.startswith(ours)]
-    known = store.links_of_attachments(side, [attachment.id for attachment in foreign])
+    known = store.attachments.links_of(side, [attachment.id for attachment in foreign])
     tickets = {Ref(side, one.cls, one.item_id) for one in foreign if one.id not in known}
-    links = (store.link_of(ref) for ref in sorted(tickets))
+    links = (store.links.of(ref) for ref in sorted(tickets))
     return frozenset(link.id for link in links if link is not None and link.status is LinkStatus.LINKED)

@@ -56,7 +56,7 @@ def rebuild(inspector: Inspector, *, create_missing: bool = False) -> Iterator[F
     pair = inspector.pair
     store = pair.store
     claim(store, pair.rules)
-    store.put_fact(REBUILDING, "begun")
+    store.facts.put(REBUILDING, "begun")
     pair.learn_accounts()
     bearers = {cls.external: _bearers(pair, cls) for cls in pair.rules.classes}
     _remember_accounts(pair, {Side.INTERNAL: agreed_upon(each.makers for each in bearers.values())})
@@ -72,23 +72,25 @@ def rebuild(inspector: Inspector, *, create_missing: bool = False) -> Iterator[F
                 unread |= {found.ref} if isinstance(found, Unreadable) else set()
                 yield found
     if create_missing:
-        for link in store.troubled(_ALL):
-            store.amend(link.id, lambda known: to_be_copied(known, pair.clock()), pair.clock())
+        for link in store.links.troubled(_ALL):
+            store.links.amend(link.id, lambda known: to_be_copied(known, pair.clock()), pair.clock())
     else:
         yield from _park(pair, _without_copy(pair, bearers, last), unread)
-    store.put_fact(REBUILDING, None)
+    store.facts.put(REBUILDING, None)
 
 
 def _make_links(inspector: Inspector, copies: Iterable[tuple[Ref, Ref]], youngest: Mapping[Side, int]) -> Iterator[Found]:
     """Make the links of a few tickets and their copies, as far as the store does not know them."""
     pair = inspector.pair
-    lost = [Link(UNSAVED, external, copy, LinkStatus.LINKED) for external, copy in copies if pair.store.link_of(external) is None]
+    lost = [
+        Link(UNSAVED, external, copy, LinkStatus.LINKED) for external, copy in copies if pair.store.links.of(external) is None
+    ]
     planned = inspector.plan(lost)
     _remember_accounts(pair, writers(((each.plan.link, each.seen) for each in planned), pair.rules))
     told = [_rebuilt(each, pair.rules, youngest) for each in planned]
     made = [each for each in told if isinstance(each, Rebuilt)]
     made = [each for each in made if each.link.status is LinkStatus.TOMBSTONE or not _is_linked(pair, each.link.internal)]
-    pair.store.add_links([each.link for each in made], pair.clock())
+    pair.store.links.add([each.link for each in made], pair.clock())
     yield from made
     yield from (each for each in told if isinstance(each, Unreadable))
 
@@ -106,7 +108,7 @@ def _without_copy(pair: Pair, bearers: Mapping[str, _Bearers], last: int) -> Ite
         hidden = bearers[cls.external].unreadable
         for piece in in_scope(external, rules, cls):
             older = [sighting for sighting in piece if sighting.ref.id < last]
-            unknown = pair.store.compare(Side.EXTERNAL, older, ignored=False).unknown
+            unknown = pair.store.polls.compare(Side.EXTERNAL, older, ignored=False).unknown
             if hidden:  # a copy that cannot be read is one
                 marks = ((each, f"{log} LIKE '%{ticket_marker(rules.pair, each.ref)}%'") for each in unknown)
                 unknown = tuple(each for each, marked in marks if not internal.sightings(cls.internal, marked))
@@ -116,7 +118,7 @@ def _without_copy(pair: Pair, bearers: Mapping[str, _Bearers], last: int) -> Ite
 def _park(pair: Pair, pieces: Iterable[list[Sighting]], unread: Collection[Ref]) -> Iterator[WithoutCopy]:
     for piece in pieces:
         lonely = [sighting for sighting in piece if sighting.ref not in unread]
-        pair.store.add_links([without_copy(sighting) for sighting in lonely], pair.clock())
+        pair.store.links.add([without_copy(sighting) for sighting in lonely], pair.clock())
         yield from (WithoutCopy(sighting.ref, sighting.number) for sighting in lonely)
 
 
@@ -131,7 +133,7 @@ def _rebuilt(planned: Planned, rules: Rules, youngest: Mapping[Side, int]) -> Re
 
 
 def _is_linked(pair: Pair, copy: Ref | None) -> bool:
-    known = pair.store.link_of(copy) if copy is not None else None
+    known = pair.store.links.of(copy) if copy is not None else None
     return known is not None and known.status is not LinkStatus.TOMBSTONE
 
 
@@ -174,7 +176,7 @@ def _remember_accounts(pair: Pair, accounts: Mapping[Side, Collection[str]]) -> 
     new = {side: set(found) - pair.rules.side(side).accounts for side, found in accounts.items()}
     for side, found in new.items():
         if found:
-            state = pair.store.side(side)
-            pair.store.put_side(replace(state, former_accounts=state.former_accounts | found))
+            state = pair.store.polls.side(side)
+            pair.store.polls.put_side(replace(state, former_accounts=state.former_accounts | found))
     if any(new.values()):
         pair.learn_accounts()

@@ -30,7 +30,7 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta]) -> Job:
         still_unknown = link.unsettled and job.plan.unread is not None
         link = replace(link, unsettled=still_unknown, due_at=_due_again(job, pair.settings, ahead, now))
     job.link = link
-    pair.store.save(
+    pair.store.links.save(
         link,
         versions={side: ticket.version for side in Side if (ticket := job.seen.of(side)) is not None},
         now=now,

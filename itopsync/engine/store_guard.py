@@ -28,14 +28,14 @@ def claim(store: Store, rules: Rules) -> None:
     :raises StoreError: it is another one's; none of its links would be found again by their marks
     """
     if _refuse_other_pair(store, rules) is None:
-        store.put_fact(_PAIR, rules.pair)
+        store.facts.put(_PAIR, rules.pair)
 
 
 def knows_nothing(store: Store) -> bool:
     """Whether the store has never seen a ticket."""
-    if store.side(Side.EXTERNAL).cursor is not None:
+    if store.polls.side(Side.EXTERNAL).cursor is not None:
         return False
-    counts = store.counts()
+    counts = store.links.counts()
     return not any(counts[status] for status in LinkStatus)
 
 
@@ -44,7 +44,7 @@ def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
 
     :raises StoreError: it does; with this store, each ticket would get a second copy, or lose what was changed on its copy
     """
-    if store.fact(REBUILDING) is not None:
+    if store.facts.get(REBUILDING) is not None:
         raise StoreError(f"{store.address.name}: its rebuilding was broken off. Run `itopsync rebuild` again.")
     if not knows_nothing(store):
         return
@@ -59,7 +59,7 @@ def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
 
 
 def _refuse_other_pair(store: Store, rules: Rules) -> str | None:
-    known = store.fact(_PAIR)
+    known = store.facts.get(_PAIR)
     if known is not None and known != rules.pair:
         raise StoreError(
             f"{store.address.name}: this store is of pair '{known}', and the configuration's pair is '{rules.pair}'. Put "

@@ -114,7 +114,7 @@ def unlinked(pair: Pair, text: str) -> tuple[Unlinked, ...]:
         Unlinked(seen.ref, seen.number, _why(server, pair.rules, seen))
         for side, server in pair.servers.items()
         for seen in _seen(side, server, text.strip())
-        if pair.store.link_of(seen.ref) is None
+        if pair.store.links.of(seen.ref) is None
     )
     if found:
         refuse_wrong(pair.store, pair.servers[Side.INTERNAL], pair.rules)

@@ -70,7 +70,7 @@ def sweep(side: Side, server: Server, store: Store, rules: Rules) -> Swept:
     if side is Side.EXTERNAL:
         for cls in rules.classes:
             for piece in in_scope(server, rules, cls):
-                new += store.compare(side, piece, ignored=False).unknown
+                new += store.polls.compare(side, piece, ignored=False).unknown
     return Swept(side, changed, frozenset(other), tuple(new))
 
 
@@ -78,13 +78,13 @@ def _look_at_linked(side: Side, server: Server, store: Store, changed: dict[int,
     """Add the links whose tickets have changed or are gone. One call reads of many tickets, whatever their classes."""
     after: int | None = 0
     while after is not None:
-        part = store.linked_tickets(side, LIGHT_BATCH, live=live, after=after)
+        part = store.links.linked_tickets(side, LIGHT_BATCH, live=live, after=after)
         after = part.last
         wanted = {Ref(side, cls, number) for cls, numbers in part.tickets.items() for number in numbers}
         found = server.sightings("Ticket", ids=[ref.id for ref in wanted])
-        changed |= store.compare(side, found).changed
+        changed |= store.polls.compare(side, found).changed
         for ref in sorted(wanted - {one.ref for one in found}):
-            link = store.link_of(ref)
+            link = store.links.of(ref)
             if link is not None:
                 other.add(link.id)
 
@@ -92,14 +92,14 @@ def _look_at_linked(side: Side, server: Server, store: Store, changed: dict[int,
 def record(store: Store, swept: Swept, now: datetime) -> int:
     """Store what a sweep of one side found, all or nothing; return how many links are due for it."""
     due = dict.fromkeys((*swept.changed, *swept.other), now)
-    added = store.record_poll(store.side(swept.side), versions=swept.changed, due=due, new=swept.new, ignored=(), now=now)
+    added = store.polls.record(store.polls.side(swept.side), versions=swept.changed, due=due, new=swept.new, ignored=(), now=now)
     return len(due) + len(added)
 
 
 def look_deep(store: Store, count: int, now: datetime) -> int:
     """Make the next *count* links due, beginning again behind the last; return how many those are."""
-    after = int(store.fact(_DEEP) or 0)
-    ids = store.linked_after(after, count)
-    store.mark_due(ids, now, now=now)
-    store.put_fact(_DEEP, str(ids[-1]) if ids and len(ids) == count else None)
+    after = int(store.facts.get(_DEEP) or 0)
+    ids = store.links.linked_after(after, count)
+    store.links.mark_due(ids, now, now=now)
+    store.facts.put(_DEEP, str(ids[-1]) if ids and len(ids) == count else None)
     return len(ids)

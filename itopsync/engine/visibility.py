@@ -16,7 +16,7 @@ def refuse_narrowness(server: Server, store: Store) -> None:
 
     :raises SafetyStop: it shows fewer
     """
-    known, count = int(store.fact(_fact(server)) or 0), count_organisations(server)
+    known, count = int(store.facts.get(_fact(server)) or 0), count_organisations(server)
     if count is not None and count < known:
         raise SafetyStop(
             Excess.DELETIONS,
@@ -29,8 +29,8 @@ def refuse_narrowness(server: Server, store: Store) -> None:
 def note_organisations(server: Server, store: Store, *, fewer: bool = False) -> None:
     """Remember how many organisations a side shows; *fewer* than before only where a person has said that this is right."""
     count = count_organisations(server)
-    if count is not None and (fewer or count > int(store.fact(_fact(server)) or 0)):
-        store.put_fact(_fact(server), str(count))
+    if count is not None and (fewer or count > int(store.facts.get(_fact(server)) or 0)):
+        store.facts.put(_fact(server), str(count))
 
 
 def count_organisations(server: Server) -> int | None:
@@ -50,7 +50,7 @@ def refuse_blindness(server: Server, store: Store) -> None:
 
     :raises SafetyStop: it shows none
     """
-    linked = store.counts()[LinkStatus.LINKED]
+    linked = store.links.counts()[LinkStatus.LINKED]
     cls = "Ticket" if linked > 1 else "Organization"
     try:
         count = server.count(cls, f"SELECT {cls}")

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from sqlalchemy import case, func, select, union_all
 
 from itopsync.model import LinkStatus, Side
-from itopsync.store.connection import Database
-from itopsync.store.records import FilesPart, TicketsPart
-from itopsync.store.rows import CLASS, ID, batches
+from itopsync.store.database import Database
+from itopsync.store.records import FilesPart
+from itopsync.store.rows import CLASS, ID, batches, linked
 from itopsync.store.tables import file, link
 
 
-class Attachments(Database):
-    """The store's part about attachments.
+class Attachments:
+    """All attachments.
 
-    *live* asks for those of tickets that can still change, or else for those of the others. All of linked tickets only, and
-    part by part: what is listed never grows with all that ever was.
+    What lists those that should be there does so for linked tickets only, and part by part: what is listed never grows with
+    all that ever was.
     """
 
-    def files_by_ticket(self, side: Side, limit: int, *, live: bool, after: int = 0) -> FilesPart:
-        """Count what should be there on each of at most *limit* tickets whose links have ids above *after*."""
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def by_ticket(self, side: Side, limit: int, *, live: bool, after: int = 0) -> FilesPart:
+        """Count what should be there on each of at most *limit* tickets whose links have ids above *after*.
+
+        *live*: of tickets that can still change, or else of the others.
+        """
         of_side = case((file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
         counted = select(link.c.id, CLASS[side].label("cls"), ID[side].label("ticket"), func.count(of_side), func.max(of_side))
-        found = counted.join(file, file.c.link_id == link.c.id).where(link.c.id > after, *_linked(live=live))
-        with self.reading() as connection:
+        found = counted.join(file, file.c.link_id == link.c.id).where(link.c.id > after, *linked(live=live))
+        with self._database.reading() as connection:
             rows = connection.execute(found.group_by(link.c.id).order_by(link.c.id).limit(limit + 1)).all()
         tickets: dict[str, dict[int, int]] = {}
         highest = 0
@@ -36,10 +41,10 @@ class Attachments(Database):
                 highest = max(highest, top)
         return FilesPart(tickets, highest, rows[limit - 1][0] if len(rows) > limit else None)
 
-    def attachments_of(self, side: Side, cls: str, tickets: Iterable[int]) -> frozenset[int]:
+    def of(self, side: Side, cls: str, tickets: Iterable[int]) -> frozenset[int]:
         """List the ids of those that should be on linked tickets of a class."""
         found: set[int] = set()
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             for batch in batches(sorted(set(tickets))):
                 of_side = case((file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
                 meant = select(of_side).join_from(link, file, file.c.link_id == link.c.id)
@@ -47,23 +52,13 @@ class Attachments(Database):
                 found.update(number for number in connection.scalars(meant) if number is not None)
         return frozenset(found)
 
-    def linked_tickets(self, side: Side, limit: int, *, live: bool, after: int = 0) -> TicketsPart:
-        """List at most *limit* linked tickets whose links have ids above *after*."""
-        meant = select(link.c.id, CLASS[side], ID[side]).where(link.c.id > after, *_linked(live=live))
-        with self.reading() as connection:
-            rows = connection.execute(meant.order_by(link.c.id).limit(limit + 1)).all()
-        tickets: dict[str, list[int]] = {}
-        for _, name, number in rows[:limit]:
-            tickets.setdefault(name, []).append(number)
-        return TicketsPart(tickets, rows[limit - 1][0] if len(rows) > limit else None)
-
-    def links_of_attachments(self, side: Side, ids: Iterable[int]) -> Mapping[int, int]:
+    def links_of(self, side: Side, ids: Iterable[int]) -> Mapping[int, int]:
         """Say whose the attachments are that are known: attachment → link. Of every link, whatever its status."""
         found: dict[int, int] = {}
         wanted = sorted(set(ids))
         if not wanted:
             return found
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             for batch in batches(wanted):
                 for number, link_id in connection.execute(
                     union_all(
@@ -73,7 +68,3 @@ class Attachments(Database):
                 ):
                     found[number] = link_id
         return found
-
-
-def _linked(*, live: bool) -> tuple[Any, ...]:
-    return (link.c.status == LinkStatus.LINKED, link.c.live if live else ~link.c.live)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
@@ -19,9 +18,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from itopsync.errors import StoreUnavailable, clip
-from itopsync.store.together import Together
-
-T = TypeVar("T")
 
 BUSY_TIMEOUT = 15.0
 """Seconds to wait for another writer of an SQLite file."""
@@ -251,77 +247,3 @@ def _no_folder(address: Address, path: Path) -> StoreUnavailable:
     return StoreUnavailable(
         f"{address.name}: the folder {path.parent} does not exist. Make it, for the account that runs itopsync."
     )
-
-
-class Database:
-    """A database in use: what every part of the store builds on."""
-
-    def __init__(self, address: Address, engine: Engine, probe: Callable[[int], str]) -> None:
-        self.address, self._probe = address, probe
-        self._engine, self._reader, self._writer = engine, reader(engine), writer(engine)
-        self._fence: Callable[[Connection], None] = _no_fence
-        self._local = threading.local()
-        self._together = Together(self.writing)
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one moment."""
-        if (joined := self._joined()) is not None:
-            yield joined
-            return
-        with self.address.failures(), self._reader.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that is carried out whole or not at all; inside of :meth:`joined` it is a part of that one.
-
-        :raises AnotherInstance: there is a fence, and the lease that this process worked under is somebody else's
-        """
-        if (joined := self._joined()) is not None:
-            yield joined
-            return
-        with self.writing_unfenced() as connection:
-            self._fence(connection)
-            yield connection
-
-    @contextmanager
-    def writing_unfenced(self) -> Iterator[Connection]:
-        """The same by itself, whoever holds the lease."""
-        with self.address.failures(), self._writer.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def joined(self) -> Iterator[None]:
-        """Make one transaction of all that this thread reads and writes inside.
-
-        :raises AnotherInstance: as from :meth:`writing`
-        """
-        if self._joined() is not None:
-            yield
-            return
-        # Two that write several links, each in an order of its own, could wait for each other on PostgreSQL for ever.
-        with self._together.alone(), self.writing() as connection:
-            self._local.connection = connection
-            try:
-                yield
-            finally:
-                self._local.connection = None
-
-    def write_together(self, work: Callable[[Connection], T]) -> T:
-        """Carry out what many threads write at once: small, and in one transaction with what others write at this moment.
-
-        It may raise a KeyError where it has changed nothing; that spoils nothing for the others.
-
-        :raises AnotherInstance: as from :meth:`writing`; none of what went together is written then
-        """
-        joined = self._joined()
-        return self._together.run(work) if joined is None else work(joined)
-
-    def _joined(self) -> Connection | None:
-        found: Connection | None = getattr(self._local, "connection", None)
-        return found
-
-
-def _no_fence(_: Connection) -> None:
-    """Anybody may write."""

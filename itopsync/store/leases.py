@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, func, select, update
 
 from itopsync.errors import AnotherInstance
-from itopsync.store.connection import Database
+from itopsync.store.database import Database, no_fence
 from itopsync.store.records import Holder, LeaseRecord
 from itopsync.store.tables import lease
 from itopsync.store.upsert import add
@@ -25,15 +26,19 @@ def started_at(pid: int) -> str:
         return ""
 
 
-class Leases(Database):
-    """The store's part about the lease.
+class Leases:
+    """The one lease on a store.
 
-    Times are the database's own, so that hosts whose clocks differ agree on who holds it; *now* goes before it.
+    Times are the database's own, so that hosts whose clocks differ agree on who holds it; *now* goes before it. *probe* says
+    when the process with an id started, in the words of :attr:`Holder.started`, or nothing if there is none.
     """
 
-    def acquire_lease(self, holder: Holder, ttl: timedelta, now: datetime | None = None) -> bool:
+    def __init__(self, database: Database, probe: Callable[[int], str]) -> None:
+        self._database, self._probe = database, probe
+
+    def acquire(self, holder: Holder, ttl: timedelta, now: datetime | None = None) -> bool:
         """Take the lease for *ttl* if it is free, has run out, or its holder is dead; say whether it is ours."""
-        with self.writing_unfenced() as connection:
+        with self._database.writing_unfenced() as connection:
             now = now or _now(connection)
             values = asdict(holder) | {"until": now + ttl}
             held = _held(connection)
@@ -44,18 +49,18 @@ class Leases(Database):
             unchanged = (lease.c.id == _ROW, lease.c.token == held.holder.token, lease.c.until == held.until)
             return bool(connection.execute(update(lease).where(*unchanged).values(values)).rowcount)
 
-    def renew_lease(self, holder: Holder, ttl: timedelta, now: datetime | None = None) -> bool:
+    def renew(self, holder: Holder, ttl: timedelta, now: datetime | None = None) -> bool:
         """Hold the lease for *ttl* from *now*; False if somebody else has taken it."""
-        with self.writing_unfenced() as connection:
+        with self._database.writing_unfenced() as connection:
             until = (now or _now(connection)) + ttl
             ours = update(lease).where(lease.c.token == holder.token).values(until=until)
             return bool(connection.execute(ours).rowcount)
 
-    def holds_lease(self, holder: Holder, now: datetime | None = None) -> bool:
+    def is_held_by(self, holder: Holder, now: datetime | None = None) -> bool:
         """Say whether the lease is *holder*'s and has not run out."""
-        here = datetime.now(UTC) if self.address.is_sqlite else None
+        here = datetime.now(UTC) if self._database.address.is_sqlite else None
         ours = lease.c.token == holder.token, lease.c.until > (now or here or func.clock_timestamp())
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return connection.execute(select(lease.c.id).where(*ours)).first() is not None
 
     def fence(self, holder: Holder | None) -> None:
@@ -63,11 +68,14 @@ class Leases(Database):
 
         None: let anybody write again.
         """
-        ours = select(lease.c.id).where(lease.c.token == holder.token).with_for_update(read=True) if holder else None
+        if holder is None:
+            self._database.fence = no_fence
+            return
+        ours = select(lease.c.id).where(lease.c.token == holder.token).with_for_update(read=True)
 
         def refuse(connection: Connection) -> None:
             # The row stays locked until the transaction ends: nobody takes the lease in the middle of it.
-            if ours is not None and connection.execute(ours).first() is None:
+            if connection.execute(ours).first() is None:
                 if _held(connection) is None:
                     raise AnotherInstance(
                         "the lease on the store is gone, and nothing more is written; was its file moved or replaced meanwhile? "
@@ -75,16 +83,16 @@ class Leases(Database):
                     )
                 raise AnotherInstance("the lease on the store was taken by another itopsync; nothing more is written.")
 
-        self._fence = refuse
+        self._database.fence = refuse
 
-    def release_lease(self, holder: Holder) -> None:
+    def release(self, holder: Holder) -> None:
         """Give the lease up, if it is still *holder*'s."""
-        with self.writing_unfenced() as connection:
+        with self._database.writing_unfenced() as connection:
             connection.execute(delete(lease).where(lease.c.token == holder.token))
 
-    def lease(self) -> LeaseRecord | None:
+    def current(self) -> LeaseRecord | None:
         """Say who holds the lease, or held it last without giving it up."""
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return _held(connection)
 
     def _is_dead(self, held: Holder, asking: Holder) -> bool:

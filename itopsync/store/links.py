@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Select, and_, bindparam, case, delete, func, 
 
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.store import codec
-from itopsync.store.connection import Database
-from itopsync.store.records import DueCounts, ObstacleCounts
-from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, read_links, values_of, write_files
+from itopsync.store.database import Database
+from itopsync.store.records import DueCounts, ObstacleCounts, TicketsPart
+from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, linked, read_links, values_of, write_files
 from itopsync.store.tables import file, link
 
 _BY_ID = update(link).where(link.c.id == bindparam("number"))
@@ -22,13 +22,16 @@ _DUE = select(link.c.due_at).where(link.c.id == bindparam("number"))
 _REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
 
 
-class Links(Database):
-    """The store's part about links."""
+class Links:
+    """All links."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def due(self, now: datetime, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links that are due, the oldest first."""
         wanted = [number for number, _ in self.due_ids(now, limit)]
-        found = {one.id: one for one in self.links(wanted)}
+        found = {one.id: one for one in self.get(wanted)}
         return tuple(found[number] for number in wanted if number in found)
 
     def due_ids(
@@ -53,35 +56,48 @@ class Links(Database):
             place = tuple_(literal(after[0], link.c.due_at.type), literal(after[1]))
             meant.append(tuple_(link.c.due_at, link.c.id) > place)
         found = select(link.c.id, link.c.due_at).where(*meant).order_by(link.c.due_at, link.c.id).limit(limit)
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return [(row.id, row.due_at) for row in connection.execute(found)]
 
     def due_counts(self, now: datetime) -> DueCounts:
         """Count the links that are due."""
         counted = select(link.c.status, func.count()).where(link.c.due_at <= now, link.c.status.in_(WORKED_ON))
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(counted.group_by(link.c.status))
             found = {LinkStatus(status): count for status, count in rows}
         waiting = found.get(LinkStatus.WAITING, 0)
         return DueCounts(waiting, sum(found.values()) - waiting)
 
-    def links(self, ids: Iterable[int]) -> tuple[Link, ...]:
+    def get(self, ids: Iterable[int]) -> tuple[Link, ...]:
         """Return the links with these *ids*, in the order of their ids; those that are not there are left out."""
         wanted = sorted(set(ids))
         if not wanted:
             return ()
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return tuple(one for batch in batches(wanted) for one in _by_id(connection, batch))
 
     def linked_after(self, after: int, limit: int) -> list[int]:
         """List the ids of at most *limit* links that are linked, above *after*, in their order."""
         meant = select(link.c.id).where(link.c.id > after, link.c.status == LinkStatus.LINKED)
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return list(connection.scalars(meant.order_by(link.c.id).limit(limit)))
 
-    def link_of(self, ref: Ref) -> Link | None:
+    def linked_tickets(self, side: Side, limit: int, *, live: bool, after: int = 0) -> TicketsPart:
+        """List at most *limit* linked tickets of one side whose links have ids above *after*.
+
+        *live*: those that can still change, or else the others.
+        """
+        meant = select(link.c.id, CLASS[side], ID[side]).where(link.c.id > after, *linked(live=live))
+        with self._database.reading() as connection:
+            rows = connection.execute(meant.order_by(link.c.id).limit(limit + 1)).all()
+        tickets: dict[str, list[int]] = {}
+        for _, name, number in rows[:limit]:
+            tickets.setdefault(name, []).append(number)
+        return TicketsPart(tickets, rows[limit - 1][0] if len(rows) > limit else None)
+
+    def of(self, ref: Ref) -> Link | None:
         """Return the link of a ticket; a tombstone only where nothing else knows it."""
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             found = read_links(connection, select(link).where(CLASS[ref.side] == ref.cls, ID[ref.side] == ref.id))
         return min(found, key=lambda one: one.status is LinkStatus.TOMBSTONE, default=None)
 
@@ -92,7 +108,7 @@ class Links(Database):
         (``R-000017``), which may stand for one ticket on each side.
         """
         typed = text.strip()
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             if typed.isascii() and typed.isdigit():
                 return _by_id(connection, [int(typed)]) if len(typed) < _TOO_LONG else ()
             if ref := _REF.fullmatch(typed):
@@ -136,14 +152,14 @@ class Links(Database):
             write_files(connection, saved.id, saved.files)
             return True
 
-        return self.write_together(write)
+        return self._database.write_grouped(write)
 
     def amend(self, link_id: int, change: Callable[[Link], Link], now: datetime) -> Link | None:
         """Read a link, change it and write it back in one transaction; None, and nothing done, while it is written on.
 
         :raises KeyError: there is no such link
         """
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             row = connection.execute(select(link.c.writing_since).where(link.c.id == link_id).with_for_update()).one_or_none()
             if row is None:
                 raise KeyError(link_id)
@@ -154,9 +170,9 @@ class Links(Database):
             write_files(connection, link_id, changed.files)
         return changed
 
-    def add_links(self, links: Iterable[Link], now: datetime) -> None:
+    def add(self, links: Iterable[Link], now: datetime) -> None:
         """Write links that are known from elsewhere, whatever ids they bear, all or none; they are due at once."""
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             for one in links:
                 values = values_of(replace(one, due_at=now))
                 more = {"live": True, "created_at": now, "updated_at": now}
@@ -187,14 +203,14 @@ class Links(Database):
                 write_files(connection, link_id, saved.files)
             return True
 
-        return self.write_together(write)
+        return self._database.write_grouped(write)
 
     def join(self, joined: Link, now: datetime) -> Link | None:
         """Write two tickets as a link by hand, in place of what was known of the external one; return it with its id.
 
         None, and nothing done, where one of them is in another link, or a write on it is under way or has not settled.
         """
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             if any(not _may_join(one, joined) for one in _links_of_either(connection, joined)) or _is_written(connection, joined):
                 return None
             connection.execute(delete(file).where(file.c.link_id.in_(_ids_of_either(joined))))
@@ -211,7 +227,7 @@ class Links(Database):
     def recover(self, now: datetime, due_at: datetime) -> tuple[int, ...]:
         """Make the links on which a process died at its write unsettled, due at *due_at*; return their ids."""
         under_way = link.c.writing_since.is_not(None)
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             ids = tuple(sorted(connection.scalars(select(link.c.id).where(under_way))))
             settling = {"unsettled": True, "troubled": True, "due_at": due_at}
             ended = {"writing": None, "writing_since": None, "updated_at": now}
@@ -221,28 +237,28 @@ class Links(Database):
 
     def mark_due(self, ids: Iterable[int], at: datetime, *, now: datetime) -> None:
         """Let links be looked at *at* that time: only ever earlier, and not while one settles."""
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             make_due(connection, ids, at, now)
 
     def counts(self) -> Mapping[str, int]:
         """Count the links by status, under the status's name, and those that are ``troubled`` or ``unsettled``."""
         by_status = select(link.c.status, func.count()).group_by(link.c.status)
         trouble = select(func.count(), func.count(case((link.c.unsettled, 1)))).where(link.c.troubled)
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             found = {LinkStatus(status): count for status, count in connection.execute(by_status)}
             troubled, unsettled = connection.execute(trouble).one()
         return {status.value: found.get(status, 0) for status in LinkStatus} | {"troubled": troubled, "unsettled": unsettled}
 
     def obstacle_counts(self) -> ObstacleCounts:
         """Count the single things that do not get across, over all links."""
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             texts = connection.scalars(select(link.c.obstacles).where(link.c.troubled))
             obstacles = [one for text in texts for one in codec.obstacles_from_json(text)]
         return ObstacleCounts(sum(one.needs_person for one in obstacles), sum(not one.parked for one in obstacles))
 
     def troubled(self, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links that are parked, unsettled or have obstacles, in the order of their ids."""
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             return read_links(connection, select(link).where(link.c.troubled).order_by(link.c.id).limit(limit))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, insert, select, update
 
 from itopsync.model import FilePair, FileStatus, Link, LinkStatus, Ref, Side
 from itopsync.store import codec
@@ -21,6 +21,11 @@ CLASS = {Side.EXTERNAL: link.c.external_class, Side.INTERNAL: link.c.internal_cl
 ID = {Side.EXTERNAL: link.c.external_id, Side.INTERNAL: link.c.internal_id}
 NUMBER = {Side.EXTERNAL: link.c.external_number, Side.INTERNAL: link.c.internal_number}
 VERSION = {Side.EXTERNAL: link.c.external_version, Side.INTERNAL: link.c.internal_version}
+
+
+def linked(*, live: bool) -> tuple[ColumnElement[bool], ...]:
+    """Which links are linked, with tickets that can still change or, if not *live*, that cannot."""
+    return (link.c.status == LinkStatus.LINKED, link.c.live if live else ~link.c.live)
 
 
 def batches(values: Iterable[Any]) -> Iterator[list[Any]]:

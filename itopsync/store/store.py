@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Self
 
 from itopsync.store import migrate
 from itopsync.store.attachments import Attachments
 from itopsync.store.connection import Address, engine_for, make_file, write_ahead
+from itopsync.store.database import Database
+from itopsync.store.facts import Facts
 from itopsync.store.history import History
 from itopsync.store.leases import Leases, started_at
 from itopsync.store.links import Links
-from itopsync.store.polling import Polling
+from itopsync.store.polls import Polls
+from itopsync.store.tombstones import Tombstones
 
 
-class Store(Polling, Links, Attachments, Leases, History):
+class Store:
     """An open store; several threads may use it. Each call is one transaction: carried out whole, or not at all.
 
     :raises StoreUnavailable: from any call, when the database does not answer
     """
 
-    revision: str
-    """The revision of its schema."""
+    def __init__(self, database: Database, revision: str, probe: Callable[[int], str] = started_at) -> None:
+        """*revision* is that of its schema."""
+        self.database, self.revision = database, revision
+        self.links = Links(database)
+        self.tombstones = Tombstones(database)
+        self.attachments = Attachments(database)
+        self.polls = Polls(database)
+        self.history = History(database)
+        self.facts = Facts(database)
+        self.lease = Leases(database, probe)
 
     @classmethod
     def open(cls, url: str, *, probe: Callable[[int], str] = started_at) -> Self:
         """Open the store at *url*; where there is none yet, one is made.
 
-        *probe* says when the process with an id started, in the words of :attr:`Holder.started`, or nothing if there is none.
+        *probe* is that of :class:`~itopsync.store.leases.Leases`.
 
         :raises StoreOutdated: it has an older schema
         :raises StoreFromTheFuture: it has a newer schema
@@ -45,9 +57,7 @@ class Store(Polling, Links, Attachments, Leases, History):
         except BaseException:
             engine.dispose()
             raise
-        store = cls(address, engine, probe)
-        store.revision = revision
-        return store
+        return cls(Database(address, engine), revision, probe)
 
     @staticmethod
     def exists(url: str) -> bool:
@@ -57,14 +67,26 @@ class Store(Polling, Links, Attachments, Leases, History):
         """
         return migrate.current(url) is not None
 
+    @property
+    def address(self) -> Address:
+        """Where it is."""
+        return self.database.address
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make one transaction of all that this thread does with the store inside.
+
+        :raises AnotherInstance: there is a fence, and the lease that this process worked under is somebody else's
+        """
+        return self.database.transaction()
+
     def check_revision(self) -> None:
         """See that nobody has changed the schema since it was opened.
 
         :raises StoreFromTheFuture: a newer itopsync has
         :raises StoreOutdated: an older one is back
         """
-        migrate.refuse_other(self.address, migrate.revision_of(self.address, self._engine))
+        migrate.refuse_other(self.address, migrate.revision_of(self.address, self.database.engine))
 
     def close(self) -> None:
         """Close all connections."""
-        self._engine.dispose()
+        self.database.engine.dispose()

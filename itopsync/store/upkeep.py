@@ -16,6 +16,7 @@ from sqlalchemy import Connection, inspect, select, text
 from itopsync.errors import AnotherInstance, StoreError, StoreUnavailable
 from itopsync.store import migrate
 from itopsync.store.connection import BUSY_TIMEOUT, Address, engine_for, reader
+from itopsync.store.database import Database
 from itopsync.store.leases import Leases, started_at
 from itopsync.store.partial import metadata
 from itopsync.store.records import Holder
@@ -129,10 +130,10 @@ def at_rest(url: str, holder: Holder, now: datetime) -> Iterator[None]:
         yield
         return
     engine = engine_for(address)
-    leases = Leases(address, engine, started_at)
+    leases = Leases(Database(address, engine), started_at)
     try:
-        if not leases.acquire_lease(holder, _MIGRATING, now):
-            held = leases.lease()
+        if not leases.acquire(holder, _MIGRATING, now):
+            held = leases.current()
             who = f"process {held.holder.pid} on {held.holder.host}" if held else "somebody else"
             raise AnotherInstance(f"another itopsync works on this store: {who}. Stop it first.")
         try:
@@ -141,6 +142,6 @@ def at_rest(url: str, holder: Holder, now: datetime) -> Iterator[None]:
             with address.failures(), engine.connect() as connection:
                 there = inspect(connection).has_table(lease.name)
             if there:
-                leases.release_lease(holder)
+                leases.release(holder)
     finally:
         engine.dispose()

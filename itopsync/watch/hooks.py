@@ -85,7 +85,7 @@ class Hook:
         self._clock, self._called = clock, called
         self._fact = f"hook:{way.name}"
         self._lock = threading.Lock()
-        self._told, self._last = _read(store.fact(self._fact))
+        self._told, self._last = _read(store.facts.get(self._fact))
         self._errand = Errand(f"hook-{way.name}")
         self._closed = False
 
@@ -141,7 +141,7 @@ class Hook:
         with self._lock:
             text = json.dumps({"told": sorted(self._told), "last": {need: at.isoformat() for need, at in self._last.items()}})
         try:
-            self._store.put_fact(self._fact, text)
+            self._store.facts.put(self._fact, text)
         except ItopsyncError as error:
             log.warning("hook not remembered", hook=self._way.name, reason=str(error))
 

@@ -156,7 +156,7 @@ class Metrics:
         :raises StoreError: it does not answer
         """
         now = self._clock()
-        counts, due, items = store.counts(), store.due_counts(now), store.obstacle_counts()
+        counts, due, items = store.links.counts(), store.links.due_counts(now), store.links.obstacle_counts()
         for status in LinkStatus:
             self._links.labels(self._pair, status).set(counts[status])
         self._unsettled.labels(self._pair).set(counts["unsettled"])
@@ -164,7 +164,7 @@ class Metrics:
         self._items.labels(self._pair, "parked").set(items.parked)
         self._items.labels(self._pair, "waiting").set(items.waiting)
         for side in Side:
-            state = store.side(side)
+            state = store.polls.side(side)
             self._up.labels(self._pair, side).set(state.ok_at is not None and state.problem_since is None)
             if state.ok_at is not None:
                 self._side_polled.labels(self._pair, side).set(state.ok_at.timestamp())

@@ -65,11 +65,11 @@ class Needs:
 
         :raises StoreError: it does not answer
         """
-        return (*self._stopped.values(), *self._sides(store, now), *_parked(store.troubled(MANY)))
+        return (*self._stopped.values(), *self._sides(store, now), *_parked(store.links.troubled(MANY)))
 
     def _sides(self, store: Store, now: datetime) -> Iterator[Call]:
         for side in Side:
-            state = store.side(side)
+            state = store.polls.side(side)
             if state.problem is not None and state.problem_since is not None and now - state.problem_since >= self._side_down:
                 do = (
                     "See the runbook for this message; nothing is lost meanwhile, and it goes on by itself when the side is back."

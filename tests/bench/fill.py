@@ -24,7 +24,7 @@ def fill(store: Store, like: Link, numbers: range, *, live: bool, version: str) 
     common |= {"external_version": version, "internal_version": version, "due_at": None}
     for start in range(numbers.start, numbers.stop, AT_ONCE):
         part = range(start, min(start + AT_ONCE, numbers.stop))
-        with store.writing() as connection:
+        with store.database.writing() as connection:
             connection.execute(insert(link), list(_links(common, part)))
             one = {"origin": pair.origin.value, "status": pair.status.value}
             connection.execute(insert(file), [one | {"link_id": n, "original_id": n, "copy_id": n} for n in part])

@@ -82,14 +82,14 @@ def mark_attachments(on: Stage, highest: int) -> None:
     """Let polls have seen the copies' attachments long ago."""
     with open_store(on.configuration) as store:
         for which in Side:
-            state = store.side(which)
+            state = store.polls.side(which)
             assert state.cursor is not None
-            store.put_side(replace(state, attachment_marks=((state.cursor - timedelta(days=1), highest),)))
+            store.polls.put_side(replace(state, attachment_marks=((state.cursor - timedelta(days=1), highest),)))
 
 
 def _grow(on: Stage, there: int, size: int, live: int) -> None:
     with open_store(on.configuration) as store:
-        like = store.links([1])[0]
+        like = store.links.get([1])[0]
         for begin, end, alive in ((there, min(size, live), True), (max(there, live), size, False)):
             if end > begin:
                 fill(store, like, range(FIRST + begin - REAL, FIRST + end - REAL), live=alive, version=VERSION)

@@ -34,7 +34,7 @@ def memory(folder: Path, sizes: Sizes) -> Iterator[Row]:
             host.do(hosts.multiply_last, live - REAL, FIRST, VERSION)
         mark_attachments(on, FIRST + live)
         with open_store(on.configuration) as store:
-            like = store.links([1])[0]
+            like = store.links.get([1])[0]
             fill(store, like, range(FIRST, FIRST + live - REAL), live=True, version=VERSION)
             fill(store, like, range(FIRST + live, FIRST + sizes.links), live=False, version=VERSION)
         on.slow()

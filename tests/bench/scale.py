@@ -23,7 +23,7 @@ def deletions(folder: Path, sizes: Sizes) -> Iterator[Row]:
     with stage(folder / "deletions") as on:
         _many(on, REAL, LIVE - REAL, live=True)
         with open_store(on.configuration) as store:
-            like = store.links([1])[0]
+            like = store.links.get([1])[0]
             fill(store, like, range(FIRST + LIVE, FIRST + LIVE + sizes.links - LIVE), live=False, version=VERSION)
         for host in on.simulated:
             host.do(hosts.listen)
@@ -54,7 +54,7 @@ def sweep(folder: Path, sizes: Sizes) -> Iterator[Row]:
             still = asked(on, opened, CycleKind.SWEEP)
             sides = [sum(host.do(hosts.counts).values()) - old for host, old in zip(on.simulated, before, strict=True)]
             with open_store(on.configuration) as store:
-                store.put_fact("sweep.deep", None)  # the copies are none of the engine's own
+                store.facts.put("sweep.deep", None)  # the copies are none of the engine's own
             on.simulated[0].do(hosts.delete_attachment, real // 2)
             gone = asked(on, opened, CycleKind.SWEEP)
             left = on.simulated[1].do(hosts.attachments)
@@ -73,6 +73,6 @@ def _many(on: Stage, real: int, copies: int, *, live: bool) -> None:
         host.do(hosts.multiply_last, copies, FIRST, VERSION)
     mark_attachments(on, FIRST + copies)
     with open_store(on.configuration) as store:
-        like = store.links([real])[0]
+        like = store.links.get([real])[0]
         fill(store, like, range(FIRST, FIRST + copies), live=live, version=VERSION)
-        store.put_fact("sweep.deep", None)
+        store.facts.put("sweep.deep", None)

@@ -48,7 +48,7 @@ def test_an_account_that_may_not_delete_says_where_the_probe_is_and_it_is_never_
     assert "stays: our account may not delete tickets" in told.what
     rig.sync()
     assert len(rig.internal.tickets()) == 1
-    assert rig.store.counts()[LinkStatus.TOMBSTONE] == 1
+    assert rig.store.links.counts()[LinkStatus.TOMBSTONE] == 1
 
 
 def test_external_without_a_ticket_says_what_is_missing(rig: Checked) -> None:

@@ -123,7 +123,7 @@ def test_it_takes_over_from_one_that_was_killed_in_the_middle_and_nothing_is_the
 def _wait_until_all_are_there_once(desk: Desk, count: int) -> None:
     """Those that were being written when somebody died settle first; in the end each has one copy, and its link knows it."""
     store = Store.open(_direct(desk))
-    wait_for(lambda: store.counts()[LinkStatus.LINKED] == count)
+    wait_for(lambda: store.links.counts()[LinkStatus.LINKED] == count)
     store.close()
     titles = [ticket["title"] for ticket in desk.internal.tickets()]
     assert len(titles) == len(set(titles)) == count

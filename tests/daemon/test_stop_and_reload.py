@@ -78,10 +78,10 @@ def test_a_long_cycle_is_ended_between_two_calls_and_the_next_one_goes_on(desk: 
     made = len(desk.internal.tickets())
     assert made < 80
     store = Store.open(_url(desk))
-    counts = store.counts()
+    counts = store.links.counts()
     assert (counts[LinkStatus.LINKED], counts[LinkStatus.WAITING], counts["unsettled"]) == (made, 80 - made, 0)
-    assert store.lease() is None
-    assert store.cycles(1)[0].outcome == "interrupted"
+    assert store.lease.current() is None
+    assert store.history.cycles(1)[0].outcome == "interrupted"
     store.close()
     desk.internal.faults.remove(slow)
     assert desk.itopsync("run-once").returncode == ExitCode.WELL

@@ -60,7 +60,7 @@ class Pair:
         return link.internal.id
 
     def link(self, number: int, cls: str = "UserRequest") -> Link:
-        found = self.store.link_of(Ref(Side.EXTERNAL, cls, number))
+        found = self.store.links.of(Ref(Side.EXTERNAL, cls, number))
         assert found is not None
         return found
 

@@ -76,10 +76,10 @@ def test_an_account_may_change_again_and_back(rig: Rig) -> None:
         rig.restart()
         rig.customer.create("UserRequest", title="Something to do")
         rig.sync()
-    state = rig.store.side(Side.INTERNAL)
+    state = rig.store.polls.side(Side.INTERNAL)
     assert state.account == str(OTHER)
     assert state.accounts == {"2", str(OTHER), str(OTHER + 1)}
-    assert rig.store.side(Side.EXTERNAL).accounts == {"2"}
+    assert rig.store.polls.side(Side.EXTERNAL).accounts == {"2"}
 
 
 def test_a_login_that_is_renamed_stays_who_it_is(rig: Rig) -> None:
@@ -90,7 +90,7 @@ def test_a_login_that_is_renamed_stays_who_it_is(rig: Rig) -> None:
     rig.configuration = replace(rig.configuration, internal=settings)
     rig.restart()
     rig.sync()
-    assert rig.store.side(Side.INTERNAL).accounts == {"2"}
+    assert rig.store.polls.side(Side.INTERNAL).accounts == {"2"}
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -151,7 +151,7 @@ def test_verify_and_the_like_ask_who_we_are_and_write_nothing_down(rig: Rig) -> 
     rig.restart()
     assert all(not planned.plan.actions for planned in rig.inspector.verify())
     assert rig.pair.rules.internal.accounts == {"2", str(OTHER)}
-    assert rig.store.side(Side.INTERNAL).accounts == {"2"}
+    assert rig.store.polls.side(Side.INTERNAL).accounts == {"2"}
 
 
 def test_after_a_lost_store_the_former_accounts_are_found_again(rig: Rig) -> None:

@@ -50,7 +50,7 @@ def _link(rig: Rig, one: int, other: int, *, history: bool = False) -> Link:
 
 
 def _unlink(rig: Rig, one: int, *, mark: bool = True) -> Link:
-    parted = rig.store.amend(rig.link(one).id, lambda link: by_hand.unlinked(link, rig.now, mark=mark), rig.now)
+    parted = rig.store.links.amend(rig.link(one).id, lambda link: by_hand.unlinked(link, rig.now, mark=mark), rig.now)
     assert parted is not None
     return parted
 
@@ -257,7 +257,7 @@ def test_a_ticket_that_is_linked_is_not_linked_again(rig: Rig, which: str) -> No
     pair = (new, other) if which == "external" else (one, copy)
     with pytest.raises(CannotLink, match=r"is linked with .* already \(link \d+\): run `itopsync unlink"):
         _compare(rig, *pair)
-    assert rig.store.join(Link(-1, *_refs(*pair), LinkStatus.LINKED), rig.now) is None
+    assert rig.store.links.join(Link(-1, *_refs(*pair), LinkStatus.LINKED), rig.now) is None
 
 
 def test_tickets_of_other_classes_and_such_as_are_gone_are_not_linked(rig: Rig) -> None:
@@ -336,7 +336,7 @@ def test_two_that_were_unlinked_stay_so_under_an_older_store(rig: Rig) -> None:
     before = rig.link(one)
     _unlink(rig, one)
     rig.sync()
-    rig.store.save(replace(before, due_at=rig.now), now=rig.now, live=True)  # as in a backup
+    rig.store.links.save(replace(before, due_at=rig.now), now=rig.now, live=True)  # as in a backup
     written = rig.written()
     _talk(rig, one, other, "apart")
     assert rig.link(one).status is LinkStatus.TOMBSTONE

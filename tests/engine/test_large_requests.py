@@ -108,7 +108,7 @@ def test_a_file_too_large_for_the_server_is_told_once_with_what_to_do(rig: Rig, 
     assert "max_request" in obstacle.reason
     assert sum("Not carried" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(number))) == 1
     _limit(rig, 3_000_000, known=known)
-    rig.store.amend(rig.link(number).id, lambda link: replace(link, obstacles=(), due_at=rig.now), rig.now)
+    rig.store.links.amend(rig.link(number).id, lambda link: replace(link, obstacles=(), due_at=rig.now), rig.now)
     rig.sync()
     assert len(rig.internal.ticket("UserRequest", rig.copy_of(number))["attachments"]) == 3
 

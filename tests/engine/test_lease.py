@@ -46,7 +46,7 @@ def test_it_is_kept_while_we_work_and_free_afterwards(stores: tuple[Store, Store
             time.sleep(SHORT.total_seconds() / 4)
             lease.check()
             assert not Lease(two, SHORT).acquire()
-    assert two.lease() is None
+    assert two.lease.current() is None
 
 
 def test_the_second_one_is_refused_and_told_by_whom(stores: tuple[Store, Store]) -> None:
@@ -59,13 +59,13 @@ def test_one_that_was_kept_waiting_for_it_has_all_of_its_time_before_it(
     stores: tuple[Store, Store], clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As by a transaction that its last holder was paused in."""
-    take = stores[0].acquire_lease
+    take = stores[0].lease.acquire
 
     def takes_long(*asked: Any) -> bool:
         clock(40)
         return take(*asked)
 
-    monkeypatch.setattr(stores[0], "acquire_lease", takes_long)
+    monkeypatch.setattr(stores[0].lease, "acquire", takes_long)
     with Lease(stores[0], timedelta(minutes=1)) as lease:
         assert lease.remaining > 40
 
@@ -86,16 +86,16 @@ def test_who_cannot_tell_by_a_clock_is_told_by_the_database(stores: tuple[Store,
     """As on a virtual machine that was paused, with all its clocks."""
     one, two = stores
     with Lease(one, timedelta(minutes=1)) as lease:
-        held = one.lease()
+        held = one.lease.current()
         assert held is not None
-        two.release_lease(held.holder)
+        two.lease.release(held.holder)
         with Lease(two, timedelta(minutes=1)):
             with pytest.raises(AnotherInstance, match=r"no longer ours: process \d+"):
                 lease.check()
             with pytest.raises(AnotherInstance, match="taken by another"):
-                one.put_fact("name", "value")
+                one.facts.put("name", "value")
             assert lease.remaining < 0
-            two.put_fact("name", "value")
+            two.facts.put("name", "value")
 
 
 def test_a_store_that_does_not_let_it_be_renewed_is_named_as_the_reason(
@@ -105,7 +105,7 @@ def test_a_store_that_does_not_let_it_be_renewed_is_named_as_the_reason(
         raise StoreUnavailable("the disk is full")
 
     with Lease(stores[0], SHORT) as lease:
-        monkeypatch.setattr(stores[0], "renew_lease", fails)
+        monkeypatch.setattr(stores[0].lease, "renew", fails)
         time.sleep(SHORT.total_seconds())
         with pytest.raises(StoreUnavailable, match=r"could not be renewed: the disk is full"):
             lease.check()
@@ -118,7 +118,7 @@ def test_a_store_that_is_gone_in_the_end_hides_no_other_trouble(
     def fails(*_: object) -> None:
         raise StoreUnavailable("the disk is full")
 
-    monkeypatch.setattr(stores[0], "release_lease", fails)
+    monkeypatch.setattr(stores[0].lease, "release", fails)
 
     def work() -> None:
         with Lease(stores[0]):

@@ -203,7 +203,7 @@ def test_an_odd_ticket_is_parked_in_the_end_and_the_poll_goes_on(rig: OddRig) ->
         rig.wait(minutes=10)
     (obstacle,) = rig.link(first).obstacles
     assert obstacle.parked
-    cursor = rig.store.side(Side.EXTERNAL).cursor
+    cursor = rig.store.polls.side(Side.EXTERNAL).cursor
     assert cursor is not None
     assert rig.now - cursor < timedelta(minutes=15)
 
@@ -262,7 +262,7 @@ def test_a_fault_of_ours_that_one_ticket_brings_out_waits_and_is_parked(
         if where != "planning again":  # what was written before it is not undone by trying again
             rig.settle(60)
             assert any(one.parked for one in rig.link(first).obstacles)
-    rig.store.amend(rig.link(first).id, lambda link: replace(link, obstacles=(), due_at=rig.now), rig.now)
+    rig.store.links.amend(rig.link(first).id, lambda link: replace(link, obstacles=(), due_at=rig.now), rig.now)
     rig.settle()
     assert rig.differences() == []
 

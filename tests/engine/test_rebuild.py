@@ -186,8 +186,8 @@ def test_a_copy_that_a_person_deleted_is_not_made_again_without_being_asked(rig:
         link = rig.link(made[title])
         assert (link.status, link.internal) == (LinkStatus.PARKED, None)
         assert "itopsync unlink" in link.obstacles[0].reason
-    rig.store.amend(rig.link(made["b"]).id, lambda link: by_hand.resumed(link, rig.now), rig.now)
-    rig.store.amend(rig.link(made["c"]).id, lambda link: by_hand.unlinked(link, rig.now, mark=True), rig.now)
+    rig.store.links.amend(rig.link(made["b"]).id, lambda link: by_hand.resumed(link, rig.now), rig.now)
+    rig.store.links.amend(rig.link(made["c"]).id, lambda link: by_hand.unlinked(link, rig.now, mark=True), rig.now)
     rig.sync()
     rig.settle()
     assert _titles(rig) == ["a", "b", "d", "new"]
@@ -242,6 +242,6 @@ def test_a_files_copy_that_a_person_deleted_is_not_made_again_without_being_aske
     rig.settle()
     assert names() >= {"old", "young", "new"}
     assert "deleted" not in names()
-    rig.store.amend(rig.link(made["a"]).id, lambda link: by_hand.retried(link, rig.now), rig.now)
+    rig.store.links.amend(rig.link(made["a"]).id, lambda link: by_hand.retried(link, rig.now), rig.now)
     rig.sync()
     assert names() >= {"old", "young", "new", "deleted"}

@@ -306,4 +306,4 @@ def test_the_dry_run_shows_what_would_be_written_and_writes_nothing(rig: Rig) ->
     shown, _ = rig.inspector.preview()
     assert [len(planned.plan.actions) for planned in shown] == [1]
     assert rig.written() == 0
-    assert rig.store.links([1]) == ()
+    assert rig.store.links.get([1]) == ()

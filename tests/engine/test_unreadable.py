@@ -176,7 +176,7 @@ def test_a_side_that_fails_while_a_refused_stimulus_is_looked_into_is_down_and_b
     monkeypatch.setattr(Server, "tickets", failing)
     assert rig.sync().outcome == "unavailable"
     assert struck == ["refused", "down"]
-    assert rig.store.recover(rig.now, rig.now) == (), "no write is noted as under way"
+    assert rig.store.links.recover(rig.now, rig.now) == (), "no write is noted as under way"
     rig.settle()
     assert rig.differences() == []
 
@@ -189,7 +189,7 @@ def test_a_link_whose_ticket_cannot_be_read_is_not_made_by_hand_without_its_base
     external, internal = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", copy)
     with pytest.raises(Refused, match="fails on reading UserRequest"):
         linking.compare(rig.inspector, external, internal, history=False)
-    assert not any(rig.store.counts()[status] for status in LinkStatus)
+    assert not any(rig.store.links.counts()[status] for status in LinkStatus)
 
 
 @pytest.mark.parametrize("side", list(Side))

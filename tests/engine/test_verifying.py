@@ -14,7 +14,7 @@ from itopsync.engine.observe import attributes
 from itopsync.engine.rebuild import rebuild
 from itopsync.model import NewEntry, Ref, Side
 from itopsync.reconcile.plan import Plan
-from itopsync.store.store import Store
+from itopsync.store.links import Links
 from tests.engine.rig import PICTURE, TEAM, Rig
 from tests.engine.verifying import compared, excused, verified
 
@@ -241,14 +241,14 @@ def test_what_differed_in_a_lost_store_is_excused_until_it_changes(linked: Rig, 
 
 def test_what_is_written_while_it_looks_is_read_once_more(linked: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     linked.customer.note(REQUEST, 1, "<p>It burns.</p>")
-    links, asked = Store.links, []
+    get, asked = Links.get, []
 
-    def reading(store: Store, ids: list[int]) -> object:
+    def reading(links: Links, ids: list[int]) -> object:
         asked.append(ids)
         if len(asked) == 3:  # the planner's, the comparison's, and once more
             linked.sync()
-        return links(store, ids)
+        return get(links, ids)
 
-    monkeypatch.setattr(Store, "links", reading)
+    monkeypatch.setattr(Links, "get", reading)
     assert compared(linked) == []
     assert len(asked) >= 3

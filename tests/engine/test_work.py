@@ -71,7 +71,7 @@ def test_what_is_touched_comes_first_then_what_waited_longest_and_each_once(rig:
     rig.sync()
     links = [rig.link(number) for number in numbers]
     for place, link in enumerate(links):
-        rig.store.save(replace(link, due_at=rig.now - timedelta(minutes=place)), now=rig.now, live=True)
+        rig.store.links.save(replace(link, due_at=rig.now - timedelta(minutes=place)), now=rig.now, live=True)
     backlog = Backlog(rig.store, rig.now - timedelta(minutes=2))
     first, second, third = backlog.take(2), backlog.take(3), backlog.take(9)
     assert [link.id for link in first] == [links[2].id, links[8].id]
@@ -79,9 +79,9 @@ def test_what_is_touched_comes_first_then_what_waited_longest_and_each_once(rig:
     assert [link.id for link in third] == [links[4].id, links[3].id]
     assert backlog.take(9) == ()
     for link in (*first, *second, *third):
-        rig.store.save(replace(link, due_at=None), now=rig.now, live=True)
+        rig.store.links.save(replace(link, due_at=None), now=rig.now, live=True)
         backlog.done(replace(link, due_at=None))
-    rig.store.mark_due([links[8].id], rig.now, now=rig.now)
+    rig.store.links.mark_due([links[8].id], rig.now, now=rig.now)
     backlog.polled(rig.now)
     assert [link.id for link in backlog.take(9)] == [links[0].id, links[8].id, links[1].id]
 
@@ -90,11 +90,11 @@ def test_what_falls_due_between_its_work_and_the_next_poll_is_given_out_again(ri
     number = rig.customer.create("UserRequest", title="Printer")
     rig.sync()
     link = replace(rig.link(number), due_at=rig.now)
-    rig.store.save(link, now=rig.now, live=True)
+    rig.store.links.save(link, now=rig.now, live=True)
     backlog = Backlog(rig.store, rig.now)
     assert [one.id for one in backlog.take(9)] == [link.id]
     waits = replace(link, due_at=rig.now + timedelta(seconds=2))
-    rig.store.save(waits, now=rig.now, live=True)
+    rig.store.links.save(waits, now=rig.now, live=True)
     backlog.polled(rig.now + timedelta(seconds=3))
     backlog.done(waits)
     assert [one.id for one in backlog.take(9)] == [link.id]
@@ -164,7 +164,7 @@ def test_a_safety_stop_leaves_nothing_half_written(rig: Rig) -> None:
         rig.customer.delete_attachment(file)
     with pytest.raises(SafetyStop):
         rig.sync()
-    assert rig.store.recover(rig.now, rig.now) == ()
+    assert rig.store.links.recover(rig.now, rig.now) == ()
     assert sum(one.verb == "delete" for one in rig.writes(Side.INTERNAL)) <= 7
     rig.engine.cycle(accept={"deletions"})
     rig.settle()
@@ -195,7 +195,7 @@ def test_told_to_stop_it_begins_no_other_link(rig: Rig, monkeypatch: pytest.Monk
     told = stop_at(rig, monkeypatch, "create", 3)
     assert rig.sync().outcome == "interrupted"
     assert len(created(rig)) == 3
-    assert rig.store.recover(rig.now, rig.now) == ()
+    assert rig.store.links.recover(rig.now, rig.now) == ()
     told.clear()
     assert rig.sync().outcome == "well"
     assert len(created(rig)) == 20
@@ -219,7 +219,7 @@ def test_told_to_stop_it_leaves_the_files_that_wait_due_at_once(rig: Rig, monkey
     rig.probe = probe
     assert rig.sync().outcome == "interrupted"
     rig.probe = None
-    assert rig.store.recover(rig.now, rig.now) == ()
+    assert rig.store.links.recover(rig.now, rig.now) == ()
     assert sum(one.verb == "create" for one in rig.writes(Side.INTERNAL)) == 6 + 1
     ended = rig.now - timedelta(minutes=1)
     assert [rig.link(number).due_at == ended for number in numbers].count(True) >= 5
@@ -236,7 +236,7 @@ def test_a_store_that_fails_while_we_are_told_to_stop_is_told_of(rig: Rig, monke
     def failing(_saved: Link, **_arguments: Any) -> bool:
         raise StoreUnavailable("the disk is full")
 
-    monkeypatch.setattr(rig.store, "save", failing)
+    monkeypatch.setattr(rig.store.links, "save", failing)
     with pytest.raises(StoreUnavailable):
         rig.sync()
     assert told.is_set()
@@ -246,7 +246,7 @@ def test_where_the_store_fails_no_link_is_worked_on_any_more(rig: Rig, monkeypat
     with_settings(rig, workers=4)
     for n in range(8):
         rig.customer.create("UserRequest", title=f"No. {n}")
-    save, running = rig.store.save, 0
+    save, running = rig.store.links.save, 0
     failed = threading.Event()
 
     def failing(saved: Link, **arguments: Any) -> bool:
@@ -263,7 +263,7 @@ def test_where_the_store_fails_no_link_is_worked_on_any_more(rig: Rig, monkeypat
             running -= 1
 
     rig.probe = probe
-    monkeypatch.setattr(rig.store, "save", failing)
+    monkeypatch.setattr(rig.store.links, "save", failing)
     with pytest.raises(StoreUnavailable):
         rig.sync()
     assert failed.is_set()

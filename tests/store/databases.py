@@ -46,7 +46,7 @@ def filled(url: str) -> tuple[Link, ...]:
 
 def links_of(url: str) -> tuple[Link, ...]:
     store = Store.open(url)
-    links = store.links(range(1, 9))
+    links = store.links.get(range(1, 9))
     store.close()
     return links
 

@@ -30,7 +30,7 @@ def sighting(ref: Ref, version: str = "v1") -> Sighting:
 def poll(store: Store, side: Side = Side.EXTERNAL, *, now: datetime = NOW, **found: Any) -> tuple[int, ...]:
     """Record a poll that found what is named and nothing else."""
     nothing: Mapping[str, Any] = {"versions": {}, "due": {}, "new": (), "ignored": ()}
-    return store.record_poll(SideState(side, cursor=now), **{**nothing, **found}, now=now)
+    return store.polls.record(SideState(side, cursor=now), **{**nothing, **found}, now=now)
 
 
 def add(store: Store, ref: Ref, *, now: datetime = NOW) -> Link:
@@ -43,12 +43,12 @@ def add_linked(store: Store, ref: Ref, copy: Ref, *, live: bool = True, **change
     """A link whose copy is made, with nothing to do; *changes* are made to it."""
     link = replace(add(store, ref), internal=copy, internal_number=f"R-{copy.id:06d}", status=LinkStatus.LINKED, due_at=None)
     link = replace(link, **changes)
-    store.save(link, versions={Side.EXTERNAL: "v1", Side.INTERNAL: "v1"}, now=NOW, live=live)
+    store.links.save(link, versions={Side.EXTERNAL: "v1", Side.INTERNAL: "v1"}, now=NOW, live=live)
     return link
 
 
 def get(store: Store, number: int) -> Link:
-    (link,) = store.links([number])
+    (link,) = store.links.get([number])
     return link
 
 

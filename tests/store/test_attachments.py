@@ -44,22 +44,22 @@ def test_attachments_are_counted_as_a_plain_list_would_be(
     """Each example's links replace those of the one before."""
     for number in range(1, 5):
         link = links[number - 1] if number <= len(links) else Known(LinkStatus.TOMBSTONE, live=False, files=())
-        there = store.link_of(external(number)) or add_linked(store, external(number), internal(number))
+        there = store.links.of(external(number)) or add_linked(store, external(number), internal(number))
         saved = type(there)(there.id, there.external, there.internal, link.status, files=link.files)
-        store.save(saved, now=NOW, live=link.live)
+        store.links.save(saved, now=NOW, live=link.live)
 
     counted = {number: link for number, link in enumerate(links, 1) if link.status is LinkStatus.LINKED and link.live == live}
     expected = {number: len(link.ids(side)) for number, link in counted.items() if link.ids(side)}
-    parts = [store.files_by_ticket(side, limit, live=live)]
+    parts = [store.attachments.by_ticket(side, limit, live=live)]
     while (last := parts[-1].last) is not None:
-        parts.append(store.files_by_ticket(side, limit, live=live, after=last))
+        parts.append(store.attachments.by_ticket(side, limit, live=live, after=last))
     assert [tickets for part in parts for tickets in part.tickets.get("UserRequest", {}).items()] == list(expected.items())
     highest = max((number for link in counted.values() for number in link.ids(side)), default=0)
     assert max(part.highest for part in parts) == highest
     for number, link in counted.items():
-        assert store.attachments_of(side, "UserRequest", [number]) == set(link.ids(side))
+        assert store.attachments.of(side, "UserRequest", [number]) == set(link.ids(side))
     known = {number for link in links for number in link.ids(side)}
-    assert store.links_of_attachments(side, range(13)).keys() == known
+    assert store.attachments.links_of(side, range(13)).keys() == known
 
 
 def test_the_linked_tickets_are_listed_part_by_part(store: Store) -> None:
@@ -68,18 +68,20 @@ def test_the_linked_tickets_are_listed_part_by_part(store: Store) -> None:
     add_linked(store, external(4, "Incident"), internal(40, "Incident"))
     add_linked(store, external(5), internal(50), live=False)
     add_linked(store, external(6), internal(60), status=LinkStatus.TOMBSTONE)
-    first = store.linked_tickets(Side.EXTERNAL, 2, live=True)
+    first = store.links.linked_tickets(Side.EXTERNAL, 2, live=True)
     assert first.tickets == {"UserRequest": [3, 2]}
     assert first.last is not None
-    assert store.linked_tickets(Side.EXTERNAL, 2, live=True, after=first.last).tickets == {"Incident": [4]}
-    assert store.linked_tickets(Side.INTERNAL, 3, live=True) == TicketsPart({"UserRequest": [30, 20], "Incident": [40]}, None)
-    assert store.linked_tickets(Side.INTERNAL, 9, live=False).tickets == {"UserRequest": [50]}
+    assert store.links.linked_tickets(Side.EXTERNAL, 2, live=True, after=first.last).tickets == {"Incident": [4]}
+    assert store.links.linked_tickets(Side.INTERNAL, 3, live=True) == TicketsPart(
+        {"UserRequest": [30, 20], "Incident": [40]}, None
+    )
+    assert store.links.linked_tickets(Side.INTERNAL, 9, live=False).tickets == {"UserRequest": [50]}
 
 
 @pytest.mark.parametrize("status", list(LinkStatus))
 def test_an_attachment_is_traced_to_its_link_whatever_its_status(store: Store, status: LinkStatus) -> None:
     files = (carried(Side.EXTERNAL, 1, 11), carried(Side.INTERNAL, 12, None, FileStatus.WAITING))
     link = add_linked(store, external(1), internal(1), status=status, files=files)
-    assert store.links_of_attachments(Side.EXTERNAL, [1, 11, 12]) == {1: link.id}
-    assert store.links_of_attachments(Side.INTERNAL, [1, 11, 12]) == {11: link.id, 12: link.id}
-    assert store.links_of_attachments(Side.INTERNAL, []) == {}
+    assert store.attachments.links_of(Side.EXTERNAL, [1, 11, 12]) == {1: link.id}
+    assert store.attachments.links_of(Side.INTERNAL, [1, 11, 12]) == {11: link.id, 12: link.id}
+    assert store.attachments.links_of(Side.INTERNAL, []) == {}

@@ -32,7 +32,7 @@ def test_a_file_is_copied_before_it_is_upgraded(sqlite_url: str, tomorrow: Calla
 def test_a_copy_is_a_whole_store_even_while_it_is_written_to(sqlite_url: str) -> None:
     links = filled(sqlite_url)
     store = Store.open(sqlite_url)
-    with store.writing() as connection:
+    with store.database.writing() as connection:
         connection.execute(text("DELETE FROM link"))
         copy = migrate.backup(sqlite_url)
         connection.rollback()

@@ -14,31 +14,31 @@ CYCLE = CycleRecord(None, "poll", NOW, NOW + MINUTE, "well", {"create": 3, "byte
 
 def test_the_latest_cycles_come_first(store: Store) -> None:
     later = replace(CYCLE, started=NOW + MINUTE, finished=None, outcome="stopped", counts={}, error="1000 tickets are new")
-    first, second, third = (store.record_cycle(one) for one in (CYCLE, later, CYCLE))
-    assert store.cycles(10) == (replace(later, id=second), replace(CYCLE, id=third), replace(CYCLE, id=first))
-    assert store.cycles(1) == (replace(later, id=second),)
+    first, second, third = (store.history.record(one) for one in (CYCLE, later, CYCLE))
+    assert store.history.cycles(10) == (replace(later, id=second), replace(CYCLE, id=third), replace(CYCLE, id=first))
+    assert store.history.cycles(1) == (replace(later, id=second),)
 
 
 def test_what_is_long_past_is_forgotten_and_links_are_not(store: Store) -> None:
     gone = add_linked(store, external(1), internal(1), status=LinkStatus.TOMBSTONE)
-    store.record_cycle(CYCLE)
-    kept = store.record_cycle(replace(CYCLE, started=NOW + MINUTE))
+    store.history.record(CYCLE)
+    kept = store.history.record(replace(CYCLE, started=NOW + MINUTE))
     poll(store, ignored=[sighting(external(2)), sighting(external(3))])
     poll(store, ignored=[sighting(external(3))], now=NOW + MINUTE)
 
-    assert store.prune(NOW + MINUTE) == {"cycles": 1, "sightings": 1}
+    assert store.history.prune(NOW + MINUTE) == {"cycles": 1, "sightings": 1}
 
-    assert [cycle.id for cycle in store.cycles(10)] == [kept]
-    assert store.compare(Side.EXTERNAL, [sighting(external(2)), sighting(external(3))]).unknown == (sighting(external(2)),)
-    assert store.link_of(external(1)) == gone
+    assert [cycle.id for cycle in store.history.cycles(10)] == [kept]
+    assert store.polls.compare(Side.EXTERNAL, [sighting(external(2)), sighting(external(3))]).unknown == (sighting(external(2)),)
+    assert store.links.of(external(1)) == gone
 
 
 def test_a_fact_is_remembered_until_it_is_forgotten(store: Store) -> None:
-    assert store.fact("scope") is None
-    store.put_fact("scope", "a")
-    store.put_fact("scope", "b")
-    store.put_fact("other", "c")
-    assert store.fact("scope") == "b"
-    store.put_fact("scope", None)
-    assert store.fact("scope") is None
-    assert store.fact("other") == "c"
+    assert store.facts.get("scope") is None
+    store.facts.put("scope", "a")
+    store.facts.put("scope", "b")
+    store.facts.put("other", "c")
+    assert store.facts.get("scope") == "b"
+    store.facts.put("scope", None)
+    assert store.facts.get("scope") is None
+    assert store.facts.get("other") == "c"

@@ -26,7 +26,7 @@ def filled(store: Store) -> Store:
     """A store with something in it, on each database."""
     for number in range(1, 20):
         add_linked(store, external(number), internal(number), files=(carried(Side.EXTERNAL, number, 100 + number),))
-    store.begin_write(2, NOW, "write")
+    store.links.begin_write(2, NOW, "write")
     return store
 
 
@@ -46,47 +46,51 @@ def statements() -> Iterator[list[tuple[str, Any]]]:
 
 
 QUESTIONS: dict[str, Callable[[Store], object]] = {
-    "due": lambda store: store.due(NOW, 10),
-    "due_counts": lambda store: store.due_counts(NOW),
-    "links": lambda store: store.links([1, 2]),
-    "link_of": lambda store: (store.link_of(external(1)), store.link_of(internal(1))),
-    "find": lambda store: (store.find("1"), store.find("R-000001"), store.find("UserRequest:1")),
-    "save": lambda store: store.save(replace(store.links([1])[0], files=()), now=NOW, live=True),
-    "begin_write": lambda store: store.begin_write(1, NOW, "create", loaded=store.links([1])[0], saved=store.links([1])[0]),
-    "join": lambda store: store.join(replace(store.links([1])[0], external=external(70), internal=internal(70)), NOW),
-    "amend": lambda store: store.amend(1, lambda link: link, NOW),
-    "recover": lambda store: store.recover(NOW, NOW),
-    "mark_due": lambda store: store.mark_due([1, 2], NOW, now=NOW),
-    "troubled": lambda store: store.troubled(10),
-    "obstacle_counts": lambda store: store.obstacle_counts(),
-    "side": lambda store: store.side(Side.EXTERNAL),
-    "compare": lambda store: (store.compare(side, [sighting(external(1)), sighting(internal(99))]) for side in Side),
-    "record_poll": lambda store: poll(
+    "links.due": lambda store: store.links.due(NOW, 10),
+    "links.due_counts": lambda store: store.links.due_counts(NOW),
+    "links.get": lambda store: store.links.get([1, 2]),
+    "links.of": lambda store: (store.links.of(external(1)), store.links.of(internal(1))),
+    "links.find": lambda store: (store.links.find("1"), store.links.find("R-000001"), store.links.find("UserRequest:1")),
+    "links.save": lambda store: store.links.save(replace(store.links.get([1])[0], files=()), now=NOW, live=True),
+    "links.begin_write": lambda store: store.links.begin_write(
+        1, NOW, "create", loaded=store.links.get([1])[0], saved=store.links.get([1])[0]
+    ),
+    "links.join": lambda store: store.links.join(
+        replace(store.links.get([1])[0], external=external(70), internal=internal(70)), NOW
+    ),
+    "links.amend": lambda store: store.links.amend(1, lambda link: link, NOW),
+    "links.recover": lambda store: store.links.recover(NOW, NOW),
+    "links.mark_due": lambda store: store.links.mark_due([1, 2], NOW, now=NOW),
+    "links.troubled": lambda store: store.links.troubled(10),
+    "links.obstacle_counts": lambda store: store.links.obstacle_counts(),
+    "polls.side": lambda store: store.polls.side(Side.EXTERNAL),
+    "polls.compare": lambda store: (store.polls.compare(side, [sighting(external(1)), sighting(internal(99))]) for side in Side),
+    "polls.record": lambda store: poll(
         store, versions={1: "v2"}, due={1: NOW}, new=[sighting(external(50))], ignored=[sighting(external(60))]
     ),
-    "due_ids": lambda store: [
-        store.due_ids(NOW, 10, since=NOW - MINUTE),
-        store.due_ids(NOW, 10, before=NOW - MINUTE, after=(NOW - 2 * MINUTE, 1)),
+    "links.due_ids": lambda store: [
+        store.links.due_ids(NOW, 10, since=NOW - MINUTE),
+        store.links.due_ids(NOW, 10, before=NOW - MINUTE, after=(NOW - 2 * MINUTE, 1)),
     ],
-    "files_by_ticket": lambda store: [store.files_by_ticket(side, 10, live=True, after=5) for side in Side],
-    "attachments_of": lambda store: [store.attachments_of(side, "UserRequest", [1, 2]) for side in Side],
-    "linked_tickets": lambda store: [store.linked_tickets(side, 10, live=True, after=5) for side in Side],
-    "linked_after": lambda store: store.linked_after(0, 10),
-    "links_of_attachments": lambda store: [store.links_of_attachments(side, [1, 2]) for side in Side],
-    "counts": lambda store: store.counts(),
-    "record_cycle": lambda store: store.record_cycle(CycleRecord(None, "poll", NOW, NOW, "well", {})),
-    "cycles": lambda store: store.cycles(10),
-    "prune": lambda store: store.prune(NOW),
-    "lease": lambda store: (
-        store.acquire_lease(HOLDER, MINUTE, NOW),
-        store.acquire_lease(HOLDER, MINUTE, NOW),
-        store.lease(),
+    "attachments.by_ticket": lambda store: [store.attachments.by_ticket(side, 10, live=True, after=5) for side in Side],
+    "attachments.of": lambda store: [store.attachments.of(side, "UserRequest", [1, 2]) for side in Side],
+    "links.linked_tickets": lambda store: [store.links.linked_tickets(side, 10, live=True, after=5) for side in Side],
+    "links.linked_after": lambda store: store.links.linked_after(0, 10),
+    "attachments.links_of": lambda store: [store.attachments.links_of(side, [1, 2]) for side in Side],
+    "links.counts": lambda store: store.links.counts(),
+    "history.record": lambda store: store.history.record(CycleRecord(None, "poll", NOW, NOW, "well", {})),
+    "history.cycles": lambda store: store.history.cycles(10),
+    "history.prune": lambda store: store.history.prune(NOW),
+    "lease.current": lambda store: (
+        store.lease.acquire(HOLDER, MINUTE, NOW),
+        store.lease.acquire(HOLDER, MINUTE, NOW),
+        store.lease.current(),
     ),
-    "fact": lambda store: store.fact("a"),
-    "put_fact": lambda store: store.put_fact("a", "b"),
+    "facts.get": lambda store: store.facts.get("a"),
+    "facts.put": lambda store: store.facts.put("a", "b"),
 }
 
-ONE_ROW = {"renew_lease", "release_lease", "holds_lease", "fence"}
+ONE_ROW = {"lease.renew", "lease.release", "lease.is_held_by", "lease.fence"}
 """By token, on a table that has one row at most."""
 
 
@@ -98,7 +102,7 @@ def test_the_answer_comes_from_an_index(filled: Store, question: str) -> None:
             list(answer)
     assert sent
     scans = []
-    with filled.reading() as connection:
+    with filled.database.reading() as connection:
         if not filled.address.is_sqlite:  # a table as small as this one it would read whole
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         explain = "EXPLAIN QUERY PLAN" if filled.address.is_sqlite else "EXPLAIN"
@@ -116,25 +120,10 @@ def is_scan(step: str) -> bool:
     return bool(re.fullmatch(rf"SCAN ({tables})", step) or re.search(rf"Seq Scan on ({tables})", step))
 
 
-def test_every_question_of_a_cycle_is_asked_here() -> None:
-    public = {name for name in dir(Store) if not name.startswith("_") and callable(getattr(Store, name))}
-    rare = {
-        "count_old",
-        "old_tombstones",
-        "forget_tombstones",
-        "joined",
-        "write_together",
-        "add_links",
-        "open",
-        "close",
-        "exists",
-        "check_revision",
-        "reading",
-        "writing",
-        "writing_unfenced",
-        "put_side",
-        "acquire_lease",
-    }
+def test_every_question_of_a_cycle_is_asked_here(store: Store) -> None:
+    parts = {name: part for name, part in vars(store).items() if name not in {"database", "revision"}}
+    public = {f"{name}.{asked}" for name, part in parts.items() for asked in dir(part) if not asked.startswith("_")}
+    rare = {"history.count_old", "tombstones.old", "tombstones.forget", "links.add", "polls.put_side", "lease.acquire"}
     assert public - rare - ONE_ROW == QUESTIONS.keys()
 
 
@@ -142,9 +131,9 @@ def test_the_oldest_of_very_many_are_found_without_the_others(sqlite_url: str) -
     filled = Store.open(sqlite_url)
     poll(filled, new=[sighting(external(number)) for number in range(1_000, 6_000)], now=NOW - timedelta(days=1))
     with statements() as sent:
-        assert len(filled.due(NOW, 10)) == 10
+        assert len(filled.links.due(NOW, 10)) == 10
     statement, parameters = next(one for one in sent if "ORDER BY link.due_at" in one[0])
-    with filled.reading() as connection:
+    with filled.database.reading() as connection:
         (step,) = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
     assert step.detail == "SEARCH link USING COVERING INDEX ix_link_due (due_at<?)"  # in its order: nothing is sorted
     filled.close()

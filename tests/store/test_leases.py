@@ -29,50 +29,50 @@ TWO = Holder("here", "boot", 200, "88", "two")
 @pytest.fixture
 def watched(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store whose probe sees the processes of ALIVE."""
-    monkeypatch.setattr(store, "_probe", lambda pid: ALIVE.get(pid, ""))
+    monkeypatch.setattr(store.lease, "_probe", lambda pid: ALIVE.get(pid, ""))
     return store
 
 
 def test_a_free_lease_is_taken(watched: Store) -> None:
-    assert watched.lease() is None
-    assert watched.acquire_lease(ONE, MINUTE, NOW)
-    assert watched.lease() == LeaseRecord(ONE, NOW + MINUTE)
+    assert watched.lease.current() is None
+    assert watched.lease.acquire(ONE, MINUTE, NOW)
+    assert watched.lease.current() == LeaseRecord(ONE, NOW + MINUTE)
 
 
 def test_a_lease_is_held_against_others_until_it_runs_out(watched: Store) -> None:
-    watched.acquire_lease(ONE, MINUTE, NOW)
-    assert not watched.acquire_lease(TWO, MINUTE, NOW + MINUTE / 2)
-    assert watched.lease() == LeaseRecord(ONE, NOW + MINUTE)
-    assert watched.acquire_lease(TWO, MINUTE, NOW + MINUTE)
-    assert watched.lease() == LeaseRecord(TWO, NOW + 2 * MINUTE)
+    watched.lease.acquire(ONE, MINUTE, NOW)
+    assert not watched.lease.acquire(TWO, MINUTE, NOW + MINUTE / 2)
+    assert watched.lease.current() == LeaseRecord(ONE, NOW + MINUTE)
+    assert watched.lease.acquire(TWO, MINUTE, NOW + MINUTE)
+    assert watched.lease.current() == LeaseRecord(TWO, NOW + 2 * MINUTE)
 
 
 def test_a_lease_may_be_taken_again_by_its_holder(watched: Store) -> None:
-    assert watched.acquire_lease(ONE, MINUTE, NOW)
-    assert watched.acquire_lease(ONE, MINUTE, NOW + MINUTE / 2)
-    assert watched.lease() == LeaseRecord(ONE, NOW + MINUTE * 3 / 2)
+    assert watched.lease.acquire(ONE, MINUTE, NOW)
+    assert watched.lease.acquire(ONE, MINUTE, NOW + MINUTE / 2)
+    assert watched.lease.current() == LeaseRecord(ONE, NOW + MINUTE * 3 / 2)
 
 
 def test_a_renewed_lease_goes_on(watched: Store) -> None:
-    watched.acquire_lease(ONE, MINUTE, NOW)
-    assert watched.renew_lease(ONE, MINUTE, NOW + MINUTE / 2)
-    assert not watched.acquire_lease(TWO, MINUTE, NOW + MINUTE)
+    watched.lease.acquire(ONE, MINUTE, NOW)
+    assert watched.lease.renew(ONE, MINUTE, NOW + MINUTE / 2)
+    assert not watched.lease.acquire(TWO, MINUTE, NOW + MINUTE)
 
 
 def test_a_lost_lease_is_not_renewed(watched: Store) -> None:
-    watched.acquire_lease(ONE, MINUTE, NOW)
-    watched.acquire_lease(TWO, MINUTE, NOW + MINUTE)
-    assert not watched.renew_lease(ONE, MINUTE, NOW + MINUTE)
-    watched.release_lease(ONE)
-    assert watched.lease() == LeaseRecord(TWO, NOW + 2 * MINUTE)
+    watched.lease.acquire(ONE, MINUTE, NOW)
+    watched.lease.acquire(TWO, MINUTE, NOW + MINUTE)
+    assert not watched.lease.renew(ONE, MINUTE, NOW + MINUTE)
+    watched.lease.release(ONE)
+    assert watched.lease.current() == LeaseRecord(TWO, NOW + 2 * MINUTE)
 
 
 def test_a_released_lease_is_free(watched: Store) -> None:
-    watched.acquire_lease(ONE, MINUTE, NOW)
-    watched.release_lease(ONE)
-    assert watched.lease() is None
-    assert not watched.renew_lease(ONE, MINUTE, NOW)
-    assert watched.acquire_lease(TWO, MINUTE, NOW)
+    watched.lease.acquire(ONE, MINUTE, NOW)
+    watched.lease.release(ONE)
+    assert watched.lease.current() is None
+    assert not watched.lease.renew(ONE, MINUTE, NOW)
+    assert watched.lease.acquire(TWO, MINUTE, NOW)
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_a_released_lease_is_free(watched: Store) -> None:
     ],
 )
 def test_a_dead_process_of_this_host_is_not_waited_for(watched: Store, dead: Holder) -> None:
-    watched.acquire_lease(dead, MINUTE, NOW)
-    assert watched.acquire_lease(TWO, MINUTE, NOW)
-    assert watched.lease() == LeaseRecord(TWO, NOW + MINUTE)
+    watched.lease.acquire(dead, MINUTE, NOW)
+    assert watched.lease.acquire(TWO, MINUTE, NOW)
+    assert watched.lease.current() == LeaseRecord(TWO, NOW + MINUTE)
 
 
 @pytest.mark.parametrize(
@@ -97,26 +97,26 @@ def test_a_dead_process_of_this_host_is_not_waited_for(watched: Store, dead: Hol
     ],
 )
 def test_a_process_that_cannot_be_looked_for_is_waited_for(watched: Store, stranger: Holder) -> None:
-    watched.acquire_lease(stranger, MINUTE, NOW)
-    assert not watched.acquire_lease(TWO, MINUTE, NOW)
-    assert watched.acquire_lease(TWO, MINUTE, NOW + MINUTE)
+    watched.lease.acquire(stranger, MINUTE, NOW)
+    assert not watched.lease.acquire(TWO, MINUTE, NOW)
+    assert watched.lease.acquire(TWO, MINUTE, NOW + MINUTE)
 
 
 def test_a_host_that_cannot_tell_its_boots_apart_waits(watched: Store) -> None:
-    watched.acquire_lease(replace(ONE, boot_id="", pid=300), MINUTE, NOW)
-    assert not watched.acquire_lease(replace(TWO, boot_id=""), MINUTE, NOW)
+    watched.lease.acquire(replace(ONE, boot_id="", pid=300), MINUTE, NOW)
+    assert not watched.lease.acquire(replace(TWO, boot_id=""), MINUTE, NOW)
 
 
 @pytest.mark.parametrize("until_then", ["free", "run out", "dead"])
 def test_one_alone_of_many_takes_the_lease(watched: Store, until_then: str) -> None:
     if until_then != "free":
-        watched.acquire_lease(ONE if until_then == "run out" else replace(ONE, pid=300), MINUTE, NOW - MINUTE / 2)
+        watched.lease.acquire(ONE if until_then == "run out" else replace(ONE, pid=300), MINUTE, NOW - MINUTE / 2)
     now = NOW + MINUTE if until_then == "run out" else NOW
     asking = [replace(TWO, token=f"token {number}") for number in range(8)]
     with ThreadPoolExecutor(len(asking)) as pool:
-        won = list(pool.map(lambda holder: watched.acquire_lease(holder, MINUTE, now), asking))
+        won = list(pool.map(lambda holder: watched.lease.acquire(holder, MINUTE, now), asking))
     (winner,) = [holder for holder, its in zip(asking, won, strict=True) if its]
-    assert watched.lease() == LeaseRecord(winner, now + MINUTE)
+    assert watched.lease.current() == LeaseRecord(winner, now + MINUTE)
 
 
 # the fence
@@ -124,50 +124,50 @@ def test_one_alone_of_many_takes_the_lease(watched: Store, until_then: str) -> N
 
 def test_a_lease_that_is_gone_is_nobody_elses(watched: Store) -> None:
     """The store's file was moved away and another one made, say."""
-    watched.acquire_lease(ONE, MINUTE, NOW)
-    watched.fence(ONE)
-    watched.release_lease(ONE)
+    watched.lease.acquire(ONE, MINUTE, NOW)
+    watched.lease.fence(ONE)
+    watched.lease.release(ONE)
     with pytest.raises(AnotherInstance, match="is gone, and nothing more is written; was its file moved"):
-        watched.put_fact("name", "value")
+        watched.facts.put("name", "value")
 
 
 def test_who_has_lost_the_lease_writes_nothing_more_into_the_store(watched: Store) -> None:
     link = add(watched, external(1))
-    watched.acquire_lease(ONE, MINUTE, NOW)
-    watched.fence(ONE)
-    watched.begin_write(link.id, NOW, "create")
-    watched.acquire_lease(TWO, MINUTE, NOW + MINUTE)
+    watched.lease.acquire(ONE, MINUTE, NOW)
+    watched.lease.fence(ONE)
+    watched.links.begin_write(link.id, NOW, "create")
+    watched.lease.acquire(TWO, MINUTE, NOW + MINUTE)
     for write in (
-        lambda: watched.save(replace(link, unsettled=True), now=NOW, live=True),
-        lambda: watched.begin_write(link.id, NOW, "write"),
-        lambda: watched.put_fact("name", "value"),
-        lambda: watched.recover(NOW, NOW),
+        lambda: watched.links.save(replace(link, unsettled=True), now=NOW, live=True),
+        lambda: watched.links.begin_write(link.id, NOW, "write"),
+        lambda: watched.facts.put("name", "value"),
+        lambda: watched.links.recover(NOW, NOW),
     ):
         with pytest.raises(AnotherInstance, match="taken by another itopsync"):
             write()
     assert not get(watched, link.id).unsettled
-    watched.fence(None)
-    assert watched.recover(NOW, NOW) == (link.id,)
+    watched.lease.fence(None)
+    assert watched.links.recover(NOW, NOW) == (link.id,)
 
 
 def test_nobody_takes_the_lease_in_the_middle_of_a_transaction_under_it(watched: Store) -> None:
-    watched.acquire_lease(ONE, MINUTE, NOW)
-    watched.fence(ONE)
+    watched.lease.acquire(ONE, MINUTE, NOW)
+    watched.lease.fence(ONE)
     with ThreadPoolExecutor(1) as other:
-        with watched.writing():
-            taking = other.submit(watched.acquire_lease, TWO, MINUTE, NOW + MINUTE)
+        with watched.database.writing():
+            taking = other.submit(watched.lease.acquire, TWO, MINUTE, NOW + MINUTE)
             with pytest.raises(TimeoutError):
                 taking.result(0.3)
         assert taking.result()
 
 
 def test_a_lease_is_held_until_its_end_and_no_longer(watched: Store) -> None:
-    watched.acquire_lease(ONE, MINUTE, NOW)
-    assert watched.holds_lease(ONE, NOW)
-    assert not watched.holds_lease(TWO, NOW)
-    assert not watched.holds_lease(ONE, NOW + MINUTE)
-    watched.release_lease(ONE)
-    assert not watched.holds_lease(ONE, NOW)
+    watched.lease.acquire(ONE, MINUTE, NOW)
+    assert watched.lease.is_held_by(ONE, NOW)
+    assert not watched.lease.is_held_by(TWO, NOW)
+    assert not watched.lease.is_held_by(ONE, NOW + MINUTE)
+    watched.lease.release(ONE)
+    assert not watched.lease.is_held_by(ONE, NOW)
 
 
 def test_hosts_whose_clocks_differ_agree_by_the_databases_own(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,13 +180,13 @@ def test_hosts_whose_clocks_differ_agree_by_the_databases_own(cluster: Cluster, 
         def now(cls, tz: tzinfo | None = None) -> Self:
             return super().now(tz) + timedelta(days=1)
 
-    assert store.acquire_lease(replace(ONE, host="elsewhere"), MINUTE)
+    assert store.lease.acquire(replace(ONE, host="elsewhere"), MINUTE)
     monkeypatch.setattr("itopsync.store.leases.datetime", Tomorrow)
-    assert not store.acquire_lease(TWO, MINUTE)
-    assert not store.holds_lease(TWO)
-    assert store.holds_lease(ONE)
-    assert store.renew_lease(ONE, MINUTE)
-    held = store.lease()
+    assert not store.lease.acquire(TWO, MINUTE)
+    assert not store.lease.is_held_by(TWO)
+    assert store.lease.is_held_by(ONE)
+    assert store.lease.renew(ONE, MINUTE)
+    held = store.lease.current()
     assert held is not None
     assert timedelta() < held.until - datetime.now(UTC) <= MINUTE
     store.close()
@@ -206,9 +206,9 @@ def test_a_real_process_holds_the_lease_while_it_lives(store: Store, sleeper: su
     its = replace(ONE, pid=sleeper.pid, started=started_at(sleeper.pid))
     ours = replace(TWO, pid=os.getpid(), started=started_at(os.getpid()))
     assert its.started != ""
-    store.acquire_lease(its, MINUTE, NOW)
-    assert not store.acquire_lease(ours, MINUTE, NOW)
+    store.lease.acquire(its, MINUTE, NOW)
+    assert not store.lease.acquire(ours, MINUTE, NOW)
     sleeper.kill()
     sleeper.wait()
     assert started_at(sleeper.pid) == ""
-    assert store.acquire_lease(ours, MINUTE, NOW)
+    assert store.lease.acquire(ours, MINUTE, NOW)

@@ -44,7 +44,7 @@ def test_what_was_stored_is_there_when_it_is_opened_again(url: str) -> None:
     link = add(store, external(1))
     store.close()
     again = Store.open(url)
-    assert again.due(NOW, 10) == (link,)
+    assert again.links.due(NOW, 10) == (link,)
     again.close()
 
 
@@ -58,7 +58,7 @@ def test_a_store_in_memory_is_one_store_for_all_threads() -> None:
     store = Store.open("sqlite://")
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: add(store, external(number)), range(1, 21)))
-    assert store.counts()["waiting"] == 20
+    assert store.links.counts()["waiting"] == 20
     assert not Store.exists("sqlite://")
     store.close()
 
@@ -75,7 +75,7 @@ def test_only_its_owner_may_read_the_file(sqlite_url: str, tmp_path: Path) -> No
 def test_what_is_committed_is_on_the_disk(sqlite_url: str) -> None:
     store = Store.open(sqlite_url)
     add(store, external(1))
-    with store.reading() as connection:
+    with store.database.reading() as connection:
         pragmas = {name: connection.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     store.close()
@@ -189,7 +189,7 @@ def test_a_store_that_goes_away_is_unavailable(sqlite_url: str, tmp_path: Path) 
     (tmp_path / "store.sqlite").unlink()
     tmp_path.rmdir()
     with pytest.raises(StoreUnavailable, match="unable to open database file"):
-        store.put_side(SideState(Side.EXTERNAL))
+        store.polls.put_side(SideState(Side.EXTERNAL))
 
 
 def test_a_connection_that_was_cut_heals(cluster: Cluster) -> None:
@@ -197,7 +197,7 @@ def test_a_connection_that_was_cut_heals(cluster: Cluster) -> None:
     add(store, external(1))
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'store%' AND pid <> pg_backend_pid()"
     cluster.execute(cut)
-    assert store.counts()["waiting"] == 1
+    assert store.links.counts()["waiting"] == 1
     store.close()
 
 
@@ -207,9 +207,9 @@ def test_a_file_that_another_process_holds_is_told(sqlite_url: str, tmp_path: Pa
     other = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match=r"database is locked\. Another process is at work on it"):
-        store.put_side(SideState(Side.EXTERNAL, cursor=NOW))
-    assert store.side(Side.EXTERNAL).cursor is None
+        store.polls.put_side(SideState(Side.EXTERNAL, cursor=NOW))
+    assert store.polls.side(Side.EXTERNAL).cursor is None
     other.execute("COMMIT")
     other.close()
-    store.put_side(SideState(Side.EXTERNAL, cursor=NOW))
+    store.polls.put_side(SideState(Side.EXTERNAL, cursor=NOW))
     store.close()

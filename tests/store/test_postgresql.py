@@ -32,16 +32,16 @@ def store(cluster: Cluster) -> Iterator[Store]:
 
 
 def test_each_connection_has_its_bounds(store: Store) -> None:
-    with store.reading() as one:
+    with store.database.reading() as one:
         bounds = {name: one.scalar(text(f"SHOW {name}")) for name in connection.SESSION}
     assert bounds == {"statement_timeout": "1min", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "15s"}
 
 
 def test_a_statement_that_takes_for_ever_is_ended(patience: None, cluster: Cluster) -> None:
     store = Store.open(cluster.new_store())
-    with pytest.raises(StoreUnavailable, match="statement timeout"), store.reading() as one:
+    with pytest.raises(StoreUnavailable, match="statement timeout"), store.database.reading() as one:
         one.execute(text("SELECT pg_sleep(30)"))
-    assert store.counts()["troubled"] == 0
+    assert store.links.counts()["troubled"] == 0
     store.close()
 
 
@@ -49,10 +49,10 @@ def test_a_lock_that_somebody_holds_is_not_waited_for_for_ever(patience: None, c
     url = cluster.new_store()
     one, two = Store.open(url), Store.open(url)
     link = add(one, external(1))
-    with one.writing() as busy:
+    with one.database.writing() as busy:
         busy.execute(text("UPDATE link SET external_version = 'v2'"))
         with pytest.raises(StoreUnavailable, match=r"lock timeout.*Another process is at work on it"):
-            two.begin_write(link.id, NOW, "create")
+            two.links.begin_write(link.id, NOW, "create")
     one.close()
     two.close()
 
@@ -63,13 +63,13 @@ def test_a_process_that_is_paused_in_the_middle_of_a_transaction_does_not_keep_t
     """The database ends that transaction, and its locks with it."""
     url = cluster.new_store()
     paused, standby = Store.open(url), Store.open(url)
-    paused.acquire_lease(ONE, MINUTE, NOW)
-    paused.fence(ONE)
+    paused.lease.acquire(ONE, MINUTE, NOW)
+    paused.lease.fence(ONE)
 
     def pause() -> None:
-        with paused.writing() as transaction:
+        with paused.database.writing() as transaction:
             sleep(2)
-            assert standby.acquire_lease(TWO, MINUTE, NOW + MINUTE)
+            assert standby.lease.acquire(TWO, MINUTE, NOW + MINUTE)
             transaction.execute(text("UPDATE link SET external_version = 'v2'"))
 
     with pytest.raises(StoreUnavailable, match="idle-in-transaction"):
@@ -83,7 +83,7 @@ def test_connections_that_the_database_dropped_are_made_again(store: Store, clus
         list(threads.map(lambda number: add(store, external(number)), range(1, 9)))
     cluster.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{store.address.url.database}'")
     with ThreadPoolExecutor(4) as threads:
-        assert list(threads.map(lambda _: store.counts()["waiting"], range(8))) == [8] * 8
+        assert list(threads.map(lambda _: store.links.counts()["waiting"], range(8))) == [8] * 8
 
 
 def test_a_database_that_is_not_there_is_said_at_once_and_without_the_password(cluster: Cluster) -> None:

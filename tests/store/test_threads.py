@@ -16,37 +16,37 @@ def test_links_are_written_at_once_and_none_is_lost(store: Store) -> None:
     ids = poll(store, new=[sighting(external(number)) for number in range(1, 61)])
 
     def work(link: Link) -> Link:
-        store.begin_write(link.id, NOW, "create")
+        store.links.begin_write(link.id, NOW, "create")
         copy = internal(link.external.id)
         done = replace(link, internal=copy, status=LinkStatus.LINKED, files=(carried(Side.EXTERNAL, link.id, 100),), due_at=None)
-        store.save(done, versions={Side.INTERNAL: "v1"}, now=NOW, live=True)
+        store.links.save(done, versions={Side.INTERNAL: "v1"}, now=NOW, live=True)
         return done
 
     with ThreadPoolExecutor(4) as workers:
-        working = [workers.submit(work, link) for link in store.links(ids)]
+        working = [workers.submit(work, link) for link in store.links.get(ids)]
         poll(store, Side.INTERNAL, due=dict.fromkeys(ids[:3], NOW - MINUTE), ignored=[sighting(internal(200))])
-        left = [store.due_counts(NOW).waiting]
+        left = [store.links.due_counts(NOW).waiting]
         while not all(one.done() for one in working):
-            left.append(store.due_counts(NOW).waiting)
+            left.append(store.links.due_counts(NOW).waiting)
         done = tuple(one.result() for one in working)
 
     assert left == sorted(left, reverse=True)
-    saved = store.links(ids)
+    saved = store.links.get(ids)
     assert [replace(link, due_at=None) for link in saved] == list(done)
-    assert store.due_counts(NOW).waiting == 0
-    assert store.recover(NOW, NOW) == ()
+    assert store.links.due_counts(NOW).waiting == 0
+    assert store.links.recover(NOW, NOW) == ()
 
 
 def test_a_link_is_always_read_whole(store: Store) -> None:
     """Its files belong to its base, even while somebody saves it over and over."""
     link = add(store, external(1))
     few, many = replace(link, unsettled=True), replace(link, files=tuple(carried(Side.EXTERNAL, n, None) for n in range(9)))
-    store.save(few, now=NOW, live=True)
+    store.links.save(few, now=NOW, live=True)
 
     def save_over_and_over() -> None:
         for _ in range(40):
-            store.save(many, now=NOW, live=True)
-            store.save(few, now=NOW, live=True)
+            store.links.save(many, now=NOW, live=True)
+            store.links.save(few, now=NOW, live=True)
 
     with ThreadPoolExecutor(1) as writer:
         saving = writer.submit(save_over_and_over)
@@ -60,8 +60,8 @@ def test_a_link_is_always_read_whole(store: Store) -> None:
 def test_what_one_store_commits_the_other_sees(url: str) -> None:
     daemon, command = Store.open(url), Store.open(url)
     link = add(daemon, external(1))
-    assert command.due(NOW, 10) == (link,)
-    command.mark_due([link.id], NOW - MINUTE, now=NOW)
-    assert daemon.due_counts(NOW - MINUTE) == DueCounts(waiting=1)
+    assert command.links.due(NOW, 10) == (link,)
+    command.links.mark_due([link.id], NOW - MINUTE, now=NOW)
+    assert daemon.links.due_counts(NOW - MINUTE) == DueCounts(waiting=1)
     daemon.close()
     command.close()

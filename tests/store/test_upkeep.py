@@ -62,7 +62,7 @@ def test_an_older_store_and_none_are_refused(url: str) -> None:
 def test_a_copy_is_made_while_somebody_writes(sqlite_url: str, tmp_path: Path) -> None:
     links = filled(sqlite_url)
     store = Store.open(sqlite_url)
-    with store.writing() as connection:
+    with store.database.writing() as connection:
         connection.execute(text("DELETE FROM link"))
         upkeep.copy(sqlite_url, tmp_path / "copy.sqlite")
     store.close()
@@ -89,13 +89,13 @@ def test_a_copy_that_fails_leaves_nothing_behind(sqlite_url: str, tmp_path: Path
 def test_a_store_that_somebody_works_on_is_not_at_rest(url: str) -> None:
     filled(url)
     store = Store.open(url)
-    store.acquire_lease(THEM, MINUTE, NOW)
+    store.lease.acquire(THEM, MINUTE, NOW)
     with pytest.raises(AnotherInstance, match=r"process 2 on there\. Stop it first"), upkeep.at_rest(url, US, NOW):
         raise AssertionError("it was let in")
-    store.release_lease(THEM)
+    store.lease.release(THEM)
     with upkeep.at_rest(url, US, NOW):
-        assert not store.acquire_lease(THEM, MINUTE, NOW)
-    assert store.acquire_lease(THEM, MINUTE, NOW)
+        assert not store.lease.acquire(THEM, MINUTE, NOW)
+    assert store.lease.acquire(THEM, MINUTE, NOW)
     store.close()
 
 
@@ -114,13 +114,13 @@ def test_only_old_tombstones_are_offered_and_only_tombstones_go(store: Store) ->
     files = (carried(external(1).side, 1, 11),)
     old = add_linked(store, external(1), internal(1), status=LinkStatus.TOMBSTONE, files=files)
     alive = add_linked(store, external(2), internal(2))
-    store.record_cycle(CycleRecord(None, "poll", NOW - timedelta(days=9), NOW, "well", {}))
-    assert store.old_tombstones(NOW) == ()
-    assert store.old_tombstones(NOW + MINUTE) == (old,)
-    assert store.count_old(NOW) == {"cycles": 1, "sightings": 0}
-    assert store.prune(NOW) == {"cycles": 1, "sightings": 0}
-    assert store.forget_tombstones([old.id, alive.id]) == 1
-    assert store.links([old.id, alive.id]) == (alive,)
+    store.history.record(CycleRecord(None, "poll", NOW - timedelta(days=9), NOW, "well", {}))
+    assert store.tombstones.old(NOW) == ()
+    assert store.tombstones.old(NOW + MINUTE) == (old,)
+    assert store.history.count_old(NOW) == {"cycles": 1, "sightings": 0}
+    assert store.history.prune(NOW) == {"cycles": 1, "sightings": 0}
+    assert store.tombstones.forget([old.id, alive.id]) == 1
+    assert store.links.get([old.id, alive.id]) == (alive,)
 
 
 # links by hand
@@ -131,7 +131,7 @@ def _pair(one: int, other: int) -> Link:
 
 
 def test_two_tickets_become_a_link(store: Store) -> None:
-    made = store.join(replace(_pair(1, 2), files=(carried(external(1).side, 5, None),)), NOW)
+    made = store.links.join(replace(_pair(1, 2), files=(carried(external(1).side, 5, None),)), NOW)
     assert made is not None
     assert get(store, made.id) == made
 
@@ -139,19 +139,19 @@ def test_two_tickets_become_a_link(store: Store) -> None:
 @pytest.mark.parametrize("status", [LinkStatus.TOMBSTONE, LinkStatus.PARTING])
 def test_what_was_parted_is_joined_under_its_old_number(store: Store, status: LinkStatus) -> None:
     old = add_linked(store, external(1), internal(2), status=status, files=(carried(external(1).side, 5, 6),))
-    made = store.join(_pair(1, 2), NOW)
+    made = store.links.join(_pair(1, 2), NOW)
     assert made is not None
     assert (made.id, get(store, made.id)) == (old.id, made)
     if status is LinkStatus.TOMBSTONE:
         add_linked(store, external(3), internal(3), status=status)
-        other = store.join(_pair(3, 4), NOW)
+        other = store.links.join(_pair(3, 4), NOW)
         assert other is not None
         assert other.internal == internal(4)
 
 
 def test_a_ticket_that_waits_for_its_copy_is_joined(store: Store) -> None:
     old = add(store, external(1))
-    made = store.join(_pair(1, 2), NOW)
+    made = store.links.join(_pair(1, 2), NOW)
     assert made is not None
     assert made.id == old.id
 
@@ -161,12 +161,12 @@ def test_what_is_linked_written_on_or_unsettled_is_not_joined(store: Store) -> N
     add_linked(store, external(2), internal(2), status=LinkStatus.PARKED)
     add_linked(store, external(3), internal(3), status=LinkStatus.PARTING)
     waiting = add(store, external(4))
-    store.begin_write(waiting.id, NOW, "create")
+    store.links.begin_write(waiting.id, NOW, "create")
     unsure = add(store, external(5))
-    store.save(replace(unsure, unsettled=True), now=NOW, live=True)
+    store.links.save(replace(unsure, unsettled=True), now=NOW, live=True)
     for one, other in ((1, 9), (9, 1), (2, 9), (9, 2), (3, 9), (9, 3), (4, 9), (5, 9)):
-        assert store.join(_pair(one, other), NOW) is None
-    assert len(store.links(range(1, 20))) == 5
+        assert store.links.join(_pair(one, other), NOW) is None
+    assert len(store.links.get(range(1, 20))) == 5
 
 
 # what an operator says in between
@@ -174,12 +174,12 @@ def test_what_is_linked_written_on_or_unsettled_is_not_joined(store: Store) -> N
 
 def test_a_link_that_was_changed_since_it_was_read_is_not_written_over(store: Store) -> None:
     read = add_linked(store, external(1), internal(1))
-    assert store.amend(read.id, lambda link: replace(link, status=LinkStatus.PARKED), NOW) is not None
-    assert not store.begin_write(read.id, NOW, "write", loaded=read)
-    assert not store.save(read, now=NOW, live=True, loaded=read)
+    assert store.links.amend(read.id, lambda link: replace(link, status=LinkStatus.PARKED), NOW) is not None
+    assert not store.links.begin_write(read.id, NOW, "write", loaded=read)
+    assert not store.links.save(read, now=NOW, live=True, loaded=read)
     assert get(store, read.id).status is LinkStatus.PARKED
     again = get(store, read.id)
-    assert store.begin_write(read.id, NOW, "write", loaded=again, saved=replace(again, internal_number="R-9"))
+    assert store.links.begin_write(read.id, NOW, "write", loaded=again, saved=replace(again, internal_number="R-9"))
     assert get(store, read.id).internal_number == "R-9"
 
 
@@ -194,26 +194,26 @@ def test_a_link_that_is_being_changed_at_this_moment_is_not_written_over(store: 
 
     def begin() -> None:
         changing.wait(10)
-        begun.append(store.begin_write(read.id, NOW, "write", loaded=read))
+        begun.append(store.links.begin_write(read.id, NOW, "write", loaded=read))
 
     other = threading.Thread(target=begin)
     other.start()
-    assert store.amend(read.id, park, NOW) is not None
+    assert store.links.amend(read.id, park, NOW) is not None
     other.join(10)
     assert begun == [False]
 
 
 def test_what_a_poll_has_made_due_since_it_was_read_stays_due_once_it_is_saved(store: Store) -> None:
     read = add_linked(store, external(1), internal(1), due_at=NOW)
-    store.mark_due([read.id], NOW - MINUTE, now=NOW)
-    assert store.begin_write(read.id, NOW, "write", loaded=read, saved=read)
+    store.links.mark_due([read.id], NOW - MINUTE, now=NOW)
+    assert store.links.begin_write(read.id, NOW, "write", loaded=read, saved=read)
     assert get(store, read.id).due_at == NOW - MINUTE
     for then in (None, NOW + MINUTE):
-        assert store.save(replace(read, due_at=then), now=NOW, live=True, due_when_read=NOW)
+        assert store.links.save(replace(read, due_at=then), now=NOW, live=True, due_when_read=NOW)
         assert get(store, read.id).due_at == NOW - MINUTE
-    assert store.save(replace(read, due_at=NOW + MINUTE), now=NOW, live=True, due_when_read=NOW - MINUTE)
+    assert store.links.save(replace(read, due_at=NOW + MINUTE), now=NOW, live=True, due_when_read=NOW - MINUTE)
     assert get(store, read.id).due_at == NOW + MINUTE, "nobody has touched it"
-    store.mark_due([read.id], NOW, now=NOW)
+    store.links.mark_due([read.id], NOW, now=NOW)
     unsure = replace(read, due_at=NOW + MINUTE, unsettled=True)
-    assert store.save(unsure, now=NOW, live=True, due_when_read=NOW - MINUTE)
+    assert store.links.save(unsure, now=NOW, live=True, due_when_read=NOW - MINUTE)
     assert get(store, read.id) == unsure, "it is to settle"

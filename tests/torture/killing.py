@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import httpx
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from itopsync.simulator import Simulator
+from itopsync.store.connection import Address
+from itopsync.store.database import Database
 from itopsync.store.store import Store
 from tests.engine.rig import Crash, Rig
 
@@ -62,17 +64,19 @@ class _Transport(httpx.BaseTransport):
         return response
 
 
-class _Store(Store):
+class _Database(Database):
     """Before and after each commit."""
 
-    cross: Callable[[str], None]
+    def __init__(self, address: Address, engine: Engine, cross: Callable[[str], None]) -> None:
+        super().__init__(address, engine)
+        self._cross = cross
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         with super().writing() as connection:
             yield connection
-            self.cross("before a commit")
-        self.cross("after a commit")
+            self._cross("before a commit")
+        self._cross("after a commit")
 
 
 @dataclass
@@ -115,9 +119,8 @@ class MortalRig(Rig):
         return _Transport(simulator.transport(), self._cross)
 
     def make_store(self, url: str) -> Store:
-        store = _Store.open(url)
-        store.cross = self._cross
-        return store
+        opened = Store.open(url)
+        return Store(_Database(opened.address, opened.database.engine, self._cross), opened.revision)
 
     def run(self, work: Callable[[], object], kill: int | None = None) -> list[str]:
         """Do *work* and return the boundaries it crossed; die at number *kill*, if there are so many, and start anew."""

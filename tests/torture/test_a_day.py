@@ -85,7 +85,7 @@ def _watch(daemon: BaseProcess, url: str, port: int) -> list[Sample]:
     while done < POLLS:
         time.sleep(1)
         assert daemon.is_alive()
-        done = next((cycle.id or 0 for cycle in store.cycles(1)), 0)
+        done = next((cycle.id or 0 for cycle in store.history.cycles(1)), 0)
         if not done:
             continue
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:

@@ -101,7 +101,7 @@ def test_a_cursor_that_moves_although_the_poll_failed_is_seen(ground: Ground, mo
         try:
             return right(pair, side, **more)
         except RemoteError:
-            pair.store.put_side(replace(pair.store.side(side), cursor=pair.clock()))
+            pair.store.polls.put_side(replace(pair.store.polls.side(side), cursor=pair.clock()))
             raise
 
     monkeypatch.setattr(poll, "poll", wrong)

@@ -151,7 +151,7 @@ def test_another_failure_of_a_cycle_is_told(service: Service, receiver: Listenin
 def test_what_a_person_parked_calls_nobody(service: Service, receiver: Listening) -> None:
     number = service.rig.customer.create("UserRequest", title="Printer")
     service.cycle()
-    service.rig.store.amend(service.rig.link(number).id, by_hand.parked, service.rig.now)
+    service.rig.store.links.amend(service.rig.link(number).id, by_hand.parked, service.rig.now)
     service.cycle()
     assert receiver.documents == []
 
@@ -172,9 +172,9 @@ def test_many_at_once_are_one_call_that_lists_some_and_counts_all(service: Servi
     for n in range(LISTED + 5):
         service.rig.customer.create("UserRequest", title=f"No. {n}")
     service.cycle()
-    for link in service.rig.store.links(range(1, LISTED + 6)):
+    for link in service.rig.store.links.get(range(1, LISTED + 6)):
         stuck = replace(by_hand.parked(link).obstacles[0], key=ItemKey("state"), tries=3, reason="no way leads there")
-        service.rig.store.save(replace(link, obstacles=(stuck,), due_at=None), now=service.rig.now, live=False)
+        service.rig.store.links.save(replace(link, obstacles=(stuck,), due_at=None), now=service.rig.now, live=False)
     service.cycle()
     (told,) = receiver.documents
     assert (told["count"], len(told["calls"])) == (LISTED + 5, LISTED)
@@ -241,7 +241,7 @@ def test_a_hook_that_fails_is_not_tried_more_often_over_restarts(service: Servic
 
 def test_what_another_version_remembered_stops_nothing(rig: Rig, receiver: Listening) -> None:
     for text in ("[]", '{"last": {"elsewhere": "x"}}', "no json"):
-        rig.store.put_fact("hook:webhook", text)
+        rig.store.facts.put("hook:webhook", text)
         service = Service(rig, HooksSettings(webhook=Receiver(Secret(receiver.url))))
         service.stop()
 

@@ -197,7 +197,7 @@ def people_do_everything(service: Service) -> None:
     customer.update(REQUEST, number, private_log=f"<p>{ENTRY} {picture}</p>")
     customer.attach(REQUEST, number, f"{FILE}.txt", "text/plain", CONTENTS.encode())
     customer.attach(REQUEST, number, f"{FILE}.bin", "application/octet-stream", CONTENTS.encode() + bytes(20_000))
-    linked = [link for link in service.store.links(range(1, 200)) if link.internal is not None and link.status == "linked"]
+    linked = [link for link in service.store.links.get(range(1, 200)) if link.internal is not None and link.status == "linked"]
     for link in linked[-1:]:
         assert link.internal is not None
         with suppress(Exception):  # whatever its state allows
@@ -239,7 +239,7 @@ def everything_fails(service: Service) -> None:
             setattr(service.internal, attribute, value)
             service.run()
             service.run()
-    copy = next(link.internal.id for link in service.store.links(range(1, 200)) if link.internal)
+    copy = next(link.internal.id for link in service.store.links.get(range(1, 200)) if link.internal)
     service.operator.fill_log(REQUEST, copy)
     service.run(CycleKind.SWEEP)
 

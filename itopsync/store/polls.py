@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from itopsync.model import Link, LinkStatus, Ref, Side, Sighting
 from itopsync.store import codec
-from itopsync.store.connection import Database
+from itopsync.store.database import Database
 from itopsync.store.links import make_due
 from itopsync.store.records import Compared, SideState
 from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, values_of
@@ -19,12 +19,15 @@ from itopsync.store.tables import link, side_state, sighting
 from itopsync.store.upsert import put
 
 
-class Polling(Database):
-    """The store's part about polls."""
+class Polls:
+    """How far each side has been polled, and what that found."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def side(self, side: Side) -> SideState:
         """Return one side's state; a blank one before the first poll."""
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(side_state).where(side_state.c.side == side)).one_or_none()
         if row is None:
             return SideState(side)
@@ -42,7 +45,7 @@ class Polling(Database):
 
     def put_side(self, state: SideState) -> None:
         """Write one side's state."""
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             _put_side(connection, state)
 
     def compare(self, side: Side, sightings: Sequence[Sighting], *, ignored: bool = True) -> Compared:
@@ -55,7 +58,7 @@ class Polling(Database):
         known_as: dict[Ref, str] = {}
         if not sightings:
             return Compared(changed, ())
-        with self.reading() as connection:
+        with self._database.reading() as connection:
             for name, group in _by_class(sightings).items():
                 for batch in batches(group):
                     ids = [one.ref.id for one in batch]
@@ -72,7 +75,7 @@ class Polling(Database):
                                 changed[row.id] = one.version
         return Compared(changed, tuple(unknown), known_as)
 
-    def record_poll(
+    def record(
         self,
         state: SideState,
         *,
@@ -88,7 +91,7 @@ class Polling(Database):
         again at this version. A link that settles stays due when it was; another one that was due already is
         due since now, and so comes before what has waited for long.
         """
-        with self.writing() as connection:
+        with self._database.writing() as connection:
             _put_side(connection, state)
             _note_versions(connection, state.side, versions, now)
             for at in sorted(set(due.values())):

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import Connection
 
 from itopsync.errors import AnotherInstance
+from itopsync.store.group_commit import GroupCommit
 from itopsync.store.records import Holder
 from itopsync.store.store import Store
-from itopsync.store.together import Together
 from tests.store.making import NOW, add, external, get
 
 
@@ -40,10 +40,10 @@ class Ledger:
 
 def test_those_who_come_meanwhile_go_together() -> None:
     ledger = Ledger()
-    together = Together(ledger.writing)
+    group = GroupCommit(ledger.writing)
     with ThreadPoolExecutor(20) as pool:
-        jobs = [pool.submit(together.run, lambda _, n=n: ledger.written.append(n)) for n in range(20)]
-        while len(together._waiting) < 19:
+        jobs = [pool.submit(group.run, lambda _, n=n: ledger.written.append(n)) for n in range(20)]
+        while len(group._waiting) < 19:
             pass
         ledger.first.set()
         for job in jobs:
@@ -56,9 +56,9 @@ def test_when_the_commit_fails_everybody_learns() -> None:
     ledger = Ledger()
     ledger.fails = True
     ledger.first.set()
-    together = Together(ledger.writing)
+    group = GroupCommit(ledger.writing)
     with ThreadPoolExecutor(5) as pool:
-        jobs = [pool.submit(together.run, lambda _: None) for _ in range(5)]
+        jobs = [pool.submit(group.run, lambda _: None) for _ in range(5)]
         for job in jobs:
             with pytest.raises(OSError, match="disk is full"):
                 job.result(5)
@@ -68,26 +68,26 @@ def test_one_that_is_at_fault_spoils_nothing_for_the_others(store: Store) -> Non
     links = [add(store, external(number)) for number in range(1, 9)]
 
     def begin(number: int) -> None:
-        store.begin_write(number, NOW, "create")
+        store.links.begin_write(number, NOW, "create")
 
     with ThreadPoolExecutor(9) as pool:
         jobs = {number: pool.submit(begin, number) for number in (99, *(link.id for link in links))}
     assert {number for number, job in jobs.items() if isinstance(job.exception(), KeyError)} == {99}
-    assert set(store.recover(NOW, NOW)) == {link.id for link in links}
+    assert set(store.links.recover(NOW, NOW)) == {link.id for link in links}
 
 
 def test_what_one_does_wrong_is_told_to_nobody_else() -> None:
     ledger = Ledger()
-    together = Together(ledger.writing)
+    group = GroupCommit(ledger.writing)
 
     def wrong(_: object) -> None:
         raise ValueError("mine alone")
 
     with ThreadPoolExecutor(6) as pool:
-        first = pool.submit(together.run, lambda _: "first")
-        jobs = [pool.submit(together.run, lambda _, n=n: n) for n in range(4)]
-        at_fault = pool.submit(together.run, wrong)
-        while len(together._waiting) < 5:
+        first = pool.submit(group.run, lambda _: "first")
+        jobs = [pool.submit(group.run, lambda _, n=n: n) for n in range(4)]
+        at_fault = pool.submit(group.run, wrong)
+        while len(group._waiting) < 5:
             pass
         ledger.first.set()
         assert first.result(5) == "first"
@@ -96,33 +96,33 @@ def test_what_one_does_wrong_is_told_to_nobody_else() -> None:
             at_fault.result(5)
 
 
-def test_what_is_joined_is_carried_out_whole_or_not_at_all(store: Store) -> None:
+def test_a_transaction_is_carried_out_whole_or_not_at_all(store: Store) -> None:
     link = add(store, external(1))
 
     def fail() -> None:
-        with store.joined():
-            store.put_fact("a", "b")
-            store.mark_due([link.id], NOW, now=NOW)
-            assert store.fact("a") == "b"
+        with store.transaction():
+            store.facts.put("a", "b")
+            store.links.mark_due([link.id], NOW, now=NOW)
+            assert store.facts.get("a") == "b"
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert store.fact("a") is None
-    with store.joined():
-        store.put_fact("a", "b")
-    assert store.fact("a") == "b"
+    assert store.facts.get("a") is None
+    with store.transaction():
+        store.facts.put("a", "b")
+    assert store.facts.get("a") == "b"
     assert get(store, link.id) == link
 
 
-def test_a_part_of_what_is_joined_is_not_left_to_another_thread(store: Store) -> None:
+def test_a_part_of_a_transaction_is_not_left_to_another_thread(store: Store) -> None:
     """Work handed over inside would wait for a transaction that waits for it."""
     link = add(store, external(1))
 
     def fail() -> None:
-        with store.joined(), store.joined():
-            assert store.begin_write(link.id, NOW, "create")
-            assert store.save(replace(link, external_number="R-000001"), now=NOW, live=True)
+        with store.transaction(), store.transaction():
+            assert store.links.begin_write(link.id, NOW, "create")
+            assert store.links.save(replace(link, external_number="R-000001"), now=NOW, live=True)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -130,18 +130,18 @@ def test_a_part_of_what_is_joined_is_not_left_to_another_thread(store: Store) ->
     assert get(store, link.id) == link
 
 
-def test_what_is_joined_and_what_goes_together_never_wait_for_each_other_for_ever(store: Store) -> None:
+def test_a_transaction_and_a_group_commit_never_wait_for_each_other_for_ever(store: Store) -> None:
     links = [add(store, external(number)) for number in range(1, 13)]
 
     def join() -> None:
         for _ in range(20):
-            with store.joined():
+            with store.transaction():
                 for link in links:
-                    store.amend(link.id, lambda one: one, NOW)
+                    store.links.amend(link.id, lambda one: one, NOW)
 
     with ThreadPoolExecutor(13) as pool:
         joining = pool.submit(join)
-        saving = [pool.submit(store.save, link, now=NOW, live=True) for _ in range(20) for link in reversed(links)]
+        saving = [pool.submit(store.links.save, link, now=NOW, live=True) for _ in range(20) for link in reversed(links)]
         joining.result(30)
         assert all(one.result(30) for one in saving)
 
@@ -151,34 +151,34 @@ ONE, TWO = Holder("here", "boot", 100, "77", "one"), Holder("there", "boot", 200
 
 def lose(store: Store) -> None:
     """Let another take the lease under which this store writes."""
-    store.acquire_lease(ONE, timedelta(minutes=1), NOW)
-    store.fence(ONE)
-    assert store.acquire_lease(TWO, timedelta(minutes=1), NOW + timedelta(minutes=2))
+    store.lease.acquire(ONE, timedelta(minutes=1), NOW)
+    store.lease.fence(ONE)
+    assert store.lease.acquire(TWO, timedelta(minutes=1), NOW + timedelta(minutes=2))
 
 
 def test_a_lost_lease_fails_all_who_would_have_gone_together(store: Store) -> None:
     links = [add(store, external(number)) for number in range(1, 9)]
     lose(store)
     with ThreadPoolExecutor(8) as pool:
-        jobs = [pool.submit(store.begin_write, link.id, NOW, "create") for link in links]
+        jobs = [pool.submit(store.links.begin_write, link.id, NOW, "create") for link in links]
     assert [type(job.exception()) for job in jobs] == [AnotherInstance] * 8
-    store.fence(None)
-    assert store.recover(NOW, NOW) == ()
+    store.lease.fence(None)
+    assert store.links.recover(NOW, NOW) == ()
 
 
-def test_a_lost_lease_is_told_before_anything_that_is_joined(store: Store) -> None:
+def test_a_lost_lease_is_told_before_a_transaction_begins(store: Store) -> None:
     lose(store)
-    with pytest.raises(AnotherInstance), store.joined():
+    with pytest.raises(AnotherInstance), store.transaction():
         pytest.fail("it began")
 
 
 def test_the_lease_is_looked_at_once_for_each_transaction(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     link = add(store, external(1))
     looked: list[Connection] = []
-    monkeypatch.setattr(store, "_fence", looked.append)
-    with store.joined():
-        store.put_fact("a", "b")
-        store.mark_due([link.id], NOW, now=NOW)
+    monkeypatch.setattr(store.database, "fence", looked.append)
+    with store.transaction():
+        store.facts.put("a", "b")
+        store.links.mark_due([link.id], NOW, now=NOW)
     assert len(looked) == 1
-    assert store.begin_write(link.id, NOW, "create")
+    assert store.links.begin_write(link.id, NOW, "create")
     assert len(looked) == 2

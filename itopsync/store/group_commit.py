@@ -1,4 +1,4 @@
-"""Small transactions of several threads carried out as one: a commit waits for the disk, and one wait does for all."""
+"""Group commit: small transactions of several threads carried out as one, since one wait for the disk does for all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Job:
     error: BaseException | None = None
 
 
-class Together:
+class GroupCommit:
     """Carries work out in transactions; whoever comes while one is being committed goes into the next, with all the others."""
 
     def __init__(self, writing: Callable[[], AbstractContextManager[Connection]]) -> None:

@@ -1,0 +1,29 @@
+"""Small facts to be remembered, by name."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+
+from itopsync.store.database import Database
+from itopsync.store.tables import fact
+from itopsync.store.upsert import put
+
+
+class Facts:
+    """All facts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, name: str) -> str | None:
+        """Return what is remembered under *name*."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(fact.c.value).where(fact.c.name == name))
+
+    def put(self, name: str, value: str | None) -> None:
+        """Remember *value* under *name*, or forget what is there."""
+        with self._database.writing() as connection:
+            if value is None:
+                connection.execute(delete(fact).where(fact.c.name == name))
+            else:
+                put(connection, fact, [{"name": name, "value": value}])
