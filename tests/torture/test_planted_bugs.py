@@ -18,7 +18,7 @@ from itopsync.model import File, Side
 from itopsync.reconcile import notes, plan, richtext
 from itopsync.reconcile.rules import Deletion, Direction
 from itopsync.simulator import FaultKind
-from itopsync.store.store import Store
+from itopsync.store.links import Links
 from tests.engine.rig import Rig
 from tests.torture.killing import MortalRig
 from tests.torture.scenarios import REQUEST, SCENARIOS, Scenario, open_request
@@ -136,7 +136,7 @@ def test_no_time_to_settle_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_write_that_is_not_noted_before_it_is_sent_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Store, "begin_write", lambda *_, **__: True)
+    monkeypatch.setattr(Links, "begin_write", lambda *_, **__: True)
     assert _fatal(ground, NEW, "carried out, before the answer")
 
 
