@@ -161,12 +161,12 @@ class LinkStatus(StrEnum):
     WAITING = "waiting"
     """The external ticket is in scope; its copy is not made yet."""
     LINKED = "linked"
-    PARTING = "parting"
-    """A person parts the two tickets: nothing is carried any more, and the mark of that is written in internal next."""
+    UNLINKING = "unlinking"
+    """A person is unlinking the two tickets: nothing is carried any more, and a notice of that is written in internal next."""
     PARKED = "parked"
     """Needs a person: the whole link rests until ``itopsync resume``."""
     TOMBSTONE = "tombstone"
-    """One of the two tickets is gone, or a person has parted them; never touched again."""
+    """One of the two tickets is gone, or a person has unlinked them; never touched again."""
 
 
 class FileStatus(StrEnum):
@@ -206,9 +206,9 @@ class ItemKind(StrEnum):
     """A whole text of which a server dropped words."""
     OVERFLOW = "overflow"
     """A whole text that did not fit."""
-    LINK_NOTICE = "mark"
+    LINK_NOTICE = "link-notice"
     """The entry that says that two tickets were linked, or unlinked, by hand."""
-    NOTICE = "word"
+    NOTICE = "notice"
     """An entry of ours about what is parked."""
     LOG = "log"
     """A log that takes no further entry."""
@@ -341,7 +341,7 @@ class Link:
     obstacles: tuple[Obstacle, ...] = ()
     due_at: datetime | None = None
     """When to look at it next: dirty if that is past, a back-off or a second look if it is to come; ``None``: clean."""
-    unsettled: bool = False
+    in_doubt: bool = False
     """A write was sent whose outcome is not known: look before anything is written."""
 
     def ref(self, side: Side) -> Ref | None:

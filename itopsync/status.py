@@ -137,7 +137,7 @@ def troubles_of(link: Link) -> tuple[Trouble, ...]:
         )
 
     found = [trouble(one.key, one.reason, one.tries, parked=one.parked, next_try=one.not_before) for one in link.obstacles]
-    if link.unsettled:
+    if link.in_doubt:
         reason = "a write was sent whose outcome is not known; it is looked for before anything else is sent"
         found.append(trouble("ticket", reason, 0, parked=False, next_try=link.due_at))
     return tuple(found)

@@ -15,9 +15,9 @@ PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "errors.md").read_tex
 ROWS = re.findall(r"^\| `(.+?)` \| (.*?) \| (.+?) \|$", PAGE, re.MULTILINE)
 MADE_ELSEWHERE = {
     "engine/apply.py: ",
-    "engine/markers.py: refuse_lossy",
-    "engine/waiting.py: ",
-    "engine/work.py: ",
+    "engine/marker_loss.py: refuse_lossy",
+    "engine/pair.py: ",
+    "engine/workers.py: ",
     "daemon/loop.py: ",
     "cli/session.py: ",
     "check/checking.py: _check_store",
@@ -35,9 +35,9 @@ MADE_ELSEWHERE = {
     "itop/inquiry.py: get",
     "reconcile/agree.py: refused",
     "reconcile/form.py: render",
+    "reconcile/part.py: park",
     "reconcile/planner.py: another_ticket",
     "reconcile/safety.py: check",
-    "reconcile/situation.py: park",
     "reconcile/state.py: _follow",
     "store/connection.py: unavailable",
     "store/upkeep.py: copy",

@@ -16,7 +16,7 @@ from itopsync.itop import oql
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
 from itopsync.model import Entry, File, NewEntry, Side, Ticket
-from itopsync.reconcile.identity import probe_marker
+from itopsync.reconcile.markers import probe_marker
 from itopsync.reconcile.plan import LostMarker
 from itopsync.reconcile.richtext import any_markers, attachment_address, marked
 from itopsync.reconcile.rules import ClassRules, Kind, Rules

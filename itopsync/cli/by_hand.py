@@ -48,8 +48,8 @@ def link(
 def unlink(
     context: typer.Context,
     ref: Meant,
-    no_mark: Annotated[
-        bool, typer.Option("--no-mark", help="Touch neither ticket: a store that is lost and rebuilt links the two again.")
+    no_notice: Annotated[
+        bool, typer.Option("--no-notice", help="Touch neither ticket: a store that is lost and rebuilt links the two again.")
     ] = False,
     yes: Yes = False,
 ) -> None:
@@ -62,16 +62,16 @@ def unlink(
         found = meant_one(store, ref)
         name = f"link {found.id}, {found.external_number} ({found.external})"
         pair = f"link {found.id}, {found.external_number} → {found.internal_number or 'no copy yet'}"
-        if found.status is LinkStatus.TOMBSTONE or (found.status is LinkStatus.PARTING and not no_mark):
+        if found.status is LinkStatus.TOMBSTONE or (found.status is LinkStatus.UNLINKING and not no_notice):
             typer.echo(f"{name} is {found.status}: nothing to do.")
             return
         ask(f"{pair}: nothing is carried between the two from now on, and what is written meanwhile is not made up for.", yes=yes)
-        parted = store.links.amend(found.id, lambda one: by_hand.unlinked(one, now, mark=not no_mark), now)
-    if parted is None or by_hand.may_have_a_copy(parted):
+        ended = store.links.amend(found.id, lambda link: by_hand.unlinked(link, now, notice=not no_notice), now)
+    if ended is None or by_hand.may_have_a_copy(ended):
         typer.echo(f"{name}: a write on it is under way or has not settled: try again in some minutes.", err=True)
         raise typer.Exit(ExitCode.TROUBLED)
-    marked = f" The next cycle notes that on {parted.internal_number}." if parted.status is LinkStatus.PARTING else ""
-    typer.echo(f"{name}: nothing is carried any more, in either direction.{marked}")
+    noted = f" The next cycle notes that on {ended.internal_number}." if ended.status is LinkStatus.UNLINKING else ""
+    typer.echo(f"{name}: nothing is carried any more, in either direction.{noted}")
 
 
 def _the_one(server: Server, rules: Rules, text: str) -> Ref:

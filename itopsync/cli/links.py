@@ -72,7 +72,7 @@ def rebuild(
                 console.print(f"{one.number} ({one.external}) has no copy, though younger tickets have")
                 continue
             total += 1
-            if one.parted:
+            if one.unlinked:
                 console.print(f"{one.link.internal}: it was unlinked by hand from {one.link.external}; both are left alone")
             elif one.link.status is LinkStatus.TOMBSTONE:
                 console.print(f"{one.link.internal}: its original {one.link.external} is gone; it is left alone")

@@ -39,7 +39,7 @@ def plans(console: Console, planned: Sequence[Planned], troubled: int) -> None:
         for action in plan.actions:
             console.print(Text(f"  {describe(action)}"))
         if plan.link.status is LinkStatus.TOMBSTONE:
-            console.print(Text(f"  {'unlinked by hand: both are left as they are' if plan.parted else _GONE}"))
+            console.print(Text(f"  {'unlinked by hand: both are left as they are' if plan.unlinked else _GONE}"))
     for each in planned:
         remarks(console, each.plan, each.seen)
     writes = sum(len(each.plan.actions) for each in planned)

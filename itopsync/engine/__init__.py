@@ -2,10 +2,14 @@
 
 The way of one changed ticket, stage by stage; ``cycle`` calls the five in this order, and nothing else does:
 
-``poll``          what changed on each side since the cursor (``deletions``: which attachments went; ``sweep``: everything)
+``poll``          what changed on each side since the cursor
+``deletions``     which attachments went, found by counting and halving
+``sweep``         everything looked at, whatever the polls have seen
 ``observe``       both tickets of each link that is due, and the copies of those that wait for one
 ``plan``          what each link needs, by the pure planner
-``apply``         one plan carried out, action by action (``execute``: one action; ``failures``: what comes instead)
+``apply``         one plan carried out, action by action
+``execute``       one action of it
+``failures``      what comes instead of an answer
 ``settle``        what the link has become is stored, with when to look again
 
 What carries them:
@@ -14,7 +18,9 @@ What carries them:
 ``workers``       the threads: one link each, with the next ones prepared meanwhile
 ``backlog``       what is due, in its order
 ``job``           one link on its way from its plan to the store
-``pair``          both servers, the store, the rules and the clock (``threads``, ``settings``)
+``pair``          both servers, the store, the rules and the clock
+``settings``      windows of time and sizes
+``threads``       what runs beside what
 ``retry``         whether and when something is tried again
 ``report``        what one cycle did
 

@@ -24,7 +24,7 @@ from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.retry import fault_of
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.model import Heading, Observation, Side, Ticket
-from itopsync.reconcile.identity import is_note
+from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.plan import Action, Create, Upload, Write
 from itopsync.reconcile.planner import plan as plan_link

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from itopsync.itop.server import Server
 from itopsync.model import Ref, Side
-from itopsync.reconcile.identity import prefix
+from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.rules import Rules
 from itopsync.store.store import Store
 

@@ -57,7 +57,7 @@ def leave_unknown(pair: Pair, job: Job, action: Action, error: ItopsyncError) ->
         wait = wait_after(error, job.link, item, pair.settings, pair.rules.limits)
         wait = None if wait is None else max(settle, wait)
         job.link = agree.refused(job.link, item, str(error), now, wait)
-    job.link = replace(job.link, unsettled=True, due_at=now + settle)
+    job.link = replace(job.link, in_doubt=True, due_at=now + settle)
     job.counts[Count.UNKNOWN] += 1
     job.stop = True
     return WriteOutcome.UNKNOWN
@@ -72,7 +72,7 @@ def leave_faulty(pair: Pair, job: Job, error: Exception) -> None:
     wait = wait_after(fault, job.link, UNREAD, pair.settings, pair.rules.limits)
     job.link = agree.refused(job.link, UNREAD, str(fault), now, wait)
     if job.begun:
-        job.link = replace(job.link, unsettled=True, due_at=now + pair.rules.limits.settle)
+        job.link = replace(job.link, in_doubt=True, due_at=now + pair.rules.limits.settle)
     job.counts[Count.REFUSED] += 1
     job.stop = True
 

@@ -82,15 +82,15 @@ def refuse_linked(store: Store, external: Ref, internal: Ref) -> None:
         known = store.links.of(ref)
         if known is None or known.status is LinkStatus.TOMBSTONE:
             continue
-        if known.internal is None and known.unsettled:
+        if known.internal is None and known.in_doubt:
             raise CannotLink(f"a copy of {ref} may have been made just now: try again in a few minutes")
-        parting = known.status is LinkStatus.PARTING
+        parting = known.status is LinkStatus.UNLINKING
         if known.internal is None or (parting and (known.external, known.internal) == (external, internal)):
             continue
         other = known.internal if ref == known.external else known.external
         if parting:
             raise CannotLink(
-                f"{ref} is being unlinked from {other}: the next cycle ends that; or run `itopsync unlink {known.id} --no-mark`"
+                f"{ref} is being unlinked from {other}: the next cycle ends that; or run `itopsync unlink {known.id} --no-notice`"
             )
         raise CannotLink(f"{ref} is linked with {other} already (link {known.id}): run `itopsync unlink {known.id}` first")
 

@@ -20,10 +20,10 @@ from itopsync.itop import oql
 from itopsync.itop.attributes import Attributes
 from itopsync.model import Attachment, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
-from itopsync.reconcile.identity import ticket_marker
-from itopsync.reconcile.marks import is_copy
+from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.plan import LostMarker
 from itopsync.reconcile.rules import ClassRules, Kind
+from itopsync.reconcile.ticket_markers import is_copy
 from itopsync.reconcile.unmarked import remembered, restored, unmarked_opening
 
 log = structlog.get_logger(__name__)
@@ -73,7 +73,7 @@ def _observed(loaded: Link, link: Link, shown: _Shown, copies: _Copies) -> Obser
     failures = (shown.failed.get(ref) for ref in (link.external, link.internal) if ref is not None)
     unread = next(filter(None, (*failures, copies.unread.get(link.external))), None)
     if unread is None:
-        link = replace(link, unsettled=False)  # whatever was sent is there to be seen, or will never be
+        link = replace(link, in_doubt=False)  # whatever was sent is there to be seen, or will never be
     internal = shown.tickets.get(link.internal) if link.internal else None
     seen = Observation(shown.tickets.get(link.external), internal).map(lambda ticket: restored(ticket, link))
     lost = copies.unmarked.get(link.external)
@@ -186,7 +186,7 @@ def _find_copies(pair: Pair, links: Sequence[Link], cls: ClassRules) -> _Copies:
     if unreadable and len(links) > 1:  # whose it may be
         return _merge(_find_copies(pair, [link], cls) for link in links)
     unread = {link.external: failure for failure in unreadable.values() for link in links if link.external not in found}
-    unmarked = _find_unmarked(pair, [link for link in links if link.unsettled and link.external not in found | unread], cls)
+    unmarked = _find_unmarked(pair, [link for link in links if link.in_doubt and link.external not in found | unread], cls)
     return _Copies(found | {external: lost.ref for external, lost in unmarked.items()}, unmarked, unread)
 
 

@@ -12,13 +12,13 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.retry import fault_of, wait_after
 from itopsync.engine.visibility import note_organisations, refuse_blindness, refuse_narrowness
 from itopsync.model import Link, LinkStatus, Observation, Side
-from itopsync.reconcile.identity import ticket_marker
+from itopsync.reconcile.identity import mismatch
+from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.plan import Plan, Remove
 from itopsync.reconcile.planner import UNREAD, another_ticket, unread
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.safety import Excess
-from itopsync.reconcile.strangers import stranger
 from itopsync.reconcile.unmarked import unmarked_opening
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ def refuse_lost_copies(pair: Pair, planned: Sequence[Planned]) -> None:
 
     :raises SafetyStop: internal shows nothing at all
     """
-    waiting = (each for each in planned if each.loaded.status is LinkStatus.WAITING and each.loaded.unsettled)
+    waiting = (each for each in planned if each.loaded.status is LinkStatus.WAITING and each.loaded.in_doubt)
     if any(each.plan.link.internal is None for each in waiting):
         refuse_blindness(pair.servers[Side.INTERNAL], pair.store)
 
@@ -76,7 +76,7 @@ def _plan_one(pair: Pair, observed: Observed) -> Plan:
     link, seen, failure, now = observed.link, observed.seen, observed.unread, pair.clock()
     if failure is None:
         try:
-            if reason := stranger(link, seen, pair.rules, now):
+            if reason := mismatch(link, seen, pair.rules, now):
                 return _with_lost(_another_ticket(link, reason, seen, pair.rules), observed)
             apart = any(obstacle.tries for obstacle in link.obstacles)
             return _with_lost(plan_link(link, seen, pair.fitting_rules(), now, apart=apart), observed)

@@ -13,7 +13,7 @@ from itopsync.errors import RemoteError
 from itopsync.itop.inquiry import HIGHEST_ID
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
-from itopsync.reconcile.identity import prefix
+from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.store.records import SideState
 from itopsync.store.store import Store
@@ -204,17 +204,17 @@ class _Attachments:
 def _new_attachments(pair: Pair, state: SideState, now: datetime) -> _Attachments:
     """The attachments that are new, were drafts, or have ids below one that showed up earlier than they did."""
     server = pair.servers[state.side]
-    if not state.attachment_marks:
+    if not state.high_water_marks:
         return _Attachments(None, (), _highest_attachment(server))
-    old = [mark for mark in state.attachment_marks if mark[0] <= (state.cursor or now) - pair.settings.lookback]
-    low = old[-1] if old else state.attachment_marks[0]
+    old = [mark for mark in state.high_water_marks if mark[0] <= (state.cursor or now) - pair.settings.lookback]
+    low = old[-1] if old else state.high_water_marks[0]
     found = server.attachments_above(low[1], state.drafts)
     return _Attachments(low, found, max((attachment.id for attachment in found), default=0))
 
 
 def _moved(state: SideState, attachments: _Attachments, at: datetime, now: datetime) -> SideState:
     """The side's state after a poll at *at* by the server's clock."""
-    marks, low = state.attachment_marks, attachments.low
+    marks, low = state.high_water_marks, attachments.low
     if low is None:
         marks = ((at, attachments.highest),)
     else:
@@ -228,7 +228,7 @@ def _moved(state: SideState, attachments: _Attachments, at: datetime, now: datet
     return replace(
         state,
         cursor=at,
-        attachment_marks=marks,
+        high_water_marks=marks,
         drafts=drafts,
         ok_at=now,
         problem=None,

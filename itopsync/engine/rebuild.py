@@ -15,10 +15,10 @@ from itopsync.engine.store_guard import REBUILDING, claim
 from itopsync.model import UNSAVED, Attachment, Link, LinkStatus, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.authors import agreed_upon, bare, makers, writers
 from itopsync.reconcile.by_hand import to_be_copied
-from itopsync.reconcile.identity import prefix, ticket_marker
-from itopsync.reconcile.marks import marks_of
+from itopsync.reconcile.markers import prefix, ticket_marker
 from itopsync.reconcile.rebuilding import Rebuilt, rebuilt, without_copy, youngest_of
 from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.reconcile.ticket_markers import read_ticket_markers
 
 _AT_ONCE = 200
 _ALL = 1_000_000
@@ -159,16 +159,16 @@ def _bearers(pair: Pair, cls: ClassRules) -> _Bearers:
 
 
 def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tuple[Ref, Ref]]:
-    """The external tickets of a class and their copies: the first where a marker stands on several, or one that was parted."""
+    """The external tickets of a class and their copies: the first where a marker stands on several, or one that was unlinked."""
     found: dict[Ref, Ref] = {}
-    parted: dict[Ref, Ref] = {}
+    unlinked: dict[Ref, Ref] = {}
     for ticket in tickets:
-        marks = marks_of(ticket, cls.logs[0].name(Side.INTERNAL), rules.pair, rules.internal.accounts)
-        for group, externals in ((found, marks.standing), (parted, marks.former)):
+        marks = read_ticket_markers(ticket, cls.logs[0].name(Side.INTERNAL), rules.pair, rules.internal.accounts)
+        for group, externals in ((found, marks.standing), (unlinked, marks.former)):
             for external in externals:
                 if external.cls == cls.external:
                     group.setdefault(external, ticket.ref)
-    return sorted((parted | found).items())
+    return sorted((unlinked | found).items())
 
 
 def _remember_accounts(pair: Pair, accounts: Mapping[Side, Collection[str]]) -> None:

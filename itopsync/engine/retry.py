@@ -12,7 +12,7 @@ from itopsync.engine.settings import EngineSettings
 from itopsync.errors import ItopsyncError, TicketFault, TooLarge
 from itopsync.model import Link
 from itopsync.reconcile import agree
-from itopsync.reconcile.identity import digest
+from itopsync.reconcile.markers import digest
 from itopsync.reconcile.plan import Item
 from itopsync.reconcile.rules import Limits
 

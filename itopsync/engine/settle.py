@@ -26,9 +26,9 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta]) -> Job:
     if job.untouched:
         return job
     now, link = pair.clock(), job.link
-    if not link.unsettled or link.due_at is None or link.due_at <= now:
-        still_unknown = link.unsettled and job.plan.unread is not None
-        link = replace(link, unsettled=still_unknown, due_at=_due_again(job, pair.settings, ahead, now))
+    if not link.in_doubt or link.due_at is None or link.due_at <= now:
+        still_unknown = link.in_doubt and job.plan.unread is not None
+        link = replace(link, in_doubt=still_unknown, due_at=_due_again(job, pair.settings, ahead, now))
     job.link = link
     pair.store.links.save(
         link,

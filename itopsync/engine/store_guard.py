@@ -5,7 +5,7 @@ from __future__ import annotations
 from itopsync.errors import StoreError
 from itopsync.itop.server import Server
 from itopsync.model import LinkStatus, Side
-from itopsync.reconcile.identity import prefix
+from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.rules import Rules
 from itopsync.store.store import Store
 

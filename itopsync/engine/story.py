@@ -15,7 +15,7 @@ from itopsync.itop import oql
 from itopsync.itop.server import Server
 from itopsync.model import FilePair, Link, LinkStatus, Observation, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.entries import read
-from itopsync.reconcile.identity import prefix
+from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.richtext import any_markers
 from itopsync.reconcile.rules import LogRule, Rules

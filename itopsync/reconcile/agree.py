@@ -22,7 +22,7 @@ from itopsync.model import (
     Ticket,
 )
 from itopsync.reconcile.form import cut_key
-from itopsync.reconcile.identity import is_note
+from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.plan import Create, Item, Note, Remove, Upload, Write
 from itopsync.reconcile.richtext import lost_words, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule, Kind

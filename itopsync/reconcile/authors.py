@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from itopsync.model import Link, Observation, Ref, Side, Ticket
 from itopsync.reconcile.entries import read
-from itopsync.reconcile.identity import here_of, ticket_of
+from itopsync.reconcile.markers import here_of, ticket_of
 from itopsync.reconcile.richtext import head_markers
 from itopsync.reconcile.rules import Rules
 

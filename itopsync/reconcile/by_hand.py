@@ -11,26 +11,26 @@ from itopsync.model import TICKET, FilePair, FileStatus, Link, LinkStatus, NoteR
 from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.files import pair_files
 from itopsync.reconcile.form import plan_values
-from itopsync.reconcile.identity import ticket_marker
+from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.rebuilding import FILE_WITHOUT_COPY, TICKET_WITHOUT_COPY, base_of_now
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import correspond
 
-_WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.PARTING)
+_WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.UNLINKING)
 
 
 def retried(link: Link, now: datetime) -> Link:
     """The link with all that stood in its way forgotten, to be looked at *now*; a write that settles goes on settling."""
     if link.status not in _WORKED_ON:
         return link
-    return replace(link, obstacles=(), due_at=link.due_at if link.unsettled else now)
+    return replace(link, obstacles=(), due_at=link.due_at if link.in_doubt else now)
 
 
 def parked(link: Link) -> Link:
     """The link as a whole at rest."""
-    if link.status in (LinkStatus.TOMBSTONE, LinkStatus.PARTING):
+    if link.status in (LinkStatus.TOMBSTONE, LinkStatus.UNLINKING):
         return link
     obstacle = Obstacle(TICKET, "", "parked by hand; `itopsync resume` takes it up again", tries=0, parked=True, not_before=None)
     return replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,))
@@ -56,18 +56,18 @@ def to_be_copied(link: Link, now: datetime) -> Link:
     return replace(retried(link, now), obstacles=others)
 
 
-def unlinked(link: Link, now: datetime, *, mark: bool) -> Link:
-    """The link at its end. With *mark*, that is told in internal by the next cycle; nothing else is carried from now on."""
+def unlinked(link: Link, now: datetime, *, notice: bool) -> Link:
+    """The link at its end. With *notice*, that is told in internal by the next cycle; nothing else is carried from now on."""
     if link.status is LinkStatus.TOMBSTONE or may_have_a_copy(link):
         return link
-    if mark and link.internal is not None:
-        return retried(replace(link, status=LinkStatus.PARTING), now)
-    return replace(link, status=LinkStatus.TOMBSTONE, obstacles=(), due_at=None, unsettled=False)
+    if notice and link.internal is not None:
+        return retried(replace(link, status=LinkStatus.UNLINKING), now)
+    return replace(link, status=LinkStatus.TOMBSTONE, obstacles=(), due_at=None, in_doubt=False)
 
 
 def may_have_a_copy(link: Link) -> bool:
-    """Whether a copy may have been made of which nothing is known yet: that must have settled before two are parted."""
-    return link.internal is None and link.unsettled
+    """Whether a copy may have been made of which nothing is known yet: that must have settled before two are unlinked."""
+    return link.internal is None and link.in_doubt
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _apart(situation: Situation, side: Side) -> list[str]:
             read(situation.ticket(one), log.name(one), rules.pair, situation.link.external, rules.side(one).accounts)
             for one in (side, side.other)
         )
-        present = arrived(situation.ticket(side.other), there) - situation.marks.kept
+        present = arrived(situation.ticket(side.other), there) - situation.ticket_markers.kept
         found += [person.marker for person in here.people if person.marker not in present]
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from itopsync.model import Entry, ItemKey, ItemKind, Ref, Ticket
-from itopsync.reconcile.identity import note_marker, prefix, speaks_for
+from itopsync.reconcile.markers import note_marker, prefix, speaks_for
 from itopsync.reconcile.plan import Item
 from itopsync.reconcile.richtext import any_markers, fingerprint, head_markers
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from itopsync.model import Attachment, FilePair, FileStatus, Side
-from itopsync.reconcile.identity import attachment_marker, attachment_of, prefix
+from itopsync.reconcile.markers import attachment_marker, attachment_of, prefix
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.pictures import file_item
 from itopsync.reconcile.plan import AttachmentSource, Kept, Remove, Upload
@@ -88,7 +88,7 @@ def _without_copy(situation: Situation, part: Part, pair: FilePair) -> FilePair:
     rules, target = situation.rules, pair.origin.other
     item = file_item(pair.origin, pair.original_id)
     marker = attachment_marker(rules.pair, pair.origin, pair.original_id)
-    if pair.status is FileStatus.KEPT or marker in situation.marks.kept:
+    if pair.status is FileStatus.KEPT or marker in situation.ticket_markers.kept:
         return replace(pair, copy_id=None, status=FileStatus.KEPT)
     if pair.copy_id is not None or pair.status is FileStatus.COPY_DELETED:
         return _copy_deleted(situation, part, pair)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from itopsync.model import Agreed, ItemKey, ItemKind, Link, Side
 from itopsync.reconcile.gate import words
-from itopsync.reconcile.identity import overflow_marker
+from itopsync.reconcile.markers import overflow_marker
 from itopsync.reconcile.moments import why_not_carried
 from itopsync.reconcile.part import Part, Value
 from itopsync.reconcile.pictures import illustrate

@@ -114,7 +114,7 @@ def _cut(texts: Sequence[str], cuts: Sequence[tuple[int, int, str]]) -> Iterator
 # notes that are to stay
 
 
-def begins_with_mark(fragment: str, marks: tuple[str, ...]) -> bool:
+def begins_with_tag(fragment: str, marks: tuple[str, ...]) -> bool:
     """Whether an entry begins with one of *marks*: the first word that is read, or the first that its author wrote.
 
     Invisible characters, pictures, quotes, links and mentions do not count, nor do signs before it; ``# mark`` is ``#mark``.

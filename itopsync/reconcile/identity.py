@@ -1,148 +1,91 @@
-"""How each thing that we write names what it stands for, in iTop itself.
+"""Whether a linked ticket is still the one that was linked: after a restored backup, ids and refs are given anew.
 
-A marker is the name of an anchor (``<a name="…">``) at the head of a log entry, which every iTop from 2.7 on keeps, or an
-attachment's ``temp_id``. It is computed from the pair's fixed name and the original's identity, so that anybody who looks
-can tell whether a thing has arrived, whatever was forgotten. An entry's marker
-names the external ticket too: it speaks for its own link only.
-
-========================================  ============================================
-``itopsync-<pair>-t-UserRequest.17``      the copy of external's UserRequest 17
-``itopsync-<pair>-h-UserRequest.501``     linked or unlinked by hand, on internal's UserRequest 501 and on no other
-``itopsync-<pair>-u-UserRequest.17``      no longer the copy of external's UserRequest 17: unlinked by hand
-``itopsync-<pair>-n-17.<digest>``         the mirror of one entry
-``itopsync-<pair>-w-17.<digest>``         a notice of our own: what is parked, where a log is full
-``itopsync-<pair>-a-e5`` or ``-i5``       the copy of external's (internal's) attachment 5
-``itopsync-<pair>-p-<digest>``            a picture out of a text
-``itopsync-<pair>-x-entry``               what ``check --probe`` writes
-``itopsync-<pair>-o-<digest>``            a text that did not fit, whole, as a file
-========================================  ============================================
+iTop makes a ticket's ref out of its id, so another ticket under a known id bears the known ref too. It is told by several things
+at once, as people edit each of them, and a timezone that is mended in ``sync.toml`` shifts all dates. It is another ticket where
+it began later than the one that was linked (and not in the future), *and* bears another title, *and* has none of the known
+entries and files. In place of the title counts that it began more than a day later, where entries were known: those nobody edits.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
-from itopsync.model import Ref, Side
+from itopsync.model import Link, LinkStatus, Observation, Side, Ticket
+from itopsync.reconcile.entries import arrived, read
+from itopsync.reconcile.markers import is_note, ticket_marker
+from itopsync.reconcile.moments import moment
+from itopsync.reconcile.richtext import head_markers, value_fingerprint
+from itopsync.reconcile.rules import ClassRules, Rules
 
-_TICKET = re.compile(r"([thu])-([A-Za-z_]\w*)\.(\d+)$")
-_ATTACHMENT = re.compile(r"a-([ei])(\d+)$")
-_OF_A_LINK = re.compile(r"[nw]-(\d+)\.[0-9a-f]{16}$")
-
-
-def digest(*parts: str) -> str:
-    """Return 20 hexadecimal digits that stand for *parts* in their order."""
-    whole = hashlib.blake2b(digest_size=10)
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")
-        whole.update(len(raw).to_bytes(8, "big") + raw)
-    return whole.hexdigest()
+_TITLE = "title"
+_ANY_TIMEZONE = timedelta(hours=26)
+"""Further than a timezone that is mended can shift a date."""
+_CLOCKS = timedelta(hours=1)
+"""What has begun may be so far ahead of our clock; what lies further ahead is planned."""
 
 
-MARK = "itopsync-"
-"""What every marker of every pair begins with."""
+def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) -> str | None:
+    """Say why a ticket of *link* is another than the one that was linked, or None.
 
-
-def prefix(pair: str) -> str:
-    """What every marker of *pair* begins with."""
-    return f"{MARK}{pair}-"
-
-
-def ticket_marker(pair: str, external: Ref) -> str:
-    """The marker of an external ticket's copy."""
-    return f"{prefix(pair)}t-{external.cls}.{external.id}"
-
-
-def ticket_of(marker: str, pair: str) -> Ref | None:
-    """The external ticket that a ticket marker names, or None if it is not one of this pair."""
-    return _named(marker, pair, "t", Side.EXTERNAL)
-
-
-def parted_marker(pair: str, external: Ref) -> str:
-    """The marker of the end of a link: what bears it is no longer that external ticket's copy."""
-    return f"{prefix(pair)}u-{external.cls}.{external.id}"
-
-
-def parted_of(marker: str, pair: str) -> Ref | None:
-    """The external ticket that a marker of a link's end names, or None if it is not one of this pair."""
-    return _named(marker, pair, "u", Side.EXTERNAL)
-
-
-def here_marker(pair: str, internal: Ref) -> str:
-    """The marker that names the very ticket that it stands on: iTop copies a parent's entries into its children."""
-    return f"{prefix(pair)}h-{internal.cls}.{internal.id}"
-
-
-def here_of(marker: str, pair: str) -> Ref | None:
-    """The internal ticket that a marker was written on, or None if it does not say."""
-    return _named(marker, pair, "h", Side.INTERNAL)
-
-
-def _named(marker: str, pair: str, kind: str, side: Side) -> Ref | None:
-    found = _TICKET.fullmatch(marker.removeprefix(prefix(pair))) if marker.startswith(prefix(pair)) else None
-    return Ref(side, found[2], int(found[3])) if found and found[1] == kind else None
-
-
-def note_marker(pair: str, link: Ref, origin: Ref, log: str, fingerprint: str, *, ordinal: int) -> str:
-    """The marker of the mirror of one entry: the *ordinal*-th one (from 0) in that log that looks like *fingerprint*.
-
-    *link* is the external ticket, *origin* the one on which the entry was written.
+    The external one is known by its number, and by what is known of it as a whole; the internal one by the marker at the head of
+    its first entry, or by its number where two were linked by hand and the mark of that is not there (yet).
     """
-    return _of_a_link(pair, "n", link, origin.side, origin.cls, str(origin.id), log, fingerprint, str(ordinal))
-
-
-def is_note(marker: str) -> bool:
-    """Whether a marker is an entry's. Neither a pair's name nor a class has a dash."""
-    return "-n-" in marker
-
-
-def notice_marker(pair: str, link: Ref, about: str) -> str:
-    """The marker of a notice of our own."""
-    return _of_a_link(pair, "w", link, about)
-
-
-def picture_marker(pair: str, origin: Ref, source: str) -> str:
-    """The marker of a picture out of a text of *origin*; *source* says which one."""
-    return f"{prefix(pair)}p-{digest(origin.side, origin.cls, str(origin.id), source)}"
-
-
-def overflow_marker(pair: str, origin: Ref, what: str) -> str:
-    """The marker of a text of *origin* that did not fit and goes as a file."""
-    return f"{prefix(pair)}o-{digest(origin.side, origin.cls, str(origin.id), what)}"
-
-
-def _of_a_link(pair: str, kind: str, link: Ref, *what: str) -> str:
-    return f"{prefix(pair)}{kind}-{link.id}.{digest(link.cls, *what)[:16]}"
-
-
-def speaks_for(marker: str, pair: str, link: Ref) -> bool:
-    """Whether *marker* is one of *pair* and of the link of the external ticket *link*."""
-    if not marker.startswith(prefix(pair)):
-        return False
-    named = _OF_A_LINK.fullmatch(marker.removeprefix(prefix(pair)))
-    if named is not None:
-        return int(named[1]) == link.id
-    return link in (ticket_of(marker, pair), parted_of(marker, pair))
-
-
-def probe_marker(pair: str, what: str) -> str:
-    """The marker of a thing that ``check --probe`` writes; a ticket that bears one is never carried."""
-    return f"{prefix(pair)}x-{what}"
-
-
-def is_probe(marker: str, pair: str) -> bool:
-    """Whether a marker is one of ``check --probe``'s."""
-    return marker.startswith(f"{prefix(pair)}x-")
-
-
-def attachment_marker(pair: str, origin: Side, attachment_id: int) -> str:
-    """The marker of the copy of one attachment."""
-    return f"{prefix(pair)}a-{origin[0]}{attachment_id}"
-
-
-def attachment_of(marker: str, pair: str) -> tuple[Side, int] | None:
-    """The original that an attachment's marker names, or None if it is not one of this pair."""
-    found = _ATTACHMENT.fullmatch(marker.removeprefix(prefix(pair))) if marker.startswith(prefix(pair)) else None
-    if not found:
+    if link.status is LinkStatus.UNLINKING:
         return None
-    return (Side.EXTERNAL if found[1] == "e" else Side.INTERNAL), int(found[2])
+    cls = rules.for_external(link.external.cls)
+    external, internal = observation.external, observation.internal
+    if external is not None and link.external_number and external.number != link.external_number:
+        return f"{link.external} was {link.external_number} when it was linked, and is {external.number} now: another ticket"
+    if external is not None and _nothing_is_left(link, external, cls, rules, now):
+        return f"{link.external} began later than when it was linked, and nothing that was known of it is there: another ticket"
+    marker = ticket_marker(rules.pair, link.external)
+    if internal is None or _bears(internal, cls.logs[0].name(Side.INTERNAL), rules.pair, marker):
+        return None
+    if marker not in link.base.notes or internal.number != link.internal_number:
+        return f"{internal.ref} no longer bears the mark of {link.external}: another ticket"
+    return None
+
+
+def born(external: Ticket, cls: ClassRules) -> str:
+    """When a ticket began, as ISO 8601 in UTC; empty where it says no moment."""
+    text = external.fields.get(cls.since_attribute, "")
+    return text if moment(text) is not None else ""
+
+
+def _nothing_is_left(link: Link, external: Ticket, cls: ClassRules, rules: Rules, now: datetime) -> bool:
+    """Whether what is known of the external ticket is gone, and it began later; never where next to nothing is known."""
+    before, begins = moment(link.base.born), moment(external.fields.get(cls.since_attribute, ""))
+    if before is None or begins is None or not before < begins < now + _CLOCKS:
+        return False
+    entries = list(_entries(link, external, cls, rules))
+    if any(entries) or any(_files(link, external)):
+        return False
+    title = link.base.fields.get(_TITLE)
+    renamed = title is not None and title.external != value_fingerprint(external.fields.get(_TITLE, ""))
+    return renamed or (bool(entries) and begins - before > _ANY_TIMEZONE)
+
+
+def _entries(link: Link, external: Ticket, cls: ClassRules, rules: Rules) -> Iterator[bool]:
+    """Of each entry that is known on the external ticket, a person's or our own, whether it is there."""
+    there: set[str] = set()
+    for log in cls.logs:
+        reading = read(external, log.external, rules.pair, link.external, rules.external.accounts)
+        there |= {person.marker for person in reading.people} | arrived(external, reading)
+    for marker, record in link.base.notes.items():
+        if is_note(marker) and (record.origin is Side.EXTERNAL or record.carried_at is not None):
+            yield marker in there
+
+
+def _files(link: Link, external: Ticket) -> Iterator[bool]:
+    """Of each file that is known on the external ticket whether it is there."""
+    there = {one.id for one in external.attachments}
+    for pair in link.files:
+        number = pair.origin.pick(pair.original_id, pair.copy_id)
+        if number is not None:
+            yield number in there
+
+
+def _bears(ticket: Ticket, log: str, pair: str, marker: str) -> bool:
+    """Whether an entry bears *marker* at its head, whoever wrote it: our account may have been another one."""
+    return any(marker in head_markers(entry.html, pair) for entry in ticket.logs.get(log, ()))

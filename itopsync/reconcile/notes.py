@@ -9,9 +9,9 @@ from datetime import datetime
 
 from itopsync.model import Entry, ItemKey, ItemKind, NoteRecord, Side
 from itopsync.reconcile.entries import ENTRY_BYTES, PersonEntry, Reading, arrived, note_item, read
-from itopsync.reconcile.gate import begins_with_mark
+from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.gate import words as guarded
-from itopsync.reconcile.identity import is_note, overflow_marker, ticket_marker
+from itopsync.reconcile.markers import is_note, overflow_marker, ticket_marker
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, LostMarker, Note, TextSource, Upload
@@ -100,7 +100,7 @@ def _note_arrived(flow: _Flow) -> frozenset[str]:
     origin, there = flow.target.other, situation.ticket(flow.target)
     present = arrived(there, flow.goal) | _find_unmarked(flow)
     for person in flow.source.people:
-        if person.marker in situation.marks.kept:
+        if person.marker in situation.ticket_markers.kept:
             records.setdefault(person.marker, NoteRecord(origin, None))
         elif person.marker in present:
             known = records.get(person.marker) or NoteRecord(origin, situation.now, unchecked=True)
@@ -229,7 +229,7 @@ def _may_go(flow: _Flow, person: PersonEntry) -> bool:
     rules, part, record = flow.situation.rules, flow.part, flow.records.get(person.marker)
     if record is not None and record.carried_at is None:
         return False
-    if flow.target is Side.EXTERNAL and begins_with_mark(person.entry.html, rules.keep_internal):
+    if flow.target is Side.EXTERNAL and begins_with_tag(person.entry.html, rules.keep_internal):
         part.remark(Kept.INTERNAL_NOTE, person.item.key)
         return False
     if record is not None and record.as_file:

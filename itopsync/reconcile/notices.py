@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 from itopsync.model import ItemKey, ItemKind, Obstacle, Side
-from itopsync.reconcile.identity import notice_marker
+from itopsync.reconcile.markers import notice_marker
 from itopsync.reconcile.notes import head_line, log_room, read_log
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.plan import Item, Note, Write

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from itopsync.model import FileStatus, ItemKey, ItemKind, Side
-from itopsync.reconcile.identity import attachment_marker, attachment_of
+from itopsync.reconcile.markers import attachment_marker, attachment_of
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.plan import Item, Upload
 from itopsync.reconcile.richtext import Picture, without_pictures
@@ -57,7 +57,7 @@ def file_item(origin: Side, original_id: int) -> Item:
 
 def _stays_away(situation: Situation, origin: Side, original_id: int) -> bool:
     marker = attachment_marker(situation.rules.pair, origin, original_id)
-    if marker in situation.marks.kept or not situation.rules.attachments.allows(origin):
+    if marker in situation.ticket_markers.kept or not situation.rules.attachments.allows(origin):
         return True
     return any(
         pair.status in (FileStatus.COPY_DELETED, FileStatus.KEPT)

@@ -161,8 +161,8 @@ class Plan:
     """As it stands once what is already agreed is noted in its base."""
     actions: tuple[Action, ...] = ()
     remarks: tuple[Remark, ...] = ()
-    parted: bool = field(default=False, kw_only=True)
-    """A person has parted the two tickets."""
+    unlinked: bool = field(default=False, kw_only=True)
+    """A person has unlinked the two tickets."""
     replaced: bool = field(default=False, kw_only=True)
     """One of the two tickets is another than the one that was linked."""
     rewritten: bool = field(default=False, kw_only=True)

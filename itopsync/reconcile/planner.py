@@ -12,8 +12,9 @@ from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form, render
-from itopsync.reconcile.identity import is_probe
-from itopsync.reconcile.marking import plan_mark
+from itopsync.reconcile.identity import born
+from itopsync.reconcile.link_notices import plan_link_notice
+from itopsync.reconcile.markers import is_probe
 from itopsync.reconcile.moments import likely
 from itopsync.reconcile.notes import history, opening, plan_notes
 from itopsync.reconcile.notices import plan_notice
@@ -24,7 +25,6 @@ from itopsync.reconcile.room import room, weight
 from itopsync.reconcile.rules import ClassRules, FieldRule, Kind, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import plan_state
-from itopsync.reconcile.strangers import born
 
 PARTS: Sequence[Callable[[Situation], Part]] = (plan_files, plan_notes, plan_form, plan_state)
 """What a ticket consists of. A further kind of content is a further function here."""
@@ -42,12 +42,12 @@ def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, a
         return Plan(link)
     situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
     if observation.external is None or (link.internal is not None and observation.internal is None):
-        return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), parted=link.status is LinkStatus.PARTING)
+        return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), unlinked=link.status is LinkStatus.UNLINKING)
     if link.internal is None:
         if _is_probe(situation):
-            return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), parted=True)
+            return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), unlinked=True)
         return _plan_creation(situation, apart=apart)
-    if (marking := plan_mark(situation)) is not None:
+    if (marking := plan_link_notice(situation)) is not None:
         return marking
     return _plan_linked(situation, apart=apart)
 

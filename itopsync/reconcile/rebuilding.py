@@ -21,12 +21,12 @@ from itopsync.model import (
     Side,
     Sighting,
 )
-from itopsync.reconcile.identity import attachment_of
+from itopsync.reconcile.identity import born
+from itopsync.reconcile.markers import attachment_of
 from itopsync.reconcile.plan import Plan, Upload, Write
 from itopsync.reconcile.richtext import value_fingerprint
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.state import counted
-from itopsync.reconcile.strangers import born
 
 TICKET_WITHOUT_COPY = Obstacle(
     TICKET,
@@ -53,7 +53,7 @@ class Rebuilt:
     link: Link
     differs: tuple[str, ...]
     """``state`` and attributes (external names) in which the sides differ: left as they are, for a person to decide."""
-    parted: bool = False
+    unlinked: bool = False
     """A person had unlinked the two: that stays so."""
 
     @property
@@ -71,7 +71,7 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
     link, cls = plan.link, rules.for_external(plan.link.external.cls)
     external, internal = observation.external, observation.internal
     if external is None or internal is None or link.status is LinkStatus.TOMBSTONE:
-        return Rebuilt(link, (), plan.parted)
+        return Rebuilt(link, (), plan.unlinked)
     writes = [action for action in plan.actions if isinstance(action, Write)]
     differs = {name for write in writes for name in write.agrees} | {"state" for write in writes if write.stimulus}
     differs |= {"state" for one in plan.link.obstacles if one.key == STATE}

@@ -17,8 +17,8 @@ from itopsync.errors import clip
 from itopsync.model import Ref
 from itopsync.reconcile.addresses import find, is_invisible
 from itopsync.reconcile.gate import guard
-from itopsync.reconcile.identity import MARK, digest, picture_marker, prefix
 from itopsync.reconcile.images import AttachedImage, PictureSource, identity, name_of, source_of, with_identities
+from itopsync.reconcile.markers import MARK, digest, picture_marker, prefix
 from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, read
 from itopsync.reconcile.whitelist import PICTURE_SCHEME, write
 

@@ -32,7 +32,7 @@ class Tally:
         return Tally(
             self.creations,
             self.deletions + sum(isinstance(action, Remove) for action in plan.actions),
-            self.missing + (plan.link.status is LinkStatus.TOMBSTONE and plan.link.internal is not None and not plan.parted),
+            self.missing + (plan.link.status is LinkStatus.TOMBSTONE and plan.link.internal is not None and not plan.unlinked),
             self.rewritten + plan.rewritten,
             self.replaced + plan.replaced,
             self.markers + len(plan.lost),

@@ -8,11 +8,11 @@ from datetime import datetime
 from functools import cached_property
 
 from itopsync.model import Link, Observation, Obstacle, Ref, Side, Ticket
-from itopsync.reconcile.identity import attachment_marker, attachment_of, picture_marker, prefix
-from itopsync.reconcile.marks import Marks, marks_of
+from itopsync.reconcile.markers import attachment_marker, attachment_of, picture_marker, prefix
 from itopsync.reconcile.plan import Item, Kept, Remark
 from itopsync.reconcile.richtext import Origin
 from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.reconcile.ticket_markers import TicketMarkers, read_ticket_markers
 
 SAME_SERVER = "there."
 """Head of a placeholder's name that gives an attachment's id on the target's server, as in ``there.17``."""
@@ -36,10 +36,14 @@ class Situation:
         return ticket
 
     @cached_property
-    def marks(self) -> Marks:
+    def ticket_markers(self) -> TicketMarkers:
         """What the marks on the internal ticket say, whichever account of ours wrote them."""
         internal = self.observation.internal
-        return marks_of(internal, self.cls.logs[0].name(Side.INTERNAL), self.rules.pair, ()) if internal else Marks()
+        return (
+            read_ticket_markers(internal, self.cls.logs[0].name(Side.INTERNAL), self.rules.pair, ())
+            if internal
+            else TicketMarkers()
+        )
 
     def obstacle(self, item: Item) -> Obstacle | None:
         """What stands in the way of *item* now; None if it may be tried."""

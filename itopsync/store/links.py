@@ -145,7 +145,7 @@ class Links:
         def write(connection: Connection) -> bool:
             if loaded is not None and _is_amended(connection, loaded):
                 return False
-            touched = connection.scalar(_DUE, {"number": saved.id}) if due_when_read and not saved.unsettled else None
+            touched = connection.scalar(_DUE, {"number": saved.id}) if due_when_read and not saved.in_doubt else None
             still = touched is not None and touched != due_when_read and (saved.due_at is None or touched < saved.due_at)
             if not connection.execute(_BY_ID, values | {"due_at": touched} if still else values).rowcount:
                 raise KeyError(saved.id)
@@ -225,11 +225,11 @@ class Links:
         return replace(joined, id=number)
 
     def recover(self, now: datetime, due_at: datetime) -> tuple[int, ...]:
-        """Make the links on which a process died at its write unsettled, due at *due_at*; return their ids."""
+        """Make the links on which a process died at its write in_doubt, due at *due_at*; return their ids."""
         under_way = link.c.writing_since.is_not(None)
         with self._database.writing() as connection:
             ids = tuple(sorted(connection.scalars(select(link.c.id).where(under_way))))
-            settling = {"unsettled": True, "troubled": True, "due_at": due_at}
+            settling = {"in_doubt": True, "troubled": True, "due_at": due_at}
             ended = {"writing": None, "writing_since": None, "updated_at": now}
             if ids:
                 connection.execute(update(link).where(under_way).values(settling | ended))
@@ -241,13 +241,13 @@ class Links:
             make_due(connection, ids, at, now)
 
     def counts(self) -> Mapping[str, int]:
-        """Count the links by status, under the status's name, and those that are ``troubled`` or ``unsettled``."""
+        """Count the links by status, under the status's name, and those that are ``troubled`` or ``in_doubt``."""
         by_status = select(link.c.status, func.count()).group_by(link.c.status)
-        trouble = select(func.count(), func.count(case((link.c.unsettled, 1)))).where(link.c.troubled)
+        trouble = select(func.count(), func.count(case((link.c.in_doubt, 1)))).where(link.c.troubled)
         with self._database.reading() as connection:
             found = {LinkStatus(status): count for status, count in connection.execute(by_status)}
-            troubled, unsettled = connection.execute(trouble).one()
-        return {status.value: found.get(status, 0) for status in LinkStatus} | {"troubled": troubled, "unsettled": unsettled}
+            troubled, in_doubt = connection.execute(trouble).one()
+        return {status.value: found.get(status, 0) for status in LinkStatus} | {"troubled": troubled, "in_doubt": in_doubt}
 
     def obstacle_counts(self) -> ObstacleCounts:
         """Count the single things that do not get across, over all links."""
@@ -257,7 +257,7 @@ class Links:
         return ObstacleCounts(sum(one.needs_person for one in obstacles), sum(not one.parked for one in obstacles))
 
     def troubled(self, limit: int) -> tuple[Link, ...]:
-        """Return at most *limit* links that are parked, unsettled or have obstacles, in the order of their ids."""
+        """Return at most *limit* links that are parked, in_doubt or have obstacles, in the order of their ids."""
         with self._database.reading() as connection:
             return read_links(connection, select(link).where(link.c.troubled).order_by(link.c.id).limit(limit))
 
@@ -271,7 +271,7 @@ def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: date
 
     *touched*: people are at work on them, so that one that was due already comes with what is due since *at*.
     """
-    free = and_(~link.c.unsettled, *([] if touched else [link.c.due_at > at]))
+    free = and_(~link.c.in_doubt, *([] if touched else [link.c.due_at > at]))
     for batch in batches(sorted(set(ids))):
         meant = (link.c.id.in_(batch), link.c.status.in_(WORKED_ON), or_(link.c.due_at.is_(None), free))
         connection.execute(update(link).where(*meant).values(due_at=at, updated_at=now))
@@ -299,15 +299,15 @@ def _is_written(connection: Connection, joined: Link) -> bool:
 
 
 def _may_join(known: Link, joined: Link) -> bool:
-    """Whether what is *known* of one of the two tickets lets them be *joined*: it is parted, or has no copy yet."""
+    """Whether what is *known* of one of the two tickets lets them be *joined*: it was unlinked, or has no copy yet."""
     if known.status is LinkStatus.TOMBSTONE:
         return True
     if known.external != joined.external:
         return False
     return (
-        not known.unsettled
+        not known.in_doubt
         if known.internal is None
-        else known.status is LinkStatus.PARTING and known.internal == joined.internal
+        else known.status is LinkStatus.UNLINKING and known.internal == joined.internal
     )
 
 

@@ -34,7 +34,7 @@ class Polls:
         return SideState(
             side,
             row.cursor,
-            codec.marks_from_json(row.attachment_marks),
+            codec.marks_from_json(row.high_water_marks),
             codec.ids_from_json(row.drafts),
             row.account,
             codec.accounts_from_json(row.former_accounts),
@@ -103,7 +103,7 @@ class Polls:
 def _put_side(connection: Connection, state: SideState) -> None:
     values = asdict(state) | {
         "side": state.side.value,
-        "attachment_marks": codec.marks_to_json(state.attachment_marks),
+        "high_water_marks": codec.marks_to_json(state.high_water_marks),
         "drafts": codec.ids_to_json(state.drafts),
         "former_accounts": codec.accounts_to_json(state.former_accounts),
     }

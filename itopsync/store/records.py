@@ -17,7 +17,7 @@ class SideState:
     side: Side
     cursor: datetime | None = None
     """How far it has been polled, by its own clock."""
-    attachment_marks: tuple[tuple[datetime, int], ...] = ()
+    high_water_marks: tuple[tuple[datetime, int], ...] = ()
     """When which attachment id was the highest, oldest first."""
     drafts: frozenset[int] = frozenset()
     """Attachments that were not bound to a ticket yet."""

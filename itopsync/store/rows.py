@@ -14,7 +14,7 @@ from itopsync.store.tables import file, link
 AT_ONCE = 500
 """How many ids go into one statement."""
 
-WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.PARTING)
+WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.UNLINKING)
 """Which links are looked at when they are due."""
 
 CLASS = {Side.EXTERNAL: link.c.external_class, Side.INTERNAL: link.c.internal_class}
@@ -58,7 +58,7 @@ def _link(row: Row[Any], files: Sequence[FilePair]) -> Link:
         files=tuple(files),
         obstacles=codec.obstacles_from_json(row.obstacles),
         due_at=row.due_at,
-        unsettled=row.unsettled,
+        in_doubt=row.in_doubt,
     )
 
 
@@ -74,9 +74,9 @@ def values_of(saved: Link) -> dict[str, Any]:
         "status": saved.status.value,
         "base": codec.base_to_json(saved.base),
         "obstacles": codec.obstacles_to_json(saved.obstacles),
-        "troubled": bool(saved.obstacles) or saved.unsettled or saved.status is LinkStatus.PARKED,
+        "troubled": bool(saved.obstacles) or saved.in_doubt or saved.status is LinkStatus.PARKED,
         "due_at": saved.due_at,
-        "unsettled": saved.unsettled,
+        "in_doubt": saved.in_doubt,
     }
 
 

@@ -75,8 +75,8 @@ class Comparison:
         mirrored: list[Mirrored] = []
         for place, rule in enumerate(case.cls.logs):
             logs = Logs(rule, {side: lines_of(ticket, rule.name(side), link, rules) for side, ticket in tickets.items()})
-            if place == 0 and not _is_marked(logs, link) and not findings.obstacle("mark"):
-                findings.differs("mark", f"internal: no entry of {rule.internal} bears the mark of the link")
+            if place == 0 and not _is_marked(logs, link) and not findings.obstacle("link-notice"):
+                findings.differs("link-notice", f"internal: no entry of {rule.internal} bears the mark of the link")
             held = held_back(logs, rules)
             found = compare_logs(findings, logs, files, set(held))
             look_for_leaks(findings, case, held.values(), _outside(external, logs, files[Side.EXTERNAL], found))

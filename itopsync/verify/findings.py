@@ -44,4 +44,4 @@ class Findings:
     @property
     def waits(self) -> bool:
         """Whether the store says that what follows may wait: something is tried again later, or the link's mark is not there."""
-        return self.link.unsettled or any(not one.parked or one.key == "mark" for one in self.link.obstacles)
+        return self.link.in_doubt or any(not one.parked or one.key == "link-notice" for one in self.link.obstacles)

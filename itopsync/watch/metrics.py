@@ -159,7 +159,7 @@ class Metrics:
         counts, due, items = store.links.counts(), store.links.due_counts(now), store.links.obstacle_counts()
         for status in LinkStatus:
             self._links.labels(self._pair, status).set(counts[status])
-        self._unsettled.labels(self._pair).set(counts["unsettled"])
+        self._unsettled.labels(self._pair).set(counts["in_doubt"])
         self._due.labels(self._pair).set(due.waiting + due.linked)
         self._items.labels(self._pair, "parked").set(items.parked)
         self._items.labels(self._pair, "waiting").set(items.waiting)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itopsync.engine.report import Report
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, StoreError
 from itopsync.model import Link, Obstacle, Side
-from itopsync.reconcile.identity import digest
+from itopsync.reconcile.markers import digest
 from itopsync.store.store import Store
 from itopsync.watch.metrics import GOOD
 from itopsync.watch.settings import Need

@@ -84,7 +84,7 @@ def mark_attachments(on: Stage, highest: int) -> None:
         for which in Side:
             state = store.polls.side(which)
             assert state.cursor is not None
-            store.polls.put_side(replace(state, attachment_marks=((state.cursor - timedelta(days=1), highest),)))
+            store.polls.put_side(replace(state, high_water_marks=((state.cursor - timedelta(days=1), highest),)))
 
 
 def _grow(on: Stage, there: int, size: int, live: int) -> None:

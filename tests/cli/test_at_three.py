@@ -104,7 +104,7 @@ def test_retry_names_what_helps_where_it_does_not(desk: Desk) -> None:
 
 def test_why_a_link_is_at_its_end_is_told(desk: Desk) -> None:
     one, _ = _linked(desk, 2)
-    desk.itopsync("unlink", "2", "--yes", "--no-mark")
+    desk.itopsync("unlink", "2", "--yes", "--no-notice")
     assert "at its end: unlinked by hand; `itopsync link` takes the two up again\n" in desk.itopsync("show", "2").stdout
     desk.customer.delete("UserRequest", one)
     desk.itopsync("run-once", "--sweep")

@@ -55,7 +55,7 @@ def test_without_a_mark_neither_ticket_is_touched(desk: Desk) -> None:
     desk.customer.create("UserRequest", title="Printer")
     desk.itopsync("run-once")
     written = len(desk.internal.audit) + len(desk.external.audit)
-    done = desk.itopsync("unlink", "1", "--no-mark", "--yes")
+    done = desk.itopsync("unlink", "1", "--no-notice", "--yes")
     assert "The next cycle" not in done.stdout
     for _ in range(2):
         desk.itopsync("run-once", "--sweep")

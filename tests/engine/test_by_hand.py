@@ -50,7 +50,7 @@ def _link(rig: Rig, one: int, other: int, *, history: bool = False) -> Link:
 
 
 def _unlink(rig: Rig, one: int, *, mark: bool = True) -> Link:
-    parted = rig.store.links.amend(rig.link(one).id, lambda link: by_hand.unlinked(link, rig.now, mark=mark), rig.now)
+    parted = rig.store.links.amend(rig.link(one).id, lambda link: by_hand.unlinked(link, rig.now, notice=mark), rig.now)
     assert parted is not None
     return parted
 
@@ -184,7 +184,7 @@ def test_a_mark_that_vanishes_again_and_again_is_parked_and_nothing_is_carried(r
     rig.customer.note("UserRequest", one, "<p>Hello</p>")
     rig.sync()
     (obstacle,) = rig.link(one).obstacles
-    assert (obstacle.key, obstacle.parked) == ("mark", True)
+    assert (obstacle.key, obstacle.parked) == ("link-notice", True)
     assert "vanished each time under somebody's save" in obstacle.reason
     assert len([write for write in rig.writes(Side.INTERNAL) if write.verb == "update"]) == 4
     assert _said(rig, Side.INTERNAL, other, "Hello") == 0
@@ -196,14 +196,14 @@ def test_a_full_log_takes_no_mark_and_so_nothing_is_carried(rig: Rig) -> None:
     _link(rig, one, other)
     rig.sync()
     rig.settle()
-    assert {item.key for item in rig.link(one).obstacles if item.parked} >= {"mark"}
-    assert "takes no further entry" in next(item.reason for item in rig.link(one).obstacles if item.key == "mark")
+    assert {item.key for item in rig.link(one).obstacles if item.parked} >= {"link-notice"}
+    assert "takes no further entry" in next(item.reason for item in rig.link(one).obstacles if item.key == "link-notice")
     assert rig.writes(Side.INTERNAL) == []
     assert rig.writes(Side.EXTERNAL) == []
 
 
 @pytest.mark.parametrize("kind", [FaultKind.LOST_BEFORE, FaultKind.LOST_AFTER, FaultKind.LANDS_LATE, FaultKind.HTML_500])
-@pytest.mark.parametrize("parting", [True, False])
+@pytest.mark.parametrize("unlinking", [True, False])
 def test_a_mark_without_an_answer_is_looked_for(rig: Rig, parting: bool, kind: FaultKind) -> None:
     one, other = _copied(rig) if parting else _two(rig)
     _unlink(rig, one) if parting else _link(rig, one, other)
@@ -215,7 +215,7 @@ def test_a_mark_without_an_answer_is_looked_for(rig: Rig, parting: bool, kind: F
 
 
 @pytest.mark.parametrize("where", ["before:core/update", "after:core/update"])
-@pytest.mark.parametrize("parting", [True, False])
+@pytest.mark.parametrize("unlinking", [True, False])
 def test_a_process_that_dies_at_the_mark_leaves_it_once(rig: Rig, parting: bool, where: str) -> None:
     one, other = _copied(rig) if parting else _two(rig)
     _unlink(rig, one) if parting else _link(rig, one, other)
@@ -308,7 +308,7 @@ def test_nothing_goes_between_two_that_were_unlinked(rig: Rig, mark: bool) -> No
     one, other = _copied(rig)
     written = rig.written()
     parted = _unlink(rig, one, mark=mark)
-    assert parted.status is (LinkStatus.PARTING if mark else LinkStatus.TOMBSTONE)
+    assert parted.status is (LinkStatus.UNLINKING if mark else LinkStatus.TOMBSTONE)
     _talk(rig, one, other, "apart")
     rig.engine.cycle(CycleKind.SWEEP)
     assert rig.link(one).status is LinkStatus.TOMBSTONE

@@ -277,7 +277,7 @@ def test_a_copy_that_brings_out_a_fault_is_not_made_twice(rig: OddRig, monkeypat
         _breaks(patched, observe, "is_copy", lambda _: True)
         assert rig.sync().problems == {}
     assert len(rig.internal.tickets()) == 1
-    assert rig.link(number).unsettled
+    assert rig.link(number).in_doubt
     rig.settle()
     assert (len(rig.internal.tickets()), rig.differences()) == (1, [])
 

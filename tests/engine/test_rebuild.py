@@ -187,7 +187,7 @@ def test_a_copy_that_a_person_deleted_is_not_made_again_without_being_asked(rig:
         assert (link.status, link.internal) == (LinkStatus.PARKED, None)
         assert "itopsync unlink" in link.obstacles[0].reason
     rig.store.links.amend(rig.link(made["b"]).id, lambda link: by_hand.resumed(link, rig.now), rig.now)
-    rig.store.links.amend(rig.link(made["c"]).id, lambda link: by_hand.unlinked(link, rig.now, mark=True), rig.now)
+    rig.store.links.amend(rig.link(made["c"]).id, lambda link: by_hand.unlinked(link, rig.now, notice=True), rig.now)
     rig.sync()
     rig.settle()
     assert _titles(rig) == ["a", "b", "d", "new"]

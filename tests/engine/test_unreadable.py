@@ -99,7 +99,7 @@ def test_a_copy_that_cannot_be_read_is_neither_made_again_nor_in_the_way_of_othe
     rig.internal.faults.add(FaultKind.LOST_AFTER, verbs=["core/create"], times=1)
     rig.sync()
     rig.internal.faults.clear()
-    assert rig.link(lost).unsettled
+    assert rig.link(lost).in_doubt
     rig.failing = Side.INTERNAL
     rig.pattern.append(_reads_of(1))
     rig.wait(minutes=10)
@@ -107,7 +107,7 @@ def test_a_copy_that_cannot_be_read_is_neither_made_again_nor_in_the_way_of_othe
     assert rig.sync().outcome == "troubled"
     assert all(rig.link(number).status is LinkStatus.LINKED for number in fine)
     assert [one.key for one in rig.link(lost).obstacles] == ["ticket"]
-    assert rig.link(lost).unsettled, "it may have a copy"
+    assert rig.link(lost).in_doubt, "it may have a copy"
     rig.settle()
     rig.pattern.clear()
     rig.settle()

@@ -11,13 +11,13 @@ from itopsync.errors import LogFull, Missing, OutcomeUnknown, Refused, StimulusR
 from itopsync.model import Attachment, Link, LinkStatus, NewEntry, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
-from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.notes import full_log
 from itopsync.reconcile.plan import Action, AttachmentSource, Create, Item, Plan, Remove, TextSource, Upload, Write
 from itopsync.reconcile.planner import plan
 from itopsync.reconcile.richtext import attachment_address, fill, unfilled
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.situation import SAME_SERVER
+from itopsync.reconcile.ticket_markers import is_copy
 from tests.reconcile.making import US
 from tests.reconcile.server import Server
 from tests.reconcile.wire import Died, Wire
@@ -69,7 +69,7 @@ class Courier:
         """Work on every link once, but for those whose writes settle."""
         self.wire.land()
         for number, link in self.links.items():
-            if link.unsettled and link.due_at is not None and link.due_at > self.clock():
+            if link.in_doubt and link.due_at is not None and link.due_at > self.clock():
                 continue
             self._work_on(number)
 
@@ -93,9 +93,9 @@ class Courier:
                 planned = plan(work.link, work.seen, self.rules, self.clock(), apart=work.apart)
                 work.link = planned.link
         except Died:
-            self.links[number] = replace(self.links[number], unsettled=True, due_at=self.clock() + self.rules.limits.settle)
+            self.links[number] = replace(self.links[number], in_doubt=True, due_at=self.clock() + self.rules.limits.settle)
             return
-        if not work.link.unsettled:
+        if not work.link.in_doubt:
             work.link = replace(work.link, due_at=None)
         self.links[number] = work.link
 
@@ -110,7 +110,7 @@ class Courier:
                 item = action.items[0]
                 wait = max(self.rules.limits.settle, self._back_off(work.link, item))
                 work.link = agree.refused(work.link, item, str(error), self.clock(), wait)
-                work.link = replace(work.link, unsettled=True, due_at=self.clock() + self.rules.limits.settle)
+                work.link = replace(work.link, in_doubt=True, due_at=self.clock() + self.rules.limits.settle)
                 work.stop = True
             except Refused as error:
                 self._refused(action, work, error)
@@ -222,10 +222,10 @@ class Courier:
 
     def _adopted(self, link: Link) -> Link:
         """Look for a copy that was made, and whose answer never came."""
-        if link.status is not LinkStatus.WAITING or not link.unsettled:
-            return replace(link, unsettled=False)
+        if link.status is not LinkStatus.WAITING or not link.in_doubt:
+            return replace(link, in_doubt=False)
         cls = self.rules.for_external(link.external.cls)
-        settled = replace(link, unsettled=False)
+        settled = replace(link, in_doubt=False)
         for ref in self.servers[Side.INTERNAL].rows:
             copy = _there(self.servers[Side.INTERNAL].show(ref))
             if is_copy(copy, cls.logs[0].internal, self.rules.pair, link.external, {US[Side.INTERNAL]}):

@@ -189,7 +189,7 @@ class Life:
     def drops_copy(self, filed: Filed) -> None:
         """Somebody deletes the copy of a file, once it is known to be there."""
         link = self.link(filed.origin)
-        for pair in link.files if link and not link.unsettled else ():
+        for pair in link.files if link and not link.in_doubt else ():
             if (pair.origin, pair.original_id) == (filed.origin.side, filed.id) and pair.status is FileStatus.CARRIED:
                 assert pair.copy_id is not None
                 self.servers[filed.origin.side.other].detach(pair.copy_id)
@@ -277,7 +277,7 @@ class Life:
     def _is_quiet(self, number: int) -> bool:
         link = self.courier.links[number]
         waits = any(not one.parked for one in link.obstacles)
-        return not link.unsettled and not waits and not self.courier.plan(number).actions
+        return not link.in_doubt and not waits and not self.courier.plan(number).actions
 
     def word(self) -> str:
         """A word that was never said before."""

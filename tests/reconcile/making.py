@@ -18,7 +18,7 @@ from itopsync.config.faults import Faults
 from itopsync.config.reading import check_shape
 from itopsync.model import Attachment, Entry, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree, planner
-from itopsync.reconcile.identity import ticket_marker
+from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import head_line
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
 from itopsync.reconcile.richtext import marked

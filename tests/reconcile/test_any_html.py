@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from itopsync.reconcile import gate
-from itopsync.reconcile.gate import begins_with_mark
+from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.images import DataImage, InlineImage
 from itopsync.reconcile.richtext import (
     Carried,
@@ -122,7 +122,7 @@ def test_every_reader_of_a_text_takes_any(fragment: str, address: str | None) ->
         assert "\n" not in plain(text)
         fingerprint("7", text)
         value_fingerprint(text)
-        begins_with_mark(text, ("#internal",))
+        begins_with_tag(text, ("#internal",))
         assert lost_words(text, text) == ()
 
 

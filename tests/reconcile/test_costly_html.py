@@ -8,7 +8,7 @@ import time
 import pytest
 
 from itopsync.reconcile import gate
-from itopsync.reconcile.gate import begins_with_mark
+from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.richtext import carry, lost_words, plain, value_fingerprint
 from tests.reconcile.any_html import HOST, ORIGIN
 
@@ -32,7 +32,7 @@ def test_what_is_costly_to_parse_is_flattened_and_keeps_its_words(hostile: str) 
     carried = carry(hostile, ORIGIN)
     assert time.process_time() - begun < 1.5
     assert "Printer" in plain(carried.html)
-    assert not begins_with_mark(hostile, ("#internal",))
+    assert not begins_with_tag(hostile, ("#internal",))
     depth = deepest = 0
     for tag in re.findall(r"</?[a-z]", carried.html.replace("<br>", "").replace("<hr>", "")):
         depth += -1 if tag.startswith("</") else 1
@@ -57,7 +57,7 @@ def test_a_megabyte_takes_seconds(hostile: str) -> None:
     begun = time.process_time()
     carry(text, ORIGIN)
     gate.words(text, ORIGIN.addresses)
-    begins_with_mark(text, ("#internal",))
+    begins_with_tag(text, ("#internal",))
     value_fingerprint(text)
     assert time.process_time() - begun < 8
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itopsync.reconcile import gate
-from itopsync.reconcile.gate import begins_with_mark
+from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.richtext import Origin, carry
 from tests.reconcile.any_html import HOME, INVISIBLE, ORIGIN, SPELLINGS, often
 
@@ -82,7 +82,7 @@ def test_only_what_is_below_the_origins_path_is_its_address() -> None:
 )
 def test_whatever_stands_before_the_mark_a_note_that_bears_it_stays(before: str, mark: str, around: str) -> None:
     for fragment in (f"{around}{before}{mark} He pays late", f"{before}{around}{mark}: x", f"{before}<p>{mark}</p>"):
-        assert begins_with_mark(fragment, ("#internal",)), fragment
+        assert begins_with_tag(fragment, ("#internal",)), fragment
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_whatever_stands_before_the_mark_a_note_that_bears_it_stays(before: str,
     ],
 )
 def test_a_note_that_begins_with_another_word_goes(fragment: str) -> None:
-    assert not begins_with_mark(fragment, ("#internal", " "))
+    assert not begins_with_tag(fragment, ("#internal", " "))

@@ -27,13 +27,13 @@ from itopsync.model import (
 )
 from itopsync.reconcile import by_hand, planner, safety
 from itopsync.reconcile.entries import read
-from itopsync.reconcile.identity import parted_marker, ticket_marker
-from itopsync.reconcile.marks import marks_of
+from itopsync.reconcile.identity import mismatch
+from itopsync.reconcile.markers import ticket_marker, unlinked_marker
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rebuilding import base_of_now, rebuilt
 from itopsync.reconcile.rules import Limits
 from itopsync.reconcile.situation import Situation
-from itopsync.reconcile.strangers import stranger
+from itopsync.reconcile.ticket_markers import read_ticket_markers
 from tests.reconcile.making import (
     CUSTOMER,
     EXTERNAL,
@@ -121,14 +121,14 @@ def test_nobody_looks_at_a_ticket_that_is_not_there() -> None:
 
 
 def test_the_tickets_that_were_linked_are_known_again() -> None:
-    assert stranger(agreed(), both(), default_rules(), NEXT_YEAR) is None
-    assert stranger(unlinked(), NEW, default_rules(), NEXT_YEAR) is None
+    assert mismatch(agreed(), both(), default_rules(), NEXT_YEAR) is None
+    assert mismatch(unlinked(), NEW, default_rules(), NEXT_YEAR) is None
 
 
 def test_what_is_planned_for_later_is_no_beginning_of_another_ticket() -> None:
     planned = external(title="Scanner", start_date=DAYS_LATER)
 
-    assert stranger(known(), planned, default_rules(), NOW) is None
+    assert mismatch(known(), planned, default_rules(), NOW) is None
 
 
 LATER, DAYS_LATER = "2026-11-24T09:00:00Z", "2026-12-24T08:00:00Z"
@@ -165,18 +165,18 @@ OTHER = Entry("43", "Bob", NOW, "<p>Another matter</p>")
     ],
 )
 def test_a_ticket_is_known_again_by_any_one_thing(now: Observation) -> None:
-    assert stranger(known(HELLO), now, default_rules(), NEXT_YEAR) is None
+    assert mismatch(known(HELLO), now, default_rules(), NEXT_YEAR) is None
 
 
 def test_a_file_is_one_of_the_things() -> None:
     link, changed = known(files=(file(5),)), {"title": "Scanner", "start_date": DAYS_LATER}
 
-    assert stranger(link, external(files=(file(5),), **changed), default_rules(), NEXT_YEAR) is None
-    assert stranger(link, external(files=(file(6),), **changed), default_rules(), NEXT_YEAR) is not None
+    assert mismatch(link, external(files=(file(5),), **changed), default_rules(), NEXT_YEAR) is None
+    assert mismatch(link, external(files=(file(6),), **changed), default_rules(), NEXT_YEAR) is not None
 
 
 def test_a_ticket_of_which_next_to_nothing_is_known_is_known_again_by_its_title() -> None:
-    assert stranger(known(), external(start_date=DAYS_LATER, description="<p>It smokes</p>"), default_rules(), NEXT_YEAR) is None
+    assert mismatch(known(), external(start_date=DAYS_LATER, description="<p>It smokes</p>"), default_rules(), NEXT_YEAR) is None
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_ticket_of_which_next_to_nothing_is_known_is_known_again_by_its_title(
     ],
 )
 def test_a_ticket_that_began_later_and_has_nothing_of_it_is_another(link: Link, now: Observation) -> None:
-    reason = stranger(link, now, default_rules(), NEXT_YEAR)
+    reason = mismatch(link, now, default_rules(), NEXT_YEAR)
 
     told = "began later than when it was linked, and nothing that was known of it is there: another ticket"
     assert reason == f"external:UserRequest:1 {told}"
@@ -198,7 +198,7 @@ def test_a_ticket_that_began_later_and_has_nothing_of_it_is_another(link: Link, 
 def test_a_ticket_of_another_number_is_another() -> None:
     link = replace(agreed(), external_number="R-000009")
 
-    reason = stranger(link, both(), default_rules(), NEXT_YEAR)
+    reason = mismatch(link, both(), default_rules(), NEXT_YEAR)
 
     assert reason == "external:UserRequest:1 was R-000009 when it was linked, and is R-000001 now: another ticket"
 
@@ -212,7 +212,7 @@ def test_a_corrected_beginning_is_what_it_is_known_by_from_then_on() -> None:
 def test_an_internal_ticket_without_our_mark_is_another() -> None:
     bare = replace(ticket(INTERNAL), logs={"private_log": ()})
 
-    reason = stranger(agreed(), both(internal=bare), default_rules(), NEXT_YEAR)
+    reason = mismatch(agreed(), both(internal=bare), default_rules(), NEXT_YEAR)
 
     assert reason == "internal:UserRequest:2 no longer bears the mark of external:UserRequest:1: another ticket"
 
@@ -281,7 +281,7 @@ def test_a_retry_forgets_what_stood_in_the_way() -> None:
     retried = by_hand.retried(stopped(LinkStatus.LINKED), NOW)
 
     assert (retried.obstacles, retried.due_at) == ((), NOW)
-    settling = replace(stopped(LinkStatus.LINKED), unsettled=True, due_at=NOW + MINUTE)
+    settling = replace(stopped(LinkStatus.LINKED), in_doubt=True, due_at=NOW + MINUTE)
     assert by_hand.retried(settling, NOW).due_at == NOW + MINUTE
     for status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
         assert by_hand.retried(stopped(status), NOW) == stopped(status)
@@ -301,11 +301,11 @@ def test_a_link_is_parked_and_resumed() -> None:
 
 
 def test_a_link_is_unlinked_once_and_not_while_a_copy_may_be_on_its_way() -> None:
-    assert by_hand.unlinked(agreed(), NOW, mark=True).status is LinkStatus.PARTING
-    assert by_hand.unlinked(agreed(), NOW, mark=False).status is LinkStatus.TOMBSTONE
-    assert by_hand.unlinked(stopped(LinkStatus.TOMBSTONE), NOW, mark=True) == stopped(LinkStatus.TOMBSTONE)
-    in_doubt = replace(unlinked(), unsettled=True)
-    assert by_hand.unlinked(in_doubt, NOW, mark=True) == in_doubt
+    assert by_hand.unlinked(agreed(), NOW, notice=True).status is LinkStatus.UNLINKING
+    assert by_hand.unlinked(agreed(), NOW, notice=False).status is LinkStatus.TOMBSTONE
+    assert by_hand.unlinked(stopped(LinkStatus.TOMBSTONE), NOW, notice=True) == stopped(LinkStatus.TOMBSTONE)
+    in_doubt = replace(unlinked(), in_doubt=True)
+    assert by_hand.unlinked(in_doubt, NOW, notice=True) == in_doubt
 
 
 def test_the_marks_on_a_ticket_say_whose_it_is_and_whose_it_was() -> None:
@@ -314,15 +314,15 @@ def test_the_marks_on_a_ticket_say_whose_it_is_and_whose_it_was() -> None:
 
     def marks(*markers: str) -> tuple[set[Ref], set[Ref]]:
         bearer = replace(ticket(INTERNAL), logs={"private_log": tuple(ours(INTERNAL, marker) for marker in markers)})
-        found = marks_of(bearer, "private_log", "acme", ())
+        found = read_ticket_markers(bearer, "private_log", "acme", ())
         return set(found.standing), set(found.former)
 
-    its, end = ticket_marker("acme", one), parted_marker("acme", one)
+    its, end = ticket_marker("acme", one), unlinked_marker("acme", one)
     assert marks(its) == ({one}, set())
     assert marks(its, end) == (set(), {one})
     assert marks(its, end, its) == ({one}, set())
     assert marks(end) == (set(), {one})
-    assert marks(its, parted_marker("acme", two)) == ({one}, {two})
+    assert marks(its, unlinked_marker("acme", two)) == ({one}, {two})
 
 
 # found again

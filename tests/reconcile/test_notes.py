@@ -9,11 +9,11 @@ import pytest
 
 from itopsync.model import ItemKey, Link, NoteRecord, Observation, Obstacle, Ref, Side
 from itopsync.reconcile import agree, entries, notes
-from itopsync.reconcile.marks import is_copy
 from itopsync.reconcile.plan import Note, Plan, TextSource
 from itopsync.reconcile.richtext import marked
 from itopsync.reconcile.room import weight
 from itopsync.reconcile.rules import Direction, LogRule
+from itopsync.reconcile.ticket_markers import is_copy
 from tests.reconcile.making import (
     CUSTOMER,
     EXTERNAL,

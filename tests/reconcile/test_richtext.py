@@ -6,7 +6,7 @@ import pytest
 
 from itopsync.model import Ref, Side
 from itopsync.reconcile import richtext
-from itopsync.reconcile.gate import begins_with_mark
+from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
 from itopsync.reconcile.richtext import Origin, Picture
 
@@ -103,8 +103,8 @@ def test_a_marker_counts_at_the_head_only() -> None:
 
 @pytest.mark.parametrize("fragment", ["#internal x", "<p>#Internal x</p>", "<p> <b>#INTERNAL</b></p>"])
 def test_a_note_that_is_to_stay_says_so_first(fragment: str) -> None:
-    assert begins_with_mark(fragment, ("#internal",))
-    assert not begins_with_mark(f"<p>no</p>{fragment}", ("#internal",))
+    assert begins_with_tag(fragment, ("#internal",))
+    assert not begins_with_tag(f"<p>no</p>{fragment}", ("#internal",))
 
 
 # pictures

@@ -38,7 +38,7 @@ def filled(url: str) -> tuple[Link, ...]:
     files = (carried(Side.EXTERNAL, 1, 11), carried(Side.INTERNAL, 2, 12))
     links = (
         add_linked(store, external(1), internal(1), files=files),
-        add_linked(store, external(2), internal(2), obstacles=(obstacle(),), unsettled=True),
+        add_linked(store, external(2), internal(2), obstacles=(obstacle(),), in_doubt=True),
     )
     store.close()
     return links

@@ -138,14 +138,14 @@ def test_who_has_lost_the_lease_writes_nothing_more_into_the_store(watched: Stor
     watched.links.begin_write(link.id, NOW, "create")
     watched.lease.acquire(TWO, MINUTE, NOW + MINUTE)
     for write in (
-        lambda: watched.links.save(replace(link, unsettled=True), now=NOW, live=True),
+        lambda: watched.links.save(replace(link, in_doubt=True), now=NOW, live=True),
         lambda: watched.links.begin_write(link.id, NOW, "write"),
         lambda: watched.facts.put("name", "value"),
         lambda: watched.links.recover(NOW, NOW),
     ):
         with pytest.raises(AnotherInstance, match="taken by another itopsync"):
             write()
-    assert not get(watched, link.id).unsettled
+    assert not get(watched, link.id).in_doubt
     watched.lease.fence(None)
     assert watched.links.recover(NOW, NOW) == (link.id,)
 

@@ -80,13 +80,13 @@ def test_a_link_is_only_ever_made_due_earlier(store: Store) -> None:
 
 
 def test_a_link_that_settles_is_left_to_its_time(store: Store) -> None:
-    link = add_linked(store, external(1), internal(1), due_at=NOW + 5 * MINUTE, unsettled=True)
+    link = add_linked(store, external(1), internal(1), due_at=NOW + 5 * MINUTE, in_doubt=True)
     store.links.mark_due([link.id], NOW, now=NOW)
     assert get(store, link.id) == link
 
 
 def test_a_link_that_settles_without_a_time_is_not_forgotten(store: Store) -> None:
-    link = add_linked(store, external(1), internal(1), due_at=None, unsettled=True)
+    link = add_linked(store, external(1), internal(1), due_at=None, in_doubt=True)
     store.links.mark_due([link.id], NOW, now=NOW)
     assert get(store, link.id).due_at == NOW
 
@@ -117,7 +117,7 @@ def test_a_write_that_was_under_way_when_the_process_died_is_left_to_settle(stor
 
     assert store.links.recover(NOW + MINUTE, NOW + 6 * MINUTE) == (dead.id,)
 
-    assert get(store, dead.id) == replace(dead, unsettled=True, due_at=NOW + 6 * MINUTE)
+    assert get(store, dead.id) == replace(dead, in_doubt=True, due_at=NOW + 6 * MINUTE)
     assert get(store, alive.id) == replace(alive, due_at=None)
     assert [link.id for link in store.links.troubled(10)] == [dead.id]
 
@@ -196,21 +196,21 @@ def test_links_are_counted_by_status_and_trouble(store: Store) -> None:
     add(store, external(1))
     add_linked(store, external(2), internal(2))
     add_linked(store, external(3), internal(3), obstacles=(obstacle(),))
-    add_linked(store, external(4), internal(4), unsettled=True)
+    add_linked(store, external(4), internal(4), in_doubt=True)
     add_linked(store, external(5), internal(5), status=LinkStatus.PARKED)
     add_linked(store, external(6), internal(6), status=LinkStatus.TOMBSTONE)
-    assert store.links.counts() == {"waiting": 1, "linked": 3, "parting": 0, "parked": 1, "tombstone": 1} | {
+    assert store.links.counts() == {"waiting": 1, "linked": 3, "unlinking": 0, "parked": 1, "tombstone": 1} | {
         "troubled": 3,
-        "unsettled": 1,
+        "in_doubt": 1,
     }
 
 
 def test_trouble_goes_when_it_is_over(store: Store) -> None:
     add_linked(store, external(1), internal(1))
     two = add_linked(store, external(2), internal(2), obstacles=(obstacle(), obstacle(ItemKey("field:title"), parked=True)))
-    three = add_linked(store, external(3), internal(3), unsettled=True)
+    three = add_linked(store, external(3), internal(3), in_doubt=True)
     assert store.links.troubled(10) == (two, three)
     assert store.links.troubled(1) == (two,)
     store.links.save(replace(two, obstacles=()), now=NOW, live=True)
-    store.links.save(replace(three, unsettled=False), now=NOW, live=True)
+    store.links.save(replace(three, in_doubt=False), now=NOW, live=True)
     assert store.links.troubled(10) == ()

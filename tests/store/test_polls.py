@@ -23,7 +23,7 @@ def test_a_sides_state_is_read_as_it_was_put(store: Store) -> None:
     full = SideState(
         Side.EXTERNAL,
         cursor=NOW,
-        attachment_marks=((NOW - MINUTE, 5), (NOW, 9)),
+        high_water_marks=((NOW - MINUTE, 5), (NOW, 9)),
         drafts=frozenset({7, 8}),
         account="12",
         former_accounts=frozenset({"7", "901"}),
@@ -142,7 +142,7 @@ def test_a_changed_ticket_is_noted_at_its_version_and_made_due(store: Store) -> 
 
 
 def test_a_poll_wakes_no_link_that_settles(store: Store) -> None:
-    settling = add_linked(store, external(1), internal(1), unsettled=True, due_at=NOW + 5 * MINUTE)
+    settling = add_linked(store, external(1), internal(1), in_doubt=True, due_at=NOW + 5 * MINUTE)
     calm = add_linked(store, external(2), internal(2), due_at=NOW + 9 * MINUTE)
     ids = [settling.id, calm.id]
     poll(store, versions=dict.fromkeys(ids, "v2"), due={ids[0]: NOW, ids[1]: NOW - MINUTE})

@@ -40,7 +40,7 @@ def test_links_are_written_at_once_and_none_is_lost(store: Store) -> None:
 def test_a_link_is_always_read_whole(store: Store) -> None:
     """Its files belong to its base, even while somebody saves it over and over."""
     link = add(store, external(1))
-    few, many = replace(link, unsettled=True), replace(link, files=tuple(carried(Side.EXTERNAL, n, None) for n in range(9)))
+    few, many = replace(link, in_doubt=True), replace(link, files=tuple(carried(Side.EXTERNAL, n, None) for n in range(9)))
     store.links.save(few, now=NOW, live=True)
 
     def save_over_and_over() -> None:

@@ -136,7 +136,7 @@ def test_two_tickets_become_a_link(store: Store) -> None:
     assert get(store, made.id) == made
 
 
-@pytest.mark.parametrize("status", [LinkStatus.TOMBSTONE, LinkStatus.PARTING])
+@pytest.mark.parametrize("status", [LinkStatus.TOMBSTONE, LinkStatus.UNLINKING])
 def test_what_was_parted_is_joined_under_its_old_number(store: Store, status: LinkStatus) -> None:
     old = add_linked(store, external(1), internal(2), status=status, files=(carried(external(1).side, 5, 6),))
     made = store.links.join(_pair(1, 2), NOW)
@@ -159,11 +159,11 @@ def test_a_ticket_that_waits_for_its_copy_is_joined(store: Store) -> None:
 def test_what_is_linked_written_on_or_unsettled_is_not_joined(store: Store) -> None:
     add_linked(store, external(1), internal(1))
     add_linked(store, external(2), internal(2), status=LinkStatus.PARKED)
-    add_linked(store, external(3), internal(3), status=LinkStatus.PARTING)
+    add_linked(store, external(3), internal(3), status=LinkStatus.UNLINKING)
     waiting = add(store, external(4))
     store.links.begin_write(waiting.id, NOW, "create")
     unsure = add(store, external(5))
-    store.links.save(replace(unsure, unsettled=True), now=NOW, live=True)
+    store.links.save(replace(unsure, in_doubt=True), now=NOW, live=True)
     for one, other in ((1, 9), (9, 1), (2, 9), (9, 2), (3, 9), (9, 3), (4, 9), (5, 9)):
         assert store.links.join(_pair(one, other), NOW) is None
     assert len(store.links.get(range(1, 20))) == 5
@@ -214,6 +214,6 @@ def test_what_a_poll_has_made_due_since_it_was_read_stays_due_once_it_is_saved(s
     assert store.links.save(replace(read, due_at=NOW + MINUTE), now=NOW, live=True, due_when_read=NOW - MINUTE)
     assert get(store, read.id).due_at == NOW + MINUTE, "nobody has touched it"
     store.links.mark_due([read.id], NOW, now=NOW)
-    unsure = replace(read, due_at=NOW + MINUTE, unsettled=True)
+    unsure = replace(read, due_at=NOW + MINUTE, in_doubt=True)
     assert store.links.save(unsure, now=NOW, live=True, due_when_read=NOW - MINUTE)
     assert get(store, read.id) == unsure, "it is to settle"

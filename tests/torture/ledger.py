@@ -109,8 +109,8 @@ class Ledger:
         if states[0] != states[1] and not parked:
             yield f"{cls} {number}: {states} and nothing is parked"
         yield from (f"{cls} {number}: {one.key}: {one.reason}" for one in link.obstacles if one.key not in _MAY_WAIT)
-        if link.status is not LinkStatus.LINKED or link.unsettled:
-            yield f"{cls} {number}: {link.status}, unsettled {link.unsettled}"
+        if link.status is not LinkStatus.LINKED or link.in_doubt:
+            yield f"{cls} {number}: {link.status}, in_doubt {link.in_doubt}"
 
     # notes
 

@@ -157,7 +157,7 @@ def test_an_entry_that_is_not_healed_is_seen(ground: Ground, monkeypatch: pytest
 
 
 def test_a_mark_for_internal_that_is_not_heeded_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notes, "begins_with_mark", lambda *_: False)
+    monkeypatch.setattr(notes, "begins_with_tag", lambda *_: False)
     assert any(one.startswith("leaked") for one in _seen(ground, NOTES, _nothing))
 
 

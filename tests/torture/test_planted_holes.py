@@ -15,10 +15,10 @@ from itopsync.itop.dates import Clock
 from itopsync.itop.reader import Reader
 from itopsync.model import Link, Observation, Side
 from itopsync.reconcile import entries, gate, notes, richtext
-from itopsync.reconcile.identity import picture_marker, prefix
+from itopsync.reconcile.identity import born
 from itopsync.reconcile.images import AttachedImage, name_of, source_of
+from itopsync.reconcile.markers import picture_marker, prefix
 from itopsync.reconcile.rules import Rules
-from itopsync.reconcile.strangers import born
 from itopsync.store.records import SideState
 from tests.torture.oddities import Oddity
 from tests.torture.test_rogues import seen, seen_of_a_long_story, seen_of_an_oddity, seen_of_another_account
@@ -48,12 +48,12 @@ def _begins_plainly(fragment: str, marks: tuple[str, ...]) -> bool:
 
 @pytest.mark.parametrize("choice", [1, 2, 4, 6, 9, 11, 12, 17, 51, 85])
 def test_a_disguised_mark_that_is_not_known_is_seen(choice: int, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(notes, "begins_with_mark", _begins_plainly)
+    monkeypatch.setattr(notes, "begins_with_tag", _begins_plainly)
     assert _leaked(seen("disguise", [choice]))
 
 
 def test_the_picture_of_a_kept_note_that_goes_alone_is_seen(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(notes, "begins_with_mark", lambda *_: False)
+    monkeypatch.setattr(notes, "begins_with_tag", lambda *_: False)
     assert any("Picture" in one for one in seen("disguise", [0]))
 
 
@@ -163,6 +163,6 @@ def test_a_corrected_date_that_is_taken_for_another_ticket_is_seen(how: Oddity, 
         replaced = external is not None and link.base.born and link.base.born != born(external, cls)
         return "another ticket" if replaced else None
 
-    monkeypatch.setattr("itopsync.engine.plan.stranger", wrong)
+    monkeypatch.setattr("itopsync.engine.plan.mismatch", wrong)
     found = seen_of_an_oddity(how, Side.EXTERNAL, "UserRequest")
     assert any("other tickets than before" in one for one in found)

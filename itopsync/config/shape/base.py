@@ -13,7 +13,7 @@ from typing import Annotated, Any, cast, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints
 
 REQUIRED: dict[str, Any] = {"required": True}
-"""Marks what must be given, for the reference page."""
+"""TicketMarkers what must be given, for the reference page."""
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]

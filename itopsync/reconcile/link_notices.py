@@ -1,4 +1,4 @@
-"""The mark of a link that a person made, or parted: what is written in internal before anything else.
+"""The notice of a link that a person made or ended: what is written in internal before anything else.
 
 It is one entry in the internal ticket's log, and nothing on external: *linked by hand*, with the markers of all that stood
 in both tickets before, so that none of it is carried even where the store is lost; or *unlinked by hand*.
@@ -10,7 +10,7 @@ import html
 from dataclasses import replace
 
 from itopsync.model import FileStatus, ItemKey, ItemKind, Link, LinkStatus, Side
-from itopsync.reconcile.identity import attachment_marker, here_marker, is_note, parted_marker, ticket_marker
+from itopsync.reconcile.markers import attachment_marker, here_marker, is_note, ticket_marker, unlinked_marker
 from itopsync.reconcile.notes import full_log, head_line
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.plan import Item, Note, Plan, Write
@@ -19,15 +19,15 @@ from itopsync.reconcile.situation import Situation
 _ITEM = Item(ItemKey.of(ItemKind.LINK_NOTICE), "")
 
 
-def plan_mark(situation: Situation) -> Plan | None:
-    """The plan of a link whose mark is still to be written, or says that the two are parted; None where it is as it should be."""
+def plan_link_notice(situation: Situation) -> Plan | None:
+    """The plan of a link whose notice is still to be written, or says that it was ended; None where it is as it should be."""
     link = situation.link
-    is_copy = link.external in situation.marks.standing
+    is_copy = link.external in situation.ticket_markers.standing
     record = link.base.notes.get(ticket_marker(situation.rules.pair, link.external))
-    if link.status is LinkStatus.PARTING:
-        return _write(situation, _parting(situation)) if is_copy else _tombstone(link)
-    if record is None or (record.writes and not is_copy and link.external in situation.marks.former):
-        return _tombstone(link) if link.external in situation.marks.former else None
+    if link.status is LinkStatus.UNLINKING:
+        return _write(situation, _unlinking(situation)) if is_copy else _tombstone(link)
+    if record is None or (record.writes and not is_copy and link.external in situation.ticket_markers.former):
+        return _tombstone(link) if link.external in situation.ticket_markers.former else None
     if record.unmarked:
         return _write(situation, _anew(situation))
     if _stands(situation, is_copy=is_copy, written=record.writes > 0):
@@ -46,7 +46,7 @@ def kept_markers(pair: str, link: Link) -> tuple[str, ...]:
 def _stands(situation: Situation, *, is_copy: bool, written: bool) -> bool:
     """Whether the mark is there and says what stays; at first also nothing else, as an older one may."""
     kept = frozenset(kept_markers(situation.rules.pair, situation.link))
-    there = situation.marks.kept
+    there = situation.ticket_markers.kept
     return is_copy and kept <= there and (written or bool(kept) or not there)
 
 
@@ -72,7 +72,7 @@ def _action(note: Note) -> Write:
 
 
 def _tombstone(link: Link) -> Plan:
-    return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=(), due_at=None), parted=True)
+    return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=(), due_at=None), unlinked=True)
 
 
 def _linking(situation: Situation) -> Note:
@@ -88,8 +88,8 @@ def _anew(situation: Situation) -> Note:
     return _note(situation, markers, "Copy of", "This server had dropped the mark of that.")
 
 
-def _parting(situation: Situation) -> Note:
-    markers = (parted_marker(situation.rules.pair, situation.link.external), _here(situation))
+def _unlinking(situation: Situation) -> Note:
+    markers = (unlinked_marker(situation.rules.pair, situation.link.external), _here(situation))
     return _note(situation, markers, "Unlinked by hand from", "Nothing is carried between the two any more.")
 
 

@@ -6,23 +6,23 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from itopsync.model import Ref, Ticket
-from itopsync.reconcile.identity import here_of, parted_of, ticket_of
+from itopsync.reconcile.markers import here_of, ticket_of, unlinked_of
 from itopsync.reconcile.richtext import head_markers
 
 
 @dataclass(frozen=True)
-class Marks:
+class TicketMarkers:
     """The marks on one ticket, read in their order."""
 
     standing: frozenset[Ref] = frozenset()
     """The external tickets whose copy it is. One, unless somebody tampered."""
     former: frozenset[Ref] = frozenset()
-    """Those whose copy it was until a person parted them."""
+    """Those whose copy it was until a person unlinked them."""
     kept: frozenset[str] = frozenset()
     """The markers of the entries and files, of both sides, that stood there when the two were linked by hand."""
 
 
-def marks_of(ticket: Ticket, log: str, pair: str, accounts: Collection[str]) -> Marks:
+def read_ticket_markers(ticket: Ticket, log: str, pair: str, accounts: Collection[str]) -> TicketMarkers:
     """Read the marks in one log of an internal *ticket*: those that *accounts* of ours wrote, or anybody where there are none."""
     standing: set[Ref] = set()
     former: set[Ref] = set()
@@ -37,14 +37,14 @@ def marks_of(ticket: Ticket, log: str, pair: str, accounts: Collection[str]) -> 
                 former, standing, kept = former | standing, set(), frozenset(markers)
             standing.add(external)
             former.discard(external)
-        for external in filter(None, (parted_of(marker, pair) for marker in markers)):
+        for external in filter(None, (unlinked_of(marker, pair) for marker in markers)):
             if external in standing:
                 kept = frozenset()
             standing.discard(external)
             former.add(external)
-    return Marks(frozenset(standing), frozenset(former), kept)
+    return TicketMarkers(frozenset(standing), frozenset(former), kept)
 
 
 def is_copy(ticket: Ticket, log: str, pair: str, external: Ref, accounts: Collection[str]) -> bool:
     """Whether *ticket* is *external*'s copy by the marks that stand at the heads of our entries."""
-    return external in marks_of(ticket, log, pair, accounts).standing
+    return external in read_ticket_markers(ticket, log, pair, accounts).standing

@@ -1,0 +1,148 @@
+"""How each thing that we write names what it stands for, in iTop itself.
+
+A marker is the name of an anchor (``<a name="…">``) at the head of a log entry, which every iTop from 2.7 on keeps, or an
+attachment's ``temp_id``. It is computed from the pair's fixed name and the original's identity, so that anybody who looks
+can tell whether a thing has arrived, whatever was forgotten. An entry's marker
+names the external ticket too: it speaks for its own link only.
+
+========================================  ============================================
+``itopsync-<pair>-t-UserRequest.17``      the copy of external's UserRequest 17
+``itopsync-<pair>-h-UserRequest.501``     linked or unlinked by hand, on internal's UserRequest 501 and on no other
+``itopsync-<pair>-u-UserRequest.17``      no longer the copy of external's UserRequest 17: unlinked by hand
+``itopsync-<pair>-n-17.<digest>``         the mirror of one entry
+``itopsync-<pair>-w-17.<digest>``         a notice of our own: what is parked, where a log is full
+``itopsync-<pair>-a-e5`` or ``-i5``       the copy of external's (internal's) attachment 5
+``itopsync-<pair>-p-<digest>``            a picture out of a text
+``itopsync-<pair>-x-entry``               what ``check --probe`` writes
+``itopsync-<pair>-o-<digest>``            a text that did not fit, whole, as a file
+========================================  ============================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from itopsync.model import Ref, Side
+
+_TICKET = re.compile(r"([thu])-([A-Za-z_]\w*)\.(\d+)$")
+_ATTACHMENT = re.compile(r"a-([ei])(\d+)$")
+_OF_A_LINK = re.compile(r"[nw]-(\d+)\.[0-9a-f]{16}$")
+
+
+def digest(*parts: str) -> str:
+    """Return 20 hexadecimal digits that stand for *parts* in their order."""
+    whole = hashlib.blake2b(digest_size=10)
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        whole.update(len(raw).to_bytes(8, "big") + raw)
+    return whole.hexdigest()
+
+
+MARK = "itopsync-"
+"""What every marker of every pair begins with."""
+
+
+def prefix(pair: str) -> str:
+    """What every marker of *pair* begins with."""
+    return f"{MARK}{pair}-"
+
+
+def ticket_marker(pair: str, external: Ref) -> str:
+    """The marker of an external ticket's copy."""
+    return f"{prefix(pair)}t-{external.cls}.{external.id}"
+
+
+def ticket_of(marker: str, pair: str) -> Ref | None:
+    """The external ticket that a ticket marker names, or None if it is not one of this pair."""
+    return _named(marker, pair, "t", Side.EXTERNAL)
+
+
+def unlinked_marker(pair: str, external: Ref) -> str:
+    """The marker of the end of a link: what bears it is no longer that external ticket's copy."""
+    return f"{prefix(pair)}u-{external.cls}.{external.id}"
+
+
+def unlinked_of(marker: str, pair: str) -> Ref | None:
+    """The external ticket that a marker of a link's end names, or None if it is not one of this pair."""
+    return _named(marker, pair, "u", Side.EXTERNAL)
+
+
+def here_marker(pair: str, internal: Ref) -> str:
+    """The marker that names the very ticket that it stands on: iTop copies a parent's entries into its children."""
+    return f"{prefix(pair)}h-{internal.cls}.{internal.id}"
+
+
+def here_of(marker: str, pair: str) -> Ref | None:
+    """The internal ticket that a marker was written on, or None if it does not say."""
+    return _named(marker, pair, "h", Side.INTERNAL)
+
+
+def _named(marker: str, pair: str, kind: str, side: Side) -> Ref | None:
+    found = _TICKET.fullmatch(marker.removeprefix(prefix(pair))) if marker.startswith(prefix(pair)) else None
+    return Ref(side, found[2], int(found[3])) if found and found[1] == kind else None
+
+
+def note_marker(pair: str, link: Ref, origin: Ref, log: str, fingerprint: str, *, ordinal: int) -> str:
+    """The marker of the mirror of one entry: the *ordinal*-th one (from 0) in that log that looks like *fingerprint*.
+
+    *link* is the external ticket, *origin* the one on which the entry was written.
+    """
+    return _of_a_link(pair, "n", link, origin.side, origin.cls, str(origin.id), log, fingerprint, str(ordinal))
+
+
+def is_note(marker: str) -> bool:
+    """Whether a marker is an entry's. Neither a pair's name nor a class has a dash."""
+    return "-n-" in marker
+
+
+def notice_marker(pair: str, link: Ref, about: str) -> str:
+    """The marker of a notice of our own."""
+    return _of_a_link(pair, "w", link, about)
+
+
+def picture_marker(pair: str, origin: Ref, source: str) -> str:
+    """The marker of a picture out of a text of *origin*; *source* says which one."""
+    return f"{prefix(pair)}p-{digest(origin.side, origin.cls, str(origin.id), source)}"
+
+
+def overflow_marker(pair: str, origin: Ref, what: str) -> str:
+    """The marker of a text of *origin* that did not fit and goes as a file."""
+    return f"{prefix(pair)}o-{digest(origin.side, origin.cls, str(origin.id), what)}"
+
+
+def _of_a_link(pair: str, kind: str, link: Ref, *what: str) -> str:
+    return f"{prefix(pair)}{kind}-{link.id}.{digest(link.cls, *what)[:16]}"
+
+
+def speaks_for(marker: str, pair: str, link: Ref) -> bool:
+    """Whether *marker* is one of *pair* and of the link of the external ticket *link*."""
+    if not marker.startswith(prefix(pair)):
+        return False
+    named = _OF_A_LINK.fullmatch(marker.removeprefix(prefix(pair)))
+    if named is not None:
+        return int(named[1]) == link.id
+    return link in (ticket_of(marker, pair), unlinked_of(marker, pair))
+
+
+def probe_marker(pair: str, what: str) -> str:
+    """The marker of a thing that ``check --probe`` writes; a ticket that bears one is never carried."""
+    return f"{prefix(pair)}x-{what}"
+
+
+def is_probe(marker: str, pair: str) -> bool:
+    """Whether a marker is one of ``check --probe``'s."""
+    return marker.startswith(f"{prefix(pair)}x-")
+
+
+def attachment_marker(pair: str, origin: Side, attachment_id: int) -> str:
+    """The marker of the copy of one attachment."""
+    return f"{prefix(pair)}a-{origin[0]}{attachment_id}"
+
+
+def attachment_of(marker: str, pair: str) -> tuple[Side, int] | None:
+    """The original that an attachment's marker names, or None if it is not one of this pair."""
+    found = _ATTACHMENT.fullmatch(marker.removeprefix(prefix(pair))) if marker.startswith(prefix(pair)) else None
+    if not found:
+        return None
+    return (Side.EXTERNAL if found[1] == "e" else Side.INTERNAL), int(found[2])

@@ -1,0 +1,70 @@
+"""The markers: stable, told apart, and nobody else's."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from itopsync.model import Ref, Side
+from itopsync.reconcile import markers
+
+REF = Ref(Side.EXTERNAL, "UserRequest", 17)
+INTERNAL = Ref(Side.INTERNAL, "UserRequest", 17)
+
+
+def test_markers_are_written_as_they_always_were() -> None:
+    """They stand in customers' tickets: another way of writing them would copy everything anew."""
+    assert markers.ticket_marker("acme", REF) == "itopsync-acme-t-UserRequest.17"
+    assert markers.attachment_marker("acme", Side.EXTERNAL, 5) == "itopsync-acme-a-e5"
+    assert markers.attachment_marker("acme", Side.INTERNAL, 5) == "itopsync-acme-a-i5"
+    assert markers.note_marker("acme", REF, REF, "private_log", "f", ordinal=0) == "itopsync-acme-n-17.ab68cc0f12dc0183"
+    assert markers.notice_marker("acme", REF, "state") == "itopsync-acme-w-17.a2a098cb9df1d0f4"
+    assert markers.picture_marker("acme", REF, "inline:3") == "itopsync-acme-p-580b313cc1011593a0bf"
+    assert markers.overflow_marker("acme", REF, "title") == "itopsync-acme-o-80b3081325dab60fb11d"
+
+
+def test_an_entry_is_told_from_every_other_one() -> None:
+    several = {
+        markers.note_marker("acme", REF, REF, "private_log", "f", ordinal=0),
+        markers.note_marker("acme", REF, REF, "private_log", "f", ordinal=1),
+        markers.note_marker("acme", REF, REF, "private_log", "g", ordinal=0),
+        markers.note_marker("acme", REF, REF, "public_log", "f", ordinal=0),
+        markers.note_marker("acme", REF, INTERNAL, "private_log", "f", ordinal=0),
+        markers.note_marker("other", REF, REF, "private_log", "f", ordinal=0),
+    }
+    assert len(several) == 6
+
+
+@given(st.lists(st.text(st.characters(blacklist_categories=())), max_size=4))
+def test_parts_never_run_together(parts: list[str]) -> None:
+    assert markers.digest(*parts) != markers.digest(*parts, "")
+    assert markers.digest("".join(parts)) != markers.digest(*parts) or len(parts) == 1
+
+
+@given(st.sampled_from(list(Side)), st.integers(1, 2**31))
+def test_what_is_written_is_read_back(side: Side, number: int) -> None:
+    assert markers.attachment_of(markers.attachment_marker("acme", side, number), "acme") == (side, number)
+    ref = Ref(Side.EXTERNAL, "NormalChange", number)
+    assert markers.ticket_of(markers.ticket_marker("acme", ref), "acme") == ref
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "",
+        "acme",
+        "itopsync-acme-",
+        "itopsync-other-a-e5",
+        "itopsync-other-t-UserRequest.17",
+        "itopsync-acme-a-x5",
+        "itopsync-acme-a-e",
+        "itopsync-acme-a-e5x",
+        "itopsync-acme-t-UserRequest",
+        "itopsync-acme-t-.17",
+        "xitopsync-acme-a-e5",
+    ],
+)
+def test_what_is_no_marker_of_this_pair_names_nothing(marker: str) -> None:
+    assert markers.attachment_of(marker, "acme") is None
+    assert markers.ticket_of(marker, "acme") is None
