@@ -1,7 +1,7 @@
 """``itopsync run``: cycles by the clock, for years.
 
 ``loop``        the loop: stand by until the lease is ours, then cycle after cycle
-``timetable``   when the next cycle is due
+``cycles``      when which cycle runs: APScheduler
 ``listeners``   who is told how each cycle ended
 ``reloading``   the configuration, read anew
 ``signals``     what we are told

@@ -1,6 +1,7 @@
 """The loop: wait for the right to write, then run one cycle after the other until told to stop.
 
-All of it runs in the main thread, so that nothing can go wrong unseen: what ends a cycle for good ends the process.
+All of it runs in the main thread, APScheduler's jobs too, so that nothing can go wrong unseen: what ends a cycle for good ends
+the process.
 """
 
 from __future__ import annotations
@@ -8,17 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import structlog
 
 from itopsync.config import Configuration
+from itopsync.daemon.cycles import Cycles
 from itopsync.daemon.listeners import Ended, Listener, tell
 from itopsync.daemon.reloading import reread
 from itopsync.daemon.signals import Signals
 from itopsync.daemon.systemd import Systemd
-from itopsync.daemon.timetable import Timetable
 from itopsync.engine.cycle import Engine
 from itopsync.engine.lease import Lease
 from itopsync.engine.report import CycleKind, Report
@@ -36,8 +37,8 @@ LAST_SWEEP = "sweep.began"
 """The fact that tells when the last whole sweep began: one is due on time however often the process is started anew."""
 ASK_AGAIN = 10
 """A standby asks for the lease so many times within its length."""
-STORE_PAUSE = 5.0
-"""Seconds after which a store that did not answer is asked again."""
+STORE_PAUSE = timedelta(seconds=5)
+"""After this a store that did not answer is asked again."""
 _STILL = frozenset({"links", "looked at", "swept up", "bytes", "refused", "no right", "unknown"})
 """Counts of a cycle that do not say that something moved."""
 
@@ -79,6 +80,9 @@ class _Loop:
         self._systemd = Systemd(os.environ, os.getpid())
         self._lease = Lease(store, configuration.lease)
         self._engines = ExitStack()
+        self._cycles = Cycles(self._cycle)
+        self._outcome: Report | ItopsyncError | None = None
+        """How the last cycle ended, until systemd is told."""
         self._refused = False
         """Whether the configuration was changed for one that was refused, which a restart would not survive."""
         self._in_doubt = True
@@ -146,24 +150,21 @@ class _Loop:
     # cycles
 
     def _work(self) -> None:
-        engine = self._made_anew()
-        timetable = self._timetable()
+        self._begin_anew()
         self._systemd.ready("at work")
         while self._signals.stop is None:
             if self._reload_if_told():
-                engine, timetable = self._made_anew(), self._timetable()
+                self._begin_anew()
             self._lease.check_time()
-            kind, seconds = timetable.next()
-            if seconds > 0:
-                self._pause(min(seconds, self._lease.remaining))
-            else:
-                self._cycle(engine, kind, timetable)
+            seconds = self._cycles.run_due()
+            self._say_how_it_is(seconds)
+            self._pause(min(seconds, self._lease.remaining))
 
-    def _cycle(self, engine: Engine, kind: CycleKind, timetable: Timetable) -> None:
-        timetable.began(kind)
+    def _cycle(self, kind: CycleKind) -> None:
+        began = datetime.now(UTC)
         outcome: Report | ItopsyncError
         try:
-            outcome = self._run(engine, kind)
+            outcome = self._run(kind, began)
         except SafetyStop as error:
             log.error("safety stop", kind=error.kind, reason=str(error))
             outcome = error
@@ -174,37 +175,35 @@ class _Loop:
                 raise
             log.error("store unavailable", reason=str(error))
             self._in_doubt = True
-            timetable.ended(moved=False)
-            timetable.soon(STORE_PAUSE)
+            self._cycles.ended(kind, began, moved=False, again=STORE_PAUSE)
             return
         except ItopsyncError as error:
             log.error("cycle failed", reason=str(error))
             outcome = error
-        timetable.ended(moved=_moved(outcome))
-        if isinstance(outcome, Report) and outcome.interrupted:
-            timetable.soon(0)
+        interrupted = isinstance(outcome, Report) and outcome.interrupted
+        self._cycles.ended(kind, began, moved=_moved(outcome), again=timedelta() if interrupted else None)
         self._told(kind, outcome)
-        self._say_how_it_is(f"{_words(outcome)}; the next cycle is in {timetable.next()[1]:.0f} s")
+        self._outcome = outcome
 
-    def _say_how_it_is(self, words: str) -> None:
+    def _say_how_it_is(self, seconds: float) -> None:
+        """Tell systemd how a cycle ended, if one did, and that the next one is in so many *seconds*."""
+        if self._outcome is None:
+            return
+        words = f"{_words(self._outcome)}; the next cycle is in {seconds:.0f} s"
         self._systemd.status(f"{words}; the changed configuration was refused, see the log" if self._refused else words)
+        self._outcome = None
 
-    def _run(self, engine: Engine, kind: CycleKind) -> Report:
-        began = datetime.now(UTC)
+    def _run(self, kind: CycleKind, began: datetime) -> Report:
         if self._in_doubt:
-            engine.recover()
+            self._engine.recover()
             self._in_doubt = False
-        report = engine.cycle(kind)
+        report = self._engine.cycle(kind)
         if kind is CycleKind.SWEEP and not report.interrupted and not report.problems:
             self._store.facts.put(LAST_SWEEP, began.isoformat())
         return report
 
     def _told(self, kind: CycleKind, outcome: Report | ItopsyncError) -> None:
         tell(self._listeners, Ended(kind, outcome))
-
-    def _timetable(self) -> Timetable:
-        last = self._store.facts.get(LAST_SWEEP)
-        return Timetable(self._configuration.schedule, datetime.fromisoformat(last) if last else None)
 
     def _pause(self, seconds: float) -> None:
         """Wait, with signs of life, until it is time or a signal comes."""
@@ -227,12 +226,14 @@ class _Loop:
         self._configuration = fresh or self._configuration
         return fresh is not None
 
-    def _made_anew(self) -> Engine:
-        """An engine that works by the configuration as it is now; the old one, if any, is closed."""
+    def _begin_anew(self) -> None:
+        """Work by the configuration as it is now; the old engine, if any, is closed."""
         self._engines.close()
-        return self._engines.enter_context(
+        self._engine = self._engines.enter_context(
             self._working(self._configuration, self._store, self._guard, lambda: self._signals.told)
         )
+        last_sweep = self._store.facts.get(LAST_SWEEP)
+        self._cycles.plan(self._configuration.schedule, datetime.fromisoformat(last_sweep) if last_sweep else None)
 
 
 def _moved(outcome: Report | ItopsyncError) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
-
-import httpx
+from http import HTTPStatus
 
 from itopsync.errors import RemoteError
 from itopsync.itop.answers import Call, judge_broken
@@ -21,5 +20,5 @@ def judge_address(call: Call, reply: Answer | Broken) -> str | RemoteError:
     """Return the address without a trailing slash, ``""`` where the page is not to be had, or the error (not raised)."""
     if isinstance(reply, Broken):
         return judge_broken(call, reply)
-    found = ADDRESS.search(reply.body) if reply.status == httpx.codes.OK else None
+    found = ADDRESS.search(reply.body) if reply.status == HTTPStatus.OK else None
     return unescape(found[1].decode(errors="replace")) if found else ""

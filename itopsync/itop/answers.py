@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import httpx
+from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from itopsync.errors import (
     AccessRefused,
@@ -53,6 +53,7 @@ BUSY = frozenset({1205, 1213})
 """Lock wait time-out, deadlock: iTop rolled back."""
 NOT_WRITABLE = frozenset({1021, 1114, 1290, 1836})
 """Disk full, table full, read-only (twice): no write of any ticket can be carried out for now."""
+HOST = re.compile(r"[\w.:\[\]-]{1,255}", re.ASCII)
 NOT_ENCODED = "json encoding failed"
 """How iTop's text begins when what it would answer is not UTF-8; the rest is all of it in hexadecimal digits. A write has
 been carried out by then (read in iTop's source, not met)."""
@@ -87,8 +88,8 @@ def passes(reply: Answer | Broken) -> bool:
         return True
     if not reply.whole:
         return False
-    return reply.status >= httpx.codes.INTERNAL_SERVER_ERROR or (
-        reply.status == httpx.codes.OK and not reply.body.lstrip().startswith(b"{")
+    return reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR or (
+        reply.status == HTTPStatus.OK and not reply.body.lstrip().startswith(b"{")
     )
 
 
@@ -100,7 +101,7 @@ def judge(call: Call, reply: Answer | Broken) -> Document | RemoteError:
         if call.writes:
             return _no_answer(call, "answered more than max_answer_bytes")
         return TooLarge(call.side, f"the answer to {call} is longer than max_answer_bytes allows")
-    if reply.status != httpx.codes.OK:
+    if reply.status != HTTPStatus.OK:
         return judge_status(call, reply)
     document = parse(reply.body, reply.headers.get("Date"), lift_contents=call.reads_contents)
     if document is None:
@@ -133,14 +134,14 @@ def judge_status(call: Call, reply: Answer) -> RemoteError:
     status = reply.status
     side = call.side
     error: RemoteError
-    if status == httpx.codes.SERVICE_UNAVAILABLE and (not call.writes or b"maintenance" in reply.body):
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and (not call.writes or b"maintenance" in reply.body):
         error = Maintenance(side, "is in maintenance (HTTP 503). Nothing is to be done but to wait")
-    elif status >= httpx.codes.INTERNAL_SERVER_ERROR:
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         said = f"failed (HTTP {status}). See its own error log"
         error = _no_answer(call, said) if call.writes else ServerFailed(side, said)
-    elif status < httpx.codes.OK or status >= httpx.codes.BAD_REQUEST:
+    elif status < HTTPStatus.OK or status >= HTTPStatus.BAD_REQUEST:
         error = _client_error(call, status)
-    elif status >= httpx.codes.MULTIPLE_CHOICES:
+    elif status >= HTTPStatus.MULTIPLE_CHOICES:
         error = Unreachable(side, f"the url redirects to {_place(reply)}: configure that address as url")
     else:
         error = _no_answer(call, f"answered HTTP {status}")
@@ -164,13 +165,13 @@ def _no_answer(call: Call, what: str) -> RemoteError:
 
 def _client_error(call: Call, status: int) -> RemoteError:
     side = call.side
-    if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large(call)
-    if status == httpx.codes.UNAUTHORIZED:
+    if status == HTTPStatus.UNAUTHORIZED:
         return LoginRefused(side, "the web server before iTop asks for a login of its own (HTTP 401). See login and password")
-    if status == httpx.codes.NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND:
         return Unreachable(side, "there is no iTop at this address (HTTP 404). See that url is right")
-    if call.writes and status not in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS):
+    if call.writes and status not in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS):
         return Refused(side, f"something before iTop, a firewall perhaps, refuses {call} (HTTP {status}). See its log")
     return _no_answer(call, f"answered HTTP {status}")
 
@@ -235,7 +236,11 @@ def _kind(reply: Answer) -> str:
 def _place(reply: Answer) -> str:
     """Return where a redirect leads, the server only: the rest may hold a session or a token."""
     try:
-        target = httpx.URL(reply.headers.get("Location") or "")
-    except httpx.InvalidURL:
+        target = urlsplit(reply.headers.get("Location") or "")
+        port = f":{target.port}" if target.port else ""
+    except ValueError:
         return "somewhere else"
-    return f"{target.scheme}://{target.netloc.decode()}" if target.host else "another path of the same server"
+    if target.hostname is None:
+        return "another path of the same server"
+    host = f"[{target.hostname}]" if ":" in target.hostname else target.hostname
+    return f"{target.scheme}://{host}{port}" if HOST.fullmatch(host) else "somewhere else"

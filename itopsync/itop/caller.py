@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import httpx
-
 from itopsync.errors import LoginRefused, Maintenance, OutcomeUnknown, RemoteError, RequestTooLarge, SideUnavailable, Unreachable
 from itopsync.itop.answers import LARGE, Call, judge, passes, too_large
 from itopsync.itop.body import Body, Contents
-from itopsync.itop.connection import Answer, Broken, Connection
+from itopsync.itop.connection import Answer, Broken, Connection, Transport
 from itopsync.itop.rows import Document
 from itopsync.itop.settings import ServerSettings
 from itopsync.itop.throttle import Throttle
@@ -56,7 +54,7 @@ class Caller:
     def __init__(
         self,
         settings: ServerSettings,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         on_call: Callable[[CallRecord], None] | None = None,
         probe: Callable[[str], None] | None = None,

@@ -20,6 +20,8 @@ from itopsync.itop.settings import Login, Secret, ServerSettings
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
+Transport = httpx.BaseTransport
+"""What carries requests out, where it is not the network."""
 IDLE_SECONDS = 2.0
 """How long an idle connection is kept. Apache closes it after 5 s: a write sent just then would have an unknown outcome."""
 NOT_SENT = (
@@ -59,7 +61,7 @@ class Connection:
     :raises OSError: on making one, when ``ca_file`` cannot be read
     """
 
-    def __init__(self, settings: ServerSettings, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, settings: ServerSettings, transport: Transport | None = None) -> None:
         self._settings = settings
         self._client = httpx.Client(
             transport=transport,

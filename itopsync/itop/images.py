@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from email.message import Message
-
-import httpx
+from http import HTTPStatus
 
 from itopsync.errors import Missing, RemoteError, TooLarge, Unreachable
 from itopsync.itop.answers import Call, judge_broken, judge_status
@@ -26,8 +25,8 @@ def judge_image(call: Call, reply: Answer | Broken) -> File | RemoteError:
     if not reply.whole:
         return TooLarge(call.side, f"{call.cls}::{call.id} is longer than max_answer_bytes allows")
     missing = Missing(call.side, f"there is no {call.cls}::{call.id}, or its secret is another one")
-    if reply.status != httpx.codes.OK:
-        return missing if reply.status in (httpx.codes.NOT_FOUND, httpx.codes.GONE) else judge_status(call, reply)
+    if reply.status != HTTPStatus.OK:
+        return missing if reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) else judge_status(call, reply)
     if "Content-Disposition" not in reply.headers:
         return Unreachable(call.side, f"answered a page instead of {call.cls}::{call.id}. See that url is iTop's address")
     header = Message()

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-import httpx
-
 from itopsync.errors import AccessRefused, BadQuery, TooLarge, Unreachable
 from itopsync.itop import address, oql, versions
 from itopsync.itop.answers import Call
 from itopsync.itop.caller import Caller, CallRecord, Guard
+from itopsync.itop.connection import Transport
 from itopsync.itop.dates import Clock
 from itopsync.itop.piecewise import NO_ID
 from itopsync.itop.rows import Rows
@@ -42,7 +41,7 @@ class Inquiry:
     def __init__(
         self,
         settings: ServerSettings,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         on_call: Callable[[CallRecord], None] | None = None,
         probe: Callable[[str], None] | None = None,

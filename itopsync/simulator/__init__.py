@@ -1,10 +1,11 @@
 """A simulator of Combodo iTop, 2.7 to 3.3, as itopsync meets it: its REST services, its habits and its faults.
 
-Begin with :class:`Simulator` (``simulator.py``). Below it: ``rest.py`` holds the verbs, ``writing.py`` what a write
+Begin with :class:`Simulator` (``simulator.py``). Below it: ``instance.py`` holds the data and the settings, ``front.py``
+takes requests in, ``rest.py`` holds the verbs, ``writing.py`` what a write
 does, ``values.py`` and ``reading.py`` the way into and out of the ``store.py``, ``oql_*.py`` the query language,
 ``html.py`` and ``caselog.py`` the texts, ``version*.py`` what differs by version, ``rights.py`` the accounts,
-``faults.py`` what can go wrong, ``losing.py`` what can happen to markers, ``agents.py`` what people do, ``skins.py`` the
-ways to reach it. ``docs/reference/simulator.md`` says what is simulated and what is not.
+``faults.py`` what can go wrong, ``losing.py`` what can happen to markers, ``agents.py`` what people do, ``web.py`` the
+HTTP server. ``docs/reference/simulator.md`` says what is simulated and what is not.
 """
 
 from itopsync.simulator.agents import Agent, Form

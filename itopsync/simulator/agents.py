@@ -5,26 +5,24 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from itopsync.simulator.caselog import EMPTY
 from itopsync.simulator.faults import FaultKind
+from itopsync.simulator.instance import Instance
 from itopsync.simulator.refusals import BareRefusal, Refusal
+from itopsync.simulator.rights import Account
 from itopsync.simulator.store import Document, Row
 from itopsync.simulator.values import convert
 from itopsync.simulator.writing import Writer
-
-if TYPE_CHECKING:
-    from itopsync.simulator.rights import Account
-    from itopsync.simulator.simulator import Simulator
 
 
 class Agent:
     """A person with an account. Methods raise :class:`Refusal` (or :class:`BareRefusal`) where iTop refuses."""
 
-    def __init__(self, simulator: Simulator, account: Account, by: str = "web") -> None:
-        self._simulator = simulator
+    def __init__(self, instance: Instance, account: Account, by: str = "web") -> None:
+        self._instance = instance
         self.account = account
         self._by = by
 
@@ -32,9 +30,9 @@ class Agent:
 
     def create(self, class_name: str, **fields: Any) -> int:
         """Open a ticket (or any object) and return its id. What every ticket needs is filled in where not given."""
-        attributes = self._simulator.store.schema[class_name].attributes
+        attributes = self._instance.store.schema[class_name].attributes
         usual = {"org_id": 3, "caller_id": self.account.contact_id, "title": "Untitled", "description": "<p>…</p>"}
-        if self._simulator.store.schema[class_name].root == "Ticket":
+        if self._instance.store.schema[class_name].root == "Ticket":
             fields = {**{code: value for code, value in usual.items() if code in attributes}, **fields}
         with self.acting(class_name) as writer:
             return int(writer.create(class_name, fields)["id"])
@@ -55,34 +53,34 @@ class Agent:
 
     def delete(self, class_name: str, key: int) -> None:
         """Delete the object with its files."""
-        simulator = self._simulator
+        instance = self._instance
         with self.acting(class_name) as writer:
-            row = simulator.store.get(class_name, key)
+            row = instance.store.get(class_name, key)
             if row is None:
                 raise Refusal(f"Invalid object {class_name}::{key}")
             writer.delete([row])
 
     def open(self, class_name: str, key: int) -> Form:
         """Open the form and think: what is saved from it later overwrites what others wrote into a log meanwhile."""
-        row = self._simulator.store.get(class_name, key)
+        row = self._instance.store.get(class_name, key)
         if row is None:
             raise Refusal(f"Invalid object {class_name}::{key}")
         return Form(self, row)
 
     def fill_log(self, class_name: str, key: int, log: str = "private_log", room: int = 0) -> int:
         """Append entries until only ``room`` more fit; the number that were appended."""
-        simulator = self._simulator
-        row = simulator.store.get(class_name, key)
+        instance = self._instance
+        row = instance.store.get(class_name, key)
         if row is None:
             raise Refusal(f"Invalid object {class_name}::{key}")
         content = row[log] or EMPTY
-        session = simulator.session(self.account, self._by)
-        attribute = simulator.store.schema[class_name].attributes[log]
+        session = instance.session(self.account, self._by)
+        attribute = instance.store.schema[class_name].attributes[log]
         logs = [content]
         while not logs[-1].is_too_long:
             logs.append(convert(attribute, f"<p>Filler {len(logs)}</p>", logs[-1], session))
         chosen = max(0, len(logs) - 2 - room)
-        simulator.commit(class_name, key, None, {log: logs[chosen], "last_update": session.now})
+        instance.commit(class_name, key, None, {log: logs[chosen], "last_update": session.now})
         return chosen
 
     # -- files -------------------------------------------------------------------------------------------------
@@ -92,13 +90,13 @@ class Agent:
 
         The planned faults LATE_DRAFT, LOST_DRAFT and LATE_UPLOAD strike here.
         """
-        simulator = self._simulator
-        faults = simulator.faults
+        instance = self._instance
+        faults = instance.faults
         if faults:
             late = faults.strike(FaultKind.LATE_DRAFT, "attach", "Attachment", self.account.login)
             if late is not None:
                 draft = self.draft(name, mimetype, data, class_name)
-                simulator.later(late, lambda: self._bind_late(draft, class_name, key))
+                instance.later(late, lambda: self._bind_late(draft, class_name, key))
                 return draft
             if faults.strike(FaultKind.LOST_DRAFT, "attach", "Attachment", self.account.login) is not None:
                 return self.draft(name, mimetype, data, class_name)
@@ -107,8 +105,8 @@ class Agent:
 
     def draft(self, name: str, mimetype: str, data: bytes, class_name: str = "UserRequest") -> int:
         """Choose a file in a form that is not saved yet: an attachment with ``item_id`` 0 and a ``temp_id``."""
-        fields = {"item_class": class_name, "item_id": 0, "item_org_id": 0, "temp_id": self._simulator.token()}
-        fields["expire"] = str(int(self._simulator.now().timestamp()) + 86_400)
+        fields = {"item_class": class_name, "item_id": 0, "item_org_id": 0, "temp_id": self._instance.token()}
+        fields["expire"] = str(int(self._instance.now().timestamp()) + 86_400)
         return self._store_file("Attachment", fields, Document(data, mimetype, name), FaultKind.LATE_UPLOAD)
 
     def bind(self, attachment: int, class_name: str, key: int) -> None:
@@ -126,12 +124,12 @@ class Agent:
 
     def paste_image(self, class_name: str, key: int, name: str, mimetype: str, data: bytes) -> str:
         """Paste a picture into a form: stores an InlineImage and returns the ``<img …>`` to use in a text."""
-        simulator = self._simulator
-        secret = self._simulator.token()
+        instance = self._instance
+        secret = self._instance.token()
         fields = {"item_class": class_name, "item_id": key, "secret": secret}
         fields["item_org_id"] = self._organization(class_name, key)
         image = self._store_file("InlineImage", fields, Document(data, mimetype, name), None)
-        address = f"{simulator.url}/pages/ajax.document.php?operation=download_inlineimage&id={image}&s={secret}"
+        address = f"{instance.url}/pages/ajax.document.php?operation=download_inlineimage&id={image}&s={secret}"
         return f'<img data-img-id="{image}" data-img-secret="{secret}" alt="{quote(name)}" src="{address.replace("&", "&amp;")}">'
 
     # -- how it is done ----------------------------------------------------------------------------------------
@@ -141,18 +139,18 @@ class Agent:
             return int(writer.create(class_name, {**fields, "contents": _as_json(document)})["id"])
 
     def _organization(self, class_name: str, key: int) -> int:
-        row = self._simulator.store.get(class_name, key) if key else None
+        row = self._instance.store.get(class_name, key) if key else None
         return int(row.get("org_id") or 0) if row is not None else 0
 
     @contextmanager
     def acting(self, class_name: str, late: FaultKind | None = FaultKind.LATE_COMMIT) -> Iterator[Writer]:
         """The time in which the person writes: nobody else does, and it shows late where that is planned."""
-        simulator, login = self._simulator, self.account.login
-        with simulator.exclusively():
-            plan = simulator.faults
+        instance, login = self._instance, self.account.login
+        with instance.exclusively():
+            plan = instance.faults
             fault = plan.strike(late, "web", class_name, login) if plan and late is not None else None
-            with simulator.committing(fault):
-                yield simulator.writer(simulator.session(self.account, self._by))
+            with instance.committing(fault):
+                yield instance.writer(instance.session(self.account, self._by))
 
 
 class Form:

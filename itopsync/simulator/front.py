@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
 
 from itopsync.simulator import forms, rest
 from itopsync.simulator.forms import Form
-from itopsync.simulator.messages import HTML, SimRequest, SimResponse, html_response, json_response
-from itopsync.simulator.mishaps import MAINTENANCE, Incoming
+from itopsync.simulator.incoming import Incoming
+from itopsync.simulator.instance import Instance
+from itopsync.simulator.messages import HTML, MAINTENANCE, SimRequest, SimResponse, html_response, json_response
+from itopsync.simulator.mishaps import Mishaps
 from itopsync.simulator.refusals import Refusal
 from itopsync.simulator.rights import Account
 from itopsync.simulator.store import Document, Row
-
-if TYPE_CHECKING:
-    from itopsync.simulator.simulator import Simulator
 
 _NOT_FOUND = "<html><body><h1>404 Not Found</h1></body></html>\n"
 _LOGIN_PAGE = "<html><body><form id='login'></form></body></html>\n"
@@ -31,40 +29,40 @@ _HTML_WITHOUT_SPACE = "text/html;charset=UTF-8"
 
 
 class Front:
-    """Takes requests in for one simulator."""
+    """Takes requests in."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
+    def __init__(self, instance: Instance, mishaps: Mishaps) -> None:
+        self._instance, self._mishaps = instance, mishaps
 
     def serve(self, request: SimRequest) -> SimResponse:
         """The answer to any request."""
-        if self._simulator.maintenance:
+        if self._instance.maintenance:
             return json_response(MAINTENANCE, 503)
         if request.path.endswith("/webservices/rest.php"):
             return self._serve_rest(request)
         if request.path.endswith("/pages/ajax.document.php"):
             return self._serve_document(request)
         if request.path.endswith("/pages/opensearch.xml.php"):
-            page = _OPEN_SEARCH.format(url=escape(self._simulator.url))
+            page = _OPEN_SEARCH.format(url=escape(self._instance.url))
             return SimResponse(200, {"content-type": "text/xml;charset=UTF-8"}, page.encode())
         return html_response(_NOT_FOUND, 404)
 
     def _serve_rest(self, request: SimRequest) -> SimResponse:
-        simulator = self._simulator
+        instance = self._instance
         try:
             incoming = self._admit(request)
         except Refusal as refusal:
-            simulator.requests.counts["refused", ""] += 1
+            instance.requests.counts["refused", ""] += 1
             return json_response({"code": refusal.code, "message": f"Error: {refusal.message}"})
-        simulator.requests.counts[incoming.verb, incoming.class_name] += 1
-        response = simulator.mishaps.serve(incoming) if simulator.faults else simulator.execute(incoming)
-        if simulator.latency is not None:
-            response.delay += simulator.latency.of(incoming.verb, response.body.count(b'"key"'))
+        instance.requests.counts[incoming.verb, incoming.class_name] += 1
+        response = self._mishaps.serve(incoming) if instance.faults else instance.execute(incoming)
+        if instance.latency is not None:
+            response.delay += instance.latency.of(incoming.verb, response.body.count(b'"key"'))
         return response
 
     def _admit(self, request: SimRequest) -> Incoming:
         """The request behind its login and its form, looked at in iTop's order."""
-        form = forms.read(request, self._simulator.post_max_size, self._simulator.store.schema.traits.takes_files)
+        form = forms.read(request, self._instance.post_max_size, self._instance.store.schema.traits.takes_files)
         given, account = form.all, self._login(request, form)
         if account is None:
             raise Refusal("Invalid login", 1)
@@ -81,31 +79,31 @@ class Front:
         return Incoming(account, given["version"], parameters)
 
     def _login(self, request: SimRequest, form: Form) -> Account | None:
-        simulator = self._simulator
+        instance = self._instance
         token = request.headers.get("auth-token")
-        by_token = {account.token: account for account in simulator.accounts.values() if account.token}
+        by_token = {account.token: account for account in instance.accounts.values() if account.token}
         if token and by_token:  # iTop without the module for tokens takes no notice of one
             return by_token.get(token)
         if form.all.get("login_mode") == "basic":
             basic = forms.basic_login(request)
-            return simulator.account_of(*basic) if basic is not None else None
-        return simulator.account_of(form.posted.get("auth_user", ""), form.posted.get("auth_pwd", ""))
+            return instance.account_of(*basic) if basic is not None else None
+        return instance.account_of(form.posted.get("auth_user", ""), form.posted.get("auth_pwd", ""))
 
     def _serve_document(self, request: SimRequest) -> SimResponse:
         """Downloads. A picture in a text needs its secret and no login, an attachment the other way round."""
-        simulator = self._simulator
-        form = forms.read(request, simulator.post_max_size)
+        instance = self._instance
+        form = forms.read(request, instance.post_max_size)
         given = form.all
         key = int(given["id"]) if given.get("id", "").isdigit() else 0
         if given.get("operation") == "download_inlineimage":
-            image = simulator.store.get("InlineImage", key)
+            image = instance.store.get("InlineImage", key)
             if image is None:
                 return _invalid(f"id ({key})", "InlineImage")
             return _download(image, "inline") if image.get("secret") == given.get("s") else _invalid("secret", "InlineImage")
         account = self._login(request, form)
         if account is None:
             return html_response(_LOGIN_PAGE)
-        file = simulator.session(account, "web").see("Attachment", key)
+        file = instance.session(account, "web").see("Attachment", key)
         return _download(file, "attachment") if file is not None else _invalid(f"id ({key})", "Attachment")
 
 

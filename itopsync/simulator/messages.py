@@ -34,6 +34,8 @@ class SimResponse:
 
 
 HTML = "text/html; charset=UTF-8"
+MAINTENANCE = {"data": [{"code": 100, "message": "This application is currently under maintenance."}], "scripts": []}
+PHP_ERROR = "<p>iTop: An error occurred, check server error log for more information.</p>\n"
 
 
 def json_response(answer: Mapping[str, Any], status: int = 200) -> SimResponse:

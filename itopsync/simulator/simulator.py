@@ -1,44 +1,26 @@
 """The simulator: one iTop server in memory.
 
-:meth:`Simulator.handle` is the whole server as a function of a request; the two skins in ``skins.py`` only carry
-requests to it. A lock makes requests take turns, except between the reading and the writing back of a write when
-``think_time`` says so: there others come in, as with the real one.
+:meth:`Simulator.handle` is the whole server as a function of a request; what reaches it from outside only carries requests
+to it.
 """
 
 from __future__ import annotations
 
-import random
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import httpx
-
-from itopsync.simulator import rest, skins
 from itopsync.simulator.agents import Agent
-from itopsync.simulator.audit import Audit
-from itopsync.simulator.dates import DEFAULT_FORMAT, http_date
-from itopsync.simulator.faults import Fault, FaultPlan
+from itopsync.simulator.dates import http_date
 from itopsync.simulator.front import Front
-from itopsync.simulator.load import Latency, Requests
-from itopsync.simulator.losing import LosesMarks, Losses
-from itopsync.simulator.messages import SimRequest, SimResponse, html_response, json_response
-from itopsync.simulator.mishaps import PHP_ERROR, Incoming, Mishaps
-from itopsync.simulator.oql_functions import fold
-from itopsync.simulator.reading import Surroundings, snapshot_of
-from itopsync.simulator.refusals import Crash
-from itopsync.simulator.rights import AccessMode, Account, Action, is_allowed
-from itopsync.simulator.sample import ACCOUNTS, load_sample
-from itopsync.simulator.schema import ChangeManagement, schema
-from itopsync.simulator.session import Session
-from itopsync.simulator.store import Row, Store
-from itopsync.simulator.versions import DEFAULT, Version
-from itopsync.simulator.writing import Writer
+from itopsync.simulator.instance import Instance
+from itopsync.simulator.messages import SimRequest, SimResponse
+from itopsync.simulator.mishaps import Mishaps
+from itopsync.simulator.reading import snapshot_of
+from itopsync.simulator.rights import Account, Action, is_allowed
+from itopsync.simulator.store import Store
+from itopsync.simulator.web import serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,72 +31,8 @@ class Snapshot:
     accounts: dict[str, Account]
 
 
-class Simulator:
-    """One simulated iTop server with sample data and no tickets.
-
-    ``url`` is the server's own address, without a slash at its end. ``clock`` gives the true time as an aware
-    datetime. ``database_timezone`` is what OQL's ``NOW()`` reads. ``seed`` decides every chance. ``version`` is the
-    iTop that it plays. The other parameters are iTop's settings of that name; they may be changed at any time, as may
-    ``accounts``.
-    """
-
-    def __init__(
-        self,
-        url: str = "http://127.0.0.1:8081",
-        timezone: str = "Europe/Paris",
-        clock: Callable[[], datetime] | None = None,
-        seed: int = 0,
-        date_format: str = DEFAULT_FORMAT,
-        *,
-        accounts: Iterable[Account] = ACCOUNTS,
-        change_management: ChangeManagement = "itil",
-        problem_management: bool = True,
-        post_max_size: int = 64 * 1024 * 1024,
-        database_timezone: str = "UTC",
-        version: Version = DEFAULT,
-    ) -> None:
-        self.version = version
-        self.url = url.rstrip("/")
-        self.timezone = timezone
-        self.date_format = date_format
-        self.post_max_size = post_max_size
-        self.database_timezone = database_timezone
-        self.access_mode = AccessMode.FULL
-        self.maintenance = False
-        #: How far the server's clock is off.
-        self.clock_offset = timedelta()
-        self.latency: Latency | None = None
-        #: What takes our markers away on their way in or out; may change at any time.
-        self.loses_marks: tuple[LosesMarks, ...] = ()
-        #: Seconds between reading and writing back during which other threads may come in.
-        self.think_time = 0.0
-        #: Called as (class, id) at that point, for a test that wants something to happen just there.
-        self.interleave: Callable[[str, int], None] | None = None
-        self.audit = Audit()
-        self.faults = FaultPlan(seed)
-        self.requests = Requests()
-        #: Requests served so far, of any kind.
-        self.served = 0
-        #: By login; ``accounts["sync"] = accounts["sync"].limited_to(3)`` changes one.
-        self.accounts: dict[str, Account] = {account.login: account for account in accounts}
-        self.store = Store(schema(change_management, problem_management, version))
-        self._clock = clock or (lambda: datetime.now(UTC))
-        self._random = random.Random(seed)  # noqa: S311 - secrets of pretended pictures
-        self._lock = threading.RLock()
-        self._depth = 0
-        self.mishaps = Mishaps(self)
-        self._front = Front(self)
-        self._late: Fault | None = None
-        load_sample(self.store, self.accounts.values())
-
-    # -- time --------------------------------------------------------------------------------------------------
-
-    def now(self) -> datetime:
-        """What the server's clock reads, in UTC."""
-        return self._clock().astimezone(UTC) + self.clock_offset
-
-    def _database_now(self) -> datetime:
-        return self.now().astimezone(ZoneInfo(self.database_timezone))
+class Simulator(Instance):
+    """One simulated iTop server: an :class:`~itopsync.simulator.instance.Instance`, by whose parameters it is made."""
 
     # -- serving -----------------------------------------------------------------------------------------------
 
@@ -122,111 +40,17 @@ class Simulator:
         """Serve one request. Thread-safe; does no I/O and never sleeps unless ``think_time`` is set."""
         with self.exclusively():
             self.served += 1
-            if self.mishaps.pending:
-                self.mishaps.land(due_only=True)
-            response = self._front.serve(request)
+            self.land(due_only=True)
+            response = Front(self, Mishaps(self)).serve(request)
             response.headers.setdefault("date", http_date(self.now()))
             return response
 
-    def execute(self, incoming: Incoming, mode: AccessMode | None = None) -> SimResponse:
-        """Carry out an admitted request."""
-        session = self.session(incoming.account, "rest")
-        afterwards: list[Callable[[], None]] = []
-
-        def between(class_name: str, key: int) -> None:
-            if self.faults:
-                afterwards.extend(self.mishaps.between(incoming, class_name, key))
-            self._let_others_in(class_name, key)
-
-        writer = Writer(session, self.audit, self.commit, between)
-        allowed = self.access_mode if mode is None else mode
-        call = rest.Call(session, writer, allowed, incoming.version, self.account_of)
-        try:
-            response = json_response(rest.answer(call, incoming.parameters))
-        except Crash:
-            response = html_response(PHP_ERROR, 500)
-        for act in afterwards:
-            act()
-        return response
-
-    def account_of(self, login: str, password: str) -> Account | None:
-        """The account with these credentials; the database finds a login without regard to case."""
-        found = (account for account in self.accounts.values() if fold(account.login) == fold(login))
-        return next((account for account in found if password and account.password == password), None)
-
-    # -- for the parts of the simulator ------------------------------------------------------------------------
-
     @contextmanager
-    def exclusively(self) -> Iterator[None]:
-        """Hold the lock."""
-        with self._lock:
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-
-    def session(self, account: Account, by: str) -> Session:
-        """The account at this moment."""
-        now = self.now()
-        losses = Losses(self.loses_marks, now)
-        around = Surroundings(self.store, self.url + "/", ZoneInfo(self.timezone), self.date_format, losses)
-        return Session(account, self.store, around, now, self._database_now, by)
-
-    def writer(self, session: Session) -> Writer:
-        """What writes for a person: nobody comes in between, unlike in a request."""
-        return Writer(session, self.audit, self.commit, lambda _class_name, _key: None)
-
-    @contextmanager
-    def committing(self, late: Fault | None) -> Iterator[None]:
-        """Let what is written inside become visible only when the fault says."""
-        self._late = late
-        try:
-            yield
-        finally:
-            self._late = None
-
-    def commit(self, class_name: str, key: int, row: Row | None, changes: Mapping[str, Any] | None) -> None:
-        """Make a new row, changes to one, or (with neither) its removal visible."""
-        if self._late is not None:
-            self.mishaps.later(self._late, lambda: self.apply(class_name, key, row, changes))
-        else:
-            self.apply(class_name, key, row, changes)
-
-    def apply(self, class_name: str, key: int, row: Row | None, changes: Mapping[str, Any] | None) -> None:
-        """As :meth:`commit`, at once."""
-        if row is not None:
-            self.store.put(row)
-        elif changes is not None:
-            current = self.store.get(class_name, key)
-            if current is not None:  # gone meanwhile: an UPDATE of no row is no error
-                self.store.put({**current, **changes})
-        else:
-            self.store.remove(class_name, key)
-
-    def later(self, fault: Fault, act: Callable[[], None]) -> None:
-        """Let ``act`` happen when the fault says."""
-        self.mishaps.later(fault, act)
-
-    def token(self) -> str:
-        """A secret of 32 hexadecimal digits, decided by the seed."""
-        return f"{self._random.getrandbits(128):032x}"
-
-    def _let_others_in(self, class_name: str, key: int) -> None:
-        if self.interleave is not None:
-            hook, self.interleave = self.interleave, None  # what the hook writes is not interrupted in its turn
-            try:
-                hook(class_name, key)
-            finally:
-                self.interleave = self.interleave or hook
-        if self.think_time > 0 and self._depth == 1:
-            self._depth = 0
-            self._lock.release()
-            try:
-                time.sleep(self.think_time)
-            finally:
-                self._lock.acquire()
-                self._depth = 1
+    def serve(self, port: int = 0) -> Iterator[str]:
+        """A threaded HTTP server on 127.0.0.1 while the context lasts; gives its address, which becomes ``url``."""
+        with serve(lambda request: self.handle(request), port) as url:  # noqa: PLW0108 - whoever listens in replaces handle
+            self.url = url
+            yield url
 
     # -- people, and looking in --------------------------------------------------------------------------------
 
@@ -267,17 +91,7 @@ class Simulator:
         with self.exclusively():
             self.store = backup.store.copy()
             self.accounts = dict(backup.accounts)
-            self.mishaps.pending.clear()
-
-    def land(self) -> int:
-        """Let everything that is on its way arrive now; the number of things that did."""
-        with self.exclusively():
-            return self.mishaps.land(due_only=False)
-
-    @property
-    def on_its_way(self) -> int:
-        """How many late writes, commits and bindings have not arrived yet."""
-        return len(self.mishaps.pending)
+            self._pending.clear()
 
     def clean_up_drafts(self) -> int:
         """What iTop's background task does: delete drafts past their date. The number that went."""
@@ -292,14 +106,3 @@ class Simulator:
             for class_name, key in expired:
                 self.store.remove(class_name, key)
             return len(expired)
-
-    # -- skins -------------------------------------------------------------------------------------------------
-
-    def transport(self, sleep: Callable[[float], None] | None = None) -> httpx.BaseTransport:
-        """A transport for ``httpx.Client``; ``sleep`` is called with delays in seconds (None: they only count
-        against the client's read timeout)."""
-        return skins.SimulatorTransport(self, sleep)
-
-    def serve(self, port: int = 0) -> AbstractContextManager[str]:
-        """A threaded HTTP server on 127.0.0.1 while the context lasts; gives its address, which becomes ``url``."""
-        return skins.serve(self, port)

@@ -18,6 +18,7 @@ from itopsync.reconcile.rules import SideRules
 from itopsync.simulator import Simulator
 from itopsync.simulator.rights import Action
 from tests.engine.rig import Rig
+from tests.transport import SimulatorTransport
 
 
 class Checked(Rig):
@@ -60,8 +61,8 @@ class Checked(Rig):
     def findings(self) -> tuple[Finding, ...]:
         loaded = self.configuration
         with (
-            Server(loaded.external, self.external.transport(), sleep=lambda _: None) as external,
-            Server(loaded.internal, self.internal.transport(), sleep=lambda _: None) as internal,
+            Server(loaded.external, SimulatorTransport(self.external), sleep=lambda _: None) as external,
+            Server(loaded.internal, SimulatorTransport(self.internal), sleep=lambda _: None) as internal,
         ):
             servers = {Side.EXTERNAL: external, Side.INTERNAL: internal}
             return check(loaded, servers, self.open_store, lambda: self.now)

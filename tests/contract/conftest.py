@@ -24,6 +24,7 @@ from itopsync.simulator import Simulator, Version
 from itopsync.simulator.schema import ChangeManagement
 from itopsync.simulator.versions import VERSIONS
 from tests.simulator.caller import Caller, Json
+from tests.transport import SimulatorTransport
 
 PREFIX = "ITOPSYNC_CONTRACT_"
 ITIL = "UserRequest,Incident,Problem,NormalChange,RoutineChange,EmergencyChange"
@@ -87,7 +88,7 @@ def itop(request: pytest.FixtureRequest) -> Iterator[Itop]:
         url, zone = "http://127.0.0.1:8081", "Europe/Paris"
         simulator = Simulator(url, zone, change_management=kind, database_timezone=zone, version=request.param)
         logins = [(login, simulator.accounts[login].password) for login in ("sync", "agent")]
-        client = httpx.Client(transport=simulator.transport())
+        client = httpx.Client(transport=SimulatorTransport(simulator))
     else:
         missing = [f"{PREFIX}{name}" for name in ACCOUNTS if f"{PREFIX}{name}" not in os.environ]
         if missing:

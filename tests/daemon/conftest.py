@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -44,11 +45,17 @@ class Daemon:
     notices: socket.socket
     said: list[str] = field(default_factory=list)
 
+    def listen(self) -> None:
+        """Take what it says to systemd until it has ended: a few notices that nobody took would hold it up."""
+        running = True
+        while running:
+            running = self.process.poll() is None
+            while select.select([self.notices], [], [], 0.05)[0]:
+                self.said += self.notices.recv(65_536).decode().split("\n")
+
     def hear(self) -> list[str]:
         """All that it has said to systemd so far, in order."""
-        while select.select([self.notices], [], [], 0)[0]:
-            self.said += self.notices.recv(65_536).decode().split("\n")
-        return self.said
+        return list(self.said)
 
     def wait_until_it_says(self, line: str) -> None:
         wait_for(lambda: any(one.startswith(line) for one in self.hear()))
@@ -86,8 +93,12 @@ class Host:
         given = {**os.environ, "PASSWORD": "sync-password", "NOTIFY_SOCKET": address, **environment}
         with log.open("w") as stderr:
             process = subprocess.Popen(words, cwd=self.desk.folder, env=given, stderr=stderr, text=True)
+        daemon = Daemon(process, log, notices)
+        listener = threading.Thread(target=daemon.listen)
+        listener.start()
+        self.stack.callback(listener.join)
         self.stack.callback(_end, process)
-        return Daemon(process, log, notices)
+        return daemon
 
 
 def _end(process: subprocess.Popen[str]) -> None:

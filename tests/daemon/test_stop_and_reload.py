@@ -30,7 +30,7 @@ def test_it_says_to_systemd_how_it_is(desk: Desk, host: Host) -> None:
     wait_for(lambda: daemon.hear().count("WATCHDOG=1") > heard + 2)
     assert daemon.stop() < 10
     assert daemon.process.returncode == ExitCode.WELL
-    assert "STOPPING=1" in daemon.hear()
+    daemon.wait_until_it_says("STOPPING=1")
     assert [event["signal"] for event in daemon.events("stopped")] == ["SIGTERM"]
     assert daemon.events("WatchdogSec is shorter than one call may take")
 

@@ -21,6 +21,7 @@ from itopsync.simulator import Agent, Simulator
 from itopsync.store.store import Store
 from tests.engine.pair import Pair as TwoServers
 from tests.engine.pair import Versions, usual_versions
+from tests.transport import SimulatorTransport
 
 BEGIN = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(60)
@@ -134,7 +135,7 @@ class Rig(TwoServers):
 
     def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
         """How our client reaches a server."""
-        return simulator.transport()
+        return SimulatorTransport(simulator)
 
     def make_store(self, url: str) -> Store:
         """Open the store."""

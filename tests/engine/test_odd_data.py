@@ -20,6 +20,7 @@ from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Side
 from itopsync.simulator import FaultKind, Simulator
 from tests.engine.rig import Rig
+from tests.transport import SimulatorTransport
 
 SECRET = "The password is hunter2"
 Row = dict[str, Any]
@@ -35,7 +36,7 @@ class OddRig(Rig):
     """What internal takes no create with."""
 
     def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
-        through = simulator.transport()
+        through = SimulatorTransport(simulator)
         odd, refused = self.odd, self.refused
 
         def reply(request: httpx.Request) -> httpx.Response:

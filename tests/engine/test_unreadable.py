@@ -20,6 +20,7 @@ from itopsync.model import LinkStatus, Ref, Side, Ticket
 from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind, Simulator
 from tests.engine.rig import PICTURE, TEAM, Rig
+from tests.transport import SimulatorTransport
 
 
 @dataclass
@@ -30,7 +31,7 @@ class FailingRig(Rig):
     failing: Side = Side.EXTERNAL
 
     def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
-        through = simulator.transport()
+        through = SimulatorTransport(simulator)
         patterns = self.pattern
 
         def reply(request: httpx.Request) -> httpx.Response:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from itopsync.simulator import Simulator
+from tests.transport import SimulatorTransport
 
 Json = dict[str, Any]
 
@@ -92,7 +93,7 @@ class Caller:
 
 def calling(simulator: Simulator, login: str = "sync", timeout: float = 5.0) -> Caller:
     """A caller of a simulator, within the process."""
-    client = httpx.Client(transport=simulator.transport(), timeout=timeout)
+    client = httpx.Client(transport=SimulatorTransport(simulator), timeout=timeout)
     return Caller(client, simulator.url, login, simulator.accounts[login].password)
 
 

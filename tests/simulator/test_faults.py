@@ -10,6 +10,7 @@ import pytest
 from itopsync.simulator import Agent, FaultKind, Latency, Simulator
 from tests.simulator.caller import Caller, Refused, calling
 from tests.simulator.clock import Clock
+from tests.transport import SimulatorTransport
 
 WRITES = ("core/create", "core/update", "core/apply_stimulus", "core/delete")
 
@@ -88,7 +89,7 @@ def test_an_answer_lost_after_the_write_was_applied(simulator: Simulator, sync: 
 def test_a_slow_answer_arrives_or_is_too_late_for_the_client(simulator: Simulator, ticket: int) -> None:
     fault = simulator.faults.add(FaultKind.SLOW, seconds=3)
     slept: list[float] = []
-    patient = httpx.Client(transport=simulator.transport(slept.append), timeout=5)
+    patient = httpx.Client(transport=SimulatorTransport(simulator, slept.append), timeout=5)
     account = simulator.accounts["sync"]
     Caller(patient, simulator.url, account.login, account.password).update("UserRequest", ticket, {"title": "slow"})
     assert slept == [3]
@@ -243,7 +244,9 @@ def test_a_server_that_takes_its_time_delays_each_answer(simulator: Simulator, t
     simulator.latency = Latency(boot=0.065, write=0.03, row=0)
     slept: list[float] = []
     account = simulator.accounts["sync"]
-    caller = Caller(httpx.Client(transport=simulator.transport(slept.append)), simulator.url, account.login, account.password)
+    caller = Caller(
+        httpx.Client(transport=SimulatorTransport(simulator, slept.append)), simulator.url, account.login, account.password
+    )
     caller.get("UserRequest", ticket)
     caller.update("UserRequest", ticket, {"title": "x"})
     assert slept == pytest.approx([0.065, 0.095])

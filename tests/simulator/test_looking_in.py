@@ -6,6 +6,7 @@ import pytest
 from itopsync.simulator import Agent, Refusal, Simulator
 from tests.simulator.caller import Caller
 from tests.simulator.clock import Clock
+from tests.transport import SimulatorTransport
 
 
 def test_a_ticket_is_seen_as_stored_with_its_attachments(simulator: Simulator, alice: Agent, ticket: int) -> None:
@@ -67,7 +68,7 @@ def test_an_attachment_downloads_with_a_login(simulator: Simulator, alice: Agent
 
 
 def test_other_pages_are_not_there(simulator: Simulator) -> None:
-    with httpx.Client(transport=simulator.transport()) as client:
+    with httpx.Client(transport=SimulatorTransport(simulator)) as client:
         assert client.get(f"{simulator.url}/nowhere").status_code == 404
 
 

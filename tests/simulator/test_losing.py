@@ -8,6 +8,7 @@ import pytest
 
 from itopsync.simulator import LosesMarks, Simulator
 from tests.simulator.caller import Caller
+from tests.transport import SimulatorTransport
 
 Way = Literal["in", "out"]
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -21,7 +22,7 @@ class Desk:
     def __init__(self) -> None:
         self.now = NOW
         self.itop = Simulator(clock=lambda: self.now)
-        self.sync = Caller(httpx.Client(transport=self.itop.transport()), self.itop.url, "sync", "sync-password")
+        self.sync = Caller(httpx.Client(transport=SimulatorTransport(self.itop)), self.itop.url, "sync", "sync-password")
 
     def ticket(self, class_name: str = "UserRequest") -> int:
         fields = {"org_id": 3, "caller_id": 2, "title": "t", "description": MARKED, "private_log": MARKED}

@@ -10,6 +10,7 @@ import pytest
 from itopsync.simulator import Agent, FaultKind, Simulator
 from tests.simulator.caller import Caller, Refused, calling
 from tests.simulator.clock import Clock
+from tests.transport import SimulatorTransport
 
 
 def messages(sync: Caller, ticket: int) -> list[str]:
@@ -262,7 +263,7 @@ def test_a_picture_pasted_into_a_note_downloads_with_its_secret(simulator: Simul
     sync = calling(simulator)
     shown = sync.log("UserRequest", ticket)[0]["message_html"]
     address = shown.split('src="')[1].split('"')[0].replace("&amp;", "&")
-    with httpx.Client(transport=simulator.transport()) as stranger:
+    with httpx.Client(transport=SimulatorTransport(simulator)) as stranger:
         answer = stranger.get(address)
         assert (answer.content, answer.headers["content-type"]) == (picture, "image/png")
         assert "does not exist or you are not allowed" in stranger.get(address[:-1]).text

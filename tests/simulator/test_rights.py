@@ -9,6 +9,7 @@ import pytest
 from itopsync.simulator import AccessMode, Account, Agent, Simulator
 from itopsync.simulator.rights import REST_PROFILE, Action
 from tests.simulator.caller import Caller, Refused, calling
+from tests.transport import SimulatorTransport
 
 TICKET_CLASSES = ("UserRequest", "Incident", "Problem", "NormalChange", "RoutineChange", "EmergencyChange")
 NEW = {"org_id": 3, "caller_id": 42, "title": "t", "description": "d"}
@@ -28,7 +29,7 @@ def message(doing: str, class_name: str) -> str:
 
 
 def test_a_wrong_password_and_an_unknown_user_read_alike(simulator: Simulator) -> None:
-    client = httpx.Client(transport=simulator.transport())
+    client = httpx.Client(transport=SimulatorTransport(simulator))
     for login, password in (("sync", "wrong"), ("nobody", "sync-password"), ("sync", ""), ("", "")):
         answer = Caller(client, simulator.url, login, password).ask("list_operations")
         assert answer == {"code": 1, "message": "Error: Invalid login"}
@@ -41,7 +42,7 @@ def test_an_account_without_the_profile_may_not_use_rest(simulator: Simulator) -
 
 
 def test_http_basic_works_only_when_the_query_says_so(simulator: Simulator) -> None:
-    client = httpx.Client(transport=simulator.transport(), auth=("sync", "sync-password"))
+    client = httpx.Client(transport=SimulatorTransport(simulator), auth=("sync", "sync-password"))
     form = {"json_data": '{"operation": "list_operations"}'}
     address = f"{simulator.url}/webservices/rest.php?version=1.3"
     assert client.post(f"{address}&login_mode=basic", data=form).json()["code"] == 0
@@ -50,7 +51,7 @@ def test_http_basic_works_only_when_the_query_says_so(simulator: Simulator) -> N
 
 def test_a_token_is_a_login(simulator: Simulator) -> None:
     simulator.accounts["sync"] = Account("sync", "x", 2, 40, (REST_PROFILE, "Support Agent"), token="t0ken")
-    client = httpx.Client(transport=simulator.transport())
+    client = httpx.Client(transport=SimulatorTransport(simulator))
     form = {"json_data": '{"operation": "list_operations"}'}
     address = f"{simulator.url}/webservices/rest.php?version=1.3"
     assert client.post(address, data=form, headers={"Auth-Token": "t0ken"}).json()["code"] == 0

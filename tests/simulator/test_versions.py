@@ -6,11 +6,12 @@ import pytest
 from itopsync.simulator import Simulator, Version
 from itopsync.simulator.versions import DEFAULT, VERSIONS
 from tests.simulator.caller import Caller, Refused
+from tests.transport import SimulatorTransport
 
 
 def _server(version: Version) -> tuple[Simulator, Caller]:
     itop = Simulator(version=version)
-    return itop, Caller(httpx.Client(transport=itop.transport()), itop.url, "sync", "sync-password")
+    return itop, Caller(httpx.Client(transport=SimulatorTransport(itop)), itop.url, "sync", "sync-password")
 
 
 def _ticket(sync: Caller, class_name: str = "UserRequest", **fields: object) -> int:

@@ -18,6 +18,7 @@ from itopsync.store.connection import Address
 from itopsync.store.database import Database
 from itopsync.store.store import Store
 from tests.engine.rig import Crash, Rig
+from tests.transport import SimulatorTransport
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -116,7 +117,7 @@ class MortalRig(Rig):
             self._cross("after the answer")
 
     def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
-        return _Transport(simulator.transport(), self._cross)
+        return _Transport(SimulatorTransport(simulator), self._cross)
 
     def make_store(self, url: str) -> Store:
         opened = Store.open(url)

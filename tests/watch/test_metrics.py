@@ -18,6 +18,7 @@ from itopsync.simulator import FaultKind
 from itopsync.watch.metrics import Metrics
 from itopsync.watch.textfile import Textfile
 from tests.engine.rig import TEAM, Rig
+from tests.transport import SimulatorTransport
 
 Values = dict[tuple[str, tuple[str, ...]], float]
 
@@ -138,7 +139,7 @@ def test_a_safety_stop_is_counted_by_its_limit_and_what_is_due_is_dirty(rig: Rig
 def test_calls_are_counted_by_what_was_answered_and_so_are_retries(rig: Rig, metrics: Metrics) -> None:
     rig.external.faults.add(FaultKind.LOST_BEFORE, times=1, verbs=["core/get"])
     settings = rig.configuration.external
-    with Server(settings, rig.external.transport(), sleep=lambda _: None, on_call=metrics.called) as server:
+    with Server(settings, SimulatorTransport(rig.external), sleep=lambda _: None, on_call=metrics.called) as server:
         server.sightings("UserRequest", "1", None)
     told = shown(metrics)
     assert told["itopsync_calls_total", ("ok", "external", "core/get")] == 1

@@ -32,6 +32,7 @@ from itopsync.simulator import AccessMode, FaultKind, Simulator
 from itopsync.status import status
 from itopsync.watch.watch import Watch
 from tests.engine.rig import PICTURE, TEAM, Rig
+from tests.transport import SimulatorTransport
 from tests.watch.receiver import Receiver
 
 WORDS = [
@@ -110,7 +111,7 @@ class Service(Rig):
     quoting: list[Quoting] = field(default_factory=list)
 
     def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
-        self.quoting.append(Quoting(simulator.transport()))
+        self.quoting.append(Quoting(SimulatorTransport(simulator)))
         return self.quoting[-1]
 
     def start(self) -> None:

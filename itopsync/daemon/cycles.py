@@ -1,0 +1,158 @@
+"""When which cycle runs: polls and sweeps as jobs of APScheduler."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from apscheduler.events import EVENT_JOB_ERROR
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from itopsync.config import Schedule
+from itopsync.engine.report import CycleKind
+
+SLOWER = 1.25
+"""After a cycle in which nothing moved, the next waits so many times as long."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_STEP = timedelta(seconds=1)
+"""A clock that is off by less than this was not set."""
+
+
+class AdaptiveTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """Quick while something moves, slower and slower while nothing does; from the start of one cycle to that of the next."""
+
+    def __init__(self, quick: timedelta, slow: timedelta, jitter: timedelta, chance: Callable[[], float]) -> None:
+        """*chance* gives numbers from 0 to below 1."""
+        self._quick, self._slow, self._jitter, self._chance = quick, slow, jitter, chance
+        self._pace = quick
+
+    def ended(self, *, moved: bool) -> None:
+        """Note whether anything moved on either side."""
+        self._pace = self._quick if moved else min(self._pace * SLOWER, self._slow)
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        """When a cycle is due after one that began *now*."""
+        return now + self._pace + self._jitter * self._chance()
+
+
+class Cycles:
+    """Both kinds of cycle, each run when it is due, one at a time, by the thread that calls :meth:`run_due`.
+
+    What became due several times meanwhile runs once, and a sweep takes the place of a poll.
+    """
+
+    def __init__(self, run: Callable[[CycleKind], None], chance: Callable[[], float] = random.random) -> None:
+        """*run* runs a cycle of a kind, and calls :meth:`ended` before it returns."""
+        self._run, self._chance = run, chance
+        self._failure: BaseException | None = None
+        self._again: datetime | None = None
+        self._clock_ahead = _clock_ahead()
+        self._scheduler = _Scheduler(
+            timezone=UTC,
+            executors={"default": DebugExecutor()},  # a job runs in the thread that finds it due
+            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+        )
+        self._scheduler.add_listener(self._note_failure, EVENT_JOB_ERROR)
+        logging.getLogger("apscheduler.executors.default").disabled = True  # what a cycle raises, run_due raises
+        self._scheduler.start()
+
+    def plan(self, schedule: Schedule, last_sweep: datetime | None = None) -> None:
+        """Go by *schedule* from now on, with a poll at once; *last_sweep* is when the last one began."""
+        now = datetime.now(UTC)
+        poll, sweep = schedule.poll, schedule.sweep
+        if isinstance(poll, str):
+            polls = _cron(poll)
+        else:
+            polls = AdaptiveTrigger(poll, schedule.poll_quiet, schedule.jitter, self._chance)
+        if isinstance(sweep, str):
+            sweeps = _cron(sweep)
+            first_sweep = sweeps.get_next_fire_time(None, now)
+        else:
+            sweeps = IntervalTrigger(seconds=sweep.total_seconds(), timezone=UTC)
+            first_sweep = now + min(max(sweep - (now - (last_sweep or now)), timedelta()), sweep)
+        self._scheduler.remove_all_jobs()
+        self._scheduler.add_job(self._run_job, polls, [CycleKind.POLL], id=CycleKind.POLL, next_run_time=now)
+        self._scheduler.add_job(self._run_job, sweeps, [CycleKind.SWEEP], id=CycleKind.SWEEP, next_run_time=first_sweep)
+
+    def run_due(self) -> float:
+        """Run what is due; return in how many seconds something is due next.
+
+        :raises BaseException: what a cycle raised; nothing is run after it
+        """
+        self._follow_clock()
+        self._scheduler.run_due()
+        if self._failure is not None:
+            raise self._failure
+        if self._again is not None:
+            self._scheduler.modify_job(CycleKind.POLL, next_run_time=self._again)
+            self._again = None
+        due: datetime = min(job.next_run_time for job in self._scheduler.get_jobs())
+        return max(0.0, (due - datetime.now(UTC)).total_seconds())
+
+    def ended(self, kind: CycleKind, began: datetime, *, moved: bool, again: timedelta | None = None) -> None:
+        """Note that a cycle ended, and whether anything moved on either side; *again*: in how long a poll is due anyway."""
+        polls = self._scheduler.get_job(CycleKind.POLL).trigger
+        if isinstance(polls, AdaptiveTrigger):
+            polls.ended(moved=moved)
+        if kind is CycleKind.SWEEP:
+            self._scheduler.modify_job(CycleKind.POLL, next_run_time=polls.get_next_fire_time(None, began))
+        if again is not None:
+            self._again = datetime.now(UTC) + again
+
+    def _run_job(self, kind: CycleKind) -> None:
+        sweep_is_due = self._scheduler.get_job(CycleKind.SWEEP).next_run_time <= datetime.now(UTC)
+        if self._failure is None and (kind is CycleKind.SWEEP or not sweep_is_due):
+            self._run(kind)
+
+    def _note_failure(self, event: Any) -> None:
+        """Keep what APScheduler swallows, even a SystemExit."""
+        self._failure = event.exception
+
+    def _follow_clock(self) -> None:
+        """Where somebody has set the clock, by which APScheduler goes, hold nothing up: a span of time stays as long."""
+        moved = timedelta(seconds=_clock_ahead() - self._clock_ahead)
+        if abs(moved) < _STEP:
+            return
+        self._clock_ahead += moved.total_seconds()
+        now = datetime.now(UTC)
+        for job in self._scheduler.get_jobs():
+            if isinstance(job.trigger, CronTrigger):
+                due = max(now, min(job.next_run_time, job.trigger.get_next_fire_time(None, now)))
+            else:
+                due = job.next_run_time + moved
+            job.modify(next_run_time=due)
+
+
+class _Scheduler(BlockingScheduler):  # type: ignore[misc]  # APScheduler has no types
+    """One that does not block: the daemon's own loop hears signals, gives signs of life, and asks for what is due."""
+
+    def _main_loop(self) -> None:
+        """Return."""
+
+    def run_due(self) -> None:
+        self._process_jobs()
+
+
+class _CronTrigger(CronTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """One that is kept although it does not come again in the years that the library looks ahead."""
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        due: datetime | None = super().get_next_fire_time(previous, now)
+        return due or _NEVER
+
+
+def _cron(expression: str) -> Any:
+    return _CronTrigger.from_crontab(expression, timezone=UTC)
+
+
+def _clock_ahead() -> float:
+    """By how many seconds the clock that people set is ahead of the one that nobody sets."""
+    return time.time() - time.monotonic()
