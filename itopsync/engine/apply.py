@@ -166,8 +166,8 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> None:
         outcome = failures.leave_unknown(pair, job, action, error)
     else:
         outcome = _check_markers(writing, job, action)
-        job.counts[WriteKind.of(action)] += 1
-    written = Written(action.side, WriteKind.of(action), outcome, round(perf_counter() - started, 3))
+        job.counts[kind_of(action)] += 1
+    written = Written(action.side, kind_of(action), outcome, round(perf_counter() - started, 3))
     if outcome is WriteOutcome.DONE and changed is not None:
         at_its_origin = pair.clock() + writing.ahead.get(written.side.other, timedelta())
         written = replace(written, age=max(at_its_origin - changed, timedelta()))
@@ -191,6 +191,13 @@ def _tell(written: Written, error: ItopsyncError | None) -> None:
     if error is not None:
         more["reason"] = str(error)
     log.info("write", action=written.kind, side=written.side, outcome=written.outcome, seconds=written.seconds, **more)
+
+
+def kind_of(action: Action) -> WriteKind:
+    """What *action* is called in the log and in metrics."""
+    if isinstance(action, Write) and action.stimulus is not None:
+        return WriteKind.STATE
+    return WriteKind(type(action).__name__.lower())
 
 
 def _bears_marker(action: Action) -> bool:

@@ -6,12 +6,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from itopsync.errors import SafetyStop
 from itopsync.model import Side
 from itopsync.reconcile.plan import LostMarker
 from itopsync.reconcile.safety import Excess
-from itopsync.store.store import Store
+
+if TYPE_CHECKING:
+    from itopsync.store.store import Store  # not at run time: `itopsync --help` and the like load no database
 
 
 @dataclass(frozen=True)

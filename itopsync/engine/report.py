@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from itopsync.model import Side
-from itopsync.reconcile.plan import Action, Write
 
 
 class CycleKind(StrEnum):
@@ -42,11 +41,6 @@ class WriteKind(StrEnum):
     STATE = "state"
     UPLOAD = "upload"
     REMOVE = "remove"
-
-    @classmethod
-    def of(cls, action: Action) -> WriteKind:
-        """What *action* is called in the log and in metrics."""
-        return cls.STATE if isinstance(action, Write) and action.stimulus is not None else cls(type(action).__name__.lower())
 
 
 class WriteOutcome(StrEnum):

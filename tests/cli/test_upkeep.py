@@ -46,7 +46,7 @@ def test_a_sound_store_is_said_to_be_so(desk: Desk) -> None:
     [
         ("DROP INDEX ix_link_due", "its schema is not as declared"),
         ("UPDATE link SET base = 'nonsense'", "link 1 cannot be read"),
-        ("INSERT INTO file VALUES (99, 'external', 1, NULL, 'waiting')", "of file refers to nothing"),
+        ("INSERT INTO file VALUES (99, 'external', 1, NULL, 'waiting', '')", "of file refers to nothing"),
     ],
 )
 def test_a_store_that_is_not_sound_is_told_with_the_remedy(desk: Desk, harm: str, words: str) -> None:
@@ -204,7 +204,7 @@ def test_one_way_to_show_the_status_at_a_time(desk: Desk) -> None:
 def test_the_json_of_the_status_is_whole(desk: Desk) -> None:
     desk.itopsync("run-once")
     told = json.loads(desk.itopsync("status", "--json").stdout)
-    assert {"pair", "at", "sides", "writer", "counts", "troubles", "cycles"} == told.keys()
+    assert {"pair", "at", "sides", "losses", "writer", "counts", "troubles", "cycles"} == told.keys()
 
 
 def test_the_version_names_the_schema(desk: Desk) -> None:

@@ -203,7 +203,7 @@ def test_a_full_log_takes_no_mark_and_so_nothing_is_carried(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("kind", [FaultKind.LOST_BEFORE, FaultKind.LOST_AFTER, FaultKind.LANDS_LATE, FaultKind.HTML_500])
-@pytest.mark.parametrize("unlinking", [True, False])
+@pytest.mark.parametrize("parting", [True, False])
 def test_a_mark_without_an_answer_is_looked_for(rig: Rig, parting: bool, kind: FaultKind) -> None:
     one, other = _copied(rig) if parting else _two(rig)
     _unlink(rig, one) if parting else _link(rig, one, other)
@@ -215,7 +215,7 @@ def test_a_mark_without_an_answer_is_looked_for(rig: Rig, parting: bool, kind: F
 
 
 @pytest.mark.parametrize("where", ["before:core/update", "after:core/update"])
-@pytest.mark.parametrize("unlinking", [True, False])
+@pytest.mark.parametrize("parting", [True, False])
 def test_a_process_that_dies_at_the_mark_leaves_it_once(rig: Rig, parting: bool, where: str) -> None:
     one, other = _copied(rig) if parting else _two(rig)
     _unlink(rig, one) if parting else _link(rig, one, other)

@@ -294,7 +294,7 @@ def test_a_store_that_does_not_answer_stops_nothing(service: Service, monkeypatc
     def fail(*_: object) -> None:
         raise StoreUnavailable
 
-    monkeypatch.setattr(type(service.rig.store), "counts", fail)
+    monkeypatch.setattr(type(service.rig.store.links), "counts", fail)
     service.watch.cycle_ended(CycleKind.POLL, StoreUnavailable("gone"))
     service.watch.cycle_ended(CycleKind.POLL, ItopsyncError("something else"))
 
