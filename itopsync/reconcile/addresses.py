@@ -10,7 +10,7 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
@@ -24,13 +24,19 @@ _ESCAPES = re.compile(r"(?:%(?:25)*[0-9a-f]{2})+", re.IGNORECASE)
 _ESCAPED_SIGN = re.compile(r"%(?:25)+(?=[0-9a-f]{2})", re.IGNORECASE)
 _AFTER = re.compile(r"\.?(?::(\d+)|:(?!\d))?(?![.@-]?[a-z0-9_]|:\d)")
 _PATH = re.compile(r"[/\\][!-\"$->@-~]{0,500}")
+_WHOLE_PATH = re.compile(r"[/\\][^\s?#]{0,500}")
+"""With letters beyond ASCII, and escaped blanks, as a configured path may have them."""
+_BLANK = "\u2423"
+"""What stands for a blank that was written as ``%20``."""
+_NUMBERS = re.compile(r"(?<![\w.])(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}(?![\w])|\[[0-9a-f:.]{2,45}\]")
 _LONG_PATH = 500
-_REST = re.compile(r"[/\\?#][!-~]*")
+_REST = re.compile(rf"[/\\?#][!-~{_BLANK}]*")
 _CLOSING = ".,;:!?'\"()[]{}<>*"
 _OPEN_SCHEMES = ("https", "http", "ftp")
 """Browsers go there with any number of slashes, or none."""
 _LONGEST_SCHEME, _LONGEST_USER = 20, 300
 _HTTP, _HTTPS = 80, 443
+_BYTE = 255
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ def trimmed(address: str) -> str:
 
 def find(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
     """Where in *text* something below one of *addresses* begins and ends, in their order; none overlaps another."""
-    places = [place for place in _places(addresses) if _may_hold(text, place)]
+    places = [place for place in (*_places(addresses), *_numeric_places(text, addresses)) if _may_hold(text, place)]
     if not places:
         return []
     spans = _spans(text.lower(), places) if _PLAIN.fullmatch(text) else _spans_of_words(text, places)
@@ -88,18 +94,54 @@ def _places(addresses: tuple[str, ...]) -> tuple[_Place, ...]:
 
 
 def _spellings(host: str) -> set[str]:
+    if _number(f"[{host}]" if ":" in host else host) is not None:
+        return {f"[{host}]" if ":" in host else host}  # its other spellings: _numeric_places
     folded = _folded(host)[0]
+    of_2008 = ".".join(_coded(label) for label in unicodedata.normalize("NFC", host.lower()).split("."))
     try:
-        number = ipaddress.ip_address(host)
-    except ValueError:
+        coded = folded.encode("idna").decode()
+        return {folded, of_2008, coded, _folded(coded.encode().decode("idna"))[0]}
+    except UnicodeError:
+        return {folded, of_2008}
+
+
+def _coded(label: str) -> str:
+    """A label of an international name as later rules than Python's write it, which keep *ß*."""
+    return label if label.isascii() else f"xn--{label.encode('punycode').decode()}"
+
+
+def _numeric_places(text: str, addresses: tuple[str, ...]) -> Iterator[_Place]:
+    """The numbers in *text* that name the host of one of *addresses*, however they are written."""
+    numeric = {number: place for place in _places(addresses) if (number := _number(place.host)) is not None}
+    if not numeric:
+        return
+    for found in {each[0] for each in _NUMBERS.finditer(_skimmed(text))}:
+        place = numeric.get(_number(found) or -1)
+        if place is not None and place.host != found:
+            yield replace(place, host=found)
+
+
+def _number(host: str) -> int | None:
+    """The number of an IP address, as browsers read it: ``127.1``, ``0x7f.1`` and ``[::ffff:127.0.0.1]`` are one."""
+    if host.startswith("["):
         try:
-            coded = folded.encode("idna").decode()
-        except UnicodeError:
-            return {folded}
-        return {folded, coded, _folded(coded.encode().decode("idna"))[0]}
-    if isinstance(number, ipaddress.IPv6Address):
-        return {f"[{number}]", f"[{number.exploded}]"}
-    return {folded, str(int(number)), hex(int(number)), ".".join(f"0{int(part):o}" for part in folded.split("."))}
+            address = ipaddress.IPv6Address(host[1:-1])
+        except ValueError:
+            return None
+        return int(address.ipv4_mapped or address)
+    try:
+        parts = [int(part or "0", 16 if part.startswith("0x") else 8 if part.startswith("0") else 10) for part in _parts(host)]
+    except ValueError:
+        return None
+    if any(part > _BYTE for part in parts[:-1]) or parts[-1] >= 256 ** (5 - len(parts)):
+        return None
+    return sum(part << 8 * (3 - place) for place, part in enumerate(parts[:-1])) + parts[-1]
+
+
+def _parts(host: str) -> list[str]:
+    if not _NUMBERS.fullmatch(host):
+        raise ValueError(host)
+    return [part if part != "0x" else "0x0" for part in host.split(".")]
 
 
 def _steps(path: str) -> list[str]:
@@ -137,7 +179,12 @@ def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
     letters: list[str] = []
     places: list[tuple[int, int]] = []
     for begin, end, chars in _unescaped(text):
-        for char in _one_spelling(chars):
+        if letters and unicodedata.combining(chars[0]):
+            composed = unicodedata.normalize("NFC", letters[-1] + chars)
+            if len(composed) == 1:
+                letters[-1], places[-1] = composed, (places[-1][0], end)
+                continue
+        for char in _BLANK if chars == " " and end - begin > 1 else _one_spelling(chars):
             if not is_invisible(char):
                 letters.append(char)
                 places.append((begin, end))
@@ -191,8 +238,8 @@ def _address_at(folded: str, begin: int, place: _Place) -> tuple[int, int] | Non
     if after is None:
         return None
     port = int(after[1][-6:]) if after[1] else _HTTPS
-    path = _PATH.match(folded, after.end())
-    if port not in place.ports or not _is_below(path[0] if path else "", place):
+    paths = (pattern.match(folded, after.end()) for pattern in (_PATH, _WHOLE_PATH))
+    if port not in place.ports or not any(_is_below(path[0] if path else "", place) for path in paths):
         return None
     rest = _REST.match(folded, after.end())
     first = _begin(folded, begin, is_address="." in place.host or rest is not None or after[1] is not None)

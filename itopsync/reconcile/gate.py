@@ -11,9 +11,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from itopsync.reconcile.addresses import find, is_invisible, trimmed
-from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, read
+from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, is_flattened, read
 
 LINK = "[link]"
 """What stands where an address of the origin stood."""
@@ -25,7 +26,9 @@ _QUOTING = re.compile(r"quote|cite", re.IGNORECASE)
 _QUOTES = frozenset({"blockquote", "q", "cite", "figure", "figcaption"})
 _MENTIONS = frozenset({"hidden", "data-object-class", "data-object-id"})
 _BREAKS = BLOCKS | {"br", "img"}
-_MARK = 200
+_REFERENCE = "\N{OBJECT REPLACEMENT CHARACTER}"
+"""What stands in an author's own words for a link or a mention."""
+_HEAD = 200
 """So many characters are looked at from the first letter on."""
 _SPOKEN_TO, _NAME = 30, 3
 """So many words may name who is spoken to, and so many of them stand behind one @."""
@@ -114,30 +117,54 @@ def _cut(texts: Sequence[str], cuts: Sequence[tuple[int, int, str]]) -> Iterator
 # notes that are to stay
 
 
-def begins_with_tag(fragment: str, marks: tuple[str, ...]) -> bool:
-    """Whether an entry begins with one of *marks*: the first word that is read, or the first that its author wrote.
+def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
+    """Whether an entry begins with one of *tags*: the first words that are read, or the first that its author wrote.
 
-    Invisible characters, pictures, quotes, links and mentions do not count, nor do signs before it; ``# mark`` is ``#mark``.
+    Invisible characters, pictures, quotes, links and mentions do not count, nor do signs before it; ``# tag`` is ``#tag``. Nor
+    does a first line that names an object of iTop, such as the one that iTop 3.3 puts before what it copies from a parent. Of an
+    entry that is too costly to be read as it is laid out, nobody can tell what it begins with: there a tag counts wherever it
+    stands.
     """
-    patterns = [_pattern(mark) for mark in marks if mark.strip()]
+    patterns = [_pattern(tag) for tag in tags if tag.strip()]
     if not patterns:
         return False
     every, own = _readings(fragment)
-    return any(_begins(text, pattern) for text in (every, *_own_words(own)) for pattern in patterns)
+    if is_flattened(fragment):
+        return any(pattern.search(_folded(every)) for pattern in patterns)
+    beginnings = (every, *_own_words(own), _behind_reference(own))
+    return any(_begins(text, pattern) for text in beginnings for pattern in patterns)
 
 
-def _pattern(mark: str) -> re.Pattern[str]:
-    letters = [char for char in _head(mark) if not char.isspace()]
-    return re.compile("".join(re.escape(char) + ("" if char.isalnum() else r"\s*") for char in letters))
+def _pattern(tag: str) -> re.Pattern[str]:
+    """What finds *tag* in a folded text, with whatever white space between its words and after its signs."""
+    words = ("".join(re.escape(char) + ("" if char.isalnum() else r"\s*") for char in word) for word in _folded(tag).split())
+    return re.compile(r"\s*".join(words))
+
+
+def _behind_reference(own: str) -> str:
+    """What stands behind the first line, if that line names an object of iTop; else nothing."""
+    first, _, rest = own.lstrip().partition("\n")
+    return rest if _REFERENCE in first or _MENTION.search(first) else ""
+
+
+def _folded(text: str) -> str:
+    """The visible characters of *text*, with all spellings of one made alike."""
+    spelt = (char for shown in text for char in _one_spelling(shown))
+    return "".join(char for char in spelt if not is_invisible(char))
+
+
+@lru_cache(maxsize=4096)
+def _one_spelling(char: str) -> str:
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold()).replace("ı", "i")
 
 
 def _head(text: str) -> str:
     """The visible characters that *text* begins with, with all spellings of one made alike."""
     shown: list[str] = []
-    left = _MARK
+    left = _HEAD
     met = False
     for char in text:
-        for folded in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold()):
+        for folded in _one_spelling(char):
             if not is_invisible(folded):
                 shown.append(folded)
                 met = met or folded.isalnum()
@@ -168,6 +195,7 @@ def _readings(fragment: str) -> tuple[str, str]:
             own.append("\n")
         if isinstance(piece, Open):
             if piece.tag == inside[0] if inside else _is_not_own(piece):
+                own += [] if inside or piece.tag in _QUOTES else [_REFERENCE]
                 inside.append(piece.tag)
         elif inside and piece.tag == inside[0]:
             inside.pop()
@@ -210,4 +238,4 @@ def _own_words(own: str) -> Iterator[str]:
             named -= 1
         if named < 0 or number > _SPOKEN_TO:
             return
-        yield text[word.end() : word.end() + 10 * _MARK]
+        yield text[word.end() : word.end() + 10 * _HEAD]

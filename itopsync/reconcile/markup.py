@@ -109,10 +109,15 @@ def read(fragment: str) -> Iterator[Piece]:
         node = node.next
 
 
-def _bounded(fragment: str) -> str:
-    """*fragment*, flattened if it nests, repeats or reopens more than a parser takes in good time."""
+def is_flattened(fragment: str) -> bool:
+    """Whether *fragment* nests, repeats or reopens more than a parser takes in good time: then it is read flat."""
     small = len(fragment) < _SMALL and fragment.count("<") < DEEPEST
-    return fragment if small or _is_bounded(fragment) else _flat(fragment)
+    return not small and not _is_bounded(fragment)
+
+
+def _bounded(fragment: str) -> str:
+    """*fragment*, flattened if it must be."""
+    return _flat(fragment) if is_flattened(fragment) else fragment
 
 
 def _tags(fragment: str) -> Iterator[re.Match[str]]:
