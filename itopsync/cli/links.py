@@ -15,7 +15,11 @@ from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus, Side
 
 if TYPE_CHECKING:
+    from itopsync.engine.rebuild import UnknownAccount
     from itopsync.store.store import Store
+
+_SHOWN = 5
+"""So many tickets are named as examples."""
 
 Meant = Annotated[str, typer.Argument(metavar="REF", help="R-000123, external:UserRequest:17, or a link's number.")]
 
@@ -51,18 +55,28 @@ def rebuild(
     create_missing: Annotated[
         bool, typer.Option("--create-missing", help="Have copies made of all that has none, instead of asking for a decision.")
     ] = False,
+    former_account: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="An account on internal that was itopsync's once; may be repeated.")
+    ] = None,
+    person: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="An account on internal that never was; may be repeated.")
+    ] = None,
 ) -> None:
-    """Make a lost store anew from the marks on both servers. Writes to neither; lists what differs for a decision."""
+    """Make a lost store anew from the markers on both servers. Writes to neither; lists what differs for a decision."""
     from itopsync.engine import rebuild as finding
 
     options: Options = context.obj
     configuration = options.configuration()
     console = Console(soft_wrap=True)
-    total = unreadable = tickets = files = 0
+    total = unreadable = unknown = tickets = files = 0
     with rebuilding(configuration) as inspector:
         counts = inspector.pair.store.links.counts()
         known = sum(counts[status] for status in LinkStatus)
-        for one in finding.rebuild(inspector, create_missing=create_missing):
+        for one in finding.rebuild(inspector, create_missing=create_missing, ours=former_account or (), people=person or ()):
+            if isinstance(one, finding.UnknownAccount):
+                unknown += 1
+                console.print(_ask_about(one))
+                continue
             if isinstance(one, finding.Unreadable):
                 unreadable += 1
                 console.print(f"{one.ref}: it cannot be read, so its link is not made: {one.reason}")
@@ -84,6 +98,9 @@ def rebuild(
                 side, number = file.key.split(":")[1:]
                 where = one.link.external_number if side == Side.EXTERNAL else one.link.internal_number
                 console.print(f"attachment {number} on {side} {where} has no copy, though younger files have")
+    if unknown:
+        console.print("Nothing was made yet, and no cycle runs before this is decided.")
+        raise typer.Exit(ExitCode.TROUBLED)
     console.print(f"{counted(total, 'link')} found again{f'; the store knew {known} before' if known else ''}.")
     if tickets or files:
         console.print(
@@ -95,6 +112,16 @@ def rebuild(
         console.print("Mend what cannot be read, and run `itopsync rebuild` again before you start the service.")
         raise typer.Exit(ExitCode.TROUBLED)
     console.print("Run `itopsync verify`, then start the service.")
+
+
+def _ask_about(account: UnknownAccount) -> str:
+    shown = ", ".join(str(ref) for ref in account.tickets[:_SHOWN])
+    more = f" and {len(account.tickets) - _SHOWN} more" if len(account.tickets) > _SHOWN else ""
+    return (
+        f"User {account.id} of internal wrote markers of copies on {shown}{more}. Look in iTop who that is: if it was itopsync's "
+        f"account once, run `itopsync rebuild --former-account {account.id}`; if a person pasted them, "
+        f"`itopsync rebuild --person {account.id}`."
+    )
 
 
 def retry(

@@ -11,9 +11,9 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
 from itopsync.engine.poll import in_scope
 from itopsync.engine.retry import fault_of
-from itopsync.engine.store_guard import REBUILDING, claim
+from itopsync.engine.store_guard import BEGUN, DONE, REBUILDING, claim
 from itopsync.model import UNSAVED, Attachment, Link, LinkStatus, Ref, Side, Sighting, Ticket
-from itopsync.reconcile.authors import agreed_upon, bare, makers, writers
+from itopsync.reconcile.authors import Makers, agreed_upon, bare, makers, writers
 from itopsync.reconcile.by_hand import to_be_copied
 from itopsync.reconcile.markers import prefix, ticket_marker
 from itopsync.reconcile.rebuilding import Rebuilt, rebuilt, without_copy, youngest_of
@@ -40,14 +40,28 @@ class WithoutCopy:
     number: str
 
 
-Found = Rebuilt | Unreadable | WithoutCopy
+@dataclass(frozen=True)
+class UnknownAccount:
+    """An account that nobody knows wrote markers of copies. Whether it was ours, only a person can say: anybody can paste one."""
+
+    id: str
+    tickets: tuple[Ref, ...]
+    """Internal tickets that bear such a marker."""
 
 
-def rebuild(inspector: Inspector, *, create_missing: bool = False) -> Iterator[Found]:
+Found = Rebuilt | Unreadable | WithoutCopy | UnknownAccount
+
+
+def rebuild(
+    inspector: Inspector, *, create_missing: bool = False, ours: Collection[str] = (), people: Collection[str] = ()
+) -> Iterator[Found]:
     """Find every copy in internal by its marker and make the links that the store does not know. Writes to neither server.
 
     A deletion leaves no trace in iTop. So tickets and files that have no copy though younger ones have are parked, unless
     *create_missing*: then they are copied by the cycles to come, as are those that an earlier call has parked.
+
+    What a marker says is believed of our own accounts alone: the present one, and former ones that *ours* names by their ids on
+    internal. Where accounts wrote such markers that are neither ours nor *people*, it tells them and ends there.
 
     It can be broken off, and run again for the rest; until it came to its end once, no cycle runs on the store.
 
@@ -56,10 +70,14 @@ def rebuild(inspector: Inspector, *, create_missing: bool = False) -> Iterator[F
     pair = inspector.pair
     store = pair.store
     claim(store, pair.rules)
-    store.facts.put(REBUILDING, "begun")
+    store.facts.put(REBUILDING, BEGUN)
     pair.learn_accounts()
     bearers = {cls.external: _bearers(pair, cls) for cls in pair.rules.classes}
-    _remember_accounts(pair, {Side.INTERNAL: agreed_upon(each.makers for each in bearers.values())})
+    _remember_accounts(pair, {Side.INTERNAL: ours})
+    unknown = list(_unknown_accounts(pair, bearers.values(), people))
+    if unknown:
+        yield from unknown
+        return
     youngest = dict.fromkeys(Side, 0) if create_missing else youngest_of(_copied_files(pair), pair.rules.pair)
     unread: set[Ref] = set()
     last = 0
@@ -76,7 +94,18 @@ def rebuild(inspector: Inspector, *, create_missing: bool = False) -> Iterator[F
             store.links.amend(link.id, lambda known: to_be_copied(known, pair.clock()), pair.clock())
     else:
         yield from _park(pair, _without_copy(pair, bearers, last), unread)
-    store.facts.put(REBUILDING, None)
+    store.facts.put(REBUILDING, DONE)
+
+
+def _unknown_accounts(pair: Pair, bearers: Iterable[_Bearers], people: Collection[str]) -> Iterator[UnknownAccount]:
+    """Those who alone wrote some ticket's marker, and of whom nothing is known. None where it is not known who we are."""
+    known = pair.rules.internal.accounts
+    if not known:
+        return
+    makers = [each.makers for each in bearers]
+    for account in sorted(agreed_upon(made for each in makers for made in each.values()) - known - set(people)):
+        tickets = {ticket for each in makers for made in each.values() for ticket, writer in made.items() if writer == account}
+        yield UnknownAccount(account, tuple(sorted(tickets)))
 
 
 def _make_links(inspector: Inspector, copies: Iterable[tuple[Ref, Ref]], youngest: Mapping[Side, int]) -> Iterator[Found]:
@@ -143,7 +172,7 @@ class _Bearers:
 
     tickets: list[Ticket]
     """In the order of their ids, with what is marked in their log and nothing else."""
-    makers: Mapping[Ref, frozenset[str]]
+    makers: Makers
     unreadable: list[Unreadable]
 
 

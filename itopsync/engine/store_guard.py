@@ -9,8 +9,8 @@ from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.rules import Rules
 from itopsync.store.store import Store
 
-_PAIR, REBUILDING = "pair", "rebuilding"
-"""Facts that the store remembers: whose it is, and that it is not whole yet."""
+_PAIR, REBUILDING, BEGUN, DONE = "pair", "rebuilding", "begun", "done"
+"""Facts that the store remembers: whose it is, and whether it was rebuilt."""
 
 
 def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
@@ -44,9 +44,10 @@ def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
 
     :raises StoreError: it does; with this store, each ticket would get a second copy, or lose what was changed on its copy
     """
-    if store.facts.get(REBUILDING) is not None:
+    rebuilding = store.facts.get(REBUILDING)
+    if rebuilding == BEGUN:
         raise StoreError(f"{store.address.name}: its rebuilding was broken off. Run `itopsync rebuild` again.")
-    if not knows_nothing(store):
+    if rebuilding == DONE or not knows_nothing(store):
         return
     for cls in rules.classes:
         log = cls.logs[0].name(Side.INTERNAL)

@@ -14,22 +14,26 @@ from itopsync.reconcile.rules import Rules
 _NOBODY = frozenset({"", "0"})
 
 
-def makers(tickets: Iterable[Ticket], log: str, pair: str) -> Mapping[Ref, frozenset[str]]:
-    """By external ticket, who wrote its mark where we do: as the first entry of all, or with the name of the ticket it is on."""
-    found: dict[Ref, frozenset[str]] = {}
+Makers = Mapping[Ref, Mapping[Ref, str]]
+"""By external ticket: which internal tickets bear its marker where we write it, and which account wrote it there."""
+
+
+def makers(tickets: Iterable[Ticket], log: str, pair: str) -> Makers:
+    """Who wrote tickets' markers where we do: as the first entry of all, or with the name of the ticket that it is on."""
+    found: dict[Ref, dict[Ref, str]] = {}
     for ticket in tickets:
         for place, entry in enumerate(ticket.logs.get(log, ())):
             markers = head_markers(entry.html, pair)
             where = {ref for marker in markers if (ref := here_of(marker, pair)) is not None}
             if ticket.ref in where or not (where or place):
                 for external in filter(None, (ticket_of(marker, pair) for marker in markers)):
-                    found[external] = found.get(external, frozenset()) | {entry.author_id}
+                    found.setdefault(external, {})[ticket.ref] = entry.author_id
     return found
 
 
-def agreed_upon(several: Iterable[Mapping[Ref, frozenset[str]]]) -> frozenset[str]:
-    """The accounts that alone wrote some ticket's mark. Where two did, one of them is a person who pasted it."""
-    return frozenset().union(*(who for one in several for who in one.values() if len(who) == 1)) - _NOBODY
+def agreed_upon(several: Iterable[Mapping[Ref, str]]) -> frozenset[str]:
+    """The accounts that alone wrote some ticket's marker. Where two did, one of them is a person who pasted it."""
+    return frozenset().union(*({*made.values()} for made in several if len({*made.values()}) == 1)) - _NOBODY
 
 
 def writers(shown: Iterable[tuple[Link, Observation]], rules: Rules) -> Mapping[Side, frozenset[str]]:

@@ -37,13 +37,11 @@ class Situation:
 
     @cached_property
     def ticket_markers(self) -> TicketMarkers:
-        """What the marks on the internal ticket say, whichever account of ours wrote them."""
+        """What the markers on the internal ticket say that an account of ours wrote."""
         internal = self.observation.internal
-        return (
-            read_ticket_markers(internal, self.cls.logs[0].name(Side.INTERNAL), self.rules.pair, ())
-            if internal
-            else TicketMarkers()
-        )
+        if internal is None:
+            return TicketMarkers()
+        return read_ticket_markers(internal, self.cls.logs[0].internal, self.rules.pair, self.rules.internal.accounts)
 
     def obstacle(self, item: Item) -> Obstacle | None:
         """What stands in the way of *item* now; None if it may be tried."""

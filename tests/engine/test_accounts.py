@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.engine.rebuild import rebuild
+from itopsync.engine.rebuild import UnknownAccount, rebuild
 from itopsync.engine.report import CycleKind
-from itopsync.model import Side
+from itopsync.errors import StoreError
+from itopsync.model import Ref, Side
 from itopsync.simulator import FaultKind
 from tests.engine.rig import Rig
 
@@ -163,7 +164,12 @@ def test_after_a_lost_store_the_former_accounts_are_found_again(rig: Rig) -> Non
     for side in Side:
         _replace_account(rig, side)
     _lose_the_store(rig)
-    found = list(rebuild(rig.inspector))
+    (asked,) = rebuild(rig.inspector)
+    assert isinstance(asked, UnknownAccount)
+    assert (asked.id, asked.tickets) == ("2", (Ref(Side.INTERNAL, "UserRequest", copy),))
+    with pytest.raises(StoreError, match="Run `itopsync rebuild` again"):
+        rig.engine.cycle()
+    found = list(rebuild(rig.inspector, ours={"2"}))
     assert len(found) == 1
     for side in Side:
         assert rig.pair.rules.side(side).accounts == {"2", str(OTHER)}
@@ -186,6 +192,27 @@ def test_after_a_lost_store_who_pasted_a_mark_is_not_taken_for_us(rig: Rig) -> N
     rig.operator.note("UserRequest", copy, marked.text)
     _replace_account(rig, Side.INTERNAL)
     _lose_the_store(rig)
-    list(rebuild(rig.inspector))
+    assert [found.id for found in rebuild(rig.inspector) if isinstance(found, UnknownAccount)] == ["2"]
+    list(rebuild(rig.inspector, ours={"2"}))
     assert rig.pair.rules.internal.accounts == {"2", str(OTHER)}
     assert rig.copy_of(number) == copy != other
+
+
+def test_a_persons_ticket_that_bears_a_copied_marker_never_becomes_a_copy(rig: Rig) -> None:
+    """A marker can be pasted by anybody: after a lost store it says nothing of who wrote it."""
+    number = rig.customer.create("UserRequest", title="Printer", private_log="<p>One</p>")
+    rig.sync()
+    copy = rig.copy_of(number)
+    marked = rig.internal.ticket("UserRequest", copy)["private_log"][0]
+    own = rig.operator.create("UserRequest", title="Our own", private_log=marked.text)
+    rig.operator.delete("UserRequest", copy)
+    _lose_the_store(rig)
+    (asked,) = rebuild(rig.inspector)
+    assert isinstance(asked, UnknownAccount)
+    assert asked.tickets == (Ref(Side.INTERNAL, "UserRequest", own),)
+    list(rebuild(rig.inspector, people={asked.id}))
+    rig.operator.attach("UserRequest", own, "secret.txt", "text/plain", b"secret")
+    rig.operator.note("UserRequest", own, "<p>Secret</p>")
+    rig.sync()
+    rig.settle()
+    assert rig.writes(Side.EXTERNAL) == []

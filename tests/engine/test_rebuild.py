@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -168,7 +169,7 @@ def _titles(rig: Rig) -> list[str]:
     return sorted(ticket["title"] for ticket in rig.internal.tickets())
 
 
-def _all_found(rig: Rig, **how: bool) -> list[object]:
+def _all_found(rig: Rig, **how: Any) -> list[object]:
     return list(rebuild(rig.inspector, **how))
 
 
