@@ -169,8 +169,9 @@ def _search_copies(pair: Pair, links: Sequence[Link]) -> list[Future[_Copies]]:
 
 def _find_copies(pair: Pair, links: Sequence[Link], cls: ClassRules) -> _Copies:
     """Look for the copies of a few links of one class."""
-    server, rules, name = pair.servers[Side.INTERNAL], pair.rules, cls.logs[0].internal
-    condition = " OR ".join(f"{name} LIKE '%{ticket_marker(rules.pair, link.external)}%'" for link in links)
+    server, rules, logs = pair.servers[Side.INTERNAL], pair.rules, cls.internal_logs
+    markers = [ticket_marker(rules.pair, link.external) for link in links]
+    condition = " OR ".join(f"{log} LIKE '%{marker}%'" for log in logs for marker in markers)
     sightings, hidden = server.readable_sightings(cls.internal, condition)
     numbers = [*(sighting.ref.id for sighting in sightings), *hidden]
     tickets, failures = server.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
@@ -179,7 +180,7 @@ def _find_copies(pair: Pair, links: Sequence[Link], cls: ClassRules) -> _Copies:
     for number in sorted(tickets):
         for link in links:
             try:
-                if is_copy(tickets[number], name, rules.pair, link.external, rules.internal.accounts):
+                if is_copy(tickets[number], logs, rules.pair, link.external, rules.internal.accounts):
                     found.setdefault(link.external, tickets[number].ref)
             except Exception as error:
                 unreadable[number] = fault_of(error, link)

@@ -133,13 +133,12 @@ def _without_copy(pair: Pair, bearers: Mapping[str, _Bearers], last: int) -> Ite
     """The external tickets in scope, piece by piece, that no link knows, though a younger one has a copy: *last* at the most."""
     external, internal, rules = pair.servers[Side.EXTERNAL], pair.servers[Side.INTERNAL], pair.rules
     for cls in rules.classes:
-        log = cls.logs[0].name(Side.INTERNAL)
         hidden = bearers[cls.external].unreadable
         for piece in in_scope(external, rules, cls):
             older = [sighting for sighting in piece if sighting.ref.id < last]
             unknown = pair.store.polls.compare(Side.EXTERNAL, older, ignored=False).unknown
             if hidden:  # a copy that cannot be read is one
-                marks = ((each, f"{log} LIKE '%{ticket_marker(rules.pair, each.ref)}%'") for each in unknown)
+                marks = ((each, _marked(cls, ticket_marker(rules.pair, each.ref))) for each in unknown)
                 unknown = tuple(each for each, marked in marks if not internal.sightings(cls.internal, marked))
             yield list(unknown)
 
@@ -178,13 +177,19 @@ class _Bearers:
 
 def _bearers(pair: Pair, cls: ClassRules) -> _Bearers:
     rules, internal = pair.rules, pair.servers[Side.INTERNAL]
-    log = cls.logs[0].name(Side.INTERNAL)
-    sightings, hidden = internal.readable_sightings(cls.internal, f"this.{log} LIKE '%{prefix(rules.pair)}t-{cls.external}.%'")
+    sightings, hidden = internal.readable_sightings(cls.internal, _marked(cls, f"{prefix(rules.pair)}t-{cls.external}."))
     numbers = [*(one.ref.id for one in sightings), *hidden]
     tickets, failures = internal.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
     unreadable = [Unreadable(Ref(Side.INTERNAL, cls.internal, number), str(why)) for number, why in sorted(failures.items())]
     shown = [ticket for _, ticket in sorted(tickets.items())]
-    return _Bearers([bare(one, log, rules.pair) for one in shown], makers(shown, log, rules.pair), unreadable)
+    return _Bearers(
+        [bare(one, cls.internal_logs, rules.pair) for one in shown], makers(shown, cls.internal_logs, rules.pair), unreadable
+    )
+
+
+def _marked(cls: ClassRules, marker: str) -> str:
+    """What finds the internal tickets that bear a marker which begins so, in whichever of the paired logs."""
+    return " OR ".join(f"this.{log} LIKE '%{marker}%'" for log in cls.internal_logs)
 
 
 def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tuple[Ref, Ref]]:
@@ -192,7 +197,7 @@ def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tu
     found: dict[Ref, Ref] = {}
     unlinked: dict[Ref, Ref] = {}
     for ticket in tickets:
-        marks = read_ticket_markers(ticket, cls.logs[0].name(Side.INTERNAL), rules.pair, rules.internal.accounts)
+        marks = read_ticket_markers(ticket, cls.internal_logs, rules.pair, rules.internal.accounts)
         for group, externals in ((found, marks.standing), (unlinked, marks.former)):
             for external in externals:
                 if external.cls == cls.external:

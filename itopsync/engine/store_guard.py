@@ -6,7 +6,7 @@ from itopsync.errors import StoreError
 from itopsync.itop.server import Server
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.markers import prefix
-from itopsync.reconcile.rules import Rules
+from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.store.store import Store
 
 _PAIR, REBUILDING, BEGUN, DONE = "pair", "rebuilding", "begun", "done"
@@ -25,10 +25,20 @@ def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
 def claim(store: Store, rules: Rules) -> None:
     """Note that the store is this pair's, unless that stands there.
 
-    :raises StoreError: it is another one's; none of its links would be found again by their marks
+    :raises StoreError: it is another one's, or the log in which copies bear their markers is no longer paired; none of its links
+        would be found again
     """
     if _refuse_other_pair(store, rules) is None:
         store.facts.put(_PAIR, rules.pair)
+    for cls in rules.classes:
+        used = _logs_used(store, cls)
+        if used and not used & set(cls.internal_logs):
+            raise StoreError(
+                f"{store.address.name}: copies of {cls.external} bear their markers in {' and '.join(sorted(used))}, which is no "
+                "longer paired. Put it back into [[logs]], at whatever place."
+            )
+        if cls.internal_logs[0] not in used:
+            store.facts.put(_logs_fact(cls), ",".join(sorted(used | {cls.internal_logs[0]})))
 
 
 def knows_nothing(store: Store) -> bool:
@@ -50,13 +60,22 @@ def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
     if rebuilding == DONE or not knows_nothing(store):
         return
     for cls in rules.classes:
-        log = cls.logs[0].name(Side.INTERNAL)
-        count = internal.count(cls.internal, f"SELECT {cls.internal} WHERE {log} LIKE '%{prefix(rules.pair)}t-%'")
+        marked = " OR ".join(f"{log} LIKE '%{prefix(rules.pair)}t-%'" for log in cls.internal_logs)
+        count = internal.count(cls.internal, f"SELECT {cls.internal} WHERE {marked}")
         if count:
             raise StoreError(
                 f"internal holds {count} copies of pair {rules.pair} as {cls.internal}, and this store knows of none. If "
                 "it was lost, run `itopsync rebuild`; else see store.url."
             )
+
+
+def _logs_used(store: Store, cls: ClassRules) -> frozenset[str]:
+    """The internal logs in which new copies have had their markers so far."""
+    return frozenset(filter(None, (store.facts.get(_logs_fact(cls)) or "").split(",")))
+
+
+def _logs_fact(cls: ClassRules) -> str:
+    return f"logs:{cls.external}"
 
 
 def _refuse_other_pair(store: Store, rules: Rules) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from itopsync.model import Link, Observation, Ref, Side, Ticket
@@ -18,11 +18,11 @@ Makers = Mapping[Ref, Mapping[Ref, str]]
 """By external ticket: which internal tickets bear its marker where we write it, and which account wrote it there."""
 
 
-def makers(tickets: Iterable[Ticket], log: str, pair: str) -> Makers:
+def makers(tickets: Iterable[Ticket], logs: Sequence[str], pair: str) -> Makers:
     """Who wrote tickets' markers where we do: as the first entry of all, or with the name of the ticket that it is on."""
     found: dict[Ref, dict[Ref, str]] = {}
     for ticket in tickets:
-        for place, entry in enumerate(ticket.logs.get(log, ())):
+        for place, entry in ((place, entry) for log in logs for place, entry in enumerate(ticket.logs.get(log, ()))):
             markers = head_markers(entry.html, pair)
             where = {ref for marker in markers if (ref := here_of(marker, pair)) is not None}
             if ticket.ref in where or not (where or place):
@@ -54,7 +54,7 @@ def writers(shown: Iterable[tuple[Link, Observation]], rules: Rules) -> Mapping[
     return {side: frozenset(accounts) - _NOBODY for side, accounts in found.items()}
 
 
-def bare(ticket: Ticket, log: str, pair: str) -> Ticket:
-    """*ticket* with nothing but what is marked in one of its logs."""
-    marked = tuple(entry for entry in ticket.logs.get(log, ()) if head_markers(entry.html, pair))
-    return replace(ticket, fields={}, logs={log: marked})
+def bare(ticket: Ticket, logs: Sequence[str], pair: str) -> Ticket:
+    """*ticket* with nothing but what is marked in some of its logs."""
+    marked = {log: tuple(entry for entry in ticket.logs.get(log, ()) if head_markers(entry.html, pair)) for log in logs}
+    return replace(ticket, fields={}, logs=marked)

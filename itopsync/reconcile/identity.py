@@ -8,7 +8,7 @@ entries and files. In place of the title counts that it began more than a day la
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from itopsync.model import Link, LinkStatus, Observation, Side, Ticket
@@ -17,6 +17,7 @@ from itopsync.reconcile.markers import is_note, ticket_marker
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.reconcile.ticket_markers import entries_in
 
 _TITLE = "title"
 _ANY_TIMEZONE = timedelta(hours=26)
@@ -40,7 +41,7 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
     if external is not None and _nothing_is_left(link, external, cls, rules, now):
         return f"{link.external} began later than when it was linked, and nothing that was known of it is there: another ticket"
     marker = ticket_marker(rules.pair, link.external)
-    if internal is None or _bears(internal, cls.logs[0].name(Side.INTERNAL), rules.pair, marker):
+    if internal is None or _bears(internal, cls.internal_logs, rules.pair, marker):
         return None
     if marker not in link.base.notes or internal.number != link.internal_number:
         return f"{internal.ref} no longer bears the mark of {link.external}: another ticket"
@@ -86,6 +87,6 @@ def _files(link: Link, external: Ticket) -> Iterator[bool]:
             yield number in there
 
 
-def _bears(ticket: Ticket, log: str, pair: str, marker: str) -> bool:
+def _bears(ticket: Ticket, logs: Sequence[str], pair: str, marker: str) -> bool:
     """Whether an entry bears *marker* at its head, whoever wrote it: our account may have been another one."""
-    return any(marker in head_markers(entry.html, pair) for entry in ticket.logs.get(log, ()))
+    return any(marker in head_markers(entry.html, pair) for entry in entries_in(ticket, logs))

@@ -138,6 +138,14 @@ class ClassRules:
     since_attribute: str = "start_date"
     """What ``since`` is compared with: a change's ``start_date`` is planned, so there it is ``creation_date``."""
 
+    @property
+    def internal_logs(self) -> tuple[str, ...]:
+        """The logs in which our markers on a copy may stand, the one where a new copy has them first.
+
+        Their order may have been another one when the copy was made.
+        """
+        return tuple(dict.fromkeys(log.internal for log in self.logs))
+
     def cls(self, side: Side) -> str:
         return side.pick(self.external, self.internal)
 

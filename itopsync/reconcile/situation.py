@@ -41,7 +41,7 @@ class Situation:
         internal = self.observation.internal
         if internal is None:
             return TicketMarkers()
-        return read_ticket_markers(internal, self.cls.logs[0].internal, self.rules.pair, self.rules.internal.accounts)
+        return read_ticket_markers(internal, self.cls.internal_logs, self.rules.pair, self.rules.internal.accounts)
 
     def obstacle(self, item: Item) -> Obstacle | None:
         """What stands in the way of *item* now; None if it may be tried."""

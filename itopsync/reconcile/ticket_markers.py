@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from itopsync.model import Ref, Ticket
+from itopsync.model import Entry, Ref, Ticket
 from itopsync.reconcile.markers import here_of, ticket_of, unlinked_of
 from itopsync.reconcile.richtext import head_markers
 
@@ -22,12 +22,12 @@ class TicketMarkers:
     """The markers of the entries and files, of both sides, that stood there when the two were linked by hand."""
 
 
-def read_ticket_markers(ticket: Ticket, log: str, pair: str, accounts: Collection[str]) -> TicketMarkers:
-    """Read the marks in one log of an internal *ticket*: those that *accounts* of ours wrote, or anybody where there are none."""
+def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts: Collection[str]) -> TicketMarkers:
+    """Read the markers in some logs of an internal *ticket* that *accounts* of ours wrote, or anybody where there are none."""
     standing: set[Ref] = set()
     former: set[Ref] = set()
     kept: frozenset[str] = frozenset()
-    for entry in ticket.logs.get(log, ()):
+    for entry in entries_in(ticket, logs):
         markers = head_markers(entry.html, pair) if not accounts or entry.author_id in accounts else ()
         where = {ref for marker in markers if (ref := here_of(marker, pair)) is not None}
         if where and ticket.ref not in where:
@@ -45,6 +45,14 @@ def read_ticket_markers(ticket: Ticket, log: str, pair: str, accounts: Collectio
     return TicketMarkers(frozenset(standing), frozenset(former), kept)
 
 
-def is_copy(ticket: Ticket, log: str, pair: str, external: Ref, accounts: Collection[str]) -> bool:
+def is_copy(ticket: Ticket, logs: Sequence[str], pair: str, external: Ref, accounts: Collection[str]) -> bool:
     """Whether *ticket* is *external*'s copy by the marks that stand at the heads of our entries."""
-    return external in read_ticket_markers(ticket, log, pair, accounts).standing
+    return external in read_ticket_markers(ticket, logs, pair, accounts).standing
+
+
+def entries_in(ticket: Ticket, logs: Sequence[str]) -> list[Entry]:
+    """The entries of several logs in the order of their dates; those of one log keep theirs."""
+    if len(logs) == 1:
+        return list(ticket.logs.get(logs[0], ()))
+    entries = [entry for log in logs for entry in ticket.logs.get(log, ())]
+    return sorted(entries, key=lambda entry: entry.at)

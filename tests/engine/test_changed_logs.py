@@ -1,0 +1,87 @@
+"""The logs that are paired, or their order, are changed: a copy is known wherever its marker stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from itopsync.engine.rebuild import rebuild
+from itopsync.errors import StoreError
+from itopsync.reconcile.rules import LogRule
+from itopsync.simulator import FaultKind
+from tests.engine.rig import Rig
+
+PRIVATE, PUBLIC = LogRule(), LogRule("public_log", "public_log")
+
+
+def _pair_logs(rig: Rig, *logs: LogRule) -> None:
+    """Configure other logs, and start anew."""
+    rules = rig.configuration.rules
+    classes = tuple(replace(cls, logs=logs) if cls.external == "UserRequest" else cls for cls in rules.classes)
+    rig.configuration = replace(rig.configuration, rules=replace(rules, classes=classes))
+    rig.restart()
+
+
+def _open_three(rig: Rig) -> None:
+    for number in range(3):
+        rig.customer.create("UserRequest", title=f"No. {number}", private_log="<p>One</p>")
+
+
+def _lose_the_store(rig: Rig) -> None:
+    rig.stop()
+    for path in rig.folder.glob("store.sqlite*"):
+        path.unlink()
+    rig.start()
+
+
+@pytest.fixture
+def both(rig: Rig) -> Rig:
+    _pair_logs(rig, PRIVATE, PUBLIC)
+    return rig
+
+
+def test_links_stay_what_they_are_where_the_order_of_logs_changes(both: Rig) -> None:
+    _open_three(both)
+    both.sync()
+    _pair_logs(both, PUBLIC, PRIVATE)
+    both.customer.note("UserRequest", 1, "<p>Two</p>")
+    both.sync()
+    both.settle()
+    assert both.differences() == []
+    assert len(both.internal.tickets()) == 3
+
+
+def test_a_create_without_an_answer_is_found_in_the_log_that_came_first_then(both: Rig) -> None:
+    both.internal.faults.add(FaultKind.LOST_AFTER, verbs=["core/create"], accounts=["sync"], times=3)
+    _open_three(both)
+    both.sync()
+    _pair_logs(both, PUBLIC, PRIVATE)
+    both.settle()
+    assert len(both.internal.tickets()) == 3
+    assert both.differences() == []
+
+
+def test_a_lost_store_is_told_and_found_again_where_the_order_of_logs_changed(both: Rig) -> None:
+    _open_three(both)
+    both.sync()
+    _pair_logs(both, PUBLIC, PRIVATE)
+    _lose_the_store(both)
+    with pytest.raises(StoreError, match="itopsync rebuild"):
+        both.engine.cycle()
+    assert len(list(rebuild(both.inspector))) == 3
+    both.sync()
+    both.settle()
+    assert len(both.internal.tickets()) == 3
+    assert both.differences() == []
+
+
+def test_a_log_in_which_copies_are_marked_must_stay_paired(rig: Rig) -> None:
+    _open_three(rig)
+    rig.sync()
+    _pair_logs(rig, PUBLIC)
+    with pytest.raises(StoreError, match=r"copies of UserRequest bear their markers in private_log.*Put it back"):
+        rig.engine.cycle()
+    _pair_logs(rig, PUBLIC, PRIVATE)
+    rig.settle()
+    assert rig.differences() == []
