@@ -6,7 +6,7 @@ say what arrived.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.retry import fault_of
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
-from itopsync.model import Heading, Observation, Side, Ticket
+from itopsync.model import Heading, ItemKind, Observation, Side, Ticket
 from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.plan import Action, Create, Upload, Write
@@ -43,6 +43,10 @@ class Writing:
     """A side that failed as a whole: nothing more is tried."""
     lost: bool = False
     """A server has stored something without its marker: likewise."""
+    blockers: Collection[int] = ()
+    """The links whose writes ended the work on all others in the cycle before."""
+    written: set[Side] = field(default_factory=set)
+    """The sides to which something was written."""
     kept: set[tuple[Side, bool]] = field(default_factory=set)
     """The sides that have kept a marker so far, of entries or (True) of files."""
     budget: FileBudget = field(init=False)
@@ -125,6 +129,8 @@ def _carry_out_all(writing: Writing, job: Job) -> bool:
     """Carry out the plan's actions, as far as it holds; False if the job has come to its files."""
     job.replan = False
     for place, action in enumerate(job.plan.actions):
+        if job.replan and not _is_a_picture(action):
+            break
         writing.refuse_more()
         if isinstance(action, Upload) and not job.among_files:
             job.among_files = job.waits_for_files = True
@@ -132,9 +138,14 @@ def _carry_out_all(writing: Writing, job: Job) -> bool:
             return False
         with _alone_until_kept(writing, action):
             _carry_out(writing, job, action)
-        if job.stop or job.replan:
+        if job.stop:
             break
     return True
+
+
+def _is_a_picture(action: Action) -> bool:
+    """Whether *action* uploads a picture of a text: all of those are tried before the text is planned anew."""
+    return isinstance(action, Upload) and action.item.key.kind is ItemKind.PICTURE
 
 
 @contextmanager
@@ -159,12 +170,15 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> None:
     except PictureMissing:
         outcome = WriteOutcome.WAITS
     except RemoteError as failure:
-        outcome, error = failures.handle(pair, job, action, failure), failure
+        suspect = action.side in writing.written or job.link.id in writing.blockers
+        outcome = failures.handle(pair, job, action, failure, suspect=suspect)
+        error = failure
         writing.down = job.unavailable or writing.down
     except Exception as failure:
         error = fault_of(failure, job.link)
         outcome = failures.leave_unknown(pair, job, action, error)
     else:
+        writing.written.add(action.side)
         outcome = _check_markers(writing, job, action)
         job.counts[kind_of(action)] += 1
     written = Written(action.side, kind_of(action), outcome, round(perf_counter() - started, 3))

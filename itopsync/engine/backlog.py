@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from itopsync.model import Link
@@ -11,8 +12,10 @@ from itopsync.store.store import Store
 class Backlog:
     """The links that are due; each is given out once, and again only if it became due anew."""
 
-    def __init__(self, store: Store, polled_at: datetime) -> None:
+    def __init__(self, store: Store, polled_at: datetime, last: Collection[int] = ()) -> None:
+        """*last* are links that ended the work on all others before: they come when nothing else is left."""
         self._store = store
+        self._last = frozenset(last)
         self._polled_at = polled_at
         self._given: dict[int, datetime] = {}
         """The links that were given out, each with the poll that stood then."""
@@ -23,8 +26,10 @@ class Backlog:
 
     def take(self, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links; none where nothing is left."""
-        touched = self._pick(limit, since=self._polled_at)
-        ids = touched + self._pick(limit - len(touched), before=self._polled_at)
+        ids = self._pick_all(limit, self._last)
+        if not ids and self._last:
+            self._last = frozenset()
+            ids = self._pick_all(limit, self._last)
         links = {link.id: link for link in self._store.links.get(ids)}
         taken = tuple(links[number] for number in ids if number in links)
         self._given |= dict.fromkeys(links, self._polled_at)
@@ -35,12 +40,18 @@ class Backlog:
         if link.due_at is None or link.due_at > self._given.get(link.id, self._polled_at):
             self._given.pop(link.id, None)
 
-    def _pick(self, limit: int, *, since: datetime | None = None, before: datetime | None = None) -> list[int]:
+    def _pick_all(self, limit: int, but: Collection[int]) -> list[int]:
+        touched = self._pick(limit, but, since=self._polled_at)
+        return touched + self._pick(limit - len(touched), but, before=self._polled_at)
+
+    def _pick(
+        self, limit: int, but: Collection[int], *, since: datetime | None = None, before: datetime | None = None
+    ) -> list[int]:
         found: list[int] = []
         after: tuple[datetime, int] | None = None
         while len(found) < limit:
             page = self._store.links.due_ids(self._polled_at, limit, since=since, before=before, after=after)
-            found += [number for number, at in page if number not in self._given]
+            found += [number for number, at in page if number not in self._given and number not in but]
             if len(page) < limit:
                 break
             after = (page[-1][1], page[-1][0])

@@ -20,7 +20,7 @@ from itopsync.engine.observe import observe
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan, refuse_out_of_sight
 from itopsync.engine.poll import Findings, poll_both, record
-from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report, WriteKind
+from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report, WriteKind, WriteOutcome
 from itopsync.engine.settle import settle
 from itopsync.engine.store_guard import claim, knows_nothing, refuse_lost
 from itopsync.engine.sweep import sweep_both
@@ -29,9 +29,12 @@ from itopsync.errors import ItopsyncError, RemoteError, SafetyStop, Stopped
 from itopsync.model import Link, Side
 from itopsync.reconcile.safety import Excess, Tally, check
 from itopsync.store.records import CycleRecord
+from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
 
+_BLOCKERS = "blockers"
+"""The fact that names them."""
 _LEVELS = {CycleOutcome.UNAVAILABLE: logging.WARNING, CycleOutcome.STOPPED: logging.ERROR}
 """How loud a cycle is told, by its outcome; else at INFO: what failed of a ticket waits for another try, or is told as parked."""
 
@@ -94,6 +97,8 @@ class _Cycle:
         self._pair, self._report, self._accept, self._named = pair, report, accept, named
         self._tally = Tally()
         self._done = self._total = 0
+        self._blocked_by: list[int] = []
+        """The links whose writes ended the work, since a side seemed to be unavailable."""
 
     def run(self) -> None:
         """Poll, and work on what is due."""
@@ -115,8 +120,9 @@ class _Cycle:
             return
         began = self._report.started
         ahead = {side: each.state.cursor - began for side, each in found.items() if each.state.cursor}
-        self._writing = Writing(pair, ahead)
-        self._backlog, self._exhausted = Backlog(pair.store, self._polled_at), False
+        blockers = _blockers(pair.store)
+        self._writing = Writing(pair, ahead, blockers=blockers)
+        self._backlog, self._exhausted = Backlog(pair.store, self._polled_at, blockers), False
         self._count_due()
         try:
             Workers(self, pair).run()
@@ -124,6 +130,8 @@ class _Cycle:
             if self._writing.lost:
                 marker_loss.refuse_lossy(marker_loss.losses(pair.store))
             raise
+        if self._blocked_by or blockers:
+            pair.store.facts.put(_BLOCKERS, ",".join(map(str, self._blocked_by)) or None)
 
     # the five stages
 
@@ -242,6 +250,8 @@ class _Cycle:
         self._report.counts[Count.LINKS] += 1
         if job.unavailable is not None:
             self._unavailable(job.unavailable.side, job.unavailable)
+            if any(written.outcome is WriteOutcome.SIDE_UNAVAILABLE for written in job.writes):
+                self._blocked_by.append(job.link.id)
         _tell_parked(job)
 
     def _count_due(self) -> None:
@@ -261,6 +271,11 @@ class _Cycle:
         store.polls.put_side(replace(state, problem=str(error), problem_since=since))
         if state.problem != str(error):  # each cycle says that it lasts
             log.warning("side unavailable", side=side, reason=str(error))
+
+
+def _blockers(store: Store) -> list[int]:
+    """The links whose writes ended the last cycle's work: they come last, so that others go whatever it is."""
+    return [int(number) for number in (store.facts.get(_BLOCKERS) or "").split(",") if number]
 
 
 def _tell(report: Report, outcome: CycleOutcome, problem: str | None) -> None:

@@ -30,9 +30,15 @@ from itopsync.reconcile.plan import Action, Item, TextSource, Upload, Write
 from itopsync.reconcile.planner import UNREAD
 
 
-def handle(pair: Pair, job: Job, action: Action, error: RemoteError) -> WriteOutcome:
-    """Do what a failure of *action* asks for; return what it comes to."""
+def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect: bool) -> WriteOutcome:
+    """Do what a failure of *action* asks for; return what it comes to.
+
+    *suspect*: it may be this one ticket that is answered so, by what stands before the server perhaps, since other writes go, or
+    it was answered so before. Then the side counts as unavailable only if it fails on a trivial question too.
+    """
     match error:
+        case SideUnavailable() if (suspect or _was_held(job, action)) and not isinstance(error, AccessRefused):
+            return _ask_again(pair, job, action, error)
         case OutcomeUnknown():
             return leave_unknown(pair, job, action, error)
         case Refused():
@@ -48,6 +54,20 @@ def handle(pair: Pair, job: Job, action: Action, error: RemoteError) -> WriteOut
             job.break_off(error)
             return WriteOutcome.SIDE_UNAVAILABLE
     raise error
+
+
+def _was_held(job: Job, action: Action) -> bool:
+    return any(agree.tries_of(job.link, item) for item in action.items)
+
+
+def _ask_again(pair: Pair, job: Job, action: Action, error: SideUnavailable) -> WriteOutcome:
+    """See whether a side is unavailable that answered so. If not, nobody knows whether the write was carried out."""
+    try:
+        pair.servers[action.side].check_login()
+    except SideUnavailable as down:
+        job.break_off(down)
+        return WriteOutcome.SIDE_UNAVAILABLE
+    return leave_unknown(pair, job, action, error)
 
 
 def leave_unknown(pair: Pair, job: Job, action: Action, error: ItopsyncError) -> WriteOutcome:

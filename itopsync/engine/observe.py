@@ -15,13 +15,14 @@ import structlog
 
 from itopsync.engine.pair import Pair
 from itopsync.engine.retry import fault_of
-from itopsync.errors import ItopsyncError, Refused
+from itopsync.errors import ItopsyncError, Refused, TicketFault
 from itopsync.itop import oql
 from itopsync.itop.attributes import Attributes
 from itopsync.model import Attachment, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.plan import LostMarker
+from itopsync.reconcile.planner import UNREAD
 from itopsync.reconcile.rules import ClassRules, Kind
 from itopsync.reconcile.ticket_markers import is_copy
 from itopsync.reconcile.unmarked import remembered, restored, unmarked_opening
@@ -55,12 +56,24 @@ def observe(pair: Pair, links: Sequence[Link]) -> list[Observed]:
     :raises SideUnavailable: a server does not answer
     :raises Stopped: we are told to stop, and a server has not answered yet
     """
-    searches = _search_copies(pair, [link for link in links if link.status is LinkStatus.WAITING])
-    shown = _read(pair, links)
+    resting = {link.external: why for link in links if (why := _why_at_rest(link, pair)) is not None}
+    read = [link for link in links if link.external not in resting]
+    searches = _search_copies(pair, [link for link in read if link.status is LinkStatus.WAITING])
+    shown = _read(pair, read)
     copies = _merge(pair.answer_of(search) for search in searches)
     adopted = {link.external: _adopt(pair, link, copies) for link in links if link.external in copies.found}
     shown = shown.updated(_read(pair, tuple(adopted.values()))) if adopted else shown
+    copies = replace(copies, unread={**copies.unread, **resting})
     return [_observed(link, adopted.get(link.external, link), shown, copies) for link in links]
+
+
+def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:
+    """Why a link is not read now though somebody touched it: its server failed on it just before, which may take minutes."""
+    for obstacle in link.obstacles:
+        rests = obstacle.not_before is not None and obstacle.not_before > pair.clock()
+        if (obstacle.key, obstacle.fingerprint) == (UNREAD.key, UNREAD.fingerprint) and rests:
+            return TicketFault(obstacle.reason)
+    return None
 
 
 def attributes(cls: ClassRules, side: Side) -> Attributes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import structlog
 
 from itopsync.engine.deletions import Searched, search
 from itopsync.engine.pair import Pair
@@ -18,6 +20,10 @@ from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.store.records import SideState
 from itopsync.store.store import Store
 
+log = structlog.get_logger(__name__)
+
+FARTHEST = timedelta(days=400)
+"""A server's clock that is farther from ours is a fault: a cursor that followed it would let later polls fail or see nothing."""
 SPAN = 10_000
 """So many ids a range holds to begin with; to read so many rows of next to nothing takes iTop 180 ms."""
 _LISTED = 2_000
@@ -58,7 +64,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     :raises RemoteError: the side cannot be asked
     """
     server, store, rules, pool = pair.servers[side], pair.store, pair.rules, pair.threads.readers
-    state = store.polls.side(side)
+    state = _with_believable_cursor(store.polls.side(side), now)
     classes = sorted({cls.cls(side) for cls in rules.classes})
     named = kind is CycleKind.SWEEP or state.account is None or state.problem_since is not None
     account = pool.submit(pair.ask_account, side) if named else None
@@ -80,7 +86,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     taken = {sighting.ref for sighting in new}
     found = attachments.result()
     return Findings(
-        _moved(state if account is None else account.result(), found, changed.at, now),
+        _moved(state if account is None else account.result(), found, _signpost(side, changed.at, state, now), now),
         compared.changed,
         _links_attached(side, store, rules, found) | _links_hidden(side, store, classes, changed.odd),
         went.result(),
@@ -90,6 +96,19 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
         named,
         state.problem_since,
     )
+
+
+def _signpost(side: Side, at: datetime, state: SideState, now: datetime) -> datetime:
+    """How far the cursor may move: to the server's clock at the start of the poll, unless that is absurd."""
+    if abs(at - now) <= FARTHEST:
+        return at
+    log.warning("absurd clock", side=side, date=f"{at:%Y-%m-%d %H:%M}")
+    return state.cursor or now - FARTHEST
+
+
+def _with_believable_cursor(state: SideState, now: datetime) -> SideState:
+    """*state* as of a side that was never polled, where its cursor is absurd."""
+    return state if state.cursor is None or abs(state.cursor - now) <= FARTHEST else replace(state, cursor=None)
 
 
 def poll_both(pair: Pair, kind: CycleKind, on_failure: Callable[[Side, RemoteError], None]) -> dict[Side, Findings]:

@@ -73,6 +73,8 @@ class Call:
     id: int | None = None
     writes: bool = False
     reads_contents: bool = False
+    once: bool = False
+    """Whether a read that fails is not sent again."""
     bytes: int = 0
     """The size of the request."""
     fields: Mapping[str, object] = field(default=NOTHING, repr=False, compare=False)

@@ -113,7 +113,7 @@ class Caller:
     def _exchange(
         self, call: Call, send: Callable[[], Answer | Broken], judge: Callable[[Call, Answer | Broken], T | RemoteError]
     ) -> T | RemoteError:
-        tries = 1 if call.writes else max(1, self._settings.read_tries)
+        tries = 1 if call.writes or call.once else max(1, self._settings.read_tries)
         pause = FIRST_PAUSE
         attempt = 0
         while True:

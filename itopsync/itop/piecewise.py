@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from itopsync.errors import BadQuery, RemoteError, TooLarge, Unreachable
+from itopsync.errors import BadQuery, RemoteError, SideUnavailable, TooLarge
 
 T = TypeVar("T")
 
@@ -13,7 +13,7 @@ NO_ID = 2**31 - 1
 """An id that no object has: a query for it finds nothing, and fails only where the server or the query is at fault."""
 MOST = 200
 """So many failures without anything read in between, and it is no single object: to find one among all takes 31 at most."""
-_MAY_BE_ONE = (TooLarge, Unreachable, BadQuery)
+_MAY_BE_ONE = (TooLarge, SideUnavailable, BadQuery)
 """What may come of one object among many, whatever else it may mean."""
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from itopsync.errors import BadQuery, Missing, Refused, RemoteError, TooLarge, Unreachable
+from itopsync.errors import BadQuery, Missing, Refused, RemoteError, SideUnavailable, TooLarge, Unreachable
 from itopsync.itop import older, oql
 from itopsync.itop.answers import Call
 from itopsync.itop.attributes import Attributes
@@ -54,7 +54,13 @@ class Reader(Inquiry):
     def changed_tickets(self, classes: Sequence[str], since: datetime) -> Changed:
         """Return all tickets of *classes* that changed at *since* or later: in one call, unless one of them makes it fail."""
         condition = f"last_update >= {oql.literal(self.clock.earliest(since))} AND finalclass IN {oql.names(classes)}"
-        pieces = self._pieces("Ticket", lambda ids: f"SELECT Ticket WHERE {_all(condition, ids)}", LIGHT, self._sighting)
+
+        def decode(row: Row) -> Sighting:
+            if row.cls not in classes:
+                raise ValueError("another class than was asked for")
+            return self._sighting(row)
+
+        pieces = self._pieces("Ticket", lambda ids: f"SELECT Ticket WHERE {_all(condition, ids)}", LIGHT, decode)
         if pieces.at is None:
             raise Unreachable(self.side, "gave an answer without a count or without a Date header: something between alters it")
         return Changed(pieces.at, tuple(pieces.found), frozenset(pieces.failed))
@@ -108,6 +114,8 @@ class Reader(Inquiry):
         """
 
         def decode(row: Row) -> Ticket:
+            if row.cls != cls:
+                raise ValueError("another class than was asked for")
             return self._ticket(row, attributes)
 
         tickets: dict[int, Ticket] = {}
@@ -160,6 +168,7 @@ class Reader(Inquiry):
         """
         at: list[datetime] = []
         odd: dict[int, RemoteError] = {}
+        everything: Sequence[int] = ANY_ID if ids is None else ids
 
         def asked(part: Sequence[int]) -> str:
             if part is ANY_ID:
@@ -169,7 +178,7 @@ class Reader(Inquiry):
             return query(f"{key} IN {oql.ids(part)}")
 
         def read(part: Sequence[int]) -> list[T]:
-            rows = self._whole(cls, asked(part), names)
+            rows = self._whole(cls, asked(part), names, once=part is not everything)
             at.append(rows.at)
             found: list[T] = []
             for row in rows.rows:
@@ -189,12 +198,16 @@ class Reader(Inquiry):
             at.append(rows.at)
             return not many or rows.found > 0
 
-        found, failed = read_piecewise(ANY_ID if ids is None else ids, read, there)
+        found, failed = read_piecewise(everything, read, there)
         return Pieces(found, failed | odd, min(at, default=None))
 
-    def _whole(self, cls: str, query: str, names: Sequence[str]) -> Rows:
-        """All objects that *query* finds. :raises Unreachable: the answer does not tell all that it counts"""
-        document = self._caller.run(self._get_call(cls, query), parameters_of_get(cls, query, names, None))
+    def _whole(self, cls: str, query: str, names: Sequence[str], *, once: bool) -> Rows:
+        """All objects that *query* finds; asked *once*, where a part is looked at again of what failed.
+
+        :raises Unreachable: the answer does not tell all that it counts
+        """
+        call = replace(self._get_call(cls, query), once=once)
+        document = self._caller.run(call, parameters_of_get(cls, query, names, None))
         if document.counted is None or document.at is None:
             raise Unreachable(self.side, "gave an answer without a count or without a Date header: something between alters it")
         if document.odd or document.counted != len(document.rows):
@@ -277,7 +290,7 @@ class Reader(Inquiry):
         """Read one thing of any size. Where the server fails on it but answers else, it must not pass for one that is down."""
         try:
             return read()
-        except (Unreachable, BadQuery) as error:
+        except (SideUnavailable, BadQuery) as error:
             failure = error
         self.check_login()
         why = str(failure).removeprefix(f"{self.side}: ")

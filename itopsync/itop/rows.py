@@ -22,6 +22,7 @@ from itopsync.reconcile.rules import Kind
 
 NAME = re.compile(r"(\w{1,80})::([0-9]{1,15})", re.ASCII)
 FOUND = re.compile(r"(?:Found|Deleted): ([0-9]{1,15})(?: plus .*)?")
+HIGHEST_KEY = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WRONG_SHAPE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What reading JSON of an unexpected shape can raise."""
@@ -119,10 +120,25 @@ def parse(body: bytearray, date: str | None, *, lift_contents: bool = False) -> 
 def _row(name: str, row: Mapping[str, Any]) -> Row | None:
     """One object; without its attributes where only its *name* (``UserRequest::17``) tells which it is."""
     try:
-        return Row(printable(str(row["class"])), int(row["key"]), MappingProxyType(dict(row["fields"] or {})))
+        return Row(printable(str(row["class"])), _id(row["key"]), MappingProxyType(dict(row["fields"] or {})))
     except WRONG_SHAPE:
         found = NAME.fullmatch(name)
         return Row(found[1], int(found[2]), NOTHING) if found else None
+
+
+def _id(value: object) -> int:
+    """An id as MySQL can have it. :raises ValueError, TypeError: it is none"""
+    number = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else -1
+    if not 0 <= number <= HIGHEST_KEY:
+        raise ValueError("no id")
+    return number
+
+
+def _text(value: object) -> str:
+    """A short text that can be stored. :raises UnicodeEncodeError: it holds half a letter"""
+    text = str(value)
+    text.encode()
+    return text
 
 
 def _date(date: str | None) -> datetime | None:
@@ -177,7 +193,7 @@ def ticket_of(side: Side, row: Row, attributes: Attributes, clock: Clock) -> Tic
     :raises DateFormatWrong: the date of its last change, which the server wrote itself, does not fit the configured format
     """
     names = ("org_id", *attributes.fields)
-    version = str(row.fields["last_update"])
+    version = _text(row.fields["last_update"])
     changed = clock.read("last_update", version)
     otherwise = datetime.fromisoformat(changed) if changed else EPOCH
     return Ticket(
@@ -185,19 +201,19 @@ def ticket_of(side: Side, row: Row, attributes: Attributes, clock: Clock) -> Tic
         number=printable(str(row.fields["ref"])),
         version=version,
         state=printable(str(row.fields[attributes.state])),
-        fields=MappingProxyType({name: text_of(name, row.fields[name], clock, attributes.kind(name)) for name in names}),
+        fields=MappingProxyType({name: _text(text_of(name, row.fields[name], clock, attributes.kind(name))) for name in names}),
         logs=MappingProxyType({log: entries_of(row.fields[log]["entries"], clock, otherwise) for log in attributes.logs}),
     )
 
 
 def sighting_of(side: Side, row: Row) -> Sighting:
     """Return what a light poll shows of a ticket. :raises KeyError: an attribute is missing."""
-    return Sighting(Ref(side, row.cls, row.id), printable(str(row.fields["ref"])), str(row.fields["last_update"]))
+    return Sighting(Ref(side, row.cls, row.id), printable(str(row.fields["ref"])), _text(row.fields["last_update"]))
 
 
 def attachment_of(row: Row) -> Attachment:
     """Return an attachment without its contents. :raises KeyError, ValueError: it has another shape."""
-    return Attachment(row.id, str(row.fields["temp_id"]), str(row.fields["item_class"]), int(row.fields["item_id"]))
+    return Attachment(row.id, _text(row.fields["temp_id"]), _text(row.fields["item_class"]), _id(row.fields["item_id"]))
 
 
 def file_of(row: Row, contents: bytes | None) -> File:
