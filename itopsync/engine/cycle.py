@@ -99,6 +99,8 @@ class _Cycle:
         self._done = self._total = 0
         self._blocked_by: list[int] = []
         """The links whose writes ended the work, since a side seemed to be unavailable."""
+        self._went: set[int] = set()
+        """Those that no side stopped."""
 
     def run(self) -> None:
         """Poll, and work on what is due."""
@@ -131,7 +133,8 @@ class _Cycle:
                 marker_loss.refuse_lossy(marker_loss.losses(pair.store))
             raise
         if self._blocked_by or blockers:
-            pair.store.facts.put(_BLOCKERS, ",".join(map(str, self._blocked_by)) or None)
+            left = (number for number in blockers if number not in self._went)
+            pair.store.facts.put(_BLOCKERS, ",".join(map(str, dict.fromkeys((*self._blocked_by, *left)))) or None)
 
     # the five stages
 
@@ -252,6 +255,8 @@ class _Cycle:
             self._unavailable(job.unavailable.side, job.unavailable)
             if any(written.outcome is WriteOutcome.SIDE_UNAVAILABLE for written in job.writes):
                 self._blocked_by.append(job.link.id)
+        else:
+            self._went.add(job.link.id)
         _tell_parked(job)
 
     def _count_due(self) -> None:
