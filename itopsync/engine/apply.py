@@ -204,7 +204,8 @@ def _tell(written: Written, error: ItopsyncError | None) -> None:
     more: dict[str, object] = {"age": round(written.age.total_seconds())} if written.age is not None else {}
     if error is not None:
         more["reason"] = str(error)
-    log.info("write", action=written.kind, side=written.side, outcome=written.outcome, seconds=written.seconds, **more)
+    kind, outcome = written.kind.value, written.outcome.value
+    log.info("write", action=kind, side=written.side, outcome=outcome, seconds=written.seconds, **more)
 
 
 def kind_of(action: Action) -> WriteKind:

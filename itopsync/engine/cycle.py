@@ -286,10 +286,10 @@ def _blockers(store: Store) -> list[int]:
 def _tell(report: Report, outcome: CycleOutcome, problem: str | None) -> None:
     """Tell all of a cycle on one line: what is none is left out."""
     seconds = (report.finished - report.started).total_seconds() if report.finished else 0.0
-    counts = {count.replace(" ", "_"): number for count, number in report.counts.items() if number}
+    counts = {count.value.replace(" ", "_"): number for count, number in report.counts.items() if number}
     more = {"problem": problem} if problem else {}
     level = _LEVELS.get(outcome, logging.INFO)
-    log.log(level, "cycle", kind=report.kind, outcome=outcome, seconds=round(seconds, 3), **counts, **more)
+    log.log(level, "cycle", kind=report.kind.value, outcome=outcome.value, seconds=round(seconds, 3), **counts, **more)
 
 
 def _tell_parked(job: Job) -> None:
