@@ -38,6 +38,7 @@ FIELDS = {
     "timestamp": "when, in UTC",
     "level": "`debug`, `info`, `warning` or `error`",
     "event": "which event of this list",
+    "date": "what a server's clock says",
     "cycle": "the cycle that it belongs to: when that began",
     "link": "the link's number; `itopsync show` takes it",
     "ticket": "the external ticket: `external:UserRequest:17`",
@@ -142,6 +143,12 @@ EVENTS: dict[str, Event] = {
         ("side", "reason"),
         "A side cannot be worked with from now on, or for another reason than before. It is asked again each cycle.",
         "Wait if it passes; else see the runbook for `reason`.",
+    ),
+    "absurd clock": Event(
+        ("warning",),
+        ("side", "date"),
+        "A server's clock, in HTTP `Date`, is more than 400 days from this host's. It is not gone by.",
+        "Set the clock of that server, of what stands before it, or of this host.",
     ),
     "side down for long": Event(
         ("error",),
