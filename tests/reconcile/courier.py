@@ -228,7 +228,7 @@ class Courier:
         settled = replace(link, in_doubt=False)
         for ref in self.servers[Side.INTERNAL].rows:
             copy = _there(self.servers[Side.INTERNAL].show(ref))
-            if is_copy(copy, cls.logs[0].internal, self.rules.pair, link.external, {US[Side.INTERNAL]}):
+            if is_copy(copy, cls.internal_logs, self.rules.pair, link.external, {US[Side.INTERNAL]}):
                 return agree.adopted(settled, ref, cls)
         return settled
 

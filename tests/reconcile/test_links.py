@@ -314,7 +314,7 @@ def test_the_marks_on_a_ticket_say_whose_it_is_and_whose_it_was() -> None:
 
     def marks(*markers: str) -> tuple[set[Ref], set[Ref]]:
         bearer = replace(ticket(INTERNAL), logs={"private_log": tuple(ours(INTERNAL, marker) for marker in markers)})
-        found = read_ticket_markers(bearer, "private_log", "acme", ())
+        found = read_ticket_markers(bearer, ("private_log",), "acme", ())
         return set(found.standing), set(found.former)
 
     its, end = ticket_marker("acme", one), unlinked_marker("acme", one)

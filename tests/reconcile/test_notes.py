@@ -443,7 +443,7 @@ def test_markers_of_another_pair_are_a_persons_words() -> None:
 def test_the_copy_is_known_by_our_mark_only() -> None:
     copy, original = ticket(INTERNAL), Ref(EXTERNAL, "UserRequest", 1)
 
-    assert is_copy(copy, "private_log", "acme", original, {US[INTERNAL]})
-    assert is_copy(copy, "private_log", "acme", original, ())
-    assert not is_copy(copy, "private_log", "acme", original, {OPERATOR})
-    assert not is_copy(copy, "private_log", "acme", replace(original, id=2), ())
+    assert is_copy(copy, ("private_log",), "acme", original, {US[INTERNAL]})
+    assert is_copy(copy, ("private_log",), "acme", original, ())
+    assert not is_copy(copy, ("private_log",), "acme", original, {OPERATOR})
+    assert not is_copy(copy, ("private_log",), "acme", replace(original, id=2), ())
