@@ -16,6 +16,7 @@ ROWS = re.findall(r"^\| `(.+?)` \| (.*?) \| (.+?) \|$", PAGE, re.MULTILINE)
 MADE_ELSEWHERE = {
     "engine/apply.py: ",
     "engine/marker_loss.py: refuse_lossy",
+    "engine/observe.py: _why_at_rest",
     "engine/pair.py: ",
     "engine/workers.py: ",
     "daemon/loop.py: ",
