@@ -4,11 +4,12 @@ Read the packages from the bottom up; each may use only what stands below it:
 
 ``cli``                       the commands that operators type
 ``daemon`` ``demo`` ``status``  what runs for long, what shows it, what reports on it
-``config``                    ``sync.toml`` read, checked, and compiled to the plain values below
+``config``                    ``sync.toml`` read and checked; classes and servers compiled
 ``engine``                    one cycle: poll, observe, plan, check, apply, settle
 ``verify``                    both servers held against each other, without what plans
 ``itop`` ``store``            the two I/O edges: iTop's REST API, and the database
 ``reconcile``                 the pure middle: from what is there to what is to be done
+``settings``                  what the tables of ``sync.toml`` are made of
 ``model`` ``errors``          the values that pass between layers, and what can go wrong
 
 ``simulator`` stands apart: an iTop that runs in memory, for the demo and the tests.

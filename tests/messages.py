@@ -22,19 +22,20 @@ APART = ("simulator", "demo")
 SAYERS: dict[str, int] = {
     "Fault": 1,
     "add": 1,  # of Faults
+    "Wrong": 0,
     "_unreadable": 1,
     "_malformed": 3,
     "fault": 1,
     "warning": 1,
     "park": 1,
     "_no_answer": 1,
-    "ValueError": 0,  # in config: why pydantic refuses a value
+    "ValueError": 0,  # of settings: why pydantic refuses a value
     "BadParameter": 0,
     "Obstacle": 2,
 }
 """Functions that take a message, and as which argument."""
 _PLACES = {
-    "ValueError": ("config/", "itop/dates.py"),
+    "ValueError": ("config/", "settings/", "itop/dates.py"),
     "add": ("config/",),
     "fault": ("check/",),
     "warning": ("check/",),

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from itopsync.check.finding import Finding, fault, ok, warning
-from itopsync.config.compiling.servers import has_seconds
 from itopsync.engine.observe import VERSION_TIME
 from itopsync.itop import oql
-from itopsync.itop.dates import DateFormatWrong
+from itopsync.itop.dates import DateFormatWrong, has_seconds
 from itopsync.itop.rows import Row
 from itopsync.itop.server import Server
 from itopsync.reconcile.rules import Rules

@@ -77,7 +77,7 @@ def _account(server: Server) -> Iterator[Finding]:
 
 def _requests(server: Server, rules: Rules) -> Iterator[Finding]:
     """How large a request the server takes shows only when it drops one, and a file is as large as people make it."""
-    most, file = server.settings.max_request_bytes, rules.limits.file_bytes
+    most, file = server.settings.max_request, rules.limits.file_size
     if most is None:
         assumed = rules.side(server.side).request_bytes
         yield ok(

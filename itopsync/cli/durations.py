@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import typer
 
-from itopsync.config.quantities import read_duration
+from itopsync.settings.quantities import read_duration
 
 
 def read(text: str | timedelta) -> timedelta:

@@ -1,12 +1,16 @@
-"""``sync.toml``: found, read, checked, and compiled to plain values; all its faults are told at once.
+"""``sync.toml``: found, read, checked, and brought to what the program goes by; all its faults are told at once.
 
-========================  ==========================================================================
-:mod:`~.shape`            every key, its type, its default and its meaning
-:mod:`~.reading`          from a file to that shape
-:mod:`~.catalogue`        iTop's own ticket classes, which the defaults come from
-:mod:`~.compiling`        from the shape to :class:`Configuration`
-:mod:`~.example`          ``sync.toml.example`` and the reference page, written from the shape
-========================  ==========================================================================
+``schema``         the whole file
+``loader``         from a file to that schema
+``faults``         what is wrong with a file
+``configuration``  what it comes to, and what holds between one table and another
+``catalogue``      iTop's own ticket classes, which the defaults come from
+``classes``        a ticket class, compiled
+``attributes``     its form, and what travels with its states
+``states``         its states
+``defaults``       what tickets take on a side
+``stores``         the address of the store
+``docs``           the reference page, and the schema for editors
 """
 
 from __future__ import annotations
@@ -14,14 +18,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
-from itopsync.config.compiling import compile_configuration
-from itopsync.config.compiling.context import Context
-from itopsync.config.configuration import Configuration, Schedule
-from itopsync.config.example import example
+from itopsync.config.configuration import Configuration, compile_configuration
 from itopsync.config.faults import Faults
-from itopsync.config.reading import check_shape, find, parse
+from itopsync.config.loader import check, find, parse
+from itopsync.engine.settings import Schedule
+from itopsync.settings.section import Surroundings
 
 __all__ = ["Configuration", "Schedule", "example", "find", "load"]
 
@@ -31,10 +35,14 @@ def load(path: Path, environ: Mapping[str, str] = os.environ, *, now: datetime |
 
     :raises ConfigurationError: it is at fault; it holds every fault, with file, key and remedy
     """
-    table = parse(path)
-    faults = Faults(path)
-    file = check_shape(table, faults)
-    context = Context(path.absolute().parent, environ, now or datetime.now(UTC), faults)
-    configuration = compile_configuration(file, path, context)
+    table, faults = parse(path), Faults(path)
+    surroundings = Surroundings(path.absolute().parent, environ, now or datetime.now(UTC))
+    file = check(table, surroundings, faults)
+    configuration = compile_configuration(file, path, surroundings, faults)
     faults.raise_if_any()
     return configuration
+
+
+def example() -> str:
+    """Return the text of ``sync.toml.example``, to be filled in."""
+    return files("itopsync.config").joinpath("sync.toml.example").read_text(encoding="utf-8")

@@ -1,29 +1,28 @@
-"""What a ``sync.toml`` says, as the program uses it."""
+"""What a ``sync.toml`` says, as the program uses it: most tables as they are, servers and classes compiled."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
-from itopsync.engine.settings import EngineSettings
-from itopsync.itop.settings import ServerSettings
-from itopsync.reconcile.rules import Rules
+from itopsync.config.classes import compile_classes
+from itopsync.config.faults import Faults
+from itopsync.config.schema import ScopeSection, SyncFile
+from itopsync.config.stores import store_url
+from itopsync.engine.settings import EngineSettings, Schedule
+from itopsync.itop.settings import ServerSection, ServerSettings
+from itopsync.model import Side
+from itopsync.reconcile.rules import Limits, Rules, SideRules
+from itopsync.settings.addresses import identity
+from itopsync.settings.quantities import to_utc, write_duration
+from itopsync.settings.section import Surroundings
 from itopsync.watch.settings import HooksSettings, MetricsSettings
 
-
-@dataclass(frozen=True)
-class Schedule:
-    """When the daemon runs its cycles."""
-
-    poll: timedelta | str
-    """How long from one to the next while something moves, or a cron expression in UTC."""
-    sweep: timedelta | str
-    """Likewise, for the cycles that look at everything."""
-    jitter: timedelta
-    """At most so much is added to each waiting time, by chance."""
-    poll_quiet: timedelta
-    """The longest time from one cycle to the next while nothing moves; not shorter than :attr:`poll`."""
+MOST_WORKERS = 32
+_AROUND_A_FILE = 100_000
+"""Bytes of an answer beside the file that it carries."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,95 @@ class Configuration:
     internal: ServerSettings
     store_url: str = field(repr=False)
     """As SQLAlchemy takes it, with the password."""
+    lease: timedelta
     schedule: Schedule
     engine: EngineSettings
-    lease: timedelta
-    log_level: str
-    """``debug``, ``info``, ``warning`` or ``error``."""
     metrics: MetricsSettings
     hooks: HooksSettings
+    log_level: str
+    """``debug``, ``info``, ``warning`` or ``error``."""
+
+
+def compile_configuration(file: SyncFile, path: Path, surroundings: Surroundings, faults: Faults) -> Configuration:
+    """Compile *file*, and check what stands in one table against the others. It is of use only if there are no *faults* then."""
+    external, internal = (
+        _server(section, side, file.limits, faults)
+        for section, side in ((file.external, Side.EXTERNAL), (file.internal, Side.INTERNAL))
+    )
+    if external.url and internal.url and identity(external.url) == identity(internal.url):
+        faults.add("internal.url", "both sides are the same server", "Write the address of the company's own server")
+    return Configuration(
+        path=path,
+        rules=Rules(
+            pair=file.pair,
+            external=_side(external),
+            internal=_side(internal),
+            classes=compile_classes(file, faults),
+            since=_since(file.scope, external, surroundings.now, faults),
+            attachments=file.rules.attachments,
+            deletion=file.rules.deletion,
+            images=file.rules.images,
+            new_tickets=file.rules.new_tickets.allows(Side.EXTERNAL),
+            keep_internal=file.rules.keep_internal,
+            tell_parked=file.rules.tell_parked,
+            headers=file.headers,
+            limits=file.limits,
+        ),
+        external=external,
+        internal=internal,
+        store_url=store_url(file.store, surroundings.folder, faults),
+        lease=file.store.lease,
+        schedule=file.schedule,
+        engine=_engine(file.schedule, max(external.connections, internal.connections)),
+        metrics=_metrics(file.metrics, file.schedule, faults),
+        hooks=file.hooks,
+        log_level=file.logging.level.value,
+    )
+
+
+def _server(section: ServerSection, side: Side, limits: Limits, faults: Faults) -> ServerSettings:
+    if section.timeout >= limits.settle:
+        remedy = f"Make it shorter, or limits.settle longer, which is {write_duration(limits.settle)}"
+        faults.add(f"{side}.timeout", "a write could still land after limits.settle", remedy)
+    # Constructed, not validated a second time: for one start of the program, another model takes long to prepare.
+    settings = ServerSettings.model_construct(**dict(section), side=side, password=section.secret)
+    a_file = limits.file_size * 4 // 3 + _AROUND_A_FILE
+    return settings.model_copy(update={"max_answer_bytes": max(settings.max_answer_bytes, a_file)})
+
+
+def _side(settings: ServerSettings) -> SideRules:
+    rules = SideRules(
+        label=settings.label or settings.side.capitalize(),
+        url=settings.url,
+        public_url=settings.public_url or settings.url,
+        timezone=settings.timezone,
+        defaults=MappingProxyType(dict(settings.defaults)),
+    )
+    return rules if settings.max_request is None else replace(rules, request_bytes=settings.max_request)
+
+
+def _since(section: ScopeSection, external: ServerSettings, now: datetime, faults: Faults) -> str:
+    since = to_utc(section.since, external.timezone) if section.since else datetime.min.replace(tzinfo=UTC)
+    if since > now:
+        remedy = f"Write {now:%Y-%m-%d}, or earlier"
+        faults.add("scope.since", "it is in the future: no ticket would be taken up", remedy)
+    return since.isoformat(timespec="seconds")
+
+
+def _engine(schedule: Schedule, connections: int) -> EngineSettings:
+    """More workers than connections, so that one that reads here keeps no place there; a long cycle polls meanwhile."""
+    plain = EngineSettings(workers=min(2 * connections, MOST_WORKERS))
+    return replace(plain, look_meanwhile=schedule.poll) if isinstance(schedule.poll, timedelta) else plain
+
+
+def _metrics(section: MetricsSettings, schedule: Schedule, faults: Faults) -> MetricsSettings:
+    given = "max_age" in section.model_fields_set
+    if isinstance(schedule.poll, str):
+        if section.listen and not given:
+            remedy = "Say how old the last good cycle may be, where schedule.poll is a cron expression"
+            faults.add("metrics.max_age", "it is missing", remedy)
+        return section
+    if given and section.max_age <= schedule.poll_quiet:
+        remedy = f"Make it a few times as long as cycles are apart in quiet hours, which is {write_duration(schedule.poll_quiet)}"
+        faults.add("metrics.max_age", "no cycle comes so often in quiet hours", remedy)
+    return section if given else section.model_copy(update={"max_age": max(section.max_age, 3 * schedule.poll_quiet)})

@@ -16,6 +16,7 @@ class Faults:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._found: dict[str, Fault] = {}
+        self._excused: set[str] = set()
 
     def add(self, key: str, what: str, remedy: str) -> None:
         """Note that *key* (dotted; empty: the file as a whole) is wrong, and how to mend it."""
@@ -24,10 +25,14 @@ class Faults:
             mending = _line(remedy)
             self._found[key] = Fault(where, _line(what).rstrip("."), mending if mending.endswith((".", "?")) else f"{mending}.")
 
+    def excuse(self, key: str) -> None:
+        """Complain of *key* no more: whether it is wrong is not known before another one is mended."""
+        self._excused.add(key)
+
     def known(self, key: str) -> bool:
         """Whether *key*, or a table that it stands in, is already known to be wrong."""
         parts = key.split(".")
-        return any(".".join(parts[:length]) in self._found for length in range(1, len(parts) + 1))
+        return key in self._excused or any(".".join(parts[:length]) in self._found for length in range(1, len(parts) + 1))
 
     def any_below(self, key: str) -> bool:
         """Whether something is known to be wrong with *key*, with what it stands in, or with what stands in it."""

@@ -252,6 +252,6 @@ def _words(outcome: Report | ItopsyncError) -> str:
 def _warn_of_watchdog(systemd: Systemd, configuration: Configuration) -> None:
     """A single call that takes its time must not pass for a process that hangs."""
     sides = (configuration.external, configuration.internal)
-    longest = max(side.connect_timeout + side.write_timeout + side.read_timeout for side in sides)
+    longest = max(side.longest_call for side in sides)
     if 0 < systemd.watchdog <= longest:
         log.warning("WatchdogSec is shorter than one call may take", watchdog=systemd.watchdog, longest_call=longest)

@@ -119,7 +119,7 @@ def _write(pair: Pair, job: Job, action: Write) -> None:
 
 def _upload(pair: Pair, job: Job, action: Upload, budget: FileBudget) -> None:
     ticket, origin = job.ticket(action.side), action.side.other
-    most = pair.rules.limits.file_bytes
+    most = pair.rules.limits.file_size
     with budget.share(most) as shrink:  # iTop tells a file's size with its contents only
         file = _read_file(action, pair.servers[origin])
         file = replace(file, name=words(file.name, pair.rules.side(origin).addresses))

@@ -1,19 +1,70 @@
-"""How a cycle goes about its work."""
+"""How a cycle goes about its work, and when it comes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, ValidationInfo
+
+from itopsync.settings.quantities import Poll, at_least_a_second
+from itopsync.settings.section import Section, Wrong
+
+LONGEST_JITTER = timedelta(seconds=5)
+LONGEST_QUIET = timedelta(minutes=1)
+
+
+def _check_poll(when: timedelta | str, info: ValidationInfo) -> timedelta | str:
+    if isinstance(when, timedelta):
+        return at_least_a_second(when) if info.context is not None else when
+    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - few write a cron expression
+
+    if (
+        info.context is not None
+        and CronTrigger.from_crontab(when, timezone="UTC").get_next_fire_time(None, info.context.now) is None
+    ):
+        raise Wrong("such a day never comes", 'Write it like "*/5 * * * *"')
+    return when
+
+
+When = Annotated[Poll, AfterValidator(_check_poll)]
+
+
+class Schedule(Section):
+    """When what runs."""
+
+    poll: When = timedelta(seconds=15)
+    """How often both servers are asked what changed and all that is due is carried, while something moves: a duration, or a cron
+    expression in UTC, such as `"*/5 * * * *"`. By a duration, each cycle in which nothing moved makes the next one wait a quarter
+    longer, up to four times as long and a minute; the first thing that moves brings it back."""
+    sweep: When = timedelta(hours=6)
+    """How often everything in scope or linked is looked at, whatever changed: likewise a duration or a cron expression. Each
+    sweep finds what no poll can see."""
+
+    @property
+    def poll_quiet(self) -> timedelta:
+        """The longest time from one cycle to the next while nothing moves; it is not for cron expressions."""
+        return max(self.poll, min(4 * self.poll, LONGEST_QUIET)) if isinstance(self.poll, timedelta) else LONGEST_QUIET
+
+    @property
+    def jitter(self) -> timedelta:
+        """At most so much is added to each waiting time, by chance, so that several pairs do not go in step."""
+        return min(self.poll / 3, LONGEST_JITTER) if isinstance(self.poll, timedelta) else timedelta()
 
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """Windows of time and sizes. The rules of what is carried are in :class:`itopsync.reconcile.rules.Rules`."""
+    """Windows of time and sizes, which nobody need choose: ``sync.toml`` has no such table.
+
+    The rules of what is carried are in :class:`itopsync.reconcile.rules.Rules`.
+    """
 
     overlap: timedelta = timedelta(minutes=70)
     """How far back of the cursor each poll reads again: clocks, late commits, the autumn hour."""
     look_again: timedelta = timedelta(seconds=90)
-    """A ticket that changed so shortly before it was read is read once more: a second change may bear the same time."""
+    """A ticket that changed so shortly before it was read is read once more: a second change may bear the same time. Longer than
+    a minute, since there are servers whose dates have no seconds."""
     lookback: timedelta = timedelta(minutes=30)
     """How long attachment ids below the highest one are looked for: a large upload shows up after later small ones."""
     pause: timedelta = timedelta(minutes=5)

@@ -101,8 +101,8 @@ def judge(call: Call, reply: Answer | Broken) -> Document | RemoteError:
         return judge_broken(call, reply)
     if not reply.whole:
         if call.writes:
-            return _no_answer(call, "answered more than max_answer_bytes")
-        return TooLarge(call.side, f"the answer to {call} is longer than max_answer_bytes allows")
+            return _no_answer(call, "answered more than is read")
+        return TooLarge(call.side, f"the answer to {call} is longer than is read")
     if reply.status != HTTPStatus.OK:
         return judge_status(call, reply)
     document = parse(reply.body, reply.headers.get("Date"), lift_contents=call.reads_contents)

@@ -12,7 +12,7 @@ from binascii import b2a_base64
 from collections.abc import Iterator, Mapping
 from secrets import token_hex
 
-from itopsync.itop.settings import Secret
+from itopsync.settings.secrets import Secret
 
 PIECE = 3 * 2**15
 """Bytes of a file that are encoded at a time; a multiple of three, so that no padding falls in between."""

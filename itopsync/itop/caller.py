@@ -82,7 +82,7 @@ class Caller:
         body = Body({"operation": call.verb, **parameters}, self._connection.form_login, contents)
         values = parameters.get("fields")
         call = replace(call, bytes=len(body), fields=values if isinstance(values, Mapping) else NOTHING)
-        most = self._settings.max_request_bytes
+        most = self._settings.max_request
         if call.writes and most is not None and call.bytes > most:
             raise RequestTooLarge(
                 call.side,

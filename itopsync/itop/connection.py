@@ -14,7 +14,8 @@ import httpx
 from itopsync import __version__
 from itopsync.errors import clip
 from itopsync.itop.body import Body
-from itopsync.itop.settings import Login, Secret, ServerSettings
+from itopsync.itop.settings import Login, ServerSettings
+from itopsync.settings.secrets import Secret
 
 # httpx logs every address at INFO, and an image's address holds its secret. httpcore logs headers at DEBUG.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -63,14 +64,15 @@ class Connection:
 
     def __init__(self, settings: ServerSettings, transport: Transport | None = None) -> None:
         self._settings = settings
+        timeout = settings.timeout.total_seconds()
         self._client = httpx.Client(
             transport=transport,
             verify=_tls(settings),
             timeout=httpx.Timeout(
                 connect=settings.connect_timeout,
-                read=settings.read_timeout,
-                write=settings.write_timeout,
-                pool=settings.connect_timeout + settings.read_timeout,
+                read=timeout,
+                write=timeout,
+                pool=settings.connect_timeout + timeout,
             ),
             limits=httpx.Limits(
                 max_connections=settings.connections,

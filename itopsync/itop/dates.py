@@ -67,6 +67,11 @@ def pattern(php_format: str) -> re.Pattern[str]:
         raise ValueError(f"the date format {php_format!r} names one part twice") from None
 
 
+def has_seconds(php_format: str) -> bool:
+    """Whether dates in this format show seconds."""
+    return "s" in pattern(php_format).groupindex
+
+
 def _day_format(php_format: str) -> str:
     """Return the part of a format between its first and its last letter for a day: iTop shows dates without time so."""
     places = [place for place, char in enumerate(php_format) if char in DAY_LETTERS]

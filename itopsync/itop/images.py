@@ -23,7 +23,7 @@ def judge_image(call: Call, reply: Answer | Broken) -> File | RemoteError:
     if isinstance(reply, Broken):
         return judge_broken(call, reply)
     if not reply.whole:
-        return TooLarge(call.side, f"{call.cls}::{call.id} is longer than max_answer_bytes allows")
+        return TooLarge(call.side, f"{call.cls}::{call.id} is longer than is read")
     missing = Missing(call.side, f"there is no {call.cls}::{call.id}, or its secret is another one")
     if reply.status != HTTPStatus.OK:
         return missing if reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) else judge_status(call, reply)

@@ -190,7 +190,8 @@ class Inquiry:
         try:
             document = self._caller.run(self._get_call(cls, oql_or_id), parameters_of_get(cls, oql_or_id, attributes, limit))
         except TooLarge as error:
-            raise Unreachable(self.side, f"{str(error).removeprefix(f'{self.side}: ')}. Raise max_answer_bytes") from None
+            what = str(error).removeprefix(f"{self.side}: ")
+            raise Unreachable(self.side, f"{what}. More is read with a larger limits.file_size") from None
         found = document.counted
         if found is None or document.at is None:
             raise Unreachable(self.side, "gave an answer without a count or without a Date header: something between alters it")

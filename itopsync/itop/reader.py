@@ -144,7 +144,7 @@ class Reader(Inquiry):
     def _held_against(self, what: str, failure: RemoteError) -> Refused:
         """What is held against one object that cannot be read."""
         if isinstance(failure, TooLarge):
-            return TooLarge(self.side, f"{what} is longer than max_answer_bytes allows")
+            return TooLarge(self.side, f"{what} is longer than is read")
         why = str(failure).removeprefix(f"{self.side}: ").partition(". See the scope")[0]
         if isinstance(failure, DateFormatWrong):
             why = "shows a last change that is no date"

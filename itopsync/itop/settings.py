@@ -1,14 +1,27 @@
-"""How one server is reached."""
+"""How one server is reached: its table in ``sync.toml``, and what follows from that."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
-from typing import NoReturn, Self
-from zoneinfo import ZoneInfo
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, available_timezones
 
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, StrictInt, ValidationInfo, model_validator
+
+from itopsync.errors import clip
+from itopsync.itop.dates import pattern
 from itopsync.model import Side
+from itopsync.settings.addresses import Address, Certificates, check_is_private
+from itopsync.settings.hints import meant_or
+from itopsync.settings.quantities import Duration, Size
+from itopsync.settings.secrets import WAYS, PasswordSource, Secret, no_password
+from itopsync.settings.section import KeyValue, Name, Required, Text, Written, Wrong
+
+LEAST_REQUEST = 1_000_000
+"""Bytes of a request into which two texts of 65,535 characters fit, whatever they are written in."""
+_PARTS = {"year": "Yy", "month": "m", "day": "d", "hour": "Hh", "minute": "i"}
 
 
 class Login(StrEnum):
@@ -22,73 +35,124 @@ class Login(StrEnum):
     """An ``Auth-Token`` header, for the token of iTop's module *authent-token*; the user name is not sent."""
 
 
-class Secret:
-    """A text that must not be seen: neither ``repr`` nor ``str``, ``asdict``, a pickle or a traceback's locals show it."""
+def _read_timezone(name: object) -> object:
+    if not isinstance(name, str):
+        return name
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        remedy = meant_or(name, available_timezones(), 'Write it like "Europe/Paris"')
+        raise Wrong(f"there is no timezone {clip(repr(name), 60)}", remedy) from None
 
-    __slots__ = ("_text",)
-    _text: str
 
-    def __init__(self, text: str) -> None:
-        object.__setattr__(self, "_text", text)
+def _check_date_format(text: str) -> str:
+    try:
+        found = pattern(text).groupindex
+    except ValueError as error:
+        remedy = "Copy date_and_time_format out of that iTop's configuration; known are Y y m n d j H G h g i s A a"
+        raise Wrong(str(error), remedy) from None
+    lacking = [name for name, letters in _PARTS.items() if not any(letter in found for letter in letters)]
+    if "h" in found and "a" not in found:
+        lacking.append("half of the day")
+    if lacking:
+        remedy = "Copy date_and_time_format out of that iTop's configuration"
+        raise Wrong(f"{clip(repr(text), 60)} shows no {' and no '.join(lacking)}", remedy)
+    return text
 
-    def reveal(self) -> str:
-        return self._text
 
-    def encode(self) -> bytes:
-        """Return the bytes to send: UTF-8, and what an environment held that is not UTF-8 as it was there."""
-        return self._text.encode("utf-8", "surrogateescape")
+def _check_timeout(timeout: timedelta) -> timedelta:
+    if timeout <= timedelta(0):
+        raise Wrong("without time there is no answer", 'Write a duration such as "30s"')
+    return timeout
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("a secret does not change")
 
-    def __eq__(self, other: object) -> bool:
-        return self._text == other._text if isinstance(other, Secret) else NotImplemented
+def _check_request(size: int) -> int:
+    if size < LEAST_REQUEST:
+        remedy = f"Make it at least {LEAST_REQUEST:,} bytes, and post_max_size of that server's PHP too"
+        raise Wrong("it leaves no room for a long description", remedy)
+    return size
 
-    def __hash__(self) -> int:
-        return hash(self._text)
 
-    def __repr__(self) -> str:
-        return "Secret(…)"
+Timezone = Annotated[ZoneInfo, BeforeValidator(_read_timezone), Written("text", {"type": "string"})]
 
-    __str__ = __repr__
 
-    def __deepcopy__(self, _: object) -> Self:
+class ServerSection(PasswordSource):
+    """One of the two iTop servers."""
+
+    url: Annotated[Address, Required("Write the server's address, like https://desk.example.com/itop")] = Field(
+        default="", examples=["https://customers.example.com/itop"]
+    )
+    """Base address of iTop, without `/webservices/rest.php`. Must be `https://`, but for this machine itself."""
+    allow_http: Text | None = Field(default=None, examples=["customers.example.com"])
+    """Allows `http://` for one server, by its name: must be the very host in `url`. The password then travels in clear.
+    This machine itself needs no such leave."""
+    public_url: Address = Field(default="", examples=["https://customers.example.com"])
+    """The address that people use, where it is not `url`: links and pictures in carried notes are known by it."""
+    label: Text = Field(default="", examples=["Customer desk"])
+    """What people call this side, in the header of carried notes. Default: `External`, `Internal`."""
+    username: Text = Field(default="", repr=False, examples=["itopsync"])
+    """The account of itopsync there. **Required**, but not with `login = "token"`."""
+    login: Login = Login.FORM
+    """How to log in: `form`, `basic` (HTTP Basic, where iTop allows it), or `token` (iTop's module *authent-token*)."""
+    timezone: Annotated[
+        Timezone,
+        Required("Write the timezone of that iTop's configuration, such as \"Europe/Paris\", which is iTop's own default"),
+    ] = Field(default=ZoneInfo("UTC"), examples=["Europe/Paris"])
+    """The `timezone` in that iTop's configuration, as `Europe/Paris` (iTop's own default). iTop's dates carry none, so a
+    wrong one shifts every time."""
+    date_format: Annotated[Text, AfterValidator(_check_date_format)] = "Y-m-d H:i:s"
+    """The `date_and_time_format` in that iTop's configuration, in its own (PHP's) notation (`d/m/Y H:i`)."""
+    ca_file: Certificates | None = Field(default=None, examples=["/etc/ssl/certs/example.pem"])
+    """PEM file of the certificates to trust instead of the public ones. A relative path begins at the folder of
+    `sync.toml`."""
+    timeout: Annotated[Duration, AfterValidator(_check_timeout)] = timedelta(minutes=2)
+    """How long to wait for an answer. Must be shorter than `limits.settle`."""
+    max_request: Annotated[Size, AfterValidator(_check_request)] | None = Field(default=None, examples=["64MiB"])
+    """The largest request that the server takes: PHP's `post_max_size`, or a smaller limit of the web server before it. A file
+    takes a third more than its size. Default: not known; then what is written is cut to fit 8 MB, PHP's own default, or
+    less once the server has refused that, and files are tried."""
+    connections: Annotated[StrictInt, Field(ge=1, le=32)] = 4
+    """How many calls may run at once. While the server is slow or refuses, fewer do."""
+    comment: Text = "itopsync"
+    """What iTop's history shows as the reason of our writes."""
+    defaults: dict[Name, KeyValue] = Field(default={}, examples=[{"org_id": {"name": "Acme"}, "team_id": 39}])
+    """The organisation, caller, team, agent and any other attribute that tickets take on this side: an id, a criterion such
+    as `{ name = "Service Desk" }`, an OQL query, or a plain value for what is no key. `0` says: deliberately nobody."""
+
+    @model_validator(mode="after")
+    def _check_login(self, info: ValidationInfo) -> Self:
+        if not self.username.isprintable():
+            raise Wrong("it holds characters that cannot be typed", "Write the account's login", "username")
+        if self.login is Login.BASIC and ":" in self.username:
+            raise Wrong("HTTP Basic takes no name with a colon", 'Use login = "form"', "username")
+        if self.url and info.context is not None:
+            check_is_private(self.url, self.allow_http)
         return self
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not pickled")
+    def lacking(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        yield from super().lacking()
+        if not self.username and self.login is not Login.TOKEN:
+            yield ("username",), "Name the account of itopsync on that server"
+        if not any(getattr(self, way) for way in WAYS):
+            yield no_password()
 
 
-@dataclass(frozen=True)
-class ServerSettings:
-    """Everything the client must know about one server."""
+class ServerSettings(ServerSection):
+    """Everything the client must know about one server: its table, and what does not stand there."""
 
     side: Side
-    url: str
-    """The base address without a trailing slash; the API is ``webservices/rest.php`` below it."""
-    username: str = field(repr=False)
-    password: Secret
+    password: InstanceOf[Secret]
     """With :attr:`Login.TOKEN`, the token."""
-    login: Login = Login.FORM
-    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))
-    """The ``timezone`` of iTop's configuration: every date that it shows is naive local time."""
-    date_format: str = "Y-m-d H:i:s"
-    """The ``date_and_time_format`` of iTop's configuration, in its own (PHP's) notation."""
-    ca_file: Path | None = None
-    """Certificates to trust instead of the public ones."""
     connect_timeout: float = 10.0
-    """Seconds, like the other two."""
-    read_timeout: float = 120.0
-    write_timeout: float = 60.0
-    max_answer_bytes: int = 64_000_000
+    """Seconds."""
+    max_answer_bytes: int = 128_000_000
     """An answer is read up to here and no further. A file takes a third more than its size."""
-    max_request_bytes: int | None = None
-    """No larger write is sent. None: how much the server takes is not known."""
     batch: int = 100
     """How many tickets are read with one call."""
-    connections: int = 4
-    """How many calls may run at once; fewer do while the server is slow or refuses."""
     read_tries: int = 3
     """How often a read is sent in all before the side counts as unreachable. A write is sent once."""
-    comment: str = "itopsync"
-    """What iTop's history shows as the reason of our writes."""
+
+    @property
+    def longest_call(self) -> float:
+        """Seconds that one call can take: to connect, to send, to be answered."""
+        return self.connect_timeout + 2 * self.timeout.total_seconds()

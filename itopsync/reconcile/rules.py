@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import string
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo
 
+from pydantic import AfterValidator, Field, StrictInt
+
+from itopsync.errors import clip
 from itopsync.model import NOTHING, Side
+from itopsync.settings.hints import listed, meant_or
+from itopsync.settings.quantities import Duration, Size
+from itopsync.settings.section import Section, Text, Wrong
 
 
 class Direction(StrEnum):
@@ -184,35 +192,76 @@ class SideRules:
         return tuple(dict.fromkeys((self.url, self.public_url)))
 
 
-@dataclass(frozen=True)
-class Headers:
-    """Templates of the line at the head of a carried note: ``{side} {author} {time} {number}``."""
+def check_template(template: str, places: Collection[str]) -> str:
+    """Return *template*. :raises Wrong: it cannot be filled in from *places* alone"""
+    told = f"There are {listed(f'{{{place}}}' for place in places)}; a brace itself is written twice"
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError:
+        raise Wrong("a brace stands alone", told) from None
+    for _, place, form, conversion in parts:
+        if place is None:
+            continue
+        if place not in places:
+            raise Wrong(f"nothing is known that would fill {clip(f'{{{place}}}', 40)}", meant_or(place, places, told))
+        if form or conversion:
+            raise Wrong(f"{{{place}}} takes no format", f"Write {{{place}}} alone")
+    return template
 
-    to_internal: str = "{side} {number} · {author} · {time}"
-    to_external: str = "{side} {number} · {time}"
-    copied: str = "Copied from {side} {number} · opened {time}"
-    """The first entry of a new copy."""
-    time_format: str = "%Y-%m-%d %H:%M"
+
+def _check_note(template: str) -> str:
+    return check_template(template, ("side", "number", "author", "time"))
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What stops a cycle, parks an item, or makes it travel another way."""
+def _check_copied(template: str) -> str:
+    return check_template(template, ("side", "number", "time"))
 
-    creations: int = 200
-    deletions: int = 50
-    rewritten: int = 10
-    """Tickets whose known entries all look different at once."""
-    missing: int = 10
-    """Linked tickets that are gone at once."""
-    tries: int = 8
+
+def _check_time_format(text: str) -> str:
+    if not text.isprintable():
+        raise Wrong("it is no format of a time", 'Write it like "%Y-%m-%d %H:%M"')
+    return text
+
+
+class Headers(Section):
+    """The line at the head of what is carried. `{side}`, `{number}`, `{author}` and `{time}` are filled in."""
+
+    to_internal: Annotated[Text, AfterValidator(_check_note)] = "{side} {number} · {author} · {time}"
+    """Over a note that goes into internal."""
+    to_external: Annotated[Text, AfterValidator(_check_note)] = "{side} {number} · {time}"
+    """Over a note that goes into external; it names no person unless you add `{author}`."""
+    copied: Annotated[Text, AfterValidator(_check_copied)] = "Copied from {side} {number} · opened {time}"
+    """The first entry of a new copy; it has no author."""
+    time_format: Annotated[Text, AfterValidator(_check_time_format)] = "%Y-%m-%d %H:%M"
+    """How `{time}` is written, in the notation of `strftime`, in the target's local time."""
+
+
+Threshold = Annotated[StrictInt, Field(ge=0, le=1_000_000)]
+
+
+class Limits(Section):
+    """What stops a cycle before it writes anything, or makes one thing wait for a person."""
+
+    creations: Threshold = 200
+    """More new tickets than that in one cycle stop it."""
+    deletions: Threshold = 50
+    """More deletions of attachments than that in one cycle stop it."""
+    file_size: Size = 20_000_000
+    """The largest file that is carried; larger ones are told in a note."""
+    settle: Duration = timedelta(minutes=5)
+    """How long a write without an answer may still land, before it is looked for and sent again."""
+
+    # what nobody need choose
+    rewritten: ClassVar[int] = 10
+    """Tickets whose known entries all look different at once; more of them stop a cycle."""
+    missing: ClassVar[int] = 10
+    """Linked tickets that are gone at once; more of them stop a cycle."""
+    tries: ClassVar[int] = 8
     """Failures of one item before it is parked."""
-    rewrites: int = 3
-    """How often an entry of ours that vanished is written again."""
-    file_bytes: int = 20_000_000
-    log_bytes: int = 60_000
-    """Of the 65,535 that the index of a case log holds."""
-    settle: timedelta = timedelta(minutes=5)
+    rewrites: ClassVar[int] = 3
+    """How often an entry of ours that vanished under somebody's save is written again."""
+    log_bytes: ClassVar[int] = 60_000
+    """How full a log may become, of the 65,535 bytes that its index holds; an entry takes about 170."""
 
 
 @dataclass(frozen=True)
@@ -235,8 +284,8 @@ class Rules:
     """A note that begins with one of these never leaves internal."""
     tell_parked: bool = True
     """Whether what is parked is told in a note on the internal ticket."""
-    headers: Headers = Headers()
-    limits: Limits = Limits()
+    headers: Headers = field(default_factory=Headers)
+    limits: Limits = field(default_factory=Limits)
 
     def side(self, side: Side) -> SideRules:
         return side.pick(self.external, self.internal)

@@ -68,9 +68,9 @@ class Command:
 class Web:
     """A web address."""
 
-    def __init__(self, receiver: Receiver, name: str) -> None:
+    def __init__(self, receiver: Receiver, name: str, timeout: float) -> None:
         self.name = name
-        self._receiver = receiver
+        self._receiver, self._timeout = receiver, timeout
 
     def send(self, notification: Mapping[str, object]) -> None:
         """Send a notification as JSON. :raises NotDelivered: it is not taken"""
@@ -93,8 +93,8 @@ class Web:
         try:
             verify = ssl.create_default_context(cafile=receiver.ca_file) if receiver.ca_file else True
             with (
-                httpx.Client(timeout=receiver.timeout, verify=verify, follow_redirects=False) as client,
-                client.stream(method, receiver.url.reveal(), content=body, headers=headers) as response,
+                httpx.Client(timeout=self._timeout, verify=verify, follow_redirects=False) as client,
+                client.stream(method, receiver.address.reveal(), content=body, headers=headers) as response,
             ):
                 status = response.status_code
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # their texts may hold the address

@@ -1,13 +1,25 @@
-"""How it is watched over: what ``[metrics]`` and ``[hooks]`` of ``sync.toml`` come to."""
+"""How it is watched over: ``[metrics]`` and ``[hooks]`` of ``sync.toml``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import quote, urlsplit
 
-from itopsync.itop.settings import Secret
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
+
+from itopsync.errors import clip
+from itopsync.settings.addresses import Certificates, check_is_private, is_host, is_loopback, located
+from itopsync.settings.quantities import Duration, Span
+from itopsync.settings.secrets import WAYS, PasswordSource, Secret, no_password
+from itopsync.settings.section import PATH, Section, Text, Wrong
+
+_PLACE = "{password}"
+_HIGHEST_PORT = 65_535
 
 
 class Need(StrEnum):
@@ -23,45 +35,163 @@ class Need(StrEnum):
     """A cycle was broken off by something else."""
 
 
-@dataclass(frozen=True)
-class MetricsSettings:
-    """Where metrics are to be had."""
-
-    host: str | None = None
-    """The address to listen on; None: no endpoint."""
-    port: int = 0
-    textfile: Path | None = None
-    """The file for node_exporter; None: none."""
-    max_age: timedelta = timedelta(minutes=5)
-    """How old the last good cycle may be while ``/healthz`` says that all is well."""
+def _taken_apart(listen: str) -> tuple[str, int]:
+    """The address and the port of ``[metrics] listen``; port 0 where it is wrong."""
+    host, _, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= len(str(_HIGHEST_PORT)) else 0
+    return host, number if _is_address(host) and number <= _HIGHEST_PORT else 0
 
 
-@dataclass(frozen=True)
-class Receiver:
+def _is_address(host: str) -> bool:
+    try:
+        return bool(host) and is_host(urlsplit(f"//[{host}]" if ":" in host else f"//{host}"))
+    except ValueError:
+        return False
+
+
+def _check_listen(listen: str) -> str:
+    if listen and not _taken_apart(listen)[1]:
+        what = f"{clip(repr(listen), 60)} is no address with a port"
+        raise Wrong(what, 'Write it like "127.0.0.1:9464" or "[::1]:9464"')
+    return listen
+
+
+def _check_textfile(path: Path, info: ValidationInfo) -> Path:
+    if info.context is None:
+        return path
+    found = located(info.context.folder, path)
+    if found.suffix != ".prom":
+        remedy = "Let its name end in .prom: node_exporter reads no other"
+        raise Wrong(f"{clip(str(found), 120)} is no file that is read", remedy)
+    if not os.path.isdir(found.parent):
+        remedy = "Name the folder in --collector.textfile.directory of node_exporter, and let this account write there"
+        raise Wrong(f"there is no folder {clip(str(found.parent), 120)}", remedy)
+    return found
+
+
+class MetricsSettings(Section):
+    """Where monitoring finds metrics. Off as it stands."""
+
+    listen: Annotated[Text, AfterValidator(_check_listen)] = Field(default="", examples=["127.0.0.1:9464"])
+    """Address and port of an HTTP endpoint with `/metrics` for Prometheus and `/healthz`, such as `"127.0.0.1:9464"`; used by
+    `itopsync run`. Default: none. Must be of this machine alone, unless `allow_remote` says otherwise."""
+    allow_remote: Text | None = Field(default=None, examples=["0.0.0.0"])  # noqa: S104 - an example
+    """Lets others ask too, by name: must be the very address in `listen`, such as `"0.0.0.0"`. What they see names no ticket."""
+    textfile: Annotated[Path, AfterValidator(_check_textfile), PATH] | None = Field(
+        default=None, examples=["/var/lib/prometheus/node-exporter/itopsync.prom"]
+    )
+    """File for the textfile collector of node_exporter, written after each cycle; its name ends in `.prom`. What suits
+    `run-once`. A relative path begins at the folder of `sync.toml`."""
+    max_age: Duration = timedelta(minutes=5)
+    """While the last good cycle is no older, `/healthz` answers 200, and else 503. Where three times `schedule.poll` is longer,
+    that is the default; with a cron expression it must be given."""
+
+    @model_validator(mode="after")
+    def _check_remote(self) -> Self:
+        host, allowed = self.host, self.allow_remote
+        if allowed is not None and host is None:
+            raise Wrong("nothing is listened on", "Write metrics.listen too, or remove it", "allow_remote")
+        if allowed is not None and allowed != host:
+            remedy = f'Write allow_remote = "{host}", or remove it'
+            raise Wrong(f"'{clip(allowed, 60)}' is not the address in listen", remedy, "allow_remote", beside="listen")
+        if host is not None and allowed is None and not is_loopback(host):
+            remedy = f'Write 127.0.0.1, or allow it with allow_remote = "{host}"'
+            raise Wrong("others could ask too", remedy, "listen")
+        return self
+
+    @property
+    def host(self) -> str | None:
+        """The address to listen on; None: no endpoint."""
+        return _taken_apart(self.listen)[0] or None
+
+    @property
+    def port(self) -> int:
+        return _taken_apart(self.listen)[1]
+
+
+def _check_web_address(text: str) -> str:
+    url = text.replace(_PLACE, "password")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and is_host(parts) and parts.port != 0 and parts.username is None
+        usable = usable and _PLACE not in urlsplit(text).netloc
+    except ValueError:
+        usable = False
+    if text and not (usable and url.isascii() and url.isprintable() and " " not in url and "#" not in url):
+        raise Wrong("it is no web address", "Write it like https://alerts.example.com/itopsync")  # may hold a secret: not quoted
+    return text
+
+
+class Receiver(PasswordSource):
     """A web address that something is sent to."""
 
-    url: Secret
-    """Whole, with the password in it where it belongs there."""
-    token: Secret | None = None
-    """Sent as ``Authorization: Bearer``."""
-    ca_file: Path | None = None
-    timeout: float = 10.0
-    """Seconds."""
+    url: Annotated[Text, AfterValidator(_check_web_address)] = Field(
+        default="", repr=False, examples=["https://alerts.example.com/{password}"]
+    )
+    """Where to. `{password}` in it stands for the password, for services whose addresses are secret; without it, a password is
+    sent as `Authorization: Bearer`. Must be `https://`, but for this machine itself."""
+    allow_http: Text | None = Field(default=None, examples=["alerts.example.com"])
+    """Allows `http://`, by the host's name: must be the very host in `url`."""
+    ca_file: Certificates | None = Field(default=None, examples=["/etc/ssl/certs/example.pem"])
+    """PEM file of the certificates to trust instead of the public ones."""
+
+    @model_validator(mode="after")
+    def _check_private(self, info: ValidationInfo) -> Self:
+        if self.url and info.context is not None:
+            check_is_private(self.url, self.allow_http)
+        return self
+
+    def lacking(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        if not self.url:
+            others = self.model_fields_set - {"url"}
+            yield ("url",), f"Write where to, or remove {min(others, default='this table')}"
+        elif _PLACE in self.url and not any(getattr(self, way) for way in WAYS):
+            yield no_password()
+
+    @property
+    def address(self) -> Secret:
+        """Whole, with the password in it where it belongs there."""
+        return Secret(self.url.replace(_PLACE, quote(self.secret.reveal(), safe="/", errors="surrogateescape")))
+
+    @property
+    def token(self) -> Secret | None:
+        """Sent as ``Authorization: Bearer``."""
+        return self.secret if self.secret.reveal() and _PLACE not in self.url else None
 
 
-@dataclass(frozen=True)
-class HooksSettings:
-    """Who is called when a person is needed, and how often at most."""
+def _check_command(command: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    if not command or info.context is None:
+        return command
+    program, shown = Path(command[0]), clip(repr(command[0]), 120)
+    if not program.is_absolute() or any("\0" in part for part in command):
+        raise Wrong(f"{shown} is not the whole path of a program", 'Write it like ["/usr/local/bin/page-somebody", "--quiet"]')
+    if not os.access(program, os.X_OK) or program.is_dir():
+        raise Wrong(f"{shown} cannot be run", "Check the path, and that this account may run it")
+    return command
 
-    command: tuple[str, ...] = ()
-    """A program and its arguments; empty: none."""
-    webhook: Receiver | None = None
-    dead_man: Receiver | None = None
-    """Asked after each good cycle."""
-    events: frozenset[Need] = field(default_factory=lambda: frozenset(Need))
-    every: timedelta = timedelta(minutes=15)
-    """So much time is at least between two calls about the same kind of need; what comes meanwhile is told together."""
-    side_down: timedelta = timedelta(minutes=15)
-    """A side that is down for longer needs a person."""
-    timeout: timedelta = timedelta(seconds=10)
+
+Argument = Annotated[str, StringConstraints(min_length=1)]
+
+
+class HooksSettings(Section):
+    """Who is called when a person is needed. Nobody as it stands. A hook never delays a cycle, and never sees a ticket's text."""
+
+    command: Annotated[tuple[Argument, ...], AfterValidator(_check_command)] = Field(
+        default=(), examples=[["/usr/local/bin/page-somebody", "--quiet"]]
+    )
+    """A program, by its whole path, and its arguments; no shell reads them. It is told in JSON on its standard input, and in its
+    environment."""
+    events: tuple[Need, ...] = tuple(Need)
+    """What to call for: a parked ticket, a safety limit that stopped the cycle, a side that is down for long, a cycle that failed
+    otherwise."""
+    every: Span = timedelta(minutes=15)
+    """So much time is at least between two calls for the same kind of event; what comes meanwhile is told in one."""
+    side_down: Span = timedelta(minutes=15)
+    """How long a side may be down before a person is called."""
+    timeout: Span = timedelta(seconds=10)
     """How long the command or a receiver may take."""
+    webhook: Receiver | None = None
+    """`webhook` gets each call as JSON, by POST."""
+    dead_man: Receiver | None = None
+    """`dead_man` is asked by GET after each good cycle: a service that raises the alarm when that stays away."""

@@ -59,7 +59,7 @@ class Watch:
         self._textfile = Textfile(metrics.textfile) if metrics.textfile else None
         self._listens = endpoint
         self._needs = Needs(hooks.side_down)
-        self._dead_man = Web(hooks.dead_man, "dead_man") if hooks.dead_man else None
+        self._dead_man = Web(hooks.dead_man, "dead_man", hooks.timeout.total_seconds()) if hooks.dead_man else None
         self._pulse = Errand("dead-man")
         self._hooks = tuple(Hook(way, pair, store, hooks.every, clock=clock, called=self._notified) for way in _ways(hooks))
         self._down: frozenset[str] = frozenset()
@@ -144,7 +144,8 @@ class Watch:
 
 
 def _ways(hooks: HooksSettings) -> Iterator[Way]:
+    timeout = hooks.timeout.total_seconds()
     if hooks.command:
-        yield Command(hooks.command, hooks.timeout.total_seconds())
+        yield Command(hooks.command, timeout)
     if hooks.webhook:
-        yield Web(hooks.webhook, "webhook")
+        yield Web(hooks.webhook, "webhook", timeout)

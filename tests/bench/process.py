@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from itopsync.cli.session import open_store
+from tests import tuned
 from tests.bench import hosts
 from tests.bench.fill import fill
 from tests.bench.idle import FIRST, REAL, VERSION, linked, mark_attachments
@@ -44,8 +45,7 @@ def memory(folder: Path, sizes: Sizes) -> Iterator[Row]:
             held = resident(running.pid)
             running.send_signal(signal.SIGTERM)
     yield row("memory", f"memory at {sizes.links:,} links, idle", f"≤ {MOST} MB", held, MOST, " MB")
-    more = f"file_budget = {BUDGET}"
-    with stage(folder / "files", more=more) as on:
+    with stage(folder / "files") as on:
         for place in range(HOW_MANY):
             on.simulated[0].do(hosts.open_tickets, 1, 1, bytes([place]) * BIG)
         on.slow()
@@ -60,7 +60,10 @@ def _peak(on: Stage) -> float:
     """Run one cycle; the most that it held."""
     peak = 0.0
     with subprocess.Popen(
-        [ITOPSYNC, "--log-level", "error", "run-once"], cwd=on.folder, env=_environment(), stdout=subprocess.DEVNULL
+        [*tuned.PROGRAM, tuned.told(file_budget=BUDGET), "--log-level", "error", "run-once"],
+        cwd=on.folder,
+        env=_environment(),
+        stdout=subprocess.DEVNULL,
     ) as running:
         while running.poll() is None:
             try:

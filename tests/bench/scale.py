@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from itopsync.cli.session import open_store
@@ -46,7 +47,8 @@ def deletions(folder: Path, sizes: Sizes) -> Iterator[Row]:
 def sweep(folder: Path, sizes: Sizes) -> Iterator[Row]:
     """A sweep of very many closed tickets with an attachment each, at rest, and one from which the attachment went."""
     real = min(DEEP, sizes.swept // 10)
-    with stage(folder / "sweep", more=f"deep = {real}") as on:  # the default of 2,000, where there are so many
+    with stage(folder / "sweep") as on:
+        on.configuration = replace(on.configuration, engine=replace(on.configuration.engine, deep=real))  # 2,000, if so many
         _many(on, real, sizes.swept - real, live=False)
         with engine(on.configuration) as opened:
             opened.cycle()

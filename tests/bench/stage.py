@@ -57,12 +57,9 @@ url = "sqlite:///{folder}/store.sqlite"
 since = {since}
 [limits]
 creations = 1000000
-[engine]
-workers = {workers}
 {more}
 [schedule]
 poll = "{poll}"
-jitter = "0s"
 [classes.UserRequest]
 """
 
@@ -137,7 +134,6 @@ def stage(folder: Path, *, more: str = "", poll: str = "60s", ages: timedelta = 
                 folder=folder,
                 since=since,
                 at_once=AT_ONCE,
-                workers=2 * AT_ONCE,
                 more=more,
                 poll=poll,
             )
@@ -147,7 +143,7 @@ def stage(folder: Path, *, more: str = "", poll: str = "60s", ages: timedelta = 
 
 def _real(path: Path, folder: Path) -> Configuration:
     loaded = config.load(path, os.environ)
-    limits = replace(loaded.rules.limits, creations=1_000_000)
+    limits = loaded.rules.limits.model_copy(update={"creations": 1_000_000})
     classes = tuple(replace(cls, scope="") for cls in loaded.rules.classes)
     since = datetime.now(UTC).isoformat()
     rules = replace(loaded.rules, pair=f"bench{os.getpid()}", since=since, classes=classes, limits=limits)

@@ -33,7 +33,7 @@ class Checked(Rig):
     def settings(self, side: Side, **changed: Any) -> None:
         """Change what the client is told of a server."""
         of_side = getattr(self.configuration, side)
-        self.configuration = replace(self.configuration, **{side: replace(of_side, **changed)})
+        self.configuration = replace(self.configuration, **{side: of_side.model_copy(update=changed)})
 
     def rules(self, **changed: Any) -> None:
         self.configuration = replace(self.configuration, rules=replace(self.configuration.rules, **changed))

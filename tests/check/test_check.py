@@ -8,8 +8,8 @@ import pytest
 
 from itopsync.check.finding import Level
 from itopsync.errors import StoreFromTheFuture, StoreOutdated
-from itopsync.itop.settings import Secret
 from itopsync.model import Side
+from itopsync.settings.secrets import Secret
 from itopsync.simulator import FaultKind
 from tests.check.conftest import Checked
 
@@ -108,7 +108,7 @@ def test_whether_a_file_fits_into_a_request_is_told(rig: Checked) -> None:
         Side.EXTERNAL, "how large a request"
     )
     internal = rig.configuration.internal
-    rig.configuration = replace(rig.configuration, internal=replace(internal, max_request_bytes=2**26))
+    rig.configuration = replace(rig.configuration, internal=internal.model_copy(update={"max_request": 2**26}))
     assert "fits into a request of max_request, 67,108,864 bytes" in rig.told(Side.INTERNAL, "max_request")
-    rig.configuration = replace(rig.configuration, internal=replace(internal, max_request_bytes=2**23))
+    rig.configuration = replace(rig.configuration, internal=internal.model_copy(update={"max_request": 2**23}))
     assert "20,000,000 bytes, does not fit into a request of max_request, 8,388,608 bytes" in rig.warning(Side.INTERNAL)

@@ -87,7 +87,7 @@ def test_how_many_copies_a_first_run_makes(rig: Checked) -> None:
 
 
 def test_more_tickets_in_scope_than_a_cycle_lets_through(rig: Checked) -> None:
-    rig.rules(limits=replace(rig.configuration.rules.limits, creations=1))
+    rig.rules(limits=rig.configuration.rules.limits.model_copy(update={"creations": 1}))
     for title in ("one", "two"):
         rig.customer.create("UserRequest", title=title)
     warning = rig.warning(EXTERNAL)

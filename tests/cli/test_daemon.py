@@ -21,7 +21,7 @@ PATIENCE = 30.0
 @pytest.fixture
 def daemon(desk: Desk) -> Iterator[subprocess.Popen[str]]:
     """The loop, with a cycle every second."""
-    desk.configure('[schedule]\npoll = "1s"\njitter = "0s"\n')
+    desk.configure('[schedule]\npoll = "1s"\n')
     command = [sys.executable, "-m", "itopsync", "--log-level", "error", "run"]
     environment = {**os.environ, "PASSWORD": "sync-password"}
     process = subprocess.Popen(command, cwd=desk.folder, env=environment, stderr=subprocess.PIPE, text=True)

@@ -22,7 +22,7 @@ from tests.cli.conftest import Desk
 from tests.watch.receiver import Receiver, receiving
 
 PATIENCE = 60.0
-QUICK = '[schedule]\npoll = "1s"\npoll_quiet = "1s"\njitter = "0s"\n'
+QUICK = '[schedule]\npoll = "1s"\n'
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_service_is_scraped_is_healthy_and_says_each_cycle_on_one_line(
     desk: Desk, loop: Callable[[], subprocess.Popen[str]]
 ) -> None:
     port = free_port()
-    desk.configure(f'{QUICK}[metrics]\nlisten = "127.0.0.1:{port}"\nmax_age = "4s"\n')
+    desk.configure(f'{QUICK}[metrics]\nlisten = "127.0.0.1:{port}"\nmax_age = "6s"\n')
     process = loop()
     desk.customer.create("UserRequest", title="Printer broken")
     wait_for(lambda: 'itopsync_writes_total{action="create",outcome="done"' in ask(port, "/metrics")[1])

@@ -12,14 +12,24 @@ CHANGE: Changes = {"classes": {"NormalChange": {}}}
 TABLE: list[Case] = [
     # directions
     ("new tickets outwards", {"rules.new_tickets": "both"}, "rules.new_tickets", "never makes", "to_internal"),
-    ("a class not synced", {"rules.classes.Problem.form": "both"}, "rules.classes.Problem", "not synced", "[classes.Problem]"),
+    ("no direction", {"rules.form": {"title": "out"}}, "rules.form.title", "'out' will not do", "'to_internal'"),
+    ("a part of no form", {"rules.form": {"titel": "both"}}, "rules.form.titel", "titel is not carried", "title?"),
+    ("a log that is not paired", {"rules.notes": {"public_log": "never"}}, "rules.notes.public_log", "not carried", "Remove"),
     (
-        "a class not synced, as it is spelt",
-        {"rules.classes.UserRequests.form": "both"},
-        "rules.classes.UserRequests",
-        "not synced",
-        "Did you mean UserRequest?",
+        "a part of another class's form",
+        {"classes": {"NormalChange": {"rules": {"form": {"impact": "both"}}}}},
+        "classes.NormalChange.rules.form.impact",
+        "impact is not carried",
+        "Remove it",
     ),
+    (
+        "a log that the class has not paired",
+        {"classes.UserRequest.rules.notes": {"privat_log": "never"}},
+        "classes.UserRequest.rules.notes.privat_log",
+        "not carried",
+        "private_log?",
+    ),
+    ("parts of a state", {"rules.state": {"new": "both"}}, "rules.state", "this will not do", "'to_internal'"),
     ("nothing to begin with", {"rules.form": "never"}, "classes.UserRequest.form", "no title and no description", "Carry"),
     # logs
     ("no log", {"logs": []}, "logs", "there is none", "at least one"),
@@ -72,27 +82,6 @@ TABLE: list[Case] = [
         "Incident?",
     ),
     ("like no class", {"classes.Ours": {"like": "Incidnt"}}, "classes.Ours.like", "no ticket class", "Incident?"),
-    (
-        "since no date",
-        {"classes.UserRequest.since_attribute": "titel"},
-        "classes.UserRequest.since_attribute",
-        "no date of UserRequest",
-        "start_date",
-    ),
-    (
-        "an unknown default on creation",
-        {"classes.UserRequest.on_create": ["org_id", "caller_id", "team_id"]},
-        "classes.UserRequest.on_create",
-        "has no team_id",
-        "org_id",
-    ),
-    (
-        "no organisation on creation",
-        {"classes.UserRequest.on_create": ["caller_id"]},
-        "classes.UserRequest.on_create",
-        "leaves out org_id",
-        "Add org_id",
-    ),
     # attributes
     ("a person in the form", {"classes.UserRequest.form": ["agent_id"]}, "classes.UserRequest.form", "never carried", "defaults"),
     (
@@ -350,20 +339,6 @@ TABLE: list[Case] = [
         "classes.UserRequest.lifecycle.external.decisions",
         "no state 'aproved'",
         "approved?",
-    ),
-    (
-        "a broken stimulus of no state",
-        {"classes.UserRequest.lifecycle.external.broken": [["nwe", "ev_assign"]]},
-        "classes.UserRequest.lifecycle.external.broken",
-        "no state 'nwe'",
-        "new?",
-    ),
-    (
-        "a broken stimulus that is not there",
-        {"classes.UserRequest.lifecycle.external.broken": [["new", "ev_close"]]},
-        "classes.UserRequest.lifecycle.external.broken",
-        "'new' has no ev_close",
-        "ev_",
     ),
 ]
 

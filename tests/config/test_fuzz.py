@@ -17,10 +17,10 @@ from itopsync import config
 from itopsync.config.catalogue import classes
 from itopsync.errors import ConfigurationError
 from tests.config.making import ENVIRON, NOW, document
-from tests.config.test_example import COMMENTED, EXAMPLE
+from tests.config.test_example import EXAMPLE, whole
 
-WHOLE: dict[str, Any] = tomllib.loads(COMMENTED.sub("", EXAMPLE))
-"""The example with everything that it shows."""
+WHOLE: dict[str, Any] = whole()
+"""A file with every key that there is."""
 
 anything = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

@@ -25,14 +25,18 @@ LOOPBACK = {"external.url": "http://127.0.0.1:8081", "internal.url": "http://[::
         pytest.param({"internal.defaults.agent_id": 0}, id="deliberately nobody"),
         pytest.param({"internal.defaults.origin": "portal"}, id="a plain value"),
         pytest.param(
-            {"internal.defaults.x_site": 3, "classes.UserRequest.on_create": ["org_id", "caller_id", "x_site"]}, id="own"
+            {
+                "internal.defaults.x_site": 3,
+                "classes.UserRequest.lifecycle.internal.mandatory": {"new": ["title", "org_id", "x_site"]},
+            },
+            id="an attribute of their own",
         ),
         pytest.param({"scope.condition": "this.title LIKE '%:)%' AND (this.org_id = 3)"}, id="a quoted bracket"),
         pytest.param({"scope.since": "2026-11-24T16:00:00+07:00"}, id="since now"),
         pytest.param({"rules.new_tickets": "never", "internal.defaults": GONE}, id="no new tickets, no defaults"),
         pytest.param({"rules.form": "never", "rules.new_tickets": "never"}, id="no new tickets, no form"),
         pytest.param({"rules.state": "never", **TO_INCIDENT}, id="no states, no counterparts"),
-        pytest.param({"schedule.poll": "*/5 * * * *", "schedule.jitter": "10m"}, id="a cron expression"),
+        pytest.param({"schedule.poll": "*/5 * * * *"}, id="a cron expression"),
         pytest.param({"schedule.poll": "5m"}, id="slower than the quiet hours of the defaults"),
         pytest.param({"limits.deletions": 0}, id="a limit of none"),
         pytest.param({"headers.to_external": "{{{side}}} 100%"}, id="braces written twice"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itopsync.config.quantities import read_duration, read_moment, read_poll, read_size, to_utc, write_duration, write_size
+from itopsync.settings.quantities import read_duration, read_moment, read_poll, read_size, to_utc, write_duration, write_size
 
 
 @given(st.integers(0, 3650 * 86_400_000).map(lambda count: timedelta(milliseconds=count)))

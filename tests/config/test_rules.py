@@ -10,10 +10,10 @@ import pytest
 
 from itopsync import config
 from itopsync.engine.settings import EngineSettings
-from itopsync.itop.settings import Login, Secret, ServerSettings
 from itopsync.model import Side
 from itopsync.reconcile.rules import ClassRules, Deletion, Direction, FieldRule, Headers, Kind, Limits, LogRule
 from itopsync.reconcile.state import correspond
+from itopsync.settings.secrets import Secret
 from tests.config.making import ENVIRON, GONE, GOOD, Changes, document, load
 
 ALL = ("UserRequest", "Incident", "Problem", "Change", "NormalChange", "RoutineChange", "EmergencyChange")
@@ -47,14 +47,14 @@ def test_the_sop_is_the_default(tmp_path: Path) -> None:
 
 def test_the_servers_are_what_the_client_needs(tmp_path: Path) -> None:
     loaded = load(tmp_path, {})
-    assert loaded.external == ServerSettings(
-        Side.EXTERNAL,
-        "https://customers.example.com/itop",
-        "sync",
-        Secret("one"),
-        Login.FORM,
-        ZoneInfo("Asia/Jakarta"),
-    )
+    assert loaded.external.model_dump(exclude_defaults=True) == {
+        "side": Side.EXTERNAL,
+        "url": "https://customers.example.com/itop",
+        "username": "sync",
+        "password": Secret("one"),
+        "password_env": "EXTERNAL_PASSWORD",
+        "timezone": ZoneInfo("Asia/Jakarta"),
+    }
     assert loaded.rules.internal.url == loaded.rules.internal.public_url == "https://desk.example.com/itop"
     assert (loaded.rules.external.label, loaded.rules.internal.label) == ("External", "Internal")
     assert loaded.rules.internal.timezone == ZoneInfo("Europe/Paris")
@@ -64,9 +64,9 @@ def test_the_servers_are_what_the_client_needs(tmp_path: Path) -> None:
 def test_the_engine_the_schedule_and_the_log_have_their_defaults(tmp_path: Path) -> None:
     loaded = load(tmp_path, {})
     assert loaded.engine == EngineSettings()
-    assert loaded.schedule == config.Schedule(
-        timedelta(seconds=15), timedelta(hours=6), timedelta(seconds=5), timedelta(minutes=1)
-    )
+    schedule = loaded.schedule
+    assert (schedule.poll, schedule.sweep) == (timedelta(seconds=15), timedelta(hours=6))
+    assert (schedule.poll_quiet, schedule.jitter) == (timedelta(minutes=1), timedelta(seconds=5))
     assert (loaded.lease, loaded.log_level) == (timedelta(minutes=1), "info")
     assert loaded.path == tmp_path / "sync.toml"
 
@@ -164,7 +164,7 @@ def test_each_row_of_the_sop_has_its_direction(tmp_path: Path) -> None:
 def test_a_class_may_have_directions_of_its_own(tmp_path: Path) -> None:
     rules = load(
         tmp_path,
-        {"classes.Incident": {}, "rules.classes": {"Incident": {"form": "both", "notes": "never", "state": "never"}}},
+        {"classes.Incident": {"rules": {"form": "both", "notes": "never", "state": "never"}}},
     ).rules
     incident, request = rules.for_external("Incident"), rules.for_external("UserRequest")
     assert {one.direction for one in incident.fields} == {Direction.BOTH}
@@ -174,8 +174,9 @@ def test_a_class_may_have_directions_of_its_own(tmp_path: Path) -> None:
 
 
 def test_logs_are_paired_where_both_classes_have_them(tmp_path: Path) -> None:
-    public = {"external": "public_log", "internal": "public_log", "direction": "to_internal"}
-    loaded = load(tmp_path, {"logs": [{}, public], "classes.NormalChange": {}})
+    public = {"external": "public_log", "internal": "public_log"}
+    one_way = {"public_log": "to_internal"}
+    loaded = load(tmp_path, {"logs": [{}, public], "rules.notes": one_way, "classes.NormalChange": {}})
     assert loaded.rules.for_external("UserRequest").logs == (
         LogRule(),
         LogRule("public_log", "public_log", Direction.TO_INTERNAL),
@@ -199,16 +200,16 @@ def test_the_form_is_configured_attribute_by_attribute(tmp_path: Path) -> None:
         tmp_path,
         {
             "classes.UserRequest.form": ["title", "description", "origin", "x_site", "service_id"],
+            "classes.UserRequest.rules.form": {"description": "both"},
             "classes.UserRequest.attributes": {
-                "title": {"template": "[{number}] {value}", "limit": 200},
-                "description": {"direction": "both"},
+                "title": {"template": "[{number}] {value}"},
                 "x_site": {"kind": "text", "internal": "x_place"},
                 "service_id": {"to_internal": {"1": "7"}},
             },
         },
     )
     assert rules.fields == (
-        FieldRule("title", "title", template="[{number}] {value}", limit=200),
+        FieldRule("title", "title", template="[{number}] {value}", limit=255),
         FieldRule("description", "description", Kind.HTML, Direction.BOTH, limit=65_535),
         FieldRule("origin", "origin", Kind.CODE),
         FieldRule("x_site", "x_place"),
@@ -216,8 +217,9 @@ def test_the_form_is_configured_attribute_by_attribute(tmp_path: Path) -> None:
     )
 
 
-def test_an_attribute_that_never_goes_is_no_part_of_the_form(tmp_path: Path) -> None:
-    rules = rules_of(tmp_path, {"classes.UserRequest.attributes.impact.direction": "never"})
+@pytest.mark.parametrize("table", ["rules", "classes.UserRequest.rules"])
+def test_an_attribute_that_never_goes_is_no_part_of_the_form(tmp_path: Path, table: str) -> None:
+    rules = rules_of(tmp_path, {f"{table}.form": {"impact": "never"}})
     assert [one.external for one in rules.fields] == ["title", "description", "urgency", "request_type"]
 
 
@@ -303,7 +305,6 @@ def test_a_lifecycle_that_was_changed_is_described(tmp_path: Path) -> None:
                 "transitions": {"new": {"ev_reject": "refused", "ev_timeout": ""}, "refused": {}},
                 "mandatory": {"pending": [], "refused": ["x_reason"]},
                 "decisions": ["refused"],
-                "broken": [["new", "ev_assign"]],
             },
             "classes.UserRequest.states.to_external": {"refused": "rejected", "rejected": "rejected"},
             "classes.UserRequest.states.to_internal": {"rejected": "rejected"},
@@ -314,7 +315,6 @@ def test_a_lifecycle_that_was_changed_is_described(tmp_path: Path) -> None:
     assert not state.internal.mandatory["pending"]
     assert state.internal.mandatory["refused"] == {"x_reason"}
     assert state.internal.decisions == {"refused"}
-    assert state.internal.broken == {("new", "ev_assign")}
     assert state.external.transitions["new"].keys() == {"ev_assign", "ev_timeout", "ev_wait_for_approval", "ev_autoresolve"}
 
 
@@ -350,21 +350,13 @@ def test_every_number_and_every_duration_arrives(tmp_path: Path) -> None:
             "external.public_url": "http://portal.example.com/",
             "external.label": "Customers",
             "external.url": "https://customers.example.com/itop/",
-            "external.connect_timeout": "500ms",
-            "external.read_timeout": "1m 30s",
-            "external.write_timeout": "20s",
-            "external.max_answer": "1GB",
+            "external.timeout": "1m 30s",
             "external.max_request": "64MiB",
-            "external.batch": 100,
             "external.connections": 8,
-            "external.read_tries": 1,
             "external.comment": "sync",
             "schedule.poll": " */5 * * * * ",
             "limits.file_size": "1MiB",
-            "limits.log_index": 50_000,
             "limits.settle": "10m",
-            "engine.workers": 2,
-            "engine.look_again": "2m",
             "store.lease": "30s",
             "logging.level": "debug",
         },
@@ -372,15 +364,55 @@ def test_every_number_and_every_duration_arrives(tmp_path: Path) -> None:
     external = loaded.external
     assert (external.url, loaded.rules.external.public_url) == ("https://customers.example.com/itop", "http://portal.example.com")
     assert loaded.rules.external.label == "Customers"
-    assert (external.connect_timeout, external.read_timeout, external.write_timeout) == (0.5, 90.0, 20.0)
-    assert (external.max_answer_bytes, external.batch, external.connections, external.read_tries) == (10**9, 100, 8, 1)
-    assert (external.max_request_bytes, loaded.rules.external.request_bytes) == (2**26, 2**26)
-    assert (loaded.internal.max_request_bytes, loaded.rules.internal.request_bytes) == (None, 8_000_000)
+    assert (external.timeout, external.connections) == (timedelta(seconds=90), 8)
+    assert (external.max_request, loaded.rules.external.request_bytes) == (2**26, 2**26)
+    assert (loaded.internal.max_request, loaded.rules.internal.request_bytes) == (None, 8_000_000)
     assert external.comment == "sync"
     assert loaded.schedule.poll == "*/5 * * * *"
-    assert loaded.rules.limits == Limits(file_bytes=2**20, log_bytes=50_000, settle=timedelta(minutes=10))
-    assert loaded.engine == EngineSettings(workers=2, look_again=timedelta(minutes=2))
+    assert loaded.rules.limits == Limits(file_size=2**20, settle=timedelta(minutes=10))
     assert (loaded.lease, loaded.log_level) == (timedelta(seconds=30), "debug")
+
+
+def test_there_are_twice_as_many_workers_as_connections(tmp_path: Path) -> None:
+    loaded = load(tmp_path, {"external.connections": 2, "internal.connections": 8})
+    assert loaded.engine == EngineSettings(workers=16)
+    assert load(tmp_path, {"internal.connections": 32}).engine.workers == 32
+
+
+def test_the_longest_answer_has_room_for_the_largest_file(tmp_path: Path) -> None:
+    assert load(tmp_path, {}).external.max_answer_bytes == 128_000_000
+    assert load(tmp_path, {"limits.file_size": "300MB"}).external.max_answer_bytes == 400_100_000
+
+
+@pytest.mark.parametrize(
+    ("poll", "quiet", "jitter"), [("15s", 60, 5), ("1s", 4, 1 / 3), ("30s", 60, 5), ("5m", 300, 5), ("*/5 * * * *", 60, 0)]
+)
+def test_how_slow_quiet_hours_are_follows_the_pace(tmp_path: Path, poll: str, quiet: float, jitter: float) -> None:
+    schedule = load(tmp_path, {"schedule.poll": poll}).schedule
+    assert schedule.poll_quiet.total_seconds() == quiet
+    assert schedule.jitter.total_seconds() == pytest.approx(jitter, abs=1e-5)
+
+
+def test_a_transition_that_crashes_is_sent_where_it_is_named(tmp_path: Path) -> None:
+    named = {"lifecycle": {"internal": {"transitions": {"escalated_tto": {"ev_assign": "assigned"}}}}}
+    state = rules_of(tmp_path, {"classes": {"Incident": named}}, "Incident").state
+    assert state.external.broken == {("escalated_tto", "ev_assign")}
+    assert state.internal.broken == frozenset()
+
+
+def test_a_direction_is_the_nearest_that_is_said(tmp_path: Path) -> None:
+    changes: Changes = {
+        "rules.form": {"title": "both", "urgency": "never"},
+        "classes.Incident": {"rules": {"form": {"impact": "to_external", "urgency": "both"}}},
+        "classes.Problem": {"rules": {"form": "both"}},
+    }
+    loaded = load(tmp_path, changes).rules
+    classes = ("UserRequest", "Incident", "Problem")
+    found = {cls: {one.external: one.direction for one in loaded.for_external(cls).fields} for cls in classes}
+    both, in_, out = Direction.BOTH, Direction.TO_INTERNAL, Direction.TO_EXTERNAL
+    assert found["UserRequest"] == {"title": both, "description": in_, "impact": in_, "request_type": in_}
+    assert found["Incident"] == {"title": both, "description": in_, "impact": out, "urgency": both}
+    assert found["Problem"] == {"title": both, "description": both, "impact": both, "urgency": both}
 
 
 def test_a_certificate_is_looked_for_beside_the_configuration(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -132,7 +131,7 @@ def test_no_password_shows_in_what_is_loaded(tmp_path: Path) -> None:
     loaded = load(tmp_path, changes, dict.fromkeys((*ENVIRON, "STORE"), PASSWORD))
     assert PASSWORD not in repr(loaded)
     assert "p%C3%A4" not in repr(loaded)
-    assert PASSWORD not in repr(asdict(loaded.external))
+    assert PASSWORD not in repr(loaded.external.model_dump())
 
 
 def test_no_password_shows_in_a_fault(tmp_path: Path) -> None:

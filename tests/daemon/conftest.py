@@ -25,7 +25,7 @@ from tests.store.cluster import Cluster, started
 
 PATIENCE = 60.0
 """Seconds; far more than it takes."""
-QUICK = '[schedule]\npoll = "1s"\npoll_quiet = "1s"\njitter = "0s"\n'
+QUICK = '[schedule]\npoll = "1s"\n'
 
 
 def wait_for(happened: Callable[[], object], patience: float = PATIENCE) -> None:

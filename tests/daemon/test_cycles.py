@@ -29,14 +29,12 @@ class Desk:
     def start(
         self,
         poll: str | float = 10.0,
-        quiet: float = 40.0,
         sweep: str | timedelta = HOUR,
-        jitter: float = 0.0,
         last_sweep: datetime | None = None,
     ) -> None:
         pace = poll if isinstance(poll, str) else timedelta(seconds=poll)
         self.cycles = Cycles(self._cycle, chance=lambda: self.chance)
-        self.plan(Schedule(pace, sweep, timedelta(seconds=jitter), timedelta(seconds=quiet)), last_sweep)
+        self.plan(Schedule(poll=pace, sweep=sweep), last_sweep)
 
     def plan(self, schedule: Schedule, last_sweep: datetime | None = None) -> None:
         self.cycles.plan(schedule, last_sweep)
@@ -99,7 +97,7 @@ def test_it_is_quick_while_something_moves_and_ever_slower_while_nothing_does(de
 
 
 def test_without_a_slower_pace_it_keeps_its_own(desk: Desk) -> None:
-    desk.start(poll=300.0, quiet=300.0)
+    desk.start(poll=300.0)
     assert [desk.run(), desk.next(), desk.next()] == [300, 300, 300]
 
 
@@ -110,10 +108,10 @@ def test_it_reckons_from_the_beginning_of_a_cycle_and_catches_up_once(desk: Desk
     assert desk.run(takes=1, moved=True) == 9
 
 
-@pytest.mark.parametrize(("chance", "wait"), [(0.0, 10), (0.5, 12), (0.999, 13.996)])
+@pytest.mark.parametrize(("chance", "wait"), [(0.0, 12), (0.5, 14), (0.999, 15.996)])
 def test_at_most_the_jitter_is_added(desk: Desk, chance: float, wait: float) -> None:
     desk.chance = chance
-    desk.start(jitter=4.0)
+    desk.start(poll=12.0)
     assert desk.run(moved=True) == pytest.approx(wait)
 
 
@@ -158,7 +156,7 @@ def test_a_sweep_takes_the_place_of_a_poll(desk: Desk) -> None:
 )
 def test_sweeps_go_on_across_restarts(desk: Desk, ago: timedelta, wait: float) -> None:
     """Else a process that is started anew each night would never sweep."""
-    desk.start(poll=86_400.0, quiet=86_400.0, last_sweep=NOON - ago)
+    desk.start(poll=86_400.0, last_sweep=NOON - ago)
     assert desk.run() == wait
     desk.next()
     assert desk.ran == [CycleKind.POLL, CycleKind.SWEEP]
@@ -185,7 +183,7 @@ def test_a_clock_that_is_set_by_a_day_holds_nothing_up(desk: Desk, days: int, po
 
 
 def test_a_sweep_waits_for_its_span_although_the_clock_is_set(desk: Desk) -> None:
-    desk.start(poll=86_400.0, quiet=86_400.0)
+    desk.start(poll=86_400.0)
     desk.run()
     desk.wall += timedelta(days=300)
     assert desk.cycles.run_due() == 3_600
@@ -202,10 +200,10 @@ def test_a_poll_is_due_again_when_a_cycle_wants_it(desk: Desk, kind: CycleKind) 
 
 
 def test_a_new_schedule_begins_with_a_poll(desk: Desk) -> None:
-    desk.start(poll=3_000.0, quiet=3_000.0)
+    desk.start(poll=3_000.0)
     desk.run()
-    desk.plan(Schedule(timedelta(seconds=20), HOUR, timedelta(), timedelta(seconds=20)))
-    assert desk.run() == 20
+    desk.plan(Schedule(poll=timedelta(seconds=20), sweep=HOUR))
+    assert desk.run(moved=True) == 20
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), SystemExit(3), KeyboardInterrupt()])

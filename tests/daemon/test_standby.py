@@ -46,7 +46,7 @@ def desk(desk: Desk, url: str, way: Way) -> Desk:
     """A configuration for each of two daemons, ``one.toml`` and ``two.toml``. iTop's history tells who wrote what."""
     desk.configure(QUICK + '[limits]\nsettle = "10s"\n')
     base = (desk.folder / "sync.toml").read_text()
-    base = base.replace('password_env = "PASSWORD"', 'password_env = "PASSWORD"\nwrite_timeout = "5s"')
+    base = base.replace('password_env = "PASSWORD"', 'password_env = "PASSWORD"\ntimeout = "5s"')
     database = urlsplit(url).path
     hosts = {"one": way.folder, "two": parse_qs(urlsplit(url).query)["host"][0]}
     for name, folder in hosts.items():

@@ -17,6 +17,7 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.report import Report
 from itopsync.itop.server import Server
 from itopsync.model import Side
+from itopsync.reconcile.rules import Limits
 from itopsync.simulator import Agent, Simulator
 from itopsync.store.store import Store
 from tests.engine.pair import Pair as TwoServers
@@ -87,11 +88,13 @@ class Crash(BaseException):
 class Rig(TwoServers):
     """Everything a test needs; ``restart`` is what happens when the process dies.
 
+    ``more`` stands at the end of its configuration; ``limits`` go before those of the configuration, which cannot say all.
     ``versions`` are those of iTop that external and internal play.
     """
 
     folder: Path
     more: str = ""
+    limits: Limits | None = None
     now: datetime = BEGIN
     probe: Callable[[str], None] | None = None
     versions: Versions = field(default_factory=usual_versions)
@@ -114,6 +117,8 @@ class Rig(TwoServers):
         path = self.folder / "sync.toml"
         path.write_text(CONFIGURATION.format(store=self.folder / "store.sqlite", more=self.more))
         self.configuration = config.load(path, {"PASSWORD": "sync-password"}, now=BEGIN)
+        if self.limits is not None:
+            self.configuration = replace(self.configuration, rules=replace(self.configuration.rules, limits=self.limits))
         self.start()
 
     # the process

@@ -87,7 +87,7 @@ def test_a_login_that_is_renamed_stays_who_it_is(rig: Rig) -> None:
     rig.sync()
     accounts = rig.internal.accounts
     accounts["robot"] = replace(accounts.pop("sync"), login="robot")
-    settings = replace(rig.configuration.internal, username="robot")
+    settings = rig.configuration.internal.model_copy(update={"username": "robot"})
     rig.configuration = replace(rig.configuration, internal=settings)
     rig.restart()
     rig.sync()
@@ -121,7 +121,7 @@ def test_two_that_work_on_one_pair_with_accounts_of_their_own_know_each_other(ri
     rig.sync()
     _replace_account(rig, Side.INTERNAL, OTHER, "standby")
     first = rig.configuration
-    second = replace(first, internal=replace(first.internal, username="standby"))
+    second = replace(first, internal=first.internal.model_copy(update={"username": "standby"}))
     for configuration in (second, first, second):
         rig.configuration = configuration
         rig.restart()

@@ -22,8 +22,8 @@ def _limit(rig: Rig, most: int, *, known: bool = True) -> None:
         rules = loaded.rules
         sides = {side: replace(rules.side(side), request_bytes=most) for side in Side}
         rules = replace(rules, external=sides[Side.EXTERNAL], internal=sides[Side.INTERNAL])
-        external = replace(loaded.external, max_request_bytes=most)
-        internal = replace(loaded.internal, max_request_bytes=most)
+        external = loaded.external.model_copy(update={"max_request": most})
+        internal = loaded.internal.model_copy(update={"max_request": most})
         loaded = replace(loaded, rules=rules, external=external, internal=internal)
     rig.configuration = loaded
     rig.restart()

@@ -85,7 +85,7 @@ def _carry_dates(rig: Rig, zone: str) -> None:
     dates = replace(request, fields=(*request.fields, *(one for one in _planned(rules.classes) if one.external == "start_date")))
     internal = replace(rules.internal, timezone=ZoneInfo(zone))
     rules = replace(rules, internal=internal, classes=tuple(dates if one is request else one for one in rules.classes))
-    server = replace(rig.configuration.internal, timezone=ZoneInfo(zone))
+    server = rig.configuration.internal.model_copy(update={"timezone": ZoneInfo(zone)})
     rig.configuration = replace(rig.configuration, rules=rules, internal=server)
     rig.internal.timezone = zone
     rig.restart()
@@ -299,7 +299,7 @@ def test_a_corrected_beginning_stops_nothing(rig: OddRig) -> None:
 def test_a_corrected_timezone_stops_nothing(rig: OddRig, zone: str) -> None:
     numbers = _opened(rig, 3)
     rules = rig.configuration.rules
-    right = replace(rig.configuration.external, timezone=ZoneInfo(zone))
+    right = rig.configuration.external.model_copy(update={"timezone": ZoneInfo(zone)})
     rig.configuration = replace(
         rig.configuration, external=right, rules=replace(rules, external=replace(rules.external, timezone=ZoneInfo(zone)))
     )

@@ -49,7 +49,8 @@ def test_replies_in_public_logs_reach_the_public_log_of_the_other_side(tmp_path:
 
 
 def test_a_public_log_can_go_into_the_private_log_of_internal_alone(tmp_path: Path, opened: list[Rig]) -> None:
-    more = '[[classes.UserRequest.logs]]\nexternal = "public_log"\ninternal = "private_log"\ndirection = "to_internal"\n'
+    more = '[[classes.UserRequest.logs]]\nexternal = "public_log"\ninternal = "private_log"\n'
+    more += '[classes.UserRequest.rules]\nnotes = "to_internal"\n'
     rig = rig_with(more, opened, tmp_path)
     number = rig.customer.create("UserRequest", title="Printer", public_log="<p>Is it coming?</p>")
     rig.sync()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Side
+from itopsync.reconcile.rules import Limits
 from itopsync.simulator import AccessMode, FaultKind
 from tests.engine.rig import PICTURE, TEAM, Rig
 
@@ -109,18 +110,21 @@ def test_a_full_log_lets_the_rest_of_the_ticket_go_on(rig: Rig) -> None:
     assert (after["title"], after["status"]) == ("Still moving", "assigned")
 
 
+class Roomy(Limits):
+    """We think that there is room in every log."""
+
+    log_bytes: ClassVar[int] = 200_000
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_of_two_logs_only_the_one_that_is_full_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
 ) -> None:
     """The database names the column, which an extension may have called otherwise."""
     both = "".join(f'[[logs]]\nexternal = "{log}"\ninternal = "{log}"\n' for log in ("private_log", "public_log"))
-    rig = Rig(tmp_path, both)
+    rig = Rig(tmp_path, both, Roomy())
     if not named:
         monkeypatch.setattr("itopsync.itop.answers.LOG_INDEX", "index")  # so that what is left is the name of no log
-    rules = rig.configuration.rules  # we think that there is room
-    rig.configuration = replace(rig.configuration, rules=replace(rules, limits=replace(rules.limits, log_bytes=200_000)))
-    rig.restart()
     number = _opens(rig)
     rig.sync()
     copy = rig.copy_of(number)

@@ -155,7 +155,7 @@ def test_a_safety_stop_leaves_nothing_half_written(rig: Rig) -> None:
     files = [rig.customer.attach("UserRequest", number, "a.txt", "text/plain", b"a") for number in numbers]
     rig.sync()
     rig.settle()
-    limits = replace(rig.configuration.rules.limits, deletions=7)
+    limits = rig.configuration.rules.limits.model_copy(update={"deletions": 7})
     rig.configuration = replace(rig.configuration, rules=replace(rig.configuration.rules, limits=limits))
     with_settings(rig, chunk=5)
     for number in numbers:

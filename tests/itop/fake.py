@@ -4,7 +4,6 @@ import json
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,9 +12,10 @@ import httpx
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.caller import CallRecord
 from itopsync.itop.server import Server
-from itopsync.itop.settings import Login, Secret, ServerSettings
+from itopsync.itop.settings import Login, ServerSettings
 from itopsync.model import Side
 from itopsync.reconcile.rules import Kind
+from itopsync.settings.secrets import Secret
 
 URL = "http://itop.example/itop"
 USER, PASSWORD = "sync", "s3cret-p\u00e4ss"
@@ -47,8 +47,9 @@ Reply = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
 def settings(**changes: Any) -> ServerSettings:
-    plain = ServerSettings(Side.EXTERNAL, URL, USER, Secret(PASSWORD), Login.FORM, ZoneInfo("Asia/Jakarta"))
-    return replace(plain, **changes)
+    zone, password = ZoneInfo("Asia/Jakarta"), Secret(PASSWORD)
+    plain = ServerSettings(side=Side.EXTERNAL, url=URL, username=USER, password=password, login=Login.FORM, timezone=zone)
+    return plain.model_copy(update=changes)
 
 
 def page(status: int = 200, text: str = "<html>Sorry</html>", **headers: str) -> httpx.Response:

@@ -25,7 +25,6 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -40,8 +39,9 @@ from vcr.errors import CannotOverwriteExistingCassetteException  # type: ignore[
 from vcr.request import Request  # type: ignore[import-untyped]  # like vcr
 
 from itopsync.itop.server import Server
-from itopsync.itop.settings import Login, Secret, ServerSettings
+from itopsync.itop.settings import Login, ServerSettings
 from itopsync.model import Side
+from itopsync.settings.secrets import Secret
 from tests.itop.fake import form_in
 
 CASSETTES = Path(__file__).parent / "cassettes"
@@ -72,8 +72,9 @@ class Stage:
         name, _, password = self._told(account).partition(":") if account != "token" else ("", "", self._told(account))
         login = Login.TOKEN if account == "token" else Login.FORM
         url = os.environ.get(ENVIRONMENT, RECORDED)
-        plain = ServerSettings(Side.EXTERNAL, url, name, Secret(password), login, ZoneInfo("Asia/Jakarta"), read_tries=1)
-        server = Server(replace(plain, **changes))
+        told: dict[str, Any] = {"url": url, "username": name, "password": Secret(password), "login": login}
+        told |= {"side": Side.EXTERNAL, "timezone": ZoneInfo("Asia/Jakarta"), "read_tries": 1, **changes}
+        server = Server(ServerSettings(**told))
         self._servers.append(server)
         return server
 

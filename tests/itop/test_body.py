@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from itopsync.itop.body import PIECE, Body, Contents
-from itopsync.itop.settings import Secret
+from itopsync.settings.secrets import Secret
 from tests.itop.fake import form_of
 
 

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ OK = http(b'{"code":0,"message":"Operations: 0","operations":[]}')
 
 @contextmanager
 def client(url: str, **changes: Any) -> Iterator[Server]:
-    plain = settings(url=url, read_tries=1, connect_timeout=2.0, read_timeout=0.5, write_timeout=0.5)
+    plain = settings(url=url, read_tries=1, connect_timeout=2.0, timeout=timedelta(seconds=0.5))
     with Server(plain if not changes else settings(**{**vars(plain), **changes})) as server:
         yield server
 
@@ -110,11 +111,11 @@ BOMB = gzip.compress(bytes(50_000_000))
 )
 def test_an_answer_is_read_up_to_a_limit(behaviour: Any) -> None:
     with listening(behaviour) as (url, _), client(url, max_answer_bytes=100_000) as server:
-        with pytest.raises(Unreachable, match="longer than max_answer_bytes"):
+        with pytest.raises(Unreachable, match="longer than is read"):
             server.count("UserRequest", "SELECT UserRequest")
-        with pytest.raises(TooLarge, match="longer than max_answer_bytes"):
+        with pytest.raises(TooLarge, match="longer than is read"):
             server.attachment_file(5)
-        with pytest.raises(OutcomeUnknown, match="more than max_answer_bytes"):
+        with pytest.raises(OutcomeUnknown, match="more than is read"):
             write(server)
 
 

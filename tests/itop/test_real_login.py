@@ -3,8 +3,9 @@
 import pytest
 
 from itopsync.errors import BadQuery, LoginRefused
-from itopsync.itop.settings import Login, Secret
+from itopsync.itop.settings import Login
 from itopsync.model import NewEntry
+from itopsync.settings.secrets import Secret
 from tests.itop.stage import Stage, only_on
 from tests.itop.tickets import REQUEST, moment, open_request
 

@@ -118,7 +118,7 @@ def test_a_picture_that_was_pasted(stage: Stage) -> None:
 
 def test_an_answer_that_is_too_long(stage: Stage) -> None:
     ref = open_request(stage.server(), {"description": f"<p>{'long ' * 400}</p>"}, attributes=LIGHT).ref
-    with pytest.raises(TooLarge, match=f"UserRequest::{ref.id} is longer than max_answer_bytes"):
+    with pytest.raises(TooLarge, match=f"UserRequest::{ref.id} is longer than is read"):
         stage.server(max_answer_bytes=1000).tickets("UserRequest", [ref.id], REQUEST)
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from itopsync.errors import BadQuery, LogFull, LoginRefused, OutcomeUnknown, Refused, TooLarge, Unreachable
 from itopsync.itop.piecewise import NO_ID
-from itopsync.itop.settings import Login, Secret
+from itopsync.itop.settings import Login
 from itopsync.model import File, NewEntry, Ref, Side
+from itopsync.settings.secrets import Secret
 from tests.itop.fake import (
     FIELDS,
     PASSWORD,
@@ -121,12 +122,12 @@ def test_a_batch_that_is_too_long_is_cut_in_halves(fake: Fake) -> None:
     one = len(objects(FIELDS).content)
     server = fake.server(lambda request: rows_of(request, fake), max_answer_bytes=one + 100)
     assert sorted(server.tickets("UserRequest", [1, 2, 3], TICKET)) == [1, 2, 3]
-    with pytest.raises(TooLarge, match="UserRequest::1 is longer than max_answer_bytes allows"):
+    with pytest.raises(TooLarge, match="UserRequest::1 is longer than is read"):
         fake.server(max_answer_bytes=one - 1).tickets("UserRequest", [1], TICKET)
 
 
 def test_a_list_that_is_too_long_says_which_limit_to_raise(fake: Fake) -> None:
-    with pytest.raises(Unreachable, match=r"longer than max_answer_bytes allows\. Raise max_answer_bytes"):
+    with pytest.raises(Unreachable, match=r"longer than is read\. More is read with a larger limits.file_size"):
         fake.server(objects(FIELDS), max_answer_bytes=100).sightings("UserRequest")
 
 

@@ -5,7 +5,6 @@ import io
 import pickle
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict
 
 import httpx
 import pytest
@@ -14,8 +13,9 @@ import structlog
 from itopsync import logs
 from itopsync.errors import ItopsyncError, RemoteError
 from itopsync.itop.server import Server
-from itopsync.itop.settings import Login, Secret
+from itopsync.itop.settings import Login
 from itopsync.model import File, Ref, Side
+from itopsync.settings.secrets import Secret
 from tests.itop.fake import TICKET, Fake, Reply, error, page, settings
 
 NAME, PASSWORD = "quartermaster", "Xy7-opens-all"
@@ -94,7 +94,7 @@ def test_an_interrupt_amid_an_exchange_shows_nothing_either(fake: Fake, login: L
 def test_settings_and_secrets_show_nothing() -> None:
     plain = settings(username=NAME, password=Secret(PASSWORD))
     secret = plain.password
-    for shown in (plain, asdict(plain) | {"username": ""}, secret, copy.deepcopy(secret)):
+    for shown in (plain, plain.model_dump() | {"username": ""}, secret, copy.deepcopy(secret)):
         assert shows_nothing(f"{shown} {shown!r}")
     assert secret == Secret(PASSWORD) != Secret(NAME)
     with pytest.raises(TypeError, match="not pickled"):

@@ -168,7 +168,7 @@ class Courier:
     def _upload(self, action: Upload, work: _Work) -> None:
         ticket, server = work.ticket(action.side), self.servers[action.side]
         name, data = self._file(action)
-        if len(data) > self.rules.limits.file_bytes:
+        if len(data) > self.rules.limits.file_size:
             raise TooLarge(action.side, f"the file has {len(data)} bytes")
         number = self._send(action, lambda: server.attach(ticket.ref, name, data, action.marker))
         work.see(replace(ticket, attachments=_there(server.show(ticket.ref)).attachments))

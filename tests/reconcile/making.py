@@ -12,10 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from itopsync.config.compiling import compile_configuration
-from itopsync.config.compiling.context import Context
+from itopsync.config.configuration import compile_configuration
 from itopsync.config.faults import Faults
-from itopsync.config.reading import check_shape
+from itopsync.config.loader import check
 from itopsync.model import Attachment, Entry, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree, planner
 from itopsync.reconcile.markers import ticket_marker
@@ -23,6 +22,7 @@ from itopsync.reconcile.notes import head_line
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
 from itopsync.reconcile.richtext import marked
 from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.settings.section import Surroundings
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 OPENED = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -73,7 +73,7 @@ FILE: Mapping[str, object] = {
 
 
 def rules(**changes: object) -> Rules:
-    """The rules of a whole configuration with *changes*: ``limits__tries=2``. Our accounts are known on both sides."""
+    """The rules of a whole configuration with *changes*: ``limits__creations=2``. Our accounts are known on both sides."""
     table = deepcopy(dict(FILE))
     for key, value in changes.items():
         *path, last = key.split("__")
@@ -84,8 +84,8 @@ def rules(**changes: object) -> Rules:
             here = below
         here[last] = value
     faults = Faults(Path("sync.toml"))
-    context = Context(Path(), {"PASSWORD": "secret"}, NOW, faults)
-    compiled = compile_configuration(check_shape(table, faults), Path("sync.toml"), context).rules
+    around = Surroundings(Path(), {"PASSWORD": "secret"}, NOW)
+    compiled = compile_configuration(check(table, around, faults), Path("sync.toml"), around, faults).rules
     faults.raise_if_any()
     return replace(
         compiled,

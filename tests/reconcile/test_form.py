@@ -58,7 +58,7 @@ def test_the_same_change_on_both_sides_is_agreed_without_a_call() -> None:
 
 
 def test_a_field_that_goes_both_ways_goes_back_and_internal_wins() -> None:
-    these = rules(classes__UserRequest__attributes={"title": {"direction": "both"}})
+    these = rules(classes__UserRequest__rules={"form": {"title": "both"}})
     link = agreed(these=these)
 
     back = plan(link, both(internal=ticket(INTERNAL, title="Mine")), these)

@@ -75,7 +75,7 @@ def strike(rig: Rig, spoiler: Spoiler, how: Oddity, ref: Ref) -> None:
         loaded = rig.configuration
         zone = ZoneInfo("Asia/Tokyo")
         rules = replace(loaded.rules, external=replace(loaded.rules.external, timezone=zone))
-        rig.configuration = replace(loaded, rules=rules, external=replace(loaded.external, timezone=zone))
+        rig.configuration = replace(loaded, rules=rules, external=loaded.external.model_copy(update={"timezone": zone}))
         rig.restart()
     else:
         spoiler.name, spoiler.how = f"{ref.cls}::{ref.id}", how

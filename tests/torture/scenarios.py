@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from itopsync.model import Side
+from itopsync.reconcile.rules import Limits
 from itopsync.simulator import FaultKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
 
 REQUEST = "UserRequest"
-SHORT_LOG = '[limits]\nlog_index = "2kB"'
 SECRET = "#internal They never pay"
+
+
+class ShortLog(Limits):
+    """A log is full very soon."""
+
+    log_bytes: ClassVar[int] = 2_000
 
 
 @dataclass(frozen=True)
@@ -27,8 +34,8 @@ class Scenario:
     """Word → how often it must stand on each side in the end, where the two logs do not mirror each other one by one."""
     apart: tuple[str, ...] = ()
     """What differs in the end, on purpose."""
-    more: str = ""
-    """More of the configuration."""
+    limits: Limits | None = None
+    """Other limits than the usual ones."""
     cycles: int = 2
 
 
@@ -172,11 +179,11 @@ SCENARIOS = (
     Scenario("a decision on a change", _change),
     Scenario(
         "a log that fills up", _overflow, expected={f"Word{n}.": 1 for n in range(12)}, apart=("notes", "files"),
-        more=SHORT_LOG, cycles=3,
+        limits=ShortLog(), cycles=3,
     ),
     Scenario(
         "a history too long for one create", _long_history, expected={f"Word{n}.": 1 for n in range(25)}, apart=("notes",),
-        more=SHORT_LOG,
+        limits=ShortLog(),
     ),
     Scenario(
         "entries wiped out by somebody's save", _wiped_out, expected={"Alpha": 1, "Beta": 1, "Meanwhile": 2}, apart=("notes",),
@@ -184,7 +191,7 @@ SCENARIOS = (
     ),
     Scenario(
         "a file too large, told once", _too_large, apart=("files",), expected={"Not carried": 1},
-        more='[limits]\nfile_size = "2kB"',
+        limits=Limits(file_size=2_000),
     ),
     Scenario("a copy that somebody deleted", _deleted_copy, _some_files, apart=("files",)),
 )  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from itopsync.exits import ExitCode
+from tests import tuned
 from tests.engine.rig import CONFIGURATION
 from tests.torture.servers import Ask
 
@@ -22,16 +22,10 @@ SOON = """\
 settle = "3s"
 creations = 1000
 
-[engine]
-look_again = "2s"
-pause = "1s"
-first_back_off = "1s"
-longest_back_off = "2s"
-
 [schedule]
 poll = "1s"
-jitter = "0s"
 """
+HURRY = tuned.told(look_again=2, pause=1, first_back_off=1, longest_back_off=2)
 """All that waits, waits for seconds. The simulators answer at once, so that what is on its way has long landed by then."""
 PATIENCE = 30.0
 """Seconds for what takes one or two."""
@@ -49,12 +43,12 @@ class Service:
         since = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
         text = CONFIGURATION.format(store="", more=SOON + more).replace('"sqlite:///"', f'"{store}"').replace("2026-11-20", since)
         for fixed, actual in (("http://127.0.0.1:8081", external), ("http://127.0.0.1:8082", internal)):
-            text = text.replace(f'"{fixed}"', f'"{actual}"\nwrite_timeout = "2s"')
+            text = text.replace(f'"{fixed}"', f'"{actual}"\ntimeout = "2s"')
         (self.folder / "sync.toml").write_text(text)
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a command; what it tells goes to a file, which :meth:`told` reads."""
-        command = [sys.executable, "-m", "itopsync", "--log-level", "warning", *arguments]
+        command = [*tuned.PROGRAM, HURRY, "--log-level", "warning", *arguments]
         environment = {**os.environ, "PASSWORD": "sync-password", "NO_COLOR": "1"}
         with (self.folder / "stderr").open("wb") as told:
             return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=told, stderr=told)

@@ -9,9 +9,17 @@ from pathlib import Path
 
 from itopsync import config, daemon, logs
 from itopsync.cli.session import WatchedEngines, open_store
-from itopsync.config import Configuration
+from itopsync.config import Configuration, Schedule
 
 POLL = timedelta(seconds=0.02)
+
+
+class Steady(Schedule):
+    """Never slower, in quiet hours neither."""
+
+    @property
+    def poll_quiet(self) -> timedelta:
+        return POLL
 
 
 def run(file: Path) -> None:
@@ -20,7 +28,7 @@ def run(file: Path) -> None:
 
     def load() -> Configuration:
         configuration = config.load(file, os.environ)
-        return replace(configuration, schedule=replace(configuration.schedule, poll=POLL, poll_quiet=POLL, jitter=timedelta()))
+        return replace(configuration, schedule=Steady(poll=POLL))
 
     engines, configuration = WatchedEngines(), load()
     with open_store(configuration) as store:

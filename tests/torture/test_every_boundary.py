@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from itopsync.model import Side
+from itopsync.reconcile.rules import Limits
 from itopsync.simulator import Simulator
 from itopsync.store.store import Store
 from tests.engine.pair import DEEP, MIXED, Versions, named, usual_versions
@@ -46,17 +47,17 @@ class Ground:
     def name(self) -> str:
         return "SQLite" if self.cluster is None else "PostgreSQL"
 
-    def rig(self, more: str) -> MortalRig:
+    def rig(self, more: str = "", *, limits: Limits | None = None) -> MortalRig:
         self.made += 1
         folder = self.folder / str(self.made)
         folder.mkdir()
         url = self.cluster.new_store() if self.cluster is not None else ""
-        return MortalRig(folder, more, template=self.template, url=url, versions=self.versions)
+        return MortalRig(folder, more, limits=limits, template=self.template, url=url, versions=self.versions)
 
 
 def _prepare(ground: Ground, scenario: Scenario) -> MortalRig:
     """Bring a fresh rig to where people have acted and itopsync has not looked yet."""
-    rig = ground.rig(scenario.more)
+    rig = ground.rig(limits=scenario.limits)
     number = open_request(rig)
     rig.sync()
     scenario.begin(rig, number)

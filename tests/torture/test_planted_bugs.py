@@ -42,7 +42,7 @@ def ground(tmp_path: Path) -> Ground:
 
 def _seen(ground: Ground, scenario: Scenario, strike: Callable[[Rig], None]) -> list[str]:
     """The violations after a scenario in which something strikes."""
-    rig = ground.rig(scenario.more)
+    rig = ground.rig(limits=scenario.limits)
     try:
         number = open_request(rig)
         rig.sync()
@@ -126,7 +126,7 @@ def test_no_time_to_settle_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPat
 
     def wrong(self: MortalRig) -> None:
         rules = self.configuration.rules
-        limits = replace(rules.limits, settle=timedelta())
+        limits = rules.limits.model_copy(update={"settle": timedelta()})
         self.configuration = replace(self.configuration, rules=replace(rules, limits=limits))
         self.configuration = replace(self.configuration, engine=replace(self.configuration.engine, first_back_off=timedelta()))
         right(self)

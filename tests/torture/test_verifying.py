@@ -13,7 +13,7 @@ from tests.torture.scenarios import SCENARIOS, Scenario, open_request
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
 def test_where_all_is_at_rest_the_comparison_finds_nothing(tmp_path: Path, scenario: Scenario) -> None:
-    rig = Rig(tmp_path, scenario.more)
+    rig = Rig(tmp_path, limits=scenario.limits)
     try:
         number = open_request(rig)
         rig.sync()

@@ -17,9 +17,9 @@ import pytest
 
 from itopsync.engine.report import CycleKind
 from itopsync.errors import ItopsyncError, SafetyStop, StoreUnavailable
-from itopsync.itop.settings import Secret
 from itopsync.model import ItemKey, Side
 from itopsync.reconcile import by_hand
+from itopsync.settings.section import Surroundings
 from itopsync.watch import HooksSettings, MetricsSettings, Need, Receiver
 from itopsync.watch.hooks import LISTED
 from itopsync.watch.watch import Watch
@@ -71,7 +71,7 @@ class Service:
 
 @pytest.fixture
 def service(rig: Rig, receiver: Listening) -> Any:
-    made = Service(rig, HooksSettings(webhook=Receiver(Secret(f"{receiver.url}/hook"))))
+    made = Service(rig, HooksSettings(webhook=Receiver(url=f"{receiver.url}/hook")))
     yield made
     made.stop()
 
@@ -157,7 +157,7 @@ def test_what_a_person_parked_calls_nobody(service: Service, receiver: Listening
 
 
 def test_only_what_is_asked_for_is_told(rig: Rig, receiver: Listening) -> None:
-    only = HooksSettings(webhook=Receiver(Secret(receiver.url)), events=frozenset({Need.SAFETY_STOP}))
+    only = HooksSettings(webhook=Receiver(url=receiver.url), events=(Need.SAFETY_STOP,))
     service = Service(rig, only)
     park(rig)
     service.cycle()
@@ -242,7 +242,7 @@ def test_a_hook_that_fails_is_not_tried_more_often_over_restarts(service: Servic
 def test_what_another_version_remembered_stops_nothing(rig: Rig, receiver: Listening) -> None:
     for text in ("[]", '{"last": {"elsewhere": "x"}}', "no json"):
         rig.store.facts.put("hook:webhook", text)
-        service = Service(rig, HooksSettings(webhook=Receiver(Secret(receiver.url))))
+        service = Service(rig, HooksSettings(webhook=Receiver(url=receiver.url)))
         service.stop()
 
 
@@ -281,7 +281,7 @@ def test_a_hook_that_hangs_delays_no_cycle(service: Service, receiver: Listening
 def test_a_receiver_that_is_not_there_stops_nothing_and_its_address_is_not_told(
     rig: Rig, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    service = Service(rig, HooksSettings(webhook=Receiver(Secret(url)), dead_man=Receiver(Secret(url))))
+    service = Service(rig, HooksSettings(webhook=Receiver(url=url), dead_man=Receiver(url=url)))
     park(rig)
     service.cycle()
     service.stop()
@@ -303,7 +303,7 @@ def test_a_store_that_does_not_answer_stops_nothing(service: Service, monkeypatc
 
 
 def test_the_dead_man_hears_of_good_cycles_only(rig: Rig, receiver: Listening) -> None:
-    service = Service(rig, HooksSettings(dead_man=Receiver(Secret(f"{receiver.url}/ping/secret"))))
+    service = Service(rig, HooksSettings(dead_man=Receiver(url=f"{receiver.url}/ping/secret")))
     service.cycle()
     park(rig)
     service.cycle()  # a ticket in trouble is no reason to be silent
@@ -315,7 +315,9 @@ def test_the_dead_man_hears_of_good_cycles_only(rig: Rig, receiver: Listening) -
 
 
 def test_a_password_is_sent_as_a_bearer_token(rig: Rig, receiver: Listening) -> None:
-    service = Service(rig, HooksSettings(webhook=Receiver(Secret(receiver.url), Secret("opens-all"))))
+    told = {"url": receiver.url, "password_env": "HOOK"}
+    around = Surroundings(Path(), {"HOOK": "opens-all"}, rig.now)
+    service = Service(rig, HooksSettings(webhook=Receiver.model_validate(told, context=around)))
     park(rig)
     service.cycle()
     service.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -212,7 +211,7 @@ def test_a_file_that_cannot_be_written_leaves_the_one_before(rig: Rig, metrics: 
     file = Textfile(path)
     file.write(metrics.registry)
     before = path.read_bytes()
-    broken = replace(rig.configuration.metrics, textfile=path.parent / "missing" / "itopsync.prom")
+    broken = rig.configuration.metrics.model_copy(update={"textfile": path.parent / "missing" / "itopsync.prom"})
     assert broken.textfile is not None
     with pytest.raises(OSError, match="No such file"):
         Textfile(broken.textfile).write(metrics.registry)

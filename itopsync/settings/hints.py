@@ -1,29 +1,9 @@
-"""What every step of the compiling has at hand."""
+"""What was probably meant by a name that there is not."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-
-from itopsync.config.faults import Faults
-
-
-@dataclass(frozen=True)
-class Context:
-    """Where the file is, what surrounds it, and what is wrong so far."""
-
-    folder: Path
-    """The folder of ``sync.toml``: relative paths in it begin there."""
-    environ: Mapping[str, str] = field(repr=False)
-    now: datetime
-    faults: Faults
-
-    def missing(self, key: str, remedy: str) -> None:
-        """Note that *key* must be given and is not."""
-        self.faults.add(key, "it is missing", remedy)
+from collections.abc import Iterable
 
 
 def meant(name: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from itopsync import config
-from itopsync.config import reading
+from itopsync.config import loader
 from itopsync.errors import ConfigurationError, Fault
 
 
@@ -34,7 +34,7 @@ def test_the_named_file_goes_before_the_variable_and_that_before_the_places(
 
 def test_all_the_places_that_were_looked_at_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reading, "PLACES", (Path("sync.toml"), tmp_path / "etc" / "sync.toml"))
+    monkeypatch.setattr(loader, "PLACES", (Path("sync.toml"), tmp_path / "etc" / "sync.toml"))
     with pytest.raises(ConfigurationError, match="itopsync init") as caught:
         config.find(None, {})
     assert caught.value.faults[0].where == f"{tmp_path / 'sync.toml'}, {tmp_path / 'etc' / 'sync.toml'}"
@@ -85,7 +85,7 @@ def test_a_mark_of_byte_order_does_not_matter(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("contents", "what"),
     [
-        pytest.param(b"#" * (reading.LONGEST_FILE + 1), "longer than 1,000,000 bytes", id="too long"),
+        pytest.param(b"#" * (loader.LONGEST_FILE + 1), "longer than 1,000,000 bytes", id="too long"),
         pytest.param(b"a = " + b"[" * 100_000, "nested too deeply", id="too deep"),
         pytest.param(b"a = " + b"9" * 5_000, "4300", id="a number too long"),
     ],

@@ -1,4 +1,4 @@
-"""From a file to the shape of ``sync.toml``: found, parsed, and every key checked by itself."""
+"""From a file to :class:`~itopsync.config.schema.SyncFile`: found, parsed, and every table checked by itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from itopsync.config.faults import Faults
-from itopsync.config.shape import SyncFile
-from itopsync.config.shape.base import Section, section_at, section_in
+from itopsync.config.schema import SyncFile
 from itopsync.errors import ConfigurationError, Fault, clip
+from itopsync.settings.section import Section, Surroundings, Wrong, section_at, section_in
 
 LONGEST_FILE = 1_000_000
 """Bytes. No ``sync.toml`` is that long; something else is."""
@@ -57,12 +57,11 @@ _EXPLAINED = {
 """Keys that people can be expected to try, and why there are none such."""
 
 _EXPECTED = {
-    "missing": "it must name both: a state and a stimulus",
-    "too_long": "it must name two: a state and a stimulus",
     "string_pattern_mismatch": "it must be a name in iTop: letters, digits and underscores",
     "bool_type": "it must be true or false",
     "int_type": "it must be a whole number",
     "string_type": "it must be a text in quotes",
+    "path_type": "it must be a text in quotes",
     "tuple_type": "it must be a list",
     "dict_type": "it must be a table",
     "model_type": "it must be a table",
@@ -103,23 +102,31 @@ def parse(path: Path) -> dict[str, Any]:
     return _parse_toml(path, text)
 
 
-def check_shape(table: dict[str, Any], faults: Faults) -> SyncFile:
-    """Check every key of *table* by itself, and return what is left when the wrong ones are taken out."""
+def check(table: dict[str, Any], surroundings: Surroundings, faults: Faults) -> SyncFile:
+    """Check every table of *table* by itself, and return what is left when the wrong keys are taken out of it."""
     while True:
         try:
-            return SyncFile.model_validate(table)
+            file = SyncFile.model_validate(table, context=surroundings)
         except ValidationError as error:
-            for detail in error.errors(include_url=False, include_context=False):
-                _report(detail, table, faults)
-            for place in sorted({_place_in(table, detail["loc"]) for detail in error.errors()}, key=_from_the_end):
+            details = [(detail, _place_in(table, detail)) for detail in error.errors()]
+            for detail, place in details:
+                _report(detail, place, table, faults)
+            for place in sorted({place for _, place in details}, key=_from_the_end):
                 _take_out(table, place)
+        else:
+            _report_lacking(file, surroundings, faults)
+            return file
 
 
-def _report(detail: ErrorDetails, table: dict[str, Any], faults: Faults) -> None:
-    place = _place_in(table, detail["loc"])
+def _report(detail: ErrorDetails, place: Sequence[int | str], table: dict[str, Any], faults: Faults) -> None:
     key = ".".join(map(str, place))
+    wrong = detail.get("ctx", {}).get("error")
     if key in _EXPLAINED:
         faults.add(key, *_EXPLAINED[key])
+    elif isinstance(wrong, Wrong):
+        faults.add(key, wrong.what, wrong.remedy)
+        if wrong.beside:
+            faults.excuse(".".join(map(str, (*place[:-1], wrong.beside))))
     elif detail["type"] == "extra_forbidden":
         faults.add(key, "there is no such key", _suggestion(place))
     elif detail["loc"][-1] == "[key]":
@@ -130,15 +137,31 @@ def _report(detail: ErrorDetails, table: dict[str, Any], faults: Faults) -> None
         faults.add(key, f"{clip(_shown(table, place), 60)} will not do", remedy[:1].upper() + remedy[1:])
 
 
-def _place_in(table: dict[str, Any], location: Sequence[int | str]) -> tuple[int | str, ...]:
-    """The part of pydantic's *location* that is in the file: the rest names alternatives of a type."""
+def _report_lacking(file: SyncFile, surroundings: Surroundings, faults: Faults) -> None:
+    for place, section in _sections(file, ""):
+        for keys, remedy in section.lacking():
+            if not any(faults.known(f"{place}{key}") for key in keys):
+                today = f"{surroundings.now:%Y-%m-%d}"
+                faults.add(f"{place}{keys[0]}", "it is missing", remedy.replace("{today}", today))
+
+
+def _sections(section: Section, place: str) -> Iterator[tuple[str, Section]]:
+    """All tables that stand by themselves, each with its place and a dot."""
+    yield place, section
+    for name in type(section).model_fields:
+        if isinstance(inner := getattr(section, name), Section):
+            yield from _sections(inner, f"{place}{name}.")
+
+
+def _place_in(table: dict[str, Any], detail: ErrorDetails) -> tuple[int | str, ...]:
+    """The part of pydantic's location that is in the file: the rest names alternatives of a type."""
+    wrong = detail.get("ctx", {}).get("error")
     place: list[int | str] = []
     here: Any = table
-    for step in location:
-        if not _has(here, step):
-            break
-        place.append(step)
-        here = _at(table, place)
+    for step in (*detail["loc"], *([wrong.key] if isinstance(wrong, Wrong) and wrong.key else ())):
+        if _has(here, step):
+            place.append(step)
+            here = here[step]
     return tuple(place)
 
 

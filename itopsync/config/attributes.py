@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from itopsync.config.catalogue import KEPT_BY_ITOP, ORGANISATION_AND_PEOPLE, Attribute, TicketClass
-from itopsync.config.compiling.carrying import check_template
-from itopsync.config.compiling.context import Context, listed, meant_or
-from itopsync.config.shape.classes import AttributeSection, StatesSection
+from itopsync.config.faults import Faults
+from itopsync.config.schema import AttributeSection, StatesSection
 from itopsync.model import Side
-from itopsync.reconcile.rules import Direction, FieldRule, Kind
+from itopsync.reconcile.rules import Direction, FieldRule, Kind, check_template
+from itopsync.settings.hints import listed, meant_or
+from itopsync.settings.section import Wrong
 
 _PLACES = ("value", "number")
 _PEOPLE = "agent, team, organisation and caller are never carried"
@@ -36,7 +37,7 @@ class ClassPair:
         return f"classes.{self.external_name}"
 
     def section(self, name: str) -> AttributeSection:
-        return self.sections.get(name, _PLAIN)
+        return self.sections.get(name) or AttributeSection.model_construct()
 
     def fits(self, name: str) -> bool:
         """Whether both classes have an attribute of one kind under the names that *name* has, so that it can go by default."""
@@ -47,28 +48,25 @@ class ClassPair:
         return mine is not None and theirs is not None and mine.kind is theirs.kind
 
 
-_PLAIN = AttributeSection()
-
-
-def compile_attribute(pair: ClassPair, name: str, direction: Direction, key: str, context: Context) -> FieldRule | None:
+def compile_attribute(pair: ClassPair, name: str, direction: Direction, key: str, faults: Faults) -> FieldRule | None:
     """Compile how the external attribute *name* is carried, as *key* of the file asks for it; None if it cannot be."""
     section = pair.section(name)
     internal = section.internal or name
-    if not _may_be_carried(pair, name, internal, key, context):
+    if not _may_be_carried(pair, name, internal, key, faults):
         return None
-    kind = _kind(pair, name, internal, key, context)
+    kind = _kind(pair, name, internal, key, faults)
     if kind is None:
         return None
     place = f"{pair.place}.attributes.{name}"
     if section.template is not None:
-        _check_way_of_template(section.template, kind, direction, f"{place}.template", context)
+        _check_way_of_template(section.template, kind, direction, f"{place}.template", faults)
     if (section.to_internal or section.to_external) and kind in _TEXTS:
         what = f"{name} is a text, and value maps are for codes"
-        context.faults.add(f"{place}.{_first_map(section)}", what, f"Remove it, or say kind = {Kind.CODE} if it is one")
+        faults.add(f"{place}.{_first_map(section)}", what, f"Remove it, or say kind = {Kind.CODE} if it is one")
         return None
     mine = pair.external.attributes.get(name)
     values = mine.values if mine is not None else ()
-    back = turned_round(section, place, context, external=values)
+    back = turned_round(section, place, faults, external=values)
     return FieldRule(
         name,
         internal,
@@ -77,14 +75,14 @@ def compile_attribute(pair: ClassPair, name: str, direction: Direction, key: str
         section.template,
         MappingProxyType(dict(section.to_internal)),
         MappingProxyType(back),
-        section.limit or _limit(mine, pair.internal.attributes.get(internal)),
+        _limit(mine, pair.internal.attributes.get(internal)),
     )
 
 
 def turned_round(
     maps: AttributeSection | StatesSection,
     place: str,
-    context: Context,
+    faults: Faults,
     *,
     external: Collection[str] = (),
     internal: Collection[str] = (),
@@ -98,10 +96,10 @@ def turned_round(
     back = {to: origin for origin, to in to_internal.items() if list(to_internal.values()).count(to) == 1} | dict(to_external)
     for value, origins in _several({value: value for value in external} | dict(to_internal)).items():
         if value not in to_external:
-            _ambiguous(f"{place}.to_internal", value, origins, f"{place}.to_external", context)
+            _ambiguous(f"{place}.to_internal", value, origins, f"{place}.to_external", faults)
     for value, origins in _several({value: value for value in internal} | back).items():
         if value not in to_internal and len(set(origins) & to_external.keys()) > 0:
-            _ambiguous(f"{place}.to_external", value, origins, f"{place}.to_internal", context)
+            _ambiguous(f"{place}.to_external", value, origins, f"{place}.to_internal", faults)
     return back
 
 
@@ -112,23 +110,23 @@ def _several(mapping: Mapping[str, str]) -> dict[str, list[str]]:
     return {value: names for value, names in origins.items() if len(names) > 1}
 
 
-def _ambiguous(key: str, value: str, origins: list[str], back: str, context: Context) -> None:
+def _ambiguous(key: str, value: str, origins: list[str], back: str, faults: Faults) -> None:
     what = f"{listed(origins)} all become '{value}', and no way back is named"
-    context.faults.add(key, what, f"Say in {back} which of them '{value}' becomes on the way back")
+    faults.add(key, what, f"Say in {back} which of them '{value}' becomes on the way back")
 
 
-def _may_be_carried(pair: ClassPair, name: str, internal: str, key: str, context: Context) -> bool:
+def _may_be_carried(pair: ClassPair, name: str, internal: str, key: str, faults: Faults) -> bool:
     remedy = f"Take {name} out of the list"
     section = pair.section(name)
     if {name, internal} & ORGANISATION_AND_PEOPLE:
-        context.faults.add(key, f"{_PEOPLE}, and so is not {name}", f"{remedy}; each side has its own in its defaults")
+        faults.add(key, f"{_PEOPLE}, and so is not {name}", f"{remedy}; each side has its own in its defaults")
     elif {name, internal} & KEPT_BY_ITOP:
-        context.faults.add(key, f"iTop keeps {name} itself", remedy)
+        faults.add(key, f"iTop keeps {name} itself", remedy)
     elif name in pair.external.logs or internal in pair.internal.logs:
-        context.faults.add(key, f"{name} is a case log", f"{remedy}, and pair it in [[logs]]")
+        faults.add(key, f"{name} is a case log", f"{remedy}, and pair it in [[logs]]")
     elif name.endswith("_id") and not section.to_internal:
         place = f"{pair.place}.attributes.{name}"
-        context.faults.add(
+        faults.add(
             key,
             f"the ids of {name} mean nothing on the other server",
             f"Give {place} a to_internal map of ids, or {remedy.lower()}",
@@ -138,7 +136,7 @@ def _may_be_carried(pair: ClassPair, name: str, internal: str, key: str, context
     return False
 
 
-def _kind(pair: ClassPair, name: str, internal: str, key: str, context: Context) -> Kind | None:
+def _kind(pair: ClassPair, name: str, internal: str, key: str, faults: Faults) -> Kind | None:
     section = pair.section(name)
     if section.kind is not None:
         return section.kind
@@ -147,33 +145,36 @@ def _kind(pair: ClassPair, name: str, internal: str, key: str, context: Context)
     place = f"{pair.place}.attributes.{name}"
     mine, theirs = pair.external.attributes.get(name), pair.internal.attributes.get(internal)
     if mine is None:
-        _unknown(pair.external, name, key, f"Give its kind as {place}.kind", context)
+        _unknown(pair.external, name, key, f"Give its kind as {place}.kind", faults)
     elif theirs is None:
         where = f"{place}.internal" if section.internal else key
-        _unknown(pair.internal, internal, where, f"Name its counterpart as {place}.internal", context)
+        _unknown(pair.internal, internal, where, f"Name its counterpart as {place}.internal", faults)
     elif mine.kind is not theirs.kind:
         what = f"{name} is {mine.kind} in {pair.external_name}, and {internal} is {theirs.kind} in {pair.internal_name}"
-        context.faults.add(key, what, f"Take {name} out of the list, or name another counterpart as {place}.internal")
+        faults.add(key, what, f"Take {name} out of the list, or name another counterpart as {place}.internal")
     else:
         return mine.kind
     return None
 
 
-def _unknown(cls: TicketClass, name: str, key: str, remedy: str, context: Context) -> None:
+def _unknown(cls: TicketClass, name: str, key: str, remedy: str, faults: Faults) -> None:
     what = f"{cls.name} has no attribute {name} in iTop's own data model"
-    context.faults.add(key, what, meant_or(name, cls.attributes, remedy))
+    faults.add(key, what, meant_or(name, cls.attributes, remedy))
 
 
-def _check_way_of_template(template: str, kind: Kind, direction: Direction, key: str, context: Context) -> None:
+def _check_way_of_template(template: str, kind: Kind, direction: Direction, key: str, faults: Faults) -> None:
     if kind not in _TEXTS:
-        context.faults.add(key, f"a template is for texts, and this is a {kind}", "Remove it")
+        faults.add(key, f"a template is for texts, and this is a {kind}", "Remove it")
     elif "{value}" not in template:
-        context.faults.add(key, "the value itself does not stand in it", "Write {value} where it is to stand")
+        faults.add(key, "the value itself does not stand in it", "Write {value} where it is to stand")
     elif direction.allows(Side.INTERNAL):
         what = "what it adds would come back to external, since the attribute goes both ways"
-        context.faults.add(key, what, f'Remove it, or let the attribute go "{Direction.TO_INTERNAL}" only')
+        faults.add(key, what, f'Remove it, or let the attribute go "{Direction.TO_INTERNAL}" only, by the class\'s rules.form')
     else:
-        check_template(template, _PLACES, key, context)
+        try:
+            check_template(template, _PLACES)
+        except Wrong as wrong:
+            faults.add(key, wrong.what, wrong.remedy)
 
 
 def _first_map(section: AttributeSection) -> str:

@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from itopsync.errors import clip
+from itopsync.settings.section import Written, Wrong
 
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d{1,12})\s*(ms|s|m|h|d)")
@@ -22,6 +23,8 @@ _EARLIEST_YEAR, _LATEST_YEAR = 1970, 9000
 
 def read_duration(text: object) -> timedelta:
     """Read ``"90s"``, ``"70m"`` or ``"1h 30m"``. :raises ValueError: it is written otherwise, or longer than ten years."""
+    if isinstance(text, timedelta):
+        return text
     if not isinstance(text, str) or not re.fullmatch(rf"\s*(?:{_DURATION.pattern}\s*)+", text):
         raise ValueError('a duration is written with its unit, as in "90s", "70m", "6h" or "7d"')
     milliseconds = sum(int(number) * _MILLISECONDS[unit] for number, unit in _DURATION.findall(text))
@@ -54,6 +57,13 @@ def write_duration(duration: timedelta) -> str:
         if milliseconds and milliseconds % length == 0 and (unit != "d" or milliseconds // length > 1):
             return f"{milliseconds // length}{unit}"
     return f"{milliseconds}ms" if milliseconds else "0s"
+
+
+def at_least_a_second(duration: timedelta) -> timedelta:
+    """Return *duration*. :raises Wrong: it is too short for anything to happen in."""
+    if duration < timedelta(seconds=1):
+        raise Wrong("that is no time at all", 'Write at least "1s"')
+    return duration
 
 
 def read_size(text: object) -> int:
@@ -97,7 +107,11 @@ def to_utc(moment: datetime, timezone: ZoneInfo) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
 
 
-Duration = Annotated[timedelta, BeforeValidator(read_duration)]
-Poll = Annotated[timedelta | str, BeforeValidator(read_poll)]
-Size = Annotated[int, BeforeValidator(read_size), Field(ge=0)]
-Moment = Annotated[datetime, BeforeValidator(read_moment)]
+_WRITTEN_DURATION = {"type": "string", "pattern": f"^({_DURATION.pattern}\\s*)+$"}
+_WRITTEN_SIZE = {"type": ["string", "integer"], "pattern": f"^{_SIZE.pattern}$"}
+
+Duration = Annotated[timedelta, BeforeValidator(read_duration), Written("duration", _WRITTEN_DURATION)]
+Span = Annotated[Duration, AfterValidator(at_least_a_second)]
+Poll = Annotated[timedelta | str, BeforeValidator(read_poll), Written("duration or cron expression", {"type": "string"})]
+Size = Annotated[int, BeforeValidator(read_size), Field(ge=0), Written("size", _WRITTEN_SIZE, write_size)]
+Moment = Annotated[datetime, BeforeValidator(read_moment), Written("date", {"type": "string"})]

@@ -1,0 +1,278 @@
+"""The whole of ``sync.toml``. The tables that others go by as they are stand beside their code; the rest stands here.
+
+A table that is not there is an empty one (``Field(default={}, validate_default=True)``): so all of them are made ready as
+parts of the whole, once, when a file is read, and the program starts without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StrictBool, StringConstraints, Tag
+
+from itopsync.engine.settings import Schedule
+from itopsync.itop.settings import ServerSection
+from itopsync.model import Side
+from itopsync.reconcile.rules import Deletion, Direction, Headers, Kind, Limits
+from itopsync.settings.quantities import Duration, Moment, write_duration
+from itopsync.settings.secrets import PasswordSource
+from itopsync.settings.section import Name, Names, Required, Section, Text, Values, Written, Wrong
+from itopsync.watch.settings import HooksSettings, MetricsSettings
+
+SHORTEST_LEASE = timedelta(seconds=10)
+_SINCE = "Write since = {today}, or a day before: external tickets that began earlier are not taken up"
+
+
+def _read_pair(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[a-z0-9]{1,20}", value):
+        raise ValueError("it must be 1 to 20 lower-case letters and digits")
+    return value
+
+
+def _check_lease(lease: timedelta) -> timedelta:
+    if lease < SHORTEST_LEASE:
+        raise Wrong("it could run out before it is renewed", f"Write at least {write_duration(SHORTEST_LEASE)}")
+    return lease
+
+
+def _check_condition(condition: str) -> str:
+    if condition.upper().startswith(("SELECT ", "WHERE ")):
+        remedy = 'Write what would follow WHERE, with `this` for the ticket: "this.org_id = 3"'
+        raise Wrong("it is a whole query, and a condition is asked for", remedy)
+    if not _is_closed(condition):
+        raise Wrong("a bracket or a quote is not closed", "Close it")
+    return condition
+
+
+def _is_closed(condition: str) -> bool:
+    """Whether every bracket and quote of an OQL condition is closed, so that it can stand between brackets itself."""
+    depth, quote, escaped = 0, "", False
+    for char in condition:
+        if quote:
+            if escaped:
+                escaped = False
+            elif char == "\\" and quote != "`":
+                escaped = True
+            elif char == quote:
+                quote = ""
+        elif char in "'\"`":
+            quote = char
+        else:
+            depth += {"(": 1, ")": -1}.get(char, 0)
+            if depth < 0:
+                return False
+    return depth == 0 and not quote
+
+
+def _check_new_tickets(direction: Direction) -> Direction:
+    if direction.allows(Side.INTERNAL):
+        remedy = f'Write "{Direction.TO_INTERNAL}" or "{Direction.NEVER}"'
+        raise Wrong("an internal ticket never makes an external one", remedy)
+    return direction
+
+
+Condition = Annotated[Text, AfterValidator(_check_condition)]
+Pair = Annotated[str, BeforeValidator(_read_pair), Written("text", {"type": "string", "pattern": "^[a-z0-9]{1,20}$"})]
+Mark = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Row = Annotated[
+    Annotated[Direction, Tag("one for all")] | Annotated[dict[Name, Direction], Tag("by name")],
+    Discriminator(lambda value: "by name" if isinstance(value, Mapping) else "one for all"),
+]
+"""A direction, or those of single parts by name."""
+
+
+class StoreSection(PasswordSource):
+    """The database. It never holds a text of a ticket."""
+
+    url: Text = "sqlite:////var/lib/itopsync/itopsync.db"
+    """`sqlite:///` and a file (four slashes for an absolute path; a relative one begins at the folder of `sync.toml`), or
+    `postgresql://user@host/database`. PostgreSQL's password comes from one of the other keys."""
+    lease: Annotated[Duration, AfterValidator(_check_lease)] = timedelta(minutes=1)
+    """How long the right to be the one writer is held without being renewed. After a crash the next process waits so long; a
+    database that is away for three quarters of it stops the process."""
+
+
+class ScopeSection(Section):
+    """Which external tickets a copy is made of. Once linked, a ticket stays linked."""
+
+    since: Annotated[Moment | None, Required(_SINCE)] = Field(default=None, examples=["2026-01-01"])
+    """External tickets that began earlier are not taken up, so that a first run never floods the other side: a date, or a
+    date and time; without an offset it is local time of the external server."""
+    condition: Condition = Field(default="", examples=["this.org_id = 3"])
+    """OQL condition on external tickets of every class, in which the ticket is called `this`. Empty: every ticket."""
+
+
+class ClassRulesSection(Section):
+    """Directions of one class, where they differ from those of all."""
+
+    form: Row | None = Field(default=None, examples=[{"urgency": "both"}])
+    """Like `rules.form`."""
+    notes: Row | None = Field(default=None, examples=["to_internal"])
+    """Like `rules.notes`."""
+    state: Direction | None = Field(default=None, examples=["to_external"])
+    """Like `rules.state`."""
+
+
+class RulesSection(Section):
+    """What is carried, and which way: `to_internal`, `to_external`, `both` or `never`."""
+
+    new_tickets: Annotated[Direction, AfterValidator(_check_new_tickets)] = Direction.TO_INTERNAL
+    """New tickets: `to_internal`, or `never`."""
+    form: Row = Direction.TO_INTERNAL
+    """The form: title, description, impact, urgency, and what a class adds. Where single attributes go another way than the rest,
+    a table says so, by their external names: `{ urgency = "both" }`; what it does not name goes as is said otherwise."""
+    notes: Row = Direction.BOTH
+    """Entries of the case logs. Where one log goes another way, likewise: `{ public_log = "to_internal" }`."""
+    attachments: Direction = Direction.BOTH
+    """Attachments."""
+    state: Direction = Direction.BOTH
+    """The state, and what travels with it. Where both moved, internal wins."""
+    deletion: Deletion = Deletion.ORIGIN
+    """What a deleted attachment takes along: `origin` (the copy goes with its original), `both`, or `never`."""
+    images: StrictBool = True
+    """Whether pictures in texts become attachments."""
+    keep_internal: tuple[Mark, ...] = ("#internal",)
+    """A note that begins with one of these marks never leaves internal."""
+    tell_parked: StrictBool = True
+    """Whether what could not be carried is told in a note on the internal ticket, once."""
+
+
+class LogSection(Section):
+    """A pair of case logs."""
+
+    external: Name = "private_log"
+    """The log's name in external."""
+    internal: Name = "private_log"
+    """The log's name in internal."""
+
+
+class AttributeSection(Section):
+    """How one attribute is carried."""
+
+    internal: Name | None = Field(default=None, examples=["urgency"])
+    """Its name in internal. Default: the same."""
+    kind: Kind | None = Field(default=None, examples=["code"])
+    """`text`, `html`, `code` (an enumeration, a number) or `date`. Needed only for attributes that iTop's own classes do not
+    have."""
+    template: str | None = Field(default=None, examples=["[{number}] {value}"])
+    """How it is written in internal: `{value}` and `{number}` (the external ticket's) are filled in."""
+    to_internal: Values = Field(default={}, examples=[{"1": "1", "2": "2", "3": "3", "4": "3"}])
+    """Value map, external → internal. A value that is not named goes as it is."""
+    to_external: Values = Field(default={}, examples=[{"3": "3"}])
+    """The way back. Needed only where several values become one; else the map is turned round."""
+
+
+class StatesSection(Section):
+    """How the states of the two classes correspond."""
+
+    to_internal: Values = Field(default={}, examples=[{"escalated_tto": "new"}])
+    """State map, external → internal. A state that is not named corresponds to its namesake."""
+    to_external: Values = Field(default={}, examples=[{"new": "new"}])
+    """The way back. Needed only where several states become one; else the map is turned round."""
+    left_out: Values | None = Field(default=None, examples=[{"escalated_ttr": "assigned"}])
+    """States that are not carried, each with the state before it that it counts as. Default: `escalated_tto = "new"` for
+    Incident, which iTop 3.2.0 cannot get out of that state."""
+
+
+class LifecycleSection(Section):
+    """Where a server's lifecycle differs from iTop's own."""
+
+    transitions: dict[Name, dict[Name, str]] = Field(default={}, examples=[{"new": {"ev_resolve": "resolved"}}])
+    """State → stimulus → the state it leads to; added to iTop's own. `""` takes a transition away. One that iTop 3.2.0 crashes
+    on (`ev_assign` of an Incident in `escalated_tto`) is sent only where it is named here."""
+    mandatory: dict[Name, Names] = Field(default={}, examples=[{"pending": ["pending_reason"]}])
+    """State → the attributes that it demands; replaces iTop's own list for that state. What the first state demands in internal
+    is taken from `internal.defaults`, also what iTop's own classes do not have."""
+    decisions: Names | None = Field(default=None, examples=[["approved", "rejected"]])
+    """States that only a person's decision leads to; replaces the default list."""
+
+
+class LifecyclesSection(Section):
+    """Lifecycles by side."""
+
+    external: LifecycleSection = Field(default={}, validate_default=True)
+    """Where the external class's lifecycle was changed."""
+    internal: LifecycleSection = Field(default={}, validate_default=True)
+    """Where the internal class's lifecycle was changed."""
+
+
+class ClassSection(Section):
+    """One external ticket class. An empty table takes every default."""
+
+    internal: Name | None = Field(default=None, examples=["UserRequest"])
+    """The class of its copies in internal. Default: the same. Several external classes may share one."""
+    like: Name | None = Field(default=None, examples=["UserRequest"])
+    """For a class that iTop does not ship: the one of iTop's own whose lifecycle and attributes it has."""
+    scope: Condition = Field(default="", examples=["this.impact = 1"])
+    """OQL condition on this class, besides `scope.condition`."""
+    form: Names | None = Field(default=None, examples=[["title", "description", "impact", "urgency"]])
+    """The attributes of the form. Default: title, description, impact, urgency; for changes title, description."""
+    companions: dict[Name, Names] = Field(default={}, examples=[{"pending": ["pending_reason"]}])
+    """State (external) → the attributes that travel with it; replaces the default list for that state. They go the way of
+    the state."""
+    rules: ClassRulesSection = Field(default={}, validate_default=True)
+    """Directions of this class, where they differ from `rules`."""
+    logs: tuple[LogSection, ...] | None = None
+    """Which case logs are paired, instead of `logs`."""
+    attributes: dict[Name, AttributeSection] = Field(default={})
+    """How single attributes are carried, by their external name."""
+    states: StatesSection = Field(default={}, validate_default=True)
+    """How states correspond."""
+    lifecycle: LifecyclesSection = Field(default={}, validate_default=True)
+    """Where a server's lifecycle was changed."""
+
+
+class Level(StrEnum):
+    """How much is told."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LoggingSection(Section):
+    """What the program itself tells."""
+
+    level: Level = Level.INFO
+    """The least that is logged: `debug`, `info`, `warning` or `error`. `--log-level` goes before it."""
+
+
+class SyncFile(Section):
+    """The whole of `sync.toml`."""
+
+    pair: Annotated[Pair, Required("Name this pair of servers, in lower-case letters and digits; the name must never change")] = (
+        Field(default="", examples=["acme"])
+    )
+    """The fixed name of this pair of servers: lower-case letters and digits, at most 20. It stands in every marker in iTop,
+    so it must never change."""
+    external: ServerSection = Field(default={}, validate_default=True)
+    """The server that customers use."""
+    internal: ServerSection = Field(default={}, validate_default=True)
+    """The company's own server."""
+    store: StoreSection = Field(default={}, validate_default=True)
+    """The database."""
+    scope: ScopeSection = Field(default={}, validate_default=True)
+    """Which external tickets are taken up."""
+    schedule: Schedule = Field(default={}, validate_default=True)
+    """When what runs."""
+    rules: RulesSection = Field(default={}, validate_default=True)
+    """What is carried, and which way."""
+    logs: tuple[LogSection, ...] = Field(default=({},), validate_default=True)
+    """Which case logs are paired."""
+    headers: Headers = Field(default={}, validate_default=True)
+    """The line at the head of what is carried."""
+    limits: Limits = Field(default={}, validate_default=True)
+    """What stops a cycle, or makes one thing wait for a person."""
+    logging: LoggingSection = Field(default={}, validate_default=True)
+    """What the program tells."""
+    metrics: MetricsSettings = Field(default={}, validate_default=True)
+    """Where monitoring finds metrics."""
+    hooks: HooksSettings = Field(default={}, validate_default=True)
+    """Who is called when a person is needed."""
+    classes: dict[Name, ClassSection] = Field(default={})
+    """The ticket classes to keep in step, by their external name. At least one."""

@@ -1,0 +1,54 @@
+"""The address of the store, with its password put in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from itopsync.config.faults import Faults
+from itopsync.config.schema import StoreSection
+from itopsync.errors import StoreUnavailable, clip
+
+_KEY = "store.url"
+
+
+def store_url(section: StoreSection, folder: Path, faults: Faults) -> str:
+    """Return the store's URL as SQLAlchemy takes it, password included; a file's path begins at *folder*."""
+    from itopsync.store.connection import Address  # noqa: PLC0415 - what only shows its help does without a database
+
+    try:
+        address = Address.parse(section.url)
+    except StoreUnavailable:
+        remedy = "Write sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+        faults.add(_KEY, f"{clip(repr(_without_password(section.url)), 80)} is no address of a store", remedy)
+        return ""
+    password = section.secret.reveal()
+    if not address.is_sqlite:
+        return _postgresql(section.url, password, faults)
+    if password:
+        faults.add("store.password_file", "SQLite takes no password", "Remove it")
+    if address.path is None:
+        faults.add(_KEY, "a store in memory forgets every link when the process ends", "Name a file: sqlite:///FILE")
+        return ""
+    query = section.url.partition("?")[2]
+    return f"sqlite:///{folder.absolute() / address.path}" + (f"?{query}" if query else "")
+
+
+def _postgresql(url: str, password: str, faults: Faults) -> str:
+    parts = urlsplit(url)
+    if parts.password is not None:
+        remedy = "Put it into a file of mode 600 and name that as store.password_file"
+        faults.add(_KEY, "a password does not belong in this file", remedy)
+    elif not parts.path.strip("/"):
+        faults.add(_KEY, "it names no database", "Write postgresql://USER@HOST/DATABASE")
+    elif password and parts.username is None:
+        faults.add(_KEY, "there is a password, and no user", "Write postgresql://USER@HOST/DATABASE")
+    elif password:
+        user, _, host = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+    return url
+
+
+def _without_password(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return f"…@{tail}" if at and ":" in head else url

@@ -1,0 +1,113 @@
+"""The addresses of servers: checked, and brought to the one form that they are compared in; and the certificates to trust."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import ssl
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, ValidationInfo
+
+from itopsync.errors import clip
+from itopsync.settings.section import PATH, Text, Wrong
+
+_API = "/webservices/rest.php"
+_PORTS = {"http": 80, "https": 443}
+_IN_A_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
+
+
+def read_address(text: str) -> str:
+    """Return an address without a trailing slash. :raises Wrong: it is none"""
+    what, remedy = _wrong(text) if text else ("", "")
+    if what:
+        shown = re.sub(r"//[^/]*@", "//…@", text)  # what stands there may be a password
+        raise Wrong(f"{clip(repr(shown), 80)} {what}", remedy)
+    return text.rstrip("/")
+
+
+def check_is_private(url: str, allowed: str | None) -> None:
+    """Refuse an address that sends the password in clear over a network, unless its host is *allowed* by name.
+
+    :raises Wrong: it does, or another host is allowed
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if allowed is not None and allowed.lower() != host:
+        remedy = f'Write allow_http = "{host}", or remove it' if parts.scheme == "http" else "Remove it: the address is https"
+        raise Wrong(f"'{clip(allowed, 60)}' is not the host in url", remedy, "allow_http", beside="url")
+    if parts.scheme == "http" and not is_loopback(host) and allowed is None:
+        remedy = f'Use https://, or allow it with allow_http = "{host}"'
+        raise Wrong("over http:// the password travels in clear", remedy, "url")
+
+
+def identity(url: str) -> tuple[str, int | None, str]:
+    """What two addresses of one server have in common: host, port and path."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or _PORTS.get(parts.scheme), parts.path.rstrip("/")
+
+
+def is_host(parts: SplitResult) -> bool:
+    """Whether an address names a host. :raises ValueError: it is malformed"""
+    host = parts.hostname or ""
+    if ":" in host:
+        return bool(ipaddress.IPv6Address(host.partition("%")[0]))
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return bool(re.fullmatch(r"[\w.-]+", host))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host* is this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def located(folder: Path, name: str | Path) -> Path:
+    """Where a file is that ``sync.toml`` in *folder* names."""
+    return folder / os.path.expanduser(name)
+
+
+def read_certificates(path: Path, info: ValidationInfo) -> Path:
+    """Return where the file of certificates to trust is. :raises Wrong: it holds none"""
+    if info.context is None:
+        return path
+    found = located(info.context.folder, path)
+    try:
+        ssl.create_default_context(cafile=found)
+    except ssl.SSLError:
+        raise Wrong(f"{clip(str(found), 120)} holds no certificate in PEM", "Name a PEM file of certificates") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "that is no path"
+        raise Wrong(f"{clip(str(found), 120)} cannot be read: {reason}", "Check the path and who may read it") from None
+    return found
+
+
+def _wrong(text: str) -> tuple[str, str]:
+    """What is wrong with an address, and the remedy; two empty texts if nothing is."""
+    complete = "Write it like https://desk.example.com/itop"
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in _PORTS and is_host(parts) and parts.port != 0 and text.isprintable()
+    except ValueError:
+        usable = False
+    if not usable:
+        return "is no address of a web server", complete
+    if parts.username is not None:
+        return "holds a user", "Name the user in username and the password by password_file"
+    if parts.query or parts.fragment or "?" in text or "#" in text or not _IN_A_PATH.fullmatch(parts.path):
+        return "has more than a host and a path", complete
+    if parts.path.rstrip("/").endswith(".php"):
+        return "names a page", f"Leave {_API} away: {text.partition(_API)[0]}" if _API in text else complete
+    return "", ""
+
+
+Address = Annotated[Text, AfterValidator(read_address)]
+Certificates = Annotated[Path, AfterValidator(read_certificates), PATH]

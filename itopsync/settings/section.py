@@ -1,0 +1,125 @@
+"""A table of ``sync.toml``: a frozen model whose keys say their type, default, bound, meaning and example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler, StringConstraints
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+
+class Wrong(ValueError):
+    """A value that will not do: what is wrong, and how to mend it."""
+
+    def __init__(self, what: str, remedy: str, key: str = "", *, beside: str = "") -> None:
+        """*key* is the one to mend, where it and another, *beside* it, contradict each other. It must be given in the file."""
+        super().__init__(what)
+        self.what, self.remedy, self.key, self.beside = what, remedy, key, beside
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is around a file that is read; without it, values are taken as they are and nothing outside is looked at."""
+
+    folder: Path
+    """The folder of ``sync.toml``: relative paths in it begin there."""
+    environ: Mapping[str, str] = field(repr=False)
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Required:
+    """Marks a key that must be given. It has a default nevertheless, so that everything else is checked without it."""
+
+    remedy: str
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """How the values of a type are written in the file."""
+
+    word: str
+    """What they are called on the reference page."""
+    schema: Mapping[str, object]
+    """The same for editors, as JSON Schema."""
+    show: Callable[[Any], str] | None = None
+    """Writes a default, where it is not written like any other value of its Python type."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return dict(self.schema)
+
+
+def _mark_required(schema: JsonSchemaValue, model: type[BaseModel]) -> None:
+    names = [name for name, info in model.model_fields.items() if any(isinstance(one, Required) for one in info.metadata)]
+    if names:
+        schema["required"] = names
+
+
+class Section(BaseModel):
+    """A table of ``sync.toml``. Frozen; a key that it does not know is a fault. The text below a key is its documentation."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True, json_schema_extra=_mark_required
+    )
+
+    def lacking(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """What must be given and is not: the key, with those that could stand in for it, and the remedy."""
+        for name, info in type(self).model_fields.items():
+            for one in info.metadata:
+                if isinstance(one, Required) and (name not in self.model_fields_set or not getattr(self, name)):
+                    yield (name,), one.remedy
+
+
+def read_key_value(value: object) -> object:
+    """Check the value of a default. :raises ValueError: it is neither an id, nor a text, nor a criterion."""
+    if isinstance(value, dict):
+        usable = bool(value) and all(type(part) in (int, str) and part != "" for part in value.values())
+    else:
+        usable = (type(value) is int and value >= 0) or (isinstance(value, str) and bool(value.strip()))
+    if not usable:
+        raise ValueError('it must be an id, a criterion such as { name = "Service Desk" }, or an OQL query')
+    return value
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+"""The name of a class, an attribute, a state or a stimulus."""
+Names = tuple[Name, ...]
+Values = dict[str, str]
+KeyValue = Annotated[
+    Any, BeforeValidator(read_key_value), Written("id, criterion or query", {"type": ["integer", "string", "object"]})
+]
+"""``int | dict[str, int | str] | str``."""
+PATH = Written("text", {"type": "string"})
+
+
+def section_in(annotation: object) -> type[Section] | None:
+    """The section that a field of this type holds, by itself, by name or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := section_in(part))), None)
+
+
+def holds_many(annotation: object) -> bool:
+    """Whether a field of this type is a list, or a table of names."""
+    return get_origin(annotation) in (dict, tuple) or any(holds_many(part) for part in get_args(annotation))
+
+
+def section_at(root: type[Section], place: Sequence[int | str]) -> type[Section] | None:
+    """The section that stands at *place* below *root*, or None if there can be none."""
+    here, one_of_many = root, False
+    for step in place:
+        if one_of_many:
+            one_of_many = False
+            continue
+        info = here.model_fields.get(str(step))
+        inner = section_in(info.annotation) if info else None
+        if info is None or inner is None:
+            return None
+        here, one_of_many = inner, holds_many(info.annotation)
+    return None if one_of_many else here
