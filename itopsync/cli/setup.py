@@ -28,8 +28,16 @@ _FOR_ALL = 0o644
 
 def init(
     path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("sync.toml"),
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of sync.toml instead, for editors that complete by it.")
+    ] = False,
 ) -> None:
     """Write a commented sync.toml to fill in."""
+    if schema:
+        from itopsync.config.docs import json_schema
+
+        typer.echo(json_schema(), nl=False)
+        return
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(config.example())

@@ -160,6 +160,14 @@ def test_init_writes_a_file_once(desk: Desk) -> None:
     assert "it is there already" in done.stderr
 
 
+def test_init_prints_the_schema_for_editors_and_writes_nothing(desk: Desk) -> None:
+    before = set(desk.folder.iterdir())
+    done = desk.itopsync("init", "--schema")
+    assert (done.returncode, done.stderr) == (ExitCode.WELL, "")
+    assert "classes" in json.loads(done.stdout)["properties"]
+    assert set(desk.folder.iterdir()) == before
+
+
 def test_check_finds_nothing_wrong_and_makes_no_store(desk: Desk) -> None:
     done = desk.itopsync("check")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (ExitCode.WELL, "0 faults, 0 warnings.")
