@@ -87,7 +87,7 @@ class ServerSettings:
     batch: int = 100
     """How many tickets are read with one call."""
     connections: int = 4
-    """How many calls may run at once; fewer do while the server is slow or refuses."""
+    """How many calls may run at once; fewer do while the server refuses."""
     read_tries: int = 3
     """How often a read is sent in all before the side counts as unreachable. A write is sent once."""
     comment: str = "itopsync"

@@ -64,7 +64,7 @@ class ServerSection(PasswordSource):
     batch: Annotated[StrictInt, Field(ge=1, le=500)] = 100
     """How many tickets are read with one call."""
     connections: Annotated[StrictInt, Field(ge=1, le=32)] = 4
-    """How many calls may run at once. While the server is slow or refuses, fewer do."""
+    """How many calls may run at once. While the server refuses, fewer do."""
     read_tries: Annotated[StrictInt, Field(ge=1, le=10)] = 3
     """How often a read is sent before the side counts as unreachable. A write is sent once."""
     comment: Text = "itopsync"
