@@ -20,8 +20,6 @@ T = TypeVar("T")
 
 FIRST_PAUSE = 0.5
 """Seconds before a read is tried again; twice as many each further time."""
-ORDINARY = 200_000
-"""Bytes there and back of a call that tells how quick a server is."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ class Caller:
             if isinstance(reply, Answer):
                 self._probe(f"after:{call.verb}")
             verdict = judge(call, reply)
-            self._tell_throttle(call, reply, verdict, seconds)
+            self._tell_throttle(reply, verdict, seconds)
             self._on_call(
                 CallRecord(
                     side=call.side,
@@ -146,10 +144,10 @@ class Caller:
             self._sleep(pause)
             pause *= 2
 
-    def _tell_throttle(self, call: Call, reply: Answer | Broken, verdict: object, seconds: float) -> None:
+    def _tell_throttle(self, reply: Answer | Broken, verdict: object, seconds: float) -> None:
         if isinstance(verdict, Unreachable | Maintenance | OutcomeUnknown):
             self._throttle.failed(seconds)
         elif isinstance(verdict, SideUnavailable):
             return  # what it lets nobody do says nothing of how busy it is
-        elif isinstance(reply, Answer) and call.bytes + len(reply.body) < ORDINARY:
-            self._throttle.went_well((call.verb, call.cls, call.bytes.bit_length()), seconds)
+        elif isinstance(reply, Answer):
+            self._throttle.went_well()

@@ -112,7 +112,7 @@ class ServerSection(PasswordSource):
     takes a third more than its size. Default: not known; then what is written is cut to fit 8 MB, PHP's own default, or
     less once the server has refused that, and files are tried."""
     connections: Annotated[StrictInt, Field(ge=1, le=32)] = 4
-    """How many calls may run at once. While the server is slow or refuses, fewer do."""
+    """How many calls may run at once. While the server refuses, fewer do."""
     comment: Text = "itopsync"
     """What iTop's history shows as the reason of our writes."""
     defaults: dict[Name, KeyValue] = Field(default={}, examples=[{"org_id": {"name": "Acme"}, "team_id": 39}])

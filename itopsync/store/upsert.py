@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Table
-
-if TYPE_CHECKING:
-    from sqlalchemy.dialects.sqlite import Insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -28,7 +25,5 @@ def add(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     return connection.execute(added).first() is not None
 
 
-def _insert(connection: Connection, table: Table) -> Insert:
-    """The insert of the database in use; that of the other one is not loaded, which takes long. They look alike."""
-    made: Insert = import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
-    return made
+def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)

@@ -20,9 +20,3 @@ def test_what_only_some_commands_need_is_not_loaded_by_all(module: str) -> None:
     loaded = _loaded_by(module)
     assert "pydantic" in loaded
     assert HEAVY & loaded == set()
-
-
-def test_a_store_loads_the_dialect_of_the_database_in_use_only() -> None:
-    loaded = _loaded_by("itopsync.store.store, sqlalchemy.dialects.sqlite")
-    assert "sqlalchemy.dialects.sqlite" in loaded
-    assert "sqlalchemy.dialects.postgresql" not in loaded

@@ -1,4 +1,4 @@
-"""A server that slows down or refuses gets fewer calls at once, and more again when it is well."""
+"""A server that refuses gets fewer calls at once, and more again when it is well."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from itopsync.errors import SideUnavailable, Stopped
 from itopsync.itop.server import Server
 from itopsync.itop.throttle import Throttle
 from tests.itop.fake import answer, error, page, settings
-
-QUICK, SLOW = 0.065, 0.6
 
 
 class Clock:
@@ -33,34 +31,23 @@ def clock() -> Clock:
     return Clock()
 
 
-def calls(throttle: Throttle, clock: Clock, seconds: float, count: int) -> None:
-    for _ in range(count):
-        clock.now += seconds / throttle.limit
-        throttle.went_well("read", seconds)
-
-
 def test_as_many_calls_as_are_configured_run_at_once(clock: Clock) -> None:
     throttle = Throttle(4, clock)
-    calls(throttle, clock, QUICK, 100)
+    for _ in range(100):
+        throttle.went_well()
     assert throttle.limit == 4
 
 
-def test_a_server_that_slows_down_gets_fewer_calls_and_more_again_when_it_is_quick(clock: Clock) -> None:
-    throttle = Throttle(8, clock)
-    calls(throttle, clock, QUICK, 50)
-    calls(throttle, clock, SLOW, 50)
-    assert throttle.limit == 1
-    calls(throttle, clock, QUICK, 200)
-    assert throttle.limit == 8
-
-
-def test_a_kind_of_call_that_always_takes_long_is_not_slow(clock: Clock) -> None:
+def test_a_server_that_is_well_again_gets_one_more_call_with_each_round(clock: Clock) -> None:
     throttle = Throttle(4, clock)
-    for _ in range(50):
-        clock.now += 0.1
-        throttle.went_well("read", QUICK)
-        throttle.went_well("count", SLOW)
-    assert throttle.limit == 4
+    for _ in range(2):
+        clock.now += 1
+        throttle.failed(0.1)
+    limits = []
+    for _ in range(8):
+        throttle.went_well()
+        limits.append(throttle.limit)
+    assert limits == [2, 2, 2, 3, 3, 3, 4, 4]
 
 
 def test_a_server_that_refuses_gets_half_and_half_again(clock: Clock) -> None:
