@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
 import pytest
 
 from itopsync.engine.report import WriteKind
-from itopsync.model import Side
+from itopsync.model import LinkStatus, Side
 from itopsync.simulator import SimRequest, SimResponse
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
+from tests.engine.verifying import compared
 
+BOTH_LOGS = "".join(f'[[logs]]\nexternal = "{log}"\ninternal = "{log}"\n' for log in ("private_log", "public_log"))
 PLACEHOLDER = '<img src="itopsync-picture:itopsync-demo-p-1" alt="x">'
 
 
@@ -55,6 +58,52 @@ def test_a_note_that_bears_a_marker_of_ours_is_carried_as_a_persons(rig: Rig) ->
     (entry,) = rig.external.ticket("UserRequest", number)["private_log"]
     assert "Taken for an echo?" in entry.text
     assert marker not in entry.text
+
+
+QUOTES = ("its mirror", "the other log", "the head of the copy", "an invented note", "an end", "an invented notice")
+
+
+def quote(rig: Rig, side: Side, what: str) -> str:
+    """Write a note on request 1 that begins with an entry of ours where that cannot stand; the log that it is in."""
+    numbers = {Side.EXTERNAL: 1, Side.INTERNAL: rig.copy_of(1)}
+    invented = {
+        "an invented note": "n-1.0123456789abcdef",
+        "an invented notice": "w-1.0123456789abcdef",
+        "an end": "u-UserRequest.1",
+    }
+    if what == "its mirror":
+        rig.agent(side).note("UserRequest", numbers[side], "<p>Question</p>")
+        rig.sync()
+        quoted = rig.texts(side.other, numbers[side.other])[-1]
+    elif what == "the other log":
+        rig.agent(side.other).note("UserRequest", numbers[side.other], "<p>Question</p>")
+        rig.sync()
+        quoted = rig.texts(side, numbers[side])[-1]
+    elif what == "the head of the copy":
+        quoted = rig.texts(Side.INTERNAL, numbers[Side.INTERNAL])[0]
+    else:
+        quoted = f'<p><a name="itopsync-demo-{invented[what]}"></a><em>Operations</em></p>'
+    log = "public_log" if what == "the other log" or (what, side) == ("the head of the copy", Side.INTERNAL) else "private_log"
+    assert 'name="itopsync-demo-' in quoted
+    rig.agent(side).note("UserRequest", numbers[side], f"{quoted}<p>And now?</p>", log=log)
+    return log
+
+
+@pytest.mark.parametrize("what", QUOTES)
+@pytest.mark.parametrize("side", list(Side))
+def test_a_note_that_quotes_an_entry_of_ours_where_that_cannot_stand_arrives(tmp_path: Path, side: Side, what: str) -> None:
+    rig = Rig(tmp_path, more=BOTH_LOGS)
+    _linked(rig)
+    log = quote(rig, side, what)
+    rig.sync()
+    there = rig.simulator(side.other).ticket("UserRequest", {Side.EXTERNAL: rig.copy_of(1), Side.INTERNAL: 1}[side])[log]
+    assert [entry.text.count("And now?") for entry in there if "And now?" in entry.text] == [1]
+    assert rig.link(1).status is LinkStatus.LINKED
+    assert compared(rig) == []
+    before = rig.written()
+    rig.settle(2)
+    assert rig.written() == before
+    rig.stop()
 
 
 def test_a_files_name_is_carried_as_it_is_and_names_no_place(rig: Rig) -> None:

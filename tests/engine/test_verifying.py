@@ -13,9 +13,11 @@ from itopsync.engine import linking, plan
 from itopsync.engine.observe import attributes
 from itopsync.engine.rebuild import rebuild
 from itopsync.model import NewEntry, Ref, Side
+from itopsync.reconcile import entries
 from itopsync.reconcile.plan import Plan
 from itopsync.store.links import Links
 from tests.engine.rig import PICTURE, TEAM, Rig
+from tests.engine.test_hostile_texts import BOTH_LOGS, QUOTES, quote
 from tests.engine.verifying import compared, excused, verified
 
 REQUEST = "UserRequest"
@@ -76,6 +78,23 @@ def test_a_note_that_begins_with_what_was_pasted_from_another_ticket_and_never_a
     linked.agent(side).note(REQUEST, number, f"{pasted}<p>So what now?</p>")
     place = len(linked.texts(side, number))
     assert compared(linked) == [f"{LINK}: {side}: entry {place} of private_log has no mirror on {side.other}"]
+
+
+@pytest.mark.parametrize("what", QUOTES)
+@pytest.mark.parametrize("side", list(Side))
+def test_a_note_that_quotes_an_entry_of_ours_and_never_arrives_is_told(
+    tmp_path: Path, side: Side, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(tmp_path, more=BOTH_LOGS)
+    rig.customer.create(REQUEST, title="Printer")
+    rig.sync()
+    with monkeypatch.context() as before:  # the first bearer of whatever marker of this link was ours, by whomever
+        before.setattr(entries._Place, "can_stand", lambda *_, **__: True)
+        log = quote(rig, side, what)
+        rig.settle(2)
+        place = len(rig.simulator(side).ticket(REQUEST, 1 if side is Side.EXTERNAL else rig.copy_of(1))[log])
+        assert compared(rig) == [f"{LINK}: {side}: entry {place} of {log} has no mirror on {side.other}"]
+    rig.stop()
 
 
 def test_a_description_in_which_only_the_picture_changed_is_told_where_bytes_are_compared(rig: Rig) -> None:
