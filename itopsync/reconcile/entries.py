@@ -130,26 +130,23 @@ class _Place:
     def can_stand(self, marker: str, *, opens: bool) -> bool:
         """Whether we may have written *marker*, which is one of this link, into this log.
 
-        A note's, where its original stands in the paired log, or where the base says that it was carried; the ticket's and a
-        notice's, in internal's first log. *opens*: the entry is the log's first, or names the ticket that it stands on, as what
-        bears a ticket's marker does. The end of a link is told by nobody but an account of ours.
+        A note's, where its original stands in the paired log, or where the base says that it was carried; a notice's and the
+        ticket's, on internal. *opens*: the entry is the log's first, or names the ticket that it stands on, as what bears a
+        ticket's marker does. The end of a link is told by nobody but an account of ours.
         """
         if is_note(marker):
             return marker in self._mirrors
-        if self.side is Side.EXTERNAL or self._name != self._logs[0].internal:
+        if self.side is Side.EXTERNAL:
             return False
         if ticket_of(marker, self.rules.pair) is not None:
             return opens
         return marker in {notice_of(self.rules.pair, self.link.external, one) for one in self.link.obstacles}
 
-    @property
-    def _logs(self) -> tuple[LogRule, ...]:
-        return self.rules.for_external(self.link.external.cls).logs
-
     @cached_property
     def _by_us(self) -> frozenset[str]:
-        """What accounts of ours bear in this log: of that all other bearers are pasted."""
-        return frozenset(self._borne_by_us(self._name))
+        """The markers that accounts of ours wrote on this ticket: all other bearers of those are pasted."""
+        entries = (entry for log in self.ticket.logs.values() for entry in log if entry.author_id in self.accounts)
+        return frozenset(marker for entry in entries for marker in any_markers(entry.html))
 
     @cached_property
     def _mirrors(self) -> frozenset[str]:
@@ -158,17 +155,9 @@ class _Place:
         carried = {marker for marker, one in records.items() if one.origin is self.side.other and one.carried_at is not None}
         stays = {marker for marker, one in records.items() if one.carried_at is None}
         here, elsewhere = set[str](), set[str]()
-        for log in self._logs:
-            if log.name(self.side) == self._name:
-                here.update(self._originals(log))
-            else:
-                elsewhere.update(self._originals(log), self._borne_by_us(log.name(self.side)))
+        for log in self.rules.for_external(self.link.external.cls).logs:
+            (here if log.name(self.side) == self._name else elsewhere).update(self._originals(log))
         return frozenset((here | (carried - elsewhere)) - stays)
-
-    def _borne_by_us(self, log: str) -> Iterator[str]:
-        for entry in self.ticket.logs.get(log, ()):
-            if entry.author_id in self.accounts:
-                yield from any_markers(entry.html)
 
     def _originals(self, log: LogRule) -> Iterator[str]:
         """The marker that the mirror of each entry in the other side's log bears, whoever wrote that entry."""

@@ -43,7 +43,7 @@ class Text:
     pictures: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
     """The attributes of each picture."""
     beginnings: tuple[str, ...] = field(default=(), repr=False)
-    """All that may be meant by its beginning: with and without quotes, mentions, pictures, and the head of what was pasted."""
+    """All that may be meant by its beginning: with and without its first line, quotes, mentions, pictures, and a pasted head."""
 
     @cached_property
     def letters(self) -> str:
@@ -184,6 +184,7 @@ class _Reader(HTMLParser):
                     _unquoted("".join(piece for piece, quoted, link in self._pieces[start:] if not quoted and not link)),
                 )
                 for beginning in (beginning, _without_quoted_lines(beginning))
+                for beginning in (beginning, _unquoted(_behind_first_line(beginning)))
             ),
         )
 
@@ -192,6 +193,11 @@ def _unquoted(text: str) -> str:
     """Without pictures, and without the mentions that it begins with."""
     text = _MENTION.sub(" ", text.replace(PICTURE, " "))
     return re.sub(r"^(?:\s*@\S+)+", "", text)
+
+
+def _behind_first_line(text: str) -> str:
+    """From behind the first line in which there is a letter."""
+    return re.sub(r"\A\W*\w.*", "", text)
 
 
 def _without_quoted_lines(text: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from itopsync.engine.report import WriteKind
 from itopsync.model import LinkStatus, Side
-from itopsync.simulator import SimRequest, SimResponse
+from itopsync.simulator import SimRequest, SimResponse, Version
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
 from tests.engine.verifying import compared
 
@@ -149,6 +149,24 @@ def test_nothing_before_the_mark_lets_a_note_or_its_picture_out(rig: Rig, before
     rig.settle(2)
     assert rig.texts(Side.EXTERNAL, number) == []
     assert rig.writes(Side.EXTERNAL) == []
+
+
+@pytest.mark.parametrize("version", ["3.2", "3.3"])
+@pytest.mark.parametrize("note", ["<p>#internal He pays late</p>", "# internal<br>He pays late"])
+def test_what_a_parent_keeps_in_stays_in_in_its_children(tmp_path: Path, version: Version, note: str) -> None:
+    rig = Rig(tmp_path, versions=("3.2", version))
+    numbers = [rig.customer.create("UserRequest", title=title) for title in ("Parent", "Child")]
+    rig.sync()
+    parent, child = map(rig.copy_of, numbers)
+    rig.operator.update("UserRequest", child, parent_request_id=parent)
+    rig.operator.note("UserRequest", parent, note)
+    rig.settle(2)
+    lent = rig.texts(Side.INTERNAL, child)[-1]
+    assert lent.startswith("<p>Copied from") == (version == "3.3")
+    assert "He pays late" in lent
+    assert [rig.texts(Side.EXTERNAL, number) for number in numbers] == [[], []]
+    assert compared(rig) == []
+    rig.stop()
 
 
 def test_an_attachment_of_a_ticket_that_is_not_linked_never_leaves(rig: Rig) -> None:

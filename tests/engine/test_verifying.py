@@ -13,7 +13,7 @@ from itopsync.engine import linking, plan
 from itopsync.engine.observe import attributes
 from itopsync.engine.rebuild import rebuild
 from itopsync.model import NewEntry, Ref, Side
-from itopsync.reconcile import entries
+from itopsync.reconcile import entries, gate
 from itopsync.reconcile.plan import Plan
 from itopsync.store.links import Links
 from tests.engine.rig import PICTURE, TEAM, Rig
@@ -64,6 +64,21 @@ def test_a_disguised_secret_that_stands_on_external_is_told(linked: Rig, fragmen
     ]
 
 
+def test_a_secret_that_reached_external_through_a_child_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(tmp_path, versions=("3.2", "3.3"))
+    numbers = [rig.customer.create(REQUEST, title=title) for title in ("Parent", "Child")]
+    rig.sync()
+    parent, child = map(rig.copy_of, numbers)
+    rig.operator.update(REQUEST, child, parent_request_id=parent)
+    with monkeypatch.context() as before:
+        before.setattr(gate, "_second_line", lambda _: "")
+        rig.operator.note(REQUEST, parent, "<p>#internal They never pay their bills</p>")
+        rig.settle(2)
+    told = "internal: entry 2 of private_log is to stay in internal, and its words stand on external"
+    assert compared(rig) == [f"external:UserRequest:{numbers[1]}: {told}"]
+    rig.stop()
+
+
 def test_a_secret_that_lost_its_mark_on_the_way_is_told(linked: Rig) -> None:
     linked.operator.note(REQUEST, linked.copy_of(1), "<p>#internal They never pay their bills</p>")
     head = '<p class="itopsync-demo-n-1.0123456789abcdef"><em>Operations</em></p>'
@@ -89,6 +104,7 @@ def test_a_note_that_quotes_an_entry_of_ours_and_never_arrives_is_told(
     rig.customer.create(REQUEST, title="Printer")
     rig.sync()
     with monkeypatch.context() as before:  # the first bearer of whatever marker of this link was ours, by whomever
+        before.setattr(entries._Place, "_by_us", frozenset())
         before.setattr(entries._Place, "can_stand", lambda *_, **__: True)
         log = quote(rig, side, what)
         rig.settle(2)

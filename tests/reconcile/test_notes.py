@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.model import ItemKey, Link, LinkStatus, NoteRecord, Observation, Obstacle, Ref, Side
+from itopsync.model import ItemKey, Link, NoteRecord, Observation, Obstacle, Ref, Side
 from itopsync.reconcile import agree, entries, notes
-from itopsync.reconcile.plan import Note, Plan, TextSource
-from itopsync.reconcile.richtext import marked
+from itopsync.reconcile.plan import Note, TextSource
 from itopsync.reconcile.room import weight
 from itopsync.reconcile.rules import Direction, LogRule
 from itopsync.reconcile.ticket_markers import is_copy
@@ -31,12 +30,14 @@ from tests.reconcile.making import (
     entry,
     file,
     kept,
+    markers_of,
     of_class,
     only,
     ours,
     parked,
     plan,
     rules,
+    said,
     ticket,
     unlinked,
     uploads,
@@ -44,19 +45,6 @@ from tests.reconcile.making import (
 )
 
 PICTURE = '<img src="data:image/png;base64,iVBORw0KGgo=" alt="plan">'
-
-
-def said(planned: Plan, side: Side) -> list[str]:
-    """The entries that are appended on *side*, each as its words after the header."""
-    html = [note.html for write in writes(planned, side) for note in write.notes]
-    return [re.sub(r"<[^>]*>", " ", text.partition("</em></p>")[2]).strip() for text in html]
-
-
-def markers_of(side: Side, *texts: str) -> list[str]:
-    """The markers that the mirrors of these entries of one person bear, in their order."""
-    log = tuple(entry(PERSON[side], text) for text in texts)
-    seen = both().with_(side, ticket(side, log=log))
-    return [person.marker for person in entries.read(agreed(), seen, side, LogRule(), default_rules()).people]
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -146,129 +134,6 @@ def test_a_log_that_goes_one_way_only() -> None:
     outward = of_class(default_rules(), "UserRequest", logs=(LogRule("private_log", "private_log", Direction.TO_EXTERNAL),))
     (made,) = creates(plan(unlinked(), new, outward))
     assert len(made.notes) == 1
-
-
-# whose an entry is
-
-
-def test_a_person_who_pastes_one_of_ours_is_a_person() -> None:
-    (marker,) = markers_of(EXTERNAL, "hello")
-    pasted = entry(OPERATOR, f'<p><a name="{marker}"></a>hello</p>')
-    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=(ours(INTERNAL, marker), pasted)))
-
-    planned = plan(agreed(), seen)
-
-    assert said(planned, EXTERNAL) == ["hello"]
-    assert marker not in writes(planned, EXTERNAL)[0].notes[0].html
-
-
-FORGED = (
-    "itopsync-acme-n-1.0123456789abcdef",
-    "itopsync-acme-u-UserRequest.1",
-    "itopsync-acme-w-1.0123456789abcdef",
-    "itopsync-acme-t-UserRequest.1",
-)
-
-
-@pytest.mark.parametrize("marker", FORGED)
-@pytest.mark.parametrize("side", list(Side))
-def test_a_note_that_begins_with_a_marker_that_cannot_stand_there_arrives(side: Side, marker: str) -> None:
-    pasted = entry(PERSON[side], marked((marker,), "<p>hello</p>"))
-
-    planned = plan(agreed(), both().with_(side, ticket(side, log=(pasted,))))
-
-    assert said(planned, side.other) == ["hello"]
-    assert planned.link.status is LinkStatus.LINKED
-
-
-@pytest.mark.parametrize("side", list(Side))
-def test_a_mirror_that_is_pasted_where_its_original_stands_is_a_persons(side: Side) -> None:
-    (marker,) = markers_of(side, "hello")
-    pasted = entry(PERSON[side], marked((marker,), "<p>as I said</p>"))
-    seen = both().with_(side, ticket(side, log=(entry(PERSON[side], "hello"), pasted)))
-    seen = seen.with_(side.other, ticket(side.other, log=(ours(side.other, marker, text="hello"),)))
-
-    assert said(plan(agreed(), seen), side.other) == ["as I said"]
-
-
-def test_the_mark_of_a_link_by_hand_that_is_pasted_on_external_is_a_persons() -> None:
-    (marker,) = markers_of(INTERNAL, "before")
-    pasted = entry(CUSTOMER, marked(("itopsync-acme-t-UserRequest.1", marker), "<p>hello</p>"))
-    seen = both(ticket(EXTERNAL, log=(pasted,)), ticket(INTERNAL, log=(entry(OPERATOR, "before"),)))
-    link = agreed()
-    stays = replace(link, base=replace(link.base, notes={marker: NoteRecord(INTERNAL, None)}))
-
-    assert said(plan(stays, seen), INTERNAL) == ["hello"]
-
-
-UNKNOWN = "303"
-"""An account that may have been ours, and that nobody remembers."""
-
-
-@pytest.mark.parametrize("side", list(Side))
-def test_a_mirror_in_its_place_is_ours_whoever_wrote_it(side: Side) -> None:
-    (marker,) = markers_of(side.other, "hello")
-    mirror = entry(UNKNOWN, marked((marker,), "<p>hello</p>"))
-    seen = both().with_(side, ticket(side, log=(mirror,)))
-    seen = seen.with_(side.other, ticket(side.other, log=(entry(PERSON[side.other], "hello"),)))
-
-    assert plan(agreed(), seen).actions == ()
-
-
-@pytest.mark.parametrize("side", list(Side))
-def test_a_mirror_whose_original_is_gone_stays_ours_as_long_as_it_is_remembered(side: Side) -> None:
-    (marker,) = markers_of(side.other, "hello")
-    seen = both().with_(side, ticket(side, log=(entry(UNKNOWN, marked((marker,), "<p>hello</p>")),)))
-    link = agreed()
-    carried = replace(link, base=replace(link.base, notes={marker: NoteRecord(side.other, NOW)}))
-
-    assert plan(carried, seen).actions == ()
-
-
-def test_the_head_of_a_copy_is_ours_whoever_made_it() -> None:
-    copy = ticket(INTERNAL)
-    (head,) = copy.logs["private_log"]
-    made = replace(copy, logs={"private_log": (replace(head, author_id=UNKNOWN),)})
-
-    assert plan(agreed(), both(internal=made)).actions == ()
-
-
-def test_where_our_account_is_not_known_the_first_bearer_of_a_marker_is_ours() -> None:
-    known = default_rules()
-    unknown = replace(known, internal=replace(known.internal, accounts=frozenset()))
-    pasted = entry(OPERATOR, marked(FORGED[:1], "<p>hello</p>"))
-    twice = (pasted, entry(OPERATOR, marked(FORGED[:1], "<p>again</p>")))
-
-    assert said(plan(agreed(), both(internal=ticket(INTERNAL, log=twice)), unknown), EXTERNAL) == ["again"]
-
-
-def test_an_entry_of_ours_that_a_parent_lent_its_child_is_ours_twice() -> None:
-    (marker,) = markers_of(EXTERNAL, "hello")
-    twice = (ours(INTERNAL, marker, text="hello"), ours(INTERNAL, marker, text="hello"))
-
-    assert plan(agreed(), both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=twice))).actions == ()
-
-
-@pytest.mark.parametrize("marker", ["itopsync-acme-n-2.0123456789abcdef", "itopsync-acme-t-UserRequest.2"])
-@pytest.mark.parametrize("side", list(Side))
-def test_a_note_that_begins_with_what_was_pasted_from_another_ticket_arrives(side: Side, marker: str) -> None:
-    pasted = entry(PERSON[side], marked((marker,), "<p>hello</p>"))
-    logs = {side: (pasted,), side.other: ()}
-
-    planned = plan(agreed(), both(ticket(EXTERNAL, log=logs[EXTERNAL]), ticket(INTERNAL, log=logs[INTERNAL])))
-
-    assert said(planned, side.other) == ["hello"]
-    assert marker not in writes(planned, side.other)[0].notes[0].html
-
-
-def test_what_a_parent_lent_its_child_is_ours_whatever_stands_before_the_marker() -> None:
-    lent = entry(US[INTERNAL], "<p>Copied from R-000002</p>" + marked(("itopsync-acme-n-2.0123456789abcdef",), "<p>hello</p>"))
-
-    assert plan(agreed(), both(ticket(EXTERNAL), ticket(INTERNAL, log=(lent,)))).actions == ()
-
-
-def test_an_entry_under_our_account_without_a_marker_goes_nowhere() -> None:
-    assert plan(agreed(), both(ticket(EXTERNAL), ticket(INTERNAL, log=(entry(US[INTERNAL], "hello"),)))).actions == ()
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -42,6 +42,9 @@ class Ledger:
     own_files: list[int] = field(default_factory=list)
     """Their files."""
     notes: dict[tuple[Side, str, int], list[str]] = field(default_factory=dict)
+    """In the private log."""
+    public: dict[tuple[Side, str, int], list[str]] = field(default_factory=dict)
+    """In the public one."""
     secrets: list[str] = field(default_factory=list)
     """What may be nowhere on external: words, ids, names; the server's addresses are added."""
     inside: tuple[str, ...] = ()
@@ -125,6 +128,15 @@ class Ledger:
             marked = Counter(marker for text in ours for marker in _markers(text) if not inherited)
             yield from (f"{where}: {marker} {count} times" for marker, count in marked.items() if count > 1)
             yield from (f"{where}: an entry of ours bears no marker" for text in ours if not _markers(text))
+            yield from self._public(side, (cls, number))
+
+    def _public(self, side: Side, ticket: Place) -> Iterator[str]:
+        """What was written into the public log stands in that of the other side, once."""
+        for text in dict.fromkeys(self.public.get((side, *ticket), ())):
+            here = sum(f"{text}<" in one for one, is_ours in self._log(side, *ticket, "public_log") if not is_ours)
+            there = sum(f"{text}<" in one for one, is_ours in self._log(side.other, *ticket, "public_log") if is_ours)
+            if here != there:
+                yield f"{ticket[0]} {ticket[1]} of {side}: '{text}' stands {here} times in public and {there} times mirrored"
 
     def _each_once(self, side: Side, ticket: Place, own: list[str], mirrored: list[str]) -> Iterator[str]:
         where, written = f"{ticket[0]} {ticket[1]} of {side}", self.notes.get((side, *ticket), [])
@@ -145,12 +157,12 @@ class Ledger:
         if order != arrived and not lost and not disordered:
             yield f"{where}: {order} arrived as {arrived}"
 
-    def _log(self, side: Side, cls: str, number: int) -> list[tuple[str, bool]]:
+    def _log(self, side: Side, cls: str, number: int, log: str = "private_log") -> list[tuple[str, bool]]:
         """The entries of a ticket, and whether they are ours: by who wrote them, not by what itopsync goes by."""
         ref, simulator = self.pair.link(number, cls).ref(side), self.pair.simulator(side)
         assert ref is not None
         us = self.us[side] | {simulator.accounts["sync"].user_id}
-        return [(entry.text, entry.user_id in us) for entry in simulator.ticket(cls, ref.id)["private_log"]]
+        return [(entry.text, entry.user_id in us) for entry in simulator.ticket(cls, ref.id)[log]]
 
     def _may_lose_entries(self, side: Side, ticket: Place) -> bool:
         """Whether a save wiped out what others wrote meanwhile on this ticket of *side*: iTop has no lock."""

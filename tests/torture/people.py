@@ -15,6 +15,7 @@ from tests.engine.pair import Pair
 from tests.engine.rig import PICTURE, RESOLVED, TEAM
 from tests.torture.ledger import Ledger, Place
 
+PRIVATE, PUBLIC = "private_log", "public_log"
 CLASSES = ("UserRequest", "Incident", "Problem", "NormalChange")
 FIELDS: dict[str, Any] = {
     **TEAM,
@@ -255,16 +256,16 @@ class People:
         ]
         return there[place % len(there)] if there else None
 
-    def _write(self, side: Side, ticket: Place, text: str, *, before: str = "", after: str = "") -> None:
-        if not self._say(side, ticket, f"{before}<p>{text}</p>{after}"):
-            return
-        self.ledger.notes.setdefault((side, *ticket), []).append(text)
+    def _write(self, side: Side, ticket: Place, text: str, *, before: str = "", after: str = "", log: str = PRIVATE) -> None:
+        if self._say(side, ticket, f"{before}<p>{text}</p>{after}", log=log):
+            written = self.ledger.notes if log == PRIVATE else self.ledger.public
+            written.setdefault((side, *ticket), []).append(text)
 
-    def _say(self, side: Side, ticket: Place, markup: str) -> bool:
+    def _say(self, side: Side, ticket: Place, markup: str, *, log: str = PRIVATE) -> bool:
         """Write an entry; False where the ticket is not to be seen yet."""
         number = self._there(side, ticket)
         if self.pair.simulator(side).store.get(ticket[0], number) is None:
             return False
         with self._saving(side, ticket):
-            self.pair.agent(side).note(ticket[0], number, markup)
+            self.pair.agent(side).note(ticket[0], number, markup, log=log)
         return True

@@ -45,7 +45,7 @@ AT_MOST = 4
 class AnyHistory(RuleBasedStateMachine):
     """People, faults, clocks and kills in any order; :meth:`teardown` brings all to rest and judges."""
 
-    pairs = MIXED
+    pairs = (*MIXED, ("3.2", "3.3"))
 
     @initialize(
         begin=BEGINNINGS,

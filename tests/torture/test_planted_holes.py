@@ -52,6 +52,11 @@ def test_a_disguised_mark_that_is_not_known_is_seen(choice: int, monkeypatch: Pa
     assert _leaked(seen("disguise", [choice]))
 
 
+def test_a_kept_note_that_reaches_external_through_a_child_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(gate, "_second_line", lambda _: "")
+    assert _leaked(seen("lend_what_is_kept", versions=("3.2", "3.3")))
+
+
 def test_the_picture_of_a_kept_note_that_goes_alone_is_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr(notes, "begins_with_tag", lambda *_: False)
     assert any("Picture" in one for one in seen("disguise", [0]))
@@ -98,6 +103,16 @@ def test_a_copy_of_another_tickets_entry_that_is_taken_for_ours_is_seen(monkeypa
     found = seen("paste_a_copy", [0, 8, 7, 1])
     assert any("of external: 'Note" in one for one in found)
     assert any("of internal: 'Note" in one for one in found)
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("deed", ["copy_back", "quote_in_public", "forge_a_marker"])
+def test_a_marker_that_cannot_stand_there_and_is_taken_for_ours_is_seen(deed: str, side: Side, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(entries._Place, "_by_us", frozenset())
+    monkeypatch.setattr(entries._Place, "can_stand", lambda *_, **__: True)
+    found = seen(deed, sides=[side])
+    assert any(f"of {side}: 'Note" in one for one in found)
+    assert any("has no mirror on" in one for one in found)
 
 
 def test_an_account_that_is_forgotten_is_seen(monkeypatch: Patch) -> None:

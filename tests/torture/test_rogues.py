@@ -9,6 +9,7 @@ import pytest
 
 from itopsync.errors import SafetyStop
 from itopsync.model import Side
+from itopsync.simulator import Version
 from tests.engine.pair import Versions, usual_versions
 from tests.torture.desks import Desks
 from tests.torture.oddities import Oddity
@@ -43,6 +44,11 @@ def seen(
 @pytest.mark.parametrize("deed", OWN)
 def test_whatever_rogues_do_both_sides_agree(deed: str) -> None:
     assert seen(deed, range(10)) == []
+
+
+@pytest.mark.parametrize("internal", ["3.1", "3.2", "3.3"])
+def test_what_a_parent_keeps_in_stays_in_in_its_children(internal: Version) -> None:
+    assert seen("lend_what_is_kept", range(4), versions=("3.2", internal)) == []
 
 
 @pytest.mark.parametrize("side", list(Side))
