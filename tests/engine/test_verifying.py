@@ -245,6 +245,20 @@ def test_a_companion_that_was_corrected_on_one_side_only_is_told(linked: Rig) ->
     assert compared(linked) == [f"{LINK}: pending_reason of internal is not what pending_reason of external says"]
 
 
+def test_a_companion_that_was_corrected_is_told_while_the_states_differ_too(linked: Rig, blind: pytest.MonkeyPatch) -> None:
+    resolved = {"solution": "<p>Done.</p>", "resolution_code": "assistance", "service_id": 1}
+    for side, number in ((Side.EXTERNAL, 1), (Side.INTERNAL, linked.copy_of(1))):
+        linked.agent(side).stimulus(REQUEST, number, "ev_assign", **TEAM)
+        linked.agent(side).stimulus(REQUEST, number, "ev_resolve", **resolved)
+    assert compared(linked) == []
+    linked.operator.update(REQUEST, linked.copy_of(1), solution="<p>Done properly.</p>")
+    linked.customer.stimulus(REQUEST, 1, "ev_close", user_satisfaction="1")
+    assert compared(linked) == [
+        f"{LINK}: the state is 'closed' on external and 'resolved' on internal",
+        f"{LINK}: solution of internal is not what solution of external says",
+    ]
+
+
 def test_a_link_by_hand_is_taken_as_it_was(rig: Rig) -> None:
     old = "2026-11-01 00:00:00"  # before scope.since: no copy is made of it
     rig.customer.create(REQUEST, title="Printer", start_date=old, private_log="<p>It smokes.</p>")

@@ -53,6 +53,8 @@ class Ledger:
     """The accounts that itopsync had before."""
     edited: set[Place] = field(default_factory=set)
     """Tickets whose form somebody edited in internal."""
+    corrected: dict[tuple[str, int, str], str] = field(default_factory=dict)
+    """By ticket and attribute: what somebody corrected of what had gone with a state, and nobody has said otherwise since."""
     gone: set[Place] = field(default_factory=set)
     """Tickets of which somebody deleted one side's."""
     late: set[tuple[Side, str, int]] = field(default_factory=set)
@@ -74,6 +76,7 @@ class Ledger:
             if (cls, number) not in self.gone:
                 yield from self._link(cls, number)
                 yield from self._notes(cls, number)
+        yield from self._corrections()
         yield from self._files()
         yield from self._pictures()
         for side in Side:
@@ -114,6 +117,18 @@ class Ledger:
         yield from (f"{cls} {number}: {one.key}: {one.reason}" for one in link.obstacles if one.key not in _MAY_WAIT)
         if link.status is not LinkStatus.LINKED or link.in_doubt:
             yield f"{cls} {number}: {link.status}, in_doubt {link.in_doubt}"
+
+    def _corrections(self) -> Iterator[str]:
+        """What was corrected stands on both sides, as long as both are where it belongs."""
+        for (cls, number, name), value in self.corrected.items():
+            family = {one for one in (*self.parents, *self.children) if one[1:] == (cls, number)}
+            if (cls, number) in self.gone or family or any(one[1:] == (cls, number) for one in self.late):
+                continue  # a parent's solution goes to its children, and a save that comes late brings back what was before
+            refs = {side: self.pair.link(number, cls).ref(side) for side in Side}
+            there = {side: self.pair.simulator(side).ticket(cls, ref.id) for side, ref in refs.items() if ref is not None}
+            if all(one["status"] in ("resolved", "closed") for one in there.values()):
+                missing = [side for side, one in there.items() if value not in str(one[name])]
+                yield from (f"{cls} {number}: the corrected {name} {value!r} is not on {side}" for side in missing)
 
     # notes
 

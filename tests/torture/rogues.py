@@ -88,7 +88,7 @@ class Rogues(People):
 
     def disguise(self, _side: Side, place: int, choice: int) -> None:
         """A note that is to stay, whatever stands before its mark, and its picture."""
-        if (found := self._pick(Side.INTERNAL, place)) is None:
+        if (found := self.pick(Side.INTERNAL, place)) is None:
             return
         before, mark = BEFORE[choice % len(BEFORE)], MARKS[choice // len(BEFORE) % len(MARKS)]
         picture = self._picture(Side.INTERNAL, found, self._secret("Picture"))
@@ -98,12 +98,12 @@ class Rogues(People):
     def lend_what_is_kept(self, _side: Side, place: int, choice: int) -> None:
         """A note that is to stay, on a ticket whose entries iTop copies into another one, since 3.3 behind a line of its own."""
         self.adopt(Side.INTERNAL, place, place + choice + 1)
-        if (parent := self._pick(Side.INTERNAL, place + choice + 1)) is not None:
+        if (parent := self.pick(Side.INTERNAL, place + choice + 1)) is not None:
             self._say(Side.INTERNAL, parent, f"<p>{MARKS[choice % len(MARKS)]} {self._secret('Secret')}</p>")
 
     def tell_an_address(self, _side: Side, place: int, choice: int) -> None:
         """A note that names a page of internal in some spelling, in its words or in an attribute."""
-        if (found := self._pick(Side.INTERNAL, place)) is None:
+        if (found := self.pick(Side.INTERNAL, place)) is None:
             return
         address = self._address(choice)
         forms = (
@@ -117,13 +117,13 @@ class Rogues(People):
 
     def tell_an_address_with_a_state(self, _side: Side, place: int, choice: int) -> None:
         """What goes along with a state is plain text in part."""
-        if (found := self._pick(Side.INTERNAL, place)) is None:
+        if (found := self.pick(Side.INTERNAL, place)) is None:
             return
         told = f"See {self._address(choice)} and [[UserRequest:{self._secret_number()}|R-000041]]"
         self._advance(found, {"pending_reason": told, "user_comment": told, "solution": f"<p>{told}</p>"})
 
     def mention(self, _side: Side, place: int, choice: int) -> None:
-        if (found := self._pick(Side.INTERNAL, place)) is None:
+        if (found := self.pick(Side.INTERNAL, place)) is None:
             return
         number = self._secret_number()
         forms = (
@@ -136,14 +136,14 @@ class Rogues(People):
 
     def name_a_file(self, _side: Side, place: int, choice: int) -> None:
         """A file whose name names what is internal's."""
-        if (found := self._pick(Side.INTERNAL, place)) is not None:
+        if (found := self.pick(Side.INTERNAL, place)) is not None:
             name = f"[[UserRequest:{self._secret_number()}|R-41]] {self._address(choice)}.txt"
             number = self._there(Side.INTERNAL, found)
             self.pair.operator.attach(found[0], number, name, "text/plain", self._word("Data").encode())
 
     def show_anothers_file(self, _side: Side, place: int, choice: int) -> None:
         """A note that shows a file of a ticket that is internal's own."""
-        if (found := self._pick(Side.INTERNAL, place)) is None:
+        if (found := self.pick(Side.INTERNAL, place)) is None:
             return
         if not self.ledger.own_files:
             self.open_in_internal()
@@ -162,7 +162,7 @@ class Rogues(People):
 
     def paste_a_copy(self, side: Side, place: int, choice: int) -> None:
         """A note that begins with an entry of ours out of another ticket, marker and all."""
-        found, other = self._pick(side, place), self._pick(side, choice)
+        found, other = self.pick(side, place), self.pick(side, choice)
         family = {one[1:] for one in (*self.ledger.parents, *self.ledger.children)}
         if found is None or other is None or found == other or {found, other} & family:
             return
@@ -172,14 +172,14 @@ class Rogues(People):
 
     def copy_back(self, side: Side, place: int, choice: int) -> None:
         """A note that begins with an entry of ours out of the other server: a mirror comes back to where its original is."""
-        if (found := self._pick(side, place)) is None or self._copy(found) is None:
+        if (found := self.pick(side, place)) is None or self._copy(found) is None:
             return
         copied = self._of_ours(side.other, found) or [""]
         self._write(side, found, self._word("Note"), before=copied[choice % len(copied)])
 
     def quote_in_public(self, side: Side, place: int, choice: int) -> None:
         """A note in the public log that begins with an entry of ours out of the private one."""
-        if (found := self._pick(side, place)) is None or PUBLIC not in self.pair.external.store.schema[found[0]].attributes:
+        if (found := self.pick(side, place)) is None or PUBLIC not in self.pair.external.store.schema[found[0]].attributes:
             return
         if copied := self._of_ours(side, found):
             self._write(side, found, self._word("Note"), before=copied[choice % len(copied)], log=PUBLIC)
@@ -188,7 +188,7 @@ class Rogues(People):
 
     def forge_a_marker(self, side: Side, place: int, choice: int) -> None:
         """A note that begins with what looks like a marker of this very ticket's."""
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             forged = [f"itopsync-demo-{one.format(cls=found[0], number=found[1])}" for one in FORGED[choice % len(FORGED)]]
             head = f'<p><a name="{",".join(forged)}"></a><em>Operations</em></p>'
             self._write(side, found, self._word("Note"), before=head)
@@ -200,29 +200,29 @@ class Rogues(People):
         return [re.sub(r"\b(?:Meanwhile|Thanks\.|Note (\d+))", r"(\1)", text) for text in copied]
 
     def write_oddly(self, side: Side, place: int, choice: int) -> None:
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             self._write(side, found, self._word("Note"), before=HOSTILE[choice % len(HOSTILE)])
 
     def change_a_picture(self, _side: Side, place: int, _choice: int) -> None:
         """A description of the same words, with another picture."""
-        if (found := self._pick(Side.EXTERNAL, place)) is not None:
+        if (found := self.pick(Side.EXTERNAL, place)) is not None:
             picture = self._picture(Side.EXTERNAL, found, self._word("Picture"))
             with self._saving(Side.EXTERNAL, found):
                 self.pair.customer.update(*found, description=f"<p>Look</p><p>{picture}</p>")
 
     def paste_what_is_gone(self, side: Side, place: int, _choice: int) -> None:
         """A note that shows a picture which is not there any more, and another note after it."""
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             self._write(side, found, self._word("Note"), before=f"<p>Look {self._gone(side)}</p>")
             self._write(side, found, self._word("Note"))
 
     def resolve_with_what_is_gone(self, side: Side, place: int, _choice: int) -> None:
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             self._advance(found, {"solution": f"<p>Done {self._gone(side)}</p>"}, side)
 
     def plan_oddly(self, side: Side, place: int, choice: int) -> None:
         """Enter a date that may be none, where a change is planned; a later one mends it."""
-        if (found := self._pick(side, place)) is not None and found[0] == "NormalChange":
+        if (found := self.pick(side, place)) is not None and found[0] == "NormalChange":
             name = ("start_date", "end_date")[choice % 2]
             with self._saving(side, found):
                 self.pair.agent(side).update(found[0], self._there(side, found), **{name: DATES[choice // 2 % len(DATES)]})

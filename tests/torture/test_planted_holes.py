@@ -14,14 +14,14 @@ from itopsync.errors import Unreachable
 from itopsync.itop.dates import Clock
 from itopsync.itop.reader import Reader
 from itopsync.model import Link, Observation, Side
-from itopsync.reconcile import entries, gate, notes, richtext
+from itopsync.reconcile import entries, form, gate, notes, richtext
 from itopsync.reconcile.identity import born
 from itopsync.reconcile.images import AttachedImage, name_of, source_of
 from itopsync.reconcile.markers import picture_marker, prefix
 from itopsync.reconcile.rules import Rules
 from itopsync.store.records import SideState
 from tests.torture.oddities import Oddity
-from tests.torture.test_rogues import seen, seen_of_a_long_story, seen_of_an_oddity, seen_of_another_account
+from tests.torture.test_rogues import seen, seen_of_a_correction, seen_of_a_long_story, seen_of_an_oddity, seen_of_another_account
 
 Patch = pytest.MonkeyPatch
 
@@ -103,6 +103,13 @@ def test_a_copy_of_another_tickets_entry_that_is_taken_for_ours_is_seen(monkeypa
     found = seen("paste_a_copy", [0, 8, 7, 1])
     assert any("of external: 'Note" in one for one in found)
     assert any("of internal: 'Note" in one for one in found)
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("choice", [0, 1])
+def test_a_correction_that_an_old_value_overwrites_is_seen(choice: int, side: Side, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(form, "_is_corrected", lambda *_: False)
+    assert any("the corrected" in one for one in seen_of_a_correction(side, choice))
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -78,6 +78,27 @@ def test_another_account_makes_nothing_twice() -> None:
     assert seen_of_another_account() == []
 
 
+def seen_of_a_correction(side: Side, choice: int, cls: str = "UserRequest") -> list[str]:
+    """The violations after *side* corrected what had gone with a state while the other one closed the ticket."""
+    with closing(Desks()) as desks:
+        desks.people.open(cls, 1, 0)
+        desks.rig.sync()
+        desks.people.resolve(side, desks.ledger.tickets[0])
+        for _ in range(3):
+            desks.rig.sync()
+        desks.people.correct_while_the_other_moves_on(side, 0, choice)
+        assert desks.ledger.corrected
+        desks.rest()
+        return desks.violations()
+
+
+@pytest.mark.parametrize("cls", ["UserRequest", "Incident"])
+@pytest.mark.parametrize("choice", [0, 1, 3])
+@pytest.mark.parametrize("side", list(Side))
+def test_a_correction_is_not_lost_as_the_other_side_moves_on(side: Side, choice: int, cls: str) -> None:
+    assert seen_of_a_correction(side, choice, cls) == []
+
+
 def seen_of_a_long_story() -> list[str]:
     """The violations after somebody opened a ticket with a log that is too large for one request."""
     with closing(Desks()) as desks:
