@@ -40,7 +40,8 @@ class EngineSection(Section):
     file_budget: Size = _ENGINE.file_budget
     """How many bytes of files are held in memory at once; a file counts as `limits.file_size` until its size is known."""
     overlap: Duration = _ENGINE.overlap
-    """How far back of a server's clock each poll reads again: late commits, and the hour that comes twice in autumn."""
+    """How far back of a server's clock each poll reads again: late commits, and the hour that comes twice in autumn. When
+    it ends, each ticket that changed is looked at once more."""
     look_again: Duration = _ENGINE.look_again
     """A ticket that changed so shortly before it was read is read once more; longer than a minute where `date_format` has no
     seconds."""
