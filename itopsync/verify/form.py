@@ -9,7 +9,7 @@ from itopsync.model import Link, Side, Ticket
 from itopsync.reconcile.rules import ClassRules, Direction, FieldRule, Kind, StateRules
 from itopsync.verify.findings import Findings
 from itopsync.verify.reading import Case
-from itopsync.verify.words import Text, folded, text_of, without_pictures
+from itopsync.verify.words import Text, as_marked_up, folded, text_of, without_pictures
 
 _CUT = "…"
 _PLACEHOLDER = "itopsync-picture:"
@@ -86,10 +86,13 @@ def _same_code(rule: FieldRule, source: str, present: str) -> bool:
 
 
 def _same_words(rule: FieldRule, texts: Shown) -> bool:
-    """What goes both ways may come from either side."""
-    if texts.origin.is_said_by(texts.target.words):
+    """What goes both ways may come from either side. A plain text tells links by their addresses, and items by their numbers."""
+    origin, target = texts.origin, texts.target
+    if origin.is_said_by(target.words) or origin.is_said_by(as_marked_up(target.words, origin)):
         return True
-    return rule.direction is Direction.BOTH and texts.target.is_said_by(texts.origin.words)
+    if as_marked_up(origin.words, target) == target.words:
+        return True
+    return rule.direction is Direction.BOTH and target.is_said_by(origin.words)
 
 
 def _texts(rule: FieldRule, source: str, present: str, number: str) -> Shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ _MARKED = re.compile(r'^<p><a name="([^"]+)"')
 _COPY = re.compile(r"itopsync-demo-a-([ei])(\d+)")
 _PASTED = re.compile(r'data-img-id="(\d+)"')
 _ATTACHED = re.compile(r"class=Attachment&(?:amp;)?field=contents&(?:amp;)?id=(\d+)")
+_FIX = re.compile(r"https://vendor\.example/fix\?id=\d+")
 _MAY_WAIT = {"state", "field:start_date", "field:end_date"}
 """A state that cannot be reached, and a date that the other server cannot hold, are parked."""
 _COUNTS_AS = {("Incident", "escalated_tto"): "new"}
@@ -76,6 +78,7 @@ class Ledger:
             if (cls, number) not in self.gone:
                 yield from self._link(cls, number)
                 yield from self._notes(cls, number)
+                yield from self._solutions(cls, number)
         yield from self._corrections()
         yield from self._files()
         yield from self._pictures()
@@ -117,6 +120,16 @@ class Ledger:
         yield from (f"{cls} {number}: {one.key}: {one.reason}" for one in link.obstacles if one.key not in _MAY_WAIT)
         if link.status is not LinkStatus.LINKED or link.in_doubt:
             yield f"{cls} {number}: {link.status}, in_doubt {link.in_doubt}"
+
+    def _solutions(self, cls: str, number: int) -> Iterator[str]:
+        """Both sides' solutions lead to the same pages."""
+        copy = self.pair.link(number, cls).internal
+        assert copy is not None
+        both = self.pair.external.ticket(cls, number), self.pair.internal.ticket(cls, copy.id)
+        if all(one["status"] in ("resolved", "closed") for one in both):
+            external, internal = (set(_FIX.findall(html.unescape(str(one.get("solution"))))) for one in both)
+            if external != internal:
+                yield f"{cls} {number}: the solution of external leads to {external}, that of internal to {internal}"
 
     def _corrections(self) -> Iterator[str]:
         """What was corrected stands on both sides, as long as both are where it belongs."""

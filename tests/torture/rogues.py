@@ -81,7 +81,7 @@ class Rogues(People):
         *People.DEEDS,
         *("disguise", "tell_an_address", "tell_an_address_with_a_state", "mention", "name_a_file", "show_anothers_file"),
         *("paste_a_copy", "write_oddly", "change_a_picture", "paste_what_is_gone", "resolve_with_what_is_gone"),
-        *("plan_oddly", "copy_back", "quote_in_public", "forge_a_marker", "lend_what_is_kept"),
+        *("plan_oddly", "copy_back", "quote_in_public", "forge_a_marker", "lend_what_is_kept", "resolve_with_a_link"),
     )
 
     # what may not leave
@@ -219,6 +219,13 @@ class Rogues(People):
     def resolve_with_what_is_gone(self, side: Side, place: int, _choice: int) -> None:
         if (found := self.pick(side, place)) is not None:
             self._advance(found, {"solution": f"<p>Done {self._gone(side)}</p>"}, side)
+
+    def resolve_with_a_link(self, side: Side, place: int, _choice: int) -> None:
+        """A solution whose words say little without the address that a link hides, and without the order of its steps."""
+        if (found := self.pick(side, place)) is not None:
+            self.count += 1
+            link = f'<a href="https://vendor.example/fix?id={self.count}&amp;x=1">here</a>'
+            self._advance(found, {"solution": f"<p>Look {link}.</p><ol><li>Stop</li><li>Start</li></ol>"}, side)
 
     def plan_oddly(self, side: Side, place: int, choice: int) -> None:
         """Enter a date that may be none, where a change is planned; a later one mends it."""

@@ -11,6 +11,7 @@ import pytest
 
 from itopsync.engine import failures
 from itopsync.errors import Unreachable
+from itopsync.itop import older
 from itopsync.itop.dates import Clock
 from itopsync.itop.reader import Reader
 from itopsync.model import Link, Observation, Side
@@ -20,6 +21,7 @@ from itopsync.reconcile.images import AttachedImage, name_of, source_of
 from itopsync.reconcile.markers import picture_marker, prefix
 from itopsync.reconcile.rules import Rules
 from itopsync.store.records import SideState
+from tests.engine.pair import Versions
 from tests.torture.oddities import Oddity
 from tests.torture.test_rogues import seen, seen_of_a_correction, seen_of_a_long_story, seen_of_an_oddity, seen_of_another_account
 
@@ -103,6 +105,12 @@ def test_a_copy_of_another_tickets_entry_that_is_taken_for_ours_is_seen(monkeypa
     found = seen("paste_a_copy", [0, 8, 7, 1])
     assert any("of external: 'Note" in one for one in found)
     assert any("of internal: 'Note" in one for one in found)
+
+
+@pytest.mark.parametrize("versions", [("3.1", "3.2"), ("3.2", "3.1")])
+def test_a_link_that_is_dropped_where_a_solution_is_plain_text_is_seen(versions: Versions, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(older._PlainText, "_tell_addresses", lambda text: text._addresses.clear())
+    assert any("leads to" in one for one in seen("resolve_with_a_link", versions=versions))
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -46,6 +46,11 @@ def test_whatever_rogues_do_both_sides_agree(deed: str) -> None:
     assert seen(deed, range(10)) == []
 
 
+@pytest.mark.parametrize("versions", [("3.1", "3.2"), ("3.2", "2.7"), ("3.1", "3.1")])
+def test_a_solution_keeps_its_links_where_it_is_plain_text(versions: Versions) -> None:
+    assert seen("resolve_with_a_link", versions=versions) == []
+
+
 @pytest.mark.parametrize("internal", ["3.1", "3.2", "3.3"])
 def test_what_a_parent_keeps_in_stays_in_in_its_children(internal: Version) -> None:
     assert seen("lend_what_is_kept", range(4), versions=("3.2", internal)) == []
