@@ -136,7 +136,8 @@ class RulesSection(Section):
     images: StrictBool = True
     """Whether pictures in texts become attachments."""
     keep_internal: tuple[Mark, ...] = ("#internal",)
-    """A note that begins with one of these marks never leaves internal."""
+    """A note whose first or second line begins with one of these marks never leaves internal: iTop 3.3 puts a line before what it
+    copies from a parent."""
     tell_parked: StrictBool = True
     """Whether what could not be carried is told in a note on the internal ticket, once."""
 

@@ -61,7 +61,8 @@ class EngineSettings:
     """
 
     overlap: timedelta = timedelta(minutes=70)
-    """How far back of the cursor each poll reads again: clocks, late commits, the autumn hour."""
+    """How far back of the cursor each poll reads again: clocks, late commits, the autumn hour. When it ends, each ticket that
+    changed is looked at once more."""
     look_again: timedelta = timedelta(seconds=90)
     """A ticket that changed so shortly before it was read is read once more: a second change may bear the same time. Longer than
     a minute, since there are servers whose dates have no seconds."""

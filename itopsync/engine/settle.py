@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from itopsync.engine.job import Job
 from itopsync.engine.observe import VERSION_TIME
@@ -14,6 +14,10 @@ from itopsync.engine.settings import EngineSettings
 from itopsync.model import LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.rules import ClassRules
+
+_TOGETHER = timedelta(minutes=5)
+"""What waits for late commits is looked at together with what waits for them in these minutes: a call takes a hundred links."""
+_ANY_HOUR = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta]) -> Job:
@@ -42,7 +46,11 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta]) -> Job:
 
 
 def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelta], now: datetime) -> datetime | None:
-    """When to look again: soon if something is unfinished, when an item's wait is over, or once more if it is fresh."""
+    """When to look again: soon if something is unfinished, when an item's wait is over, or once more if it is fresh.
+
+    And once more when the overlap ends in which commits may show up late: one that bears the very time of what was seen is no
+    change to a poll.
+    """
     link = job.link
     if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
         return None
@@ -54,7 +62,18 @@ def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelt
     tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]
     if any(_is_fresh(ticket, now + ahead.get(ticket.ref.side, timedelta()), settings.look_again) for ticket in tickets):
         times.append(now + settings.look_again)
+    ends = [_end_of(settings.overlap, ticket, ahead.get(ticket.ref.side, timedelta())) for ticket in tickets]
+    times += [end for end in ends if end is not None and now < end <= now + settings.overlap + _TOGETHER]
     return min(times, default=None)
+
+
+def _end_of(overlap: timedelta, ticket: Ticket, ahead: timedelta) -> datetime | None:
+    """When commits that bear the time of the ticket's last change have shown up by, so that many links are looked at together."""
+    changed = moment(ticket.fields.get(VERSION_TIME, ""))
+    if changed is None:
+        return None
+    end = changed + overlap - ahead
+    return end + (_TOGETHER - (end - _ANY_HOUR) % _TOGETHER)
 
 
 def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:

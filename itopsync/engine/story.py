@@ -13,7 +13,7 @@ from itopsync.engine.poll import since, since_of
 from itopsync.engine.store_guard import refuse_wrong
 from itopsync.itop import oql
 from itopsync.itop.server import Server
-from itopsync.model import FilePair, Link, LinkStatus, Observation, Ref, Side, Sighting, Ticket
+from itopsync.model import FilePair, Link, LinkStatus, Observation, Ref, Side, Sighting
 from itopsync.reconcile.entries import read
 from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.plan import Plan
@@ -54,9 +54,7 @@ def explain(planned: Planned, rules: Rules) -> Story:
     link, seen, plan = planned.loaded, planned.seen, planned.plan
     cls = rules.for_external(link.external.cls)
     tickets = {side: ticket for side in Side if (ticket := seen.of(side)) is not None}
-    entries = tuple(
-        entry for side, ticket in tickets.items() for log in cls.logs for entry in _entries(link, side, ticket, log, rules)
-    )
+    entries = tuple(entry for side in tickets for log in cls.logs for entry in _entries(link, seen, side, log, rules))
     states = {side: ticket.state for side, ticket in tickets.items()}
     return Story(link, states, entries, plan.link.files, plan, _ended(link, seen))
 
@@ -68,12 +66,12 @@ def _ended(link: Link, seen: Observation) -> str:
     return f"{' and '.join(gone)} is gone" if gone else "unlinked by hand; `itopsync link` takes the two up again"
 
 
-def _entries(link: Link, side: Side, ticket: Ticket, log: LogRule, rules: Rules) -> list[EntryStory]:
-    name = log.name(side)
-    reading = read(ticket, name, rules.pair, link.external, rules.side(side).accounts)
+def _entries(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) -> list[EntryStory]:
+    name, ticket = log.name(side), seen.of(side)
+    reading = read(link, seen, side, log, rules)
     people = {id(person.entry): person.marker for person in reading.people}
     told = []
-    for entry in ticket.logs.get(name, ()):
+    for entry in ticket.logs.get(name, ()) if ticket is not None else ():
         marker = people.get(id(entry))
         if marker is None:
             what, carried = _ours(entry.html, rules.pair), None

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from html import escape
 
-from itopsync.reconcile.markup import BLOCKS, Open, Text, read
+from itopsync.reconcile.markup import BLOCKS, Close, Open, Text, read
 
 OLDER = frozenset({"2.7", "3.0", "3.1"})
 PLAIN = frozenset({"solution"})
 """HTML from 3.2 on."""
+_ADDRESS = re.compile(r"\w[\w+.-]*:")
 
 
 def may_differ(name: str, text: str) -> bool:
@@ -30,14 +31,98 @@ def as_html(name: str, text: str) -> str:
 
 
 def as_text(fragment: str) -> str:
-    """A fragment of HTML as plain text: a line for each block, and pictures told in words."""
-    parts: list[str] = []
+    """A fragment of HTML as plain text: a line for each block, items of lists with their numbers or a dash, pictures in words.
+
+    A link's address stands behind its words, and behind what follows them without a blank: no word is taken apart.
+    """
+    text = _PlainText()
     for piece in read(fragment):
-        if isinstance(piece, Text):
-            parts.append(" ".join(re.split(r"\s+", piece.text)))
+        match piece:
+            case Text():
+                text.say(" ".join(re.split(r"\s+", piece.text)))
+            case Open():
+                text.begin(piece)
+            case Close():
+                text.end(piece.tag)
+    return text.whole()
+
+
+class _PlainText:
+    """What was said so far, and what is to be said at the next opportunity."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._item = ""
+        """What the next words begin with, as they are an item's first ones."""
+        self._lists: list[int | None] = []
+        """Of the lists that one is in: the number of the next item, or None where they have none."""
+        self._links: list[tuple[str, int]] = []
+        """The addresses of the links that one is in, and at which part their words begin."""
+        self._addresses: list[str] = []
+        """Of links whose words are said: they follow at the next blank."""
+
+    def say(self, text: str) -> None:
+        if self._item and text.strip():
+            self._parts.append(self._item)
+            self._item, text = "", text.lstrip()
+        if self._addresses:
+            word, blank, text = text.partition(" ")
+            self._parts.append(word)
+            if blank:
+                self._tell_addresses()
+            text = blank + text
+        self._parts.append(text)
+
+    def begin(self, piece: Open) -> None:
+        if piece.tag == "img":
+            self.say(f"[picture: {piece.attributes.get('alt') or '?'}]")
+        elif piece.tag == "a":
+            self._links.append((piece.attributes.get("href", "").strip(), len(self._parts)))
         elif piece.tag == "br" or piece.tag in BLOCKS:
-            parts.append("\n")
-        elif isinstance(piece, Open) and piece.tag == "img":
-            parts.append(f"[picture: {piece.attributes.get('alt') or '?'}]")
-    lines = (line.strip() for line in "".join(parts).split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+            self._break()
+        if piece.tag in ("ol", "ul"):
+            self._lists.append(_number(piece, "start", 1) if piece.tag == "ol" else None)
+        elif piece.tag == "li":
+            self._begin_item(piece)
+
+    def end(self, tag: str) -> None:
+        if tag == "a" and self._links:
+            address, begin = self._links.pop()
+            words = "".join(self._parts[begin:]).strip()
+            if words and _ADDRESS.match(address) and _bare(words) != _bare(address):
+                self._addresses.append(address)
+        elif tag in BLOCKS and tag != "li":  # the next item begins a line of its own
+            self._break()
+        if tag in ("ol", "ul") and self._lists:
+            self._lists.pop()
+
+    def whole(self) -> str:
+        self._tell_addresses()
+        lines = (line.strip() for line in "".join(self._parts).split("\n"))
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+    def _break(self) -> None:
+        self._tell_addresses()
+        self._parts.append("\n")
+
+    def _begin_item(self, piece: Open) -> None:
+        next_number = self._lists[-1] if self._lists else None
+        if next_number is None:
+            self._item = "- "
+            return
+        number = _number(piece, "value", next_number)
+        self._item, self._lists[-1] = f"{number}. ", number + 1
+
+    def _tell_addresses(self) -> None:
+        self._parts += (f" ({address})" for address in self._addresses)
+        self._addresses = []
+
+
+def _number(piece: Open, name: str, otherwise: int) -> int:
+    text = piece.attributes.get(name, "")
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else otherwise
+
+
+def _bare(address: str) -> str:
+    """An address as people write it."""
+    return re.sub(r"^(?:https?://|mailto:|tel:)|/$", "", address, flags=re.IGNORECASE)

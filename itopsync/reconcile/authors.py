@@ -45,7 +45,7 @@ def writers(shown: Iterable[tuple[Link, Observation]], rules: Rules) -> Mapping[
             if here is None or there is None:
                 continue
             for log in rules.for_external(link.external.cls).logs:
-                people = read(there, log.name(side.other), rules.pair, link.external, rules.side(side.other).accounts).people
+                people = read(link, seen, side.other, log, rules).people
                 missing = {person.marker for person in people}
                 for entry in here.logs.get(log.name(side), ()):
                     markers = missing.intersection(head_markers(entry.html, rules.pair))

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from itopsync.model import TICKET, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
-from itopsync.reconcile.entries import arrived, read
+from itopsync.reconcile.entries import arrived
 from itopsync.reconcile.files import pair_files
 from itopsync.reconcile.form import plan_values
 from itopsync.reconcile.markers import ticket_marker
+from itopsync.reconcile.notes import read_log
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.rebuilding import FILE_WITHOUT_COPY, TICKET_WITHOUT_COPY, base_of_now
 from itopsync.reconcile.rules import Rules
@@ -120,12 +121,8 @@ def _fresh(situation: Situation) -> Situation:
 def _apart(situation: Situation, side: Side) -> list[str]:
     """The markers of people's entries on *side* that the other side does not have."""
     found: list[str] = []
-    rules = situation.rules
     for log in situation.cls.logs:
-        here, there = (
-            read(situation.ticket(one), log.name(one), rules.pair, situation.link.external, rules.side(one).accounts)
-            for one in (side, side.other)
-        )
+        here, there = (read_log(situation, one, log) for one in (side, side.other))
         present = arrived(situation.ticket(side.other), there) - situation.ticket_markers.kept
         found += [person.marker for person in here.people if person.marker not in present]
     return found

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from itopsync.model import Entry, ItemKey, ItemKind, Ref, Ticket
-from itopsync.reconcile.markers import note_marker, prefix, speaks_for
+from itopsync.model import Entry, ItemKey, ItemKind, Link, Observation, Obstacle, Ref, Side, Ticket
+from itopsync.reconcile.markers import here_of, is_note, note_marker, notice_marker, prefix, speaks_for, ticket_of
 from itopsync.reconcile.plan import Item
 from itopsync.reconcile.richtext import any_markers, fingerprint, head_markers
+from itopsync.reconcile.rules import LogRule, Rules
 
 ENTRY_BYTES = 180
 """What an entry of an author with a short name takes in the 65,535 bytes of a log's index (about 170, measured)."""
@@ -45,36 +47,129 @@ class Reading:
     """About how much of the log's index is used."""
 
 
-def read(ticket: Ticket, log: str, pair: str, link: Ref, accounts: Collection[str]) -> Reading:
-    """Tell people's entries from ours in one log of *ticket*, which is one of the two of the external ticket *link*.
+def read(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) -> Reading:
+    """Tell people's entries from ours in one log of *side*'s ticket of *link*.
 
-    Ours is what our account wrote, one of *accounts* (empty where they are not known): iTop copies a parent's entries into
-    its children, healed ones twice. By anybody else it is ours if it is the first bearer of a marker of this very link; all
-    other bearers are people who pasted what they had copied.
+    Ours is what an account of ours wrote: iTop copies a parent's entries into its children, healed ones twice. By anybody else
+    an entry is ours if it is the first bearer of a marker of this very link *that can stand there*
+    (:meth:`_Place.can_stand`), as after a lost store the mirror that an account wrote which nobody knows any more; all other
+    bearers are people who pasted what they had copied. Where our account is not known, the first bearer of whatever marker of
+    this link is ours.
     """
+    place = _Place(link, seen, side, log, rules)
     people: list[PersonEntry] = []
     unmarked: list[Entry] = []
     borne: dict[str, Entry] = {}
     alike: Counter[str] = Counter()
     used = 0
-    for entry in ticket.logs.get(log, ()):
+    for number, entry in enumerate(place.entries):
         used += ENTRY_BYTES + len(entry.author.encode())
-        if entry.author_id in accounts:
+        if entry.author_id in place.accounts:
             markers = any_markers(entry.html)
             if not markers:
                 unmarked.append(entry)
                 continue
-            ours = [marker for marker in markers if marker.startswith(prefix(pair))]
+            ours = [marker for marker in markers if marker.startswith(prefix(rules.pair))]
         else:
-            ours = [marker for marker in head_markers(entry.html, pair) if speaks_for(marker, pair, link)]
+            ours = place.claimed(number, entry)
             ours = ours if borne.keys().isdisjoint(ours) else []
         if ours:
             borne.update(dict.fromkeys(ours, entry))
             continue
         print_of_it = fingerprint(entry.author_id, entry.html)
-        people.append(PersonEntry(note_marker(pair, link, ticket.ref, log, print_of_it, ordinal=alike[print_of_it]), entry))
+        marker = note_marker(rules.pair, link.external, place.ticket.ref, log.name(side), print_of_it, ordinal=alike[print_of_it])
+        people.append(PersonEntry(marker, entry))
         alike[print_of_it] += 1
     return Reading(tuple(people), borne, tuple(unmarked), used)
+
+
+def notice_of(pair: str, link: Ref, about: Item | Obstacle) -> str:
+    """The marker of the notice that tells of an item that is parked; *link* is the external ticket."""
+    return notice_marker(pair, link, f"{about.key} {about.fingerprint}")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One log of one side's ticket of a link, and which of our markers can stand in it."""
+
+    link: Link
+    seen: Observation
+    side: Side
+    log: LogRule
+    rules: Rules
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        return self.rules.side(self.side).accounts
+
+    @cached_property
+    def ticket(self) -> Ticket:
+        ticket = self.seen.of(self.side)
+        if ticket is None:
+            raise ValueError(f"no ticket on {self.side} in link {self.link.id}")
+        return ticket
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return self.ticket.logs.get(self._name, ())
+
+    @property
+    def _name(self) -> str:
+        return self.log.name(self.side)
+
+    def claimed(self, number: int, entry: Entry) -> list[str]:
+        """The markers that make ours of *entry*, the *number*-th one, though no account of ours wrote it."""
+        pair, external = self.rules.pair, self.link.external
+        markers = head_markers(entry.html, pair)
+        claimed = [marker for marker in markers if speaks_for(marker, pair, external)]
+        if not claimed or not self.accounts:
+            return claimed
+        opens = number == 0 or self.ticket.ref in {here_of(marker, pair) for marker in markers}
+        return [marker for marker in claimed if marker not in self._by_us and self.can_stand(marker, opens=opens)]
+
+    def can_stand(self, marker: str, *, opens: bool) -> bool:
+        """Whether we may have written *marker*, which is one of this link, into this log.
+
+        A note's, where its original stands in the paired log, or where the base says that it was carried; a notice's and the
+        ticket's, on internal. *opens*: the entry is the log's first, or names the ticket that it stands on, as what bears a
+        ticket's marker does. The end of a link is told by nobody but an account of ours.
+        """
+        if is_note(marker):
+            return marker in self._mirrors
+        if self.side is Side.EXTERNAL:
+            return False
+        if ticket_of(marker, self.rules.pair) is not None:
+            return opens
+        return marker in {notice_of(self.rules.pair, self.link.external, one) for one in self.link.obstacles}
+
+    @cached_property
+    def _by_us(self) -> frozenset[str]:
+        """The markers that accounts of ours wrote on this ticket: all other bearers of those are pasted."""
+        entries = (entry for log in self.ticket.logs.values() for entry in log if entry.author_id in self.accounts)
+        return frozenset(marker for entry in entries for marker in any_markers(entry.html))
+
+    @cached_property
+    def _mirrors(self) -> frozenset[str]:
+        """The markers of the mirrors that may stand in this log."""
+        records = self.link.base.notes
+        carried = {marker for marker, one in records.items() if one.origin is self.side.other and one.carried_at is not None}
+        stays = {marker for marker, one in records.items() if one.carried_at is None}
+        here, elsewhere = set[str](), set[str]()
+        for log in self.rules.for_external(self.link.external.cls).logs:
+            (here if log.name(self.side) == self._name else elsewhere).update(self._originals(log))
+        return frozenset((here | (carried - elsewhere)) - stays)
+
+    def _originals(self, log: LogRule) -> Iterator[str]:
+        """The marker that the mirror of each entry in the other side's log bears, whoever wrote that entry."""
+        other = self.side.other
+        there = self.seen.of(other)
+        if there is None:
+            return
+        alike: Counter[str] = Counter()
+        for entry in there.logs.get(log.name(other), ()):
+            looks = fingerprint(entry.author_id, entry.html)
+            yield note_marker(self.rules.pair, self.link.external, there.ref, log.name(other), looks, ordinal=alike[looks])
+            alike[looks] += 1
 
 
 def arrived(target: Ticket, reading: Reading) -> frozenset[str]:

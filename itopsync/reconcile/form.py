@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from itopsync.model import Agreed, ItemKey, ItemKind, Link, Side
@@ -116,20 +116,35 @@ def render(situation: Situation, part: Part, target: Side, rule: FieldRule, sour
     return _cut_to_fit(situation, part, target, made) if too_long else made
 
 
-def carried_with_state(situation: Situation, part: Part, target: Side, rules: Sequence[FieldRule]) -> list[Value] | None:
+def carried_with_state(
+    situation: Situation, part: Part, target: Side, rules: Sequence[FieldRule], demanded: Collection[str]
+) -> list[Value] | None:
     """The companions of a state that the other side has: all that say something, whatever they said before.
 
-    None if one of them must wait, as for its picture: without it iTop could refuse the state, or take it with half its reasons.
+    What only *target* changed since both agreed stays as it is there, and goes the other way once the states agree; but nothing
+    stays empty that is *demanded*. None if one of them must wait, as for its picture: without it iTop could refuse the state, or
+    take it with half its reasons.
     """
     values = []
     for rule in rules:
         source = situation.ticket(target.other).fields.get(rule.name(target.other), "")
+        if _is_corrected(situation, target, rule, demanded):
+            continue
         value = render(situation, part, target, rule, source) if source else None
         if source and value is None and not _is_parked(situation, part, rule):
             return None
         if value is not None and value.value != situation.ticket(target).fields.get(rule.name(target), ""):
             values.append(value)
     return values
+
+
+def _is_corrected(situation: Situation, side: Side, rule: FieldRule, demanded: Collection[str]) -> bool:
+    """Whether *side* alone changed a companion since both agreed."""
+    base = situation.link.base.fields.get(rule.external)
+    here, there = (situation.ticket(one).fields.get(rule.name(one), "") for one in (side, side.other))
+    if base is None or (not here and rule.name(side) in demanded):
+        return False
+    return base.of(side) != value_fingerprint(here) and base.of(side.other) == value_fingerprint(there)
 
 
 def _is_parked(situation: Situation, part: Part, rule: FieldRule) -> bool:

@@ -26,8 +26,6 @@ _QUOTING = re.compile(r"quote|cite", re.IGNORECASE)
 _QUOTES = frozenset({"blockquote", "q", "cite", "figure", "figcaption"})
 _MENTIONS = frozenset({"hidden", "data-object-class", "data-object-id"})
 _BREAKS = BLOCKS | {"br", "img"}
-_REFERENCE = "\N{OBJECT REPLACEMENT CHARACTER}"
-"""What stands in an author's own words for a link or a mention."""
 _HEAD = 200
 """So many characters are looked at from the first letter on."""
 _SPOKEN_TO, _NAME = 30, 3
@@ -118,12 +116,11 @@ def _cut(texts: Sequence[str], cuts: Sequence[tuple[int, int, str]]) -> Iterator
 
 
 def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
-    """Whether an entry begins with one of *tags*: the first words that are read, or the first that its author wrote.
+    """Whether the first or the second line of an entry begins with one of *tags*: as it is read, or as its author wrote it.
 
-    Invisible characters, pictures, quotes, links and mentions do not count, nor do signs before it; ``# tag`` is ``#tag``. Nor
-    does a first line that names an object of iTop, such as the one that iTop 3.3 puts before what it copies from a parent. Of an
-    entry that is too costly to be read as it is laid out, nobody can tell what it begins with: there a tag counts wherever it
-    stands.
+    iTop 3.3 puts a line before what it copies from a parent, and how that reads is anybody's guess. Invisible characters,
+    pictures, quotes, links and mentions do not count, nor do signs before the tag; ``# tag`` is ``#tag``. Of an entry that is too
+    costly to be read as it is laid out, nobody can tell what it begins with: there a tag counts wherever it stands.
     """
     patterns = [_pattern(tag) for tag in tags if tag.strip()]
     if not patterns:
@@ -131,7 +128,8 @@ def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
     every, own = _readings(fragment)
     if is_flattened(fragment):
         return any(pattern.search(_folded(every)) for pattern in patterns)
-    beginnings = (every, *_own_words(own), _behind_reference(own))
+    own = _unquoted(own)
+    beginnings = (every, _second_line(every), *_own_words(own), *_own_words(_unquoted(_second_line(own))))
     return any(_begins(text, pattern) for text in beginnings for pattern in patterns)
 
 
@@ -141,10 +139,11 @@ def _pattern(tag: str) -> re.Pattern[str]:
     return re.compile(r"\s*".join(words))
 
 
-def _behind_reference(own: str) -> str:
-    """What stands behind the first line, if that line names an object of iTop; else nothing."""
-    first, _, rest = own.lstrip().partition("\n")
-    return rest if _REFERENCE in first or _MENTION.search(first) else ""
+def _second_line(text: str) -> str:
+    """*text* from behind the first line that says something."""
+    lines = text.splitlines()
+    first = next((number for number, line in enumerate(lines) if any(char.isalnum() for char in _head(line))), len(lines))
+    return "\n".join(lines[first + 1 :])
 
 
 def _folded(text: str) -> str:
@@ -195,7 +194,6 @@ def _readings(fragment: str) -> tuple[str, str]:
             own.append("\n")
         if isinstance(piece, Open):
             if piece.tag == inside[0] if inside else _is_not_own(piece):
-                own += [] if inside or piece.tag in _QUOTES else [_REFERENCE]
                 inside.append(piece.tag)
         elif inside and piece.tag == inside[0]:
             inside.pop()
@@ -223,11 +221,15 @@ def _is_quoted(line: str) -> bool:
     return not shown or ">" in signs
 
 
-def _own_words(own: str) -> Iterator[str]:
-    """What may be the beginning of an author's own words: without quoted lines, and behind those whom they speak to."""
+def _unquoted(own: str) -> str:
+    """An author's own words without mentions, from behind the quoted lines that they begin with."""
     lines = _MENTION.sub(" ", own).splitlines()
     first = next((number for number, line in enumerate(lines) if not _is_quoted(line)), len(lines))
-    text = "\n".join(lines[first:])
+    return "\n".join(lines[first:])
+
+
+def _own_words(text: str) -> Iterator[str]:
+    """What may be the beginning of an author's own words: as they stand, and behind those whom they speak to."""
     yield text
     named = 0
     for number, word in enumerate(re.finditer(r"\S+", text)):

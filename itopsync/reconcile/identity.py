@@ -38,7 +38,7 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
     external, internal = observation.external, observation.internal
     if external is not None and link.external_number and external.number != link.external_number:
         return f"{link.external} was {link.external_number} when it was linked, and is {external.number} now: another ticket"
-    if external is not None and _nothing_is_left(link, external, cls, rules, now):
+    if external is not None and _nothing_is_left(link, external, observation, rules, now):
         return f"{link.external} began later than when it was linked, and nothing that was known of it is there: another ticket"
     marker = ticket_marker(rules.pair, link.external)
     if internal is None or _bears(internal, cls.internal_logs, rules.pair, marker):
@@ -54,12 +54,13 @@ def born(external: Ticket, cls: ClassRules) -> str:
     return text if moment(text) is not None else ""
 
 
-def _nothing_is_left(link: Link, external: Ticket, cls: ClassRules, rules: Rules, now: datetime) -> bool:
+def _nothing_is_left(link: Link, external: Ticket, observation: Observation, rules: Rules, now: datetime) -> bool:
     """Whether what is known of the external ticket is gone, and it began later; never where next to nothing is known."""
-    before, begins = moment(link.base.born), moment(external.fields.get(cls.since_attribute, ""))
+    since = rules.for_external(link.external.cls).since_attribute
+    before, begins = moment(link.base.born), moment(external.fields.get(since, ""))
     if before is None or begins is None or not before < begins < now + _CLOCKS:
         return False
-    entries = list(_entries(link, external, cls, rules))
+    entries = list(_entries(link, external, observation, rules))
     if any(entries) or any(_files(link, external)):
         return False
     title = link.base.fields.get(_TITLE)
@@ -67,11 +68,11 @@ def _nothing_is_left(link: Link, external: Ticket, cls: ClassRules, rules: Rules
     return renamed or (bool(entries) and begins - before > _ANY_TIMEZONE)
 
 
-def _entries(link: Link, external: Ticket, cls: ClassRules, rules: Rules) -> Iterator[bool]:
+def _entries(link: Link, external: Ticket, observation: Observation, rules: Rules) -> Iterator[bool]:
     """Of each entry that is known on the external ticket, a person's or our own, whether it is there."""
     there: set[str] = set()
-    for log in cls.logs:
-        reading = read(external, log.external, rules.pair, link.external, rules.external.accounts)
+    for log in rules.for_external(link.external.cls).logs:
+        reading = read(link, observation, Side.EXTERNAL, log, rules)
         there |= {person.marker for person in reading.people} | arrived(external, reading)
     for marker, record in link.base.notes.items():
         if is_note(marker) and (record.origin is Side.EXTERNAL or record.carried_at is not None):

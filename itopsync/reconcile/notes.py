@@ -221,8 +221,7 @@ def _joined(notes: Sequence[Note]) -> Note:
 
 def read_log(situation: Situation, side: Side, log: LogRule) -> Reading:
     """One side's log, told apart."""
-    rules = situation.rules
-    return read(situation.ticket(side), log.name(side), rules.pair, situation.link.external, rules.side(side).accounts)
+    return read(situation.link, situation.observation, side, log, situation.rules)
 
 
 def _may_go(flow: _Flow, person: PersonEntry) -> bool:

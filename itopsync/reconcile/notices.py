@@ -6,7 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 
 from itopsync.model import ItemKey, ItemKind, Obstacle, Side
-from itopsync.reconcile.markers import notice_marker
+from itopsync.reconcile.entries import notice_of
 from itopsync.reconcile.notes import head_line, log_room, read_log
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.plan import Item, Note, Write
@@ -37,7 +37,7 @@ def _notice(situation: Situation, part: Part, texts: Mapping[Item, str]) -> Note
     reading = read_log(situation, Side.INTERNAL, log)
     new: dict[str, str] = {}
     for about, text in texts.items():
-        marker = notice_marker(situation.rules.pair, situation.link.external, f"{about.key} {about.fingerprint}")
+        marker = notice_of(situation.rules.pair, situation.link.external, about)
         if marker not in reading.borne and not any(text in plain(entry.html) for entry in reading.unmarked):
             new[marker] = text
     if not new or log_room(situation, part, Side.INTERNAL, log, reading) <= 0:

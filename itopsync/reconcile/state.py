@@ -75,7 +75,8 @@ def _stages(situation: Situation, part: Part, follow: Follow) -> tuple[Stage, ..
         external = follow.side.pick(step.state, image(rules, Side.INTERNAL, step.state))
         if step is follow.steps[-1]:
             external = follow.side.pick(step.state, counted(rules, situation.ticket(Side.EXTERNAL).state))
-        carried = carried_with_state(situation, part, follow.side, rules.companions.get(external, ()))
+        demanded = rules.lifecycle(follow.side).mandatory.get(step.state, frozenset())
+        carried = carried_with_state(situation, part, follow.side, rules.companions.get(external, ()), demanded)
         if carried is None:
             break
         companions = tuple(carried)

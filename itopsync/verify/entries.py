@@ -22,7 +22,7 @@ class Writer(Enum):
 
     PERSON = auto()
     UNSURE = auto()
-    """Bears a mark of ours under another account: pasted by a person, or ours from when our account was another one."""
+    """Bears a mark of ours under another account: a person's, unless it is the exact mirror of an entry on the other side."""
     MIRROR = auto()
     OTHER_LINK = auto()
     """The mirror of an entry of another ticket: iTop copies a parent's entries into its children."""
@@ -106,9 +106,6 @@ def our_accounts(rules: Rules, side: Side) -> frozenset[str]:
 def _writer(entry: Entry, marks: Sequence[str], link: Link, ours: frozenset[str], seen: set[str]) -> Writer:
     is_ours = entry.author_id in ours if ours else bool(marks) and seen.isdisjoint(marks)
     if not is_ours:
-        of_this_link = {f"{kind}-{link.external.cls}.{link.external.id}" for kind in "tu"}
-        if of_this_link.intersection(marks) and seen.isdisjoint(marks):
-            return Writer.NOTICE  # who linked the two before our account was another one
         return Writer.UNSURE if marks else Writer.PERSON
     if not marks:  # another pair of ours may use the same account: what it writes is a person's to us
         return Writer.PERSON if _ANY_PAIR in entry.html else Writer.BARE
@@ -138,10 +135,13 @@ class Matching:
         used = {id(one.mirror) for one in self.found}
         return [line for line in self.lines if id(line) not in used]
 
+    def match_exactly(self, people: Sequence[Line]) -> list[Line]:
+        """Find the lines that say *people*'s entries and nothing else; return those that are nowhere."""
+        return [line for line in people if not self._take(line, self._alone(line, lambda text, body: text.is_said_by(body)))]
+
     def match(self, people: Sequence[Line]) -> list[Line]:
         """Find *people*'s entries; return those that are nowhere."""
-        left = [line for line in people if not self._take(line, self._alone(line, lambda text, body: text.is_said_by(body)))]
-        left = [line for line in left if not self._take(line, self._among_others(line))]
+        left = [line for line in self.match_exactly(people) if not self._take(line, self._among_others(line))]
         return [line for line in left if not self._take(line, self._alone(line, _ends_with))]
 
     def _alone(self, line: Line, says: Callable[[Text, str], bool]) -> Line | None:
@@ -190,10 +190,10 @@ def compare_logs(findings: Findings, logs: Logs, files: dict[Side, list[Line]], 
         people = [line for line in logs.by(origin, Writer.PERSON) if line.where not in held]
         missing[origin] = matchings[origin.other].match(people)
         findings.counts[f"{origin} entries"] += len(people)
-    for side in Side:  # one that may be ours is, where a person's entry is nowhere else; else it is a person's itself
+    for side in Side:  # one that may be ours is, where it mirrors a person's entry that is nowhere else; else it is a person's
         unsure = [line for line in logs.by(side, Writer.UNSURE) if line.where not in held]
         as_ours = Matching(unsure)
-        missing[side.other] = as_ours.match(missing[side.other])
+        missing[side.other] = as_ours.match_exactly(missing[side.other])
         missing[side] += matchings[side.other].match(as_ours.left)
     for origin in Side:
         matching = matchings[origin.other]

@@ -9,7 +9,7 @@ from itopsync.model import Link, Side, Ticket
 from itopsync.reconcile.rules import ClassRules, Direction, FieldRule, Kind, StateRules
 from itopsync.verify.findings import Findings
 from itopsync.verify.reading import Case
-from itopsync.verify.words import Text, folded, text_of, without_pictures
+from itopsync.verify.words import Text, as_marked_up, folded, text_of, without_pictures
 
 _CUT = "…"
 _PLACEHOLDER = "itopsync-picture:"
@@ -39,7 +39,7 @@ def compare_fields(findings: Findings, case: Case, external: Ticket, internal: T
     Fields that go to external only are not compared: an edit made there would look like a difference.
     """
     shown = []
-    for rule in _rules_now(case.cls, external.state, internal.state):
+    for rule in _rules_now(findings, case.cls, external.state, internal.state):
         findings.counts["fields"] += 1
         source, present = external.fields.get(rule.external, ""), internal.fields.get(rule.internal, "")
         item, texts = f"field:{rule.external}", None
@@ -61,14 +61,20 @@ def _correspond(rules: StateRules, external: str, internal: str) -> bool:
     return rules.to_internal.get(theirs, theirs) == ours or rules.to_external.get(ours, ours) == theirs
 
 
-def _rules_now(cls: ClassRules, external: str, internal: str) -> Iterator[FieldRule]:
-    """The fields that go to internal, and what travels with the state in which both are."""
+def _rules_now(findings: Findings, cls: ClassRules, external: str, internal: str) -> Iterator[FieldRule]:
+    """The fields that go to internal, and what travels with the state in which both are, or with both states where they differ.
+
+    Where a state cannot be carried, what travels with it waits for that.
+    """
     form = [rule for rule in cls.fields if rule.direction.allows(Side.EXTERNAL)]
     yield from form
-    if cls.state.direction is Direction.BOTH and _correspond(cls.state, external, internal):
-        companions = cls.state.companions.get(cls.state.left_out.get(external, external), ())
+    agree = _correspond(cls.state, external, internal)
+    if cls.state.direction is Direction.BOTH and (agree or findings.obstacle("state") is None):
+        theirs, ours = (cls.state.left_out.get(state, state) for state in (external, internal))
+        of_both = {rule.external for rule in cls.state.companions.get(cls.state.to_external.get(ours, ours), ())}
         names = {rule.external for rule in form}
-        yield from (rule for rule in companions if rule.external not in names)
+        companions = [rule for rule in cls.state.companions.get(theirs, ()) if rule.external not in names]
+        yield from (rule for rule in companions if agree or rule.external in of_both)
 
 
 def _same_code(rule: FieldRule, source: str, present: str) -> bool:
@@ -80,10 +86,13 @@ def _same_code(rule: FieldRule, source: str, present: str) -> bool:
 
 
 def _same_words(rule: FieldRule, texts: Shown) -> bool:
-    """What goes both ways may come from either side."""
-    if texts.origin.is_said_by(texts.target.words):
+    """What goes both ways may come from either side. A plain text tells links by their addresses, and items by their numbers."""
+    origin, target = texts.origin, texts.target
+    if origin.is_said_by(target.words) or origin.is_said_by(as_marked_up(target.words, origin)):
         return True
-    return rule.direction is Direction.BOTH and texts.target.is_said_by(texts.origin.words)
+    if as_marked_up(origin.words, target) == target.words:
+        return True
+    return rule.direction is Direction.BOTH and target.is_said_by(origin.words)
 
 
 def _texts(rule: FieldRule, source: str, present: str, number: str) -> Shown:

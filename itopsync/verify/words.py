@@ -29,6 +29,8 @@ _INERT = frozenset(
 """Elements that are never carried, with all that is in them."""
 _BLOCKS = frozenset({"p", "div", "br", "li", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "figure"})
 _MENTION = re.compile(r"\[\[\w[\w ]*:[^\[\]|]*\|([^\[\]]*)\]\]|\[\[\w[\w ]*:([^\[\]|]*)\]\]")
+_BEGINNING = 20
+"""So many letters tell an item of a list from others."""
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0", re.IGNORECASE)
 
 
@@ -43,7 +45,12 @@ class Text:
     pictures: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
     """The attributes of each picture."""
     beginnings: tuple[str, ...] = field(default=(), repr=False)
-    """All that may be meant by its beginning: with and without quotes, mentions, pictures, and the head of what was pasted."""
+    """All that may be meant by its beginning: with and without its first line, quotes, mentions, pictures, and a pasted head."""
+
+    addresses: tuple[str, ...] = field(default=(), repr=False)
+    """Those that its links lead to, without white space."""
+    items: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """How each item of its lists is told in a plain text, by its number or a dash, and how that item begins."""
 
     @cached_property
     def letters(self) -> str:
@@ -80,6 +87,18 @@ class Text:
                 return False
             position = found.end()
         return True
+
+
+def as_marked_up(words: str, text: Text) -> str:
+    """*words* of a plain text without the addresses and the numbers that stand in it for the links and the lists of *text*."""
+    for address in text.addresses:
+        words = words.replace(f"({address})", "", 1)
+    end = len(words)
+    for told, begins in reversed(text.items):  # how an item goes on may be the next one
+        place = words.rfind(told + begins, 0, end)
+        if place >= 0:
+            words, end = words[:place] + words[place + len(told) :], place + len(begins)
+    return words
 
 
 def without_pictures(words: str) -> str:
@@ -123,6 +142,9 @@ class _Reader(HTMLParser):
         self._left_out: list[str] = []
         self._quotes: list[str] = []
         self._links: list[str] = []
+        self._addresses: list[str] = []
+        self._lists: list[int | None] = []
+        self._items: list[tuple[str, int]] = []
         self._head: int | None = None
         self._pasted = False
 
@@ -145,6 +167,11 @@ class _Reader(HTMLParser):
             self._quotes.append(tag)
         if tag == "a":
             self._links.append(tag)
+            self._addresses.append(given.get("href", ""))
+        if tag in {"ol", "ul"}:
+            self._lists.append(_number(given.get("start", ""), 1) if tag == "ol" else None)
+        elif tag == "li":
+            self._begin_item(given.get("value", ""))
 
     def handle_endtag(self, tag: str) -> None:
         if self._left_out:
@@ -155,10 +182,19 @@ class _Reader(HTMLParser):
             self._quotes.pop()
         if tag == "a" and self._links:
             self._links.pop()
+        if tag in {"ol", "ul"} and self._lists:
+            self._lists.pop()
         if tag in _BLOCKS:
             self._add("\n")
         if tag == "p" and self._head is None:
             self._head = len(self._pieces)
+
+    def _begin_item(self, value: str) -> None:
+        number = self._lists[-1] if self._lists else None
+        if number is not None:
+            number = _number(value, number)
+            self._lists[-1] = number + 1
+        self._items.append(("-" if number is None else f"{number}.", len(self._pieces)))
 
     def handle_data(self, data: str) -> None:
         if not self._left_out:
@@ -184,14 +220,26 @@ class _Reader(HTMLParser):
                     _unquoted("".join(piece for piece, quoted, link in self._pieces[start:] if not quoted and not link)),
                 )
                 for beginning in (beginning, _without_quoted_lines(beginning))
+                for beginning in (beginning, _unquoted(_behind_first_line(beginning)))
             ),
+            tuple(folded(address) for address in self._addresses if address),
+            tuple((told, folded("".join(piece for piece, _, _ in self._pieces[at:]))[:_BEGINNING]) for told, at in self._items),
         )
+
+
+def _number(text: str, otherwise: int) -> int:
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else otherwise
 
 
 def _unquoted(text: str) -> str:
     """Without pictures, and without the mentions that it begins with."""
     text = _MENTION.sub(" ", text.replace(PICTURE, " "))
     return re.sub(r"^(?:\s*@\S+)+", "", text)
+
+
+def _behind_first_line(text: str) -> str:
+    """From behind the first line in which there is a letter."""
+    return re.sub(r"\A\W*\w.*", "", text)
 
 
 def _without_quoted_lines(text: str) -> str:

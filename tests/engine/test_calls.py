@@ -71,6 +71,20 @@ def test_many_changes_are_read_in_batches(rig: Rig, count: int) -> None:
     assert reads - idle <= 4 + count / 25
 
 
+def test_what_changed_is_looked_at_once_more_when_the_overlap_ends_all_of_it_in_one_batch(rig: Rig) -> None:
+    numbers = linked(rig, 80)
+    idle, _ = calls(rig)
+    for number in numbers:
+        rig.customer.note("UserRequest", number, "<p>Hello</p>")
+        rig.wait(seconds=1)
+    rig.sync()
+    rig.sync()
+    read = [calls(rig)[0] - idle for _ in range(60)]  # two minutes each
+    assert sum(one > 0 for one in read) <= 2  # what internal was written counts there
+    assert max(read) <= 4
+    assert read[-10:] == [0] * 10
+
+
 def test_a_new_ticket_takes_one_write_and_each_file_one(rig: Rig) -> None:
     linked(rig, 1)
     for n in range(20):

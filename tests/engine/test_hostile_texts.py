@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
 import pytest
 
 from itopsync.engine.report import WriteKind
-from itopsync.model import Side
-from itopsync.simulator import SimRequest, SimResponse
+from itopsync.model import LinkStatus, Side
+from itopsync.simulator import SimRequest, SimResponse, Version
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
+from tests.engine.verifying import compared
 
+BOTH_LOGS = "".join(f'[[logs]]\nexternal = "{log}"\ninternal = "{log}"\n' for log in ("private_log", "public_log"))
 PLACEHOLDER = '<img src="itopsync-picture:itopsync-demo-p-1" alt="x">'
 
 
@@ -57,6 +60,52 @@ def test_a_note_that_bears_a_marker_of_ours_is_carried_as_a_persons(rig: Rig) ->
     assert marker not in entry.text
 
 
+QUOTES = ("its mirror", "the other log", "the head of the copy", "an invented note", "an end", "an invented notice")
+
+
+def quote(rig: Rig, side: Side, what: str) -> str:
+    """Write a note on request 1 that begins with an entry of ours where that cannot stand; the log that it is in."""
+    numbers = {Side.EXTERNAL: 1, Side.INTERNAL: rig.copy_of(1)}
+    invented = {
+        "an invented note": "n-1.0123456789abcdef",
+        "an invented notice": "w-1.0123456789abcdef",
+        "an end": "u-UserRequest.1",
+    }
+    if what == "its mirror":
+        rig.agent(side).note("UserRequest", numbers[side], "<p>Question</p>")
+        rig.sync()
+        quoted = rig.texts(side.other, numbers[side.other])[-1]
+    elif what == "the other log":
+        rig.agent(side.other).note("UserRequest", numbers[side.other], "<p>Question</p>")
+        rig.sync()
+        quoted = rig.texts(side, numbers[side])[-1]
+    elif what == "the head of the copy":
+        quoted = rig.texts(Side.INTERNAL, numbers[Side.INTERNAL])[0]
+    else:
+        quoted = f'<p><a name="itopsync-demo-{invented[what]}"></a><em>Operations</em></p>'
+    log = "public_log" if what == "the other log" or (what, side) == ("the head of the copy", Side.INTERNAL) else "private_log"
+    assert 'name="itopsync-demo-' in quoted
+    rig.agent(side).note("UserRequest", numbers[side], f"{quoted}<p>And now?</p>", log=log)
+    return log
+
+
+@pytest.mark.parametrize("what", QUOTES)
+@pytest.mark.parametrize("side", list(Side))
+def test_a_note_that_quotes_an_entry_of_ours_where_that_cannot_stand_arrives(tmp_path: Path, side: Side, what: str) -> None:
+    rig = Rig(tmp_path, more=BOTH_LOGS)
+    _linked(rig)
+    log = quote(rig, side, what)
+    rig.sync()
+    there = rig.simulator(side.other).ticket("UserRequest", {Side.EXTERNAL: rig.copy_of(1), Side.INTERNAL: 1}[side])[log]
+    assert [entry.text.count("And now?") for entry in there if "And now?" in entry.text] == [1]
+    assert rig.link(1).status is LinkStatus.LINKED
+    assert compared(rig) == []
+    before = rig.written()
+    rig.settle(2)
+    assert rig.written() == before
+    rig.stop()
+
+
 def test_a_files_name_is_carried_as_it_is_and_names_no_place(rig: Rig) -> None:
     number = rig.customer.create("UserRequest", title="Files")
     names = ["../../etc/passwd", "a" * 200 + ".txt", "x\u202egpj.exe", "<script>.html", "con.txt"]
@@ -100,6 +149,24 @@ def test_nothing_before_the_mark_lets_a_note_or_its_picture_out(rig: Rig, before
     rig.settle(2)
     assert rig.texts(Side.EXTERNAL, number) == []
     assert rig.writes(Side.EXTERNAL) == []
+
+
+@pytest.mark.parametrize("version", ["3.2", "3.3"])
+@pytest.mark.parametrize("note", ["<p>#internal He pays late</p>", "# internal<br>He pays late"])
+def test_what_a_parent_keeps_in_stays_in_in_its_children(tmp_path: Path, version: Version, note: str) -> None:
+    rig = Rig(tmp_path, versions=("3.2", version))
+    numbers = [rig.customer.create("UserRequest", title=title) for title in ("Parent", "Child")]
+    rig.sync()
+    parent, child = map(rig.copy_of, numbers)
+    rig.operator.update("UserRequest", child, parent_request_id=parent)
+    rig.operator.note("UserRequest", parent, note)
+    rig.settle(2)
+    lent = rig.texts(Side.INTERNAL, child)[-1]
+    assert lent.startswith("<p>Copied from") == (version == "3.3")
+    assert "He pays late" in lent
+    assert [rig.texts(Side.EXTERNAL, number) for number in numbers] == [[], []]
+    assert compared(rig) == []
+    rig.stop()
 
 
 def test_an_attachment_of_a_ticket_that_is_not_linked_never_leaves(rig: Rig) -> None:

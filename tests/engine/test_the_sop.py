@@ -7,6 +7,7 @@ import pytest
 from itopsync.model import Side
 from tests.engine.pair import MIXED, on_pairs_of
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
+from tests.engine.verifying import compared
 
 pytestmark = on_pairs_of(MIXED)
 
@@ -148,6 +149,26 @@ def test_a_state_goes_both_ways_with_what_people_read_with_it(rig: Rig, request_
     closed = rig.internal.ticket("UserRequest", copy)
     assert (closed["status"], closed["user_comment"]) == ("closed", "Thanks")
     assert rig.differences() == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("solution", "<p>Done properly.</p>"), ("resolution_code", "bug fixed")])
+@pytest.mark.parametrize("side", list(Side))
+def test_what_one_side_corrects_as_the_other_moves_on_is_not_lost(
+    rig: Rig, request_id: int, side: Side, name: str, value: str
+) -> None:
+    numbers = {Side.EXTERNAL: request_id, Side.INTERNAL: rig.copy_of(request_id)}
+    rig.operator.stimulus("UserRequest", numbers[Side.INTERNAL], "ev_assign", **TEAM)
+    rig.operator.stimulus("UserRequest", numbers[Side.INTERNAL], "ev_resolve", **RESOLVED)
+    rig.sync()
+    rig.agent(side).update("UserRequest", numbers[side], **{name: value})
+    rig.agent(side.other).stimulus("UserRequest", numbers[side.other], "ev_close", user_satisfaction="1")
+    rig.sync()
+    both = [rig.simulator(one).ticket("UserRequest", numbers[one]) for one in Side]
+    assert [one["status"] for one in both] == ["closed", "closed"]
+    assert all(value.removeprefix("<p>").removesuffix("</p>") in one[name] for one in both)
+    rig.settle(2)
+    assert rig.differences() == []
+    assert compared(rig) == []
 
 
 def test_where_both_moved_internal_wins(rig: Rig, request_id: int) -> None:

@@ -197,6 +197,21 @@ def test_two_changes_within_one_second_are_both_carried(rig: Rig) -> None:
     assert "Second" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(number)))
 
 
+@pytest.mark.parametrize("late", [60, 600, 4_000])
+def test_a_second_change_within_one_second_that_shows_up_late_is_found_when_the_overlap_ends(rig: Rig, late: int) -> None:
+    number = _opens(rig)
+    rig.sync()
+    rig.settle(1)
+    rig.customer.update("UserRequest", number, title="Scanner")
+    rig.external.faults.add(FaultKind.LATE_COMMIT, times=1, seconds=late)
+    rig.customer.note("UserRequest", number, "<p>Second</p>")
+    rig.engine.cycle()
+    for _ in range(16):  # 80 minutes of polls
+        rig.wait(minutes=5)
+        rig.engine.cycle()
+    assert "Second" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(number)))
+
+
 def test_a_ticket_that_is_gone_leaves_a_tombstone_and_the_other_untouched(rig: Rig) -> None:
     number = _opens(rig)
     rig.sync()

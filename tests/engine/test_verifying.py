@@ -13,9 +13,11 @@ from itopsync.engine import linking, plan
 from itopsync.engine.observe import attributes
 from itopsync.engine.rebuild import rebuild
 from itopsync.model import NewEntry, Ref, Side
+from itopsync.reconcile import entries, gate
 from itopsync.reconcile.plan import Plan
 from itopsync.store.links import Links
 from tests.engine.rig import PICTURE, TEAM, Rig
+from tests.engine.test_hostile_texts import BOTH_LOGS, QUOTES, quote
 from tests.engine.verifying import compared, excused, verified
 
 REQUEST = "UserRequest"
@@ -62,6 +64,21 @@ def test_a_disguised_secret_that_stands_on_external_is_told(linked: Rig, fragmen
     ]
 
 
+def test_a_secret_that_reached_external_through_a_child_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(tmp_path, versions=("3.2", "3.3"))
+    numbers = [rig.customer.create(REQUEST, title=title) for title in ("Parent", "Child")]
+    rig.sync()
+    parent, child = map(rig.copy_of, numbers)
+    rig.operator.update(REQUEST, child, parent_request_id=parent)
+    with monkeypatch.context() as before:
+        before.setattr(gate, "_second_line", lambda _: "")
+        rig.operator.note(REQUEST, parent, "<p>#internal They never pay their bills</p>")
+        rig.settle(2)
+    told = "internal: entry 2 of private_log is to stay in internal, and its words stand on external"
+    assert compared(rig) == [f"external:UserRequest:{numbers[1]}: {told}"]
+    rig.stop()
+
+
 def test_a_secret_that_lost_its_mark_on_the_way_is_told(linked: Rig) -> None:
     linked.operator.note(REQUEST, linked.copy_of(1), "<p>#internal They never pay their bills</p>")
     head = '<p class="itopsync-demo-n-1.0123456789abcdef"><em>Operations</em></p>'
@@ -76,6 +93,24 @@ def test_a_note_that_begins_with_what_was_pasted_from_another_ticket_and_never_a
     linked.agent(side).note(REQUEST, number, f"{pasted}<p>So what now?</p>")
     place = len(linked.texts(side, number))
     assert compared(linked) == [f"{LINK}: {side}: entry {place} of private_log has no mirror on {side.other}"]
+
+
+@pytest.mark.parametrize("what", QUOTES)
+@pytest.mark.parametrize("side", list(Side))
+def test_a_note_that_quotes_an_entry_of_ours_and_never_arrives_is_told(
+    tmp_path: Path, side: Side, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(tmp_path, more=BOTH_LOGS)
+    rig.customer.create(REQUEST, title="Printer")
+    rig.sync()
+    with monkeypatch.context() as before:  # the first bearer of whatever marker of this link was ours, by whomever
+        before.setattr(entries._Place, "_by_us", frozenset())
+        before.setattr(entries._Place, "can_stand", lambda *_, **__: True)
+        log = quote(rig, side, what)
+        rig.settle(2)
+        place = len(rig.simulator(side).ticket(REQUEST, 1 if side is Side.EXTERNAL else rig.copy_of(1))[log])
+        assert compared(rig) == [f"{LINK}: {side}: entry {place} of {log} has no mirror on {side.other}"]
+    rig.stop()
 
 
 def test_a_description_in_which_only_the_picture_changed_is_told_where_bytes_are_compared(rig: Rig) -> None:
@@ -208,6 +243,20 @@ def test_a_companion_that_was_corrected_on_one_side_only_is_told(linked: Rig) ->
     assert compared(linked) == []
     linked.operator.update(REQUEST, copy, pending_reason="On holiday")
     assert compared(linked) == [f"{LINK}: pending_reason of internal is not what pending_reason of external says"]
+
+
+def test_a_companion_that_was_corrected_is_told_while_the_states_differ_too(linked: Rig, blind: pytest.MonkeyPatch) -> None:
+    resolved = {"solution": "<p>Done.</p>", "resolution_code": "assistance", "service_id": 1}
+    for side, number in ((Side.EXTERNAL, 1), (Side.INTERNAL, linked.copy_of(1))):
+        linked.agent(side).stimulus(REQUEST, number, "ev_assign", **TEAM)
+        linked.agent(side).stimulus(REQUEST, number, "ev_resolve", **resolved)
+    assert compared(linked) == []
+    linked.operator.update(REQUEST, linked.copy_of(1), solution="<p>Done properly.</p>")
+    linked.customer.stimulus(REQUEST, 1, "ev_close", user_satisfaction="1")
+    assert compared(linked) == [
+        f"{LINK}: the state is 'closed' on external and 'resolved' on internal",
+        f"{LINK}: solution of internal is not what solution of external says",
+    ]
 
 
 def test_a_link_by_hand_is_taken_as_it_was(rig: Rig) -> None:

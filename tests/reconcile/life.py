@@ -160,8 +160,7 @@ class Life:
         kept = entries and any(word in entries[-1].html for word in self.secrets)  # who begins with its mark keeps all of it
         if entries and not kept and (ref.side is Side.EXTERNAL or self.is_copy(ref)):
             quoted = re.sub(r"\bw(\d+)\b", r"quoted\1", entries[-1].html)
-            quoted = re.sub(r"#internal", "(internal)", quoted)
-            self.says(ref, f"{quoted}<p>{{word}}</p>", log)
+            self.says(ref, f"{_untagged(quoted)}<p>{{word}}</p>", log)
 
     def pastes_a_copy(self, ref: Ref, other: Ref) -> None:
         """Somebody begins a note with an entry of another ticket, marker and all. Neither belongs to a family."""
@@ -171,7 +170,7 @@ class Life:
         shown = self.servers[ref.side].show(other)
         copied = [one.html for one in (shown.logs.get(PRIVATE_LOG, ()) if shown else ()) if "itopsync-acme-" in one.html]
         if copied:
-            self.says(ref, re.sub(r"\bw(\d+)\b", r"copied\1", copied[-1]).replace("#internal", "(internal)") + "<p>{word}</p>")
+            self.says(ref, _untagged(re.sub(r"\bw(\d+)\b", r"copied\1", copied[-1])) + "<p>{word}</p>")
 
     # files
 
@@ -289,3 +288,8 @@ class Life:
 
     def _bytes(self) -> bytes:
         return self.word().encode()
+
+
+def _untagged(text: str) -> str:
+    """*text* without the tag that keeps a note in, which counts behind the header line of a copy, too."""
+    return re.sub("#internal", "(internal)", text, flags=re.IGNORECASE)

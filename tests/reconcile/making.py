@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -17,11 +18,12 @@ from itopsync.config.faults import Faults
 from itopsync.config.loader import check
 from itopsync.model import Attachment, Entry, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree, planner
+from itopsync.reconcile.entries import read
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import head_line
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
 from itopsync.reconcile.richtext import marked
-from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.reconcile.rules import ClassRules, LogRule, Rules
 from itopsync.settings.section import Surroundings
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -214,3 +216,19 @@ def parked(planned: Plan) -> dict[str, str]:
 
 def cls_rules(cls: str = "UserRequest") -> ClassRules:
     return default_rules().for_external(cls)
+
+
+# notes
+
+
+def said(planned: Plan, side: Side) -> list[str]:
+    """The entries that are appended on *side*, each as its words after the header."""
+    html = [note.html for write in writes(planned, side) for note in write.notes]
+    return [re.sub(r"<[^>]*>", " ", text.partition("</em></p>")[2]).strip() for text in html]
+
+
+def markers_of(side: Side, *texts: str) -> list[str]:
+    """The markers that the mirrors of these entries of one person bear, in their order."""
+    log = tuple(entry(PERSON[side], text) for text in texts)
+    seen = both().with_(side, ticket(side, log=log))
+    return [person.marker for person in read(agreed(), seen, side, LogRule(), default_rules()).people]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.model import ItemKey, Link, Obstacle
+from itopsync.model import Agreed, ItemKey, Link, Obstacle, Side
 from itopsync.reconcile.plan import TextSource
 from itopsync.reconcile.richtext import value_fingerprint
 from tests.reconcile.making import (
@@ -223,6 +223,41 @@ def test_a_companion_that_is_corrected_goes_alone() -> None:
     (write,) = writes(plan(link, replace(seen, internal=ticket(INTERNAL, "pending", pending_reason="b"))))
 
     assert (write.side, write.stimulus, dict(write.fields)) == (EXTERNAL, None, {"pending_reason": "b"})
+
+
+@pytest.mark.parametrize("mover", list(Side))
+def test_what_the_other_side_alone_corrected_is_not_overwritten_as_the_state_moves_on(mover: Side) -> None:
+    link = agreed(both(*(ticket(side, "resolved", solution="old") for side in Side)))
+    seen = both().with_(mover, ticket(mover, "closed", solution="old", user_comment="Thanks"))
+    corrected = seen.with_(mover.other, ticket(mover.other, "resolved", solution="new"))
+    followed = seen.with_(mover.other, ticket(mover.other, "closed", solution="new", user_comment="Thanks"))
+
+    (close,) = writes(plan(link, corrected))
+    (back,) = writes(plan(link, followed))
+
+    assert (close.side, close.stimulus, dict(close.fields)) == (mover.other, "ev_close", {"user_comment": "Thanks"})
+    assert (back.side, back.stimulus, dict(back.fields)) == (mover, None, {"solution": "new"})
+
+
+@pytest.mark.parametrize("mover", list(Side))
+def test_what_both_corrected_goes_with_the_state_of_who_moved_on(mover: Side) -> None:
+    link = agreed(both(*(ticket(side, "resolved", solution="old") for side in Side)))
+    moved, corrected = ticket(mover, "closed", solution="mine"), ticket(mover.other, "resolved", solution="theirs")
+
+    (close,) = writes(plan(link, both().with_(mover, moved).with_(mover.other, corrected)))
+
+    assert (close.stimulus, close.fields["solution"]) == ("ev_close", "mine")
+
+
+def test_what_a_state_demands_goes_along_where_the_other_side_emptied_it() -> None:
+    seen = [ticket(side, "resolved", solution="old", resolution_code="other") for side in Side]
+    link = agreed(both(*seen))
+    reopened = both(ticket(EXTERNAL, "assigned", resolution_code="other"), seen[1])
+    assigned = replace(link, base=replace(link.base, state=Agreed("assigned", "assigned")))
+
+    (write,) = writes(plan(assigned, reopened))
+
+    assert (write.side, write.stimulus, write.fields["solution"]) == (EXTERNAL, "ev_resolve", "old")
 
 
 def test_each_thing_goes_alone_once_a_call_was_refused() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from itopsync.reconcile import gate
 from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.richtext import Origin, carry
+from itopsync.verify.words import begins_with, text_of
 from tests.reconcile.any_html import HOME, INVISIBLE, ORIGIN, SPELLINGS, often
 
 
@@ -88,8 +89,27 @@ def test_whatever_stands_before_the_mark_a_note_that_bears_it_stays(before: str,
 @pytest.mark.parametrize(
     "fragment",
     [
-        "<p>We use #internal for that</p>",
+        "<p>Copied from [[UserRequest:1|R-000001]]</p><p>#internal He pays late</p>",
+        "<p>Copied from R-000001</p><p>#internal</p>",
+        "Kopiert von R-000001 (12.11.2026):<br>#internal",
+        "<div><em>from the parent</em></div><p>\u200b</p><ul><li># Internal</li></ul>",
+        "<p>Copied from R-000001</p><blockquote>You said</blockquote><p>@Carla #internal</p>",
+        "<p>Copied from R-000001</p><p>&gt; You said</p><p>#internal</p>",
         "<p>no</p>#internal x",
+        "<blockquote>You said</blockquote><p>no</p>#internal x",
+    ],
+)
+def test_a_note_whose_second_line_begins_with_the_mark_stays(fragment: str) -> None:
+    assert begins_with_tag(fragment, ("#internal",))
+    assert begins_with(text_of(fragment), "#internal")
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "<p>We use #internal for that</p>",
+        "<p>no</p><p>no</p>#internal x",
+        "one<br>two<br>#internal",
         "#interna l",
         "internal",
         "# 1 internal",

@@ -31,7 +31,7 @@ from itopsync.reconcile.identity import mismatch
 from itopsync.reconcile.markers import ticket_marker, unlinked_marker
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rebuilding import base_of_now, rebuilt
-from itopsync.reconcile.rules import Limits
+from itopsync.reconcile.rules import Limits, LogRule
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.ticket_markers import read_ticket_markers
 from tests.reconcile.making import (
@@ -138,7 +138,7 @@ SHIFTED = "2026-11-24T14:00:00Z"
 
 def known(*entries: Entry, files: tuple[Attachment, ...] = ()) -> Link:
     """A link of which entries and files on external are known."""
-    people = read(ticket(EXTERNAL, log=entries), "private_log", "acme", Ref(EXTERNAL, "UserRequest", 1), ()).people
+    people = read(agreed(), external(*entries), EXTERNAL, LogRule(), default_rules()).people
     notes = {person.marker: NoteRecord(EXTERNAL, NOW) for person in people}
     pairs = tuple(FilePair(EXTERNAL, one.id, one.id + 100, FileStatus.CARRIED) for one in files)
     return replace(agreed(), base=replace(agreed().base, notes=notes), files=pairs)

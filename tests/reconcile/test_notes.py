@@ -9,8 +9,7 @@ import pytest
 
 from itopsync.model import ItemKey, Link, NoteRecord, Observation, Obstacle, Ref, Side
 from itopsync.reconcile import agree, entries, notes
-from itopsync.reconcile.plan import Note, Plan, TextSource
-from itopsync.reconcile.richtext import marked
+from itopsync.reconcile.plan import Note, TextSource
 from itopsync.reconcile.room import weight
 from itopsync.reconcile.rules import Direction, LogRule
 from itopsync.reconcile.ticket_markers import is_copy
@@ -31,12 +30,14 @@ from tests.reconcile.making import (
     entry,
     file,
     kept,
+    markers_of,
     of_class,
     only,
     ours,
     parked,
     plan,
     rules,
+    said,
     ticket,
     unlinked,
     uploads,
@@ -44,19 +45,6 @@ from tests.reconcile.making import (
 )
 
 PICTURE = '<img src="data:image/png;base64,iVBORw0KGgo=" alt="plan">'
-
-
-def said(planned: Plan, side: Side) -> list[str]:
-    """The entries that are appended on *side*, each as its words after the header."""
-    html = [note.html for write in writes(planned, side) for note in write.notes]
-    return [re.sub(r"<[^>]*>", " ", text.partition("</em></p>")[2]).strip() for text in html]
-
-
-def markers_of(side: Side, *texts: str) -> list[str]:
-    """The markers that the mirrors of these entries of one person bear, in their order."""
-    log = tuple(entry(PERSON[side], text) for text in texts)
-    reading = entries.read(ticket(side, log=log), "private_log", "acme", Ref(EXTERNAL, "UserRequest", 1), {US[side]})
-    return [person.marker for person in reading.people]
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -146,49 +134,6 @@ def test_a_log_that_goes_one_way_only() -> None:
     outward = of_class(default_rules(), "UserRequest", logs=(LogRule("private_log", "private_log", Direction.TO_EXTERNAL),))
     (made,) = creates(plan(unlinked(), new, outward))
     assert len(made.notes) == 1
-
-
-# whose an entry is
-
-
-def test_a_person_who_pastes_one_of_ours_is_a_person() -> None:
-    (marker,) = markers_of(EXTERNAL, "hello")
-    pasted = entry(OPERATOR, f'<p><a name="{marker}"></a>hello</p>')
-    seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=(ours(INTERNAL, marker), pasted)))
-
-    planned = plan(agreed(), seen)
-
-    assert said(planned, EXTERNAL) == ["hello"]
-    assert marker not in writes(planned, EXTERNAL)[0].notes[0].html
-
-
-def test_an_entry_of_ours_that_a_parent_lent_its_child_is_ours_twice() -> None:
-    (marker,) = markers_of(EXTERNAL, "hello")
-    twice = (ours(INTERNAL, marker, text="hello"), ours(INTERNAL, marker, text="hello"))
-
-    assert plan(agreed(), both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)), ticket(INTERNAL, log=twice))).actions == ()
-
-
-@pytest.mark.parametrize("marker", ["itopsync-acme-n-2.0123456789abcdef", "itopsync-acme-t-UserRequest.2"])
-@pytest.mark.parametrize("side", list(Side))
-def test_a_note_that_begins_with_what_was_pasted_from_another_ticket_arrives(side: Side, marker: str) -> None:
-    pasted = entry(PERSON[side], marked((marker,), "<p>hello</p>"))
-    logs = {side: (pasted,), side.other: ()}
-
-    planned = plan(agreed(), both(ticket(EXTERNAL, log=logs[EXTERNAL]), ticket(INTERNAL, log=logs[INTERNAL])))
-
-    assert said(planned, side.other) == ["hello"]
-    assert marker not in writes(planned, side.other)[0].notes[0].html
-
-
-def test_what_a_parent_lent_its_child_is_ours_whatever_stands_before_the_marker() -> None:
-    lent = entry(US[INTERNAL], "<p>Copied from R-000002</p>" + marked(("itopsync-acme-n-2.0123456789abcdef",), "<p>hello</p>"))
-
-    assert plan(agreed(), both(ticket(EXTERNAL), ticket(INTERNAL, log=(lent,)))).actions == ()
-
-
-def test_an_entry_under_our_account_without_a_marker_goes_nowhere() -> None:
-    assert plan(agreed(), both(ticket(EXTERNAL), ticket(INTERNAL, log=(entry(US[INTERNAL], "hello"),)))).actions == ()
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -395,7 +340,7 @@ def test_notes_behind_one_that_waits_keep_what_they_were_tried() -> None:
 
 def _items(seen: Observation) -> list[ItemKey]:
     """The keys of the first note, the picture of the second, the second and the third."""
-    people = entries.read(seen.external or ticket(EXTERNAL), "private_log", "acme", Ref(EXTERNAL, "UserRequest", 1), ()).people
+    people = entries.read(agreed(), seen, EXTERNAL, LogRule(), default_rules()).people
     first, second, third = (person.item.key for person in people)
     (upload,) = uploads(plan(agreed(), seen))
     return [first, upload.item.key, second, third]

@@ -25,6 +25,7 @@ from tests.torture.oddities import Oddity, Spoiler, strike
 from tests.torture.rogues import AT_ONCE, Rogues
 
 AT_MOST = timedelta(minutes=5)
+BOTH_LOGS = "".join(f'[[logs]]\nexternal = "{log}"\ninternal = "{log}"\n' for log in ("private_log", "public_log"))
 INSIDE = "https://inside.example"
 """Under which internal's people reach their server."""
 
@@ -57,7 +58,7 @@ class Desks:
 
     def __post_init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="itopsync-"))
-        self.rig = InsideRig(self._folder, template=_template(), now=self.now, versions=self.versions)
+        self.rig = InsideRig(self._folder, BOTH_LOGS, self.now, versions=self.versions, template=_template())
         self.ledger = Ledger(self.rig, inside=(INSIDE,))
         self.people = Rogues(self.rig, self.ledger)
         self.rig.internal.post_max_size = AT_ONCE

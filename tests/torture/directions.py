@@ -23,7 +23,7 @@ DEFAULTS = {
 }
 """What the rig's configuration names: nothing else may ever be written there."""
 ON_CREATE = frozenset({"org_id", "caller_id"})
-LOGS = frozenset({"private_log"})
+LOGS = frozenset({"private_log", "public_log"})
 OF_FILES = frozenset({"item_class", "item_id", "item_org_id", "contents", "temp_id", "expire", "creation_date"})
 PROBE = "itopsync-no-such-attribute"
 """What no server takes: asked for to learn whether it takes anything at present."""

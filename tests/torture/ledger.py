@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ _MARKED = re.compile(r'^<p><a name="([^"]+)"')
 _COPY = re.compile(r"itopsync-demo-a-([ei])(\d+)")
 _PASTED = re.compile(r'data-img-id="(\d+)"')
 _ATTACHED = re.compile(r"class=Attachment&(?:amp;)?field=contents&(?:amp;)?id=(\d+)")
+_FIX = re.compile(r"https://vendor\.example/fix\?id=\d+")
 _MAY_WAIT = {"state", "field:start_date", "field:end_date"}
 """A state that cannot be reached, and a date that the other server cannot hold, are parked."""
 _COUNTS_AS = {("Incident", "escalated_tto"): "new"}
@@ -42,6 +44,9 @@ class Ledger:
     own_files: list[int] = field(default_factory=list)
     """Their files."""
     notes: dict[tuple[Side, str, int], list[str]] = field(default_factory=dict)
+    """In the private log."""
+    public: dict[tuple[Side, str, int], list[str]] = field(default_factory=dict)
+    """In the public one."""
     secrets: list[str] = field(default_factory=list)
     """What may be nowhere on external: words, ids, names; the server's addresses are added."""
     inside: tuple[str, ...] = ()
@@ -50,6 +55,8 @@ class Ledger:
     """The accounts that itopsync had before."""
     edited: set[Place] = field(default_factory=set)
     """Tickets whose form somebody edited in internal."""
+    corrected: dict[tuple[str, int, str], str] = field(default_factory=dict)
+    """By ticket and attribute: what somebody corrected of what had gone with a state, and nobody has said otherwise since."""
     gone: set[Place] = field(default_factory=set)
     """Tickets of which somebody deleted one side's."""
     late: set[tuple[Side, str, int]] = field(default_factory=set)
@@ -71,6 +78,8 @@ class Ledger:
             if (cls, number) not in self.gone:
                 yield from self._link(cls, number)
                 yield from self._notes(cls, number)
+                yield from self._solutions(cls, number)
+        yield from self._corrections()
         yield from self._files()
         yield from self._pictures()
         for side in Side:
@@ -112,6 +121,28 @@ class Ledger:
         if link.status is not LinkStatus.LINKED or link.in_doubt:
             yield f"{cls} {number}: {link.status}, in_doubt {link.in_doubt}"
 
+    def _solutions(self, cls: str, number: int) -> Iterator[str]:
+        """Both sides' solutions lead to the same pages."""
+        copy = self.pair.link(number, cls).internal
+        assert copy is not None
+        both = self.pair.external.ticket(cls, number), self.pair.internal.ticket(cls, copy.id)
+        if all(one["status"] in ("resolved", "closed") for one in both):
+            external, internal = (set(_FIX.findall(html.unescape(str(one.get("solution"))))) for one in both)
+            if external != internal:
+                yield f"{cls} {number}: the solution of external leads to {external}, that of internal to {internal}"
+
+    def _corrections(self) -> Iterator[str]:
+        """What was corrected stands on both sides, as long as both are where it belongs."""
+        for (cls, number, name), value in self.corrected.items():
+            family = {one for one in (*self.parents, *self.children) if one[1:] == (cls, number)}
+            if (cls, number) in self.gone or family or any(one[1:] == (cls, number) for one in self.late):
+                continue  # a parent's solution goes to its children, and a save that comes late brings back what was before
+            refs = {side: self.pair.link(number, cls).ref(side) for side in Side}
+            there = {side: self.pair.simulator(side).ticket(cls, ref.id) for side, ref in refs.items() if ref is not None}
+            if all(one["status"] in ("resolved", "closed") for one in there.values()):
+                missing = [side for side, one in there.items() if value not in str(one[name])]
+                yield from (f"{cls} {number}: the corrected {name} {value!r} is not on {side}" for side in missing)
+
     # notes
 
     def _notes(self, cls: str, number: int) -> Iterator[str]:
@@ -125,6 +156,15 @@ class Ledger:
             marked = Counter(marker for text in ours for marker in _markers(text) if not inherited)
             yield from (f"{where}: {marker} {count} times" for marker, count in marked.items() if count > 1)
             yield from (f"{where}: an entry of ours bears no marker" for text in ours if not _markers(text))
+            yield from self._public(side, (cls, number))
+
+    def _public(self, side: Side, ticket: Place) -> Iterator[str]:
+        """What was written into the public log stands in that of the other side, once."""
+        for text in dict.fromkeys(self.public.get((side, *ticket), ())):
+            here = sum(f"{text}<" in one for one, is_ours in self._log(side, *ticket, "public_log") if not is_ours)
+            there = sum(f"{text}<" in one for one, is_ours in self._log(side.other, *ticket, "public_log") if is_ours)
+            if here != there:
+                yield f"{ticket[0]} {ticket[1]} of {side}: '{text}' stands {here} times in public and {there} times mirrored"
 
     def _each_once(self, side: Side, ticket: Place, own: list[str], mirrored: list[str]) -> Iterator[str]:
         where, written = f"{ticket[0]} {ticket[1]} of {side}", self.notes.get((side, *ticket), [])
@@ -145,12 +185,12 @@ class Ledger:
         if order != arrived and not lost and not disordered:
             yield f"{where}: {order} arrived as {arrived}"
 
-    def _log(self, side: Side, cls: str, number: int) -> list[tuple[str, bool]]:
+    def _log(self, side: Side, cls: str, number: int, log: str = "private_log") -> list[tuple[str, bool]]:
         """The entries of a ticket, and whether they are ours: by who wrote them, not by what itopsync goes by."""
         ref, simulator = self.pair.link(number, cls).ref(side), self.pair.simulator(side)
         assert ref is not None
         us = self.us[side] | {simulator.accounts["sync"].user_id}
-        return [(entry.text, entry.user_id in us) for entry in simulator.ticket(cls, ref.id)["private_log"]]
+        return [(entry.text, entry.user_id in us) for entry in simulator.ticket(cls, ref.id)[log]]
 
     def _may_lose_entries(self, side: Side, ticket: Place) -> bool:
         """Whether a save wiped out what others wrote meanwhile on this ticket of *side*: iTop has no lock."""

@@ -15,6 +15,7 @@ from tests.engine.pair import Pair
 from tests.engine.rig import PICTURE, RESOLVED, TEAM
 from tests.torture.ledger import Ledger, Place
 
+PRIVATE, PUBLIC = "private_log", "public_log"
 CLASSES = ("UserRequest", "Incident", "Problem", "NormalChange")
 FIELDS: dict[str, Any] = {
     **TEAM,
@@ -85,24 +86,24 @@ class People:
         self.ledger.own.append(number)
 
     def delete(self, side: Side, place: int) -> None:
-        if (found := self._pick(side, place)) is not None and self._copy(found) is not None:
+        if (found := self.pick(side, place)) is not None and self._copy(found) is not None:
             self.pair.agent(side).delete(found[0], self._there(side, found))
             self.ledger.gone.add(found)
 
     # notes
 
     def note(self, side: Side, place: int, _choice: int) -> None:
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             self._write(side, found, self._word("Note"))
 
     def thank(self, side: Side, place: int, _choice: int) -> None:
         """Write what was written before, word for word."""
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             self._write(side, found, "Thanks.")
 
     def quote(self, side: Side, place: int, choice: int) -> None:
         """Paste the head of an entry of ours, marker and all, and write below it."""
-        if (found := self._pick(side, place)) is None:
+        if (found := self.pick(side, place)) is None:
             return
         ticket = self.pair.simulator(side).ticket(found[0], self._there(side, found))
         heads = [head[0] for one in ticket["private_log"] if (head := re.match(r'<p><a name="itopsync-[^"]+-n-[^>]*>', one.text))]
@@ -110,17 +111,17 @@ class People:
             self._write(side, found, self._word("Note"), before=f"{heads[choice % len(heads)]}As you said:</p>")
 
     def paste_a_picture(self, side: Side, place: int, _choice: int) -> None:
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             self._write(side, found, self._word("Note"), after=self._picture(side, found, self._word("Picture")))
 
     def keep_to_internal(self, _side: Side, place: int, _choice: int) -> None:
-        if (found := self._pick(Side.INTERNAL, place)) is not None:
+        if (found := self.pick(Side.INTERNAL, place)) is not None:
             self._say(Side.INTERNAL, found, f"<p>#internal {self._secret('Secret')}</p>")
 
     # form and state
 
     def edit(self, side: Side, place: int, choice: int) -> None:
-        if (found := self._pick(side, place)) is None:
+        if (found := self.pick(side, place)) is None:
             return
         known = self.pair.external.store.schema[found[0]].attributes
         names = [name for name in ("title", "urgency", "description", "impact") if name in known]
@@ -134,17 +135,17 @@ class People:
 
     def correct_a_date(self, _side: Side, place: int, choice: int) -> None:
         """Enter when a ticket began, or is planned to begin: in any year, or not at all."""
-        if (found := self._pick(Side.EXTERNAL, place)) is not None:
+        if (found := self.pick(Side.EXTERNAL, place)) is not None:
             with self._saving(Side.EXTERNAL, found):
                 self.pair.customer.update(*found, start_date=DATES[choice % len(DATES)])
 
     def move(self, side: Side, place: int, choice: int) -> None:
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             self._move(side, found, choice)
 
     def adopt(self, side: Side, place: int, choice: int) -> None:
         """Make one request the parent of another: iTop copies entries and the solution down, whoever wrote them."""
-        child, parent = self._pick(side, place), self._pick(side, choice)
+        child, parent = self.pick(side, place), self.pick(side, choice)
         if child is None or parent is None or child == parent or {child[0], parent[0]} != {"UserRequest"}:
             return
         # No more than two generations, and no parent here that is a child there: its entries would come back to it by its child.
@@ -185,17 +186,45 @@ class People:
                 self.pair.agent(side).stimulus(ticket[0], number, stimulus, **fields)
         except (Refusal, BareRefusal, Crash):
             return
+        for name in fields:
+            self.ledger.corrected.pop((*ticket, name), None)
+
+    def resolve(self, side: Side, ticket: Place) -> None:
+        """Press what leads to a solution."""
+        for stimulus in ("ev_assign", "ev_resolve"):
+            self._press(side, ticket, stimulus)
+
+    def correct_while_the_other_moves_on(self, side: Side, place: int, choice: int) -> None:
+        """Correct what went with the state, just as somebody on the other side closes the ticket. Only where both are at rest."""
+        resolved = [one for one in self.ledger.tickets if self._are_resolved(one)]
+        if not resolved:
+            return
+        ticket, name = resolved[place % len(resolved)], COMPANIONS[choice % 2]
+        value = ("training", "bug fixed")[choice // 2 % 2] if name == "resolution_code" else self._word("Corrected")
+        with self._saving(side, ticket):
+            self.pair.agent(side).update(ticket[0], self._there(side, ticket), **{name: value})
+        self._press(side.other, ticket, "ev_close")
+        self.ledger.corrected[*ticket, name] = value
+
+    def _are_resolved(self, ticket: Place) -> bool:
+        """Whether both sides of a ticket stand at the same solution, and nothing is under way between them."""
+        if ticket in self.ledger.gone or self._copy(ticket) is None or self.pair.external.store.get(*ticket) is None:
+            return False
+        both = [self.pair.simulator(side).ticket(ticket[0], self._there(side, ticket)) for side in Side]
+        link = self.pair.link(ticket[1], ticket[0])
+        rests = not link.in_doubt and not link.obstacles
+        return rests and all(one["status"] == "resolved" and "solution" in one for one in both)
 
     # files
 
     def attach(self, side: Side, place: int, _choice: int) -> None:
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             data = self._word("Data").encode()
             self.pair.agent(side).attach(found[0], self._there(side, found), "a.txt", "text/plain", data)
 
     def delete_a_file(self, side: Side, place: int, choice: int) -> None:
         """A file, be it an original or a copy."""
-        if (found := self._pick(side, place)) is None:
+        if (found := self.pick(side, place)) is None:
             return
         there = self.pair.simulator(side).ticket(found[0], self._there(side, found))["attachments"]
         files = [one for one in there if not one["temp_id"].startswith("itopsync-demo-p-")]
@@ -244,7 +273,7 @@ class People:
         assert copy is not None
         return copy
 
-    def _pick(self, side: Side, place: int) -> Place | None:
+    def pick(self, side: Side, place: int) -> Place | None:
         """One of the tickets that are on *side*."""
         there = [
             one
@@ -255,16 +284,16 @@ class People:
         ]
         return there[place % len(there)] if there else None
 
-    def _write(self, side: Side, ticket: Place, text: str, *, before: str = "", after: str = "") -> None:
-        if not self._say(side, ticket, f"{before}<p>{text}</p>{after}"):
-            return
-        self.ledger.notes.setdefault((side, *ticket), []).append(text)
+    def _write(self, side: Side, ticket: Place, text: str, *, before: str = "", after: str = "", log: str = PRIVATE) -> None:
+        if self._say(side, ticket, f"{before}<p>{text}</p>{after}", log=log):
+            written = self.ledger.notes if log == PRIVATE else self.ledger.public
+            written.setdefault((side, *ticket), []).append(text)
 
-    def _say(self, side: Side, ticket: Place, markup: str) -> bool:
+    def _say(self, side: Side, ticket: Place, markup: str, *, log: str = PRIVATE) -> bool:
         """Write an entry; False where the ticket is not to be seen yet."""
         number = self._there(side, ticket)
         if self.pair.simulator(side).store.get(ticket[0], number) is None:
             return False
         with self._saving(side, ticket):
-            self.pair.agent(side).note(ticket[0], number, markup)
+            self.pair.agent(side).note(ticket[0], number, markup, log=log)
         return True

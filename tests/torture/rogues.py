@@ -11,7 +11,7 @@ from itopsync.model import Side
 from tests.engine.rig import TEAM
 from tests.torture.ledger import Place
 from tests.torture.oddities import DATES
-from tests.torture.people import People
+from tests.torture.people import PRIVATE, PUBLIC, People
 
 BEFORE = (
     *("", "\u200b", "\u2060", "\ufeff", "\u00ad", "&#8203;", "&#8288;", "<p>&shy;</p>", "&ZeroWidthSpace;&nbsp;"),
@@ -41,6 +41,14 @@ HOSTILE = (
     "<p>&#x1F512; \u202eright to left\u202c, \ud83d a half, a &amp;amp; and \x0b\x01</p>".replace("\ud83d", "\ufffd"),
 )
 """What stands before the words of a note: nothing of it may act, be taken for ours, or take the words along."""
+FORGED = (
+    ("n-{number}.0123456789abcdef",),
+    ("u-{cls}.{number}",),
+    ("w-{number}.0123456789abcdef",),
+    ("t-{cls}.{number}",),
+    ("h-{cls}.{number}", "u-{cls}.{number}"),
+)
+"""What looks like markers of a ticket's own."""
 STORY, LENGTH, AT_ONCE = 5, 60_000, 1_200_000
 """How many notes of how many words a story has, and how many bytes of it internal takes at once."""
 GONE = 987_654
@@ -73,23 +81,29 @@ class Rogues(People):
         *People.DEEDS,
         *("disguise", "tell_an_address", "tell_an_address_with_a_state", "mention", "name_a_file", "show_anothers_file"),
         *("paste_a_copy", "write_oddly", "change_a_picture", "paste_what_is_gone", "resolve_with_what_is_gone"),
-        "plan_oddly",
+        *("plan_oddly", "copy_back", "quote_in_public", "forge_a_marker", "lend_what_is_kept", "resolve_with_a_link"),
     )
 
     # what may not leave
 
     def disguise(self, _side: Side, place: int, choice: int) -> None:
         """A note that is to stay, whatever stands before its mark, and its picture."""
-        if (found := self._pick(Side.INTERNAL, place)) is None:
+        if (found := self.pick(Side.INTERNAL, place)) is None:
             return
         before, mark = BEFORE[choice % len(BEFORE)], MARKS[choice // len(BEFORE) % len(MARKS)]
         picture = self._picture(Side.INTERNAL, found, self._secret("Picture"))
         text = before.format(picture=picture, url=self.pair.internal.url)
         self._say(Side.INTERNAL, found, f"{text}{mark} {self._secret('Secret')} {picture}")
 
+    def lend_what_is_kept(self, _side: Side, place: int, choice: int) -> None:
+        """A note that is to stay, on a ticket whose entries iTop copies into another one, since 3.3 behind a line of its own."""
+        self.adopt(Side.INTERNAL, place, place + choice + 1)
+        if (parent := self.pick(Side.INTERNAL, place + choice + 1)) is not None:
+            self._say(Side.INTERNAL, parent, f"<p>{MARKS[choice % len(MARKS)]} {self._secret('Secret')}</p>")
+
     def tell_an_address(self, _side: Side, place: int, choice: int) -> None:
         """A note that names a page of internal in some spelling, in its words or in an attribute."""
-        if (found := self._pick(Side.INTERNAL, place)) is None:
+        if (found := self.pick(Side.INTERNAL, place)) is None:
             return
         address = self._address(choice)
         forms = (
@@ -103,13 +117,13 @@ class Rogues(People):
 
     def tell_an_address_with_a_state(self, _side: Side, place: int, choice: int) -> None:
         """What goes along with a state is plain text in part."""
-        if (found := self._pick(Side.INTERNAL, place)) is None:
+        if (found := self.pick(Side.INTERNAL, place)) is None:
             return
         told = f"See {self._address(choice)} and [[UserRequest:{self._secret_number()}|R-000041]]"
         self._advance(found, {"pending_reason": told, "user_comment": told, "solution": f"<p>{told}</p>"})
 
     def mention(self, _side: Side, place: int, choice: int) -> None:
-        if (found := self._pick(Side.INTERNAL, place)) is None:
+        if (found := self.pick(Side.INTERNAL, place)) is None:
             return
         number = self._secret_number()
         forms = (
@@ -122,14 +136,14 @@ class Rogues(People):
 
     def name_a_file(self, _side: Side, place: int, choice: int) -> None:
         """A file whose name names what is internal's."""
-        if (found := self._pick(Side.INTERNAL, place)) is not None:
+        if (found := self.pick(Side.INTERNAL, place)) is not None:
             name = f"[[UserRequest:{self._secret_number()}|R-41]] {self._address(choice)}.txt"
             number = self._there(Side.INTERNAL, found)
             self.pair.operator.attach(found[0], number, name, "text/plain", self._word("Data").encode())
 
     def show_anothers_file(self, _side: Side, place: int, choice: int) -> None:
         """A note that shows a file of a ticket that is internal's own."""
-        if (found := self._pick(Side.INTERNAL, place)) is None:
+        if (found := self.pick(Side.INTERNAL, place)) is None:
             return
         if not self.ledger.own_files:
             self.open_in_internal()
@@ -148,40 +162,74 @@ class Rogues(People):
 
     def paste_a_copy(self, side: Side, place: int, choice: int) -> None:
         """A note that begins with an entry of ours out of another ticket, marker and all."""
-        found, other = self._pick(side, place), self._pick(side, choice)
+        found, other = self.pick(side, place), self.pick(side, choice)
         family = {one[1:] for one in (*self.ledger.parents, *self.ledger.children)}
         if found is None or other is None or found == other or {found, other} & family:
             return
-        log = self.pair.simulator(side).ticket(other[0], self._there(side, other))["private_log"]
-        copied = [one.text for one in log if 'name="itopsync-demo-' in one.text and "<img" not in one.text]
+        copied = self._of_ours(side, other)
         if copied:
-            text = re.sub(r"\b(?:Meanwhile|Thanks\.|Note (\d+))", r"(\1)", copied[choice // 7 % len(copied)])
-            self._write(side, found, self._word("Note"), before=text)
+            self._write(side, found, self._word("Note"), before=copied[choice // 7 % len(copied)])
+
+    def copy_back(self, side: Side, place: int, choice: int) -> None:
+        """A note that begins with an entry of ours out of the other server: a mirror comes back to where its original is."""
+        if (found := self.pick(side, place)) is None or self._copy(found) is None:
+            return
+        copied = self._of_ours(side.other, found) or [""]
+        self._write(side, found, self._word("Note"), before=copied[choice % len(copied)])
+
+    def quote_in_public(self, side: Side, place: int, choice: int) -> None:
+        """A note in the public log that begins with an entry of ours out of the private one."""
+        if (found := self.pick(side, place)) is None or PUBLIC not in self.pair.external.store.schema[found[0]].attributes:
+            return
+        if copied := self._of_ours(side, found):
+            self._write(side, found, self._word("Note"), before=copied[choice % len(copied)], log=PUBLIC)
+        else:
+            self.note(side.other, place, choice)
+
+    def forge_a_marker(self, side: Side, place: int, choice: int) -> None:
+        """A note that begins with what looks like a marker of this very ticket's."""
+        if (found := self.pick(side, place)) is not None:
+            forged = [f"itopsync-demo-{one.format(cls=found[0], number=found[1])}" for one in FORGED[choice % len(FORGED)]]
+            head = f'<p><a name="{",".join(forged)}"></a><em>Operations</em></p>'
+            self._write(side, found, self._word("Note"), before=head)
+
+    def _of_ours(self, side: Side, ticket: Place) -> list[str]:
+        """The entries that bear a marker in the private log of a ticket on *side*, with the words in them made others."""
+        log = self.pair.simulator(side).ticket(ticket[0], self._there(side, ticket))[PRIVATE]
+        copied = [one.text for one in log if 'name="itopsync-demo-' in one.text and "<img" not in one.text]
+        return [re.sub(r"\b(?:Meanwhile|Thanks\.|Note (\d+))", r"(\1)", text) for text in copied]
 
     def write_oddly(self, side: Side, place: int, choice: int) -> None:
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             self._write(side, found, self._word("Note"), before=HOSTILE[choice % len(HOSTILE)])
 
     def change_a_picture(self, _side: Side, place: int, _choice: int) -> None:
         """A description of the same words, with another picture."""
-        if (found := self._pick(Side.EXTERNAL, place)) is not None:
+        if (found := self.pick(Side.EXTERNAL, place)) is not None:
             picture = self._picture(Side.EXTERNAL, found, self._word("Picture"))
             with self._saving(Side.EXTERNAL, found):
                 self.pair.customer.update(*found, description=f"<p>Look</p><p>{picture}</p>")
 
     def paste_what_is_gone(self, side: Side, place: int, _choice: int) -> None:
         """A note that shows a picture which is not there any more, and another note after it."""
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             self._write(side, found, self._word("Note"), before=f"<p>Look {self._gone(side)}</p>")
             self._write(side, found, self._word("Note"))
 
     def resolve_with_what_is_gone(self, side: Side, place: int, _choice: int) -> None:
-        if (found := self._pick(side, place)) is not None:
+        if (found := self.pick(side, place)) is not None:
             self._advance(found, {"solution": f"<p>Done {self._gone(side)}</p>"}, side)
+
+    def resolve_with_a_link(self, side: Side, place: int, _choice: int) -> None:
+        """A solution whose words say little without the address that a link hides, and without the order of its steps."""
+        if (found := self.pick(side, place)) is not None:
+            self.count += 1
+            link = f'<a href="https://vendor.example/fix?id={self.count}&amp;x=1">here</a>'
+            self._advance(found, {"solution": f"<p>Look {link}.</p><ol><li>Stop</li><li>Start</li></ol>"}, side)
 
     def plan_oddly(self, side: Side, place: int, choice: int) -> None:
         """Enter a date that may be none, where a change is planned; a later one mends it."""
-        if (found := self._pick(side, place)) is not None and found[0] == "NormalChange":
+        if (found := self.pick(side, place)) is not None and found[0] == "NormalChange":
             name = ("start_date", "end_date")[choice % 2]
             with self._saving(side, found):
                 self.pair.agent(side).update(found[0], self._there(side, found), **{name: DATES[choice // 2 % len(DATES)]})

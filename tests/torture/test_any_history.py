@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from itopsync.engine.report import CycleKind
+from itopsync.engine.report import CycleKind, CycleOutcome
 from itopsync.errors import ItopsyncError
 from itopsync.model import Side
 from itopsync.simulator import FaultKind
@@ -45,7 +45,7 @@ AT_MOST = 4
 class AnyHistory(RuleBasedStateMachine):
     """People, faults, clocks and kills in any order; :meth:`teardown` brings all to rest and judges."""
 
-    pairs = MIXED
+    pairs = (*MIXED, ("3.2", "3.3"))
 
     @initialize(
         begin=BEGINNINGS,
@@ -144,6 +144,17 @@ class AnyHistory(RuleBasedStateMachine):
         self._cycle(CycleKind.POLL)
         self.desks.change_the_account(side)
 
+    @rule(side=SIDES, place=NUMBERS, choice=NUMBERS)
+    def one_corrects_while_the_other_moves_on(self, side: Side, place: int, choice: int) -> None:
+        for number in (place, place + 1):
+            if (found := self.people.pick(side, number)) is not None:
+                self.people.resolve(side, found)
+        for _ in range(3):
+            self.rig.wait(minutes=2)
+            if self._cycle(CycleKind.POLL) is not CycleOutcome.WELL:
+                return  # what was said before may be on its way still, and come over what is said now
+        self.people.correct_while_the_other_moves_on(side, place, choice)
+
     # the end
 
     @rule(how=st.sampled_from(Oddity), side=SIDES, place=NUMBERS)
@@ -159,11 +170,12 @@ class AnyHistory(RuleBasedStateMachine):
         finally:
             self.desks.close()
 
-    def _cycle(self, kind: CycleKind) -> None:
+    def _cycle(self, kind: CycleKind) -> CycleOutcome | None:
         try:
-            self.rig.engine.cycle(kind)
+            return self.rig.engine.cycle(kind).outcome
         except ItopsyncError as stop:
             note(f"stopped: {stop}")
+            return None
 
 
 class AnyDeepHistory(AnyHistory):

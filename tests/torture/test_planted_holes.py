@@ -11,17 +11,19 @@ import pytest
 
 from itopsync.engine import failures
 from itopsync.errors import Unreachable
+from itopsync.itop import older
 from itopsync.itop.dates import Clock
 from itopsync.itop.reader import Reader
 from itopsync.model import Link, Observation, Side
-from itopsync.reconcile import entries, gate, notes, richtext
+from itopsync.reconcile import entries, form, gate, notes, richtext
 from itopsync.reconcile.identity import born
 from itopsync.reconcile.images import AttachedImage, name_of, source_of
 from itopsync.reconcile.markers import picture_marker, prefix
 from itopsync.reconcile.rules import Rules
 from itopsync.store.records import SideState
+from tests.engine.pair import Versions
 from tests.torture.oddities import Oddity
-from tests.torture.test_rogues import seen, seen_of_a_long_story, seen_of_an_oddity, seen_of_another_account
+from tests.torture.test_rogues import seen, seen_of_a_correction, seen_of_a_long_story, seen_of_an_oddity, seen_of_another_account
 
 Patch = pytest.MonkeyPatch
 
@@ -50,6 +52,11 @@ def _begins_plainly(fragment: str, marks: tuple[str, ...]) -> bool:
 def test_a_disguised_mark_that_is_not_known_is_seen(choice: int, monkeypatch: Patch) -> None:
     monkeypatch.setattr(notes, "begins_with_tag", _begins_plainly)
     assert _leaked(seen("disguise", [choice]))
+
+
+def test_a_kept_note_that_reaches_external_through_a_child_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(gate, "_second_line", lambda _: "")
+    assert _leaked(seen("lend_what_is_kept", versions=("3.2", "3.3")))
 
 
 def test_the_picture_of_a_kept_note_that_goes_alone_is_seen(monkeypatch: Patch) -> None:
@@ -98,6 +105,29 @@ def test_a_copy_of_another_tickets_entry_that_is_taken_for_ours_is_seen(monkeypa
     found = seen("paste_a_copy", [0, 8, 7, 1])
     assert any("of external: 'Note" in one for one in found)
     assert any("of internal: 'Note" in one for one in found)
+
+
+@pytest.mark.parametrize("versions", [("3.1", "3.2"), ("3.2", "3.1")])
+def test_a_link_that_is_dropped_where_a_solution_is_plain_text_is_seen(versions: Versions, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(older._PlainText, "_tell_addresses", lambda text: text._addresses.clear())
+    assert any("leads to" in one for one in seen("resolve_with_a_link", versions=versions))
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("choice", [0, 1])
+def test_a_correction_that_an_old_value_overwrites_is_seen(choice: int, side: Side, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(form, "_is_corrected", lambda *_: False)
+    assert any("the corrected" in one for one in seen_of_a_correction(side, choice))
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("deed", ["copy_back", "quote_in_public", "forge_a_marker"])
+def test_a_marker_that_cannot_stand_there_and_is_taken_for_ours_is_seen(deed: str, side: Side, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(entries._Place, "_by_us", frozenset())
+    monkeypatch.setattr(entries._Place, "can_stand", lambda *_, **__: True)
+    found = seen(deed, sides=[side])
+    assert any(f"of {side}: 'Note" in one for one in found)
+    assert any("has no mirror on" in one for one in found)
 
 
 def test_an_account_that_is_forgotten_is_seen(monkeypatch: Patch) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from itopsync.errors import SafetyStop
 from itopsync.model import Side
+from itopsync.simulator import Version
 from tests.engine.pair import Versions, usual_versions
 from tests.torture.desks import Desks
 from tests.torture.oddities import Oddity
@@ -45,6 +46,16 @@ def test_whatever_rogues_do_both_sides_agree(deed: str) -> None:
     assert seen(deed, range(10)) == []
 
 
+@pytest.mark.parametrize("versions", [("3.1", "3.2"), ("3.2", "2.7"), ("3.1", "3.1")])
+def test_a_solution_keeps_its_links_where_it_is_plain_text(versions: Versions) -> None:
+    assert seen("resolve_with_a_link", versions=versions) == []
+
+
+@pytest.mark.parametrize("internal", ["3.1", "3.2", "3.3"])
+def test_what_a_parent_keeps_in_stays_in_in_its_children(internal: Version) -> None:
+    assert seen("lend_what_is_kept", range(4), versions=("3.2", internal)) == []
+
+
 @pytest.mark.parametrize("side", list(Side))
 def test_a_state_goes_although_its_solution_shows_a_picture_that_is_gone(side: Side) -> None:
     assert seen("resolve_with_what_is_gone", [0, 0], sides=[side]) == []
@@ -70,6 +81,27 @@ def seen_of_another_account() -> list[str]:
 
 def test_another_account_makes_nothing_twice() -> None:
     assert seen_of_another_account() == []
+
+
+def seen_of_a_correction(side: Side, choice: int, cls: str = "UserRequest") -> list[str]:
+    """The violations after *side* corrected what had gone with a state while the other one closed the ticket."""
+    with closing(Desks()) as desks:
+        desks.people.open(cls, 1, 0)
+        desks.rig.sync()
+        desks.people.resolve(side, desks.ledger.tickets[0])
+        for _ in range(3):
+            desks.rig.sync()
+        desks.people.correct_while_the_other_moves_on(side, 0, choice)
+        assert desks.ledger.corrected
+        desks.rest()
+        return desks.violations()
+
+
+@pytest.mark.parametrize("cls", ["UserRequest", "Incident"])
+@pytest.mark.parametrize("choice", [0, 1, 3])
+@pytest.mark.parametrize("side", list(Side))
+def test_a_correction_is_not_lost_as_the_other_side_moves_on(side: Side, choice: int, cls: str) -> None:
+    assert seen_of_a_correction(side, choice, cls) == []
 
 
 def seen_of_a_long_story() -> list[str]:

@@ -25,6 +25,8 @@ PASTED = '<p class="itopsync-demo-n-17.0123456789abcdef"><em>Customer desk R-000
         "<p>[[Person:9|Bob]] #internal They never pay</p>",
         '<p><span style="display: none">Hello</span>#internal They never pay</p>',
         f"{PASTED}<p>#internal They never pay</p>",
+        "<p>Copied from R-000001</p><p>#internal They never pay</p>",
+        "Copied from R-000001<br>@Bob #internal They never pay",
     ],
 )
 def test_a_mark_is_seen_behind_every_disguise(fragment: str) -> None:
@@ -32,7 +34,7 @@ def test_a_mark_is_seen_behind_every_disguise(fragment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "fragment", ["<p>Hello</p><p>#internal is our tag</p>", "<p>Internal server error</p>", "<p>#1 internal</p>", ""]
+    "fragment", ["<p>Hello</p><p>Well</p><p>#internal is our tag</p>", "<p>Internal server error</p>", "<p>#1 internal</p>", ""]
 )
 def test_a_mark_further_on_or_none_is_no_beginning(fragment: str) -> None:
     assert not begins_with(text_of(fragment), "#internal")
