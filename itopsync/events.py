@@ -27,6 +27,8 @@ COUNTS = (
     "unknown",
     "no_right",
     "unfinished",
+    "parked",
+    "waiting",
 )
 """What a cycle counts. What is none is left out of its line."""
 
@@ -155,6 +157,13 @@ EVENTS: dict[str, Event] = {
         ("side", "since", "reason"),
         "A side cannot be worked with for longer than `hooks.side_down`.",
         "See the runbook for `reason`. Nothing is lost meanwhile.",
+    ),
+    "side takes writes again": Event(("info",), ("side",), "A side that was polled well and took no writes has taken one."),
+    "out of scope": Event(
+        ("info",),
+        ("links",),
+        "The scope was changed, and so many tickets that waited for a copy do not meet it any more. They get none, and count as "
+        "never seen.",
     ),
     "side available again": Event(("info",), ("side", "seconds"), "A side works again, after so many seconds."),
     "safety stop": Event(

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from itopsync.engine.marker_loss import Loss, losses
+from itopsync.engine.unwritable import problem_of
 from itopsync.model import Link, Side
-from itopsync.store.records import CycleRecord
+from itopsync.store.records import CycleRecord, ObstacleCounts
 
 if TYPE_CHECKING:
     from itopsync.store.store import Store
@@ -65,6 +66,10 @@ class Status:
     losses: tuple[Loss, ...]
     """The sides that lose our markers: nothing is written until they keep them."""
     counts: Mapping[str, int]
+    resting: Mapping[str, int]
+    """The links that rest as their class is not kept in step, by external class."""
+    items: ObstacleCounts
+    """How many single things do not get across."""
     troubles: tuple[Trouble, ...]
     cycles: tuple[CycleRecord, ...]
 
@@ -78,6 +83,8 @@ def status(store: Store, pair: str, now: datetime, *, troubles: int = 50, cycles
         tuple(_health(store, side, now) for side in Side),
         losses(store),
         store.links.counts(),
+        {name: sum(counts.values()) for name, counts in store.links.resting().items()},
+        store.links.obstacle_counts(),
         tuple(trouble for link in store.links.troubled(troubles) for trouble in troubles_of(link)),
         tuple(store.history.cycles(cycles)),
     )
@@ -88,23 +95,31 @@ class Freshness:
     """Whether both sides were polled well a short while ago and nothing has stopped: what monitoring asks."""
 
     word: str
-    """``OK``, ``STOPPED`` (the latest cycle was) or ``STALE`` (a side's last good poll is too long ago)."""
+    """``OK``, ``TROUBLED`` (something is parked or waits), ``STALE`` (a side could not be polled, or written to, for too long)
+    or ``STOPPED`` (the latest cycle was)."""
     reasons: tuple[str, ...] = ()
 
 
-OK, STOPPED, STALE = "OK", "STOPPED", "STALE"
+OK, TROUBLED, STALE, STOPPED = "OK", "TROUBLED", "STALE", "STOPPED"
 
 
 def freshness(found: Status, most: timedelta) -> Freshness:
-    """Judge a status: no side's last good poll may be longer ago than *most*."""
+    """Judge a status: no side may have been without a good poll, or have taken no writes, for longer than *most*."""
     old = tuple(
         f"{one.side}: {(one.problem or 'no good poll for too long; does the service run?').removeprefix(f'{one.side}: ')}"
         for one in found.sides
-        if one.lag is None or one.lag > most
+        if one.lag is None or one.lag > most or (one.problem_since is not None and found.at - one.problem_since > most)
     )
     if found.cycles and found.cycles[0].outcome == "stopped":
         return Freshness(STOPPED, (found.cycles[0].error or "the latest cycle was stopped", *old))
-    return Freshness(STALE if old else OK, old)
+    if old:
+        return Freshness(STALE, old)
+    return Freshness(TROUBLED, (_told(found.items),)) if found.items.any else Freshness(OK)
+
+
+def _told(items: ObstacleCounts) -> str:
+    counts = {"parked": items.parked, "waiting": items.waiting, "in doubt": items.in_doubt}
+    return f"{', '.join(f'{count} {name}' for name, count in counts.items() if count)} (`itopsync status` says what, and why)"
 
 
 def _writer(store: Store, now: datetime) -> Writer | None:
@@ -115,7 +130,8 @@ def _writer(store: Store, now: datetime) -> Writer | None:
 def _health(store: Store, side: Side, now: datetime) -> SideHealth:
     state = store.polls.side(side)
     lag = now - state.ok_at if state.ok_at else None
-    return SideHealth(side, state.ok_at, lag, state.problem, state.problem_since)
+    problem = problem_of(store, side)
+    return SideHealth(side, state.ok_at, lag, problem.what if problem else None, problem.since if problem else None)
 
 
 def troubles_of(link: Link) -> tuple[Trouble, ...]:

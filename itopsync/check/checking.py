@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from itopsync.check.side import check_side
 from itopsync.engine.marker_loss import Loss
 from itopsync.errors import RemoteError, StoreError
 from itopsync.model import Side
+from itopsync.reconcile.rules import not_kept
 
 if TYPE_CHECKING:
     from itopsync.config import Configuration
@@ -28,6 +29,8 @@ class StoreLook:
     """None: there is none yet."""
     losses: tuple[Loss, ...] = ()
     """The sides that lose our markers."""
+    resting: Mapping[str, int] = field(default_factory=dict)
+    """The links that rest as their class is not kept in step, by external class."""
 
 
 def check(
@@ -63,4 +66,12 @@ def _check_store(look_at_store: Callable[[], StoreLook]) -> tuple[Finding, ...]:
         return (warning(None, "whether it is the one that this pair had is not known", "Mend the side, and check again."),)
     revision = look.revision
     there = ok(None, f"the store is at revision {revision}" if revision else "there is no store yet; the first run makes it")
-    return (there, *(fault(loss.side, str(loss).removeprefix(f"{loss.side} "), f"{loss.remedy}.") for loss in look.losses))
+    resting = (
+        warning(None, f"{count} links of {name} rest: {not_kept(name)}", "Put it back, or leave them: nothing of them is lost.")
+        for name, count in look.resting.items()
+    )
+    return (
+        there,
+        *resting,
+        *(fault(loss.side, str(loss).removeprefix(f"{loss.side} "), f"{loss.remedy}.") for loss in look.losses),
+    )

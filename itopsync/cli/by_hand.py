@@ -58,7 +58,8 @@ def unlink(
 
     options: Options = context.obj
     now = utc_now()
-    with open_store(options.configuration()) as store:
+    configuration = options.configuration()
+    with open_store(configuration) as store:
         found = meant_one(store, ref)
         name = f"link {found.id}, {found.external_number} ({found.external})"
         pair = f"link {found.id}, {found.external_number} → {found.internal_number or 'no copy yet'}"
@@ -71,6 +72,8 @@ def unlink(
         typer.echo(f"{name}: a write on it is under way or has not settled: try again in some minutes.", err=True)
         raise typer.Exit(ExitCode.TROUBLED)
     noted = f" The next cycle notes that on {ended.internal_number}." if ended.status is LinkStatus.UNLINKING else ""
+    if noted and ended.external.cls not in configuration.rules.kept:
+        noted = f" That is not noted on {ended.internal_number} while its class is not kept in step."
     typer.echo(f"{name}: nothing is carried any more, in either direction.{noted}")
 
 

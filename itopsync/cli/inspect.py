@@ -20,7 +20,12 @@ from itopsync.status import Status
 _EVERY = 2.0
 """Seconds between two looks of ``--watch``."""
 _INTERRUPTED = 130
-_EXITS = {status_of.OK: ExitCode.WELL, status_of.STALE: ExitCode.UNAVAILABLE, status_of.STOPPED: ExitCode.SAFETY_STOP}
+_EXITS = {
+    status_of.OK: ExitCode.WELL,
+    status_of.TROUBLED: ExitCode.TROUBLED,
+    status_of.STALE: ExitCode.UNAVAILABLE,
+    status_of.STOPPED: ExitCode.SAFETY_STOP,
+}
 
 
 def status(

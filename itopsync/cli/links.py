@@ -13,6 +13,7 @@ from itopsync.cli.session import Options, looking, open_store, rebuilding, store
 from itopsync.cli.text import counted
 from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus, Side
+from itopsync.reconcile.rules import not_kept
 
 if TYPE_CHECKING:
     from itopsync.engine.rebuild import UnknownAccount
@@ -35,7 +36,9 @@ def show_link(
         links = inspector.pair.store.links.find(ref)
         lonely = unlinked(inspector.pair, ref)
         lonely = tuple(one for one in lonely if one.ref.side is Side.EXTERNAL) or (() if links else lonely)
-        stories = [explain(planned, inspector.pair.rules) for link in links for planned in inspector.inspect((link,))]
+        rules = inspector.pair.rules
+        kept = [link for link in links if link.external.cls in rules.kept]
+        stories = [explain(inspector.pair, planned) for link in kept for planned in inspector.inspect((link,))]
     if not links and not lonely:
         raise typer.BadParameter(
             f"no link of {ref!r} is known, and neither server shows our account such a ticket. Look at the number, and at the "
@@ -43,6 +46,8 @@ def show_link(
         )
     for one in lonely:
         typer.echo(show.unlinked_as_json(one) if as_json else f"{one.number} ({one.ref}) has no link: {one.why}.")
+    for link in (one for one in links if one.external.cls not in rules.kept):
+        typer.echo(show.resting_as_json(link) if as_json else show.resting(link))
     for story in stories:
         if as_json:
             typer.echo(show.story_as_json(story))
@@ -155,7 +160,8 @@ def resume(context: typer.Context, ref: Meant) -> None:
 
 def _amend(context: typer.Context, ref: str | None, change: Callable[[Link], Link], done: str) -> None:
     options: Options = context.obj
-    with open_store(options.configuration()) as store:
+    configuration = options.configuration()
+    with open_store(configuration) as store:
         links = store.links.troubled(100_000) if ref is None else (meant_one(store, ref),)
         if not links:
             typer.echo("Nothing is in trouble: nothing to do.")
@@ -170,9 +176,14 @@ def _amend(context: typer.Context, ref: str | None, change: Callable[[Link], Lin
                 resume = f" `itopsync resume {link.id}` takes it up again." if link.status is LinkStatus.PARKED else ""
                 typer.echo(f"{name} is {link.status}: nothing to do.{resume}")
             else:
-                typer.echo(f"{name} {done}.")
+                typer.echo(f"{name} {done if link.external.cls in configuration.rules.kept else rests(link)}.")
     if busy:
         raise typer.Exit(ExitCode.TROUBLED)
+
+
+def rests(link: Link) -> str:
+    """What becomes of a link whose class is not kept in step."""
+    return f"is noted, and rests: {not_kept(link.external.cls)}"
 
 
 def meant_one(store: Store, ref: str) -> Link:

@@ -70,14 +70,28 @@ def watching(configuration: Configuration, store: Store, *, once: bool = False) 
     return Watch(configuration.rules.pair, configuration.metrics, hooks, store, utc_now, endpoint=not once, **patience)
 
 
+def own(configuration: Configuration, store: Store) -> Store:
+    """The store, in which what is of other classes rests: every command that opens one goes through here.
+
+    :raises StoreError: it is another pair's
+    """
+    from itopsync.engine.store_guard import refuse_other_pair
+
+    refuse_other_pair(store, configuration.rules)
+    return store.keeping(configuration.rules.kept)
+
+
 @contextmanager
 def open_store(configuration: Configuration) -> Iterator[Store]:
-    """The store, closed in the end."""
+    """The store, closed in the end.
+
+    :raises StoreError: it is another pair's
+    """
     from itopsync.store.store import Store
 
     store = Store.open(configuration.store_url)
     try:
-        yield store
+        yield own(configuration, store)
     finally:
         store.close()
 
@@ -89,7 +103,7 @@ def store_to_read(configuration: Configuration) -> Iterator[Store]:
 
     store = Store.open(configuration.store_url if Store.exists(configuration.store_url) else "sqlite://")
     try:
-        yield store
+        yield own(configuration, store)
     finally:
         store.close()
 
@@ -147,7 +161,7 @@ class WatchedEngines:
         from itopsync.engine.cycle import Engine
 
         with (
-            watching(configuration, store) as watch,
+            watching(configuration, own(configuration, store)) as watch,
             servers(configuration, guard, watch) as both,
             open_pair(configuration, both, store, stopping=stopping) as pair,
         ):

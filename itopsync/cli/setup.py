@@ -73,7 +73,8 @@ def check(
             revision = migrate.check(configuration.store_url)
             with store_to_read(configuration) as store:
                 refuse_wrong(store, both[Side.INTERNAL], configuration.rules)
-                return checking.StoreLook(revision, losses(store))
+                resting = {name: sum(counts.values()) for name, counts in store.links.resting().items()}
+                return checking.StoreLook(revision, losses(store), resting)
 
         findings = checking.check(configuration, both, look_at_store, utc_now)
         for side, asked in ((Side.INTERNAL, probe), (Side.EXTERNAL, probe_external)):

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from itopsync.cli.text import as_json, counted
 from itopsync.engine.report import Count, CycleOutcome, Report, WriteKind
-from itopsync.model import UNSAVED, LinkStatus, Observation, Side
+from itopsync.model import UNSAVED, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
+from itopsync.reconcile.rules import not_kept
 
 if TYPE_CHECKING:
     from itopsync.engine.plan import Planned
@@ -27,11 +28,16 @@ OnProgress = Callable[[int, int], None]
 _GONE = "one of the two tickets is gone: the other one is left as it is"
 
 
-def plans(console: Console, planned: Sequence[Planned], troubled: int) -> None:
-    """Show what would be written, ticket by ticket. *troubled* links have something that is parked or waits."""
+def plans(console: Console, planned: Sequence[Planned], troubled: int, problems: Sequence[str] = ()) -> None:
+    """Show what would be written, ticket by ticket.
+
+    *troubled* links have something that is parked or waits; *problems* say which sides take no writes.
+    """
+    for problem in problems:
+        console.print(Text(problem, style="red"))
     waiting = [each for each in planned if each.plan.actions or each.plan.link.status is LinkStatus.TOMBSTONE]
     if not waiting:
-        alike = not troubled and all(agrees(each.plan) for each in planned)
+        alike = not troubled and not problems and all(agrees(each.plan) for each in planned)
         console.print("Nothing to write: both sides agree." if alike else "Nothing to write now.")
     for each in waiting:
         plan = each.plan
@@ -187,7 +193,7 @@ def story(console: Console, told: Story) -> None:
     for action in told.plan.actions:
         console.print(f"to come: {describe(action)}")
     if not told.plan.actions:
-        console.print("to come: nothing")
+        console.print(Text(f"to come: nothing{f', no copy is made: {told.unscoped}' if told.unscoped else ''}"))
 
 
 def story_as_json(told: Story) -> str:
@@ -201,6 +207,7 @@ def story_as_json(told: Story) -> str:
         "internal_number": link.internal_number,
         "status": link.status,
         "ended": told.ended or None,
+        "unscoped": told.unscoped or None,
         "states": told.states,
         "agreed": asdict(link.base.state) if link.base.state else None,
         "entries": [asdict(entry) for entry in told.entries],
@@ -209,6 +216,20 @@ def story_as_json(told: Story) -> str:
         "actions": [_action_as_json(action) for action in told.plan.actions],
     }
     return as_json(plain)
+
+
+def resting(link: Link) -> str:
+    """A link whose class is not kept in step, in words."""
+    internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
+    name = f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {link.status}"
+    return f"{name}\nit rests: {not_kept(link.external.cls)}. Nothing of it is lost: put that back, and it goes on."
+
+
+def resting_as_json(link: Link) -> str:
+    """The same as JSON."""
+    named = {"link": link.id, "external": str(link.external), "external_number": link.external_number}
+    internal = {"internal": str(link.internal) if link.internal else None, "internal_number": link.internal_number}
+    return as_json({**named, **internal, "status": link.status, "rests": not_kept(link.external.cls)})
 
 
 def unlinked_as_json(found: Unlinked) -> str:

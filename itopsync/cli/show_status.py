@@ -11,6 +11,7 @@ from rich.text import Text
 
 from itopsync.check.finding import Finding, Level
 from itopsync.cli.text import as_json, counted, span
+from itopsync.reconcile.rules import not_kept
 from itopsync.status import Freshness, SideHealth, Status, Trouble
 
 # findings
@@ -48,6 +49,7 @@ def status(found: Status) -> Group:
         *(Text(f"{loss}. {loss.remedy}.", style="red") for loss in found.losses),
         f"writer: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'none is at work'}",
         f"links: {', '.join(told) or 'none yet'}",
+        *(Text(f"{counted(count, 'link')} of {name} at rest: {not_kept(name)}") for name, count in found.resting.items()),
         *([_troubles(found.troubles)] if found.troubles else []),
         *([_PARKED] if any(one.parked and one.tries for one in found.troubles) else []),
         *([_cycles(found)] if found.cycles else []),

@@ -16,7 +16,7 @@ from itopsync.cli.session import Options, WatchedEngines, looking, open_store, s
 from itopsync.engine.report import CycleKind, CycleOutcome, Report
 from itopsync.errors import ItopsyncError
 from itopsync.exits import ExitCode
-from itopsync.model import LinkStatus
+from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.safety import Excess, check
 
 _EXITS = {
@@ -32,6 +32,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
 def plan(context: typer.Context, as_json: AsJson = False) -> None:
     """Say what a cycle would write, ticket by ticket, and end as it would where it exceeds a limit. Writes nothing anywhere."""
     from itopsync.engine.marker_loss import losses, refuse_lossy
+    from itopsync.engine.unwritable import unwritable
 
     options: Options = context.obj
     configuration = options.configuration()
@@ -40,10 +41,11 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
         store = inspector.pair.store
         troubled = store.links.counts()["troubled"]
         lossy = losses(store)
+        problems = [problem.what for side in Side if (problem := unwritable(store, side)) is not None]
     if as_json:
         typer.echo(show.plans_as_json(planned))
     else:
-        show.plans(Console(soft_wrap=True), planned, troubled)
+        show.plans(Console(soft_wrap=True), planned, troubled, problems)
     refuse_lossy(lossy)
     check(tally, configuration.rules.limits)
 
@@ -64,11 +66,12 @@ def verify(
         inspector.pair.progress = progress
         looked = verifying.verify(inspector, deep=deep)
         told = [one for one in looked if not one.agrees or one.plan.remarks]
-        counts = inspector.pair.store.links.counts()
+        counts, resting = inspector.pair.store.links.counts(), inspector.pair.store.links.resting().values()
+    linked = counts[LinkStatus.LINKED] - sum(each.get(LinkStatus.LINKED, 0) for each in resting)
     if as_json:
         typer.echo(verifying.told_as_json(told))
     else:
-        verifying.tell(Console(soft_wrap=True), told, counts[LinkStatus.LINKED], counts["troubled"])
+        verifying.tell(Console(soft_wrap=True), told, linked, counts["troubled"])
     raise typer.Exit(ExitCode.WELL if all(one.agrees for one in told) else ExitCode.TROUBLED)
 
 

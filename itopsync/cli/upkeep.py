@@ -24,8 +24,7 @@ def upgrade(context: typer.Context) -> None:
     from itopsync.engine.lease import this_process
     from itopsync.store import migrate, upkeep
 
-    options: Options = context.obj
-    url = options.configuration().store_url
+    url = _own_url(context)
     with upkeep.at_rest(url, this_process(), utc_now()):
         before, after = migrate.upgrade(url)
     typer.echo(f"The store is at {after}." if before == after else f"The store went from {before} to {after}.")
@@ -41,8 +40,7 @@ def downgrade(
     from itopsync.engine.lease import this_process
     from itopsync.store import migrate, upkeep
 
-    options: Options = context.obj
-    url = options.configuration().store_url
+    url = _own_url(context)
     with upkeep.at_rest(url, this_process(), utc_now()):
         migrate.refuse_downgrade(url, revision)
         lost = "everything in it is deleted" if revision == "base" else "what only the newer schema can hold is lost"
@@ -57,7 +55,7 @@ def check(context: typer.Context) -> None:
     from itopsync.store import migrate, upkeep
 
     options: Options = context.obj
-    url = options.configuration().store_url
+    url = _own_url(context)
     faults = upkeep.faults(url)
     for fault in faults:
         typer.echo(fault)
@@ -102,9 +100,24 @@ def backup(
     """Copy an SQLite store as it is at one moment, while the service runs. For PostgreSQL, says what to run instead."""
     from itopsync.store import migrate, upkeep
 
-    options: Options = context.obj
-    upkeep.copy(options.configuration().store_url, file)
+    upkeep.copy(_own_url(context), file)
     typer.echo(f"Wrote {file}: {file.stat().st_size:,} bytes, at {migrate.head()}.")
+
+
+def _own_url(context: typer.Context) -> str:
+    """Where the store is, whatever its revision.
+
+    :raises StoreError: it is another pair's
+    """
+    from itopsync.engine.store_guard import PAIR, refuse_other_name
+    from itopsync.store import upkeep
+    from itopsync.store.connection import Address
+
+    options: Options = context.obj
+    configuration = options.configuration()
+    url = configuration.store_url
+    refuse_other_name(Address.parse(url).name, upkeep.fact_of(url, PAIR), configuration.rules)
+    return url
 
 
 _NAMES = {"cycles": "records of cycles", "sightings": "notes of tickets out of scope", "tombstones": "tombstones"}

@@ -39,7 +39,7 @@ ASK_AGAIN = 10
 """A standby asks for the lease so many times within its length."""
 STORE_PAUSE = timedelta(seconds=5)
 """After this a store that did not answer is asked again."""
-_STILL = frozenset({"links", "looked at", "swept up", "bytes", "refused", "no right", "unknown"})
+_STILL = frozenset({"links", "looked at", "swept up", "bytes", "refused", "no right", "unknown", "parked", "waiting"})
 """Counts of a cycle that do not say that something moved."""
 
 

@@ -28,6 +28,8 @@ What guards them:
 
 ``lease``         the right to be the one writer
 ``store_guard``   whether the store is this pair's, and the one that it had
+``scope``         what waits for its copy, after a change of the scope
+``unwritable``    a side that is polled well and takes no writes
 ``visibility``    whether a side shows what it did
 ``marker_loss``   a side that loses our markers, remembered until it keeps them
 

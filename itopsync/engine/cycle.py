@@ -12,7 +12,7 @@ from time import monotonic
 
 import structlog
 
-from itopsync.engine import marker_loss
+from itopsync.engine import marker_loss, scope, unwritable
 from itopsync.engine.apply import Writing, apply
 from itopsync.engine.backlog import Backlog
 from itopsync.engine.job import Job
@@ -37,6 +37,9 @@ _BLOCKERS = "blockers"
 """The fact that names them."""
 _LEVELS = {CycleOutcome.UNAVAILABLE: logging.WARNING, CycleOutcome.STOPPED: logging.ERROR}
 """How loud a cycle is told, by its outcome; else at INFO: what failed of a ticket waits for another try, or is told as parked."""
+
+_NOT_WRITTEN = (WriteOutcome.READ_ONLY, WriteOutcome.SIDE_UNAVAILABLE)
+"""How a write ends of which it is known that the side takes none."""
 
 
 class Engine:
@@ -73,6 +76,7 @@ class Engine:
         error: str | None = None
         try:
             _Cycle(self._pair, report, accept, self._named).run()
+            self._see_what_waits(report)
         except Stopped:
             report.interrupted = True
         except BaseException as stop:
@@ -88,6 +92,18 @@ class Engine:
             with store.transaction():
                 store.history.record(CycleRecord(None, report.kind, report.started, report.finished, outcome, counts, problem))
                 store.history.prune(report.finished - self._pair.settings.keep_history)
+
+    def _see_what_waits(self, report: Report) -> None:
+        """A cycle does not go well while a side takes no writes, or anything is parked or waits, even if it did nothing itself."""
+        store, now = self._pair.store, self._pair.clock()
+        for side in Side:
+            problem = unwritable.unwritable(store, side)
+            if problem is not None:
+                report.problems.setdefault(side, problem.what)
+        if report.problems:
+            unwritable.forget_idle(store, now, self._pair.settings.first_back_off)
+        items = store.links.obstacle_counts()
+        report.counts[Count.PARKED], report.counts[Count.WAITING] = items.parked, items.waiting + items.in_doubt
 
 
 class _Cycle:
@@ -111,6 +127,8 @@ class _Cycle:
         if self._report.problems and knows_nothing(pair.store):
             return
         refuse_lost(pair.store, pair.servers[Side.INTERNAL], pair.rules)
+        if not self._report.problems:
+            self._heed_scope()
         self._record(found)
         if self._report.problems:
             return
@@ -165,6 +183,13 @@ class _Cycle:
             for side in Side:
                 marker_loss.forget(store, side)
         marker_loss.refuse_lossy(marker_loss.losses(store))
+
+    def _heed_scope(self) -> None:
+        """Drop what waits for a copy and is out of scope since that was changed."""
+        try:
+            scope.heed(self._pair, self._pair.clock())
+        except RemoteError as error:
+            self._unavailable(error.side, error)
 
     def _record(self, found: Mapping[Side, Findings]) -> None:
         """Store what a poll found, unless that is more than the limits allow."""
@@ -251,13 +276,28 @@ class _Cycle:
         self._report.counts.update(job.counts)
         self._report.writes += job.writes
         self._report.counts[Count.LINKS] += 1
-        if job.unavailable is not None:
-            self._unavailable(job.unavailable.side, job.unavailable)
-            if any(written.outcome is WriteOutcome.SIDE_UNAVAILABLE for written in job.writes):
-                self._blocked_by.append(job.link.id)
-        else:
+        self._see_whether_written(job)
+        if job.unavailable is None:
             self._went.add(job.link.id)
+        elif any(written.outcome is WriteOutcome.SIDE_UNAVAILABLE for written in job.writes):
+            self._blocked_by.append(job.link.id)
         _tell_parked(job)
+
+    def _see_whether_written(self, job: Job) -> None:
+        """Note of each side whether it takes writes: one that is polled well may take none, which is its problem until it does."""
+        store, error = self._pair.store, job.unavailable
+        for side in {one.side for one in job.writes if one.outcome is WriteOutcome.DONE}:
+            if unwritable.unwritable(store, side) is not None:
+                unwritable.forget(store, side)
+                log.info("side takes writes again", side=side)
+        if error is None:
+            return
+        if not any(one.side is error.side and one.outcome in _NOT_WRITTEN for one in job.writes):
+            self._unavailable(error.side, error)
+            return
+        self._report.problems[error.side] = str(error)
+        if unwritable.note(store, error.side, str(error), self._pair.clock()):  # each cycle says that it lasts
+            log.warning("side unavailable", side=error.side, reason=str(error))
 
     def _count_due(self) -> None:
         """Count what is due, and see that it is not more than the limits allow."""

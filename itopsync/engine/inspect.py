@@ -6,15 +6,16 @@ It goes the way of a cycle, and ends with the plan.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from itopsync.engine.observe import observe
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan, refuse_lost_copies
 from itopsync.engine.poll import poll
 from itopsync.engine.report import CycleKind
+from itopsync.engine.scope import left_behind
 from itopsync.engine.store_guard import refuse_wrong
-from itopsync.model import UNSAVED, Link, LinkStatus, Side
+from itopsync.model import TICKET, UNSAVED, Link, LinkStatus, Observation, Side
+from itopsync.reconcile.plan import Kept, Plan, Remark
 from itopsync.reconcile.safety import Tally
 
 PREVIEWED = 1_000
@@ -30,25 +31,32 @@ class Inspector:
     def preview(self) -> tuple[list[Planned], Tally]:
         """What a cycle would do now, link by link, and what it comes to.
 
+        With what waits a moment until a side takes writes again, which no limit counts before it is due.
+
         :raises RemoteError: a server cannot be asked
         :raises StoreError: the store is not this pair's own
         """
-        pair = self.pair
+        pair, links = self.pair, self.pair.store.links
         self._refuse_wrong_store()
         now = pair.clock()
-        tally = Tally(creations=pair.store.links.due_counts(now).waiting)
-        known: set[int] = {link.id for link in pair.store.links.due(now, PREVIEWED)}
+        due: set[int] = {link.id for link in links.due(now, PREVIEWED)}
         new: list[Link] = []
+        replaced = 0
         for side in Side:
             found = poll(pair, side, kind=CycleKind.POLL, now=now)
             pair.know_account(found.state)
-            known |= found.changed.keys() | found.attached | found.deletions.links
+            due |= found.changed.keys() | found.attached | found.deletions.links
             new += [Link(UNSAVED, each.ref, None, LinkStatus.WAITING, each.number) for each in found.new]
-            tally = replace(tally, replaced=tally.replaced + found.replaced)
-        planned = list(self._plan_in_batches((*pair.store.links.get(sorted(known)), *new)))
-        tally = replace(tally, creations=tally.creations + len(new))
+            replaced += found.replaced
+        later = {link.id for link in links.due(now + pair.settings.first_back_off, PREVIEWED) if not link.in_doubt} - due
+        left = links.get(left_behind(pair))
+        behind = {link.id for link in left}
+        kept = (link for link in links.get((due | later) - behind) if link.external.cls in pair.rules.kept)
+        planned = [*self._plan_in_batches((*kept, *new)), *(Planned(link, Observation(None, None), _left(link)) for link in left)]
+        waiting = links.due_counts(now).waiting - sum(link.due_at is not None and link.due_at <= now for link in left)
+        tally = Tally(creations=waiting + len(new), replaced=replaced)
         for each in planned:
-            tally = tally.add(each.plan)
+            tally = tally if each.loaded.id in later else tally.add(each.plan)
         return planned, tally
 
     def verify(self) -> Iterator[Planned]:
@@ -95,3 +103,8 @@ class Inspector:
 
     def _refuse_wrong_store(self) -> None:
         refuse_wrong(self.pair.store, self.pair.servers[Side.INTERNAL], self.pair.rules)
+
+
+def _left(link: Link) -> Plan:
+    """The plan for a link that is dropped, since the scope was changed."""
+    return Plan(link, remarks=(Remark(Kept.OUT_OF_SCOPE, TICKET),))

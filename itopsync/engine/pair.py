@@ -45,6 +45,7 @@ class Pair:
     threads: Threads = field(init=False)
 
     def __post_init__(self) -> None:
+        self.store = self.store.keeping(self.rules.kept)
         self.threads = Threads.start(self.settings)
 
     def __enter__(self) -> Self:

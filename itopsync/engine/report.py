@@ -24,7 +24,7 @@ class CycleOutcome(StrEnum):
 
     WELL = "well"
     TROUBLED = "troubled"
-    """Some tickets failed or wait."""
+    """Some tickets failed, or something is parked or waits, since this cycle or an earlier one."""
     UNAVAILABLE = "unavailable"
     """A side cannot be worked with."""
     INTERRUPTED = "interrupted"
@@ -73,11 +73,15 @@ class Count(StrEnum):
     NO_RIGHT = "no right"
     UNFINISHED = "unfinished"
     """Links that were left to the next cycle after many rounds."""
+    PARKED = "parked"
+    """Single things that need a person, since whatever cycle."""
+    WAITING = "waiting"
+    """Single things that wait for another try, or for their outcome to show, since whatever cycle."""
 
 
 Counts = Counter[Count | WriteKind]
 
-_TROUBLE = (Count.REFUSED, Count.UNKNOWN, Count.NO_RIGHT, Count.UNFINISHED)
+_TROUBLE = (Count.REFUSED, Count.UNKNOWN, Count.NO_RIGHT, Count.UNFINISHED, Count.PARKED, Count.WAITING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from itopsync.errors import StoreError
-from itopsync.itop.server import Server
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.rules import ClassRules, Rules
-from itopsync.store.store import Store
 
-_PAIR, REBUILDING, BEGUN, DONE = "pair", "rebuilding", "begun", "done"
+if TYPE_CHECKING:
+    from itopsync.itop.server import Server
+    from itopsync.store.store import Store
+
+PAIR, REBUILDING, BEGUN, DONE = "pair", "rebuilding", "begun", "done"
 """Facts that the store remembers: whose it is, and whether it was rebuilt."""
 
 
@@ -18,8 +22,30 @@ def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
 
     :raises StoreError: it is not
     """
-    _refuse_other_pair(store, rules)
+    refuse_other_pair(store, rules)
     refuse_lost(store, internal, rules)
+
+
+def refuse_other_pair(store: Store, rules: Rules) -> str | None:
+    """Return whose the store is, as far as it knows. Every command asks before it uses one.
+
+    :raises StoreError: it is another pair's
+    """
+    known = store.facts.get(PAIR)
+    refuse_other_name(store.address.name, known, rules)
+    return known
+
+
+def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
+    """See that a *store*, as people call it, is of no other pair.
+
+    :raises StoreError: *known* is another one's name
+    """
+    if known is not None and known != rules.pair:
+        raise StoreError(
+            f"{store}: this store is of pair '{known}', and the configuration's pair is '{rules.pair}'. Put '{known}' back, or "
+            "name another store.url."
+        )
 
 
 def claim(store: Store, rules: Rules) -> None:
@@ -28,8 +54,8 @@ def claim(store: Store, rules: Rules) -> None:
     :raises StoreError: it is another one's, or the log in which copies bear their markers is no longer paired; none of its links
         would be found again
     """
-    if _refuse_other_pair(store, rules) is None:
-        store.facts.put(_PAIR, rules.pair)
+    if refuse_other_pair(store, rules) is None:
+        store.facts.put(PAIR, rules.pair)
     for cls in rules.classes:
         used = _logs_used(store, cls)
         if used and not used & set(cls.internal_logs):
@@ -76,13 +102,3 @@ def _logs_used(store: Store, cls: ClassRules) -> frozenset[str]:
 
 def _logs_fact(cls: ClassRules) -> str:
     return f"logs:{cls.external}"
-
-
-def _refuse_other_pair(store: Store, rules: Rules) -> str | None:
-    known = store.facts.get(_PAIR)
-    if known is not None and known != rules.pair:
-        raise StoreError(
-            f"{store.address.name}: this store is of pair '{known}', and the configuration's pair is '{rules.pair}'. Put "
-            f"'{known}' back, or name another store.url."
-        )
-    return known

@@ -9,7 +9,7 @@ from datetime import datetime
 from itopsync.engine.linking import REF
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
-from itopsync.engine.poll import since, since_of
+from itopsync.engine.scope import left_behind, why_not
 from itopsync.engine.store_guard import refuse_wrong
 from itopsync.itop import oql
 from itopsync.itop.server import Server
@@ -47,16 +47,23 @@ class Story:
     plan: Plan
     ended: str = ""
     """Why nothing is carried any more, of a tombstone."""
+    unscoped: str = ""
+    """Why no copy is made, of a ticket that waits for one: the scope was changed."""
 
 
-def explain(planned: Planned, rules: Rules) -> Story:
-    """Tell the story of one link. No text of a ticket is in it."""
-    link, seen, plan = planned.loaded, planned.seen, planned.plan
+def explain(pair: Pair, planned: Planned) -> Story:
+    """Tell the story of one link. No text of a ticket is in it.
+
+    :raises RemoteError: external cannot be asked whether what waits for its copy is in scope
+    """
+    link, seen, plan, rules = planned.loaded, planned.seen, planned.plan, pair.rules
     cls = rules.for_external(link.external.cls)
     tickets = {side: ticket for side in Side if (ticket := seen.of(side)) is not None}
     entries = tuple(entry for side in tickets for log in cls.logs for entry in _entries(link, seen, side, log, rules))
     states = {side: ticket.state for side, ticket in tickets.items()}
-    return Story(link, states, entries, plan.link.files, plan, _ended(link, seen))
+    unscoped = why_not(pair.servers[Side.EXTERNAL], rules, link.external) or "" if link.id in left_behind(pair) else ""
+    plan = Plan(link) if unscoped else plan
+    return Story(link, states, entries, plan.link.files, plan, _ended(link, seen), unscoped)
 
 
 def _ended(link: Link, seen: Observation) -> str:
@@ -133,16 +140,7 @@ def _why(server: Server, rules: Rules, seen: Sighting) -> str:
     ref = seen.ref
     if ref.side is Side.INTERNAL:
         return "it is internal's own, no copy: such tickets are never carried"
-    cls = next((one for one in rules.classes if one.external == ref.cls), None)
-    if cls is None:
-        return f"its class is not kept in step: there is no [classes.{ref.cls}] in sync.toml"
-    if not rules.new_tickets:
-        return "no new tickets are taken up (rules.new_tickets)"
-    if not server.sightings(ref.cls, since_of(rules, cls), [ref.id]):
-        return f"it is older than scope.since ({since(rules):%Y-%m-%d %H:%M} there, compared with {cls.since_attribute})"
-    if cls.scope and not server.sightings(ref.cls, cls.scope, [ref.id]):
-        return f"it does not meet scope.condition or classes.{ref.cls}.scope"
-    return (
+    return why_not(server, rules, ref) or (
         "it is in scope, and the next cycle takes it up; one that came into scope later waits for the next sweep: "
         "`itopsync run-once --sweep`"
     )

@@ -142,6 +142,7 @@ class Kept(StrEnum):
     WAITING = "waiting for another try"
     VANISHED = "entry vanished after it was carried"
     LEFT_OUT = "not carried by the rules"
+    OUT_OF_SCOPE = "out of scope, so no copy is made"
 
 
 @dataclass(frozen=True)

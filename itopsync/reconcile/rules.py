@@ -264,6 +264,11 @@ class Limits(Section):
     """How full a log may become, of the 65,535 bytes that its index holds; an entry takes about 170."""
 
 
+def not_kept(cls: str) -> str:
+    """Why tickets of an external class are left alone that is not configured."""
+    return f"its class is not kept in step: there is no [classes.{cls}] in sync.toml"
+
+
 @dataclass(frozen=True)
 class Rules:
     """The rules of one pair of servers."""
@@ -293,6 +298,11 @@ class Rules:
     def with_side(self, side: Side, rules: SideRules) -> Rules:
         """The same, with other rules of one side."""
         return replace(self, external=rules) if side is Side.EXTERNAL else replace(self, internal=rules)
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """The external classes that are kept in step."""
+        return frozenset(cls.external for cls in self.classes)
 
     def for_external(self, cls: str) -> ClassRules:
         """Return the rules of an external class. :raises KeyError: it is not configured."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import case, func, select, union_all
 
 from itopsync.model import LinkStatus, Side
 from itopsync.store.database import Database
 from itopsync.store.records import FilesPart
-from itopsync.store.rows import CLASS, ID, batches, linked
+from itopsync.store.rows import CLASS, ID, batches, linked, of_classes
 from itopsync.store.tables import file, link
 
 
@@ -20,8 +20,9 @@ class Attachments:
     all that ever was.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, classes: Collection[str] | None = None) -> None:
+        """*classes*: as for :class:`~itopsync.store.links.Links`."""
+        self._database, self._kept = database, of_classes(classes)
 
     def by_ticket(self, side: Side, limit: int, *, live: bool, after: int = 0) -> FilesPart:
         """Count what should be there on each of at most *limit* tickets whose links have ids above *after*.
@@ -30,7 +31,7 @@ class Attachments:
         """
         of_side = case((file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
         counted = select(link.c.id, CLASS[side].label("cls"), ID[side].label("ticket"), func.count(of_side), func.max(of_side))
-        found = counted.join(file, file.c.link_id == link.c.id).where(link.c.id > after, *linked(live=live))
+        found = counted.join(file, file.c.link_id == link.c.id).where(link.c.id > after, *linked(live=live), *self._kept)
         with self._database.reading() as connection:
             rows = connection.execute(found.group_by(link.c.id).order_by(link.c.id).limit(limit + 1)).all()
         tickets: dict[str, dict[int, int]] = {}

@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.store import codec
 from itopsync.store.database import Database
 from itopsync.store.records import DueCounts, ObstacleCounts, TicketsPart
-from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, linked, read_links, values_of, write_files
+from itopsync.store.rows import (
+    CLASS,
+    ID,
+    NUMBER,
+    VERSION,
+    WORKED_ON,
+    batches,
+    linked,
+    of_classes,
+    read_links,
+    values_of,
+    write_files,
+)
 from itopsync.store.tables import file, link
 
 _BY_ID = update(link).where(link.c.id == bindparam("number"))
@@ -23,10 +50,11 @@ _REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
 
 
 class Links:
-    """All links."""
+    """All links. Those of external classes that are not kept in step rest: none is due, listed as linked or in trouble."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, classes: Collection[str] | None = None) -> None:
+        """*classes*: the external ones that are kept in step; None: all."""
+        self._database, self._classes, self._kept = database, classes, of_classes(classes)
 
     def due(self, now: datetime, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links that are due, the oldest first."""
@@ -47,7 +75,7 @@ class Links:
 
         Of those only that are due since a time or later, or since *before* it; and only what comes *after* another one.
         """
-        meant = [link.c.due_at <= now, link.c.status.in_(WORKED_ON)]
+        meant = [link.c.due_at <= now, link.c.status.in_(WORKED_ON), *self._kept]
         if since is not None:
             meant.append(link.c.due_at >= since)
         if before is not None:
@@ -61,7 +89,8 @@ class Links:
 
     def due_counts(self, now: datetime) -> DueCounts:
         """Count the links that are due."""
-        counted = select(link.c.status, func.count()).where(link.c.due_at <= now, link.c.status.in_(WORKED_ON))
+        meant = (link.c.due_at <= now, link.c.status.in_(WORKED_ON), *self._kept)
+        counted = select(link.c.status, func.count()).where(*meant)
         with self._database.reading() as connection:
             rows = connection.execute(counted.group_by(link.c.status))
             found = {LinkStatus(status): count for status, count in rows}
@@ -78,7 +107,7 @@ class Links:
 
     def linked_after(self, after: int, limit: int) -> list[int]:
         """List the ids of at most *limit* links that are linked, above *after*, in their order."""
-        meant = select(link.c.id).where(link.c.id > after, link.c.status == LinkStatus.LINKED)
+        meant = select(link.c.id).where(link.c.id > after, link.c.status == LinkStatus.LINKED, *self._kept)
         with self._database.reading() as connection:
             return list(connection.scalars(meant.order_by(link.c.id).limit(limit)))
 
@@ -87,7 +116,7 @@ class Links:
 
         *live*: those that can still change, or else the others.
         """
-        meant = select(link.c.id, CLASS[side], ID[side]).where(link.c.id > after, *linked(live=live))
+        meant = select(link.c.id, CLASS[side], ID[side]).where(link.c.id > after, *linked(live=live), *self._kept)
         with self._database.reading() as connection:
             rows = connection.execute(meant.order_by(link.c.id).limit(limit + 1)).all()
         tickets: dict[str, list[int]] = {}
@@ -240,10 +269,29 @@ class Links:
         with self._database.writing() as connection:
             make_due(connection, ids, at, now)
 
+    def without_copy(self, cls: str) -> Mapping[int, int]:
+        """List the external tickets of a class that wait for a copy, and of which none can have been made: ticket → link."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(link.c.external_id, link.c.id).where(*_without_copy(), link.c.external_class == cls))
+            return {row.external_id: row.id for row in rows}
+
+    def drop(self, ids: Iterable[int]) -> None:
+        """Forget links that wait for a copy, and of which none can have been made: their tickets count as never seen."""
+        with self._database.writing() as connection:
+            for batch in batches(sorted(set(ids))):
+                connection.execute(delete(link).where(*_without_copy(), link.c.id.in_(batch)))
+
+    def mark_class_due(self, cls: str, at: datetime) -> None:
+        """Let all links of an external class be looked at *at* that time: only ever earlier, and not while one settles."""
+        with self._database.writing() as connection:
+            meant = link.c.external_class == cls, link.c.status.in_(WORKED_ON), ~link.c.in_doubt
+            later = or_(link.c.due_at.is_(None), link.c.due_at > at)
+            connection.execute(update(link).where(*meant, later).values(due_at=at, updated_at=at))
+
     def counts(self) -> Mapping[str, int]:
         """Count the links by status, under the status's name, and those that are ``troubled`` or ``in_doubt``."""
         by_status = select(link.c.status, func.count()).group_by(link.c.status)
-        trouble = select(func.count(), func.count(case((link.c.in_doubt, 1)))).where(link.c.troubled)
+        trouble = select(func.count(), func.count(case((link.c.in_doubt, 1)))).where(link.c.troubled, *self._kept)
         with self._database.reading() as connection:
             found = {LinkStatus(status): count for status, count in connection.execute(by_status)}
             troubled, in_doubt = connection.execute(trouble).one()
@@ -252,14 +300,28 @@ class Links:
     def obstacle_counts(self) -> ObstacleCounts:
         """Count the single things that do not get across, over all links."""
         with self._database.reading() as connection:
-            texts = connection.scalars(select(link.c.obstacles).where(link.c.troubled))
-            obstacles = [one for text in texts for one in codec.obstacles_from_json(text)]
-        return ObstacleCounts(sum(one.needs_person for one in obstacles), sum(not one.parked for one in obstacles))
+            rows = connection.execute(select(link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *self._kept)).all()
+        obstacles = [one for text, _ in rows for one in codec.obstacles_from_json(text)]
+        parked, waiting = sum(one.needs_person for one in obstacles), sum(not one.parked for one in obstacles)
+        return ObstacleCounts(parked, waiting, sum(in_doubt for _, in_doubt in rows))
 
     def troubled(self, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links that are parked, in_doubt or have obstacles, in the order of their ids."""
         with self._database.reading() as connection:
-            return read_links(connection, select(link).where(link.c.troubled).order_by(link.c.id).limit(limit))
+            meant = select(link).where(link.c.troubled, *self._kept)
+            return read_links(connection, meant.order_by(link.c.id).limit(limit))
+
+    def resting(self) -> Mapping[str, Mapping[LinkStatus, int]]:
+        """Count the links that rest as their class is not kept in step, by class and status; tombstones do not count."""
+        if self._classes is None:
+            return {}
+        counted = select(link.c.external_class, link.c.status, func.count()).where(link.c.status != LinkStatus.TOMBSTONE)
+        unkept = counted.where(link.c.external_class.not_in(sorted(self._classes)))
+        found: dict[str, dict[LinkStatus, int]] = {}
+        with self._database.reading() as connection:
+            for name, status, count in connection.execute(unkept.group_by(link.c.external_class, link.c.status)):
+                found.setdefault(name, {})[LinkStatus(status)] = count
+        return found
 
 
 _TOO_LONG = 19
@@ -275,6 +337,12 @@ def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: date
     for batch in batches(sorted(set(ids))):
         meant = (link.c.id.in_(batch), link.c.status.in_(WORKED_ON), or_(link.c.due_at.is_(None), free))
         connection.execute(update(link).where(*meant).values(due_at=at, updated_at=now))
+
+
+def _without_copy() -> tuple[ColumnElement[bool], ...]:
+    """Which links wait for a copy, and have had none made or tried that may still come."""
+    nothing_sent = (link.c.internal_id.is_(None), ~link.c.in_doubt, link.c.writing_since.is_(None))
+    return (link.c.status == LinkStatus.WAITING, *nothing_sent)
 
 
 def _is_amended(connection: Connection, loaded: Link) -> bool:

@@ -70,6 +70,13 @@ class ObstacleCounts:
     """Those that need a person."""
     waiting: int = 0
     """Those that wait for another try."""
+    in_doubt: int = 0
+    """Links with a write whose outcome is not known yet."""
+
+    @property
+    def any(self) -> bool:
+        """Whether anything does not get across."""
+        return bool(self.parked or self.waiting or self.in_doubt)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from itopsync.model import FilePair, FileStatus, Link, LinkStatus, Ref, Side
 from itopsync.store import codec
@@ -26,6 +26,14 @@ VERSION = {Side.EXTERNAL: link.c.external_version, Side.INTERNAL: link.c.interna
 def linked(*, live: bool) -> tuple[ColumnElement[bool], ...]:
     """Which links are linked, with tickets that can still change or, if not *live*, that cannot."""
     return (link.c.status == LinkStatus.LINKED, link.c.live if live else ~link.c.live)
+
+
+def of_classes(classes: Collection[str] | None) -> tuple[ColumnElement[bool], ...]:
+    """Which links are of these external classes; all of them for None.
+
+    The column is hidden in a function from SQLite, which would take the index on it for the narrower one.
+    """
+    return () if classes is None else (func.coalesce(link.c.external_class, "").in_(sorted(classes)),)
 
 
 def batches(values: Iterable[Any]) -> Iterator[list[Any]]:

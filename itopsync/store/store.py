@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import Self
 
@@ -24,12 +24,18 @@ class Store:
     :raises StoreUnavailable: from any call, when the database does not answer
     """
 
-    def __init__(self, database: Database, revision: str, probe: Callable[[int], str] = started_at) -> None:
-        """*revision* is that of its schema."""
-        self.database, self.revision = database, revision
-        self.links = Links(database)
+    def __init__(
+        self,
+        database: Database,
+        revision: str,
+        probe: Callable[[int], str] = started_at,
+        classes: Collection[str] | None = None,
+    ) -> None:
+        """*revision* is that of its schema; *classes* is as for :meth:`keeping`."""
+        self.database, self.revision, self._probe = database, revision, probe
+        self.links = Links(database, classes)
         self.tombstones = Tombstones(database)
-        self.attachments = Attachments(database)
+        self.attachments = Attachments(database, classes)
         self.polls = Polls(database)
         self.history = History(database)
         self.facts = Facts(database)
@@ -71,6 +77,10 @@ class Store:
     def address(self) -> Address:
         """Where it is."""
         return self.database.address
+
+    def keeping(self, classes: Collection[str]) -> Store:
+        """The same store, in which links of other external *classes* rest: nothing of them is due or listed, nothing is lost."""
+        return Store(self.database, self.revision, self._probe, classes)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make one transaction of all that this thread does with the store inside.

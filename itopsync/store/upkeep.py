@@ -21,7 +21,7 @@ from itopsync.store.leases import Leases, started_at
 from itopsync.store.partial import metadata
 from itopsync.store.records import Holder
 from itopsync.store.rows import AT_ONCE, read_links
-from itopsync.store.tables import lease, link
+from itopsync.store.tables import fact, lease, link
 
 _MIGRATING = timedelta(minutes=10)
 """As long as a migration may take."""
@@ -117,6 +117,21 @@ _NO_FILE = (
     "itopsync copies SQLite files only. Run PostgreSQL's own `pg_dump --format=custom --file=FILE DATABASE`, which may run at "
     "any time, and put it back with `pg_restore --clean --dbname=DATABASE FILE`."
 )
+
+
+def fact_of(url: str, name: str) -> str | None:
+    """What a store of whatever revision remembers under *name*."""
+    address = Address.parse(url)
+    if migrate.current(url) is None:
+        return None
+    engine = engine_for(address)
+    try:
+        with address.failures(), reader(engine).connect() as connection:
+            if not inspect(connection).has_table(fact.name):
+                return None
+            return connection.scalar(select(fact.c.value).where(fact.c.name == name))
+    finally:
+        engine.dispose()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from itopsync import __version__
 from itopsync.engine.report import CycleKind, Report
+from itopsync.engine.unwritable import problem_of
 from itopsync.errors import ItopsyncError, SafetyStop
 from itopsync.itop.caller import CallRecord
 from itopsync.model import LinkStatus, Side
@@ -165,6 +166,6 @@ class Metrics:
         self._items.labels(self._pair, "waiting").set(items.waiting)
         for side in Side:
             state = store.polls.side(side)
-            self._up.labels(self._pair, side).set(state.ok_at is not None and state.problem_since is None)
+            self._up.labels(self._pair, side).set(state.ok_at is not None and problem_of(store, side) is None)
             if state.ok_at is not None:
                 self._side_polled.labels(self._pair, side).set(state.ok_at.timestamp())

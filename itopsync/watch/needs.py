@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from itopsync.engine.report import Report
+from itopsync.engine.unwritable import problem_of
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, StoreError
 from itopsync.model import Link, Obstacle, Side
 from itopsync.reconcile.markers import digest
@@ -69,12 +70,12 @@ class Needs:
 
     def _sides(self, store: Store, now: datetime) -> Iterator[Call]:
         for side in Side:
-            state = store.polls.side(side)
-            if state.problem is not None and state.problem_since is not None and now - state.problem_since >= self._side_down:
+            problem = problem_of(store, side)
+            if problem is not None and now - problem.since >= self._side_down:
                 do = (
                     "See the runbook for this message; nothing is lost meanwhile, and it goes on by itself when the side is back."
                 )
-                yield Call(Need.SIDE_DOWN, f"side:{side}", state.problem, do, side=side, since=state.problem_since)
+                yield Call(Need.SIDE_DOWN, f"side:{side}", problem.what, do, side=side, since=problem.since)
 
 
 def _stopped(error: ItopsyncError) -> Call | None:
