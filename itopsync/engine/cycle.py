@@ -94,7 +94,7 @@ class Engine:
                 store.history.prune(report.finished - self._pair.settings.keep_history)
 
     def _see_what_waits(self, report: Report) -> None:
-        """A cycle does not go well while a side takes no writes, or anything is parked or waits, even if it did nothing itself."""
+        """A cycle does not go well while a side takes no writes, or anything is parked or waits, even if it did nothing."""
         store, now = self._pair.store, self._pair.clock()
         for side in Side:
             problem = unwritable.unwritable(store, side)
@@ -284,7 +284,7 @@ class _Cycle:
         _tell_parked(job)
 
     def _see_whether_written(self, job: Job) -> None:
-        """Note of each side whether it takes writes: one that is polled well may take none, which is its problem until it does."""
+        """Note for each side whether it takes writes: one that is polled well may take none; that is its problem until it does."""
         store, error = self._pair.store, job.unavailable
         for side in {one.side for one in job.writes if one.outcome is WriteOutcome.DONE}:
             if unwritable.unwritable(store, side) is not None:

@@ -58,7 +58,7 @@ class Desks:
 
     def __post_init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="itopsync-"))
-        self.rig = InsideRig(self._folder, BOTH_LOGS, self.now, versions=self.versions, template=_template())
+        self.rig = InsideRig(self._folder, BOTH_LOGS, now=self.now, versions=self.versions, template=_template())
         self.ledger = Ledger(self.rig, inside=(INSIDE,))
         self.people = Rogues(self.rig, self.ledger)
         self.rig.internal.post_max_size = AT_ONCE
