@@ -284,7 +284,7 @@ class _Cycle:
         _tell_parked(job)
 
     def _see_whether_written(self, job: Job) -> None:
-        """Note for each side whether it takes writes: one that is polled well may take none; that is its problem until it does."""
+        """Note for each side whether it takes writes: one that is polled well may take none, its problem until it does."""
         store, error = self._pair.store, job.unavailable
         for side in {one.side for one in job.writes if one.outcome is WriteOutcome.DONE}:
             if unwritable.unwritable(store, side) is not None:
