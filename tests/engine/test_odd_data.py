@@ -130,7 +130,7 @@ def test_a_new_ticket_with_an_odd_date_is_copied_without_it(rig: OddRig, date: s
     _carry_dates(rig, "Pacific/Kiritimati")
     number = rig.customer.create("UserRequest", title="Printer", description="<p>It blinks</p>")
     rig.odd[number] = lambda row: row["fields"].update(start_date=date) if "start_date" in row["fields"] else None
-    assert rig.sync().outcome == "well"
+    assert rig.sync().outcome == "troubled"
     copy = rig.internal.ticket("UserRequest", rig.copy_of(number))
     assert "It blinks" in copy["description"]
     rig.settle()
