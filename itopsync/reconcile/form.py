@@ -44,7 +44,9 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
         way = rule.direction
         mine, theirs = situation.ticket(target.other).fields, situation.ticket(target).fields
         source, present = mine.get(rule.name(target.other), ""), theirs.get(rule.name(target), "")
-        now = {target.other: value_fingerprint(source), target: value_fingerprint(present)}
+        now = {
+            side: value_fingerprint(value, is_html=rule.is_html) for side, value in ((target.other, source), (target, present))
+        }
         if rule.limit is not None and way.allows(target.other) and len(source) * 2 > rule.limit:
             value = render(situation, part, target, rule, source)
             part.uploads += [value.whole] if value is not None and value.whole is not None else []
@@ -78,7 +80,7 @@ def cut_key(side: Side, rule: FieldRule) -> str:
 def _whole(situation: Situation, part: Part, target: Side, rule: FieldRule, source: str) -> tuple[Upload, ...]:
     """The whole text of an attribute of which *target* dropped words, unless it is there."""
     value = render(situation, part, target, rule, source)
-    item = Item(ItemKey.of(ItemKind.WHOLE, cut_key(target, rule)), value_fingerprint(source))
+    item = Item(ItemKey.of(ItemKind.WHOLE, cut_key(target, rule)), value_fingerprint(source, is_html=rule.is_html))
     part.want(item)
     if value is None or value.whole is not None or situation.obstacle(item):
         return ()
@@ -91,7 +93,7 @@ def _whole(situation: Situation, part: Part, target: Side, rule: FieldRule, sour
 
 def render(situation: Situation, part: Part, target: Side, rule: FieldRule, source: str) -> Value | None:
     """Write *source*, the other side's value, as it is to stand on *target*; None if it must wait or is parked."""
-    fingerprint = value_fingerprint(source)
+    fingerprint = value_fingerprint(source, is_html=rule.is_html)
     item = Item(field_key(rule), f"{target}:{fingerprint}")
     part.want(item)
     if situation.obstacle(item):
@@ -141,10 +143,10 @@ def carried_with_state(
 def _is_corrected(situation: Situation, side: Side, rule: FieldRule, demanded: Collection[str]) -> bool:
     """Whether *side* alone changed a companion since both agreed."""
     base = situation.link.base.fields.get(rule.external)
-    here, there = (situation.ticket(one).fields.get(rule.name(one), "") for one in (side, side.other))
-    if base is None or (not here and rule.name(side) in demanded):
+    now = {one: situation.ticket(one).fields.get(rule.name(one), "") for one in Side}
+    if base is None or (not now[side] and rule.name(side) in demanded):
         return False
-    return base.of(side) != value_fingerprint(here) and base.of(side.other) == value_fingerprint(there)
+    return {one for one in Side if base.of(one) != value_fingerprint(now[one], is_html=rule.is_html)} == {side}
 
 
 def _is_parked(situation: Situation, part: Part, rule: FieldRule) -> bool:

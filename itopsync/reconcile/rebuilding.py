@@ -118,7 +118,8 @@ def base_of_now(observation: Observation, cls: ClassRules, differs: Collection[s
     every = (*cls.fields, *(rule for companions in cls.state.companions.values() for rule in companions))
     fields = {
         rule.external: Agreed(
-            value_fingerprint(external.fields.get(rule.external, "")), value_fingerprint(internal.fields.get(rule.internal, ""))
+            value_fingerprint(external.fields.get(rule.external, ""), is_html=rule.is_html),
+            value_fingerprint(internal.fields.get(rule.internal, ""), is_html=rule.is_html),
         )
         for rule in every
     }

@@ -74,6 +74,10 @@ class FieldRule:
     def name(self, side: Side) -> str:
         return side.pick(self.external, self.internal)
 
+    @property
+    def is_html(self) -> bool:
+        return self.kind is Kind.HTML
+
     def values(self, origin: Side) -> Mapping[str, str]:
         return origin.pick(self.to_internal, self.to_external)
 
