@@ -116,7 +116,7 @@ def _make_links(inspector: Inspector, copies: Iterable[tuple[Ref, Ref]], younges
     ]
     planned = inspector.plan(lost)
     _remember_accounts(pair, writers(((each.plan.link, each.seen) for each in planned), pair.rules))
-    told = [_rebuilt(each, pair.rules, youngest) for each in planned]
+    told = [_rebuilt(pair, each, youngest) for each in planned]
     made = [each for each in told if isinstance(each, Rebuilt)]
     made = [each for each in made if each.link.status is LinkStatus.TOMBSTONE or not _is_linked(pair, each.link.internal)]
     pair.store.links.add([each.link for each in made], pair.clock())
@@ -150,12 +150,12 @@ def _park(pair: Pair, pieces: Iterable[list[Sighting]], unread: Collection[Ref])
         yield from (WithoutCopy(sighting.ref, sighting.number) for sighting in lonely)
 
 
-def _rebuilt(planned: Planned, rules: Rules, youngest: Mapping[Side, int]) -> Rebuilt | Unreadable:
+def _rebuilt(pair: Pair, planned: Planned, youngest: Mapping[Side, int]) -> Rebuilt | Unreadable:
     plan = planned.plan
     if plan.unread is not None:
         return Unreadable(plan.link.external, str(plan.unread))
     try:
-        return rebuilt(plan, planned.seen, rules, youngest)
+        return rebuilt(plan, planned.seen, pair.rules, youngest, pair.clock())
     except Exception as error:
         return Unreadable(plan.link.external, str(fault_of(error, plan.link)))
 

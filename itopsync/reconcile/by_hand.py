@@ -10,7 +10,7 @@ from datetime import datetime
 from itopsync.model import TICKET, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
 from itopsync.reconcile.entries import arrived
 from itopsync.reconcile.files import MANY_DELETIONS, pair_files
-from itopsync.reconcile.form import plan_values
+from itopsync.reconcile.form import alike, plan_values
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import read_log
 from itopsync.reconcile.part import Part
@@ -138,6 +138,7 @@ def _differing(situation: Situation) -> tuple[str, ...]:
     part = Part()
     for side in Side:
         plan_values(_fresh(situation), part, side, rules.fields, {})
-    differs = {value.rule.external for side in Side for value in part.content[side].values}
+    values = (value for side in Side for value in part.content[side].values)
+    differs = {value.rule.external for value in values if not alike(_fresh(situation), value.rule)}
     external, internal = (situation.ticket(side).state for side in Side)
     return tuple(sorted(differs | (set() if correspond(rules.state, external, internal) else {"state"})))

@@ -64,6 +64,23 @@ def test_a_disguised_secret_that_stands_on_external_is_told(linked: Rig, fragmen
     ]
 
 
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "<p>@Carla Demo, #internal They never pay their bills</p>",
+        "<p>#int\u00e9rnal They never pay their bills</p>",
+        "<figure><img src='x.png'><figcaption>A bill</figcaption></figure><p># internal They never pay their bills</p>",
+        "<div class='gmail_quote'>When will you pay?</div><p>#internal They never pay their bills</p>",
+        "<p>Copied from R-000001</p><p>\u3164##internal They never pay their bills</p>",
+    ],
+)
+def test_a_note_that_is_rightly_kept_is_not_told_as_missing(linked: Rig, fragment: str) -> None:
+    linked.operator.note(REQUEST, linked.copy_of(1), fragment)
+    linked.settle(1)
+    assert not any("never pay" in text for text in linked.texts(Side.EXTERNAL, 1))
+    assert compared(linked) == []
+
+
 def test_a_secret_that_reached_external_through_a_child_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig(tmp_path, versions=("3.2", "3.3"))
     numbers = [rig.customer.create(REQUEST, title=title) for title in ("Parent", "Child")]

@@ -340,7 +340,7 @@ def found_again(external: Ticket, internal: Ticket) -> tuple[Link, tuple[str, ..
     """A link of which nothing is left but the two tickets."""
     link = Link(1, external.ref, internal.ref, LinkStatus.LINKED)
     seen = both(external, internal)
-    result = rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0))
+    result = rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0), NOW)
     return result.link, result.differs
 
 
@@ -376,7 +376,7 @@ def test_a_pair_of_which_one_is_gone_is_found_as_it_is() -> None:
     link = Link(1, Ref(EXTERNAL, "UserRequest", 1), Ref(INTERNAL, "UserRequest", 2), LinkStatus.LINKED)
     seen = replace(both(), internal=None)
 
-    assert rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0)).link.base == Base()
+    assert rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0), NOW).link.base == Base()
 
 
 def test_notes_found_again_are_not_sent_again() -> None:
