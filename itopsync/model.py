@@ -212,6 +212,8 @@ class ItemKind(StrEnum):
     """An entry of ours about what is parked."""
     LOG = "log"
     """A log that takes no further entry."""
+    DELETIONS = "deletions"
+    """The deletion of many files of one ticket at once."""
 
 
 class ItemKey(str):

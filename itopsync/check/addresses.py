@@ -10,6 +10,7 @@ from itopsync.itop import oql
 from itopsync.itop.rows import Row
 from itopsync.itop.server import Server
 from itopsync.model import Side
+from itopsync.reconcile.route import marks_of_internal
 from itopsync.reconcile.rules import Rules
 
 _IDENTITY = ("id", "ref", "finalclass", "title", "description", "start_date", "last_update", "private_log")
@@ -61,6 +62,14 @@ def check_they_differ(external: Server, internal: Server) -> Iterator[Finding]:
             f"both sides have the very same ticket {alike}: they are one server, or one was made from a copy of the other",
             "See external.url and internal.url. If one was made from a copy, set scope.since to a time after that.",
         )
+
+
+def check_rings(external: Server, rules: Rules) -> Iterator[Finding]:
+    """Another pair may carry tickets of internal to external: those are not carried back."""
+    marks = (f"private_log LIKE '%-v-{station}%'" for station in sorted(marks_of_internal(rules)))
+    count = external.count("Ticket", f"SELECT Ticket WHERE {' OR '.join(marks)}")
+    if count:
+        yield ok(Side.EXTERNAL, f"tickets that another pair copied from internal: {count}; no copy of them goes back")
 
 
 def _same_ticket(external: Server, internal: Server) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from itopsync.check.addresses import check_they_differ
+from itopsync.check.addresses import check_rings, check_they_differ
 from itopsync.check.finding import Finding, Findings, Level, fault, ok, said, warning
 from itopsync.check.side import check_side
 from itopsync.engine.marker_loss import Loss
@@ -49,6 +49,7 @@ def check(
     both = Findings(servers[Side.INTERNAL])
     if all(_is_open(found) for found in sides):
         both.look("whether both sides are one", lambda: check_they_differ(servers[Side.EXTERNAL], servers[Side.INTERNAL]))
+        both.look("tickets of internal's there", lambda: check_rings(servers[Side.EXTERNAL], configuration.rules))
     return (*store, *(finding for found in sides for finding in found), *both.found)
 
 

@@ -15,13 +15,13 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count
 from itopsync.errors import StimulusRefused, TooLarge
 from itopsync.itop.server import Server
-from itopsync.model import File, NewEntry, Side, Ticket
+from itopsync.model import File, NewEntry, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.gate import words
 from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
 from itopsync.reconcile.plan import Action, AttachmentSource, Create, Remove, TextSource, Upload, Write
-from itopsync.reconcile.richtext import attachment_address, fill, unfilled
-from itopsync.reconcile.situation import SAME_SERVER
+from itopsync.reconcile.richtext import fill, unfilled
+from itopsync.reconcile.situation import addresses_of
 from itopsync.reconcile.unmarked import lost_file, lost_markers
 
 
@@ -99,7 +99,7 @@ def _create(pair: Pair, job: Job, action: Create) -> None:
 
 def _write(pair: Pair, job: Job, action: Write) -> None:
     ticket = job.ticket(action.side)
-    address_of = _addresses(pair.rules.side(action.side).public_url, ticket)
+    address_of = addresses_of(pair.rules.side(action.side).public_url, ticket)
     texts = [*(note.html for note in action.notes), *(value for value in action.fields.values() if isinstance(value, str))]
     if any(unfilled(text, address_of) for text in texts):
         raise PictureMissing
@@ -156,14 +156,3 @@ def _read_file(upload: Upload, origin: Server) -> File:
             return File(f"image-{upload.marker[-8:]}{ending}", mimetype, data)
         case TextSource(name=name, text=text):
             return File(name, "text/html" if name.endswith(".html") else "text/plain", text.encode())
-
-
-def _addresses(public_url: str, ticket: Ticket) -> Callable[[str], str | None]:
-    """What tells a placeholder's address, or None where its attachment is not on *ticket*."""
-    known = {attachment.temp_id: attachment.id for attachment in ticket.attachments}
-
-    def address_of(name: str) -> str | None:
-        number = int(name.removeprefix(SAME_SERVER)) if name.startswith(SAME_SERVER) else known.get(name)
-        return None if number is None else attachment_address(public_url, number)
-
-    return address_of

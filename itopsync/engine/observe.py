@@ -15,7 +15,8 @@ import structlog
 
 from itopsync.engine.pair import Pair
 from itopsync.engine.retry import fault_of
-from itopsync.errors import ItopsyncError, Refused, TicketFault
+from itopsync.engine.store_guard import classes_of_copies
+from itopsync.errors import BadQuery, ItopsyncError, Refused, TicketFault
 from itopsync.itop import oql
 from itopsync.itop.attributes import Attributes
 from itopsync.model import Attachment, Link, LinkStatus, Observation, Ref, Side, Ticket
@@ -181,13 +182,36 @@ def _search_copies(pair: Pair, links: Sequence[Link]) -> list[Future[_Copies]]:
 
 
 def _find_copies(pair: Pair, links: Sequence[Link], cls: ClassRules) -> _Copies:
-    """Look for the copies of a few links of one class."""
-    server, rules, logs = pair.servers[Side.INTERNAL], pair.rules, cls.internal_logs
+    """Look for the copies of a few links of one class, in each class in which they may be."""
+    names = classes_of_copies(pair.store, cls)
+    places = {name: logs_of(pair, name, cls) for name in names}
+    several = _merge(_find_copies_in(pair, links, cls, name, places[name]) for name in reversed(names) if places[name])
+    return replace(several, unread={ref: why for ref, why in several.unread.items() if ref not in several.found})
+
+
+def logs_of(pair: Pair, name: str, cls: ClassRules) -> tuple[str, ...]:
+    """Those of the logs of *cls* that a class of internal's has, which need not be the configured one."""
+    if name == cls.internal:
+        return cls.internal_logs
+
+    def has(log: str) -> bool:
+        try:
+            pair.servers[Side.INTERNAL].count(name, f"SELECT {name} WHERE id = 0 AND {log} LIKE '%'")
+        except BadQuery:
+            return False
+        return True
+
+    return tuple(filter(has, cls.internal_logs))
+
+
+def _find_copies_in(pair: Pair, links: Sequence[Link], cls: ClassRules, name: str, logs: Sequence[str]) -> _Copies:
+    """Look for them in one class."""
+    server, rules, asked = pair.servers[Side.INTERNAL], pair.rules, Attributes(fields={VERSION_TIME: Kind.DATE}, logs=tuple(logs))
     markers = [ticket_marker(rules.pair, link.external) for link in links]
     condition = " OR ".join(f"{log} LIKE '%{marker}%'" for log in logs for marker in markers)
-    sightings, hidden = server.readable_sightings(cls.internal, condition)
+    sightings, hidden = server.readable_sightings(name, condition)
     numbers = [*(sighting.ref.id for sighting in sightings), *hidden]
-    tickets, failures = server.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
+    tickets, failures = server.readable_tickets(name, numbers, asked)
     unreadable: dict[int, ItopsyncError] = {**failures}
     found: dict[Ref, Ref] = {}
     for number in sorted(tickets):
@@ -198,13 +222,14 @@ def _find_copies(pair: Pair, links: Sequence[Link], cls: ClassRules) -> _Copies:
             except Exception as error:
                 unreadable[number] = fault_of(error, link)
     if unreadable and len(links) > 1:  # whose it may be
-        return _merge(_find_copies(pair, [link], cls) for link in links)
+        return _merge(_find_copies_in(pair, [link], cls, name, logs) for link in links)
     unread = {link.external: failure for failure in unreadable.values() for link in links if link.external not in found}
-    unmarked = _find_unmarked(pair, [link for link in links if link.in_doubt and link.external not in found | unread], cls)
+    doubtful = [link for link in links if link.in_doubt and link.external not in found | unread]
+    unmarked = _find_unmarked(pair, doubtful, name, logs[0]) if cls.logs[0].internal == logs[0] else {}
     return _Copies(found | {external: lost.ref for external, lost in unmarked.items()}, unmarked, unread)
 
 
-def _find_unmarked(pair: Pair, links: Sequence[Link], cls: ClassRules) -> dict[Ref, LostMarker]:
+def _find_unmarked(pair: Pair, links: Sequence[Link], name: str, log: str) -> dict[Ref, LostMarker]:
     """Look for copies that a create without an answer may have made on a server that drops markers.
 
     The first entry of such a one is ours, bears no marker, and names the external ticket.
@@ -212,15 +237,15 @@ def _find_unmarked(pair: Pair, links: Sequence[Link], cls: ClassRules) -> dict[R
     numbered = {link.external_number: link for link in links if link.external_number}
     if not numbered:
         return {}
-    server, rules, name = pair.servers[Side.INTERNAL], pair.rules, cls.logs[0].internal
-    condition = " OR ".join(f"{name} LIKE {oql.literal(f'%{number}%')}" for number in numbered)
-    ids = [sighting.ref.id for sighting in server.sightings(cls.internal, condition, None)]
-    tickets, _ = server.readable_tickets(cls.internal, ids, attributes(cls, Side.INTERNAL))
+    server, rules = pair.servers[Side.INTERNAL], pair.rules
+    condition = " OR ".join(f"{log} LIKE {oql.literal(f'%{number}%')}" for number in numbered)
+    ids = [sighting.ref.id for sighting in server.sightings(name, condition, None)]
+    tickets, _ = server.readable_tickets(name, ids, Attributes(fields={VERSION_TIME: Kind.DATE}, logs=(log,)))
     found: dict[Ref, LostMarker] = {}
     for _, ticket in sorted(tickets.items()):
         for number, link in numbered.items():
             marker = ticket_marker(rules.pair, link.external)
-            lost = unmarked_opening(ticket, name, rules.internal.accounts, number, marker)
+            lost = unmarked_opening(ticket, log, rules.internal.accounts, number, marker)
             if lost is not None:
                 found.setdefault(link.external, lost)
     return found

@@ -11,6 +11,7 @@ import structlog
 from itopsync.engine.deletions import Searched, search
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import CycleKind
+from itopsync.engine.store_guard import classes_of_copies
 from itopsync.errors import RemoteError
 from itopsync.itop.inquiry import HIGHEST_ID
 from itopsync.itop.server import Server
@@ -65,7 +66,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     """
     server, store, rules, pool = pair.servers[side], pair.store, pair.rules, pair.threads.readers
     state = _with_believable_cursor(store.polls.side(side), now)
-    classes = sorted({cls.cls(side) for cls in rules.classes})
+    classes = sorted({name for cls in rules.classes for name in _classes(side, store, cls)})
     named = kind is CycleKind.SWEEP or state.account is None or state.problem_since is not None
     account = pool.submit(pair.ask_account, side) if named else None
     asked = pool.submit(server.changed_tickets, classes, (state.cursor or now) - pair.settings.overlap)
@@ -96,6 +97,10 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
         named,
         state.problem_since,
     )
+
+
+def _classes(side: Side, store: Store, cls: ClassRules) -> tuple[str, ...]:
+    return (cls.external,) if side is Side.EXTERNAL else classes_of_copies(store, cls)
 
 
 def _signpost(side: Side, at: datetime, state: SideState, now: datetime) -> datetime:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from itopsync.engine.inspect import Inspector
-from itopsync.engine.observe import attributes
+from itopsync.engine.observe import VERSION_TIME, logs_of
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
 from itopsync.engine.poll import in_scope
 from itopsync.engine.retry import fault_of
-from itopsync.engine.store_guard import BEGUN, DONE, REBUILDING, claim
+from itopsync.engine.store_guard import BEGUN, DONE, REBUILDING, claim, classes_of_copies, remember_classes
+from itopsync.itop.attributes import Attributes
 from itopsync.model import UNSAVED, Attachment, Link, LinkStatus, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.authors import Makers, agreed_upon, bare, makers, writers
 from itopsync.reconcile.by_hand import to_be_copied
 from itopsync.reconcile.markers import prefix, ticket_marker
 from itopsync.reconcile.rebuilding import Rebuilt, rebuilt, without_copy, youngest_of
-from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.reconcile.rules import ClassRules, Kind, Rules
 from itopsync.reconcile.ticket_markers import read_ticket_markers
 
 _AT_ONCE = 200
@@ -116,7 +117,7 @@ def _make_links(inspector: Inspector, copies: Iterable[tuple[Ref, Ref]], younges
     ]
     planned = inspector.plan(lost)
     _remember_accounts(pair, writers(((each.plan.link, each.seen) for each in planned), pair.rules))
-    told = [_rebuilt(each, pair.rules, youngest) for each in planned]
+    told = [_rebuilt(pair, each, youngest) for each in planned]
     made = [each for each in told if isinstance(each, Rebuilt)]
     made = [each for each in made if each.link.status is LinkStatus.TOMBSTONE or not _is_linked(pair, each.link.internal)]
     pair.store.links.add([each.link for each in made], pair.clock())
@@ -133,13 +134,15 @@ def _without_copy(pair: Pair, bearers: Mapping[str, _Bearers], last: int) -> Ite
     """The external tickets in scope, piece by piece, that no link knows, though a younger one has a copy: *last* at the most."""
     external, internal, rules = pair.servers[Side.EXTERNAL], pair.servers[Side.INTERNAL], pair.rules
     for cls in rules.classes:
-        hidden = bearers[cls.external].unreadable
+        hidden, logs = bearers[cls.external].unreadable, bearers[cls.external].logs
         for piece in in_scope(external, rules, cls):
             older = [sighting for sighting in piece if sighting.ref.id < last]
             unknown = pair.store.polls.compare(Side.EXTERNAL, older, ignored=False).unknown
             if hidden:  # a copy that cannot be read is one
-                marks = ((each, _marked(cls, ticket_marker(rules.pair, each.ref))) for each in unknown)
-                unknown = tuple(each for each, marked in marks if not internal.sightings(cls.internal, marked))
+                marks = ((each, ticket_marker(rules.pair, each.ref)) for each in unknown)
+                unknown = tuple(
+                    each for each, mark in marks if not any(internal.sightings(name, _marked(logs[name], mark)) for name in logs)
+                )
             yield list(unknown)
 
 
@@ -150,12 +153,12 @@ def _park(pair: Pair, pieces: Iterable[list[Sighting]], unread: Collection[Ref])
         yield from (WithoutCopy(sighting.ref, sighting.number) for sighting in lonely)
 
 
-def _rebuilt(planned: Planned, rules: Rules, youngest: Mapping[Side, int]) -> Rebuilt | Unreadable:
+def _rebuilt(pair: Pair, planned: Planned, youngest: Mapping[Side, int]) -> Rebuilt | Unreadable:
     plan = planned.plan
     if plan.unread is not None:
         return Unreadable(plan.link.external, str(plan.unread))
     try:
-        return rebuilt(plan, planned.seen, rules, youngest)
+        return rebuilt(plan, planned.seen, pair.rules, youngest, pair.clock())
     except Exception as error:
         return Unreadable(plan.link.external, str(fault_of(error, plan.link)))
 
@@ -167,29 +170,40 @@ def _is_linked(pair: Pair, copy: Ref | None) -> bool:
 
 @dataclass(frozen=True)
 class _Bearers:
-    """The tickets of one internal class that bear a ticket's mark of this pair."""
+    """The internal tickets that bear a mark of this pair of tickets of one external class."""
 
+    logs: Mapping[str, Sequence[str]]
+    """By the classes in which they are looked for: the logs in which."""
     tickets: list[Ticket]
-    """In the order of their ids, with what is marked in their log and nothing else."""
+    """By class, in the order of their ids, with what is marked in their log and nothing else."""
     makers: Makers
     unreadable: list[Unreadable]
 
 
 def _bearers(pair: Pair, cls: ClassRules) -> _Bearers:
-    rules, internal = pair.rules, pair.servers[Side.INTERNAL]
-    sightings, hidden = internal.readable_sightings(cls.internal, _marked(cls, f"{prefix(rules.pair)}t-{cls.external}."))
-    numbers = [*(one.ref.id for one in sightings), *hidden]
-    tickets, failures = internal.readable_tickets(cls.internal, numbers, attributes(cls, Side.INTERNAL))
-    unreadable = [Unreadable(Ref(Side.INTERNAL, cls.internal, number), str(why)) for number, why in sorted(failures.items())]
-    shown = [ticket for _, ticket in sorted(tickets.items())]
-    return _Bearers(
-        [bare(one, cls.internal_logs, rules.pair) for one in shown], makers(shown, cls.internal_logs, rules.pair), unreadable
-    )
+    """Find them in each class in which copies are: the configured one may have been another before."""
+    rules, internal, mark = pair.rules, pair.servers[Side.INTERNAL], f"{prefix(pair.rules.pair)}t-{cls.external}."
+    anywhere, hidden = internal.readable_sightings("Ticket", f"this.private_log LIKE '%{mark}%'")
+    remember_classes(pair.store, cls, {one.ref.cls for one in anywhere})
+    logs = {name: logs_of(pair, name, cls) for name in classes_of_copies(pair.store, cls)}
+    shown: list[Ticket] = []
+    unreadable: list[Unreadable] = []
+    for name, those in logs.items():
+        sightings, failed = internal.readable_sightings(name, _marked(those, mark))
+        numbers = [*(one.ref.id for one in sightings), *failed]
+        asked = Attributes(fields={VERSION_TIME: Kind.DATE}, logs=tuple(those))
+        tickets, failures = internal.readable_tickets(name, numbers, asked)
+        shown += [ticket for _, ticket in sorted(tickets.items())]
+        unreadable += [Unreadable(Ref(Side.INTERNAL, name, number), str(why)) for number, why in sorted(failures.items())]
+        hidden = {number: why for number, why in hidden.items() if number not in numbers}
+    unreadable += [Unreadable(Ref(Side.INTERNAL, "Ticket", number), str(why)) for number, why in sorted(hidden.items())]
+    marked = [bare(one, logs[one.ref.cls], rules.pair) for one in shown]
+    return _Bearers(logs, marked, makers(shown, cls.internal_logs, rules.pair), unreadable)
 
 
-def _marked(cls: ClassRules, marker: str) -> str:
-    """What finds the internal tickets that bear a marker which begins so, in whichever of the paired logs."""
-    return " OR ".join(f"this.{log} LIKE '%{marker}%'" for log in cls.internal_logs)
+def _marked(logs: Iterable[str], marker: str) -> str:
+    """What finds the internal tickets that bear a marker which begins so, in whichever of *logs*."""
+    return " OR ".join(f"this.{log} LIKE '%{marker}%'" for log in logs)
 
 
 def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tuple[Ref, Ref]]:

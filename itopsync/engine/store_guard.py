@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from itopsync.errors import StoreError
@@ -65,6 +66,19 @@ def claim(store: Store, rules: Rules) -> None:
             )
         if cls.internal_logs[0] not in used:
             store.facts.put(_logs_fact(cls), ",".join(sorted(used | {cls.internal_logs[0]})))
+        remember_classes(store, cls, (cls.internal,))
+
+
+def classes_of_copies(store: Store, cls: ClassRules) -> tuple[str, ...]:
+    """The classes on internal in which copies of an external class may be: the configured one, and those that were before."""
+    return tuple(dict.fromkeys((cls.internal, *sorted(_classes_used(store, cls)))))
+
+
+def remember_classes(store: Store, cls: ClassRules, names: Iterable[str]) -> None:
+    """Remember that copies of an external class are, or may come to be, in these classes."""
+    used = _classes_used(store, cls)
+    if not used.issuperset(names):
+        store.facts.put(_classes_fact(cls), ",".join(sorted(used.union(names))))
 
 
 def knows_nothing(store: Store) -> bool:
@@ -85,12 +99,13 @@ def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
         raise StoreError(f"{store.address.name}: its rebuilding was broken off. Run `itopsync rebuild` again.")
     if rebuilding == DONE or not knows_nothing(store):
         return
-    for cls in rules.classes:
-        marked = " OR ".join(f"{log} LIKE '%{prefix(rules.pair)}t-%'" for log in cls.internal_logs)
-        count = internal.count(cls.internal, f"SELECT {cls.internal} WHERE {marked}")
+    places = [(cls.internal, cls.internal_logs) for cls in rules.classes]
+    for name, logs in (*places, ("Ticket", ("private_log",))):  # the class may have been another one
+        marked = " OR ".join(f"{log} LIKE '%{prefix(rules.pair)}t-%'" for log in logs)
+        count = internal.count(name, f"SELECT {name} WHERE {marked}")
         if count:
             raise StoreError(
-                f"internal holds {count} copies of pair {rules.pair} as {cls.internal}, and this store knows of none. If "
+                f"internal holds {count} copies of pair {rules.pair} as {name}, and this store knows of none. If "
                 "it was lost, run `itopsync rebuild`; else see store.url."
             )
 
@@ -102,3 +117,11 @@ def _logs_used(store: Store, cls: ClassRules) -> frozenset[str]:
 
 def _logs_fact(cls: ClassRules) -> str:
     return f"logs:{cls.external}"
+
+
+def _classes_used(store: Store, cls: ClassRules) -> frozenset[str]:
+    return frozenset(filter(None, (store.facts.get(_classes_fact(cls)) or "").split(",")))
+
+
+def _classes_fact(cls: ClassRules) -> str:
+    return f"internal:{cls.external}"

@@ -18,6 +18,7 @@ from itopsync.reconcile.entries import read
 from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.richtext import any_markers
+from itopsync.reconcile.route import comes_back
 from itopsync.reconcile.rules import LogRule, Rules
 
 
@@ -63,12 +64,18 @@ def explain(pair: Pair, planned: Planned) -> Story:
     states = {side: ticket.state for side, ticket in tickets.items()}
     unscoped = why_not(pair.servers[Side.EXTERNAL], rules, link.external) or "" if link.id in left_behind(pair) else ""
     plan = Plan(link) if unscoped else plan
-    return Story(link, states, entries, plan.link.files, plan, _ended(link, seen), unscoped)
+    return Story(link, states, entries, plan.link.files, plan, _ended(link, seen, rules), unscoped)
 
 
-def _ended(link: Link, seen: Observation) -> str:
+def _ended(link: Link, seen: Observation, rules: Rules) -> str:
     if link.status is not LinkStatus.TOMBSTONE:
         return ""
+    if (
+        link.internal is None
+        and seen.external is not None
+        and comes_back(seen.external, rules.for_external(link.external.cls), rules)
+    ):
+        return "it is itself a copy of what came from internal, or through this pair before, and no copy goes back"
     gone = [str(ref) for side in Side if (ref := link.ref(side)) is not None and seen.of(side) is None]
     return f"{' and '.join(gone)} is gone" if gone else "unlinked by hand; `itopsync link` takes the two up again"
 

@@ -35,8 +35,8 @@ def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: 
     rules = every_rule | {rule.external: rule for rule in cls.fields}
     fields = {
         name: Agreed(
-            action.agrees.get(name) or value_fingerprint(external.fields.get(name, "")),
-            value_fingerprint(copy.fields.get(rule.internal, "")),
+            action.agrees.get(name) or value_fingerprint(external.fields.get(name, ""), is_html=rule.is_html),
+            value_fingerprint(copy.fields.get(rule.internal, ""), is_html=rule.is_html),
         )
         for name, rule in rules.items()
         if name in action.agrees or name in every_rule or not external.fields.get(name)
@@ -53,7 +53,8 @@ def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: dat
     rules |= {rule.external: rule for rule in cls.fields}
     fields = dict(link.base.fields)
     for name, source in action.agrees.items():
-        result = value_fingerprint(answer.fields.get(rules[name].name(action.side), ""))
+        rule = rules[name]
+        result = value_fingerprint(answer.fields.get(rule.name(action.side), ""), is_html=rule.is_html)
         pair = {action.side.other: source, action.side: result}
         fields[name] = Agreed(pair[Side.EXTERNAL], pair[Side.INTERNAL])
     notes = _noted(link.base.notes, action.notes, action.side.other, now)

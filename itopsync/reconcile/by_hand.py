@@ -9,8 +9,8 @@ from datetime import datetime
 
 from itopsync.model import TICKET, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
 from itopsync.reconcile.entries import arrived
-from itopsync.reconcile.files import pair_files
-from itopsync.reconcile.form import plan_values
+from itopsync.reconcile.files import MANY_DELETIONS, pair_files
+from itopsync.reconcile.form import alike, plan_values
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import read_log
 from itopsync.reconcile.part import Part
@@ -23,10 +23,15 @@ _WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.UNLINKING)
 
 
 def retried(link: Link, now: datetime) -> Link:
-    """The link with all that stood in its way forgotten, to be looked at *now*; a write that settles goes on settling."""
+    """The link with all that stood in its way forgotten, to be looked at *now*; a write that settles goes on settling.
+
+    Deletions that were too many pass from now on: what lets them is remembered until they are fewer.
+    """
     if link.status not in _WORKED_ON:
         return link
-    return replace(link, obstacles=(), due_at=link.due_at if link.in_doubt else now)
+    many = (one for one in link.obstacles if one.key == MANY_DELETIONS.key)
+    passing = tuple(replace(one, tries=0, parked=False, not_before=None) for one in many)
+    return replace(link, obstacles=passing, due_at=link.due_at if link.in_doubt else now)
 
 
 def parked(link: Link) -> Link:
@@ -133,6 +138,7 @@ def _differing(situation: Situation) -> tuple[str, ...]:
     part = Part()
     for side in Side:
         plan_values(_fresh(situation), part, side, rules.fields, {})
-    differs = {value.rule.external for side in Side for value in part.content[side].values}
+    values = (value for side in Side for value in part.content[side].values)
+    differs = {value.rule.external for value in values if not alike(_fresh(situation), value.rule)}
     external, internal = (situation.ticket(side).state for side in Side)
     return tuple(sorted(differs | (set() if correspond(rules.state, external, internal) else {"state"})))

@@ -5,23 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from itopsync.model import Attachment, FilePair, FileStatus, Side
+from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, ItemKind, Side
 from itopsync.reconcile.markers import attachment_marker, attachment_of, prefix
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.pictures import file_item
-from itopsync.reconcile.plan import AttachmentSource, Kept, Remove, Upload
+from itopsync.reconcile.plan import AttachmentSource, Item, Kept, Remove, Upload
 from itopsync.reconcile.rules import Deletion
 from itopsync.reconcile.situation import Situation
 
 _ORGANISATION = "org_id"
+MANY_DELETIONS = Item(ItemKey.of(ItemKind.DELETIONS), "")
+"""The deletions of one ticket, where they are many."""
 
 
 def plan_files(situation: Situation) -> Part:
     """Compare the attachments of both tickets with the pairs that are known."""
     part = Part()
     pairs = tuple(pair_files(situation, part))
+    _hold_many(situation, part)
     part.agree = lambda link: replace(link, files=pairs)
     return part
+
+
+def _hold_many(situation: Situation, part: Part) -> None:
+    """Let deletions wait for a person where they are more than the limit, unless one has let them pass."""
+    deletions = [one for one in part.removals if isinstance(one, Remove) and one.pair is not None]
+    if len(deletions) <= situation.rules.limits.deletions:
+        return
+    part.want(MANY_DELETIONS)
+    if any(one.key == MANY_DELETIONS.key and not situation.blocks(one) for one in situation.link.obstacles):
+        return
+    part.removals = [one for one in part.removals if one not in deletions]
+    reason = "more files of this ticket are gone than limits.deletions; their counterparts stay until `itopsync retry`"
+    part.park(MANY_DELETIONS, reason)
 
 
 def pair_files(situation: Situation, part: Part) -> Iterator[FilePair]:

@@ -12,9 +12,19 @@ from itopsync.reconcile.moments import why_not_carried
 from itopsync.reconcile.part import Part, Value
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, TextSource, Upload
-from itopsync.reconcile.richtext import Carried, attachment_address, carry, fill, in_words, literal, shorten, value_fingerprint
+from itopsync.reconcile.richtext import (
+    Carried,
+    attachment_address,
+    carry,
+    fill,
+    fingerprint,
+    in_words,
+    literal,
+    shorten,
+    value_fingerprint,
+)
 from itopsync.reconcile.rules import Direction, FieldRule, Kind
-from itopsync.reconcile.situation import Situation
+from itopsync.reconcile.situation import Situation, addresses_of
 
 _BYTES_FROM = 1_000
 """A limit above this is MySQL's TEXT, which counts bytes; below it is a VARCHAR, which counts characters."""
@@ -44,7 +54,9 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
         way = rule.direction
         mine, theirs = situation.ticket(target.other).fields, situation.ticket(target).fields
         source, present = mine.get(rule.name(target.other), ""), theirs.get(rule.name(target), "")
-        now = {target.other: value_fingerprint(source), target: value_fingerprint(present)}
+        now = {
+            side: value_fingerprint(value, is_html=rule.is_html) for side, value in ((target.other, source), (target, present))
+        }
         if rule.limit is not None and way.allows(target.other) and len(source) * 2 > rule.limit:
             value = render(situation, part, target, rule, source)
             part.uploads += [value.whole] if value is not None and value.whole is not None else []
@@ -65,6 +77,26 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
             part.uploads += value.uploads
 
 
+def alike(situation: Situation, rule: FieldRule) -> bool:
+    """Whether one of the two values is what is made of the other one: of HTML, its words and the pictures that it shows."""
+    return any(_is_made_of_the_other(situation, target, rule) for target in Side)
+
+
+def _is_made_of_the_other(situation: Situation, target: Side, rule: FieldRule) -> bool:
+    there = situation.ticket(target)
+    source, present = (
+        situation.ticket(target.other).fields.get(rule.name(target.other), ""),
+        there.fields.get(rule.name(target), ""),
+    )
+    value = render(situation, Part(), target, rule, source)
+    if value is None:
+        return False
+    if not rule.is_html:
+        return value.value == present
+    shown = fill(value.value, addresses_of(situation.rules.side(target).public_url, there))
+    return fingerprint("", shown) == fingerprint("", present)
+
+
 def field_key(rule: FieldRule) -> ItemKey:
     """The name of an attribute as an item."""
     return ItemKey.of(ItemKind.FIELD, rule.external)
@@ -78,7 +110,7 @@ def cut_key(side: Side, rule: FieldRule) -> str:
 def _whole(situation: Situation, part: Part, target: Side, rule: FieldRule, source: str) -> tuple[Upload, ...]:
     """The whole text of an attribute of which *target* dropped words, unless it is there."""
     value = render(situation, part, target, rule, source)
-    item = Item(ItemKey.of(ItemKind.WHOLE, cut_key(target, rule)), value_fingerprint(source))
+    item = Item(ItemKey.of(ItemKind.WHOLE, cut_key(target, rule)), value_fingerprint(source, is_html=rule.is_html))
     part.want(item)
     if value is None or value.whole is not None or situation.obstacle(item):
         return ()
@@ -91,8 +123,8 @@ def _whole(situation: Situation, part: Part, target: Side, rule: FieldRule, sour
 
 def render(situation: Situation, part: Part, target: Side, rule: FieldRule, source: str) -> Value | None:
     """Write *source*, the other side's value, as it is to stand on *target*; None if it must wait or is parked."""
-    fingerprint = value_fingerprint(source)
-    item = Item(field_key(rule), f"{target}:{fingerprint}")
+    looks = value_fingerprint(source, is_html=rule.is_html)
+    item = Item(field_key(rule), f"{target}:{looks}")
     part.want(item)
     if situation.obstacle(item):
         return None
@@ -103,7 +135,7 @@ def render(situation: Situation, part: Part, target: Side, rule: FieldRule, sour
         if rule.kind is Kind.DATE and (why := why_not_carried(value, situation.rules.side(target).timezone)):
             part.park(item, why)
             return None
-        return Value(rule, value, item, fingerprint)
+        return Value(rule, value, item, looks)
     text = carry(source, origin) if rule.kind is Kind.HTML else Carried(literal(guarded), ())
     illustrated = illustrate(situation, part, target, text.html, text.pictures)
     if illustrated is None:
@@ -111,7 +143,7 @@ def render(situation: Situation, part: Part, target: Side, rule: FieldRule, sour
     value, uploads = illustrated
     if rule.template is not None and target is Side.INTERNAL:
         value = rule.template.format(value=value, number=situation.ticket(Side.EXTERNAL).number)
-    made = Value(rule, value, item, fingerprint, uploads)
+    made = Value(rule, value, item, looks, uploads)
     too_long = rule.limit is not None and _length(_shown(situation, target, value), rule.limit) > rule.limit
     return _cut_to_fit(situation, part, target, made) if too_long else made
 
@@ -141,10 +173,10 @@ def carried_with_state(
 def _is_corrected(situation: Situation, side: Side, rule: FieldRule, demanded: Collection[str]) -> bool:
     """Whether *side* alone changed a companion since both agreed."""
     base = situation.link.base.fields.get(rule.external)
-    here, there = (situation.ticket(one).fields.get(rule.name(one), "") for one in (side, side.other))
-    if base is None or (not here and rule.name(side) in demanded):
+    now = {one: situation.ticket(one).fields.get(rule.name(one), "") for one in Side}
+    if base is None or (not now[side] and rule.name(side) in demanded):
         return False
-    return base.of(side) != value_fingerprint(here) and base.of(side.other) == value_fingerprint(there)
+    return {one for one in Side if base.of(one) != value_fingerprint(now[one], is_html=rule.is_html)} == {side}
 
 
 def _is_parked(situation: Situation, part: Part, rule: FieldRule) -> bool:

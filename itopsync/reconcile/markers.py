@@ -9,6 +9,7 @@ names the external ticket too: it speaks for its own link only.
 ``itopsync-<pair>-t-UserRequest.17``      the copy of external's UserRequest 17
 ``itopsync-<pair>-h-UserRequest.501``     linked or unlinked by hand, on internal's UserRequest 501 and on no other
 ``itopsync-<pair>-u-UserRequest.17``      no longer the copy of external's UserRequest 17: unlinked by hand
+``itopsync-<pair>-v-<digest>``             on a copy: a server, or a pair, by which its ticket came
 ``itopsync-<pair>-n-17.<digest>``         the mirror of one entry
 ``itopsync-<pair>-w-17.<digest>``         a notice of our own: what is parked, where a log is full
 ``itopsync-<pair>-a-e5`` or ``-i5``       the copy of external's (internal's) attachment 5
@@ -27,6 +28,7 @@ from itopsync.model import Ref, Side
 
 _TICKET = re.compile(r"([thu])-([A-Za-z_]\w*)\.(\d+)$")
 _ATTACHMENT = re.compile(r"a-([ei])(\d+)$")
+_STATION = re.compile(r"itopsync-[a-z0-9]+-v-([0-9a-f]{16})")
 _OF_A_LINK = re.compile(r"[nw]-(\d+)\.[0-9a-f]{16}$")
 
 
@@ -81,6 +83,17 @@ def here_of(marker: str, pair: str) -> Ref | None:
 def _named(marker: str, pair: str, kind: str, side: Side) -> Ref | None:
     found = _TICKET.fullmatch(marker.removeprefix(prefix(pair))) if marker.startswith(prefix(pair)) else None
     return Ref(side, found[2], int(found[3])) if found and found[1] == kind else None
+
+
+def station_marker(pair: str, station: str) -> str:
+    """The marker of a server or a pair by which a copy's ticket came."""
+    return f"{prefix(pair)}v-{station}"
+
+
+def station_of(marker: str) -> str | None:
+    """The server or pair that a marker of whatever pair names as one by which a ticket came."""
+    found = _STATION.fullmatch(marker)
+    return found[1] if found else None
 
 
 def note_marker(pair: str, link: Ref, origin: Ref, log: str, fingerprint: str, *, ordinal: int) -> str:

@@ -11,12 +11,13 @@ from itopsync.model import Entry, ItemKey, ItemKind, NoteRecord, Side
 from itopsync.reconcile.entries import ENTRY_BYTES, PersonEntry, Reading, arrived, note_item, read
 from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.gate import words as guarded
-from itopsync.reconcile.markers import is_note, overflow_marker, ticket_marker
+from itopsync.reconcile.markers import is_note, overflow_marker, station_marker, ticket_marker
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, LostMarker, Note, TextSource, Upload
 from itopsync.reconcile.richtext import carry, in_words, lost_words, plain
 from itopsync.reconcile.room import groups, is_long, pieces, room, weight
+from itopsync.reconcile.route import stations
 from itopsync.reconcile.rules import LogRule
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.unmarked import found_unmarked, is_one
@@ -168,7 +169,9 @@ def opening(situation: Situation, opened: datetime) -> Note:
     """The first entry of a new copy, which bears the ticket's marker."""
     marker = ticket_marker(situation.rules.pair, situation.link.external)
     line = _header(situation, situation.rules.headers.copied, Side.INTERNAL, opened, "")
-    return Note(situation.cls.logs[0].internal, (marker,), opened, head_line(line))
+    named = stations(situation.ticket(Side.EXTERNAL), situation.cls, situation.rules)
+    route = f'<a name="{",".join(station_marker(situation.rules.pair, station) for station in named)}"></a></p>'
+    return Note(situation.cls.logs[0].internal, (marker,), opened, head_line(line).removesuffix("</p>") + route)
 
 
 def history(situation: Situation, part: Part, left: int) -> tuple[Note, ...]:

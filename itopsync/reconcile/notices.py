@@ -58,5 +58,7 @@ def _in_words(key: ItemKey) -> str:
             return {ItemKind.PICTURE: "a picture", ItemKind.NOTE: "a note", ItemKind.WHOLE: "a whole text"}[kind]
         case ItemKind.TICKET:
             return "the ticket"
+        case ItemKind.DELETIONS:
+            return "the deletion of files"
         case kind:
             return str(kind)

@@ -22,6 +22,7 @@ from itopsync.reconcile.part import Part, Value, fold
 from itopsync.reconcile.plan import Action, Create, Item, Kept, Plan, Remark, Upload
 from itopsync.reconcile.richtext import head_markers, without_pictures
 from itopsync.reconcile.room import room, weight
+from itopsync.reconcile.route import comes_back
 from itopsync.reconcile.rules import ClassRules, FieldRule, Kind, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import plan_state
@@ -44,7 +45,7 @@ def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, a
     if observation.external is None or (link.internal is not None and observation.internal is None):
         return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), unlinked=link.status is LinkStatus.UNLINKING)
     if link.internal is None:
-        if _is_probe(situation):
+        if _is_probe(situation) or comes_back(situation.ticket(Side.EXTERNAL), situation.cls, rules):
             return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), unlinked=True)
         return _plan_creation(situation, apart=apart)
     if (marking := plan_link_notice(situation)) is not None:

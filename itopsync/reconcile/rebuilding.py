@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from itopsync.model import (
     STATE,
@@ -21,11 +22,13 @@ from itopsync.model import (
     Side,
     Sighting,
 )
+from itopsync.reconcile.form import alike
 from itopsync.reconcile.identity import born
 from itopsync.reconcile.markers import attachment_of
 from itopsync.reconcile.plan import Plan, Upload, Write
 from itopsync.reconcile.richtext import value_fingerprint
-from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
+from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import counted
 
 TICKET_WITHOUT_COPY = Obstacle(
@@ -62,7 +65,7 @@ class Rebuilt:
         return tuple(one for one in self.link.obstacles if one.reason == FILE_WITHOUT_COPY.reason)
 
 
-def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mapping[Side, int]) -> Rebuilt:
+def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mapping[Side, int], now: datetime) -> Rebuilt:
     """Return the link with a base at which nothing is carried that differs now; *plan* was made for it without any base.
 
     Entries and files bear their markers, so of those nothing needs to be remembered; but a file that is older than the
@@ -73,7 +76,10 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
     if external is None or internal is None or link.status is LinkStatus.TOMBSTONE:
         return Rebuilt(link, (), plan.unlinked)
     writes = [action for action in plan.actions if isinstance(action, Write)]
-    differs = {name for write in writes for name in write.agrees} | {"state" for write in writes if write.stimulus}
+    situation = Situation(plan.link, observation, rules, cls, now)
+    told = {name for write in writes for name in write.agrees}
+    differs = {rule.external for rule in every_rule(cls) if rule.external in told and not alike(situation, rule)}
+    differs |= {"state" for write in writes if write.stimulus}
     differs |= {"state" for one in plan.link.obstacles if one.key == STATE}
     return Rebuilt(
         replace(
@@ -107,6 +113,11 @@ def _of_files(plan: Plan, youngest: Mapping[Side, int]) -> Iterable[Obstacle]:
             yield replace(FILE_WITHOUT_COPY, key=action.item.key, fingerprint=action.item.fingerprint)
 
 
+def every_rule(cls: ClassRules) -> tuple[FieldRule, ...]:
+    """The form's, and those of what goes with a state."""
+    return (*cls.fields, *(rule for companions in cls.state.companions.values() for rule in companions))
+
+
 def base_of_now(observation: Observation, cls: ClassRules, differs: Collection[str]) -> Base:
     """A base at which both sides' form and state, as they are now, count as agreed. Only where both tickets are there.
 
@@ -115,12 +126,12 @@ def base_of_now(observation: Observation, cls: ClassRules, differs: Collection[s
     external, internal = observation.external, observation.internal
     if external is None or internal is None:
         raise ValueError("one of the two tickets is not there")
-    every = (*cls.fields, *(rule for companions in cls.state.companions.values() for rule in companions))
     fields = {
         rule.external: Agreed(
-            value_fingerprint(external.fields.get(rule.external, "")), value_fingerprint(internal.fields.get(rule.internal, ""))
+            value_fingerprint(external.fields.get(rule.external, ""), is_html=rule.is_html),
+            value_fingerprint(internal.fields.get(rule.internal, ""), is_html=rule.is_html),
         )
-        for rule in every
+        for rule in every_rule(cls)
     }
     state = Agreed(counted(cls.state, external.state), counted(cls.state, internal.state))
     apart = {name: agreed for name, agreed in {**fields, "state": state}.items() if name in differs}

@@ -26,6 +26,8 @@ _PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
 _PLACEHOLDER = re.compile(r'(?<=<img src=")itopsync-picture:([A-Za-z0-9_.-]+)')
 """Only where :func:`carry` puts it: what a person writes is no placeholder, whatever it says."""
 _SHOWN = re.compile(r'<img src="itopsync-picture:([A-Za-z0-9_.-]+)" alt="([^"]*)"[^>]*>')
+_LINES = re.compile(r"(?:<p>)?([^<]*(?:<br ?/?>[^<]*)*)(?:</p>)?")
+_LINE_BREAK = re.compile(r"<br ?/?>")
 _ANCHOR = r"""<a(?:\s[^<>]*)?\sname="([^"<>]*)\""""
 _ANYWHERE = re.compile(_ANCHOR)
 _HEAD = re.compile(rf"\s*(?:<(?:p|div|span)(?:\s[^<>]*)?>\s*)*{_ANCHOR}")
@@ -77,8 +79,15 @@ def fingerprint(author_id: str, fragment: str) -> str:
     return digest(author_id, _said(fragment, lambda attributes: _PICTURE + identity(attributes)))
 
 
-def value_fingerprint(value: str) -> str:
-    """The fingerprint of an attribute's value: which pictures it shows counts, the addresses that iTop gives them do not."""
+def value_fingerprint(value: str, *, is_html: bool = False) -> str:
+    """The fingerprint of an attribute's value: which pictures it shows counts, the addresses that iTop gives them do not.
+
+    Of HTML that is nothing but lines, the lines alone count: a server that is upgraded to 3.2 wraps a plain text otherwise than
+    we do.
+    """
+    lines = _LINES.fullmatch(value) if is_html else None
+    if lines is not None:
+        return digest(re.sub(r"\r\n?", "\n", html.unescape(_LINE_BREAK.sub("\n", lines[1]))))
     return digest(with_identities(value) if "<" in value else value)
 
 

@@ -74,6 +74,10 @@ class FieldRule:
     def name(self, side: Side) -> str:
         return side.pick(self.external, self.internal)
 
+    @property
+    def is_html(self) -> bool:
+        return self.kind is Kind.HTML
+
     def values(self, origin: Side) -> Mapping[str, str]:
         return origin.pick(self.to_internal, self.to_external)
 
@@ -245,7 +249,8 @@ class Limits(Section):
     creations: Threshold = 200
     """More new tickets than that in one cycle stop it."""
     deletions: Threshold = 50
-    """More deletions of attachments than that in one cycle stop it."""
+    """More deletions of attachments than that in one cycle stop it, where they are on more than ten tickets. More than that on
+    one ticket wait for a person, and hold up nothing else."""
     file_size: Size = 20_000_000
     """The largest file that is carried; larger ones are told in a note."""
     settle: Duration = timedelta(minutes=5)
@@ -254,6 +259,8 @@ class Limits(Section):
     # what nobody need choose
     rewritten: ClassVar[int] = 10
     """Tickets whose known entries all look different at once; more of them stop a cycle."""
+    deleting: ClassVar[int] = 10
+    """On so few tickets deletions stop no cycle."""
     missing: ClassVar[int] = 10
     """Linked tickets that are gone at once; more of them stop a cycle."""
     tries: ClassVar[int] = 8

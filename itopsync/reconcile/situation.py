@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -10,12 +10,23 @@ from functools import cached_property
 from itopsync.model import Link, Observation, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.markers import attachment_marker, attachment_of, picture_marker, prefix
 from itopsync.reconcile.plan import Item, Kept, Remark
-from itopsync.reconcile.richtext import Origin
+from itopsync.reconcile.richtext import Origin, attachment_address
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.ticket_markers import TicketMarkers, read_ticket_markers
 
 SAME_SERVER = "there."
 """Head of a placeholder's name that gives an attachment's id on the target's server, as in ``there.17``."""
+
+
+def addresses_of(public_url: str, ticket: Ticket) -> Callable[[str], str | None]:
+    """What tells a placeholder's address on *ticket*'s server, or None where its attachment is not on *ticket*."""
+    known = {attachment.temp_id: attachment.id for attachment in ticket.attachments}
+
+    def address_of(name: str) -> str | None:
+        number = int(name.removeprefix(SAME_SERVER)) if name.startswith(SAME_SERVER) else known.get(name)
+        return None if number is None else attachment_address(public_url, number)
+
+    return address_of
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ parser; marks by their name alone. Of what decides what is written it knows the 
 
 ``comparing``  links, read and compared
 ``reading``    what is read of both servers
-``words``      what a text says, how it begins, and which pictures it shows
+``words``      what a text says, and which pictures it shows
+``beginning``  how a note begins
 ``entries``    the logs: each entry of a person, and the one that it has on the other side
 ``secrets``    notes that are kept in internal
 ``form``       the form, the companions of a state, the state

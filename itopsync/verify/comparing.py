@@ -64,7 +64,7 @@ class Comparison:
         mirrored = self._compare_logs(findings, case, external, internal)
         compare_files(findings, Observation(external, internal), self._rules, library if self._deep else None)
         if self._deep:
-            compare_notes_pictures(findings, case, mirrored)
+            compare_notes_pictures(findings, case, mirrored, Observation(external, internal))
             compare_fields_pictures(findings, case, fields, internal)
         return findings
 

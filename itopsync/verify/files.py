@@ -29,7 +29,8 @@ def compare_files(findings: Findings, seen: Observation, rules: Rules, library: 
             elif not counted[number]:
                 _tell_missing(findings, origin, number)
         for number in sorted(counted.keys() - set(originals)):
-            if rules.deletion is not Deletion.NEVER and not findings.waits and not findings.obstacle(f"file:{origin}:{number}"):
+            held = findings.obstacle(f"file:{origin}:{number}") or findings.obstacle("deletions")
+            if rules.deletion is not Deletion.NEVER and not findings.waits and held is None:
                 what = f"{origin}: attachment {number} is gone, and its copy is still there"
                 findings.differs(f"file:{origin}:{number}", what)
         if library is not None:

@@ -7,23 +7,29 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
-from itopsync.model import Side, Ticket
+from itopsync.model import Observation, Side, Ticket
 from itopsync.verify.entries import Mirrored
 from itopsync.verify.findings import Findings
 from itopsync.verify.form import Shown
 from itopsync.verify.reading import Case
 from itopsync.verify.words import PICTURE, Text
 
+DELETED = "somebody deleted the copy of its picture"
 
-def compare_notes_pictures(findings: Findings, case: Case, mirrored: Sequence[Mirrored]) -> None:
+
+def compare_notes_pictures(findings: Findings, case: Case, mirrored: Sequence[Mirrored], seen: Observation) -> None:
     """Compare what entries show with what their mirrors show. Of several entries that were joined, nothing is compared."""
     for one in mirrored:
         if one.mirror.entry is None or one.mirror.notes > 1 or not one.origin.text.pictures:
             continue
         side = Side(one.origin.where.split(":")[1])
-        if _unlike(findings, case, side, one.origin.text, one.mirror.text, head=True):
+        unlike, deleted = _unlike(findings, case, side, one.origin.text, _Shown(one.mirror.text, seen.of(side.other), head=True))
+        if deleted:
+            findings.excuse(one.origin.where, DELETED)
+        if unlike:
             findings.differs(one.origin.where, f"{one.origin.told} shows a picture that its mirror does not show")
 
 
@@ -34,7 +40,9 @@ def compare_fields_pictures(findings: Findings, case: Case, shown: Sequence[Show
     """
     for one in shown:
         item = f"field:{one.rule.external}"
-        unlike = _unlike(findings, case, Side.EXTERNAL, one.origin, one.target, head=False)
+        unlike, deleted = _unlike(findings, case, Side.EXTERNAL, one.origin, _Shown(one.target, internal))
+        if deleted:
+            findings.excuse(item, DELETED)
         if not unlike:
             continue
         ours = [file.id for file in internal.attachments if f"itopsync-{case.rules.pair}-" in file.temp_id]
@@ -47,21 +55,39 @@ def compare_fields_pictures(findings: Findings, case: Case, shown: Sequence[Show
             findings.differs(item, f"{one.rule.external} of external shows a picture that internal does not show")
 
 
-def _unlike(findings: Findings, case: Case, side: Side, origin: Text, target: Text, *, head: bool) -> set[str]:
-    """The digests of the pictures in *origin* in whose place *target* shows another one. *head*: behind a header of ours."""
-    found = origin.pattern.fullmatch(target.body if head else target.words)
+@dataclass(frozen=True)
+class _Shown:
+    """What stands on the other side."""
+
+    text: Text
+    ticket: Ticket | None
+    head: bool = False
+    """The text stands behind a header of ours."""
+
+
+def _unlike(findings: Findings, case: Case, side: Side, origin: Text, target: _Shown) -> tuple[set[str], bool]:
+    """The digests of the pictures in *origin* in whose place *target* shows another one; and whether it shows one that is gone.
+
+    What we wrote shows attachments that were there: of one that is gone now somebody has deleted the copy.
+    """
+    found = origin.pattern.fullmatch(target.text.body if target.head else target.text.words)
     places = found.groups() if found is not None else ()
-    there = iter(target.pictures)
-    unlike = set()
+    there = iter(target.text.pictures)
+    attached = {one.id for one in target.ticket.attachments} if target.ticket is not None else set()
+    unlike, deleted = set[str](), False
     for picture, place in zip(origin.pictures, places, strict=False):
         if place != PICTURE:
             continue  # told in words
-        shown = next(there, None)
-        digests = (_digest(picture, side, case), _digest(shown or {}, side.other, case))
+        shown = next(there, {})
+        attachment = _attachment(shown, side.other, case)
+        if attachment is not None and attachment not in attached:
+            deleted = True
+            continue
+        digests = (_digest(picture, side, case), _digest(shown, side.other, case))
         findings.counts["pictures compared by their bytes"] += 1
         if digests[0] is not None and digests[0] != digests[1]:
             unlike.add(digests[0])
-    return unlike
+    return unlike, deleted
 
 
 def _digest(picture: Mapping[str, str], side: Side, case: Case) -> str | None:
@@ -70,21 +96,31 @@ def _digest(picture: Mapping[str, str], side: Side, case: Case) -> str | None:
     if source[:5].lower() == "data:":
         data = _data(source)
         return hashlib.sha256(data).hexdigest() if data else None
-    addresses = {case.rules.side(side).url, case.rules.side(side).public_url}
-    query: dict[str, list[str]] = {}
-    if any(source.startswith(f"{address}/") for address in addresses):
-        query = parse_qs(urlsplit(source).query)
+    query = _query(source, side, case)
+    attachment = _attachment(picture, side, case)
+    if attachment is not None:
+        found = case.library.attachment(side, attachment)
+        return found.digest if found is not None else None
     number, secret = _first(query, "id"), _first(query, "s") or picture.get("data-img-secret", "")
     number = number or picture.get("data-img-id", "")
     if not re.fullmatch(r"[0-9]{1,10}", number):
         return None
-    is_file = _first(query, "operation") == "download_document" and _first(query, "class") == "Attachment"
-    found = None
-    if is_file:
-        found = case.library.attachment(side, int(number))
-    elif secret:
-        found = case.library.image(side, int(number), secret)
+    found = case.library.image(side, int(number), secret) if secret else None
     return found.digest if found is not None else None
+
+
+def _attachment(picture: Mapping[str, str], side: Side, case: Case) -> int | None:
+    """The id of the attachment that a picture is, if it is one of *side*'s."""
+    query = _query(picture.get("src", "").strip(), side, case)
+    is_file = _first(query, "operation") == "download_document" and _first(query, "class") == "Attachment"
+    number = _first(query, "id") or picture.get("data-img-id", "")
+    return int(number) if is_file and re.fullmatch(r"[0-9]{1,10}", number) else None
+
+
+def _query(source: str, side: Side, case: Case) -> Mapping[str, list[str]]:
+    """What an address asks for; nothing where it is none of *side*'s."""
+    addresses = {case.rules.side(side).url, case.rules.side(side).public_url}
+    return parse_qs(urlsplit(source).query) if any(source.startswith(f"{address}/") for address in addresses) else {}
 
 
 def _first(query: Mapping[str, list[str]], name: str) -> str:

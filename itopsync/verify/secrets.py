@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from itopsync.model import Side, Ticket
 from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.verify.beginning import begins_with
 from itopsync.verify.entries import Line, Logs, Writer
 from itopsync.verify.findings import Findings
 from itopsync.verify.reading import Case
-from itopsync.verify.words import Text, begins_with, folded, text_of, without_pictures
+from itopsync.verify.words import Text, folded, text_of, without_pictures
 
 _TELLING = 16
 """Letters: shorter words may be on both sides by chance."""
@@ -19,7 +20,7 @@ _TELLING = 16
 def held_back(logs: Logs, rules: Rules) -> dict[str, Line]:
     """The entries of people on internal that begin with a mark of these, however disguised, by where they are."""
     people = logs.by(Side.INTERNAL, Writer.PERSON, Writer.UNSURE)
-    return {line.where: line for line in people if any(begins_with(line.text, mark) for mark in rules.keep_internal)}
+    return {line.where: line for line in people if any(begins_with(line.html, mark) for mark in rules.keep_internal)}
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ _BLOCKS = frozenset({"p", "div", "br", "li", "tr", "td", "th", "h1", "h2", "h3",
 _MENTION = re.compile(r"\[\[\w[\w ]*:[^\[\]|]*\|([^\[\]]*)\]\]|\[\[\w[\w ]*:([^\[\]|]*)\]\]")
 _BEGINNING = 20
 """So many letters tell an item of a list from others."""
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,6 @@ class Text:
     """The same from behind the end of its first paragraph: what we write has a header there."""
     pictures: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
     """The attributes of each picture."""
-    beginnings: tuple[str, ...] = field(default=(), repr=False)
-    """All that may be meant by its beginning: with and without its first line, quotes, mentions, pictures, and a pasted head."""
-
     addresses: tuple[str, ...] = field(default=(), repr=False)
     """Those that its links lead to, without white space."""
     items: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -120,33 +116,18 @@ def text_of(fragment: str) -> Text:
     return reader.text()
 
 
-def begins_with(text: Text, mark: str) -> bool:
-    """Whether *text* may be said to begin with *mark*, in whatever case and however disguised."""
-    also = {letter for letter in mark if not letter.isspace()} | {"#"}
-    wanted = _letters(mark, also)
-    return bool(wanted) and any(_letters(beginning, also).startswith(wanted) for beginning in text.beginnings)
-
-
-def _letters(text: str, also: set[str]) -> str:
-    folded_text = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(letter for letter in folded_text if letter.isalnum() or letter in also)
-
-
 class _Reader(HTMLParser):
-    """Collects pieces of text, each with whether it is somebody else's: quoted, a link, or not to be seen."""
+    """Collects pieces of text."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self._pieces: list[tuple[str, bool, bool]] = []
+        self._pieces: list[str] = []
         self._pictures: list[Mapping[str, str]] = []
         self._left_out: list[str] = []
-        self._quotes: list[str] = []
-        self._links: list[str] = []
         self._addresses: list[str] = []
         self._lists: list[int | None] = []
         self._items: list[tuple[str, int]] = []
         self._head: int | None = None
-        self._pasted = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -154,19 +135,12 @@ class _Reader(HTMLParser):
             self._left_out.append(tag)
         if self._left_out:
             return
-        if self._head is None and any("itopsync-" in value for value in given.values()):
-            self._pasted = True
         if tag == "img":
             self._pictures.append(given)
             self._add(PICTURE)
         elif tag in _BLOCKS:
             self._add("\n")
-        hidden = _HIDDEN.search(given.get("style", "")) is not None and tag in {"span", "p", "div", "font"}
-        begins = tag == self._quotes[0] if self._quotes else hidden or tag in {"blockquote", "q", "cite"}
-        if begins:
-            self._quotes.append(tag)
         if tag == "a":
-            self._links.append(tag)
             self._addresses.append(given.get("href", ""))
         if tag in {"ol", "ul"}:
             self._lists.append(_number(given.get("start", ""), 1) if tag == "ol" else None)
@@ -178,10 +152,6 @@ class _Reader(HTMLParser):
             if tag == self._left_out[-1]:
                 self._left_out.pop()
             return
-        if self._quotes and tag == self._quotes[-1]:
-            self._quotes.pop()
-        if tag == "a" and self._links:
-            self._links.pop()
         if tag in {"ol", "ul"} and self._lists:
             self._lists.pop()
         if tag in _BLOCKS:
@@ -201,46 +171,19 @@ class _Reader(HTMLParser):
             self._add(data)
 
     def _add(self, text: str) -> None:
-        self._pieces.append((text, bool(self._quotes), bool(self._links)))
+        self._pieces.append(text)
 
     def text(self) -> Text:
         """What was read."""
         head = self._head or 0
-        whole = "".join(piece for piece, _, _ in self._pieces)
         return Text(
-            folded(whole),
-            folded("".join(piece for piece, _, _ in self._pieces[head:])),
+            folded("".join(self._pieces)),
+            folded("".join(self._pieces[head:])),
             tuple(self._pictures),
-            tuple(
-                beginning
-                for start in ((0, head) if self._pasted else (0,))
-                for beginning in (
-                    _unquoted("".join(piece for piece, _, _ in self._pieces[start:])),
-                    _unquoted("".join(piece for piece, quoted, _ in self._pieces[start:] if not quoted)),
-                    _unquoted("".join(piece for piece, quoted, link in self._pieces[start:] if not quoted and not link)),
-                )
-                for beginning in (beginning, _without_quoted_lines(beginning))
-                for beginning in (beginning, _unquoted(_behind_first_line(beginning)))
-            ),
             tuple(folded(address) for address in self._addresses if address),
-            tuple((told, folded("".join(piece for piece, _, _ in self._pieces[at:]))[:_BEGINNING]) for told, at in self._items),
+            tuple((told, folded("".join(self._pieces[at:]))[:_BEGINNING]) for told, at in self._items),
         )
 
 
 def _number(text: str, otherwise: int) -> int:
     return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else otherwise
-
-
-def _unquoted(text: str) -> str:
-    """Without pictures, and without the mentions that it begins with."""
-    text = _MENTION.sub(" ", text.replace(PICTURE, " "))
-    return re.sub(r"^(?:\s*@\S+)+", "", text)
-
-
-def _behind_first_line(text: str) -> str:
-    """From behind the first line in which there is a letter."""
-    return re.sub(r"\A\W*\w.*", "", text)
-
-
-def _without_quoted_lines(text: str) -> str:
-    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(">"))

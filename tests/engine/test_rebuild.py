@@ -246,3 +246,35 @@ def test_a_files_copy_that_a_person_deleted_is_not_made_again_without_being_aske
     rig.store.links.amend(rig.link(made["a"]).id, lambda link: by_hand.retried(link, rig.now), rig.now)
     rig.sync()
     assert names() >= {"old", "young", "new", "deleted"}
+
+
+def _open_with_addresses_and_pictures(rig: Rig) -> int:
+    """A request whose fields read otherwise on each side, from whichever they come: pictures, addresses, formatting."""
+    page = f"{rig.external.url}/pages/UI.php?id=3"
+    number = rig.customer.create("UserRequest", title=f"See {page}", description="<p>Look</p>", service_id=1)
+    picture = rig.customer.paste_image("UserRequest", number, "s.png", "image/png", PICTURE)
+    told = f'<p>See {page}, <a href="{page}">it</a>&nbsp;and</p>{picture}<ul><li>this</ul>'
+    rig.customer.update("UserRequest", number, description=told)
+    rig.sync()
+    copy = rig.copy_of(number)
+    rig.operator.stimulus("UserRequest", copy, "ev_assign", **TEAM)
+    picture = rig.operator.paste_image("UserRequest", copy, "t.png", "image/png", PICTURE + b"2")
+    said = f"<p>See {rig.internal.url}/pages/UI.php?id=3</p>{picture}"
+    rig.operator.stimulus("UserRequest", copy, "ev_resolve", **{**RESOLVED, "solution": said})
+    rig.sync()
+    rig.settle(2)
+    return number
+
+
+def test_what_only_reads_otherwise_on_the_other_side_is_no_difference(rig: Rig) -> None:
+    _open_with_addresses_and_pictures(rig)
+    assert [one.differs for one in _found_again(rig)] == [()]
+
+
+def test_another_picture_and_other_words_are_a_difference(rig: Rig) -> None:
+    number = _open_with_addresses_and_pictures(rig)
+    picture = rig.operator.paste_image("UserRequest", rig.copy_of(number), "u.png", "image/png", PICTURE + b"3")
+    shown = rig.internal.ticket("UserRequest", rig.copy_of(number))["description"]
+    start, end = shown.index("<img"), shown.index(">", shown.index("<img")) + 1
+    rig.operator.update("UserRequest", rig.copy_of(number), description=shown[:start] + picture + shown[end:], title="See it")
+    assert [one.differs for one in _found_again(rig)] == [("description", "title")]

@@ -9,9 +9,11 @@ import pytest
 
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Side
+from itopsync.reconcile import by_hand
 from itopsync.reconcile.rules import Limits
 from itopsync.simulator import AccessMode, FaultKind
 from tests.engine.rig import PICTURE, TEAM, Rig
+from tests.engine.verifying import compared
 
 
 def _opens(rig: Rig, title: str = "Printer", **fields: object) -> int:
@@ -326,3 +328,30 @@ def test_the_dry_run_shows_what_would_be_written_and_writes_nothing(rig: Rig) ->
     assert [len(planned.plan.actions) for planned in shown] == [1]
     assert rig.written() == 0
     assert rig.store.links.get([1]) == ()
+
+
+def test_one_who_deletes_very_many_files_holds_up_nobody_else(rig: Rig) -> None:
+    many, other = _opens(rig, "Many"), _opens(rig, "Other")
+    files = [rig.customer.attach("UserRequest", many, f"{n}.txt", "text/plain", b"a") for n in range(51)]
+    rig.sync()
+    rig.settle(1)
+    for file in files:
+        rig.customer.delete_attachment(file)
+    for number in (many, other):
+        rig.customer.note("UserRequest", number, "<p>Hello</p>")
+    rig.sync()
+    rig.settle(2)
+    copies = {number: rig.internal.ticket("UserRequest", rig.copy_of(number)) for number in (many, other)}
+    assert len(copies[many]["attachments"]) == 51
+    assert all(any("Hello" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(number))) for number in copies)
+    assert [one.key for one in rig.link(many).obstacles] == ["deletions"]
+    assert sum("deletion of files" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(many))) == 1
+    assert compared(rig) == []
+
+    rig.store.links.amend(rig.link(many).id, lambda link: by_hand.retried(link, rig.now), rig.now)
+    rig.settle(1)
+    assert rig.internal.ticket("UserRequest", rig.copy_of(many))["attachments"] == []
+    assert rig.link(many).obstacles == ()
+    written = rig.written()
+    rig.settle(1)
+    assert rig.written() == written

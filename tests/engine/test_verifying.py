@@ -64,6 +64,23 @@ def test_a_disguised_secret_that_stands_on_external_is_told(linked: Rig, fragmen
     ]
 
 
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "<p>@Carla Demo, #internal They never pay their bills</p>",
+        "<p>#int\u00e9rnal They never pay their bills</p>",
+        "<figure><img src='x.png'><figcaption>A bill</figcaption></figure><p># internal They never pay their bills</p>",
+        "<div class='gmail_quote'>When will you pay?</div><p>#internal They never pay their bills</p>",
+        "<p>Copied from R-000001</p><p>\u3164##internal They never pay their bills</p>",
+    ],
+)
+def test_a_note_that_is_rightly_kept_is_not_told_as_missing(linked: Rig, fragment: str) -> None:
+    linked.operator.note(REQUEST, linked.copy_of(1), fragment)
+    linked.settle(1)
+    assert not any("never pay" in text for text in linked.texts(Side.EXTERNAL, 1))
+    assert compared(linked) == []
+
+
 def test_a_secret_that_reached_external_through_a_child_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig(tmp_path, versions=("3.2", "3.3"))
     numbers = [rig.customer.create(REQUEST, title=title) for title in ("Parent", "Child")]
@@ -301,3 +318,28 @@ def test_what_is_written_while_it_looks_is_read_once_more(linked: Rig, monkeypat
     monkeypatch.setattr(Links, "get", reading)
     assert compared(linked) == []
     assert len(asked) >= 3
+
+
+@pytest.mark.parametrize("traceless", [False, True])
+def test_a_pictures_copy_that_somebody_deleted_is_not_made_again_and_no_difference(linked: Rig, *, traceless: bool) -> None:
+    for number in range(2):
+        picture = linked.customer.paste_image(REQUEST, 1, "s.png", "image/png", PICTURE + bytes([number]))
+        if number:
+            linked.customer.update(REQUEST, 1, description=f"<p>Look</p>{picture}")
+        else:
+            linked.customer.note(REQUEST, 1, f"<p>Look</p>{picture}")
+    linked.sync()
+    linked.settle(1)
+    copies = [one["id"] for one in linked.internal.ticket(REQUEST, linked.copy_of(1))["attachments"]]
+    assert len(copies) == 2
+    assert compared(linked) == []
+    for copy in copies:
+        if traceless:
+            linked.internal.store.remove("Attachment", copy)
+        else:
+            linked.operator.delete_attachment(copy)
+    linked.customer.note(REQUEST, 1, "<p>So?</p>")
+    linked.settle(2)
+    assert linked.internal.ticket(REQUEST, linked.copy_of(1))["attachments"] == []
+    assert compared(linked) == []
+    assert {why for _, why in excused(linked)} == {"somebody deleted the copy of its picture"}

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.model import FilePair, FileStatus, ItemKey, Link, Obstacle, Side
+from itopsync.model import FilePair, FileStatus, ItemKey, Link, Observation, Obstacle, Side
+from itopsync.reconcile import by_hand
 from itopsync.reconcile.plan import AttachmentSource, Item, Remove, Upload, Write
 from tests.reconcile.making import (
     CUSTOMER,
@@ -19,6 +20,7 @@ from tests.reconcile.making import (
     entry,
     file,
     kept,
+    parked,
     plan,
     removals,
     rules,
@@ -221,3 +223,38 @@ def test_an_attachment_of_another_ticket_is_neither_fetched_nor_shown(side: Side
 
     assert uploads(planned) == []
     assert "see [picture: plan]" in writes(planned)[0].notes[0].html
+
+
+# very many deletions on one ticket
+
+
+def _gone(count: int) -> tuple[Link, Observation]:
+    """A ticket of which somebody deleted so many files, and what both sides show of it."""
+    numbers = range(100, 100 + count)
+    link = knowing(*(FilePair(EXTERNAL, number, number + 1_000, FileStatus.CARRIED) for number in numbers))
+    copies = tuple(file(number + 1_000, f"itopsync-acme-a-e{number}", ticket=2) for number in numbers)
+    return link, both(ticket(EXTERNAL), ticket(INTERNAL, files=copies))
+
+
+def test_as_many_deletions_as_the_limit_says_go_at_once() -> None:
+    link, seen = _gone(50)
+    assert len(removals(plan(link, seen))) == 50
+
+
+def test_more_deletions_on_one_ticket_wait_for_a_person_and_go_when_one_says_so() -> None:
+    link, seen = _gone(51)
+    planned = plan(link, seen)
+    assert removals(planned) == []
+    assert parked(planned).keys() == {"deletions"}
+    assert "limits.deletions" in parked(planned)["deletions"]
+    (told,) = writes(planned, INTERNAL)
+    assert "the deletion of files" in told.notes[0].html
+
+    passed = plan(by_hand.retried(planned.link, NOW), seen)
+    assert len(removals(passed)) == 51
+    assert parked(passed) == {}
+    again = plan(passed.link, seen)  # as after a crash in the middle of them
+    assert len(removals(again)) == 51
+    done = plan(again.link, both())
+    assert done.link.obstacles == ()
+    assert done.link.files == ()

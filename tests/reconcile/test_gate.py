@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from itopsync.reconcile import gate
 from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.richtext import Origin, carry
-from itopsync.verify.words import begins_with, text_of
+from itopsync.verify.beginning import begins_with
 from tests.reconcile.any_html import HOME, INVISIBLE, ORIGIN, SPELLINGS, often
 
 
@@ -84,6 +84,7 @@ def test_only_what_is_below_the_origins_path_is_its_address() -> None:
 def test_whatever_stands_before_the_mark_a_note_that_bears_it_stays(before: str, mark: str, around: str) -> None:
     for fragment in (f"{around}{before}{mark} He pays late", f"{before}{around}{mark}: x", f"{before}<p>{mark}</p>"):
         assert begins_with_tag(fragment, ("#internal",)), fragment
+        assert begins_with(fragment, "#internal"), fragment
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_whatever_stands_before_the_mark_a_note_that_bears_it_stays(before: str,
 )
 def test_a_note_whose_second_line_begins_with_the_mark_stays(fragment: str) -> None:
     assert begins_with_tag(fragment, ("#internal",))
-    assert begins_with(text_of(fragment), "#internal")
+    assert begins_with(fragment, "#internal")
 
 
 @pytest.mark.parametrize(
@@ -120,3 +121,31 @@ def test_a_note_whose_second_line_begins_with_the_mark_stays(fragment: str) -> N
 )
 def test_a_note_that_begins_with_another_word_goes(fragment: str) -> None:
     assert not begins_with_tag(fragment, ("#internal", " "))
+    assert not begins_with(fragment, "#internal")
+
+
+PIECES = (
+    *("<span hidden>x</span>", "<span data-object-class='Person' data-object-id='1'>Carla</span> ", "<q>c</q>", "<cite>c</cite>"),
+    *(
+        "<div class='gmail_quote'>You said</div>",
+        "<p class='blockquote'>q</p>",
+        "<span style='opacity:0'>x</span>",
+        "<p>&gt; q</p>",
+    ),
+    *("@Carla, @Otto Operator: ", "Hi @Carla ", "https://x.example/y ", "##", "1) ", "[[Person:Carla]] ", "<summary>x</summary>"),
+    *("\u3164", "\u2800", "\u034f", "\ufe0f", "<div style='display:none'>hid</div>", "<p>Copied</p>", "<br>", "- ", "<p>no</p>"),
+)
+MARKS = ("#internal", "# internal", "#\u0131nternal", "#int\u00e9rnal", "\ufe5finternal", "#\u3164internal", "#\U0001d422nternal")
+
+
+@often
+@given(st.lists(st.sampled_from(PIECES), max_size=4).map("".join), st.sampled_from(MARKS), st.sampled_from(["", "<p>", "<b>"]))
+def test_what_verifies_knows_the_same_beginnings(before: str, mark: str, around: str) -> None:
+    for fragment in (f"{around}{before}{mark} He pays late", f"{before}{around}{mark}: x", f"{before}<p>{mark}</p>"):
+        assert begins_with(fragment, "#internal") is begins_with_tag(fragment, ("#internal",)), fragment
+
+
+def test_of_what_nests_too_deep_to_tell_both_say_that_it_stays() -> None:
+    fragment = "<div>" * 3_000 + "<p>so</p><p>and so</p><p>#internal</p>"
+    assert begins_with_tag(fragment, ("#internal",))
+    assert begins_with(fragment, "#internal")

@@ -247,7 +247,7 @@ def test_a_ticket_that_cannot_be_read_waits_then_rests_and_stays_linked_until_it
     ("kind", "limit"), [("replaced", 0), ("missing", 10), ("rewritten", 10), ("deletions", 50), ("creations", 200)]
 )
 def test_a_limit_lets_as_many_through_as_it_says_and_one_more_if_accepted(kind: str, limit: int) -> None:
-    within, beyond = safety.Tally(**{kind: limit}), safety.Tally(**{kind: limit + 1})
+    within, beyond = (safety.Tally(deleting=11, **{kind: count}) for count in (limit, limit + 1))
 
     safety.check(within, Limits())
     safety.check(beyond, Limits(), {kind})
@@ -266,7 +266,15 @@ def test_a_tally_counts_what_plans_do() -> None:
     for planned in (gone, deletes, odd, plan(unlinked(), replace(NEW, external=None))):
         tally = tally.add(planned)
 
-    assert tally == safety.Tally(3, 1, 1, 1, 1)
+    assert tally == safety.Tally(creations=3, deletions=1, deleting=1, missing=1, rewritten=1, replaced=1)
+
+
+def test_deletions_on_a_few_tickets_stop_no_cycle() -> None:
+    safety.check(safety.Tally(deletions=500, deleting=10), Limits())
+    with pytest.raises(SafetyStop):
+        safety.check(safety.Tally(deletions=500, deleting=11), Limits())
+    with pytest.raises(SafetyStop):  # who sets a lower limit means it
+        safety.check(safety.Tally(deletions=6, deleting=6), Limits(deletions=5))
 
 
 # taken in hand
@@ -332,7 +340,7 @@ def found_again(external: Ticket, internal: Ticket) -> tuple[Link, tuple[str, ..
     """A link of which nothing is left but the two tickets."""
     link = Link(1, external.ref, internal.ref, LinkStatus.LINKED)
     seen = both(external, internal)
-    result = rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0))
+    result = rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0), NOW)
     return result.link, result.differs
 
 
@@ -368,7 +376,7 @@ def test_a_pair_of_which_one_is_gone_is_found_as_it_is() -> None:
     link = Link(1, Ref(EXTERNAL, "UserRequest", 1), Ref(INTERNAL, "UserRequest", 2), LinkStatus.LINKED)
     seen = replace(both(), internal=None)
 
-    assert rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0)).link.base == Base()
+    assert rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0), NOW).link.base == Base()
 
 
 def test_notes_found_again_are_not_sent_again() -> None:

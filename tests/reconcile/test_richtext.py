@@ -280,3 +280,16 @@ def test_a_shortened_text_fits_and_says_where_the_rest_is(text: str, limit: int)
     assert len(short.encode()) <= limit
     assert "See the file." in short
     assert richtext.plain(short).replace("… See the file.", "").strip() in richtext.plain(text)
+
+
+def test_how_a_server_wraps_what_is_nothing_but_lines_does_not_count() -> None:
+    fingerprint_of = richtext.value_fingerprint
+    ours, upgraded = "<p>It's a &amp; b<br>two &lt;x&gt;</p>", "It&apos;s a &amp; b<br/>two &lt;x&gt;"
+    assert fingerprint_of(ours, is_html=True) == fingerprint_of(upgraded, is_html=True)
+    for other in (
+        "<p>It's a &amp; b two &lt;x&gt;</p>",
+        "<p>It's a &amp; b</p><p>two &lt;x&gt;</p>",
+        "<p>It's <b>a</b> &amp; b</p>",
+    ):
+        assert fingerprint_of(ours, is_html=True) != fingerprint_of(other, is_html=True)
+    assert fingerprint_of("R&amp;D") != fingerprint_of("R&D")

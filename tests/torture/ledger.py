@@ -249,6 +249,9 @@ class Ledger:
         shown = self._shown(Side.EXTERNAL, texts[0])
         files = {one["id"]: one["contents"].data for one in self.pair.internal.ticket(cls, copy.id)["attachments"]}
         there = [files.get(int(found)) for found in _ATTACHED.findall(texts[1])]
+        if _copies_that_people_deleted(self.pair.internal):
+            shown = [one for one in shown if one in files.values()]
+            there = [one for one in there if one is not None]
         if shown != there and "not carried" not in texts[1]:
             yield f"{cls} {number}: the description shows {len(shown)} pictures, and {len(there)} others there"
 

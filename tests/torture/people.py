@@ -56,7 +56,7 @@ class People:
 
     DEEDS: ClassVar[tuple[str, ...]] = (
         *("note", "thank", "quote", "paste_a_picture", "keep_to_internal"),
-        *("edit", "correct_a_date", "move", "adopt", "attach", "delete_a_file"),
+        *("edit", "correct_a_date", "move", "adopt", "attach", "delete_a_file", "delete_a_pictures_copy"),
     )
     """What may be done to a ticket that is there: the names of methods."""
 
@@ -221,6 +221,15 @@ class People:
         if (found := self.pick(side, place)) is not None:
             data = self._word("Data").encode()
             self.pair.agent(side).attach(found[0], self._there(side, found), "a.txt", "text/plain", data)
+
+    def delete_a_pictures_copy(self, side: Side, place: int, choice: int) -> None:
+        """The attachment that was made of a pasted picture: what shows it stays as it is."""
+        if (found := self.pick(side, place)) is None:
+            return
+        there = self.pair.simulator(side).ticket(found[0], self._there(side, found))["attachments"]
+        copies = [one for one in there if one["temp_id"].startswith("itopsync-demo-p-")]
+        if copies:
+            self.pair.agent(side).delete_attachment(copies[choice % len(copies)]["id"])
 
     def delete_a_file(self, side: Side, place: int, choice: int) -> None:
         """A file, be it an original or a copy."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from itopsync.verify.words import begins_with, folded, text_of
+from itopsync.verify.beginning import begins_with
+from itopsync.verify.words import folded, text_of
 
 PASTED = '<p class="itopsync-demo-n-17.0123456789abcdef"><em>Customer desk R-000001 · 2026-11-24 10:00</em></p>'
 
@@ -30,19 +31,19 @@ PASTED = '<p class="itopsync-demo-n-17.0123456789abcdef"><em>Customer desk R-000
     ],
 )
 def test_a_mark_is_seen_behind_every_disguise(fragment: str) -> None:
-    assert begins_with(text_of(fragment), "#internal")
+    assert begins_with(fragment, "#internal")
 
 
 @pytest.mark.parametrize(
     "fragment", ["<p>Hello</p><p>Well</p><p>#internal is our tag</p>", "<p>Internal server error</p>", "<p>#1 internal</p>", ""]
 )
 def test_a_mark_further_on_or_none_is_no_beginning(fragment: str) -> None:
-    assert not begins_with(text_of(fragment), "#internal")
+    assert not begins_with(fragment, "#internal")
 
 
 def test_a_mark_of_letters_and_a_sign_needs_its_sign() -> None:
-    assert begins_with(text_of("<p>Internal: they never pay</p>"), "internal:")
-    assert not begins_with(text_of("<p>Internal server error</p>"), "internal:")
+    assert begins_with("<p>Internal: they never pay</p>", "internal:")
+    assert not begins_with("<p>Internal server error</p>", "internal:")
 
 
 def test_words_are_the_same_whatever_the_html_around_them() -> None:

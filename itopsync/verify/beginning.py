@@ -1,0 +1,159 @@
+"""How a note begins: whether it may be said to begin with a mark, however that is disguised, read with the standard library."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from html.parser import HTMLParser
+
+_SHOWS_NOTHING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})
+_BLANKS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and signs without a form."""
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NOT_READ = _names(
+    "script style template title noscript noembed noframes iframe frame frameset datalist object embed applet portal audio video "
+    "canvas colgroup"
+)
+_EMPTY = _names("area base br col embed frame hr img input link meta param source track wbr")
+_LINES = _names(
+    "address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset figcaption figure footer "
+    "form h1 h2 h3 h4 h5 h6 header hgroup hr img legend li listing main menu nav ol optgroup option p plaintext pre search "
+    "section summary table tbody td tfoot th thead tr ul xmp"
+)
+"""Elements that begin and end a line."""
+_ENDS_ITSELF = _names("p li dd dt td th tr tbody thead tfoot option")
+_DEEPEST = 200
+_QUOTES = _names("blockquote q cite figure figcaption")
+_HIDING = re.compile(r"(?:font-size|opacity)\s*:\s*0(?!\.?\d*[1-9])|display\s*:\s*none|visibility\s*:\s*hidden")
+_MENTION = re.compile(r"\[\[\w[^\[\]|:\n]{0,80}:[^\]|\n]*(?:\|[^\]]*)?\]\]")
+_ADDRESSED = 30
+"""Among so many words somebody may be spoken to, each with a name of up to three."""
+
+
+def begins_with(fragment: str, mark: str) -> bool:
+    """Whether the first or the second line of a *fragment* of HTML begins with *mark*.
+
+    As all of it reads, or what of it is no quote, link, picture or mention, and is not hidden; behind those who are spoken to. Of
+    one that nests too deep to tell, whether the mark stands anywhere.
+    """
+    signs = ["".join(re.escape(one) + ("" if one.isalnum() else r"\s*") for one in word) for word in _folded(mark).split()]
+    if not signs:
+        return False
+    pattern = re.compile(r"\s*".join(signs))
+    reader = _Reader()
+    reader.feed(fragment)
+    reader.close()
+    every, own = _folded("".join(reader.every)), _folded("".join(reader.own))
+    if reader.deepest > _DEEPEST:
+        return pattern.search(every) is not None
+    own = _behind_quotes(own)
+    texts = (every, _behind_first_line(every), *_behind_names(own), *_behind_names(_behind_quotes(_behind_first_line(own))))
+    found = (pattern.search(text) for text in texts)
+    return any(one is not None and not any(map(str.isalnum, one.string[: one.start()])) for one in found)
+
+
+def _folded(text: str) -> str:
+    """*text* as it is read, all forms of a letter made alike."""
+    for _ in range(2):
+        text = unicodedata.normalize("NFKD", text).casefold()
+    shown = (letter for letter in text if letter in "\t\n\r" or unicodedata.category(letter) not in _SHOWS_NOTHING)
+    return "".join(letter for letter in shown if letter not in _BLANKS).replace("ı", "i")
+
+
+def _behind_first_line(text: str) -> str:
+    """From behind the first line in which there is a letter."""
+    found = re.search(r"[^\W_][^\n\r]*", text)
+    return text[found.end() :] if found else ""
+
+
+def _behind_quotes(text: str) -> str:
+    """Without mentions, and without the lines at its head that are empty or quoted."""
+    lines = _MENTION.sub(" ", text).splitlines()
+    while lines and (not lines[0].strip() or ">" in re.split(r"[^\W_]", lines[0], maxsplit=1)[0]):
+        del lines[0]
+    return "\n".join(lines)
+
+
+def _behind_names(text: str) -> Iterator[str]:
+    yield text
+    left = 0
+    for number, word in enumerate(re.finditer(r"\S+", text)):
+        if "@" in word[0][:3] or "://" in word[0]:
+            left = 3
+        elif any(map(str.isalnum, word[0])):
+            left -= 1
+        if left < 0 or number > _ADDRESSED:
+            return
+        yield text[word.end() :]
+
+
+class _Reader(HTMLParser):
+    """Collects all that is read, and what of it is the author's own."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.every: list[str] = []
+        self.own: list[str] = []
+        self.deepest = 0
+        self._left_out: list[str] = []
+        self._foreign: list[str] = []
+        self._open = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _NOT_READ and tag not in _EMPTY:
+            self._left_out.append(tag)
+        if self._left_out:
+            return
+        if tag in _LINES:
+            self._break()
+        if tag in _EMPTY:
+            return
+        self._open += tag not in _ENDS_ITSELF
+        self.deepest = max(self.deepest, self._open)
+        given = {name: value or "" for name, value in attrs}
+        if tag == self._foreign[0] if self._foreign else _is_foreign(tag, given):
+            self._foreign.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._left_out:
+            if tag == self._left_out[-1]:
+                self._left_out.pop()
+            return
+        if tag in _LINES:
+            self._break()
+        self._open -= tag not in _ENDS_ITSELF
+        if self._foreign and tag == self._foreign[0]:
+            self._foreign.pop()
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
+    def handle_data(self, data: str) -> None:
+        if self._left_out:
+            return
+        self.every.append(data)
+        if not self._foreign:
+            self.own.append(data)
+
+    def _break(self) -> None:
+        self.every.append("\n")
+        self.own.append("\n")
+
+
+def _is_foreign(tag: str, given: Mapping[str, str]) -> bool:
+    """Whether what an element holds is not its author's, or is not to be seen."""
+    looks = given.get("class", "").lower()
+    return (
+        tag in _QUOTES
+        or (tag == "a" and "href" in given)
+        or not given.keys().isdisjoint(("hidden", "data-object-class", "data-object-id"))
+        or "quote" in looks
+        or "cite" in looks
+        or _HIDING.search(given.get("style", "").lower()) is not None
+    )

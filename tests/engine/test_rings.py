@@ -1,0 +1,139 @@
+"""Several pairs that meet on the same servers: a chain carries on what came, and a ring ends where it began."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from itopsync import config
+from itopsync.check.addresses import check_rings
+from itopsync.engine.cycle import Engine
+from itopsync.engine.inspect import Inspector
+from itopsync.engine.pair import Pair
+from itopsync.engine.report import CycleKind
+from itopsync.engine.story import explain
+from itopsync.itop.server import Server
+from itopsync.model import LinkStatus, Ref, Side
+from itopsync.simulator import Simulator
+from itopsync.store.store import Store
+from tests.engine.rig import BEGIN, CONFIGURATION
+from tests.transport import SimulatorTransport
+
+REQUEST = "UserRequest"
+
+
+class Direction:
+    """One pair between two servers, with a store of its own."""
+
+    def __init__(self, name: str, external: Simulator, internal: Simulator, folder: Path, clock: Callable[[], datetime]) -> None:
+        text = CONFIGURATION.format(store=folder / f"{name}.sqlite", more="").replace('pair = "demo"', f'pair = "{name}"')
+        for address, side in (("http://127.0.0.1:8081", "EXTERNAL"), ("http://127.0.0.1:8082", "INTERNAL")):
+            text = text.replace(address, side)
+        text = text.replace("EXTERNAL", external.url).replace("INTERNAL", internal.url).replace("Europe/Paris", "Asia/Jakarta")
+        path = folder / f"{name}.toml"
+        path.write_text(text)
+        loaded = config.load(path, {"PASSWORD": "sync-password"}, now=clock())
+        transports = {Side.EXTERNAL: SimulatorTransport(external), Side.INTERNAL: SimulatorTransport(internal)}
+        settings = (loaded.external, loaded.internal)
+        self.servers = {one.side: Server(one, transports[one.side], sleep=lambda _: None) for one in settings}
+        self.pair = Pair(loaded.rules, self.servers, Store.open(loaded.store_url), loaded.engine, clock)
+        self.engine = Engine(self.pair)
+
+    def close(self) -> None:
+        self.pair.close()
+        self.pair.store.close()
+        for server in self.servers.values():
+            server.close()
+
+
+class Meeting:
+    """Servers and the pairs between them, on one clock."""
+
+    def __init__(self, folder: Path, servers: int, *ways: tuple[int, int]) -> None:
+        self.now, self.folder = BEGIN, folder
+        self.servers = [
+            Simulator(f"http://127.0.0.1:{8081 + number}", "Asia/Jakarta", lambda: self.now, seed=number)
+            for number in range(servers)
+        ]
+        self.ways = [
+            Direction(f"way{number}", self.servers[one], self.servers[other], folder, lambda: self.now)
+            for number, (one, other) in enumerate(ways)
+        ]
+
+    def rest(self, rounds: int = 8) -> None:
+        for number in range(rounds):
+            for way in self.ways:
+                self.now += timedelta(minutes=2)
+                way.engine.cycle(CycleKind.SWEEP if number % 3 == 2 else CycleKind.POLL)
+
+    @property
+    def tickets(self) -> list[int]:
+        return [len(server.tickets()) for server in self.servers]
+
+    def entries(self, word: str) -> list[int]:
+        logs = [[one.text for ticket in server.tickets() for one in ticket["private_log"]] for server in self.servers]
+        return [sum(word in text for text in log) for log in logs]
+
+
+@pytest.fixture
+def meet(tmp_path: Path) -> Iterator[Callable[..., Meeting]]:
+    made: list[Meeting] = []
+
+    def make(servers: int, *ways: tuple[int, int]) -> Meeting:
+        made.append(Meeting(tmp_path, servers, *ways))
+        return made[-1]
+
+    yield make
+    for each in made:
+        for way in each.ways:
+            way.close()
+
+
+def test_two_that_are_each_others_customers_have_one_copy_of_each_ticket(meet: Callable[..., Meeting]) -> None:
+    met = meet(2, (0, 1), (1, 0))
+    for server, word in zip(met.servers, ("Here", "There"), strict=True):
+        server.agent("agent").create(REQUEST, title=word, private_log=f"<p>{word} it is</p>")
+    met.rest()
+    assert (met.tickets, met.entries("Here it is"), met.entries("There it is")) == ([2, 2], [1, 1], [1, 1])
+    way = met.ways[1]
+    copy = next(one["id"] for one in met.servers[1].tickets() if one["title"] == "Here")
+    link = way.pair.store.links.of(Ref(Side.EXTERNAL, REQUEST, copy))
+    assert link is not None
+    assert link.status is LinkStatus.TOMBSTONE
+    (planned,) = Inspector(way.pair).inspect((link,))
+    assert "no copy goes back" in explain(way.pair, planned).ended
+    (told,) = check_rings(way.servers[Side.EXTERNAL], way.pair.rules)
+    assert "copied from internal: 1;" in told.what
+
+
+def test_a_chain_carries_on_what_came(meet: Callable[..., Meeting]) -> None:
+    met = meet(3, (0, 1), (1, 2))
+    number = met.servers[0].agent("agent").create(REQUEST, title="Printer", private_log="<p>It blinks</p>")
+    met.rest()
+    assert met.tickets == [1, 1, 1]
+    met.servers[0].agent("agent").note(REQUEST, number, "<p>It still does</p>")
+    met.servers[2].agent("agent").note(REQUEST, 1, "<p>Turn it off</p>")
+    met.rest()
+    assert [met.entries(word) for word in ("It blinks", "It still does", "Turn it off")] == [[1, 1, 1]] * 3
+    assert list(check_rings(met.ways[1].servers[Side.EXTERNAL], met.ways[1].pair.rules)) == []
+
+
+def test_a_ring_of_three_ends_where_it_began(meet: Callable[..., Meeting]) -> None:
+    met = meet(3, (0, 1), (1, 2), (2, 0))
+    met.servers[0].agent("agent").create(REQUEST, title="Printer", private_log="<p>It blinks</p>")
+    met.rest(12)
+    assert (met.tickets, met.entries("It blinks")) == ([1, 1, 1], [1, 1, 1])
+
+
+def test_a_ring_between_servers_that_go_by_several_names_ends_after_one_round(meet: Callable[..., Meeting]) -> None:
+    met = meet(2, (0, 1))
+    aliases = [Simulator(f"http://127.0.0.1:{9081 + number}", "Asia/Jakarta", lambda: met.now) for number in range(2)]
+    for alias, server in zip(aliases, met.servers, strict=True):
+        alias.store = server.store
+    met.ways.append(Direction("back", aliases[1], aliases[0], met.folder, lambda: met.now))
+    met.servers[0].agent("agent").create(REQUEST, title="Printer", private_log="<p>It blinks</p>")
+    met.rest(12)
+    assert met.tickets == [2, 1]
