@@ -66,6 +66,7 @@ FIELDS = {
     "outcome": "how it ended. A cycle: `well`, `troubled`, `unavailable`, `interrupted` or `stopped`. A write: `done`, "
     "`waits` (for a picture), `refused`, `unknown`, `no right`, `read-only` or `side unavailable`",
     "pair": "the pair's name",
+    "parked": "how many items wait for a person, on all tickets",
     "path": "which file",
     "problem": "what kept the cycle from its work",
     "reason": "why, in itopsync's own words and as much of the server's as tells nothing of a ticket",
@@ -77,6 +78,7 @@ FIELDS = {
     "since": "since when",
     "store": "which store; never with its password",
     "until_then": "what is used until then",
+    "waiting": "how many items wait for another try, on all tickets, and links with a write of unknown outcome",
     "watchdog": "seconds after which systemd takes a silent process for dead",
     "new": "links made: tickets that came into scope",
     "changed": "links whose tickets had changed",

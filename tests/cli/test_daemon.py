@@ -60,7 +60,7 @@ def test_a_killed_loop_is_followed_by_the_next_at_once(desk: Desk, daemon: subpr
     _wait_for(lambda: len(desk.internal.tickets()) == 1)
     daemon.kill()
     daemon.wait(PATIENCE)
-    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    assert desk.itopsync("run-once").returncode in (ExitCode.WELL, ExitCode.TROUBLED)  # a write may be in doubt
     assert len(desk.internal.tickets()) == 1
 
 

@@ -204,7 +204,7 @@ def test_one_way_to_show_the_status_at_a_time(desk: Desk) -> None:
 def test_the_json_of_the_status_is_whole(desk: Desk) -> None:
     desk.itopsync("run-once")
     told = json.loads(desk.itopsync("status", "--json").stdout)
-    assert {"pair", "at", "sides", "losses", "writer", "counts", "troubles", "cycles"} == told.keys()
+    assert {"pair", "at", "sides", "losses", "writer", "counts", "resting", "items", "troubles", "cycles"} == told.keys()
 
 
 def test_the_version_names_the_schema(desk: Desk) -> None:

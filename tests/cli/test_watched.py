@@ -66,12 +66,10 @@ def test_a_single_cycle_leaves_its_metrics_calls_somebody_once_and_says_that_it_
     )
     number = desk.customer.create("UserRequest", title="Printer broken")
     desk.customer.attach("UserRequest", number, "secret plan.bin", "application/octet-stream", bytes(1001))
-    assert desk.itopsync("run-once").returncode == ExitCode.TROUBLED
-    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    assert [desk.itopsync("run-once").returncode for _ in range(2)] == [ExitCode.TROUBLED] * 2  # it stays parked
     told = (desk.folder / "itopsync.prom").read_text()
     assert 'itopsync_writes_total{action="create",outcome="done",pair="demo",side="internal"} 1.0' in told
-    assert 'itopsync_cycles_total{kind="poll",outcome="troubled",pair="demo"} 1.0' in told
-    assert 'itopsync_cycles_total{kind="poll",outcome="well",pair="demo"} 1.0' in told
+    assert 'itopsync_cycles_total{kind="poll",outcome="troubled",pair="demo"} 2.0' in told
     assert 'itopsync_items{pair="demo",state="parked"} 1.0' in told
     assert 'itopsync_notifications_total{hook="webhook",outcome="done",pair="demo"} 1.0' in told
     (call,) = receiver.documents

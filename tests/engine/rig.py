@@ -135,6 +135,7 @@ class Rig(TwoServers):
             )
         self.store = self.make_store(loaded.store_url)
         self.pair = Pair(loaded.rules, self._servers, self.store, loaded.engine, lambda: self.now)
+        self.store = self.pair.store
         self.engine, self.inspector = Engine(self.pair), Inspector(self.pair)
         self.engine.recover()
 

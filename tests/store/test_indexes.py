@@ -77,6 +77,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "links.linked_tickets": lambda store: [store.links.linked_tickets(side, 10, live=True, after=5) for side in Side],
     "links.linked_after": lambda store: store.links.linked_after(0, 10),
     "attachments.links_of": lambda store: [store.attachments.links_of(side, [1, 2]) for side in Side],
+    "links.resting": lambda store: store.keeping(["Incident"]).links.resting(),
     "links.counts": lambda store: store.links.counts(),
     "history.record": lambda store: store.history.record(CycleRecord(None, "poll", NOW, NOW, "well", {})),
     "history.cycles": lambda store: store.history.cycles(10),
@@ -124,6 +125,7 @@ def test_every_question_of_a_cycle_is_asked_here(store: Store) -> None:
     parts = {name: part for name, part in vars(store).items() if name not in {"database", "revision"}}
     public = {f"{name}.{asked}" for name, part in parts.items() for asked in dir(part) if not asked.startswith("_")}
     rare = {"history.count_old", "tombstones.old", "tombstones.forget", "links.add", "polls.put_side", "lease.acquire"}
+    rare |= {"links.without_copy", "links.drop", "links.mark_class_due"}  # once after a change of the configuration
     assert public - rare - ONE_ROW == QUESTIONS.keys()
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -28,6 +28,7 @@ from itopsync.engine.report import CycleKind, Report
 from itopsync.errors import ItopsyncError
 from itopsync.events import ALWAYS, CONTEXT, EVENTS
 from itopsync.model import Side
+from itopsync.reconcile.rules import Limits
 from itopsync.simulator import AccessMode, FaultKind, Simulator
 from itopsync.status import status
 from itopsync.watch.watch import Watch
@@ -151,10 +152,6 @@ cat >> "$0.told"
 env >> "$0.told"
 """
 MORE = """
-[limits]
-tries = 2
-file_size = "20kB"
-
 [hooks]
 command = ["{folder}/hook"]
 every = "1s"
@@ -173,6 +170,12 @@ textfile = "metrics.prom"
 """
 
 
+class SoonParked(Limits):
+    """What fails twice is parked."""
+
+    tries: ClassVar[int] = 2
+
+
 @pytest.fixture
 def service(tmp_path: Path, receiver: Receiver, json_lines: bool) -> Iterator[Service]:
     for name, text in (("bearer", "zqbearerqz"), ("path", "zqpathqz"), ("hook", HOOK)):
@@ -181,7 +184,7 @@ def service(tmp_path: Path, receiver: Receiver, json_lines: bool) -> Iterator[Se
     stream = io.StringIO()
     logs.configure("debug", stream=stream, json_lines=json_lines)
     more = MORE.format(folder=tmp_path, url=receiver.url)
-    made = Service(tmp_path, more, receiver=receiver, stream=stream)
+    made = Service(tmp_path, more, SoonParked(file_size=20_000), receiver=receiver, stream=stream)
     try:
         yield made
     finally:
