@@ -219,6 +219,7 @@ def people_do_everything(service: Service) -> None:
 
 def everything_fails(service: Service) -> None:
     """Each fault on each side, then servers that take nothing, then faults of our own and of libraries."""
+    service.run()
     for kind in FaultKind:
         for simulator, verbs in ((service.external, ()), (service.internal, WRITES)):
             people_do_everything(service)
