@@ -1,0 +1,52 @@
+"""A server that is read well and takes no writes has a problem, in each cycle, until it took one or nothing waits for one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from itopsync.engine.unwritable import problem_of
+from itopsync.model import Side
+from itopsync.simulator import AccessMode
+from itopsync.status import STALE, freshness, status
+from tests.engine.rig import Rig
+
+
+@pytest.fixture
+def read_only(rig: Rig) -> Rig:
+    """Internal takes no writes, and one waits for it."""
+    rig.internal.access_mode = AccessMode.READ_ONLY
+    rig.customer.create("UserRequest", title="Printer")
+    return rig
+
+
+def test_each_cycle_says_so(read_only: Rig) -> None:
+    for _ in range(5):
+        assert read_only.sync().outcome == "unavailable"
+    problem = problem_of(read_only.store, Side.INTERNAL)
+    assert problem is not None
+    assert "read-only" in problem.what
+
+
+def test_it_counts_as_down_from_the_first_refusal_on(read_only: Rig) -> None:
+    read_only.sync()
+    began = read_only.now
+    for _ in range(5):
+        read_only.wait(minutes=10)
+        read_only.sync()
+    problem = problem_of(read_only.store, Side.INTERNAL)
+    assert problem is not None
+    assert problem.since <= began
+    found = status(read_only.store, "demo", read_only.now)
+    assert next(side for side in found.sides if side.side is Side.INTERNAL).problem == problem.what
+    assert freshness(found, timedelta(minutes=15)).word == STALE
+
+
+def test_a_write_that_is_taken_ends_it(read_only: Rig) -> None:
+    read_only.sync()
+    read_only.internal.access_mode = AccessMode.FULL
+    read_only.wait(minutes=10)
+    assert read_only.sync().outcome == "well"
+    assert problem_of(read_only.store, Side.INTERNAL) is None
+    assert len(read_only.internal.tickets("UserRequest")) == 1
