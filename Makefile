@@ -4,10 +4,17 @@
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 3
+FOR ?=
 PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
+# else every process of the tests compiles all modules anew, where the environment says so
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
+# the tests of a package stand in the folder of its name
+THEIRS = $(sort $(foreach file,$(FOR),$(wildcard tests/$(word 2,$(subst /, ,$(file))))))
+
 .PHONY: help demo play test lint types imports docs pytest quick torture bench coverage wheel man audit hooks lock clean
 
 help:  ## Say what there is to make
@@ -37,8 +44,8 @@ docs: $(VENV)/dev  ## The documentation, into site/
 pytest: $(VENV)/dev  ## The tests alone
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet
 
-quick: $(VENV)/dev  ## The tests that take no time, to run while you write
-	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet -m "not torture and not slow"
+quick: $(VENV)/dev  ## The tests that take no time, to run while you write; FOR="itopsync/store/links.py" for its package's
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet -m "not torture and not slow" $(THEIRS)
 
 torture: $(VENV)/dev  ## The long and deep tests
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet --hypothesis-profile=deep tests/reconcile tests/itop/test_any_answer.py tests/config/test_fuzz.py

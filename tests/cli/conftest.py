@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from itopsync.simulator import Agent, Simulator
+from tests.cli import forked
 from tests.engine.rig import CONFIGURATION
 
 
@@ -40,9 +40,8 @@ class Desk:
 
     def itopsync(self, *arguments: str, password: str = "sync-password") -> subprocess.CompletedProcess[str]:
         """Run the command in a process of its own, in the folder."""
-        command = [sys.executable, "-m", "itopsync", "--log-level", "error", *arguments]
         environment = {**os.environ, "PASSWORD": password, "COLUMNS": "200", "NO_COLOR": "1"}
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return forked.run(["--log-level", "error", *arguments], self.folder, environment, timeout=60)
 
 
 @contextmanager
