@@ -19,9 +19,10 @@ def run(arguments: list[str], folder: Path, environment: Mapping[str, str], time
 
     :raises subprocess.TimeoutExpired: it did not end; it was killed
     """
+    os.umask(mask := os.umask(0))
     with tempfile.TemporaryDirectory() as told:
         out, err = Path(told, "out"), Path(told, "err")
-        process = _FROM.Process(target=_main, args=(arguments, folder, dict(environment), out, err))
+        process = _FROM.Process(target=_main, args=(arguments, folder, mask, dict(environment), out, err))
         process.start()
         process.join(timeout)
         if process.is_alive():
@@ -34,10 +35,12 @@ def run(arguments: list[str], folder: Path, environment: Mapping[str, str], time
     return subprocess.CompletedProcess(["itopsync", *arguments], code, *texts)
 
 
-def _main(arguments: list[str], folder: Path, environment: dict[str, str], out: Path, err: Path) -> None:
+def _main(arguments: list[str], folder: Path, mask: int, environment: dict[str, str], out: Path, err: Path) -> None:
     from itopsync.cli import main  # noqa: PLC0415 - in the process that runs it
 
     os.chdir(folder)
+    os.umask(mask)
+    sys.path.insert(0, "")
     os.environ.clear()
     os.environ.update(environment)
     for number, path in ((1, out), (2, err)):
