@@ -16,7 +16,7 @@ from itopsync.itop import oql
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
 from itopsync.model import Entry, File, NewEntry, Side, Ticket
-from itopsync.reconcile.markers import probe_marker
+from itopsync.reconcile.markers import PROBE, probe_marker
 from itopsync.reconcile.plan import LostMarker
 from itopsync.reconcile.richtext import any_markers, attachment_address, marked
 from itopsync.reconcile.rules import ClassRules, Kind, Rules
@@ -49,7 +49,7 @@ class _Probe:
         return probe_marker(self.rules.pair, what)
 
     def entry(self, what: str, html: str = "") -> NewEntry:
-        return NewEntry(self.now, marked((self.marker(what),), f"<p><em>itopsync probe: {what}</em></p>{html}"))
+        return NewEntry(self.now, marked((self.marker(what),), f"<p><em>{PROBE}{what}</em></p>{html}"))
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _look(work: _Probe, ticket: Ticket, lost: list[LostMarker]) -> Iterator[Find
 
 
 def _entry_kept(side: Side, what: str, marker: str, entries: tuple[Entry, ...]) -> Finding:
-    found = [entry for entry in entries if f"itopsync probe: {what}" in entry.html]
+    found = [entry for entry in entries if f"{PROBE}{what}" in entry.html]
     if any(marker in any_markers(entry.html) for entry in found):
         return ok(side, f"keeps the marker of an entry that came with {'an' if what == 'update' else 'a'} {what}")
     kept = "the entry without it" if found else "no such entry"

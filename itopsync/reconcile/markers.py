@@ -138,6 +138,10 @@ def speaks_for(marker: str, pair: str, link: Ref) -> bool:
     return link in (ticket_of(marker, pair), unlinked_of(marker, pair))
 
 
+PROBE = "itopsync probe: "
+"""What each entry of ``check --probe`` says first: a server that drops its marker is what a probe is for."""
+
+
 def probe_marker(pair: str, what: str) -> str:
     """The marker of a thing that ``check --probe`` writes; a ticket that bears one is never carried."""
     return f"{prefix(pair)}x-{what}"

@@ -14,13 +14,13 @@ from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form, render
 from itopsync.reconcile.identity import born
 from itopsync.reconcile.link_notices import plan_link_notice
-from itopsync.reconcile.markers import is_probe
+from itopsync.reconcile.markers import PROBE, is_probe
 from itopsync.reconcile.moments import likely
 from itopsync.reconcile.notes import history, opening, plan_notes
 from itopsync.reconcile.notices import plan_notice
 from itopsync.reconcile.part import Part, Value, fold
 from itopsync.reconcile.plan import Action, Create, Item, Kept, Plan, Remark, Upload
-from itopsync.reconcile.richtext import head_markers, without_pictures
+from itopsync.reconcile.richtext import head_markers, head_words, without_pictures
 from itopsync.reconcile.room import room, weight
 from itopsync.reconcile.route import comes_back
 from itopsync.reconcile.rules import ClassRules, FieldRule, Kind, Rules
@@ -54,10 +54,12 @@ def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, a
 
 
 def _is_probe(situation: Situation) -> bool:
-    """Whether the external ticket is one that ``check --probe-external`` left there."""
-    pair = situation.rules.pair
-    entries = (entry for log in situation.ticket(Side.EXTERNAL).logs.values() for entry in log[:1])
-    return any(is_probe(marker, pair) for entry in entries for marker in head_markers(entry.html, pair))
+    """Whether the external ticket is one that ``check --probe-external`` left there, with its marker or without."""
+    pair, accounts = situation.rules.pair, situation.rules.external.accounts
+    firsts = [log[0] for log in situation.ticket(Side.EXTERNAL).logs.values() if log]
+    if any(first.author_id in accounts and head_words(first.html).startswith(PROBE) for first in firsts):
+        return True
+    return any(is_probe(marker, pair) for first in firsts for marker in head_markers(first.html, pair))
 
 
 def another_ticket(link: Link, reason: str) -> Plan:

@@ -40,12 +40,17 @@ def test_a_server_that_loses_markers_is_found_out(rig: Checked, side: Side, part
     assert all(words in one.what for one in faults)
 
 
-def test_an_account_that_may_not_delete_says_where_the_probe_is_and_it_is_never_carried(rig: Checked) -> None:
+@pytest.mark.parametrize("losing", [(), (LosesMarks(parts=frozenset({"logs"})),)], ids=["kept", "lost"])
+def test_an_account_that_may_not_delete_says_where_the_probe_is_and_it_is_never_carried(
+    rig: Checked, losing: tuple[LosesMarks, ...]
+) -> None:
     rig.customer.create("UserRequest", title="Another")
     rig.sync()
     rig.without(Side.EXTERNAL, "UserRequest", "delete")
-    (told,) = [one for one in _probed(rig, Side.EXTERNAL) if one.level is Level.WARNING]
+    rig.external.loses_marks = losing
+    (told,) = [one for one in _probed(rig, Side.EXTERNAL) if "the probe, " in one.what]
     assert "stays: our account may not delete tickets" in told.what
+    rig.external.loses_marks = ()
     rig.sync()
     assert len(rig.internal.tickets()) == 1
     assert rig.store.links.counts()[LinkStatus.TOMBSTONE] == 1
