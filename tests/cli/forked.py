@@ -22,7 +22,7 @@ def run(arguments: list[str], folder: Path, environment: Mapping[str, str], time
     os.umask(mask := os.umask(0))
     with tempfile.TemporaryDirectory() as told:
         out, err = Path(told, "out"), Path(told, "err")
-        process = _FROM.Process(target=_main, args=(arguments, folder, mask, dict(environment), out, err))
+        process = _FROM.Process(target=_main, args=(arguments, folder, mask, dict(environment), (out, err)))
         process.start()
         process.join(timeout)
         if process.is_alive():
@@ -35,7 +35,7 @@ def run(arguments: list[str], folder: Path, environment: Mapping[str, str], time
     return subprocess.CompletedProcess(["itopsync", *arguments], code, *texts)
 
 
-def _main(arguments: list[str], folder: Path, mask: int, environment: dict[str, str], out: Path, err: Path) -> None:
+def _main(arguments: list[str], folder: Path, mask: int, environment: dict[str, str], told: tuple[Path, Path]) -> None:
     from itopsync.cli import main  # noqa: PLC0415 - in the process that runs it
 
     os.chdir(folder)
@@ -43,7 +43,7 @@ def _main(arguments: list[str], folder: Path, mask: int, environment: dict[str, 
     sys.path.insert(0, "")
     os.environ.clear()
     os.environ.update(environment)
-    for number, path in ((1, out), (2, err)):
+    for number, path in enumerate(told, 1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     sys.argv = ["itopsync", *arguments]
     main()
