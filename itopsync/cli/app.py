@@ -12,7 +12,7 @@ import structlog
 import typer
 
 from itopsync import __version__, logs
-from itopsync.cli import by_hand, inspect, links, setup, sync, upkeep
+from itopsync.cli import activity, by_hand, inspect, links, setup, sync, upkeep
 from itopsync.cli.session import Options
 from itopsync.errors import ConfigurationError, ItopsyncError
 from itopsync.exits import ExitCode, exit_code_of
@@ -70,6 +70,7 @@ def options(
 for command in (setup.init, setup.check, sync.plan, sync.verify, sync.run_once, sync.run, inspect.status, setup.demo):
     app.command()(command)
 app.command("show")(links.show_link)
+app.command()(activity.activity)
 app.command()(links.rebuild)
 app.command()(links.retry)
 app.command()(links.park)

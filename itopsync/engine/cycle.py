@@ -92,6 +92,7 @@ class Engine:
             with store.transaction():
                 store.history.record(CycleRecord(None, report.kind, report.started, report.finished, outcome, counts, problem))
                 store.history.prune(report.finished - self._pair.settings.keep_history)
+                store.activity.prune(report.finished - self._pair.settings.keep_activity)
 
     def _see_what_waits(self, report: Report) -> None:
         """A cycle does not go well while a side takes no writes, or anything is parked or waits, even if it did nothing."""
@@ -172,7 +173,10 @@ class _Cycle:
     def carry_out(self, job: Job) -> Job:
         """Apply and settle; one that has come to its files is settled when those are carried."""
         applied = apply(self._writing, job)
-        return applied if applied.waits_for_files else settle(self._pair, applied, self._writing.ahead)
+        return applied if applied.waits_for_files else self._settle(applied)
+
+    def _settle(self, job: Job) -> Job:
+        return settle(self._pair, job, self._writing.ahead, self._report.started)
 
     # what goes on around them
 
@@ -265,7 +269,7 @@ class _Cycle:
     def leave(self, job: Job, *, interrupted: bool) -> None:
         """Settle a link that has come to its files, and leave those to a later cycle."""
         job.stop, job.interrupted, job.waits_for_files = True, interrupted, False
-        settle(self._pair, job, self._writing.ahead)
+        self._settle(job)
 
     def account_for(self, job: Job) -> None:
         """Count what was done on a link, and tell what of it needs a person that did not before."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from itopsync.model import Side
+from itopsync.model import ItemKey, Side
 
 
 class CycleKind(StrEnum):
@@ -93,6 +93,10 @@ class Written:
     kind: WriteKind
     outcome: WriteOutcome
     seconds: float
+    at: datetime
+    """When it ended."""
+    items: tuple[ItemKey, ...] = ()
+    """All that it carried."""
     age: timedelta | None = None
     """How old what it carried was once it was there; None where nothing was carried, or nobody knows its time."""
 

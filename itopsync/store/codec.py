@@ -106,6 +106,16 @@ def ids_from_json(text: str) -> frozenset[int]:
     return frozenset(json.loads(text))
 
 
+def items_to_json(items: Iterable[ItemKey]) -> str:
+    """Write the keys of items in their order."""
+    return _dump(list(items))
+
+
+def items_from_json(text: str) -> tuple[ItemKey, ...]:
+    """Read what :func:`items_to_json` wrote."""
+    return tuple(ItemKey(key) for key in json.loads(text))
+
+
 def accounts_to_json(accounts: Iterable[str]) -> str:
     """Write a set of accounts' ids."""
     return _dump(sorted(accounts))

@@ -26,8 +26,9 @@ from sqlalchemy import (
 
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.store import codec
+from itopsync.store.activity import add_activity
 from itopsync.store.database import Database
-from itopsync.store.records import DueCounts, ObstacleCounts, TicketsPart
+from itopsync.store.records import ActivityRecord, DueCounts, ObstacleCounts, TicketsPart
 from itopsync.store.rows import (
     CLASS,
     ID,
@@ -158,12 +159,14 @@ class Links:
         live: bool,
         loaded: Link | None = None,
         due_when_read: datetime | None = None,
+        activity: Collection[ActivityRecord] = (),
     ) -> bool:
         """Write a link as it is now, with its files: nothing is being written on it any more.
 
         *versions* are those at which it was seen, by side; *live* says whether its tickets can still change. With *loaded*,
         nothing is done and False returned where an operator has changed the link since it was read as that. Where a poll has
-        made it due at another time than *due_when_read*, it stays due, unless it is to settle.
+        made it due at another time than *due_when_read*, it stays due, unless it is to settle. *activity* is what was written on
+        it meanwhile, to be remembered.
 
         :raises KeyError: there is no such link
         """
@@ -179,6 +182,7 @@ class Links:
             if not connection.execute(_BY_ID, values | {"due_at": touched} if still else values).rowcount:
                 raise KeyError(saved.id)
             write_files(connection, saved.id, saved.files)
+            add_activity(connection, activity)
             return True
 
         return self._database.write_grouped(write)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from itopsync.model import Ref, Side, Sighting
+from itopsync.model import ItemKey, Ref, Side, Sighting
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,34 @@ class CycleRecord:
     outcome: str
     counts: Mapping[str, int]
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class ActivityRecord:
+    """One write, and how it ended: what it was about, and nothing that stood in it."""
+
+    at: datetime
+    """When it ended."""
+    link: int
+    side: Side
+    """Where to."""
+    action: str
+    """:class:`~itopsync.engine.report.WriteKind`."""
+    outcome: str
+    """:class:`~itopsync.engine.report.WriteOutcome`."""
+    items: tuple[ItemKey, ...]
+    """All that it carried."""
+    age: timedelta | None
+    """From the person's save, by that server's clock, to the arrival; None where nothing arrived, or that time is unknown."""
+    cycle: datetime
+    """When the cycle began: it is the one with this start in the history."""
+    id: int | None = None
+    """None: not recorded yet."""
+
+    @property
+    def direction(self) -> str:
+        """``to_internal`` or ``to_external``, as the rules call it."""
+        return f"to_{self.side}"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Self
 
 from itopsync.store import migrate
+from itopsync.store.activity import Activity
 from itopsync.store.attachments import Attachments
 from itopsync.store.connection import Address, engine_for, make_file, write_ahead
 from itopsync.store.database import Database
@@ -38,6 +39,7 @@ class Store:
         self.attachments = Attachments(database, classes)
         self.polls = Polls(database)
         self.history = History(database)
+        self.activity = Activity(database)
         self.facts = Facts(database)
         self.lease = Leases(database, probe)
 

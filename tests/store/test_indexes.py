@@ -82,6 +82,13 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "history.record": lambda store: store.history.record(CycleRecord(None, "poll", NOW, NOW, "well", {})),
     "history.cycles": lambda store: store.history.cycles(10),
     "history.prune": lambda store: store.history.prune(NOW),
+    "activity.latest": lambda store: (
+        store.activity.latest(10),
+        store.activity.latest(10, link=1),
+        store.activity.latest(10, before=(NOW, 5)),
+        store.activity.latest(10, since=NOW),
+    ),
+    "activity.prune": lambda store: store.activity.prune(NOW),
     "lease.current": lambda store: (
         store.lease.acquire(HOLDER, MINUTE, NOW),
         store.lease.acquire(HOLDER, MINUTE, NOW),
@@ -126,6 +133,7 @@ def test_every_question_of_a_cycle_is_asked_here(store: Store) -> None:
     public = {f"{name}.{asked}" for name, part in parts.items() for asked in dir(part) if not asked.startswith("_")}
     rare = {"history.count_old", "tombstones.old", "tombstones.forget", "links.add", "polls.put_side", "lease.acquire"}
     rare |= {"links.without_copy", "links.drop", "links.mark_class_due"}  # once after a change of the configuration
+    rare |= {"activity.count_old"}
     assert public - rare - ONE_ROW == QUESTIONS.keys()
 
 
