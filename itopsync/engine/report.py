@@ -29,6 +29,8 @@ class CycleOutcome(StrEnum):
     """A side cannot be worked with."""
     INTERRUPTED = "interrupted"
     """Told to stop."""
+    PAUSED = "paused"
+    """A person wants a side left alone."""
     STOPPED = "stopped"
     """By a safety limit, or by what else ended it."""
 
@@ -112,6 +114,8 @@ class Report:
     problems: dict[Side, str] = field(default_factory=dict)
     """Sides that could not be worked with, and why."""
     interrupted: bool = False
+    paused: tuple[str, ...] = ()
+    """The pauses that are in force, in words."""
     writes: list[Written] = field(default_factory=list)
     """What was sent, link by link."""
 
@@ -120,6 +124,8 @@ class Report:
         """How it ended, unless something was raised."""
         if self.interrupted:
             return CycleOutcome.INTERRUPTED
+        if self.paused:
+            return CycleOutcome.PAUSED
         if self.problems:
             return CycleOutcome.UNAVAILABLE
         return CycleOutcome.TROUBLED if any(self.counts[count] for count in _TROUBLE) else CycleOutcome.WELL

@@ -137,6 +137,20 @@ def counts_from_json(text: str) -> Mapping[str, int]:
     return read
 
 
+def arguments_to_json(arguments: Mapping[str, str]) -> str:
+    """Write what a request takes."""
+    return _dump(dict(arguments))
+
+
+def arguments_from_json(text: str) -> Mapping[str, str]:
+    """Read what :func:`arguments_to_json` wrote; nothing of what somebody else wrote otherwise."""
+    try:
+        read = json.loads(text)
+    except ValueError:
+        read = None
+    return MappingProxyType({name: str(value) for name, value in read.items()} if isinstance(read, dict) else {})
+
+
 def _dump(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 

@@ -98,6 +98,12 @@ class Links:
         waiting = found.get(LinkStatus.WAITING, 0)
         return DueCounts(waiting, sum(found.values()) - waiting)
 
+    def waiting_ids(self, now: datetime) -> list[int]:
+        """List the ids of all links that are due and whose copy is not made yet."""
+        meant = (link.c.due_at <= now, link.c.status == LinkStatus.WAITING, *self._kept)
+        with self._database.reading() as connection:
+            return list(connection.scalars(select(link.c.id).where(*meant)))
+
     def get(self, ids: Iterable[int]) -> tuple[Link, ...]:
         """Return the links with these *ids*, in the order of their ids; those that are not there are left out."""
         wanted = sorted(set(ids))

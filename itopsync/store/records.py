@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 
 from itopsync.model import ItemKey, Ref, Side, Sighting
@@ -141,6 +142,57 @@ class ActivityRecord:
     def direction(self) -> str:
         """``to_internal`` or ``to_external``, as the rules call it."""
         return f"to_{self.side}"
+
+
+class RequestKind(StrEnum):
+    """What a person may ask the process at work for."""
+
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+    ACCEPT = "accept"
+    SYNC = "sync"
+    SWEEP = "sweep"
+    VERIFY = "verify"
+    RETRY = "retry"
+    PARK = "park"
+    RESUME = "resume"
+    LINK = "link"
+    UNLINK = "unlink"
+
+
+class RequestState(StrEnum):
+    """How far a request has come."""
+
+    WAITING = "waiting"
+    TAKEN = "taken"
+    """Being carried out."""
+    DONE = "done"
+    REFUSED = "refused"
+    """Nothing was done; the result says why."""
+    INTERRUPTED = "interrupted"
+    """Whoever carried it out ended meanwhile."""
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """What a person asked for, and what became of it."""
+
+    id: int
+    kind: RequestKind
+    actor: str
+    """Who asked."""
+    at: datetime
+    reason: str = ""
+    link: int | None = None
+    fingerprint: str = ""
+    """Of the stopped plan that is meant."""
+    arguments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What else the kind takes: :mod:`itopsync.engine.steering` has the names."""
+    state: RequestState = RequestState.WAITING
+    taken_at: datetime | None = None
+    finished_at: datetime | None = None
+    result: str = ""
+    """What became of it, in words."""
 
 
 @dataclass(frozen=True)

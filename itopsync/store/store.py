@@ -16,6 +16,7 @@ from itopsync.store.history import History
 from itopsync.store.leases import Leases, started_at
 from itopsync.store.links import Links
 from itopsync.store.polls import Polls
+from itopsync.store.requests import Requests
 from itopsync.store.tombstones import Tombstones
 
 
@@ -40,6 +41,7 @@ class Store:
         self.polls = Polls(database)
         self.history = History(database)
         self.activity = Activity(database)
+        self.requests = Requests(database)
         self.facts = Facts(database)
         self.lease = Leases(database, probe)
 

@@ -165,6 +165,27 @@ activity = Table(
     comment="What was written, without its content.",
 )
 
+request = Table(
+    "request",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("link_id", Integer, comment="Stays when the link is forgotten."),
+    Column("fingerprint", Text, nullable=False, comment="Of the stopped plan that is meant."),
+    Column("arguments", Text, nullable=False, comment="JSON: what else the kind takes."),
+    Column("state", Text, nullable=False),
+    Column("taken_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("result", Text, nullable=False),
+    Index("ix_request_at", "at", "id"),
+    Index("ix_request_link", "link_id", "at", "id"),
+    sqlite_autoincrement=True,
+    comment="What people asked for, and what became of it.",
+)
+
 lease = Table(
     "lease",
     metadata,
