@@ -105,11 +105,12 @@ class AnotherInstance(ItopsyncError):
 class SafetyStop(ItopsyncError):
     """The plan is larger than the limits allow; nothing was written.
 
-    *kind* is what ``run-once --accept`` takes to let such a plan through once.
+    *kind* is what ``accept`` takes to let such a plan through once. *counted*: the message says how many things exceed the limit,
+    as far as they were looked at.
     """
 
-    def __init__(self, kind: str, message: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, message: str, *, counted: bool = False) -> None:
+        self.kind, self.counted = kind, counted
         super().__init__(message)
 
 

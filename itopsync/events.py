@@ -44,6 +44,7 @@ FIELDS = {
     "cycle": "the cycle that it belongs to: when that began",
     "link": "the link's number; `itopsync show` takes it",
     "ticket": "the external ticket: `external:UserRequest:17`",
+    "actor": "who asked: a user of the operating system, or as whoever made the request says",
     "action": "`create` (a copy), `write` (entries, fields), `state`, `upload` or `remove` (an attachment)",
     "address": "address and port",
     "age": "seconds from the change on the other side until it had arrived",
@@ -56,14 +57,15 @@ FIELDS = {
     "hook": "`command`, `webhook` or `dead_man`",
     "item": "what of the ticket: `ticket`, `state`, `field`, `note`, `file`, `picture`, `log`, `word`",
     "key": "of `sync.toml`",
-    "kind": "`poll` or `sweep`; of a safety stop, what `run-once --accept` takes",
+    "kind": "`poll` or `sweep`; of a safety stop, what `accept` takes; of a request, what was asked for",
     "links": "how many links",
     "listener": "which part of the program",
     "logger": "which library",
     "longest_call": "seconds that one call may take",
     "message": "what a library says",
     "need": "what a person is called for: `parked`, `safety_stop`, `side_down` or `cycle_failed`",
-    "outcome": "how it ended. A cycle: `well`, `troubled`, `unavailable`, `interrupted` or `stopped`. A write: `done`, "
+    "outcome": "how it ended. A cycle: `well`, `troubled`, `unavailable`, `interrupted`, `paused` or `stopped`. A "
+    "request: `done`, `refused` or `interrupted`. A write: `done`, "
     "`waits` (for a picture), `refused`, `unknown`, `no right`, `read-only` or `side unavailable`",
     "pair": "the pair's name",
     "parked": "how many items wait for a person, on all tickets",
@@ -122,6 +124,17 @@ EVENTS: dict[str, Event] = {
         ("action", "side", "outcome", "seconds", "age", "reason"),
         "Something was sent to a side. What is not `done` is tried again by itself.",
     ),
+    "request": Event(
+        ("info",),
+        ("kind", "actor", "outcome"),
+        "What somebody asked for was carried out, or refused. `itopsync activity` has the words.",
+    ),
+    "verification lost": Event(
+        ("warning",),
+        ("reason",),
+        "What a verification found could not be stored.",
+        "Look at the store, and ask again.",
+    ),
     "parked": Event(
         ("warning",),
         ("item", "reason"),
@@ -172,7 +185,7 @@ EVENTS: dict[str, Event] = {
         ("error",),
         ("kind", "reason"),
         "A cycle would have done more than the limits allow, and stopped before. So will the next ones.",
-        "Look at `itopsync plan`, then accept it or mend the cause: see the runbook.",
+        "Look at `itopsync plan`, then `itopsync accept` it or mend the cause: see the runbook.",
     ),
     "cycle failed": Event(("error",), ("reason",), "A cycle was broken off. The next one tries again.", "What `reason` says."),
     "lease not renewed": Event(

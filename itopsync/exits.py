@@ -28,6 +28,8 @@ class ExitCode(IntEnum):
     SAFETY_STOP = 5
     ANOTHER_INSTANCE = 6
     STORE = 7
+    PAUSED = 8
+    """A person wants a side left alone."""
     INTERNAL_ERROR = 70
     """A fault of itopsync's own."""
 

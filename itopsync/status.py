@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from itopsync.engine import stops
 from itopsync.engine.marker_loss import Loss, losses
+from itopsync.engine.pauses import Pause, pauses
 from itopsync.engine.unwritable import problem_of
 from itopsync.model import Link, Side
 from itopsync.store.records import CycleRecord, ObstacleCounts
@@ -39,6 +41,19 @@ class Writer:
 
 
 @dataclass(frozen=True)
+class StopFound:
+    """What a safety limit stopped, until a person accepts it or mends the cause."""
+
+    kind: str
+    """What ``itopsync accept`` takes."""
+    reason: str
+    at: datetime
+    things: int
+    """How many things it is about, as far as is known."""
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class Trouble:
     """One thing that does not get across."""
 
@@ -63,6 +78,9 @@ class Status:
     writer: Writer | None
     """None: none is at work."""
     sides: tuple[SideHealth, ...]
+    pauses: tuple[Pause, ...]
+    """Those that are in force."""
+    stop: StopFound | None
     losses: tuple[Loss, ...]
     """The sides that lose our markers: nothing is written until they keep them."""
     counts: Mapping[str, int]
@@ -81,6 +99,8 @@ def status(store: Store, pair: str, now: datetime, *, troubles: int = 50, cycles
         now,
         _writer(store, now),
         tuple(_health(store, side, now) for side in Side),
+        pauses(store, now),
+        _stop(store),
         losses(store),
         store.links.counts(),
         {name: sum(counts.values()) for name, counts in store.links.resting().items()},
@@ -96,11 +116,11 @@ class Freshness:
 
     word: str
     """``OK``, ``TROUBLED`` (something is parked or waits), ``STALE`` (a side could not be polled, or written to, for too long)
-    or ``STOPPED`` (the latest cycle was)."""
+    ``STOPPED`` (the latest cycle was) or ``PAUSED`` (a person wants a side left alone)."""
     reasons: tuple[str, ...] = ()
 
 
-OK, TROUBLED, STALE, STOPPED = "OK", "TROUBLED", "STALE", "STOPPED"
+OK, TROUBLED, STALE, STOPPED, PAUSED = "OK", "TROUBLED", "STALE", "STOPPED", "PAUSED"
 
 
 def freshness(found: Status, most: timedelta) -> Freshness:
@@ -110,6 +130,8 @@ def freshness(found: Status, most: timedelta) -> Freshness:
         for one in found.sides
         if one.lag is None or one.lag > most or (one.problem_since is not None and found.at - one.problem_since > most)
     )
+    if found.pauses:
+        return Freshness(PAUSED, tuple(map(str, found.pauses)))
     if found.cycles and found.cycles[0].outcome == "stopped":
         return Freshness(STOPPED, (found.cycles[0].error or "the latest cycle was stopped", *old))
     if old:
@@ -120,6 +142,11 @@ def freshness(found: Status, most: timedelta) -> Freshness:
 def _told(items: ObstacleCounts) -> str:
     counts = {"parked": items.parked, "waiting": items.waiting, "in doubt": items.in_doubt}
     return f"{', '.join(f'{count} {name}' for name, count in counts.items() if count)} (`itopsync status` says what, and why)"
+
+
+def _stop(store: Store) -> StopFound | None:
+    found = stops.current(store)
+    return None if found is None else StopFound(found.kind, found.reason, found.at, len(found.things), found.fingerprint)
 
 
 def _writer(store: Store, now: datetime) -> Writer | None:

@@ -21,4 +21,5 @@ exec systemd-run --quiet --wait --collect "$stream" \
   --property=StateDirectory=$place \
   --property=StateDirectoryMode=0700 \
   --property=UMask=0077 \
+  "--setenv=ITOPSYNC_ACTOR=${ITOPSYNC_ACTOR:-${SUDO_USER:-$(id -un)}}" \
   "$@"

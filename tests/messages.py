@@ -31,6 +31,7 @@ SAYERS: dict[str, int] = {
     "_no_answer": 1,
     "ValueError": 0,  # of settings: why pydantic refuses a value
     "BadParameter": 0,
+    "Refusal": 0,
     "Obstacle": 2,
 }
 """Functions that take a message, and as which argument."""

@@ -14,6 +14,7 @@ PAGES = {
     "README.md": "README.id.md",
     "docs/how-to/install.md": "docs/id/install.md",
     "docs/how-to/run.md": "docs/id/run.md",
+    "docs/how-to/steer.md": "docs/id/steer.md",
     "docs/how-to/runbook.md": "docs/id/runbook.md",
     "docs/reference/versions.md": "docs/id/versions.md",
 }

@@ -138,7 +138,7 @@ def check_scope(server: Server, rules: Rules, usable: Sequence[ClassRules]) -> I
         yield warning(
             server.side,
             f"{whole}, and a cycle that would make more than {limit} copies stops (limits.creations)",
-            "Set scope.since later, or let the first run through with `itopsync run-once --accept creations`.",
+            "Set scope.since later, or let the first run through with `itopsync accept creations` when it has stopped.",
         )
     elif counts:
         yield ok(server.side, f"{whole}: each that is not linked yet gets a copy")

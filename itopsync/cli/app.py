@@ -12,7 +12,7 @@ import structlog
 import typer
 
 from itopsync import __version__, logs
-from itopsync.cli import by_hand, inspect, links, setup, sync, upkeep
+from itopsync.cli import activity, by_hand, inspect, links, setup, steering, sync, upkeep
 from itopsync.cli.session import Options
 from itopsync.errors import ConfigurationError, ItopsyncError
 from itopsync.exits import ExitCode, exit_code_of
@@ -70,12 +70,18 @@ def options(
 for command in (setup.init, setup.check, sync.plan, sync.verify, sync.run_once, sync.run, inspect.status, setup.demo):
     app.command()(command)
 app.command("show")(links.show_link)
+app.command()(activity.activity)
 app.command()(links.rebuild)
 app.command()(links.retry)
 app.command()(links.park)
 app.command()(links.resume)
 app.command()(by_hand.link)
 app.command()(by_hand.unlink)
+app.command()(steering.pause)
+app.command()(steering.unpause)
+app.command()(steering.accept)
+app.command("sync")(steering.sync)
+app.command()(steering.sweep)
 app.add_typer(upkeep.db, name="db")
 
 

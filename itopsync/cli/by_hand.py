@@ -8,8 +8,7 @@ import typer
 
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.links import Meant, meant_one
-from itopsync.cli.session import Options, looking, open_store, utc_now
-from itopsync.exits import ExitCode
+from itopsync.cli.session import Options, looking, open_store
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile.rules import Rules
 
@@ -28,7 +27,9 @@ def link(
     yes: Yes = False,
 ) -> None:
     """Take two existing tickets as a pair. What stands in both stays as it is; what comes from now on is carried."""
+    from itopsync.cli.asked import ask_for
     from itopsync.engine import linking
+    from itopsync.store.records import RequestKind
 
     options: Options = context.obj
     with looking(options.configuration()) as inspector:
@@ -39,10 +40,10 @@ def link(
             made = linking.compare(inspector, one, other, history=history)
             _tell(made, history=history)
             ask("Notes, files and states go from one to the other from now on, and what has gone stays there.", yes=yes)
-            joined = linking.join(pair, made)
         except linking.CannotLink as error:
             raise typer.BadParameter(str(error)) from None
-    typer.echo(f"link {joined.id}: the next cycle marks it on {joined.internal_number}, and carries what comes from now on.")
+        arguments = {ref.side.value: f"{ref.cls}:{ref.id}" for ref in (one, other)} | ({"history": "yes"} if history else {})
+        ask_for(pair.store, pair.rules, RequestKind.LINK, arguments=arguments, inspector=inspector)
 
 
 def unlink(
@@ -54,10 +55,10 @@ def unlink(
     yes: Yes = False,
 ) -> None:
     """Carry nothing between two tickets any more, nor make another copy. Both stay as they are but for a note in internal."""
-    from itopsync.reconcile import by_hand
+    from itopsync.cli.asked import ask_for
+    from itopsync.store.records import RequestKind
 
     options: Options = context.obj
-    now = utc_now()
     configuration = options.configuration()
     with open_store(configuration) as store:
         found = meant_one(store, ref)
@@ -67,14 +68,8 @@ def unlink(
             typer.echo(f"{name} is {found.status}: nothing to do.")
             return
         ask(f"{pair}: nothing is carried between the two from now on, and what is written meanwhile is not made up for.", yes=yes)
-        ended = store.links.amend(found.id, lambda link: by_hand.unlinked(link, now, notice=not no_notice), now)
-    if ended is None or by_hand.may_have_a_copy(ended):
-        typer.echo(f"{name}: a write on it is under way or has not settled: try again in some minutes.", err=True)
-        raise typer.Exit(ExitCode.TROUBLED)
-    noted = f" The next cycle notes that on {ended.internal_number}." if ended.status is LinkStatus.UNLINKING else ""
-    if noted and ended.external.cls not in configuration.rules.kept:
-        noted = f" That is not noted on {ended.internal_number} while its class is not kept in step."
-    typer.echo(f"{name}: nothing is carried any more, in either direction.{noted}")
+        arguments = {"notice": "no"} if no_notice else {}
+        ask_for(store, configuration.rules, RequestKind.UNLINK, link=found.id, arguments=arguments)
 
 
 def _the_one(server: Server, rules: Rules, text: str) -> Ref:

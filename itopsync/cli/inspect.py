@@ -25,6 +25,7 @@ _EXITS = {
     status_of.TROUBLED: ExitCode.TROUBLED,
     status_of.STALE: ExitCode.UNAVAILABLE,
     status_of.STOPPED: ExitCode.SAFETY_STOP,
+    status_of.PAUSED: ExitCode.PAUSED,
 }
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from itopsync.cli import show
-from itopsync.cli.session import Options, looking, open_store, rebuilding, store_to_read, utc_now
+from itopsync.cli.session import Options, looking, open_store, rebuilding, store_to_read
 from itopsync.cli.text import counted
 from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus, Side
-from itopsync.reconcile.rules import not_kept
 
 if TYPE_CHECKING:
     from itopsync.engine.rebuild import UnknownAccount
@@ -135,55 +133,34 @@ def retry(
     everything: Annotated[bool, typer.Option("--all", help="Everything that is in trouble.")] = False,
 ) -> None:
     """Forget what stood in a ticket's way, so that the next cycle tries again."""
-    from itopsync.reconcile import by_hand
-
     if (ref is None) is not everything:
         raise typer.BadParameter("name a ticket, or say --all, and not both")
-    now = utc_now()
-    _amend(context, ref, lambda link: by_hand.retried(link, now), "is tried again by the next cycle")
+    _ask_for(context, "retry", ref)
 
 
-def park(context: typer.Context, ref: Meant) -> None:
+def park(
+    context: typer.Context,
+    ref: Meant,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for others to read.", show_default=False)] = "",
+) -> None:
     """Let a link rest as a whole, until it is resumed."""
-    from itopsync.reconcile import by_hand
-
-    _amend(context, ref, by_hand.parked, "rests")
+    _ask_for(context, "park", ref, reason)
 
 
 def resume(context: typer.Context, ref: Meant) -> None:
     """Take up a parked link again, with its tickets as they are now."""
-    from itopsync.reconcile import by_hand
-
-    now = utc_now()
-    _amend(context, ref, lambda link: by_hand.resumed(link, now), "is taken up again by the next cycle")
+    _ask_for(context, "resume", ref)
 
 
-def _amend(context: typer.Context, ref: str | None, change: Callable[[Link], Link], done: str) -> None:
+def _ask_for(context: typer.Context, kind: str, ref: str | None, reason: str = "") -> None:
+    from itopsync.cli.asked import ask_for
+    from itopsync.store.records import RequestKind
+
     options: Options = context.obj
     configuration = options.configuration()
     with open_store(configuration) as store:
-        links = store.links.troubled(100_000) if ref is None else (meant_one(store, ref),)
-        if not links:
-            typer.echo("Nothing is in trouble: nothing to do.")
-        busy = 0
-        for link in links:
-            changed = store.links.amend(link.id, change, utc_now())
-            busy += changed is None
-            name = f"link {link.id}, {link.external_number} ({link.external})"
-            if changed is None:
-                typer.echo(f"{name} is being written on just now: try again in a moment.", err=True)
-            elif changed == link:
-                resume = f" `itopsync resume {link.id}` takes it up again." if link.status is LinkStatus.PARKED else ""
-                typer.echo(f"{name} is {link.status}: nothing to do.{resume}")
-            else:
-                typer.echo(f"{name} {done if link.external.cls in configuration.rules.kept else rests(link)}.")
-    if busy:
-        raise typer.Exit(ExitCode.TROUBLED)
-
-
-def rests(link: Link) -> str:
-    """What becomes of a link whose class is not kept in step."""
-    return f"is noted, and rests: {not_kept(link.external.cls)}"
+        link = None if ref is None else meant_one(store, ref).id
+        ask_for(store, configuration.rules, RequestKind(kind), link=link, reason=reason)
 
 
 def meant_one(store: Store, ref: str) -> Link:

@@ -20,7 +20,13 @@ _EXITS = {
     ExitCode.SAFETY_STOP: "a safety limit stopped the cycle",
     ExitCode.ANOTHER_INSTANCE: "another itopsync works on this store",
     ExitCode.STORE: "the store is not usable",
+    ExitCode.PAUSED: "a person has paused a side",
     ExitCode.INTERNAL_ERROR: "a fault of itopsync itself",
+}
+_ENVIRONMENT = {
+    "ITOPSYNC_CONFIG": "the configuration, as --config",
+    "ITOPSYNC_ACTOR": "who asks, for pause, accept and the like; else the user of the operating system, before any sudo",
+    "NO_COLOR": "no colours",
 }
 _FILES = {
     "/etc/itopsync/sync.toml": "the configuration, where neither --config nor ITOPSYNC_CONFIG nor ./sync.toml names another",
@@ -53,7 +59,7 @@ def page() -> str:
             ".SH EXIT STATUS",
             *_list({str(int(code)): words for code, words in _EXITS.items()} | {"130": "stopped by Ctrl-C"}),
             ".SH ENVIRONMENT",
-            *_list({"ITOPSYNC_CONFIG": "the configuration, as --config", "NO_COLOR": "no colours"}),
+            *_list(_ENVIRONMENT),
             ".SH FILES",
             *_list(_FILES),
             "",

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from itopsync.cli.text import as_json, counted
+from itopsync.engine.pauses import REMEDY
 from itopsync.engine.report import Count, CycleOutcome, Report, WriteKind
 from itopsync.model import UNSAVED, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
@@ -148,6 +149,8 @@ def report(console: Console, done: Report) -> None:
     console.print(f"{done.outcome}: {', '.join(told) or nothing} in {took:.1f} s")
     for reason in done.problems.values():
         console.print(Text(reason, style="red"))
+    for pause in done.paused:
+        console.print(Text(f"{pause}. {REMEDY}.", style="yellow"))
     if done.outcome is CycleOutcome.TROUBLED:
         console.print("`itopsync status` says what waits, and why.")
 
@@ -161,6 +164,7 @@ def report_as_json(done: Report) -> str:
             "finished": done.finished,
             "counts": dict(done.counts),
             "problems": dict(done.problems),
+            "paused": list(done.paused),
         }
     )
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from itopsync.check.finding import Finding, Level
 from itopsync.cli.text import as_json, counted, span
+from itopsync.engine.pauses import REMEDY
 from itopsync.reconcile.rules import not_kept
 from itopsync.status import Freshness, SideHealth, Status, Trouble
 
@@ -46,7 +47,9 @@ def status(found: Status) -> Group:
     return Group(
         f"pair {found.pair}, {found.at:%Y-%m-%d %H:%M:%S} UTC",
         _sides(found.sides),
+        *(Text(f"{pause}. {REMEDY}.", style="yellow") for pause in found.pauses),
         *(Text(f"{loss}. {loss.remedy}.", style="red") for loss in found.losses),
+        *([Text(f"stopped since {found.stop.at:%Y-%m-%d %H:%M} UTC: {found.stop.reason}", style="red")] if found.stop else []),
         f"writer: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'none is at work'}",
         f"links: {', '.join(told) or 'none yet'}",
         *(Text(f"{counted(count, 'link')} of {name} at rest: {not_kept(name)}") for name, count in found.resting.items()),

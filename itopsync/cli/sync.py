@@ -13,17 +13,19 @@ from rich.console import Console
 
 from itopsync.cli import show
 from itopsync.cli.session import Options, WatchedEngines, looking, open_store, store_to_read, writing_engine
+from itopsync.config import Configuration
 from itopsync.engine.report import CycleKind, CycleOutcome, Report
 from itopsync.errors import ItopsyncError
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus, Side
-from itopsync.reconcile.safety import Excess, check
+from itopsync.reconcile.safety import Accepted, Excess, check
 
 _EXITS = {
     CycleOutcome.WELL: ExitCode.WELL,
     CycleOutcome.TROUBLED: ExitCode.TROUBLED,
     CycleOutcome.UNAVAILABLE: ExitCode.UNAVAILABLE,
     CycleOutcome.INTERRUPTED: ExitCode.TROUBLED,
+    CycleOutcome.PAUSED: ExitCode.PAUSED,
 }
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
@@ -31,6 +33,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
 
 def plan(context: typer.Context, as_json: AsJson = False) -> None:
     """Say what a cycle would write, ticket by ticket, and end as it would where it exceeds a limit. Writes nothing anywhere."""
+    from itopsync.engine import stops
     from itopsync.engine.marker_loss import losses, refuse_lossy
     from itopsync.engine.unwritable import unwritable
 
@@ -40,20 +43,23 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
         planned, tally = inspector.preview()
         store = inspector.pair.store
         troubled = store.links.counts()["troubled"]
-        lossy = losses(store)
+        lossy, let_through = losses(store), stops.accepted(store)
         problems = [problem.what for side in Side if (problem := unwritable(store, side)) is not None]
     if as_json:
         typer.echo(show.plans_as_json(planned))
     else:
         show.plans(Console(soft_wrap=True), planned, troubled, problems)
     refuse_lossy(lossy)
-    check(tally, configuration.rules.limits)
+    check(tally, configuration.rules.limits, Accepted(things=let_through))
 
 
 def verify(
     context: typer.Context,
     deep: Annotated[
         bool, typer.Option("--deep", help="Compare files and pictures byte by byte, too: each is read twice.")
+    ] = False,
+    service: Annotated[
+        bool, typer.Option("--service", help="Have the process at work do it beside its cycles, and say what it found.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -62,6 +68,9 @@ def verify(
 
     options: Options = context.obj
     configuration = options.configuration()
+    if service:
+        _have_verified(configuration, deep=deep)
+        return
     with _progress_bar() as progress, looking(configuration, store_to_read) as inspector:
         inspector.pair.progress = progress
         looked = verifying.verify(inspector, deep=deep)
@@ -75,6 +84,14 @@ def verify(
     raise typer.Exit(ExitCode.WELL if all(one.agrees for one in told) else ExitCode.TROUBLED)
 
 
+def _have_verified(configuration: Configuration, *, deep: bool) -> None:
+    from itopsync.cli.asked import ask_for
+    from itopsync.store.records import RequestKind
+
+    with open_store(configuration) as store:
+        ask_for(store, configuration.rules, RequestKind.VERIFY, arguments={"deep": "yes"} if deep else {})
+
+
 def run_once(
     context: typer.Context,
     accept: Annotated[
@@ -85,11 +102,12 @@ def run_once(
     as_json: AsJson = False,
 ) -> None:
     """Run one cycle and end, as cron wants it."""
+    from itopsync.cli.asked import take_up
 
     options: Options = context.obj
     configuration = options.configuration()
-    kind = CycleKind.SWEEP if sweep else CycleKind.POLL
     with _progress_bar() as progress, writing_engine(configuration, progress) as (engine, watch):
+        kind = CycleKind.SWEEP if take_up(engine.pair) or sweep else CycleKind.POLL
         try:
             report = engine.cycle(kind, accept or ())
         except ItopsyncError as error:
@@ -103,13 +121,21 @@ def run_once(
 def run(context: typer.Context) -> None:
     """Run cycles until told to stop (SIGTERM); SIGHUP reads the configuration anew."""
     from itopsync import daemon
+    from itopsync.cli import verifying
 
     options: Options = context.obj
     configuration = options.configuration()
     faulthandler.enable()  # should the watchdog end us, the journal has where each thread stood
     engines = WatchedEngines()
     with open_store(configuration) as store:
-        daemon.run(configuration, store, load=options.configuration, working=engines.working, listeners=[engines.hear])
+        daemon.run(
+            configuration,
+            store,
+            load=options.configuration,
+            working=engines.working,
+            verify=verifying.found,
+            listeners=[engines.hear],
+        )
 
 
 def _tell(report: Report, *, as_json: bool) -> None:

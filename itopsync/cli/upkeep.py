@@ -83,12 +83,22 @@ def prune(
     before = utc_now() - older_than
     with servers(configuration) as both, open_store(configuration) as store:
         ids = without_original(store.tombstones.old(before), both[Side.EXTERNAL], configuration.rules)
-        counts = {**store.history.count_old(before), "tombstones": len(ids)}
+        counts = {
+            **store.history.count_old(before),
+            "activity": store.activity.count_old(before),
+            "requests": store.requests.count_old(before),
+            "tombstones": len(ids),
+        }
         if not any(counts.values()):
             typer.echo(f"Nothing is older than {before:%Y-%m-%d %H:%M} UTC.")
             return
         ask(f"Older than {before:%Y-%m-%d %H:%M} UTC, to be deleted: {_told(counts)}.", yes=yes)
-        deleted = {**store.history.prune(before), "tombstones": store.tombstones.forget(ids)}
+        deleted = {
+            **store.history.prune(before),
+            "activity": store.activity.prune(before),
+            "requests": store.requests.prune(before),
+            "tombstones": store.tombstones.forget(ids),
+        }
     typer.echo(f"Deleted: {_told(deleted)}.")
 
 
@@ -120,7 +130,13 @@ def _own_url(context: typer.Context) -> str:
     return url
 
 
-_NAMES = {"cycles": "records of cycles", "sightings": "notes of tickets out of scope", "tombstones": "tombstones"}
+_NAMES = {
+    "cycles": "records of cycles",
+    "activity": "records of writes",
+    "requests": "requests",
+    "sightings": "notes of tickets out of scope",
+    "tombstones": "tombstones",
+}
 
 
 def _told(counts: dict[str, int]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,10 @@ from rich.console import Console
 from rich.text import Text
 
 from itopsync.cli import show
+from itopsync.cli.session import open_pair, own, servers
 from itopsync.cli.text import as_json
+from itopsync.config import Configuration
+from itopsync.errors import Stopped
 from itopsync.model import Link, LinkStatus, Observation
 from itopsync.reconcile.plan import Kept, Plan
 from itopsync.verify.comparing import Comparison
@@ -20,9 +23,12 @@ if TYPE_CHECKING:
     from itopsync.engine.inspect import Inspector
     from itopsync.engine.pair import Pair
     from itopsync.engine.plan import Planned
+    from itopsync.store.store import Store
 
 _AT_ONCE = 100
 """Links that are read with one query for each class and side."""
+_NAMED = 20
+"""So many tickets that do not agree are named."""
 _ON_PURPOSE = frozenset({Kept.INTERNAL_EDIT, Kept.LEFT_OUT})
 """What differs on purpose by what the store knows, and no server tells."""
 
@@ -66,6 +72,29 @@ def _compared(pair: Pair, batch: list[Planned], *, deep: bool) -> Iterator[Verif
     kept = {plan.link.id: {remark.key for remark in plan.remarks if remark.kept in _ON_PURPOSE} for plan in plans}
     found = Comparison(pair.servers, pair.rules, reload, deep=deep).compare(links, kept)
     yield from (Verified(planned.plan, planned.seen, found.get(planned.plan.link.id)) for planned in batch)
+
+
+def found(configuration: Configuration, store: Store, stopping: Callable[[], bool], deep: bool) -> str:
+    """Verify with servers and threads of its own, as the daemon does beside its cycles; say what was found, without a text.
+
+    :raises Stopped: *stopping* says that it is to
+    :raises ItopsyncError: as from :func:`verify`
+    """
+    from itopsync.engine.inspect import Inspector
+
+    def guard(_writes: bool) -> None:
+        if stopping():
+            raise Stopped
+
+    with (
+        servers(configuration, guard) as both,
+        open_pair(configuration, both, own(configuration, store), stopping=stopping) as pair,
+    ):
+        seen = [(one.agrees, one.plan.link) for one in verify(Inspector(pair), deep=deep)]
+    unlike = [link.external_number or str(link.external) for agrees, link in seen if not agrees]
+    more = f" and {len(unlike) - _NAMED} more" if len(unlike) > _NAMED else ""
+    names = f"; these do not: {', '.join(unlike[:_NAMED])}{more}" if unlike else ""
+    return f"{len(seen) - len(unlike)} of {len(seen)} linked tickets agree{names}."
 
 
 def tell(console: Console, told: list[Verified], total: int, troubled: int) -> None:

@@ -74,7 +74,7 @@ def compile_configuration(file: SyncFile, path: Path, surroundings: Surroundings
         store_url=store_url(file.store, surroundings.folder, faults),
         lease=file.store.lease,
         schedule=file.schedule,
-        engine=_engine(file.schedule, max(external.connections, internal.connections)),
+        engine=_engine(file, max(external.connections, internal.connections)),
         metrics=_metrics(file.metrics, file.schedule, faults),
         hooks=file.hooks,
         log_level=file.logging.level.value,
@@ -110,10 +110,11 @@ def _since(section: ScopeSection, external: ServerSettings, now: datetime, fault
     return since.isoformat(timespec="seconds")
 
 
-def _engine(schedule: Schedule, connections: int) -> EngineSettings:
+def _engine(file: SyncFile, connections: int) -> EngineSettings:
     """More workers than connections, so that one that reads here keeps no place there; a long cycle polls meanwhile."""
-    plain = EngineSettings(workers=min(2 * connections, MOST_WORKERS))
-    return replace(plain, look_meanwhile=schedule.poll) if isinstance(schedule.poll, timedelta) else plain
+    plain = EngineSettings(workers=min(2 * connections, MOST_WORKERS), keep_activity=file.activity.keep)
+    poll = file.schedule.poll
+    return replace(plain, look_meanwhile=poll) if isinstance(poll, timedelta) else plain
 
 
 def _metrics(section: MetricsSettings, schedule: Schedule, faults: Faults) -> MetricsSettings:

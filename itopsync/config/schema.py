@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StrictBool, StringConstraints, Tag
 
-from itopsync.engine.settings import Schedule
+from itopsync.engine.settings import ActivitySection, Schedule
 from itopsync.itop.settings import ServerSection
 from itopsync.model import Side
 from itopsync.reconcile.rules import Deletion, Direction, Headers, Kind, Limits
@@ -269,6 +269,8 @@ class SyncFile(Section):
     """The line at the head of what is carried."""
     limits: Limits = Field(default={}, validate_default=True)
     """What stops a cycle, or makes one thing wait for a person."""
+    activity: ActivitySection = Field(default={}, validate_default=True)
+    """What is remembered of what was written."""
     logging: LoggingSection = Field(default={}, validate_default=True)
     """What the program tells."""
     metrics: MetricsSettings = Field(default={}, validate_default=True)

@@ -2,6 +2,7 @@
 
 ``loop``        the loop: stand by until the lease is ours, then cycle after cycle
 ``cycles``      when which cycle runs: APScheduler
+``asked``       what people have asked for
 ``listeners``   who is told how each cycle ended
 ``reloading``   the configuration, read anew
 ``signals``     what we are told

@@ -107,6 +107,10 @@ class Cycles:
         if again is not None:
             self._again = datetime.now(UTC) + again
 
+    def hasten(self, kind: CycleKind) -> None:
+        """Let a cycle be due now. Not to be called while one runs."""
+        self._scheduler.modify_job(kind, next_run_time=datetime.now(UTC))
+
     def _run_job(self, kind: CycleKind) -> None:
         sweep_is_due = self._scheduler.get_job(CycleKind.SWEEP).next_run_time <= datetime.now(UTC)
         if self._failure is None and (kind is CycleKind.SWEEP or not sweep_is_due):

@@ -15,16 +15,21 @@ from time import monotonic
 import structlog
 
 from itopsync.config import Configuration
+from itopsync.daemon.asked import EVERY, Asked, Verification, carry_out
+from itopsync.daemon.asked import tell as tell_request
 from itopsync.daemon.cycles import Cycles
 from itopsync.daemon.listeners import Ended, Listener, tell
 from itopsync.daemon.reloading import reread
 from itopsync.daemon.signals import Signals
 from itopsync.daemon.systemd import Systemd
 from itopsync.engine.cycle import Engine
+from itopsync.engine.inspect import Inspector
 from itopsync.engine.lease import Lease
-from itopsync.engine.report import CycleKind, Report
+from itopsync.engine.report import CycleKind, CycleOutcome, Report, WriteOutcome
+from itopsync.engine.steering import Outcome, Steering
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, Stopped, StoreError, StoreUnavailable
 from itopsync.itop.caller import Guard
+from itopsync.store.records import RequestKind, RequestRecord, RequestState
 from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -32,6 +37,9 @@ log = structlog.get_logger(__name__)
 Working = Callable[[Configuration, Store, Guard, Callable[[], bool]], AbstractContextManager[Engine]]
 """Makes an engine that calls the guard before each exchange with a server, and waits for no answer once the last one says that
 it is to stop; it is closed with the context."""
+
+Verifying = Callable[[Configuration, Store, Callable[[], bool], bool], str]
+"""Compares every linked ticket on both servers until the third says that it is to stop, deep or not; returns what it found."""
 
 LAST_SWEEP = "sweep.began"
 """The fact that tells when the last whole sweep began: one is due on time however often the process is started anew."""
@@ -49,9 +57,12 @@ def run(
     *,
     load: Callable[[], Configuration],
     working: Working,
+    verify: Verifying,
     listeners: Iterable[Listener] = (),
 ) -> None:
     """Run cycles until SIGTERM or SIGINT, and tell *listeners* how each ended. SIGHUP has *load* read the configuration anew.
+
+    What people ask for is carried out between two calls; *verify* is what takes long of it.
 
     While another process holds the lease on a PostgreSQL store, it stands by, and takes over when that one ends.
 
@@ -59,7 +70,7 @@ def run(
     :raises StoreError: the store is not usable any more
     """
     with Signals(reload=True) as signals:
-        _Loop(configuration, store, signals, load=load, working=working, listeners=tuple(listeners)).run()
+        _Loop(configuration, store, signals, load=load, working=working, verify=verify, listeners=tuple(listeners)).run()
 
 
 class _Loop:
@@ -73,14 +84,18 @@ class _Loop:
         *,
         load: Callable[[], Configuration],
         working: Working,
+        verify: Verifying,
         listeners: tuple[Listener, ...],
     ) -> None:
         self._configuration, self._store, self._signals = configuration, store, signals
-        self._load, self._working, self._listeners = load, working, listeners
+        self._load, self._working, self._verify, self._listeners = load, working, verify, listeners
         self._systemd = Systemd(os.environ, os.getpid())
         self._lease = Lease(store, configuration.lease)
         self._engines = ExitStack()
         self._cycles = Cycles(self._cycle)
+        self._asked, self._verification = Asked(store), Verification()
+        self._broken_off: CycleKind | None = None
+        """The kind of the cycle that was broken off for what somebody asked for."""
         self._outcome: Report | ItopsyncError | None = None
         """How the last cycle ended, until systemd is told."""
         self._refused = False
@@ -102,6 +117,7 @@ class _Loop:
                 self._work()
         finally:
             self._systemd.stopping()
+            self._verification.stop()
         log.info("stopped", signal=self._signals.stop.name if self._signals.stop else None)
 
     # the right to write
@@ -142,7 +158,7 @@ class _Loop:
     def _guard(self, writes: bool) -> None:
         """Called before each exchange with a server, by any thread."""
         self._systemd.alive()
-        if self._signals.told:
+        if self._signals.told or self._asked.waits:
             raise Stopped
         if writes:
             self._lease.check()
@@ -156,15 +172,61 @@ class _Loop:
             if self._reload_if_told():
                 self._begin_anew()
             self._lease.check_time()
+            self._take_up()
             seconds = self._cycles.run_due()
             self._say_how_it_is(seconds)
-            self._pause(min(seconds, self._lease.remaining))
+            self._pause(min(seconds, self._lease.remaining), self._asked.look)
 
-    def _cycle(self, kind: CycleKind) -> None:
+    def _take_up(self) -> None:
+        """Carry out what people have asked for since."""
+        try:
+            for request in self._asked.take():
+                self._carry_out(request)
+                if self._signals.told:
+                    break
+        except StoreUnavailable as error:
+            if self._lease.remaining <= 0:
+                raise
+            log.error("store unavailable", reason=str(error))
+        if self._broken_off is not None:
+            self._cycles.hasten(self._broken_off)
+            self._broken_off = None
+
+    def _carry_out(self, request: RequestRecord) -> None:
+        rules = self._engine.pair.rules
+        steering = Steering(self._store.keeping(rules.kept), rules, _now, Inspector(self._engine.pair))
+        if request.kind is RequestKind.VERIFY:
+            verify, configuration, store = self._verify, self._configuration, self._store
+            self._verification.start(request, steering, lambda stopping, deep: verify(configuration, store, stopping, deep))
+            return
+        if request.kind is RequestKind.SWEEP:
+            self._cycles.hasten(CycleKind.SWEEP)
+            outcome = steering.finish(request, RequestState.DONE, "a sweep begins now.")
+        else:
+            outcome = carry_out(request, steering, self._sync)
+            if request.kind is RequestKind.UNPAUSE:
+                self._plan()
+            self._cycles.hasten(CycleKind.POLL)
+        tell_request(request, outcome)
+
+    def _sync(self, link: int) -> Outcome:
+        """Run a cycle on one link only."""
+        self._outcome = None
+        self._cycle(CycleKind.POLL, only=(link,))
+        outcome = self._outcome
+        if outcome is None:
+            return Outcome(RequestState.REFUSED, "the store does not answer; the next cycle looks at it.")
+        if isinstance(outcome, ItopsyncError) or outcome.outcome not in (CycleOutcome.WELL, CycleOutcome.TROUBLED):
+            return Outcome(RequestState.REFUSED, _words(outcome))
+        done = sum(written.outcome is WriteOutcome.DONE for written in outcome.writes)
+        failed = f" {len(outcome.writes) - done} did not go: see `itopsync show {link}`." if done < len(outcome.writes) else ""
+        return Outcome(RequestState.DONE, f"looked at, writes: {done}.{failed}")
+
+    def _cycle(self, kind: CycleKind, only: tuple[int, ...] | None = None) -> None:
         began = datetime.now(UTC)
         outcome: Report | ItopsyncError
         try:
-            outcome = self._run(kind, began)
+            outcome = self._run(kind, began, only)
         except SafetyStop as error:
             log.error("safety stop", kind=error.kind, reason=str(error))
             outcome = error
@@ -181,6 +243,7 @@ class _Loop:
             log.error("cycle failed", reason=str(error))
             outcome = error
         interrupted = isinstance(outcome, Report) and outcome.interrupted
+        self._broken_off = kind if interrupted and only is None else self._broken_off
         self._cycles.ended(kind, began, moved=_moved(outcome), again=timedelta() if interrupted else None)
         self._told(kind, outcome)
         self._outcome = outcome
@@ -193,24 +256,26 @@ class _Loop:
         self._systemd.status(f"{words}; the changed configuration was refused, see the log" if self._refused else words)
         self._outcome = None
 
-    def _run(self, kind: CycleKind, began: datetime) -> Report:
+    def _run(self, kind: CycleKind, began: datetime, only: tuple[int, ...] | None) -> Report:
         if self._in_doubt:
             self._engine.recover()
             self._in_doubt = False
-        report = self._engine.cycle(kind)
-        if kind is CycleKind.SWEEP and not report.interrupted and not report.problems:
+        report = self._engine.cycle(kind, only=only)
+        if kind is CycleKind.SWEEP and not (report.interrupted or report.problems or report.paused):
             self._store.facts.put(LAST_SWEEP, began.isoformat())
         return report
 
     def _told(self, kind: CycleKind, outcome: Report | ItopsyncError) -> None:
         tell(self._listeners, Ended(kind, outcome))
 
-    def _pause(self, seconds: float) -> None:
-        """Wait, with signs of life, until it is time or a signal comes."""
-        end = monotonic() + seconds
+    def _pause(self, seconds: float, asked: Callable[[], bool] | None = None) -> None:
+        """Wait, with signs of life, until it is time, a signal comes, or something is *asked* for."""
+        end, most = monotonic() + seconds, self._systemd.interval if asked is None else min(EVERY, self._systemd.interval)
         while not self._signals.told and (left := end - monotonic()) > 0:
             self._systemd.alive()
-            self._signals.wait(min(left, self._systemd.interval))
+            if asked is not None and asked():
+                return
+            self._signals.wait(min(left, most))
 
     # the configuration
 
@@ -230,10 +295,18 @@ class _Loop:
         """Work by the configuration as it is now; the old engine, if any, is closed."""
         self._engines.close()
         self._engine = self._engines.enter_context(
-            self._working(self._configuration, self._store, self._guard, lambda: self._signals.told)
+            self._working(self._configuration, self._store, self._guard, lambda: self._signals.told or self._asked.look())
         )
+        self._plan()
+
+    def _plan(self) -> None:
+        """Let cycles come by the schedule, with one at once."""
         last_sweep = self._store.facts.get(LAST_SWEEP)
         self._cycles.plan(self._configuration.schedule, datetime.fromisoformat(last_sweep) if last_sweep else None)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _moved(outcome: Report | ItopsyncError) -> bool:
@@ -243,6 +316,8 @@ def _moved(outcome: Report | ItopsyncError) -> bool:
 def _words(outcome: Report | ItopsyncError) -> str:
     if isinstance(outcome, ItopsyncError):
         return str(outcome)
+    if outcome.paused:
+        return "; ".join(outcome.paused)
     if outcome.problems:
         return "; ".join(outcome.problems.values())
     did = ", ".join(f"{count} {name}" for name, count in outcome.counts.items() if count)

@@ -31,11 +31,14 @@ What guards them:
 ``scope``         what waits for its copy, after a change of the scope
 ``unwritable``    a side that is polled well and takes no writes
 ``visibility``    whether a side shows what it did
+``pauses``        a side that a person wants left alone
+``stops``         what a limit stopped, and what a person accepted of it
 ``marker_loss``   a side that loses our markers, remembered until it keeps them
 
 What operators ask for beside cycles:
 
 ``inspect``       the same way, ended after the plan: what would be done, whether both sides agree
+``steering``      what people ask for while cycles run
 ``story``         where everything on a link came from, or why a ticket has none
 ``linking``       two existing tickets made a link by hand
 ``rebuild``       a store that is gone, found again in iTop

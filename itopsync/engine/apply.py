@@ -181,9 +181,11 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> None:
         writing.written.add(action.side)
         outcome = _check_markers(writing, job, action)
         job.counts[kind_of(action)] += 1
-    written = Written(action.side, kind_of(action), outcome, round(perf_counter() - started, 3))
+    ended = pair.clock()
+    keys = tuple(item.key for item in action.items)
+    written = Written(action.side, kind_of(action), outcome, round(perf_counter() - started, 3), ended, keys)
     if outcome is WriteOutcome.DONE and changed is not None:
-        at_its_origin = pair.clock() + writing.ahead.get(written.side.other, timedelta())
+        at_its_origin = ended + writing.ahead.get(written.side.other, timedelta())
         written = replace(written, age=max(at_its_origin - changed, timedelta()))
     job.writes.append(written)
     _tell(written, error)

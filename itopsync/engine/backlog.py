@@ -12,9 +12,14 @@ from itopsync.store.store import Store
 class Backlog:
     """The links that are due; each is given out once, and again only if it became due anew."""
 
-    def __init__(self, store: Store, polled_at: datetime, last: Collection[int] = ()) -> None:
-        """*last* are links that ended the work on all others before: they come when nothing else is left."""
-        self._store = store
+    def __init__(
+        self, store: Store, polled_at: datetime, last: Collection[int] = (), only: Collection[int] | None = None
+    ) -> None:
+        """*last* are links that ended the work on all others before: they come when nothing else is left.
+
+        *only*: nothing but these.
+        """
+        self._store, self._only = store, only
         self._last = frozenset(last)
         self._polled_at = polled_at
         self._given: dict[int, datetime] = {}
@@ -41,6 +46,9 @@ class Backlog:
             self._given.pop(link.id, None)
 
     def _pick_all(self, limit: int, but: Collection[int]) -> list[int]:
+        if self._only is not None:
+            due = (link.id for link in self._store.links.get(self._only) if link.due_at and link.due_at <= self._polled_at)
+            return [number for number in due if number not in self._given]
         touched = self._pick(limit, but, since=self._polled_at)
         return touched + self._pick(limit - len(touched), but, before=self._polled_at)
 

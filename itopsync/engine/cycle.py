@@ -12,13 +12,14 @@ from time import monotonic
 
 import structlog
 
-from itopsync.engine import marker_loss, scope, unwritable
+from itopsync.engine import marker_loss, scope, stops, unwritable
 from itopsync.engine.apply import Writing, apply
 from itopsync.engine.backlog import Backlog
 from itopsync.engine.job import Job
 from itopsync.engine.observe import observe
 from itopsync.engine.pair import Pair
-from itopsync.engine.plan import Planned, plan, refuse_out_of_sight
+from itopsync.engine.pauses import pauses
+from itopsync.engine.plan import PREVIEWED, Planned, missing_in, plan, refuse_out_of_sight
 from itopsync.engine.poll import Findings, poll_both, record
 from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report, WriteKind, WriteOutcome
 from itopsync.engine.settle import settle
@@ -27,7 +28,7 @@ from itopsync.engine.sweep import sweep_both
 from itopsync.engine.workers import Workers
 from itopsync.errors import ItopsyncError, RemoteError, SafetyStop, Stopped
 from itopsync.model import Link, Side
-from itopsync.reconcile.safety import Excess, Tally, check
+from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing
 from itopsync.store.records import CycleRecord
 from itopsync.store.store import Store
 
@@ -46,22 +47,25 @@ class Engine:
     """Keeps a pair of servers in step, cycle by cycle."""
 
     def __init__(self, pair: Pair) -> None:
-        self._pair = pair
+        self.pair = self._pair = pair
         self._named: set[Side] = set()
         """The sides that have told who we are since this process began, or its configuration was read."""
 
     def recover(self) -> None:
-        """Take note of writes that were under way when an earlier process died: they are let settle, then looked for."""
+        """Take note of what was under way when an earlier process died: writes are let settle, then looked for."""
         now, wait = self._pair.clock(), self._pair.rules.limits.settle
+        self._pair.store.requests.recover(now)
         found = self._pair.store.links.recover(now, now + wait)
         if found:
             log.warning("writes of unknown outcome", links=len(found), settle=str(wait))
 
-    def cycle(self, kind: CycleKind = CycleKind.POLL, accept: Collection[str] = ()) -> Report:
+    def cycle(
+        self, kind: CycleKind = CycleKind.POLL, accept: Collection[str] = (), *, only: Collection[int] | None = None
+    ) -> Report:
         """Run one cycle, and keep how it ended.
 
-        *accept* names the safety limits that this one may exceed. Where a server's guard raises
-        :class:`~itopsync.errors.Stopped`, it ends between two calls; what was due stays due.
+        *accept* names the safety limits that this one may exceed. It works on links *only*, where those are given. Where a
+        server's guard raises :class:`~itopsync.errors.Stopped`, it ends between two calls; what was due stays due.
 
         :raises SafetyStop: the plan exceeds a limit; what was due stays due
         :raises StoreError: the store is another pair's, or not the one that this pair had
@@ -69,13 +73,14 @@ class Engine:
         """
         report = Report(kind, self._pair.clock())
         with structlog.contextvars.bound_contextvars(cycle=f"{report.started:%Y%m%dT%H%M%S.%f}"):
-            self._run_and_keep(report, accept)
+            self._run_and_keep(report, accept, only)
         return report
 
-    def _run_and_keep(self, report: Report, accept: Collection[str]) -> None:
+    def _run_and_keep(self, report: Report, accept: Collection[str], only: Collection[int] | None) -> None:
         error: str | None = None
+        accepted = Accepted(accept, stops.accepted(self._pair.store))
         try:
-            _Cycle(self._pair, report, accept, self._named).run()
+            _Cycle(self._pair, report, accepted, self._named, only).run()
             self._see_what_waits(report)
         except Stopped:
             report.interrupted = True
@@ -85,13 +90,15 @@ class Engine:
         finally:
             report.finished = self._pair.clock()
             outcome = report.outcome if error is None else CycleOutcome.STOPPED
-            problem = error or "; ".join(report.problems.values()) or None
+            problem = error or "; ".join((*report.paused, *report.problems.values())) or None
             _tell(report, outcome, problem)
             counts = {str(count): number for count, number in report.counts.items()}
             store = self._pair.store
             with store.transaction():
                 store.history.record(CycleRecord(None, report.kind, report.started, report.finished, outcome, counts, problem))
                 store.history.prune(report.finished - self._pair.settings.keep_history)
+                store.activity.prune(report.finished - self._pair.settings.keep_activity)
+                store.requests.prune(report.finished - self._pair.settings.keep_activity)
 
     def _see_what_waits(self, report: Report) -> None:
         """A cycle does not go well while a side takes no writes, or anything is parked or waits, even if it did nothing."""
@@ -109,8 +116,11 @@ class Engine:
 class _Cycle:
     """One cycle. :meth:`run` polls; the workers call the other stages, link by link."""
 
-    def __init__(self, pair: Pair, report: Report, accept: Collection[str], named: set[Side]) -> None:
-        self._pair, self._report, self._accept, self._named = pair, report, accept, named
+    def __init__(self, pair: Pair, report: Report, accepted: Accepted, named: set[Side], only: Collection[int] | None) -> None:
+        self._pair, self._report, self._accepted, self._named, self._only = pair, report, accepted, named, only
+        self._created: set[int] = set()
+        self._planning = False
+        """Whether it has come to the links that are due."""
         self._tally = Tally()
         self._done = self._total = 0
         self._blocked_by: list[int] = []
@@ -119,9 +129,25 @@ class _Cycle:
         """Those that no side stopped."""
 
     def run(self) -> None:
-        """Poll, and work on what is due."""
+        """Poll, and work on what is due. What a limit stops is remembered, for a person to accept."""
+        store = self._pair.store
+        try:
+            self._work()
+        except SafetyStop as stop:
+            whole = self._whole_of(stop)
+            stops.note(store, stops.Stop(stop.kind, str(whole), self._pair.clock(), self._tally.things(stop.kind)))
+            raise whole from None
+        if self._only is None and not (self._report.problems or self._report.paused):
+            stops.forget(store)
+
+    def _work(self) -> None:
         pair = self._pair
         claim(pair.store, pair.rules)
+        resting = pauses(pair.store, self._report.started)
+        self._report.paused = tuple(map(str, resting))
+        if resting:
+            self._note_what_changes({side for pause in resting for side in pause.sides})
+            return
         self._refuse_lossy()
         found = self._poll()
         if self._report.problems and knows_nothing(pair.store):
@@ -142,7 +168,8 @@ class _Cycle:
         ahead = {side: each.state.cursor - began for side, each in found.items() if each.state.cursor}
         blockers = _blockers(pair.store)
         self._writing = Writing(pair, ahead, blockers=blockers)
-        self._backlog, self._exhausted = Backlog(pair.store, self._polled_at, blockers), False
+        self._backlog, self._exhausted = Backlog(pair.store, self._polled_at, blockers, self._only), False
+        self._planning = True
         self._count_due()
         try:
             Workers(self, pair).run()
@@ -166,23 +193,70 @@ class _Cycle:
         """
         observed = observe(self._pair, links)
         planned = plan(self._pair, observed)
-        refuse_out_of_sight(self._pair, planned, self._accept)
+        refuse_out_of_sight(self._pair, planned, self._accepted)
         return planned
 
     def carry_out(self, job: Job) -> Job:
         """Apply and settle; one that has come to its files is settled when those are carried."""
         applied = apply(self._writing, job)
-        return applied if applied.waits_for_files else settle(self._pair, applied, self._writing.ahead)
+        return applied if applied.waits_for_files else self._settle(applied)
+
+    def _settle(self, job: Job) -> Job:
+        return settle(self._pair, job, self._writing.ahead, self._report.started)
 
     # what goes on around them
 
     def _refuse_lossy(self) -> None:
         """See that both sides keep our markers, as far as is known."""
         store = self._pair.store
-        if Excess.MARKERS in self._accept:
-            for side in Side:
-                marker_loss.forget(store, side)
+        for loss in marker_loss.losses(store):
+            which = lost_thing(loss.ticket, loss.sent)
+            if self._accepted.allows(Excess.MARKERS, which):
+                marker_loss.forget(store, loss.side)
+            else:
+                self._tally = replace(self._tally, markers=self._tally.markers | {which})
         marker_loss.refuse_lossy(marker_loss.losses(store))
+
+    def _note_what_changes(self, resting: Collection[Side]) -> None:
+        """Poll the side that does not rest, if one does not: what changes there is due when the pause is over."""
+        if len(resting) < len(Side) and not knows_nothing(self._pair.store):
+            sides = [side for side in Side if side not in resting]
+            self._record(poll_both(self._pair, CycleKind.POLL, self._unavailable, sides))
+
+    def _whole_of(self, stop: SafetyStop) -> SafetyStop:
+        """Look at all that is due, unless it is known, so that a person is told of the whole. Nothing is written.
+
+        Where a side cannot be asked, it stays with what was seen.
+        """
+        store, kind = self._pair.store, stop.kind
+        if kind == Excess.MARKERS:
+            lost = (lost_thing(loss.ticket, loss.sent) for loss in marker_loss.losses(store))
+            self._tally = replace(self._tally, markers=self._tally.markers.union(lost))
+        if kind in (Excess.MARKERS, Excess.CREATIONS) or not self._planning:
+            return stop
+        known = stops.current(store)
+        if known is not None and known.kind == kind and self._tally.things(kind) <= known.things:
+            self._tally = replace(self._tally, **{kind: frozenset(each.partition(" ")[2] for each in known.things)})
+            return SafetyStop(kind, known.reason)
+        try:
+            self._look_at_all(kind)
+            if stop.counted:
+                check(self._tally, self._pair.rules.limits, self._accepted)
+        except (RemoteError, Stopped):
+            return stop
+        except SafetyStop as whole:
+            return whole if whole.kind == kind else stop
+        return stop
+
+    def _look_at_all(self, kind: str) -> None:
+        pair = self._pair
+        links = pair.store.links.due(self._polled_at, PREVIEWED)
+        for start in range(0, len(links), pair.settings.chunk):
+            planned = plan(pair, observe(pair, links[start : start + pair.settings.chunk]))
+            for each in planned:
+                self._tally = self._tally.add(each.plan)
+            if kind == Excess.MISSING:
+                self._tally = replace(self._tally, missing=self._tally.missing | missing_in(planned))
 
     def _heed_scope(self) -> None:
         """Drop what waits for a copy and is out of scope since that was changed."""
@@ -194,8 +268,8 @@ class _Cycle:
     def _record(self, found: Mapping[Side, Findings]) -> None:
         """Store what a poll found, unless that is more than the limits allow."""
         pair, counts = self._pair, self._report.counts
-        replaced = sum(each.replaced for each in found.values())
-        check(replace(self._tally, replaced=self._tally.replaced + replaced), pair.rules.limits, self._accept)
+        self._tally = replace(self._tally, replaced=self._tally.replaced.union(*(each.replaced for each in found.values())))
+        check(self._tally, pair.rules.limits, self._accepted)
         self._polled_at, self._polled = pair.clock(), monotonic()
         with pair.store.transaction():
             for each in found.values():
@@ -257,15 +331,15 @@ class _Cycle:
             return ()
         for each in planned:
             self._tally = self._tally.add(each.plan)
-            if Excess.MARKERS not in self._accept:
-                marker_loss.note(self._pair.store, each.plan.lost, self._polled_at)
-        check(self._tally, self._pair.rules.limits, self._accept)
+            lost = [one for one in each.plan.lost if not self._accepted.allows(Excess.MARKERS, lost_thing(one.ref, one.marker))]
+            marker_loss.note(self._pair.store, lost, self._polled_at)
+        check(self._tally, self._pair.rules.limits, self._accepted)
         return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in planned]
 
     def leave(self, job: Job, *, interrupted: bool) -> None:
         """Settle a link that has come to its files, and leave those to a later cycle."""
         job.stop, job.interrupted, job.waits_for_files = True, interrupted, False
-        settle(self._pair, job, self._writing.ahead)
+        self._settle(job)
 
     def account_for(self, job: Job) -> None:
         """Count what was done on a link, and tell what of it needs a person that did not before."""
@@ -276,6 +350,8 @@ class _Cycle:
         self._report.counts.update(job.counts)
         self._report.writes += job.writes
         self._report.counts[Count.LINKS] += 1
+        if job.counts[WriteKind.CREATE]:
+            self._created.add(job.link.id)
         self._see_whether_written(job)
         if job.unavailable is None:
             self._went.add(job.link.id)
@@ -304,8 +380,10 @@ class _Cycle:
         due = self._pair.store.links.due_counts(self._polled_at)
         self._total = self._done + due.waiting + due.linked
         self._exhausted = not due.waiting and not due.linked
-        self._tally = replace(self._tally, creations=self._report.counts[WriteKind.CREATE] + due.waiting)
-        check(self._tally, self._pair.rules.limits, self._accept)
+        if len(self._created) + due.waiting > self._pair.rules.limits.creations:
+            waiting = self._created.union(self._pair.store.links.waiting_ids(self._polled_at))
+            self._tally = replace(self._tally, creations=frozenset(map(str, waiting)))
+        check(self._tally, self._pair.rules.limits, self._accepted)
 
     def _unavailable(self, side: Side, error: RemoteError) -> None:
         """Note that a side cannot be worked with."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from itopsync.engine.observe import observe
 from itopsync.engine.pair import Pair
-from itopsync.engine.plan import Planned, plan, refuse_lost_copies
+from itopsync.engine.plan import PREVIEWED, Planned, plan, refuse_lost_copies
 from itopsync.engine.poll import poll
 from itopsync.engine.report import CycleKind
 from itopsync.engine.scope import left_behind
@@ -17,9 +17,6 @@ from itopsync.engine.store_guard import refuse_wrong
 from itopsync.model import TICKET, UNSAVED, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Kept, Plan, Remark
 from itopsync.reconcile.safety import Tally
-
-PREVIEWED = 1_000
-"""How many links that are due a dry run shows."""
 
 
 class Inspector:
@@ -41,20 +38,20 @@ class Inspector:
         now = pair.clock()
         due: set[int] = {link.id for link in links.due(now, PREVIEWED)}
         new: list[Link] = []
-        replaced = 0
+        replaced: frozenset[str] = frozenset()
         for side in Side:
             found = poll(pair, side, kind=CycleKind.POLL, now=now)
             pair.know_account(found.state)
             due |= found.changed.keys() | found.attached | found.deletions.links
             new += [Link(UNSAVED, each.ref, None, LinkStatus.WAITING, each.number) for each in found.new]
-            replaced += found.replaced
+            replaced |= found.replaced
         later = {link.id for link in links.due(now + pair.settings.first_back_off, PREVIEWED) if not link.in_doubt} - due
         left = links.get(left_behind(pair))
         behind = {link.id for link in left}
         kept = (link for link in links.get((due | later) - behind) if link.external.cls in pair.rules.kept)
         planned = [*self._plan_in_batches((*kept, *new)), *(Planned(link, Observation(None, None), _left(link)) for link in left)]
-        waiting = links.due_counts(now).waiting - sum(link.due_at is not None and link.due_at <= now for link in left)
-        tally = Tally(creations=waiting + len(new), replaced=replaced)
+        waiting = {str(number) for number in links.waiting_ids(now) if number not in behind}
+        tally = Tally(creations=frozenset(waiting | {str(each.external) for each in new}), replaced=replaced)
         for each in planned:
             tally = tally if each.loaded.id in later else tally.add(each.plan)
         return planned, tally

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -18,10 +18,13 @@ from itopsync.reconcile.plan import Plan, Remove
 from itopsync.reconcile.planner import UNREAD, another_ticket, unread
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
-from itopsync.reconcile.safety import Excess
+from itopsync.reconcile.safety import Accepted, Excess, removed_thing
 from itopsync.reconcile.unmarked import unmarked_opening
 
 log = structlog.get_logger(__name__)
+
+PREVIEWED = 1_000
+"""How many links that are due are planned to tell what would be done, without doing it."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,17 @@ def plan(pair: Pair, observed: Sequence[Observed]) -> list[Planned]:
     return [Planned(each.loaded, each.seen, _plan_one(pair, each)) for each in observed]
 
 
-def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accept: Collection[str]) -> None:
+def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted) -> None:
     """See that what is missing is not merely out of our sight: it is gone only where others are to be seen.
 
     :raises SafetyStop: a copy, or a linked ticket, is not found on a side that shows nothing at all; or files are not on one that
         shows fewer organisations than it did
     """
-    if Excess.MISSING not in accept:
-        _refuse_blindness(pair, planned)
-    for side in {action.side.other for each in planned for action in each.plan.actions if isinstance(action, Remove)}:
-        if Excess.DELETIONS in accept:
+    _refuse_blindness(pair, [each for each in planned if not accepted.allows(Excess.MISSING, str(each.loaded.id))])
+    removals = [(each, action) for each in planned for action in each.plan.actions if isinstance(action, Remove)]
+    for side in {action.side.other for _, action in removals}:
+        things = [removed_thing(each.plan.link.id, action) for each, action in removals if action.side.other is side]
+        if all(accepted.allows(Excess.DELETIONS, which) for which in things):
             note_organisations(pair.servers[side], pair.store, fewer=True)
         else:
             refuse_narrowness(pair.servers[side], pair.store)
@@ -59,9 +63,19 @@ def refuse_lost_copies(pair: Pair, planned: Sequence[Planned]) -> None:
 
     :raises SafetyStop: internal shows nothing at all
     """
-    waiting = (each for each in planned if each.loaded.status is LinkStatus.WAITING and each.loaded.in_doubt)
-    if any(each.plan.link.internal is None for each in waiting):
+    if any(_has_lost_copy(each) for each in planned):
         refuse_blindness(pair.servers[Side.INTERNAL], pair.store)
+
+
+def missing_in(planned: Sequence[Planned]) -> frozenset[str]:
+    """The links one of whose tickets is not found, or whose copy is not that may have been made, as a tally has them."""
+    gone = (each for each in planned if _has_lost_copy(each) or each.plan.link.status is LinkStatus.TOMBSTONE)
+    return frozenset(str(each.loaded.id) for each in gone)
+
+
+def _has_lost_copy(planned: Planned) -> bool:
+    waits = planned.loaded.status is LinkStatus.WAITING and planned.loaded.in_doubt
+    return waits and planned.plan.link.internal is None
 
 
 def _refuse_blindness(pair: Pair, planned: Sequence[Planned]) -> None:

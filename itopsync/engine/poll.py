@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -47,8 +47,8 @@ class Findings:
     """External tickets in scope that are not linked; those that people touch come first."""
     ignored: tuple[Sighting, ...]
     """Tickets that are out of scope at this version."""
-    replaced: int
-    """Known ids that bear another ref than before."""
+    replaced: frozenset[str]
+    """Known tickets that bear another number than before."""
     named: bool
     """It was asked who we are there."""
     away_since: datetime | None
@@ -93,7 +93,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
         went.result(),
         new,
         tuple(sighting for sighting in compared.unknown if sighting.ref not in taken) if side is Side.EXTERNAL else (),
-        len(compared.known_as),
+        frozenset(map(str, compared.known_as)),
         named,
         state.problem_since,
     )
@@ -116,13 +116,17 @@ def _with_believable_cursor(state: SideState, now: datetime) -> SideState:
     return state if state.cursor is None or abs(state.cursor - now) <= FARTHEST else replace(state, cursor=None)
 
 
-def poll_both(pair: Pair, kind: CycleKind, on_failure: Callable[[Side, RemoteError], None]) -> dict[Side, Findings]:
-    """Poll both sides at once. What one shows is kept where the other one cannot be asked, which *on_failure* is told.
+def poll_both(
+    pair: Pair, kind: CycleKind, on_failure: Callable[[Side, RemoteError], None], sides: Collection[Side] = tuple(Side)
+) -> dict[Side, Findings]:
+    """Poll both sides at once, or those of *sides*.
+
+    A side that cannot be asked is told to *on_failure*, and what the other one shows is kept.
 
     :raises Stopped: we are told to stop
     """
     now, found = pair.clock(), {}
-    polls = {side: pair.threads.sides.submit(poll, pair, side, kind=kind, now=now) for side in Side}
+    polls = {side: pair.threads.sides.submit(poll, pair, side, kind=kind, now=now) for side in sides}
     for side, running in polls.items():
         try:
             found[side] = pair.answer_of(running)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from itopsync.model import Side
+from itopsync.model import ItemKey, Side
 
 
 class CycleKind(StrEnum):
@@ -29,6 +29,8 @@ class CycleOutcome(StrEnum):
     """A side cannot be worked with."""
     INTERRUPTED = "interrupted"
     """Told to stop."""
+    PAUSED = "paused"
+    """A person wants a side left alone."""
     STOPPED = "stopped"
     """By a safety limit, or by what else ended it."""
 
@@ -93,6 +95,10 @@ class Written:
     kind: WriteKind
     outcome: WriteOutcome
     seconds: float
+    at: datetime
+    """When it ended."""
+    items: tuple[ItemKey, ...] = ()
+    """All that it carried."""
     age: timedelta | None = None
     """How old what it carried was once it was there; None where nothing was carried, or nobody knows its time."""
 
@@ -108,6 +114,8 @@ class Report:
     problems: dict[Side, str] = field(default_factory=dict)
     """Sides that could not be worked with, and why."""
     interrupted: bool = False
+    paused: tuple[str, ...] = ()
+    """The pauses that are in force, in words."""
     writes: list[Written] = field(default_factory=list)
     """What was sent, link by link."""
 
@@ -116,6 +124,8 @@ class Report:
         """How it ended, unless something was raised."""
         if self.interrupted:
             return CycleOutcome.INTERRUPTED
+        if self.paused:
+            return CycleOutcome.PAUSED
         if self.problems:
             return CycleOutcome.UNAVAILABLE
         return CycleOutcome.TROUBLED if any(self.counts[count] for count in _TROUBLE) else CycleOutcome.WELL

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
-from itopsync.settings.quantities import Poll, at_least_a_second
+from itopsync.settings.quantities import Poll, Span, at_least_a_second
 from itopsync.settings.section import Section, Wrong
 
 LONGEST_JITTER = timedelta(seconds=5)
@@ -53,6 +53,13 @@ class Schedule(Section):
         return min(self.poll / 3, LONGEST_JITTER) if isinstance(self.poll, timedelta) else timedelta()
 
 
+class ActivitySection(Section):
+    """What is remembered of what was written."""
+
+    keep: Span = timedelta(days=90)
+    """How long each write is remembered, without its content, for `itopsync activity` to tell of; older ones go by themselves."""
+
+
 @dataclass(frozen=True)
 class EngineSettings:
     """Windows of time and sizes, which nobody need choose: ``sync.toml`` has no such table.
@@ -85,5 +92,7 @@ class EngineSettings:
     """A cycle that takes longer polls again, and what people touched comes first."""
     keep_history: timedelta = timedelta(days=30)
     """How long cycles are kept, for ``status`` to tell of."""
+    keep_activity: timedelta = timedelta(days=90)
+    """How long each write is remembered."""
     rounds: int = 8
     """How often one link is planned anew within a cycle before the rest is left to the next."""

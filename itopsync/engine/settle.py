@@ -9,21 +9,22 @@ from datetime import UTC, datetime, timedelta
 from itopsync.engine.job import Job
 from itopsync.engine.observe import VERSION_TIME
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import Count
+from itopsync.engine.report import Count, WriteOutcome, Written
 from itopsync.engine.settings import EngineSettings
 from itopsync.model import LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.rules import ClassRules
+from itopsync.store.records import ActivityRecord
 
 _TOGETHER = timedelta(minutes=5)
 """What waits for late commits is looked at together with what waits for them in these minutes: a call takes a hundred links."""
 _ANY_HOUR = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta]) -> Job:
-    """Store what the job's link has become; one that was not touched stays as it is.
+def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetime) -> Job:
+    """Store what the job's link has become, and what was written; one that was not touched stays as it is.
 
-    *ahead* says by how much each server's clock is ahead of ours.
+    *ahead* says by how much each server's clock is ahead of ours; *cycle*, when this one began.
 
     :raises StoreError: the store does not take it
     """
@@ -41,8 +42,22 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta]) -> Job:
         live=_is_live(job.seen, job.cls),
         loaded=None if job.begun else job.loaded,
         due_when_read=job.loaded.due_at,
+        activity=[_remembered(written, link.id, cycle) for written in job.writes if written.outcome is not WriteOutcome.WAITS],
     )
     return job
+
+
+def _remembered(written: Written, link: int, cycle: datetime) -> ActivityRecord:
+    return ActivityRecord(
+        at=written.at,
+        link=link,
+        side=written.side,
+        action=written.kind,
+        outcome=written.outcome,
+        items=written.items,
+        age=written.age,
+        cycle=cycle,
+    )
 
 
 def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelta], now: datetime) -> datetime | None:

@@ -22,7 +22,7 @@ def refuse_narrowness(server: Server, store: Store) -> None:
             Excess.DELETIONS,
             f"attachments are gone from {server.side}, which shows our account {count} organisations instead of {known}; does it "
             "see less than before? Look at its allowed organisations there. If the attachments are really gone, run "
-            f"`itopsync run-once --accept {Excess.DELETIONS}`.",
+            f"`itopsync accept {Excess.DELETIONS}`.",
         )
 
 
@@ -61,5 +61,5 @@ def refuse_blindness(server: Server, store: Store) -> None:
         raise SafetyStop(
             Excess.MISSING,
             f"{server.side} shows our account {what}; does it see less than before? Look at its allowed organisations there. If "
-            f"they are really gone, run `itopsync run-once --accept {Excess.MISSING}`.",
+            f"they are really gone, run `itopsync accept {Excess.MISSING}`.",
         )

@@ -14,37 +14,78 @@ from itopsync.reconcile.rules import Limits
 
 @dataclass(frozen=True)
 class Tally:
-    """What the plans of one cycle come to."""
+    """What the plans of one cycle come to: the single things, so that a person can accept these and no others."""
 
-    creations: int = 0
-    deletions: int = 0
-    deleting: int = 0
-    """Tickets from which attachments are to be deleted."""
-    missing: int = 0
-    """Linked tickets that are gone."""
-    rewritten: int = 0
-    """Tickets whose known entries all look different."""
-    replaced: int = 0
-    """Linked ids that are other tickets now."""
-    markers: int = 0
-    """Things of ours that stand there without their markers."""
+    creations: frozenset[str] = frozenset()
+    """The links that wait for a copy."""
+    deletions: frozenset[str] = frozenset()
+    """The attachments, each with its link before it."""
+    missing: frozenset[str] = frozenset()
+    """The links of tickets that are gone."""
+    rewritten: frozenset[str] = frozenset()
+    """The links of tickets whose known entries all look different."""
+    replaced: frozenset[str] = frozenset()
+    """The tickets that are others now."""
+    markers: frozenset[str] = frozenset()
+    """The things of ours that stand there without their markers."""
 
     def add(self, plan: Plan) -> Tally:
         """This tally with *plan* counted in; creations are counted from the store, before anything is read."""
-        deletions = sum(isinstance(action, Remove) for action in plan.actions)
+        link = plan.link
+        gone = link.status is LinkStatus.TOMBSTONE and link.internal is not None and not plan.unlinked
+        removed = (removed_thing(link.id, each) for each in plan.actions if isinstance(each, Remove))
         return Tally(
             self.creations,
-            self.deletions + deletions,
-            self.deleting + (deletions > 0),
-            self.missing + (plan.link.status is LinkStatus.TOMBSTONE and plan.link.internal is not None and not plan.unlinked),
-            self.rewritten + plan.rewritten,
-            self.replaced + plan.replaced,
-            self.markers + len(plan.lost),
+            self.deletions.union(removed),
+            self.missing.union([str(link.id)] if gone else []),
+            self.rewritten.union([str(link.id)] if plan.rewritten else []),
+            self.replaced.union([str(link.external)] if plan.replaced else []),
+            self.markers.union(lost_thing(each.ref, each.marker) for each in plan.lost),
         )
+
+    def things(self, kind: str) -> frozenset[str]:
+        """The things of one kind, each with its kind before it."""
+        return frozenset(thing(kind, each) for each in getattr(self, kind))
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What a person lets through although it exceeds a limit."""
+
+    kinds: Collection[str] = ()
+    """Whatever there is of these kinds."""
+    things: Collection[str] = ()
+    """And these things, each with its kind before it."""
+
+    def allows(self, kind: str, which: str) -> bool:
+        """Whether this very thing may pass."""
+        return kind in self.kinds or thing(kind, which) in self.things
+
+    def left_of(self, tally: Tally, kind: str) -> list[str]:
+        """The things of a kind that were not accepted."""
+        return [which for which in getattr(tally, kind) if not self.allows(kind, which)]
+
+
+NOTHING = Accepted()
+
+
+def thing(kind: str, which: str) -> str:
+    """One thing that a stop is about, with its kind before it."""
+    return f"{kind} {which}"
+
+
+def removed_thing(link: int, removal: Remove) -> str:
+    """An attachment that is to be deleted."""
+    return f"{link} {removal.side}:{removal.attachment_id}"
+
+
+def lost_thing(ticket: object, marker: str) -> str:
+    """A thing of ours that stands somewhere without its marker."""
+    return f"{ticket} {marker}"
 
 
 class Excess(StrEnum):
-    """What a safety stop may be about: what ``run-once --accept`` takes."""
+    """What a safety stop may be about: what ``accept`` takes."""
 
     CREATIONS = "creations"
     DELETIONS = "deletions"
@@ -64,10 +105,10 @@ _REASONS = {
 }
 
 
-def check(tally: Tally, limits: Limits, accepted: Collection[str] = ()) -> None:
+def check(tally: Tally, limits: Limits, accepted: Accepted = NOTHING) -> None:
     """Let a cycle's plan pass or not.
 
-    :raises SafetyStop: a limit is exceeded and its kind is not among *accepted*
+    :raises SafetyStop: a limit is exceeded by what is not *accepted*
     """
     for kind, limit in {
         "markers": 0,
@@ -77,10 +118,10 @@ def check(tally: Tally, limits: Limits, accepted: Collection[str] = ()) -> None:
         "deletions": limits.deletions,
         "creations": limits.creations,
     }.items():
-        count = getattr(tally, kind)
-        if kind == "deletions" and tally.deleting <= min(limit, limits.deleting):
+        left = accepted.left_of(tally, kind)
+        if kind == "deletions" and len({which.partition(" ")[0] for which in left}) <= min(limit, limits.deleting):
             continue  # the deed of a person on a few tickets; of those that lose very many each waits by itself
-        if count > limit and kind not in accepted:
-            reason = _REASONS[kind].format(count=count, limit=limit)
-            do = f"stop the service, run `itopsync run-once --accept {kind}`, and start it again"
-            raise SafetyStop(kind, f"{reason}. Look at `itopsync plan`; if it is right, {do}.")
+        if len(left) > limit:
+            reason = _REASONS[kind].format(count=len(left), limit=limit)
+            do = f"run `itopsync accept {kind}`"
+            raise SafetyStop(kind, f"{reason}. Look at `itopsync plan`; if it is right, {do}.", counted=True)

@@ -8,6 +8,8 @@ It never holds a text of a ticket: ids, numbers, fingerprints, states, markers a
 ``attachments``   the attachments that are known
 ``polls``         what polls found: each side's state, and the tickets that are out of scope
 ``history``       the cycles that ran
+``activity``      what was written, without its content
+``requests``      what people ask the process at work for
 ``facts``         small facts
 ``leases``        the right to be the one writer
 

@@ -106,6 +106,16 @@ def ids_from_json(text: str) -> frozenset[int]:
     return frozenset(json.loads(text))
 
 
+def items_to_json(items: Iterable[ItemKey]) -> str:
+    """Write the keys of items in their order."""
+    return _dump(list(items))
+
+
+def items_from_json(text: str) -> tuple[ItemKey, ...]:
+    """Read what :func:`items_to_json` wrote."""
+    return tuple(ItemKey(key) for key in json.loads(text))
+
+
 def accounts_to_json(accounts: Iterable[str]) -> str:
     """Write a set of accounts' ids."""
     return _dump(sorted(accounts))
@@ -125,6 +135,20 @@ def counts_from_json(text: str) -> Mapping[str, int]:
     """Read what :func:`counts_to_json` wrote."""
     read: dict[str, int] = json.loads(text)
     return read
+
+
+def arguments_to_json(arguments: Mapping[str, str]) -> str:
+    """Write what a request takes."""
+    return _dump(dict(arguments))
+
+
+def arguments_from_json(text: str) -> Mapping[str, str]:
+    """Read what :func:`arguments_to_json` wrote; nothing of what somebody else wrote otherwise."""
+    try:
+        read = json.loads(text)
+    except ValueError:
+        read = None
+    return MappingProxyType({name: str(value) for name, value in read.items()} if isinstance(read, dict) else {})
 
 
 def _dump(value: Any) -> str:

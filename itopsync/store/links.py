@@ -26,8 +26,9 @@ from sqlalchemy import (
 
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.store import codec
+from itopsync.store.activity import add_activity
 from itopsync.store.database import Database
-from itopsync.store.records import DueCounts, ObstacleCounts, TicketsPart
+from itopsync.store.records import ActivityRecord, DueCounts, ObstacleCounts, TicketsPart
 from itopsync.store.rows import (
     CLASS,
     ID,
@@ -97,6 +98,12 @@ class Links:
         waiting = found.get(LinkStatus.WAITING, 0)
         return DueCounts(waiting, sum(found.values()) - waiting)
 
+    def waiting_ids(self, now: datetime) -> list[int]:
+        """List the ids of all links that are due and whose copy is not made yet."""
+        meant = (link.c.due_at <= now, link.c.status == LinkStatus.WAITING, *self._kept)
+        with self._database.reading() as connection:
+            return list(connection.scalars(select(link.c.id).where(*meant)))
+
     def get(self, ids: Iterable[int]) -> tuple[Link, ...]:
         """Return the links with these *ids*, in the order of their ids; those that are not there are left out."""
         wanted = sorted(set(ids))
@@ -158,12 +165,14 @@ class Links:
         live: bool,
         loaded: Link | None = None,
         due_when_read: datetime | None = None,
+        activity: Collection[ActivityRecord] = (),
     ) -> bool:
         """Write a link as it is now, with its files: nothing is being written on it any more.
 
         *versions* are those at which it was seen, by side; *live* says whether its tickets can still change. With *loaded*,
         nothing is done and False returned where an operator has changed the link since it was read as that. Where a poll has
-        made it due at another time than *due_when_read*, it stays due, unless it is to settle.
+        made it due at another time than *due_when_read*, it stays due, unless it is to settle. *activity* is what was written on
+        it meanwhile, to be remembered.
 
         :raises KeyError: there is no such link
         """
@@ -179,6 +188,7 @@ class Links:
             if not connection.execute(_BY_ID, values | {"due_at": touched} if still else values).rowcount:
                 raise KeyError(saved.id)
             write_files(connection, saved.id, saved.files)
+            add_activity(connection, activity)
             return True
 
         return self._database.write_grouped(write)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 
-from itopsync.model import Ref, Side, Sighting
+from itopsync.model import ItemKey, Ref, Side, Sighting
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,85 @@ class CycleRecord:
     outcome: str
     counts: Mapping[str, int]
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class ActivityRecord:
+    """One write, and how it ended: what it was about, and nothing that stood in it."""
+
+    at: datetime
+    """When it ended."""
+    link: int
+    side: Side
+    """Where to."""
+    action: str
+    """:class:`~itopsync.engine.report.WriteKind`."""
+    outcome: str
+    """:class:`~itopsync.engine.report.WriteOutcome`."""
+    items: tuple[ItemKey, ...]
+    """All that it carried."""
+    age: timedelta | None
+    """From the person's save, by that server's clock, to the arrival; None where nothing arrived, or that time is unknown."""
+    cycle: datetime
+    """When the cycle began: it is the one with this start in the history."""
+    id: int | None = None
+    """None: not recorded yet."""
+
+    @property
+    def direction(self) -> str:
+        """``to_internal`` or ``to_external``, as the rules call it."""
+        return f"to_{self.side}"
+
+
+class RequestKind(StrEnum):
+    """What a person may ask the process at work for."""
+
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+    ACCEPT = "accept"
+    SYNC = "sync"
+    SWEEP = "sweep"
+    VERIFY = "verify"
+    RETRY = "retry"
+    PARK = "park"
+    RESUME = "resume"
+    LINK = "link"
+    UNLINK = "unlink"
+
+
+class RequestState(StrEnum):
+    """How far a request has come."""
+
+    WAITING = "waiting"
+    TAKEN = "taken"
+    """Being carried out."""
+    DONE = "done"
+    REFUSED = "refused"
+    """Nothing was done; the result says why."""
+    INTERRUPTED = "interrupted"
+    """Whoever carried it out ended meanwhile."""
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """What a person asked for, and what became of it."""
+
+    id: int
+    kind: RequestKind
+    actor: str
+    """Who asked."""
+    at: datetime
+    reason: str = ""
+    link: int | None = None
+    fingerprint: str = ""
+    """Of the stopped plan that is meant."""
+    arguments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What else the kind takes: :mod:`itopsync.engine.steering` has the names."""
+    state: RequestState = RequestState.WAITING
+    taken_at: datetime | None = None
+    finished_at: datetime | None = None
+    result: str = ""
+    """What became of it, in words."""
 
 
 @dataclass(frozen=True)

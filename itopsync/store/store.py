@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Self
 
 from itopsync.store import migrate
+from itopsync.store.activity import Activity
 from itopsync.store.attachments import Attachments
 from itopsync.store.connection import Address, engine_for, make_file, write_ahead
 from itopsync.store.database import Database
@@ -15,6 +16,7 @@ from itopsync.store.history import History
 from itopsync.store.leases import Leases, started_at
 from itopsync.store.links import Links
 from itopsync.store.polls import Polls
+from itopsync.store.requests import Requests
 from itopsync.store.tombstones import Tombstones
 
 
@@ -38,6 +40,8 @@ class Store:
         self.attachments = Attachments(database, classes)
         self.polls = Polls(database)
         self.history = History(database)
+        self.activity = Activity(database)
+        self.requests = Requests(database)
         self.facts = Facts(database)
         self.lease = Leases(database, probe)
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -144,6 +145,45 @@ cycle = Table(
     Index("ix_cycle_started", "started", "id"),
     sqlite_autoincrement=True,
     comment="The cycles that ran.",
+)
+
+activity = Table(
+    "activity",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("link_id", Integer, nullable=False, comment="Stays when the link is forgotten."),
+    Column("side", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("items", Text, nullable=False, comment="JSON: the keys of what it carried."),
+    Column("age", Float, comment="Seconds from the person's save to the arrival."),
+    Column("cycle", UtcDateTime, nullable=False, comment="When the cycle began."),
+    Index("ix_activity_at", "at", "id"),
+    Index("ix_activity_link", "link_id", "at", "id"),
+    sqlite_autoincrement=True,
+    comment="What was written, without its content.",
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("link_id", Integer, comment="Stays when the link is forgotten."),
+    Column("fingerprint", Text, nullable=False, comment="Of the stopped plan that is meant."),
+    Column("arguments", Text, nullable=False, comment="JSON: what else the kind takes."),
+    Column("state", Text, nullable=False),
+    Column("taken_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("result", Text, nullable=False),
+    Index("ix_request_at", "at", "id"),
+    Index("ix_request_link", "link_id", "at", "id"),
+    sqlite_autoincrement=True,
+    comment="What people asked for, and what became of it.",
 )
 
 lease = Table(

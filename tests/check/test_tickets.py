@@ -92,7 +92,7 @@ def test_more_tickets_in_scope_than_a_cycle_lets_through(rig: Checked) -> None:
         rig.customer.create("UserRequest", title=title)
     warning = rig.warning(EXTERNAL)
     assert "2 tickets are in scope" in warning
-    assert "`itopsync run-once --accept creations`" in warning
+    assert "`itopsync accept creations`" in warning
 
 
 def test_without_new_tickets_nothing_is_counted(rig: Checked) -> None:

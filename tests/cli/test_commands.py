@@ -112,7 +112,7 @@ def test_a_safety_stop_ends_with_five_until_it_is_accepted(desk: Desk) -> None:
         desk.customer.create("UserRequest", title=f"No. {n}")
     done = desk.itopsync("run-once")
     assert done.returncode == ExitCode.SAFETY_STOP
-    assert "--accept creations" in done.stderr
+    assert "`itopsync accept creations`" in done.stderr
     assert desk.internal.tickets() == []
     assert desk.itopsync("run-once", "--accept", "creations").returncode == ExitCode.WELL
     assert len(desk.internal.tickets()) == 3

@@ -6,6 +6,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +16,7 @@ import pytest
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus
 from itopsync.simulator.faults import FaultKind
+from itopsync.store.records import RequestKind, RequestState
 from itopsync.store.store import Store
 from tests.cli.conftest import Desk
 from tests.daemon.conftest import QUICK, Daemon, Host, wait_for
@@ -87,6 +89,20 @@ def test_the_other_one_stands_by_and_says_whom_it_waits_for(desk: Desk, one: Dae
     assert made_by(desk) == ["one"]
     assert two.stop() < 15
     assert two.process.returncode == ExitCode.WELL
+
+
+def test_what_is_asked_for_is_done_by_the_one_that_writes_and_then_by_the_one_that_takes_over(
+    desk: Desk, one: Daemon, two: Daemon, url: str
+) -> None:
+    assert desk.itopsync("--config", "two.toml", "pause", "--reason", "upgrade").returncode == 0
+    assert ([event["kind"] for event in one.events("request")], two.events("request")) == (["pause"], [])
+    one.stop(signal.SIGKILL)
+    store = Store.open(url)
+    number = store.requests.ask(RequestKind.SWEEP, "anna", datetime.now(UTC))
+    wait_for(lambda: (asked := store.requests.get(number)) and asked.state is RequestState.DONE)
+    assert [event["kind"] for event in two.events("request")] == ["sweep"]
+    wait_for(lambda: any(event["outcome"] == "paused" for event in two.events("cycle")))
+    store.close()
 
 
 def test_a_single_cycle_beside_both_leaves_at_once(desk: Desk, host: Host, two: Daemon) -> None:

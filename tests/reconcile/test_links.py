@@ -32,6 +32,7 @@ from itopsync.reconcile.markers import ticket_marker, unlinked_marker
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rebuilding import base_of_now, rebuilt
 from itopsync.reconcile.rules import Limits, LogRule
+from itopsync.reconcile.safety import Accepted
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.ticket_markers import read_ticket_markers
 from tests.reconcile.making import (
@@ -247,14 +248,22 @@ def test_a_ticket_that_cannot_be_read_waits_then_rests_and_stays_linked_until_it
     ("kind", "limit"), [("replaced", 0), ("missing", 10), ("rewritten", 10), ("deletions", 50), ("creations", 200)]
 )
 def test_a_limit_lets_as_many_through_as_it_says_and_one_more_if_accepted(kind: str, limit: int) -> None:
-    within, beyond = (safety.Tally(deleting=11, **{kind: count}) for count in (limit, limit + 1))
+    within, beyond = (safety.Tally(**{kind: frozenset(f"{n} x" for n in range(count))}) for count in (limit, limit + 1))
 
     safety.check(within, Limits())
-    safety.check(beyond, Limits(), {kind})
-    with pytest.raises(SafetyStop, match=rf"{limit + 1} .*run `itopsync run-once --accept {kind}`") as stop:
-        safety.check(beyond, Limits(), {"others"})
+    safety.check(beyond, Limits(), Accepted({kind}))
+    with pytest.raises(SafetyStop, match=rf"{limit + 1} .*run `itopsync accept {kind}`") as stop:
+        safety.check(beyond, Limits(), Accepted({"others"}))
     assert stop.value.kind == kind
     assert kind in set(safety.Excess)
+
+
+def test_what_was_accepted_passes_and_what_has_come_since_counts() -> None:
+    known, grown = on_tickets(60, 1), on_tickets(111, 1)
+    accepted = Accepted(things=known.things("deletions"))
+    safety.check(known, Limits(), accepted)
+    with pytest.raises(SafetyStop, match="51 attachments of many tickets are to be deleted, more than the limit of 50"):
+        safety.check(grown, Limits(), accepted)
 
 
 def test_a_tally_counts_what_plans_do() -> None:
@@ -262,19 +271,26 @@ def test_a_tally_counts_what_plans_do() -> None:
     deletes = plan(agreed(), both(internal=ticket(INTERNAL, files=(file(8, "itopsync-acme-a-e5", ticket=2),))))
     odd = replace(Plan(agreed(), rewritten=True), replaced=True)
 
-    tally = safety.Tally(creations=3)
+    waiting = frozenset({"1", "2", "3"})
+    tally = safety.Tally(creations=waiting)
     for planned in (gone, deletes, odd, plan(unlinked(), replace(NEW, external=None))):
         tally = tally.add(planned)
 
-    assert tally == safety.Tally(creations=3, deletions=1, deleting=1, missing=1, rewritten=1, replaced=1)
+    assert tally.creations == waiting
+    counts = [len(things) for things in (tally.deletions, tally.missing, tally.rewritten, tally.replaced, tally.markers)]
+    assert counts == [1, 1, 1, 1, 0]
+
+
+def on_tickets(tickets: int, each: int) -> safety.Tally:
+    return safety.Tally(deletions=frozenset(f"{ticket} internal:{ticket}{n}" for ticket in range(tickets) for n in range(each)))
 
 
 def test_deletions_on_a_few_tickets_stop_no_cycle() -> None:
-    safety.check(safety.Tally(deletions=500, deleting=10), Limits())
+    safety.check(on_tickets(10, 50), Limits())
     with pytest.raises(SafetyStop):
-        safety.check(safety.Tally(deletions=500, deleting=11), Limits())
+        safety.check(on_tickets(11, 50), Limits())
     with pytest.raises(SafetyStop):  # who sets a lower limit means it
-        safety.check(safety.Tally(deletions=6, deleting=6), Limits(deletions=5))
+        safety.check(on_tickets(6, 1), Limits(deletions=5))
 
 
 # taken in hand

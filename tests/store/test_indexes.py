@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event
 
 from itopsync.model import Side
 from itopsync.store.partial import metadata
-from itopsync.store.records import CycleRecord, Holder
+from itopsync.store.records import CycleRecord, Holder, RequestKind, RequestState
 from itopsync.store.store import Store
 from tests.store.making import MINUTE, NOW, add_linked, carried, external, internal, poll, sighting
 
@@ -43,6 +43,12 @@ def statements() -> Iterator[list[tuple[str, Any]]]:
         yield sent
     finally:
         event.remove(Engine, "before_cursor_execute", note)
+
+
+def finish_one(store: Store) -> None:
+    number = store.requests.ask(RequestKind.SWEEP, "anna", NOW)
+    store.requests.take(number, NOW)
+    store.requests.finish(number, RequestState.DONE, "done", NOW)
 
 
 QUESTIONS: dict[str, Callable[[Store], object]] = {
@@ -82,6 +88,28 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "history.record": lambda store: store.history.record(CycleRecord(None, "poll", NOW, NOW, "well", {})),
     "history.cycles": lambda store: store.history.cycles(10),
     "history.prune": lambda store: store.history.prune(NOW),
+    "activity.latest": lambda store: (
+        store.activity.latest(10),
+        store.activity.latest(10, link=1),
+        store.activity.latest(10, before=(NOW, 5)),
+        store.activity.latest(10, since=NOW),
+    ),
+    "activity.prune": lambda store: store.activity.prune(NOW),
+    "requests.ask": lambda store: store.requests.ask(RequestKind.SWEEP, "anna", NOW),
+    "requests.any_waiting": lambda store: store.requests.any_waiting(),
+    "requests.waiting": lambda store: store.requests.waiting(),
+    "requests.get": lambda store: store.requests.get(1),
+    "requests.take": lambda store: store.requests.take(1, NOW),
+    "requests.finish": finish_one,
+    "requests.recover": lambda store: store.requests.recover(NOW),
+    "requests.latest": lambda store: (
+        store.requests.latest(10),
+        store.requests.latest(10, kind=RequestKind.SWEEP),
+        store.requests.latest(10, link=1),
+        store.requests.latest(10, since=NOW, before=(NOW, 5)),
+    ),
+    "requests.prune": lambda store: store.requests.prune(NOW),
+    "links.waiting_ids": lambda store: store.links.waiting_ids(NOW),
     "lease.current": lambda store: (
         store.lease.acquire(HOLDER, MINUTE, NOW),
         store.lease.acquire(HOLDER, MINUTE, NOW),
@@ -126,6 +154,7 @@ def test_every_question_of_a_cycle_is_asked_here(store: Store) -> None:
     public = {f"{name}.{asked}" for name, part in parts.items() for asked in dir(part) if not asked.startswith("_")}
     rare = {"history.count_old", "tombstones.old", "tombstones.forget", "links.add", "polls.put_side", "lease.acquire"}
     rare |= {"links.without_copy", "links.drop", "links.mark_class_due"}  # once after a change of the configuration
+    rare |= {"activity.count_old", "requests.count_old"}
     assert public - rare - ONE_ROW == QUESTIONS.keys()
 
 

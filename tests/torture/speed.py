@@ -9,6 +9,7 @@ from pathlib import Path
 
 from itopsync import config, daemon, logs
 from itopsync.cli.session import WatchedEngines, open_store
+from itopsync.cli.verifying import found
 from itopsync.config import Configuration, Schedule
 
 POLL = timedelta(seconds=0.02)
@@ -32,4 +33,4 @@ def run(file: Path) -> None:
 
     engines, configuration = WatchedEngines(), load()
     with open_store(configuration) as store:
-        daemon.run(configuration, store, load=load, working=engines.working, listeners=[engines.hear])
+        daemon.run(configuration, store, load=load, working=engines.working, verify=found, listeners=[engines.hear])

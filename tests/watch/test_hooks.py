@@ -114,9 +114,7 @@ def test_a_safety_stop_names_its_limit_and_how_to_let_it_through(service: Servic
     (told,) = receiver.documents
     assert (told["event"], told["calls"][0]["limit"]) == ("safety_stop", "creations")
     assert told["summary"].count("itopsync plan") == 1
-    assert told["summary"].endswith(
-        "if it is right, stop the service, run `itopsync run-once --accept creations`, and start it again."
-    )
+    assert told["summary"].endswith("if it is right, run `itopsync accept creations`.")
 
 
 def test_a_side_calls_somebody_only_when_it_is_down_for_long(service: Service, receiver: Listening) -> None:

@@ -1,0 +1,110 @@
+"""The command that says what was written, and what people asked for: activity."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from itopsync.cli.durations import read
+from itopsync.cli.links import meant_one
+from itopsync.cli.session import Options, store_to_read, utc_now
+from itopsync.cli.text import as_json as to_json
+from itopsync.cli.text import counted, span
+from itopsync.model import ItemKey, Link
+from itopsync.store.records import ActivityRecord, RequestKind, RequestRecord, RequestState
+
+
+def activity(
+    context: typer.Context,
+    ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="As for show.")] = None,
+    since: Annotated[
+        timedelta | None,
+        typer.Option(parser=read, metavar="TIME", help="How far back, as 24h or 7d.", show_default="as far as it goes"),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="At most so many lines.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
+) -> None:
+    """Say what was written and what people asked for, when and how it ended, the newest first. Asks neither server."""
+    options: Options = context.obj
+    with store_to_read(options.configuration()) as store:
+        link = meant_one(store, ref).id if ref is not None else None
+        begin = utc_now() - since if since is not None else None
+        records: list[ActivityRecord | RequestRecord] = [
+            *store.activity.latest(limit, link=link, since=begin),
+            *store.requests.latest(limit, link=link, since=begin),
+        ]
+        records = sorted(records, key=lambda record: record.at, reverse=True)[:limit]
+        links = {link.id: link for link in store.links.get(record.link for record in records if record.link is not None)}
+    if as_json:
+        typer.echo(to_json([_plain(record, links.get(record.link or 0)) for record in records]))
+    elif records:
+        Console(soft_wrap=True).print(_table(records, links))
+    else:
+        typer.echo("Nothing was written, and nothing was asked for.")
+
+
+def _table(records: Sequence[ActivityRecord | RequestRecord], links: dict[int, Link]) -> Table:
+    table = Table("when", "link", "ticket", "to", "action", "outcome", "after", box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
+    table.add_column("what")
+    for record in records:
+        link = links.get(record.link or 0)
+        ticket = (link.external_number or str(link.external)) if link else "forgotten" if record.link is not None else ""
+        about = (f"{record.at:%Y-%m-%d %H:%M:%S}", str(record.link or ""), ticket)
+        table.add_row(*about, *(_asked(record) if isinstance(record, RequestRecord) else _written(record)))
+    return table
+
+
+def _written(record: ActivityRecord) -> tuple[str, ...]:
+    after = span(record.age) if record.age is not None else ""
+    return record.side, record.action, record.outcome, after, _carried(record.items)
+
+
+def _asked(record: RequestRecord) -> tuple[str, ...]:
+    """Who asked and why; and what came of it, where that is more than that it is done."""
+    who = f"by {record.actor}" + (f": {record.reason}" if record.reason else "")
+    told = record.kind is RequestKind.VERIFY or record.state is not RequestState.DONE
+    came = f"; {' '.join(record.result.split())}" if told and record.result else ""
+    return "", record.kind, record.state, "", f"{who}{came}"
+
+
+def _carried(items: Sequence[ItemKey]) -> str:
+    """``state, 2 notes``."""
+    return ", ".join(counted(count, kind) if count > 1 else kind for kind, count in Counter(key.kind for key in items).items())
+
+
+def _plain(record: ActivityRecord | RequestRecord, link: Link | None) -> dict[str, Any]:
+    about = {
+        "at": record.at,
+        "link": record.link,
+        "external": str(link.external) if link else None,
+        "external_number": link.external_number if link else None,
+        "internal": str(link.internal) if link and link.internal else None,
+        "internal_number": link.internal_number if link else None,
+    }
+    if isinstance(record, RequestRecord):
+        return about | {
+            "request": record.kind,
+            "actor": record.actor,
+            "reason": record.reason,
+            "arguments": dict(record.arguments),
+            "state": record.state,
+            "finished_at": record.finished_at,
+            "result": record.result,
+        }
+    return about | {
+        "side": record.side,
+        "direction": record.direction,
+        "action": record.action,
+        "outcome": record.outcome,
+        "items": record.items,
+        "age": record.age,
+        "cycle": record.cycle,
+    }

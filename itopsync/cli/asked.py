@@ -1,0 +1,106 @@
+"""A request made and its end told: by the process at work if there is one, else by this one."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+import typer
+
+from itopsync.cli.session import utc_now
+from itopsync.engine.steering import Outcome, Steering
+from itopsync.exits import ExitCode
+from itopsync.reconcile.rules import Rules
+from itopsync.store.records import RequestKind, RequestState
+
+if TYPE_CHECKING:
+    from itopsync.engine.inspect import Inspector
+    from itopsync.engine.pair import Pair
+    from itopsync.store.store import Store
+
+PATIENCE = 5.0
+"""Seconds within which a process at work takes up what is asked for, unless it waits for a server or runs one cycle only."""
+_OFTEN = 0.1
+"""Seconds between two looks at what became of it."""
+_CYCLES = (RequestKind.SWEEP, RequestKind.VERIFY)
+"""What only a process that runs cycles can do."""
+
+
+def actor() -> str:
+    """Who asks: the user of the operating system, before any ``sudo``."""
+    try:
+        return os.environ.get("ITOPSYNC_ACTOR") or os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # in a container, a user may have no name
+        return str(os.getuid())
+
+
+def ask_for(
+    store: Store,
+    rules: Rules,
+    kind: RequestKind,
+    *,
+    link: int | None = None,
+    reason: str = "",
+    fingerprint: str = "",
+    arguments: Mapping[str, str] | None = None,
+    inspector: Inspector | None = None,
+) -> None:
+    """Ask for something, see that it is done, and tell what became of it.
+
+    *store* is this pair's own; *inspector* is needed to link two tickets.
+
+    :raises typer.Exit: with 1 where it was not done, or not yet
+    """
+    number = store.requests.ask(kind, actor(), utc_now(), link=link, reason=reason, fingerprint=fingerprint, arguments=arguments)
+    outcome = _end_of(store, number) if at_work(store) else None
+    if outcome is None and kind not in _CYCLES and (request := store.requests.take(number, utc_now())) is not None:
+        outcome = Steering(store, rules, utc_now, inspector).carry_out(request)
+    outcome = outcome or _end_of(store, number)
+    if outcome is None:
+        typer.echo(f"Request {number} waits for a process that runs cycles: none has taken it up yet.", err=True)
+        raise typer.Exit(ExitCode.TROUBLED)
+    done = outcome.state is RequestState.DONE
+    typer.echo(outcome.result, err=not done)
+    if not done:
+        raise typer.Exit(ExitCode.TROUBLED)
+
+
+def at_work(store: Store) -> bool:
+    """Whether a process holds the right to write."""
+    held = store.lease.current()
+    return held is not None and held.until > utc_now()
+
+
+def _end_of(store: Store, number: int) -> Outcome | None:
+    """Wait for the end of a request; None where nobody takes it up, or who did is gone."""
+    end = monotonic() + PATIENCE
+    while True:
+        request = store.requests.get(number)
+        if request is None:
+            return None
+        if request.finished_at is not None:
+            return Outcome(request.state, request.result)
+        if request.state is RequestState.WAITING and (monotonic() > end or not at_work(store)):
+            return None
+        if request.state is RequestState.TAKEN and not at_work(store):
+            return None
+        sleep(_OFTEN)
+
+
+def take_up(pair: Pair) -> bool:
+    """Carry out what was asked for while no process was at work; whether a sweep was."""
+    from itopsync.engine.inspect import Inspector
+
+    steering, sweep = Steering(pair.store, pair.rules, utc_now, Inspector(pair)), False
+    for request in pair.store.requests.waiting():
+        if request.kind is RequestKind.VERIFY or not pair.store.requests.take(request.id, utc_now()):
+            continue
+        if request.kind is RequestKind.SWEEP:
+            steering.finish(request, RequestState.DONE, "a sweep begins now.")
+            sweep = True
+        else:
+            steering.carry_out(request)
+    return sweep

@@ -1,0 +1,97 @@
+"""The commands that steer what runs: pause, unpause, accept, sync, sweep."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from itopsync.cli.asking import Yes, ask
+from itopsync.cli.durations import read, read_time
+from itopsync.cli.links import Meant, meant_one
+from itopsync.cli.session import Options, open_store, utc_now
+from itopsync.model import Side
+from itopsync.reconcile.safety import Excess
+
+OneSide = Annotated[Side | None, typer.Option("--side", help="This side alone; else both.", show_default=False)]
+
+
+def pause(
+    context: typer.Context,
+    side: OneSide = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(parser=read_time, metavar="TIME", help="When it ends, as 2026-11-30T22:00.", show_default=False),
+    ] = None,
+    length: Annotated[
+        timedelta | None, typer.Option("--for", parser=read, metavar="TIME", help="How long it lasts, as 2h.", show_default=False)
+    ] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for others to read.", show_default=False)] = "",
+) -> None:
+    """Leave both sides, or one, alone: nothing is read or written there until `itopsync unpause`, or the time that is named."""
+    from itopsync.cli.asked import ask_for
+    from itopsync.store.records import RequestKind
+
+    if until is not None and length is not None:
+        raise typer.BadParameter("say one of --until and --for")
+    end = utc_now() + length if length is not None else until
+    arguments = ({"side": side.value} if side else {}) | ({"until": end.isoformat()} if end else {})
+    options: Options = context.obj
+    configuration = options.configuration()
+    with open_store(configuration) as store:
+        ask_for(store, configuration.rules, RequestKind.PAUSE, reason=reason, arguments=arguments)
+
+
+def unpause(context: typer.Context, side: OneSide = None) -> None:
+    """End a pause: what came meanwhile is carried."""
+    from itopsync.cli.asked import ask_for
+    from itopsync.store.records import RequestKind
+
+    options: Options = context.obj
+    configuration = options.configuration()
+    with open_store(configuration) as store:
+        ask_for(store, configuration.rules, RequestKind.UNPAUSE, arguments={"side": side.value} if side else {})
+
+
+def accept(
+    context: typer.Context,
+    kind: Annotated[Excess, typer.Argument(metavar="KIND", help="What the stop is about, as its message says.")],
+    yes: Yes = False,
+) -> None:
+    """Let through what a safety limit stopped: those very things, once. What comes on top stops the cycles again."""
+    from itopsync.cli.asked import ask_for
+    from itopsync.engine import stops
+    from itopsync.store.records import RequestKind
+
+    options: Options = context.obj
+    configuration = options.configuration()
+    with open_store(configuration) as store:
+        stop = stops.current(store)
+        if stop is None or stop.kind != kind:
+            what = "nothing" if stop is None else stop.kind
+            raise typer.BadParameter(f"{what} stops the cycles now: see `itopsync status`")
+        ask(f"{stop.reason.partition('. ')[0]}. That passes once, and nothing that comes on top.", yes=yes)
+        ask_for(store, configuration.rules, RequestKind.ACCEPT, fingerprint=stop.fingerprint, arguments={"kind": kind.value})
+
+
+def sync(context: typer.Context, ref: Meant) -> None:
+    """Look at one ticket now, before all others, and carry what is to be carried."""
+    from itopsync.cli.asked import ask_for
+    from itopsync.store.records import RequestKind
+
+    options: Options = context.obj
+    configuration = options.configuration()
+    with open_store(configuration) as store:
+        ask_for(store, configuration.rules, RequestKind.SYNC, link=meant_one(store, ref).id)
+
+
+def sweep(context: typer.Context) -> None:
+    """Have the process at work look at everything now, not only at what changed."""
+    from itopsync.cli.asked import ask_for
+    from itopsync.store.records import RequestKind
+
+    options: Options = context.obj
+    configuration = options.configuration()
+    with open_store(configuration) as store:
+        ask_for(store, configuration.rules, RequestKind.SWEEP)

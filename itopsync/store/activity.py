@@ -1,0 +1,93 @@
+"""The activity: what was written and when it arrived, without its content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, literal, select, tuple_
+
+from itopsync.model import Side
+from itopsync.store import codec
+from itopsync.store.database import Database
+from itopsync.store.records import ActivityRecord
+from itopsync.store.tables import activity
+
+
+class Activity:
+    """All writes that are remembered; :meth:`~itopsync.store.links.Links.save` adds them with the link that they changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def latest(
+        self,
+        limit: int,
+        *,
+        link: int | None = None,
+        since: datetime | None = None,
+        before: tuple[datetime, int] | None = None,
+    ) -> tuple[ActivityRecord, ...]:
+        """Return at most *limit* writes, the newest first.
+
+        Of one *link* only, *since* a time only, and only what comes *before* another one, by its time and id: the next page.
+        """
+        meant: list[ColumnElement[bool]] = []
+        if link is not None:
+            meant.append(activity.c.link_id == link)
+        if since is not None:
+            meant.append(activity.c.at >= since)
+        if before is not None:
+            place = tuple_(literal(before[0], activity.c.at.type), literal(before[1]))
+            meant.append(tuple_(activity.c.at, activity.c.id) < place)
+        newest = select(activity).where(*meant).order_by(activity.c.at.desc(), activity.c.id.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return tuple(_record(row) for row in connection.execute(newest))
+
+    def prune(self, before: datetime) -> int:
+        """Delete the writes that ended before a time; count them."""
+        with self._database.writing() as connection:
+            return connection.execute(delete(activity).where(activity.c.at < before)).rowcount
+
+    def count_old(self, before: datetime) -> int:
+        """Count what :meth:`prune` would delete."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(func.count()).select_from(activity).where(activity.c.at < before)) or 0
+
+
+def add_activity(connection: Connection, records: Iterable[ActivityRecord]) -> None:
+    """Add writes in a transaction that stores what came of them."""
+    rows = [
+        {
+            "at": record.at,
+            "link_id": record.link,
+            "side": record.side.value,
+            "action": record.action,
+            "outcome": record.outcome,
+            "items": codec.items_to_json(record.items),
+            "age": None if record.age is None else record.age.total_seconds(),
+            "cycle": record.cycle,
+        }
+        for record in records
+    ]
+    if rows:
+        connection.execute(_ADD, rows)
+
+
+_ADD = insert(activity)
+"""Made once: to make a statement anew each time takes longer than to carry it out."""
+
+
+def _record(row: Row[Any]) -> ActivityRecord:
+    return ActivityRecord(
+        at=row.at,
+        link=row.link_id,
+        side=Side(row.side),
+        action=row.action,
+        outcome=row.outcome,
+        items=codec.items_from_json(row.items),
+        age=None if row.age is None else timedelta(seconds=row.age),
+        cycle=row.cycle,
+        id=row.id,
+    )

@@ -1,0 +1,147 @@
+"""What people ask the process at work for, and what becomes of it: anybody who reaches the store may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, func, insert, literal, select, tuple_, update
+
+from itopsync.store import codec
+from itopsync.store.database import Database
+from itopsync.store.records import RequestKind, RequestRecord, RequestState
+from itopsync.store.tables import request
+
+_OPEN = request.c.finished_at.is_(None)
+"""As the index of them is declared."""
+_KNOWN = (request.c.kind.in_(list(RequestKind)), request.c.state.in_(list(RequestState)))
+"""What somebody else has put there that is no request of ours is not seen."""
+_WAITING = (_OPEN, request.c.state == RequestState.WAITING, *_KNOWN)
+_LOST = "the process that carried this out ended meanwhile: look whether it is done, and ask again if not."
+
+
+class Requests:
+    """All requests. One is carried out by whoever takes it, and taken once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ask(
+        self,
+        kind: RequestKind,
+        actor: str,
+        now: datetime,
+        *,
+        reason: str = "",
+        link: int | None = None,
+        fingerprint: str = "",
+        arguments: Mapping[str, str] | None = None,
+    ) -> int:
+        """Ask for something; return the request's id."""
+        values = {
+            "kind": kind.value,
+            "actor": actor,
+            "reason": reason,
+            "at": now,
+            "link_id": link,
+            "fingerprint": fingerprint,
+            "arguments": codec.arguments_to_json(arguments or {}),
+            "state": RequestState.WAITING.value,
+            "result": "",
+        }
+        with self._database.writing() as connection:
+            asked: int = connection.execute(insert(request).values(values).returning(request.c.id)).scalar_one()
+        return asked
+
+    def any_waiting(self) -> bool:
+        """Say whether a request waits to be taken: asked every second, so it reads next to nothing."""
+        with self._database.reading() as connection:
+            return connection.execute(select(request.c.id).where(*_WAITING).limit(1)).first() is not None
+
+    def waiting(self) -> tuple[RequestRecord, ...]:
+        """Return the requests that wait to be taken, the oldest first."""
+        with self._database.reading() as connection:
+            return tuple(_record(row) for row in connection.execute(select(request).where(*_WAITING).order_by(request.c.id)))
+
+    def take(self, number: int, now: datetime) -> RequestRecord | None:
+        """Take a request to carry it out, and return it; None where somebody else has."""
+        taken = update(request).where(request.c.id == number, *_WAITING).values(state=RequestState.TAKEN.value, taken_at=now)
+        with self._database.writing() as connection:
+            row = connection.execute(taken.returning(*request.c)).one_or_none()
+        return None if row is None else _record(row)
+
+    def finish(self, number: int, state: RequestState, result: str, now: datetime) -> None:
+        """Note what became of a request; in a transaction with what it changed, both hold or neither.
+
+        :raises KeyError: it is not being carried out, or was given up for lost
+        """
+        ended = update(request).where(request.c.id == number, _OPEN, request.c.state == RequestState.TAKEN)
+        with self._database.writing() as connection:
+            if not connection.execute(ended.values(state=state.value, result=result, finished_at=now)).rowcount:
+                raise KeyError(number)
+
+    def recover(self, now: datetime) -> int:
+        """Note that whoever took requests has ended, called by the next who holds the lease; return how many those are."""
+        lost = update(request).where(_OPEN, request.c.state == RequestState.TAKEN)
+        with self._database.writing() as connection:
+            told = lost.values(state=RequestState.INTERRUPTED.value, result=_LOST, finished_at=now)
+            return connection.execute(told).rowcount
+
+    def get(self, number: int) -> RequestRecord | None:
+        """Return a request."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(request).where(request.c.id == number, *_KNOWN)).one_or_none()
+        return None if row is None else _record(row)
+
+    def latest(
+        self,
+        limit: int,
+        *,
+        kind: RequestKind | None = None,
+        link: int | None = None,
+        since: datetime | None = None,
+        before: tuple[datetime, int] | None = None,
+    ) -> tuple[RequestRecord, ...]:
+        """Return at most *limit* requests, the newest first; narrowed as by :meth:`~itopsync.store.activity.Activity.latest`."""
+        meant: list[ColumnElement[bool]] = [*_KNOWN]
+        if kind is not None:
+            meant.append(request.c.kind == kind)
+        if link is not None:
+            meant.append(request.c.link_id == link)
+        if since is not None:
+            meant.append(request.c.at >= since)
+        if before is not None:
+            place = tuple_(literal(before[0], request.c.at.type), literal(before[1]))
+            meant.append(tuple_(request.c.at, request.c.id) < place)
+        newest = select(request).where(*meant).order_by(request.c.at.desc(), request.c.id.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return tuple(_record(row) for row in connection.execute(newest))
+
+    def prune(self, before: datetime) -> int:
+        """Delete the requests that were made before a time and are finished; count them."""
+        with self._database.writing() as connection:
+            return connection.execute(delete(request).where(request.c.at < before, ~_OPEN)).rowcount
+
+    def count_old(self, before: datetime) -> int:
+        """Count what :meth:`prune` would delete."""
+        old = select(func.count()).select_from(request).where(request.c.at < before, ~_OPEN)
+        with self._database.reading() as connection:
+            return connection.scalar(old) or 0
+
+
+def _record(row: Row[Any]) -> RequestRecord:
+    return RequestRecord(
+        id=row.id,
+        kind=RequestKind(row.kind),
+        actor=row.actor,
+        at=row.at,
+        reason=row.reason,
+        link=row.link_id,
+        fingerprint=row.fingerprint,
+        arguments=codec.arguments_from_json(row.arguments),
+        state=RequestState(row.state),
+        taken_at=row.taken_at,
+        finished_at=row.finished_at,
+        result=row.result,
+    )

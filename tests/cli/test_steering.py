@@ -1,0 +1,109 @@
+"""What an operator asks for where no process is at work: done at once, or by the next cycle."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+
+from itopsync.exits import ExitCode
+from tests.cli.conftest import Desk
+
+
+def test_a_single_cycle_honours_a_pause_and_says_whose_it_is(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="First")
+    paused = desk.itopsync("pause", "--reason", "upgrade of the desk")
+    assert paused.returncode == 0
+    assert "both sides are paused by" in paused.stdout
+    served = desk.external.served + desk.internal.served
+    done = desk.itopsync("run-once")
+    assert done.returncode == ExitCode.PAUSED
+    assert "until somebody ends it: upgrade of the desk. `itopsync unpause` ends it." in done.stdout
+    assert desk.external.served + desk.internal.served == served
+    told = json.loads(desk.itopsync("run-once", "--json").stdout)
+    assert (told["outcome"], len(told["paused"])) == ("paused", 1)
+    assert desk.itopsync("unpause", "--side", "external").stdout == "external: worked with again.\n"
+    assert "internal is paused by" in desk.itopsync("run-once").stdout
+    desk.itopsync("unpause")
+    assert desk.itopsync("run-once").returncode == 0
+    assert len(desk.internal.tickets()) == 1
+
+
+def test_the_status_tells_a_pause_with_who_why_and_until_when(desk: Desk) -> None:
+    desk.itopsync("pause", "--side", "internal", "--until", "2999-01-01T00:00+00:00", "--reason", "moved")
+    told = desk.itopsync("status").stdout
+    assert "internal is paused by" in told
+    assert "until 2999-01-01 00:00 UTC: moved. `itopsync unpause` ends it." in told
+    (pause,) = json.loads(desk.itopsync("status", "--json").stdout)["pauses"]
+    assert (pause["sides"], pause["reason"], pause["until"]) == (["internal"], "moved", "2999-01-01T00:00:00+00:00")
+    probe = desk.itopsync("status", "--max-age", "1h")
+    assert (probe.returncode, probe.stdout.split(":")[0]) == (ExitCode.PAUSED, "PAUSED")
+
+
+def test_who_asks_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ITOPSYNC_ACTOR", "anna")
+    desk.itopsync("pause", "--reason", "lunch")
+    assert "by anna: lunch" in desk.itopsync("activity").stdout
+    monkeypatch.delenv("ITOPSYNC_ACTOR")
+    monkeypatch.setenv("SUDO_USER", "budi")
+    assert desk.itopsync("unpause").returncode == 0
+    assert [one["actor"] for one in json.loads(desk.itopsync("activity", "--json").stdout)] == ["budi", "anna"]
+
+
+@pytest.mark.parametrize("words", [("pause", "--until", "tomorrow"), ("pause", "--until", "2999-01-01", "--for", "1h")])
+def test_a_time_that_cannot_be_read_is_refused(desk: Desk, words: tuple[str, ...]) -> None:
+    assert desk.itopsync(*words).returncode == ExitCode.USAGE
+    assert desk.itopsync("activity").stdout.startswith("Nothing was written")
+
+
+def test_a_stop_is_accepted_for_the_next_cycle(desk: Desk) -> None:
+    desk.configure("[limits]\ncreations = 2\n")
+    for n in range(3):
+        desk.customer.create("UserRequest", title=f"No. {n}")
+    assert desk.itopsync("run-once").returncode == ExitCode.SAFETY_STOP
+    assert "stopped since" in desk.itopsync("status").stdout
+    refused = desk.itopsync("accept", "creations")
+    assert refused.returncode == ExitCode.USAGE
+    assert "3 new tickets are to be created in internal, more than the limit of 2. That passes once" in refused.stderr
+    accepted = desk.itopsync("accept", "creations", "--yes")
+    assert accepted.stdout == "accepted, and nothing on top of it: 3 creations. The next cycle carries that out.\n"
+    assert desk.itopsync("plan").returncode == 0
+    assert desk.itopsync("run-once").returncode == 0
+    assert len(desk.internal.tickets()) == 3
+    nothing = desk.itopsync("accept", "creations", "--yes")
+    assert nothing.returncode == ExitCode.USAGE
+    assert "nothing stops the cycles now" in nothing.stderr
+
+
+def test_a_sync_is_for_the_next_cycle(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="First")
+    desk.itopsync("run-once")
+    assert "is looked at by the next cycle, before all others" in desk.itopsync("sync", "R-000001").stdout
+    unknown = desk.itopsync("sync", "R-999999")
+    assert (unknown.returncode, "no link of 'R-999999' is known" in unknown.stderr) == (ExitCode.USAGE, True)
+
+
+def test_a_sweep_waits_for_the_next_single_cycle(desk: Desk) -> None:
+    desk.itopsync("run-once")
+    waits = desk.itopsync("sweep")
+    assert waits.returncode == ExitCode.TROUBLED
+    assert "waits for a process that runs cycles" in waits.stderr
+    desk.itopsync("run-once")
+    assert json.loads(desk.itopsync("status", "--json").stdout)["cycles"][0]["kind"] == "sweep"
+    assert json.loads(desk.itopsync("activity", "--json").stdout)[0]["state"] == "done"
+
+
+def test_where_the_holder_takes_nothing_up_it_is_done_here(desk: Desk) -> None:
+    """As beside a single cycle that takes long: the store sees to it that the two do not get in each other's way."""
+    desk.customer.create("UserRequest", title="First")
+    desk.itopsync("run-once")
+    with sqlite3.connect(desk.folder / "store.sqlite") as store:
+        store.execute(
+            "INSERT INTO lease (id, host, boot_id, pid, started, token, until) "
+            "VALUES (1, 'elsewhere', 'b', 1, 's', 't', '2999-01-01 00:00:00.000000')"
+        )
+    done = desk.itopsync("park", "R-000001")
+    assert (done.returncode, done.stdout) == (0, "link 1, R-000001 (external:UserRequest:1) rests.\n")
+    (told,) = [one for one in json.loads(desk.itopsync("activity", "--json").stdout) if "request" in one]
+    assert told["state"] == "done"
