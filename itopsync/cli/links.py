@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from itopsync.store.store import Store
 
 _SHOWN = 5
-"""So many tickets are named as examples."""
+"""How many tickets are named as examples."""
 
 Meant = Annotated[str, typer.Argument(metavar="REF", help="R-000123, external:UserRequest:17, or a link's number.")]
 
@@ -33,7 +33,7 @@ def show_link(
     with looking(options.configuration(), store_to_read) as inspector:
         links = inspector.pair.store.links.find(ref)
         lonely = unlinked(inspector.pair, ref)
-        lonely = tuple(one for one in lonely if one.ref.side is Side.EXTERNAL) or (() if links else lonely)
+        lonely = tuple(each for each in lonely if each.ref.side is Side.EXTERNAL) or (() if links else lonely)
         rules = inspector.pair.rules
         kept = [link for link in links if link.external.cls in rules.kept]
         stories = [explain(inspector.pair, planned) for link in kept for planned in inspector.inspect((link,))]
@@ -42,9 +42,9 @@ def show_link(
             f"no link of {ref!r} is known, and neither server shows our account such a ticket. Look at the number, and at the "
             "account's allowed organisations"
         )
-    for one in lonely:
-        typer.echo(show.unlinked_as_json(one) if as_json else f"{one.number} ({one.ref}) has no link: {one.why}.")
-    for link in (one for one in links if one.external.cls not in rules.kept):
+    for ticket in lonely:
+        typer.echo(show.unlinked_as_json(ticket) if as_json else f"{ticket.number} ({ticket.ref}) has no link: {ticket.why}.")
+    for link in (each for each in links if each.external.cls not in rules.kept):
         typer.echo(show.resting_as_json(link) if as_json else show.resting(link))
     for story in stories:
         if as_json:
@@ -75,31 +75,31 @@ def rebuild(
     with rebuilding(configuration) as inspector:
         counts = inspector.pair.store.links.counts()
         known = sum(counts[status] for status in LinkStatus)
-        for one in finding.rebuild(inspector, create_missing=create_missing, ours=former_account or (), people=person or ()):
-            if isinstance(one, finding.UnknownAccount):
+        for found in finding.rebuild(inspector, create_missing=create_missing, ours=former_account or (), people=person or ()):
+            if isinstance(found, finding.UnknownAccount):
                 unknown += 1
-                console.print(_ask_about(one))
+                console.print(_ask_about(found))
                 continue
-            if isinstance(one, finding.Unreadable):
+            if isinstance(found, finding.Unreadable):
                 unreadable += 1
-                console.print(f"{one.ref}: it cannot be read, so its link is not made: {one.reason}")
+                console.print(f"{found.ref}: it cannot be read, so its link is not made: {found.reason}")
                 continue
-            if isinstance(one, finding.WithoutCopy):
+            if isinstance(found, finding.WithoutCopy):
                 tickets += 1
-                console.print(f"{one.number} ({one.external}) has no copy, though younger tickets have")
+                console.print(f"{found.number} ({found.external}) has no copy, though younger tickets have")
                 continue
             total += 1
-            if one.unlinked:
-                console.print(f"{one.link.internal}: it was unlinked by hand from {one.link.external}; both are left alone")
-            elif one.link.status is LinkStatus.TOMBSTONE:
-                console.print(f"{one.link.internal}: its original {one.link.external} is gone; it is left alone")
-            elif one.differs:
-                name = f"{one.link.external_number} ({one.link.external}) → {one.link.internal_number}"
-                console.print(f"{name}: the sides differ in {', '.join(one.differs)}; each stays as it is until it is changed")
-            for file in one.without_copy:
+            if found.unlinked:
+                console.print(f"{found.link.internal}: it was unlinked by hand from {found.link.external}; both are left alone")
+            elif found.link.status is LinkStatus.TOMBSTONE:
+                console.print(f"{found.link.internal}: its original {found.link.external} is gone; it is left alone")
+            elif found.differs:
+                name = f"{found.link.external_number} ({found.link.external}) → {found.link.internal_number}"
+                console.print(f"{name}: the sides differ in {', '.join(found.differs)}; each stays as it is until it is changed")
+            for file in found.without_copy:
                 files += 1
                 side, number = file.key.split(":")[1:]
-                where = one.link.external_number if side == Side.EXTERNAL else one.link.internal_number
+                where = found.link.external_number if side == Side.EXTERNAL else found.link.internal_number
                 console.print(f"attachment {number} on {side} {where} has no copy, though younger files have")
     if unknown:
         console.print("Nothing was made yet, and no cycle runs before this is decided.")
@@ -164,7 +164,7 @@ def _ask_for(context: typer.Context, kind: str, ref: str | None, reason: str = "
 
 
 def meant_one(store: Store, ref: str) -> Link:
-    """The one link that an operator means; one that is at its end only where there is no other.
+    """The link that an operator means; a tombstone only if there is no other.
 
     :raises typer.BadParameter: there is none, or there are several
     """

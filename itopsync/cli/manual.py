@@ -72,7 +72,7 @@ def _commands(group: Any, path: tuple[str, ...]) -> Iterator[str]:
         if hasattr(command, "commands"):
             yield from _commands(command, (*path, name))
             continue
-        arguments = [_argument(one) for one in command.params if one.param_type_name == "argument"]
+        arguments = [_argument(argument) for argument in command.params if argument.param_type_name == "argument"]
         yield from (".SS " + _text(" ".join((*path, name, *arguments))), _text(_plain(command.help)))
         yield from _options(command)
 

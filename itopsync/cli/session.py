@@ -1,4 +1,4 @@
-"""What a command needs to work with: the configuration, both servers, the store and the engine, opened and closed together."""
+"""What a command needs: the configuration, both servers, the store and the engine, opened and closed together."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What stands before the command's name."""
+    """The options before the command's name."""
 
     config: Path | None
     log_level: str | None
@@ -47,9 +47,9 @@ def utc_now() -> datetime:
 
 @contextmanager
 def servers(configuration: Configuration, guard: Guard | None = None, watch: Watch | None = None) -> Iterator[dict[Side, Server]]:
-    """Both servers, closed in the end.
+    """Both servers, closed on exit.
 
-    *guard* is called before each exchange with whether it writes; *watch* hears of it when it is over.
+    *guard* is called before each exchange with whether it writes; *watch* is told when it is over.
     """
     from itopsync.itop.server import Server
 
@@ -83,7 +83,7 @@ def own(configuration: Configuration, store: Store) -> Store:
 
 @contextmanager
 def open_store(configuration: Configuration) -> Iterator[Store]:
-    """The store, closed in the end.
+    """The store, closed on exit.
 
     :raises StoreError: it is another pair's
     """
@@ -98,7 +98,7 @@ def open_store(configuration: Configuration) -> Iterator[Store]:
 
 @contextmanager
 def store_to_read(configuration: Configuration) -> Iterator[Store]:
-    """The store, or an empty one in memory where there is none yet: what only looks makes no file."""
+    """The store, or an empty one in memory if there is none yet: a command that only reads creates no file."""
     from itopsync.store.store import Store
 
     store = Store.open(configuration.store_url if Store.exists(configuration.store_url) else "sqlite://")

@@ -89,8 +89,8 @@ def check(
 
 
 def _with_probe(findings: tuple[Finding, ...], probed: Probed, side: Side) -> tuple[Finding, ...]:
-    """What was found, with the probe in the place of what the store knew of lost markers."""
-    known = tuple(one for one in findings if not (one.side is side and one.what.startswith(LOSES)))
+    """The findings, with the probe's in place of what the store knew of lost markers."""
+    known = tuple(finding for finding in findings if not (finding.side is side and finding.what.startswith(LOSES)))
     return (*(known if probed.keeps_markers else findings), *probed.findings)
 
 

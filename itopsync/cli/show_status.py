@@ -23,7 +23,7 @@ _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "red"}
 
 def findings(console: Console, found: Sequence[Finding]) -> None:
     """Show what a check found, each thing with its remedy; what is to be mended stands last, where people look."""
-    for finding in sorted(found, key=lambda one: list(Level).index(one.level)):
+    for finding in sorted(found, key=lambda finding: list(Level).index(finding.level)):
         line = Text.assemble((f"{finding.level:<8}", _COLOURS[finding.level]), f"{finding.side or 'store':<9}", finding.what)
         console.print(line.append(f". {finding.remedy}" if finding.remedy else ""), soft_wrap=True)
     counts = {level: sum(finding.level is level for finding in found) for level in Level}
@@ -54,14 +54,14 @@ def status(found: Status) -> Group:
         f"links: {', '.join(told) or 'none yet'}",
         *(Text(f"{counted(count, 'link')} of {name} at rest: {not_kept(name)}") for name, count in found.resting.items()),
         *([_troubles(found.troubles)] if found.troubles else []),
-        *([_PARKED] if any(one.parked and one.tries for one in found.troubles) else []),
+        *([_PARKED] if any(each.parked and each.tries for each in found.troubles) else []),
         *([_cycles(found)] if found.cycles else []),
     )
 
 
 def freshness(found: Status, judged: Freshness) -> str:
     """One line for monitoring: whether all is well, and if not, why; then how things stand."""
-    ages = (f"{one.side} polled {'never' if one.lag is None else f'{span(one.lag)} ago'}" for one in found.sides)
+    ages = (f"{side.side} polled {'never' if side.lag is None else f'{span(side.lag)} ago'}" for side in found.sides)
     told = [f"{count} {name}" for name, count in found.counts.items() if count]
     why = "".join(f"{reason}; " for reason in judged.reasons)
     return " ".join(f"{judged.word}: {why}{', '.join(ages)}; links: {', '.join(told) or 'none yet'}".split())

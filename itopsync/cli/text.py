@@ -1,4 +1,4 @@
-"""What is shown in the same way everywhere: counts, spans of time, JSON."""
+"""What is formatted the same way everywhere: counts, time spans, JSON."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 from datetime import datetime, timedelta
 
 
-def counted(number: int, one: str) -> str:
+def counted(number: int, noun: str) -> str:
     """``1 link``, ``2 links``, ``0 log entries``."""
-    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
-    return f"{number} {one if number == 1 else many}"
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else many}"
 
 
 def span(time: timedelta) -> str:
-    """A span of time as people say it: ``42 s``, ``5 min``, ``3 h``, ``2 d``."""
+    """A time span in everyday form: ``42 s``, ``5 min``, ``3 h``, ``2 d``."""
     seconds = int(time.total_seconds())
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
@@ -22,7 +22,7 @@ def span(time: timedelta) -> str:
 
 
 def as_json(value: object) -> str:
-    """*value* as JSON: dates as ISO 8601, spans of time in seconds."""
+    """*value* as JSON: dates as ISO 8601, time spans in seconds."""
 
     def plain(thing: object) -> object:
         if isinstance(thing, datetime):

@@ -1,26 +1,26 @@
 """One cycle: poll both sides, observe what is due, plan, apply, and settle what was agreed.
 
-The way of one changed ticket, stage by stage; ``cycle`` calls the five in this order, and nothing else does:
+A changed ticket passes these stages; ``cycle`` calls the five in this order, and nothing else does:
 
 ``poll``          what changed on each side since the cursor
-``deletions``     which attachments went, found by counting and halving
-``sweep``         everything looked at, whatever the polls have seen
-``observe``       both tickets of each link that is due, and the copies of those that wait for one
+``deletions``     which attachments were deleted, found by counting and halving
+``sweep``         looks at everything, whatever the polls have seen
+``observe``       both tickets of each due link, and the copies of links that wait for one
 ``plan``          what each link needs, by the pure planner
-``apply``         one plan carried out, action by action
-``execute``       one action of it
-``failures``      what comes instead of an answer
-``settle``        what the link has become is stored, with when to look again
+``apply``         carries out one plan, action by action
+``execute``       one of its actions
+``failures``      handles a failure instead of an answer
+``settle``        stores what the link has become, with when to look again
 
-What carries them:
+What runs them:
 
-``cycle``         the five stages, what is counted, and what stops them
-``workers``       the threads: one link each, with the next ones prepared meanwhile
-``backlog``       what is due, in its order
+``cycle``         runs the five stages, counts, and stops them
+``workers``       the threads: one link each, while the next ones are prepared
+``backlog``       what is due, in order
 ``job``           one link on its way from its plan to the store
 ``pair``          both servers, the store, the rules and the clock
-``settings``      windows of time and sizes
-``threads``       what runs beside what
+``settings``      time windows and sizes
+``threads``       what runs in parallel
 ``retry``         whether and when something is tried again
 ``report``        what one cycle did
 
@@ -35,7 +35,7 @@ What guards them:
 ``stops``         what a limit stopped, and what a person accepted of it
 ``marker_loss``   a side that loses our markers, remembered until it keeps them
 
-What operators ask for beside cycles:
+What operators ask for besides cycles:
 
 ``inspect``       the same way, ended after the plan: what would be done, whether both sides agree
 ``steering``      what people ask for while cycles run

@@ -1,6 +1,6 @@
-"""Stage 4: one link's plan carried out, action by action, in order. What each answer shows is what is planned from next.
+"""Stage 4: carry out one link's plan, action by action, in order. Further planning starts from what each answer shows.
 
-Before the first write the link is announced in the store as being written; whatever happens from then on, the markers in iTop
+Before the first write, the store records that the link is being written; whatever happens after that, the markers in iTop
 say what arrived.
 """
 
@@ -34,21 +34,21 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Writing:
-    """What all links that are written in one cycle share."""
+    """What all links written in one cycle share."""
 
     pair: Pair
     ahead: Mapping[Side, timedelta]
-    """By how much each server's clock is ahead of ours."""
+    """How far each server's clock is ahead of ours."""
     down: SideUnavailable | None = None
     """A side that failed as a whole: nothing more is tried."""
     lost: bool = False
-    """A server has stored something without its marker: likewise."""
+    """A server has stored something without its marker: nothing more is tried."""
     blockers: Collection[int] = ()
-    """The links whose writes ended the work on all others in the cycle before."""
+    """The links whose writes ended the work on all others in the previous cycle."""
     written: set[Side] = field(default_factory=set)
-    """The sides to which something was written."""
+    """The sides that were written to."""
     kept: set[tuple[Side, bool]] = field(default_factory=set)
-    """The sides that have kept a marker so far, of entries or (True) of files."""
+    """The sides seen to keep a marker so far, of entries or (True) of files."""
     budget: FileBudget = field(init=False)
     alone: Mapping[tuple[Side, bool], Lock] = field(init=False)
 
@@ -57,7 +57,7 @@ class Writing:
         self.alone = {(side, of_files): Lock() for side in Side for of_files in (False, True)}
 
     def refuse_more(self) -> None:
-        """See that something may still be written.
+        """Raise if nothing more may be written.
 
         :raises Stopped: a server has lost a marker
         :raises SideUnavailable: a side has failed
@@ -69,9 +69,9 @@ class Writing:
 
 
 def apply(writing: Writing, job: Job) -> Job:
-    """Carry out the job's plan and what follows from the answers, up to its first file; called again, its files and the rest.
+    """Carry out the job's plan and what the answers call for, up to its first file; called again, its files and the rest.
 
-    One call at a time for each link; several links at once. What an operator has changed since it was loaded is left alone.
+    One call at a time per link; several links at once. A link that an operator has changed since it was loaded is left alone.
     """
     with structlog.contextvars.bound_contextvars(link=job.link.id, ticket=str(job.link.external)):
         job.waits_for_files = False
@@ -109,7 +109,7 @@ def _work_through(writing: Writing, job: Job) -> None:
 
 
 def _announce(pair: Pair, job: Job) -> bool:
-    """Note in the store that writes are under way, and where to: a state that we lead a ticket through is no person's move.
+    """Record in the store that writes are under way, and to which state, so that our own steps are not taken for a person's move.
 
     False: an operator has changed the link since it was loaded.
     """
@@ -126,7 +126,7 @@ def _announce(pair: Pair, job: Job) -> bool:
 
 
 def _carry_out_all(writing: Writing, job: Job) -> bool:
-    """Carry out the plan's actions, as far as it holds; False if the job has come to its files."""
+    """Carry out the plan's actions as long as it holds; False if the job has come to its files."""
     job.replan = False
     for place, action in enumerate(job.plan.actions):
         if job.replan and not _is_a_picture(action):
@@ -144,13 +144,13 @@ def _carry_out_all(writing: Writing, job: Job) -> bool:
 
 
 def _is_a_picture(action: Action) -> bool:
-    """Whether *action* uploads a picture of a text: all of those are tried before the text is planned anew."""
+    """Whether *action* uploads a picture in a text: all of those are tried before the text is replanned."""
     return isinstance(action, Upload) and action.item.key.kind is ItemKind.PICTURE
 
 
 @contextmanager
 def _alone_until_kept(writing: Writing, action: Action) -> Iterator[None]:
-    """Until a side has kept a marker, one goes there at a time: if it loses them, there is one thing without, not eight."""
+    """Until a side has kept a marker, send one write at a time: if it loses markers, one thing lacks its own, not eight."""
     kind = (action.side, isinstance(action, Upload))
     if not _bears_marker(action) or kind in writing.kept:
         yield
@@ -161,7 +161,7 @@ def _alone_until_kept(writing: Writing, action: Action) -> Iterator[None]:
 
 
 def _carry_out(writing: Writing, job: Job, action: Action) -> None:
-    """Carry out one action, or deal with what came instead; tell of it."""
+    """Carry out one action or handle its failure, and log it."""
     pair = writing.pair
     started, changed = perf_counter(), _changed_at(action, job.seen)
     error: ItopsyncError | None = None
@@ -192,7 +192,7 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> None:
 
 
 def _check_markers(writing: Writing, job: Job, action: Action) -> WriteOutcome:
-    """See whether what was written kept its markers."""
+    """Check that what was written kept its markers."""
     if job.lost:
         writing.lost = True
         marker_loss.note(writing.pair.store, job.lost, writing.pair.clock())
@@ -211,7 +211,7 @@ def _tell(written: Written, error: ItopsyncError | None) -> None:
 
 
 def kind_of(action: Action) -> WriteKind:
-    """What *action* is called in the log and in metrics."""
+    """The name of *action* in the log and in metrics."""
     if isinstance(action, Write) and action.stimulus is not None:
         return WriteKind.STATE
     return WriteKind(type(action).__name__.lower())
@@ -229,10 +229,10 @@ def _is_news(heading: Heading | None, announced: Heading | None) -> bool:
 
 
 def _changed_at(action: Action, seen: Observation) -> datetime | None:
-    """When what *action* carries was changed on the other side, by that side's clock.
+    """When the content of *action* was changed on the other side, by that side's clock.
 
-    A note has a time of its own, of several the oldest counts; all else is as old as the ticket's last change. Attachments
-    have no time that we read.
+    A note has its own time, of several the oldest counts; all else is as old as the ticket's last change. Attachments have no
+    time that we read.
     """
     if not isinstance(action, Create | Write):
         return None

@@ -1,4 +1,4 @@
-"""What is due, in the order in which it is worked on: first what people touch now, then what has waited longest."""
+"""The due links, in the order in which they are worked on: what people touch now, then what has waited longest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itopsync.store.store import Store
 
 
 class Backlog:
-    """The links that are due; each is given out once, and again only if it became due anew."""
+    """The due links; each is handed out once, and again only if it becomes due again."""
 
     def __init__(
         self, store: Store, polled_at: datetime, last: Collection[int] = (), only: Collection[int] | None = None
@@ -23,14 +23,14 @@ class Backlog:
         self._last = frozenset(last)
         self._polled_at = polled_at
         self._given: dict[int, datetime] = {}
-        """The links that were given out, each with the poll that stood then."""
+        """The links handed out, each with the time of the poll before."""
 
     def polled(self, at: datetime) -> None:
-        """There was another poll: what it found comes first."""
+        """Put what a new poll found first."""
         self._polled_at = at
 
     def take(self, limit: int) -> tuple[Link, ...]:
-        """Return at most *limit* links; none where nothing is left."""
+        """Return at most *limit* links; none if nothing is left."""
         ids = self._pick_all(limit, self._last)
         if not ids and self._last:
             self._last = frozenset()
@@ -41,7 +41,7 @@ class Backlog:
         return taken
 
     def done(self, link: Link) -> None:
-        """A link was worked on, and is stored as it is now."""
+        """A link was worked on and stored."""
         if link.due_at is None or link.due_at > self._given.get(link.id, self._polled_at):
             self._given.pop(link.id, None)
 

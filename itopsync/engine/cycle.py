@@ -1,5 +1,5 @@
-"""One pass over a pair: poll both sides, then observe, plan, apply and settle what is due, until nothing that stood at its
-beginning is left.
+"""One pass over a pair: poll both sides, then observe, plan, apply and settle what is due, until nothing that was due at the
+start is left.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from itopsync.store.store import Store
 log = structlog.get_logger(__name__)
 
 _BLOCKERS = "blockers"
-"""The fact that names them."""
+"""The fact that names the blockers."""
 _LEVELS = {CycleOutcome.UNAVAILABLE: logging.WARNING, CycleOutcome.STOPPED: logging.ERROR}
-"""How loud a cycle is told, by its outcome; else at INFO: what failed of a ticket waits for another try, or is told as parked."""
+"""A cycle's log level by outcome, else INFO: a ticket's failures wait for another try, or are logged as parked."""
 
 _NOT_WRITTEN = (WriteOutcome.READ_ONLY, WriteOutcome.SIDE_UNAVAILABLE)
-"""How a write ends of which it is known that the side takes none."""
+"""How a write ends if the side is known to take none."""
 
 
 class Engine:
@@ -49,7 +49,7 @@ class Engine:
     def __init__(self, pair: Pair) -> None:
         self.pair = self._pair = pair
         self._named: set[Side] = set()
-        """The sides that have told who we are since this process began, or its configuration was read."""
+        """The sides that have told us who we are since this process began or its configuration was read."""
 
     def recover(self) -> None:
         """Take note of what was under way when an earlier process died: writes are let settle, then looked for."""
@@ -69,7 +69,7 @@ class Engine:
 
         :raises SafetyStop: the plan exceeds a limit; what was due stays due
         :raises StoreError: the store is another pair's, or not the one that this pair had
-        :raises AnotherInstance: the lease was lost; what was under way is looked for by the next who holds it
+        :raises AnotherInstance: the lease was lost; its next holder looks for what was under way
         """
         report = Report(kind, self._pair.clock())
         with structlog.contextvars.bound_contextvars(cycle=f"{report.started:%Y%m%dT%H%M%S.%f}"):
@@ -101,7 +101,7 @@ class Engine:
                 store.requests.prune(report.finished - self._pair.settings.keep_activity)
 
     def _see_what_waits(self, report: Report) -> None:
-        """A cycle does not go well while a side takes no writes, or anything is parked or waits, even if it did nothing."""
+        """No cycle goes well while a side takes no writes, or anything is parked or waits, even if it did nothing."""
         store, now = self._pair.store, self._pair.clock()
         for side in Side:
             problem = unwritable.unwritable(store, side)
@@ -124,9 +124,9 @@ class _Cycle:
         self._tally = Tally()
         self._done = self._total = 0
         self._blocked_by: list[int] = []
-        """The links whose writes ended the work, since a side seemed to be unavailable."""
+        """The links whose writes ended the work because a side seemed unavailable."""
         self._went: set[int] = set()
-        """Those that no side stopped."""
+        """The links that no side stopped."""
 
     def run(self) -> None:
         """Poll, and work on what is due. What a limit stops is remembered, for a person to accept."""
@@ -189,7 +189,7 @@ class _Cycle:
     def prepare(self, links: Sequence[Link]) -> list[Planned]:
         """Observe and plan.
 
-        :raises SafetyStop: what is missing may only be out of our sight
+        :raises SafetyStop: what is missing may only be out of sight
         """
         observed = observe(self._pair, links)
         planned = plan(self._pair, observed)
@@ -197,17 +197,17 @@ class _Cycle:
         return planned
 
     def carry_out(self, job: Job) -> Job:
-        """Apply and settle; one that has come to its files is settled when those are carried."""
+        """Apply and settle; a job that has come to its files is settled once those are carried."""
         applied = apply(self._writing, job)
         return applied if applied.waits_for_files else self._settle(applied)
 
     def _settle(self, job: Job) -> Job:
         return settle(self._pair, job, self._writing.ahead, self._report.started)
 
-    # what goes on around them
+    # around the stages
 
     def _refuse_lossy(self) -> None:
-        """See that both sides keep our markers, as far as is known."""
+        """Check that both sides keep our markers, as far as we know."""
         store = self._pair.store
         for loss in marker_loss.losses(store):
             which = lost_thing(loss.ticket, loss.sent)
@@ -259,14 +259,14 @@ class _Cycle:
                 self._tally = replace(self._tally, missing=self._tally.missing | missing_in(planned))
 
     def _heed_scope(self) -> None:
-        """Drop what waits for a copy and is out of scope since that was changed."""
+        """Drop what waits for a copy and is out of scope since the scope was changed."""
         try:
             scope.heed(self._pair, self._pair.clock())
         except RemoteError as error:
             self._unavailable(error.side, error)
 
     def _record(self, found: Mapping[Side, Findings]) -> None:
-        """Store what a poll found, unless that is more than the limits allow."""
+        """Store what a poll found, unless it exceeds a limit."""
         pair, counts = self._pair, self._report.counts
         self._tally = replace(self._tally, replaced=self._tally.replaced.union(*(each.replaced for each in found.values())))
         check(self._tally, pair.rules.limits, self._accepted)
@@ -282,7 +282,7 @@ class _Cycle:
             self._named |= {side} if each.named else set()
 
     def _know_who_we_are(self) -> bool:
-        """Ask who we are on each side before the first work after a start: an idle cycle needs to know nothing of it."""
+        """Ask who we are on each side before the first work after a start; an idle cycle need not know."""
         due = self._pair.store.links.due_counts(self._polled_at)
         if not (due.waiting or due.linked):
             return True
@@ -298,9 +298,9 @@ class _Cycle:
         return True
 
     def next_links(self) -> Sequence[Link]:
-        """The next links that are due. A cycle that takes long polls meanwhile, and what people touched comes first.
+        """The next due links. A long cycle polls in between, and what people touched comes first.
 
-        :raises SafetyStop: there are more new ones than the limits allow
+        :raises SafetyStop: there are more new tickets than the limit allows
         """
         if self._report.problems:
             return ()
@@ -319,7 +319,7 @@ class _Cycle:
         return poll_both(self._pair, CycleKind.POLL, self._unavailable)
 
     def admit(self, prepared: Future[list[Planned]]) -> Sequence[Job]:
-        """See that no more is written than the limits allow.
+        """Check that no more is written than the limits allow.
 
         :raises SafetyStop: the plan exceeds one
         """
@@ -342,7 +342,7 @@ class _Cycle:
         self._settle(job)
 
     def account_for(self, job: Job) -> None:
-        """Count what was done on a link, and tell what of it needs a person that did not before."""
+        """Count what was done on a link, and log what newly needs a person."""
         self._done += 1
         self._backlog.done(job.link)
         if self._pair.progress is not None:
@@ -360,23 +360,23 @@ class _Cycle:
         _tell_parked(job)
 
     def _see_whether_written(self, job: Job) -> None:
-        """Note for each side whether it takes writes: one that is polled well may take none, its problem until it does."""
+        """Record whether each side takes writes: one that polls well but takes none has a problem until it does."""
         store, error = self._pair.store, job.unavailable
-        for side in {one.side for one in job.writes if one.outcome is WriteOutcome.DONE}:
+        for side in {written.side for written in job.writes if written.outcome is WriteOutcome.DONE}:
             if unwritable.unwritable(store, side) is not None:
                 unwritable.forget(store, side)
                 log.info("side takes writes again", side=side)
         if error is None:
             return
-        if not any(one.side is error.side and one.outcome in _NOT_WRITTEN for one in job.writes):
+        if not any(written.side is error.side and written.outcome in _NOT_WRITTEN for written in job.writes):
             self._unavailable(error.side, error)
             return
         self._report.problems[error.side] = str(error)
-        if unwritable.note(store, error.side, str(error), self._pair.clock()):  # each cycle says that it lasts
+        if unwritable.note(store, error.side, str(error), self._pair.clock()):  # logged once, not by every cycle
             log.warning("side unavailable", side=error.side, reason=str(error))
 
     def _count_due(self) -> None:
-        """Count what is due, and see that it is not more than the limits allow."""
+        """Count what is due, and check it against the limits."""
         due = self._pair.store.links.due_counts(self._polled_at)
         self._total = self._done + due.waiting + due.linked
         self._exhausted = not due.waiting and not due.linked
@@ -386,23 +386,23 @@ class _Cycle:
         check(self._tally, self._pair.rules.limits, self._accepted)
 
     def _unavailable(self, side: Side, error: RemoteError) -> None:
-        """Note that a side cannot be worked with."""
+        """Record that a side cannot be worked with."""
         store = self._pair.store
         self._report.problems[side] = str(error)
         state = store.polls.side(side)
         since = state.problem_since or self._pair.clock()
         store.polls.put_side(replace(state, problem=str(error), problem_since=since))
-        if state.problem != str(error):  # each cycle says that it lasts
+        if state.problem != str(error):  # logged once, not by every cycle
             log.warning("side unavailable", side=side, reason=str(error))
 
 
 def _blockers(store: Store) -> list[int]:
-    """The links whose writes ended the last cycle's work: they come last, so that others go whatever it is."""
+    """The links whose writes ended the last cycle's work: they come last, so that others proceed whatever the cause."""
     return [int(number) for number in (store.facts.get(_BLOCKERS) or "").split(",") if number]
 
 
 def _tell(report: Report, outcome: CycleOutcome, problem: str | None) -> None:
-    """Tell all of a cycle on one line: what is none is left out."""
+    """Log a whole cycle on one line, without its zeroes."""
     seconds = (report.finished - report.started).total_seconds() if report.finished else 0.0
     counts = {count.value.replace(" ", "_"): number for count, number in report.counts.items() if number}
     more = {"problem": problem} if problem else {}
@@ -411,7 +411,7 @@ def _tell(report: Report, outcome: CycleOutcome, problem: str | None) -> None:
 
 
 def _tell_parked(job: Job) -> None:
-    """Tell what needs a person from now on."""
+    """Log what needs a person from now on."""
     before = frozenset(_parked(job.loaded))
     for obstacle in job.link.obstacles:
         if obstacle.needs_person and (obstacle.key, obstacle.fingerprint) not in before:

@@ -1,4 +1,4 @@
-"""Attachments that went leave no trace: they are found by counting, then by halving, so nothing is listed when nothing went."""
+"""Deleted attachments leave no trace: they are found by counting, then by halving, so a listing is needed only after a loss."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from itopsync.reconcile.rules import Rules
 from itopsync.store.store import Store
 
 AT_ONCE = 5_000
-"""On so many tickets attachments are counted with one call. Their ids stand in the query: 5,000 of them take iTop 0.8 s to read
+"""On how many tickets one call counts attachments. Their ids stand in the query: 5,000 of them take iTop 0.8 s to read
 the first time and 0.14 s each further time, 20,000 take 6.5 s."""
 LIST_FROM = 400
-"""On so few tickets attachments are listed rather than the tickets halved again."""
+"""Up to how many tickets have their attachments listed instead of being halved again."""
 
 
 @dataclass(frozen=True)
 class Searched:
-    """What a search for other attachments than are known has found."""
+    """The result of a search for tickets whose attachments are not the known ones."""
 
     links: frozenset[int] = frozenset()
-    """Links whose tickets have other ones."""
+    """Links with such a ticket."""
     after: int = 0
-    """The link behind which this part began."""
+    """The link after which this part began."""
     last: int | None = None
     """The link after which the next part begins; None: this was the last."""
 
 
 def search(side: Side, server: Server, store: Store, rules: Rules, *, live: bool, after: int = 0) -> Searched:
-    """Search one part of the linked tickets with attachments, beginning behind a link: one call where all are as they were.
+    """Search one part of the linked tickets with attachments, starting after a link: one call if nothing has changed.
 
-    *live* asks about the tickets that can still change, or else about the others, which are a sweep's.
+    *live*: search the tickets that can still change; otherwise the rest, which sweeps take care of.
     """
     part = store.attachments.by_ticket(side, AT_ONCE, live=live, after=after)
     looking = _Search(side, server, store, prefix(rules.pair), part.highest)
@@ -44,7 +44,7 @@ def search(side: Side, server: Server, store: Store, rules: Rules, *, live: bool
 
 
 def search_all(side: Side, server: Server, store: Store, rules: Rules, *, live: bool) -> frozenset[int]:
-    """Search all parts; return the links whose tickets have other attachments than are known."""
+    """Search all parts; return the links whose tickets have other attachments than the known ones."""
     found: frozenset[int] = frozenset()
     after: int | None = 0
     while after is not None:
@@ -60,22 +60,22 @@ Owners = Mapping[str, Mapping[int, int]]
 
 @dataclass(frozen=True)
 class _Search:
-    """A search among attachments up to the highest known id: what came since is the poll's."""
+    """A search among attachments up to the highest known id: later ones are the poll's."""
 
     side: Side
     server: Server
     store: Store
     ours: str
-    """How the marks of our own begin."""
+    """How our own markers begin."""
     highest: int
 
     def tickets(self, owners: Owners, missing: int) -> set[Ref]:
-        """The tickets that have other attachments than are known, of which *missing* are gone in all."""
+        """The tickets whose attachments are not the known ones; *missing* are gone in all."""
         found: set[Ref] = set()
         for part in self._parts(owners, missing):
             there: dict[tuple[str, int], set[int]] = {}
-            for one in self.server.attachments_where(self._condition(part)):
-                there.setdefault((one.cls, one.item_id), set()).add(one.id)
+            for attachment in self.server.attachments_where(self._condition(part)):
+                there.setdefault((attachment.cls, attachment.item_id), set()).add(attachment.id)
             for cls, counts in part.items():
                 for ticket, count in counts.items():
                     ids = there.get((cls, ticket), set())
@@ -84,7 +84,7 @@ class _Search:
         return found
 
     def _parts(self, owners: Owners, missing: int) -> Iterator[Owners]:
-        """Cut *owners*, of whose attachments *missing* are gone (fewer than none: there are others), to the parts at fault."""
+        """Narrow *owners* down to the parts at fault; *missing* of their attachments are gone (negative: some are extra)."""
         if missing == 0:
             return
         if sum(map(len, owners.values())) <= LIST_FROM:
@@ -96,12 +96,12 @@ class _Search:
         yield from self._parts(right, missing - in_left)
 
     def missing(self, owners: Owners) -> int:
-        """How many of the attachments of *owners* are gone, less how many there are besides."""
+        """How many attachments of *owners* are gone, minus how many are extra."""
         known = sum(sum(counts.values()) for counts in owners.values())
         return known - self.server.count_attachments(self._condition(owners))
 
     def _condition(self, owners: Owners) -> str:
-        """What finds the attachments that we know of on *owners*, and no pictures or texts of ours."""
+        """The OQL condition for the attachments that we know of on *owners*, without pictures and texts of ours."""
         on = " OR ".join(
             f"(item_class = '{cls}' AND item_id IN ({','.join(map(str, sorted(counts)))}))"
             for cls, counts in sorted(owners.items())
@@ -112,7 +112,7 @@ class _Search:
 
 
 def _halves(owners: Owners) -> tuple[Owners, Owners]:
-    """Cut *owners* in two by their order."""
+    """Split *owners* into two halves, in order."""
     ordered = sorted((cls, ticket) for cls, counts in owners.items() for ticket in counts)
     halves: tuple[dict[str, dict[int, int]], dict[str, dict[int, int]]] = ({}, {})
     for place, (cls, ticket) in enumerate(ordered):

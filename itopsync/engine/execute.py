@@ -1,4 +1,4 @@
-"""One action sent: what it takes is read, the call is made, and its answer is noted in the job. None is tried twice."""
+"""Executes one action: reads what it needs, makes the call, and records the answer in the job. Nothing is tried twice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PictureMissing(Exception):
 
 
 class FileBudget:
-    """Bytes of files that may be held at once; threads share them, first come, first served."""
+    """The bytes of files that may be held at once, shared by the threads, first come, first served."""
 
     def __init__(self, total: int) -> None:
         self._total = self._free = total
@@ -39,9 +39,9 @@ class FileBudget:
 
     @contextmanager
     def share(self, size: int) -> Iterator[Callable[[int], None]]:
-        """Wait for *size* bytes, or for all of them where there are fewer, and hold them.
+        """Wait for *size* bytes, or for the whole budget if it is smaller, and hold them.
 
-        Yields what gives back all but so many bytes, once it is known how many are needed.
+        Yields a function that gives back all but the given number of bytes, once it is known how many are needed.
         """
         held, place = min(size, self._total), object()
         with self._changed:
@@ -71,8 +71,8 @@ class FileBudget:
 def execute(pair: Pair, job: Job, action: Action, budget: FileBudget) -> None:
     """Send *action*.
 
-    :raises PictureMissing: what it shows must be there first
-    :raises RemoteError: a server refuses, fails, or did not say
+    :raises PictureMissing: a picture that it shows must be uploaded first
+    :raises RemoteError: a server refuses, fails, or gives no answer
     """
     match action:
         case Create():
@@ -120,7 +120,7 @@ def _write(pair: Pair, job: Job, action: Write) -> None:
 def _upload(pair: Pair, job: Job, action: Upload, budget: FileBudget) -> None:
     ticket, origin = job.ticket(action.side), action.side.other
     most = pair.rules.limits.file_size
-    with budget.share(most) as shrink:  # iTop tells a file's size with its contents only
+    with budget.share(most) as shrink:  # iTop tells a file's size only with its contents
         file = _read_file(action, pair.servers[origin])
         file = replace(file, name=words(file.name, pair.rules.side(origin).addresses))
         size = len(file.data)
@@ -145,7 +145,7 @@ def _remove(pair: Pair, job: Job, action: Remove) -> None:
 
 
 def _read_file(upload: Upload, origin: Server) -> File:
-    """What *upload* takes to the other side. Pictures are read from the configured server only, never from elsewhere."""
+    """The file that *upload* sends. Pictures are read from the configured server only, never from elsewhere."""
     match upload.source:
         case AttachmentSource(id=number) | AttachedImage(id=number):
             return origin.attachment_file(number)

@@ -1,4 +1,4 @@
-"""What a failed action comes to: what is held against an item, what is tried otherwise, and what stops the work on a link."""
+"""What follows from a failed action: an item is held back, something is tried differently, or work on the link stops."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from itopsync.reconcile.planner import UNREAD
 
 
 def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect: bool) -> WriteOutcome:
-    """Do what a failure of *action* asks for; return what it comes to.
+    """Do what the failure of *action* calls for; return the outcome.
 
-    *suspect*: it may be this one ticket that is answered so, by what stands before the server perhaps, since other writes go, or
-    it was answered so before. Then the side counts as unavailable only if it fails on a trivial question too.
+    *suspect*: the failure may concern this ticket alone, perhaps because of something in front of the server, since other writes
+    succeed or it failed like this before. Then the side counts as unavailable only if it fails on a trivial question too.
     """
     match error:
         case SideUnavailable() if (suspect or _was_held(job, action)) and not isinstance(error, AccessRefused):
@@ -61,7 +61,7 @@ def _was_held(job: Job, action: Action) -> bool:
 
 
 def _ask_again(pair: Pair, job: Job, action: Action, error: SideUnavailable) -> WriteOutcome:
-    """See whether a side is unavailable that answered so. If not, nobody knows whether the write was carried out."""
+    """Check whether the side is really unavailable. If not, nobody knows whether the write was carried out."""
     try:
         pair.servers[action.side].check_login()
     except SideUnavailable as down:
@@ -71,7 +71,7 @@ def _ask_again(pair: Pair, job: Job, action: Action, error: SideUnavailable) -> 
 
 
 def leave_unknown(pair: Pair, job: Job, action: Action, error: ItopsyncError) -> WriteOutcome:
-    """Look again when it has had time to land. An action that ends so again and again is held against its first item."""
+    """Look again once the write has had time to land. An action that keeps ending this way is held against its first item."""
     settle, now = pair.rules.limits.settle, pair.clock()
     for item in action.items[:1]:
         wait = wait_after(error, job.link, item, pair.settings, pair.rules.limits)
@@ -84,9 +84,9 @@ def leave_unknown(pair: Pair, job: Job, action: Action, error: ItopsyncError) ->
 
 
 def leave_faulty(pair: Pair, job: Job, error: Exception) -> None:
-    """Leave a link whose tickets bring out a fault of ours: what was sent is looked for before anything else is.
+    """Leave a link whose tickets trigger a fault of ours; what was sent is looked for before anything else happens.
 
-    :raises ItopsyncError: *error* is one that has a meaning of its own
+    :raises ItopsyncError: *error* has a meaning of its own
     """
     fault, now = fault_of(error, job.link), pair.clock()
     wait = wait_after(fault, job.link, UNREAD, pair.settings, pair.rules.limits)
@@ -100,18 +100,18 @@ def leave_faulty(pair: Pair, job: Job, error: Exception) -> None:
 def _refused(pair: Pair, job: Job, action: Action, error: Refused) -> None:
     job.replan = True
     if isinstance(error, Missing) and not isinstance(action, Upload):
-        job.stop = True  # gone, or out of our sight: the next look tells
+        job.stop = True  # gone or out of sight: the next look tells
         job.counts[Count.REFUSED] += 1
         return
     if isinstance(error, RequestTooLarge) and not _is_a_file(action) and (error.news or not job.narrowed):
-        job.narrowed = True  # it may have been planned before another one taught us
-        return  # what it carries is cut smaller now
+        job.narrowed = True  # it may have been planned before we learnt the limit from another job
+        return  # its content is cut smaller now
     if isinstance(error, StimulusRefused) and _has_moved_on(pair, job, action.side):
         return
     if isinstance(error, LogFull) and isinstance(action, Write):
         logs = [note.log for note in action.notes]
         full = error.log if error.log in logs else logs[0] if len(logs) == 1 else None
-        if full is not None:  # else each goes by itself, which tells
+        if full is not None:  # else each goes by itself, which shows the full log
             job.link = agree.refused(job.link, full_log(action.side, full), str(error), pair.clock(), None)
             return
     if len(action.items) > 1 and not job.one_by_one:
@@ -123,14 +123,14 @@ def _refused(pair: Pair, job: Job, action: Action, error: Refused) -> None:
 
 
 def _hold_against(pair: Pair, job: Job, item: Item, error: RemoteError) -> None:
-    """Remember it: a picture of a text that is not there (any more) is told in words at once, all else is tried again."""
+    """Record the refusal: a missing picture in a text is described in words at once, all else is tried again."""
     is_gone = isinstance(error, Missing) and item.key.kind is ItemKind.PICTURE
     wait = None if is_gone else wait_after(error, job.link, item, pair.settings, pair.rules.limits)
     job.link = agree.refused(job.link, item, str(error), pair.clock(), wait)
 
 
 def _access_refused(pair: Pair, job: Job, action: Action, error: AccessRefused) -> None:
-    """A right that is missing for this one thing: wait, and use up no retries."""
+    """A right is missing for this one thing: wait, and use up no retries."""
     job.counts[Count.NO_RIGHT] += 1
     for item in action.items:
         tries = next((obstacle.tries for obstacle in job.link.obstacles if obstacle.key == item.key), 0)
@@ -141,7 +141,7 @@ def _access_refused(pair: Pair, job: Job, action: Action, error: AccessRefused) 
 
 
 def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
-    """Read a ticket again that refused a stimulus: if it is in another state than we thought, plan anew."""
+    """Reread a ticket that refused a stimulus: if its state is not what we thought, plan anew."""
     thought = job.ticket(side)
     try:
         found = pair.servers[side].tickets(thought.ref.cls, [thought.ref.id], attributes(job.cls, side))
@@ -159,5 +159,5 @@ def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
 
 
 def _is_a_file(action: Action) -> bool:
-    """Whether *action* carries what cannot be cut."""
+    """Whether *action* carries something that cannot be cut."""
     return isinstance(action, Upload) and not isinstance(action.source, TextSource)

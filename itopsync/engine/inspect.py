@@ -1,6 +1,6 @@
-"""What an operator may look at, with nothing written anywhere: what a cycle would do, whether both sides agree, one link's story.
+"""What operators may look at without writing anything: what a cycle would do, whether both sides agree, one link's story.
 
-It goes the way of a cycle, and ends with the plan.
+It follows the stages of a cycle up to the plan.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from itopsync.reconcile.safety import Tally
 
 
 class Inspector:
-    """Looks at a pair, and plans without carrying anything out."""
+    """Inspects a pair: plans without carrying anything out."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
 
     def preview(self) -> tuple[list[Planned], Tally]:
-        """What a cycle would do now, link by link, and what it comes to.
+        """What a cycle would do now, link by link, and the total.
 
-        With what waits a moment until a side takes writes again, which no limit counts before it is due.
+        Includes what is waiting briefly for a side to take writes again, which no limit counts before it is due.
 
         :raises RemoteError: a server cannot be asked
         :raises StoreError: the store is not this pair's own
@@ -74,7 +74,7 @@ class Inspector:
                 pair.progress(done, total)
 
     def inspect(self, links: Sequence[Link]) -> list[Planned]:
-        """What *links* would need to agree, whatever their status is.
+        """What *links* would need to agree, whatever their status.
 
         :raises RemoteError: a server cannot be asked
         :raises StoreError: the store is not this pair's own
@@ -87,7 +87,7 @@ class Inspector:
         """Observe and plan *links*.
 
         :raises RemoteError: a server cannot be asked
-        :raises SafetyStop: a copy that may have been made is not found on a side that shows nothing at all
+        :raises SafetyStop: a copy that may exist is not found on a side that shows nothing at all
         """
         planned = plan(self.pair, observe(self.pair, links))
         refuse_lost_copies(self.pair, planned)
@@ -103,5 +103,5 @@ class Inspector:
 
 
 def _left(link: Link) -> Plan:
-    """The plan for a link that is dropped, since the scope was changed."""
+    """The plan for a link that is dropped because the scope was changed."""
     return Plan(link, remarks=(Remark(Kept.OUT_OF_SCOPE, TICKET),))

@@ -16,7 +16,7 @@ from itopsync.reconcile.unmarked import remembered, restored
 
 @dataclass
 class Job:
-    """What is known of one link while it is worked on, and how that ended."""
+    """What is known of a link while it is worked on, and how that ended."""
 
     loaded: Link
     """As the store had it."""
@@ -29,39 +29,39 @@ class Job:
     cls: ClassRules
 
     begun: bool = False
-    """A write has been announced in the store: until the link is saved nobody else changes it."""
+    """A write has been recorded in the store: nobody else changes the link until it is saved."""
     heading: Heading | None = None
-    """The states that were announced with it."""
+    """The states recorded with it."""
     rounds: int = 0
-    """How often it was planned anew."""
+    """How often it was replanned."""
     among_files: bool = False
-    """It has come to its files, which are carried by threads of their own: large ones hold up no other link."""
+    """It has come to its files, which separate threads carry, so that large ones hold up no other link."""
     waits_for_files: bool = False
     """It is to go on in one of those threads."""
     one_by_one: bool = False
-    """Each item goes by itself: several went together and were refused."""
+    """Each item goes by itself: several were refused together."""
     narrowed: bool = False
-    """A request was too large, and what it carries is cut to what is known of the server by now."""
+    """A request was too large; its content is now cut to the limit known by now."""
     replan: bool = False
-    """What is left of the plan no longer holds."""
+    """The rest of the plan no longer holds."""
     stop: bool = False
     """Nothing more is done on it in this cycle."""
 
     untouched: bool = False
-    """Nothing was done about it: it stays as it was loaded, and due."""
+    """Nothing was done: the link stays as loaded, and due."""
     interrupted: bool = False
-    """We were told to stop: what is left of it is due at once."""
+    """We were told to stop: the rest is due at once."""
     unavailable: SideUnavailable | None = None
-    """The side that stopped the work, if one did: no ticket's retries are used up for that."""
+    """The side that stopped the work, if any: that uses up no ticket's retries."""
     lost: tuple[LostMarker, ...] = ()
-    """What a server stored without its marker: nothing more is written to it."""
+    """What a server stored without its marker: nothing more is written to that server."""
     counts: Counts = field(default_factory=Counter)
     writes: list[Written] = field(default_factory=list)
-    """What was sent, in its order, and how it ended."""
+    """What was sent, in order, and how it ended."""
 
     @classmethod
     def of(cls, planned: Planned, rules: ClassRules) -> Job:
-        """The work that a plan asks for."""
+        """The job for a plan."""
         return cls(planned.loaded, planned.plan.link, planned.seen, planned.plan, rules)
 
     def ticket(self, side: Side) -> Ticket:
@@ -75,17 +75,17 @@ class Job:
         return ticket
 
     def see(self, ticket: Ticket) -> None:
-        """Take note of what a side shows now."""
+        """Record what a side shows now."""
         self.seen = self.seen.with_(ticket.ref.side, restored(ticket, self.link))
 
     def lose(self, lost: tuple[LostMarker, ...]) -> None:
-        """Take note of what a server stored without its marker; nothing more is done on this link."""
+        """Record what a server stored without its marker; nothing more is done on this link."""
         if lost:
             self.link = remembered(self.link, lost)
             self.lost, self.stop = (*self.lost, *lost), True
 
     def interrupt(self) -> None:
-        """Do nothing more: we are told to stop."""
+        """Do nothing more: we were told to stop."""
         self.interrupted = self.stop = True
 
     def break_off(self, error: SideUnavailable) -> None:

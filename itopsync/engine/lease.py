@@ -1,4 +1,4 @@
-"""The right to be the one writer: held in the store, renewed while we work, checked before each write."""
+"""The right to be the one writer: held in the store, renewed during work, checked before each write."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from itopsync.store.store import Store
 log = structlog.get_logger(__name__)
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""It goes on while the machine is suspended, and nobody sets it."""
+"""This clock goes on while the machine is suspended, and nobody can set it."""
 _PATIENCE = 5.0
-"""Seconds to wait for a renewal that is under way, when the lease is given up."""
+"""Seconds to wait for a renewal that is under way when the lease is given up."""
 _SHARES = 4
-"""It is renewed after a share of its time, and given up a share before its end."""
+"""The lease is renewed after one share of its time, and given up one share before its end."""
 
 
 class Lease:
-    """The lease on a store. As a context: we are the one writer, and every transaction of the store that writes is fenced.
+    """The lease on a store. As a context: we are the one writer, and every write transaction of the store is fenced.
 
     :raises AnotherInstance: on entering, if somebody else holds it; from :meth:`check`, if it may be somebody else's
-    :raises StoreUnavailable: from :meth:`check`, if the database did not let us renew it, or does not answer
+    :raises StoreUnavailable: from :meth:`check`, if the database refused a renewal or does not answer
     """
 
     def __init__(self, store: Store, ttl: timedelta = timedelta(seconds=60)) -> None:
@@ -41,15 +41,15 @@ class Lease:
         self._holder = this_process()
         self._good_until = 0.0
         self._trouble: StoreError | None = None
-        """Why it was not renewed when that was tried last."""
+        """Why the last renewal failed."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def acquire(self) -> bool:
-        """Take it if it is free, and keep it from now on; say whether it is ours."""
+        """Take the lease if it is free, and keep it; say whether it is ours."""
         if not self._store.lease.acquire(self._holder, self._ttl):
             return False
-        # A holder that was paused in the middle of a transaction may have kept us waiting: its time counts from now.
+        # A holder paused in the middle of a transaction may have kept us waiting: its time counts from now.
         asked = _now()
         if not self._store.lease.renew(self._holder, self._ttl):
             return False
@@ -59,9 +59,9 @@ class Lease:
         return True
 
     def release(self) -> None:
-        """Give it up, if it is still ours, so that nobody waits for its end.
+        """Give the lease up, if it is still ours, so that nobody waits for its end.
 
-        :raises StoreUnavailable: the database does not answer; it ends by itself
+        :raises StoreUnavailable: the database does not answer; the lease ends by itself
         """
         self._stop.set()
         self._thread.join(_PATIENCE)
@@ -82,20 +82,20 @@ class Lease:
                 raise
 
     def held_by(self) -> str:
-        """Who holds it, in words."""
+        """The holder, in words."""
         held = self._store.lease.current()
         return f"process {held.holder.pid} on {held.holder.host}" if held else "somebody else"
 
     @property
     def remaining(self) -> float:
-        """Seconds for which it is surely ours, should it not be renewed."""
+        """Seconds for which it is certainly ours without a renewal."""
         return self._good_until - _now()
 
     def check(self) -> None:
-        """See that we may write now; called right before each write.
+        """Check that we may write now; called right before each write.
 
-        Our own clock tells a process that was paused. The database tells a machine that was paused with all its clocks, and
-        one whose clock runs slow.
+        Our own clock shows that a process was paused. The database shows that a machine was paused with all its clocks, or
+        that its clock runs slow.
         """
         self.check_time()
         if not self._store.lease.is_held_by(self._holder):
@@ -104,10 +104,10 @@ class Lease:
         self.check_time()
 
     def check_time(self) -> None:
-        """See that it cannot have run out, by our own clock alone.
+        """Check by our own clock alone that it cannot have run out.
 
         :raises AnotherInstance: this process was held up
-        :raises StoreUnavailable: the database did not let us renew it in time
+        :raises StoreUnavailable: the database refused to renew it in time
         """
         if self.remaining > 0:
             return
@@ -140,12 +140,12 @@ def _now() -> float:
 
 
 def this_process() -> Holder:
-    """Who we are, so that another process on this host can tell whether we still live."""
+    """Who we are, so that another process on this host can tell whether we are alive."""
     return Holder(socket.gethostname(), _boot_id(), os.getpid(), started_at(os.getpid()), uuid.uuid4().hex)
 
 
 def _boot_id() -> str:
-    """This boot and this process-id namespace: in two containers of one host, the same pid is not the same process."""
+    """This boot and process-id namespace: in two containers on one host, the same pid is not the same process."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"

@@ -1,4 +1,4 @@
-"""Two existing tickets made a link by hand: found by what people call them, looked at, and compared."""
+"""Links two existing tickets by hand: finds, inspects and compares them."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ class Place:
 def locate(server: Server, rules: Rules, text: str) -> tuple[Place, ...]:
     """The tickets on one side that *text* may mean: ``external:UserRequest:17``, ``UserRequest:17`` or a number, ``R-000017``.
 
-    :raises CannotLink: it names another side, or a class that is not configured
+    :raises CannotLink: *text* names another side, or a class that is not configured
     """
     side, typed = server.side, text.strip()
     classes = sorted({cls.cls(side) for cls in rules.classes})
     found = REF.fullmatch(typed)
     if found is None:
         number = f"this.ref = {oql.literal(typed.upper())}"
-        return tuple(Place(one.ref, one.number) for name in classes for one in server.sightings(name, number))
+        return tuple(Place(each.ref, each.number) for name in classes for each in server.sightings(name, number))
     if found[1] not in (None, side):
         raise CannotLink(f"{typed} is on {found[1]}: name the ticket on external first, then the one on internal")
     if found[2] not in classes:
         raise CannotLink(f"{found[2]} is not kept in step on {side}: sync.toml names {', '.join(classes)}")
-    return tuple(Place(one.ref, one.number) for one in server.sightings(found[2], "", [int(found[3])]))
+    return tuple(Place(each.ref, each.number) for each in server.sightings(found[2], "", [int(found[3])]))
 
 
 def compare(inspector: Inspector, external: Ref, internal: Ref, *, history: bool) -> Joined:
-    """Look at both tickets, and say what a link of them would be. Nothing is written anywhere.
+    """Look at both tickets, and return the link they would make. Nothing is written anywhere.
 
-    :raises CannotLink: their classes do not belong together, one of them is gone, or is in another link
+    :raises CannotLink: their classes do not correspond, one of them is gone or is in another link
     :raises Refused: a server fails to show one of them
     """
     pair = inspector.pair
@@ -74,9 +74,9 @@ def compare(inspector: Inspector, external: Ref, internal: Ref, *, history: bool
 
 
 def refuse_linked(store: Store, external: Ref, internal: Ref) -> None:
-    """See that neither ticket is in another link, and that nothing is under way.
+    """Check that neither ticket is in another link, and that nothing is under way.
 
-    :raises CannotLink: that is so
+    :raises CannotLink: one is, or something is
     """
     for ref in (external, internal):
         known = store.links.of(ref)
@@ -96,9 +96,9 @@ def refuse_linked(store: Store, external: Ref, internal: Ref) -> None:
 
 
 def join(pair: Pair, made: Joined) -> Link:
-    """Store the link; the next cycle writes its mark in internal.
+    """Store the link; the next cycle writes its marker in internal.
 
-    :raises CannotLink: something has come between
+    :raises CannotLink: something has changed meanwhile
     """
     link = pair.store.links.join(made.link, pair.clock())
     if link is None:
@@ -106,6 +106,6 @@ def join(pair: Pair, made: Joined) -> Link:
     return link
 
 
-def told(counts: Mapping[Side, int], one: str) -> str:
-    """How many there are on each side, in words."""
-    return ", ".join(f"{counts.get(side, 0)} {one} on {side}" for side in Side)
+def told(counts: Mapping[Side, int], noun: str) -> str:
+    """The counts on both sides, in words."""
+    return ", ".join(f"{counts.get(side, 0)} {noun} on {side}" for side in Side)

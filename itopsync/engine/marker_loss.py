@@ -1,4 +1,4 @@
-"""A side that loses our markers: remembered in the store, so that nobody writes a second thing to it until it is mended."""
+"""A side that loses our markers: remembered in the store, so that nothing more is written to it until that is fixed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loss:
-    """What showed that a side loses markers."""
+    """The evidence that a side loses markers."""
 
     side: Side
     at: datetime
@@ -36,7 +36,7 @@ class Loss:
 
     @property
     def remedy(self) -> str:
-        """What an operator is to do."""
+        """What an operator should do."""
         probe = "--probe" if self.side is Side.INTERNAL else "--probe-external"
         return (
             f"Nothing more is written until it keeps them: look for a changed sanitiser, an upgrade, an extension or a proxy "
@@ -45,26 +45,26 @@ class Loss:
 
 
 def note(store: Store, lost: Sequence[LostMarker], now: datetime) -> None:
-    """Remember that a side loses markers, with the first thing that showed it."""
-    for one in lost:
-        if store.facts.get(_fact(one.ref.side)) is None:
-            told = {"at": now.isoformat(), "ticket": str(one.ref), "sent": one.marker, "kept": one.kept}
-            store.facts.put(_fact(one.ref.side), json.dumps(told))
+    """Remember that a side loses markers, with the first evidence."""
+    for each in lost:
+        if store.facts.get(_fact(each.ref.side)) is None:
+            told = {"at": now.isoformat(), "ticket": str(each.ref), "sent": each.marker, "kept": each.kept}
+            store.facts.put(_fact(each.ref.side), json.dumps(told))
 
 
 def losses(store: Store) -> tuple[Loss, ...]:
-    """The sides that lose markers, as far as is known."""
+    """The sides known to lose markers."""
     known = ((side, store.facts.get(_fact(side))) for side in Side)
     return tuple(_read(side, text) for side, text in known if text is not None)
 
 
 def forget(store: Store, side: Side) -> None:
-    """Let itopsync write to a side again that keeps markers now."""
+    """Allow writes again to a side that keeps markers now."""
     store.facts.put(_fact(side), None)
 
 
 def refuse_lossy(known: Sequence[Loss]) -> None:
-    """See that no side loses markers.
+    """Check that no side loses markers.
 
     :raises SafetyStop: one does
     """

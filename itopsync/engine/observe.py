@@ -1,8 +1,8 @@
 """Stage 2: what both sides show of a batch of links, in as few calls as there are classes.
 
-A link that waits for its copy is observed with the copy that is found on internal by its marker: there is one where a create
-had no answer, and where this store was restored from a time before it was made. A create is never sent again before this was
-asked.
+A link that waits for its copy is observed with the copy found on internal by its marker, if any: one may exist if a create had
+no answer, or if this store was restored from a time before the create. No create is sent again before this search has been
+made.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ from itopsync.reconcile.unmarked import remembered, restored, unmarked_opening
 log = structlog.get_logger(__name__)
 
 VERSION_TIME = "last_update"
-"""Read as a date too, to tell whether a ticket changed only a moment ago."""
+"""Also read as a date, to tell whether a ticket changed only a moment ago."""
 COPIES_AT_ONCE = 25
-"""How many markers are looked for in one query: each is a scan of all logs (90 ms for 100,000 tickets)."""
+"""How many markers one query looks for: each is a scan of all logs (90 ms for 100,000 tickets)."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """One link, and what both sides show of it."""
+    """A link, and what both sides show of it."""
 
     loaded: Link
     """As the store has it."""
     link: Link
-    """The same, with the copy that was found for it."""
+    """The same, with the copy found for it."""
     seen: Observation
     unread: ItopsyncError | None = None
-    """Why one of its tickets, or perhaps its copy, cannot be read; nothing can be told of the link then."""
+    """Why one of its tickets, or perhaps its copy, cannot be read; nothing can be said about the link then."""
     lost: tuple[LostMarker, ...] = ()
-    """The marker of its copy, where that was found without it."""
+    """The marker of its copy, if the copy was found without it."""
 
 
 def observe(pair: Pair, links: Sequence[Link]) -> list[Observed]:
-    """Read both tickets of each link, with their attachments, and look for the copies of those that wait for one.
+    """Read both tickets of each link, with their attachments, and look for the copies of links that wait for one.
 
     :raises SideUnavailable: a server does not answer
-    :raises Stopped: we are told to stop, and a server has not answered yet
+    :raises Stopped: we were told to stop before a server answered
     """
     resting = {link.external: why for link in links if (why := _why_at_rest(link, pair)) is not None}
     read = [link for link in links if link.external not in resting]
@@ -69,7 +69,7 @@ def observe(pair: Pair, links: Sequence[Link]) -> list[Observed]:
 
 
 def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:
-    """Why a link is not read now though somebody touched it: its server failed on it just before, which may take minutes."""
+    """Why a link is not read now even though somebody touched it: its server just failed on it, which may take minutes."""
     for obstacle in link.obstacles:
         rests = obstacle.not_before is not None and obstacle.not_before > pair.clock()
         if (obstacle.key, obstacle.fingerprint) == (UNREAD.key, UNREAD.fingerprint) and rests:
@@ -78,7 +78,7 @@ def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:
 
 
 def attributes(cls: ClassRules, side: Side) -> Attributes:
-    """What is read of a ticket of *cls* on *side*."""
+    """What to read of a ticket of *cls* on *side*."""
     fields = {**cls.attributes(side), VERSION_TIME: Kind.DATE}
     return Attributes(fields=fields, logs=tuple(log.name(side) for log in cls.logs))
 
@@ -87,7 +87,7 @@ def _observed(loaded: Link, link: Link, shown: _Shown, copies: _Copies) -> Obser
     failures = (shown.failed.get(ref) for ref in (link.external, link.internal) if ref is not None)
     unread = next(filter(None, (*failures, copies.unread.get(link.external))), None)
     if unread is None:
-        link = replace(link, in_doubt=False)  # whatever was sent is there to be seen, or will never be
+        link = replace(link, in_doubt=False)  # whatever was sent is visible by now, or never will be
     internal = shown.tickets.get(link.internal) if link.internal else None
     seen = Observation(shown.tickets.get(link.external), internal).map(lambda ticket: restored(ticket, link))
     lost = copies.unmarked.get(link.external)
@@ -99,20 +99,20 @@ def _observed(loaded: Link, link: Link, shown: _Shown, copies: _Copies) -> Obser
 
 @dataclass(frozen=True)
 class _Shown:
-    """The tickets that two servers show, and those that they fail to show though they are there."""
+    """The tickets that two servers show, and those that exist but fail to be shown."""
 
     tickets: Mapping[Ref, Ticket]
     failed: Mapping[Ref, Refused]
 
     def updated(self, later: _Shown) -> _Shown:
-        """What was shown later counts."""
+        """These, overridden by what was shown later."""
         failed = {ref: failure for ref, failure in self.failed.items() if ref not in later.tickets}
         return _Shown({**self.tickets, **later.tickets}, {**failed, **later.failed})
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """The tickets of one class that were asked for, and their attachments."""
+    """The tickets requested of one class, and their attachments."""
 
     side: Side
     cls: str
@@ -121,7 +121,7 @@ class _Reading:
 
 
 def _read(pair: Pair, links: Sequence[Link]) -> _Shown:
-    """Read both tickets of each link, all at once."""
+    """Read both tickets of every link, all at once."""
     tickets: dict[Ref, Ticket] = {}
     failed: dict[Ref, Refused] = {}
     for reading in [reading for side in Side for reading in _ask(pair, links, side)]:
@@ -134,7 +134,7 @@ def _read(pair: Pair, links: Sequence[Link]) -> _Shown:
 
 
 def _ask(pair: Pair, links: Sequence[Link], side: Side) -> Iterator[_Reading]:
-    """Ask for the tickets of each class, and for their attachments."""
+    """Request the tickets of each class, and their attachments."""
     wanted: dict[tuple[str, str], list[int]] = {}
     for link in links:
         ref = link.ref(side)
@@ -153,13 +153,13 @@ def _ask(pair: Pair, links: Sequence[Link], side: Side) -> Iterator[_Reading]:
 
 @dataclass(frozen=True)
 class _Copies:
-    """The copies of external tickets that have no link to one."""
+    """Copies of external tickets whose links have none yet."""
 
     found: Mapping[Ref, Ref] = field(default_factory=dict)
     unmarked: Mapping[Ref, LostMarker] = field(default_factory=dict)
-    """External tickets whose copy was found by its first line, since the server had dropped its marker."""
+    """External tickets whose copy was found by its first line because the server had dropped its marker."""
     unread: Mapping[Ref, ItopsyncError] = field(default_factory=dict)
-    """External tickets that may have one, on a ticket that the server fails to show."""
+    """External tickets whose copy may be a ticket that the server fails to show."""
 
 
 def _adopt(pair: Pair, link: Link, copies: _Copies) -> Link:
@@ -170,7 +170,7 @@ def _adopt(pair: Pair, link: Link, copies: _Copies) -> Link:
 
 
 def _search_copies(pair: Pair, links: Sequence[Link]) -> list[Future[_Copies]]:
-    """Begin to look on internal for the copies of *links* by their markers."""
+    """Start looking on internal for the copies of *links* by their markers."""
     by_class: dict[str, list[Link]] = {}
     for link in links:
         by_class.setdefault(link.external.cls, []).append(link)
@@ -182,7 +182,7 @@ def _search_copies(pair: Pair, links: Sequence[Link]) -> list[Future[_Copies]]:
 
 
 def _find_copies(pair: Pair, links: Sequence[Link], cls: ClassRules) -> _Copies:
-    """Look for the copies of a few links of one class, in each class in which they may be."""
+    """Look for the copies of a few links of one class, in every class that may hold them."""
     names = classes_of_copies(pair.store, cls)
     places = {name: logs_of(pair, name, cls) for name in names}
     several = _merge(_find_copies_in(pair, links, cls, name, places[name]) for name in reversed(names) if places[name])
@@ -190,7 +190,7 @@ def _find_copies(pair: Pair, links: Sequence[Link], cls: ClassRules) -> _Copies:
 
 
 def logs_of(pair: Pair, name: str, cls: ClassRules) -> tuple[str, ...]:
-    """Those of the logs of *cls* that a class of internal's has, which need not be the configured one."""
+    """The logs of *cls* that an internal class has, which need not be the configured one."""
     if name == cls.internal:
         return cls.internal_logs
 
@@ -221,7 +221,7 @@ def _find_copies_in(pair: Pair, links: Sequence[Link], cls: ClassRules, name: st
                     found.setdefault(link.external, tickets[number].ref)
             except Exception as error:
                 unreadable[number] = fault_of(error, link)
-    if unreadable and len(links) > 1:  # whose it may be
+    if unreadable and len(links) > 1:  # any of the links may be the one
         return _merge(_find_copies_in(pair, [link], cls, name, logs) for link in links)
     unread = {link.external: failure for failure in unreadable.values() for link in links if link.external not in found}
     doubtful = [link for link in links if link.in_doubt and link.external not in found | unread]
@@ -230,9 +230,9 @@ def _find_copies_in(pair: Pair, links: Sequence[Link], cls: ClassRules, name: st
 
 
 def _find_unmarked(pair: Pair, links: Sequence[Link], name: str, log: str) -> dict[Ref, LostMarker]:
-    """Look for copies that a create without an answer may have made on a server that drops markers.
+    """Look for copies that an unanswered create may have made on a server that drops markers.
 
-    The first entry of such a one is ours, bears no marker, and names the external ticket.
+    The first entry of such a copy is ours, bears no marker, and names the external ticket.
     """
     numbered = {link.external_number: link for link in links if link.external_number}
     if not numbered:
@@ -252,7 +252,7 @@ def _find_unmarked(pair: Pair, links: Sequence[Link], name: str, log: str) -> di
 
 
 def _merge(several: Iterable[_Copies]) -> _Copies:
-    """All of them as one."""
+    """Combine them into one."""
     merged = list(several)
     return _Copies(
         {external: ref for copies in merged for external, ref in copies.found.items()},

@@ -1,4 +1,4 @@
-"""What every stage works with: the two servers of a pair, its store, its rules, and the time."""
+"""What every stage works with: a pair's two servers, its store, its rules, and the time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from itopsync.store.store import Store
 T = TypeVar("T")
 
 CHECK_INTERVAL = 0.2
-"""Seconds after which a wait looks whether we are to stop."""
+"""Seconds between checks, while waiting, whether we are to stop."""
 
 
 def _never() -> bool:
@@ -30,18 +30,18 @@ def _never() -> bool:
 
 @dataclass
 class Pair:
-    """Two servers, and what is needed to keep them in step. As a context, its threads end with it."""
+    """Two servers, and what is needed to keep them in step. As a context, it ends its threads on exit."""
 
     rules: Rules
-    """With the accounts that are ours, as far as the servers have told."""
+    """Including our accounts, as far as the servers have named them."""
     servers: Mapping[Side, Server]
     store: Store
     settings: EngineSettings
     clock: Callable[[], datetime]
     stopping: Callable[[], bool] = _never
-    """Whether we are told to stop: no answer is waited for any longer."""
+    """Whether we were told to stop: no further answer is waited for."""
     progress: Callable[[int, int], None] | None = None
-    """Called with how many links are done, of how many."""
+    """Called with the number of links done and the total."""
     threads: Threads = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class Pair:
     def answer_of(self, reading: Future[T]) -> T:
         """Wait for what *reading* returns or raises.
 
-        :raises Stopped: we are told to stop, and there is no answer yet. A read that nobody waits for does no harm
+        :raises Stopped: we were told to stop before an answer came. A read that nobody waits for does no harm
         """
         while True:
             try:
@@ -73,7 +73,7 @@ class Pair:
                     raise Stopped from None
 
     def fitting_rules(self) -> Rules:
-        """The rules with half of the smallest request that a side refused, where that is less than they allow."""
+        """The rules, with the request size halved from the smallest that a side refused, if that is less than they allow."""
         rules = self.rules
         for side in Side:
             known, refused = rules.side(side), self.servers[side].refused_bytes
@@ -84,14 +84,14 @@ class Pair:
     # our accounts: they tell our entries from what people pasted
 
     def learn_accounts(self) -> None:
-        """Ask both servers who we are there."""
+        """Ask both servers who we are."""
         for side in Side:
             self.know_account(self.ask_account(side))
 
     def ask_account(self, side: Side) -> SideState:
-        """Ask one server who we are there; return the side's state with the answer, not stored yet.
+        """Ask one server who we are; return the side's state with the answer, not stored yet.
 
-        Where it does not tell, a marker's first bearer is ours.
+        If it does not tell, a marker's first bearer counts as ours.
         """
         state = self.store.polls.side(side)
         try:
@@ -101,6 +101,6 @@ class Pair:
         return state.as_account(account)
 
     def know_account(self, state: SideState) -> None:
-        """Take the accounts in a side's state for ours."""
+        """Accept the accounts in a side's state as ours."""
         known = replace(self.rules.side(state.side), accounts=state.accounts)
         self.rules = self.rules.with_side(state.side, known)

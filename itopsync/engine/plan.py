@@ -29,7 +29,7 @@ PREVIEWED = 1_000
 
 @dataclass(frozen=True)
 class Planned:
-    """One link, and what is to be done about it."""
+    """A link, and what is to be done about it."""
 
     loaded: Link
     """As the store has it."""
@@ -38,15 +38,15 @@ class Planned:
 
 
 def plan(pair: Pair, observed: Sequence[Observed]) -> list[Planned]:
-    """Plan what was observed, link by link; write nothing. Whatever a ticket brings out is its own link's trouble."""
+    """Plan what was observed, link by link; write nothing. A fault triggered by a ticket affects its own link only."""
     return [Planned(each.loaded, each.seen, _plan_one(pair, each)) for each in observed]
 
 
 def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted) -> None:
     """See that what is missing is not merely out of our sight: it is gone only where others are to be seen.
 
-    :raises SafetyStop: a copy, or a linked ticket, is not found on a side that shows nothing at all; or files are not on one that
-        shows fewer organisations than it did
+    :raises SafetyStop: a copy or a linked ticket is not found on a side that shows nothing at all; or files are missing on a side
+        that shows fewer organisations than before
     """
     _refuse_blindness(pair, [each for each in planned if not accepted.allows(Excess.MISSING, str(each.loaded.id))])
     removals = [(each, action) for each in planned for action in each.plan.actions if isinstance(action, Remove)]
@@ -59,7 +59,7 @@ def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accept
 
 
 def refuse_lost_copies(pair: Pair, planned: Sequence[Planned]) -> None:
-    """See that a copy that may have been made, and is not found, is not merely out of our sight.
+    """Check that a copy that may exist but is not found is not merely out of sight.
 
     :raises SafetyStop: internal shows nothing at all
     """
@@ -96,7 +96,7 @@ def _plan_one(pair: Pair, observed: Observed) -> Plan:
             return _with_lost(plan_link(link, seen, pair.fitting_rules(), now, apart=apart), observed)
         except Exception as error:
             failure = fault_of(error, link)
-    elif failure.__cause__ is not None:  # what is not shown as it should be, and how our code came to grief on it
+    elif failure.__cause__ is not None:  # what is shown malformed, and where our code failed on it
         log.error("ticket failed", link=link.id, ticket=str(link.external), reason=str(failure), exc_info=failure)
     wait = wait_after(failure, link, UNREAD, pair.settings, pair.rules.limits)
     return _with_lost(unread(link, failure, now, wait), observed)
@@ -107,7 +107,7 @@ def _with_lost(made: Plan, observed: Observed) -> Plan:
 
 
 def _another_ticket(link: Link, reason: str, seen: Observation, rules: Rules) -> Plan:
-    """The plan for a link one of whose tickets seems to be another one; or whose marker the server hides."""
+    """The plan for a link one of whose tickets seems to be another one, or whose marker the server hides."""
     made, name = another_ticket(link, reason), rules.for_external(link.external.cls).logs[0].internal
     if seen.internal is None or not link.external_number:
         return made

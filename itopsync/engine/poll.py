@@ -24,43 +24,43 @@ from itopsync.store.store import Store
 log = structlog.get_logger(__name__)
 
 FARTHEST = timedelta(days=400)
-"""A server's clock that is farther from ours is a fault: a cursor that followed it would let later polls fail or see nothing."""
+"""A server's clock further from ours is a fault: a cursor that followed it would make later polls fail or see nothing."""
 SPAN = 10_000
-"""So many ids a range holds to begin with; to read so many rows of next to nothing takes iTop 180 ms."""
+"""How many ids a range holds initially; reading this many rows of next to nothing takes iTop 180 ms."""
 _LISTED = 2_000
-"""So few attachments are listed to find the highest id among them."""
+"""Up to how many attachments are listed to find the highest id among them."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What one poll found; nothing of it is recorded yet."""
+    """What one poll found; none of it is recorded yet."""
 
     state: SideState
     """The side's state with the cursor moved, to be stored together with the rest or not at all."""
     changed: Mapping[int, str]
     """Link → its ticket's new version."""
     attached: frozenset[int]
-    """Links with an attachment that is not known, or with a ticket that the server does not show to a poll."""
+    """Links with an unknown attachment, or with a ticket that the server does not show to a poll."""
     deletions: Searched
-    """Links with other attachments than are known."""
+    """Links whose attachments are not the known ones."""
     new: tuple[Sighting, ...]
-    """External tickets in scope that are not linked; those that people touch come first."""
+    """External tickets in scope that are not linked, those that people touch first."""
     ignored: tuple[Sighting, ...]
     """Tickets that are out of scope at this version."""
     replaced: frozenset[str]
     """Known tickets that bear another number than before."""
     named: bool
-    """It was asked who we are there."""
+    """The side was asked who we are there."""
     away_since: datetime | None
-    """Since when the side could not be asked before this poll, if it could not."""
+    """Since when the side could not be asked before this poll, if so."""
 
 
 def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     """Ask one side what changed, with all questions at once; writes nothing.
 
-    The cursor becomes the server's own clock at the start of the poll (HTTP ``Date``), so a slow answer or a clock that is off
-    loses nothing. Who we are there is asked in a sweep, where it is not known, and where the side was away. A sweep looks for
-    deleted attachments itself, everywhere.
+    The cursor becomes the server's own clock at the start of the poll (HTTP ``Date``), so neither a slow answer nor a wrong clock
+    loses anything. A sweep asks who we are there, and so does a poll if that is unknown or the side was away. Sweeps search for
+    deleted attachments themselves, everywhere.
 
     :raises RemoteError: the side cannot be asked
     """
@@ -81,7 +81,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     new: tuple[Sighting, ...] = ()
     if side is Side.EXTERNAL and compared.unknown:
         among = _in_scope_among(server, rules, [sighting for sighting in compared.unknown if sighting.ref not in scoped])
-        # What people touch comes first: links are made in this order, and those that are due at the same time go in theirs.
+        # What people touch comes first: links are created in this order, and worked on in it when due at the same time.
         rest = sorted((each for each in compared.unknown if each.ref in scoped), key=lambda each: each.ref not in touched)
         new = (*among, *rest)
     taken = {sighting.ref for sighting in new}
@@ -112,7 +112,7 @@ def _signpost(side: Side, at: datetime, state: SideState, now: datetime) -> date
 
 
 def _with_believable_cursor(state: SideState, now: datetime) -> SideState:
-    """*state* as of a side that was never polled, where its cursor is absurd."""
+    """*state* as if the side was never polled, if its cursor is absurd."""
     return state if state.cursor is None or abs(state.cursor - now) <= FARTHEST else replace(state, cursor=None)
 
 
@@ -123,7 +123,7 @@ def poll_both(
 
     A side that cannot be asked is told to *on_failure*, and what the other one shows is kept.
 
-    :raises Stopped: we are told to stop
+    :raises Stopped: we were told to stop
     """
     now, found = pair.clock(), {}
     polls = {side: pair.threads.sides.submit(poll, pair, side, kind=kind, now=now) for side in sides}
@@ -155,20 +155,20 @@ def _search_deletions(pair: Pair, side: Side, kind: CycleKind) -> Searched:
 
 
 def _searched(side: Side) -> str:
-    """The fact that tells up to which link the last search for deleted attachments went, where one was not enough."""
+    """The fact that holds where the last search for deleted attachments ended, if one was not enough."""
     return f"deletions.{side}"
 
 
 def _links_hidden(side: Side, store: Store, classes: Iterable[str], odd: Iterable[int]) -> frozenset[int]:
-    """The links of tickets that changed, or may have, and cannot be read, not even a little: they are looked at one by one."""
+    """The links of tickets that changed, or may have, and cannot be read at all: they are looked at one by one."""
     links = (store.links.of(Ref(side, name, number)) for number in odd for name in classes)
     return frozenset(link.id for link in links if link is not None and link.status in (LinkStatus.WAITING, LinkStatus.LINKED))
 
 
 def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[tuple[Sighting, ...]]:
-    """The external tickets of one class that a copy is to be made of, piece by piece.
+    """The external tickets of one class to be copied, range by range.
 
-    iTop cannot sort, so they are cut by ranges of ids, which grow where few are found.
+    iTop cannot sort, so the ranges are of ids, and grow where few tickets are found.
     """
     if not rules.new_tickets:
         return
@@ -198,7 +198,7 @@ def _all_in_scope(server: Server, rules: Rules, cls: ClassRules) -> list[Sightin
 
 
 def scope_of(rules: Rules, cls: ClassRules) -> str:
-    """The OQL condition that an external ticket of one class, called ``this``, must meet to be taken up."""
+    """The OQL condition that an external ticket of one class, called ``this``, must meet to be copied."""
     return f"{since_of(rules, cls)} AND ({cls.scope})" if cls.scope else since_of(rules, cls)
 
 
@@ -224,13 +224,13 @@ def _in_scope_among(server: Server, rules: Rules, unknown: Iterable[Sighting]) -
 @dataclass(frozen=True)
 class _Attachments:
     low: tuple[datetime, int] | None
-    """The mark above which was looked; None on the first poll."""
+    """The mark above which attachments were looked for; None on the first poll."""
     found: tuple[Attachment, ...]
     highest: int
 
 
 def _new_attachments(pair: Pair, state: SideState, now: datetime) -> _Attachments:
-    """The attachments that are new, were drafts, or have ids below one that showed up earlier than they did."""
+    """The attachments that are new, were drafts, or have a lower id than one that showed up before them."""
     server = pair.servers[state.side]
     if not state.high_water_marks:
         return _Attachments(None, (), _highest_attachment(server))
@@ -269,7 +269,7 @@ def _highest_attachment(server: Server) -> int:
     low = 0
     while (above := server.count_attachments(f"id > {low}")) > _LISTED:
         low += above
-    return max((one.id for one in server.attachments_above(low)), default=low) if above else low
+    return max((attachment.id for attachment in server.attachments_above(low)), default=low) if above else low
 
 
 def _links_attached(side: Side, store: Store, rules: Rules, attachments: _Attachments) -> frozenset[int]:
@@ -277,6 +277,6 @@ def _links_attached(side: Side, store: Store, rules: Rules, attachments: _Attach
     ours = prefix(rules.pair)
     foreign = [attachment for attachment in attachments.found if attachment.item_id and not attachment.temp_id.startswith(ours)]
     known = store.attachments.links_of(side, [attachment.id for attachment in foreign])
-    tickets = {Ref(side, one.cls, one.item_id) for one in foreign if one.id not in known}
+    tickets = {Ref(side, each.cls, each.item_id) for each in foreign if each.id not in known}
     links = (store.links.of(ref) for ref in sorted(tickets))
     return frozenset(link.id for link in links if link is not None and link.status is LinkStatus.LINKED)

@@ -1,4 +1,4 @@
-"""A store that is gone is found again from the markers in iTop: links, entries and files."""
+"""Recovers a lost store from the markers in iTop: links, entries and files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ALL = 1_000_000
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A ticket that its server fails to show: its link is not made, for what both sides show is all there is to make it of."""
+    """A ticket that its server fails to show: its link cannot be made, since that is made only of what both sides show."""
 
     ref: Ref
     reason: str
@@ -35,7 +35,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class WithoutCopy:
-    """An external ticket in scope that has no copy though younger ones have: perhaps a person had deleted it."""
+    """An external ticket in scope that has no copy though younger ones do: perhaps a person deleted it."""
 
     external: Ref
     number: str
@@ -43,7 +43,7 @@ class WithoutCopy:
 
 @dataclass(frozen=True)
 class UnknownAccount:
-    """An account that nobody knows wrote markers of copies. Whether it was ours, only a person can say: anybody can paste one."""
+    """An unknown account that wrote markers of copies. Only a person can say whether it was ours: anybody can paste a marker."""
 
     id: str
     tickets: tuple[Ref, ...]
@@ -56,15 +56,15 @@ Found = Rebuilt | Unreadable | WithoutCopy | UnknownAccount
 def rebuild(
     inspector: Inspector, *, create_missing: bool = False, ours: Collection[str] = (), people: Collection[str] = ()
 ) -> Iterator[Found]:
-    """Find every copy in internal by its marker and make the links that the store does not know. Writes to neither server.
+    """Find every copy in internal by its marker, and make the links that the store does not know. Writes to neither server.
 
-    A deletion leaves no trace in iTop. So tickets and files that have no copy though younger ones have are parked, unless
-    *create_missing*: then they are copied by the cycles to come, as are those that an earlier call has parked.
+    A deletion leaves no trace in iTop. So tickets and files that have no copy though younger ones do are parked, unless
+    *create_missing*: then later cycles copy them, along with those that an earlier call parked.
 
-    What a marker says is believed of our own accounts alone: the present one, and former ones that *ours* names by their ids on
-    internal. Where accounts wrote such markers that are neither ours nor *people*, it tells them and ends there.
+    Markers are believed only of our own accounts: the present one, and former ones that *ours* names by their ids on internal.
+    If accounts wrote such markers that are neither ours nor *people*, it reports them and ends there.
 
-    It can be broken off, and run again for the rest; until it came to its end once, no cycle runs on the store.
+    It can be interrupted, and run again for the rest; until it has completed once, no cycle runs on the store.
 
     :raises StoreError: the store is another pair's
     """
@@ -99,7 +99,7 @@ def rebuild(
 
 
 def _unknown_accounts(pair: Pair, bearers: Iterable[_Bearers], people: Collection[str]) -> Iterator[UnknownAccount]:
-    """Those who alone wrote some ticket's marker, and of whom nothing is known. None where it is not known who we are."""
+    """Accounts that were alone in writing some ticket's marker and are unknown. None if we do not know who we are."""
     known = pair.rules.internal.accounts
     if not known:
         return
@@ -110,7 +110,7 @@ def _unknown_accounts(pair: Pair, bearers: Iterable[_Bearers], people: Collectio
 
 
 def _make_links(inspector: Inspector, copies: Iterable[tuple[Ref, Ref]], youngest: Mapping[Side, int]) -> Iterator[Found]:
-    """Make the links of a few tickets and their copies, as far as the store does not know them."""
+    """Make the links of a few tickets and their copies, unless the store knows them."""
     pair = inspector.pair
     lost = [
         Link(UNSAVED, external, copy, LinkStatus.LINKED) for external, copy in copies if pair.store.links.of(external) is None
@@ -131,7 +131,7 @@ def _copied_files(pair: Pair) -> Mapping[Side, tuple[Attachment, ...]]:
 
 
 def _without_copy(pair: Pair, bearers: Mapping[str, _Bearers], last: int) -> Iterator[list[Sighting]]:
-    """The external tickets in scope, piece by piece, that no link knows, though a younger one has a copy: *last* at the most."""
+    """The external tickets in scope, range by range, that no link knows though a younger one has a copy; none above *last*."""
     external, internal, rules = pair.servers[Side.EXTERNAL], pair.servers[Side.INTERNAL], pair.rules
     for cls in rules.classes:
         hidden, logs = bearers[cls.external].unreadable, bearers[cls.external].logs
@@ -170,44 +170,44 @@ def _is_linked(pair: Pair, copy: Ref | None) -> bool:
 
 @dataclass(frozen=True)
 class _Bearers:
-    """The internal tickets that bear a mark of this pair of tickets of one external class."""
+    """The internal tickets that bear a marker of this pair for tickets of one external class."""
 
     logs: Mapping[str, Sequence[str]]
-    """By the classes in which they are looked for: the logs in which."""
+    """The classes that are searched, each with the logs to search."""
     tickets: list[Ticket]
-    """By class, in the order of their ids, with what is marked in their log and nothing else."""
+    """By class and id, with only the marked entries of their logs."""
     makers: Makers
     unreadable: list[Unreadable]
 
 
 def _bearers(pair: Pair, cls: ClassRules) -> _Bearers:
-    """Find them in each class in which copies are: the configured one may have been another before."""
+    """Find them in every class that may hold copies: the configured one may have been another before."""
     rules, internal, mark = pair.rules, pair.servers[Side.INTERNAL], f"{prefix(pair.rules.pair)}t-{cls.external}."
     anywhere, hidden = internal.readable_sightings("Ticket", f"this.private_log LIKE '%{mark}%'")
-    remember_classes(pair.store, cls, {one.ref.cls for one in anywhere})
+    remember_classes(pair.store, cls, {sighting.ref.cls for sighting in anywhere})
     logs = {name: logs_of(pair, name, cls) for name in classes_of_copies(pair.store, cls)}
     shown: list[Ticket] = []
     unreadable: list[Unreadable] = []
     for name, those in logs.items():
         sightings, failed = internal.readable_sightings(name, _marked(those, mark))
-        numbers = [*(one.ref.id for one in sightings), *failed]
+        numbers = [*(sighting.ref.id for sighting in sightings), *failed]
         asked = Attributes(fields={VERSION_TIME: Kind.DATE}, logs=tuple(those))
         tickets, failures = internal.readable_tickets(name, numbers, asked)
         shown += [ticket for _, ticket in sorted(tickets.items())]
         unreadable += [Unreadable(Ref(Side.INTERNAL, name, number), str(why)) for number, why in sorted(failures.items())]
         hidden = {number: why for number, why in hidden.items() if number not in numbers}
     unreadable += [Unreadable(Ref(Side.INTERNAL, "Ticket", number), str(why)) for number, why in sorted(hidden.items())]
-    marked = [bare(one, logs[one.ref.cls], rules.pair) for one in shown]
+    marked = [bare(ticket, logs[ticket.ref.cls], rules.pair) for ticket in shown]
     return _Bearers(logs, marked, makers(shown, cls.internal_logs, rules.pair), unreadable)
 
 
 def _marked(logs: Iterable[str], marker: str) -> str:
-    """What finds the internal tickets that bear a marker which begins so, in whichever of *logs*."""
+    """The OQL condition for the internal tickets with a marker of this beginning in any of *logs*."""
     return " OR ".join(f"this.{log} LIKE '%{marker}%'" for log in logs)
 
 
 def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tuple[Ref, Ref]]:
-    """The external tickets of a class and their copies: the first where a marker stands on several, or one that was unlinked."""
+    """The external tickets of a class and their copies: the first if several bear a marker; failing that, one unlinked."""
     found: dict[Ref, Ref] = {}
     unlinked: dict[Ref, Ref] = {}
     for ticket in tickets:
@@ -220,7 +220,7 @@ def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tu
 
 
 def _remember_accounts(pair: Pair, accounts: Mapping[Side, Collection[str]]) -> None:
-    """Take those for former accounts of ours that wrote what only we write."""
+    """Take accounts that wrote what only we write for former ones of ours."""
     new = {side: set(found) - pair.rules.side(side).accounts for side, found in accounts.items()}
     for side, found in new.items():
         if found:

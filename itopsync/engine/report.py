@@ -1,4 +1,4 @@
-"""What one cycle did, and what is told of each write: to the log, to metrics, and to nobody what stood in it."""
+"""What one cycle did, and what the log and metrics learn of each write: never what it contained."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CycleOutcome(StrEnum):
 
     WELL = "well"
     TROUBLED = "troubled"
-    """Some tickets failed, or something is parked or waits, since this cycle or an earlier one."""
+    """Some tickets failed, or something is parked or waits, from this cycle or an earlier one."""
     UNAVAILABLE = "unavailable"
     """A side cannot be worked with."""
     INTERRUPTED = "interrupted"
@@ -32,7 +32,7 @@ class CycleOutcome(StrEnum):
     PAUSED = "paused"
     """A person wants a side left alone."""
     STOPPED = "stopped"
-    """By a safety limit, or by what else ended it."""
+    """A safety limit or something else ended it."""
 
 
 class WriteKind(StrEnum):
@@ -58,11 +58,11 @@ class WriteOutcome(StrEnum):
     NO_RIGHT = "no right"
     SIDE_UNAVAILABLE = "side unavailable"
     UNMARKED = "unmarked"
-    """Carried out, and stored without its marker."""
+    """Carried out, but stored without its marker."""
 
 
 class Count(StrEnum):
-    """What is counted in a cycle beside its writes, by :class:`WriteKind`."""
+    """What is counted in a cycle, besides its writes by :class:`WriteKind`."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -74,11 +74,11 @@ class Count(StrEnum):
     UNKNOWN = "unknown"
     NO_RIGHT = "no right"
     UNFINISHED = "unfinished"
-    """Links that were left to the next cycle after many rounds."""
+    """Links left to the next cycle after many rounds."""
     PARKED = "parked"
-    """Single things that need a person, since whatever cycle."""
+    """Single items that need a person, from any cycle."""
     WAITING = "waiting"
-    """Single things that wait for another try, or for their outcome to show, since whatever cycle."""
+    """Single items that wait for another try, or for their outcome to show, from any cycle."""
 
 
 Counts = Counter[Count | WriteKind]
@@ -91,7 +91,7 @@ class Written:
     """One write, and how it ended."""
 
     side: Side
-    """Where to."""
+    """The side written to."""
     kind: WriteKind
     outcome: WriteOutcome
     seconds: float
@@ -100,7 +100,7 @@ class Written:
     items: tuple[ItemKey, ...] = ()
     """All that it carried."""
     age: timedelta | None = None
-    """How old what it carried was once it was there; None where nothing was carried, or nobody knows its time."""
+    """How old the content was on arrival; None if nothing was carried or its time is unknown."""
 
 
 @dataclass

@@ -1,7 +1,7 @@
-"""The scope as it is configured now, against what waits for its copy since it was another one.
+"""Applies the configured scope to what has been waiting for its copy since the scope was another one.
 
-Scope decides about creation only: a ticket that waits for its copy must meet it when that is made. That is asked where the
-scope was changed since the ticket was seen, and not else: of one whose condition says ``status = 'new'`` a copy is made though
+Scope decides about creation only: a ticket that waits for its copy must be in scope when that is made. This is checked only if
+the scope was changed since the ticket was seen: with the condition ``status = 'new'``, say, a ticket is copied even if
 somebody has taken it up meanwhile.
 """
 
@@ -24,11 +24,11 @@ from itopsync.store.store import Store
 log = structlog.get_logger(__name__)
 
 _SCOPE = "scope"
-"""The fact that holds a digest of each class's scope, as it was when the last cycle ran."""
+"""The fact that holds a digest of each class's scope as of the last cycle."""
 
 
 def heed(pair: Pair, now: datetime) -> None:
-    """Drop what waits for a copy and is out of scope by now: it comes again once it is in scope. Look at a class that is back.
+    """Drop what waits for a copy and is now out of scope; it returns once in scope. Look at a class that is back.
 
     :raises RemoteError: external cannot be asked
     """
@@ -46,9 +46,9 @@ def heed(pair: Pair, now: datetime) -> None:
 
 
 def left_behind(pair: Pair) -> frozenset[int]:
-    """The links that wait for a copy and do not meet the scope any more, where that was changed since the last cycle.
+    """The links that wait for a copy and no longer meet the scope, if it was changed since the last cycle.
 
-    Nothing is asked where it was not. A ticket that the server fails to show stays.
+    Nothing is asked if it was not. A ticket that the server fails to show stays.
 
     :raises RemoteError: external cannot be asked
     """
@@ -61,17 +61,17 @@ def left_behind(pair: Pair) -> frozenset[int]:
             meet, hidden = pair.servers[Side.EXTERNAL].readable_sightings(
                 cls.external, scope_of(pair.rules, cls), sorted(waiting)
             )
-            within = {one.ref.id for one in meet} | hidden.keys()
+            within = {sighting.ref.id for sighting in meet} | hidden.keys()
             found |= {link for ticket, link in waiting.items() if ticket not in within}
     return frozenset(found)
 
 
 def why_not(server: Server, rules: Rules, ref: Ref) -> str | None:
-    """Why no copy is made of an external ticket that has none; None where it is in scope.
+    """Why an external ticket without a copy gets none; None if it is in scope.
 
     :raises RemoteError: external cannot be asked
     """
-    cls = next((one for one in rules.classes if one.external == ref.cls), None)
+    cls = next((each for each in rules.classes if each.external == ref.cls), None)
     if cls is None:
         return not_kept(ref.cls)
     if not rules.new_tickets:

@@ -62,32 +62,32 @@ class ActivitySection(Section):
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """Windows of time and sizes, which nobody need choose: ``sync.toml`` has no such table.
+    """Time windows and sizes that nobody needs to choose: ``sync.toml`` has no such table.
 
-    The rules of what is carried are in :class:`itopsync.reconcile.rules.Rules`.
+    What is carried is governed by :class:`itopsync.reconcile.rules.Rules`.
     """
 
     overlap: timedelta = timedelta(minutes=70)
-    """How far back of the cursor each poll reads again: clocks, late commits, the autumn hour. When it ends, each ticket that
-    changed is looked at once more."""
+    """How far before the cursor each poll reads again: for clocks, late commits, the autumn hour. After this time, each changed
+    ticket is looked at once more."""
     look_again: timedelta = timedelta(seconds=90)
-    """A ticket that changed so shortly before it was read is read once more: a second change may bear the same time. Longer than
-    a minute, since there are servers whose dates have no seconds."""
+    """A ticket read so soon after a change is read once more: a second change may bear the same time. More than a minute, since
+    some servers' dates have no seconds."""
     lookback: timedelta = timedelta(minutes=30)
-    """How long attachment ids below the highest one are looked for: a large upload shows up after later small ones."""
+    """How long attachment ids below the highest are looked for: a large upload shows up after smaller, later ones."""
     pause: timedelta = timedelta(minutes=5)
-    """How long an item waits that was refused for want of a right."""
+    """How long an item waits that was refused for lack of a right."""
     first_back_off: timedelta = timedelta(minutes=1)
     longest_back_off: timedelta = timedelta(hours=6)
     chunk: int = 100
-    """How many links are observed and planned at once, while those before them are written."""
+    """How many links are observed and planned at once, while the previous ones are written."""
     deep: int = 2_000
-    """How many links each sweep reads in full, one part after the other."""
+    """How many links each sweep reads in full, taking turns."""
     workers: int = 8
-    """How many links are worked on at once, and beside them as many that have come to their files. How many calls that makes is
-    bounded for each server by its ``connections``: there are more workers so that one that reads here keeps no place there."""
+    """How many links are worked on at once, plus as many that have come to their files. The resulting calls are bounded per
+    server by its ``connections``; there are more workers, so that one reading here takes no slot there."""
     file_budget: int = 100_000_000
-    """How many bytes of files are held at once. A file counts as the largest that is carried until its contents are read."""
+    """How many bytes of files are held at once. Until its contents are read, a file counts as the largest allowed."""
     look_meanwhile: timedelta = timedelta(seconds=15)
     """A cycle that takes longer polls again, and what people touched comes first."""
     keep_history: timedelta = timedelta(days=30)
@@ -95,4 +95,4 @@ class EngineSettings:
     keep_activity: timedelta = timedelta(days=90)
     """How long each write is remembered."""
     rounds: int = 8
-    """How often one link is planned anew within a cycle before the rest is left to the next."""
+    """How often a link is replanned within a cycle before the rest is left to the next."""

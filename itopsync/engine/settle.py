@@ -1,4 +1,4 @@
-"""Stage 5: what a link has become is stored, with when it is looked at again without anybody having touched it."""
+"""Stage 5: store what a link has become, with when to look again even if nobody touches it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from itopsync.reconcile.rules import ClassRules
 from itopsync.store.records import ActivityRecord
 
 _TOGETHER = timedelta(minutes=5)
-"""What waits for late commits is looked at together with what waits for them in these minutes: a call takes a hundred links."""
+"""Links that wait for late commits within the same minutes are looked at together: one call takes a hundred links."""
 _ANY_HOUR = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -26,7 +26,7 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetim
 
     *ahead* says by how much each server's clock is ahead of ours; *cycle*, when this one began.
 
-    :raises StoreError: the store does not take it
+    :raises StoreError: the store fails to save it
     """
     if job.untouched:
         return job
@@ -61,10 +61,10 @@ def _remembered(written: Written, link: int, cycle: datetime) -> ActivityRecord:
 
 
 def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelta], now: datetime) -> datetime | None:
-    """When to look again: soon if something is unfinished, when an item's wait is over, or once more if it is fresh.
+    """When to look again: soon if something is unfinished, when an item's wait is over, or once more if the ticket is fresh.
 
-    And once more when the overlap ends in which commits may show up late: one that bears the very time of what was seen is no
-    change to a poll.
+    And once more after the overlap, within which late commits may show up: to a poll, one with the very time that was seen is
+    no change.
     """
     link = job.link
     if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
@@ -83,7 +83,7 @@ def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelt
 
 
 def _end_of(overlap: timedelta, ticket: Ticket, ahead: timedelta) -> datetime | None:
-    """When commits that bear the time of the ticket's last change have shown up by, so that many links are looked at together."""
+    """By when late commits with the time of the ticket's last change have shown up, rounded so that links are grouped."""
     changed = moment(ticket.fields.get(VERSION_TIME, ""))
     if changed is None:
         return None
@@ -94,7 +94,7 @@ def _end_of(overlap: timedelta, ticket: Ticket, ahead: timedelta) -> datetime | 
 def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:
     """Whether the ticket changed only a moment before *at* by its server's clock: another change may bear the same time.
 
-    In the autumn hour that comes twice, a moment ago may read as an hour ago.
+    In the repeated autumn hour, a moment ago may read as an hour ago.
     """
     changed = moment(ticket.fields.get(VERSION_TIME, ""))
     if changed is None:
@@ -104,6 +104,6 @@ def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:
 
 
 def _is_live(seen: Observation, cls: ClassRules) -> bool:
-    """Whether the ticket can still change: one that is closed on both sides is left to the sweeps."""
+    """Whether the ticket can still change: one closed on both sides is left to the sweeps."""
     tickets = [(side, seen.of(side)) for side in Side]
     return not all(ticket and not cls.state.lifecycle(side).transitions.get(ticket.state) for side, ticket in tickets)

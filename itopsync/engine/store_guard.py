@@ -1,4 +1,4 @@
-"""Whether a store is this pair's, and the one that it had: with another one, tickets would be doubled or taken for others."""
+"""Whether a store is this pair's, and the one it had: with another, tickets would be duplicated or confused."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from itopsync.store.store import Store
 
 PAIR, REBUILDING, BEGUN, DONE = "pair", "rebuilding", "begun", "done"
-"""Facts that the store remembers: whose it is, and whether it was rebuilt."""
+"""The store's facts about its pair and its rebuilding."""
 
 
 def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
-    """See that the store is this pair's own, and whole: called before it is looked at.
+    """Check that the store is this pair's own, and complete, before it is used.
 
     :raises StoreError: it is not
     """
@@ -28,7 +28,7 @@ def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
 
 
 def refuse_other_pair(store: Store, rules: Rules) -> str | None:
-    """Return whose the store is, as far as it knows. Every command asks before it uses one.
+    """Return which pair the store belongs to, as far as it knows. Every command checks before using a store.
 
     :raises StoreError: it is another pair's
     """
@@ -38,9 +38,9 @@ def refuse_other_pair(store: Store, rules: Rules) -> str | None:
 
 
 def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
-    """See that a *store*, as people call it, is of no other pair.
+    """Check that a *store*, as people call it, belongs to no other pair.
 
-    :raises StoreError: *known* is another one's name
+    :raises StoreError: *known* is another pair's name
     """
     if known is not None and known != rules.pair:
         raise StoreError(
@@ -50,9 +50,9 @@ def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
 
 
 def claim(store: Store, rules: Rules) -> None:
-    """Note that the store is this pair's, unless that stands there.
+    """Record that the store is this pair's, unless it says so already.
 
-    :raises StoreError: it is another one's, or the log in which copies bear their markers is no longer paired; none of its links
+    :raises StoreError: it is another pair's, or the log in which copies bear their markers is no longer paired; none of its links
         would be found again
     """
     if refuse_other_pair(store, rules) is None:
@@ -70,12 +70,12 @@ def claim(store: Store, rules: Rules) -> None:
 
 
 def classes_of_copies(store: Store, cls: ClassRules) -> tuple[str, ...]:
-    """The classes on internal in which copies of an external class may be: the configured one, and those that were before."""
+    """The internal classes that may hold copies of an external class: the configured one and earlier ones."""
     return tuple(dict.fromkeys((cls.internal, *sorted(_classes_used(store, cls)))))
 
 
 def remember_classes(store: Store, cls: ClassRules, names: Iterable[str]) -> None:
-    """Remember that copies of an external class are, or may come to be, in these classes."""
+    """Remember that these classes hold, or may come to hold, copies of an external class."""
     used = _classes_used(store, cls)
     if not used.issuperset(names):
         store.facts.put(_classes_fact(cls), ",".join(sorted(used.union(names))))
@@ -90,9 +90,9 @@ def knows_nothing(store: Store) -> bool:
 
 
 def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
-    """See that internal holds no copies of this pair where the store knows nothing, and that it knows all once it was rebuilt.
+    """Check that internal holds no copies of this pair if the store knows nothing, and that a rebuild has completed.
 
-    :raises StoreError: it does; with this store, each ticket would get a second copy, or lose what was changed on its copy
+    :raises StoreError: otherwise: with this store, tickets would get second copies, or lose what was changed on a copy
     """
     rebuilding = store.facts.get(REBUILDING)
     if rebuilding == BEGUN:
@@ -111,7 +111,7 @@ def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
 
 
 def _logs_used(store: Store, cls: ClassRules) -> frozenset[str]:
-    """The internal logs in which new copies have had their markers so far."""
+    """The internal logs that have held new copies' markers so far."""
     return frozenset(filter(None, (store.facts.get(_logs_fact(cls)) or "").split(",")))
 
 

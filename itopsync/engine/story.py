@@ -1,4 +1,4 @@
-"""Where everything on a link came from, and what is still to come; or why a ticket has no link. Nothing is written."""
+"""Where everything on a link came from, and what is still to come; or why a ticket has no link. Writes nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EntryStory:
     """``written here``, ``written here, stays here`` (before two were linked by hand), ``mirror of the other side's``,
     ``the mark of the link``, ``the mark of its end`` or ``our own word``."""
     carried_at: datetime | None = None
-    """When it was carried to the other side, of one that was written here."""
+    """When an entry written here was carried to the other side."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ class Story:
     files: tuple[FilePair, ...]
     plan: Plan
     ended: str = ""
-    """Why nothing is carried any more, of a tombstone."""
+    """Of a tombstone: why nothing is carried any more."""
     unscoped: str = ""
-    """Why no copy is made, of a ticket that waits for one: the scope was changed."""
+    """Of a ticket that waits for its copy: why none is made after a change of scope."""
 
 
 def explain(pair: Pair, planned: Planned) -> Story:
-    """Tell the story of one link. No text of a ticket is in it.
+    """Tell the story of one link, without any text of its tickets.
 
-    :raises RemoteError: external cannot be asked whether what waits for its copy is in scope
+    :raises RemoteError: external cannot be asked whether a ticket waiting for its copy is in scope
     """
     link, seen, plan, rules = planned.loaded, planned.seen, planned.plan, pair.rules
     cls = rules.for_external(link.external.cls)
@@ -116,11 +116,11 @@ class Unlinked:
 
 
 def unlinked(pair: Pair, text: str) -> tuple[Unlinked, ...]:
-    """The tickets without a link that are there, of any class, and that *text* may mean, each with the reason.
+    """The existing tickets without a link, of any class, that *text* may mean, each with the reason.
 
     *text* is a number (``R-000017``) or a ref (``external:UserRequest:17``, or without the side).
 
-    :raises StoreError: the store is not the one that the pair had: none of its tickets has a link there
+    :raises StoreError: the store is not the one that the pair had, so it knows none of the pair's links
     """
     found = tuple(
         Unlinked(seen.ref, seen.number, _why(server, pair.rules, seen))
@@ -140,7 +140,7 @@ def _seen(side: Side, server: Server, typed: str) -> Iterator[Sighting]:
     if found is None:
         yield from server.sightings("Ticket", f"this.ref = {oql.literal(typed.upper())}")
     elif found[1] in {None, side}:
-        yield from (one for one in server.sightings("Ticket", "", [int(found[3])]) if one.ref.cls == found[2])
+        yield from (sighting for sighting in server.sightings("Ticket", "", [int(found[3])]) if sighting.ref.cls == found[2])
 
 
 def _why(server: Server, rules: Rules, seen: Sighting) -> str:

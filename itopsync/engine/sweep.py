@@ -1,8 +1,8 @@
-"""A sweep: everything that is linked or in scope is looked at, whatever the polls have seen of it.
+"""A sweep: looks at everything linked or in scope, whatever the polls have seen.
 
-It finds what no poll can: a ticket that came into scope without a change of its own, a creation or a change that was missed,
-a ticket that is gone, and a file that went from a ticket at its end. A part of all links is read in full each time, so that
-after some sweeps each was.
+It finds what no poll can: a ticket that came into scope without changing, a creation or change that was missed, a ticket that
+is gone, and a file deleted from a ticket that can no longer change. Each sweep reads part of all links in full, so that
+several sweeps together cover them all.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from itopsync.reconcile.rules import Rules
 from itopsync.store.store import Store
 
 _DEEP = "sweep.deep"
-"""The fact that tells up to which link the last deep look went."""
+"""The fact that holds the last link read in full."""
 
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep of one side found; nothing of it is recorded yet."""
+    """What a sweep of one side found; none of it is recorded yet."""
 
     side: Side
     changed: dict[int, str]
     """Link → its ticket's version."""
     other: frozenset[int]
-    """Links whose ticket is gone, or has other files than are known."""
+    """Links whose ticket is gone or whose attachments are not the known ones."""
     new: tuple[Sighting, ...]
     """External tickets in scope that are not linked."""
 
 
 def sweep_both(pair: Pair, now: datetime, on_failure: Callable[[Side, RemoteError], None]) -> tuple[int, int]:
-    """Look at everything on both sides at once, and in full at the next part of it, and store what is found as due since *now*.
+    """Look at everything on both sides at once, and in full at the next part; store what is found as due since *now*.
 
-    A side that cannot be asked is told to *on_failure*. Return how many links were swept up so, and how many are looked at.
+    *on_failure* is told of a side that cannot be asked. Return how many links the sweep made due, and how many it reads in full.
 
-    :raises Stopped: we are told to stop
+    :raises Stopped: we were told to stop
     """
     swept_up = 0
     sweeps = {side: pair.threads.sides.submit(sweep, side, pair.servers[side], pair.store, pair.rules) for side in Side}
@@ -75,7 +75,7 @@ def sweep(side: Side, server: Server, store: Store, rules: Rules) -> Swept:
 
 
 def _look_at_linked(side: Side, server: Server, store: Store, changed: dict[int, str], other: set[int], *, live: bool) -> None:
-    """Add the links whose tickets have changed or are gone. One call reads of many tickets, whatever their classes."""
+    """Add the links whose tickets changed or are gone. One call reads many tickets, whatever their classes."""
     after: int | None = 0
     while after is not None:
         part = store.links.linked_tickets(side, LIGHT_BATCH, live=live, after=after)
@@ -83,21 +83,21 @@ def _look_at_linked(side: Side, server: Server, store: Store, changed: dict[int,
         wanted = {Ref(side, cls, number) for cls, numbers in part.tickets.items() for number in numbers}
         found = server.sightings("Ticket", ids=[ref.id for ref in wanted])
         changed |= store.polls.compare(side, found).changed
-        for ref in sorted(wanted - {one.ref for one in found}):
+        for ref in sorted(wanted - {sighting.ref for sighting in found}):
             link = store.links.of(ref)
             if link is not None:
                 other.add(link.id)
 
 
 def record(store: Store, swept: Swept, now: datetime) -> int:
-    """Store what a sweep of one side found, all or nothing; return how many links are due for it."""
+    """Store what a sweep of one side found, all or nothing; return how many links that makes due."""
     due = dict.fromkeys((*swept.changed, *swept.other), now)
     added = store.polls.record(store.polls.side(swept.side), versions=swept.changed, due=due, new=swept.new, ignored=(), now=now)
     return len(due) + len(added)
 
 
 def look_deep(store: Store, count: int, now: datetime) -> int:
-    """Make the next *count* links due, beginning again behind the last; return how many those are."""
+    """Make the next *count* links due, starting over after the last; return how many there are."""
     after = int(store.facts.get(_DEEP) or 0)
     ids = store.links.linked_after(after, count)
     store.links.mark_due(ids, now, now=now)

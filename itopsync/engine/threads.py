@@ -1,4 +1,4 @@
-"""The threads of an engine. Each pool waits for nothing that runs in itself."""
+"""An engine's threads. No pool waits for anything that runs in itself."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from itopsync.engine.settings import EngineSettings
 from itopsync.model import Side
 
 _MMAP_THRESHOLD = -3
-"""``M_MMAP_THRESHOLD``: blocks from this size on are mapped, and unmapped when they are freed."""
+"""``M_MMAP_THRESHOLD``: blocks of this size or more are mapped, and unmapped when freed."""
 _QUESTIONS = 4
-"""So many things a poll asks of a side at once."""
+"""How many questions a poll asks a side at once."""
 
 
 @dataclass
 class Threads:
-    """What runs beside what."""
+    """The thread pools."""
 
     sides: Executor
-    """One for each side, or for what is planned ahead: these wait for the readers."""
+    """One thread per side, or for planning ahead: these wait for the readers."""
     readers: Executor
     """Single reads."""
     links: Executor
-    """What is written, one link each."""
+    """Writes, one link per thread."""
     files: Executor
-    """The same for links that have come to their files: those may be large, and hold up no others."""
+    """The same for links that have come to their files: those may be large, and must not hold up others."""
 
     @classmethod
     def start(cls, settings: EngineSettings) -> Threads:
-        """Start none before it is needed."""
+        """Create the pools; threads start as they are needed."""
         _give_back_large_blocks()
         return cls(
             ThreadPoolExecutor(len(Side) + 1, thread_name_prefix="side"),
@@ -40,7 +40,7 @@ class Threads:
         )
 
     def close(self) -> None:
-        """End them all, once what is written has been answered; a read that nobody waits for any more ends by itself."""
+        """End all threads once pending writes have been answered; a read that nobody waits for any more ends by itself."""
         for pool in (self.links, self.files):
             pool.shutdown()
         for pool in (self.sides, self.readers):
@@ -48,10 +48,10 @@ class Threads:
 
 
 def _give_back_large_blocks() -> None:
-    """Let a freed file go back to the system at once.
+    """Return a freed file's memory to the system at once.
 
-    The GNU C library would otherwise keep as much as the largest file of each thread that ever held one: `run` holds 111 MB
-    after 24 files of 10 MB, and 484 MB without this.
+    Otherwise the GNU C library keeps as much as the largest file of each thread that ever held one: `run` holds 111 MB after
+    24 files of 10 MB, and 484 MB without this.
     """
     try:
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 2**20)

@@ -1,4 +1,4 @@
-"""Which tombstones nobody needs any more: those whose external ticket is gone, so that no copy can be made of it."""
+"""Which tombstones are no longer needed: those whose external ticket is gone, so that no copy of it can be made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itopsync.reconcile.rules import Rules
 
 
 def without_original(links: Iterable[Link], external: Server, rules: Rules) -> list[int]:
-    """The ids of those of *links* whose external ticket is gone. A class that is no longer configured is not asked about.
+    """The ids of those of *links* whose external ticket is gone. Classes no longer configured are not asked about.
 
     :raises SideUnavailable: external cannot be asked
     """
@@ -22,6 +22,6 @@ def without_original(links: Iterable[Link], external: Server, rules: Rules) -> l
     found: list[int] = []
     for cls, group in by_class.items():
         shown, hidden = external.readable_sightings(cls, "", [link.external.id for link in group])
-        there = {one.ref.id for one in shown} | hidden.keys()
+        there = {sighting.ref.id for sighting in shown} | hidden.keys()
         found += [link.id for link in group if link.external.id not in there]
     return sorted(found)

@@ -1,4 +1,4 @@
-"""A side that is polled well and takes no writes: it has a problem until one was taken, or nothing waits for one any more."""
+"""A side that polls well but takes no writes: a problem until a write succeeds, or until none is waiting any more."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class Problem:
 
 
 def note(store: Store, side: Side, what: str, now: datetime) -> bool:
-    """Remember that a side took a write for no ticket; return whether that is news."""
+    """Remember that a side took no ticket's write; return whether that is news."""
     known = unwritable(store, side)
     store.facts.put(_fact(side), json.dumps({"what": what, "since": (known.since if known else now).isoformat()}))
     return known is None or known.what != what
 
 
 def forget(store: Store, side: Side) -> None:
-    """Take a side for one that takes writes."""
+    """Consider a side writable again."""
     store.facts.put(_fact(side), None)
 
 
 def forget_idle(store: Store, now: datetime, again: timedelta) -> None:
-    """Forget it of both sides where nothing is due, nor will be within *again*, after which a write is tried anew."""
+    """Forget it for both sides if nothing is due, nor will be within *again*, after which a write is tried anew."""
     due = store.links.due_counts(now + again)
     if not (due.waiting or due.linked):
         for side in Side:
@@ -42,7 +42,7 @@ def forget_idle(store: Store, now: datetime, again: timedelta) -> None:
 
 
 def unwritable(store: Store, side: Side) -> Problem | None:
-    """Why a side takes no writes, as far as is known."""
+    """Why a side takes no writes, as far as known."""
     text = store.facts.get(_fact(side))
     if text is None:
         return None

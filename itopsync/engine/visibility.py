@@ -1,4 +1,4 @@
-"""A side that shows nothing: what our account cannot see any more must not pass for what is gone."""
+"""A side that shows less than before: what our account can no longer see must not pass for deleted."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from itopsync.store.store import Store
 
 
 def refuse_narrowness(server: Server, store: Store) -> None:
-    """See that a side on which files are missing shows as many organisations as it did: else they may be out of our sight.
+    """Check that a side where files are missing shows as many organisations as before; else the files may be out of sight.
 
-    A file without an organisation is shown to accounts alone that are limited to none.
+    A file without an organisation is shown only to accounts that are limited to none.
 
     :raises SafetyStop: it shows fewer
     """
@@ -27,14 +27,14 @@ def refuse_narrowness(server: Server, store: Store) -> None:
 
 
 def note_organisations(server: Server, store: Store, *, fewer: bool = False) -> None:
-    """Remember how many organisations a side shows; *fewer* than before only where a person has said that this is right."""
+    """Remember how many organisations a side shows; *fewer* than before only if a person has confirmed it."""
     count = count_organisations(server)
     if count is not None and (fewer or count > int(store.facts.get(_fact(server)) or 0)):
         store.facts.put(_fact(server), str(count))
 
 
 def count_organisations(server: Server) -> int | None:
-    """How many organisations our account sees; None where it may not say."""
+    """How many organisations our account sees; None if it may not know."""
     try:
         return server.count("Organization", "SELECT Organization")
     except (AccessRefused, BadQuery):
@@ -46,7 +46,7 @@ def _fact(server: Server) -> str:
 
 
 def refuse_blindness(server: Server, store: Store) -> None:
-    """See that a side on which something is missing shows any ticket at all, or any organisation where only one is linked.
+    """Check that a side where something is missing shows any ticket at all, or any organisation if only one ticket is linked.
 
     :raises SafetyStop: it shows none
     """

@@ -1,4 +1,4 @@
-"""The threads' part of a cycle: what is due is prepared a batch ahead of being written, so that the writers never wait."""
+"""A cycle's threads: links are prepared one batch ahead of being written, so that the writers never wait."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ class Stages(Protocol):
     """What a cycle does with links, stage by stage. Only :meth:`prepare` and :meth:`carry_out` run in threads."""
 
     def next_links(self) -> Sequence[Link]:
-        """The next links that are due; none where nothing is left, or nothing more is to be begun."""
+        """The next due links; none if nothing is left, or nothing more is to be started."""
 
     def prepare(self, links: Sequence[Link]) -> list[Planned]:
         """Observe and plan them."""
 
     def admit(self, prepared: Future[list[Planned]]) -> Sequence[Job]:
-        """Wait for what was prepared, and see that it may be written."""
+        """Wait for what was prepared, and check that it may be written."""
 
     def carry_out(self, job: Job) -> Job:
         """Apply and settle one; up to its files, or from there on."""
 
     def leave(self, job: Job, *, interrupted: bool) -> None:
-        """Settle one that has come to its files without carrying them."""
+        """Settle a link that has come to its files without carrying them."""
 
     def account_for(self, job: Job) -> None:
-        """Count one that is done."""
+        """Count a link that is done."""
 
 
 class Workers:
-    """Works until nothing is left, with one link each in a thread, and with the next ones prepared meanwhile."""
+    """Work until nothing is left, one link per thread, while the next ones are prepared."""
 
     def __init__(self, stages: Stages, pair: Pair) -> None:
         self._stages, self._pair = stages, pair
@@ -49,10 +49,10 @@ class Workers:
     def run(self) -> None:
         """Work until nothing is left, the plan exceeds a limit, or we are told to stop.
 
-        Whatever ends it, no link is worked on any more then. What a link's work raised meanwhile goes before the two:
+        However it ends, no link is being worked on afterwards. An error from a link's work takes precedence over these two:
 
-        :raises SafetyStop: the plan does; what was begun before is ended first
-        :raises Stopped: we are; what was begun ends between two calls
+        :raises SafetyStop: the plan exceeds a limit; what was started before is finished first
+        :raises Stopped: we were told to stop; what was started ends between two calls
         """
         settings = self._pair.settings
         try:
@@ -74,7 +74,7 @@ class Workers:
             raise
 
     def _look_ahead(self) -> None:
-        """Begin to prepare what comes next."""
+        """Start preparing what comes next."""
         links = self._stages.next_links()
         if links and self._pair.stopping():
             raise Stopped
@@ -82,7 +82,7 @@ class Workers:
             self._ahead = self._run_in(self._pair.threads.sides, self._stages.prepare, links)
 
     def _begin(self, ahead: Future[list[Planned]]) -> None:
-        """Let what was prepared be carried out."""
+        """Start carrying out what was prepared."""
         self._ahead = None
         for job in self._stages.admit(ahead):
             self._submit(job, self._pair.threads.links)
@@ -94,13 +94,13 @@ class Workers:
 
     @staticmethod
     def _run_in(pool: Executor, work: Callable[..., Any], argument: object) -> Future[Any]:
-        copy = contextvars.copy_context()  # so that what is logged in a thread bears the cycle
+        copy = contextvars.copy_context()  # so that what a thread logs bears the cycle
         return pool.submit(copy.run, work, argument)
 
     def _next_ended(self) -> Future[Any]:
         """Wait for a link that is done, or has come to its files.
 
-        :raises Stopped: we are told to stop, and there is none yet
+        :raises Stopped: we were told to stop, and there is none yet
         """
         while True:
             try:
@@ -110,7 +110,7 @@ class Workers:
                     raise Stopped from None
 
     def _end(self, future: Future[Any]) -> None:
-        """Account for a link that is done, or send it on to its files."""
+        """Account for a link that is done, or pass it on to its files."""
         job = self._running.pop(future)
         if future.cancelled():
             return
@@ -125,7 +125,7 @@ class Workers:
     # the end
 
     def _drain(self, *, interrupted: bool) -> list[BaseException]:
-        """Let what was begun on each link come to its end; begin nothing more. Return what was raised there."""
+        """Let what was started on each link finish; start nothing more. Return what was raised."""
         self._break_off()
         failures: list[BaseException] = []
         for future, job in self._running.items():

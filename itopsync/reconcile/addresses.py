@@ -1,4 +1,4 @@
-"""A server's addresses in texts, however they are spelt: told from other words as a browser would understand them.
+"""Finds a server's addresses in texts, however they are spelt, the way a browser would understand them.
 
 Another case, full-width or invisible letters, percent-encoding, an international name or its code, a user before the host, a
 default port, a dot at the end, a missing scheme, ``//``, ``\\\\``, ``/./`` and ``/x/../``: all name the same place.
@@ -16,24 +16,24 @@ from urllib.parse import unquote, urlsplit
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})
 _FILLERS = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-"""Letters and signs without a form of their own."""
+"""Letters and signs that show nothing."""
 _PLAIN = re.compile(r"[\t\n\r -$&-~]*")
-"""Text of which each letter has one spelling but for its case."""
+"""Text whose letters have one spelling each, apart from case."""
 _BUT_LETTERS = re.compile(rf"[^\w\s!-~]|[{_FILLERS}]")
 _ESCAPES = re.compile(r"(?:%(?:25)*[0-9a-f]{2})+", re.IGNORECASE)
 _ESCAPED_SIGN = re.compile(r"%(?:25)+(?=[0-9a-f]{2})", re.IGNORECASE)
 _AFTER = re.compile(r"\.?(?::(\d+)|:(?!\d))?(?![.@-]?[a-z0-9_]|:\d)")
 _PATH = re.compile(r"[/\\][!-\"$->@-~]{0,500}")
 _WHOLE_PATH = re.compile(r"[/\\][^\s?#]{0,500}")
-"""With letters beyond ASCII, and escaped blanks, as a configured path may have them."""
+"""Including letters beyond ASCII and escaped blanks, which a configured path may contain."""
 _BLANK = "\u2423"
-"""What stands for a blank that was written as ``%20``."""
+"""Stands for a blank that was written as ``%20``."""
 _NUMBERS = re.compile(r"(?<![\w.])(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}(?![\w])|\[[0-9a-f:.]{2,45}\]")
 _LONG_PATH = 500
 _REST = re.compile(rf"[/\\?#][!-~{_BLANK}]*")
 _CLOSING = ".,;:!?'\"()[]{}<>*"
 _OPEN_SCHEMES = ("https", "http", "ftp")
-"""Browsers go there with any number of slashes, or none."""
+"""Browsers accept any number of slashes after these, or none."""
 _LONGEST_SCHEME, _LONGEST_USER = 20, 300
 _HTTP, _HTTPS = 80, 443
 _BYTE = 255
@@ -41,7 +41,7 @@ _BYTE = 255
 
 @dataclass(frozen=True)
 class _Place:
-    """One spelling of a host, with its ports and the beginning of its paths."""
+    """One spelling of a host, with its ports and the start of its paths."""
 
     host: str
     ports: frozenset[int]
@@ -54,17 +54,17 @@ def is_invisible(char: str) -> bool:
 
 
 def points_into(address: str, addresses: tuple[str, ...]) -> bool:
-    """Whether a link's or a picture's *address* is below one of *addresses*, as a browser would go there."""
+    """Whether the *address* of a link or picture is below one of *addresses*, as a browser would resolve it."""
     return any(begin == 0 for begin, _ in find(trimmed(address), addresses))
 
 
 def trimmed(address: str) -> str:
-    """An attribute's *address* without what browsers take out of it."""
+    """An attribute's *address* without the characters that browsers strip."""
     return re.sub(r"[\t\r\n]", "", address).strip("".join(map(chr, range(0x21))))
 
 
 def find(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where in *text* something below one of *addresses* begins and ends, in their order; none overlaps another."""
+    """The non-overlapping spans of *text* that hold an address below one of *addresses*, in order."""
     places = [place for place in (*_places(addresses), *_numeric_places(text, addresses)) if _may_hold(text, place)]
     if not places:
         return []
@@ -78,7 +78,7 @@ def find(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
     return apart
 
 
-# the server's own
+# the server's own addresses
 
 
 @lru_cache(maxsize=64)
@@ -95,7 +95,7 @@ def _places(addresses: tuple[str, ...]) -> tuple[_Place, ...]:
 
 def _spellings(host: str) -> set[str]:
     if _number(f"[{host}]" if ":" in host else host) is not None:
-        return {f"[{host}]" if ":" in host else host}  # its other spellings: _numeric_places
+        return {f"[{host}]" if ":" in host else host}  # _numeric_places finds its other spellings
     folded = _folded(host)[0]
     of_2008 = ".".join(_coded(label) for label in unicodedata.normalize("NFC", host.lower()).split("."))
     try:
@@ -106,12 +106,12 @@ def _spellings(host: str) -> set[str]:
 
 
 def _coded(label: str) -> str:
-    """A label of an international name as later rules than Python's write it, which keep *ß*."""
+    """A label of an international name encoded by IDNA 2008, which keeps *ß*; Python's codec is older."""
     return label if label.isascii() else f"xn--{label.encode('punycode').decode()}"
 
 
 def _numeric_places(text: str, addresses: tuple[str, ...]) -> Iterator[_Place]:
-    """The numbers in *text* that name the host of one of *addresses*, however they are written."""
+    """The numbers in *text* that name the host of one of *addresses*, in any notation."""
     numeric = {number: place for place in _places(addresses) if (number := _number(place.host)) is not None}
     if not numeric:
         return
@@ -122,7 +122,7 @@ def _numeric_places(text: str, addresses: tuple[str, ...]) -> Iterator[_Place]:
 
 
 def _number(host: str) -> int | None:
-    """The number of an IP address, as browsers read it: ``127.1``, ``0x7f.1`` and ``[::ffff:127.0.0.1]`` are one."""
+    """The number of an IP address as browsers read it: ``127.1``, ``0x7f.1`` and ``[::ffff:127.0.0.1]`` are the same."""
     if host.startswith("["):
         try:
             address = ipaddress.IPv6Address(host[1:-1])
@@ -145,7 +145,7 @@ def _parts(host: str) -> list[str]:
 
 
 def _steps(path: str) -> list[str]:
-    """The parts of a path in which ``.``, ``..`` and slashes that say nothing are resolved."""
+    """The parts of a path, with ``.``, ``..`` and redundant slashes resolved."""
     steps: list[str] = []
     for step in re.split(r"[/\\]", re.split(r"[?#]", path, maxsplit=1)[0]):
         name = step.partition(";")[0]
@@ -156,11 +156,11 @@ def _steps(path: str) -> list[str]:
     return steps
 
 
-# one spelling for all
+# normalising spelling
 
 
 def _may_hold(text: str, place: _Place) -> bool:
-    """Whether the host can be in *text*; a quick look that never says no where it is."""
+    """Whether *text* may contain the host: a quick check that never misses one."""
     return _BUT_LETTERS.sub("", place.host) in _skimmed(text)
 
 
@@ -175,7 +175,7 @@ def _one_spelling(text: str) -> str:
 
 
 def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """*text* in one spelling, and of each of its letters where it stands in *text*."""
+    """*text* in one spelling, and the span in *text* that each of its letters comes from."""
     letters: list[str] = []
     places: list[tuple[int, int]] = []
     for begin, end, chars in _unescaped(text):
@@ -192,7 +192,7 @@ def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
 
 
 def _unescaped(text: str) -> Iterator[tuple[int, int, str]]:
-    """Each character of *text* with its place; ``%41`` is one, and so is ``%2541``."""
+    """Each character of *text* with its span; ``%41`` is one character, and so is ``%2541``."""
     position = 0
     for found in _ESCAPES.finditer(text):
         yield from ((place, place + 1, text[place]) for place in range(position, found.start()))
@@ -209,7 +209,7 @@ def _unescaped(text: str) -> Iterator[tuple[int, int, str]]:
     yield from ((place, place + 1, text[place]) for place in range(position, len(text)))
 
 
-# in a text
+# searching a text
 
 
 def _spans_of_words(text: str, places: list[_Place]) -> Iterator[tuple[int, int]]:
@@ -232,7 +232,7 @@ def _spans(folded: str, places: list[_Place]) -> Iterator[tuple[int, int]]:
 
 
 def _address_at(folded: str, begin: int, place: _Place) -> tuple[int, int] | None:
-    """The address whose host stands at *begin*, if it is one, and below that *place*."""
+    """The span of the address whose host stands at *begin*, or None if it is no address below *place*."""
     end = begin + len(place.host)
     after = _AFTER.match(folded, end)
     if after is None:
@@ -250,12 +250,12 @@ def _address_at(folded: str, begin: int, place: _Place) -> tuple[int, int] | Non
 
 
 def _is_below(path: str, place: _Place) -> bool:
-    """Whether *path* is below that of *place*; one too long to be looked at is."""
+    """Whether *path* is below that of *place*; a path too long to check counts as below."""
     return len(path) > _LONG_PATH or tuple(_steps(path.rstrip(_CLOSING))[: len(place.path)]) == place.path
 
 
 def _begin(folded: str, host: int, *, is_address: bool) -> int | None:
-    """Where the address begins whose host stands at *host*; None where that is a part of another name, or a mail address."""
+    """Where the address begins whose host stands at *host*; None if that is part of another name or of a mail address."""
     start = host
     if folded[host - 1 : host] == "@":
         start = host - 1
@@ -274,7 +274,7 @@ def _begin(folded: str, host: int, *, is_address: bool) -> int | None:
 
 
 def _scheme(folded: str, end: int) -> int:
-    """Where the scheme begins whose colon stands before *end*; *end* if there is none."""
+    """Where the scheme begins whose colon stands right before *end*; *end* if there is none."""
     if folded[end - 1 : end] != ":":
         return end
     for known in _OPEN_SCHEMES:

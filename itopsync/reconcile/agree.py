@@ -1,4 +1,4 @@
-"""What a link's base becomes once an action has been answered."""
+"""How a link's base changes once an action has been answered."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from itopsync.reconcile.state import initial
 
 
 def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: ClassRules, now: datetime) -> Link:
-    """The link once its copy is made: the states begin at the beginning, the form agrees as far as it was carried."""
+    """The link once its copy exists: the states start at the initial ones, the form agrees as far as it was carried."""
     every_rule = {rule.external: rule for rules in cls.state.companions.values() for rule in rules}
     rules = every_rule | {rule.external: rule for rule in cls.fields}
     fields = {
@@ -48,7 +48,7 @@ def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: 
 
 
 def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: datetime) -> Link:
-    """The link once *action* was carried out and *answer* shows the ticket as it is now."""
+    """The link after *action*; *answer* shows the ticket as it is now."""
     rules: dict[str, FieldRule] = {rule.external: rule for rules in cls.state.companions.values() for rule in rules}
     rules |= {rule.external: rule for rule in cls.fields}
     fields = dict(link.base.fields)
@@ -65,7 +65,7 @@ def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: dat
 
 
 def _cut(action: Create | Write, answer: Ticket, rules: Iterable[FieldRule]) -> frozenset[str]:
-    """The attributes of which the server dropped words."""
+    """The attributes from which the server dropped words."""
     sent = [(rule, action.fields.get(rule.name(action.side))) for rule in rules if rule.kind is Kind.HTML]
     return frozenset(
         cut_key(action.side, rule)
@@ -75,7 +75,7 @@ def _cut(action: Create | Write, answer: Ticket, rules: Iterable[FieldRule]) -> 
 
 
 def uploaded(link: Link, action: Upload, attachment: Attachment) -> Link:
-    """The link once a file is there; one that the server stored without its marker is remembered by its id."""
+    """The link after an upload; an attachment that the server stored without its marker is remembered by its id."""
     if attachment.temp_id != action.marker:
         unmarked = {**link.base.unmarked_files, action.marker: (action.side, attachment.id)}
         link = replace(link, base=replace(link.base, unmarked_files=unmarked))
@@ -86,7 +86,7 @@ def uploaded(link: Link, action: Upload, attachment: Attachment) -> Link:
 
 
 def _whole_sent(link: Link, key: ItemKey) -> Link:
-    """The link once a whole text is there of which a server had dropped words."""
+    """The link once the whole of a text that a server had cut is there as a file."""
     if key.kind is not ItemKind.WHOLE:
         return link
     what = key.which
@@ -97,22 +97,22 @@ def _whole_sent(link: Link, key: ItemKey) -> Link:
 
 
 def removed(link: Link, action: Remove) -> Link:
-    """The link once an attachment is gone; a file with both its attachments gone is forgotten."""
+    """The link after an attachment was removed; a file whose two attachments are both gone is forgotten."""
     return link if action.pair is None else replace(link, files=tuple(_other_pairs(link, action.pair)))
 
 
 def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timedelta | None) -> Link:
-    """The link once *item* has been refused; parked for good if *back_off* is None."""
-    before = next((one for one in link.obstacles if (one.key, one.fingerprint) == (item.key, item.fingerprint)), None)
+    """The link after *item* was refused; the item is parked if *back_off* is None."""
+    before = next((known for known in link.obstacles if (known.key, known.fingerprint) == (item.key, item.fingerprint)), None)
     tries = (before.tries if before else 0) + 1
     obstacle = Obstacle(item.key, item.fingerprint, reason, tries, back_off is None, None if back_off is None else now + back_off)
-    others = tuple(one for one in link.obstacles if one.key != item.key)
+    others = tuple(other for other in link.obstacles if other.key != item.key)
     return replace(link, obstacles=(*others, obstacle))
 
 
 def tries_of(link: Link, item: Item) -> int:
     """How often *item* has been refused so far."""
-    return sum(one.tries for one in link.obstacles if (one.key, one.fingerprint) == (item.key, item.fingerprint))
+    return sum(each.tries for each in link.obstacles if (each.key, each.fingerprint) == (item.key, item.fingerprint))
 
 
 def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Side, now: datetime) -> dict[str, NoteRecord]:
@@ -128,9 +128,9 @@ def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Si
 
 
 def _other_pairs(link: Link, pair: FilePair) -> list[FilePair]:
-    return [one for one in link.files if (one.origin, one.original_id) != (pair.origin, pair.original_id)]
+    return [other for other in link.files if (other.origin, other.original_id) != (pair.origin, pair.original_id)]
 
 
 def adopted(link: Link, copy: Ref, cls: ClassRules) -> Link:
-    """The link of a copy that was found by its marker: what it was made with is compared anew."""
+    """The link of a copy found by its marker; what it was created with is compared afresh."""
     return replace(link, internal=copy, status=LinkStatus.LINKED, base=replace(link.base, state=initial(cls.state)))

@@ -15,11 +15,11 @@ _NOBODY = frozenset({"", "0"})
 
 
 Makers = Mapping[Ref, Mapping[Ref, str]]
-"""By external ticket: which internal tickets bear its marker where we write it, and which account wrote it there."""
+"""By external ticket: the internal tickets that bear its marker where we write it, and the account that wrote it there."""
 
 
 def makers(tickets: Iterable[Ticket], logs: Sequence[str], pair: str) -> Makers:
-    """Who wrote tickets' markers where we do: as the first entry of all, or with the name of the ticket that it is on."""
+    """Who wrote ticket markers where we do: in the first entry of all, or together with the name of the ticket they are on."""
     found: dict[Ref, dict[Ref, str]] = {}
     for ticket in tickets:
         for place, entry in ((place, entry) for log in logs for place, entry in enumerate(ticket.logs.get(log, ()))):
@@ -32,12 +32,12 @@ def makers(tickets: Iterable[Ticket], logs: Sequence[str], pair: str) -> Makers:
 
 
 def agreed_upon(several: Iterable[Mapping[Ref, str]]) -> frozenset[str]:
-    """The accounts that alone wrote some ticket's marker. Where two did, one of them is a person who pasted it."""
+    """The accounts that were alone in writing some ticket's marker. Where two wrote it, one is a person who pasted it."""
     return frozenset().union(*({*made.values()} for made in several if len({*made.values()}) == 1)) - _NOBODY
 
 
 def writers(shown: Iterable[tuple[Link, Observation]], rules: Rules) -> Mapping[Side, frozenset[str]]:
-    """By side, who was the first to write the mirror of an entry that stands in the linked ticket."""
+    """By side, the first author of the mirror of each entry that stands in the linked ticket."""
     found: dict[Side, set[str]] = {side: set() for side in Side}
     for link, seen in shown:
         for side in Side:
@@ -55,6 +55,6 @@ def writers(shown: Iterable[tuple[Link, Observation]], rules: Rules) -> Mapping[
 
 
 def bare(ticket: Ticket, logs: Sequence[str], pair: str) -> Ticket:
-    """*ticket* with nothing but what is marked in some of its logs."""
+    """*ticket* with only the marked entries of *logs*."""
     marked = {log: tuple(entry for entry in ticket.logs.get(log, ()) if head_markers(entry.html, pair)) for log in logs}
     return replace(ticket, fields={}, logs=marked)

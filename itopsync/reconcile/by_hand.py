@@ -1,4 +1,4 @@
-"""What an operator may do to a link: try again, let it rest, take it up again, make one of two tickets, part them."""
+"""What an operator may do to a link: retry, park, resume, link by hand, unlink."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.UNLINKING)
 
 
 def retried(link: Link, now: datetime) -> Link:
-    """The link with all that stood in its way forgotten, to be looked at *now*; a write that settles goes on settling.
+    """The link with its obstacles cleared, due *now*; a write in doubt still settles first.
 
-    Deletions that were too many pass from now on: what lets them is remembered until they are fewer.
+    A ticket's many deletions may pass from now on: their obstacle is kept, as a permit, until they are fewer.
     """
     if link.status not in _WORKED_ON:
         return link
-    many = (one for one in link.obstacles if one.key == MANY_DELETIONS.key)
-    passing = tuple(replace(one, tries=0, parked=False, not_before=None) for one in many)
+    many = (obstacle for obstacle in link.obstacles if obstacle.key == MANY_DELETIONS.key)
+    passing = tuple(replace(obstacle, tries=0, parked=False, not_before=None) for obstacle in many)
     return replace(link, obstacles=passing, due_at=link.due_at if link.in_doubt else now)
 
 
 def parked(link: Link) -> Link:
-    """The link as a whole at rest."""
+    """The link, parked as a whole."""
     if link.status in (LinkStatus.TOMBSTONE, LinkStatus.UNLINKING):
         return link
     obstacle = Obstacle(TICKET, "", "parked by hand; `itopsync resume` takes it up again", tries=0, parked=True, not_before=None)
@@ -43,27 +43,27 @@ def parked(link: Link) -> Link:
 
 
 def resumed(link: Link, now: datetime) -> Link:
-    """A parked link taken up again, with the external ticket as it is now taken for the one that was linked."""
+    """A parked link taken up again; the external ticket as it is now counts as the one that was linked."""
     if link.status is not LinkStatus.PARKED:
         return link
     status = LinkStatus.LINKED if link.internal else LinkStatus.WAITING
-    number = "" if any(one.tries for one in link.obstacles) else link.external_number  # it may bear another one now
+    number = "" if any(obstacle.tries for obstacle in link.obstacles) else link.external_number  # it may bear another one now
     return retried(replace(link, status=status, external_number=number, base=replace(link.base, born="")), now)
 
 
 def to_be_copied(link: Link, now: datetime) -> Link:
-    """The link with what `rebuild` found no copy of to be copied after all."""
-    reasons = {one.reason for one in link.obstacles}
+    """The link with what `rebuild` found no copy of released for copying after all."""
+    reasons = {obstacle.reason for obstacle in link.obstacles}
     if TICKET_WITHOUT_COPY.reason in reasons:
         return resumed(link, now)
     if FILE_WITHOUT_COPY.reason not in reasons:
         return link
-    others = tuple(one for one in link.obstacles if one.reason != FILE_WITHOUT_COPY.reason)
+    others = tuple(obstacle for obstacle in link.obstacles if obstacle.reason != FILE_WITHOUT_COPY.reason)
     return replace(retried(link, now), obstacles=others)
 
 
 def unlinked(link: Link, now: datetime, *, notice: bool) -> Link:
-    """The link at its end. With *notice*, that is told in internal by the next cycle; nothing else is carried from now on."""
+    """The link ended; nothing more is carried. With *notice*, the next cycle says so on the internal ticket first."""
     if link.status is LinkStatus.TOMBSTONE or may_have_a_copy(link):
         return link
     if notice and link.internal is not None:
@@ -72,27 +72,27 @@ def unlinked(link: Link, now: datetime, *, notice: bool) -> Link:
 
 
 def may_have_a_copy(link: Link) -> bool:
-    """Whether a copy may have been made of which nothing is known yet: that must have settled before two are unlinked."""
+    """Whether a copy may exist that we do not know of yet: that must settle before the link is ended."""
     return link.internal is None and link.in_doubt
 
 
 @dataclass(frozen=True)
 class Joined:
-    """Two existing tickets as a link, and what an operator should know before."""
+    """Two existing tickets as a link, and what an operator should know first."""
 
     link: Link
     differs: tuple[str, ...]
-    """``state`` and attributes (external names) in which the sides differ: left as they are until they are changed."""
+    """``state`` and attributes (external names) that differ: left as they are until somebody changes them."""
     notes: Mapping[Side, int]
-    """How many entries of people stand on each side that the other one does not have."""
+    """By side, how many entries of people the other side lacks."""
     files: Mapping[Side, int]
-    """Likewise attachments."""
+    """By side, how many attachments the other side lacks."""
 
 
 def joined(link: Link, observation: Observation, rules: Rules, now: datetime, *, history: bool = False) -> Joined:
-    """Make *link* of two tickets as they are: both sides are taken for agreed.
+    """Make *link* of two tickets as they are: both sides count as agreed.
 
-    With *history*, the entries and files that stand there are carried; without it, they stay where they are.
+    With *history*, existing entries and files are carried; without it, they stay where they are.
     """
     situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
     stay: dict[str, NoteRecord] = {}
@@ -118,16 +118,16 @@ def joined(link: Link, observation: Observation, rules: Rules, now: datetime, *,
 
 
 def _fresh(situation: Situation) -> Situation:
-    """The same two tickets, with nothing known of their files."""
+    """The same two tickets, with nothing known about their files."""
     bare = replace(situation.link, files=(), obstacles=())
     return Situation(bare, situation.observation, situation.rules, situation.cls, situation.now)
 
 
 def _apart(situation: Situation, side: Side) -> list[str]:
-    """The markers of people's entries on *side* that the other side does not have."""
+    """The markers of people's entries on *side* that the other side lacks."""
     found: list[str] = []
     for log in situation.cls.logs:
-        here, there = (read_log(situation, one, log) for one in (side, side.other))
+        here, there = (read_log(situation, each, log) for each in (side, side.other))
         present = arrived(situation.ticket(side.other), there) - situation.ticket_markers.kept
         found += [person.marker for person in here.people if person.marker not in present]
     return found

@@ -1,4 +1,4 @@
-"""A case log told apart: which entries people wrote, which are ours, and what our markers say of them."""
+"""Tells the entries of a case log apart: which people wrote, which are ours, and what our markers say of them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from itopsync.reconcile.richtext import any_markers, fingerprint, head_markers
 from itopsync.reconcile.rules import LogRule, Rules
 
 ENTRY_BYTES = 180
-"""What an entry of an author with a short name takes in the 65,535 bytes of a log's index (about 170, measured)."""
+"""What an entry takes of the 65,535 bytes of a log's index if its author's name is short (about 170, measured)."""
 
 
 def note_item(marker: str) -> Item:
-    """The item under which an entry's trouble is remembered."""
+    """The item under which trouble with an entry is remembered."""
     return Item(ItemKey.of(ItemKind.NOTE, marker), "")
 
 
 @dataclass(frozen=True)
 class PersonEntry:
-    """An entry that a person wrote, and the marker that its mirror bears."""
+    """An entry that a person wrote, and the marker of its mirror."""
 
     marker: str
     entry: Entry
@@ -36,15 +36,15 @@ class PersonEntry:
 
 @dataclass(frozen=True)
 class Reading:
-    """A case log, told apart."""
+    """A case log, read."""
 
     people: tuple[PersonEntry, ...]
     borne: Mapping[str, Entry]
-    """Our entries, by the markers that they bear."""
+    """Our entries, by marker."""
     unmarked: tuple[Entry, ...]
-    """Entries under our own account that bear no marker of any pair: nothing that a person wrote, so they go nowhere."""
+    """Entries by our own account that bear no marker of any pair: no person wrote them, so they are not carried."""
     bytes: int
-    """About how much of the log's index is used."""
+    """Roughly how many bytes of the log's index are used."""
 
 
 def read(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) -> Reading:
@@ -84,13 +84,13 @@ def read(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) 
 
 
 def notice_of(pair: str, link: Ref, about: Item | Obstacle) -> str:
-    """The marker of the notice that tells of an item that is parked; *link* is the external ticket."""
+    """The marker of the notice about a parked item; *link* is the external ticket."""
     return notice_marker(pair, link, f"{about.key} {about.fingerprint}")
 
 
 @dataclass(frozen=True)
 class _Place:
-    """One log of one side's ticket of a link, and which of our markers can stand in it."""
+    """One log of one side's ticket of a link, and which of our markers may stand in it."""
 
     link: Link
     seen: Observation
@@ -118,7 +118,7 @@ class _Place:
         return self.log.name(self.side)
 
     def claimed(self, number: int, entry: Entry) -> list[str]:
-        """The markers that make ours of *entry*, the *number*-th one, though no account of ours wrote it."""
+        """The markers by which *entry*, the *number*-th, counts as ours even if none of our accounts wrote it."""
         pair, external = self.rules.pair, self.link.external
         markers = head_markers(entry.html, pair)
         claimed = [marker for marker in markers if speaks_for(marker, pair, external)]
@@ -128,11 +128,11 @@ class _Place:
         return [marker for marker in claimed if marker not in self._by_us and self.can_stand(marker, opens=opens)]
 
     def can_stand(self, marker: str, *, opens: bool) -> bool:
-        """Whether we may have written *marker*, which is one of this link, into this log.
+        """Whether we may have written *marker*, one of this link, into this log.
 
-        A note's, where its original stands in the paired log, or where the base says that it was carried; a notice's and the
-        ticket's, on internal. *opens*: the entry is the log's first, or names the ticket that it stands on, as what bears a
-        ticket's marker does. The end of a link is told by nobody but an account of ours.
+        A note's marker may stand where its original is in the paired log, or where the base says it was carried; a notice's and a
+        ticket's, on internal. *opens*: the entry is the log's first, or names the ticket that it stands on, as the bearer of a
+        ticket's marker does. The marker of a link's end counts only if an account of ours wrote it.
         """
         if is_note(marker):
             return marker in self._mirrors
@@ -140,27 +140,27 @@ class _Place:
             return False
         if ticket_of(marker, self.rules.pair) is not None:
             return opens
-        return marker in {notice_of(self.rules.pair, self.link.external, one) for one in self.link.obstacles}
+        return marker in {notice_of(self.rules.pair, self.link.external, obstacle) for obstacle in self.link.obstacles}
 
     @cached_property
     def _by_us(self) -> frozenset[str]:
-        """The markers that accounts of ours wrote on this ticket: all other bearers of those are pasted."""
+        """The markers that our accounts wrote on this ticket: anybody else's entries that bear them were pasted."""
         entries = (entry for log in self.ticket.logs.values() for entry in log if entry.author_id in self.accounts)
         return frozenset(marker for entry in entries for marker in any_markers(entry.html))
 
     @cached_property
     def _mirrors(self) -> frozenset[str]:
-        """The markers of the mirrors that may stand in this log."""
+        """The markers of mirrors that may stand in this log."""
         records = self.link.base.notes
-        carried = {marker for marker, one in records.items() if one.origin is self.side.other and one.carried_at is not None}
-        stays = {marker for marker, one in records.items() if one.carried_at is None}
+        carried = {marker for marker, note in records.items() if note.origin is self.side.other and note.carried_at is not None}
+        stays = {marker for marker, note in records.items() if note.carried_at is None}
         here, elsewhere = set[str](), set[str]()
         for log in self.rules.for_external(self.link.external.cls).logs:
             (here if log.name(self.side) == self._name else elsewhere).update(self._originals(log))
         return frozenset((here | (carried - elsewhere)) - stays)
 
     def _originals(self, log: LogRule) -> Iterator[str]:
-        """The marker that the mirror of each entry in the other side's log bears, whoever wrote that entry."""
+        """The markers of the mirrors of all entries in the other side's log, whoever wrote them."""
         other = self.side.other
         there = self.seen.of(other)
         if there is None:
@@ -173,5 +173,5 @@ class _Place:
 
 
 def arrived(target: Ticket, reading: Reading) -> frozenset[str]:
-    """The markers that are there: in the log, or on an attachment where the log was full."""
+    """The markers that have arrived: in the log, or on an attachment where the log was full."""
     return frozenset(reading.borne) | {attachment.temp_id for attachment in target.attachments}

@@ -1,4 +1,4 @@
-"""The attachments: which are originals, which are copies, what is to be copied and what follows its counterpart."""
+"""The attachments: which are originals and which copies, what to copy, and what to remove with its counterpart."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from itopsync.reconcile.situation import Situation
 
 _ORGANISATION = "org_id"
 MANY_DELETIONS = Item(ItemKey.of(ItemKind.DELETIONS), "")
-"""The deletions of one ticket, where they are many."""
+"""A ticket's deletions, where they exceed the limit."""
 
 
 def plan_files(situation: Situation) -> Part:
-    """Compare the attachments of both tickets with the pairs that are known."""
+    """Compare the attachments of both tickets with the known pairs."""
     part = Part()
     pairs = tuple(pair_files(situation, part))
     _hold_many(situation, part)
@@ -28,20 +28,20 @@ def plan_files(situation: Situation) -> Part:
 
 
 def _hold_many(situation: Situation, part: Part) -> None:
-    """Let deletions wait for a person where they are more than the limit, unless one has let them pass."""
-    deletions = [one for one in part.removals if isinstance(one, Remove) and one.pair is not None]
+    """Hold deletions for a person if they exceed the limit, unless one has let them pass."""
+    deletions = [action for action in part.removals if isinstance(action, Remove) and action.pair is not None]
     if len(deletions) <= situation.rules.limits.deletions:
         return
     part.want(MANY_DELETIONS)
-    if any(one.key == MANY_DELETIONS.key and not situation.blocks(one) for one in situation.link.obstacles):
+    if any(obstacle.key == MANY_DELETIONS.key and not situation.blocks(obstacle) for obstacle in situation.link.obstacles):
         return
-    part.removals = [one for one in part.removals if one not in deletions]
+    part.removals = [action for action in part.removals if action not in deletions]
     reason = "more files of this ticket are gone than limits.deletions; their counterparts stay until `itopsync retry`"
     part.park(MANY_DELETIONS, reason)
 
 
 def pair_files(situation: Situation, part: Part) -> Iterator[FilePair]:
-    """The pairs of files as they are now; *part* takes what is to be done about them."""
+    """The file pairs as they are now; *part* takes the actions they call for."""
     known = {(pair.origin, pair.original_id): pair for pair in situation.link.files}
     for origin in Side:
         originals, copies = _originals(situation, origin), _copies(situation, origin)
@@ -57,11 +57,11 @@ def pair_files(situation: Situation, part: Part) -> Iterator[FilePair]:
 
 def _originals(situation: Situation, side: Side) -> dict[int, Attachment]:
     ours = prefix(situation.rules.pair)
-    return {one.id: one for one in situation.ticket(side).attachments if not one.temp_id.startswith(ours)}
+    return {file.id: file for file in situation.ticket(side).attachments if not file.temp_id.startswith(ours)}
 
 
 def _copies(situation: Situation, origin: Side) -> dict[int, list[int]]:
-    """Original's id → the ids of its copies on the other side; more than one only where a write landed late."""
+    """Original's id → ids of its copies on the other side; several only if a write landed late."""
     found: dict[int, list[int]] = {}
     for attachment in situation.ticket(origin.other).attachments:
         original = attachment_of(attachment.temp_id, situation.rules.pair)
@@ -71,7 +71,7 @@ def _copies(situation: Situation, origin: Side) -> dict[int, list[int]]:
 
 
 def _plan_one(situation: Situation, part: Part, pair: FilePair, original: bool, copies: list[int]) -> FilePair | None:
-    """Decide about one file by the table of what is there and what is not; None if it is to be forgotten."""
+    """Decide about one file by what is there and what is not; None if it is to be forgotten."""
     rules, target = situation.rules, pair.origin.other
     item = file_item(pair.origin, pair.original_id)
     surplus = [Remove(target, copy, item) for copy in copies[1:]]
@@ -92,9 +92,9 @@ def _plan_one(situation: Situation, part: Part, pair: FilePair, original: bool, 
 
 
 def _may_be_out_of_sight(situation: Situation, pair: FilePair) -> bool:
-    """Whether an original that is not shown may still be there.
+    """Whether an original that is not shown may still exist.
 
-    An account that sees a ticket sees the files of the same organisation. A file keeps the one under which it was attached.
+    An account that sees a ticket sees its organisation's files. A file keeps the organisation under which it was attached.
     """
     now = situation.ticket(pair.origin).fields.get(_ORGANISATION, "")
     return bool(pair.organisation) and pair.organisation != now
@@ -116,7 +116,7 @@ def _without_copy(situation: Situation, part: Part, pair: FilePair) -> FilePair:
 
 
 def _copy_deleted(situation: Situation, part: Part, pair: FilePair) -> FilePair:
-    """Its copy was there, and somebody deleted it."""
+    """The copy was there, and somebody deleted it."""
     item = file_item(pair.origin, pair.original_id)
     if situation.rules.deletion is Deletion.BOTH and pair.status is FileStatus.CARRIED:
         part.want(item)

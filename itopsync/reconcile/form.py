@@ -1,4 +1,4 @@
-"""The form and the companions of states: which values changed since both sides agreed, and what is to be written."""
+"""The form and the companions of states: which values changed since both sides agreed, and what to write."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from itopsync.reconcile.rules import Direction, FieldRule, Kind
 from itopsync.reconcile.situation import Situation, addresses_of
 
 _BYTES_FROM = 1_000
-"""A limit above this is MySQL's TEXT, which counts bytes; below it is a VARCHAR, which counts characters."""
+"""A limit above this is a MySQL TEXT, which counts bytes; below it is a VARCHAR, which counts characters."""
 
 _GREATEST_ID = 2**31 - 1
-"""iTop's keys are signed INTs of MySQL."""
+"""iTop's keys are MySQL's signed INTs."""
 
 
 def plan_form(situation: Situation) -> Part:
-    """Plan the attributes of the form, both ways."""
+    """Plan the form's attributes, both ways."""
     part = Part()
     agreed: dict[str, Agreed] = {}
     for target in (Side.INTERNAL, Side.EXTERNAL):
@@ -44,12 +44,12 @@ def plan_form(situation: Situation) -> Part:
 
 
 def noting(agreed: Mapping[str, Agreed]) -> Callable[[Link], Link]:
-    """What notes values in a link's base as agreed."""
+    """A function that records values in a link's base as agreed."""
     return lambda link: replace(link, base=replace(link.base, fields={**link.base.fields, **agreed}))
 
 
 def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[FieldRule], agreed: dict[str, Agreed]) -> None:
-    """Plan the writes of *rules*' attributes into *target*. What is found equal is noted in *agreed*."""
+    """Plan the writes of *rules*' attributes into *target*. Values found equal are recorded in *agreed*."""
     for rule in rules:
         way = rule.direction
         mine, theirs = situation.ticket(target.other).fields, situation.ticket(target).fields
@@ -78,7 +78,7 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
 
 
 def alike(situation: Situation, rule: FieldRule) -> bool:
-    """Whether one of the two values is what is made of the other one: of HTML, its words and the pictures that it shows."""
+    """Whether one value is what the other would be written as; of HTML, only its words and pictures count."""
     return any(_is_made_of_the_other(situation, target, rule) for target in Side)
 
 
@@ -98,17 +98,17 @@ def _is_made_of_the_other(situation: Situation, target: Side, rule: FieldRule) -
 
 
 def field_key(rule: FieldRule) -> ItemKey:
-    """The name of an attribute as an item."""
+    """The item key of an attribute."""
     return ItemKey.of(ItemKind.FIELD, rule.external)
 
 
 def cut_key(side: Side, rule: FieldRule) -> str:
-    """The name of an attribute of which *side* may have dropped words."""
+    """The name of an attribute from which *side* may have dropped words."""
     return f"{side}:{rule.external}"
 
 
 def _whole(situation: Situation, part: Part, target: Side, rule: FieldRule, source: str) -> tuple[Upload, ...]:
-    """The whole text of an attribute of which *target* dropped words, unless it is there."""
+    """The upload of the whole text of an attribute that *target* has cut, unless it is there."""
     value = render(situation, part, target, rule, source)
     item = Item(ItemKey.of(ItemKind.WHOLE, cut_key(target, rule)), value_fingerprint(source, is_html=rule.is_html))
     part.want(item)
@@ -122,7 +122,7 @@ def _whole(situation: Situation, part: Part, target: Side, rule: FieldRule, sour
 
 
 def render(situation: Situation, part: Part, target: Side, rule: FieldRule, source: str) -> Value | None:
-    """Write *source*, the other side's value, as it is to stand on *target*; None if it must wait or is parked."""
+    """Render *source*, the other side's value, for *target*; None if it must wait or is parked."""
     looks = value_fingerprint(source, is_html=rule.is_html)
     item = Item(field_key(rule), f"{target}:{looks}")
     part.want(item)
@@ -151,11 +151,11 @@ def render(situation: Situation, part: Part, target: Side, rule: FieldRule, sour
 def carried_with_state(
     situation: Situation, part: Part, target: Side, rules: Sequence[FieldRule], demanded: Collection[str]
 ) -> list[Value] | None:
-    """The companions of a state that the other side has: all that say something, whatever they said before.
+    """The companions of a state that the other side has: every one that says something, whatever it said before.
 
-    What only *target* changed since both agreed stays as it is there, and goes the other way once the states agree; but nothing
-    stays empty that is *demanded*. None if one of them must wait, as for its picture: without it iTop could refuse the state, or
-    take it with half its reasons.
+    What only *target* changed since both agreed stays, and goes the other way once the states agree; but nothing *demanded* stays
+    empty. None if one of them must wait, say for its picture: without it iTop could refuse the state, or take it with half its
+    reasons.
     """
     values = []
     for rule in rules:
@@ -171,12 +171,12 @@ def carried_with_state(
 
 
 def _is_corrected(situation: Situation, side: Side, rule: FieldRule, demanded: Collection[str]) -> bool:
-    """Whether *side* alone changed a companion since both agreed."""
+    """Whether only *side* changed a companion since both agreed."""
     base = situation.link.base.fields.get(rule.external)
-    now = {one: situation.ticket(one).fields.get(rule.name(one), "") for one in Side}
+    now = {each: situation.ticket(each).fields.get(rule.name(each), "") for each in Side}
     if base is None or (not now[side] and rule.name(side) in demanded):
         return False
-    return {one for one in Side if base.of(one) != value_fingerprint(now[one], is_html=rule.is_html)} == {side}
+    return {each for each in Side if base.of(each) != value_fingerprint(now[each], is_html=rule.is_html)} == {side}
 
 
 def _is_parked(situation: Situation, part: Part, rule: FieldRule) -> bool:
@@ -185,7 +185,7 @@ def _is_parked(situation: Situation, part: Part, rule: FieldRule) -> bool:
 
 
 def mandatory_defaults(situation: Situation, target: Side, state: str, given: Mapping[str, object]) -> dict[str, object]:
-    """What *state* demands, is empty there, and is among the side's defaults: a dispatcher's choice is kept."""
+    """The side's defaults for what *state* demands and is still empty: a dispatcher's choice is kept."""
     defaults = situation.rules.side(target).defaults
     present = situation.ticket(target).fields
     demanded = situation.cls.state.lifecycle(target).mandatory.get(state, frozenset())
@@ -193,14 +193,14 @@ def mandatory_defaults(situation: Situation, target: Side, state: str, given: Ma
 
 
 def _moved(base: Agreed | None, now: Mapping[Side, str], way: Direction) -> set[Side]:
-    """Which sides changed the value. Without a base the copy is new: then what its original says is the news."""
+    """Which sides changed the value. Without a base the copy is new, and its original's value counts as changed."""
     if base is None:
         return {Side.EXTERNAL if way.allows(Side.EXTERNAL) else Side.INTERNAL}
     return {side for side in Side if base.of(side) != now[side]}
 
 
 def _goes(moved: set[Side], target: Side, way: Direction) -> bool:
-    """Whether *target* takes the other side's value: that one moved, and internal wins where both may and did."""
+    """Whether *target* takes the other side's value: that one changed, and internal wins where both may and did."""
     if target.other not in moved or not way.allows(target.other):
         return False
     return target is Side.EXTERNAL or Side.INTERNAL not in moved or not way.allows(Side.INTERNAL)
@@ -212,7 +212,7 @@ def _remark_kept(part: Part, rule: FieldRule, moved: set[Side], target: Side, wa
 
 
 def _shown(situation: Situation, target: Side, value: str) -> str:
-    """*value* as long as it can become once the addresses of its pictures are known."""
+    """*value* at the length it may reach once its pictures' addresses are known."""
     longest = attachment_address(situation.rules.side(target).public_url, _GREATEST_ID)
     return fill(value, lambda _: longest)
 
@@ -222,7 +222,7 @@ def _length(value: str, limit: int) -> int:
 
 
 def _cut_to_fit(situation: Situation, part: Part, target: Side, value: Value) -> Value:
-    """*value* as far as it fits, with the whole as a file."""
+    """*value* cut to fit, with the whole as a file."""
     rule = value.rule
     origin = situation.link.ref(target.other) or situation.link.external
     marker = overflow_marker(situation.rules.pair, origin, f"{rule.external} {value.fingerprint}")

@@ -1,7 +1,7 @@
-"""What may not leave with a text: the origin's addresses, mentions of its objects, and notes that are to stay.
+"""What may not leave with a text: the origin's addresses, mentions of its objects, and notes marked to stay.
 
-Whatever people wrote goes through here on its way to the other side: notes, values, titles, names of files and of people. In
-doubt a thing stays.
+All that people wrote passes through here on its way to the other side: notes, values, titles, names of files and of people. In
+doubt, it stays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from itopsync.reconcile.addresses import find, is_invisible, trimmed
 from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, is_flattened, read
 
 LINK = "[link]"
-"""What stands where an address of the origin stood."""
+"""Replaces an address of the origin."""
 _MENTION = re.compile(r"\[\[\w[^\[\]|:\n]{0,80}: *((?:(?!\]\]|\[\[)[^|\n])*?)(?: *\| *((?:(?!\]\]|\[\[).)*))?\]\]")
 """As iTop knows it: ``[[UserRequest:41|R-000041]]`` or ``[[Person:Carla]]``, before 3.2 ``[[User Request:41 | R-000041]]``."""
 _NESTED = 5
@@ -27,13 +27,13 @@ _QUOTES = frozenset({"blockquote", "q", "cite", "figure", "figcaption"})
 _MENTIONS = frozenset({"hidden", "data-object-class", "data-object-id"})
 _BREAKS = BLOCKS | {"br", "img"}
 _HEAD = 200
-"""So many characters are looked at from the first letter on."""
+"""How many characters are looked at, from the first letter on."""
 _SPOKEN_TO, _NAME = 30, 3
-"""So many words may name who is spoken to, and so many of them stand behind one @."""
+"""How many words may name the addressees, and how many of them may follow one @."""
 
 
 def words(text: str, addresses: tuple[str, ...]) -> str:
-    """A plain *text* without addresses of the origin and without mentions: those say their label."""
+    """A plain *text* without the origin's addresses, and with mentions reduced to their labels."""
     for _ in range(_NESTED):
         cuts = _cuts(text, addresses)
         if not cuts:
@@ -43,9 +43,9 @@ def words(text: str, addresses: tuple[str, ...]) -> str:
 
 
 def guard(pieces: Iterable[Piece], addresses: tuple[str, ...]) -> list[Piece]:
-    """What is left of a text: links into the origin become their words, addresses and mentions go from words and attributes.
+    """What is left of a text: links into the origin become their words; addresses and mentions leave words and attributes.
 
-    Words are looked at as they are read: what stands together on a line, whatever its formatting.
+    Words are examined as they are read: all that stands together on a line, whatever its formatting.
     """
     guarded: list[Piece] = []
     line: list[int] = []
@@ -73,7 +73,7 @@ def guard(pieces: Iterable[Piece], addresses: tuple[str, ...]) -> list[Piece]:
 
 
 def _guard_line(pieces: list[Piece], line: Sequence[int], addresses: tuple[str, ...]) -> None:
-    """Take out of a line, whose texts are at the places *line* of *pieces*, what may not go."""
+    """Remove what may not leave from one line, whose texts are at the places *line* of *pieces*."""
     texts = [piece.text for place in line if isinstance(piece := pieces[place], Text)]
     for _ in range(_NESTED):
         cuts = _cuts("".join(texts), addresses)
@@ -87,13 +87,13 @@ def _guard_line(pieces: list[Piece], line: Sequence[int], addresses: tuple[str, 
 
 
 def _cuts(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int, str]]:
-    """What is to go from *text*, and what stands there instead: mentions first, then what addresses their labels leave."""
+    """What to cut from *text*, with its replacements: mentions first, then the addresses that their labels leave."""
     mentions = [(*found.span(), found[1] if found[2] is None else found[2]) for found in _MENTION.finditer(text)]
     return mentions or [(begin, end, LINK) for begin, end in find(text, addresses)]
 
 
 def _cut(texts: Sequence[str], cuts: Sequence[tuple[int, int, str]]) -> Iterator[str]:
-    """Each of *texts*, which follow each other, without what is cut; what stands instead goes where the cut begins."""
+    """The consecutive *texts* without what is cut; each replacement goes where its cut begins."""
     begin, next_cut = 0, 0
     for text in texts:
         end = begin + len(text)
@@ -112,15 +112,15 @@ def _cut(texts: Sequence[str], cuts: Sequence[tuple[int, int, str]]) -> Iterator
         begin = end
 
 
-# notes that are to stay
+# notes that stay
 
 
 def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
     """Whether the first or the second line of an entry begins with one of *tags*: as it is read, or as its author wrote it.
 
-    iTop 3.3 puts a line before what it copies from a parent, and how that reads is anybody's guess. Invisible characters,
-    pictures, quotes, links and mentions do not count, nor do signs before the tag; ``# tag`` is ``#tag``. Of an entry that is too
-    costly to be read as it is laid out, nobody can tell what it begins with: there a tag counts wherever it stands.
+    iTop 3.3 puts a line before what it copies from a parent, and its wording cannot be foreseen. Invisible characters, pictures,
+    quotes, links and mentions do not count, nor do signs before the tag; ``# tag`` is ``#tag``. If an entry is too costly to read
+    as it is laid out, its beginning cannot be told: there a tag counts wherever it stands.
     """
     patterns = [_pattern(tag) for tag in tags if tag.strip()]
     if not patterns:
@@ -134,20 +134,20 @@ def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
 
 
 def _pattern(tag: str) -> re.Pattern[str]:
-    """What finds *tag* in a folded text, with whatever white space between its words and after its signs."""
+    """A pattern for *tag* in folded text, allowing any white space between its words and after its signs."""
     words = ("".join(re.escape(char) + ("" if char.isalnum() else r"\s*") for char in word) for word in _folded(tag).split())
     return re.compile(r"\s*".join(words))
 
 
 def _second_line(text: str) -> str:
-    """*text* from behind the first line that says something."""
+    """*text* after the first line that says something."""
     lines = text.splitlines()
     first = next((number for number, line in enumerate(lines) if any(char.isalnum() for char in _head(line))), len(lines))
     return "\n".join(lines[first + 1 :])
 
 
 def _folded(text: str) -> str:
-    """The visible characters of *text*, with all spellings of one made alike."""
+    """The visible characters of *text*, in one spelling."""
     spelt = (char for shown in text for char in _one_spelling(shown))
     return "".join(char for char in spelt if not is_invisible(char))
 
@@ -158,7 +158,7 @@ def _one_spelling(char: str) -> str:
 
 
 def _head(text: str) -> str:
-    """The visible characters that *text* begins with, with all spellings of one made alike."""
+    """The first visible characters of *text*, in one spelling."""
     shown: list[str] = []
     left = _HEAD
     met = False
@@ -180,7 +180,7 @@ def _begins(text: str, pattern: re.Pattern[str]) -> bool:
 
 
 def _readings(fragment: str) -> tuple[str, str]:
-    """What an entry says, and what of it its author wrote, as far as that can be told."""
+    """All that an entry says, and the part that its author wrote, as far as that can be told."""
     every: list[str] = []
     own: list[str] = []
     inside: list[str] = []
@@ -201,7 +201,7 @@ def _readings(fragment: str) -> tuple[str, str]:
 
 
 def _is_not_own(piece: Open) -> bool:
-    """Whether what an element holds is quoted, a link, a mention, a picture's caption, or not to be seen."""
+    """Whether an element's content is a quote, a link, a mention, a picture's caption or hidden."""
     if not piece.has_end:
         return False
     of = piece.attributes
@@ -215,21 +215,21 @@ def _is_not_own(piece: Open) -> bool:
 
 
 def _is_quoted(line: str) -> bool:
-    """Whether a line stands behind the sign of a quote, or says nothing."""
+    """Whether a line is marked as a quote, or says nothing."""
     shown = _head(line).strip()
     signs = itertools.takewhile(lambda char: not char.isalnum(), shown)
     return not shown or ">" in signs
 
 
 def _unquoted(own: str) -> str:
-    """An author's own words without mentions, from behind the quoted lines that they begin with."""
+    """An author's own words without mentions, after any quoted lines at the beginning."""
     lines = _MENTION.sub(" ", own).splitlines()
     first = next((number for number, line in enumerate(lines) if not _is_quoted(line)), len(lines))
     return "\n".join(lines[first:])
 
 
 def _own_words(text: str) -> Iterator[str]:
-    """What may be the beginning of an author's own words: as they stand, and behind those whom they speak to."""
+    """Where an author's own words may begin: at the start of *text*, or after the people it addresses."""
     yield text
     named = 0
     for number, word in enumerate(re.finditer(r"\S+", text)):

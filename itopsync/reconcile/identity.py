@@ -1,9 +1,9 @@
-"""Whether a linked ticket is still the one that was linked: after a restored backup, ids and refs are given anew.
+"""Whether a linked ticket is still the one that was linked: a server restored from a backup reassigns ids and refs.
 
-iTop makes a ticket's ref out of its id, so another ticket under a known id bears the known ref too. It is told by several things
-at once, as people edit each of them, and a timezone that is mended in ``sync.toml`` shifts all dates. It is another ticket where
-it began later than the one that was linked (and not in the future), *and* bears another title, *and* has none of the known
-entries and files. In place of the title counts that it began more than a day later, where entries were known: those nobody edits.
+iTop derives a ticket's ref from its id, so another ticket under a known id bears the known ref too. Several signs are weighed
+together, since people edit each of them and a corrected timezone in ``sync.toml`` shifts all dates. It is another ticket if it
+began later than the one that was linked (and not in the future), *and* bears another title, *and* has none of the known entries
+and files. Where entries were known, a start more than a day later counts in place of the title: nobody edits entries.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from itopsync.reconcile.ticket_markers import entries_in
 
 _TITLE = "title"
 _ANY_TIMEZONE = timedelta(hours=26)
-"""Further than a timezone that is mended can shift a date."""
+"""More than a corrected timezone can shift a date."""
 _CLOCKS = timedelta(hours=1)
-"""What has begun may be so far ahead of our clock; what lies further ahead is planned."""
+"""How far ahead of our clock a start may be; anything later is planned."""
 
 
 def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) -> str | None:
-    """Say why a ticket of *link* is another than the one that was linked, or None.
+    """Say why a ticket of *link* is not the one that was linked, or None.
 
-    The external one is known by its number, and by what is known of it as a whole; the internal one by the marker at the head of
-    its first entry, or by its number where two were linked by hand and the mark of that is not there (yet).
+    The external ticket is known by its number and by the signs above; the internal one by the marker at the head of its first
+    entry, or by its number if the two were linked by hand and that marker is not there (yet).
     """
     if link.status is LinkStatus.UNLINKING:
         return None
@@ -49,13 +49,13 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
 
 
 def born(external: Ticket, cls: ClassRules) -> str:
-    """When a ticket began, as ISO 8601 in UTC; empty where it says no moment."""
+    """When a ticket began, as ISO 8601 in UTC; empty if its date is none."""
     text = external.fields.get(cls.since_attribute, "")
     return text if moment(text) is not None else ""
 
 
 def _nothing_is_left(link: Link, external: Ticket, observation: Observation, rules: Rules, now: datetime) -> bool:
-    """Whether what is known of the external ticket is gone, and it began later; never where next to nothing is known."""
+    """Whether all that is known of the external ticket is gone and it began later; never if next to nothing is known."""
     since = rules.for_external(link.external.cls).since_attribute
     before, begins = moment(link.base.born), moment(external.fields.get(since, ""))
     if before is None or begins is None or not before < begins < now + _CLOCKS:
@@ -69,7 +69,7 @@ def _nothing_is_left(link: Link, external: Ticket, observation: Observation, rul
 
 
 def _entries(link: Link, external: Ticket, observation: Observation, rules: Rules) -> Iterator[bool]:
-    """Of each entry that is known on the external ticket, a person's or our own, whether it is there."""
+    """For each known entry on the external ticket, a person's or ours, whether it is there."""
     there: set[str] = set()
     for log in rules.for_external(link.external.cls).logs:
         reading = read(link, observation, Side.EXTERNAL, log, rules)
@@ -80,8 +80,8 @@ def _entries(link: Link, external: Ticket, observation: Observation, rules: Rule
 
 
 def _files(link: Link, external: Ticket) -> Iterator[bool]:
-    """Of each file that is known on the external ticket whether it is there."""
-    there = {one.id for one in external.attachments}
+    """For each known file on the external ticket, whether it is there."""
+    there = {attachment.id for attachment in external.attachments}
     for pair in link.files:
         number = pair.origin.pick(pair.original_id, pair.copy_id)
         if number is not None:
@@ -89,5 +89,5 @@ def _files(link: Link, external: Ticket) -> Iterator[bool]:
 
 
 def _bears(ticket: Ticket, logs: Sequence[str], pair: str, marker: str) -> bool:
-    """Whether an entry bears *marker* at its head, whoever wrote it: our account may have been another one."""
+    """Whether an entry bears *marker* at its head, whoever wrote it: our account may have been another one then."""
     return any(marker in head_markers(entry.html, pair) for entry in entries_in(ticket, logs))

@@ -1,4 +1,4 @@
-"""Which picture an ``<img>`` shows: where its bytes are, and what it is known by, whatever address it has today."""
+"""Which picture an ``<img>`` shows: where its bytes are, and how it is identified, whatever its address is today."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 from itopsync.reconcile.addresses import points_into, trimmed
 
 _ID_DIGITS = 10
-"""So many an unsigned INT of MySQL has at most."""
+"""The most digits of a MySQL unsigned INT."""
 _IMAGE = re.compile(r"""<img(?=[\s/>])(?:[^>"']|"[^"]*"|'[^']*')*+>""", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""\s([\w-]+)\s*=\s*("[^"]*"|'[^']*')""")
 _OF_THE_ADDRESS = frozenset({"src", "data-img-id", "data-img-secret"})
@@ -22,7 +22,7 @@ _OF_THE_ADDRESS = frozenset({"src", "data-img-id", "data-img-secret"})
 
 @dataclass(frozen=True)
 class InlineImage:
-    """A picture that was pasted into iTop's editor."""
+    """A picture pasted into iTop's editor."""
 
     id: int
     secret: str = field(repr=False)
@@ -30,7 +30,7 @@ class InlineImage:
 
 @dataclass(frozen=True)
 class DataImage:
-    """A picture that stands in the text itself, as a ``data:`` address."""
+    """A picture in the text itself, as a ``data:`` address."""
 
     mimetype: str
     data: bytes = field(repr=False)
@@ -38,7 +38,7 @@ class DataImage:
 
 @dataclass(frozen=True)
 class AttachedImage:
-    """A picture that is an attachment of the origin's server."""
+    """A picture that is an attachment on the origin's server."""
 
     id: int
 
@@ -47,7 +47,7 @@ PictureSource = InlineImage | DataImage | AttachedImage
 
 
 def source_of(attributes: Mapping[str, str], addresses: tuple[str, ...]) -> PictureSource | None:
-    """Where the bytes of a picture are; None if neither in the text nor on the server with these *addresses*."""
+    """Where a picture's bytes are; None if neither in the text nor on the server with these *addresses*."""
     source = _source(attributes)
     src = attributes.get("src", "")
     embedded = isinstance(source, DataImage) or (isinstance(source, InlineImage) and _named(attributes) is not None)
@@ -62,7 +62,7 @@ def name_of(source: PictureSource) -> str:
 
 
 def identity(attributes: Mapping[str, str]) -> str:
-    """Which picture this is. Not its server's name and path, nor its secret: iTop writes them anew on reading."""
+    """Which picture this is, without its server's name and path or its secret, which iTop rewrites on reading."""
     source = _source(attributes)
     if source is not None:
         return name_of(source)
@@ -70,11 +70,11 @@ def identity(attributes: Mapping[str, str]) -> str:
 
 
 def with_identities(value: str) -> str:
-    """*value*, HTML as iTop stores it, with each picture's identity in the place of its address."""
+    """*value*, HTML as iTop stores it, with each picture's address replaced by its identity."""
 
     def identified(found: re.Match[str]) -> str:
-        attributes = {one[1].lower(): html.unescape(one[2][1:-1]) for one in _ATTRIBUTE.finditer(found[0])}
-        rest = _ATTRIBUTE.sub(lambda one: "" if one[1].lower() in _OF_THE_ADDRESS else one[0], found[0])
+        attributes = {match[1].lower(): html.unescape(match[2][1:-1]) for match in _ATTRIBUTE.finditer(found[0])}
+        rest = _ATTRIBUTE.sub(lambda match: "" if match[1].lower() in _OF_THE_ADDRESS else match[0], found[0])
         return f"{rest}{identity(attributes)}"
 
     return _IMAGE.sub(identified, value)
@@ -88,7 +88,7 @@ def _source(attributes: Mapping[str, str]) -> PictureSource | None:
 
 
 def _downloaded(src: str) -> InlineImage | AttachedImage | None:
-    """The picture that an address of iTop's asks for, whichever server it names."""
+    """The picture that an iTop address asks for, on whichever server."""
     try:
         query = {name: values[0] for name, values in parse_qs(urlsplit(src).query).items()}
     except ValueError:
@@ -103,7 +103,7 @@ def _downloaded(src: str) -> InlineImage | AttachedImage | None:
 
 
 def _named(attributes: Mapping[str, str]) -> InlineImage | None:
-    """The pasted picture that iTop itself has noted on the element."""
+    """The pasted picture that iTop itself noted on the element."""
     number, secret = attributes.get("data-img-id", ""), attributes.get("data-img-secret", "")
     return InlineImage(int(number), secret) if _is_id(number) and secret else None
 

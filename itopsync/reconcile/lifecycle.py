@@ -1,4 +1,4 @@
-"""Ways through a lifecycle: which stimuli lead from one state to another with the least side effect.
+"""Ways through a lifecycle: the stimuli that lead from one state to another with the fewest side effects.
 
 A way never leads through a decision that nobody took (approved, rejected, validated …), through a state that a timer
 enters, or through *resolved* unless it goes on to an end such as *closed*.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itopsync.reconcile.rules import Lifecycle
 
 _LAST_RESORT = 10
-"""A stimulus of last resort counts as much as so many others."""
+"""How many ordinary stimuli one of last resort counts as."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Step:
 
 
 def way(lifecycle: Lifecycle, start: str, target: str, taken: frozenset[str] = frozenset()) -> tuple[Step, ...] | None:
-    """Return the way from *start* to *target*, empty if they are one, or None where no way may be gone.
+    """Return the way from *start* to *target*: empty if they are the same, None if there is no allowed one.
 
-    *taken* are the decisions that are known to have been taken on the other side: those may lie on the way.
+    *taken*: the decisions known to have been taken on the other side; the way may lead through those.
     """
     queue: list[tuple[int, int, str, tuple[Step, ...]]] = [(0, 0, start, ())]
     done: set[str] = set()
@@ -56,7 +56,7 @@ def is_terminal(lifecycle: Lifecycle, state: str) -> bool:
 
 
 def unavoidable_decisions(lifecycle: Lifecycle, start: str, current: str) -> frozenset[str]:
-    """The decisions that must have been taken for a ticket to get from *start* to *current*."""
+    """The decisions that a ticket must have passed to get from *start* to *current*."""
     return frozenset(
         decision
         for decision in lifecycle.decisions - {start, current}

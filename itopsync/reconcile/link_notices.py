@@ -1,7 +1,7 @@
-"""The notice of a link that a person made or ended: what is written in internal before anything else.
+"""The notice of a link that a person made or ended, written in internal before anything else.
 
-It is one entry in the internal ticket's log, and nothing on external: *linked by hand*, with the markers of all that stood
-in both tickets before, so that none of it is carried even where the store is lost; or *unlinked by hand*.
+It is one entry in the internal ticket's log, and nothing on external: *linked by hand*, with the markers of all that was
+in both tickets before, so that none of it is carried even if the store is lost; or *unlinked by hand*.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ITEM = Item(ItemKey.of(ItemKind.LINK_NOTICE), "")
 
 
 def plan_link_notice(situation: Situation) -> Plan | None:
-    """The plan of a link whose notice is still to be written, or says that it was ended; None where it is as it should be."""
+    """The plan for a link whose notice is unwritten or says that the link was ended; None if all is as it should be."""
     link = situation.link
     is_copy = link.external in situation.ticket_markers.standing
     record = link.base.notes.get(ticket_marker(situation.rules.pair, link.external))
@@ -39,19 +39,19 @@ def plan_link_notice(situation: Situation) -> Plan | None:
 def kept_markers(pair: str, link: Link) -> tuple[str, ...]:
     """The markers of the entries and files that stay where they are."""
     notes = (marker for marker, record in link.base.notes.items() if record.carried_at is None and is_note(marker))
-    files = (attachment_marker(pair, one.origin, one.original_id) for one in link.files if one.status is FileStatus.KEPT)
+    files = (attachment_marker(pair, file.origin, file.original_id) for file in link.files if file.status is FileStatus.KEPT)
     return (*notes, *files)
 
 
 def _stands(situation: Situation, *, is_copy: bool, written: bool) -> bool:
-    """Whether the mark is there and says what stays; at first also nothing else, as an older one may."""
+    """Whether the marker is there and names what stays; before it is written, it must name nothing else, as an old one may."""
     kept = frozenset(kept_markers(situation.rules.pair, situation.link))
     there = situation.ticket_markers.kept
     return is_copy and kept <= there and (written or bool(kept) or not there)
 
 
 def _write(situation: Situation, note: Note, hopeless: str | None = None) -> Plan:
-    """Nothing else is carried before the mark is there. *hopeless*: why it is not even tried."""
+    """Write the notice and nothing else. *hopeless*: why it is not even tried."""
     link, ticket, part = situation.link, situation.ticket(Side.INTERNAL), Part()
     full = full_log(Side.INTERNAL, note.log)
     part.want(full, _ITEM)

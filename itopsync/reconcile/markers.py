@@ -1,9 +1,9 @@
-"""How each thing that we write names what it stands for, in iTop itself.
+"""How each thing that we write in iTop names its original.
 
 A marker is the name of an anchor (``<a name="…">``) at the head of a log entry, which every iTop from 2.7 on keeps, or an
 attachment's ``temp_id``. It is computed from the pair's fixed name and the original's identity, so that anybody who looks
-can tell whether a thing has arrived, whatever was forgotten. An entry's marker
-names the external ticket too: it speaks for its own link only.
+can tell whether a thing has arrived, even if all else is forgotten. An entry's marker
+also names the external ticket: it speaks for its own link only.
 
 ========================================  ============================================
 ``itopsync-<pair>-t-UserRequest.17``      the copy of external's UserRequest 17
@@ -33,7 +33,7 @@ _OF_A_LINK = re.compile(r"[nw]-(\d+)\.[0-9a-f]{16}$")
 
 
 def digest(*parts: str) -> str:
-    """Return 20 hexadecimal digits that stand for *parts* in their order."""
+    """Return 20 hexadecimal digits that stand for *parts* in order."""
     whole = hashlib.blake2b(digest_size=10)
     for part in parts:
         raw = part.encode("utf-8", "surrogatepass")
@@ -42,7 +42,7 @@ def digest(*parts: str) -> str:
 
 
 MARK = "itopsync-"
-"""What every marker of every pair begins with."""
+"""What every marker of any pair begins with."""
 
 
 def prefix(pair: str) -> str:
@@ -56,27 +56,27 @@ def ticket_marker(pair: str, external: Ref) -> str:
 
 
 def ticket_of(marker: str, pair: str) -> Ref | None:
-    """The external ticket that a ticket marker names, or None if it is not one of this pair."""
+    """The external ticket that a ticket marker names, or None if it is not one of this pair's."""
     return _named(marker, pair, "t", Side.EXTERNAL)
 
 
 def unlinked_marker(pair: str, external: Ref) -> str:
-    """The marker of the end of a link: what bears it is no longer that external ticket's copy."""
+    """The marker of a link's end: its bearer is no longer that external ticket's copy."""
     return f"{prefix(pair)}u-{external.cls}.{external.id}"
 
 
 def unlinked_of(marker: str, pair: str) -> Ref | None:
-    """The external ticket that a marker of a link's end names, or None if it is not one of this pair."""
+    """The external ticket named by a marker of a link's end, or None if it is not one of this pair's."""
     return _named(marker, pair, "u", Side.EXTERNAL)
 
 
 def here_marker(pair: str, internal: Ref) -> str:
-    """The marker that names the very ticket that it stands on: iTop copies a parent's entries into its children."""
+    """The marker that names the very ticket it stands on: iTop copies a parent's entries into its children."""
     return f"{prefix(pair)}h-{internal.cls}.{internal.id}"
 
 
 def here_of(marker: str, pair: str) -> Ref | None:
-    """The internal ticket that a marker was written on, or None if it does not say."""
+    """The internal ticket that a marker was written on, or None if it names none."""
     return _named(marker, pair, "h", Side.INTERNAL)
 
 
@@ -86,20 +86,20 @@ def _named(marker: str, pair: str, kind: str, side: Side) -> Ref | None:
 
 
 def station_marker(pair: str, station: str) -> str:
-    """The marker of a server or a pair by which a copy's ticket came."""
+    """The marker of a server or pair that a copy's ticket came through."""
     return f"{prefix(pair)}v-{station}"
 
 
 def station_of(marker: str) -> str | None:
-    """The server or pair that a marker of whatever pair names as one by which a ticket came."""
+    """The server or pair that a ticket came through, by a marker of any pair."""
     found = _STATION.fullmatch(marker)
     return found[1] if found else None
 
 
 def note_marker(pair: str, link: Ref, origin: Ref, log: str, fingerprint: str, *, ordinal: int) -> str:
-    """The marker of the mirror of one entry: the *ordinal*-th one (from 0) in that log that looks like *fingerprint*.
+    """The marker of the mirror of one entry: the *ordinal*-th (from 0) in that log with this *fingerprint*.
 
-    *link* is the external ticket, *origin* the one on which the entry was written.
+    *link* is the external ticket, *origin* the ticket on which the entry was written.
     """
     return _of_a_link(pair, "n", link, origin.side, origin.cls, str(origin.id), log, fingerprint, str(ordinal))
 
@@ -115,12 +115,12 @@ def notice_marker(pair: str, link: Ref, about: str) -> str:
 
 
 def picture_marker(pair: str, origin: Ref, source: str) -> str:
-    """The marker of a picture out of a text of *origin*; *source* says which one."""
+    """The marker of a picture in a text of *origin*; *source* says which one."""
     return f"{prefix(pair)}p-{digest(origin.side, origin.cls, str(origin.id), source)}"
 
 
 def overflow_marker(pair: str, origin: Ref, what: str) -> str:
-    """The marker of a text of *origin* that did not fit and goes as a file."""
+    """The marker of a text of *origin* that did not fit and is carried as a file."""
     return f"{prefix(pair)}o-{digest(origin.side, origin.cls, str(origin.id), what)}"
 
 
@@ -129,7 +129,7 @@ def _of_a_link(pair: str, kind: str, link: Ref, *what: str) -> str:
 
 
 def speaks_for(marker: str, pair: str, link: Ref) -> bool:
-    """Whether *marker* is one of *pair* and of the link of the external ticket *link*."""
+    """Whether *marker* belongs to *pair* and to the link of the external ticket *link*."""
     if not marker.startswith(prefix(pair)):
         return False
     named = _OF_A_LINK.fullmatch(marker.removeprefix(prefix(pair)))
@@ -143,7 +143,7 @@ PROBE = "itopsync probe: "
 
 
 def probe_marker(pair: str, what: str) -> str:
-    """The marker of a thing that ``check --probe`` writes; a ticket that bears one is never carried."""
+    """The marker of what ``check --probe`` writes; a ticket that bears one is never carried."""
     return f"{prefix(pair)}x-{what}"
 
 
@@ -153,12 +153,12 @@ def is_probe(marker: str, pair: str) -> bool:
 
 
 def attachment_marker(pair: str, origin: Side, attachment_id: int) -> str:
-    """The marker of the copy of one attachment."""
+    """The marker of an attachment's copy."""
     return f"{prefix(pair)}a-{origin[0]}{attachment_id}"
 
 
 def attachment_of(marker: str, pair: str) -> tuple[Side, int] | None:
-    """The original that an attachment's marker names, or None if it is not one of this pair."""
+    """The original that an attachment's marker names, or None if it is not one of this pair's."""
     found = _ATTACHMENT.fullmatch(marker.removeprefix(prefix(pair))) if marker.startswith(prefix(pair)) else None
     if not found:
         return None

@@ -1,7 +1,7 @@
-"""HTML read as a flat run of pieces, in time that grows with its length and no faster, whatever is in it.
+"""HTML read as a flat run of pieces, in linear time whatever it contains.
 
-Parsed by lexbor (HTML5, as browsers do). A tree that is thousands of elements deep, an element with thousands of attributes and
-formatting that is never closed cost such parsers the square of their number, so a text with those is flattened before.
+Parsed by lexbor (HTML5, as browsers do). Trees thousands of elements deep, elements with thousands of attributes and
+formatting that is never closed take such parsers quadratic time, so texts with those are flattened first.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 DEEPEST = 200
-"""So many elements may stand in one another; a text with more is flattened. libxml2, which iTop parses with, gives up at 256."""
+"""How deep elements may nest; a deeper text is flattened. libxml2, which iTop parses with, gives up at 256."""
 _MOST_ATTRIBUTES = 100
 _SMALL = 10_000
 _MOST_REOPENED = 20_000
-"""How often formatting that is not closed may be opened anew by the blocks after it, all in all."""
+"""How often, in all, later blocks may reopen formatting that was never closed."""
 
 
 def names(text: str) -> frozenset[str]:
-    """The names that are written in *text*, with spaces between them."""
+    """The space-separated names in *text*."""
     return frozenset(text.split())
 
 
@@ -37,11 +37,11 @@ UNSEEN = names(
     "script style template title noscript noembed noframes iframe frame frameset datalist object embed applet "
     "portal audio video canvas colgroup"
 )
-"""Elements whose contents no reader sees as text: they are left out with all that is in them."""
+"""Elements whose content no reader sees as text: left out with all that is in them."""
 _RAW = names("script style title textarea xmp iframe noembed noframes plaintext")
-"""Elements in which no tag is one but their own end."""
+"""Elements in which no tag counts but their own end."""
 _SELF_CLOSING = names("p li dd dt td th tr tbody thead tfoot option body html head")
-"""Elements that end where the next begins, and so do not nest by themselves."""
+"""Elements that end where the next begins, so they do not nest by themselves."""
 _FORMATTING = names("a b big code em font i nobr s small strike strong tt u")
 _ATTRIBUTE = (
     r"=?+[^\t\n\f\r />=]++(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+"
@@ -57,14 +57,14 @@ _ONE_ATTRIBUTE = re.compile(_ATTRIBUTE)
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """An element begins; one that can hold nothing has no end."""
+    """An element begins; a void one has no end."""
 
     tag: str
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_end(self) -> bool:
-        """Whether it can hold something."""
+        """Whether it can hold content."""
         return self.tag not in VOID
 
 
@@ -77,7 +77,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What is read, without entities."""
+    """Text, with entities decoded."""
 
     text: str = field(repr=False)
 
@@ -110,18 +110,18 @@ def read(fragment: str) -> Iterator[Piece]:
 
 
 def is_flattened(fragment: str) -> bool:
-    """Whether *fragment* nests, repeats or reopens more than a parser takes in good time: then it is read flat."""
+    """Whether *fragment* nests, repeats or reopens more than a parser handles in good time: then it is read flat."""
     small = len(fragment) < _SMALL and fragment.count("<") < DEEPEST
     return not small and not _is_bounded(fragment)
 
 
 def _bounded(fragment: str) -> str:
-    """*fragment*, flattened if it must be."""
+    """*fragment*, flattened if need be."""
     return _flat(fragment) if is_flattened(fragment) else fragment
 
 
 def _tags(fragment: str) -> Iterator[re.Match[str]]:
-    """What looks like a tag, a comment or the like, one after the other; not in raw text."""
+    """All that looks like a tag, comment or the like, in order, outside raw text."""
     position = 0
     while (found := _TOKEN.search(fragment, position)) is not None:
         yield found
@@ -133,7 +133,7 @@ def _tags(fragment: str) -> Iterator[re.Match[str]]:
 
 
 def _is_bounded(fragment: str) -> bool:
-    """Whether it is; an end that is not that of the innermost element counts for nothing, so that this never says too little."""
+    """Whether it is; an end tag that does not match the innermost element is ignored, so nesting is never underestimated."""
     nested: list[str] = []
     formatting = reopened = 0
     for found in _tags(fragment):
@@ -157,7 +157,7 @@ def _is_bounded(fragment: str) -> bool:
 
 
 def _flat(fragment: str) -> str:
-    """*fragment* with its words, its pictures and the ends of its lines, and nothing else."""
+    """*fragment* reduced to its words, pictures and line ends."""
     flat: list[str] = []
     position = 0
     unseen = ""

@@ -1,4 +1,4 @@
-"""Dates that a server showed, as moments, where they are any: people enter the year 202 and the year 9999."""
+"""Dates shown by a server, as moments, if they are plausible: people enter the year 202 and the year 9999."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LIKE_A_DATE = re.compile(r"[0-9][0-9 :./T-]{3,30}Z?(?: ?[AaPp][Mm])?")
 
 
 def moment(text: str) -> datetime | None:
-    """The moment that an attribute's value means, in UTC; None where it means none."""
+    """The moment that an attribute's value means, in UTC; None if it means none."""
     try:
         found = datetime.fromisoformat(text)
         return found.astimezone(UTC) if found.tzinfo else None
@@ -21,18 +21,18 @@ def moment(text: str) -> datetime | None:
 
 
 def is_date(text: str) -> bool:
-    """Whether an attribute's value is a moment, a day, or nothing."""
+    """Whether an attribute's value is a moment, a day or empty."""
     return not text or _DAY.fullmatch(text) is not None or moment(text) is not None
 
 
 def likely(text: str) -> datetime | None:
-    """The same, where it is one at which a ticket may have begun."""
+    """The same, if a ticket may have begun then."""
     found = moment(text)
     return found if found is not None and _YEARS[0] < found.year < _YEARS[1] else None
 
 
 def why_not_carried(text: str, zone: ZoneInfo) -> str | None:
-    """Why a date cannot be written on a server in *zone*, or None. What is no date at all is not quoted."""
+    """Why a date cannot be written on a server in *zone*, or None. A value that is no date is not quoted."""
     if not text or _DAY.fullmatch(text):
         return None
     found = moment(text)

@@ -1,4 +1,4 @@
-"""The case logs: which entries are people's own, which of them have not arrived, and how they read on the other side."""
+"""The case logs: which entries people wrote, which have not arrived yet, and how they read on the other side."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from itopsync.reconcile.unmarked import found_unmarked, is_one
 
 @dataclass(frozen=True)
 class _Flow:
-    """What goes from one log into the other: what is known of both, and where it is noted."""
+    """What goes from one log into the other: what is known of both, and where that is recorded."""
 
     situation: Situation
     part: Part
@@ -33,7 +33,7 @@ class _Flow:
     log: LogRule
     source: Reading
     goal: Reading
-    """What stands in *target*'s log."""
+    """*target*'s log."""
     records: dict[str, NoteRecord]
 
 
@@ -56,7 +56,7 @@ def plan_notes(situation: Situation) -> Part:
 
 
 def _is_rewritten(records: Mapping[str, NoteRecord], vanished: Sequence[str], people: set[str]) -> bool:
-    """Whether every entry that was carried, or that stays, looks different now, and there are as many new ones."""
+    """Whether every entry that was carried, or that stays, looks different now, with as many new ones in their place."""
     new = len(people - records.keys())
     carried = [marker for marker, record in records.items() if record.carried_at is not None]
     kept = [marker for marker, record in records.items() if record.carried_at is None and is_note(marker)]
@@ -64,7 +64,7 @@ def _is_rewritten(records: Mapping[str, NoteRecord], vanished: Sequence[str], pe
 
 
 def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
-    """Plan the notes of one log; what has arrived is noted in the records."""
+    """Plan the notes of one log; those that have arrived are noted in the records."""
     present = _note_arrived(flow)
     if not flow.log.direction.allows(flow.target.other):
         return ()
@@ -96,7 +96,7 @@ def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
 
 
 def _note_arrived(flow: _Flow) -> frozenset[str]:
-    """The markers of what stands in the target's log already; each is noted in the records."""
+    """The markers already in the target's log; each is noted in the records."""
     situation, records = flow.situation, flow.records
     origin, there = flow.target.other, situation.ticket(flow.target)
     present = arrived(there, flow.goal) | _find_unmarked(flow)
@@ -111,7 +111,7 @@ def _note_arrived(flow: _Flow) -> frozenset[str]:
 
 
 def _send_cut_notes_whole(flow: _Flow) -> None:
-    """Send a note of which the target has dropped words as a file too, once."""
+    """Send a note from which the target dropped words as a file too, once."""
     situation, target, records = flow.situation, flow.target, flow.records
     for person in flow.source.people:
         record = records.get(person.marker)
@@ -131,14 +131,14 @@ def _send_cut_notes_whole(flow: _Flow) -> None:
 
 
 def _find_unmarked(flow: _Flow) -> frozenset[str]:
-    """The markers of what stands in the target's log without them: written, stored unmarked, and never answered for."""
+    """The markers of entries in the target's log that lack them: written, stored unmarked, and never answered for."""
     situation, target = flow.situation, flow.target
     left = list(flow.goal.unmarked)
     people = [person for person in flow.source.people if person.marker not in flow.goal.borne] if left else []
     rendered = [(person, render(situation, target, flow.log, person)) for person in people]
     found: dict[str, LostMarker] = {}
     claimed: list[Entry] = []
-    for by_words in (True, False):  # two that were written in one second have the same date and the same first line
+    for by_words in (True, False):  # two notes written in the same second share their date and first line
         for person, note in rendered:
             there = left if by_words else [entry for entry in left if entry not in claimed]
             says = plain(note.html)
@@ -157,7 +157,7 @@ def _find_unmarked(flow: _Flow) -> frozenset[str]:
 
 
 def render(situation: Situation, target: Side, log: LogRule, person: PersonEntry) -> Note:
-    """Write *person*'s entry as it is to read on *target*: a header that bears the marker, then the text."""
+    """Render *person*'s entry for *target*: a header that bears the marker, then the text."""
     headers = situation.rules.headers
     template = target.pick(headers.to_external, headers.to_internal)
     head = _header(situation, template, target, person.entry.at, person.entry.author)
@@ -175,9 +175,9 @@ def opening(situation: Situation, opened: datetime) -> Note:
 
 
 def history(situation: Situation, part: Part, left: int) -> tuple[Note, ...]:
-    """What the create of a copy takes along: people's entries up to the first that shows a picture, joined if they are many.
+    """What the creation of a copy takes along: people's entries up to the first with a picture, joined if they are many.
 
-    Only what takes *left* bytes of the request goes along; the rest follows. A picture's attachment must be there before the
+    Only what fits into *left* bytes of the request goes along; the rest follows. A picture's attachment must exist before the
     text that shows it, and an attachment needs its ticket.
     """
     notes: list[Note] = []
@@ -198,15 +198,15 @@ def history(situation: Situation, part: Part, left: int) -> tuple[Note, ...]:
 
 
 def head_line(text: str) -> str:
-    """The line at the head of what we write; :attr:`Note.marked` puts the markers into it."""
+    """The line at the head of what we write; :attr:`Note.marked` adds the markers to it."""
     return f"<p><em>{html.escape(text)}</em></p>"
 
 
 def join(notes: Sequence[Note], left: int, most: int) -> tuple[Note, ...]:
-    """Join *notes* so that they take at most half of what is *left* (in entries), and at least one entry.
+    """Join *notes* so that they take at most half of *left* (in entries), but at least one entry.
 
-    So a log that fills up never quite does, and every word still arrives in it. More entries are taken where one would
-    have more than *most* bytes of a request.
+    So a log never quite fills up, and every word still arrives in it. More entries are used if one would exceed *most*
+    bytes of a request.
     """
     allowed = max(1, left // 2)
     if len(notes) <= allowed:
@@ -223,7 +223,7 @@ def _joined(notes: Sequence[Note]) -> Note:
 
 
 def read_log(situation: Situation, side: Side, log: LogRule) -> Reading:
-    """One side's log, told apart."""
+    """Read one side's log."""
     return read(situation.link, situation.observation, side, log, situation.rules)
 
 
@@ -253,12 +253,12 @@ def log_room(situation: Situation, part: Part, target: Side, log: LogRule, readi
 
 
 def full_log(side: Side, log: str) -> Item:
-    """The item under which it is remembered that a log takes no further entry."""
+    """The item that remembers that a log takes no further entry."""
     return Item(ItemKey.of(ItemKind.LOG, f"{side}:{log}"), "full")
 
 
 def _in_pieces(situation: Situation, target: Side, note: Note) -> tuple[Note, tuple[Upload, ...]]:
-    """*note* as it is if it fits into one request, else its head, and the whole as files that must be there before."""
+    """*note* itself if it fits into one request; else its head, and the whole as files that must be uploaded first."""
     if not is_long(situation.rules, target, note.html):
         return note, ()
     marker = note.markers[0]

@@ -1,4 +1,4 @@
-"""What is parked is told on the internal ticket, once, in an entry of our own."""
+"""Reports parked items on the internal ticket, once each, in an entry of our own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from itopsync.reconcile.situation import Situation
 
 
 def plan_notice(situation: Situation, part: Part, obstacles: Sequence[Obstacle]) -> list[Write]:
-    """The entry that tells of those of *obstacles* that need a person and stand there in no entry yet."""
+    """The entry about those of *obstacles* that need a person and are not reported there yet."""
     if not situation.rules.tell_parked:
         return []
     parked = {
@@ -47,7 +47,7 @@ def _notice(situation: Situation, part: Part, texts: Mapping[Item, str]) -> Note
 
 
 def _in_words(key: ItemKey) -> str:
-    """An item as people say it."""
+    """An item in everyday words."""
     match key.kind:
         case ItemKind.FILE:
             side, _, number = key.which.partition(":")

@@ -1,6 +1,6 @@
 """What one kind of content contributes to a plan.
 
-Notes, form, files and state each are a function from a :class:`~itopsync.reconcile.situation.Situation` to a :class:`Part`.
+Notes, form, files and state are each a function from a :class:`~itopsync.reconcile.situation.Situation` to a :class:`Part`.
 The planner folds all parts in one place.
 """
 
@@ -17,22 +17,22 @@ from itopsync.reconcile.rules import FieldRule
 
 @dataclass(frozen=True)
 class Value:
-    """One value that is to be written."""
+    """A value to be written."""
 
     rule: FieldRule
     value: str = field(repr=False)
     item: Item
     fingerprint: str
-    """Of the value it was made from."""
+    """Of the value that it was made from."""
     uploads: tuple[Upload, ...] = ()
-    """The pictures that must be there before."""
+    """The pictures that must be uploaded first."""
     whole: Upload | None = None
-    """The whole text as a file, where it does not fit and is not there yet."""
+    """The whole text as a file, if it does not fit and is not there yet."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stimulus with what it takes along."""
+    """A stimulus with what it takes along."""
 
     step: Step
     item: Item
@@ -51,11 +51,11 @@ class Content:
 
     @property
     def all_values(self) -> tuple[Value, ...]:
-        """With those that go along with a stimulus."""
+        """Including those that go along with a stimulus."""
         return (*self.values, *(value for stage in self.stages for value in stage.companions))
 
     def add(self, other: Content) -> None:
-        """Take *other*'s in."""
+        """Add *other*'s content."""
         self.logs += other.logs
         self.values += other.values
         self.stages = (*self.stages, *other.stages)
@@ -71,29 +71,29 @@ class Part:
 
     content: Mapping[Side, Content] = field(default_factory=lambda: {side: Content() for side in Side})
     uploads: list[Upload] = field(default_factory=list)
-    """What must be there before the content is written."""
+    """Uploads that the content needs first."""
     files: list[Upload] = field(default_factory=list)
-    """What nothing else waits for."""
+    """Uploads that nothing waits for."""
     removals: list[Action] = field(default_factory=list)
     """What goes last."""
     agree: Callable[[Link], Link] = _as_it_is
-    """Notes in a link what was found to be agreed."""
+    """Records in a link what was found to be agreed."""
     remarks: list[Remark] = field(default_factory=list)
     lost: list[LostMarker] = field(default_factory=list)
-    """What turns out to stand there without its marker."""
+    """What turns out to be stored without its marker."""
     rewritten: bool = False
-    """Every entry that was carried looks different now."""
+    """Every carried entry looks different now."""
     wanted: set[Item] = field(default_factory=set)
-    """Every item that is to get across, whether it may be tried now or not: what stands in the way of others is void."""
+    """Every item to get across, whether or not it may be tried now: obstacles of other items are void."""
     parked: dict[ItemKey, Obstacle] = field(default_factory=dict)
-    """What is found to need a person, by its item's key."""
+    """Items found to need a person, by key."""
 
     def want(self, *items: Item) -> None:
-        """Take note that *items* are to get across."""
+        """Note that *items* are to get across."""
         self.wanted.update(items)
 
     def park(self, item: Item, reason: str) -> None:
-        """Rest *item* until a person has looked, or until it changes."""
+        """Park *item* until a person has looked, or until it changes."""
         self.parked[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
 
     def remark(self, kept: Kept, key: ItemKey) -> None:
@@ -101,14 +101,14 @@ class Part:
         self.remarks.append(Remark(kept, key))
 
     def obstacles(self, link: Link) -> tuple[Obstacle, ...]:
-        """What is in the way from now on: of what is still wanted, and as it was tried, with its tries; and what was parked."""
+        """The obstacles from now on: those of items still wanted and unchanged, with their tries, and the newly parked."""
         wanted = {(item.key, item.fingerprint) for item in self.wanted}
         still = (each for each in link.obstacles if (each.key, each.fingerprint) in wanted and each.key not in self.parked)
         return (*still, *self.parked.values())
 
 
 def fold(parts: Iterable[Part]) -> Part:
-    """All of *parts* as one."""
+    """Combine *parts* into one."""
     whole = Part()
     agreeing: list[Callable[[Link], Link]] = []
     for part in parts:

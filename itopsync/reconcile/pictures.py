@@ -1,4 +1,4 @@
-"""Pictures out of texts: each becomes an attachment of the other ticket before the text that shows it is written."""
+"""Pictures in texts: each becomes an attachment of the other ticket before the text that shows it is written."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from itopsync.reconcile.situation import Situation
 def illustrate(
     situation: Situation, part: Part, target: Side, html: str, pictures: Sequence[Picture]
 ) -> tuple[str, tuple[Upload, ...]] | None:
-    """Plan the uploads that a text needs; None if it must wait for a picture whose turn has not come.
+    """Plan the uploads that a text needs; None if it must wait for a picture that may not be tried yet.
 
-    A picture that can never be there (parked, or its copy was deleted) does not hold the text up: it is told in words.
+    A picture that can never arrive (parked, or its copy was deleted) does not hold up the text: it is described in words.
     """
     uploads: list[Upload] = []
     missing: list[str] = []
@@ -34,7 +34,7 @@ def illustrate(
 
 
 def want_pictures(situation: Situation, part: Part, target: Side, pictures: Sequence[Picture]) -> list[tuple[Picture, Item]]:
-    """Those of *pictures* that are not there yet, each with its item: all of them are to get across."""
+    """Those of *pictures* that are not there yet, each with its item; all are marked as wanted."""
     found: list[tuple[Picture, Item]] = []
     for picture in pictures:
         if not situation.has_attachment(target, picture.marker):
@@ -51,7 +51,7 @@ def _picture_item(picture: Picture) -> Item:
 
 
 def file_item(origin: Side, original_id: int) -> Item:
-    """The item under which a file's trouble is remembered."""
+    """The item under which trouble with a file is remembered."""
     return Item(ItemKey.of(ItemKind.FILE, f"{origin}:{original_id}"), "")
 
 

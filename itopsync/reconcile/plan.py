@@ -1,4 +1,4 @@
-"""What is to be done about one link: a list of actions, made before anything runs, and what stays undone with its reason."""
+"""What is to be done about one link: a list of actions, made before any runs, and what is left undone, with the reasons."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from itopsync.reconcile.richtext import Picture, marked
 
 @dataclass(frozen=True)
 class Item:
-    """What an action carries, so that a refusal can be held against the right thing."""
+    """What an action carries, so that a refusal is held against the right thing."""
 
     key: ItemKey
     fingerprint: str
-    """Of what is carried: when it changes, the item is tried anew."""
+    """Of what is carried: once it changes, the item is tried again."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """An entry that we append: one person's, several joined, or a word of our own."""
+    """An entry to append: one person's, several joined, or a word of our own."""
 
     log: str
-    """The log's name on the side that it goes to."""
+    """The log's name on the target side."""
     markers: tuple[str, ...]
     at: datetime
     html: str = field(repr=False)
-    """With placeholders for pictures, and without the markers."""
+    """With placeholders for pictures, and without markers."""
     pictures: tuple[Picture, ...] = ()
 
     @property
     def marked(self) -> str:
-        """The HTML that is written: the markers stand in its first line."""
+        """The HTML to write, with the markers in its first line."""
         return marked(self.markers, self.html)
 
 
 @dataclass(frozen=True)
 class TextSource:
-    """A text that goes as a file."""
+    """A text that is carried as a file."""
 
     name: str
     text: str = field(repr=False)
@@ -61,20 +61,20 @@ FileSource = AttachmentSource | TextSource | PictureSource
 
 @dataclass(frozen=True)
 class Create:
-    """Make the internal copy."""
+    """Create the internal copy."""
 
     fields: Mapping[str, object] = field(repr=False)
     notes: tuple[Note, ...]
     items: tuple[Item, ...]
     agrees: Mapping[str, str]
-    """Attribute (external name) → fingerprint of the external value that the copy was made with."""
+    """Attribute (external name) → fingerprint of the external value that the copy was created with."""
 
     side: ClassVar = Side.INTERNAL
 
 
 @dataclass(frozen=True)
 class Write:
-    """Change one ticket in one call: fields, one entry for each log, and a stimulus."""
+    """Change one ticket in one call: fields, one entry per log, and a stimulus."""
 
     side: Side
     fields: Mapping[str, object] = field(repr=False)
@@ -122,18 +122,18 @@ Action = Create | Write | Upload | Remove
 
 @dataclass(frozen=True)
 class LostMarker:
-    """A thing of ours that a server stored without its marker."""
+    """Something of ours that a server stored without its marker."""
 
     ref: Ref
     marker: str
     kept: str
-    """The tags that came back where the marker should stand, without their attributes; no text."""
+    """The tags that came back in the marker's place, without their attributes; no text."""
     fingerprint: str = ""
-    """Of the entry that came back, where it can be told which one it is."""
+    """Of the entry that came back, if it can be identified."""
 
 
 class Kept(StrEnum):
-    """Why something stays as it is, to be listed and not counted as a difference."""
+    """Why something stays as it is: it is listed, but does not count as a difference."""
 
     INTERNAL_EDIT = "internal edit kept"
     INTERNAL_NOTE = "note kept in internal"
@@ -147,7 +147,7 @@ class Kept(StrEnum):
 
 @dataclass(frozen=True)
 class Remark:
-    """One thing that is not in agreement on purpose, or that somebody should know."""
+    """One thing that differs on purpose, or that somebody should know."""
 
     kept: Kept
     key: ItemKey
@@ -159,16 +159,16 @@ class Plan:
     """What is to be done about one link, in order."""
 
     link: Link
-    """As it stands once what is already agreed is noted in its base."""
+    """As it stands once what is already agreed is recorded in its base."""
     actions: tuple[Action, ...] = ()
     remarks: tuple[Remark, ...] = ()
     unlinked: bool = field(default=False, kw_only=True)
     """A person has unlinked the two tickets."""
     replaced: bool = field(default=False, kw_only=True)
-    """One of the two tickets is another than the one that was linked."""
+    """One of the two tickets is not the one that was linked."""
     rewritten: bool = field(default=False, kw_only=True)
-    """Every entry that was carried looks different now: sanitising has changed, or this is another ticket."""
+    """Every carried entry looks different now: sanitising has changed, or this is another ticket."""
     lost: tuple[LostMarker, ...] = field(default=(), kw_only=True)
-    """What turns out to have been written, and to have been stored without its marker."""
+    """What turns out to have been written but stored without its marker."""
     unread: ItopsyncError | None = field(default=None, kw_only=True)
-    """Why one of the two tickets cannot be read or worked with, if that is so: nothing is decided then."""
+    """Why one of the two tickets cannot be read or processed, if so: nothing is decided then."""

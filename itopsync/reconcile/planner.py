@@ -1,4 +1,4 @@
-"""The whole decision on one link, as a function: what both sides show, against what they last agreed on, makes a plan."""
+"""The whole decision on one link, as a function: what both sides show, compared with what they last agreed on, makes a plan."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import plan_state
 
 PARTS: Sequence[Callable[[Situation], Part]] = (plan_files, plan_notes, plan_form, plan_state)
-"""What a ticket consists of. A further kind of content is a further function here."""
+"""What a ticket consists of; another kind of content is another function here."""
 
 UNREAD = Item(TICKET, "unread")
-"""A ticket that its server fails to show, or that brings out a fault of ours, as an item that may wait or be parked."""
+"""The item for a ticket that its server fails to show, or that triggers a fault of ours; it may wait or be parked."""
 
 
 def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, apart: bool = False) -> Plan:
     """Plan one link.
 
-    *apart*: carry each thing in a call of its own, so that a refusal tells which one was at fault.
+    *apart*: carry each thing in a call of its own, so that a refusal shows which one is at fault.
     """
     if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
         return Plan(link)
@@ -63,7 +63,7 @@ def _is_probe(situation: Situation) -> bool:
 
 
 def another_ticket(link: Link, reason: str) -> Plan:
-    """The plan for a link one of whose tickets is another one by now: nothing is written, and a person must look."""
+    """The plan for a link one of whose tickets is another one by now: write nothing, ask a person."""
     obstacle = Obstacle(TICKET, "", reason, tries=1, parked=True, not_before=None)
     return Plan(
         replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,)),
@@ -73,20 +73,20 @@ def another_ticket(link: Link, reason: str) -> Plan:
 
 
 def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None) -> Plan:
-    """The plan for a link one of whose tickets cannot be read: it is read again after *wait*, or a person must look.
+    """The plan for a link one of whose tickets cannot be read: retry after *wait*, or ask a person.
 
-    Whoever touches it meanwhile uses up no further try.
+    A change to it meanwhile uses up no further try.
     """
-    before = next((one for one in link.obstacles if (one.key, one.fingerprint) == (UNREAD.key, UNREAD.fingerprint)), None)
+    before = next((known for known in link.obstacles if (known.key, known.fingerprint) == (UNREAD.key, UNREAD.fingerprint)), None)
     if before is None or not (before.parked or (before.not_before is not None and before.not_before > now)):
         link = agree.refused(link, UNREAD, str(why), now, wait)
-    parked = any(one.parked for one in link.obstacles if one.key == UNREAD.key)
+    parked = any(known.parked for known in link.obstacles if known.key == UNREAD.key)
     remark = Remark(Kept.PARKED if parked else Kept.WAITING, UNREAD.key, str(why))
     return Plan(link, remarks=(remark,), unread=why)
 
 
 def _plan_creation(situation: Situation, *, apart: bool) -> Plan:
-    """The copy with all that can go along. *apart*: without its dates, which a server may refuse; they go by themselves then."""
+    """The copy with all that can go along. *apart*: its dates, which a server may refuse, go separately afterwards."""
     rules, cls, part = situation.rules, situation.cls, Part()
     item = Item(TICKET, "")
     external = situation.ticket(Side.EXTERNAL)
@@ -125,7 +125,7 @@ def _opened(fields: Mapping[str, str], cls: ClassRules, now: datetime) -> dateti
 
 
 def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
-    """Fold what each part asks for into actions: pictures and files, then what is written, then what goes."""
+    """Fold what each part asks for into actions: pictures and files, then writes, then removals."""
     whole = fold(part(situation) for part in PARTS)
     put = one_by_one if apart else together
     writes: list[Action] = []

@@ -1,4 +1,4 @@
-"""What a link's base is taken for when it has been lost: what stands there now, and a list of what differs."""
+"""What counts as a link's base once that is lost: what stands there now, with a list of what differs."""
 
 from __future__ import annotations
 
@@ -51,24 +51,24 @@ FILE_WITHOUT_COPY = Obstacle(
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A link found again."""
+    """A link that was found again."""
 
     link: Link
     differs: tuple[str, ...]
-    """``state`` and attributes (external names) in which the sides differ: left as they are, for a person to decide."""
+    """``state`` and attributes (external names) that differ: left as they are, for a person to decide."""
     unlinked: bool = False
-    """A person had unlinked the two: that stays so."""
+    """A person had unlinked the two, which still holds."""
 
     @property
     def without_copy(self) -> tuple[Obstacle, ...]:
-        """The files that have no copy though younger ones have: left for a person to decide."""
-        return tuple(one for one in self.link.obstacles if one.reason == FILE_WITHOUT_COPY.reason)
+        """The files that have no copy though younger ones do: left for a person to decide."""
+        return tuple(obstacle for obstacle in self.link.obstacles if obstacle.reason == FILE_WITHOUT_COPY.reason)
 
 
 def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mapping[Side, int], now: datetime) -> Rebuilt:
-    """Return the link with a base at which nothing is carried that differs now; *plan* was made for it without any base.
+    """Return the link with a base under which nothing that differs now is carried; *plan* was made for it without any base.
 
-    Entries and files bear their markers, so of those nothing needs to be remembered; but a file that is older than the
+    Entries and files bear their markers, so nothing about those needs to be remembered; but a file older than the
     *youngest* of its side that has a copy may have had one that a person deleted.
     """
     link, cls = plan.link, rules.for_external(plan.link.external.cls)
@@ -80,7 +80,7 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
     told = {name for write in writes for name in write.agrees}
     differs = {rule.external for rule in every_rule(cls) if rule.external in told and not alike(situation, rule)}
     differs |= {"state" for write in writes if write.stimulus}
-    differs |= {"state" for one in plan.link.obstacles if one.key == STATE}
+    differs |= {"state" for obstacle in plan.link.obstacles if obstacle.key == STATE}
     return Rebuilt(
         replace(
             link,
@@ -94,8 +94,8 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
 
 
 def youngest_of(copies: Mapping[Side, Iterable[Attachment]], pair: str) -> Mapping[Side, int]:
-    """By side, the highest id of an attachment that has a copy among *copies*, which are by the side that they are on."""
-    originals = (attachment_of(one.temp_id, pair) for side in Side for one in copies[side])
+    """By side, the highest id of an attachment that has a copy; *copies* are keyed by the side that they are on."""
+    originals = (attachment_of(attachment.temp_id, pair) for side in Side for attachment in copies[side])
     found = dict.fromkeys(Side, 0)
     for origin, number in filter(None, originals):
         found[origin] = max(found[origin], number)
@@ -103,7 +103,7 @@ def youngest_of(copies: Mapping[Side, Iterable[Attachment]], pair: str) -> Mappi
 
 
 def without_copy(external: Sighting) -> Link:
-    """The link of a ticket that has no copy though younger ones have: it rests until a person has decided."""
+    """The link of a ticket that has no copy though younger ones do: it rests until a person has decided."""
     return Link(UNSAVED, external.ref, None, LinkStatus.PARKED, external.number, obstacles=(TICKET_WITHOUT_COPY,))
 
 
@@ -114,14 +114,14 @@ def _of_files(plan: Plan, youngest: Mapping[Side, int]) -> Iterable[Obstacle]:
 
 
 def every_rule(cls: ClassRules) -> tuple[FieldRule, ...]:
-    """The form's, and those of what goes with a state."""
+    """The rules of the form and of the companions of states."""
     return (*cls.fields, *(rule for companions in cls.state.companions.values() for rule in companions))
 
 
 def base_of_now(observation: Observation, cls: ClassRules, differs: Collection[str]) -> Base:
-    """A base at which both sides' form and state, as they are now, count as agreed. Only where both tickets are there.
+    """A base at which both sides' form and state count as agreed as they are now. Both tickets must be there.
 
-    *differs* is what stays apart so: ``state`` and attributes (external names).
+    *differs*: what stays apart that way: ``state`` and attributes (external names).
     """
     external, internal = observation.external, observation.internal
     if external is None or internal is None:

@@ -1,6 +1,6 @@
-"""The HTML of descriptions and log entries: what it says, what pictures it shows, and how it reads on the other server.
+"""The HTML of descriptions and log entries: what it says, which pictures it shows, how it reads on the other server.
 
-iTop sanitises what it stores, and rewrites the addresses of images on reading; so nothing here depends on those staying as
+iTop sanitises what it stores and rewrites image addresses on reading, so nothing here relies on either staying as
 written.
 """
 
@@ -24,7 +24,7 @@ from itopsync.reconcile.whitelist import PICTURE_SCHEME, write
 
 _PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
 _PLACEHOLDER = re.compile(r'(?<=<img src=")itopsync-picture:([A-Za-z0-9_.-]+)')
-"""Only where :func:`carry` puts it: what a person writes is no placeholder, whatever it says."""
+"""Only where :func:`carry` puts it: what a person writes is never a placeholder."""
 _SHOWN = re.compile(r'<img src="itopsync-picture:([A-Za-z0-9_.-]+)" alt="([^"]*)"[^>]*>')
 _LINES = re.compile(r"(?:<p>)?([^<]*(?:<br ?/?>[^<]*)*)(?:</p>)?")
 _LINE_BREAK = re.compile(r"<br ?/?>")
@@ -35,7 +35,7 @@ _HEAD = re.compile(rf"\s*(?:<(?:p|div|span)(?:\s[^<>]*)?>\s*)*{_ANCHOR}")
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture in a text, and the marker that its copy bears."""
+    """A picture in a text, and the marker of its copy."""
 
     marker: str
     source: PictureSource
@@ -44,14 +44,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Carried:
-    """A text as it is to read on the other server; pictures stand in it as placeholders until their ids are known."""
+    """A text as it is to read on the other server, with placeholders for pictures until their ids are known."""
 
     html: str = field(repr=False)
     pictures: tuple[Picture, ...]
 
 
 def plain(fragment: str) -> str:
-    """What a fragment of HTML says: its words on one line, with a sign for each picture."""
+    """The words of a fragment of HTML on one line, with a sign for each picture."""
     return _said(fragment, lambda _: _PICTURE)
 
 
@@ -72,9 +72,9 @@ def _said(fragment: str, picture: Callable[[Mapping[str, str]], str]) -> str:
 
 
 def fingerprint(author_id: str, fragment: str) -> str:
-    """The fingerprint of an entry: its author's account, its normalised text, and which pictures it shows.
+    """The fingerprint of an entry: its author's account, its normalised text and the pictures it shows.
 
-    Not its date, which the server formats in its current timezone, nor the addresses of pictures, which it rewrites.
+    Its date does not count, since the server formats it in its current timezone; nor do picture addresses, which it rewrites.
     """
     return digest(author_id, _said(fragment, lambda attributes: _PICTURE + identity(attributes)))
 
@@ -82,7 +82,7 @@ def fingerprint(author_id: str, fragment: str) -> str:
 def value_fingerprint(value: str, *, is_html: bool = False) -> str:
     """The fingerprint of an attribute's value: which pictures it shows counts, the addresses that iTop gives them do not.
 
-    Of HTML that is nothing but lines, the lines alone count: a server that is upgraded to 3.2 wraps a plain text otherwise than
+    Of HTML that is nothing but lines, only the lines count: a server upgraded to 3.2 wraps plain text differently than
     we do.
     """
     lines = _LINES.fullmatch(value) if is_html else None
@@ -92,27 +92,27 @@ def value_fingerprint(value: str, *, is_html: bool = False) -> str:
 
 
 def marked(markers: Sequence[str], fragment: str) -> str:
-    """Put *markers* into the first line of what we write, as the name of an anchor: each iTop keeps it, none shows it.
+    """Put *markers* into the first line of what we write, as an anchor's name: every iTop keeps it, none shows it.
 
-    Commas part them: PHP's DOM escapes a blank in an anchor's name.
+    They are separated by commas: PHP's DOM escapes a blank in an anchor's name.
     """
     anchor = f'<a name="{",".join(markers)}"></a>'
     return f"<p>{anchor}{fragment.removeprefix('<p>')}" if fragment.startswith("<p>") else anchor + fragment
 
 
 def head_words(fragment: str) -> str:
-    """The words of the first line of what we write."""
+    """The words in the first line of what we write."""
     return plain(fragment.partition("</p>")[0])
 
 
 def head_markers(fragment: str, pair: str) -> tuple[str, ...]:
-    """The markers of *pair* at the head of an entry: in the anchor that it begins with."""
+    """The markers of *pair* at the head of an entry, in the anchor that it begins with."""
     found = _HEAD.match(fragment) if prefix(pair) in fragment else None
     return tuple(name for name in found[1].split(",") if name.startswith(prefix(pair))) if found else ()
 
 
 def any_markers(fragment: str) -> tuple[str, ...]:
-    """The markers of whatever pair, wherever in an entry: iTop 3.3 puts a line before what it copies from a parent."""
+    """The markers of any pair, anywhere in an entry: iTop 3.3 puts a line before what it copies from a parent."""
     if MARK not in fragment:
         return ()
     return tuple(name for found in _ANYWHERE.finditer(fragment) for name in found[1].split(",") if name.startswith(MARK))
@@ -120,24 +120,24 @@ def any_markers(fragment: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a text comes from, as far as it matters to its pictures and links."""
+    """Where a text comes from, as far as its pictures and links need it."""
 
     ref: Ref
     pair: str
     addresses: tuple[str, ...]
-    """Under which the origin's pages are reached."""
+    """The addresses of the origin's pages."""
     attached: Mapping[int, str] = field(default_factory=dict)
-    """The very ticket's attachments → the placeholder's name for what stands for them on the other side. No other is shown."""
+    """The ticket's own attachments → the placeholder name of their counterparts. No other attachment is shown."""
     pictures: bool = True
     """Whether pictures become attachments."""
 
 
 def carry(fragment: str, origin: Origin) -> Carried:
-    """Make *fragment* fit to be read on the other server.
+    """Make *fragment* fit for the other server.
 
-    Pictures become placeholders (:func:`fill`), as far as they stand in the text, were pasted into it or are attachments of the
-    very ticket; others are told in words. Mentions and addresses of the origin go (:mod:`~itopsync.reconcile.gate`), and so does
-    what not every iTop keeps, what would act or fetch by itself, and whatever could be taken for one of our markers
+    Pictures become placeholders (:func:`fill`) if they are in the text, were pasted into it or are attachments of the same
+    ticket; others are described in words. Mentions and addresses of the origin are dropped (:mod:`~itopsync.reconcile.gate`), and
+    so is all that some iTop drops, that would act or fetch by itself, or that could be taken for one of our markers
     (:mod:`~itopsync.reconcile.whitelist`).
     """
     found: dict[str, Picture] = {}
@@ -171,14 +171,14 @@ def _picture(attributes: Mapping[str, str], origin: Origin) -> Picture | None:
 
 
 def _in_words(attributes: Mapping[str, str], origin: Origin) -> str:
-    """A picture that is not carried: what is said of it, and its address where that is a foreign one."""
+    """A picture that is not carried, in words: its description, and its address if that is a foreign one."""
     alt, address = attributes.get("alt", "").strip(), attributes.get("src", "").strip()
     is_foreign = re.match(r"https?://", address, re.IGNORECASE) and not find(address, origin.addresses)
     return " ".join(part for part in (alt, clip(address) if is_foreign else "") if part) or "?"
 
 
 def fill(fragment: str, address_of: Callable[[str], str | None]) -> str:
-    """Put addresses in the place of placeholders; *address_of* takes a placeholder's name, as a rule a marker."""
+    """Replace placeholders by addresses; *address_of* takes a placeholder's name, usually a marker."""
 
     def address(found: re.Match[str]) -> str:
         return html.escape(address_of(found[1]) or "", quote=True)
@@ -187,19 +187,19 @@ def fill(fragment: str, address_of: Callable[[str], str | None]) -> str:
 
 
 def literal(text: str) -> str:
-    """A plain text in which nothing can be taken for a placeholder."""
+    """A plain text made safe from being taken for a placeholder."""
     while _PLACEHOLDER.search(text):  # what is left of one may be another
         text = _PLACEHOLDER.sub(r"\1", text)
     return text
 
 
 def unfilled(fragment: str, address_of: Callable[[str], str | None]) -> bool:
-    """Whether a placeholder is left for which there is no address yet."""
+    """Whether a placeholder has no address yet."""
     return any(address_of(found[1]) is None for found in _PLACEHOLDER.finditer(fragment))
 
 
 def without_pictures(fragment: str, markers: Collection[str]) -> str:
-    """Tell the pictures of *markers* in words where they stood."""
+    """Replace the pictures of *markers* by words."""
     if not markers:
         return fragment
 
@@ -210,7 +210,7 @@ def without_pictures(fragment: str, markers: Collection[str]) -> str:
 
 
 def in_words(fragment: str) -> str:
-    """A text that goes as a file, which shows no pictures: they are told in words."""
+    """A text to be carried as a file, its pictures replaced by words."""
     return _SHOWN.sub(lambda found: f"[picture: {found[2] or '?'}]", fragment)
 
 
@@ -221,7 +221,7 @@ def attachment_address(public_url: str, attachment_id: int) -> str:
 
 
 def shorten(fragment: str, limit: int, remark: str) -> str:
-    """The first words of a fragment of HTML, as HTML of at most *limit* bytes, with *remark* at its end."""
+    """The first words of a fragment of HTML, as HTML of at most *limit* bytes that ends with *remark*."""
     end = f"… <p><em>{html.escape(remark)}</em></p>"
     room = limit - len(end.encode()) - len("<p></p>")
     words = html.escape(plain(fragment)).encode()[: max(room, 0)].decode(errors="ignore")
@@ -230,9 +230,9 @@ def shorten(fragment: str, limit: int, remark: str) -> str:
 
 
 def lost_words(sent: str, kept: str) -> tuple[str, ...]:
-    """The words of HTML that was *sent* which are not in what the server *kept* of it.
+    """The words of the HTML *sent* that are missing from what the server *kept*.
 
-    Order and spaces do not count, since sanitising may move and join what it keeps; nor do pictures and what is invisible.
+    Order and spaces do not count, since sanitising may move and join words; nor do pictures and invisible characters.
     """
     left, there = Counter(_visible_words(sent)), Counter(_visible_words(kept))
     missing = left - there

@@ -9,32 +9,32 @@ from itopsync.model import Side
 from itopsync.reconcile.rules import Rules
 
 _AROUND = 10_000
-"""Bytes of a request beside the texts that it carries: the login, names, ids, the names of what is to be answered."""
+"""Bytes of a request besides its texts: the login, names, ids, the names of the attributes to return."""
 _AROUND_A_TEXT = 200
-"""Bytes around one text: its name, an entry's date, what the addresses of pictures are longer than their placeholders."""
+"""Bytes around one text: its name, an entry's date, what pictures' addresses are longer than their placeholders."""
 
 
 _WITHIN_A_LETTER = 0b10000000
-"""How the bytes of UTF-8 begin that are not a letter's first."""
+"""How a UTF-8 byte starts that continues a character."""
 
 
 def room(rules: Rules, side: Side) -> int:
-    """How many bytes of texts one request to *side* may carry."""
+    """How many bytes of text one request to *side* may carry."""
     return max(rules.side(side).request_bytes - _AROUND, 1)
 
 
 def weight(*texts: object) -> int:
-    """The bytes that *texts* take in a request: JSON escapes all that is not ASCII, so a letter may take six."""
+    """The bytes that *texts* take in a request: JSON escapes all that is not ASCII, so one character may take six."""
     return sum(len(json.dumps(text)) + _AROUND_A_TEXT for text in texts if isinstance(text, str))
 
 
 def is_long(rules: Rules, side: Side, text: str) -> bool:
-    """Whether *text* is to be cut: as an entry it might still fit, but as a file it takes a third more."""
+    """Whether *text* must be cut: it might still fit as an entry, but as a file it takes a third more."""
     return weight(text) > room(rules, side) * 3 // 4
 
 
 def pieces(text: str, most: int) -> list[str]:
-    """Cut *text* so that each piece, as a file in base64, takes at most *most* bytes of a request."""
+    """Cut *text* so that each piece, as a base64 file, takes at most *most* bytes of a request."""
     data, size = text.encode("utf-8", "replace"), max(most * 3 // 4, 4)
     return [piece.decode() for piece in _cut(data, size)]
 
@@ -50,7 +50,7 @@ def _cut(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def groups(texts: Iterable[tuple[int, int]], size: int, most: int) -> Iterator[range]:
-    """Group what has an index and a weight: at most *size* to a group, and no more than *most* bytes unless it is one alone."""
+    """Group (index, weight) items: at most *size* per group, and at most *most* bytes unless a single item exceeds that."""
     start = count = total = 0
     for index, heavy in texts:
         if count and (count == size or total + heavy > most):

@@ -1,7 +1,7 @@
-"""By which servers a ticket came. The copy that a pair makes names them, so that pairs in a ring do not copy it for ever.
+"""Which servers a ticket came through. A pair's copies name them, so that pairs in a ring do not copy for ever.
 
-A chain is fine: what one pair copied from external may be carried on by another pair. No copy goes to a server from which its
-ticket came, nor through a pair a second time.
+A chain is fine: another pair may carry on what one pair copied from external. No copy goes to a server that its
+ticket came from, nor through the same pair twice.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from itopsync.reconcile.rules import ClassRules, Rules, SideRules
 
 
 def stations(external: Ticket, cls: ClassRules, rules: Rules) -> tuple[str, ...]:
-    """What the copy of *external* is to name: external itself, this pair, and all that *external* names as a copy."""
+    """What the copy of *external* must name: external itself, this pair, and all that *external* names as a copy."""
     return tuple(sorted(_came_by(external, cls) | _server(rules.external) | _pair(rules)))
 
 
 def comes_back(external: Ticket, cls: ClassRules, rules: Rules) -> bool:
-    """Whether *external* is a copy of what came from internal, or through this pair before."""
+    """Whether *external* is a copy of something that came from internal, or through this pair before."""
     return not _came_by(external, cls).isdisjoint(_server(rules.internal) | _pair(rules))
 
 
 def marks_of_internal(rules: Rules) -> frozenset[str]:
-    """The stations that a copy names which came from internal."""
+    """The stations that mark a copy as having come from internal."""
     return _server(rules.internal)
 
 
 def _came_by(external: Ticket, cls: ClassRules) -> frozenset[str]:
-    """What is named in the first entry of a log, where a copy's mark stands."""
+    """The stations named in the first entry of a log, where a copy's marker stands."""
     first = (entry for log in cls.logs for entry in external.logs.get(log.external, ())[:1])
     named = (station_of(marker) for entry in first for marker in any_markers(entry.html))
     return frozenset(station for station in named if station)
@@ -38,7 +38,7 @@ def _came_by(external: Ticket, cls: ClassRules) -> frozenset[str]:
 
 def _server(side: SideRules) -> frozenset[str]:
     parts = (urlsplit(address.lower()) for address in side.addresses)
-    return frozenset(digest("server", f"{one.netloc}{one.path.rstrip('/')}")[:16] for one in parts)
+    return frozenset(digest("server", f"{part.netloc}{part.path.rstrip('/')}")[:16] for part in parts)
 
 
 def _pair(rules: Rules) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""The rules of one pair, compiled from the configuration to plain values."""
+"""The rules of one pair, compiled from the configuration into plain values."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Direction(StrEnum):
     NEVER = "never"
 
     def allows(self, origin: Side) -> bool:
-        """Whether what comes from *origin* may be carried to the other side."""
+        """Whether something from *origin* may be carried to the other side."""
         if self is Direction.BOTH:
             return True
         return self is origin.pick(Direction.TO_INTERNAL, Direction.TO_EXTERNAL)
 
 
 class Deletion(StrEnum):
-    """What follows when one of a file's two attachments is deleted."""
+    """What happens when one of a file's two attachments is deleted."""
 
     ORIGIN = "origin"
     """The copy follows its original; the original stays when only the copy goes."""
@@ -45,19 +45,19 @@ class Deletion(StrEnum):
 
 
 class Kind(StrEnum):
-    """How the values of an attribute are written."""
+    """How an attribute's values are written."""
 
     TEXT = "text"
     HTML = "html"
     CODE = "code"
-    """An enumeration, a number: compared and mapped as it stands."""
+    """An enumeration or a number: compared and mapped as it stands."""
     DATE = "date"
-    """ISO 8601 in UTC between the edges."""
+    """Held as ISO 8601 in UTC; converted only at the edges."""
 
 
 @dataclass(frozen=True)
 class FieldRule:
-    """One attribute of the form, or one companion of a state, under its name on each side."""
+    """One attribute of the form, or one companion of a state, with its name on each side."""
 
     external: str
     internal: str
@@ -66,7 +66,7 @@ class FieldRule:
     template: str | None = None
     """Into internal only: ``{value}`` and ``{number}`` (the external ticket's) are filled in."""
     to_internal: Mapping[str, str] = field(default=NOTHING)
-    """Value map, external → internal; a value that is not named goes as it is."""
+    """Value map, external → internal; unlisted values go as they are."""
     to_external: Mapping[str, str] = field(default=NOTHING)
     limit: int | None = None
     """The most characters that iTop takes."""
@@ -84,7 +84,7 @@ class FieldRule:
 
 @dataclass(frozen=True)
 class LogRule:
-    """One case log, under its name on each side."""
+    """One case log, with its name on each side."""
 
     external: str = "private_log"
     internal: str = "private_log"
@@ -96,7 +96,7 @@ class LogRule:
 
 @dataclass(frozen=True)
 class Lifecycle:
-    """The states of a ticket class, out of iTop's data model."""
+    """The states of a ticket class, from iTop's data model."""
 
     initial: str
     transitions: Mapping[str, Mapping[str, str]]
@@ -104,13 +104,13 @@ class Lifecycle:
     mandatory: Mapping[str, frozenset[str]]
     """state → the attributes that iTop demands on entering it."""
     decisions: frozenset[str] = frozenset()
-    """States that only a person's decision leads to: approved, rejected, validated …"""
+    """States reached only by a person's decision: approved, rejected, validated …"""
     timers: frozenset[str] = frozenset()
-    """States that the server's own timers lead to."""
+    """States reached by the server's own timers."""
     settled: frozenset[str] = frozenset({"resolved"})
-    """States that are passed through only on the way to an end."""
+    """States passed through only on the way to an end."""
     last_resort: frozenset[str] = frozenset()
-    """Stimuli that are used only where nothing else leads there."""
+    """Stimuli used only where nothing else leads there."""
     broken: frozenset[tuple[str, str]] = frozenset()
     """(state, stimulus) that crash the server, and so are never sent."""
 
@@ -123,10 +123,10 @@ class StateRules:
     internal: Lifecycle
     direction: Direction = Direction.BOTH
     to_internal: Mapping[str, str] = field(default=NOTHING)
-    """State map, external → internal; a state that is not named corresponds to its namesake."""
+    """State map, external → internal; an unlisted state corresponds to its namesake."""
     to_external: Mapping[str, str] = field(default=NOTHING)
     left_out: Mapping[str, str] = field(default=NOTHING)
-    """States that are not carried, and the state before it that each one counts as."""
+    """States that are not carried, each with the state before it that it counts as."""
     companions: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By external state: the attributes that travel with it, in its direction."""
 
@@ -136,7 +136,7 @@ class StateRules:
 
 @dataclass(frozen=True)
 class ClassRules:
-    """Everything about one ticket class."""
+    """All rules for one ticket class."""
 
     external: str
     internal: str
@@ -144,17 +144,17 @@ class ClassRules:
     fields: tuple[FieldRule, ...] = ()
     logs: tuple[LogRule, ...] = (LogRule(),)
     on_create: tuple[str, ...] = ("org_id", "caller_id", "team_id", "agent_id")
-    """Which of internal's defaults a new copy takes: those that the internal class has."""
+    """Which of internal's defaults a new copy takes, as far as the internal class has them."""
     scope: str = ""
-    """An OQL condition on the external class, with the alias ``this``; empty: every ticket."""
+    """An OQL condition on the external class, with the alias ``this``; empty means every ticket."""
     since_attribute: str = "start_date"
-    """What ``since`` is compared with: a change's ``start_date`` is planned, so there it is ``creation_date``."""
+    """What ``since`` is compared with. A change's ``start_date`` is planned, so its is ``creation_date``."""
 
     @property
     def internal_logs(self) -> tuple[str, ...]:
-        """The logs in which our markers on a copy may stand, the one where a new copy has them first.
+        """The logs in which our markers on a copy may stand; a new copy has them in the first.
 
-        Their order may have been another one when the copy was made.
+        The order may have been different when the copy was created.
         """
         return tuple(dict.fromkeys(log.internal for log in self.logs))
 
@@ -162,7 +162,7 @@ class ClassRules:
         return side.pick(self.external, self.internal)
 
     def attributes(self, side: Side) -> Mapping[str, Kind]:
-        """The attributes to be read on *side*, beside those that every ticket has, with their kinds."""
+        """The attributes to read on *side*, besides those that every ticket has, with their kinds."""
         rules = (*self.fields, *(rule for rules in self.state.companions.values() for rule in rules))
         wanted = {rule.name(side): rule.kind for rule in rules}
         for names in self.state.lifecycle(side).mandatory.values():
@@ -177,22 +177,22 @@ class SideRules:
     """What the reconciler must know about one server."""
 
     label: str
-    """What people call this side, in headers."""
+    """This side's name in headers."""
     url: str
     """The API's base address, without a trailing slash."""
     public_url: str
     """The address that people use, without a trailing slash."""
     timezone: ZoneInfo
     defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
-    """Attribute → an id, a criterion (``{"name": …}``) or an OQL query, in the form that iTop's REST takes for a key."""
+    """Attribute → an id, a criterion (``{"name": …}``) or an OQL query, as iTop's REST accepts for a key."""
     request_bytes: int = 8_000_000
-    """How large a request that carries texts may become. PHP takes 8 MiB, if nobody says otherwise."""
+    """How large a request that carries texts may become. PHP's default limit is 8 MiB."""
     accounts: frozenset[str] = frozenset()
-    """The ids of our own accounts there, the present one and former ones; empty where it is not known who we are."""
+    """The ids of our own accounts there, present and former; empty if unknown."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Under which its pages are reached."""
+        """The addresses of its pages."""
         return tuple(dict.fromkeys((self.url, self.public_url)))
 
 

@@ -1,4 +1,4 @@
-"""What the planner has before it: one link, what both sides show of it, the rules and the time."""
+"""What the planner works from: one link, what both sides show of it, the rules and the time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.ticket_markers import TicketMarkers, read_ticket_markers
 
 SAME_SERVER = "there."
-"""Head of a placeholder's name that gives an attachment's id on the target's server, as in ``there.17``."""
+"""Starts a placeholder's name that gives an attachment's id on the target's server, such as ``there.17``."""
 
 
 def addresses_of(public_url: str, ticket: Ticket) -> Callable[[str], str | None]:
-    """What tells a placeholder's address on *ticket*'s server, or None where its attachment is not on *ticket*."""
+    """A function from a placeholder to its address on *ticket*'s server, or None if *ticket* lacks the attachment."""
     known = {attachment.temp_id: attachment.id for attachment in ticket.attachments}
 
     def address_of(name: str) -> str | None:
@@ -31,7 +31,7 @@ def addresses_of(public_url: str, ticket: Ticket) -> Callable[[str], str | None]
 
 @dataclass(frozen=True)
 class Situation:
-    """One link, what both sides show of it, and by which rules it is planned."""
+    """One link, what both sides show of it, and the rules it is planned by."""
 
     link: Link
     observation: Observation
@@ -40,7 +40,7 @@ class Situation:
     now: datetime
 
     def ticket(self, side: Side) -> Ticket:
-        """What *side* shows. Only where both tickets are there."""
+        """What *side* shows. Both tickets must be there."""
         ticket = self.observation.of(side)
         if ticket is None:
             raise ValueError(f"no ticket on {side} in link {self.link.id}")
@@ -48,7 +48,7 @@ class Situation:
 
     @cached_property
     def ticket_markers(self) -> TicketMarkers:
-        """What the markers on the internal ticket say that an account of ours wrote."""
+        """What our accounts' markers on the internal ticket say."""
         internal = self.observation.internal
         if internal is None:
             return TicketMarkers()
@@ -62,7 +62,7 @@ class Situation:
         return None
 
     def remarks_on(self, obstacles: Iterable[Obstacle]) -> Iterator[Remark]:
-        """What is in the way now, as remarks."""
+        """The obstacles in force, as remarks."""
         for obstacle in obstacles:
             if self.blocks(obstacle):
                 yield Remark(Kept.PARKED if obstacle.parked else Kept.WAITING, obstacle.key, obstacle.reason)
@@ -72,14 +72,14 @@ class Situation:
         return obstacle.parked or (obstacle.not_before is not None and obstacle.not_before > self.now)
 
     def has_attachment(self, side: Side, marker: str) -> bool:
-        """Whether the ticket on *side* has the attachment that a placeholder means."""
+        """Whether the ticket on *side* has the attachment that a placeholder stands for."""
         ticket = self.observation.of(side)
         if ticket is None or marker.startswith(SAME_SERVER):
             return ticket is not None
         return any(attachment.temp_id == marker for attachment in ticket.attachments)
 
     def origin(self, side: Side) -> Origin:
-        """What is to be known of *side* to carry its texts."""
+        """What carrying *side*'s texts requires."""
         ticket = self.observation.of(side)
         settings = self.rules.side(side)
         ref = self.link.ref(side) or Ref(side, self.cls.cls(side), 0)
@@ -90,17 +90,17 @@ class Situation:
                 attached[attachment.id] = f"{SAME_SERVER}{there}"
             elif not attachment.temp_id.startswith(prefix(self.rules.pair)):
                 attached[attachment.id] = attachment_marker(self.rules.pair, side, attachment.id)
-            else:  # a picture or a text of ours, quoted
+            else:  # a quoted picture or text of ours
                 attached[attachment.id] = picture_marker(self.rules.pair, ref, f"attachment:{attachment.id}")
         return Origin(ref, self.rules.pair, settings.addresses, attached, self.rules.images)
 
     def _stands_for(self, marker: str, side: Side) -> int | None:
-        """The attachment of *side*'s ticket that the one with *marker* was made from, as a copy or as a quoted picture."""
+        """The attachment of *side*'s ticket that the one with *marker* was made from, as a copy or a quoted picture."""
         original = attachment_of(marker, self.rules.pair)
         if original is not None:
             return original[1] if original[0] is side else None
         ticket = self.observation.of(side)
         if ticket is None or not marker.startswith(prefix(self.rules.pair)):
             return None
-        shown = (one.id for one in ticket.attachments)
-        return next((one for one in shown if marker == picture_marker(self.rules.pair, ticket.ref, f"attachment:{one}")), None)
+        shown = (attachment.id for attachment in ticket.attachments)
+        return next((each for each in shown if marker == picture_marker(self.rules.pair, ticket.ref, f"attachment:{each}")), None)

@@ -1,4 +1,4 @@
-"""The states: which side moved, which side follows, and by what way."""
+"""The states: which side moved, which side follows, and by which way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from itopsync.reconcile.situation import Situation
 
 @dataclass(frozen=True)
 class Follow:
-    """*side* is to be taken along *steps*, as the other side has moved."""
+    """*side* is to go through *steps*, since the other side has moved."""
 
     side: Side
     steps: tuple[Step, ...]
@@ -25,14 +25,14 @@ class Follow:
 
 @dataclass(frozen=True)
 class StateDecision:
-    """What becomes of the states: at most one side follows; *agreed* is the new base where they correspond."""
+    """What happens to the states: at most one side follows; *agreed* is the new base if they correspond."""
 
     follow: Follow | None = None
     agreed: Agreed | None = None
 
 
 def plan_state(situation: Situation) -> Part:
-    """Plan who follows whom, with what travels with a state, and what of that was corrected while the state stands."""
+    """Plan who follows whom, with the companions of the new state and any corrected in a state that stands."""
     part = Part()
     agreed: dict[str, Agreed] = {}
     decision = decide(situation, part)
@@ -44,7 +44,7 @@ def plan_state(situation: Situation) -> Part:
         content.stages = _stages(situation, part, follow)
         part.uploads += (upload for stage in content.stages for value in stage.companions for upload in value.uploads)
         if not content.stages:
-            follow = None  # held back: we are taking the ticket nowhere yet
+            follow = None  # held back: we are not taking the ticket anywhere yet
     note_fields = noting(agreed)
     part.agree = lambda link: _noted(note_fields(link), situation, decision.agreed, follow)
     return part
@@ -60,7 +60,7 @@ def _noted(link: Link, situation: Situation, agreed: Agreed | None, follow: Foll
 
 
 def _companions_now(situation: Situation, decision: StateDecision) -> tuple[FieldRule, ...]:
-    """The companions of the state in which both sides are: those go alone when they are corrected while it stands."""
+    """The companions of the state that both sides are in: they go alone when corrected while it stands."""
     if decision.agreed is None:
         return ()
     rules = situation.cls.state
@@ -68,7 +68,7 @@ def _companions_now(situation: Situation, decision: StateDecision) -> tuple[Fiel
 
 
 def _stages(situation: Situation, part: Part, follow: Follow) -> tuple[Stage, ...]:
-    """The way of *follow*, up to where something that must travel along has to wait."""
+    """The way of *follow*, up to where a companion has to wait."""
     rules = situation.cls.state
     stages: list[Stage] = []
     for step in follow.steps:
@@ -95,7 +95,7 @@ def decide(situation: Situation, part: Part) -> StateDecision:
     moved = {side for side in Side if _has_moved(situation, side, base)}
     heading = situation.link.base.heading
     if not moved and heading is not None:
-        moved = {heading.side.other}  # back at the base after we had followed it from there
+        moved = {heading.side.other}  # it went back to the base after we had followed it away
     leader = _leader(situation, part, moved)
     if leader is None:
         return StateDecision()
@@ -103,24 +103,24 @@ def decide(situation: Situation, part: Part) -> StateDecision:
 
 
 def correspond(rules: StateRules, external: str, internal: str) -> bool:
-    """Whether two states are one and the same by the maps; what is left out counts as the state before it."""
+    """Whether two states are the same by the maps; a state that is left out counts as the one before it."""
     external, internal = counted(rules, external), counted(rules, internal)
     return image(rules, Side.EXTERNAL, external) == internal or image(rules, Side.INTERNAL, internal) == external
 
 
 def image(rules: StateRules, origin: Side, state: str) -> str:
-    """The state of the other side that *origin*'s *state* asks for."""
+    """The state that *origin*'s *state* asks of the other side."""
     mapping = origin.pick(rules.to_internal, rules.to_external)
     return mapping.get(state, state)
 
 
 def counted(rules: StateRules, state: str) -> str:
-    """What *state* counts as: a state that is left out counts as the one before it."""
+    """What *state* counts as: the state before it if it is left out, else itself."""
     return rules.left_out.get(state, state)
 
 
 def initial(rules: StateRules) -> Agreed:
-    """The base of a new copy: both at the beginning, so that an external ticket that is further on has moved."""
+    """The base of a new copy: both at their initial states, so that an external ticket further on has moved."""
     return Agreed(rules.external.initial, rules.internal.initial)
 
 
@@ -128,12 +128,12 @@ def _has_moved(situation: Situation, side: Side, base: Agreed) -> bool:
     state = situation.ticket(side).state
     heading = situation.link.base.heading
     if heading is not None and heading.side is side and state in heading.states:
-        return False  # that was us, on a way that something interrupted
+        return False  # that was us, interrupted on the way
     return counted(situation.cls.state, state) != base.of(side)
 
 
 def _leader(situation: Situation, part: Part, moved: set[Side]) -> Side | None:
-    """The side whose state goes to the other one. Where both moved, internal; a timer's state is no move in a conflict."""
+    """The side whose state is carried: internal if both moved. In a conflict, a timer's state is no move."""
     rules = situation.cls.state
     if len(moved) > 1:
         by_people = {side for side in moved if situation.ticket(side).state not in rules.lifecycle(side).timers}
@@ -179,5 +179,5 @@ def _no_way(rules: StateRules, follower: Side, present: str, target: str) -> str
 
 
 def heading_of(follow: Follow, present: str) -> Heading:
-    """What to remember before the first stimulus is sent."""
+    """What to remember before sending the first stimulus."""
     return Heading(follow.side, (present, *(step.state for step in follow.steps)))

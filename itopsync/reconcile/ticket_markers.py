@@ -1,4 +1,4 @@
-"""What the marks in an internal ticket's log say: whose copy it is, whose it was, and what stays where it is."""
+"""What the markers in an internal ticket's log say: whose copy it is or was, and what stays where it is."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from itopsync.reconcile.richtext import head_markers
 
 @dataclass(frozen=True)
 class TicketMarkers:
-    """The marks on one ticket, read in their order."""
+    """The markers on one ticket, read in order."""
 
     standing: frozenset[Ref] = frozenset()
-    """The external tickets whose copy it is. One, unless somebody tampered."""
+    """The external tickets whose copy it is: one, unless somebody tampered."""
     former: frozenset[Ref] = frozenset()
     """Those whose copy it was until a person unlinked them."""
     kept: frozenset[str] = frozenset()
-    """The markers of the entries and files, of both sides, that stood there when the two were linked by hand."""
+    """The markers of both sides' entries and files from before the two were linked by hand."""
 
 
 def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts: Collection[str]) -> TicketMarkers:
-    """Read the markers in some logs of an internal *ticket* that *accounts* of ours wrote, or anybody where there are none."""
+    """Read the markers that *accounts* of ours wrote into *logs* of an internal *ticket*; anybody's if there are no accounts."""
     standing: set[Ref] = set()
     former: set[Ref] = set()
     kept: frozenset[str] = frozenset()
@@ -46,12 +46,12 @@ def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts
 
 
 def is_copy(ticket: Ticket, logs: Sequence[str], pair: str, external: Ref, accounts: Collection[str]) -> bool:
-    """Whether *ticket* is *external*'s copy by the marks that stand at the heads of our entries."""
+    """Whether *ticket* is *external*'s copy by the markers at the heads of our entries."""
     return external in read_ticket_markers(ticket, logs, pair, accounts).standing
 
 
 def entries_in(ticket: Ticket, logs: Sequence[str]) -> list[Entry]:
-    """The entries of several logs in the order of their dates; those of one log keep theirs."""
+    """The entries of several logs by date; those of one log keep their order."""
     if len(logs) == 1:
         return list(ticket.logs.get(logs[0], ()))
     entries = [entry for log in logs for entry in ticket.logs.get(log, ())]

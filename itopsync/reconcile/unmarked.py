@@ -1,6 +1,6 @@
-"""What a server stored without its marker, known again by what it is: so it is neither written again nor taken for a person's.
+"""Recognises what a server stored without its marker, so that it is neither written again nor taken for a person's.
 
-Every promise rests on our markers. A server that drops them, with whatever version, extension or proxy, is found out by the
+Every promise rests on our markers. A server that drops them, by its version, an extension or a proxy, is found out by the
 first answer that shows it; the cycle stops there (:class:`~itopsync.reconcile.safety.Excess`), and these are remembered.
 """
 
@@ -30,26 +30,26 @@ def lost_markers(answer: Ticket, notes: Sequence[Note]) -> tuple[LostMarker, ...
         there = {marker for entry in log for marker in any_markers(entry.html)}
         missing = [marker for marker in note.markers if marker not in there]
         if missing:
-            left = [one for one in reversed(log) if one not in taken and is_one(one, note)]
-            says = plain(note.html)  # two that were written in one second have the same date and the same first line
-            entry = next((one for one in left if plain(one.html) == says), left[-1 if len(notes) > 1 else 0] if left else None)
+            left = [entry for entry in reversed(log) if entry not in taken and is_one(entry, note)]
+            says = plain(note.html)  # two entries written in the same second share their date and first line
+            entry = next((each for each in left if plain(each.html) == says), left[-1 if len(notes) > 1 else 0] if left else None)
             taken += [entry] if entry is not None else []
             lost += [_lost(answer.ref, marker, entry) for marker in missing]
     return tuple(lost)
 
 
 def lost_file(ref: Ref, marker: str, attachment: Attachment) -> tuple[LostMarker, ...]:
-    """Compare the marker that a file was sent with to the one that came back."""
+    """Compare the marker sent with a file with the one that came back."""
     return () if attachment.temp_id == marker else (LostMarker(ref, marker, "another temp_id" if attachment.temp_id else ""),)
 
 
 def found_unmarked(ref: Ref, marker: str, entry: Entry) -> LostMarker:
-    """An entry that turns out to be one that was written and came back unmarked."""
+    """An entry found to have been written by us and stored unmarked."""
     return _lost(ref, marker, entry)
 
 
 def unmarked_opening(ticket: Ticket, log: str, accounts: Collection[str], number: str, marker: str) -> LostMarker | None:
-    """The first entry of a copy whose marker is not there: ours, without any, and it names the external ticket by *number*."""
+    """The first entry of a copy that lacks its marker: by us, without any, and naming the external ticket by *number*."""
     first = next(iter(ticket.logs.get(log, ())), None)
     if (
         first is None
@@ -62,12 +62,12 @@ def unmarked_opening(ticket: Ticket, log: str, accounts: Collection[str], number
 
 
 def is_one(entry: Entry, note: Note) -> bool:
-    """Whether *entry*, which bears no marker, is what was written as *note*: by its date and the words of its first line."""
+    """Whether *entry*, which bears no marker, is what was written as *note*, by its date and the words of its first line."""
     return not any_markers(entry.html) and entry.at == note.at and head_words(entry.html).startswith(head_words(note.html))
 
 
 def restored(ticket: Ticket, link: Link) -> Ticket:
-    """Give the entries and files that are remembered their markers back, as if the server had kept them."""
+    """Give remembered entries and files their markers back, as if the server had kept them."""
     by_print: dict[str, list[str]] = {}
     for marker, record in link.base.notes.items():
         if record.unmarked:
@@ -78,17 +78,17 @@ def restored(ticket: Ticket, link: Link) -> Ticket:
     return replace(
         ticket,
         logs={name: tuple(_with_marker(ticket.ref, entry, by_print) for entry in log) for name, log in ticket.logs.items()},
-        attachments=tuple(replace(one, temp_id=files.get(one.id, one.temp_id)) for one in ticket.attachments),
+        attachments=tuple(replace(each, temp_id=files.get(each.id, each.temp_id)) for each in ticket.attachments),
     )
 
 
 def remembered(link: Link, lost: Sequence[LostMarker]) -> Link:
-    """The link with what came back unmarked noted in its base."""
+    """The link with what came back unmarked recorded in its base."""
     notes = dict(link.base.notes)
-    for one in lost:
-        if one.fingerprint:
-            known = notes.get(one.marker) or NoteRecord(one.ref.side.other, None)
-            notes[one.marker] = replace(known, unmarked=one.fingerprint)
+    for loss in lost:
+        if loss.fingerprint:
+            known = notes.get(loss.marker) or NoteRecord(loss.ref.side.other, None)
+            notes[loss.marker] = replace(known, unmarked=loss.fingerprint)
     return replace(link, base=replace(link.base, notes=notes))
 
 

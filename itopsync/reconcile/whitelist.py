@@ -1,9 +1,9 @@
 """HTML that every iTop keeps and that neither acts nor fetches by itself.
 
 iTop drops an element that it does not know *with all that is in it*, and 2.7 to 3.1 know fewer than 3.2: no ``figure``, no
-``mark``, no ``class``. So what is written consists of what 2.7.9, 3.0.4, 3.1.2, 3.2.0 and its development branch all keep (read
-in their sources); of anything else the words stay. nh3 (ammonia) holds what comes out against the same list once more, since a
-text that goes as a file is sanitised by no iTop.
+``mark``, no ``class``. So we write only what 2.7.9, 3.0.4, 3.1.2, 3.2.0 and the development branch all keep (read
+in their sources); of anything else the words stay. nh3 (ammonia) checks the output against the same list once more, since no
+iTop sanitises a text that is carried as a file.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ KEPT: Mapping[str, frozenset[str]] = {
     "table": names("style width summary align border cellpadding cellspacing"),
     "font": names("face color size style"),
 }
-"""Elements and their attributes. ``start``, ``reversed``, ``type`` and ``value`` of lists go alone before 3.1 or 3.2; ``name``,
-which all of them keep on ``a``, is for marks."""
+"""Elements and their attributes. ``start``, ``reversed``, ``type`` and ``value`` of lists survive only from 3.1 or 3.2 on;
+``name``, which every version keeps on ``a``, is for markers."""
 STYLES = names(
     "background-color border border-collapse color float font font-family font-size font-style height margin padding "
     "text-align vertical-align width white-space"
@@ -51,9 +51,9 @@ _READ_AS: Mapping[str, tuple[str, str]] = {
     "xmp": ("pre", ""),
     "plaintext": ("pre", ""),
 }
-"""What stands for an element that not every iTop knows."""
+"""Replacements for elements that not every iTop knows."""
 _DEEPEST = 100
-"""So deep elements may stand in one another; libxml2 loses what is deeper than 256."""
+"""How deep elements may nest; libxml2 loses what is deeper than 256."""
 _LINK = re.compile(r"(?:https?|mailto|tel|ftp|sip):|#|\Z", re.IGNORECASE)
 _FETCHING_STYLE = re.compile(r"[\\@<&]|url|expression|image|import|behavior|binding|/\*|//", re.IGNORECASE)
 _LANGUAGE = re.compile(r"language-[\w+#-]{1,40}")
@@ -72,7 +72,7 @@ def write(pieces: Iterable[Piece]) -> str:
 
 
 def _captions_first(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """A table's caption, which no white list knows, stands in front of the table."""
+    """Move a table's caption, which no whitelist knows, in front of the table."""
     tables: list[list[Piece]] = []
     captions: list[list[Piece]] = []
     captioned = 0
@@ -156,7 +156,7 @@ def _styles(given: str) -> str:
 
 
 def _size(tag: str, given: Mapping[str, str]) -> str:
-    """The size of a picture, whose attributes for it go before 3.2, as a style, which stays."""
+    """A picture's size as a style, which every iTop keeps; its attributes for that are dropped before 3.2."""
     if tag != "img" or "style" in given:
         return ""
     sizes = {name: given.get(name, "") for name in ("width", "height")}
