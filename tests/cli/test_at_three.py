@@ -48,6 +48,12 @@ def test_the_store_of_another_pair_is_told_by_check(desk: Desk) -> None:
         done = desk.itopsync(command)
         assert done.returncode == code, done
         assert "and the configuration's pair is 'other'" in done.stdout + done.stderr
+    link = "external:UserRequest:1"
+    commands = (["park", link], ["resume", link], ["retry", link], ["sync", link], ["unlink", link, "--yes"], ["show", link])
+    for words in (*commands, ["status"], ["activity"], ["pause"], ["db", "prune", "--yes"], ["verify"], ["rebuild"]):
+        done = desk.itopsync(*words)
+        assert done.returncode == ExitCode.STORE, done
+        assert "and the configuration's pair is 'other'" in done.stderr, done
 
 
 def test_a_rebuild_may_be_run_again(desk: Desk) -> None:
