@@ -15,6 +15,9 @@ _HINTS = {
     "caller_id": '{ email = "customers@example.com" }',
 }
 
+_NAMED = ("org_id", "team_id", "service_id", "servicesubcategory_id")
+"""Keys of what its name alone tells."""
+
 
 def check_defaults(
     side: Side, defaults: Mapping[str, object], classes: Sequence[TicketClass], besides: Collection[str], faults: Faults
@@ -31,8 +34,17 @@ def check_defaults(
             remedy = meant_or(name, known, f"Remove it, or say in {demand} which state demands it")
             faults.add(key, f"none of the synced classes has an attribute {name}", remedy)
         elif name in keys and isinstance(value, str) and not _is_key(value):
-            hint = f'{{ name = "{clip(value, 40)}" }}'
-            faults.add(key, f"{clip(repr(value), 40)} is neither an id nor an OQL query", f"Write {hint}, if that is its name")
+            hint = f'{{ {_criterion(name, value)} = "{clip(value, 40)}" }}'
+            faults.add(
+                key, f"{clip(repr(value), 40)} is neither an id nor an OQL query", f"Write {hint}, if that is what it is called"
+            )
+
+
+def _criterion(name: str, value: str) -> str:
+    """The attribute by which *value* may find the object: a person's ``name`` is the surname alone."""
+    if name in _NAMED:
+        return "name"
+    return "email" if "@" in value else "friendlyname"
 
 
 def check_organisation(defaults: Mapping[str, object], faults: Faults) -> None:

@@ -110,6 +110,20 @@ TABLE: list[Case] = [
         "neither an id nor an OQL query",
         '{ name = "Acme" }',
     ),
+    (
+        "a person by its name",
+        {"internal.defaults.caller_id": "Ada Example"},
+        "internal.defaults.caller_id",
+        "neither an id nor an OQL query",
+        '{ friendlyname = "Ada Example" }',
+    ),
+    (
+        "a person by its address",
+        {"internal.defaults.agent_id": "ada@example.com"},
+        "internal.defaults.agent_id",
+        "neither an id nor an OQL query",
+        '{ email = "ada@example.com" }',
+    ),
     # store
     ("no store", {"store.url": "mysql://host/db"}, "store.url", "no address of a store", "sqlite:///FILE"),
     ("a store without form", {"store.url": "store.sqlite"}, "store.url", "no address of a store", "postgresql://"),
