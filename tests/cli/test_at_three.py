@@ -131,4 +131,4 @@ def test_nothing_to_do_is_not_said_of_a_side_that_is_away(desk: Desk) -> None:
 
 def test_a_downgrade_names_the_revisions_that_there_are(desk: Desk) -> None:
     _linked(desk)
-    assert "no revision before that. Name one of: base." in desk.itopsync("db", "downgrade", "9999").stderr
+    assert "no revision before that. Name one of: 0001, base." in desk.itopsync("db", "downgrade", "9999").stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -58,6 +59,11 @@ def started() -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="itopsync-"))  # a short path, for its socket
     server = get_server(folder / "postgresql", cleanup_mode="delete")
     yield Cluster(server)
+    # at once: before an orderly end it would write gigabytes of databases that nobody needs any more, for minutes
+    process = server.get_postmaster_info().process
+    assert process is not None
+    process.send_signal(signal.SIGQUIT)
+    process.wait(60)
     server.cleanup()
     shutil.rmtree(folder)
 
