@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 from itopsync import cli, config
 from itopsync.config import Configuration
@@ -30,8 +31,8 @@ def main(settings: dict[str, Any]) -> None:
         tuned: dict[str, Any] = {name: timedelta(seconds=value) if name in spans else value for name, value in settings.items()}
         return replace(loaded, engine=replace(loaded.engine, **tuned))
 
-    setattr(config, "load", load)  # noqa: B010 - mypy takes no other function for it
-    cli.main()
+    with patch.object(config, "load", load):
+        cli.main()
 
 
 if __name__ == "__main__":

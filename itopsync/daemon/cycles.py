@@ -26,7 +26,7 @@ _STEP = timedelta(seconds=1)
 """A clock that is off by less than this was not set."""
 
 
-class AdaptiveTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+class AdaptiveTrigger(BaseTrigger):
     """Quick while something moves, slower and slower while nothing does; from the start of one cycle to that of the next."""
 
     def __init__(self, quick: timedelta, slow: timedelta, jitter: timedelta, chance: Callable[[], float]) -> None:
@@ -128,14 +128,14 @@ class Cycles:
         self._clock_ahead += moved.total_seconds()
         now = datetime.now(UTC)
         for job in self._scheduler.get_jobs():
-            if isinstance(job.trigger, CronTrigger):
+            if isinstance(job.trigger, _CronTrigger):
                 due = max(now, min(job.next_run_time, job.trigger.get_next_fire_time(None, now)))
             else:
                 due = job.next_run_time + moved
             job.modify(next_run_time=due)
 
 
-class _Scheduler(BlockingScheduler):  # type: ignore[misc]  # APScheduler has no types
+class _Scheduler(BlockingScheduler):
     """One that does not block: the daemon's own loop hears signals, gives signs of life, and asks for what is due."""
 
     def _main_loop(self) -> None:
@@ -145,11 +145,11 @@ class _Scheduler(BlockingScheduler):  # type: ignore[misc]  # APScheduler has no
         self._process_jobs()
 
 
-class _CronTrigger(CronTrigger):  # type: ignore[misc]  # APScheduler has no types
+class _CronTrigger(CronTrigger):
     """One that is kept although it does not come again in the years that the library looks ahead."""
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        due: datetime | None = super().get_next_fire_time(previous, now)
+        due = super().get_next_fire_time(previous, now)
         return due or _NEVER
 
 

@@ -121,10 +121,10 @@ class Steering:
 
     # pauses and stops
 
-    def _pause(self, request: RequestRecord, now: datetime) -> str:
+    def _pause(self, request: RequestRecord, _now: datetime) -> str:
         named = request.arguments.get("until")
         until = datetime.fromisoformat(named).astimezone(UTC) if named else None
-        if until is not None and until <= now:
+        if until is not None and until <= request.at:  # it may be over by the time it is taken up: then so is the pause
             raise Refusal(f"{until:%Y-%m-%d %H:%M} UTC is past: name a time to come.")
         made = Pause(_sides(request), request.actor, request.reason, request.at, until)
         pause(self._store, made)

@@ -102,9 +102,10 @@ class Clock:
             return ""
         try:
             if found := self._moments.fullmatch(value):
-                return f"{self._utc(_moment(found)).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+                moment = self._moment(found).astimezone(UTC)
+                return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
             if found := self._days.fullmatch(value):
-                return _moment(found).date().isoformat()
+                return self._moment(found).date().isoformat()
         except (ValueError, OverflowError):  # the 31st of February: day and month stand the other way round
             pass
         raise DateFormatWrong(
@@ -125,7 +126,7 @@ class Clock:
     def read_entry(self, value: str) -> datetime | None:
         """Return when a log entry was written, in UTC; None where its date is none."""
         try:
-            found = self._utc(datetime.strptime(value, INTERNAL))  # noqa: DTZ007 - the zone is added
+            found = datetime.strptime(value, INTERNAL).replace(tzinfo=self._timezone).astimezone(UTC)
         except (ValueError, OverflowError):
             return None
         return found if FIRST_ENTRY <= found < LAST_ENTRY else None
@@ -146,8 +147,14 @@ class Clock:
         offsets = (moment.astimezone(self._timezone).utcoffset() or timedelta() for moment in (since, since + timedelta(hours=3)))
         return _plain(naive + min(offsets))
 
-    def _utc(self, naive: datetime) -> datetime:
-        return naive.replace(tzinfo=self._timezone).astimezone(UTC)
+    def _moment(self, found: re.Match[str]) -> datetime:
+        part = {letter: text for letter, text in found.groupdict().items() if text is not None}
+        year = int(part["Y"]) if "Y" in part else 2000 + int(part["y"])
+        hour = int(part.get("H", 0))
+        if "h" in part:
+            hour = int(part["h"]) % 12 + (12 if part.get("a", "am").lower() == "pm" else 0)
+        time = hour, int(part.get("i", 0)), int(part.get("s", 0))
+        return datetime(year, int(part["m"]), int(part["d"]), *time, tzinfo=self._timezone)
 
     def _local(self, moment: datetime) -> datetime:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -162,12 +169,3 @@ def _plain(local: datetime) -> str:
 def _shown(value: str) -> str:
     """Return a date for an error's text, and nothing of what is none: an attribute taken for a date may hold any text."""
     return repr(value) if LIKE_A_DATE.fullmatch(value) else f"a text of {len(value)} characters"
-
-
-def _moment(found: re.Match[str]) -> datetime:
-    part = {letter: text for letter, text in found.groupdict().items() if text is not None}
-    year = int(part["Y"]) if "Y" in part else 2000 + int(part["y"])
-    hour = int(part.get("H", 0))
-    if "h" in part:
-        hour = int(part["h"]) % 12 + (12 if part.get("a", "am").lower() == "pm" else 0)
-    return datetime(year, int(part["m"]), int(part["d"]), hour, int(part.get("i", 0)), int(part.get("s", 0)))  # noqa: DTZ001 - a server writes no zone

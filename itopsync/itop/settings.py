@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from enum import StrEnum
+from enum import StrEnum, auto
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -27,11 +27,11 @@ _PARTS = {"year": "Yy", "month": "m", "day": "d", "hour": "Hh", "minute": "i"}
 class Login(StrEnum):
     """How the account proves who it is."""
 
-    FORM = "form"
+    FORM = auto()
     """``auth_user`` and ``auth_pwd`` in the form."""
-    BASIC = "basic"
+    BASIC = auto()
     """HTTP Basic, which iTop heeds only with ``login_mode=basic`` in the query."""
-    TOKEN = "token"  # noqa: S105 - the name of a way to log in
+    TOKEN = auto()
     """An ``Auth-Token`` header, for the token of iTop's module *authent-token*; the user name is not sent."""
 
 

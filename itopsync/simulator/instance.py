@@ -23,7 +23,7 @@ from itopsync.simulator.faults import Fault, FaultPlan
 from itopsync.simulator.incoming import Incoming
 from itopsync.simulator.load import Latency, Requests
 from itopsync.simulator.losing import LosesMarks, Losses
-from itopsync.simulator.messages import PHP_ERROR, SimResponse, html_response, json_response
+from itopsync.simulator.messages import PHP_ERROR, SimRequest, SimResponse, html_response, json_response
 from itopsync.simulator.oql_functions import fold
 from itopsync.simulator.reading import Surroundings
 from itopsync.simulator.refusals import Crash
@@ -92,6 +92,8 @@ class Instance:
         self.think_time = 0.0
         #: Called as (class, id) at that point, for a test that wants something to happen just there.
         self.interleave: Callable[[str, int], None] | None = None
+        #: Called with each request and its answer, for a test that listens in.
+        self.listeners: list[Callable[[SimRequest, SimResponse], None]] = []
         self.audit = Audit()
         self.faults = FaultPlan(seed)
         self.requests = Requests()

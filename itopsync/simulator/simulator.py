@@ -43,12 +43,14 @@ class Simulator(Instance):
             self.land(due_only=True)
             response = Front(self, Mishaps(self)).serve(request)
             response.headers.setdefault("date", http_date(self.now()))
+            for listener in self.listeners:
+                listener(request, response)
             return response
 
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:
         """A threaded HTTP server on 127.0.0.1 while the context lasts; gives its address, which becomes ``url``."""
-        with serve(lambda request: self.handle(request), port) as url:  # noqa: PLW0108 - whoever listens in replaces handle
+        with serve(self.handle, port) as url:
             self.url = url
             yield url
 

@@ -24,5 +24,6 @@ It never holds a text of a ticket: ids, numbers, fingerprints, states, markers a
 ``upsert``        insert or replace
 
 ``migrate``       its schema's revisions: a new one, an upgrade, a backup
+``revisions``     what Alembic does of that
 ``upkeep``        whether it is sound, a copy of it, its lease while it is migrated
 """

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Engine, inspect, text
 
 from itopsync.errors import StoreError, StoreFromTheFuture, StoreOutdated, StoreUnavailable
 from itopsync.store.connection import BUSY_TIMEOUT, Address, engine_for, make_file, reader, refuse_unwritable, writer
 
 if TYPE_CHECKING:
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
+    from itopsync.store.revisions import Revisions
 
 log = structlog.get_logger(__name__)
 
@@ -107,10 +106,8 @@ def downgrade(url: str, revision: str) -> tuple[str, str]:
     try:
         before = _refuse_downgrade(address, revision_of(address, engine), revision)
         backup(url)
-        from alembic import command  # noqa: PLC0415 - takes long to load, and is needed once in a store's life
-
         with _alembic, address.failures(), writer(engine).begin() as connection:
-            command.downgrade(_config(connection), revision)
+            _revisions().downgrade(connection, revision)
         return before, revision_of(address, engine)
     finally:
         engine.dispose()
@@ -186,15 +183,13 @@ def refuse_other(address: Address, revision: str) -> None:
 
 def raise_to_head(address: Address, engine: Engine) -> str:
     """Run the migrations that are missing, in one transaction; return the revision that the store is at then."""
-    from alembic import command  # noqa: PLC0415 - takes long to load, and is needed once in a store's life
-
     with _alembic, address.failures(), writer(engine).begin() as connection:
-        command.upgrade(_config(connection), "head")
+        _revisions().upgrade(connection)
     return revision_of(address, engine)
 
 
 def _refuse_unknown(address: Address, revision: str) -> None:
-    if revision != EMPTY and revision not in {script.revision for script in _scripts().walk_revisions()}:
+    if revision != EMPTY and revision not in _revisions().known():
         raise StoreFromTheFuture(
             f"{address.name}: it is at {revision}, which this itopsync does not know. "
             "Install the newer itopsync that made it, or restore an older backup."
@@ -202,23 +197,14 @@ def _refuse_unknown(address: Address, revision: str) -> None:
 
 
 def _older(revision: str) -> set[str]:
-    known = [script.revision for script in _scripts().walk_revisions()]  # the newest first
+    known = _revisions().known()
     return set(known[known.index(revision) + 1 :]) if revision in known else set()
 
 
-def _scripts() -> ScriptDirectory:
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - likewise
+def _revisions() -> Revisions:
+    from itopsync.store.revisions import Revisions  # noqa: PLC0415 - Alembic takes 0.2 s to load, and is seldom needed
 
-    return ScriptDirectory.from_config(_config())
-
-
-def _config(connection: Connection | None = None) -> Config:
-    from alembic.config import Config  # noqa: PLC0415 - likewise
-
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
+    return Revisions(migrations())
 
 
 def _new_file(store: Path, revision: str) -> Path:

@@ -65,6 +65,10 @@ def serve(host: str, port: int, registry: CollectorRegistry, health: Health) -> 
         server.server_close()
 
 
+_Request = socket.socket | tuple[bytes, socket.socket]
+"""As ``socketserver`` has it."""
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
@@ -74,19 +78,19 @@ class _Server(ThreadingHTTPServer):
         self._room = threading.BoundedSemaphore(AT_ONCE)
         super().__init__(address, handler)
 
-    def process_request(self, request: object, client_address: object) -> None:
+    def process_request(self, request: _Request, client_address: object) -> None:
         if not self._room.acquire(blocking=False):
-            self.shutdown_request(request)  # type: ignore[arg-type]  # as its own parameter is declared, without need
+            self.shutdown_request(request)
             return
-        super().process_request(request, client_address)  # type: ignore[arg-type]  # likewise
+        super().process_request(request, client_address)
 
-    def process_request_thread(self, request: object, client_address: object) -> None:
+    def process_request_thread(self, request: _Request, client_address: object) -> None:
         try:
-            super().process_request_thread(request, client_address)  # type: ignore[arg-type]  # likewise
+            super().process_request_thread(request, client_address)
         finally:
             self._room.release()
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: _Request, client_address: object) -> None:
         """Somebody who hangs up amid an answer is no event."""
 
 

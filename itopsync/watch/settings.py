@@ -76,8 +76,9 @@ class MetricsSettings(Section):
     listen: Annotated[Text, AfterValidator(_check_listen)] = Field(default="", examples=["127.0.0.1:9464"])
     """Address and port of an HTTP endpoint with `/metrics` for Prometheus and `/healthz`, such as `"127.0.0.1:9464"`; used by
     `itopsync run`. Default: none. Must be of this machine alone, unless `allow_remote` says otherwise."""
-    allow_remote: Text | None = Field(default=None, examples=["0.0.0.0"])  # noqa: S104 - an example
-    """Lets others ask too, by name: must be the very address in `listen`, such as `"0.0.0.0"`. What they see names no ticket."""
+    allow_remote: Text | None = Field(default=None, examples=["192.0.2.10"])
+    """Lets others ask too, by name: must be the very address in `listen`, such as `"192.0.2.10"`. What they see
+    names no ticket."""
     textfile: Annotated[Path, AfterValidator(_check_textfile), PATH] | None = Field(
         default=None, examples=["/var/lib/prometheus/node-exporter/itopsync.prom"]
     )

@@ -33,9 +33,9 @@ def backfill(folder: Path, sizes: Sizes) -> Iterator[Row]:
     ratios = [one["ours"] / one["floor"] for one in pairs]
     median = statistics.median(ratios)
     what = f"backfill of {sizes.tickets} tickets, 3 entries and a file of 50 kB each"
-    yield row("backfill", f"{what}: time", f"≤ {RATIO} × its bare writes", median, RATIO, " ×", ratios=ratios, pairs=pairs)
+    yield row("backfill", f"{what}: time", f"≤ {RATIO} × its bare writes", median, RATIO, unit=" ×", ratios=ratios, pairs=pairs)
     writes = statistics.mean(one["writes"] for one in pairs) / sizes.tickets
-    yield row("backfill", f"{what}: writes", "2 per ticket", writes, 2, " per ticket")
+    yield row("backfill", f"{what}: writes", "2 per ticket", writes, 2, unit=" per ticket")
     cpu = statistics.median(one["cpu"] for one in pairs) / sizes.tickets
     yield Row("backfill", f"{what}: own CPU", "named", f"{cpu * 1000:.1f} ms per ticket", None, {"value": cpu})
 
@@ -70,7 +70,7 @@ def mixture(folder: Path, sizes: Sizes) -> Iterator[Row]:
         f"≤ {MIXED_RATIO} × the fewest writes",
         median,
         MIXED_RATIO,
-        " ×",
+        unit=" ×",
         ratios=ratios,
         pairs=pairs,
     )

@@ -54,11 +54,13 @@ def idle(folder: Path, sizes: Sizes) -> Iterator[Row]:
         "idle", f"idle cycle at {sizes_told} links: calls", "≤ 6 over both sides, the same at each", max(calls), 6, found=found
     )
     ratio = found[grown[-1]]["ratio"]
-    yield row("idle", f"idle cycle at {grown[-1]:,} links: time", "≤ 1.3 × the same calls bare, in parallel", ratio, 1.3, " ×")
+    yield row(
+        "idle", f"idle cycle at {grown[-1]:,} links: time", "≤ 1.3 × the same calls bare, in parallel", ratio, 1.3, unit=" ×"
+    )
     cpu = found[grown[-1]]["cpu"] / found[1_000]["cpu"]
-    yield row("idle", f"idle cycle, own CPU: {grown[-1]:,} links beside 1,000", "≤ 1.5 ×", cpu, 1.5, " ×")
+    yield row("idle", f"idle cycle, own CPU: {grown[-1]:,} links beside 1,000", "≤ 1.5 ×", cpu, 1.5, unit=" ×")
     queries = found[grown[-1]]["queries"] / found[1_000]["queries"]
-    yield row("idle", f"idle cycle, store queries: {grown[-1]:,} links beside 1,000", "≤ 1.5 ×", queries, 1.5, " ×")
+    yield row("idle", f"idle cycle, store queries: {grown[-1]:,} links beside 1,000", "≤ 1.5 ×", queries, 1.5, unit=" ×")
 
 
 def linked(on: Stage, count: int, *, closed: bool = False) -> None:

@@ -38,9 +38,7 @@ class Sizes:
     seconds: int = 60
 
 
-def row(  # noqa: PLR0917 - as the table's columns stand
-    part: str, what: str, bar: str, value: float, most: float, unit: str = "", **figures: Any
-) -> Row:
+def row(part: str, what: str, bar: str, value: float, most: float, *, unit: str = "", **figures: Any) -> Row:
     """A row that is met by at most so much."""
     return Row(part, what, bar, f"{value:.4g}{unit}", value <= most, {"value": value, "most": most, **figures})
 

@@ -44,7 +44,7 @@ def memory(folder: Path, sizes: Sizes) -> Iterator[Row]:
             assert running.poll() is None
             held = resident(running.pid)
             running.send_signal(signal.SIGTERM)
-    yield row("memory", f"memory at {sizes.links:,} links, idle", f"≤ {MOST} MB", held, MOST, " MB")
+    yield row("memory", f"memory at {sizes.links:,} links, idle", f"≤ {MOST} MB", held, MOST, unit=" MB")
     with stage(folder / "files") as on:
         for place in range(HOW_MANY):
             on.simulated[0].do(hosts.open_tickets, 1, 1, bytes([place]) * BIG)
@@ -53,7 +53,7 @@ def memory(folder: Path, sizes: Sizes) -> Iterator[Row]:
         assert on.simulated[1].do(hosts.attachments) == HOW_MANY
     what = f"memory at most, with {HOW_MANY} files of 10 MB waiting and a budget of {BUDGET // 10**6} MB"
     most = MOST + 3 * BUDGET / 1e6
-    yield row("memory", what, f"≤ 150 MB + 3 × {BUDGET // 10**6} MB", peak, most, " MB")
+    yield row("memory", what, f"≤ 150 MB + 3 × {BUDGET // 10**6} MB", peak, most, unit=" MB")
 
 
 def _peak(on: Stage) -> float:
@@ -91,7 +91,7 @@ def freshness(folder: Path, sizes: Sizes) -> Iterator[Row]:
     waits = sorted(arrived[mark] - at for mark, at in saved.items())
     p95 = statistics.quantiles(waits, n=20)[-1]
     what = f"freshness: {len(waits)} saves, two a second, poll every 5 s: 95 of 100 are on the other side within"
-    yield row("freshness", what, "≤ 7 s", p95, 7, " s", waits=waits)
+    yield row("freshness", what, "≤ 7 s", p95, 7, unit=" s", waits=waits)
 
 
 def startup(folder: Path, sizes: Sizes) -> Iterator[Row]:
@@ -108,7 +108,7 @@ def startup(folder: Path, sizes: Sizes) -> Iterator[Row]:
     for name in ours:
         ratio = statistics.median(taken[name]) / statistics.median(taken["floor"])
         what = f"start-up: itopsync {name}"
-        yield row("startup", what, "≤ 2.5 × python -c 'import typer, sqlalchemy'", ratio, 2.5, " ×", taken=taken)
+        yield row("startup", what, "≤ 2.5 × python -c 'import typer, sqlalchemy'", ratio, 2.5, unit=" ×", taken=taken)
 
 
 def _run(command: list[str], folder: Path) -> None:

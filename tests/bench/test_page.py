@@ -14,10 +14,10 @@ IDLE = {size: {"floor": 0.07, "ours": 0.08} for size in (100, 1_000_000)}
 ROWS = {
     "idle": [row("idle", "idle cycle: calls", "≤ 6", 6, 6, found=IDLE)],
     "backfill": [
-        row("backfill", "backfill: time", "≤ 1.1 ×", 1.2, 1.1, " ×", pairs=[{"floor": 50.0, "ours": 60.0}]),
+        row("backfill", "backfill: time", "≤ 1.1 ×", 1.2, 1.1, unit=" ×", pairs=[{"floor": 50.0, "ours": 60.0}]),
         Row("backfill", "backfill: own CPU", "named", "8 ms per ticket", None),
     ],
-    "freshness": [row("freshness", "freshness", "≤ 7 s", 5.2, 7, " s", waits=[0.2, 1.5, 5.2])],
+    "freshness": [row("freshness", "freshness", "≤ 7 s", 5.2, 7, unit=" s", waits=[0.2, 1.5, 5.2])],
 }
 PARTS_MEASURED = json.loads(
     json.dumps({name: {"run": RUN, "rows": [one.as_json() for one in rows]} for name, rows in ROWS.items()})

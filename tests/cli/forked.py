@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from itopsync.cli import main
+
 _FROM = multiprocessing.get_context("forkserver")
 _FROM.set_forkserver_preload(["itopsync.cli.app", "itopsync.cli.sync", "itopsync.engine.cycle", "itopsync.check.checking"])
 
@@ -36,8 +38,6 @@ def run(arguments: list[str], folder: Path, environment: Mapping[str, str], time
 
 
 def _main(arguments: list[str], folder: Path, mask: int, environment: dict[str, str], told: tuple[Path, Path]) -> None:
-    from itopsync.cli import main  # noqa: PLC0415 - in the process that runs it
-
     os.chdir(folder)
     os.umask(mask)
     sys.path.insert(0, "")

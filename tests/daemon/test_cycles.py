@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
 
@@ -71,8 +72,8 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
 
     class Clock(datetime):
         @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # no subclass is made
-            return made.wall
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.combine(made.wall.date(), made.wall.timetz())
 
     monkeypatch.setattr(cycles, "datetime", Clock)
     monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)

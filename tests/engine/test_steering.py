@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -114,6 +115,19 @@ def test_what_cannot_be_done_is_refused_with_the_reason(rig: Rig, kind: RequestK
     outcome = ask(rig, kind, **more)
     assert outcome.state is RequestState.REFUSED
     assert why in outcome.result
+
+
+def test_a_short_pause_that_is_over_when_it_is_taken_up_takes_the_place_of_the_one_before(rig: Rig) -> None:
+    ask(rig, RequestKind.PAUSE)
+    assert pauses(rig.store, rig.now)
+    number = rig.store.requests.ask(
+        RequestKind.PAUSE, "anna", rig.now, arguments={"until": (rig.now + timedelta(seconds=1)).isoformat()}
+    )
+    rig.wait(seconds=2)
+    request = rig.store.requests.take(number, rig.now)
+    assert request is not None
+    assert steering(rig).carry_out(request).state is RequestState.DONE
+    assert pauses(rig.store, rig.now) == ()
 
 
 def test_a_server_that_does_not_answer_refuses_a_link_by_hand(rig: Rig) -> None:

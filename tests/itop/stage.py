@@ -33,10 +33,10 @@ from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-import vcr  # type: ignore[import-untyped]  # it has no types
+import vcr
 import yaml
-from vcr.errors import CannotOverwriteExistingCassetteException  # type: ignore[import-untyped]  # like vcr
-from vcr.request import Request  # type: ignore[import-untyped]  # like vcr
+from vcr.errors import CannotOverwriteExistingCassetteException
+from vcr.request import Request
 
 from itopsync.itop.server import Server
 from itopsync.itop.settings import Login, ServerSettings

@@ -99,14 +99,16 @@ def test_any_text_is_a_date_or_says_that_it_is_none(text: str, zone: ZoneInfo, p
     assert not text or datetime.fromisoformat(read)
 
 
+OUT_OF_UTC = {("Asia/Jakarta", "0001-01-01 00:00:00"), ("America/New_York", "9999-12-31 23:59:59")}
+
+
 @pytest.mark.parametrize("zone", ["Asia/Jakarta", "America/New_York"])
 @pytest.mark.parametrize("value", ["0001-01-01 00:00:00", "9999-12-31 23:59:59"])
 def test_a_date_at_the_end_of_time_is_read_or_refused(zone: str, value: str) -> None:
     clock = Clock(Side.EXTERNAL, ZoneInfo(zone))
     assert clock.read_entry(value) is None
-    try:
-        read = clock.read("x", value)
-    except DateFormatWrong as error:
-        assert value in str(error)  # noqa: PT017 - either will do
+    if (zone, value) in OUT_OF_UTC:
+        with pytest.raises(DateFormatWrong, match=value):
+            clock.read("x", value)
     else:
-        assert clock.write(read) == value
+        assert clock.write(clock.read("x", value)) == value

@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
+
+import pytest
 
 TLS = Path(__file__).parent / "tls"
 AUTHORITY = TLS / "authority.pem"
@@ -23,8 +24,7 @@ def listening(
 ) -> Iterator[tuple[str, list[bytes]]]:
     """Serve each connection by *behaviour*, one after the other; give the address, and what begins each request."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # an old version is what is tried here
+    with pytest.warns(DeprecationWarning, match="TLSv1") if newest < ssl.TLSVersion.TLSv1_2 else nullcontext():
         context.minimum_version, context.maximum_version = min(newest, ssl.TLSVersion.TLSv1_2), newest
     if newest < ssl.TLSVersion.TLSv1_2:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")

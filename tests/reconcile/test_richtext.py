@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from itopsync.model import Ref, Side
@@ -16,8 +19,8 @@ REF = Ref(Side.EXTERNAL, "UserRequest", 17)
 PNG = "iVBORw0KGgo="
 
 
-def origin(**changes: object) -> Origin:
-    return Origin(**{"ref": REF, "pair": "acme", "addresses": (BASE, PUBLIC), **changes})  # type: ignore[arg-type]  # by name
+def origin(**changes: Any) -> Origin:
+    return replace(Origin(ref=REF, pair="acme", addresses=(BASE, PUBLIC)), **changes)
 
 
 def pictures(fragment: str, **changes: object) -> tuple[Picture, ...]:

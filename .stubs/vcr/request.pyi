@@ -1,0 +1,7 @@
+from typing import Any
+
+class Request:
+    method: str
+    uri: str
+    body: Any
+    headers: dict[str, str]
