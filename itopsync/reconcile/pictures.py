@@ -39,9 +39,7 @@ def want_pictures(situation: Situation, part: Part, target: Side, pictures: Sequ
     for picture in pictures:
         if not situation.has_attachment(target, picture.marker):
             original = attachment_of(picture.marker, situation.rules.pair)
-            found.append(
-                (picture, Item(ItemKey.of(ItemKind.PICTURE, picture.marker), "") if original is None else file_item(*original))
-            )
+            found.append((picture, _picture_item(picture) if original is None else file_item(*original)))
     part.want(*(item for _, item in found))
     return found
 

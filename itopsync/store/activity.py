@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, literal, select, tuple_
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from itopsync.model import Side
 from itopsync.store import codec
 from itopsync.store.database import Database
 from itopsync.store.records import ActivityRecord
+from itopsync.store.rows import newest
 from itopsync.store.tables import activity
 
 
@@ -21,29 +22,10 @@ class Activity:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def latest(
-        self,
-        limit: int,
-        *,
-        link: int | None = None,
-        since: datetime | None = None,
-        before: tuple[datetime, int] | None = None,
-    ) -> tuple[ActivityRecord, ...]:
-        """Return at most *limit* writes, the newest first.
-
-        Of one *link* only, *since* a time only, and only what comes *before* another one, by its time and id: the next page.
-        """
-        meant: list[ColumnElement[bool]] = []
-        if link is not None:
-            meant.append(activity.c.link_id == link)
-        if since is not None:
-            meant.append(activity.c.at >= since)
-        if before is not None:
-            place = tuple_(literal(before[0], activity.c.at.type), literal(before[1]))
-            meant.append(tuple_(activity.c.at, activity.c.id) < place)
-        newest = select(activity).where(*meant).order_by(activity.c.at.desc(), activity.c.id.desc()).limit(limit)
+    def latest(self, limit: int, *, link: int | None = None, since: datetime | None = None) -> tuple[ActivityRecord, ...]:
+        """Return at most *limit* writes, the newest first: of one *link* only, and *since* a time only."""
         with self._database.reading() as connection:
-            return tuple(_record(row) for row in connection.execute(newest))
+            return tuple(_record(row) for row in connection.execute(newest(activity, limit, link, since)))
 
     def prune(self, before: datetime) -> int:
         """Delete the writes that ended before a time; count them."""

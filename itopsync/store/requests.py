@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from itopsync.store import codec
 from itopsync.store.database import Database
 from itopsync.store.records import RequestKind, RequestRecord, RequestState
+from itopsync.store.rows import newest
 from itopsync.store.tables import request
 
 _OPEN = request.c.finished_at.is_(None)
@@ -94,29 +95,10 @@ class Requests:
             row = connection.execute(select(request).where(request.c.id == number, *_KNOWN)).one_or_none()
         return None if row is None else _record(row)
 
-    def latest(
-        self,
-        limit: int,
-        *,
-        kind: RequestKind | None = None,
-        link: int | None = None,
-        since: datetime | None = None,
-        before: tuple[datetime, int] | None = None,
-    ) -> tuple[RequestRecord, ...]:
-        """Return at most *limit* requests, the newest first; narrowed as by :meth:`~itopsync.store.activity.Activity.latest`."""
-        meant: list[ColumnElement[bool]] = [*_KNOWN]
-        if kind is not None:
-            meant.append(request.c.kind == kind)
-        if link is not None:
-            meant.append(request.c.link_id == link)
-        if since is not None:
-            meant.append(request.c.at >= since)
-        if before is not None:
-            place = tuple_(literal(before[0], request.c.at.type), literal(before[1]))
-            meant.append(tuple_(request.c.at, request.c.id) < place)
-        newest = select(request).where(*meant).order_by(request.c.at.desc(), request.c.id.desc()).limit(limit)
+    def latest(self, limit: int, *, link: int | None = None, since: datetime | None = None) -> tuple[RequestRecord, ...]:
+        """Return at most *limit* requests, the newest first: on one *link* only, and *since* a time only."""
         with self._database.reading() as connection:
-            return tuple(_record(row) for row in connection.execute(newest))
+            return tuple(_record(row) for row in connection.execute(newest(request, limit, link, since).where(*_KNOWN)))
 
     def prune(self, before: datetime) -> int:
         """Delete the requests that were made before a time and are finished; count them."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, delete, func, insert, select, update
 
 from itopsync.model import FilePair, FileStatus, Link, LinkStatus, Ref, Side
 from itopsync.store import codec
@@ -34,6 +35,14 @@ def of_classes(classes: Collection[str] | None) -> tuple[ColumnElement[bool], ..
     The column is hidden in a function from SQLite, which would take the index on it for the narrower one.
     """
     return () if classes is None else (func.coalesce(link.c.external_class, "").in_(sorted(classes)),)
+
+
+def newest(table: Table, limit: int, link: int | None, since: datetime | None) -> Select[Any]:
+    """The newest rows of a *table* that has times, links and ids: of one *link* only, and *since* a time only."""
+    rows = select(table).order_by(table.c.at.desc(), table.c.id.desc()).limit(limit)
+    if link is not None:
+        rows = rows.where(table.c.link_id == link)
+    return rows if since is None else rows.where(table.c.at >= since)
 
 
 def batches(values: Iterable[Any]) -> Iterator[list[Any]]:

@@ -91,7 +91,6 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "activity.latest": lambda store: (
         store.activity.latest(10),
         store.activity.latest(10, link=1),
-        store.activity.latest(10, before=(NOW, 5)),
         store.activity.latest(10, since=NOW),
     ),
     "activity.prune": lambda store: store.activity.prune(NOW),
@@ -104,9 +103,8 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "requests.recover": lambda store: store.requests.recover(NOW),
     "requests.latest": lambda store: (
         store.requests.latest(10),
-        store.requests.latest(10, kind=RequestKind.SWEEP),
         store.requests.latest(10, link=1),
-        store.requests.latest(10, since=NOW, before=(NOW, 5)),
+        store.requests.latest(10, since=NOW),
     ),
     "requests.prune": lambda store: store.requests.prune(NOW),
     "links.waiting_ids": lambda store: store.links.waiting_ids(NOW),
