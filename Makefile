@@ -44,8 +44,8 @@ docs: $(VENV)/dev  ## The documentation, into site/
 pytest: $(VENV)/dev  ## The tests alone
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet
 
-quick: $(VENV)/dev  ## The tests that take no time, to run while you write; FOR="itopsync/store/links.py" for its package's
-	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet -m "not torture and not slow" $(THEIRS)
+quick: $(VENV)/dev  ## The tests that take no time, to run while you write; FOR="itopsync/store/links.py" for all of its package's
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet -m "not torture$(if $(THEIRS),, and not slow)" $(THEIRS)
 
 torture: $(VENV)/dev  ## The long and deep tests
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet --hypothesis-profile=deep tests/reconcile tests/itop/test_any_answer.py tests/config/test_fuzz.py

@@ -16,7 +16,10 @@ settings.load_profile("steady")
 SLOW = (
     *("cli", "daemon", "test_package.py"),  # whole processes
     *("engine/test_calls.py", "engine/test_stop.py", "simulator/test_speed.py"),  # very many tickets, or cycles
-    *("torture", "itop/test_any_answer.py", "watch/test_nothing_leaks.py"),  # very many examples
+    *(f"engine/test_{name}.py" for name in ("the_sop", "crashes", "blockers", "by_hand", "troubles", "odd_data", "accounts")),
+    *(f"engine/test_{name}.py" for name in ("large_requests", "hostile_texts", "verifying", "rebuild")),
+    *("watch/test_hooks.py", "watch/test_metrics.py", "check/test_defaults.py", "store/test_migrations.py"),
+    *("torture", "itop/test_any_answer.py", "reconcile/test_costly_html.py", "watch/test_nothing_leaks.py"),  # very many examples
 )
 """What takes more than a few seconds: the marker ``slow``, which `make quick` leaves out."""
 
