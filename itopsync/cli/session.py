@@ -17,7 +17,7 @@ from itopsync.model import Side
 
 if TYPE_CHECKING:
     from itopsync.daemon import Ended
-    from itopsync.engine.cycle import Engine
+    from itopsync.engine.engine import Engine
     from itopsync.engine.inspect import Inspector
     from itopsync.engine.pair import Pair
     from itopsync.itop.caller import Guard
@@ -128,7 +128,7 @@ def writing_engine(
     :raises AnotherInstance: somebody else is
     """
     from itopsync.daemon import Signals
-    from itopsync.engine.cycle import Engine
+    from itopsync.engine.engine import Engine
     from itopsync.engine.lease import Lease
 
     with open_store(configuration) as store, Lease(store, configuration.lease) as lease, Signals() as signals:
@@ -158,7 +158,7 @@ class WatchedEngines:
     @contextmanager
     def working(self, configuration: Configuration, store: Store, guard: Guard, stopping: Callable[[], bool]) -> Iterator[Engine]:
         """An engine on *store*, for the daemon, which holds the lease and closes the store itself."""
-        from itopsync.engine.cycle import Engine
+        from itopsync.engine.engine import Engine
 
         with (
             watching(configuration, own(configuration, store)) as watch,

@@ -22,7 +22,7 @@ from itopsync.daemon.listeners import Ended, Listener, tell
 from itopsync.daemon.reloading import reread
 from itopsync.daemon.signals import Signals
 from itopsync.daemon.systemd import Systemd
-from itopsync.engine.cycle import Engine
+from itopsync.engine.engine import Engine
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.lease import Lease
 from itopsync.engine.report import CycleKind, CycleOutcome, Report, WriteOutcome

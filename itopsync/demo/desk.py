@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from itopsync import config
-from itopsync.engine.cycle import Engine
+from itopsync.engine.engine import Engine
 from itopsync.engine.lease import Lease
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Report

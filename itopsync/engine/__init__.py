@@ -14,7 +14,8 @@ A changed ticket passes these stages; ``cycle`` calls the five in this order, an
 
 What runs them:
 
-``cycle``         runs the five stages, counts, and stops them
+``engine``        runs cycles, and keeps how each ended
+``cycle``         runs the five stages, and counts
 ``workers``       the threads: one link each, while the next ones are prepared
 ``backlog``       what is due, in order
 ``job``           one link on its way from its plan to the store
@@ -28,6 +29,8 @@ What guards them:
 
 ``lease``         the right to be the one writer
 ``store_guard``   whether the store is this pair's, and the one that it had
+``safeguard``     what the plans of a cycle come to, and whether that is within the limits
+``availability``  which sides can be worked with
 ``scope``         what waits for its copy, after a change of the scope
 ``unwritable``    a side that is polled well and takes no writes
 ``visibility``    whether a side shows what it did

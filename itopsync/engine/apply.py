@@ -17,7 +17,7 @@ import structlog
 
 from itopsync.engine import failures, marker_loss
 from itopsync.engine.execute import FileBudget, PictureMissing, execute
-from itopsync.engine.job import Job
+from itopsync.engine.job import Ending, Job, Phase
 from itopsync.engine.observe import VERSION_TIME
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
@@ -30,6 +30,9 @@ from itopsync.reconcile.plan import Action, Create, Upload, Write
 from itopsync.reconcile.planner import plan as plan_link
 
 log = structlog.get_logger(__name__)
+
+_OUTDATING = (WriteOutcome.REFUSED, WriteOutcome.NO_RIGHT)
+"""How a write ends if the rest of its plan no longer holds."""
 
 
 @dataclass
@@ -74,16 +77,15 @@ def apply(writing: Writing, job: Job) -> Job:
     One call at a time per link; several links at once. A link that an operator has changed since it was loaded is left alone.
     """
     with structlog.contextvars.bound_contextvars(link=job.link.id, ticket=str(job.link.external)):
-        job.waits_for_files = False
+        if job.phase is Phase.AT_FILES:
+            job.phase = Phase.FILES
         try:
             writing.refuse_more()
             _work_through(writing, job)
-        except (Stopped, SideUnavailable) as reason:
-            job.untouched = not job.begun
-            if isinstance(reason, Stopped):
-                job.interrupt()
-            else:
-                job.break_off(reason)
+        except Stopped:
+            job.end(Ending.INTERRUPTED)
+        except SideUnavailable as error:
+            job.break_off(error)
         except Exception as error:
             failures.leave_faulty(writing.pair, job, error)
     return job
@@ -93,17 +95,17 @@ def _work_through(writing: Writing, job: Job) -> None:
     pair = writing.pair
     if job.plan.unread is not None:
         job.counts[Count.REFUSED] += 1
-    while job.plan.actions and not job.stop:
+    while job.plan.actions and not job.ended:
         if job.rounds == pair.settings.rounds:
             job.counts[Count.UNFINISHED] += 1
             return
         if not _announce(pair, job):
-            job.untouched = True
+            job.end(Ending.OVERTAKEN)
             return
         if not _carry_out_all(writing, job):
             return
         job.rounds += 1
-        if not job.stop:
+        if not job.ended:
             job.plan = plan_link(job.link, job.seen, pair.fitting_rules(), pair.clock(), apart=job.one_by_one)
             job.link = job.plan.link
 
@@ -127,19 +129,20 @@ def _announce(pair: Pair, job: Job) -> bool:
 
 def _carry_out_all(writing: Writing, job: Job) -> bool:
     """Carry out the plan's actions as long as it holds; False if the job has come to its files."""
-    job.replan = False
+    holds = True
     for place, action in enumerate(job.plan.actions):
-        if job.replan and not _is_a_picture(action):
+        if not holds and not _is_a_picture(action):
             break
         writing.refuse_more()
-        if isinstance(action, Upload) and not job.among_files:
-            job.among_files = job.waits_for_files = True
+        if isinstance(action, Upload) and job.phase is Phase.TEXTS:
+            job.phase = Phase.AT_FILES
             job.plan = replace(job.plan, actions=job.plan.actions[place:])
             return False
         with _alone_until_kept(writing, action):
-            _carry_out(writing, job, action)
-        if job.stop:
+            outcome = _carry_out(writing, job, action)
+        if job.ended:
             break
+        holds = holds and outcome not in _OUTDATING
     return True
 
 
@@ -160,8 +163,8 @@ def _alone_until_kept(writing: Writing, action: Action) -> Iterator[None]:
         yield
 
 
-def _carry_out(writing: Writing, job: Job, action: Action) -> None:
-    """Carry out one action or handle its failure, and log it."""
+def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
+    """Carry out one action or handle its failure, and log it; return how it ended."""
     pair = writing.pair
     started, changed = perf_counter(), _changed_at(action, job.seen)
     error: ItopsyncError | None = None
@@ -179,8 +182,13 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> None:
         outcome = failures.leave_unknown(pair, job, action, error)
     else:
         writing.written.add(action.side)
-        outcome = _check_markers(writing, job, action)
+        outcome = WriteOutcome.DONE
         job.counts[kind_of(action)] += 1
+    if job.lost:
+        outcome = WriteOutcome.UNMARKED
+        _note_loss(writing, job)
+    elif outcome is WriteOutcome.DONE and _bears_marker(action):
+        writing.kept.add((action.side, isinstance(action, Upload)))
     ended = pair.clock()
     keys = tuple(item.key for item in action.items)
     written = Written(action.side, kind_of(action), outcome, round(perf_counter() - started, 3), ended, keys)
@@ -188,21 +196,17 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> None:
         at_its_origin = ended + writing.ahead.get(written.side.other, timedelta())
         written = replace(written, age=max(at_its_origin - changed, timedelta()))
     job.writes.append(written)
-    _tell(written, error)
+    _log(written, error)
+    return outcome
 
 
-def _check_markers(writing: Writing, job: Job, action: Action) -> WriteOutcome:
-    """Check that what was written kept its markers."""
-    if job.lost:
-        writing.lost = True
-        marker_loss.note(writing.pair.store, job.lost, writing.pair.clock())
-        return WriteOutcome.UNMARKED
-    if _bears_marker(action):
-        writing.kept.add((action.side, isinstance(action, Upload)))
-    return WriteOutcome.DONE
+def _note_loss(writing: Writing, job: Job) -> None:
+    """Record that a server did not keep a marker: nobody writes to it any more."""
+    writing.lost = True
+    marker_loss.note(writing.pair.store, job.lost, writing.pair.clock())
 
 
-def _tell(written: Written, error: ItopsyncError | None) -> None:
+def _log(written: Written, error: ItopsyncError | None) -> None:
     more: dict[str, object] = {"age": round(written.age.total_seconds())} if written.age is not None else {}
     if error is not None:
         more["reason"] = str(error)

@@ -8,6 +8,33 @@ from datetime import datetime
 from itopsync.model import Link
 from itopsync.store.store import Store
 
+_BLOCKERS = "blockers"
+"""The fact that names the blockers."""
+
+
+class Blockers:
+    """The links whose writes ended the last cycle's work: they come last, so that others proceed whatever the cause."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.known = [int(number) for number in (store.facts.get(_BLOCKERS) or "").split(",") if number]
+        self._went: set[int] = set()
+        self._blocked: list[int] = []
+
+    def went(self, link: int) -> None:
+        """No side stopped the work on *link*."""
+        self._went.add(link)
+
+    def blocked(self, link: int) -> None:
+        """A write for *link* ended the work, because a side seemed unavailable."""
+        self._blocked.append(link)
+
+    def save(self) -> None:
+        """Store them for the next cycle; those that were not worked on stay."""
+        if self._blocked or self.known:
+            left = [number for number in self.known if number not in self._went]
+            self._store.facts.put(_BLOCKERS, ",".join(map(str, dict.fromkeys((*self._blocked, *left)))) or None)
+
 
 class Backlog:
     """The due links; each is handed out once, and again only if it becomes due again."""

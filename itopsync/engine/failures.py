@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from itopsync.engine.job import Job
+from itopsync.engine.job import Ending, Job
 from itopsync.engine.observe import attributes
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteOutcome
@@ -79,7 +79,7 @@ def leave_unknown(pair: Pair, job: Job, action: Action, error: ItopsyncError) ->
         job.link = agree.refused(job.link, item, str(error), now, wait)
     job.link = replace(job.link, in_doubt=True, due_at=now + settle)
     job.counts[Count.UNKNOWN] += 1
-    job.stop = True
+    job.end(Ending.FAILED)
     return WriteOutcome.UNKNOWN
 
 
@@ -94,13 +94,12 @@ def leave_faulty(pair: Pair, job: Job, error: Exception) -> None:
     if job.begun:
         job.link = replace(job.link, in_doubt=True, due_at=now + pair.rules.limits.settle)
     job.counts[Count.REFUSED] += 1
-    job.stop = True
+    job.end(Ending.FAILED)
 
 
 def _refused(pair: Pair, job: Job, action: Action, error: Refused) -> None:
-    job.replan = True
     if isinstance(error, Missing) and not isinstance(action, Upload):
-        job.stop = True  # gone or out of sight: the next look tells
+        job.end(Ending.FAILED)  # gone or out of sight: the next look tells
         job.counts[Count.REFUSED] += 1
         return
     if isinstance(error, RequestTooLarge) and not _is_a_file(action) and (error.news or not job.narrowed):
@@ -137,7 +136,6 @@ def _access_refused(pair: Pair, job: Job, action: Action, error: AccessRefused) 
         link = agree.refused(job.link, item, str(error), pair.clock(), pair.settings.pause)
         as_before = (replace(each, tries=tries) if each.key == item.key else each for each in link.obstacles)
         job.link = replace(link, obstacles=tuple(as_before))
-    job.replan = True
 
 
 def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
@@ -152,7 +150,7 @@ def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
         return False  # the stimulus is held against the state
     now = found.get(thought.ref.id)
     if now is None:
-        job.stop = True
+        job.end(Ending.FAILED)
         return True
     job.see(replace(now, attachments=thought.attachments))
     return now.state != thought.state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from itopsync.engine.plan import Planned
 from itopsync.engine.report import Counts, Written
@@ -12,6 +13,33 @@ from itopsync.model import Heading, Link, Observation, Side, Ticket
 from itopsync.reconcile.plan import LostMarker, Plan
 from itopsync.reconcile.rules import ClassRules
 from itopsync.reconcile.unmarked import remembered, restored
+
+
+class Phase(Enum):
+    """How far the work on a link has come."""
+
+    TEXTS = auto()
+    """Its fields, notes and states are written."""
+    AT_FILES = auto()
+    """It has come to its first file, and is to go on in a thread for files, so that large ones hold up no other link."""
+    FILES = auto()
+    """Its files are carried, and what is left."""
+
+
+class Ending(Enum):
+    """Why nothing more is done on a link in this cycle."""
+
+    FAILED = auto()
+    """Something failed in a way that calls for another look at both tickets."""
+    POSTPONED = auto()
+    """Its files are left to a later cycle."""
+    UNMARKED = auto()
+    """A server stored something without its marker."""
+    SIDE_UNAVAILABLE = auto()
+    INTERRUPTED = auto()
+    """We were told to stop: the rest is due at once."""
+    OVERTAKEN = auto()
+    """An operator has changed the link since it was loaded."""
 
 
 @dataclass
@@ -28,29 +56,20 @@ class Job:
     """What is left to do, as far as it is known."""
     cls: ClassRules
 
+    phase: Phase = Phase.TEXTS
     begun: bool = False
     """A write has been recorded in the store: nobody else changes the link until it is saved."""
     heading: Heading | None = None
     """The states recorded with it."""
     rounds: int = 0
     """How often it was replanned."""
-    among_files: bool = False
-    """It has come to its files, which separate threads carry, so that large ones hold up no other link."""
-    waits_for_files: bool = False
-    """It is to go on in one of those threads."""
     one_by_one: bool = False
     """Each item goes by itself: several were refused together."""
     narrowed: bool = False
     """A request was too large; its content is now cut to the limit known by now."""
-    replan: bool = False
-    """The rest of the plan no longer holds."""
-    stop: bool = False
-    """Nothing more is done on it in this cycle."""
 
-    untouched: bool = False
-    """Nothing was done: the link stays as loaded, and due."""
-    interrupted: bool = False
-    """We were told to stop: the rest is due at once."""
+    ended: Ending | None = None
+    """Why nothing more is done on it in this cycle; None as long as something is, or if its plan was carried out."""
     unavailable: SideUnavailable | None = None
     """The side that stopped the work, if any: that uses up no ticket's retries."""
     lost: tuple[LostMarker, ...] = ()
@@ -78,16 +97,24 @@ class Job:
         """Record what a side shows now."""
         self.seen = self.seen.with_(ticket.ref.side, restored(ticket, self.link))
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was done: the link stays as loaded, and due."""
+        before = (Ending.SIDE_UNAVAILABLE, Ending.INTERRUPTED)
+        return self.ended is Ending.OVERTAKEN or (self.ended in before and not self.begun)
+
     def lose(self, lost: tuple[LostMarker, ...]) -> None:
         """Record what a server stored without its marker; nothing more is done on this link."""
         if lost:
             self.link = remembered(self.link, lost)
-            self.lost, self.stop = (*self.lost, *lost), True
-
-    def interrupt(self) -> None:
-        """Do nothing more: we were told to stop."""
-        self.interrupted = self.stop = True
+            self.lost = (*self.lost, *lost)
+            self.end(Ending.UNMARKED)
 
     def break_off(self, error: SideUnavailable) -> None:
         """Do nothing more: a side is unavailable."""
-        self.unavailable, self.stop = error, True
+        self.unavailable = error
+        self.end(Ending.SIDE_UNAVAILABLE)
+
+    def end(self, why: Ending) -> None:
+        """Do nothing more in this cycle. What came first counts."""
+        self.ended = self.ended or why

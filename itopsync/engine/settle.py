@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from itopsync.engine.job import Job
+from itopsync.engine.job import Ending, Job
 from itopsync.engine.observe import VERSION_TIME
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteOutcome, Written
@@ -69,10 +69,10 @@ def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelt
     link = job.link
     if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
         return None
-    if job.interrupted:
+    if job.ended is Ending.INTERRUPTED:
         return now
     times = [each.not_before for each in link.obstacles if not each.parked and each.not_before is not None]
-    if job.unavailable is not None or job.counts[Count.UNFINISHED] or job.stop:
+    if job.ended or job.counts[Count.UNFINISHED]:
         times.append(now + settings.first_back_off)
     tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]
     if any(_is_fresh(ticket, now + ahead.get(ticket.ref.side, timedelta()), settings.look_again) for ticket in tickets):

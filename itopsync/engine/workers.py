@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future, wait
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-from itopsync.engine.job import Job
+from itopsync.engine.job import Ending, Job, Phase
 from itopsync.engine.pair import CHECK_INTERVAL, Pair
 from itopsync.engine.plan import Planned
 from itopsync.errors import AnotherInstance, SafetyStop, Stopped, StoreError
@@ -115,11 +115,11 @@ class Workers:
         if future.cancelled():
             return
         future.result()
-        if job.waits_for_files:
+        if job.phase is Phase.AT_FILES:
             self._submit(job, self._pair.threads.files)
             return
         self._stages.account_for(job)
-        if job.interrupted or job.lost:
+        if job.ended in (Ending.INTERRUPTED, Ending.UNMARKED):
             raise Stopped
 
     # the end
@@ -129,12 +129,12 @@ class Workers:
         self._break_off()
         failures: list[BaseException] = []
         for future, job in self._running.items():
-            if future.cancelled() and not job.waits_for_files:
+            if future.cancelled() and job.phase is Phase.TEXTS:
                 continue
             if not future.cancelled() and (failure := future.exception()) is not None:
                 failures.append(failure)
                 continue
-            if job.waits_for_files:
+            if job.phase is Phase.AT_FILES:
                 self._stages.leave(job, interrupted=interrupted)
             self._stages.account_for(job)
         return failures

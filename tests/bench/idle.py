@@ -14,7 +14,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import event
 
 from itopsync.cli.session import open_store
-from itopsync.engine.cycle import Engine
+from itopsync.engine.engine import Engine
 from itopsync.engine.report import CycleKind
 from itopsync.model import Side
 from tests.bench import bare, hosts

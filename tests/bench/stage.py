@@ -15,7 +15,7 @@ from typing import Any
 from itopsync import config, logs
 from itopsync.cli.session import writing_engine
 from itopsync.config import Configuration
-from itopsync.engine.cycle import Engine
+from itopsync.engine.engine import Engine
 from itopsync.itop.settings import ServerSettings
 from itopsync.model import Side
 from tests.bench import bare, hosts

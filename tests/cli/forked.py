@@ -13,7 +13,7 @@ from pathlib import Path
 from itopsync.cli import main
 
 _FROM = multiprocessing.get_context("forkserver")
-_FROM.set_forkserver_preload(["itopsync.cli.app", "itopsync.cli.sync", "itopsync.engine.cycle", "itopsync.check.checking"])
+_FROM.set_forkserver_preload(["itopsync.cli.app", "itopsync.cli.sync", "itopsync.engine.engine", "itopsync.check.checking"])
 
 
 def run(arguments: list[str], folder: Path, environment: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ import httpx
 
 from itopsync import config
 from itopsync.config import Configuration
-from itopsync.engine.cycle import Engine
+from itopsync.engine.engine import Engine
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Report

@@ -10,7 +10,7 @@ import pytest
 
 from itopsync import config
 from itopsync.check.addresses import check_rings
-from itopsync.engine.cycle import Engine
+from itopsync.engine.engine import Engine
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import CycleKind

@@ -1,0 +1,51 @@
+"""Which sides can be worked with in a cycle, and what is remembered of one that cannot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+
+from itopsync.engine import unwritable
+from itopsync.engine.job import Job
+from itopsync.engine.pair import Pair
+from itopsync.engine.report import Report, WriteOutcome
+from itopsync.errors import RemoteError
+from itopsync.model import Side
+
+log = structlog.get_logger(__name__)
+
+_NOT_WRITTEN = (WriteOutcome.READ_ONLY, WriteOutcome.SIDE_UNAVAILABLE)
+"""How a write ends if the side is known to take none."""
+
+
+class Availability:
+    """Records in the report and in the store that a side cannot be worked with, and logs it once rather than every cycle."""
+
+    def __init__(self, pair: Pair, report: Report) -> None:
+        self._pair, self._report = pair, report
+
+    def failed(self, side: Side, error: RemoteError) -> None:
+        """Record that a side cannot be worked with."""
+        polls, reason = self._pair.store.polls, str(error)
+        self._report.problems[side] = reason
+        state = polls.side(side)
+        polls.put_side(replace(state, problem=reason, problem_since=state.problem_since or self._pair.clock()))
+        if state.problem != reason:
+            log.warning("side unavailable", side=side, reason=reason)
+
+    def wrote(self, job: Job) -> None:
+        """Record whether each side takes writes: one that polls well but takes none has a problem until it does."""
+        store, error = self._pair.store, job.unavailable
+        for side in {written.side for written in job.writes if written.outcome is WriteOutcome.DONE}:
+            if unwritable.unwritable(store, side) is not None:
+                unwritable.forget(store, side)
+                log.info("side takes writes again", side=side)
+        if error is None:
+            return
+        if not any(written.side is error.side and written.outcome in _NOT_WRITTEN for written in job.writes):
+            self.failed(error.side, error)
+            return
+        self._report.problems[error.side] = str(error)
+        if unwritable.note(store, error.side, str(error), self._pair.clock()):
+            log.warning("side unavailable", side=error.side, reason=str(error))

@@ -1,0 +1,101 @@
+"""Keeps a pair of servers in step: runs cycles, and keeps how each ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+import structlog
+
+from itopsync.engine import stops, unwritable
+from itopsync.engine.cycle import Cycle
+from itopsync.engine.pair import Pair
+from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report
+from itopsync.errors import ItopsyncError, Stopped
+from itopsync.model import Side
+from itopsync.reconcile.safety import Accepted
+from itopsync.store.records import CycleRecord
+
+log = structlog.get_logger(__name__)
+
+_LEVELS = {CycleOutcome.UNAVAILABLE: logging.WARNING, CycleOutcome.STOPPED: logging.ERROR}
+"""A cycle's log level by outcome, else INFO: a ticket's failures wait for another try, or are logged as parked."""
+
+
+class Engine:
+    """Keeps a pair of servers in step, cycle by cycle."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = self._pair = pair
+        self._named: set[Side] = set()
+        """The sides that have told us who we are since this process began or its configuration was read."""
+
+    def recover(self) -> None:
+        """Take note of what was under way when an earlier process died: writes are let settle, then looked for."""
+        now, wait = self._pair.clock(), self._pair.rules.limits.settle
+        self._pair.store.requests.recover(now)
+        found = self._pair.store.links.recover(now, now + wait)
+        if found:
+            log.warning("writes of unknown outcome", links=len(found), settle=str(wait))
+
+    def cycle(
+        self, kind: CycleKind = CycleKind.POLL, accept: Collection[str] = (), *, only: Collection[int] | None = None
+    ) -> Report:
+        """Run one cycle, and keep how it ended.
+
+        *accept* names the safety limits that this one may exceed. It works on links *only*, where those are given. Where a
+        server's guard raises :class:`~itopsync.errors.Stopped`, it ends between two calls; what was due stays due.
+
+        :raises SafetyStop: the plan exceeds a limit; what was due stays due
+        :raises StoreError: the store is another pair's, or not the one that this pair had
+        :raises AnotherInstance: the lease was lost; its next holder looks for what was under way
+        """
+        report = Report(kind, self._pair.clock())
+        with structlog.contextvars.bound_contextvars(cycle=f"{report.started:%Y%m%dT%H%M%S.%f}"):
+            self._run_and_keep(report, accept, only)
+        return report
+
+    def _run_and_keep(self, report: Report, accept: Collection[str], only: Collection[int] | None) -> None:
+        error: str | None = None
+        accepted = Accepted(accept, stops.accepted(self._pair.store))
+        try:
+            Cycle(self._pair, report, accepted, self._named, only).run()
+            self._see_what_waits(report)
+        except Stopped:
+            report.interrupted = True
+        except BaseException as stop:
+            error = str(stop) if isinstance(stop, ItopsyncError) else f"broken off by {type(stop).__name__}"
+            raise
+        finally:
+            report.finished = self._pair.clock()
+            outcome = report.outcome if error is None else CycleOutcome.STOPPED
+            problem = error or "; ".join((*report.paused, *report.problems.values())) or None
+            _tell(report, outcome, problem)
+            counts = {str(count): number for count, number in report.counts.items()}
+            store = self._pair.store
+            with store.transaction():
+                store.history.record(CycleRecord(None, report.kind, report.started, report.finished, outcome, counts, problem))
+                store.history.prune(report.finished - self._pair.settings.keep_history)
+                store.activity.prune(report.finished - self._pair.settings.keep_activity)
+                store.requests.prune(report.finished - self._pair.settings.keep_activity)
+
+    def _see_what_waits(self, report: Report) -> None:
+        """No cycle goes well while a side takes no writes, or anything is parked or waits, even if it did nothing."""
+        store, now = self._pair.store, self._pair.clock()
+        for side in Side:
+            problem = unwritable.unwritable(store, side)
+            if problem is not None:
+                report.problems.setdefault(side, problem.what)
+        if report.problems:
+            unwritable.forget_idle(store, now, self._pair.settings.first_back_off)
+        items = store.links.obstacle_counts()
+        report.counts[Count.PARKED], report.counts[Count.WAITING] = items.parked, items.waiting + items.in_doubt
+
+
+def _tell(report: Report, outcome: CycleOutcome, problem: str | None) -> None:
+    """Log a whole cycle on one line, without its zeroes."""
+    seconds = (report.finished - report.started).total_seconds() if report.finished else 0.0
+    counts = {count.value.replace(" ", "_"): number for count, number in report.counts.items() if number}
+    more = {"problem": problem} if problem else {}
+    level = _LEVELS.get(outcome, logging.INFO)
+    log.log(level, "cycle", kind=report.kind.value, outcome=outcome.value, seconds=round(seconds, 3), **counts, **more)
