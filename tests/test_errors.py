@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "errors.md").read_tex
 ROWS = re.findall(r"^\| `(.+?)` \| (.*?) \| (.+?) \|$", PAGE, re.MULTILINE)
 MADE_ELSEWHERE = {
     "engine/apply.py: ",
-    "engine/cycle.py: _whole_of",
+    "engine/safeguard.py: whole_of",
     "engine/marker_loss.py: refuse_lossy",
     "engine/observe.py: _why_at_rest",
     "engine/pair.py: ",

@@ -177,6 +177,8 @@ def story(console: Console, told: Story) -> None:
     link = told.link
     internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
     console.print(Text(f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {link.status}", style="bold"))
+    if told.stopped:
+        console.print(Text(f"nothing goes on: {told.stopped}", style="red"))
     if told.ended:
         console.print(f"at its end: {told.ended}")
     agreed = f"; last agreed on {link.base.state.external} / {link.base.state.internal}" if link.base.state else ""
@@ -212,6 +214,7 @@ def story_as_json(told: Story) -> str:
         "status": link.status,
         "ended": told.ended or None,
         "unscoped": told.unscoped or None,
+        "stopped": told.stopped or None,
         "states": told.states,
         "agreed": asdict(link.base.state) if link.base.state else None,
         "entries": [asdict(entry) for entry in told.entries],

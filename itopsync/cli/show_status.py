@@ -38,7 +38,9 @@ def findings_as_json(found: Sequence[Finding]) -> str:
 # status
 
 
-_PARKED = "parked: mend the cause, then type `itopsync retry LINK`; `itopsync show LINK` says all about one."
+_PARKED = (
+    "parked: do what the reason names, or mend the cause and run `itopsync retry LINK`; `itopsync show LINK` says all about one."
+)
 
 
 def status(found: Status) -> Group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import structlog
@@ -33,6 +34,13 @@ class Availability:
         polls.put_side(replace(state, problem=reason, problem_since=state.problem_since or self._pair.clock()))
         if state.problem != reason:
             log.warning("side unavailable", side=side, reason=reason)
+
+    def answered(self, sides: Iterable[Side]) -> None:
+        """Note that *sides* can be asked again, though nothing that they showed is recorded yet."""
+        polls = self._pair.store.polls
+        for state in map(polls.side, sides):
+            if state.problem is not None:
+                polls.put_side(replace(state, problem=None, problem_since=None))
 
     def wrote(self, job: Job) -> None:
         """Record whether each side takes writes: one that polls well but takes none has a problem until it does."""

@@ -71,6 +71,7 @@ class Cycle:
         self._safeguard.refuse_lossy()
         found = self._polling.poll(report.kind)
         if report.problems and knows_nothing(pair.store):
+            self._availability.answered(found)
             return
         refuse_lost(pair.store, pair.servers[Side.INTERNAL], pair.rules)
         if not report.problems:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from itopsync.reconcile.markers import digest
 
 if TYPE_CHECKING:
+    from itopsync.model import Link
     from itopsync.store.store import Store  # not at run time: `itopsync --help` and the like load no database
 
 _STOP, _ACCEPTED = "stop", "accepted"
@@ -31,6 +32,11 @@ class Stop:
     def fingerprint(self) -> str:
         """What tells this plan from one that has grown since."""
         return digest(self.kind, *sorted(self.things))[:12]
+
+    def concerns(self, link: Link) -> bool:
+        """Whether it is about *link*, among others."""
+        names = {str(link.id), str(link.external), str(link.internal)}
+        return any(not names.isdisjoint(each.split()) for each in self.things)
 
 
 def note(store: Store, stop: Stop) -> None:

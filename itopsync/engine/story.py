@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from itopsync.engine import stops
 from itopsync.engine.linking import REF
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
@@ -50,6 +51,8 @@ class Story:
     """Of a tombstone: why nothing is carried any more."""
     unscoped: str = ""
     """Of a ticket that waits for its copy: why none is made after a change of scope."""
+    stopped: str = ""
+    """Why all cycles stop, if that is about this link."""
 
 
 def explain(pair: Pair, planned: Planned) -> Story:
@@ -64,7 +67,9 @@ def explain(pair: Pair, planned: Planned) -> Story:
     states = {side: ticket.state for side, ticket in tickets.items()}
     unscoped = why_not(pair.servers[Side.EXTERNAL], rules, link.external) or "" if link.id in left_behind(pair) else ""
     plan = Plan(link) if unscoped else plan
-    return Story(link, states, entries, plan.link.files, plan, _ended(link, seen, rules), unscoped)
+    stop = stops.current(pair.store)
+    stopped = stop.reason if stop is not None and stop.concerns(link) else ""
+    return Story(link, states, entries, plan.link.files, plan, _ended(link, seen, rules), unscoped, stopped)
 
 
 def _ended(link: Link, seen: Observation, rules: Rules) -> str:

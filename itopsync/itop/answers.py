@@ -53,6 +53,10 @@ BUSY = frozenset({1205, 1213})
 """Lock wait time-out, deadlock: iTop rolled back."""
 NOT_WRITABLE = frozenset({1021, 1114, 1290, 1836})
 """Disk full, table full, read-only (twice): no write of any ticket can be carried out for now."""
+_BY_A_PROXY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+_OR_A_PROXYS = ", or that of the proxy before it"
+_ENDPOINT = "/webservices/rest.php"
+_FOLDER = re.compile(r"(?:/[\w.~-]{1,64}){1,4}", re.ASCII)
 HOST = re.compile(r"[\w.:\[\]-]{1,255}", re.ASCII)
 NOT_ENCODED = "json encoding failed"
 """How iTop's text begins when what it would answer is not UTF-8; the rest is all of it in hexadecimal digits. A write has
@@ -136,10 +140,10 @@ def judge_status(call: Call, reply: Answer) -> RemoteError:
     status = reply.status
     side = call.side
     error: RemoteError
-    if status == HTTPStatus.SERVICE_UNAVAILABLE and (not call.writes or b"maintenance" in reply.body):
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and _is_maintenance(call, reply.body):
         error = Maintenance(side, "is in maintenance (HTTP 503). Nothing is to be done but to wait")
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        said = f"failed (HTTP {status}). See its own error log"
+        said = f"failed (HTTP {status}). See its own error log{_OR_A_PROXYS if status in _BY_A_PROXY else ''}"
         error = _no_answer(call, said) if call.writes else ServerFailed(side, said)
     elif status < HTTPStatus.OK or status >= HTTPStatus.BAD_REQUEST:
         error = _client_error(call, status)
@@ -148,6 +152,11 @@ def judge_status(call: Call, reply: Answer) -> RemoteError:
     else:
         error = _no_answer(call, f"answered HTTP {status}")
     return error
+
+
+def _is_maintenance(call: Call, body: bytes | bytearray) -> bool:
+    """Whether iTop itself says so, in JSON; a page is of a proxy. A write is not sent again on a gateway's word."""
+    return b"maintenance" in body or (not call.writes and body.lstrip().startswith(b"{"))
 
 
 def too_large(call: Call) -> RequestTooLarge:
@@ -236,13 +245,15 @@ def _kind(reply: Answer) -> str:
 
 
 def _place(reply: Answer) -> str:
-    """Return where a redirect leads, the server only: the rest may hold a session or a token."""
+    """Return the address of the iTop that a redirect leads to, or of its server only: the rest may hold a session or a token."""
     try:
         target = urlsplit(reply.headers.get("Location") or "")
         port = f":{target.port}" if target.port else ""
     except ValueError:
         return "somewhere else"
+    folder, found, _ = target.path.partition(_ENDPOINT)
+    folder = folder if found and _FOLDER.fullmatch(folder) else ""
     if target.hostname is None:
-        return "another path of the same server"
+        return f"the path {folder} of the same server" if folder else "another path of the same server"
     host = f"[{target.hostname}]" if ":" in target.hostname else target.hostname
-    return f"{target.scheme}://{host}{port}" if HOST.fullmatch(host) else "somewhere else"
+    return f"{target.scheme}://{host}{port}{folder}" if HOST.fullmatch(host) else "somewhere else"

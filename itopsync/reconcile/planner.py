@@ -64,10 +64,11 @@ def _is_probe(situation: Situation) -> bool:
 
 def another_ticket(link: Link, reason: str) -> Plan:
     """The plan for a link one of whose tickets is another one by now: write nothing, ask a person."""
-    obstacle = Obstacle(TICKET, "", reason, tries=1, parked=True, not_before=None)
+    told = f"{reason}. If so, `itopsync unlink {link.id}`; if it is the same again, `itopsync retry {link.id}`"
+    obstacle = Obstacle(TICKET, "", told, tries=1, parked=True, not_before=None)
     return Plan(
         replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,)),
-        remarks=(Remark(Kept.PARKED, TICKET, reason),),
+        remarks=(Remark(Kept.PARKED, TICKET, told),),
         replaced=True,
     )
 

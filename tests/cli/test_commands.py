@@ -263,7 +263,7 @@ def test_what_is_parked_is_told_where_nothing_is_to_be_written(desk: Desk) -> No
         done = desk.itopsync(command)
         assert (done.returncode, "both sides agree" in done.stdout) == (ExitCode.WELL, False)
         assert done.stdout.endswith("1 ticket with something parked or waiting: `itopsync status` says what, and why.\n")
-    assert "then type `itopsync retry LINK`" in desk.itopsync("status").stdout
+    assert "run `itopsync retry LINK`" in desk.itopsync("status").stdout
     desk.itopsync("retry", "1")
     desk.configure()
     desk.itopsync("run-once")

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import pytest
 
+from itopsync.engine import stops
+from itopsync.engine.story import explain
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile import by_hand
@@ -283,6 +285,31 @@ def test_the_last_tickets_of_a_side_that_are_really_gone_can_be_let_through(rig:
         rig.sync()
     rig.engine.cycle(accept=["missing"])
     assert rig.link(number).status is LinkStatus.TOMBSTONE
+
+
+def test_the_story_of_a_ticket_tells_of_the_stop_that_is_about_it(rig: Rig) -> None:
+    number, other = _opens(rig), _opens(rig)
+    rig.sync()
+    for gone in (number, other):
+        rig.operator.delete("UserRequest", rig.copy_of(gone))
+    rig.customer.note("UserRequest", number, "<p>Hello</p>")
+    with pytest.raises(SafetyStop, match="itopsync accept missing"):
+        rig.sync()
+    (planned,) = rig.inspector.inspect([rig.link(number)])
+    assert "itopsync accept missing" in explain(rig.pair, planned).stopped
+    stops.note(rig.store, stops.Stop("missing", "of another ticket", rig.now, frozenset({"missing 99"})))
+    assert explain(rig.pair, planned).stopped == ""
+
+
+def test_before_the_first_good_cycle_only_the_side_that_fails_now_has_a_problem(rig: Rig) -> None:
+    rig.external.faults.add(FaultKind.HTML_500)
+    rig.sync()
+    rig.external.faults.clear()
+    rig.internal.faults.add(FaultKind.HTML_500)
+    rig.sync()
+    problems = {side: rig.store.polls.side(side).problem for side in Side}
+    assert problems[Side.EXTERNAL] is None
+    assert "HTTP 500" in (problems[Side.INTERNAL] or "")
 
 
 def test_too_many_new_tickets_stop_the_cycle_until_they_are_let_through(rig: Rig) -> None:

@@ -94,5 +94,7 @@ def test_a_copy_found_by_its_mark_is_compared_anew() -> None:
 def test_a_link_whose_ticket_is_another_one_rests_with_the_reason() -> None:
     planned = another_ticket(agreed(), "another ticket")
 
-    assert planned.link.obstacles == (Obstacle(ItemKey("ticket"), "", "another ticket", 1, parked=True, not_before=None),)
-    assert [one.reason for one in planned.remarks] == ["another ticket"]
+    number = planned.link.id
+    reason = f"another ticket. If so, `itopsync unlink {number}`; if it is the same again, `itopsync retry {number}`"
+    assert planned.link.obstacles == (Obstacle(ItemKey("ticket"), "", reason, 1, parked=True, not_before=None),)
+    assert [remark.reason for remark in planned.remarks] == [reason]
