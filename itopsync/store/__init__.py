@@ -1,29 +1,29 @@
 """The store: what both sides last agreed on, and what is still to be done. SQLite by default, PostgreSQL likewise.
 
-It never holds a text of a ticket: ids, numbers, fingerprints, states, markers and reasons only.
+It holds ids, numbers, fingerprints, states, markers and reasons, and never a ticket's text.
 
-``store``         all of it, as the layers above see it: :class:`~itopsync.store.store.Store`, put together from
-``links``         the links: what is due, written or in trouble
-``tombstones``    those at their end
-``attachments``   the attachments that are known
+``store``         the whole, as the layers above see it: :class:`~itopsync.store.store.Store`, composed of
+``links``         the links: which are due, being written or in trouble
+``tombstones``    the links that have ended
+``attachments``   the known attachments
 ``polls``         what polls found: each side's state, and the tickets that are out of scope
 ``history``       the cycles that ran
 ``activity``      what was written, without its content
-``requests``      what people ask the process at work for
-``facts``         small facts
+``requests``      what people ask the running process to do
+``facts``         small named values
 ``leases``        the right to be the one writer
 
-``database``      their transactions
-``group_commit``  those of several threads as one
-``connection``    how a database is reached, and what its failures are called
-``tables``        how what they keep lies in the database
-``partial``       its indexes of a part of a table
-``rows``          links as rows and back
-``codec``         bases, obstacles and marks as JSON
-``records``       what is kept beside links, as plain values
+``database``      transactions
+``group_commit``  the small transactions of several threads, committed as one
+``connection``    how to connect to a database, and what its failures are called
+``tables``        the schema
+``partial``       its partial indexes
+``rows``          links to and from rows
+``codec``         bases, obstacles and high-water marks to and from JSON
+``records``       what is kept beside links, as frozen values
 ``upsert``        insert or replace
 
-``migrate``       its schema's revisions: a new one, an upgrade, a backup
-``revisions``     what Alembic does of that
-``upkeep``        whether it is sound, a copy of it, its lease while it is migrated
+``migrate``       the schema's revisions: create, upgrade, back up
+``revisions``     Alembic's share of that
+``upkeep``        integrity check, copy, and the lease during a migration
 """

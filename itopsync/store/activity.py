@@ -17,18 +17,18 @@ from itopsync.store.tables import activity
 
 
 class Activity:
-    """All writes that are remembered; :meth:`~itopsync.store.links.Links.save` adds them with the link that they changed."""
+    """The recorded writes; :meth:`~itopsync.store.links.Links.save` adds them together with the link that they changed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def latest(self, limit: int, *, link: int | None = None, since: datetime | None = None) -> tuple[ActivityRecord, ...]:
-        """Return at most *limit* writes, the newest first: of one *link* only, and *since* a time only."""
+        """Return at most *limit* writes, newest first, optionally only those on one *link* or *since* a time."""
         with self._database.reading() as connection:
             return tuple(_record(row) for row in connection.execute(newest(activity, limit, link, since)))
 
     def prune(self, before: datetime) -> int:
-        """Delete the writes that ended before a time; count them."""
+        """Delete the writes that ended before a time; return how many."""
         with self._database.writing() as connection:
             return connection.execute(delete(activity).where(activity.c.at < before)).rowcount
 
@@ -39,7 +39,7 @@ class Activity:
 
 
 def add_activity(connection: Connection, records: Iterable[ActivityRecord]) -> None:
-    """Add writes in a transaction that stores what came of them."""
+    """Add writes in the transaction that stores their results."""
     rows = [
         {
             "at": record.at,
@@ -58,7 +58,7 @@ def add_activity(connection: Connection, records: Iterable[ActivityRecord]) -> N
 
 
 _ADD = insert(activity)
-"""Made once: to make a statement anew each time takes longer than to carry it out."""
+"""Built once: building a statement takes longer than executing it."""
 
 
 def _record(row: Row[Any]) -> ActivityRecord:

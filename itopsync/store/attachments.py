@@ -1,4 +1,4 @@
-"""The attachments that are known on one side: originals that lie there, and copies that were made there."""
+"""The known attachments of each side: the originals there, and the copies made there."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from itopsync.store.tables import file, link
 class Attachments:
     """All attachments.
 
-    What lists those that should be there does so for linked tickets only, and part by part: what is listed never grows with
-    all that ever was.
+    The methods that list expected attachments cover linked tickets only, in parts, so an answer does not grow with the history.
     """
 
     def __init__(self, database: Database, classes: Collection[str] | None = None) -> None:
@@ -25,9 +24,9 @@ class Attachments:
         self._database, self._kept = database, of_classes(classes)
 
     def by_ticket(self, side: Side, limit: int, *, live: bool, after: int = 0) -> FilesPart:
-        """Count what should be there on each of at most *limit* tickets whose links have ids above *after*.
+        """Count the expected attachments of at most *limit* tickets whose links have ids above *after*.
 
-        *live*: of tickets that can still change, or else of the others.
+        *live*: count those of tickets that can still change; otherwise, those of the others.
         """
         of_side = case((file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
         counted = select(link.c.id, CLASS[side].label("cls"), ID[side].label("ticket"), func.count(of_side), func.max(of_side))
@@ -43,7 +42,7 @@ class Attachments:
         return FilesPart(tickets, highest, rows[limit - 1][0] if len(rows) > limit else None)
 
     def of(self, side: Side, cls: str, tickets: Iterable[int]) -> frozenset[int]:
-        """List the ids of those that should be on linked tickets of a class."""
+        """Return the ids of the attachments expected on linked tickets of a class."""
         found: set[int] = set()
         with self._database.reading() as connection:
             for batch in batches(sorted(set(tickets))):
@@ -54,7 +53,7 @@ class Attachments:
         return frozenset(found)
 
     def links_of(self, side: Side, ids: Iterable[int]) -> Mapping[int, int]:
-        """Say whose the attachments are that are known: attachment → link. Of every link, whatever its status."""
+        """Map each known attachment to its link, whatever the link's status."""
         found: dict[int, int] = {}
         wanted = sorted(set(ids))
         if not wanted:

@@ -1,6 +1,6 @@
-"""Bases, obstacles and marks as JSON and back. One place, so that a change of the model is a change here and a migration.
+"""Bases, obstacles and high-water marks to and from JSON, all in one place: a change to the model means a change here.
 
-ASCII only: PostgreSQL takes no NUL and no lone surrogate in a text, and a server's words may hold either.
+ASCII only: PostgreSQL text takes neither NUL nor lone surrogates, and a server's messages may contain both.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itopsync.model import Agreed, Base, Heading, ItemKey, NoteRecord, Obstacle,
 
 
 def base_to_json(base: Base) -> str:
-    """Write a base; what is empty is left out."""
+    """Encode a base, leaving out what is empty."""
     fields = {name: [agreed.external, agreed.internal] for name, agreed in base.fields.items()}
     apart = {name: [agreed.external, agreed.internal] for name, agreed in base.apart.items()}
     notes = {marker: _note_to_json(note) for marker, note in base.notes.items()}
@@ -34,7 +34,7 @@ def base_to_json(base: Base) -> str:
 
 
 def base_from_json(text: str) -> Base:
-    """Read what :func:`base_to_json` wrote."""
+    """Decode what :func:`base_to_json` encoded."""
     read = json.loads(text)
     notes = {marker: _note_from_json(*note) for marker, note in read.get("notes", {}).items()}
     return Base(
@@ -62,88 +62,88 @@ def _note_from_json(origin: str, carried_at: str | None, writes: int, flags: str
 
 
 def obstacles_to_json(obstacles: Iterable[Obstacle]) -> str:
-    """Write a link's obstacles in their order."""
+    """Encode a link's obstacles in their order."""
     return _dump(
         [
             {
-                "key": one.key,
-                "fingerprint": one.fingerprint,
-                "reason": one.reason,
-                "tries": one.tries,
-                "parked": one.parked,
-                "not_before": _time_to_json(one.not_before),
+                "key": obstacle.key,
+                "fingerprint": obstacle.fingerprint,
+                "reason": obstacle.reason,
+                "tries": obstacle.tries,
+                "parked": obstacle.parked,
+                "not_before": _time_to_json(obstacle.not_before),
             }
-            for one in obstacles
+            for obstacle in obstacles
         ]
     )
 
 
 def obstacles_from_json(text: str) -> tuple[Obstacle, ...]:
-    """Read what :func:`obstacles_to_json` wrote."""
+    """Decode what :func:`obstacles_to_json` encoded."""
     return tuple(
-        Obstacle(**{**one, "key": ItemKey(one["key"]), "not_before": _time_from_json(one["not_before"])})
-        for one in json.loads(text)
+        Obstacle(**{**fields, "key": ItemKey(fields["key"]), "not_before": _time_from_json(fields["not_before"])})
+        for fields in json.loads(text)
     )
 
 
 def marks_to_json(marks: Iterable[tuple[datetime, int]]) -> str:
-    """Write a side's attachment marks."""
+    """Encode a side's high-water marks of attachment ids."""
     return _dump([[_time_to_json(at), highest] for at, highest in marks])
 
 
 def marks_from_json(text: str) -> tuple[tuple[datetime, int], ...]:
-    """Read what :func:`marks_to_json` wrote."""
+    """Decode what :func:`marks_to_json` encoded."""
     return tuple((datetime.fromisoformat(at), highest) for at, highest in json.loads(text))
 
 
 def ids_to_json(ids: Iterable[int]) -> str:
-    """Write a set of ids."""
+    """Encode a set of ids."""
     return _dump(sorted(ids))
 
 
 def ids_from_json(text: str) -> frozenset[int]:
-    """Read what :func:`ids_to_json` wrote."""
+    """Decode what :func:`ids_to_json` encoded."""
     return frozenset(json.loads(text))
 
 
 def items_to_json(items: Iterable[ItemKey]) -> str:
-    """Write the keys of items in their order."""
+    """Encode the keys of items in their order."""
     return _dump(list(items))
 
 
 def items_from_json(text: str) -> tuple[ItemKey, ...]:
-    """Read what :func:`items_to_json` wrote."""
+    """Decode what :func:`items_to_json` encoded."""
     return tuple(ItemKey(key) for key in json.loads(text))
 
 
 def accounts_to_json(accounts: Iterable[str]) -> str:
-    """Write a set of accounts' ids."""
+    """Encode a set of account ids."""
     return _dump(sorted(accounts))
 
 
 def accounts_from_json(text: str) -> frozenset[str]:
-    """Read what :func:`accounts_to_json` wrote."""
+    """Decode what :func:`accounts_to_json` encoded."""
     return frozenset(json.loads(text))
 
 
 def counts_to_json(counts: Mapping[str, int]) -> str:
-    """Write a cycle's counts."""
+    """Encode a cycle's counts."""
     return _dump(dict(counts))
 
 
 def counts_from_json(text: str) -> Mapping[str, int]:
-    """Read what :func:`counts_to_json` wrote."""
+    """Decode what :func:`counts_to_json` encoded."""
     read: dict[str, int] = json.loads(text)
     return read
 
 
 def arguments_to_json(arguments: Mapping[str, str]) -> str:
-    """Write what a request takes."""
+    """Encode a request's arguments."""
     return _dump(dict(arguments))
 
 
 def arguments_from_json(text: str) -> Mapping[str, str]:
-    """Read what :func:`arguments_to_json` wrote; nothing of what somebody else wrote otherwise."""
+    """Decode what :func:`arguments_to_json` encoded; anything else that was put there counts as no arguments."""
     try:
         read = json.loads(text)
     except ValueError:

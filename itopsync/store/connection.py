@@ -1,4 +1,4 @@
-"""How a database is reached, and what its failures are called."""
+"""How to connect to a database, and what its failures are called."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from sqlalchemy.pool import QueuePool
 from itopsync.errors import StoreUnavailable, clip
 
 BUSY_TIMEOUT = 15.0
-"""Seconds to wait for another writer of an SQLite file."""
+"""Seconds to wait while another process writes to an SQLite file."""
 LOCK_TIMEOUT = 10.0
-"""Seconds that a migration waits for a lock on PostgreSQL: while it waits, everybody else waits behind it."""
+"""Seconds that a migration waits for a lock on PostgreSQL; meanwhile everybody else queues behind it."""
 MIGRATING = 0x17095C
-"""PostgreSQL's advisory lock of our migrations: one process at a time."""
+"""The PostgreSQL advisory lock that keeps migrations to one process at a time."""
 CONNECT_TIMEOUT = 10
-"""Seconds to wait for PostgreSQL."""
+"""Seconds to wait for PostgreSQL to accept a connection."""
 POOL_TIMEOUT = 15.0
-"""Seconds that a thread waits for another to give its connection back."""
+"""Seconds that a thread waits for a free connection."""
 SESSION = {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "15s"}
-"""What PostgreSQL ends by itself. The last one frees what a process holds that was paused in the middle of a transaction."""
+"""PostgreSQL's own time-outs. The last one frees the locks of a process that was paused in the middle of a transaction."""
 SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
-"""How soon a database that went without a word is given up: after 25 seconds, not two hours."""
+"""Give up a silent database after 25 seconds rather than two hours."""
 
 _WRITING = "itopsync_writing"
 _OURS = (IntegrityError, ProgrammingError, DataError)
-"""Failures that are our own mistake, and no state of the database."""
+"""Failures caused by a mistake of ours rather than by the database's state."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a store is."""
+    """The address of a store."""
 
     url: URL = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``sqlite:///file``, ``sqlite://`` (in memory) or ``postgresql://user:password@host/database``.
+        """Parse ``sqlite:///file``, ``sqlite://`` (in memory) or ``postgresql://user:password@host/database``.
 
         :raises StoreUnavailable: it is none of these
         """
@@ -61,11 +61,11 @@ class Address:
             case "postgresql":
                 return cls(url.set(drivername="postgresql+psycopg"))
             case other:
-                raise StoreUnavailable(f"the store's URL names '{clip(other, 40)}', which is no store. {_FORMS}")
+                raise StoreUnavailable(f"the store's URL names '{clip(other, 40)}', which is not supported. {_FORMS}")
 
     @property
     def name(self) -> str:
-        """What people call it: never with a password."""
+        """Its name in messages, without the password."""
         if self.path is not None:
             return f"store {self.path}"
         if self.is_sqlite:
@@ -79,18 +79,18 @@ class Address:
 
     @property
     def path(self) -> Path | None:
-        """The SQLite file; None for one in memory, and for PostgreSQL."""
+        """The SQLite file; None for a store in memory or on PostgreSQL."""
         database = self.url.database
         return Path(database) if self.is_sqlite and database and database != ":memory:" else None
 
     @property
     def in_memory(self) -> bool:
-        """Whether it is gone when it is closed."""
+        """Whether the store vanishes when it is closed."""
         return self.is_sqlite and self.path is None
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """Turn a database that does not work into :class:`StoreUnavailable`; our own mistakes stay what they are."""
+        """Raise the database's failures as :class:`StoreUnavailable`, and let our own mistakes pass unchanged."""
         try:
             yield
         except _OURS as error:
@@ -101,19 +101,19 @@ class Address:
             raise self.unavailable(error) from None
 
     def unavailable(self, error: Exception) -> StoreUnavailable:
-        """Name the store, what the database says of it, and the remedy."""
+        """Return an error that names the store, what the database reported, and the remedy."""
         cause = getattr(error, "orig", None) or error
         said = clip(str(cause)) or type(cause).__name__
         return StoreUnavailable(f"{self.name}: {said}. {self._remedy(said)}")
 
     def _remedy(self, said: str) -> str:
         if "lock timeout" in said or "locked" in said:
-            return "Another process is at work on it; try again when that has ended."
+            return "Another process is using it; try again when it has finished."
         if not self.is_sqlite:
-            return "Check that the database runs and that store.url and its password are right."
+            return "Check that the database is running and that store.url and its password are right."
         if "not a database" in said or "malformed" in said:
             return "Restore a backup, or name another file in store.url."
-        return "Check the disk, and that this account may write the file, what stands beside it (-wal, -shm), and its folder."
+        return "Check the disk, and that this account may write to the file, the files beside it (-wal, -shm) and their folder."
 
 
 _FORMS = "Write sqlite:///FILE or postgresql://USER@HOST/DATABASE in store.url."
@@ -121,10 +121,10 @@ _NO_PRIVILEGE = "42501"
 
 
 def engine_for(address: Address, *, foreign_keys: bool = True) -> Engine:
-    """Return an engine on *address*; nothing is connected yet.
+    """Return an engine for *address*, not yet connected.
 
-    *foreign_keys* are off while an SQLite schema is changed: to rebuild a table, which is how SQLite alters one, would
-    delete everything that refers to it.
+    Turn *foreign_keys* off while changing an SQLite schema: SQLite alters a table by rebuilding it, which would delete every row
+    that refers to it.
 
     :raises StoreUnavailable: the driver is not installed
     """
@@ -139,7 +139,7 @@ def engine_for(address: Address, *, foreign_keys: bool = True) -> Engine:
 def _postgresql(address: Address) -> Engine:
     defaults = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "itopsync", **SILENCE}
     given = {name: value for name, value in defaults.items() if name not in address.url.query}
-    # A connection that broke since it was used last is replaced before the next use; those that are used most are used again.
+    # Replace a broken connection before its next use, and prefer the most recently used ones.
     engine = create_engine(
         address.url, connect_args=given, pool_pre_ping=True, pool_use_lifo=True, pool_timeout=POOL_TIMEOUT, max_overflow=35
     )
@@ -157,13 +157,13 @@ def _postgresql(address: Address) -> Engine:
 def _sqlite(address: Address, *, foreign_keys: bool) -> Engine:
     options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT, "check_same_thread": False}, "poolclass": QueuePool}
     if address.path is None:
-        # One connection is the whole database: threads take turns, and it is never closed.
+        # The database lives in its only connection: threads take turns, and it is never closed.
         options |= {"pool_size": 1, "max_overflow": 0}
     engine = create_engine(address.url, **options)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver's own idea of transactions commits before each DDL statement
+        connection.isolation_level = None  # left to itself, the driver commits before each DDL statement
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         cursor.execute("PRAGMA synchronous = FULL")
@@ -171,7 +171,7 @@ def _sqlite(address: Address, *, foreign_keys: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A reader that turns writer can fail at once; a writer that asks first waits for its turn.
+        # A transaction that starts as a reader may fail without waiting when it first writes; one that starts as a writer waits.
         writing = connection.get_execution_options().get(_WRITING, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
@@ -179,17 +179,17 @@ def _sqlite(address: Address, *, foreign_keys: bool) -> Engine:
 
 
 def writer(engine: Engine) -> Engine:
-    """The same engine, whose transactions are going to write."""
+    """The same engine, for transactions that write."""
     return engine.execution_options(**{_WRITING: True})
 
 
 def reader(engine: Engine) -> Engine:
-    """The same engine, whose transactions see one moment."""
+    """The same engine, for transactions that read one snapshot."""
     return engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def write_ahead(address: Address) -> None:
-    """Let readers and the writer of an SQLite file not wait for each other: from now on for good.
+    """Put an SQLite file permanently into WAL mode, so that readers and the writer do not block each other.
 
     :raises StoreUnavailable: the file cannot be written
     """
@@ -201,7 +201,7 @@ def write_ahead(address: Address) -> None:
             with closing(sqlite3.connect(address.path)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL").fetchall()
         except sqlite3.Error as error:
-            # Where two ask at once, SQLite refuses one of them without the wait that it grants elsewhere.
+            # If two processes ask at the same time, SQLite refuses one of them without honouring the busy time-out.
             if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY or monotonic() > patience:
                 raise address.unavailable(error) from None
             sleep(0.02)
@@ -210,9 +210,9 @@ def write_ahead(address: Address) -> None:
 
 
 def make_file(address: Address) -> None:
-    """Make the SQLite file, readable by its owner alone; an existing one is left as it is.
+    """Create the SQLite file, readable only by its owner, unless it exists.
 
-    :raises StoreUnavailable: the folder is missing, or cannot be written
+    :raises StoreUnavailable: the folder is missing or not writable
     """
     path = address.path
     if path is None or path.exists():
@@ -223,13 +223,15 @@ def make_file(address: Address) -> None:
         raise _no_folder(address, path) from None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StoreUnavailable(f"{address.name}: it cannot be made: {reason}. Let this account write to {path.parent}.") from None
+        raise StoreUnavailable(
+            f"{address.name}: it cannot be created: {reason}. Let this account write to {path.parent}."
+        ) from None
 
 
 def refuse_unwritable(address: Address) -> None:
-    """See that the SQLite file, and the files beside it, can be made and written. Writes nothing.
+    """Refuse an SQLite file that this account cannot create or write, or whose companion files it cannot. Writes nothing.
 
-    :raises StoreUnavailable: they cannot
+    :raises StoreUnavailable: it cannot
     """
     path = address.path
     if path is None:
@@ -245,5 +247,5 @@ def refuse_unwritable(address: Address) -> None:
 
 def _no_folder(address: Address, path: Path) -> StoreUnavailable:
     return StoreUnavailable(
-        f"{address.name}: the folder {path.parent} does not exist. Make it, for the account that runs itopsync."
+        f"{address.name}: the folder {path.parent} does not exist. Create it for the account that runs itopsync."
     )

@@ -1,4 +1,4 @@
-"""A database in use: its transactions."""
+"""An open database and its transactions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 
 class Database:
-    """A database in use, which all parts of a store share; several threads may use it."""
+    """An open database, shared by all parts of a store and safe to use from several threads."""
 
     fence: Callable[[Connection], None]
-    """Called at the head of every transaction that writes; what it raises keeps that from being carried out."""
+    """Called at the start of every transaction that writes; if it raises, the transaction is not carried out."""
 
     def __init__(self, address: Address, engine: Engine) -> None:
         self.address, self.engine = address, engine
@@ -30,7 +30,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one moment."""
+        """A transaction that reads one snapshot."""
         if (opened := self._open()) is not None:
             yield opened
             return
@@ -39,9 +39,9 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that is carried out whole or not at all; inside of :meth:`transaction` it is a part of that one.
+        """A transaction that writes; inside :meth:`transaction` it joins that one.
 
-        :raises AnotherInstance: there is a fence, and the lease that this process worked under is somebody else's
+        :raises AnotherInstance: the store is fenced, and this process has lost its lease to another
         """
         if (opened := self._open()) is not None:
             yield opened
@@ -52,20 +52,20 @@ class Database:
 
     @contextmanager
     def writing_unfenced(self) -> Iterator[Connection]:
-        """The same by itself, whoever holds the lease."""
+        """A transaction that writes whoever holds the lease, and joins no other."""
         with self.address.failures(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make one transaction of all that this thread reads and writes inside.
+        """Make everything that this thread reads and writes inside one transaction.
 
         :raises AnotherInstance: as from :meth:`writing`
         """
         if self._open() is not None:
             yield
             return
-        # Two that write several links, each in an order of its own, could wait for each other on PostgreSQL for ever.
+        # On PostgreSQL, two transactions that write several links in different orders could deadlock.
         with self._group.alone(), self.writing() as connection:
             self._local.connection = connection
             try:
@@ -74,11 +74,11 @@ class Database:
                 self._local.connection = None
 
     def write_grouped(self, work: Callable[[Connection], T]) -> T:
-        """Carry out what many threads write at once: small, and in one transaction with what others write at this moment.
+        """Run one small piece of *work* in a transaction shared with what other threads are writing.
 
-        It may raise a KeyError where it has changed nothing; that spoils nothing for the others.
+        If *work* has changed nothing, it may raise a KeyError without affecting the others.
 
-        :raises AnotherInstance: as from :meth:`writing`; none of what went together is written then
+        :raises AnotherInstance: as from :meth:`writing`; nothing of the shared transaction is written then
         """
         opened = self._open()
         return self._group.run(work) if opened is None else work(opened)
@@ -89,4 +89,4 @@ class Database:
 
 
 def no_fence(_: Connection) -> None:
-    """Anybody may write."""
+    """Let anybody write."""

@@ -1,4 +1,4 @@
-"""Small facts to be remembered, by name."""
+"""Facts: small values, each stored under a name."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Facts:
         self._database = database
 
     def get(self, name: str) -> str | None:
-        """Return what is remembered under *name*."""
+        """Return the value of *name*, or None."""
         with self._database.reading() as connection:
             return connection.scalar(select(fact.c.value).where(fact.c.name == name))
 
     def put(self, name: str, value: str | None) -> None:
-        """Remember *value* under *name*, or forget what is there."""
+        """Set *name* to *value*; None deletes it."""
         with self._database.writing() as connection:
             if value is None:
                 connection.execute(delete(fact).where(fact.c.name == name))

@@ -1,4 +1,4 @@
-"""Group commit: small transactions of several threads carried out as one, since one wait for the disk does for all."""
+"""Group commit: commits the small transactions of several threads as one, so that they share one wait for the disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Job:
 
 
 class GroupCommit:
-    """Carries work out in transactions; whoever comes while one is being committed goes into the next, with all the others."""
+    """Runs work in shared transactions: what arrives while one is being committed goes into the next."""
 
     def __init__(self, writing: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._writing = writing
@@ -31,11 +31,10 @@ class GroupCommit:
         self._waiting_lock, self._turn = threading.Lock(), threading.Lock()
 
     def run(self, work: Callable[[Connection], T]) -> T:
-        """Return what *work* returned, when it is committed.
+        """Run *work*, commit it, and return its result.
 
-        Work that raises a KeyError has changed nothing, and spoils nothing for the others. Where it raises anything else, the
-        others are carried out without it. What keeps the transaction from being committed is raised to all whose work was in
-        it.
+        Work that raises a KeyError has changed nothing, and the rest of its transaction is committed. If it raises anything
+        else, the others are run again without it. If the transaction cannot be committed, every caller in it gets that error.
         """
         job = _Job(work)
         with self._waiting_lock:
@@ -50,7 +49,7 @@ class GroupCommit:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let nothing be carried out meanwhile."""
+        """Hold back all grouped work inside the context."""
         with self._turn:
             yield
 
@@ -64,7 +63,7 @@ class GroupCommit:
             job.done.set()
 
     def _in_one(self, jobs: list[_Job]) -> bool:
-        """Carry *jobs* out in one transaction; False: one of several is at fault, and nothing is written of any."""
+        """Run *jobs* in one transaction; False if one of several is at fault, in which case nothing is written."""
         at_fault = False
         try:
             with self._writing() as connection:
@@ -74,7 +73,7 @@ class GroupCommit:
                         job.result = job.work(connection)
                     except KeyError as error:
                         job.error = error
-                    except (OperationalError, InterfaceError):  # the database's, and so everybody's
+                    except (OperationalError, InterfaceError):  # the database failed, so all jobs did
                         raise
                     except BaseException:
                         at_fault = True

@@ -1,4 +1,4 @@
-"""The cycles that ran, and small facts."""
+"""The cycles that ran."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from itopsync.store.tables import cycle, sighting
 
 
 class History:
-    """What was."""
+    """The history of cycles."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -33,7 +33,7 @@ class History:
         return added
 
     def cycles(self, limit: int) -> tuple[CycleRecord, ...]:
-        """Return the latest cycles, at most *limit*, the newest first."""
+        """Return at most *limit* cycles, newest first."""
         newest = select(cycle).order_by(cycle.c.started.desc(), cycle.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             return tuple(
@@ -44,9 +44,9 @@ class History:
             )
 
     def prune(self, before: datetime) -> dict[str, int]:
-        """Delete the cycles that started before a time, and the tickets last seen out of scope before it; count them.
+        """Delete the cycles that started before a time, and the tickets last seen out of scope before it; return how many.
 
-        Links are not touched: a tombstone is what keeps a ticket from being copied anew.
+        Links stay: a tombstone is what keeps a ticket from being copied again.
         """
         with self._database.writing() as connection:
             return {

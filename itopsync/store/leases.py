@@ -1,4 +1,4 @@
-"""The right to be the one writer, as one row that is taken over by one conditional update."""
+"""The right to be the one writer: a single row, taken over by a conditional update."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROW = 1
 
 
 def started_at(pid: int) -> str:
-    """When a process of this host started, in the kernel's ticks; empty if there is none, or no way to tell."""
+    """When a process of this host started, in the kernel's clock ticks; empty if it does not exist or cannot be examined."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -29,15 +29,16 @@ def started_at(pid: int) -> str:
 class Leases:
     """The one lease on a store.
 
-    Times are the database's own, so that hosts whose clocks differ agree on who holds it; *now* goes before it. *probe* says
-    when the process with an id started, in the words of :attr:`Holder.started`, or nothing if there is none.
+    Times are read from the database's clock, so that hosts whose clocks differ agree on the holder; a *now* that is passed in
+    overrides it. *probe* returns when the process with a given id started, as :attr:`Holder.started` has it, or an empty
+    string if there is no such process.
     """
 
     def __init__(self, database: Database, probe: Callable[[int], str]) -> None:
         self._database, self._probe = database, probe
 
     def acquire(self, holder: Holder, ttl: timedelta, now: datetime | None = None) -> bool:
-        """Take the lease for *ttl* if it is free, has run out, or its holder is dead; say whether it is ours."""
+        """Take the lease for *ttl* if it is free or expired, or its holder is dead; return whether it is ours."""
         with self._database.writing_unfenced() as connection:
             now = now or _now(connection)
             values = asdict(holder) | {"until": now + ttl}
@@ -50,23 +51,23 @@ class Leases:
             return bool(connection.execute(update(lease).where(*unchanged).values(values)).rowcount)
 
     def renew(self, holder: Holder, ttl: timedelta, now: datetime | None = None) -> bool:
-        """Hold the lease for *ttl* from *now*; False if somebody else has taken it."""
+        """Extend the lease to *ttl* from *now*; False if another process has taken it."""
         with self._database.writing_unfenced() as connection:
             until = (now or _now(connection)) + ttl
             ours = update(lease).where(lease.c.token == holder.token).values(until=until)
             return bool(connection.execute(ours).rowcount)
 
     def is_held_by(self, holder: Holder, now: datetime | None = None) -> bool:
-        """Say whether the lease is *holder*'s and has not run out."""
+        """Whether *holder* has the lease and it has not expired."""
         here = datetime.now(UTC) if self._database.address.is_sqlite else None
         ours = lease.c.token == holder.token, lease.c.until > (now or here or func.clock_timestamp())
         with self._database.reading() as connection:
             return connection.execute(select(lease.c.id).where(*ours)).first() is not None
 
     def fence(self, holder: Holder | None) -> None:
-        """Let every transaction of this store that writes fail from now on once somebody else has taken the lease.
+        """From now on, fail every transaction that writes once *holder* has lost the lease.
 
-        None: let anybody write again.
+        None lifts the fence.
         """
         if holder is None:
             self._database.fence = no_fence
@@ -74,35 +75,35 @@ class Leases:
         ours = select(lease.c.id).where(lease.c.token == holder.token).with_for_update(read=True)
 
         def refuse(connection: Connection) -> None:
-            # The row stays locked until the transaction ends: nobody takes the lease in the middle of it.
+            # The row stays locked until the transaction ends, so nobody can take the lease in the middle of it.
             if connection.execute(ours).first() is None:
                 if _held(connection) is None:
                     raise AnotherInstance(
-                        "the lease on the store is gone, and nothing more is written; was its file moved or replaced meanwhile? "
-                        "Put it back, or see store.url."
+                        "the lease on the store is gone, and nothing more is written; was its file moved or replaced? "
+                        "Put it back, or check store.url."
                     )
                 raise AnotherInstance("the lease on the store was taken by another itopsync; nothing more is written.")
 
         self._database.fence = refuse
 
     def release(self, holder: Holder) -> None:
-        """Give the lease up, if it is still *holder*'s."""
+        """Give up the lease if *holder* still has it."""
         with self._database.writing_unfenced() as connection:
             connection.execute(delete(lease).where(lease.c.token == holder.token))
 
     def current(self) -> LeaseRecord | None:
-        """Say who holds the lease, or held it last without giving it up."""
+        """Return who holds the lease, or held it last without giving it up."""
         with self._database.reading() as connection:
             return _held(connection)
 
     def _is_dead(self, held: Holder, asking: Holder) -> bool:
-        """Whether a holder is surely gone: only a process of our own host and boot can be looked for."""
+        """Whether a holder is certainly dead; only a process of this host and boot can be checked."""
         same_host = held.host == asking.host and held.boot_id == asking.boot_id and held.boot_id != ""
         return same_host and held.started != "" and self._probe(held.pid) != held.started
 
 
 def _now(connection: Connection) -> datetime:
-    """The database's clock; SQLite's is its host's."""
+    """The time by the database's clock; for SQLite, by this host's."""
     if connection.dialect.name == "sqlite":
         return datetime.now(UTC)
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()

@@ -1,4 +1,4 @@
-"""The links: what is due, written or in trouble."""
+"""The links: which are due, being written or in trouble."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ from itopsync.store.tables import file, link
 
 _BY_ID = update(link).where(link.c.id == bindparam("number"))
 _DUE = select(link.c.due_at).where(link.c.id == bindparam("number"))
-"""Made once: to make a statement anew each time takes longer than to carry it out."""
+"""Built once: building a statement takes longer than executing it."""
 _REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
 
 
 class Links:
-    """All links. Those of external classes that are not kept in step rest: none is due, listed as linked or in trouble."""
+    """All links. Those of external classes that are not synced rest: they are neither due nor listed as linked or troubled."""
 
     def __init__(self, database: Database, classes: Collection[str] | None = None) -> None:
-        """*classes*: the external ones that are kept in step; None: all."""
+        """*classes*: the external classes that are synced; None for all."""
         self._database, self._classes, self._kept = database, classes, of_classes(classes)
 
     def due(self, now: datetime, limit: int) -> tuple[Link, ...]:
-        """Return at most *limit* links that are due, the oldest first."""
+        """Return at most *limit* due links, longest due first."""
         wanted = [number for number, _ in self.due_ids(now, limit)]
-        found = {one.id: one for one in self.get(wanted)}
+        found = {due.id: due for due in self.get(wanted)}
         return tuple(found[number] for number in wanted if number in found)
 
     def due_ids(
@@ -72,9 +72,9 @@ class Links:
         before: datetime | None = None,
         after: tuple[datetime, int] | None = None,
     ) -> list[tuple[int, datetime]]:
-        """List the ids of at most *limit* links that are due, each with since when, the oldest first.
+        """Return the ids of at most *limit* due links with the times since when they are due, longest due first.
 
-        Of those only that are due since a time or later, or since *before* it; and only what comes *after* another one.
+        *since* and *before* restrict those times; *after* continues behind the last (time, id) of an earlier answer.
         """
         meant = [link.c.due_at <= now, link.c.status.in_(WORKED_ON), *self._kept]
         if since is not None:
@@ -89,7 +89,7 @@ class Links:
             return [(row.id, row.due_at) for row in connection.execute(found)]
 
     def due_counts(self, now: datetime) -> DueCounts:
-        """Count the links that are due."""
+        """Count the due links."""
         meant = (link.c.due_at <= now, link.c.status.in_(WORKED_ON), *self._kept)
         counted = select(link.c.status, func.count()).where(*meant)
         with self._database.reading() as connection:
@@ -99,29 +99,29 @@ class Links:
         return DueCounts(waiting, sum(found.values()) - waiting)
 
     def waiting_ids(self, now: datetime) -> list[int]:
-        """List the ids of all links that are due and whose copy is not made yet."""
+        """Return the ids of all due links without a copy."""
         meant = (link.c.due_at <= now, link.c.status == LinkStatus.WAITING, *self._kept)
         with self._database.reading() as connection:
             return list(connection.scalars(select(link.c.id).where(*meant)))
 
     def get(self, ids: Iterable[int]) -> tuple[Link, ...]:
-        """Return the links with these *ids*, in the order of their ids; those that are not there are left out."""
+        """Return the links with these *ids*, ordered by id; missing ones are left out."""
         wanted = sorted(set(ids))
         if not wanted:
             return ()
         with self._database.reading() as connection:
-            return tuple(one for batch in batches(wanted) for one in _by_id(connection, batch))
+            return tuple(found for batch in batches(wanted) for found in _by_id(connection, batch))
 
     def linked_after(self, after: int, limit: int) -> list[int]:
-        """List the ids of at most *limit* links that are linked, above *after*, in their order."""
+        """Return the ids above *after* of at most *limit* links whose status is linked, in order."""
         meant = select(link.c.id).where(link.c.id > after, link.c.status == LinkStatus.LINKED, *self._kept)
         with self._database.reading() as connection:
             return list(connection.scalars(meant.order_by(link.c.id).limit(limit)))
 
     def linked_tickets(self, side: Side, limit: int, *, live: bool, after: int = 0) -> TicketsPart:
-        """List at most *limit* linked tickets of one side whose links have ids above *after*.
+        """Return at most *limit* linked tickets of one side whose links have ids above *after*.
 
-        *live*: those that can still change, or else the others.
+        *live*: those that can still change; otherwise, the others.
         """
         meant = select(link.c.id, CLASS[side], ID[side]).where(link.c.id > after, *linked(live=live), *self._kept)
         with self._database.reading() as connection:
@@ -132,16 +132,16 @@ class Links:
         return TicketsPart(tickets, rows[limit - 1][0] if len(rows) > limit else None)
 
     def of(self, ref: Ref) -> Link | None:
-        """Return the link of a ticket; a tombstone only where nothing else knows it."""
+        """Return the link of a ticket; a tombstone only if there is no other."""
         with self._database.reading() as connection:
             found = read_links(connection, select(link).where(CLASS[ref.side] == ref.cls, ID[ref.side] == ref.id))
-        return min(found, key=lambda one: one.status is LinkStatus.TOMBSTONE, default=None)
+        return min(found, key=lambda known: known.status is LinkStatus.TOMBSTONE, default=None)
 
     def find(self, text: str) -> tuple[Link, ...]:
-        """Return the links that an operator means, in the order of their ids.
+        """Return the links that an operator's *text* may mean, ordered by id.
 
         *text* is a link's id (``17``), a ref (``external:UserRequest:17``, or without the side) or a ticket's number
-        (``R-000017``), which may stand for one ticket on each side.
+        (``R-000017``), which may belong to a ticket on each side.
         """
         typed = text.strip()
         with self._database.reading() as connection:
@@ -167,12 +167,11 @@ class Links:
         due_when_read: datetime | None = None,
         activity: Collection[ActivityRecord] = (),
     ) -> bool:
-        """Write a link as it is now, with its files: nothing is being written on it any more.
+        """Save a link and its files, and record that no write on it is under way; return whether it was saved.
 
-        *versions* are those at which it was seen, by side; *live* says whether its tickets can still change. With *loaded*,
-        nothing is done and False returned where an operator has changed the link since it was read as that. Where a poll has
-        made it due at another time than *due_when_read*, it stays due, unless it is to settle. *activity* is what was written on
-        it meanwhile, to be remembered.
+        *versions* are those at which each side's ticket was seen; *live* says whether the tickets can still change. If *loaded*
+        is given and an operator has changed the link since it was read as that, nothing is saved. If a poll has changed the due
+        time from *due_when_read*, the link stays due then, unless it has to settle. *activity* is what was written meanwhile.
 
         :raises KeyError: there is no such link
         """
@@ -194,7 +193,7 @@ class Links:
         return self._database.write_grouped(write)
 
     def amend(self, link_id: int, change: Callable[[Link], Link], now: datetime) -> Link | None:
-        """Read a link, change it and write it back in one transaction; None, and nothing done, while it is written on.
+        """Read a link, change it and save it in one transaction; do nothing and return None while a write on it is under way.
 
         :raises KeyError: there is no such link
         """
@@ -210,22 +209,22 @@ class Links:
         return changed
 
     def add(self, links: Iterable[Link], now: datetime) -> None:
-        """Write links that are known from elsewhere, whatever ids they bear, all or none; they are due at once."""
+        """Add links in one transaction, under new ids and due immediately."""
         with self._database.writing() as connection:
-            for one in links:
-                values = values_of(replace(one, due_at=now))
+            for added in links:
+                values = values_of(replace(added, due_at=now))
                 more = {"live": True, "created_at": now, "updated_at": now}
                 number = connection.scalars(insert(link).values(values | more).returning(link.c.id)).one()
-                write_files(connection, number, one.files)
+                write_files(connection, number, added.files)
 
     def begin_write(
         self, link_id: int, now: datetime, what: str, *, saved: Link | None = None, loaded: Link | None = None
     ) -> bool:
-        """Take note that a write of this link is about to be sent: until it is saved, its outcome is not known.
+        """Record that a write on this link is about to be sent; until the link is saved, the outcome counts as unknown.
 
-        *saved* is the link as it is to be found if the process dies now, where that is another than it was; when it is due is
-        left as it is. With *loaded*,
-        nothing is done and False returned where an operator has changed the link since it was read as that.
+        *saved* is the link as it should be found if the process dies now, if that differs from what is stored; its due time is
+        not changed. If *loaded* is given and an operator has changed the link since it was read as that, nothing is recorded
+        and False returned.
 
         :raises KeyError: there is no such link
         """
@@ -245,18 +244,19 @@ class Links:
         return self._database.write_grouped(write)
 
     def join(self, joined: Link, now: datetime) -> Link | None:
-        """Write two tickets as a link by hand, in place of what was known of the external one; return it with its id.
+        """Link two tickets by hand, replacing what was known of the external one; return the link with its id.
 
-        None, and nothing done, where one of them is in another link, or a write on it is under way or has not settled.
+        Do nothing and return None if one of them is in another link, or a write on it is under way or has not settled.
         """
         with self._database.writing() as connection:
-            if any(not _may_join(one, joined) for one in _links_of_either(connection, joined)) or _is_written(connection, joined):
+            known_links = _links_of_either(connection, joined)
+            if any(not _may_join(known, joined) for known in known_links) or _is_written(connection, joined):
                 return None
             connection.execute(delete(file).where(file.c.link_id.in_(_ids_of_either(joined))))
             more = {"live": True, "external_version": None, "internal_version": None, "updated_at": now}
             of_external = (CLASS[Side.EXTERNAL] == joined.external.cls, ID[Side.EXTERNAL] == joined.external.id)
-            known = connection.scalars(update(link).where(*of_external).values(values_of(joined) | more).returning(link.c.id))
-            number = known.one_or_none()
+            updated = connection.scalars(update(link).where(*of_external).values(values_of(joined) | more).returning(link.c.id))
+            number = updated.one_or_none()
             if number is None:
                 row = values_of(joined) | more | {"created_at": now}
                 number = connection.scalars(insert(link).values(row).returning(link.c.id)).one()
@@ -264,7 +264,7 @@ class Links:
         return replace(joined, id=number)
 
     def recover(self, now: datetime, due_at: datetime) -> tuple[int, ...]:
-        """Make the links on which a process died at its write in_doubt, due at *due_at*; return their ids."""
+        """Mark the links on which a process died during a write as in doubt, due at *due_at*; return their ids."""
         under_way = link.c.writing_since.is_not(None)
         with self._database.writing() as connection:
             ids = tuple(sorted(connection.scalars(select(link.c.id).where(under_way))))
@@ -275,31 +275,31 @@ class Links:
         return ids
 
     def mark_due(self, ids: Iterable[int], at: datetime, *, now: datetime) -> None:
-        """Let links be looked at *at* that time: only ever earlier, and not while one settles."""
+        """Make links due at *at*, unless they are due earlier or settling."""
         with self._database.writing() as connection:
             make_due(connection, ids, at, now)
 
     def without_copy(self, cls: str) -> Mapping[int, int]:
-        """List the external tickets of a class that wait for a copy, and of which none can have been made: ticket → link."""
+        """Map the external tickets of a class that wait for a copy, and cannot have one yet, to their links."""
         with self._database.reading() as connection:
             rows = connection.execute(select(link.c.external_id, link.c.id).where(*_without_copy(), link.c.external_class == cls))
             return {row.external_id: row.id for row in rows}
 
     def drop(self, ids: Iterable[int]) -> None:
-        """Forget links that wait for a copy, and of which none can have been made: their tickets count as never seen."""
+        """Delete those of these links that wait for a copy and cannot have one yet; their tickets count as never seen."""
         with self._database.writing() as connection:
             for batch in batches(sorted(set(ids))):
                 connection.execute(delete(link).where(*_without_copy(), link.c.id.in_(batch)))
 
     def mark_class_due(self, cls: str, at: datetime) -> None:
-        """Let all links of an external class be looked at *at* that time: only ever earlier, and not while one settles."""
+        """Make all links of an external class due at *at*, unless they are due earlier or settling."""
         with self._database.writing() as connection:
             meant = link.c.external_class == cls, link.c.status.in_(WORKED_ON), ~link.c.in_doubt
             later = or_(link.c.due_at.is_(None), link.c.due_at > at)
             connection.execute(update(link).where(*meant, later).values(due_at=at, updated_at=at))
 
     def counts(self) -> Mapping[str, int]:
-        """Count the links by status, under the status's name, and those that are ``troubled`` or ``in_doubt``."""
+        """Count the links by status, and those that are ``troubled`` or ``in_doubt``."""
         by_status = select(link.c.status, func.count()).group_by(link.c.status)
         trouble = select(func.count(), func.count(case((link.c.in_doubt, 1)))).where(link.c.troubled, *self._kept)
         with self._database.reading() as connection:
@@ -308,21 +308,21 @@ class Links:
         return {status.value: found.get(status, 0) for status in LinkStatus} | {"troubled": troubled, "in_doubt": in_doubt}
 
     def obstacle_counts(self) -> ObstacleCounts:
-        """Count the single things that do not get across, over all links."""
+        """Count the items that do not get across, over all links."""
         with self._database.reading() as connection:
             rows = connection.execute(select(link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *self._kept)).all()
-        obstacles = [one for text, _ in rows for one in codec.obstacles_from_json(text)]
-        parked, waiting = sum(one.needs_person for one in obstacles), sum(not one.parked for one in obstacles)
+        obstacles = [obstacle for text, _ in rows for obstacle in codec.obstacles_from_json(text)]
+        parked, waiting = sum(obstacle.needs_person for obstacle in obstacles), sum(not obstacle.parked for obstacle in obstacles)
         return ObstacleCounts(parked, waiting, sum(in_doubt for _, in_doubt in rows))
 
     def troubled(self, limit: int) -> tuple[Link, ...]:
-        """Return at most *limit* links that are parked, in_doubt or have obstacles, in the order of their ids."""
+        """Return at most *limit* links that are parked, in doubt or have obstacles, ordered by id."""
         with self._database.reading() as connection:
             meant = select(link).where(link.c.troubled, *self._kept)
             return read_links(connection, meant.order_by(link.c.id).limit(limit))
 
     def resting(self) -> Mapping[str, Mapping[LinkStatus, int]]:
-        """Count the links that rest as their class is not kept in step, by class and status; tombstones do not count."""
+        """Count the links, except tombstones, that rest because their class is not synced, by class and status."""
         if self._classes is None:
             return {}
         counted = select(link.c.external_class, link.c.status, func.count()).where(link.c.status != LinkStatus.TOMBSTONE)
@@ -335,13 +335,13 @@ class Links:
 
 
 _TOO_LONG = 19
-"""So many digits may be more than a database's integer holds."""
+"""A number of this many digits may overflow a database's integer."""
 
 
 def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: datetime, *, touched: bool = False) -> None:
-    """Let links be due at *at*, if that is earlier, and if they do not settle.
+    """Make links due at *at*, unless they are due earlier or settling.
 
-    *touched*: people are at work on them, so that one that was due already comes with what is due since *at*.
+    *touched*: people are working on the tickets, so links that are already due become due at *at* too.
     """
     free = and_(~link.c.in_doubt, *([] if touched else [link.c.due_at > at]))
     for batch in batches(sorted(set(ids))):
@@ -350,13 +350,13 @@ def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: date
 
 
 def _without_copy() -> tuple[ColumnElement[bool], ...]:
-    """Which links wait for a copy, and have had none made or tried that may still come."""
+    """The condition for links that wait for a copy and for which no creation has been sent."""
     nothing_sent = (link.c.internal_id.is_(None), ~link.c.in_doubt, link.c.writing_since.is_(None))
     return (link.c.status == LinkStatus.WAITING, *nothing_sent)
 
 
 def _is_amended(connection: Connection, loaded: Link) -> bool:
-    """Whether a link was changed by an operator since it was *loaded*; nobody changes it until the transaction ends."""
+    """Whether an operator has changed a link since it was *loaded*; locks it until the transaction ends."""
     (now,) = read_links(connection, select(link).where(link.c.id == loaded.id).with_for_update()) or (None,)
     return now is not None and (now.status, now.internal, now.obstacles) != (loaded.status, loaded.internal, loaded.obstacles)
 
@@ -367,7 +367,7 @@ def _ids_of_either(joined: Link) -> Select[tuple[int]]:
 
 
 def _links_of_either(connection: Connection, joined: Link) -> tuple[Link, ...]:
-    """The links of both tickets, kept from being changed until the transaction ends."""
+    """The links of both tickets, locked until the transaction ends."""
     return read_links(connection, select(link).where(link.c.id.in_(_ids_of_either(joined))).with_for_update())
 
 
@@ -377,7 +377,7 @@ def _is_written(connection: Connection, joined: Link) -> bool:
 
 
 def _may_join(known: Link, joined: Link) -> bool:
-    """Whether what is *known* of one of the two tickets lets them be *joined*: it was unlinked, or has no copy yet."""
+    """Whether a *known* link of one of the two tickets lets them be *joined*: it is unlinked, or has no copy yet."""
     if known.status is LinkStatus.TOMBSTONE:
         return True
     if known.external != joined.external:

@@ -1,4 +1,4 @@
-"""The schema's revisions: which one a store is at, how a new one is made, and how an older one is brought up."""
+"""The schema's revisions: which one a store is at, how a store is created, and how an older one is upgraded."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 EMPTY = "empty"
-"""The revision of a database in which nothing is yet."""
+"""The revision of an empty database."""
 
 _alembic = threading.Lock()
-"""Alembic keeps what it works on in a module of its own: one thread at a time."""
+"""Alembic keeps its context in a global: one thread at a time."""
 
 
 def migrations() -> Path:
-    """Return the folder of the migrations: within the package where that was installed, at the top of a source tree."""
+    """Return the folder of the migrations: in the installed package, or at the top of a source tree."""
     installed = Path(__file__).with_name("migrations")
     return installed if (installed / "env.py").is_file() else Path(__file__).parents[2] / "migrations"
 
 
 def head() -> str:
-    """The revision that this itopsync works with: the files of the migrations begin with theirs, in their order."""
+    """The revision that this itopsync works with, from the names of the migration files, which sort by revision."""
     found = sorted(path.name for path in (migrations() / "versions").glob("[0-9]*_*.py"))
     if not found:
         raise StoreError(f"the migrations are missing from {migrations()}. Install itopsync again.")
@@ -42,9 +42,9 @@ def head() -> str:
 
 
 def current(url: str) -> str | None:
-    """Return the revision of the store at *url*, whether this itopsync knows it or not; None if there is none. Makes nothing.
+    """Return the revision of the store at *url*, known or not; None if there is no store. Creates nothing.
 
-    :raises StoreUnavailable: it does not answer, or is no store
+    :raises StoreUnavailable: it does not answer, or is not a store
     """
     address = Address.parse(url)
     if address.is_sqlite and (address.path is None or not address.path.exists()):
@@ -62,7 +62,7 @@ def check(url: str) -> str | None:
 
     :raises StoreOutdated: it is older
     :raises StoreFromTheFuture: it is newer, or at least unknown here
-    :raises StoreUnavailable: it does not answer, is no store, or cannot be written by this account
+    :raises StoreUnavailable: it does not answer, is not a store, or this account cannot write to it
     """
     found = current(url)
     address = Address.parse(url)
@@ -73,12 +73,12 @@ def check(url: str) -> str | None:
 
 
 def upgrade(url: str) -> tuple[str, str]:
-    """Bring a store up to this itopsync's schema, and make it where there is none; return the revisions before and after.
+    """Upgrade a store to this itopsync's schema, or create it; return the revisions before and after.
 
     An SQLite store is copied first (:func:`backup`).
 
     :raises StoreFromTheFuture: it is newer
-    :raises StoreUnavailable: it does not answer, or somebody is at work on it
+    :raises StoreUnavailable: it does not answer, or another process is using it
     """
     address = Address.parse(url)
     make_file(address)
@@ -94,11 +94,11 @@ def upgrade(url: str) -> tuple[str, str]:
 
 
 def downgrade(url: str, revision: str) -> tuple[str, str]:
-    """Take a store back to an older *revision* (``base``: to nothing at all); return the revisions before and after.
+    """Downgrade a store to an older *revision* (``base``: drop everything); return the revisions before and after.
 
     What only the newer schema can hold is lost. An SQLite store is copied first.
 
-    :raises StoreFromTheFuture: the store is at a revision that is not known here
+    :raises StoreFromTheFuture: the store's revision is unknown here
     :raises StoreError: there is no such older revision
     """
     address = Address.parse(url)
@@ -114,7 +114,7 @@ def downgrade(url: str, revision: str) -> tuple[str, str]:
 
 
 def refuse_downgrade(url: str, revision: str) -> None:
-    """See that a store can be taken back to *revision*. Writes nothing.
+    """Check that a store can be downgraded to *revision*. Writes nothing.
 
     :raises StoreError: there is no store, or no such older revision
     """
@@ -129,14 +129,14 @@ def _refuse_downgrade(address: Address, before: str, revision: str) -> str:
     _refuse_unknown(address, before)
     if revision != "base" and revision not in _older(before):
         older = ", ".join((*sorted(_older(before), reverse=True), "base"))
-        raise StoreError(f"{address.name}: it is at {before}, and '{revision}' is no revision before that. Name one of: {older}.")
+        raise StoreError(f"{address.name}: it is at {before}, and '{revision}' is not an older revision. Name one of: {older}.")
     return before
 
 
 def backup(url: str) -> Path | None:
-    """Copy an SQLite store beside itself, readable by its owner alone; return the copy.
+    """Copy an SQLite store to a file beside it that only its owner can read; return the copy.
 
-    None where there is nothing to copy: a store in memory, or on PostgreSQL, which has tools of its own (``pg_dump``).
+    None if there is no file to copy: the store is in memory, or on PostgreSQL, which has its own tools (``pg_dump``).
 
     :raises StoreUnavailable: the copy cannot be made
     """
@@ -155,20 +155,20 @@ def backup(url: str) -> Path | None:
 
 
 def revision_of(address: Address, engine: Engine) -> str:
-    """Read the store's revision, :data:`EMPTY` if nothing is there.
+    """Read the store's revision, :data:`EMPTY` for an empty database.
 
-    :raises StoreUnavailable: it does not answer, or is somebody else's database
+    :raises StoreUnavailable: it does not answer, or the database is used for something else
     """
     with address.failures(), reader(engine).connect() as connection:
         there = set(inspect(connection).get_table_names())
         found = connection.scalar(text("SELECT version_num FROM alembic_version")) if "alembic_version" in there else None
         if found is None and there - {"alembic_version"}:
-            raise StoreUnavailable(f"{address.name}: other tables are in it. Give itopsync a database of its own in store.url.")
+            raise StoreUnavailable(f"{address.name}: it contains other tables. Give itopsync its own database in store.url.")
     return str(found or EMPTY)
 
 
 def refuse_other(address: Address, revision: str) -> None:
-    """Refuse a store whose revision is not this itopsync's.
+    """Refuse a store at another revision than this itopsync's.
 
     :raises StoreOutdated: it is older
     :raises StoreFromTheFuture: it is newer, or at least unknown here
@@ -182,7 +182,7 @@ def refuse_other(address: Address, revision: str) -> None:
 
 
 def raise_to_head(address: Address, engine: Engine) -> str:
-    """Run the migrations that are missing, in one transaction; return the revision that the store is at then."""
+    """Run the missing migrations in one transaction; return the store's new revision."""
     with _alembic, address.failures(), writer(engine).begin() as connection:
         _revisions().upgrade(connection)
     return revision_of(address, engine)
@@ -202,15 +202,15 @@ def _older(revision: str) -> set[str]:
 
 
 def _revisions() -> Revisions:
-    from itopsync.store.revisions import Revisions  # noqa: PLC0415 - Alembic takes 0.2 s to load, and is seldom needed
+    from itopsync.store.revisions import Revisions  # noqa: PLC0415 - Alembic takes 0.2 s to load, and is rarely needed
 
     return Revisions(migrations())
 
 
 def _new_file(store: Path, revision: str) -> Path:
-    """Make an empty file beside a store for its copy: SQLite writes into an empty one, which keeps its mode.
+    """Create an empty file beside a store for its copy: SQLite writes into an empty file, which keeps its mode.
 
-    :raises StoreUnavailable: it cannot be made
+    :raises StoreUnavailable: it cannot be created
     """
     number = 1
     while True:
@@ -220,6 +220,6 @@ def _new_file(store: Path, revision: str) -> Path:
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise StoreUnavailable(f"store {store}: no copy can be made beside it: {error.strerror}.") from None
+            raise StoreUnavailable(f"store {store}: no copy can be created beside it: {error.strerror}.") from None
         else:
             return copy

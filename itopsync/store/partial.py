@@ -1,6 +1,7 @@
-"""Indexes of a part of a table. What makes or compares the whole schema takes ``metadata`` from here.
+"""Partial indexes. Code that creates or compares the whole schema imports ``metadata`` from here.
 
-Queries do without: SQLAlchemy loads the dialects of both databases for these, which takes a command a while.
+Queries import :mod:`~itopsync.store.tables` instead: for these indexes SQLAlchemy loads the dialects of both databases, which
+would slow down the start of every command.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What polls found: each side's state, and the tickets that are out of scope."""
+"""What polls found: each side's state, and which tickets are out of scope."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Polls:
         self._database = database
 
     def side(self, side: Side) -> SideState:
-        """Return one side's state; a blank one before the first poll."""
+        """Return one side's state, which is blank before the first poll."""
         with self._database.reading() as connection:
             row = connection.execute(select(side_state).where(side_state.c.side == side)).one_or_none()
         if row is None:
@@ -49,9 +49,9 @@ class Polls:
             _put_side(connection, state)
 
     def compare(self, side: Side, sightings: Sequence[Sighting], *, ignored: bool = True) -> Compared:
-        """Say what *sightings* of one side are to us; writes nothing.
+        """Compare *sightings* of one side with what the store knows; writes nothing.
 
-        *ignored*: what was out of scope at its version is not told again as unknown.
+        *ignored*: do not report tickets as unknown that were out of scope at this version.
         """
         changed: dict[int, str] = {}
         unknown: list[Sighting] = []
@@ -61,18 +61,18 @@ class Polls:
         with self._database.reading() as connection:
             for name, group in _by_class(sightings).items():
                 for batch in batches(group):
-                    ids = [one.ref.id for one in batch]
+                    ids = [seen.ref.id for seen in batch]
                     links = _known(connection, side, name, ids)
                     passed_over = _ignored(connection, side, name, ids) if ignored else {}
-                    for one in batch:
-                        rows = links.get(one.ref.id, ())
-                        if not rows and passed_over.get(one.ref.id) != one.version:
-                            unknown.append(one)
+                    for seen in batch:
+                        rows = links.get(seen.ref.id, ())
+                        if not rows and passed_over.get(seen.ref.id) != seen.version:
+                            unknown.append(seen)
                         for row in rows:
-                            if row.status != LinkStatus.PARKED and one.number and row.number and one.number != row.number:
-                                known_as[one.ref] = row.number
-                            if row.status in WORKED_ON and row.version != one.version:
-                                changed[row.id] = one.version
+                            if row.status != LinkStatus.PARKED and seen.number and row.number and seen.number != row.number:
+                                known_as[seen.ref] = row.number
+                            if row.status in WORKED_ON and row.version != seen.version:
+                                changed[row.id] = seen.version
         return Compared(changed, tuple(unknown), known_as)
 
     def record(
@@ -85,11 +85,11 @@ class Polls:
         ignored: Collection[Sighting],
         now: datetime,
     ) -> tuple[int, ...]:
-        """Write all that one poll found together with its cursor, or nothing of it; return the ids of the new links.
+        """Store everything that one poll found together with its cursor, in one transaction; return the ids of the new links.
 
-        *versions* and *due* are by link; *new* tickets get links that are due at once; *ignored* ones are not asked about
-        again at this version. A link that settles stays due when it was; another one that was due already is
-        due since now, and so comes before what has waited for long.
+        *versions* and *due* are keyed by link. Each *new* ticket gets a link that is due immediately. *ignored* tickets are not
+        read again at this version. A link that is settling keeps its due time; any other that was already due becomes due
+        *now*, so that it comes before links that have waited long.
         """
         with self._database.writing() as connection:
             _put_side(connection, state)
@@ -119,13 +119,13 @@ def _note_versions(connection: Connection, side: Side, versions: Mapping[int, st
 
 def _by_class(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
     groups: dict[str, list[Sighting]] = {}
-    for one in sightings:
-        groups.setdefault(one.ref.cls, []).append(one)
+    for seen in sightings:
+        groups.setdefault(seen.ref.cls, []).append(seen)
     return groups
 
 
 def _known(connection: Connection, side: Side, name: str, ids: Sequence[int]) -> dict[int, list[Any]]:
-    """The links of tickets: id → rows of (id, status, ticket, number, version); several where one is a tombstone."""
+    """Ticket id → its links' rows (id, status, ticket, number, version); there are several if one is a tombstone."""
     columns = (link.c.id, link.c.status, ID[side].label("ticket"), NUMBER[side].label("number"), VERSION[side].label("version"))
     rows: dict[int, list[Any]] = {}
     for row in connection.execute(select(*columns).where(CLASS[side] == name, ID[side].in_(ids))):
@@ -134,27 +134,27 @@ def _known(connection: Connection, side: Side, name: str, ids: Sequence[int]) ->
 
 
 def _ignored(connection: Connection, side: Side, name: str, ids: Sequence[int]) -> dict[int, str]:
-    """Which tickets were out of scope, at which version."""
+    """Ticket id → the version at which it was out of scope."""
     meant = (sighting.c.side == side, sighting.c["class"] == name, sighting.c.id.in_(ids))
     return {row.id: row.version for row in connection.execute(select(sighting.c.id, sighting.c.version).where(*meant))}
 
 
 def _ignore(connection: Connection, ignored: Iterable[Sighting], now: datetime) -> None:
     rows = [
-        {"side": one.ref.side.value, "class": one.ref.cls, "id": one.ref.id, "version": one.version, "seen_at": now}
-        for one in ignored
+        {"side": seen.ref.side.value, "class": seen.ref.cls, "id": seen.ref.id, "version": seen.version, "seen_at": now}
+        for seen in ignored
     ]
     put(connection, sighting, rows)
 
 
 def _add(connection: Connection, new: Iterable[Sighting], now: datetime) -> tuple[int, ...]:
-    """Make links of external tickets, which wait for their copies; of one that is known already, none."""
+    """Add a link, waiting for its copy, for each external ticket that is not yet known."""
     added: list[int] = []
     for name, group in _by_class(new).items():
         for batch in batches(group):
-            ids = [one.ref.id for one in batch]
+            ids = [seen.ref.id for seen in batch]
             known = _known(connection, Side.EXTERNAL, name, ids)
-            rows = [_blank(one, now) for one in {one.ref: one for one in batch}.values() if one.ref.id not in known]
+            rows = [_blank(seen, now) for seen in {seen.ref: seen for seen in batch}.values() if seen.ref.id not in known]
             if rows:
                 made = insert(link).returning(link.c.id, sort_by_parameter_order=True)
                 added += connection.scalars(made, rows)
@@ -163,7 +163,7 @@ def _add(connection: Connection, new: Iterable[Sighting], now: datetime) -> tupl
     return tuple(added)
 
 
-def _blank(one: Sighting, now: datetime) -> dict[str, Any]:
+def _blank(seen: Sighting, now: datetime) -> dict[str, Any]:
     """The row of a link that waits for its copy."""
-    fresh = Link(0, one.ref, None, LinkStatus.WAITING, one.number, due_at=now)
-    return values_of(fresh) | {"external_version": one.version, "live": True, "created_at": now, "updated_at": now}
+    fresh = Link(0, seen.ref, None, LinkStatus.WAITING, seen.number, due_at=now)
+    return values_of(fresh) | {"external_version": seen.version, "live": True, "created_at": now, "updated_at": now}

@@ -1,4 +1,4 @@
-"""What the store keeps beside links, and what it answers: plain frozen values."""
+"""What the store keeps beside links, and what it returns: frozen values."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from itopsync.model import ItemKey, Ref, Side, Sighting
 
 @dataclass(frozen=True)
 class SideState:
-    """How far one side has been polled, and how it is."""
+    """How far one side has been polled, and its health."""
 
     side: Side
     cursor: datetime | None = None
     """How far it has been polled, by its own clock."""
     high_water_marks: tuple[tuple[datetime, int], ...] = ()
-    """When which attachment id was the highest, oldest first."""
+    """The highest attachment id at each of several times, oldest first."""
     drafts: frozenset[int] = frozenset()
-    """Attachments that were not bound to a ticket yet."""
+    """Attachments not yet bound to a ticket."""
     account: str | None = None
-    """The id of our own account there; None where it is not known."""
+    """The id of our account there; None if unknown."""
     former_accounts: frozenset[str] = frozenset()
-    """The ids of those that we had there before, or that another one who works on this store has."""
+    """The ids of accounts that we used there before, or that another user of this store uses."""
     ok_at: datetime | None = None
-    """When it was last polled well, by our clock."""
+    """When the last successful poll was, by our clock."""
     problem: str | None = None
     problem_since: datetime | None = None
 
     @property
     def accounts(self) -> frozenset[str]:
-        """All whose entries are ours; none where it is not known who we are."""
+        """All accounts whose entries are ours; empty if our own account is unknown."""
         return frozenset() if self.account is None else self.former_accounts | {self.account}
 
     def as_account(self, account: str | None, former: Collection[str] = ()) -> SideState:
-        """The same, now that our account is *account*; those that we knew, and *former*, are remembered."""
+        """The same with *account* as our account; the previous ones and *former* are kept as former accounts."""
         before = {*self.former_accounts, *former, *((self.account,) if self.account else ())}
         return replace(self, account=account, former_accounts=frozenset(before - {account}))
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What a poll's sightings are to us."""
+    """A poll's sightings, compared with what the store knows."""
 
     changed: Mapping[int, str]
-    """Link → its ticket's version, where that is another than the one we know. Only of links that are worked on."""
+    """Link → its ticket's new version, for links that are worked on."""
     unknown: tuple[Sighting, ...]
-    """Tickets that no link knows, and that were not out of scope at this version."""
+    """Tickets without a link that were not out of scope at this version."""
     known_as: Mapping[Ref, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Known tickets that bear another number than before, with the number that we know."""
+    """Ticket → the number that we know it by, for tickets whose number has changed."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,20 @@ class DueCounts:
     """How many links are due."""
 
     waiting: int = 0
-    """Those whose copy is not made yet."""
+    """Links without a copy yet."""
     linked: int = 0
 
 
 @dataclass(frozen=True)
 class ObstacleCounts:
-    """How many single things do not get across."""
+    """How many items do not get across."""
 
     parked: int = 0
-    """Those that need a person."""
+    """Items that need a person."""
     waiting: int = 0
-    """Those that wait for another try."""
+    """Items that wait for a retry."""
     in_doubt: int = 0
-    """Links with a write whose outcome is not known yet."""
+    """Links with a write of unknown outcome."""
 
     @property
     def any(self) -> bool:
@@ -82,14 +82,14 @@ class ObstacleCounts:
 
 @dataclass(frozen=True)
 class FilesPart:
-    """The attachments that should be on some tickets of one side."""
+    """The attachments expected on some tickets of one side."""
 
     tickets: Mapping[str, Mapping[int, int]]
     """Class → ticket → how many."""
     highest: int
-    """The highest of their ids; 0 where there are none."""
+    """The highest of their ids; 0 if there are none."""
     last: int | None
-    """The link after which the next part begins; None: this was the last."""
+    """The link after which the next part begins; None if this is the last part."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +99,15 @@ class TicketsPart:
     tickets: Mapping[str, list[int]]
     """Class → ids."""
     last: int | None
-    """The link after which the next part begins; None: this was the last."""
+    """The link after which the next part begins; None if this is the last part."""
 
 
 @dataclass(frozen=True)
 class CycleRecord:
-    """One cycle, as the history keeps it."""
+    """One cycle in the history."""
 
     id: int | None
-    """None: not recorded yet."""
+    """None until it is recorded."""
     kind: str
     started: datetime
     finished: datetime | None
@@ -118,34 +118,34 @@ class CycleRecord:
 
 @dataclass(frozen=True)
 class ActivityRecord:
-    """One write, and how it ended: what it was about, and nothing that stood in it."""
+    """One write and its outcome: what it was about, without its content."""
 
     at: datetime
     """When it ended."""
     link: int
     side: Side
-    """Where to."""
+    """The side written to."""
     action: str
     """:class:`~itopsync.engine.report.WriteKind`."""
     outcome: str
     """:class:`~itopsync.engine.report.WriteOutcome`."""
     items: tuple[ItemKey, ...]
-    """All that it carried."""
+    """The items that it carried."""
     age: timedelta | None
-    """From the person's save, by that server's clock, to the arrival; None where nothing arrived, or that time is unknown."""
+    """From the person's save, by that server's clock, to the arrival; None if nothing arrived or the time is unknown."""
     cycle: datetime
-    """When the cycle began: it is the one with this start in the history."""
+    """The start of its cycle, which identifies that cycle in the history."""
     id: int | None = None
-    """None: not recorded yet."""
+    """None until it is recorded."""
 
     @property
     def direction(self) -> str:
-        """``to_internal`` or ``to_external``, as the rules call it."""
+        """``to_internal`` or ``to_external``, as in the rules."""
         return f"to_{self.side}"
 
 
 class RequestKind(StrEnum):
-    """What a person may ask the process at work for."""
+    """What a person may ask the running process to do."""
 
     PAUSE = "pause"
     UNPAUSE = "unpause"
@@ -161,7 +161,7 @@ class RequestKind(StrEnum):
 
 
 class RequestState(StrEnum):
-    """How far a request has come."""
+    """The progress of a request."""
 
     WAITING = "waiting"
     TAKEN = "taken"
@@ -170,7 +170,7 @@ class RequestState(StrEnum):
     REFUSED = "refused"
     """Nothing was done; the result says why."""
     INTERRUPTED = "interrupted"
-    """Whoever carried it out ended meanwhile."""
+    """The process that was carrying it out ended."""
 
 
 @dataclass(frozen=True)
@@ -185,14 +185,14 @@ class RequestRecord:
     reason: str = ""
     link: int | None = None
     fingerprint: str = ""
-    """Of the stopped plan that is meant."""
+    """The fingerprint of the stopped plan that is meant."""
     arguments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """What else the kind takes: :mod:`itopsync.engine.steering` has the names."""
+    """Further arguments; :mod:`itopsync.engine.steering` has their names."""
     state: RequestState = RequestState.WAITING
     taken_at: datetime | None = None
     finished_at: datetime | None = None
     result: str = ""
-    """What became of it, in words."""
+    """The outcome, in words."""
 
 
 @dataclass(frozen=True)
@@ -201,12 +201,12 @@ class Holder:
 
     host: str
     boot_id: str
-    """Which start of the host it runs in; empty where there is no way to tell."""
+    """The host's boot that it runs in; empty if unknown."""
     pid: int
     started: str
-    """When the process started, as its host says it; empty where there is no way to tell."""
+    """When the process started, as its host reports it; empty if unknown."""
     token: str
-    """Its own, drawn at random."""
+    """Random, and unique to the process."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What people ask the process at work for, and what becomes of it: anybody who reaches the store may ask."""
+"""What people ask the running process to do, and the outcome. Anybody with access to the store may ask."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from itopsync.store.rows import newest
 from itopsync.store.tables import request
 
 _OPEN = request.c.finished_at.is_(None)
-"""As the index of them is declared."""
+"""The condition of their partial index."""
 _KNOWN = (request.c.kind.in_(list(RequestKind)), request.c.state.in_(list(RequestState)))
-"""What somebody else has put there that is no request of ours is not seen."""
+"""Hides rows of other kinds that somebody else has put there."""
 _WAITING = (_OPEN, request.c.state == RequestState.WAITING, *_KNOWN)
-_LOST = "the process that carried this out ended meanwhile: look whether it is done, and ask again if not."
+_LOST = "the process that was carrying this out ended: check whether it was done, and ask again if not."
 
 
 class Requests:
-    """All requests. One is carried out by whoever takes it, and taken once."""
+    """All requests. Each is taken once, and the process that takes it carries it out."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class Requests:
         fingerprint: str = "",
         arguments: Mapping[str, str] | None = None,
     ) -> int:
-        """Ask for something; return the request's id."""
+        """Add a request; return its id."""
         values = {
             "kind": kind.value,
             "actor": actor,
@@ -56,26 +56,26 @@ class Requests:
         return asked
 
     def any_waiting(self) -> bool:
-        """Say whether a request waits to be taken: asked every second, so it reads next to nothing."""
+        """Whether a request waits to be taken. This runs every second, so it reads next to nothing."""
         with self._database.reading() as connection:
             return connection.execute(select(request.c.id).where(*_WAITING).limit(1)).first() is not None
 
     def waiting(self) -> tuple[RequestRecord, ...]:
-        """Return the requests that wait to be taken, the oldest first."""
+        """Return the requests that wait to be taken, oldest first."""
         with self._database.reading() as connection:
             return tuple(_record(row) for row in connection.execute(select(request).where(*_WAITING).order_by(request.c.id)))
 
     def take(self, number: int, now: datetime) -> RequestRecord | None:
-        """Take a request to carry it out, and return it; None where somebody else has."""
+        """Take a request in order to carry it out; None if another process has taken it."""
         taken = update(request).where(request.c.id == number, *_WAITING).values(state=RequestState.TAKEN.value, taken_at=now)
         with self._database.writing() as connection:
             row = connection.execute(taken.returning(*request.c)).one_or_none()
         return None if row is None else _record(row)
 
     def finish(self, number: int, state: RequestState, result: str, now: datetime) -> None:
-        """Note what became of a request; in a transaction with what it changed, both hold or neither.
+        """Store the outcome of a request; called within the transaction that carries it out, both take effect or neither.
 
-        :raises KeyError: it is not being carried out, or was given up for lost
+        :raises KeyError: it is not being carried out, or was given up as lost
         """
         ended = update(request).where(request.c.id == number, _OPEN, request.c.state == RequestState.TAKEN)
         with self._database.writing() as connection:
@@ -83,25 +83,25 @@ class Requests:
                 raise KeyError(number)
 
     def recover(self, now: datetime) -> int:
-        """Note that whoever took requests has ended, called by the next who holds the lease; return how many those are."""
+        """Mark the requests that the previous holder of the lease left unfinished as interrupted; return how many."""
         lost = update(request).where(_OPEN, request.c.state == RequestState.TAKEN)
         with self._database.writing() as connection:
-            told = lost.values(state=RequestState.INTERRUPTED.value, result=_LOST, finished_at=now)
-            return connection.execute(told).rowcount
+            ended = lost.values(state=RequestState.INTERRUPTED.value, result=_LOST, finished_at=now)
+            return connection.execute(ended).rowcount
 
     def get(self, number: int) -> RequestRecord | None:
-        """Return a request."""
+        """Return a request, or None."""
         with self._database.reading() as connection:
             row = connection.execute(select(request).where(request.c.id == number, *_KNOWN)).one_or_none()
         return None if row is None else _record(row)
 
     def latest(self, limit: int, *, link: int | None = None, since: datetime | None = None) -> tuple[RequestRecord, ...]:
-        """Return at most *limit* requests, the newest first: on one *link* only, and *since* a time only."""
+        """Return at most *limit* requests, newest first, optionally only those on one *link* or *since* a time."""
         with self._database.reading() as connection:
             return tuple(_record(row) for row in connection.execute(newest(request, limit, link, since).where(*_KNOWN)))
 
     def prune(self, before: datetime) -> int:
-        """Delete the requests that were made before a time and are finished; count them."""
+        """Delete the finished requests made before a time; return how many."""
         with self._database.writing() as connection:
             return connection.execute(delete(request).where(request.c.at < before, ~_OPEN)).rowcount
 

@@ -1,4 +1,4 @@
-"""What Alembic does with the migrations. It takes 0.2 s to load and is seldom needed: ``migrate`` imports this when it is."""
+"""The migrations, by Alembic, which takes 0.2 s to load and is rarely needed; ``migrate`` imports this module when it is."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Revisions:
         self._folder = folder
 
     def known(self) -> list[str]:
-        """All revisions, the newest first."""
+        """All revisions, newest first."""
         return [script.revision for script in ScriptDirectory.from_config(self._config()).walk_revisions()]
 
     def upgrade(self, connection: Connection) -> None:
-        """Run the migrations that are missing."""
+        """Run the missing migrations."""
         command.upgrade(self._config(connection), "head")
 
     def downgrade(self, connection: Connection, revision: str) -> None:
-        """Undo those that came after *revision*."""
+        """Undo the migrations after *revision*."""
         command.downgrade(self._config(connection), revision)
 
     def _config(self, connection: Connection | None = None) -> Config:

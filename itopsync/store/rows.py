@@ -1,4 +1,4 @@
-"""Links as rows and back."""
+"""Links to and from rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AT_ONCE = 500
 """How many ids go into one statement."""
 
 WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.UNLINKING)
-"""Which links are looked at when they are due."""
+"""The statuses of links that are looked at when they are due."""
 
 CLASS = {Side.EXTERNAL: link.c.external_class, Side.INTERNAL: link.c.internal_class}
 ID = {Side.EXTERNAL: link.c.external_id, Side.INTERNAL: link.c.internal_id}
@@ -25,20 +25,20 @@ VERSION = {Side.EXTERNAL: link.c.external_version, Side.INTERNAL: link.c.interna
 
 
 def linked(*, live: bool) -> tuple[ColumnElement[bool], ...]:
-    """Which links are linked, with tickets that can still change or, if not *live*, that cannot."""
+    """The condition for linked links whose tickets can still change or, unless *live*, cannot."""
     return (link.c.status == LinkStatus.LINKED, link.c.live if live else ~link.c.live)
 
 
 def of_classes(classes: Collection[str] | None) -> tuple[ColumnElement[bool], ...]:
-    """Which links are of these external classes; all of them for None.
+    """The condition for links of these external classes; None means all.
 
-    The column is hidden in a function from SQLite, which would take the index on it for the narrower one.
+    The column is wrapped in a function because SQLite would otherwise prefer its index to a more selective one.
     """
     return () if classes is None else (func.coalesce(link.c.external_class, "").in_(sorted(classes)),)
 
 
 def newest(table: Table, limit: int, link: int | None, since: datetime | None) -> Select[Any]:
-    """The newest rows of a *table* that has times, links and ids: of one *link* only, and *since* a time only."""
+    """Select the newest rows of a *table* with times, links and ids, optionally only those of one *link* or *since* a time."""
     rows = select(table).order_by(table.c.at.desc(), table.c.id.desc()).limit(limit)
     if link is not None:
         rows = rows.where(table.c.link_id == link)
@@ -53,7 +53,7 @@ def batches(values: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def read_links(connection: Connection, wanted: Select[Any]) -> tuple[Link, ...]:
-    """Read the links that *wanted*, a select of the link table, finds, in its order and with their files."""
+    """Read the links that *wanted*, a select on the link table, finds, in its order and with their files."""
     rows = connection.execute(wanted).all()
     files: dict[int, list[FilePair]] = {}
     for ids in batches(row.id for row in rows):
@@ -80,7 +80,7 @@ def _link(row: Row[Any], files: Sequence[FilePair]) -> Link:
 
 
 def values_of(saved: Link) -> dict[str, Any]:
-    """The columns of a link's row that its value decides."""
+    """The columns of a link's row that follow from the link itself."""
     return {
         "external_class": saved.external.cls,
         "external_id": saved.external.id,
@@ -104,14 +104,14 @@ _THIS_FILE = (
     file.c.original_id == bindparam("original"),
 )
 _ADD, _CHANGE, _DROP = insert(file), update(file).where(*_THIS_FILE), delete(file).where(*_THIS_FILE)
-"""Made once: to make a statement anew each time takes longer than to carry it out."""
+"""Built once: building a statement takes longer than executing it."""
 
 
 def write_files(connection: Connection, link_id: int, pairs: Iterable[FilePair]) -> None:
-    """Make a link's rows of files what *pairs* says, touching only those that differ."""
+    """Make a link's file rows match *pairs*, writing only those that differ."""
     rows = connection.execute(_FILES, {"link": link_id})
     known = {(row.origin, row.original_id): (row.copy_id, row.status, row.organisation) for row in rows}
-    wanted = {(one.origin.value, one.original_id): (one.copy_id, one.status.value, one.organisation) for one in pairs}
+    wanted = {(pair.origin.value, pair.original_id): (pair.copy_id, pair.status.value, pair.organisation) for pair in pairs}
     for origin, original in known.keys() - wanted.keys():
         connection.execute(_DROP, {"link": link_id, "from": origin, "original": original})
     for (origin, original), (copy_id, status, organisation) in wanted.items():

@@ -21,7 +21,7 @@ from itopsync.store.tombstones import Tombstones
 
 
 class Store:
-    """An open store; several threads may use it. Each call is one transaction: carried out whole, or not at all.
+    """An open store, safe to use from several threads. Each call is one transaction.
 
     :raises StoreUnavailable: from any call, when the database does not answer
     """
@@ -33,7 +33,7 @@ class Store:
         probe: Callable[[int], str] = started_at,
         classes: Collection[str] | None = None,
     ) -> None:
-        """*revision* is that of its schema; *classes* is as for :meth:`keeping`."""
+        """*revision*: the schema's; *classes*: as for :meth:`keeping`."""
         self.database, self.revision, self._probe = database, revision, probe
         self.links = Links(database, classes)
         self.tombstones = Tombstones(database)
@@ -47,13 +47,13 @@ class Store:
 
     @classmethod
     def open(cls, url: str, *, probe: Callable[[int], str] = started_at) -> Self:
-        """Open the store at *url*; where there is none yet, one is made.
+        """Open the store at *url*, or create it.
 
-        *probe* is that of :class:`~itopsync.store.leases.Leases`.
+        *probe*: as for :class:`~itopsync.store.leases.Leases`.
 
         :raises StoreOutdated: it has an older schema
         :raises StoreFromTheFuture: it has a newer schema
-        :raises StoreUnavailable: the database does not answer, or is no store
+        :raises StoreUnavailable: the database does not answer, or is not a store
         """
         address = Address.parse(url)
         make_file(address)
@@ -71,7 +71,7 @@ class Store:
 
     @staticmethod
     def exists(url: str) -> bool:
-        """Say whether a store, or anything else, is at *url*; makes nothing.
+        """Whether there is a store at *url*; creates nothing.
 
         :raises StoreUnavailable: the database does not answer
         """
@@ -79,25 +79,25 @@ class Store:
 
     @property
     def address(self) -> Address:
-        """Where it is."""
+        """The store's address."""
         return self.database.address
 
     def keeping(self, classes: Collection[str]) -> Store:
-        """The same store, in which links of other external *classes* rest: nothing of them is due or listed, nothing is lost."""
+        """The same store, in which links of external classes other than *classes* rest: kept, but neither due nor listed."""
         return Store(self.database, self.revision, self._probe, classes)
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Make one transaction of all that this thread does with the store inside.
+        """Make everything that this thread does with the store inside one transaction.
 
-        :raises AnotherInstance: there is a fence, and the lease that this process worked under is somebody else's
+        :raises AnotherInstance: the store is fenced, and this process has lost its lease to another
         """
         return self.database.transaction()
 
     def check_revision(self) -> None:
-        """See that nobody has changed the schema since it was opened.
+        """Check that nobody has changed the schema since the store was opened.
 
-        :raises StoreFromTheFuture: a newer itopsync has
-        :raises StoreOutdated: an older one is back
+        :raises StoreFromTheFuture: a newer itopsync has upgraded it
+        :raises StoreOutdated: it was taken back to an older revision
         """
         migrate.refuse_other(self.address, migrate.revision_of(self.address, self.database.engine))
 

@@ -1,4 +1,4 @@
-"""How the store lies in the database, but for :mod:`~itopsync.store.partial`. A change needs a migration: a test demands it."""
+"""The store's schema, except for :mod:`~itopsync.store.partial`. Each change needs a migration, which a test enforces."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, in UTC on both databases: SQLite keeps no zone, PostgreSQL answers in the session's.
+    """An aware datetime, in UTC on both databases: SQLite keeps no timezone, and PostgreSQL returns the session's.
 
-    :raises ValueError: a naive one is given
+    :raises ValueError: the datetime is naive
     """
 
     impl = DateTime(timezone=True)

@@ -1,4 +1,4 @@
-"""Tombstones: the links that are at their end."""
+"""Tombstones: the links that have ended."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Tombstones:
         self._database = database
 
     def old(self, before: datetime) -> tuple[Link, ...]:
-        """Return the links that have been at their end since before a time, in the order of their ids."""
+        """Return the tombstones last changed before a time, ordered by id."""
         meant = select(link).where(link.c.status == LinkStatus.TOMBSTONE, link.c.updated_at < before)
         with self._database.reading() as connection:
             return read_links(connection, meant.order_by(link.c.id))
 
     def forget(self, ids: Iterable[int]) -> int:
-        """Delete links that are at their end; count them. An external ticket that is still there is copied anew."""
+        """Delete tombstones; return how many. An external ticket that still exists will be copied again."""
         deleted = 0
         with self._database.writing() as connection:
             for batch in batches(sorted(set(ids))):

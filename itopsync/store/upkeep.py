@@ -1,4 +1,4 @@
-"""Looking after a store: whether it is sound, a copy of it, and its lease while its schema is changed."""
+"""Maintenance of a store: integrity check, copy, and the lease during a migration."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from itopsync.store.rows import AT_ONCE, read_links
 from itopsync.store.tables import fact, lease, link
 
 _MIGRATING = timedelta(minutes=10)
-"""As long as a migration may take."""
+"""How long a migration may take."""
 _AT_MOST = 20
-"""So many faults are told; where there are more, they have one cause."""
+"""How many faults are reported: more than that have one cause."""
 
 
 def faults(url: str) -> list[str]:
-    """Say what is wrong with a store's contents, in words; nothing if it is sound. Writes nothing.
+    """Return what is wrong with a store's contents, in words; empty if it is sound. Writes nothing.
 
-    :raises StoreError: there is none, or it is not of this itopsync's schema
+    :raises StoreError: there is no store, or its schema is not this itopsync's
     """
     address = Address.parse(url)
     if migrate.check(url) is None:
-        raise StoreError(f"{address.name}: there is no store yet. The first cycle makes it.")
+        raise StoreError(f"{address.name}: there is no store yet. The first cycle creates it.")
     engine = engine_for(address)
     try:
         with address.failures(), reader(engine).connect() as connection:
             found = _damage(connection) if address.is_sqlite else []
-            found += [f"its schema is not as declared: {_words(one)}" for one in _differences(connection)]
+            found += [f"its schema is not as declared: {_words(difference)}" for difference in _differences(connection)]
             return (found or _unreadable(connection))[:_AT_MOST]
     finally:
         engine.dispose()
@@ -58,14 +58,14 @@ def _differences(connection: Connection) -> list[object]:
 
 
 def _words(difference: object) -> str:
-    """The kind of a difference and the names in it."""
+    """A difference's kind and the names in it."""
     if not isinstance(difference, tuple):
-        return " ".join(_words(one) for one in difference) if isinstance(difference, list) else ""
+        return " ".join(_words(part) for part in difference) if isinstance(difference, list) else ""
     return " ".join(str(getattr(part, "name", part)) for part in difference if isinstance(getattr(part, "name", part), str))
 
 
 def _unreadable(connection: Connection) -> list[str]:
-    """The links that cannot be read back."""
+    """The links that cannot be decoded."""
     found: list[str] = []
     ids = list(connection.scalars(select(link.c.id).order_by(link.c.id)))
     for start in range(0, len(ids), AT_ONCE):
@@ -86,20 +86,20 @@ def _is_readable(connection: Connection, number: int) -> bool:
 
 
 def copy(url: str, target: Path) -> None:
-    """Copy an SQLite store to a new file, readable by its owner alone: as it is at one moment, while others work on it.
+    """Copy a snapshot of an SQLite store, which may be in use, to a new file that only its owner can read.
 
-    :raises StoreError: it is no file, there is none, or the copy is not whole
+    :raises StoreError: the store is not a file or does not exist, or the copy is corrupt
     :raises StoreUnavailable: the copy cannot be made
     """
     address = Address.parse(url)
     if address.path is None:
         raise StoreError(f"{address.name}: {_NO_FILE}")
     if not address.path.exists():
-        raise StoreError(f"{address.name}: there is no store yet. The first cycle makes it.")
+        raise StoreError(f"{address.name}: there is no store yet. The first cycle creates it.")
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
-        raise StoreUnavailable(f"{target} cannot be made: {error.strerror}. Name another file.") from None
+        raise StoreUnavailable(f"{target} cannot be created: {error.strerror}. Name another file.") from None
     try:
         with closing(sqlite3.connect(address.path, timeout=BUSY_TIMEOUT, isolation_level=None)) as connection:
             connection.execute("VACUUM INTO ?", (str(target),))
@@ -110,17 +110,17 @@ def copy(url: str, target: Path) -> None:
         raise address.unavailable(error) from None
     if sound != "ok":
         target.unlink()
-        raise StoreError(f"{address.name}: the copy is not whole: {sound}. Run `itopsync db check`.")
+        raise StoreError(f"{address.name}: the copy is corrupt: {sound}. Run `itopsync db check`.")
 
 
 _NO_FILE = (
-    "itopsync copies SQLite files only. Run PostgreSQL's own `pg_dump --format=custom --file=FILE DATABASE`, which may run at "
-    "any time, and put it back with `pg_restore --clean --dbname=DATABASE FILE`."
+    "itopsync copies only SQLite files. Back up PostgreSQL at any time with `pg_dump --format=custom --file=FILE DATABASE`, and "
+    "restore with `pg_restore --clean --dbname=DATABASE FILE`."
 )
 
 
 def fact_of(url: str, name: str) -> str | None:
-    """What a store of whatever revision remembers under *name*."""
+    """Read a fact from a store of any revision."""
     address = Address.parse(url)
     if migrate.current(url) is None:
         return None
@@ -136,9 +136,9 @@ def fact_of(url: str, name: str) -> str | None:
 
 @contextmanager
 def at_rest(url: str, holder: Holder, now: datetime) -> Iterator[None]:
-    """Hold the lease of a store of whatever revision, so that nobody works on it.
+    """Hold the lease of a store of any revision, so that no other process works on it.
 
-    :raises AnotherInstance: somebody does
+    :raises AnotherInstance: another process holds it
     """
     address = Address.parse(url)
     if migrate.current(url) is None:
@@ -149,7 +149,7 @@ def at_rest(url: str, holder: Holder, now: datetime) -> Iterator[None]:
     try:
         if not leases.acquire(holder, _MIGRATING, now):
             held = leases.current()
-            who = f"process {held.holder.pid} on {held.holder.host}" if held else "somebody else"
+            who = f"process {held.holder.pid} on {held.holder.host}" if held else "a process that is not known"
             raise AnotherInstance(f"another itopsync works on this store: {who}. Stop it first.")
         try:
             yield

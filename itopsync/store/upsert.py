@@ -1,4 +1,4 @@
-"""Insert or replace, which each database spells in its own way."""
+"""Insert or replace, which each database spells differently."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert *rows*, each in place of the one that has its key."""
+    """Insert *rows*, replacing those with the same keys."""
     if not rows:
         return
     statement = _insert(connection, table)
@@ -19,7 +19,7 @@ def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
 
 
 def add(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    """Insert *row* unless its key is there already; say whether it was inserted."""
+    """Insert *row* unless its key exists; return whether it was inserted."""
     statement = _insert(connection, table).values(row)
     added = statement.on_conflict_do_nothing(index_elements=list(table.primary_key)).returning(*table.primary_key)
     return connection.execute(added).first() is not None

@@ -80,7 +80,7 @@ def test_a_backup_is_a_whole_store_that_its_owner_alone_reads(desk: Desk) -> Non
     store.close()
     again = desk.itopsync("db", "backup", "copy.sqlite")
     assert again.returncode == ExitCode.STORE
-    assert "copy.sqlite cannot be made: File exists" in again.stderr
+    assert "copy.sqlite cannot be created: File exists" in again.stderr
 
 
 def test_nobody_changes_the_schema_under_a_daemon(desk: Desk) -> None:
@@ -102,7 +102,7 @@ def test_a_downgrade_leaves_a_copy_and_says_where_it_went(desk: Desk) -> None:
     desk.itopsync("run-once")
     done = desk.itopsync("db", "downgrade", "0000", "--yes")
     assert done.returncode == ExitCode.STORE
-    assert "'0000' is no revision before that" in done.stderr
+    assert "'0000' is not an older revision" in done.stderr
     done = desk.itopsync("db", "downgrade", "base", "--yes")
     assert (done.returncode, done.stdout) == (ExitCode.WELL, "The store went from 0002 to empty.\n")
     assert [path.name for path in desk.folder.glob("*.backup")] == ["store.sqlite.0002-1.backup"]

@@ -117,7 +117,7 @@ def test_a_store_can_be_taken_down_to_nothing(url: str) -> None:
 @pytest.mark.parametrize("revision", ["0002", "0003", "head", "-1", "nonsense"])
 def test_a_downgrade_goes_to_an_older_revision_only(url: str, revision: str) -> None:
     links = filled(url)
-    with pytest.raises(StoreError, match=f"'{revision}' is no revision before that"):
+    with pytest.raises(StoreError, match=f"'{revision}' is not an older revision"):
         migrate.downgrade(url, revision)
     assert links_of(url) == links
 
@@ -150,7 +150,7 @@ def test_a_migration_does_not_wait_for_long(url: str, tomorrow: Callable[..., No
     engine = engine_for(Address.parse(url))
     with writer(engine).begin() as connection:
         connection.execute(text("UPDATE link SET external_version = 'v7'"))
-        with pytest.raises(StoreUnavailable, match=r"lock.*Another process is at work on it; try again"):
+        with pytest.raises(StoreUnavailable, match=r"lock.*Another process is using it; try again"):
             migrate.upgrade(url)
     engine.dispose()
     assert migrate.upgrade(url) == ("0002", "0003")
@@ -163,7 +163,7 @@ def test_one_process_migrates_at_a_time(cluster: Cluster, monkeypatch: pytest.Mo
     engine = engine_for(Address.parse(url))
     with writer(engine).begin() as other:
         other.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATING})"))
-        with pytest.raises(StoreUnavailable, match="Another process is at work on it"):
+        with pytest.raises(StoreUnavailable, match="Another process is using it"):
             Store.open(url)
     engine.dispose()
     Store.open(url).close()

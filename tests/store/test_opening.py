@@ -206,7 +206,7 @@ def test_a_file_that_another_process_holds_is_told(sqlite_url: str, tmp_path: Pa
     store = Store.open(sqlite_url)
     other = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreUnavailable, match=r"database is locked\. Another process is at work on it"):
+    with pytest.raises(StoreUnavailable, match=r"database is locked\. Another process is using it"):
         store.polls.put_side(SideState(Side.EXTERNAL, cursor=NOW))
     assert store.polls.side(Side.EXTERNAL).cursor is None
     other.execute("COMMIT")

@@ -51,7 +51,7 @@ def test_a_lock_that_somebody_holds_is_not_waited_for_for_ever(patience: None, c
     link = add(one, external(1))
     with one.database.writing() as busy:
         busy.execute(text("UPDATE link SET external_version = 'v2'"))
-        with pytest.raises(StoreUnavailable, match=r"lock timeout.*Another process is at work on it"):
+        with pytest.raises(StoreUnavailable, match=r"lock timeout.*Another process is using it"):
             two.links.begin_write(link.id, NOW, "create")
     one.close()
     two.close()
