@@ -10,6 +10,8 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 # else every process of the tests compiles all modules anew, where the environment says so
 export PYTHONDONTWRITEBYTECODE :=
+# the stores of tests lie in memory where there is room (4 GB): each commit would wait for the disk
+export PYTEST_DEBUG_TEMPROOT := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
 
 .DEFAULT_GOAL := help
 # the tests of a package stand in the folder of its name

@@ -22,6 +22,7 @@ from itopsync.simulator import Agent, Simulator
 from itopsync.store.store import Store
 from tests.engine.pair import Pair as TwoServers
 from tests.engine.pair import Versions, usual_versions
+from tests.store.template import fresh
 from tests.transport import SimulatorTransport
 
 BEGIN = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -144,8 +145,8 @@ class Rig(TwoServers):
         return SimulatorTransport(simulator)
 
     def make_store(self, url: str) -> Store:
-        """Open the store."""
-        return Store.open(url)
+        """Open the store; a new one is a copy of one that was made before."""
+        return Store.open(fresh(url))
 
     def stop(self) -> None:
         """End without a word."""

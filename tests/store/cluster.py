@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import tempfile
@@ -56,7 +57,8 @@ class Cluster:
 @contextmanager
 def started() -> Iterator[Cluster]:
     """Start a server in a temporary folder; it is gone with the context."""
-    folder = Path(tempfile.mkdtemp(prefix="itopsync-"))  # a short path, for its socket
+    where = os.environ.get("PYTEST_DEBUG_TEMPROOT") or None
+    folder = Path(tempfile.mkdtemp(prefix="itopsync-", dir=where))  # a short path, for its socket
     server = get_server(folder / "postgresql", cleanup_mode="delete")
     yield Cluster(server)
     # at once: before an orderly end it would write gigabytes of databases that nobody needs any more, for minutes

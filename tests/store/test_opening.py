@@ -111,7 +111,7 @@ def test_a_store_from_the_future_is_refused(url: str) -> None:
 
 def test_somebody_elses_database_is_refused_and_left_alone(url: str) -> None:
     run(url, "CREATE TABLE customers (id INTEGER)")
-    assert "Give itopsync a database of its own" in refusal(url)
+    assert "Give itopsync its own database" in refusal(url)
     with pytest.raises(StoreUnavailable):
         Store.exists(url)
     with pytest.raises(StoreUnavailable):
@@ -164,7 +164,7 @@ def test_a_url_that_names_no_store_is_refused(url: str) -> None:
 def test_a_database_that_does_not_answer_is_told_without_its_password(scheme: str) -> None:
     message = refusal(f"{scheme}://itopsync:secret@127.0.0.1:1/itopsync?sslpassword=secret")
     assert message.startswith("store itopsync on PostgreSQL at 127.0.0.1: ")
-    assert message.endswith("Check that the database runs and that store.url and its password are right.")
+    assert message.endswith("Check that the database is running and that store.url and its password are right.")
     assert "secret" not in message
     assert "secret" not in repr(Address.parse(f"{scheme}://itopsync:secret@localhost/x?password=secret"))
 

@@ -88,7 +88,7 @@ def test_connections_that_the_database_dropped_are_made_again(store: Store, clus
 
 def test_a_database_that_is_not_there_is_said_at_once_and_without_the_password(cluster: Cluster) -> None:
     began = monotonic()
-    with pytest.raises(StoreUnavailable, match="Check that the database runs") as caught:
+    with pytest.raises(StoreUnavailable, match="Check that the database is running") as caught:
         Store.open("postgresql://itopsync:pw-of-store@127.0.0.1:9/itopsync")
     assert monotonic() - began < 5
     assert "pw-of-store" not in str(caught.value)

@@ -69,7 +69,7 @@ def test_what_a_dead_process_had_taken_is_told_as_interrupted(store: Store) -> N
     told = store.requests.get(lost)
     assert told is not None
     assert told.state is RequestState.INTERRUPTED
-    assert "ended meanwhile" in told.result
+    assert "was carrying this out ended" in told.result
     assert [each.id for each in store.requests.waiting()] == [waits]
     assert store.requests.recover(NOW + MINUTE) == 0
 

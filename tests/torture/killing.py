@@ -18,6 +18,7 @@ from itopsync.store.connection import Address
 from itopsync.store.database import Database
 from itopsync.store.store import Store
 from tests.engine.rig import Crash, Rig
+from tests.store.template import fresh
 from tests.transport import SimulatorTransport
 
 P = ParamSpec("P")
@@ -120,7 +121,7 @@ class MortalRig(Rig):
         return _Transport(SimulatorTransport(simulator), self._cross)
 
     def make_store(self, url: str) -> Store:
-        opened = Store.open(url)
+        opened = Store.open(fresh(url))
         return Store(_Database(opened.address, opened.database.engine, self._cross), opened.revision)
 
     def run(self, work: Callable[[], object], kill: int | None = None) -> list[str]:
