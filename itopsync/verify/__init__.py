@@ -1,15 +1,15 @@
-"""Both servers held against each other without the planner: what `itopsync verify` does beside asking it what it would write.
+"""Compares both servers independently of the planner, as the second half of `itopsync verify`.
 
-A planner that overlooks something plans nothing, and would call that agreement. So this reads both tickets of a link once
-more and compares them with means of its own, and as simple as can be: words without white space, by the standard library's
-parser; marks by their name alone. Of what decides what is written it knows the rules, and nothing else.
+A planner that overlooks something plans nothing, which looks like agreement. So this package reads both tickets of a link again
+and compares them by simple means of its own: words without white space, extracted with the standard library's parser, and
+markers by name. It shares the rules with the planner, and none of its decisions.
 
-``comparing``  links, read and compared
-``reading``    what is read of both servers
+``comparing``  reads links and compares them
+``reading``    what is read from both servers
 ``words``      what a text says, and which pictures it shows
 ``beginning``  how a note begins
-``entries``    the logs: each entry of a person, and the one that it has on the other side
-``secrets``    notes that are kept in internal
+``entries``    the logs: each person's entry and its mirror on the other side
+``secrets``    notes kept in internal
 ``form``       the form, the companions of a state, the state
 ``files``      the attachments
 ``pictures``   the pictures in texts, by their bytes

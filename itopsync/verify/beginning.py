@@ -1,4 +1,4 @@
-"""How a note begins: whether it may be said to begin with a mark, however that is disguised, read with the standard library."""
+"""Whether a note begins with a tag, however disguised; parsed with the standard library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 _SHOWS_NOTHING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})
 _BLANKS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and signs without a form."""
+"""Letters and symbols that show nothing."""
 
 
 def _names(text: str) -> frozenset[str]:
@@ -26,23 +26,23 @@ _LINES = _names(
     "form h1 h2 h3 h4 h5 h6 header hgroup hr img legend li listing main menu nav ol optgroup option p plaintext pre search "
     "section summary table tbody td tfoot th thead tr ul xmp"
 )
-"""Elements that begin and end a line."""
+"""Elements that start and end a line."""
 _ENDS_ITSELF = _names("p li dd dt td th tr tbody thead tfoot option")
 _DEEPEST = 200
 _QUOTES = _names("blockquote q cite figure figcaption")
 _HIDING = re.compile(r"(?:font-size|opacity)\s*:\s*0(?!\.?\d*[1-9])|display\s*:\s*none|visibility\s*:\s*hidden")
 _MENTION = re.compile(r"\[\[\w[^\[\]|:\n]{0,80}:[^\]|\n]*(?:\|[^\]]*)?\]\]")
 _ADDRESSED = 30
-"""Among so many words somebody may be spoken to, each with a name of up to three."""
+"""The number of leading words that may address people, each by a name of up to three words."""
 
 
-def begins_with(fragment: str, mark: str) -> bool:
-    """Whether the first or the second line of a *fragment* of HTML begins with *mark*.
+def begins_with(fragment: str, tag: str) -> bool:
+    """Whether the first or second line of an HTML *fragment* begins with *tag*.
 
-    As all of it reads, or what of it is no quote, link, picture or mention, and is not hidden; behind those who are spoken to. Of
-    one that nests too deep to tell, whether the mark stands anywhere.
+    This holds if it is true of the whole text, or of the text without quotes, links, pictures, mentions and hidden parts, after
+    the people it addresses. In a fragment nested too deeply to tell, a tag anywhere counts.
     """
-    signs = ["".join(re.escape(one) + ("" if one.isalnum() else r"\s*") for one in word) for word in _folded(mark).split()]
+    signs = ["".join(re.escape(sign) + ("" if sign.isalnum() else r"\s*") for sign in word) for word in _folded(tag).split()]
     if not signs:
         return False
     pattern = re.compile(r"\s*".join(signs))
@@ -55,11 +55,11 @@ def begins_with(fragment: str, mark: str) -> bool:
     own = _behind_quotes(own)
     texts = (every, _behind_first_line(every), *_behind_names(own), *_behind_names(_behind_quotes(_behind_first_line(own))))
     found = (pattern.search(text) for text in texts)
-    return any(one is not None and not any(map(str.isalnum, one.string[: one.start()])) for one in found)
+    return any(match is not None and not any(map(str.isalnum, match.string[: match.start()])) for match in found)
 
 
 def _folded(text: str) -> str:
-    """*text* as it is read, all forms of a letter made alike."""
+    """The visible characters of *text*, with all forms of a letter made alike."""
     for _ in range(2):
         text = unicodedata.normalize("NFKD", text).casefold()
     shown = (letter for letter in text if letter in "\t\n\r" or unicodedata.category(letter) not in _SHOWS_NOTHING)
@@ -67,13 +67,13 @@ def _folded(text: str) -> str:
 
 
 def _behind_first_line(text: str) -> str:
-    """From behind the first line in which there is a letter."""
+    """The text after the first line that contains a letter or digit."""
     found = re.search(r"[^\W_][^\n\r]*", text)
     return text[found.end() :] if found else ""
 
 
 def _behind_quotes(text: str) -> str:
-    """Without mentions, and without the lines at its head that are empty or quoted."""
+    """The text without mentions and without leading lines that are empty or quoted."""
     lines = _MENTION.sub(" ", text).splitlines()
     while lines and (not lines[0].strip() or ">" in re.split(r"[^\W_]", lines[0], maxsplit=1)[0]):
         del lines[0]
@@ -94,7 +94,7 @@ def _behind_names(text: str) -> Iterator[str]:
 
 
 class _Reader(HTMLParser):
-    """Collects all that is read, and what of it is the author's own."""
+    """Collects the visible text, and separately the author's own words in it."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -147,7 +147,7 @@ class _Reader(HTMLParser):
 
 
 def _is_foreign(tag: str, given: Mapping[str, str]) -> bool:
-    """Whether what an element holds is not its author's, or is not to be seen."""
+    """Whether an element's content is hidden or not its author's own."""
     looks = given.get("class", "").lower()
     return (
         tag in _QUOTES

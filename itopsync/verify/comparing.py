@@ -1,4 +1,4 @@
-"""Links, read and compared. Nothing is written anywhere."""
+"""Reads links from both servers and compares them. Writes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Kept = Mapping[int, Collection[str]]
 
 
 class Comparison:
-    """Holds the two tickets of links against each other."""
+    """Compares the two tickets of each link."""
 
     def __init__(
         self,
@@ -29,20 +29,20 @@ class Comparison:
         *,
         deep: bool = False,
     ) -> None:
-        """*rules* know our accounts; *reload* reads links from the store anew; *deep*: compare files and pictures by bytes."""
+        """*rules* know our accounts; *reload* rereads links from the store; *deep*: compare files and pictures by bytes."""
         self._servers, self._rules, self._reload, self._deep = servers, rules, reload, deep
 
     def compare(self, links: Sequence[Link], kept: Kept | None = None) -> dict[int, Findings]:
-        """Compare *links*, which are linked; return what is found of each.
+        """Compare *links*, whose status is linked; return the findings for each.
 
-        *kept* are the items of each link, by their keys, that are left as somebody edited them in internal, or by a one-way
-        rule: no server tells that, only the store does. What differs is read once more before it is told, since people and
-        the service may be at work.
+        *kept* names the items of each link, by key, that stay as somebody edited them in internal or as a one-way rule leaves
+        them: only the store knows that. Whatever differs is read again before it is reported, since people and the service
+        may be working on it.
 
         :raises SideUnavailable: a server cannot be asked
         """
         found = self._look(links, kept or {})
-        again = [number for number, one in found.items() if one.differences]
+        again = [number for number, findings in found.items() if findings.differences]
         if again:
             found |= self._look(self._reload(again), kept or {})
         return found
@@ -76,22 +76,22 @@ class Comparison:
         for place, rule in enumerate(case.cls.logs):
             logs = Logs(rule, {side: lines_of(ticket, rule.name(side), link, rules) for side, ticket in tickets.items()})
             if place == 0 and not _is_marked(logs, link) and not findings.obstacle("link-notice"):
-                findings.differs("link-notice", f"internal: no entry of {rule.internal} bears the mark of the link")
+                findings.differs("link-notice", f"internal: no entry of {rule.internal} has the link's marker")
             held = held_back(logs, rules)
             found = compare_logs(findings, logs, files, set(held))
             look_for_leaks(findings, case, held.values(), _outside(external, logs, files[Side.EXTERNAL], found))
             mirrored += found
-            used = {id(one.mirror) for one in found}
+            used = {id(mirrored_line.mirror) for mirrored_line in found}
             files = {side: [line for line in lines if id(line) not in used] for side, lines in files.items()}
         return mirrored
 
     def _texts(self, ticket: Ticket, library: Library) -> list[Line]:
-        """The entries that went as files, since the log was full."""
+        """The entries that were carried as files because the log was full."""
         head = f"itopsync-{self._rules.pair}-"
         side, lines = ticket.ref.side, []
-        for one in ticket.attachments:
-            if one.temp_id.startswith(f"{head}n-") and (text := library.text(side, one.id)) is not None:
-                lines.append(Line(f"file:{side}:{one.id}", None, text, Writer.MIRROR, (one.temp_id.removeprefix(head),)))
+        for file in ticket.attachments:
+            if file.temp_id.startswith(f"{head}n-") and (text := library.text(side, file.id)) is not None:
+                lines.append(Line(f"file:{side}:{file.id}", None, text, Writer.MIRROR, (file.temp_id.removeprefix(head),)))
         return lines
 
     def _ticket(self, findings: Findings, shown: Shown, ref: Ref | None) -> Ticket | None:
@@ -101,18 +101,18 @@ class Comparison:
             findings.differs("ticket", f"{ref.side}: the server fails to show {ref.cls}::{ref.id}")
             return None
         if ref not in shown.tickets:
-            findings.differs("ticket", f"{ref.side}: {ref.cls}::{ref.id} is not there, or the account may not see it")
+            findings.differs("ticket", f"{ref.side}: {ref.cls}::{ref.id} does not exist, or the account may not see it")
         return shown.tickets.get(ref)
 
 
 def _outside(external: Ticket, logs: Logs, files: Sequence[Line], found: Sequence[Mirrored]) -> Outside:
     ours = logs.by(Side.EXTERNAL, Writer.MIRROR, Writer.BARE, Writer.NOTICE, Writer.OTHER_LINK)
-    used = {id(one.mirror) for one in found}
+    used = {id(mirrored.mirror) for mirrored in found}
     surplus = [line for line in ours if line.writer in {Writer.MIRROR, Writer.BARE} and id(line) not in used]
     return Outside(external, [*ours, *files], surplus)
 
 
 def _is_marked(logs: Logs, link: Link) -> bool:
-    """Whether the internal ticket says whose copy it is; a server that loses marks is told with each entry that lost one."""
-    mark = f"t-{link.external.cls}.{link.external.id}"
-    return any(mark in line.marks for line in logs.lines[Side.INTERNAL]) or bool(logs.by(Side.INTERNAL, Writer.BARE))
+    """Whether an entry of the internal ticket has the link's marker; a server that loses markers is reported elsewhere."""
+    marker = f"t-{link.external.cls}.{link.external.id}"
+    return any(marker in line.markers for line in logs.lines[Side.INTERNAL]) or bool(logs.by(Side.INTERNAL, Writer.BARE))

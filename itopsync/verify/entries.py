@@ -1,4 +1,4 @@
-"""The logs: each entry of a person stands on the other side in one entry of ours, unless there is a reason why not."""
+"""The logs: each person's entry has one mirror on the other side, unless there is a reason why not."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _ANY_PAIR = "itopsync-"
 
 
 class Writer(Enum):
-    """Who an entry is by, judged by its account and the names of the marks that stand in it."""
+    """Who wrote an entry, judged by its account and the names of the markers in it."""
 
     PERSON = auto()
     UNSURE = auto()
-    """Bears a mark of ours under another account: a person's, unless it is the exact mirror of an entry on the other side."""
+    """Has a marker of ours under another account: a person's, unless it exactly mirrors an entry on the other side."""
     MIRROR = auto()
     OTHER_LINK = auto()
-    """The mirror of an entry of another ticket: iTop copies a parent's entries into its children."""
+    """The mirror of another ticket's entry: iTop copies a parent's entries into its children."""
     NOTICE = auto()
-    """A word of our own."""
+    """A notice of ours."""
     BARE = auto()
-    """Ours, and bears no mark."""
+    """Ours, without a marker."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Line:
     entry: Entry | None
     html: str
     writer: Writer
-    marks: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
 
     @cached_property
     def text(self) -> Text:
@@ -50,11 +50,11 @@ class Line:
 
     @property
     def notes(self) -> int:
-        """How many entries it may stand for; 0 where nothing tells."""
-        return sum(mark.startswith("n-") for mark in self.marks)
+        """How many entries it may stand for; 0 if unknown."""
+        return sum(marker.startswith("n-") for marker in self.markers)
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """Where it is, in words."""
         kind, side, *rest = self.where.split(":")
         return f"{side}: {kind} {rest[1]} of {rest[0]}" if kind == "entry" else f"{side}: attachment {rest[0]}"
@@ -62,7 +62,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Mirrored:
-    """An entry of a person and where it was found."""
+    """A person's entry and its mirror."""
 
     origin: Line
     mirror: Line
@@ -70,58 +70,58 @@ class Mirrored:
 
 @dataclass(frozen=True)
 class Logs:
-    """The two logs of one rule, told apart by line."""
+    """The two logs of one rule, each line with its writer."""
 
     rule: LogRule
     lines: dict[Side, list[Line]]
 
     def by(self, side: Side, *writers: Writer) -> list[Line]:
-        """The lines of *side* that are by one of *writers*."""
+        """The lines of *side* by any of *writers*."""
         return [line for line in self.lines[side] if line.writer in writers]
 
 
-def marks_in(html: str, pair: str) -> tuple[str, ...]:
-    """The marks of *pair* anywhere in *html*, without what all of them begin with: ``n-17.0123456789abcdef``."""
+def markers_in(html: str, pair: str) -> tuple[str, ...]:
+    """The markers of *pair* anywhere in *html*, without their common prefix: ``n-17.0123456789abcdef``."""
     return tuple(re.findall(rf"{_ANY_PAIR}{re.escape(pair)}-([a-z]-[\w.]+)", html))
 
 
 def lines_of(ticket: Ticket, log: str, link: Link, rules: Rules) -> list[Line]:
-    """The entries of one log, told apart."""
+    """The entries of one log, each with its writer."""
     ours = our_accounts(rules, ticket.ref.side)
     seen: set[str] = set()
     lines = []
     for place, entry in enumerate(ticket.logs.get(log, ()), 1):
-        marks = marks_in(entry.html, rules.pair)
-        writer = _writer(entry, marks, link, ours, seen)
-        seen.update(marks)
-        lines.append(Line(f"entry:{ticket.ref.side}:{log}:{place}", entry, entry.html, writer, marks))
+        markers = markers_in(entry.html, rules.pair)
+        writer = _writer(entry, markers, link, ours, seen)
+        seen.update(markers)
+        lines.append(Line(f"entry:{ticket.ref.side}:{log}:{place}", entry, entry.html, writer, markers))
     return lines
 
 
 def our_accounts(rules: Rules, side: Side) -> frozenset[str]:
-    """The ids of our own accounts on *side*; none where they are not known."""
+    """The ids of our accounts on *side*; empty if unknown."""
     return rules.side(side).accounts
 
 
-def _writer(entry: Entry, marks: Sequence[str], link: Link, ours: frozenset[str], seen: set[str]) -> Writer:
-    is_ours = entry.author_id in ours if ours else bool(marks) and seen.isdisjoint(marks)
+def _writer(entry: Entry, markers: Sequence[str], link: Link, ours: frozenset[str], seen: set[str]) -> Writer:
+    is_ours = entry.author_id in ours if ours else bool(markers) and seen.isdisjoint(markers)
     if not is_ours:
-        return Writer.UNSURE if marks else Writer.PERSON
-    if not marks:  # another pair of ours may use the same account: what it writes is a person's to us
+        return Writer.UNSURE if markers else Writer.PERSON
+    if not markers:  # another pair may use the same account: what it writes counts as a person's
         return Writer.PERSON if _ANY_PAIR in entry.html else Writer.BARE
-    notes = [mark for mark in marks if mark.startswith("n-")]
+    notes = [marker for marker in markers if marker.startswith("n-")]
     if not notes:
         return Writer.NOTICE
-    return Writer.OTHER_LINK if all(_of_another(mark, link) for mark in notes) else Writer.MIRROR
+    return Writer.OTHER_LINK if all(_of_another(marker, link) for marker in notes) else Writer.MIRROR
 
 
-def _of_another(mark: str, link: Link) -> bool:
-    number, dot, _ = mark[2:].partition(".")
+def _of_another(marker: str, link: Link) -> bool:
+    number, dot, _ = marker[2:].partition(".")
     return bool(dot) and number != str(link.external.id)
 
 
 class Matching:
-    """Finds for each entry of a person the line of ours that says the same; each line stands for so many as its marks say."""
+    """Finds the mirror of each person's entry; a line mirrors as many entries as it has markers."""
 
     def __init__(self, mirrors: Sequence[Line]) -> None:
         self._room = {id(line): line.notes or 1 for line in mirrors}
@@ -131,31 +131,33 @@ class Matching:
 
     @property
     def left(self) -> list[Line]:
-        """The lines that stand for nothing."""
-        used = {id(one.mirror) for one in self.found}
+        """The lines that mirror nothing."""
+        used = {id(mirrored.mirror) for mirrored in self.found}
         return [line for line in self.lines if id(line) not in used]
 
     def match_exactly(self, people: Sequence[Line]) -> list[Line]:
-        """Find the lines that say *people*'s entries and nothing else; return those that are nowhere."""
+        """Match *people*'s entries to lines that say the same and nothing else; return the entries without a match."""
         return [line for line in people if not self._take(line, self._alone(line, lambda text, body: text.is_said_by(body)))]
 
     def match(self, people: Sequence[Line]) -> list[Line]:
-        """Find *people*'s entries; return those that are nowhere."""
+        """Match *people*'s entries to lines; return the entries without a match."""
         left = [line for line in self.match_exactly(people) if not self._take(line, self._among_others(line))]
         return [line for line in left if not self._take(line, self._alone(line, _ends_with))]
 
     def _alone(self, line: Line, says: Callable[[Text, str], bool]) -> Line | None:
-        fits = [one for one in self.lines if one.notes <= 1 and self._room[id(one)] and says(line.text, one.text.body)]
-        return min(fits, key=lambda one: _apart(line, one), default=None)
+        fits = [
+            mirror for mirror in self.lines if mirror.notes <= 1 and self._room[id(mirror)] and says(line.text, mirror.text.body)
+        ]
+        return min(fits, key=lambda mirror: _apart(line, mirror), default=None)
 
     def _among_others(self, line: Line) -> Line | None:
-        """One that joins several entries in their order."""
-        for one in self.lines:
-            if one.notes > 1 and self._room[id(one)]:
-                found = line.text.pattern.search(one.text.words, self._reached.get(id(one), 0))
+        """A line that joins several entries, in order."""
+        for mirror in self.lines:
+            if mirror.notes > 1 and self._room[id(mirror)]:
+                found = line.text.pattern.search(mirror.text.words, self._reached.get(id(mirror), 0))
                 if found is not None:
-                    self._reached[id(one)] = found.end()
-                    return one
+                    self._reached[id(mirror)] = found.end()
+                    return mirror
         return None
 
     def _take(self, line: Line, mirror: Line | None) -> bool:
@@ -167,21 +169,21 @@ class Matching:
 
 
 def _ends_with(text: Text, body: str) -> bool:
-    """Where something stands before what we wrote: iTop 3.3 marks what it copies from a parent so."""
+    """Whether *body* is the text after something else: iTop 3.3 puts a line before what it copies from a parent."""
     return bool(text.letters) and without_pictures(body).endswith(text.letters)
 
 
 def _apart(line: Line, mirror: Line) -> float:
-    """Seconds between two lines: a mirror bears the date of its original."""
+    """Seconds between two lines: a mirror has its original's date."""
     if line.entry is None or mirror.entry is None:
         return 1.0
     return abs((line.entry.at - mirror.entry.at).total_seconds())
 
 
 def compare_logs(findings: Findings, logs: Logs, files: dict[Side, list[Line]], held: set[str]) -> list[Mirrored]:
-    """Look for each person's entry in the other side's log, and return what was found.
+    """Look for each person's entry in the other side's log; return those found.
 
-    *files* are the texts that went as attachments; *held* says where the entries are that are kept in internal.
+    *files* are the entries carried as attachments; *held* names the entries that are kept in internal.
     """
     ours = (Writer.MIRROR, Writer.BARE)
     matchings = {side: Matching([*logs.by(side, *ours), *files[side]]) for side in Side}
@@ -190,7 +192,7 @@ def compare_logs(findings: Findings, logs: Logs, files: dict[Side, list[Line]], 
         people = [line for line in logs.by(origin, Writer.PERSON) if line.where not in held]
         missing[origin] = matchings[origin.other].match(people)
         findings.counts[f"{origin} entries"] += len(people)
-    for side in Side:  # one that may be ours is, where it mirrors a person's entry that is nowhere else; else it is a person's
+    for side in Side:  # an unsure entry is ours if it mirrors a person's entry that nothing else does; otherwise a person's
         unsure = [line for line in logs.by(side, Writer.UNSURE) if line.where not in held]
         as_ours = Matching(unsure)
         missing[side.other] = as_ours.match_exactly(missing[side.other])
@@ -199,34 +201,34 @@ def compare_logs(findings: Findings, logs: Logs, files: dict[Side, list[Line]], 
         matching = matchings[origin.other]
         findings.counts[f"{origin} entries mirrored"] += len(matching.found)
         if logs.rule.direction.allows(origin):
-            _tell_missing(findings, origin, missing[origin])
-        _tell_doubled(findings, matching)
+            _report_missing(findings, origin, missing[origin])
+        _report_doubled(findings, matching)
         for line in logs.by(origin, Writer.BARE):
-            if _lost_marks(findings.link):
-                findings.excuse(line.where, "a server dropped its mark; it is remembered")
+            if _lost_markers(findings.link):
+                findings.excuse(line.where, "a server dropped its marker; the store remembers it")
             else:
-                findings.differs(line.where, f"{line.told} is by our account and bears no mark of ours")
-    return [one for matching in matchings.values() for one in matching.found]
+                findings.differs(line.where, f"{line.label} is by our account, but has no marker of ours")
+    return [mirrored for matching in matchings.values() for mirrored in matching.found]
 
 
-def _lost_marks(link: Link) -> bool:
-    """Whether a server is known to have dropped marks of this link, that of the ticket perhaps, which was written anew."""
+def _lost_markers(link: Link) -> bool:
+    """Whether a server is known to have dropped markers of this link, including the ticket's, which was then rewritten."""
     return any(record.unmarked or "-t-" in marker for marker, record in link.base.notes.items())
 
 
-def _tell_missing(findings: Findings, origin: Side, missing: list[Line]) -> None:
+def _report_missing(findings: Findings, origin: Side, missing: list[Line]) -> None:
     link = findings.link
     stay = sum(_stays(marker, record, origin) for marker, record in link.base.notes.items())
-    parked = sum(one.parked and one.key.kind is ItemKind.NOTE for one in link.obstacles)
+    parked = sum(obstacle.parked and obstacle.key.kind is ItemKind.NOTE for obstacle in link.obstacles)
     for place, line in enumerate(sorted(missing, key=lambda line: (line.where.rpartition(":")[0], _place(line)))):
         if place < stay:
-            findings.excuse(line.where, "it stood there before the two were linked by hand")
+            findings.excuse(line.where, "it was there before the two were linked by hand")
         elif findings.waits:
             findings.excuse(line.where, "it waits")
         elif place < stay + parked:
             findings.excuse(line.where, "it is parked")
         else:
-            findings.differs(line.where, f"{line.told} has no mirror on {origin.other}")
+            findings.differs(line.where, f"{line.label} has no mirror on {origin.other}")
 
 
 def _stays(marker: str, record: NoteRecord, origin: Side) -> bool:
@@ -237,17 +239,19 @@ def _place(line: Line) -> int:
     return int(line.where.rpartition(":")[2])
 
 
-def _tell_doubled(findings: Findings, matching: Matching) -> None:
-    """What is there twice: the same words with the same date, or one mark of this link on two lines."""
-    used = {(one.mirror.text.words, one.mirror.entry.at) for one in matching.found if one.mirror.entry is not None}
+def _report_doubled(findings: Findings, matching: Matching) -> None:
+    """Report what is there twice: the same words with the same date, or one marker of this link on two lines."""
+    mirrors = [mirrored.mirror for mirrored in matching.found]
+    used = {(mirror.text.words, mirror.entry.at) for mirror in mirrors if mirror.entry is not None}
     doubled = {
         line.where: line
         for line in matching.left
         if line.entry is not None and (line.text.words, line.entry.at) in used and line.writer is Writer.MIRROR
     }
-    counted = Counter(mark for line in matching.lines for mark in set(line.marks) if mark.startswith("n-") and "." in mark)
+    every = [marker for line in matching.lines for marker in set(line.markers)]
+    counted = Counter(marker for marker in every if marker.startswith("n-") and "." in marker)
     for line in matching.lines:
-        if any(counted[mark] > 1 for mark in line.marks) and line in matching.left:
+        if any(counted[marker] > 1 for marker in line.markers) and line in matching.left:
             doubled.setdefault(line.where, line)
     for where, line in doubled.items():
-        findings.differs(where, f"{line.told} is there twice")
+        findings.differs(where, f"{line.label} is there twice")

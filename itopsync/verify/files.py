@@ -12,12 +12,12 @@ from itopsync.verify.reading import Library
 
 
 def compare_files(findings: Findings, seen: Observation, rules: Rules, library: Library | None) -> None:
-    """Count originals against copies; with a *library*, compare names and bytes too."""
+    """Match copies to originals; with a *library*, compare names and bytes too."""
     for origin in Side:
         here, there = seen.of(origin), seen.of(origin.other)
         if here is None or there is None or not rules.attachments.allows(origin):
             continue
-        originals = [one.id for one in here.attachments if f"itopsync-{rules.pair}-" not in one.temp_id]
+        originals = [file.id for file in here.attachments if f"itopsync-{rules.pair}-" not in file.temp_id]
         copies = _copies(there, rules.pair, origin)
         counted = Counter(number for number, _ in copies)
         findings.counts[f"{origin} files"] += len(originals)
@@ -27,25 +27,25 @@ def compare_files(findings: Findings, seen: Observation, rules: Rules, library: 
             if counted[number] > 1:
                 findings.differs(item, f"{origin}: attachment {number} has {counted[number]} copies")
             elif not counted[number]:
-                _tell_missing(findings, origin, number)
+                _report_missing(findings, origin, number)
         for number in sorted(counted.keys() - set(originals)):
             held = findings.obstacle(f"file:{origin}:{number}") or findings.obstacle("deletions")
             if rules.deletion is not Deletion.NEVER and not findings.waits and held is None:
-                what = f"{origin}: attachment {number} is gone, and its copy is still there"
+                what = f"{origin}: attachment {number} is gone, but its copy is still there"
                 findings.differs(f"file:{origin}:{number}", what)
         if library is not None:
             _compare_bytes(findings, origin, [pair for pair in copies if pair[0] in originals], library)
 
 
 def _copies(ticket: Ticket, pair: str, origin: Side) -> list[tuple[int, int]]:
-    """Original's id and copy's id, of each copy on *ticket*."""
-    named = [(re.fullmatch(rf"itopsync-{re.escape(pair)}-a-([ei])(\d+)", one.temp_id), one.id) for one in ticket.attachments]
+    """The id of the original and of the copy, for each copy on *ticket*."""
+    named = [(re.fullmatch(rf"itopsync-{re.escape(pair)}-a-([ei])(\d+)", file.temp_id), file.id) for file in ticket.attachments]
     return [(int(name[2]), number) for name, number in named if name is not None and name[1] == origin[0]]
 
 
-def _tell_missing(findings: Findings, origin: Side, number: int) -> None:
+def _report_missing(findings: Findings, origin: Side, number: int) -> None:
     item = f"file:{origin}:{number}"
-    pair = next((one for one in findings.link.files if (one.origin, one.original_id) == (origin, number)), None)
+    pair = next((known for known in findings.link.files if (known.origin, known.original_id) == (origin, number)), None)
     if (why := _reason(pair)) is not None:
         findings.excuse(item, why)
     elif (obstacle := findings.obstacle(item)) is not None:

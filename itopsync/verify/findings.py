@@ -1,4 +1,4 @@
-"""What is found when two tickets are compared: what differs, what differs for a known reason, and how much was looked at."""
+"""The findings of a comparison: what differs, what differs for a known reason, and how much was compared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itopsync.model import Link, Obstacle
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing in which the two sides differ. No text of a ticket is in it."""
+    """One difference between the two sides, without any text of a ticket."""
 
     item: str
     """``entry:internal:private_log:3``, ``field:title``, ``file:external:17``, ``state``, ``ticket`` …"""
@@ -20,28 +20,28 @@ class Difference:
 
 @dataclass
 class Findings:
-    """What is found of one link."""
+    """The findings for one link."""
 
     link: Link
     differences: list[Difference] = field(default_factory=list)
     excused: list[Difference] = field(default_factory=list)
-    """What differs for a reason that the store or the rules give."""
+    """What differs for a reason given by the store or the rules."""
     counts: Counter[str] = field(default_factory=Counter)
-    """How many things of each kind were compared."""
+    """How many items of each kind were compared."""
 
     def differs(self, item: str, what: str) -> None:
-        """Take note of a difference."""
+        """Record a difference."""
         self.differences.append(Difference(item, what))
 
     def excuse(self, item: str, why: str) -> None:
-        """Take note of what differs for a reason."""
+        """Record what differs for a known reason."""
         self.excused.append(Difference(item, why))
 
     def obstacle(self, key: str) -> Obstacle | None:
-        """What the store knows to stand in the way of an item."""
-        return next((one for one in self.link.obstacles if one.key == key), None)
+        """The obstacle that the store has for an item."""
+        return next((obstacle for obstacle in self.link.obstacles if obstacle.key == key), None)
 
     @property
     def waits(self) -> bool:
-        """Whether the store says that what follows may wait: something is tried again later, or the link's mark is not there."""
-        return self.link.in_doubt or any(not one.parked or one.key == "link-notice" for one in self.link.obstacles)
+        """Whether writes on the link may be waiting: something will be retried, or the link's marker is missing."""
+        return self.link.in_doubt or any(not obstacle.parked or obstacle.key == "link-notice" for obstacle in self.link.obstacles)

@@ -1,4 +1,4 @@
-"""The form, the companions of a state, and the state: what stands on one side must be what the rules make of the other's."""
+"""The form, a state's companions, and the state: each side's values must be what the rules make of the other's."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from itopsync.verify.words import Text, as_marked_up, folded, text_of, without_p
 
 _CUT = "…"
 _PLACEHOLDER = "itopsync-picture:"
-"""Taken out of plain texts on their way."""
+"""Removed from plain texts when they are carried."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A field whose words are the same on both sides, with what it shows there."""
+    """A field and the texts that it shows on both sides."""
 
     rule: FieldRule
     origin: Text
@@ -26,17 +26,17 @@ class Shown:
 
 
 def compare_states(findings: Findings, case: Case, external: Ticket, internal: Ticket) -> None:
-    """See that the two states are one and the same by the maps."""
+    """Compare the two states through the maps."""
     findings.counts["states"] += 1
     if _correspond(case.cls.state, external.state, internal.state):
         return
-    _tell(findings, "state", f"the state is '{external.state}' on external and '{internal.state}' on internal", case.kept)
+    _report(findings, "state", f"the state is '{external.state}' on external and '{internal.state}' on internal", case.kept)
 
 
 def compare_fields(findings: Findings, case: Case, external: Ticket, internal: Ticket) -> list[Shown]:
-    """See that internal's fields are what the rules make of external's; return those that agree and show pictures.
+    """Compare internal's fields with what the rules make of external's; return those that agree and show pictures.
 
-    Fields that go to external only are not compared: an edit made there would look like a difference.
+    Fields carried only to external are not compared: an edit made there would look like a difference.
     """
     shown = []
     for rule in _rules_now(findings, case.cls, external.state, internal.state):
@@ -49,22 +49,22 @@ def compare_fields(findings: Findings, case: Case, external: Ticket, internal: T
             texts = _texts(rule, source, present, external.number)
             alike = _same_words(rule, texts) or _same_cut(findings, case, texts, internal)
         if not alike:
-            _tell(findings, item, f"{rule.internal} of internal is not what {rule.external} of external says", case.kept)
+            _report(findings, item, f"{rule.internal} of internal is not what {rule.external} of external says", case.kept)
         elif texts is not None and texts.target.pictures:
             shown.append(texts)
     return shown
 
 
 def _correspond(rules: StateRules, external: str, internal: str) -> bool:
-    """Whether two states are one by the maps; one that is left out counts as the one before it."""
+    """Whether two states correspond through the maps; a state that is left out counts as the one before it."""
     theirs, ours = (rules.left_out.get(state, state) for state in (external, internal))
     return rules.to_internal.get(theirs, theirs) == ours or rules.to_external.get(ours, ours) == theirs
 
 
 def _rules_now(findings: Findings, cls: ClassRules, external: str, internal: str) -> Iterator[FieldRule]:
-    """The fields that go to internal, and what travels with the state in which both are, or with both states where they differ.
+    """The fields carried to internal and the companions of the common state; if the states differ, the companions of both.
 
-    Where a state cannot be carried, what travels with it waits for that.
+    Companions of a state that cannot be carried wait with it.
     """
     form = [rule for rule in cls.fields if rule.direction.allows(Side.EXTERNAL)]
     yield from form
@@ -86,7 +86,10 @@ def _same_code(rule: FieldRule, source: str, present: str) -> bool:
 
 
 def _same_words(rule: FieldRule, texts: Shown) -> bool:
-    """What goes both ways may come from either side. A plain text tells links by their addresses, and items by their numbers."""
+    """Whether the texts match, in either direction if the rule goes both ways.
+
+    Plain text shows links as addresses, and list items with numbers or dashes.
+    """
     origin, target = texts.origin, texts.target
     if origin.is_said_by(target.words) or origin.is_said_by(as_marked_up(target.words, origin)):
         return True
@@ -105,15 +108,15 @@ def _texts(rule: FieldRule, source: str, present: str, number: str) -> Shown:
 
 
 def _same_cut(findings: Findings, case: Case, texts: Shown, internal: Ticket) -> bool:
-    """Whether internal shows the beginning of a text that does not fit there, and has the whole as a file."""
+    """Whether internal shows the beginning of a text that does not fit, and has the whole text as a file."""
     short, cut, _ = texts.target.words.rpartition(_CUT)
     begins = texts.origin.letters.startswith(without_pictures(short)[:-2])
     if texts.rule.limit is None or not cut or len(texts.target.words) * 4 < texts.rule.limit or not begins:
         return False
-    wholes = [one.id for one in internal.attachments if one.temp_id.startswith(f"itopsync-{case.rules.pair}-o-")]
+    wholes = [file.id for file in internal.attachments if file.temp_id.startswith(f"itopsync-{case.rules.pair}-o-")]
     if any(_is_whole(texts, case.library.text(Side.INTERNAL, number)) for number in wholes):
         return True
-    if any(one.key.startswith("overflow:") for one in findings.link.obstacles):
+    if any(obstacle.key.startswith("overflow:") for obstacle in findings.link.obstacles):
         findings.excuse(f"field:{texts.rule.external}", "its whole text waits or is parked")
         return True
     return False
@@ -126,11 +129,11 @@ def _is_whole(texts: Shown, whole: str | None) -> bool:
     return words == texts.origin.letters
 
 
-def _tell(findings: Findings, item: str, what: str, kept: Collection[str]) -> None:
+def _report(findings: Findings, item: str, what: str, kept: Collection[str]) -> None:
     link = findings.link
     obstacle = findings.obstacle(item)
     if item in kept:
-        findings.excuse(item, "it is left as it is by the rules, or as somebody edited it in internal")
+        findings.excuse(item, "the rules leave it as it is, or somebody edited it in internal")
     elif obstacle is not None:
         findings.excuse(item, "it is parked" if obstacle.parked else "it waits")
     elif findings.waits:
@@ -142,7 +145,7 @@ def _tell(findings: Findings, item: str, what: str, kept: Collection[str]) -> No
 
 
 def _stands_apart(link: Link, item: str) -> bool:
-    """Whether the two were taken as they were, with this apart, and nothing was agreed on since."""
+    """Whether an item already differed when the two were linked, and has not been agreed on since."""
     name = item.removeprefix("field:")
     agreed = link.base.state if item == "state" else link.base.fields.get(name)
     return agreed is not None and link.base.apart.get(name) == agreed

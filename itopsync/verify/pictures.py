@@ -1,4 +1,4 @@
-"""The pictures in texts, compared by their bytes: what a text shows on one side must be what it shows on the other."""
+"""The pictures in texts, compared by their bytes: a text must show the same pictures on both sides."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ DELETED = "somebody deleted the copy of its picture"
 
 
 def compare_notes_pictures(findings: Findings, case: Case, mirrored: Sequence[Mirrored], seen: Observation) -> None:
-    """Compare what entries show with what their mirrors show. Of several entries that were joined, nothing is compared."""
-    for one in mirrored:
-        if one.mirror.entry is None or one.mirror.notes > 1 or not one.origin.text.pictures:
+    """Compare the pictures of entries with those of their mirrors, except mirrors that join several entries."""
+    for pair in mirrored:
+        origin, mirror = pair.origin, pair.mirror
+        if mirror.entry is None or mirror.notes > 1 or not origin.text.pictures:
             continue
-        side = Side(one.origin.where.split(":")[1])
-        unlike, deleted = _unlike(findings, case, side, one.origin.text, _Shown(one.mirror.text, seen.of(side.other), head=True))
+        side = Side(origin.where.split(":")[1])
+        unlike, deleted = _unlike(findings, case, side, origin.text, _Shown(mirror.text, seen.of(side.other), head=True))
         if deleted:
-            findings.excuse(one.origin.where, DELETED)
+            findings.excuse(origin.where, DELETED)
         if unlike:
-            findings.differs(one.origin.where, f"{one.origin.told} shows a picture that its mirror does not show")
+            findings.differs(origin.where, f"{origin.label} shows a picture that its mirror does not show")
 
 
 def compare_fields_pictures(findings: Findings, case: Case, shown: Sequence[Shown], internal: Ticket) -> None:
-    """Compare what fields of external show with what internal's show.
+    """Compare the pictures of external's fields with those of internal's.
 
-    Where internal shows another picture though it was given external's, somebody has edited it there.
+    If internal received external's picture but shows another one, somebody has edited it there.
     """
-    for one in shown:
-        item = f"field:{one.rule.external}"
-        unlike, deleted = _unlike(findings, case, Side.EXTERNAL, one.origin, _Shown(one.target, internal))
+    for texts in shown:
+        item = f"field:{texts.rule.external}"
+        unlike, deleted = _unlike(findings, case, Side.EXTERNAL, texts.origin, _Shown(texts.target, internal))
         if deleted:
             findings.excuse(item, DELETED)
         if not unlike:
@@ -52,32 +53,32 @@ def compare_fields_pictures(findings: Findings, case: Case, shown: Sequence[Show
         elif findings.obstacle(item) is not None or findings.waits:
             findings.excuse(item, "it waits or is parked")
         else:
-            findings.differs(item, f"{one.rule.external} of external shows a picture that internal does not show")
+            findings.differs(item, f"{texts.rule.external} of external shows a picture that internal does not show")
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """What stands on the other side."""
+    """The text on the other side."""
 
     text: Text
     ticket: Ticket | None
     head: bool = False
-    """The text stands behind a header of ours."""
+    """Whether a header of ours precedes the text."""
 
 
 def _unlike(findings: Findings, case: Case, side: Side, origin: Text, target: _Shown) -> tuple[set[str], bool]:
-    """The digests of the pictures in *origin* in whose place *target* shows another one; and whether it shows one that is gone.
+    """The digests of pictures in *origin* for which *target* shows another one, and whether *target* shows a deleted one.
 
-    What we wrote shows attachments that were there: of one that is gone now somebody has deleted the copy.
+    What we wrote refers to attachments that existed: if one is missing now, somebody has deleted the copy.
     """
     found = origin.pattern.fullmatch(target.text.body if target.head else target.text.words)
     places = found.groups() if found is not None else ()
     there = iter(target.text.pictures)
-    attached = {one.id for one in target.ticket.attachments} if target.ticket is not None else set()
+    attached = {file.id for file in target.ticket.attachments} if target.ticket is not None else set()
     unlike, deleted = set[str](), False
     for picture, place in zip(origin.pictures, places, strict=False):
         if place != PICTURE:
-            continue  # told in words
+            continue  # replaced by words
         shown = next(there, {})
         attachment = _attachment(shown, side.other, case)
         if attachment is not None and attachment not in attached:
@@ -91,7 +92,7 @@ def _unlike(findings: Findings, case: Case, side: Side, origin: Text, target: _S
 
 
 def _digest(picture: Mapping[str, str], side: Side, case: Case) -> str | None:
-    """The digest of a picture; None where it is of another server, or cannot be read. It is asked of its own server only."""
+    """The digest of a picture, read from its own server; None if it is on another server or cannot be read."""
     source = picture.get("src", "").strip()
     if source[:5].lower() == "data:":
         data = _data(source)
@@ -110,7 +111,7 @@ def _digest(picture: Mapping[str, str], side: Side, case: Case) -> str | None:
 
 
 def _attachment(picture: Mapping[str, str], side: Side, case: Case) -> int | None:
-    """The id of the attachment that a picture is, if it is one of *side*'s."""
+    """The id of the attachment that a picture shows, if it is one of *side*'s."""
     query = _query(picture.get("src", "").strip(), side, case)
     is_file = _first(query, "operation") == "download_document" and _first(query, "class") == "Attachment"
     number = _first(query, "id") or picture.get("data-img-id", "")
@@ -118,7 +119,7 @@ def _attachment(picture: Mapping[str, str], side: Side, case: Case) -> int | Non
 
 
 def _query(source: str, side: Side, case: Case) -> Mapping[str, list[str]]:
-    """What an address asks for; nothing where it is none of *side*'s."""
+    """The query of an address; empty if it is not one of *side*'s."""
     addresses = {case.rules.side(side).url, case.rules.side(side).public_url}
     return parse_qs(urlsplit(source).query) if any(source.startswith(f"{address}/") for address in addresses) else {}
 

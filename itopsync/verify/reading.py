@@ -1,4 +1,4 @@
-"""What both servers show of a batch of links: a query for each class and side, and one for its attachments."""
+"""Reads a batch of links from both servers: one query for each class and side, and one for its attachments."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from itopsync.verify.words import Text, folded
 
 @dataclass(frozen=True)
 class Shown:
-    """What the two servers show of some tickets."""
+    """Some tickets as the two servers show them."""
 
     tickets: Mapping[Ref, Ticket]
     unreadable: Mapping[Ref, str]
-    """Tickets that are there, but that their server fails to show, and why."""
+    """Tickets that exist but that their server fails to show, and why."""
 
 
 def read(links: Sequence[Link], servers: Mapping[Side, Server], rules: Rules) -> Shown:
@@ -40,14 +40,14 @@ def read(links: Sequence[Link], servers: Mapping[Side, Server], rules: Rules) ->
             asked = Attributes(fields=cls.attributes(side), logs=tuple(log.name(side) for log in cls.logs))
             found, failed = servers[side].readable_tickets(name, ids, asked)
             files, hidden = servers[side].attachments_of(name, ids)
-            tickets |= {one.ref: replace(one, attachments=files.get(number, ())) for number, one in found.items()}
+            tickets |= {ticket.ref: replace(ticket, attachments=files.get(number, ())) for number, ticket in found.items()}
             unreadable |= {Ref(side, name, number): str(why) for number, why in (failed | hidden).items()}
     return Shown(tickets, unreadable)
 
 
 @dataclass(frozen=True)
 class Print:
-    """What two files must have in common to be the same."""
+    """What identical files have in common."""
 
     name: str
     size: int
@@ -59,34 +59,34 @@ class Print:
         return cls(file.name, len(file.data), hashlib.sha256(file.data).hexdigest())
 
     def is_that_of(self, copy: Print) -> bool:
-        """Whether *copy* is a copy's: the same bytes, and a name that says the same."""
+        """Whether *copy* is the print of a copy: the same bytes, and an equivalent name."""
         names = folded(self.name), folded(copy.name)
         return (self.size, self.digest) == (copy.size, copy.digest) and Text(names[0], names[0]).is_said_by(names[1])
 
 
 class Library:
-    """The contents of attachments and pictures, each read once; of large ones only their print is kept."""
+    """Reads attachments and pictures, and remembers the print of each."""
 
     def __init__(self, servers: Mapping[Side, Server]) -> None:
         self._servers = servers
         self._prints: dict[tuple[Side, str, int], Print | None] = {}
 
     def text(self, side: Side, attachment_id: int) -> str | None:
-        """The text in an attachment; None where it cannot be read."""
+        """The text in an attachment; None if it cannot be read."""
         try:
             return self._servers[side].attachment_file(attachment_id).data.decode(errors="replace")
         except Refused:
             return None
 
     def attachment(self, side: Side, attachment_id: int) -> Print | None:
-        """The print of an attachment; None where it cannot be read."""
+        """The print of an attachment; None if it cannot be read."""
         key = (side, "attachment", attachment_id)
         if key not in self._prints:
             self._prints[key] = self._print(side, attachment_id, None)
         return self._prints[key]
 
     def image(self, side: Side, image_id: int, secret: str) -> Print | None:
-        """The print of a picture that was pasted into a text; None where it cannot be read."""
+        """The print of a picture pasted into a text; None if it cannot be read."""
         key = (side, "image", image_id)
         if key not in self._prints:
             self._prints[key] = self._print(side, image_id, secret)
@@ -102,10 +102,10 @@ class Library:
 
 @dataclass(frozen=True)
 class Case:
-    """What is known when two tickets are compared, beside the tickets."""
+    """The context in which two tickets are compared."""
 
     rules: Rules
     cls: ClassRules
     library: Library
     kept: Collection[str]
-    """Items that are left as somebody edited them in internal, or by a one-way rule."""
+    """Items that stay as somebody edited them in internal, or as a one-way rule leaves them."""

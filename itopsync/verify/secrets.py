@@ -1,4 +1,4 @@
-"""Notes that are kept in internal: what one of them says must be nowhere on external."""
+"""Notes kept in internal: their words must appear nowhere on external."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from itopsync.verify.reading import Case
 from itopsync.verify.words import Text, folded, text_of, without_pictures
 
 _TELLING = 16
-"""Letters: shorter words may be on both sides by chance."""
+"""Characters: shorter texts may be on both sides by chance."""
 
 
 def held_back(logs: Logs, rules: Rules) -> dict[str, Line]:
-    """The entries of people on internal that begin with a mark of these, however disguised, by where they are."""
+    """People's entries on internal that begin with a tag of ``keep_internal``, however disguised, by place."""
     people = logs.by(Side.INTERNAL, Writer.PERSON, Writer.UNSURE)
-    return {line.where: line for line in people if any(begins_with(line.html, mark) for mark in rules.keep_internal)}
+    return {line.where: line for line in people if any(begins_with(line.html, tag) for tag in rules.keep_internal)}
 
 
 @dataclass(frozen=True)
 class Outside:
-    """What stands on external and is ours, or may be."""
+    """What is on external and is, or may be, ours."""
 
     ticket: Ticket
     ours: Sequence[Line]
     surplus: Sequence[Line]
-    """Those of ours that have no original."""
+    """Lines of ours without an original."""
 
 
 def look_for_leaks(findings: Findings, case: Case, held: Iterable[Line], outside: Outside) -> None:
-    """See that what *held* says stands nowhere *outside*, neither in what is ours nor in a field.
+    """Report each *held* note whose words appear *outside*, in a field or in a line of ours.
 
-    In what has no original, the words behind the mark are looked for too.
+    Lines without an original are also searched for the words after the tag.
     """
     fields = (letters for letters in _fields(outside.ticket, case.cls) if letters)
     written = [*(line.text.letters for line in outside.ours), *fields]
@@ -44,11 +44,11 @@ def look_for_leaks(findings: Findings, case: Case, held: Iterable[Line], outside
     for line in held:
         findings.counts["internal entries kept"] += 1
         whole = line.text.letters
-        rest = _behind_the_mark(line.text, case.rules)
+        rest = _behind_the_tag(line.text, case.rules)
         telling = len(whole) >= _TELLING
         leaked = any(whole in words if telling else words.endswith(whole) for words in written)
         if leaked or (len(rest) >= _TELLING and any(rest in words for words in unexplained)):
-            findings.differs(line.where, f"{line.told} is to stay in internal, and its words stand on external")
+            findings.differs(line.where, f"{line.label} is to stay in internal, but its words are on external")
         else:
             findings.excuse(line.where, "it is kept in internal")
 
@@ -59,10 +59,10 @@ def _fields(external: Ticket, cls: ClassRules) -> Iterable[str]:
     return (without_pictures(text_of(external.fields.get(name, "")).words) for name in names)
 
 
-def _behind_the_mark(text: Text, rules: Rules) -> str:
-    """The words after the first mark; nothing where it stands there in another form."""
-    for mark in map(folded, rules.keep_internal):
-        place = text.letters.casefold().find(mark.casefold())
-        if mark and place >= 0:
-            return text.letters[place + len(mark) :]
+def _behind_the_tag(text: Text, rules: Rules) -> str:
+    """The words after the first tag; empty if the tag appears in another form."""
+    for tag in map(folded, rules.keep_internal):
+        place = text.letters.casefold().find(tag.casefold())
+        if tag and place >= 0:
+            return text.letters[place + len(tag) :]
     return ""

@@ -1,7 +1,7 @@
-"""What a text says, read with the standard library's parser and reduced to what both servers must show alike.
+"""What a text says, parsed with the standard library and reduced to what both servers must show alike.
 
-White space and what is not to be seen do not count, so that neither a server's way of storing HTML nor ours of writing it
-looks like a difference.
+White space and invisible characters do not count, so that the ways in which servers store HTML, and in which we write it, are
+not taken for differences.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from html.parser import HTMLParser
 
 PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
 LINK = "[link]"
-"""What stands where an address of the other server stood."""
-_TOLD = r"\[picture(?:notcarried)?:(?:\[link\]|[^\[])*?\]"
-"""A picture that is told in words."""
+"""Replaces an address of the other server."""
+_IN_WORDS = r"\[picture(?:notcarried)?:(?:\[link\]|[^\[])*?\]"
+"""A picture replaced by words."""
 _NOT_SEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
 _INERT = frozenset(
     {
@@ -26,11 +26,11 @@ _INERT = frozenset(
         *("form", "button", "select"),
     }
 )
-"""Elements that are never carried, with all that is in them."""
+"""Elements that are never carried, nor anything inside them."""
 _BLOCKS = frozenset({"p", "div", "br", "li", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "figure"})
 _MENTION = re.compile(r"\[\[\w[\w ]*:[^\[\]|]*\|([^\[\]]*)\]\]|\[\[\w[\w ]*:([^\[\]|]*)\]\]")
 _BEGINNING = 20
-"""So many letters tell an item of a list from others."""
+"""How many letters tell a list item from the others."""
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,28 @@ class Text:
     """What a text shows."""
 
     words: str = field(repr=False)
-    """Without white space; a sign stands for each picture."""
+    """The text without white space; each picture is one character."""
     body: str = field(repr=False)
-    """The same from behind the end of its first paragraph: what we write has a header there."""
+    """The words after the first paragraph, which is the header in what we write."""
     pictures: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
     """The attributes of each picture."""
     addresses: tuple[str, ...] = field(default=(), repr=False)
-    """Those that its links lead to, without white space."""
+    """The targets of its links, without white space."""
     items: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """How each item of its lists is told in a plain text, by its number or a dash, and how that item begins."""
+    """For each list item, its number or dash in plain text, and how the item begins."""
 
     @cached_property
     def letters(self) -> str:
-        """The words without pictures, and without those that are told in words."""
+        """The words without pictures and without the words that replace pictures."""
         return without_pictures(self.words)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What says the same, each picture shown or told in words."""
-        return re.compile(f"({PICTURE}|{_TOLD})".join(map(re.escape, self.words.split(PICTURE))), re.DOTALL)
+        """Matches texts that say the same, with each picture shown or replaced by words."""
+        return re.compile(f"({PICTURE}|{_IN_WORDS})".join(map(re.escape, self.words.split(PICTURE))), re.DOTALL)
 
     def is_said_by(self, words: str) -> bool:
-        """Whether *words*, of the other side, say this and nothing else."""
+        """Whether *words* on the other side say this and nothing else."""
         if self.words == words:
             return True
         if PICTURE in self.words and self.pattern.fullmatch(words) is not None:
@@ -67,13 +67,13 @@ class Text:
         return LINK in words and self._is_said_but_for_links(words)
 
     def _is_said_but_for_links(self, words: str) -> bool:
-        """Whether *words* say this with something else than nothing in the place of each link."""
+        """Whether *words* say this, with anything but nothing in place of each link."""
         between = [""]
-        for piece in re.split(f"({_TOLD}|{re.escape(LINK)})", words):
+        for piece in re.split(f"({_IN_WORDS}|{re.escape(LINK)})", words):
             if piece == LINK:
                 between.append("")
             else:
-                between[-1] += f"(?:{PICTURE}|{re.escape(piece)})" if re.fullmatch(_TOLD, piece) else re.escape(piece)
+                between[-1] += f"(?:{PICTURE}|{re.escape(piece)})" if re.fullmatch(_IN_WORDS, piece) else re.escape(piece)
         position = 0
         for number, pattern in enumerate(between):
             last = r"\Z" if number == len(between) - 1 else ""
@@ -86,30 +86,30 @@ class Text:
 
 
 def as_marked_up(words: str, text: Text) -> str:
-    """*words* of a plain text without the addresses and the numbers that stand in it for the links and the lists of *text*."""
+    """The *words* of a plain text without the addresses and numbers that represent the links and lists of *text*."""
     for address in text.addresses:
         words = words.replace(f"({address})", "", 1)
     end = len(words)
-    for told, begins in reversed(text.items):  # how an item goes on may be the next one
-        place = words.rfind(told + begins, 0, end)
+    for bullet, begins in reversed(text.items):  # an item may continue with the next one's words
+        place = words.rfind(bullet + begins, 0, end)
         if place >= 0:
-            words, end = words[:place] + words[place + len(told) :], place + len(begins)
+            words, end = words[:place] + words[place + len(bullet) :], place + len(begins)
     return words
 
 
 def without_pictures(words: str) -> str:
-    """*words* without the signs of pictures, and without those that are told in words."""
-    return re.sub(f"{PICTURE}|{_TOLD}", "", words)
+    """*words* without pictures and without the words that replace pictures."""
+    return re.sub(f"{PICTURE}|{_IN_WORDS}", "", words)
 
 
 def folded(text: str) -> str:
-    """*text* without white space and what is not to be seen, in one form of Unicode; mentions as they read."""
+    """*text* without white space and invisible characters, in one Unicode form, with mentions reduced to their labels."""
     text = unicodedata.normalize("NFKC", _MENTION.sub(lambda found: found[1] or found[2], text))
     return "".join(letter for letter in text if not letter.isspace() and unicodedata.category(letter) not in _NOT_SEEN)
 
 
 def text_of(fragment: str) -> Text:
-    """Read a fragment of HTML."""
+    """Parse a fragment of HTML."""
     reader = _Reader()
     reader.feed(fragment)
     reader.close()
@@ -117,7 +117,7 @@ def text_of(fragment: str) -> Text:
 
 
 class _Reader(HTMLParser):
-    """Collects pieces of text."""
+    """Collects the pieces of a text."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -174,14 +174,14 @@ class _Reader(HTMLParser):
         self._pieces.append(text)
 
     def text(self) -> Text:
-        """What was read."""
+        """The text that was parsed."""
         head = self._head or 0
         return Text(
             folded("".join(self._pieces)),
             folded("".join(self._pieces[head:])),
             tuple(self._pictures),
             tuple(folded(address) for address in self._addresses if address),
-            tuple((told, folded("".join(self._pieces[at:]))[:_BEGINNING]) for told, at in self._items),
+            tuple((bullet, folded("".join(self._pieces[at:]))[:_BEGINNING]) for bullet, at in self._items),
         )
 
 

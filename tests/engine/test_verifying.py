@@ -59,9 +59,7 @@ def test_a_disguised_secret_that_stands_on_external_is_told(linked: Rig, fragmen
     linked.external.agent("sync").note(
         REQUEST, 1, f'<p class="itopsync-demo-n-1.0123456789abcdef"><em>Operations</em></p>{fragment}'
     )
-    assert compared(linked) == [
-        f"{LINK}: internal: entry 3 of private_log is to stay in internal, and its words stand on external"
-    ]
+    assert compared(linked) == [f"{LINK}: internal: entry 3 of private_log is to stay in internal, but its words are on external"]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +89,7 @@ def test_a_secret_that_reached_external_through_a_child_is_told(tmp_path: Path, 
         before.setattr(gate, "_second_line", lambda _: "")
         rig.operator.note(REQUEST, parent, "<p>#internal They never pay their bills</p>")
         rig.settle(2)
-    told = "internal: entry 2 of private_log is to stay in internal, and its words stand on external"
+    told = "internal: entry 2 of private_log is to stay in internal, but its words are on external"
     assert compared(rig) == [f"external:UserRequest:{numbers[1]}: {told}"]
     rig.stop()
 
@@ -186,7 +184,7 @@ def test_an_entry_that_is_there_twice_is_told(linked: Rig) -> None:
 
 def test_an_entry_of_ours_that_lost_its_mark_is_told(linked: Rig) -> None:
     linked.internal.agent("sync").note(REQUEST, linked.copy_of(1), "<p><em>Customer desk</em></p><p>It smokes.</p>")
-    assert compared(linked) == [f"{LINK}: internal: entry 3 of private_log is by our account and bears no mark of ours"]
+    assert compared(linked) == [f"{LINK}: internal: entry 3 of private_log is by our account, but has no marker of ours"]
 
 
 def test_two_notes_of_the_same_words_need_two_mirrors(linked: Rig) -> None:
@@ -217,14 +215,14 @@ def test_a_copy_that_outlives_its_original_and_one_too_many_are_told(linked: Rig
         made = sync.attach(REQUEST, linked.copy_of(1), "a.txt", "text/plain", b"a")
         sync.update("Attachment", made, temp_id=f"itopsync-demo-a-e{original}")
     assert compared(linked) == [
-        f"{LINK}: external: attachment {number} is gone, and its copy is still there" for number in (7, 8)
+        f"{LINK}: external: attachment {number} is gone, but its copy is still there" for number in (7, 8)
     ]
 
 
 def test_a_ticket_that_is_gone_is_told(linked: Rig, blind: pytest.MonkeyPatch) -> None:
     copy = linked.copy_of(1)
     linked.operator.delete(REQUEST, copy)
-    assert compared(linked) == [f"{LINK}: internal: UserRequest::{copy} is not there, or the account may not see it"]
+    assert compared(linked) == [f"{LINK}: internal: UserRequest::{copy} does not exist, or the account may not see it"]
 
 
 # what differs on purpose
@@ -241,7 +239,7 @@ def test_what_is_kept_apart_on_purpose_is_excused_with_its_reason(linked: Rig) -
     assert compared(linked) == []
     assert sorted(excused(linked)) == [
         ("entry", "it is kept in internal"),
-        ("field", "it is left as it is by the rules, or as somebody edited it in internal"),
+        ("field", "the rules leave it as it is, or somebody edited it in internal"),
         ("file", "somebody deleted its copy"),
     ]
 
