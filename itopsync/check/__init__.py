@@ -1,14 +1,14 @@
-"""Whether everything is in place: both servers, the rights of the accounts, the defaults, the store.
+"""Checks the setup: both servers, the rights of the accounts, the defaults, the store.
 
-Nothing is written, unless it is asked to probe.
+Only the probe writes, and only on request.
 
-``checking``   all of it, in its order
-``finding``    what a check finds, and how one fault is kept from hiding others
-``side``       one server: the order of the looks
+``checking``   the whole check, in order
+``finding``    the findings, and how one fault is kept from hiding others
+``side``       one server: its checks, in order
 ``dates``      clock, timezone and date format
-``probe``      what a server keeps of what is written to it; the only look that writes, and only where that is asked for
+``probe``      writes to a server and reads back what it keeps, on request
 ``rights``     what the account may do
 ``tickets``    classes, attributes, states, public logs, scope
-``addresses``  public_url and pictures; whether both sides are one server
+``addresses``  public_url and pictures; whether both sides are the same server
 ``defaults``   one side's defaults: each exists, and they fit together
 """

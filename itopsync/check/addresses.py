@@ -1,4 +1,4 @@
-"""What the servers call themselves: whether pictures and links are known by it, and whether both are one."""
+"""The servers' own addresses: whether pictures and links are recognised by them, and whether both are the same server."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _SAMPLE = 5
 
 
 def check_public_url(server: Server, rules: Rules) -> Iterator[Finding]:
-    """Compare with what iTop calls itself: that it writes before the address of each picture in a text."""
+    """Compare ``public_url`` with the address that iTop calls itself, with which the address of each picture begins."""
     side, settings = server.side, rules.side(server.side)
     own = server.own_address()
     if not own:
-        yield ok(side, f"public_url {settings.public_url}: the server does not tell what it calls itself")
+        yield ok(side, f"public_url {settings.public_url}: the server does not say what it calls itself")
     elif own == settings.public_url:
         yield ok(side, f"public_url {settings.public_url} is what it calls itself")
     elif own == settings.url:
         yield warning(
             side,
             f"it calls itself {own}, and public_url is {settings.public_url}",
-            f"If people use {own}, take {side}.public_url away; else set app_root_url of that iTop to the address they use.",
+            f"If people use {own}, remove {side}.public_url; else set app_root_url of that iTop to the address they use.",
         )
     else:
         yield fault(
             side,
-            f"it calls itself {own}, which is neither url nor public_url: pictures and links in its texts will not be known",
+            f"it calls itself {own}, which is neither url nor public_url: pictures and links in its texts will not be recognised",
             f"Set {side}.public_url to {own}.",
         )
 
 
 def check_pictures(server: Server) -> Iterator[Finding]:
-    """Ask for a picture that does not exist: iTop hands pasted ones out by a page of its own."""
+    """Request a picture that does not exist: iTop serves pasted pictures from a separate page."""
     try:
         server.image(0, "itopsync")
     except Missing:
@@ -48,39 +48,39 @@ def check_pictures(server: Server) -> Iterator[Finding]:
 
 
 def check_they_differ(external: Server, internal: Server) -> Iterator[Finding]:
-    """One server under two addresses would have its tickets copied onto itself."""
+    """Report it if both sides are one server: its tickets would be copied onto itself."""
     own = external.own_address()
     if own and own == internal.own_address():
         yield fault(
             Side.INTERNAL,
             f"both sides call themselves {own}: they are one server, or one has the other's app_root_url",
-            "See external.url and internal.url, and app_root_url in both configurations of iTop.",
+            "Check external.url and internal.url, and app_root_url in both iTop configurations.",
         )
     elif alike := _same_ticket(external, internal):
         yield warning(
             Side.INTERNAL,
-            f"both sides have the very same ticket {alike}: they are one server, or one was made from a copy of the other",
-            "See external.url and internal.url. If one was made from a copy, set scope.since to a time after that.",
+            f"both sides have the same ticket {alike}: they are one server, or one was made from a copy of the other",
+            "Check external.url and internal.url. If one was made from a copy, set scope.since to a time after that.",
         )
 
 
 def check_rings(external: Server, rules: Rules) -> Iterator[Finding]:
-    """Another pair may carry tickets of internal to external: those are not carried back."""
-    marks = (f"private_log LIKE '%-v-{station}%'" for station in sorted(marks_of_internal(rules)))
-    count = external.count("Ticket", f"SELECT Ticket WHERE {' OR '.join(marks)}")
+    """Count the tickets that another pair copied from internal to external: they are not carried back."""
+    conditions = (f"private_log LIKE '%-v-{station}%'" for station in sorted(marks_of_internal(rules)))
+    count = external.count("Ticket", f"SELECT Ticket WHERE {' OR '.join(conditions)}")
     if count:
         yield ok(Side.EXTERNAL, f"tickets that another pair copied from internal: {count}; no copy of them goes back")
 
 
 def _same_ticket(external: Server, internal: Server) -> str:
-    """A ticket that both show, with its log and its dates; a copy that we made has an entry more."""
+    """A ticket that both show with the same log and dates; a copy made by itopsync has an additional entry."""
     ours = external.get("Ticket", "SELECT Ticket", _IDENTITY, limit=_SAMPLE).rows
     if not ours:
         return ""
     query = f"SELECT Ticket WHERE id IN {oql.ids(row.id for row in ours)}"
-    theirs = [_told(row) for row in internal.get("Ticket", query, _IDENTITY).rows]
-    return next((str(row.fields["ref"]) for row in ours if _told(row) in theirs), "")
+    theirs = [_fields(row) for row in internal.get("Ticket", query, _IDENTITY).rows]
+    return next((str(row.fields["ref"]) for row in ours if _fields(row) in theirs), "")
 
 
-def _told(row: Row) -> dict[str, object]:
+def _fields(row: Row) -> dict[str, object]:
     return dict(row.fields)

@@ -1,4 +1,4 @@
-"""All of a check: the store, then both sides, then whether they are two. One fault does not hide another."""
+"""The whole check: the store, then each side, then both together. One fault does not hide another."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoreLook:
-    """What a look at the store shows."""
+    """The result of looking at the store."""
 
     revision: str | None
-    """None: there is none yet."""
+    """None if there is no store yet."""
     losses: tuple[Loss, ...] = ()
     """The sides that lose our markers."""
     resting: Mapping[str, int] = field(default_factory=dict)
-    """The links that rest as their class is not kept in step, by external class."""
+    """How many links rest because their class is not synced, by external class."""
 
 
 def check(
@@ -39,22 +39,22 @@ def check(
     look_at_store: Callable[[], StoreLook],
     clock: Callable[[], datetime],
 ) -> tuple[Finding, ...]:
-    """Look at everything, the store first, and return what was found. One fault does not hide another.
+    """Check the store, then the servers, and return the findings. One fault does not hide another.
 
-    *clock* tells this host's time.
+    *clock* returns this host's time.
     """
     store = _check_store(look_at_store)
     with ThreadPoolExecutor(len(Side)) as pool:
         sides = list(pool.map(lambda side: check_side(configuration, servers[side], clock), Side))
     both = Findings(servers[Side.INTERNAL])
     if all(_is_open(found) for found in sides):
-        both.look("whether both sides are one", lambda: check_they_differ(servers[Side.EXTERNAL], servers[Side.INTERNAL]))
-        both.look("tickets of internal's there", lambda: check_rings(servers[Side.EXTERNAL], configuration.rules))
+        both.look("whether both sides are one server", lambda: check_they_differ(servers[Side.EXTERNAL], servers[Side.INTERNAL]))
+        both.look("tickets copied from internal", lambda: check_rings(servers[Side.EXTERNAL], configuration.rules))
     return (*store, *(finding for found in sides for finding in found), *both.found)
 
 
 def _is_open(found: tuple[Finding, ...]) -> bool:
-    """Whether a side took the login, which is the first thing that is looked at."""
+    """Whether a side accepted the login, which is checked first."""
     return found[0].level is Level.OK
 
 
@@ -63,12 +63,12 @@ def _check_store(look_at_store: Callable[[], StoreLook]) -> tuple[Finding, ...]:
         look = look_at_store()
     except StoreError as error:
         return (fault(None, *said(error)),)
-    except RemoteError:  # what is wrong with the side is told with it
-        return (warning(None, "whether it is the one that this pair had is not known", "Mend the side, and check again."),)
+    except RemoteError:  # reported with the side
+        return (warning(None, "it is not known whether this is the pair's own store", "Fix the side, and check again."),)
     revision = look.revision
-    there = ok(None, f"the store is at revision {revision}" if revision else "there is no store yet; the first run makes it")
+    there = ok(None, f"the store is at revision {revision}" if revision else "there is no store yet; the first run creates it")
     resting = (
-        warning(None, f"{count} links of {name} rest: {not_kept(name)}", "Put it back, or leave them: nothing of them is lost.")
+        warning(None, f"{count} links of {name} rest: {not_kept(name)}", "Put it back, or leave them: nothing is lost.")
         for name, count in look.resting.items()
     )
     return (

@@ -1,4 +1,4 @@
-"""Whether a server's dates are read as it means them: the clock, the timezone, the format."""
+"""Whether a server's dates are read correctly: its clock, timezone and date format."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from itopsync.reconcile.rules import Rules
 
 _CLOCK_OFF = timedelta(minutes=5)
 _RECENT = timedelta(hours=30)
-"""Further back than any two timezones are apart (26 hours)."""
+"""More than the largest difference between timezones (26 hours)."""
 _SAMPLE = 20
 _OQL_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def check_timezone(server: Server, rules: Rules, clock: Callable[[], datetime]) -> Iterator[Finding]:
-    """Compare the clocks by HTTP's ``Date``, and that with the latest change: nothing changes in the future."""
+    """Compare the server's clock (HTTP ``Date``) with ours, and with its latest change, which cannot lie in the future."""
     side, zone = server.side, server.settings.timezone
     changed = server.changed_tickets(_names(server, rules), clock() - _RECENT)
     off = abs(changed.at - clock())
@@ -29,52 +29,52 @@ def check_timezone(server: Server, rules: Rules, clock: Callable[[], datetime]) 
         yield warning(
             side,
             f"its clock and this host's differ by {off.total_seconds() / 60:.0f} minutes",
-            "Nothing is missed for it, but entries are dated by the servers: let both keep time by NTP.",
+            "Nothing is missed, but the servers date the entries: synchronise both clocks by NTP.",
         )
     else:
         yield ok(side, f"its clock agrees with this host's within {off.total_seconds():.0f} s")
     try:
         latest = max((_read(server, sighting.version) for sighting in changed.sightings if sighting.version), default=None)
-    except DateFormatWrong:  # said by the check of the format
+    except DateFormatWrong:  # reported by check_format
         return
     if latest is None:
-        yield ok(side, f"timezone {zone}: no ticket changed lately, so nothing tells whether it is right")
+        yield ok(side, f"timezone {zone}: no ticket changed recently, so it cannot be verified")
     elif latest - changed.at > _CLOCK_OFF:
         ahead = (latest - changed.at).total_seconds() / 3600
         yield fault(
             side,
-            f"timezone {zone}: a ticket changed {ahead:.1f} hours in the future, so the server is in another one",
+            f"timezone {zone}: a ticket changed {ahead:.1f} hours in the future, so the server is in another timezone",
             f"Set {side}.timezone to the timezone in that iTop's configuration.",
         )
     else:
         ago = max((changed.at - latest).total_seconds(), 0) / 60
-        yield ok(side, f"timezone {zone}: the latest change was {ago:.0f} min ago (if it was later, the timezone is another)")
+        yield ok(side, f"timezone {zone}: the latest change was {ago:.0f} min ago (if it was later, the timezone is wrong)")
 
 
 def check_format(server: Server, rules: Rules) -> Iterator[Finding]:
-    """Read some dates, and ask the server whether they are what we took them for: that finds days taken for months, too.
+    """Read some dates and query the server for tickets with these dates, which also detects days taken for months.
 
-    :raises DateFormatWrong: a date is none of the configured format
+    :raises DateFormatWrong: a date does not match the configured format
     """
-    side, told = server.side, server.settings.date_format
+    side, date_format = server.side, server.settings.date_format
     query = f"SELECT Ticket WHERE finalclass IN {oql.names(_names(server, rules))}"
     sample = [row for row in server.get("Ticket", query, ("id", VERSION_TIME), limit=_SAMPLE).rows if row.fields[VERSION_TIME]]
     if not sample:
-        yield ok(side, f"date_format {told}: there is no ticket yet, so nothing tells whether it is right")
+        yield ok(side, f"date_format {date_format}: there is no ticket yet, so it cannot be verified")
         return
     suspects = {row.id: row.fields[VERSION_TIME] for row in _misread(server, sample)}
-    if suspects:  # changed in between, perhaps
+    if suspects:  # a ticket may have changed in between
         again = server.get("Ticket", f"SELECT Ticket WHERE id IN {oql.ids(suspects)}", ("id", VERSION_TIME)).rows
         suspects = {row.id: row.fields[VERSION_TIME] for row in _misread(server, again) if row.fields == _shown(row, suspects)}
     if suspects:
         shown = next(iter(suspects.values()))
         yield fault(
             side,
-            f"date_format {told}: {shown!r} is not {_read(server, shown):%d %B %Y, %H:%M:%S} UTC, as it would have it",
+            f"date_format {date_format}: it reads {shown!r} as {_read(server, shown):%d %B %Y, %H:%M:%S} UTC, which is wrong",
             f"Set {side}.date_format to the date_and_time_format in that iTop's configuration.",
         )
     else:
-        yield ok(side, f"date_format {told}: {len(sample)} dates are read as the server means them")
+        yield ok(side, f"date_format {date_format}: {len(sample)} dates are read as the server means them")
 
 
 def _names(server: Server, rules: Rules) -> list[str]:
@@ -90,7 +90,7 @@ def _shown(row: Row, suspects: dict[int, str]) -> dict[str, str]:
 
 
 def _misread(server: Server, rows: Iterable[Row]) -> list[Row]:
-    """The rows whose dates the server does not find where they were read."""
+    """The rows that the server does not find under the dates that we read."""
     rows = tuple(rows)
     if not rows:
         return []

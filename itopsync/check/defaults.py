@@ -1,4 +1,4 @@
-"""One side's defaults: each names exactly one object, and they fit together as iTop's own forms would have it."""
+"""One side's defaults: each names exactly one object, and they fit together as iTop's forms require."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from itopsync.reconcile.rules import Rules
 
 @dataclass(frozen=True)
 class _Fit:
-    """Two defaults that iTop's forms offer together only where a query finds something."""
+    """Two defaults that iTop's forms offer together only if a query finds something."""
 
     name: str
     within: str
     cls: str
     condition: str
-    """On *cls*, with both names in braces for their ids."""
+    """An OQL condition on *cls*, with both names in braces in place of their ids."""
     wrong: str
-    """What it is if nothing is found, said of *name* and before *within*."""
+    """The fault if nothing is found, phrased to stand between *name* and *within*."""
 
 
 def _member(person: str, team: str) -> _Fit:
-    return _Fit(person, team, "lnkPersonToTeam", f"person_id = {{{person}}} AND team_id = {{{team}}}", "is no member of")
+    return _Fit(person, team, "lnkPersonToTeam", f"person_id = {{{person}}} AND team_id = {{{team}}}", "is not a member of")
 
 
 _FITS = (
     _member("agent_id", "team_id"),
     _member("supervisor_id", "supervisor_group_id"),
     _member("manager_id", "manager_group_id"),
-    _Fit("caller_id", "org_id", "Person", "id = {caller_id} AND org_id = {org_id}", "is not of"),
+    _Fit("caller_id", "org_id", "Person", "id = {caller_id} AND org_id = {org_id}", "does not belong to"),
     _Fit(
         "servicesubcategory_id",
         "service_id",
         "ServiceSubcategory",
         "id = {servicesubcategory_id} AND service_id = {service_id}",
-        "is not of",
+        "does not belong to",
     ),
 )
-"""The filters of these keys in the data model of iTop 3.2.0. Its REST services do not look at them."""
+"""The filters of these keys in the data model of iTop 3.2.0, which its REST services do not apply."""
 
 
 def check_defaults(server: Server, rules: Rules) -> Iterator[Finding]:
-    """Look up every default that is a key, then whether those that were found fit."""
+    """Look up every default that is a key, then check that those found fit together."""
     side, defaults = server.side, rules.side(server.side).defaults
     classes = tuple(dict.fromkeys(cls.cls(side) for cls in rules.classes))
     found: dict[str, int] = {}
@@ -55,7 +55,7 @@ def check_defaults(server: Server, rules: Rules) -> Iterator[Finding]:
         key = f"{side}.defaults.{name}"
         target = _target(server, classes, name)
         if target is None:
-            yield ok(side, f"{key} is no key of a synced class here: its value is not looked up")
+            yield ok(side, f"{key} is not a key of a synced class here: its value is not looked up")
         elif value in (0, "0"):
             yield ok(side, f"{key} is deliberately nobody")
         else:
@@ -69,11 +69,11 @@ def check_defaults(server: Server, rules: Rules) -> Iterator[Finding]:
 
 
 def _target(server: Server, classes: Sequence[str], name: str) -> str | None:
-    """The class that a key points to, by the server's own word."""
+    """The class that a key points to, as the server reports it."""
     for cls in classes:
         try:
             target = server.key_class(cls, name)
-        except (BadQuery, AccessRefused):  # said by the check of the class
+        except (BadQuery, AccessRefused):  # reported by check_class
             continue
         if target is not None:
             return target
@@ -81,47 +81,47 @@ def _target(server: Server, classes: Sequence[str], name: str) -> str | None:
 
 
 def _look_up(server: Server, key: str, target: str, value: object) -> tuple[Row | None, Finding]:
-    """The one object that a default means; iTop writes nothing where there is none, or more than one."""
+    """The one object that a default names; iTop refuses a write if there is none or more than one."""
     side = server.side
     try:
         rows = server.get(target, _key(target, value), ("id", "friendlyname")).rows
         if len(rows) == 1 and not _is_a(server, target, rows[0]):
-            what = f"{key} finds {rows[0].cls} {rows[0].id}, which is no {target}"
+            what = f"{key} finds {rows[0].cls} {rows[0].id}, which is not a {target}"
             return None, fault(side, what, f"Name a {target}.")
     except BadQuery as error:
-        return None, refusal(error, key, "Mend the query or the criterion.")
+        return None, refusal(error, key, "Fix the query or the criterion.")
     except AccessRefused as error:
         return None, refusal(error, key)
     if len(rows) == 1:
         return rows[0], ok(side, f"{key} is {rows[0].cls} {rows[0].id}, {rows[0].fields['friendlyname']}")
     what = f"{key} finds no {target}" if not rows else f"{key} finds {len(rows)} objects of {target}, not one"
-    return None, fault(side, f"{what} ({_shown(value)})", "Name one that is there, and that the account may see.")
+    return None, fault(side, f"{what} ({_shown(value)})", "Name one that exists and that the account may see.")
 
 
 def _is_a(server: Server, target: str, row: Row) -> bool:
-    """Whether an object that a query found is of the class, or of one below it. Other classes have the same ids."""
+    """Whether an object that a query found is of the class or a subclass. Objects of other classes may have the same id."""
     if row.cls == target:
         return True
-    return any(one.cls == row.cls for one in server.get(target, row.id, ("id",)).rows)
+    return any(found.cls == row.cls for found in server.get(target, row.id, ("id",)).rows)
 
 
 def _check_fit(server: Server, fit: _Fit, found: Mapping[str, int]) -> Iterator[Finding]:
     try:
         fits = server.count(fit.cls, f"SELECT {fit.cls} WHERE {fit.condition.format_map(found)}") > 0
-    except (AccessRefused, BadQuery):  # the work itself does not need to read this class
+    except (AccessRefused, BadQuery):  # syncing does not need to read this class
         yield ok(server.side, f"whether {fit.name} fits {fit.within} is not known: the account may not read {fit.cls}")
         return
     if not fits:
         defaults = f"{server.side}.defaults"
         yield warning(
             server.side,
-            f"{defaults}.{fit.name} {fit.wrong} {defaults}.{fit.within}: iTop takes it so, but its forms do not offer it",
-            "Name one that fits, or mend it in iTop: else whoever edits such a ticket has to choose anew.",
+            f"{defaults}.{fit.name} {fit.wrong} {defaults}.{fit.within}: iTop accepts it, but its forms do not offer it",
+            "Name one that fits, or fix it in iTop: else people who edit such a ticket have to choose again.",
         )
 
 
 def _key(cls: str, value: object) -> str | int:
-    """What to look for: iTop compares criteria for equality."""
+    """The key to look up: an OQL query for criteria, which iTop compares for equality, or an id or name."""
     if isinstance(value, Mapping):
         conditions = (f"{oql.name(name)} = {oql.literal(str(text))}" for name, text in value.items())
         return f"SELECT {oql.name(cls)} WHERE {' AND '.join(conditions)}"

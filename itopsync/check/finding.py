@@ -1,4 +1,4 @@
-"""What a check finds: one line each, with its remedy."""
+"""The findings of a check: one line each, with its remedy."""
 
 from __future__ import annotations
 
@@ -15,56 +15,56 @@ if TYPE_CHECKING:
 
 
 class Level(StrEnum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
-    """Works, but perhaps not as it is meant."""
+    """It works, but perhaps not as intended."""
     FAULT = "fault"
     """Something will not get across."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of checking one thing."""
 
     level: Level
     side: Side | None
-    """None: it is about the store."""
+    """None for the store."""
     what: str
     remedy: str = ""
 
 
 def ok(side: Side | None, what: str) -> Finding:
-    """It is as it should be."""
+    """Nothing is wrong."""
     return Finding(Level.OK, side, printable(what))
 
 
 def warning(side: Side | None, what: str, remedy: str) -> Finding:
-    """It works, but perhaps not as it is meant."""
+    """It works, but perhaps not as intended."""
     return Finding(Level.WARNING, side, printable(what), printable(remedy))
 
 
 def fault(side: Side | None, what: str, remedy: str) -> Finding:
-    """Something will not get across for it."""
+    """Because of it, something will not get across."""
     return Finding(Level.FAULT, side, printable(what), printable(remedy))
 
 
 def refusal(error: RemoteError, about: str = "", remedy: str = "") -> Finding:
-    """A fault out of what a server, or the way to it, answered. The error says what is wrong, and behind that what to do."""
-    what, told = said(error)
-    return fault(error.side, f"{about}: {what}" if about else what, remedy or told)
+    """A fault from the error of a server or of the connection to it, which says what is wrong and then what to do."""
+    what, its_remedy = said(error)
+    return fault(error.side, f"{about}: {what}" if about else what, remedy or its_remedy)
 
 
 def said(error: ItopsyncError) -> tuple[str, str]:
-    """What an error says is wrong, and what it says to do about it."""
+    """Split an error's message into what is wrong and what to do about it."""
     text = str(error).removeprefix(f"{error.side}: ") if isinstance(error, RemoteError) else str(error)
-    what, _, told = text.partition(". ")
-    return what.rstrip("."), f"{told.rstrip('.')}." if told else "Mend this, and check again."
+    what, _, remedy = text.partition(". ")
+    return what.rstrip("."), f"{remedy.rstrip('.')}." if remedy else "Fix this, and check again."
 
 
 class Findings:
-    """What is found on one server, one look after the other. A look that fails hides no other, unless the server is gone."""
+    """Collects one server's findings, check by check. A failing check hides no other, unless the server becomes unavailable."""
 
     def __init__(self, server: Server) -> None:
         self.found: list[Finding] = []
@@ -72,7 +72,7 @@ class Findings:
         self._server = server
 
     def look(self, about: str, findings: Callable[[], Iterable[Finding]]) -> bool:
-        """Take what *findings* find, and return whether there was no fault. Nothing is asked of a server that is gone."""
+        """Add *findings* and return whether there was no fault. A server that became unavailable is not asked again."""
         if self.gone:
             return False
         before = len(self.found)
@@ -89,10 +89,10 @@ class Findings:
             self._server.check_login()
         except RemoteError as error:
             what, _ = said(error)
-            self.found.append(fault(error.side, f"while it was looked at, it went away: it {what}", LEFT_OUT))
+            self.found.append(fault(error.side, f"it became unavailable during the check: it {what}", LEFT_OUT))
             self.gone = True
 
 
 LOSES = "loses our markers"
-"""How the finding begins that a side does."""
-LEFT_OUT = "Nothing else of this side was looked at."
+"""How the finding about lost markers begins."""
+LEFT_OUT = "The rest of this side was not checked."

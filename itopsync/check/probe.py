@@ -1,6 +1,6 @@
-"""What one server keeps of what itopsync writes: a ticket of our own is written, read back and deleted again.
+"""Writes a test ticket to one server, reads it back, reports what the server kept, and deletes the ticket.
 
-Every promise rests on the markers, so this asks the very server, with its version, its settings and whatever stands before it.
+Everything rests on the markers, so this tests the actual server, with its version, its settings and any proxy before it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _PNG = bytes.fromhex(
 )
 """A picture of one pixel."""
 _LOST = (
-    "Look for a changed sanitiser, an extension or a proxy, and mend it: without its markers nothing can be told apart, so "
-    "itopsync writes nothing there."
+    "Look for a changed sanitiser, an extension or a proxy, and fix it: without markers, itopsync cannot recognise what it "
+    "wrote, so it writes nothing there."
 )
 
 
 @dataclass
 class _Probe:
-    """One ticket of ours on one server."""
+    """Our test ticket on one server."""
 
     server: Server
     rules: Rules
@@ -54,20 +54,20 @@ class _Probe:
 
 @dataclass(frozen=True)
 class Probed:
-    """What a probe found."""
+    """The result of a probe."""
 
     findings: tuple[Finding, ...]
     lost: tuple[LostMarker, ...]
-    """What came back without its marker."""
+    """The markers that did not come back."""
 
     @property
     def keeps_markers(self) -> bool:
-        """Whether all was written and came back with its marker."""
-        return not self.lost and all(one.level is not Level.FAULT for one in self.findings)
+        """Whether everything was written and came back with its marker."""
+        return not self.lost and all(finding.level is not Level.FAULT for finding in self.findings)
 
 
 def probe(server: Server, rules: Rules, clock: Callable[[], datetime]) -> Probed:
-    """Write one ticket on the server, with a marked entry, a marked file and a picture; say what it keeps; delete it."""
+    """Create a ticket with a marked entry, a marked file and a picture; report what the server kept; delete the ticket."""
     findings, lost = Findings(server), list[LostMarker]()
     findings.look("the probe", lambda: _probe(server, rules, clock, lost))
     return Probed(tuple(findings.found), tuple(lost))
@@ -78,15 +78,17 @@ def _probe(server: Server, rules: Rules, clock: Callable[[], datetime], lost: li
     work = _Probe(server, rules, cls, clock().replace(microsecond=0))
     fields = _fields(work)
     if fields is None:
-        what = f"no {cls.cls(side)} shows which organisation and caller a probe could be for"
-        yield fault(side, what, "Open one ticket of that class there by hand, and probe again.")
+        what = f"there is no {cls.cls(side)} from which the probe could take an organisation and a caller"
+        yield fault(side, what, "Create one ticket of that class there by hand, and probe again.")
         return
     wanted = _wanted(cls, side)
     try:
         ticket = server.create(cls.cls(side), fields, {work.log: [work.entry("create")]}, wanted)
     except Refused as error:
         what, _ = said(error)
-        yield fault(side, f"the probe could not be written: {what}", f"See {side}.defaults and what the class demands there.")
+        yield fault(
+            side, f"the probe could not be written: {what}", f"Check {side}.defaults and the class's mandatory attributes."
+        )
         return
     try:
         yield from _look(work, ticket, lost)
@@ -113,8 +115,8 @@ def _look(work: _Probe, ticket: Ticket, lost: list[LostMarker]) -> Iterator[Find
             lost.append(LostMarker(ticket.ref, work.marker(what), ""))
         yield found
     files = {
-        one.id: one
-        for one in server.attachments_where(f"item_id = {ticket.ref.id} AND item_class = {oql.literal(ticket.ref.cls)}")
+        attached.id: attached
+        for attached in server.attachments_where(f"item_id = {ticket.ref.id} AND item_class = {oql.literal(ticket.ref.cls)}")
     }
     if file.id in files and files[file.id].temp_id == work.marker("file"):
         yield ok(side, "keeps the marker of a file")
@@ -125,15 +127,15 @@ def _look(work: _Probe, ticket: Ticket, lost: list[LostMarker]) -> Iterator[Find
     yield (
         ok(side, "keeps a file as it was sent")
         if same
-        else fault(side, "gives a file back otherwise than it was sent", "Look for a proxy or an extension that changes files.")
+        else fault(side, "does not return a file as it was sent", "Look for a proxy or an extension that changes files.")
     )
     shown = {"an entry": entries[-1].html if entries else "", "a description": there.fields.get("description", "")}
     for where, html in shown.items():
         if f"id={file.id}" in html and "<img" in html:
-            yield ok(side, f"shows a picture in {where} where it stood")
+            yield ok(side, f"keeps a picture in {where}")
         else:
             yield warning(
-                side, f"does not keep a picture in {where}", "Pictures are carried as attachments, and are not seen there."
+                side, f"does not keep a picture in {where}", "Pictures are carried as attachments, but not shown in the text."
             )
 
 
@@ -142,14 +144,14 @@ def _entry_kept(side: Side, what: str, marker: str, entries: tuple[Entry, ...]) 
     if any(marker in any_markers(entry.html) for entry in found):
         return ok(side, f"keeps the marker of an entry that came with {'an' if what == 'update' else 'a'} {what}")
     kept = "the entry without it" if found else "no such entry"
-    return fault(side, f"loses our markers: it was sent {marker} with {what}, and gave back {kept}", _LOST)
+    return fault(side, f"loses our markers: it was sent {marker} with {what}, and returned {kept}", _LOST)
 
 
 def _delete(work: _Probe, ticket: Ticket) -> Finding:
     server, ref = work.server, ticket.ref
     try:
-        for one in server.attachments_where(f"item_id = {ref.id} AND item_class = {oql.literal(ref.cls)}"):
-            server.delete_attachment(one.id)
+        for file in server.attachments_where(f"item_id = {ref.id} AND item_class = {oql.literal(ref.cls)}"):
+            server.delete_attachment(file.id)
         server.delete_ticket(ref)
     except (AccessRefused, Refused):
         return warning(
@@ -159,8 +161,10 @@ def _delete(work: _Probe, ticket: Ticket) -> Finding:
         )
     except RemoteError as error:
         what, _ = said(error)
-        return warning(server.side, f"whether the probe, {ticket.number} ({ref}), is deleted is not known: {what}", "Look there.")
-    return ok(server.side, f"the probe, {ticket.number} ({ref}), is deleted again")
+        return warning(
+            server.side, f"it is not known whether the probe, {ticket.number} ({ref}), was deleted: {what}", "Check there."
+        )
+    return ok(server.side, f"the probe, {ticket.number} ({ref}), was deleted again")
 
 
 def _wanted(cls: ClassRules, side: Side) -> Attributes:
@@ -169,7 +173,7 @@ def _wanted(cls: ClassRules, side: Side) -> Attributes:
 
 
 def _fields(work: _Probe) -> Mapping[str, object] | None:
-    """What the probe is made with: the side's defaults, or who stands in another ticket there; None where nothing tells."""
+    """The probe's fields: the side's defaults, or values from another ticket there; None if neither provides them."""
     side, cls = work.server.side, work.cls
     defaults = work.rules.side(side).defaults
     fields: dict[str, object] = {"title": "itopsync probe", "description": "<p>Written by `itopsync check`.</p>"}
@@ -181,4 +185,4 @@ def _fields(work: _Probe) -> Mapping[str, object] | None:
     rows = work.server.get(name, f"SELECT {oql.name(name)}", missing, limit=1).rows
     if not rows:
         return None
-    return fields | {one: rows[0].fields[one] for one in missing}
+    return fields | {attribute: rows[0].fields[attribute] for attribute in missing}

@@ -1,9 +1,9 @@
 """What the account may do.
 
-Rights to write are asked for by requests that iTop 3.2.0 refuses after it has looked at the rights and before it writes anything
+Rights to write are tested by requests that iTop 3.2.0 refuses after checking the rights and before writing anything
 (``core/restservices.class.inc.php``): a create with an attribute that does not exist, and a simulated delete of nothing. A create
-needs the rights to modify and to modify in bulk; an update needs the first, a stimulus both. The rights that profiles have on
-single stimuli are not looked at by the REST services.
+requires the rights to modify and to bulk-modify; an update requires the first, a stimulus both. The REST services ignore the
+rights that profiles have on single stimuli.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _PROFILES = {
     "EmergencyChange": "Change Implementor",
     _FILES: "Support Agent",
 }
-"""One of iTop's own profiles that may write each class, as 3.2.0 ships them."""
+"""For each class, one of the profiles shipped with iTop 3.2.0 that may write it."""
 
 
 def check_reading(server: Server) -> Iterator[Finding]:
-    """What else than tickets is read in every cycle."""
+    """Read attachments, which every cycle reads besides tickets."""
     yield ok(server.side, f"the account may read attachments, and sees {server.count_attachments('id > 0')}")
 
 
 def check_writing(server: Server, rules: Rules) -> Iterator[Finding]:
-    """Ask for each right to write that the rules need on this side."""
+    """Test each right to write that the rules need on this side."""
     side = server.side
     rights = [right for right in _wanted(server, rules) if right.is_there]
     refused = [right for right in rights if not right.is_given]
@@ -59,12 +59,12 @@ def check_writing(server: Server, rules: Rules) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class _Right:
-    """A right to write, as the server answered for it."""
+    """A right to write, and whether the server grants it."""
 
     what: str
     cls: str
     answer: bool | None
-    """None: there is no such class, which the check of the class says."""
+    """None if there is no such class, which ``check_class`` reports."""
 
     @property
     def is_there(self) -> bool:
@@ -76,7 +76,7 @@ class _Right:
 
 
 def _wanted(server: Server, rules: Rules) -> Iterator[_Right]:
-    """Every right to write that the rules need on the server's side, asked for."""
+    """Test every right to write that the rules need on the server's side."""
     side = server.side
     creates = side is Side.INTERNAL and rules.new_tickets
     for name in dict.fromkeys(cls.cls(side) for cls in rules.classes if creates or _is_written(cls, side)):
@@ -101,7 +101,7 @@ def _asked(may: Callable[[str], bool], cls: str) -> bool | None:
 
 
 def _listed(things: Sequence[str]) -> str:
-    """Return ``change A, change B`` as ``change A, B``."""
+    """Join ``change A``, ``change B`` as ``change A, B``."""
     by_verb: dict[str, list[str]] = {}
     for thing in things:
         verb, _, what = thing.rpartition(" ")

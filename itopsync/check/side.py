@@ -1,4 +1,4 @@
-"""One server looked at: the login first, then what the work needs of it."""
+"""Checks one server: first the login, then everything that syncing needs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from itopsync.model import Side
 from itopsync.reconcile.rules import Rules
 
 AROUND_A_FILE = 10_000
-"""Bytes of a request beside the file that it carries."""
+"""The bytes of a request besides the file that it carries."""
 
 
 def check_side(configuration: Configuration, server: Server, clock: Callable[[], datetime]) -> tuple[Finding, ...]:
-    """Look at one server. Where it does not answer or takes no login, the rest is not tried, and that is said."""
+    """Check one server. If it does not answer or rejects the login, skip the rest and say so."""
     side, rules = server.side, configuration.rules
     try:
         server.check_login()
@@ -33,7 +33,7 @@ def check_side(configuration: Configuration, server: Server, clock: Callable[[],
         return (refusal(error, remedy=f"{found.remedy} {LEFT_OUT}"),)
     findings = Findings(server)
     login = f" of {server.settings.username}" if server.settings.username else ""
-    findings.found.append(ok(side, f"{server.settings.url} answers and takes the login{login}"))
+    findings.found.append(ok(side, f"{server.settings.url} answers and accepts the login{login}"))
     findings.look("its version", lambda: _version(server))
     findings.look("its own account", lambda: _account(server))
     findings.look("requests", lambda: _requests(server, rules))
@@ -64,25 +64,25 @@ _BEYOND = {versions.FIRST_WITH[0][0]: " or newer", versions.OLDEST: " or older"}
 
 
 def _account(server: Server) -> Iterator[Finding]:
-    """The engine tells our own entries by it from those that people paste."""
+    """Look up our account's id, by which the engine distinguishes our entries from those that people paste."""
     try:
-        yield ok(server.side, f"our own account there has the id {server.account()}")
+        yield ok(server.side, f"our account there has the id {server.account()}")
     except BadQuery:
         yield warning(
             server.side,
-            "it does not tell our own account's id, so of entries with the same marker the first one counts as ours",
-            "See that the account may read organisations.",
+            "it does not return our account's id, so the first of several entries with the same marker counts as ours",
+            "Let the account read organisations.",
         )
 
 
 def _requests(server: Server, rules: Rules) -> Iterator[Finding]:
-    """How large a request the server takes shows only when it drops one, and a file is as large as people make it."""
+    """Compare the largest file with the largest request. A server's real limit shows only when it drops a request."""
     most, file = server.settings.max_request, rules.limits.file_size
     if most is None:
         assumed = rules.side(server.side).request_bytes
         yield ok(
             server.side,
-            f"how large a request it takes is not known (max_request): texts are cut to {assumed:,} bytes, and files are tried",
+            f"the largest request it accepts is not known (max_request): texts are cut to {assumed:,} bytes, files are tried",
         )
     elif file * 4 // 3 + AROUND_A_FILE > most:
         yield warning(

@@ -1,4 +1,4 @@
-"""The ticket classes of one server: what is configured of them, held against what is there."""
+"""The ticket classes of one server: compares the configuration with what is there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SAMPLE = 50
 
 
 def check_class(server: Server, cls: ClassRules, *, dates_read: bool) -> Iterator[Finding]:
-    """Look for the class and each attribute that is configured, read a ticket, and look for states that are not configured."""
+    """Check that the class and each configured attribute exist and can be read, and look for states that are not configured."""
     side, name = server.side, cls.cls(server.side)
     wanted = attributes(cls, side)
     names = dict.fromkeys((*wanted.names, *(cls.on_create if side is Side.INTERNAL else ())))
@@ -34,30 +34,30 @@ def check_class(server: Server, cls: ClassRules, *, dates_read: bool) -> Iterato
     except BadQuery as error:
         if NO_CLASS not in str(error):
             raise
-        remedy = f"Take [classes.{cls.external}] away, or name the class that stands for it there in its key internal."
+        remedy = f"Remove [classes.{cls.external}], or name the corresponding class in its key internal."
         yield fault(side, f"there is no class {name}", remedy)
         return
     if missing:
-        remedy = f"See [classes.{cls.external}]: this server's {name} is not the one that iTop ships."
+        remedy = f"Check [classes.{cls.external}]: this server's {name} is not the one that iTop ships."
         yield fault(side, f"{name} has no attribute {', '.join(missing)}", remedy)
         return
     if dates_read and rows.rows and (wrong := _no_dates(server, name, wanted)) is not None:
-        yield refusal(wrong, name, f"See the kinds of attributes in [classes.{cls.external}.attributes].")
+        yield refusal(wrong, name, f"Check the kinds of attributes in [classes.{cls.external}.attributes].")
         return
-    yield ok(side, f"{name}: {rows.found} tickets seen, with every attribute that is configured")
+    yield ok(side, f"{name}: {rows.found} tickets seen, with every configured attribute")
     yield from _check_states(server, cls, wanted.state)
 
 
 def _no_dates(server: Server, name: str, wanted: Attributes) -> RemoteError | None:
-    """Why an attribute that is configured as a date is none, on most of some tickets: people enter one odd date, not many.
+    """Why an attribute configured as a date is not one, if most of a sample's values are odd: people enter few odd dates.
 
-    :raises Refused: none of these tickets can be read
+    :raises Refused: no ticket of the sample can be read
     """
     sample = [row.id for row in server.get(name, f"SELECT {oql.name(name)}", ("id",), limit=_SAMPLE).rows]
     tickets, unreadable = server.readable_tickets(name, sample, wanted)
     if unreadable and not tickets:
         raise next(iter(unreadable.values()))
-    for attribute in (one for one, kind in wanted.fields.items() if kind is Kind.DATE):
+    for attribute in (code for code, kind in wanted.fields.items() if kind is Kind.DATE):
         values = [value for ticket in tickets.values() if (value := ticket.fields[attribute])]
         odd = [value for value in values if not is_date(value)]
         if odd and len(odd) * 2 > len(values):
@@ -69,11 +69,12 @@ def _no_dates(server: Server, name: str, wanted: Attributes) -> RemoteError | No
 
 
 def _read_one(server: Server, name: str, names: Sequence[str]) -> tuple[Rows, list[str]]:
-    """One ticket, and the attributes that the class lacks: iTop names one at a time."""
+    """One ticket, and the attributes that the class lacks, which iTop names one at a time."""
     missing: list[str] = []
     while True:
+        present = [attribute for attribute in names if attribute not in missing]
         try:
-            return server.get(name, f"SELECT {oql.name(name)}", [one for one in names if one not in missing], limit=1), missing
+            return server.get(name, f"SELECT {oql.name(name)}", present, limit=1), missing
         except BadQuery as error:
             found = _NO_ATTRIBUTE.search(str(error))
             if found is None or found[1] in missing:
@@ -101,7 +102,7 @@ def _states(lifecycle: Lifecycle) -> set[str]:
 
 
 def check_public_log(server: Server, cls: ClassRules) -> Iterator[Finding]:
-    """Look whether people write into a public log that is not paired. Its entries begin with a line of equals signs."""
+    """Look for entries in a public log that is not paired; each begins with a line of equals signs."""
     name = cls.cls(server.side)
     if _PUBLIC_LOG in {log.name(server.side) for log in cls.logs}:
         return
@@ -113,14 +114,14 @@ def check_public_log(server: Server, cls: ClassRules) -> Iterator[Finding]:
         yield warning(
             server.side,
             f"{name}: {count} tickets have entries in their public log, which is not paired",
-            f"If people are to read them on the other side, pair it: [[classes.{cls.external}.logs]], or [[logs]] for all.",
+            f"If people on the other side should read them, pair it: [[classes.{cls.external}.logs]], or [[logs]] for all.",
         )
 
 
 def check_scope(server: Server, rules: Rules, usable: Sequence[ClassRules]) -> Iterator[Finding]:
-    """Count what a first run would take up."""
+    """Count the tickets that a first run would copy."""
     if not rules.new_tickets:
-        yield ok(server.side, "no new tickets are taken up (rules.new_tickets)")
+        yield ok(server.side, "no new tickets are copied (rules.new_tickets)")
         return
     counts: dict[str, int] = {}
     for cls in usable:
@@ -129,16 +130,16 @@ def check_scope(server: Server, rules: Rules, usable: Sequence[ClassRules]) -> I
             counts[cls.external] = server.count(cls.external, query)
         except BadQuery as error:
             what, _ = said(error)
-            remedy = f"Mend the OQL of scope.condition or classes.{cls.external}.scope."
+            remedy = f"Fix the OQL of scope.condition or classes.{cls.external}.scope."
             yield fault(server.side, f"scope of {cls.external}: {what}", remedy)
     total, limit = sum(counts.values()), rules.limits.creations
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    whole = f"{total} tickets are in scope since {since(rules):%Y-%m-%d %H:%M}{f' ({told})' if told else ''}"
+    by_class = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    whole = f"{total} tickets are in scope since {since(rules):%Y-%m-%d %H:%M}{f' ({by_class})' if by_class else ''}"
     if total > limit:
         yield warning(
             server.side,
-            f"{whole}, and a cycle that would make more than {limit} copies stops (limits.creations)",
-            "Set scope.since later, or let the first run through with `itopsync accept creations` when it has stopped.",
+            f"{whole}, and a cycle that would create more than {limit} copies stops (limits.creations)",
+            "Set scope.since later, or accept the stopped first run with `itopsync accept creations`.",
         )
     elif counts:
         yield ok(server.side, f"{whole}: each that is not linked yet gets a copy")

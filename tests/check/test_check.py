@@ -38,7 +38,7 @@ def test_a_side_that_takes_no_login_is_one_fault_and_the_other_is_looked_at(
     rig.settings(EXTERNAL, **settings)
     fault = rig.fault(EXTERNAL)
     assert fault.startswith(words)
-    assert fault.endswith("Nothing else of this side was looked at.")
+    assert fault.endswith("The rest of this side was not checked.")
     assert len([finding for finding in rig.findings() if finding.side is INTERNAL]) > 10
 
 
@@ -55,15 +55,15 @@ def test_a_side_that_is_down_is_one_fault(rig: Checked, kind: FaultKind, words: 
     rig.internal.faults.add(kind, accounts=["sync"])
     fault = rig.fault(INTERNAL)
     assert fault.startswith(words)
-    assert fault.endswith("Nothing else of this side was looked at.")
+    assert fault.endswith("The rest of this side was not checked.")
 
 
 def test_a_side_that_goes_away_while_it_is_looked_at_is_not_asked_on(rig: Checked) -> None:
     rig.settings(INTERNAL, read_tries=1)
     rig.internal.faults.add(FaultKind.MAINTENANCE, accounts=["sync"], after=30)
     *_, last = rig.wrong()
-    assert last.what == "while it was looked at, it went away: it is in maintenance (HTTP 503)"
-    assert last.remedy == "Nothing else of this side was looked at."
+    assert last.what == "it became unavailable during the check: it is in maintenance (HTTP 503)"
+    assert last.remedy == "The rest of this side was not checked."
     served = rig.internal.served
     rig.findings()
     assert rig.internal.served - served == 1
@@ -100,12 +100,12 @@ def test_a_store_that_cannot_be_used_is_a_fault_of_its_own(
 
 def test_a_store_that_is_not_there_yet_is_none(rig: Checked) -> None:
     rig.revision = None
-    assert rig.told(None, "store") == "there is no store yet; the first run makes it"
+    assert rig.told(None, "store") == "there is no store yet; the first run creates it"
 
 
 def test_whether_a_file_fits_into_a_request_is_told(rig: Checked) -> None:
-    assert "how large a request it takes is not known (max_request): texts are cut to 8,000,000" in rig.told(
-        Side.EXTERNAL, "how large a request"
+    assert "the largest request it accepts is not known (max_request): texts are cut to 8,000,000" in rig.told(
+        Side.EXTERNAL, "the largest request"
     )
     internal = rig.configuration.internal
     rig.configuration = replace(rig.configuration, internal=internal.model_copy(update={"max_request": 2**26}))

@@ -22,7 +22,7 @@ def test_a_timezone_in_which_a_ticket_changes_in_the_future(rig: Checked) -> Non
     rig.customer.create("UserRequest", title="Printer")
     rig.settings(EXTERNAL, timezone=ZoneInfo("America/Los_Angeles"))
     assert rig.fault(EXTERNAL) == (
-        "timezone America/Los_Angeles: a ticket changed 15.0 hours in the future, so the server is in another one. "
+        "timezone America/Los_Angeles: a ticket changed 15.0 hours in the future, so the server is in another timezone. "
         "Set external.timezone to the timezone in that iTop's configuration."
     )
 
@@ -42,8 +42,8 @@ def test_the_latest_of_many_changes_counts(rig: Checked) -> None:
 
 
 def test_without_a_change_nothing_is_claimed(rig: Checked) -> None:
-    assert rig.told(EXTERNAL, "timezone").endswith("no ticket changed lately, so nothing tells whether it is right")
-    assert rig.told(EXTERNAL, "date_format").endswith("there is no ticket yet, so nothing tells whether it is right")
+    assert rig.told(EXTERNAL, "timezone").endswith("no ticket changed recently, so it cannot be verified")
+    assert rig.told(EXTERNAL, "date_format").endswith("there is no ticket yet, so it cannot be verified")
 
 
 def test_a_date_that_is_none_of_the_format_is_one_fault(rig: Checked) -> None:
@@ -60,7 +60,7 @@ def test_days_that_are_taken_for_months_are_found(rig: Checked) -> None:
     rig.customer.create("UserRequest", title="Printer")
     rig.settings(EXTERNAL, date_format="d/m/Y H:i")
     assert rig.fault(EXTERNAL) == (
-        "date_format d/m/Y H:i: '12/03/2026 10:00' is not 12 March 2026, 03:00:00 UTC, as it would have it. "
+        "date_format d/m/Y H:i: it reads '12/03/2026 10:00' as 12 March 2026, 03:00:00 UTC, which is wrong. "
         "Set external.date_format to the date_and_time_format in that iTop's configuration."
     )
 

@@ -26,7 +26,7 @@ def test_a_server_that_keeps_all_is_well_and_is_left_as_it_was(rig: Checked, sid
     assert sum("keeps the marker" in one.what for one in found) == 3
     left = len(rig.simulator(side).tickets()) - before
     (told,) = [one for one in found if "the probe, " in one.what]
-    assert ("is deleted again" in told.what, left) in ((True, 0), (False, 1))
+    assert ("was deleted again" in told.what, left) in ((True, 0), (False, 1))
 
 
 @SIDES
@@ -59,4 +59,4 @@ def test_an_account_that_may_not_delete_says_where_the_probe_is_and_it_is_never_
 def test_external_without_a_ticket_says_what_is_missing(rig: Checked) -> None:
     (found,) = _probed(rig, Side.EXTERNAL)
     assert found.level is Level.FAULT
-    assert "shows which organisation and caller" in found.what
+    assert "from which the probe could take" in found.what

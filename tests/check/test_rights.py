@@ -70,4 +70,4 @@ def test_rights_that_the_rules_do_not_need_are_not_asked_for(rig: Checked) -> No
 
 def test_an_account_that_sees_no_organisation_cannot_tell_who_it_is(rig: Checked) -> None:
     rig.external.accounts["sync"] = rig.external.accounts["sync"].limited_to(99)
-    assert any("does not tell our own account's id" in finding.what for finding in rig.wrong())
+    assert any("does not return our account's id" in finding.what for finding in rig.wrong())

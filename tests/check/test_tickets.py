@@ -15,14 +15,14 @@ EXTERNAL, INTERNAL = Side
 def test_a_class_that_is_not_there(rig: Checked) -> None:
     rig.cls("Problem", internal="Nonsense")
     assert rig.fault(INTERNAL) == (
-        "there is no class Nonsense. Take [classes.Problem] away, or name the class that stands for it there in its key internal."
+        "there is no class Nonsense. Remove [classes.Problem], or name the corresponding class in its key internal."
     )
 
 
 def test_all_attributes_that_are_not_there_are_one_fault(rig: Checked) -> None:
     cls = rig.configuration.rules.for_external("Problem")
     rig.cls("Problem", fields=(*cls.fields, FieldRule("nonsense", "title"), FieldRule("rubbish", "title")))
-    assert rig.fault(EXTERNAL).startswith("Problem has no attribute nonsense, rubbish. See [classes.Problem]")
+    assert rig.fault(EXTERNAL).startswith("Problem has no attribute nonsense, rubbish. Check [classes.Problem]")
 
 
 def test_a_default_that_the_class_has_no_attribute_for(rig: Checked) -> None:
@@ -71,7 +71,7 @@ def test_a_scope_that_is_no_oql(rig: Checked) -> None:
     rig.cls("UserRequest", scope="nonsense = 1")
     fault = rig.fault(EXTERNAL)
     assert fault.startswith("scope of UserRequest: cannot answer core/get UserRequest: Unknown filter code")
-    assert fault.endswith("Mend the OQL of scope.condition or classes.UserRequest.scope.")
+    assert fault.endswith("Fix the OQL of scope.condition or classes.UserRequest.scope.")
 
 
 def test_how_many_copies_a_first_run_makes(rig: Checked) -> None:
@@ -98,4 +98,4 @@ def test_more_tickets_in_scope_than_a_cycle_lets_through(rig: Checked) -> None:
 def test_without_new_tickets_nothing_is_counted(rig: Checked) -> None:
     rig.customer.create("UserRequest", title="Printer")
     rig.rules(new_tickets=False)
-    assert rig.told(EXTERNAL, "new_tickets") == "no new tickets are taken up (rules.new_tickets)"
+    assert rig.told(EXTERNAL, "new_tickets") == "no new tickets are copied (rules.new_tickets)"

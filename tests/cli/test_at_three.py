@@ -35,7 +35,7 @@ def test_check_does_not_know_a_lost_store_while_internal_is_away(desk: Desk) -> 
     _lose_the_store(desk)
     desk.internal.maintenance = True
     done = desk.itopsync("check")
-    assert "whether it is the one that this pair had is not known" in done.stdout
+    assert "it is not known whether this is the pair's own store" in done.stdout
     assert done.returncode == ExitCode.CONFIGURATION
 
 
