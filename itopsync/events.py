@@ -54,7 +54,7 @@ FIELDS = {
     "fault": "file, key, what is wrong, and the remedy",
     "faults": "how many faults",
     "holder": "which process has it",
-    "hook": "`command`, `webhook` or `dead_man`",
+    "hook": "`command`, `webhook`, `alerts.` and a name, or `dead_man`",
     "item": "what of the ticket: `ticket`, `state`, `field`, `note`, `file`, `picture`, `log`, `word`",
     "key": "of `sync.toml`",
     "kind": "`poll` or `sweep`; of a safety stop, what `accept` takes; of a request, what was asked for",

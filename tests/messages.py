@@ -32,6 +32,7 @@ SAYERS: dict[str, int] = {
     "ValueError": 0,  # of settings: why pydantic refuses a value
     "BadParameter": 0,
     "Refusal": 0,
+    "NotDelivered": 0,
     "Obstacle": 2,
 }
 """Functions that take a message, and as which argument."""
@@ -45,7 +46,7 @@ _PLACES = {
 """Where a name is a sayer only in some places."""
 RETURNERS = ("_no_way", "mismatch", "why_not_carried", "_wrong")
 """Functions that return one."""
-TABLES = ("_EXPLAINED", "_EXPECTED", "_REASONS", "_NEVER_CARRIED", "_PASSWORD")
+TABLES = ("_EXPLAINED", "_EXPECTED", "_REASONS", "_NEVER_CARRIED", "_PASSWORD", "_ADDRESS")
 """Constants that hold messages."""
 
 

@@ -12,7 +12,7 @@ import structlog
 import typer
 
 from itopsync import __version__, logs
-from itopsync.cli import activity, by_hand, inspect, links, setup, steering, sync, upkeep
+from itopsync.cli import activity, by_hand, hooks, inspect, links, setup, steering, sync, upkeep
 from itopsync.cli.session import Options
 from itopsync.errors import ConfigurationError, ItopsyncError
 from itopsync.exits import ExitCode, exit_code_of
@@ -82,6 +82,7 @@ app.command()(steering.unpause)
 app.command()(steering.accept)
 app.command("sync")(steering.sync)
 app.command()(steering.sweep)
+app.add_typer(hooks.hooks, name="hooks")
 app.add_typer(upkeep.db, name="db")
 
 

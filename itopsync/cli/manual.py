@@ -13,7 +13,8 @@ from itopsync.exits import ExitCode
 
 _EXITS = {
     ExitCode.WELL: "all well",
-    ExitCode.TROUBLED: "some tickets failed or wait for another try, the sides differ, or a question was answered with no",
+    ExitCode.TROUBLED: "some tickets failed or wait for another try, the sides differ, a hook failed, or a question was answered "
+    "with no",
     ExitCode.USAGE: "the command line is wrong, or nobody could be asked and --yes was not said",
     ExitCode.CONFIGURATION: "the configuration is at fault, or what it names",
     ExitCode.UNAVAILABLE: "a side cannot be worked with, or was not polled for too long",

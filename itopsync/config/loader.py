@@ -31,6 +31,7 @@ _PASSWORD = (
     "a password does not belong in this file",
     "Put it into a file of mode 600 and name that as password_file, or use password_env or password_credential",
 )
+_ADDRESS = ("an alert's address is a secret, and does not belong in this file", _PASSWORD[1])
 _EXPLAINED = {
     **{
         f"rules.{row}": _NEVER_CARRIED
@@ -52,6 +53,7 @@ _EXPLAINED = {
         for section in ("external", "internal", "store", "hooks.webhook", "hooks.dead_man")
         for key in ("password", "auth_pwd", "token")
     },
+    **{f"hooks.alerts.<name>.{key}": _ADDRESS for key in ("url", "address", "password")},
     "since": ("the key stands outside of its table", "Write it below [scope]"),
 }
 """Keys that people can be expected to try, and why there are none such."""
@@ -121,8 +123,9 @@ def check(table: dict[str, Any], surroundings: Surroundings, faults: Faults) -> 
 def _report(detail: ErrorDetails, place: Sequence[int | str], table: dict[str, Any], faults: Faults) -> None:
     key = ".".join(map(str, place))
     wrong = detail.get("ctx", {}).get("error")
-    if key in _EXPLAINED:
-        faults.add(key, *_EXPLAINED[key])
+    explained = _EXPLAINED.get(re.sub(r"^hooks\.alerts\.\w+\.", "hooks.alerts.<name>.", key))
+    if explained:
+        faults.add(key, *explained)
     elif isinstance(wrong, Wrong):
         faults.add(key, wrong.what, wrong.remedy)
         if wrong.beside:
@@ -146,11 +149,14 @@ def _report_lacking(file: SyncFile, surroundings: Surroundings, faults: Faults) 
 
 
 def _sections(section: Section, place: str) -> Iterator[tuple[str, Section]]:
-    """All tables that stand by themselves, each with its place and a dot."""
+    """All tables but those of lists, each with its place and a dot."""
     yield place, section
     for name in type(section).model_fields:
-        if isinstance(inner := getattr(section, name), Section):
-            yield from _sections(inner, f"{place}{name}.")
+        inner = getattr(section, name)
+        named = {f"{name}.{key}": one for key, one in inner.items()} if isinstance(inner, Mapping) else {name: inner}
+        for key, one in named.items():
+            if isinstance(one, Section):
+                yield from _sections(one, f"{place}{key}.")
 
 
 def _place_in(table: dict[str, Any], detail: ErrorDetails) -> tuple[int | str, ...]:

@@ -6,7 +6,9 @@
 ``textfile``   the same as a file, for node_exporter
 ``needs``      what a person is needed for
 ``hooks``      telling it, once, and not too often
-``delivery``   the ways out: a command, a web address
+``ways``       which ways out are configured
+``delivery``   a command, a web address
+``alerts``     chat, e-mail and the like, by Apprise
 ``settings``   what can be configured of it
 """
 

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Protocol
 
 import httpx
 
@@ -22,6 +23,18 @@ HANDED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 
 class NotDelivered(ItopsyncError):
     """A hook did not take what it was sent."""
+
+
+class Way(Protocol):
+    """A way out."""
+
+    name: str
+
+    def send(self, notification: Mapping[str, object]) -> None:
+        """Deliver it, in bounded time. :raises NotDelivered: it is not taken"""
+
+    def kill(self) -> None:
+        """Give up what is under way, if that is possible."""
 
 
 class Command:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
 from itopsync.errors import ItopsyncError
 from itopsync.store.store import Store
-from itopsync.watch.delivery import NotDelivered
+from itopsync.watch.delivery import NotDelivered, Way
 from itopsync.watch.needs import BREAKING, Call
 from itopsync.watch.settings import Need
 
@@ -28,18 +27,6 @@ LISTED = 20
 """So many things one notification lists; the others are counted."""
 VERSION = 1
 """Of what a notification holds."""
-
-
-class Way(Protocol):
-    """A way out."""
-
-    name: str
-
-    def send(self, notification: Mapping[str, object]) -> None:
-        """Deliver it, in bounded time. :raises NotDelivered: it is not taken"""
-
-    def kill(self) -> None:
-        """Give up what is under way, if that is possible."""
 
 
 class Errand:
@@ -153,16 +140,19 @@ def notification(pair: str, calls: list[Call], now: datetime) -> dict[str, objec
         {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(call).items()}
         for call in calls[:LISTED]
     ]
-    return {
-        "version": VERSION,
-        "event": first.need.value,
-        "pair": pair,
-        "host": socket.gethostname(),
-        "at": now.isoformat(),
-        "summary": summary(pair, calls),
-        "count": len(calls),
-        "calls": [{name: value for name, value in call.items() if value is not None and name != "need"} for call in listed],
-    }
+    told = [{name: value for name, value in call.items() if value is not None and name != "need"} for call in listed]
+    return _document(pair, now, first.need, summary=summary(pair, calls), count=len(calls), calls=told)
+
+
+def trial(pair: str, now: datetime) -> dict[str, object]:
+    """What is sent to try a hook: like any notification, about nothing."""
+    told = f"itopsync {pair}: a test by `itopsync hooks test`. It arrived; nobody needs to do anything."
+    return _document(pair, now, "test", summary=told, count=0, calls=[])
+
+
+def _document(pair: str, now: datetime, event: str, **told: object) -> dict[str, object]:
+    about = {"version": VERSION, "event": str(event), "pair": pair, "host": socket.gethostname(), "at": now.isoformat()}
+    return {**about, **told}
 
 
 def summary(pair: str, calls: list[Call]) -> str:

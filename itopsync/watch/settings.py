@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import quote, urlsplit
@@ -16,7 +17,7 @@ from itopsync.errors import clip
 from itopsync.settings.addresses import Certificates, check_is_private, is_host, is_loopback, located
 from itopsync.settings.quantities import Duration, Span
 from itopsync.settings.secrets import WAYS, PasswordSource, Secret, no_password
-from itopsync.settings.section import PATH, Section, Text, Wrong
+from itopsync.settings.section import PATH, Name, Section, Text, Wrong
 
 _PLACE = "{password}"
 _HIGHEST_PORT = 65_535
@@ -161,6 +162,20 @@ class Receiver(PasswordSource):
         return self.secret if self.secret.reveal() and _PLACE not in self.url else None
 
 
+class Alert(PasswordSource):
+    """A service that Apprise reaches, by an address that is a secret as a whole."""
+
+    @model_validator(mode="after")
+    def _check_installed(self, info: ValidationInfo) -> Self:
+        if info.context is not None and find_spec("apprise") is None:
+            raise Wrong("Apprise, which is to send it, is not installed", "Install itopsync[alerts]")
+        return self
+
+    def lacking(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        if not any(getattr(self, way) for way in WAYS):
+            yield no_password()[0], f"Say where its address stands, by {', '.join(WAYS[:-1])} or {WAYS[-1]}"
+
+
 def _check_command(command: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     if not command or info.context is None:
         return command
@@ -194,5 +209,9 @@ class HooksSettings(Section):
     """How long the command or a receiver may take."""
     webhook: Receiver | None = None
     """`webhook` gets each call as JSON, by POST."""
+    alerts: dict[Name, Alert] = Field(default={})
+    """`alerts.<name>` gets each call as a message, by [Apprise](https://appriseit.com/services/): Slack, Microsoft Teams, e-mail
+    and many others, each under a name of your own. The address, such as `slack://…` or `mailtos://…`, is a secret as a whole:
+    these keys say where it stands, as they do of a password. Needs the extra `itopsync[alerts]`."""
     dead_man: Receiver | None = None
     """`dead_man` is asked by GET after each good cycle: a service that raises the alarm when that stays away."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from time import monotonic
@@ -15,13 +15,14 @@ from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError, StoreError
 from itopsync.itop.caller import CallRecord
 from itopsync.store.store import Store
-from itopsync.watch.delivery import Command, NotDelivered, Web
+from itopsync.watch.delivery import NotDelivered
 from itopsync.watch.endpoint import Health, serve
-from itopsync.watch.hooks import Errand, Hook, Way
+from itopsync.watch.hooks import Errand, Hook
 from itopsync.watch.metrics import GOOD, Metrics
 from itopsync.watch.needs import Call, Needs
 from itopsync.watch.settings import HooksSettings, MetricsSettings, Need
 from itopsync.watch.textfile import Textfile
+from itopsync.watch.ways import dead_man, ways
 
 log = structlog.get_logger(__name__)
 
@@ -59,9 +60,9 @@ class Watch:
         self._textfile = Textfile(metrics.textfile) if metrics.textfile else None
         self._listens = endpoint
         self._needs = Needs(hooks.side_down)
-        self._dead_man = Web(hooks.dead_man, "dead_man", hooks.timeout.total_seconds()) if hooks.dead_man else None
+        self._dead_man = dead_man(hooks)
         self._pulse = Errand("dead-man")
-        self._hooks = tuple(Hook(way, pair, store, hooks.every, clock=clock, called=self._notified) for way in _ways(hooks))
+        self._hooks = tuple(Hook(way, pair, store, hooks.every, clock=clock, called=self._notified) for way in ways(hooks))
         self._down: frozenset[str] = frozenset()
         self._stack = ExitStack()
 
@@ -141,11 +142,3 @@ class Watch:
 
     def _notified(self, name: str, well: bool) -> None:
         self._metrics.notified(name, well=well)
-
-
-def _ways(hooks: HooksSettings) -> Iterator[Way]:
-    timeout = hooks.timeout.total_seconds()
-    if hooks.command:
-        yield Command(hooks.command, timeout)
-    if hooks.webhook:
-        yield Web(hooks.webhook, "webhook", timeout)

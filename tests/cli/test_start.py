@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = {"alembic", "apscheduler", "httpx", "prometheus_client", "sqlalchemy"}
+HEAVY = {"alembic", "apprise", "apscheduler", "httpx", "prometheus_client", "sqlalchemy"}
 
 
 def _loaded_by(module: str) -> set[str]:

@@ -91,6 +91,14 @@ CASES: list[Case] = [
         "missing",
         "remove password_env",
     ),
+    (
+        "an alert's address in the file",
+        {"hooks.alerts.chat": {"url": "slack://a/b/c", "password_env": "EXTERNAL_PASSWORD"}},
+        "hooks.alerts.chat.url",
+        "an alert's address is a secret",
+        "password_file",
+    ),
+    ("an alert without an address", {"hooks.alerts.chat": {}}, "hooks.alerts.chat.password_file", "missing", "password_env"),
     ("certificates for nothing", {"hooks.webhook.ca_file": AUTHORITY}, "hooks.webhook.url", "missing", "remove ca_file"),
 ]
 
@@ -117,10 +125,24 @@ def test_a_wrong_address_that_may_hold_a_secret_is_not_quoted(tmp_path: Path) ->
     assert "s3cret" not in str(found)
 
 
+def test_an_alert_without_apprise_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("itopsync.watch.settings.find_spec", lambda _: None)
+    one = {"password_env": "EXTERNAL_PASSWORD"}
+    found = faults(tmp_path, {"hooks.alerts": {"chat": one, "mail": one}, "hooks.every": "0s"})
+    assert found.keys() == {"hooks.alerts.chat", "hooks.alerts.mail", "hooks.every"}
+    assert found["hooks.alerts.chat"].remedy == "Install itopsync[alerts]."
+
+
+def test_an_address_of_an_alert_is_shown_nowhere(tmp_path: Path) -> None:
+    loaded = load(tmp_path, {"hooks.alerts.chat.password_env": "HOOK"}, HOOKED).hooks
+    assert loaded.alerts["chat"].secret.reveal() == "s3cret/a b"
+    assert "s3cret" not in repr(loaded)
+
+
 def test_off_is_the_default(tmp_path: Path) -> None:
     loaded = load(tmp_path, {})
     assert (loaded.metrics.host, loaded.metrics.textfile) == (None, None)
-    assert (loaded.hooks.command, loaded.hooks.webhook, loaded.hooks.dead_man) == ((), None, None)
+    assert (loaded.hooks.command, loaded.hooks.webhook, loaded.hooks.alerts, loaded.hooks.dead_man) == ((), None, {}, None)
     assert loaded.hooks.events == tuple(Need)
 
 

@@ -56,7 +56,7 @@ WORDS = [
     )
 ]
 TITLE, DESCRIPTION, ENTRY, ANSWER, KEPT, FILE, CONTENTS, SHOT, SOLUTION, COMMENT, REASON, LIBRARY, THREAD, MISHAP = WORDS
-SECRETS = ["sync-password", "zqbearerqz", "zqpathqz"]
+SECRETS = ["sync-password", "zqbearerqz", "zqpathqz", "zqalertqz"]
 REQUEST = "UserRequest"
 WRITES = ("core/create", "core/update", "core/apply_stimulus")
 RESOLVED = {"solution": f"<p>{SOLUTION}</p>", "resolution_code": "assistance", "service_id": 1}
@@ -161,6 +161,12 @@ side_down = "1s"
 url = "{url}/zqpathqz"
 password_file = "bearer"
 
+[hooks.alerts.chat]
+password_file = "alert"
+
+[hooks.alerts.nowhere]
+password_file = "nowhere"
+
 [hooks.dead_man]
 url = "{url}/{{password}}"
 password_file = "path"
@@ -178,7 +184,9 @@ class SoonParked(Limits):
 
 @pytest.fixture
 def service(tmp_path: Path, receiver: Receiver, json_lines: bool) -> Iterator[Service]:
-    for name, text in (("bearer", "zqbearerqz"), ("path", "zqpathqz"), ("hook", HOOK)):
+    alert = receiver.url.replace("http:", "json:") + "/zqalertqz"
+    secrets = {"bearer": "zqbearerqz", "path": "zqpathqz", "alert": alert, "nowhere": "json://127.0.0.1:9/zqalertqz"}
+    for name, text in {**secrets, "hook": HOOK}.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o700 if name == "hook" else 0o600)
     stream = io.StringIO()
@@ -289,9 +297,11 @@ def test_neither_a_secret_nor_a_word_of_a_ticket_is_told_anywhere(service: Servi
     assert all(len(text) > 200 for text in told.values()), "nothing was told that could have told"
     if json_lines:
         check_events([json.loads(line) for line in told["log"].splitlines()])
-    assert {json.loads(body)["event"] for method, _, _, body in service.receiver.asked if method == "POST"} >= {
-        "parked",
-        "side_down",
+    posted = [(path, json.loads(body)) for method, path, _, body in service.receiver.asked if method == "POST"]
+    assert {body["event"] for path, body in posted if path == "/zqpathqz"} >= {"parked", "side_down"}
+    assert {body["title"] for path, body in posted if path == "/zqalertqz"} >= {
+        "itopsync demo: parked",
+        "itopsync demo: side down",
     }
 
 
