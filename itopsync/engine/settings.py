@@ -65,9 +65,12 @@ class EngineSettings:
     overlap: timedelta = timedelta(minutes=70)
     """How far before the cursor each poll reads again: for clocks, late commits, the autumn hour. After this time, each changed
     ticket is looked at once more."""
+    same_second: timedelta = timedelta(seconds=3)
+    """A ticket read so soon after a change is read once more by the next poll: a second change may bear the same time, which to a
+    poll is no change. More than a second, for a server's clock is known to the second only."""
     look_again: timedelta = timedelta(seconds=90)
-    """A ticket read so soon after a change is read once more: a second change may bear the same time. More than a minute, since
-    some servers' dates have no seconds."""
+    """And once more after this time, for changes that are committed late. More than a minute, since some servers' dates have no
+    seconds."""
     lookback: timedelta = timedelta(minutes=30)
     """How long attachment ids below the highest are looked for: a large upload shows up after smaller, later ones."""
     pause: timedelta = timedelta(minutes=5)

@@ -61,7 +61,7 @@ def _remembered(written: Written, link: int, cycle: datetime) -> ActivityRecord:
 
 
 def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelta], now: datetime) -> datetime | None:
-    """When to look again: soon if something is unfinished, when an item's wait is over, or once more if the ticket is fresh.
+    """When to look again: soon if something is unfinished or the ticket is fresh, or when an item's wait is over.
 
     And once more after the overlap, within which late commits may show up: to a poll, one with the very time that was seen is
     no change.
@@ -75,8 +75,9 @@ def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelt
     if job.ended or job.counts[Count.UNFINISHED]:
         times.append(now + settings.first_back_off)
     tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]
-    if any(_is_fresh(ticket, now + ahead.get(ticket.ref.side, timedelta()), settings.look_again) for ticket in tickets):
-        times.append(now + settings.look_again)
+    for window in (settings.same_second, settings.look_again):
+        if any(_is_fresh(ticket, now + ahead.get(ticket.ref.side, timedelta()), window) for ticket in tickets):
+            times.append(now + window)
     ends = [_end_of(settings.overlap, ticket, ahead.get(ticket.ref.side, timedelta())) for ticket in tickets]
     times += [end for end in ends if end is not None and now < end <= now + settings.overlap + _TOGETHER]
     return min(times, default=None)

@@ -201,6 +201,21 @@ def test_two_changes_within_one_second_are_both_carried(rig: Rig) -> None:
     assert "Second" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(number)))
 
 
+@pytest.mark.parametrize("beside", ["a look", "a write of ours"])
+def test_a_change_in_the_second_of_a_look_or_a_write_arrives_with_the_next_poll(rig: Rig, beside: str) -> None:
+    number = _opens(rig)
+    rig.sync()
+    rig.settle()
+    side, who = (Side.EXTERNAL, rig.customer) if beside == "a look" else (Side.INTERNAL, rig.operator)
+    rig.customer.note("UserRequest", number, "<p>First</p>")
+    rig.engine.cycle()
+    who.note("UserRequest", number if side is Side.EXTERNAL else rig.copy_of(number), "<p>Second</p>")
+    rig.wait(seconds=5)
+    rig.engine.cycle()
+    there = rig.copy_of(number) if side is Side.EXTERNAL else number
+    assert "Second" in "".join(rig.texts(side.other, there))
+
+
 @pytest.mark.parametrize("late", [60, 600, 4_000])
 def test_a_second_change_within_one_second_that_shows_up_late_is_found_when_the_overlap_ends(rig: Rig, late: int) -> None:
     number = _opens(rig)
