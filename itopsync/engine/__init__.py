@@ -4,6 +4,7 @@ A changed ticket passes these stages; ``cycle`` calls the five in this order, an
 
 ``poll``          what changed on each side since the cursor
 ``deletions``     which attachments were deleted, found by counting and halving
+``reused``        ids that a server gave again, to other tickets
 ``sweep``         looks at everything, whatever the polls have seen
 ``observe``       both tickets of each due link, and the copies of links that wait for one
 ``plan``          what each link needs, by the pure planner

@@ -22,6 +22,7 @@ from itopsync.engine.observe import VERSION_TIME
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.retry import fault_of
+from itopsync.engine.reused import free_copy
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.model import Heading, ItemKind, Observation, Side, Ticket
 from itopsync.reconcile.markers import is_note
@@ -113,7 +114,7 @@ def _work_through(writing: Writing, job: Job) -> None:
 def _announce(pair: Pair, job: Job) -> bool:
     """Record in the store that writes are under way, and to which state, so that our own steps are not taken for a person's move.
 
-    False: an operator has changed the link since it was loaded.
+    False: an operator has changed the link since it was loaded, or another link that held its copy is being written on.
     """
     heading = job.plan.link.base.heading
     if job.begun and not _is_news(heading, job.heading):
@@ -121,6 +122,8 @@ def _announce(pair: Pair, job: Job) -> bool:
     what = type(job.plan.actions[0]).__name__.lower()
     headed = job.plan.link if heading is not None else None
     loaded = None if job.begun else job.loaded
+    if not free_copy(pair.store, job.plan.link, job.loaded, pair.clock()):
+        return False
     if not pair.store.links.begin_write(job.link.id, pair.clock(), what, saved=headed, loaded=loaded):
         return False
     job.begun, job.heading = True, heading

@@ -11,6 +11,7 @@ import structlog
 from itopsync.engine.deletions import Searched, search
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import CycleKind
+from itopsync.engine.reused import Reused, find_reused, take_up
 from itopsync.engine.store_guard import classes_of_copies
 from itopsync.errors import RemoteError
 from itopsync.itop.inquiry import HIGHEST_ID
@@ -49,6 +50,8 @@ class Findings:
     """Tickets that are out of scope at this version."""
     replaced: frozenset[str]
     """Known tickets that bear another number than before."""
+    reused: Reused
+    """Ids of tickets whose links have ended, given to other tickets since."""
     named: bool
     """The side was asked who we are there."""
     away_since: datetime | None
@@ -78,11 +81,13 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     touched = {sighting.ref: sighting for sighting in changed.sightings}
     scoped = {sighting.ref: sighting for found in scoping for sighting in found.result()}
     compared = store.polls.compare(side, tuple((touched | scoped).values()))
+    reused = find_reused(server, store, rules, compared.ended)
+    unknown = (*compared.unknown, *reused.forgotten.values())
     new: tuple[Sighting, ...] = ()
-    if side is Side.EXTERNAL and compared.unknown:
-        among = _in_scope_among(server, rules, [sighting for sighting in compared.unknown if sighting.ref not in scoped])
+    if side is Side.EXTERNAL and unknown:
+        among = _in_scope_among(server, rules, [sighting for sighting in unknown if sighting.ref not in scoped])
         # What people touch comes first: links are created in this order, and worked on in it when due at the same time.
-        rest = sorted((each for each in compared.unknown if each.ref in scoped), key=lambda each: each.ref not in touched)
+        rest = sorted((each for each in unknown if each.ref in scoped), key=lambda each: each.ref not in touched)
         new = (*among, *rest)
     taken = {sighting.ref for sighting in new}
     found = attachments.result()
@@ -92,8 +97,9 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
         _links_attached(side, store, rules, found) | _links_hidden(side, store, classes, changed.odd),
         went.result(),
         new,
-        tuple(sighting for sighting in compared.unknown if sighting.ref not in taken) if side is Side.EXTERNAL else (),
+        tuple(sighting for sighting in unknown if sighting.ref not in taken) if side is Side.EXTERNAL else (),
         frozenset(map(str, compared.known_as)),
+        reused,
         named,
         state.problem_since,
     )
@@ -139,9 +145,9 @@ def record(pair: Pair, findings: Findings, now: datetime) -> tuple[int, ...]:
     """Store what a poll found, in one transaction with the cursor; return the new links."""
     store, deletions = pair.store, findings.deletions
     due = dict.fromkeys((*findings.changed, *findings.attached, *deletions.links), now)
-    new = store.polls.record(
-        findings.state, versions=findings.changed, due=due, new=findings.new, ignored=findings.ignored, now=now
-    )
+    take_up(store, findings.reused, now)
+    versions = {**findings.changed, **findings.reused.versions}
+    new = store.polls.record(findings.state, versions=versions, due=due, new=findings.new, ignored=findings.ignored, now=now)
     if (deletions.last or 0) != deletions.after:
         store.facts.put(_searched(findings.state.side), None if deletions.last is None else str(deletions.last))
     return new

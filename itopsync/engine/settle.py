@@ -10,6 +10,7 @@ from itopsync.engine.job import Ending, Job
 from itopsync.engine.observe import VERSION_TIME
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteOutcome, Written
+from itopsync.engine.reused import free_copy
 from itopsync.engine.settings import EngineSettings
 from itopsync.model import LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.moments import moment
@@ -34,10 +35,16 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetim
     if not link.in_doubt or link.due_at is None or link.due_at <= now:
         still_unknown = link.in_doubt and job.plan.unread is not None
         link = replace(link, in_doubt=still_unknown, due_at=_due_again(job, pair.settings, ahead, now))
+    if not free_copy(pair.store, link, job.loaded, now):  # found again by its marker when that link is not written on any more
+        later = now + pair.rules.limits.settle
+        link = replace(link, internal=None, internal_number="", in_doubt=True, due_at=later)
     job.link = link
+    versions = {side: ticket.version for side in Side if (ticket := job.seen.of(side)) is not None}
+    if link.status is LinkStatus.TOMBSTONE and job.seen.external is None:
+        versions[Side.EXTERNAL] = ""  # what bears its id later is noticed
     pair.store.links.save(
         link,
-        versions={side: ticket.version for side in Side if (ticket := job.seen.of(side)) is not None},
+        versions=versions,
         now=now,
         live=_is_live(job.seen, job.cls),
         loaded=None if job.begun else job.loaded,

@@ -60,8 +60,8 @@ class Workers:
             while self._running or self._ahead:
                 if self._ahead and len(self._running) <= settings.workers:
                     self._begin(self._ahead)
-                if self._running:
-                    self._end(self._next_ended())
+                if self._running and (ended := self._next_ended()) is not None:
+                    self._end(ended)
                 if not self._ahead and len(self._running) <= settings.chunk // 2:
                     self._look_ahead()
         except (AnotherInstance, StoreError):
@@ -97,17 +97,17 @@ class Workers:
         copy = contextvars.copy_context()  # so that what a thread logs bears the cycle
         return pool.submit(copy.run, work, argument)
 
-    def _next_ended(self) -> Future[Any]:
-        """Wait for a link that is done, or has come to its files.
+    def _next_ended(self) -> Future[Any] | None:
+        """Wait a moment for a link that is done, or has come to its files.
 
         :raises Stopped: we were told to stop, and there is none yet
         """
-        while True:
-            try:
-                return self._ended.get(timeout=CHECK_INTERVAL)
-            except Empty:
-                if self._pair.stopping():
-                    raise Stopped from None
+        try:
+            return self._ended.get(timeout=CHECK_INTERVAL)
+        except Empty:
+            if self._pair.stopping():
+                raise Stopped from None
+            return None
 
     def _end(self, future: Future[Any]) -> None:
         """Account for a link that is done, or pass it on to its files."""

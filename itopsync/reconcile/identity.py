@@ -9,9 +9,10 @@ and files. Where entries were known, a start more than a day later counts in pla
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from itopsync.model import Link, LinkStatus, Observation, Side, Ticket
+from itopsync.model import TICKET, Base, Link, LinkStatus, Observation, Obstacle, Side, Ticket
 from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.markers import is_note, ticket_marker
 from itopsync.reconcile.moments import moment
@@ -46,6 +47,47 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
     if marker not in link.base.notes or internal.number != link.internal_number:
         return f"{internal.ref} no longer bears the mark of {link.external}: another ticket"
     return None
+
+
+def was_never_copied(link: Link, external: Ticket, *, was_gone: bool) -> bool:
+    """Whether nothing stands in the way of a copy of what bears the external id of an ended *link* now.
+
+    *was_gone*: the ticket was not there when the link ended.
+    """
+    return link.internal is None and (was_gone or external.number != link.external_number)
+
+
+def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
+    """Take up an ended *link* whose external id another ticket bears now, for a person to decide; None if it is the same ticket.
+
+    What was copied of the first one may stand in internal under the marker of that id.
+    """
+    before, begins = moment(link.base.born), moment(born(external, cls))
+    later = before is not None and begins is not None and before < begins
+    if external.number == link.external_number and not later:
+        return None
+    reason = (
+        f"the server gave the id of {link.external_number}, whose link had ended, to {external.number}, another ticket. Open a "
+        f"ticket for it in internal and run `itopsync link {link.external} TICKET --history`; to leave it, "
+        f"`itopsync unlink {link.id}`"
+    )
+    base = Base(born=born(external, cls))
+    fresh = replace(link, external_number=external.number, internal=None, internal_number="", base=base, files=())
+    return _parked(fresh, reason)
+
+
+def bereft(link: Link, by: Link) -> Link:
+    """The *link* whose copy is gone: its id is that of the copy of the link *by* now."""
+    reason = (
+        f"its copy {link.internal} is gone, and the server gave that id to the copy of {by.external_number}. `itopsync resume "
+        f"{link.id}` has a new copy made; to leave it, `itopsync unlink {link.id}`"
+    )
+    return _parked(replace(link, internal=None, internal_number="", in_doubt=False, files=(), base=Base()), reason)
+
+
+def _parked(link: Link, reason: str) -> Link:
+    obstacle = Obstacle(TICKET, "", reason, tries=1, parked=True, not_before=None)
+    return replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,), due_at=None)
 
 
 def born(external: Ticket, cls: ClassRules) -> str:

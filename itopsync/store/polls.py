@@ -13,7 +13,7 @@ from itopsync.model import Link, LinkStatus, Ref, Side, Sighting
 from itopsync.store import codec
 from itopsync.store.database import Database
 from itopsync.store.links import make_due
-from itopsync.store.records import Compared, SideState
+from itopsync.store.records import Compared, Ended, SideState
 from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, values_of
 from itopsync.store.tables import link, side_state, sighting
 from itopsync.store.upsert import put
@@ -56,6 +56,7 @@ class Polls:
         changed: dict[int, str] = {}
         unknown: list[Sighting] = []
         known_as: dict[Ref, str] = {}
+        ended: dict[int, Ended] = {}
         if not sightings:
             return Compared(changed, ())
         with self._database.reading() as connection:
@@ -69,11 +70,15 @@ class Polls:
                         if not rows and passed_over.get(seen.ref.id) != seen.version:
                             unknown.append(seen)
                         for row in rows:
+                            if row.status == LinkStatus.TOMBSTONE:
+                                if side is Side.EXTERNAL and row.version != seen.version:
+                                    ended[row.id] = Ended(seen, was_gone=not row.version)
+                                continue
                             if row.status != LinkStatus.PARKED and seen.number and row.number and seen.number != row.number:
                                 known_as[seen.ref] = row.number
                             if row.status in WORKED_ON and row.version != seen.version:
                                 changed[row.id] = seen.version
-        return Compared(changed, tuple(unknown), known_as)
+        return Compared(changed, tuple(unknown), known_as, ended)
 
     def record(
         self,

@@ -43,6 +43,15 @@ class SideState:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """The external ticket of a link that has ended."""
+
+    sighting: Sighting
+    was_gone: bool
+    """It was not there when the link ended."""
+
+
+@dataclass(frozen=True)
 class Compared:
     """A poll's sightings, compared with what the store knows."""
 
@@ -52,6 +61,8 @@ class Compared:
     """Tickets without a link that were not out of scope at this version."""
     known_as: Mapping[Ref, str] = field(default_factory=lambda: MappingProxyType({}))
     """Ticket → the number that we know it by, for tickets whose number has changed."""
+    ended: Mapping[int, Ended] = field(default_factory=lambda: MappingProxyType({}))
+    """Link that has ended → its external ticket, if that has changed since."""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,29 @@ def test_a_ticket_that_is_touched_during_a_backfill_does_not_wait_for_its_end(ri
     assert len(created(rig)) == 32
 
 
+def test_a_ticket_with_very_many_files_does_not_keep_others_waiting(rig: Rig) -> None:
+    full, other = (rig.customer.create("UserRequest", title=title) for title in ("Full", "Other"))
+    rig.sync()
+    with_settings(rig, look_meanwhile=timedelta(seconds=0.2))
+    for n in range(100):
+        rig.customer.attach("UserRequest", full, f"{n}.txt", "text/plain", b"a")
+    sent = 0
+
+    def meanwhile(where: str) -> None:
+        nonlocal sent
+        if where == "before:core/create":
+            sent += 1
+            sleep(0.02)
+            if sent == 5:
+                rig.customer.note("UserRequest", other, "<p>Any news?</p>")
+
+    rig.probe = meanwhile
+    rig.sync()
+    done = [(write.verb, write.id) for write in rig.writes(Side.INTERNAL)]
+    assert done.index(("update", rig.copy_of(other))) < 80
+    assert rig.differences() == []
+
+
 def test_what_is_touched_comes_first_then_what_waited_longest_and_each_once(rig: Rig) -> None:
     numbers = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(9)]
     rig.sync()

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from itopsync.model import Link, LinkStatus, Ref, Side, Sighting
-from itopsync.store.records import Compared, SideState
+from itopsync.store.records import Compared, Ended, SideState
 from itopsync.store.store import Store
 from tests.store.making import MINUTE, NOW, add, add_linked, external, get, internal, poll, sighting
 
@@ -56,10 +56,18 @@ def test_the_same_id_of_another_class_or_side_is_another_ticket(store: Store) ->
     assert store.polls.compare(Side.INTERNAL, [sighting(internal(1))]).unknown == (sighting(internal(1)),)
 
 
-@pytest.mark.parametrize("status", [LinkStatus.PARKED, LinkStatus.TOMBSTONE])
-def test_a_link_that_rests_is_known_but_does_not_change(store: Store, status: LinkStatus) -> None:
-    add_linked(store, external(1), internal(2), status=status)
+def test_a_link_that_is_parked_is_known_but_does_not_change(store: Store) -> None:
+    add_linked(store, external(1), internal(2), status=LinkStatus.PARKED)
     assert store.polls.compare(Side.EXTERNAL, [sighting(external(1), "v2")]) == Compared({}, ())
+
+
+@pytest.mark.parametrize("number", ["R-000001", "R-009999"])
+def test_of_a_link_that_has_ended_only_the_external_ticket_is_told_when_it_changes(store: Store, number: str) -> None:
+    link = add_linked(store, external(1), internal(2), status=LinkStatus.TOMBSTONE)
+    assert store.polls.compare(Side.INTERNAL, [Sighting(internal(2), number, "v2")]) == Compared({}, ())
+    assert store.polls.compare(Side.EXTERNAL, [sighting(external(1))]) == Compared({}, ())
+    seen = Sighting(external(1), number, "v2")
+    assert store.polls.compare(Side.EXTERNAL, [seen]) == Compared({}, (), ended={link.id: Ended(seen, was_gone=False)})
 
 
 def test_a_ticket_that_was_out_of_scope_is_unknown_again_when_it_changes(store: Store) -> None:
@@ -83,7 +91,7 @@ def test_a_known_id_that_bears_another_number_is_told_until_its_link_is_parked(s
     assert not store.polls.compare(Side.EXTERNAL, [Sighting(external(1), "R-009999", "v1")]).known_as
 
 
-@pytest.mark.parametrize("status", [one for one in LinkStatus if one is not LinkStatus.PARKED])
+@pytest.mark.parametrize("status", sorted(set(LinkStatus) - {LinkStatus.PARKED, LinkStatus.TOMBSTONE}))
 def test_a_known_id_that_bears_another_number_is_told(store: Store, status: LinkStatus) -> None:
     add_linked(store, external(1), internal(2), status=status)
     renamed = Sighting(external(1), "R-009999", "v1")

@@ -1,0 +1,144 @@
+"""A server gives an id again, after a restored backup or a deletion: the new ticket is copied, or a person is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from itopsync.engine import linking
+from itopsync.engine.report import CycleKind
+from itopsync.errors import SafetyStop
+from itopsync.model import LinkStatus, Ref, Side
+from itopsync.reconcile import by_hand
+from itopsync.simulator import FaultKind, Simulator
+from tests.engine.rig import Rig
+
+
+def _opens(rig: Rig, title: str) -> int:
+    number = rig.customer.create("UserRequest", title=title)
+    rig.sync()
+    return number
+
+
+def _gives_again(simulator: Simulator, ticket: int) -> None:
+    """The database forgets the highest id that it gave; the counter of the numbers does not."""
+    simulator.store.table("Ticket").next_id = ticket
+
+
+@pytest.mark.parametrize("minutes", [0, 30, 4_320])
+@pytest.mark.parametrize("title", ["Another", "Lost"])
+def test_a_ticket_that_bears_id_and_number_of_one_that_is_gone_is_told(rig: Rig, title: str, minutes: int) -> None:
+    _opens(rig, "Kept")
+    backup = rig.external.snapshot()
+    lost = _opens(rig, "Lost")
+    rig.external.restore(backup)
+    rig.wait(minutes=1)
+    rig.engine.cycle(CycleKind.SWEEP)
+    assert rig.link(lost).status is LinkStatus.TOMBSTONE
+    rig.wait(minutes=minutes, seconds=1)
+    assert rig.customer.create("UserRequest", title=title) == lost
+    assert rig.sync().outcome == "troubled"
+    told = rig.link(lost)
+    assert told.status is LinkStatus.PARKED
+    assert f"itopsync link external:UserRequest:{lost} TICKET --history" in told.obstacles[0].reason
+    # what the reason names helps
+    mine = rig.operator.create("UserRequest", title=title)
+    refs = Ref(Side.EXTERNAL, "UserRequest", lost), Ref(Side.INTERNAL, "UserRequest", mine)
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=False))
+    rig.customer.note("UserRequest", lost, "<p>Hello</p>")
+    rig.settle(2)
+    assert "Hello" in "".join(rig.texts(Side.INTERNAL, mine))
+    assert rig.sync().outcome == "well"
+
+
+def test_so_is_one_that_bears_the_id_alone_and_nobody_else_waits(rig: Rig) -> None:
+    other, gone = _opens(rig, "Other"), _opens(rig, "Gone")
+    rig.customer.delete("UserRequest", gone)
+    rig.wait(minutes=1)
+    rig.engine.cycle(CycleKind.SWEEP)
+    _gives_again(rig.external, gone)
+    assert rig.customer.create("UserRequest", title="Another") == gone
+    rig.customer.note("UserRequest", other, "<p>Hello</p>")
+    assert rig.sync().outcome == "troubled"
+    assert rig.link(gone).status is LinkStatus.PARKED
+    assert "Hello" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(other)))
+
+
+def test_what_bears_the_id_of_one_that_was_gone_before_it_had_a_copy_is_new(rig: Rig) -> None:
+    _opens(rig, "Other")
+    rig.internal.maintenance = True
+    gone = _opens(rig, "Gone")
+    rig.customer.delete("UserRequest", gone)
+    rig.internal.maintenance = False
+    rig.settle(2)
+    assert rig.link(gone).status is LinkStatus.TOMBSTONE
+    _gives_again(rig.external, gone)
+    assert rig.customer.create("UserRequest", title="Another") == gone
+    rig.settle(2)
+    assert sorted(ticket["title"] for ticket in rig.internal.tickets()) == ["Another", "Other"]
+    assert rig.differences() == []
+
+
+def test_a_ticket_that_was_unlinked_stays_so_however_often_it_changes(rig: Rig) -> None:
+    number = _opens(rig, "Printer")
+    rig.store.links.amend(rig.link(number).id, lambda link: by_hand.unlinked(link, rig.now, notice=False), rig.now)
+    for _ in range(3):
+        rig.customer.note("UserRequest", number, "<p>Hello</p>")
+        assert rig.sync().outcome == "well"
+    assert rig.link(number).status is LinkStatus.TOMBSTONE
+    assert len(rig.internal.tickets()) == 1
+
+
+def test_a_copy_that_gets_the_id_of_a_lost_copy_parks_that_link_alone(rig: Rig) -> None:
+    kept = _opens(rig, "Kept")
+    backup = rig.internal.snapshot()
+    lost = _opens(rig, "Lost")
+    rig.settle(1)  # nobody looks at it any more
+    rig.internal.restore(backup)
+    new = rig.customer.create("UserRequest", title="New")
+    rig.wait(minutes=1)
+    rig.engine.cycle()
+    assert rig.copy_of(new) is not None
+    rig.customer.note("UserRequest", kept, "<p>Hello</p>")
+    rig.customer.note("UserRequest", new, "<p>Hello</p>")
+    rig.settle(2)
+    assert all("Hello" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(number))) for number in (kept, new))
+    told = rig.link(lost)
+    assert (told.status, told.internal) == (LinkStatus.PARKED, None)
+    assert f"itopsync resume {told.id}" in told.obstacles[0].reason
+    rig.store.links.amend(told.id, lambda link: by_hand.resumed(link, rig.now), rig.now)
+    rig.settle(2)
+    assert sorted(ticket["title"] for ticket in rig.internal.tickets()) == ["Kept", "Lost", "New"]
+    assert rig.differences() == []
+
+
+def test_so_it_is_where_the_answer_to_the_create_is_lost_and_others_were_let_through(rig: Rig) -> None:
+    backup = rig.internal.snapshot()
+    lost = _opens(rig, "Lost")
+    rig.internal.restore(backup)
+    new = rig.customer.create("UserRequest", title="New")
+    rig.internal.faults.add(FaultKind.LOST_AFTER, accounts=["sync"], verbs=["core/create"], times=1)
+    rig.wait(minutes=1)
+    rig.engine.cycle()
+    for _ in range(4):
+        rig.wait(minutes=10)
+        try:
+            rig.engine.cycle()
+        except SafetyStop:
+            rig.engine.cycle(accept=["replaced"])
+    assert rig.link(lost).status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE)
+    assert rig.link(new).status is LinkStatus.LINKED
+
+
+def test_an_id_that_is_given_again_in_internal_under_a_link_that_has_ended_stops_nothing(rig: Rig) -> None:
+    other, gone = _opens(rig, "Other"), _opens(rig, "Gone")
+    copy = rig.copy_of(gone)
+    rig.operator.delete("UserRequest", copy)
+    rig.wait(minutes=1)
+    rig.engine.cycle(CycleKind.SWEEP)
+    assert rig.link(gone).status is LinkStatus.TOMBSTONE
+    _gives_again(rig.internal, copy)
+    new = _opens(rig, "New")
+    assert rig.copy_of(new) == copy
+    rig.customer.note("UserRequest", other, "<p>Hello</p>")
+    assert rig.sync().outcome == "well"
+    assert "Hello" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(other)))
