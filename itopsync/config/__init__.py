@@ -1,14 +1,14 @@
-"""``sync.toml``: found, read, checked, and brought to what the program goes by; all its faults are told at once.
+"""``sync.toml``: found, read, checked and compiled. All faults are reported together.
 
 ``schema``         the whole file
 ``loader``         from a file to that schema
 ``faults``         what is wrong with a file
-``configuration``  what it comes to, and what holds between one table and another
-``catalogue``      iTop's own ticket classes, which the defaults come from
-``classes``        a ticket class, compiled
-``attributes``     its form, and what travels with its states
-``states``         its states
-``defaults``       what tickets take on a side
+``configuration``  the compiled configuration, and checks across tables
+``catalogue``      iTop's own ticket classes, the source of defaults
+``classes``        compiles a ticket class
+``attributes``     compiles its form and the companions of its states
+``states``         compiles its states
+``defaults``       the values that tickets get on a side
 ``stores``         the address of the store
 ``docs``           the reference page, and the schema for editors
 """
@@ -31,9 +31,9 @@ __all__ = ["Configuration", "Schedule", "example", "find", "load"]
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ, *, now: datetime | None = None) -> Configuration:
-    """Load *path*, with the secrets that it names in files and in *environ*.
+    """Load *path*, with the secrets that it refers to in files and in *environ*.
 
-    :raises ConfigurationError: it is at fault; it holds every fault, with file, key and remedy
+    :raises ConfigurationError: with every fault in the file, each with file, key and remedy
     """
     table, faults = parse(path), Faults(path)
     surroundings = Surroundings(path.absolute().parent, environ, now or datetime.now(UTC))
@@ -44,5 +44,5 @@ def load(path: Path, environ: Mapping[str, str] = os.environ, *, now: datetime |
 
 
 def example() -> str:
-    """Return the text of ``sync.toml.example``, to be filled in."""
+    """Return the text of ``sync.toml.example``, a template to fill in."""
     return files("itopsync.config").joinpath("sync.toml.example").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The attributes of a form, and those that travel with a state: under which names, in which kind, mapped how."""
+"""Compiles the attributes of a form and the companions of states: their names, kinds and value maps."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _TEXTS = (Kind.TEXT, Kind.HTML)
 
 @dataclass(frozen=True)
 class ClassPair:
-    """An external class and its copies' class, as far as iTop's own data model describes them."""
+    """An external class and its copies' class, as iTop's own data model describes them."""
 
     external: TicketClass
     internal: TicketClass
     external_name: str
     internal_name: str
     sections: Mapping[str, AttributeSection]
-    """What the file says of single attributes, by their external name."""
+    """The file's sections on single attributes, by external name."""
 
     @property
     def place(self) -> str:
-        """Where the class stands in the file."""
+        """The class's key in the file."""
         return f"classes.{self.external_name}"
 
     def section(self, name: str) -> AttributeSection:
         return self.sections.get(name) or AttributeSection.model_construct()
 
     def fits(self, name: str) -> bool:
-        """Whether both classes have an attribute of one kind under the names that *name* has, so that it can go by default."""
+        """Whether *name* can be carried by default: both classes have it, or its counterpart, in the same kind."""
         section = self.section(name)
         mine, theirs = self.external.attributes.get(name), self.internal.attributes.get(section.internal or name)
         if section.kind is not None or section.internal is not None:
@@ -49,7 +49,7 @@ class ClassPair:
 
 
 def compile_attribute(pair: ClassPair, name: str, direction: Direction, key: str, faults: Faults) -> FieldRule | None:
-    """Compile how the external attribute *name* is carried, as *key* of the file asks for it; None if it cannot be."""
+    """Compile how the external attribute *name*, which *key* of the file lists, is carried; None if it cannot be."""
     section = pair.section(name)
     internal = section.internal or name
     if not _may_be_carried(pair, name, internal, key, faults):
@@ -62,7 +62,7 @@ def compile_attribute(pair: ClassPair, name: str, direction: Direction, key: str
         _check_way_of_template(section.template, kind, direction, f"{place}.template", faults)
     if (section.to_internal or section.to_external) and kind in _TEXTS:
         what = f"{name} is a text, and value maps are for codes"
-        faults.add(f"{place}.{_first_map(section)}", what, f"Remove it, or say kind = {Kind.CODE} if it is one")
+        faults.add(f"{place}.{_first_map(section)}", what, f"Remove it, or set kind = {Kind.CODE} if it is one")
         return None
     mine = pair.external.attributes.get(name)
     values = mine.values if mine is not None else ()
@@ -87,10 +87,10 @@ def turned_round(
     external: Collection[str] = (),
     internal: Collection[str] = (),
 ) -> dict[str, str]:
-    """Return the whole way back of a map: what is named, and the map turned round.
+    """Return the complete map to external: the given one, completed by the inverse of the map to internal.
 
-    *external* and *internal* are values that go as they are where the map does not name them. Whatever several values become
-    needs a way back by name.
+    *external* and *internal* are values that are carried unchanged unless a map names them. A value that several others map to
+    must be named in the map back.
     """
     to_internal, to_external = maps.to_internal, maps.to_external
     back = {to: origin for origin, to in to_internal.items() if list(to_internal.values()).count(to) == 1} | dict(to_external)
@@ -111,15 +111,15 @@ def _several(mapping: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _ambiguous(key: str, value: str, origins: list[str], back: str, faults: Faults) -> None:
-    what = f"{listed(origins)} all become '{value}', and no way back is named"
+    what = f"{listed(origins)} all become '{value}', and the map back does not name it"
     faults.add(key, what, f"Say in {back} which of them '{value}' becomes on the way back")
 
 
 def _may_be_carried(pair: ClassPair, name: str, internal: str, key: str, faults: Faults) -> bool:
-    remedy = f"Take {name} out of the list"
+    remedy = f"Remove {name} from the list"
     section = pair.section(name)
     if {name, internal} & ORGANISATION_AND_PEOPLE:
-        faults.add(key, f"{_PEOPLE}, and so is not {name}", f"{remedy}; each side has its own in its defaults")
+        faults.add(key, f"{_PEOPLE}, so {name} is not either", f"{remedy}; each side has its own in its defaults")
     elif {name, internal} & KEPT_BY_ITOP:
         faults.add(key, f"iTop keeps {name} itself", remedy)
     elif name in pair.external.logs or internal in pair.internal.logs:
@@ -151,7 +151,7 @@ def _kind(pair: ClassPair, name: str, internal: str, key: str, faults: Faults) -
         _unknown(pair.internal, internal, where, f"Name its counterpart as {place}.internal", faults)
     elif mine.kind is not theirs.kind:
         what = f"{name} is {mine.kind} in {pair.external_name}, and {internal} is {theirs.kind} in {pair.internal_name}"
-        faults.add(key, what, f"Take {name} out of the list, or name another counterpart as {place}.internal")
+        faults.add(key, what, f"Remove {name} from the list, or name another counterpart as {place}.internal")
     else:
         return mine.kind
     return None
@@ -166,10 +166,10 @@ def _check_way_of_template(template: str, kind: Kind, direction: Direction, key:
     if kind not in _TEXTS:
         faults.add(key, f"a template is for texts, and this is a {kind}", "Remove it")
     elif "{value}" not in template:
-        faults.add(key, "the value itself does not stand in it", "Write {value} where it is to stand")
+        faults.add(key, "it does not contain the value", "Write {value} where it should appear")
     elif direction.allows(Side.INTERNAL):
         what = "what it adds would come back to external, since the attribute goes both ways"
-        faults.add(key, what, f'Remove it, or let the attribute go "{Direction.TO_INTERNAL}" only, by the class\'s rules.form')
+        faults.add(key, what, f'Remove it, or carry the attribute "{Direction.TO_INTERNAL}" only, by the class\'s rules.form')
     else:
         try:
             check_template(template, _PLACES)
@@ -182,4 +182,5 @@ def _first_map(section: AttributeSection) -> str:
 
 
 def _limit(*attributes: Attribute | None) -> int | None:
-    return min((one.limit for one in attributes if one is not None and one.limit is not None), default=None)
+    limits = (attribute.limit for attribute in attributes if attribute is not None)
+    return min((limit for limit in limits if limit is not None), default=None)

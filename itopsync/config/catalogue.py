@@ -1,8 +1,8 @@
-"""iTop's own ticket classes: what a configuration that says nothing about a class means.
+"""iTop's own ticket classes: the defaults for everything that a configuration does not say about a class.
 
-Read out of the data model of iTop 3.2.0 (``datamodels/2.x/itop-*-mgmt*``, ``itop-tickets``). The lifecycles stand beside this
-module in ``lifecycles.json``: class → state → stimuli with the states they lead to, and the attributes that the state demands.
-A server whose data model was changed is described in ``sync.toml``, not here.
+Taken from the data model of iTop 3.2.0 (``datamodels/2.x/itop-*-mgmt*``, ``itop-tickets``). The lifecycles are beside this
+module in ``lifecycles.json``: class → state → stimuli with their target states, and the attributes that the state demands.
+A customised data model is described in ``sync.toml``, not here.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from types import MappingProxyType
 from itopsync.reconcile.rules import Kind, Lifecycle
 
 STRING_LIMIT = 255
-"""``AttributeString``: characters."""
+"""Characters in an ``AttributeString``."""
 TEXT_LIMIT = 65_535
-"""``AttributeText``, plain or HTML."""
+"""The limit of an ``AttributeText``, plain or HTML."""
 
 ORGANISATION_AND_PEOPLE = frozenset(
     {
@@ -36,7 +36,7 @@ ORGANISATION_AND_PEOPLE = frozenset(
         "supervisor_id",
     }
 )
-"""Organisations, teams and persons are never carried: each side has its own."""
+"""Organisations, teams and people are never carried: each side has its own."""
 
 KEPT_BY_ITOP = frozenset(
     {
@@ -55,10 +55,10 @@ KEPT_BY_ITOP = frozenset(
         "priority",
     }
 )
-"""What a ticket is, and what the server reckons itself: never in the form, never a companion."""
+"""A ticket's identity, and what the server computes: never in the form, never a companion."""
 
 LAST_RESORT = frozenset({"ev_autoresolve", "ev_timeout"})
-"""Stimuli of the server's own timers and of a parent's resolution."""
+"""Stimuli sent by the server's timers and by a parent's resolution."""
 
 _DECISIONS = frozenset({"approved", "rejected", "validated", "notapproved"})
 _TIMERS = frozenset({"escalated_tto", "escalated_ttr"})
@@ -66,25 +66,25 @@ _TIMERS = frozenset({"escalated_tto", "escalated_ttr"})
 
 @dataclass(frozen=True)
 class Attribute:
-    """One attribute of a class as the data model declares it."""
+    """One attribute of a class, as declared in the data model."""
 
     kind: Kind
     limit: int | None = None
-    """The most characters that iTop takes."""
+    """The maximum length that iTop accepts."""
     values: tuple[str, ...] = ()
-    """Those of an enumeration, as iTop ships it."""
+    """The values of an enumeration, as iTop ships it."""
 
 
 @dataclass(frozen=True)
 class TicketClass:
-    """One ticket class, with the defaults that go with it."""
+    """One ticket class and its defaults."""
 
     name: str
     lifecycle: Lifecycle
     attributes: Mapping[str, Attribute]
-    """Those that can be carried; logs and keys stand below."""
+    """The attributes that can be carried, without logs and keys."""
     keys: frozenset[str]
-    """External keys: their ids mean nothing on the other server."""
+    """External keys, whose ids mean nothing on the other server."""
     logs: tuple[str, ...]
     form: tuple[str, ...]
     companions: Mapping[str, tuple[str, ...]]
@@ -145,7 +145,7 @@ _ACCEPTANCE = ("acceptance_comment", "acceptance_date")
 
 
 def _change_companions(accepted: tuple[str, ...], approved: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    # What came with a state stays readable, and partly writable, in those after it: so it goes on being carried there.
+    # A state's companions stay readable, and partly writable, in the later states, so they are carried there too.
     planned = (*accepted, *_PLANNED)
     companions = {
         "validated": accepted,
@@ -161,7 +161,7 @@ def _change_companions(accepted: tuple[str, ...], approved: tuple[str, ...]) -> 
     return {state: names for state, names in companions.items() if names}
 
 
-# The simple change notes its approval_date itself on ev_approve, so it is no companion.
+# A simple change sets its approval_date itself on ev_approve, so that is not a companion.
 _SIMPLE_PLANNED = ("start_date", "end_date", "fallback_plan", "outage")
 _SIMPLE_CHANGE_COMPANIONS = {
     "planned": _SIMPLE_PLANNED,
@@ -179,12 +179,12 @@ _SIMPLE_CHANGE = _TICKET | {
 
 _RATED_FORM = ("title", "description", "impact", "urgency")
 _CHANGE_FORM = ("title", "description")
-"""A change's ``reason`` and ``impact`` are hidden until a later state asks for them."""
+"""A change's ``reason`` and ``impact`` are hidden until a later state demands them."""
 _PRIVATE_LOG = ("private_log",)
 _BOTH_LOGS = ("private_log", "public_log")
 
-# ev_assign out of escalated_tto on an Incident calls SetAssignedDate, which 3.2.0 does not have: HTTP 500 on PHP 8. Carrying
-# an incident into that state would leave it there for good.
+# For an Incident in escalated_tto, ev_assign calls SetAssignedDate, which 3.2.0 lacks: HTTP 500 on PHP 8. An incident carried
+# into that state would be stuck there.
 _INCIDENT_BROKEN = frozenset({("escalated_tto", "ev_assign")})
 _INCIDENT_LEFT_OUT = {"escalated_tto": "new"}
 
@@ -217,7 +217,7 @@ def classes() -> Mapping[str, TicketClass]:
 def _change_class(
     name: str, attributes: Mapping[str, Attribute], companions: Mapping[str, tuple[str, ...]], keys: frozenset[str] = _CHANGE_KEYS
 ) -> TicketClass:
-    # start_date of a change is when it is planned to begin, and is empty until then; creation_date is set as it is made.
+    # A change's start_date is its planned beginning, empty until it is planned; creation_date is set on creation.
     return _ticket_class(name, attributes, keys, companions, form=_CHANGE_FORM, since_attribute="creation_date")
 
 

@@ -1,4 +1,4 @@
-"""One ticket class, compiled: its form, its logs, its states, and what its copies begin with."""
+"""Compiles a ticket class: its form, its logs, its states, and the initial values of its copies."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from itopsync.reconcile.rules import ClassRules, Direction, FieldRule, LogRule
 from itopsync.settings.hints import listed, meant, meant_or
 
 _NEVER_EMPTY = ("title", "description")
-"""What iTop demands of every ticket, besides its organisation."""
+"""The attributes that iTop demands for every ticket, besides its organisation."""
 
 
 def compile_classes(file: SyncFile, faults: Faults) -> tuple[ClassRules, ...]:
-    """Compile all classes of *file*, and check both sides' defaults against what they need."""
+    """Compile all classes of *file*, and check both sides' defaults against what these need."""
     if not file.classes and not faults.any_below("classes"):
-        remedy = f"Add a table for each ticket class, such as [classes.UserRequest]; there are {listed(classes())}"
+        remedy = f"Add a table for each ticket class, such as [classes.UserRequest]; iTop has {listed(classes())}"
         faults.add("classes", "it is missing", remedy)
     if file.rules.new_tickets.allows(Side.EXTERNAL):
         check_organisation(file.internal.defaults, faults)
@@ -45,7 +45,7 @@ def _form_names(pair: ClassPair, file: SyncFile) -> tuple[str, ...]:
 
 
 def direction_of(part: str, own: Row | None, common: Row, otherwise: Direction) -> Direction:
-    """Which way a part of the form, or a log, goes: by the class's *own* row, by that of all in *common*, or *otherwise*."""
+    """The direction of a form attribute or a log: from the class's *own* row, else from the *common* row, else *otherwise*."""
     for row in (own, common):
         if isinstance(row, Direction):
             return row
@@ -55,7 +55,7 @@ def direction_of(part: str, own: Row | None, common: Row, otherwise: Direction) 
 
 
 def _check_parts(row: Row | None, key: str, known: set[str], faults: Faults) -> None:
-    """Check that a row names no part that there is not."""
+    """Check that a row names only known parts."""
     for name in row if isinstance(row, dict) else ():
         if name not in known:
             faults.add(f"{key}.{name}", f"{name} is not carried", meant_or(name, known, "Remove it"))
@@ -70,7 +70,7 @@ def _pair(name: str, section: ClassSection, faults: Faults) -> ClassPair | None:
     mine, theirs = classes().get(name, model), classes().get(internal, model)
     for cls, place, found in ((name, key, mine), (internal, f"{key}.internal", theirs)):
         if found is None and (cls != name or place == key):
-            remedy = f"Say which of iTop's own it is like, as {key}.like; there are: {listed(classes())}"
+            remedy = f"Name the iTop class that it is like as {key}.like; there are: {listed(classes())}"
             faults.add(place, f"iTop ships no ticket class {cls}", meant_or(cls, classes(), remedy))
     if mine is None or theirs is None:
         return None
@@ -121,9 +121,7 @@ def _check_targets(pair: ClassPair, rules: Sequence[FieldRule], faults: Faults) 
         other = taken.setdefault(rule.internal, rule.external)
         if other != rule.external:
             key = f"{pair.place}.attributes.{rule.external}.internal"
-            faults.add(
-                key, f"{other} is written to {rule.internal} as well", "Let each have its own, or take one out of the form"
-            )
+            faults.add(key, f"{other} is written to {rule.internal} as well", "Give each its own, or remove one from the form")
 
 
 def _check_every_attribute_is_used(
@@ -134,9 +132,7 @@ def _check_every_attribute_is_used(
     for name in section.attributes:
         if name not in used:
             remedy = meant_or(name, used, f"Add it to {pair.place}.form, or remove it")
-            faults.add(
-                f"{pair.place}.attributes.{name}", f"{name} is not carried, neither with the form nor with a state", remedy
-            )
+            faults.add(f"{pair.place}.attributes.{name}", f"{name} is not carried with the form or with a state", remedy)
 
 
 def _check_not_empty(pair: ClassPair, fields: Sequence[FieldRule], on_create: Sequence[str], faults: Faults) -> None:
@@ -164,27 +160,27 @@ def _logs(pair: ClassPair, section: ClassSection, file: SyncFile, faults: Faults
 def _check_own_logs(pair: ClassPair, logs: Sequence[LogSection], faults: Faults) -> None:
     key = f"{pair.place}.logs"
     if not logs:
-        faults.add(key, "a copy is known by an entry of its first log, and there is none", "Pair at least one log")
+        faults.add(key, "a copy is recognised by an entry of its first log, and there is none", "Pair at least one log")
     _check_once(logs, key, faults)
     for log in logs:
         for name, cls in ((log.external, pair.external), (log.internal, pair.internal)):
             guess = meant(name, cls.logs)
             if name in cls.attributes or name in cls.keys:
-                faults.add(key, f"{name} is no case log", f"There are {listed(cls.logs)}")
+                faults.add(key, f"{name} is not a case log", f"There are {listed(cls.logs)}")
             elif name not in cls.logs and guess.startswith("Did"):
                 faults.add(key, f"{cls.name} has no case log {name}", guess)
 
 
 def _check_logs(logs: Sequence[LogSection], pairs: Sequence[ClassPair], faults: Faults) -> None:
-    """Check the logs that are paired for all classes: each must be there in one of them, and each class must have one."""
+    """Check the logs that are paired for all classes: there must be some, and each must exist in at least one class."""
     _check_once(logs, "logs", faults)
     for log in logs:
         for name, found in ((log.external, [pair.external for pair in pairs]), (log.internal, [pair.internal for pair in pairs])):
-            known = {one for cls in found for one in cls.logs}
+            known = {case_log for cls in found for case_log in cls.logs}
             if found and name not in known:
                 faults.add("logs", f"no synced class has a case log {name}", meant(name, known))
     if not logs:
-        faults.add("logs", "a copy is known by an entry of its first log, and there is none", "Pair at least one log")
+        faults.add("logs", "a copy is recognised by an entry of its first log, and there is none", "Pair at least one log")
 
 
 def _check_once(logs: Sequence[LogSection], key: str, faults: Faults) -> None:

@@ -1,4 +1,4 @@
-"""What a ``sync.toml`` says, as the program uses it: most tables as they are, servers and classes compiled."""
+"""The configuration as the program uses it: most tables as they are in ``sync.toml``, servers and classes compiled."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from itopsync.watch.settings import HooksSettings, MetricsSettings
 
 MOST_WORKERS = 32
 _AROUND_A_FILE = 100_000
-"""Bytes of an answer beside the file that it carries."""
+"""The bytes of a response besides the file that it carries."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Everything that is configured, checked and compiled."""
+    """The whole configuration, checked and compiled."""
 
     path: Path
     rules: Rules
     external: ServerSettings
     internal: ServerSettings
     store_url: str = field(repr=False)
-    """As SQLAlchemy takes it, with the password."""
+    """In SQLAlchemy's form, with the password."""
     lease: timedelta
     schedule: Schedule
     engine: EngineSettings
@@ -45,7 +45,7 @@ class Configuration:
 
 
 def compile_configuration(file: SyncFile, path: Path, surroundings: Surroundings, faults: Faults) -> Configuration:
-    """Compile *file*, and check what stands in one table against the others. It is of use only if there are no *faults* then."""
+    """Compile *file* and check its tables against each other. The result is usable only if there are no *faults*."""
     external, internal = (
         _server(section, side, file.limits, faults)
         for section, side in ((file.external, Side.EXTERNAL), (file.internal, Side.INTERNAL))
@@ -85,7 +85,7 @@ def _server(section: ServerSection, side: Side, limits: Limits, faults: Faults) 
     if section.timeout >= limits.settle:
         remedy = f"Make it shorter, or limits.settle longer, which is {write_duration(limits.settle)}"
         faults.add(f"{side}.timeout", "a write could still land after limits.settle", remedy)
-    # Constructed, not validated a second time: for one start of the program, another model takes long to prepare.
+    # Constructed without validating again: preparing another model would noticeably slow down the start.
     settings = ServerSettings.model_construct(**dict(section), side=side, password=section.secret)
     a_file = limits.file_size * 4 // 3 + _AROUND_A_FILE
     return settings.model_copy(update={"max_answer_bytes": max(settings.max_answer_bytes, a_file)})
@@ -106,12 +106,12 @@ def _since(section: ScopeSection, external: ServerSettings, now: datetime, fault
     since = to_utc(section.since, external.timezone) if section.since else datetime.min.replace(tzinfo=UTC)
     if since > now:
         remedy = f"Write {now:%Y-%m-%d}, or earlier"
-        faults.add("scope.since", "it is in the future: no ticket would be taken up", remedy)
+        faults.add("scope.since", "it is in the future: no ticket would be copied", remedy)
     return since.isoformat(timespec="seconds")
 
 
 def _engine(file: SyncFile, connections: int) -> EngineSettings:
-    """More workers than connections, so that one that reads here keeps no place there; a long cycle polls meanwhile."""
+    """Use more workers than connections, so that workers waiting for one server leave the other busy; long cycles also poll."""
     plain = EngineSettings(workers=min(2 * connections, MOST_WORKERS), keep_activity=file.activity.keep)
     poll = file.schedule.poll
     return replace(plain, look_meanwhile=poll) if isinstance(poll, timedelta) else plain
@@ -121,10 +121,10 @@ def _metrics(section: MetricsSettings, schedule: Schedule, faults: Faults) -> Me
     given = "max_age" in section.model_fields_set
     if isinstance(schedule.poll, str):
         if section.listen and not given:
-            remedy = "Say how old the last good cycle may be, where schedule.poll is a cron expression"
+            remedy = "Set how old the last good cycle may be, since schedule.poll is a cron expression"
             faults.add("metrics.max_age", "it is missing", remedy)
         return section
     if given and section.max_age <= schedule.poll_quiet:
-        remedy = f"Make it a few times as long as cycles are apart in quiet hours, which is {write_duration(schedule.poll_quiet)}"
-        faults.add("metrics.max_age", "no cycle comes so often in quiet hours", remedy)
+        remedy = f"Make it a few times as long as schedule.poll_quiet, which is {write_duration(schedule.poll_quiet)}"
+        faults.add("metrics.max_age", "in quiet hours, cycles are further apart than this", remedy)
     return section if given else section.model_copy(update={"max_age": max(section.max_age, 3 * schedule.poll_quiet)})

@@ -1,4 +1,4 @@
-"""What tickets take on a side: organisation, caller, team, agent and whatever else is configured there."""
+"""Checks the values that tickets get on a side: organisation, caller, team, agent and whatever else is configured."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _HINTS = {
 }
 
 _NAMED = ("org_id", "team_id", "service_id", "servicesubcategory_id")
-"""Keys of what its name alone tells."""
+"""Keys of objects that a name alone identifies."""
 
 
 def check_defaults(
     side: Side, defaults: Mapping[str, object], classes: Sequence[TicketClass], besides: Collection[str], faults: Faults
 ) -> None:
-    """Check each default against what the side's *classes* have; *besides* are attributes that the file itself names."""
+    """Check that the side's *classes* have the attribute of each default; *besides* are attributes that the file itself names."""
     known = {name for cls in classes for name in (*cls.keys, *cls.attributes)} | set(besides)
     keys = {name for cls in classes for name in cls.keys}
     for name, value in defaults.items():
@@ -35,33 +35,31 @@ def check_defaults(
             faults.add(key, f"none of the synced classes has an attribute {name}", remedy)
         elif name in keys and isinstance(value, str) and not _is_key(value):
             hint = f'{{ {_criterion(name, value)} = "{clip(value, 40)}" }}'
-            faults.add(
-                key, f"{clip(repr(value), 40)} is neither an id nor an OQL query", f"Write {hint}, if that is what it is called"
-            )
+            faults.add(key, f"{clip(repr(value), 40)} is neither an id nor an OQL query", f"Write {hint}, if that is its name")
 
 
 def _criterion(name: str, value: str) -> str:
-    """The attribute by which *value* may find the object: a person's ``name`` is the surname alone."""
+    """The attribute in which to look for *value*: a person's ``name`` is only the surname."""
     if name in _NAMED:
         return "name"
     return "email" if "@" in value else "friendlyname"
 
 
 def check_organisation(defaults: Mapping[str, object], faults: Faults) -> None:
-    """Without an organisation iTop makes no ticket of any class."""
+    """Check that there is an organisation, without which iTop creates no ticket of any class."""
     if "org_id" not in defaults:
         _missing("org_id", faults)
 
 
 def check_initial(demanded: Collection[str], defaults: Mapping[str, object], faults: Faults) -> None:
-    """Check that a new copy gets what iTop *demanded* of it, where defaults can give it."""
+    """Check that the defaults provide the keys that iTop demands for a new copy."""
     for name in sorted({name for name in demanded if name.endswith("_id")} - defaults.keys()):
         _missing(name, faults)
 
 
 def _missing(name: str, faults: Faults) -> None:
     hint = f", such as {_HINTS[name]}" if name in _HINTS else ""
-    remedy = f"New internal tickets need one: name it by an id, a criterion or an OQL query{hint}"
+    remedy = f"New internal tickets need it: give an id, a criterion or an OQL query{hint}"
     faults.add(f"internal.defaults.{name}", "it is missing", remedy)
 
 

@@ -1,6 +1,6 @@
-"""What is written from the models: the page *Configuration* of the reference, and the JSON Schema that editors complete by.
+"""Generates the reference page *Configuration* and the JSON Schema for editors from the models.
 
-``python -m itopsync.config.docs > docs/reference/configuration.md`` writes the page anew.
+``python -m itopsync.config.docs > docs/reference/configuration.md`` regenerates the page.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from itopsync.settings.section import Required, Section, Written, holds_many, se
 
 WIDTH = 120
 FRAME = Path(__file__).with_name("configuration.md")
-"""What stands on the page around the keys."""
+"""The page around the keys."""
 Mark = TypeVar("Mark")
 _PLAIN = {str: "text", int: "number", bool: "`true` or `false`", NoneType: ""}
 
@@ -42,37 +42,37 @@ def reference() -> str:
 
 
 def json_schema() -> str:
-    """Return what may stand in ``sync.toml`` as JSON Schema, with meanings, defaults and examples."""
+    """Return the JSON Schema of ``sync.toml``, with meanings, defaults and examples."""
     whole = SyncFile.model_json_schema()
     sections = {section.__name__: section for section in _sections(SyncFile)}
     for name, schema in [("SyncFile", whole), *whole["$defs"].items()]:
         if name not in sections:
             continue  # an enumeration
-        told = meanings(sections[name])
+        meaning = meanings(sections[name])
         for key, info in sections[name].model_fields.items():
             place = schema["properties"][key]
             place.pop("default", None)
-            place["description"] = told[key]
+            place["description"] = meaning[key]
             if section_in(info.annotation) is None and (default := default_of(info)) is not None:
                 place["default"] = tomllib.loads(f"it = {default}")["it"]
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
 def meanings(section: type[Section]) -> dict[str, str]:
-    """What is written below each key. Pydantic reads that as well, but each time the program starts."""
+    """The text below each key. Pydantic could read it too, but only at every start of the program."""
     found: dict[str, str] = {}
     for cls in reversed(section.__mro__):
         if issubclass(cls, Section):
             body = cast("ast.ClassDef", ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]).body
-            for key, told in pairwise(body):
-                match key, told:
+            for key, text_below in pairwise(body):
+                match key, text_below:
                     case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                         found[name] = " ".join(text.split())
     return found
 
 
 def default_of(info: FieldInfo) -> str | None:
-    """A key's default in TOML; None where it is left out."""
+    """A key's default in TOML; None if it has none."""
     if _written(info.metadata, Required) or info.default is None:
         return None
     written = _written(info.metadata, Written)
@@ -109,13 +109,13 @@ def _sections(section: type[Section]) -> Iterator[type[Section]]:
 
 
 def _tables(section: type[Section], place: str) -> Iterator[str]:
-    told: set[type[Section]] = set()
+    written: set[type[Section]] = set()
     for info in section.model_fields.values():
         inner = section_in(info.annotation)
-        if inner is None or inner in told:
+        if inner is None or inner in written:
             continue
-        told.add(inner)
-        twins = [other for other, one in section.model_fields.items() if section_in(one.annotation) is inner]
+        written.add(inner)
+        twins = [other for other, twin in section.model_fields.items() if section_in(twin.annotation) is inner]
         heads = [_head(f"{place}.{twin}".lstrip("."), info) for twin in twins]
         if keys := tuple(_keys(inner)):
             yield f"## {' and '.join(f'`{head}`' for head in heads)}"
@@ -125,18 +125,18 @@ def _tables(section: type[Section], place: str) -> Iterator[str]:
 
 
 def _head(place: str, info: FieldInfo) -> str:
-    """How the head of a table is written."""
+    """The header of a table, as written in TOML."""
     if not holds_many(info.annotation):
         return f"[{place}]"
     return f"[[{place}]]" if "tuple" in str(info.annotation) else f"[{place}.<name>]"
 
 
 def _keys(section: type[Section]) -> Iterator[str]:
-    told = meanings(section)
+    meaning = meanings(section)
     for name, info in section.model_fields.items():
         if section_in(info.annotation) is None:
             shown = f" For example `{name} = {literal(info.examples[0])}`." if info.examples else ""
-            yield f"`{name}` ({'; '.join(_facts(info))})\n{_wrapped(told[name] + shown, ': ')}"
+            yield f"`{name}` ({'; '.join(_facts(info))})\n{_wrapped(meaning[name] + shown, ': ')}"
 
 
 def _facts(info: FieldInfo) -> Iterator[str]:
@@ -149,12 +149,12 @@ def _facts(info: FieldInfo) -> Iterator[str]:
 
 
 def _words(annotation: Any, metadata: Sequence[object]) -> str:
-    """What may be written for a key, in a word or two."""
+    """The type of a key's value, in a word or two."""
     if written := _written(metadata, Written):
         return written.word
     if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return ", ".join(f"`{one.value}`" for one in annotation)
-    if any(isinstance(one, StringConstraints) and one.pattern for one in metadata):
+        return ", ".join(f"`{member.value}`" for member in annotation)
+    if any(isinstance(constraint, StringConstraints) and constraint.pattern for constraint in metadata):
         return "name"
     return _words_of_parts(annotation) or _PLAIN[annotation] + _bounds(metadata)
 
@@ -183,8 +183,8 @@ def _bounds(metadata: Sequence[object]) -> str:
 
 
 def _written(metadata: Sequence[object], kind: type[Mark]) -> Mark | None:
-    flat = [part for one in metadata for part in (one.metadata if isinstance(one, FieldInfo) else [one])]
-    return next((one for one in flat if isinstance(one, kind)), None)
+    flat = [part for item in metadata for part in (item.metadata if isinstance(item, FieldInfo) else [item])]
+    return next((part for part in flat if isinstance(part, kind)), None)
 
 
 def _class(cls: TicketClass) -> str:
@@ -203,7 +203,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _wrapped(text: str, before: str = "") -> str:
-    """Text in lines, the later ones indented as far as *before* reaches."""
+    """Wrap *text* after *before*, and indent the later lines by its length."""
     after = " " * len(before)
     return textwrap.fill(
         text, WIDTH, initial_indent=before, subsequent_indent=after, break_long_words=False, break_on_hyphens=False

@@ -1,4 +1,4 @@
-"""From a file to :class:`~itopsync.config.schema.SyncFile`: found, parsed, and every table checked by itself."""
+"""Finds, parses and validates a file, table by table, as a :class:`~itopsync.config.schema.SyncFile`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from itopsync.errors import ConfigurationError, Fault, clip
 from itopsync.settings.section import Section, Surroundings, Wrong, section_at, section_in
 
 LONGEST_FILE = 1_000_000
-"""Bytes. No ``sync.toml`` is that long; something else is."""
+"""Bytes. A longer file is not a ``sync.toml``."""
 PLACES = (Path("sync.toml"), Path("/etc/itopsync/sync.toml"))
 VARIABLE = "ITOPSYNC_CONFIG"
 
@@ -29,7 +29,7 @@ _NEVER_CARRIED = (
 )
 _PASSWORD = (
     "a password does not belong in this file",
-    "Put it into a file of mode 600 and name that as password_file, or use password_env or password_credential",
+    "Put it into a file with mode 600 and name that file in password_file, or use password_env or password_credential",
 )
 _ADDRESS = ("an alert's address is a secret, and does not belong in this file", _PASSWORD[1])
 _EXPLAINED = {
@@ -54,9 +54,9 @@ _EXPLAINED = {
         for key in ("password", "auth_pwd", "token")
     },
     **{f"hooks.alerts.<name>.{key}": _ADDRESS for key in ("url", "address", "password")},
-    "since": ("the key stands outside of its table", "Write it below [scope]"),
+    "since": ("the key is outside its table", "Write it below [scope]"),
 }
-"""Keys that people can be expected to try, and why there are none such."""
+"""Keys that people are likely to try, and why they do not exist."""
 
 _EXPECTED = {
     "string_pattern_mismatch": "it must be a name in iTop: letters, digits and underscores",
@@ -72,9 +72,9 @@ _EXPECTED = {
 
 
 def find(explicit: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where the configuration is: *explicit* (``--config``), ``$ITOPSYNC_CONFIG``, ``./sync.toml``, or that in ``/etc``.
+    """Return the configuration file: *explicit* (``--config``), ``$ITOPSYNC_CONFIG``, ``./sync.toml`` or the one in ``/etc``.
 
-    :raises ConfigurationError: there is none; it names all the places looked at
+    :raises ConfigurationError: there is none; it names all places searched
     """
     named = explicit or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
     places = (named,) if named is not None else PLACES
@@ -88,14 +88,14 @@ def find(explicit: Path | None, environ: Mapping[str, str] = os.environ) -> Path
 
 
 def parse(path: Path) -> dict[str, Any]:
-    """Read *path* as TOML. :raises ConfigurationError: it cannot be read, or is none; line and column are named."""
+    """Parse *path* as TOML. :raises ConfigurationError: it cannot be read or parsed; it names line and column."""
     try:
         with path.open("rb") as file:
             contents = file.read(LONGEST_FILE + 1)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error), "Check the path and who may read it.") from None
     if len(contents) > LONGEST_FILE:
-        raise _unreadable(path, f"it is longer than {LONGEST_FILE:,} bytes", "Check that this is the file that you mean.")
+        raise _unreadable(path, f"it is longer than {LONGEST_FILE:,} bytes", "Check that this is the right file.")
     try:
         text = contents.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,7 +105,7 @@ def parse(path: Path) -> dict[str, Any]:
 
 
 def check(table: dict[str, Any], surroundings: Surroundings, faults: Faults) -> SyncFile:
-    """Check every table of *table* by itself, and return what is left when the wrong keys are taken out of it."""
+    """Validate *table* table by table, removing wrong keys, and return what is left."""
     while True:
         try:
             file = SyncFile.model_validate(table, context=surroundings)
@@ -135,9 +135,9 @@ def _report(detail: ErrorDetails, place: Sequence[int | str], table: dict[str, A
     elif detail["loc"][-1] == "[key]":
         faults.add(key, "this cannot be a name in iTop", "Use letters, digits and underscores")
     else:
-        told = _EXPECTED.get(detail["type"]) or detail["msg"]
-        remedy = told.removeprefix("Value error, ").replace("Input should be", "it must be")
-        faults.add(key, f"{clip(_shown(table, place), 60)} will not do", remedy[:1].upper() + remedy[1:])
+        message = _EXPECTED.get(detail["type"]) or detail["msg"]
+        remedy = message.removeprefix("Value error, ").replace("Input should be", "it must be")
+        faults.add(key, f"{clip(_shown(table, place), 60)} is not valid", remedy[:1].upper() + remedy[1:])
 
 
 def _report_lacking(file: SyncFile, surroundings: Surroundings, faults: Faults) -> None:
@@ -149,18 +149,18 @@ def _report_lacking(file: SyncFile, surroundings: Surroundings, faults: Faults) 
 
 
 def _sections(section: Section, place: str) -> Iterator[tuple[str, Section]]:
-    """All tables but those of lists, each with its place and a dot."""
+    """All tables except those in lists, each with its place and a dot."""
     yield place, section
     for name in type(section).model_fields:
         inner = getattr(section, name)
-        named = {f"{name}.{key}": one for key, one in inner.items()} if isinstance(inner, Mapping) else {name: inner}
-        for key, one in named.items():
-            if isinstance(one, Section):
-                yield from _sections(one, f"{place}{key}.")
+        named = {f"{name}.{key}": table for key, table in inner.items()} if isinstance(inner, Mapping) else {name: inner}
+        for key, table in named.items():
+            if isinstance(table, Section):
+                yield from _sections(table, f"{place}{key}.")
 
 
 def _place_in(table: dict[str, Any], detail: ErrorDetails) -> tuple[int | str, ...]:
-    """The part of pydantic's location that is in the file: the rest names alternatives of a type."""
+    """The steps of pydantic's location that exist in the file; the others name alternatives of a type."""
     wrong = detail.get("ctx", {}).get("error")
     place: list[int | str] = []
     here: Any = table
@@ -189,7 +189,7 @@ def _at(table: dict[str, Any], place: Sequence[int | str]) -> Any:
 
 
 def _from_the_end(place: tuple[int | str, ...]) -> tuple[int, list[tuple[int, str]]]:
-    # What lies deeper goes first, and the later of two items of a list: then no place moves before its turn.
+    # Remove deeper keys first, and later list items before earlier ones, so that no place moves before its turn.
     return -len(place), [(-step, "") if isinstance(step, int) else (0, step) for step in place]
 
 
@@ -217,7 +217,7 @@ def _shown(table: dict[str, Any], place: Sequence[int | str]) -> str:
 def _is_there(place: Path) -> bool:
     try:
         return place.is_file()
-    except OSError:  # a name that the file system does not take, or a folder that we may not look into
+    except OSError:  # a name that the file system rejects, or a folder that we may not read
         return False
 
 
@@ -225,16 +225,16 @@ def _parse_toml(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        what, line, column = _told(str(error), text)
-        raise _malformed(path, line, column, what, "Mend that line; what follows it was not looked at.") from None
+        what, line, column = _parts(str(error), text)
+        raise _malformed(path, line, column, what, "Fix that line; what follows it was not read.") from None
     except RecursionError:
-        raise _unreadable(path, "lists or tables are nested too deeply", "Check that this is the file that you mean.") from None
-    except ValueError as error:  # Python takes no number of more than 4,300 digits
-        raise _unreadable(path, clip(str(error)), "Mend that value.") from None
+        raise _unreadable(path, "lists or tables are nested too deeply", "Check that this is the right file.") from None
+    except ValueError as error:  # Python rejects numbers of more than 4,300 digits
+        raise _unreadable(path, clip(str(error)), "Fix that value.") from None
 
 
-def _told(message: str, text: str) -> tuple[str, int, int]:
-    """Take a message of tomllib's apart: what is wrong, line and column."""
+def _parts(message: str, text: str) -> tuple[str, int, int]:
+    """Split a message of tomllib into what is wrong, line and column."""
     found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
     if found:
         return found[1], int(found[2]), int(found[3])

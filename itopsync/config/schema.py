@@ -1,7 +1,7 @@
-"""The whole of ``sync.toml``. The tables that others go by as they are stand beside their code; the rest stands here.
+"""The schema of ``sync.toml``. Tables that other packages use directly are defined beside their code; the rest is here.
 
-A table that is not there is an empty one (``Field(default={}, validate_default=True)``): so all of them are made ready as
-parts of the whole, once, when a file is read, and the program starts without.
+A missing table counts as empty (``Field(default={}, validate_default=True)``). Pydantic therefore builds all tables as parts of
+the whole, once, when a file is read, and not at every start of the program.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from itopsync.settings.section import Name, Names, Required, Section, Text, Valu
 from itopsync.watch.settings import HooksSettings, MetricsSettings
 
 SHORTEST_LEASE = timedelta(seconds=10)
-_SINCE = "Write since = {today}, or a day before: external tickets that began earlier are not taken up"
+_SINCE = "Write since = {today} or an earlier date: external tickets that began before it are not copied"
 
 
 def _read_pair(value: object) -> object:
@@ -42,14 +42,14 @@ def _check_lease(lease: timedelta) -> timedelta:
 def _check_condition(condition: str) -> str:
     if condition.upper().startswith(("SELECT ", "WHERE ")):
         remedy = 'Write what would follow WHERE, with `this` for the ticket: "this.org_id = 3"'
-        raise Wrong("it is a whole query, and a condition is asked for", remedy)
+        raise Wrong("it is a whole query rather than a condition", remedy)
     if not _is_closed(condition):
         raise Wrong("a bracket or a quote is not closed", "Close it")
     return condition
 
 
 def _is_closed(condition: str) -> bool:
-    """Whether every bracket and quote of an OQL condition is closed, so that it can stand between brackets itself."""
+    """Whether every bracket and quote of an OQL condition is closed, so that it can be put in brackets."""
     depth, quote, escaped = 0, "", False
     for char in condition:
         if quote:
@@ -71,7 +71,7 @@ def _is_closed(condition: str) -> bool:
 def _check_new_tickets(direction: Direction) -> Direction:
     if direction.allows(Side.INTERNAL):
         remedy = f'Write "{Direction.TO_INTERNAL}" or "{Direction.NEVER}"'
-        raise Wrong("an internal ticket never makes an external one", remedy)
+        raise Wrong("an internal ticket is never copied to external", remedy)
     return direction
 
 
@@ -82,32 +82,32 @@ Row = Annotated[
     Annotated[Direction, Tag("one for all")] | Annotated[dict[Name, Direction], Tag("by name")],
     Discriminator(lambda value: "by name" if isinstance(value, Mapping) else "one for all"),
 ]
-"""A direction, or those of single parts by name."""
+"""One direction, or a direction for each named part."""
 
 
 class StoreSection(PasswordSource):
-    """The database. It never holds a text of a ticket."""
+    """The database. It never contains the text of a ticket."""
 
     url: Text = "sqlite:////var/lib/itopsync/itopsync.db"
-    """`sqlite:///` and a file (four slashes for an absolute path; a relative one begins at the folder of `sync.toml`), or
+    """`sqlite:///` and a file (four slashes for an absolute path; a relative path starts at the folder of `sync.toml`), or
     `postgresql://user@host/database`. PostgreSQL's password comes from one of the other keys."""
     lease: Annotated[Duration, AfterValidator(_check_lease)] = timedelta(minutes=1)
-    """How long the right to be the one writer is held without being renewed. After a crash the next process waits so long; a
-    database that is away for three quarters of it stops the process."""
+    """How long the right to be the one writer lasts without being renewed. After a crash, the next process waits this long; if
+    the database is unreachable for three quarters of it, the process stops."""
 
 
 class ScopeSection(Section):
-    """Which external tickets a copy is made of. Once linked, a ticket stays linked."""
+    """Which external tickets are copied. Once linked, a ticket stays linked."""
 
     since: Annotated[Moment | None, Required(_SINCE)] = Field(default=None, examples=["2026-01-01"])
-    """External tickets that began earlier are not taken up, so that a first run never floods the other side: a date, or a
-    date and time; without an offset it is local time of the external server."""
+    """External tickets that began before this are not copied, so that a first run does not flood the other side. A date, or a
+    date and time; without an offset, it is local time of the external server."""
     condition: Condition = Field(default="", examples=["this.org_id = 3"])
-    """OQL condition on external tickets of every class, in which the ticket is called `this`. Empty: every ticket."""
+    """OQL condition on external tickets of every class; the ticket is called `this`. Empty: every ticket."""
 
 
 class ClassRulesSection(Section):
-    """Directions of one class, where they differ from those of all."""
+    """Directions of one class, where they differ from those of all classes."""
 
     form: Row | None = Field(default=None, examples=[{"urgency": "both"}])
     """Like `rules.form`."""
@@ -123,23 +123,24 @@ class RulesSection(Section):
     new_tickets: Annotated[Direction, AfterValidator(_check_new_tickets)] = Direction.TO_INTERNAL
     """New tickets: `to_internal`, or `never`."""
     form: Row = Direction.TO_INTERNAL
-    """The form: title, description, impact, urgency, and what a class adds. Where single attributes go another way than the rest,
-    a table says so, by their external names: `{ urgency = "both" }`; what it does not name goes as is said otherwise."""
+    """The form: title, description, impact, urgency, and what a class adds. A table gives single attributes their own direction,
+    by external name: `{ urgency = "both" }`; those that it does not name keep the default."""
     notes: Row = Direction.BOTH
-    """Entries of the case logs. Where one log goes another way, likewise: `{ public_log = "to_internal" }`."""
+    """Entries of the case logs. A table gives single logs their own direction: `{ public_log = "to_internal" }`."""
     attachments: Direction = Direction.BOTH
     """Attachments."""
     state: Direction = Direction.BOTH
-    """The state, and what travels with it. Where both moved, internal wins."""
+    """The state, and what travels with it. If both sides changed it, internal wins."""
     deletion: Deletion = Deletion.ORIGIN
-    """What a deleted attachment takes along: `origin` (the copy goes with its original), `both`, or `never`."""
+    """What is deleted with an attachment: `origin` (deleting the original deletes its copy), `both` (and the other way round),
+    or `never`."""
     images: StrictBool = True
-    """Whether pictures in texts become attachments."""
+    """Whether pictures in texts are carried as attachments."""
     keep_internal: tuple[Mark, ...] = ("#internal",)
-    """A note whose first or second line begins with one of these marks never leaves internal: iTop 3.3 puts a line before what it
-    copies from a parent."""
+    """A note whose first or second line begins with one of these marks never leaves internal. The second line counts because
+    iTop 3.3 puts a line before what it copies from a parent."""
     tell_parked: StrictBool = True
-    """Whether what could not be carried is told in a note on the internal ticket, once."""
+    """Whether a note on the internal ticket says, once, what could not be carried."""
 
 
 class LogSection(Section):
@@ -162,73 +163,73 @@ class AttributeSection(Section):
     template: str | None = Field(default=None, examples=["[{number}] {value}"])
     """How it is written in internal: `{value}` and `{number}` (the external ticket's) are filled in."""
     to_internal: Values = Field(default={}, examples=[{"1": "1", "2": "2", "3": "3", "4": "3"}])
-    """Value map, external → internal. A value that is not named goes as it is."""
+    """Value map, external → internal. A value that is not named is carried unchanged."""
     to_external: Values = Field(default={}, examples=[{"3": "3"}])
-    """The way back. Needed only where several values become one; else the map is turned round."""
+    """The map back. Needed only if several values map to one; otherwise the inverse map is used."""
 
 
 class StatesSection(Section):
     """How the states of the two classes correspond."""
 
     to_internal: Values = Field(default={}, examples=[{"escalated_tto": "new"}])
-    """State map, external → internal. A state that is not named corresponds to its namesake."""
+    """State map, external → internal. A state that is not named corresponds to the state of the same name."""
     to_external: Values = Field(default={}, examples=[{"new": "new"}])
-    """The way back. Needed only where several states become one; else the map is turned round."""
+    """The map back. Needed only if several states map to one; otherwise the inverse map is used."""
     left_out: Values | None = Field(default=None, examples=[{"escalated_ttr": "assigned"}])
-    """States that are not carried, each with the state before it that it counts as. Default: `escalated_tto = "new"` for
-    Incident, which iTop 3.2.0 cannot get out of that state."""
+    """States that are not carried, each with the earlier state that it counts as. Default: `escalated_tto = "new"` for
+    Incident, since iTop 3.2.0 cannot move an incident out of that state."""
 
 
 class LifecycleSection(Section):
-    """Where a server's lifecycle differs from iTop's own."""
+    """How a server's lifecycle differs from iTop's own."""
 
     transitions: dict[Name, dict[Name, str]] = Field(default={}, examples=[{"new": {"ev_resolve": "resolved"}}])
-    """State → stimulus → the state it leads to; added to iTop's own. `""` takes a transition away. One that iTop 3.2.0 crashes
-    on (`ev_assign` of an Incident in `escalated_tto`) is sent only where it is named here."""
+    """State → stimulus → the state it leads to; added to iTop's own. `""` removes a transition. The one on which iTop 3.2.0
+    crashes (`ev_assign` of an Incident in `escalated_tto`) is sent only if it is named here."""
     mandatory: dict[Name, Names] = Field(default={}, examples=[{"pending": ["pending_reason"]}])
-    """State → the attributes that it demands; replaces iTop's own list for that state. What the first state demands in internal
-    is taken from `internal.defaults`, also what iTop's own classes do not have."""
+    """State → the attributes that it demands; replaces iTop's own list for that state. What the initial state demands in internal
+    is taken from `internal.defaults`, including attributes that iTop's own classes do not have."""
     decisions: Names | None = Field(default=None, examples=[["approved", "rejected"]])
-    """States that only a person's decision leads to; replaces the default list."""
+    """States that only a person may decide on; replaces the default list."""
 
 
 class LifecyclesSection(Section):
     """Lifecycles by side."""
 
     external: LifecycleSection = Field(default={}, validate_default=True)
-    """Where the external class's lifecycle was changed."""
+    """How the external class's lifecycle differs from iTop's own."""
     internal: LifecycleSection = Field(default={}, validate_default=True)
-    """Where the internal class's lifecycle was changed."""
+    """How the internal class's lifecycle differs from iTop's own."""
 
 
 class ClassSection(Section):
-    """One external ticket class. An empty table takes every default."""
+    """One external ticket class. An empty table uses every default."""
 
     internal: Name | None = Field(default=None, examples=["UserRequest"])
     """The class of its copies in internal. Default: the same. Several external classes may share one."""
     like: Name | None = Field(default=None, examples=["UserRequest"])
-    """For a class that iTop does not ship: the one of iTop's own whose lifecycle and attributes it has."""
+    """For a class that iTop does not ship: the iTop class whose lifecycle and attributes it has."""
     scope: Condition = Field(default="", examples=["this.impact = 1"])
-    """OQL condition on this class, besides `scope.condition`."""
+    """OQL condition on this class, in addition to `scope.condition`."""
     form: Names | None = Field(default=None, examples=[["title", "description", "impact", "urgency"]])
     """The attributes of the form. Default: title, description, impact, urgency; for changes title, description."""
     companions: dict[Name, Names] = Field(default={}, examples=[{"pending": ["pending_reason"]}])
-    """State (external) → the attributes that travel with it; replaces the default list for that state. They go the way of
-    the state."""
+    """State (external) → the attributes that travel with it; replaces the default list for that state. They have the state's
+    direction."""
     rules: ClassRulesSection = Field(default={}, validate_default=True)
     """Directions of this class, where they differ from `rules`."""
     logs: tuple[LogSection, ...] | None = None
-    """Which case logs are paired, instead of `logs`."""
+    """The case logs that are paired, instead of `logs`."""
     attributes: dict[Name, AttributeSection] = Field(default={})
-    """How single attributes are carried, by their external name."""
+    """How single attributes are carried, by external name."""
     states: StatesSection = Field(default={}, validate_default=True)
     """How states correspond."""
     lifecycle: LifecyclesSection = Field(default={}, validate_default=True)
-    """Where a server's lifecycle was changed."""
+    """How a server's lifecycle differs from iTop's own."""
 
 
 class Level(StrEnum):
-    """How much is told."""
+    """How much is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -237,10 +238,10 @@ class Level(StrEnum):
 
 
 class LoggingSection(Section):
-    """What the program itself tells."""
+    """The program's own log."""
 
     level: Level = Level.INFO
-    """The least that is logged: `debug`, `info`, `warning` or `error`. `--log-level` goes before it."""
+    """The lowest level that is logged: `debug`, `info`, `warning` or `error`. `--log-level` overrides it."""
 
 
 class SyncFile(Section):
@@ -249,8 +250,8 @@ class SyncFile(Section):
     pair: Annotated[Pair, Required("Name this pair of servers, in lower-case letters and digits; the name must never change")] = (
         Field(default="", examples=["acme"])
     )
-    """The fixed name of this pair of servers: lower-case letters and digits, at most 20. It stands in every marker in iTop,
-    so it must never change."""
+    """The fixed name of this pair of servers: up to 20 lower-case letters and digits. It is part of every marker in iTop, so it
+    must never change."""
     external: ServerSection = Field(default={}, validate_default=True)
     """The server that customers use."""
     internal: ServerSection = Field(default={}, validate_default=True)
@@ -258,24 +259,24 @@ class SyncFile(Section):
     store: StoreSection = Field(default={}, validate_default=True)
     """The database."""
     scope: ScopeSection = Field(default={}, validate_default=True)
-    """Which external tickets are taken up."""
+    """Which external tickets are copied."""
     schedule: Schedule = Field(default={}, validate_default=True)
-    """When what runs."""
+    """When cycles run."""
     rules: RulesSection = Field(default={}, validate_default=True)
     """What is carried, and which way."""
     logs: tuple[LogSection, ...] = Field(default=({},), validate_default=True)
     """Which case logs are paired."""
     headers: Headers = Field(default={}, validate_default=True)
-    """The line at the head of what is carried."""
+    """The first line of a carried note."""
     limits: Limits = Field(default={}, validate_default=True)
-    """What stops a cycle, or makes one thing wait for a person."""
+    """Limits beyond which a cycle stops, or an item waits for a person."""
     activity: ActivitySection = Field(default={}, validate_default=True)
-    """What is remembered of what was written."""
+    """The record of writes."""
     logging: LoggingSection = Field(default={}, validate_default=True)
-    """What the program tells."""
+    """The program's log."""
     metrics: MetricsSettings = Field(default={}, validate_default=True)
-    """Where monitoring finds metrics."""
+    """Metrics for monitoring."""
     hooks: HooksSettings = Field(default={}, validate_default=True)
-    """Who is called when a person is needed."""
+    """How people are notified when they are needed."""
     classes: dict[Name, ClassSection] = Field(default={})
-    """The ticket classes to keep in step, by their external name. At least one."""
+    """The ticket classes to sync, by external name. At least one."""

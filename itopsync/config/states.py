@@ -1,4 +1,4 @@
-"""The states of a pair of classes: their lifecycles, how they correspond, and what travels with them."""
+"""Compiles the states of a pair of classes: their lifecycles, maps and companions."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def _check_map(mapping: Mapping[str, str], origin: _States, target: _States, key
 def _check_counterparts(states: Collection[str], mapping: Mapping[str, str], there: _States, key: str, faults: Faults) -> None:
     alone = [state for state in states if mapping.get(state, state) not in there.names]
     if alone:
-        remedy = f"Name there what each corresponds to, or leave them out in {key.rpartition('.')[0]}.left_out"
-        faults.add(key, f"nothing in {there.cls} corresponds to {listed(alone)}", remedy)
+        remedy = f"Map each of them there, or leave them out in {key.rpartition('.')[0]}.left_out"
+        faults.add(key, f"no state of {there.cls} corresponds to {listed(alone)}", remedy)
 
 
 def _left_out(pair: ClassPair, section: ClassSection, theirs: _States, ours: _States, faults: Faults) -> dict[str, str]:
@@ -95,7 +95,7 @@ def _left_out(pair: ClassPair, section: ClassSection, theirs: _States, ours: _St
         elif before in given:
             faults.add(key, f"'{before}' is left out as well", "Name a state before it that is carried")
         elif state in section.states.to_internal:
-            faults.add(key, "it is mapped in to_internal, and left out here", "Keep one of them")
+            faults.add(key, "it is both mapped in to_internal and left out here", "Keep one of them")
         elif any(state == states.initial for states in classes):
             faults.add(key, "every ticket begins in it", "Remove it")
         else:
@@ -123,7 +123,7 @@ def _companions(
 
 
 def _lifecycle(own: Lifecycle, section: LifecycleSection, place: str, faults: Faults) -> Lifecycle:
-    """iTop's own lifecycle, changed as the file says that the server's is."""
+    """iTop's own lifecycle, with the changes that the file describes."""
     transitions = {state: dict(ways) for state, ways in own.transitions.items()}
     for state, ways in section.transitions.items():
         transitions.setdefault(state, {})
@@ -132,7 +132,7 @@ def _lifecycle(own: Lifecycle, section: LifecycleSection, place: str, faults: Fa
             if to:
                 transitions[state][stimulus] = to
             elif transitions[state].pop(stimulus, None) is None:
-                faults.add(key, f"'{state}' has no {stimulus} that could be taken away", meant(stimulus, transitions[state]))
+                faults.add(key, f"'{state}' has no {stimulus} to remove", meant(stimulus, transitions[state]))
     _check_lifecycle(transitions, section, place, faults)
     mandatory = {state: own.mandatory.get(state, frozenset()) for state in transitions}
     mandatory |= {state: frozenset(names) for state, names in section.mandatory.items() if state in transitions}

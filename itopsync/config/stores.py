@@ -1,4 +1,4 @@
-"""The address of the store, with its password put in."""
+"""The address of the store, including its password."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _KEY = "store.url"
 
 
 def store_url(section: StoreSection, folder: Path, faults: Faults) -> str:
-    """Return the store's URL as SQLAlchemy takes it, password included; a file's path begins at *folder*."""
-    from itopsync.store.connection import Address  # noqa: PLC0415 - what only shows its help does without a database
+    """Return the store's URL in SQLAlchemy's form, including the password; a relative path starts at *folder*."""
+    from itopsync.store.connection import Address  # noqa: PLC0415 - a command that only shows its help needs no database
 
     try:
         address = Address.parse(section.url)
     except StoreUnavailable:
         remedy = "Write sqlite:///FILE or postgresql://USER@HOST/DATABASE"
-        faults.add(_KEY, f"{clip(repr(_without_password(section.url)), 80)} is no address of a store", remedy)
+        faults.add(_KEY, f"{clip(repr(_without_password(section.url)), 80)} is not the address of a store", remedy)
         return ""
     password = section.secret.reveal()
     if not address.is_sqlite:
@@ -37,12 +37,12 @@ def store_url(section: StoreSection, folder: Path, faults: Faults) -> str:
 def _postgresql(url: str, password: str, faults: Faults) -> str:
     parts = urlsplit(url)
     if parts.password is not None:
-        remedy = "Put it into a file of mode 600 and name that as store.password_file"
+        remedy = "Put it into a file with mode 600 and name that file in store.password_file"
         faults.add(_KEY, "a password does not belong in this file", remedy)
     elif not parts.path.strip("/"):
         faults.add(_KEY, "it names no database", "Write postgresql://USER@HOST/DATABASE")
     elif password and parts.username is None:
-        faults.add(_KEY, "there is a password, and no user", "Write postgresql://USER@HOST/DATABASE")
+        faults.add(_KEY, "there is a password but no user", "Write postgresql://USER@HOST/DATABASE")
     elif password:
         user, _, host = parts.netloc.rpartition("@")
         return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()

@@ -1,8 +1,8 @@
-"""What the tables of ``sync.toml`` are made of. Each table is a model beside the code that goes by it; these are their parts.
+"""The building blocks of ``sync.toml``'s tables. Each table is a model beside the code that uses it.
 
-``section``     a table: a frozen model whose keys say their type, default, bound, meaning and example
+``section``     the base of a table: a frozen model whose keys declare type, default, bound, meaning and example
 ``quantities``  durations, sizes, moments
-``addresses``   addresses of servers, and the certificates that they show
+``addresses``   addresses of servers, and certificates to trust
 ``secrets``     passwords, and where they are read from
-``hints``       what was probably meant by a name that there is not
+``hints``       suggestions for unknown names
 """

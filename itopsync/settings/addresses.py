@@ -1,4 +1,4 @@
-"""The addresses of servers: checked, and brought to the one form that they are compared in; and the certificates to trust."""
+"""The addresses of servers, checked and normalised for comparison, and the certificates to trust."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _IN_A_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 
 
 def read_address(text: str) -> str:
-    """Return an address without a trailing slash. :raises Wrong: it is none"""
+    """Return an address without a trailing slash. :raises Wrong: it is not an address"""
     what, remedy = _wrong(text) if text else ("", "")
     if what:
-        shown = re.sub(r"//[^/]*@", "//…@", text)  # what stands there may be a password
+        shown = re.sub(r"//[^/]*@", "//…@", text)  # this may be a password
         raise Wrong(f"{clip(repr(shown), 80)} {what}", remedy)
     return text.rstrip("/")
 
 
 def check_is_private(url: str, allowed: str | None) -> None:
-    """Refuse an address that sends the password in clear over a network, unless its host is *allowed* by name.
+    """Refuse an address to which the password would be sent unencrypted, unless its host is *allowed* by name.
 
-    :raises Wrong: it does, or another host is allowed
+    :raises Wrong: it would be, or another host is allowed
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -41,11 +41,11 @@ def check_is_private(url: str, allowed: str | None) -> None:
         raise Wrong(f"'{clip(allowed, 60)}' is not the host in url", remedy, "allow_http", beside="url")
     if parts.scheme == "http" and not is_loopback(host) and allowed is None:
         remedy = f'Use https://, or allow it with allow_http = "{host}"'
-        raise Wrong("over http:// the password travels in clear", remedy, "url")
+        raise Wrong("over http:// the password is sent unencrypted", remedy, "url")
 
 
 def identity(url: str) -> tuple[str, int | None, str]:
-    """What two addresses of one server have in common: host, port and path."""
+    """What all addresses of one server have in common: host, port and path."""
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or _PORTS.get(parts.scheme), parts.path.rstrip("/")
 
@@ -63,7 +63,7 @@ def is_host(parts: SplitResult) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether *host* is this machine itself."""
+    """Whether *host* is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -71,27 +71,27 @@ def is_loopback(host: str) -> bool:
 
 
 def located(folder: Path, name: str | Path) -> Path:
-    """Where a file is that ``sync.toml`` in *folder* names."""
+    """The path of a file that ``sync.toml`` in *folder* names."""
     return folder / os.path.expanduser(name)
 
 
 def read_certificates(path: Path, info: ValidationInfo) -> Path:
-    """Return where the file of certificates to trust is. :raises Wrong: it holds none"""
+    """Return the path of the file of certificates to trust. :raises Wrong: it contains none"""
     if info.context is None:
         return path
     found = located(info.context.folder, path)
     try:
         ssl.create_default_context(cafile=found)
     except ssl.SSLError:
-        raise Wrong(f"{clip(str(found), 120)} holds no certificate in PEM", "Name a PEM file of certificates") from None
+        raise Wrong(f"{clip(str(found), 120)} contains no PEM certificate", "Name a PEM file of certificates") from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "that is no path"
+        reason = getattr(error, "strerror", None) or "it is not a path"
         raise Wrong(f"{clip(str(found), 120)} cannot be read: {reason}", "Check the path and who may read it") from None
     return found
 
 
 def _wrong(text: str) -> tuple[str, str]:
-    """What is wrong with an address, and the remedy; two empty texts if nothing is."""
+    """What is wrong with an address, and the remedy; both empty if nothing is."""
     complete = "Write it like https://desk.example.com/itop"
     try:
         parts = urlsplit(text)
@@ -99,13 +99,13 @@ def _wrong(text: str) -> tuple[str, str]:
     except ValueError:
         usable = False
     if not usable:
-        return "is no address of a web server", complete
+        return "is not the address of a web server", complete
     if parts.username is not None:
-        return "holds a user", "Name the user in username and the password by password_file"
+        return "contains a user name", "Name the user in username and the password by password_file"
     if parts.query or parts.fragment or "?" in text or "#" in text or not _IN_A_PATH.fullmatch(parts.path):
         return "has more than a host and a path", complete
     if parts.path.rstrip("/").endswith(".php"):
-        return "names a page", f"Leave {_API} away: {text.partition(_API)[0]}" if _API in text else complete
+        return "names a page", f"Remove {_API}: {text.partition(_API)[0]}" if _API in text else complete
     return "", ""
 
 

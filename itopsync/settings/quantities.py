@@ -1,4 +1,4 @@
-"""How durations, sizes and moments are written in ``sync.toml``."""
+"""Durations, sizes and moments as they are written in ``sync.toml``."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _EARLIEST_YEAR, _LATEST_YEAR = 1970, 9000
 
 
 def read_duration(text: object) -> timedelta:
-    """Read ``"90s"``, ``"70m"`` or ``"1h 30m"``. :raises ValueError: it is written otherwise, or longer than ten years."""
+    """Parse ``"90s"``, ``"70m"`` or ``"1h 30m"``. :raises ValueError: it is malformed, or longer than ten years."""
     if isinstance(text, timedelta):
         return text
     if not isinstance(text, str) or not re.fullmatch(rf"\s*(?:{_DURATION.pattern}\s*)+", text):
         raise ValueError('a duration is written with its unit, as in "90s", "70m", "6h" or "7d"')
     milliseconds = sum(int(number) * _MILLISECONDS[unit] for number, unit in _DURATION.findall(text))
     if milliseconds > _LONGEST // timedelta(milliseconds=1):
-        raise ValueError("that is longer than ten years")
+        raise ValueError("it is longer than ten years")
     return timedelta(milliseconds=milliseconds)
 
 
 def read_poll(text: object) -> timedelta | str:
-    """Read a duration, or a cron expression of five parts. :raises ValueError: it is neither."""
+    """Parse a duration, or a cron expression of five parts. :raises ValueError: it is neither."""
     if isinstance(text, str) and len(text.split()) == _PARTS_OF_CRON:
         try:
             cron(text)
         except (ValueError, OverflowError) as error:
-            raise ValueError(f"that is no cron expression: {clip(str(error), 100)}") from None
+            raise ValueError(f"it is not a cron expression: {clip(str(error), 100)}") from None
         return " ".join(text.split())
     try:
         return read_duration(text)
@@ -51,14 +51,14 @@ def read_poll(text: object) -> timedelta | str:
 
 
 def cron(expression: str) -> CronTrigger:
-    """A cron expression in UTC. :raises ValueError, OverflowError: it is none"""
-    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - it takes 0.1 s to load, and few write such an expression
+    """Parse a cron expression, in UTC. :raises ValueError, OverflowError: it is not one"""
+    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - it takes 0.1 s to load, and is rarely needed
 
     return CronTrigger.from_crontab(expression, timezone="UTC")
 
 
 def write_duration(duration: timedelta) -> str:
-    """Write a duration as it stands in ``sync.toml``, in the largest unit that divides it."""
+    """Format a duration as in ``sync.toml``, in the largest unit that divides it."""
     milliseconds = duration // timedelta(milliseconds=1)
     for unit in ("d", "h", "m", "s"):
         length = _MILLISECONDS[unit]
@@ -68,14 +68,14 @@ def write_duration(duration: timedelta) -> str:
 
 
 def at_least_a_second(duration: timedelta) -> timedelta:
-    """Return *duration*. :raises Wrong: it is too short for anything to happen in."""
+    """Return *duration*. :raises Wrong: it is shorter than a second."""
     if duration < timedelta(seconds=1):
-        raise Wrong("that is no time at all", 'Write at least "1s"')
+        raise Wrong("it is shorter than a second", 'Write at least "1s"')
     return duration
 
 
 def read_size(text: object) -> int:
-    """Read ``"20MB"`` as bytes; a bare number is bytes. :raises ValueError: it is written otherwise."""
+    """Parse ``"20MB"`` as bytes; a bare number is bytes. :raises ValueError: it is malformed."""
     if type(text) is int:
         return text
     if not isinstance(text, str) or not (found := _SIZE.fullmatch(text.strip())):
@@ -84,7 +84,7 @@ def read_size(text: object) -> int:
 
 
 def write_size(size: int) -> str:
-    """Write bytes as they stand in ``sync.toml``."""
+    """Format bytes as in ``sync.toml``."""
     for unit in ("GB", "MB", "kB"):
         if size and size % _BYTES[unit] == 0:
             return f"{size // _BYTES[unit]}{unit}"
@@ -92,9 +92,9 @@ def write_size(size: int) -> str:
 
 
 def read_moment(value: object) -> datetime:
-    """Read a date, or a date and time with or without an offset, as TOML's own value or as a string of ISO 8601.
+    """Parse a date, or a date and time with or without an offset, from a TOML value or an ISO 8601 string.
 
-    Returns a naive datetime where no offset is given. :raises ValueError: it is none, or outside of the years that servers know.
+    Return a naive datetime if there is no offset. :raises ValueError: it is malformed, or a year that servers do not support.
     """
     if isinstance(value, str):
         try:
@@ -105,13 +105,13 @@ def read_moment(value: object) -> datetime:
         value = datetime.combine(value, time.min)
     if isinstance(value, datetime):
         if not _EARLIEST_YEAR <= value.year <= _LATEST_YEAR:
-            raise ValueError(f"the year {value.year} is none that an iTop server can show")
+            raise ValueError(f"an iTop server cannot show the year {value.year}")
         return value
     raise ValueError("a moment is written as 2026-01-31 or 2026-01-31T08:00:00+01:00")
 
 
 def to_utc(moment: datetime, timezone: ZoneInfo) -> datetime:
-    """Return *moment* in UTC. Without an offset it is local time in *timezone*, the first of an hour that comes twice."""
+    """Return *moment* in UTC. Without an offset it is local time in *timezone*; in a repeated hour, the first occurrence."""
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone)).astimezone(UTC)
 
 

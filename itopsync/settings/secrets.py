@@ -1,4 +1,4 @@
-"""Passwords, and where ``sync.toml`` says that they are. None of their text ever gets into a fault."""
+"""Passwords, read from where ``sync.toml`` says they are. No fault ever contains any of their text."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from itopsync.settings.addresses import located
 from itopsync.settings.section import Section, Text, Wrong
 
 LONGEST = 4_096
-"""Bytes. No password is that long; some other file is."""
+"""Bytes. A longer file is not a password."""
 FOR_ITSELF_ALONE = stat.S_IRWXG | stat.S_IRWXO
-"""The rights that nobody but the owner may have."""
+"""The permissions that group and others must not have."""
 WAYS = ("password_file", "password_env", "password_credential")
 
 
 class Secret:
-    """A text that must not be seen: neither ``repr`` nor ``str``, ``asdict``, a pickle or a traceback's locals show it."""
+    """A text that must not be shown: not by ``repr``, ``str`` or ``asdict``, nor in a pickle or a traceback's locals."""
 
     __slots__ = ("_text",)
     _text: str
@@ -33,7 +33,7 @@ class Secret:
         return self._text
 
     def encode(self) -> bytes:
-        """Return the bytes to send: UTF-8, and what an environment held that is not UTF-8 as it was there."""
+        """Return the bytes to send: UTF-8; bytes from the environment that are not UTF-8 are unchanged."""
         return self._text.encode("utf-8", "surrogateescape")
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -61,13 +61,13 @@ NOWHERE = Secret("")
 
 
 class PasswordSource(Section):
-    """A table that says where a password is read from: by exactly one of three keys."""
+    """A table that names the source of a password by exactly one of three keys."""
 
     password_file: Text | None = Field(default=None, examples=["/etc/itopsync/password"])
-    """File that holds the password (or the token) and nothing else. Only its owner may read it: mode 600. A relative path
-    begins at the folder of `sync.toml`."""
+    """File that contains the password (or token) and nothing else. Only its owner may read it: mode 600. A relative path
+    starts at the folder of `sync.toml`."""
     password_env: Text | None = Field(default=None, examples=["ITOPSYNC_PASSWORD"])
-    """Environment variable that holds the password."""
+    """Environment variable that contains the password."""
     password_credential: Text | None = Field(default=None, examples=["external"])
     """Name of a systemd credential (`LoadCredential=`): a file of that name in `$CREDENTIALS_DIRECTORY`."""
 
@@ -88,12 +88,12 @@ class PasswordSource(Section):
 
     @property
     def secret(self) -> Secret:
-        """The password; empty where none is named."""
+        """The password; empty if none is named."""
         return self._secret
 
 
 def no_password() -> tuple[tuple[str, ...], str]:
-    """What is lacking where no password is named, as :meth:`Section.lacking` tells it."""
+    """What to report if no password is named, as from :meth:`Section.lacking`."""
     return (*WAYS, "password"), f"Name the password by {', '.join(WAYS[:-1])} or {WAYS[-1]}"
 
 
@@ -106,31 +106,31 @@ def _read(way: str, name: str, folder: Path, environ: Mapping[str, str]) -> Secr
             raise Wrong(f"the environment variable {clip(name, 60)} is not set", remedy)
         return _checked(environ[name], f"the environment variable {clip(name, 60)}")
     if not name or "/" in name or name in (".", ".."):
-        raise Wrong(f"{clip(repr(name), 60)} cannot be a credential's name", "Write the name alone, without a path")
+        raise Wrong(f"{clip(repr(name), 60)} cannot be a credential's name", "Write only the name, without a path")
     if not environ.get("CREDENTIALS_DIRECTORY"):
-        remedy = f"Start itopsync by systemd with LoadCredential={name}:FILE, or use password_file"
-        raise Wrong("systemd has given no credentials: CREDENTIALS_DIRECTORY is not set", remedy)
+        remedy = f"Start itopsync with systemd and LoadCredential={name}:FILE, or use password_file"
+        raise Wrong("there are no credentials from systemd: CREDENTIALS_DIRECTORY is not set", remedy)
     return _from_file(Path(environ["CREDENTIALS_DIRECTORY"]) / name, private=False)
 
 
 def _from_file(path: Path, *, private: bool) -> Secret:
-    """Read a password's file. *private*: only its owner may; systemd looks after that for its credentials itself."""
+    """Read a password file. *private*: refuse one that others may read; systemd protects its credentials itself."""
     shown = clip(str(path), 120)
     try:
         with path.open("rb") as file:
             mode = path.stat().st_mode
             contents = file.read(LONGEST + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "that is no path"
+        reason = getattr(error, "strerror", None) or "it is not a path"
         raise Wrong(f"{shown} cannot be read: {reason}", "Check the path and who may read it") from None
     if private and mode & FOR_ITSELF_ALONE:
         raise Wrong(f"others may read {shown} (mode {stat.S_IMODE(mode):o})", f"Run chmod 600 {shown}")
     if len(contents) > LONGEST:
-        raise Wrong(f"{shown} is longer than {LONGEST:,} bytes", "Check that it holds the password alone")
+        raise Wrong(f"{shown} is longer than {LONGEST:,} bytes", "Check that it contains only the password")
     try:
         text = contents.decode()
     except UnicodeDecodeError:
-        raise Wrong(f"{shown} is not UTF-8", "Check that it holds the password alone") from None
+        raise Wrong(f"{shown} is not UTF-8", "Check that it contains only the password") from None
     return _checked(text.removesuffix("\n").removesuffix("\r"), shown)
 
 
@@ -138,6 +138,6 @@ def _checked(text: str, where: str) -> Secret:
     if not text:
         raise Wrong(f"{where} is empty", "Write the password into it")
     if not text.isprintable():
-        remedy = "Let it hold the password alone, on one line"
-        raise Wrong(f"{where} holds more than one line, or characters that cannot be typed", remedy)
+        remedy = "Put only the password into it, on one line"
+        raise Wrong(f"{where} contains more than one line, or characters that cannot be typed", remedy)
     return Secret(text)

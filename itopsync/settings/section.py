@@ -1,4 +1,4 @@
-"""A table of ``sync.toml``: a frozen model whose keys say their type, default, bound, meaning and example."""
+"""A table of ``sync.toml``: a frozen model whose keys declare type, default, bound, meaning and example."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from pydantic_core import CoreSchema
 
 
 class Wrong(ValueError):
-    """A value that will not do: what is wrong, and how to mend it."""
+    """A value that is not valid: what is wrong, and the remedy."""
 
     def __init__(self, what: str, remedy: str, key: str = "", *, beside: str = "") -> None:
-        """*key* is the one to mend, where it and another, *beside* it, contradict each other. It must be given in the file."""
+        """*key* is the one to fix if it contradicts another, *beside* it. It must be given in the file."""
         super().__init__(what)
         self.what, self.remedy, self.key, self.beside = what, remedy, key, beside
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is around a file that is read; without it, values are taken as they are and nothing outside is looked at."""
+    """The context in which a file is read; without it, values are taken as they are and no file or variable is read."""
 
     folder: Path
-    """The folder of ``sync.toml``: relative paths in it begin there."""
+    """The folder of ``sync.toml``, where relative paths start."""
     environ: Mapping[str, str] = field(repr=False)
     now: datetime
 
 
 @dataclass(frozen=True)
 class Required:
-    """Marks a key that must be given. It has a default nevertheless, so that everything else is checked without it."""
+    """Marks a key that must be given. It still has a default, so that the rest can be checked without it."""
 
     remedy: str
 
@@ -44,39 +44,39 @@ class Written:
     """How the values of a type are written in the file."""
 
     word: str
-    """What they are called on the reference page."""
+    """Their name on the reference page."""
     schema: Mapping[str, object]
-    """The same for editors, as JSON Schema."""
+    """Their JSON Schema, for editors."""
     show: Callable[[Any], str] | None = None
-    """Writes a default, where it is not written like any other value of its Python type."""
+    """Formats a default, if it is not written like other values of its Python type."""
 
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return dict(self.schema)
 
 
 def _mark_required(schema: JsonSchemaValue, model: type[BaseModel]) -> None:
-    names = [name for name, info in model.model_fields.items() if any(isinstance(one, Required) for one in info.metadata)]
+    names = [name for name, info in model.model_fields.items() if any(isinstance(part, Required) for part in info.metadata)]
     if names:
         schema["required"] = names
 
 
 class Section(BaseModel):
-    """A table of ``sync.toml``. Frozen; a key that it does not know is a fault. The text below a key is its documentation."""
+    """A table of ``sync.toml``. Frozen; an unknown key is a fault. The text below a key is its documentation."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True, json_schema_extra=_mark_required
     )
 
     def lacking(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """What must be given and is not: the key, with those that could stand in for it, and the remedy."""
+        """The required keys that are missing, each with the keys that could replace it, and the remedy."""
         for name, info in type(self).model_fields.items():
-            for one in info.metadata:
-                if isinstance(one, Required) and (name not in self.model_fields_set or not getattr(self, name)):
-                    yield (name,), one.remedy
+            for part in info.metadata:
+                if isinstance(part, Required) and (name not in self.model_fields_set or not getattr(self, name)):
+                    yield (name,), part.remedy
 
 
 def read_key_value(value: object) -> object:
-    """Check the value of a default. :raises ValueError: it is neither an id, nor a text, nor a criterion."""
+    """Check the value of a default. :raises ValueError: it is not an id, a text or a criterion."""
     if isinstance(value, dict):
         usable = bool(value) and all(type(part) in (int, str) and part != "" for part in value.values())
     else:
@@ -99,19 +99,19 @@ PATH = Written("text", {"type": "string"})
 
 
 def section_in(annotation: object) -> type[Section] | None:
-    """The section that a field of this type holds, by itself, by name or in a list."""
+    """The section in a field of this type, alone, by name or in a list."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
     return next((found for part in get_args(annotation) if (found := section_in(part))), None)
 
 
 def holds_many(annotation: object) -> bool:
-    """Whether a field of this type is a list, or a table of names."""
+    """Whether a field of this type is a list or a table of names."""
     return get_origin(annotation) in (dict, tuple) or any(holds_many(part) for part in get_args(annotation))
 
 
 def section_at(root: type[Section], place: Sequence[int | str]) -> type[Section] | None:
-    """The section that stands at *place* below *root*, or None if there can be none."""
+    """The section at *place* below *root*, or None if there can be none."""
     here, one_of_many = root, False
     for step in place:
         if one_of_many:

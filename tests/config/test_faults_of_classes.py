@@ -11,8 +11,8 @@ from tests.config.making import REQUESTS_AS_INCIDENTS, TO_INCIDENT, Case, Change
 CHANGE: Changes = {"classes": {"NormalChange": {}}}
 TABLE: list[Case] = [
     # directions
-    ("new tickets outwards", {"rules.new_tickets": "both"}, "rules.new_tickets", "never makes", "to_internal"),
-    ("no direction", {"rules.form": {"title": "out"}}, "rules.form.title", "'out' will not do", "'to_internal'"),
+    ("new tickets outwards", {"rules.new_tickets": "both"}, "rules.new_tickets", "never copied", "to_internal"),
+    ("no direction", {"rules.form": {"title": "out"}}, "rules.form.title", "'out' is not valid", "'to_internal'"),
     ("a part of no form", {"rules.form": {"titel": "both"}}, "rules.form.titel", "titel is not carried", "title?"),
     ("a log that is not paired", {"rules.notes": {"public_log": "never"}}, "rules.notes.public_log", "not carried", "Remove"),
     (
@@ -29,7 +29,7 @@ TABLE: list[Case] = [
         "not carried",
         "private_log?",
     ),
-    ("parts of a state", {"rules.state": {"new": "both"}}, "rules.state", "this will not do", "'to_internal'"),
+    ("parts of a state", {"rules.state": {"new": "both"}}, "rules.state", "this is not valid", "'to_internal'"),
     ("nothing to begin with", {"rules.form": "never"}, "classes.UserRequest.form", "no title and no description", "Carry"),
     # logs
     ("no log", {"logs": []}, "logs", "there is none", "at least one"),
@@ -61,7 +61,7 @@ TABLE: list[Case] = [
         "a field for a log",
         {"classes.UserRequest.logs": [{"internal": "description"}]},
         "classes.UserRequest.logs",
-        "no case log",
+        "not a case log",
         "public_log",
     ),
     (
@@ -89,7 +89,7 @@ TABLE: list[Case] = [
         {"classes.UserRequest.form": ["status"]},
         "classes.UserRequest.form",
         "keeps status",
-        "out of the list",
+        "from the list",
     ),
     ("a log in the form", {"classes.UserRequest.form": ["public_log"]}, "classes.UserRequest.form", "case log", "[[logs]]"),
     (
@@ -150,7 +150,7 @@ TABLE: list[Case] = [
         "a template without its value",
         {"classes.UserRequest.attributes.title.template": "[{number}]"},
         "classes.UserRequest.attributes.title.template",
-        "the value itself",
+        "not contain the value",
         "{value}",
     ),
     (
@@ -242,14 +242,14 @@ TABLE: list[Case] = [
         "states without a counterpart",
         TO_INCIDENT,
         "classes.UserRequest.states.to_internal",
-        "nothing in Incident corresponds to waiting_for_approval, approved, rejected",
+        "no state of Incident corresponds to waiting_for_approval, approved, rejected",
         "left_out",
     ),
     (
         "states without a way back",
         {"classes": {"Incident": {"internal": "UserRequest"}}},
         "classes.Incident.states.to_external",
-        "nothing in Incident corresponds to waiting_for_approval, approved, rejected",
+        "no state of Incident corresponds to waiting_for_approval, approved, rejected",
         "left_out",
     ),
     (

@@ -81,7 +81,7 @@ def test_how_to_take_others_rights_away_is_told(tmp_path: Path) -> None:
     [
         ("password_file", "nowhere", "No such file"),
         ("password_file", ".", "directory"),
-        ("password_file", "a\0b", "no path"),
+        ("password_file", "a\0b", "not a path"),
         ("password_env", "NOWHERE", "NOWHERE is not set"),
         ("password_credential", "external", "CREDENTIALS_DIRECTORY is not set"),
         ("password_credential", "../external", "cannot be a credential's name"),
