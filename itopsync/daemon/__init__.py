@@ -1,12 +1,12 @@
-"""``itopsync run``: cycles by the clock, for years.
+"""``itopsync run``: the service that runs cycles on a schedule.
 
-``loop``        the loop: stand by until the lease is ours, then cycle after cycle
-``cycles``      when which cycle runs: APScheduler
-``asked``       what people have asked for
-``listeners``   who is told how each cycle ended
-``reloading``   the configuration, read anew
-``signals``     what we are told
-``systemd``     what systemd is told
+``loop``        the main loop: stand by until the lease is ours, then run cycles
+``cycles``      schedules the cycles, with APScheduler
+``asked``       carries out what people ask for
+``listeners``   who is notified when a cycle ends
+``reloading``   reloads the configuration
+``signals``     signals to stop or reload
+``systemd``     notifications to systemd
 """
 
 from itopsync.daemon.listeners import Ended, Listener

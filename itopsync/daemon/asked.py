@@ -1,4 +1,4 @@
-"""What people have asked for: heard within a second, and carried out between two calls, as what a signal says."""
+"""Requests by people: noticed within a second and, like signals, acted on between two calls."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from itopsync.store.store import Store
 log = structlog.get_logger(__name__)
 
 EVERY = 1.0
-"""Seconds between two looks at what is asked for."""
+"""Seconds between two checks for requests."""
 PATIENCE = 5.0
-"""Seconds that the end of the process waits for a verification to be broken off."""
+"""Seconds to wait for a verification to stop when the process ends."""
 _STOPPED = "the service was told to stop: ask again."
 
 
 class Asked:
-    """Hears whether anything is asked for. Threads may share it."""
+    """Notices requests. Safe to use from several threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -33,47 +33,47 @@ class Asked:
 
     @property
     def waits(self) -> bool:
-        """Whether something was asked for when that was looked at last."""
+        """Whether a request was waiting at the last check."""
         return self._heard and not self._deaf
 
     def look(self) -> bool:
-        """Say whether anything is asked for; the store is asked once a second at most."""
+        """Check whether a request is waiting, at most once a second."""
         now = monotonic()
         if not self._deaf and now >= self._next_look:
             self._next_look = now + EVERY
             try:
                 self._heard = self._store.requests.any_waiting()
             except StoreError:
-                self._heard = False  # whatever comes next finds that out
+                self._heard = False  # the next use of the store reports it
         return self.waits
 
     def take(self) -> Iterator[RequestRecord]:
-        """Take what is asked for, one after the other, the oldest first; nothing where it is known that there is nothing.
+        """Take the waiting requests one by one, oldest first.
 
-        Nothing more is heard until the end, so that one request is not broken off by the next.
+        No further request is noticed until the last one is done, so that none interrupts another.
         """
         if not self.look():
             return
         self._deaf = True
         try:
-            for each in self._store.requests.waiting():
-                if (taken := self._store.requests.take(each.id, datetime.now(UTC))) is not None:
+            for request in self._store.requests.waiting():
+                if (taken := self._store.requests.take(request.id, datetime.now(UTC))) is not None:
                     yield taken
         finally:
             self._heard = self._deaf = False
 
 
 class Verification:
-    """A verification in a thread of its own: it reads both servers for as long as it takes, and holds up no cycle."""
+    """A verification in its own thread: it reads both servers for as long as it takes without delaying cycles."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
 
     def start(self, request: RequestRecord, steering: Steering, verify: Callable[[Callable[[], bool], bool], str]) -> None:
-        """Begin one, unless one is under way. *verify* gets what says whether to stop, and whether to look deep."""
+        """Start a verification, unless one is running. *verify* gets a function that says whether to stop, and *deep*."""
         if self._thread is not None and self._thread.is_alive():
-            tell(request, steering.finish(request, RequestState.REFUSED, "a verification is under way: wait for its end."))
+            tell(request, steering.finish(request, RequestState.REFUSED, "a verification is running: wait for it to end."))
             return
 
         def run() -> None:
@@ -87,7 +87,7 @@ class Verification:
         self._thread.start()
 
     def stop(self) -> None:
-        """Break it off, if one is under way."""
+        """Stop the verification, if one is running."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(PATIENCE)
@@ -103,7 +103,7 @@ def _verified(verify: Callable[[Callable[[], bool], bool], str], stopping: Calla
 
 
 def carry_out(request: RequestRecord, steering: Steering, cycle: Callable[[int], Outcome]) -> Outcome:
-    """Carry out a request that the store alone can, or a ``sync`` by a *cycle* on its link.
+    """Carry out a request: a ``sync`` by running *cycle* on its link, any other in the store.
 
     :raises StoreError: the store does not answer
     """
@@ -114,6 +114,6 @@ def carry_out(request: RequestRecord, steering: Steering, cycle: Callable[[int],
 
 
 def tell(request: RequestRecord, outcome: Outcome) -> None:
-    """Log what became of a request."""
+    """Log a request's outcome."""
     more = {"link": request.link} if request.link is not None else {}
     log.info("request", kind=request.kind.value, actor=request.actor, outcome=outcome.state.value, **more)

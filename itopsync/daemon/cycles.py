@@ -1,4 +1,4 @@
-"""When which cycle runs: polls and sweeps as jobs of APScheduler."""
+"""Schedules polls and sweeps as APScheduler jobs."""
 
 from __future__ import annotations
 
@@ -20,52 +20,52 @@ from itopsync.config import Schedule
 from itopsync.engine.report import CycleKind
 
 SLOWER = 1.25
-"""After a cycle in which nothing moved, the next waits so many times as long."""
+"""The factor by which the interval grows after a cycle in which nothing moved."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _STEP = timedelta(seconds=1)
-"""A clock that is off by less than this was not set."""
+"""A smaller jump of the clock does not mean that somebody set it."""
 
 
 class AdaptiveTrigger(BaseTrigger):
-    """Quick while something moves, slower and slower while nothing does; from the start of one cycle to that of the next."""
+    """Fires often while changes occur and ever less often while none do; intervals run from start to start."""
 
     def __init__(self, quick: timedelta, slow: timedelta, jitter: timedelta, chance: Callable[[], float]) -> None:
-        """*chance* gives numbers from 0 to below 1."""
+        """*chance* returns random numbers in [0, 1)."""
         self._quick, self._slow, self._jitter, self._chance = quick, slow, jitter, chance
         self._pace = quick
 
     def ended(self, *, moved: bool) -> None:
-        """Note whether anything moved on either side."""
+        """Record the end of a cycle, and whether anything moved on either side."""
         self._pace = self._quick if moved else min(self._pace * SLOWER, self._slow)
 
     def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
-        """When a cycle is due after one that began *now*."""
+        """When the cycle after one that began *now* is due."""
         return now + self._pace + self._jitter * self._chance()
 
 
 class Cycles:
-    """Both kinds of cycle, each run when it is due, one at a time, by the thread that calls :meth:`run_due`.
+    """Runs both kinds of cycle when they are due, one at a time, in the thread that calls :meth:`run_due`.
 
-    What became due several times meanwhile runs once, and a sweep takes the place of a poll.
+    A cycle that became due several times runs once, and a due sweep replaces a due poll.
     """
 
     def __init__(self, run: Callable[[CycleKind], None], chance: Callable[[], float] = random.random) -> None:
-        """*run* runs a cycle of a kind, and calls :meth:`ended` before it returns."""
+        """*run* runs a cycle of the given kind, and calls :meth:`ended` before it returns."""
         self._run, self._chance = run, chance
         self._failure: BaseException | None = None
         self._again: datetime | None = None
         self._clock_ahead = _clock_ahead()
         self._scheduler = _Scheduler(
             timezone=UTC,
-            executors={"default": DebugExecutor()},  # a job runs in the thread that finds it due
+            executors={"default": DebugExecutor()},  # runs a job in the calling thread
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
         )
         self._scheduler.add_listener(self._note_failure, EVENT_JOB_ERROR)
-        logging.getLogger("apscheduler.executors.default").disabled = True  # what a cycle raises, run_due raises
+        logging.getLogger("apscheduler.executors.default").disabled = True  # run_due raises what a cycle raises
         self._scheduler.start()
 
     def plan(self, schedule: Schedule, last_sweep: datetime | None = None) -> None:
-        """Go by *schedule* from now on, with a poll at once; *last_sweep* is when the last one began."""
+        """Switch to *schedule*, with a poll due now; *last_sweep* is when the last sweep began."""
         now = datetime.now(UTC)
         poll, sweep = schedule.poll, schedule.sweep
         if isinstance(poll, str):
@@ -83,9 +83,9 @@ class Cycles:
         self._scheduler.add_job(self._run_job, sweeps, [CycleKind.SWEEP], id=CycleKind.SWEEP, next_run_time=first_sweep)
 
     def run_due(self) -> float:
-        """Run what is due; return in how many seconds something is due next.
+        """Run what is due; return the seconds until something is due again.
 
-        :raises BaseException: what a cycle raised; nothing is run after it
+        :raises BaseException: what a cycle raised; nothing runs after it
         """
         self._follow_clock()
         self._scheduler.run_due()
@@ -98,7 +98,7 @@ class Cycles:
         return max(0.0, (due - datetime.now(UTC)).total_seconds())
 
     def ended(self, kind: CycleKind, began: datetime, *, moved: bool, again: timedelta | None = None) -> None:
-        """Note that a cycle ended, and whether anything moved on either side; *again*: in how long a poll is due anyway."""
+        """Record the end of a cycle, and whether anything moved on either side; *again*: make a poll due after this time."""
         polls = self._scheduler.get_job(CycleKind.POLL).trigger
         if isinstance(polls, AdaptiveTrigger):
             polls.ended(moved=moved)
@@ -108,7 +108,7 @@ class Cycles:
             self._again = datetime.now(UTC) + again
 
     def hasten(self, kind: CycleKind) -> None:
-        """Let a cycle be due now. Not to be called while one runs."""
+        """Make a cycle due now. Must not be called while one runs."""
         self._scheduler.modify_job(kind, next_run_time=datetime.now(UTC))
 
     def _run_job(self, kind: CycleKind) -> None:
@@ -117,11 +117,11 @@ class Cycles:
             self._run(kind)
 
     def _note_failure(self, event: Any) -> None:
-        """Keep what APScheduler swallows, even a SystemExit."""
+        """Keep the exception, even a SystemExit, which APScheduler would swallow."""
         self._failure = event.exception
 
     def _follow_clock(self) -> None:
-        """Where somebody has set the clock, by which APScheduler goes, hold nothing up: a span of time stays as long."""
+        """If somebody has set the clock, shift the jobs along, since APScheduler goes by it: intervals keep their length."""
         moved = timedelta(seconds=_clock_ahead() - self._clock_ahead)
         if abs(moved) < _STEP:
             return
@@ -136,17 +136,17 @@ class Cycles:
 
 
 class _Scheduler(BlockingScheduler):
-    """One that does not block: the daemon's own loop hears signals, gives signs of life, and asks for what is due."""
+    """A scheduler that does not block: the daemon's loop handles signals and the watchdog, and calls :meth:`run_due`."""
 
     def _main_loop(self) -> None:
-        """Return."""
+        """Return immediately."""
 
     def run_due(self) -> None:
         self._process_jobs()
 
 
 class _CronTrigger(CronTrigger):
-    """One that is kept although it does not come again in the years that the library looks ahead."""
+    """A trigger that is kept even if it does not fire again in the years that the library looks ahead."""
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
         due = super().get_next_fire_time(previous, now)
@@ -158,5 +158,5 @@ def _cron(expression: str) -> Any:
 
 
 def _clock_ahead() -> float:
-    """By how many seconds the clock that people set is ahead of the one that nobody sets."""
+    """How many seconds the wall clock, which people may set, is ahead of the monotonic one."""
     return time.time() - time.monotonic()

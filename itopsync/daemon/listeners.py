@@ -1,4 +1,4 @@
-"""Who is told how each cycle ended: metrics, notifications, systemd."""
+"""Listeners, such as metrics and notifications, that are called when a cycle ends."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Ended:
-    """How one cycle ended."""
+    """The end of one cycle."""
 
     kind: str
     """:class:`~itopsync.engine.report.CycleKind`."""
     outcome: Report | ItopsyncError
-    """What it did, or what broke it off: a safety stop, a lost lease, a store that does not answer."""
+    """What it did, or what stopped it: a safety stop, a lost lease, a store that does not answer."""
 
 
 Listener = Callable[[Ended], None]
-"""Called in the loop's own thread after each cycle, before the next is waited for: it should be quick."""
+"""Called in the loop's thread after each cycle, before it waits for the next; it should be quick."""
 
 
 def tell(listeners: tuple[Listener, ...], ended: Ended) -> None:
-    """Call each of *listeners*. One that fails is noted in the log, and the loop goes on."""
+    """Call each of *listeners*; log one that fails, and go on."""
     for listener in listeners:
         try:
             listener(ended)

@@ -1,7 +1,7 @@
-"""The loop: wait for the right to write, then run one cycle after the other until told to stop.
+"""The main loop: wait for the lease, then run cycles until told to stop.
 
-All of it runs in the main thread, APScheduler's jobs too, so that nothing can go wrong unseen: what ends a cycle for good ends
-the process.
+Everything, including APScheduler's jobs, runs in the main thread, so that no failure goes unnoticed: one that a cycle cannot
+recover from ends the process.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ from itopsync.store.store import Store
 log = structlog.get_logger(__name__)
 
 Working = Callable[[Configuration, Store, Guard, Callable[[], bool]], AbstractContextManager[Engine]]
-"""Makes an engine that calls the guard before each exchange with a server, and waits for no answer once the last one says that
-it is to stop; it is closed with the context."""
+"""Creates an engine that calls the guard before each exchange with a server, and waits for no response once the last argument
+returns true; the context closes it."""
 
 Verifying = Callable[[Configuration, Store, Callable[[], bool], bool], str]
-"""Compares every linked ticket on both servers until the third says that it is to stop, deep or not; returns what it found."""
+"""Compares every linked ticket on both servers, deep or not, until the third argument returns true; returns the result."""
 
 LAST_SWEEP = "sweep.began"
-"""The fact that tells when the last whole sweep began: one is due on time however often the process is started anew."""
+"""The fact that holds the start of the last complete sweep, so that restarts do not delay the next."""
 ASK_AGAIN = 10
-"""A standby asks for the lease so many times within its length."""
+"""How many times a standby asks for the lease within its duration."""
 STORE_PAUSE = timedelta(seconds=5)
-"""After this a store that did not answer is asked again."""
+"""The wait before retrying a store that did not answer."""
 _STILL = frozenset({"links", "looked at", "swept up", "bytes", "refused", "no right", "unknown", "parked", "waiting"})
-"""Counts of a cycle that do not say that something moved."""
+"""A cycle's counts that do not mean that something moved."""
 
 
 def run(
@@ -60,14 +60,14 @@ def run(
     verify: Verifying,
     listeners: Iterable[Listener] = (),
 ) -> None:
-    """Run cycles until SIGTERM or SIGINT, and tell *listeners* how each ended. SIGHUP has *load* read the configuration anew.
+    """Run cycles until SIGTERM or SIGINT, and notify *listeners* of each end. On SIGHUP, *load* the configuration again.
 
-    What people ask for is carried out between two calls; *verify* is what takes long of it.
+    Requests by people are carried out between two calls; *verify*, which takes long, runs beside the cycles.
 
-    While another process holds the lease on a PostgreSQL store, it stands by, and takes over when that one ends.
+    While another process holds the lease on a PostgreSQL store, stand by, and take over when it ends.
 
-    :raises AnotherInstance: the lease was lost, or is somebody else's and the store is a file
-    :raises StoreError: the store is not usable any more
+    :raises AnotherInstance: the lease was lost, or another process holds it and the store is a file
+    :raises StoreError: the store is no longer usable
     """
     with Signals(reload=True) as signals:
         _Loop(configuration, store, signals, load=load, working=working, verify=verify, listeners=tuple(listeners)).run()
@@ -95,16 +95,16 @@ class _Loop:
         self._cycles = Cycles(self._cycle)
         self._asked, self._verification = Asked(store), Verification()
         self._broken_off: CycleKind | None = None
-        """The kind of the cycle that was broken off for what somebody asked for."""
+        """The kind of the cycle that was interrupted by a request."""
         self._outcome: Report | ItopsyncError | None = None
-        """How the last cycle ended, until systemd is told."""
+        """The outcome of the last cycle, until systemd is notified."""
         self._refused = False
-        """Whether the configuration was changed for one that was refused, which a restart would not survive."""
+        """Whether the changed configuration was refused; a restart would fail with it."""
         self._in_doubt = True
-        """Whether writes may be noted as under way that nobody is at any more."""
+        """Whether writes that nobody is carrying out may still be recorded as under way."""
 
     def run(self) -> None:
-        """Stand by if need be, then work."""
+        """Stand by if necessary, then work."""
         log.info("started", pair=self._configuration.rules.pair, store=self._store.address.name)
         _warn_of_watchdog(self._systemd, self._configuration)
         try:
@@ -125,7 +125,7 @@ class _Loop:
     def _become_writer(self) -> bool:
         """Wait for the lease; False if told to stop meanwhile.
 
-        :raises AnotherInstance: it is somebody else's, and nobody could wait for it: a file is one host's
+        :raises AnotherInstance: another process holds it and the store is a file, for which there is no standby
         """
         waiting = False
         while not self._acquired(waiting):
@@ -178,7 +178,7 @@ class _Loop:
             self._pause(min(seconds, self._lease.remaining), self._asked.look)
 
     def _take_up(self) -> None:
-        """Carry out what people have asked for since."""
+        """Carry out the requests that are waiting."""
         try:
             for request in self._asked.take():
                 self._carry_out(request)
@@ -210,17 +210,17 @@ class _Loop:
         tell_request(request, outcome)
 
     def _sync(self, link: int) -> Outcome:
-        """Run a cycle on one link only."""
+        """Run a cycle on a single link."""
         self._outcome = None
         self._cycle(CycleKind.POLL, only=(link,))
         outcome = self._outcome
         if outcome is None:
-            return Outcome(RequestState.REFUSED, "the store does not answer; the next cycle looks at it.")
+            return Outcome(RequestState.REFUSED, "the store does not answer; the next cycle will sync the ticket.")
         if isinstance(outcome, ItopsyncError) or outcome.outcome not in (CycleOutcome.WELL, CycleOutcome.TROUBLED):
             return Outcome(RequestState.REFUSED, _words(outcome))
         done = sum(written.outcome is WriteOutcome.DONE for written in outcome.writes)
-        failed = f" {len(outcome.writes) - done} did not go: see `itopsync show {link}`." if done < len(outcome.writes) else ""
-        return Outcome(RequestState.DONE, f"looked at, writes: {done}.{failed}")
+        failed = f" {len(outcome.writes) - done} failed: see `itopsync show {link}`." if done < len(outcome.writes) else ""
+        return Outcome(RequestState.DONE, f"synced, writes: {done}.{failed}")
 
     def _cycle(self, kind: CycleKind, only: tuple[int, ...] | None = None) -> None:
         began = datetime.now(UTC)
@@ -232,7 +232,7 @@ class _Loop:
             outcome = error
         except (AnotherInstance, StoreError) as error:
             self._told(kind, error)
-            # A database that is started anew is back before the lease has run out; whatever else it is ends the process.
+            # A database that restarts is back before the lease expires; anything else ends the process.
             if not isinstance(error, StoreUnavailable) or self._lease.remaining <= 0:
                 raise
             log.error("store unavailable", reason=str(error))
@@ -249,10 +249,10 @@ class _Loop:
         self._outcome = outcome
 
     def _say_how_it_is(self, seconds: float) -> None:
-        """Tell systemd how a cycle ended, if one did, and that the next one is in so many *seconds*."""
+        """Report to systemd how a cycle ended, if one did, and that the next is due in *seconds*."""
         if self._outcome is None:
             return
-        words = f"{_words(self._outcome)}; the next cycle is in {seconds:.0f} s"
+        words = f"{_words(self._outcome)}; next cycle in {seconds:.0f} s"
         self._systemd.status(f"{words}; the changed configuration was refused, see the log" if self._refused else words)
         self._outcome = None
 
@@ -269,7 +269,7 @@ class _Loop:
         tell(self._listeners, Ended(kind, outcome))
 
     def _pause(self, seconds: float, asked: Callable[[], bool] | None = None) -> None:
-        """Wait, with signs of life, until it is time, a signal comes, or something is *asked* for."""
+        """Wait until time is up, a signal arrives or *asked* returns true, and keep the watchdog quiet."""
         end, most = monotonic() + seconds, self._systemd.interval if asked is None else min(EVERY, self._systemd.interval)
         while not self._signals.told and (left := end - monotonic()) > 0:
             self._systemd.alive()
@@ -280,19 +280,19 @@ class _Loop:
     # the configuration
 
     def _reload_if_told(self) -> bool:
-        """Read the configuration anew if told to; whether there is a new one."""
+        """Reload the configuration if told to; return whether there is a new one."""
         if not self._signals.reload:
             return False
         self._signals.reload = False
         self._systemd.reloading()
         fresh = reread(self._configuration, self._load)
         self._refused = fresh is None
-        self._systemd.ready("the changed configuration was refused, see the log" if self._refused else "the configuration is new")
+        self._systemd.ready("the changed configuration was refused, see the log" if self._refused else "configuration reloaded")
         self._configuration = fresh or self._configuration
         return fresh is not None
 
     def _begin_anew(self) -> None:
-        """Work by the configuration as it is now; the old engine, if any, is closed."""
+        """Start an engine with the current configuration, and close the old one, if any."""
         self._engines.close()
         self._engine = self._engines.enter_context(
             self._working(self._configuration, self._store, self._guard, lambda: self._signals.told or self._asked.look())
@@ -300,7 +300,7 @@ class _Loop:
         self._plan()
 
     def _plan(self) -> None:
-        """Let cycles come by the schedule, with one at once."""
+        """Schedule the cycles, with a poll due now."""
         last_sweep = self._store.facts.get(LAST_SWEEP)
         self._cycles.plan(self._configuration.schedule, datetime.fromisoformat(last_sweep) if last_sweep else None)
 
@@ -325,7 +325,7 @@ def _words(outcome: Report | ItopsyncError) -> str:
 
 
 def _warn_of_watchdog(systemd: Systemd, configuration: Configuration) -> None:
-    """A single call that takes its time must not pass for a process that hangs."""
+    """Warn if the watchdog could take one long call for a hung process."""
     sides = (configuration.external, configuration.internal)
     longest = max(side.longest_call for side in sides)
     if 0 < systemd.watchdog <= longest:

@@ -1,4 +1,4 @@
-"""The configuration read anew while the daemon runs: what is taken over, what needs a restart, what is refused."""
+"""Reloads the configuration of the running daemon: what is adopted, what needs a restart, what is refused."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ log = structlog.get_logger(__name__)
 
 
 def reread(old: Configuration, load: Callable[[], Configuration]) -> Configuration | None:
-    """Load the configuration; None if it is refused, and every fault is in the log then.
+    """Load the configuration; if it is refused, log every fault and return None.
 
-    The store and its lease stay what they are until the process is started anew; that is said if they were changed.
+    The store and its lease stay the same until a restart; log a warning if they were changed.
     """
     try:
         new = load()
@@ -36,4 +36,4 @@ def reread(old: Configuration, load: Callable[[], Configuration]) -> Configurati
 def _refuse_another_pair(old: Configuration, new: Configuration) -> None:
     if new.rules.pair != old.rules.pair:
         what = f"it was '{old.rules.pair}' and is '{new.rules.pair}' now, which would be another pair of servers"
-        raise ConfigurationError([Fault(f"{new.path}: pair", what, "Put it back, or restart with a store of its own")])
+        raise ConfigurationError([Fault(f"{new.path}: pair", what, "Put it back, or restart with another store")])

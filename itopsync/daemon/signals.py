@@ -1,4 +1,4 @@
-"""What the process is told by signals: to stop, or to read its configuration anew."""
+"""Signals to stop, or to reload the configuration."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _STOP = (signal.SIGTERM, signal.SIGINT)
 
 
 class Signals:
-    """A context in which signals are noted instead of ending the process. For the main thread.
+    """A context in which signals are recorded instead of ending the process. For the main thread.
 
-    *reload* has SIGHUP noted too, and SIGINT taken for SIGTERM: it is for the daemon.
+    *reload*, for the daemon, also records SIGHUP, and treats SIGINT like SIGTERM.
     """
 
     def __init__(self, *, reload: bool = False) -> None:
         self.stop: signal.Signals | None = None
-        """The signal that told us to stop, if one did."""
+        """The signal that told us to stop, if any."""
         self.reload = False
-        """Whether we were told to read the configuration anew; who has done so resets it."""
+        """Whether we were told to reload the configuration; reset by the code that does so."""
         self._numbers = (*_STOP, signal.SIGHUP) if reload else (signal.SIGTERM,)
-        # A handler may run in the middle of any wait: it sets an attribute and nothing that could be locked.
+        # A handler may run in the middle of any wait, so it only sets an attribute and takes no lock.
         self._awake, self._waker = socket.socketpair()
 
     def __enter__(self) -> Self:
@@ -42,11 +42,11 @@ class Signals:
 
     @property
     def told(self) -> bool:
-        """Whether there is anything to be done about a signal."""
+        """Whether a signal still has to be acted on."""
         return self.reload or self.stop is not None
 
     def wait(self, seconds: float) -> None:
-        """Wait, or until a signal comes."""
+        """Wait until *seconds* have passed or a signal arrives."""
         if not self.told and select.select([self._awake], [], [], max(0.0, seconds))[0]:
             self._awake.recv(4096)
 

@@ -1,4 +1,4 @@
-"""What systemd is told, by the protocol of ``sd_notify(3)``: datagrams of ``NAME=value`` lines to the socket that it names."""
+"""Notifications to systemd by the ``sd_notify(3)`` protocol: datagrams of ``NAME=value`` lines to the socket that it names."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ log = structlog.get_logger(__name__)
 
 _MICROSECONDS = 1_000_000
 _SHARE = 4
-"""A sign of life goes out this often within the watchdog's time."""
+"""How often the watchdog is notified within its time."""
 
 
 class Systemd:
-    """The service manager that started us, if one did; else nothing is said. Threads may share it."""
+    """The systemd that started us; does nothing if it did not. Safe to use from several threads."""
 
     def __init__(self, environ: Mapping[str, str], pid: int) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         ours = environ.get("WATCHDOG_PID", str(pid)) == str(pid)
         self.watchdog = float(environ.get("WATCHDOG_USEC") or 0) / _MICROSECONDS if ours and address else 0.0
-        """Seconds after which we are killed if nobody hears of us; 0 for never."""
+        """Seconds without a notification after which systemd kills us; 0 for never."""
         self.interval = self.watchdog / _SHARE or 60.0
-        """Seconds after which there should be a sign of life."""
+        """Seconds between two notifications of the watchdog."""
         self._next = 0.0
 
     def alive(self) -> None:
-        """Give a sign of life: something has just gone forward. Call it as often as you like."""
+        """Notify the watchdog that work is progressing. May be called as often as you like."""
         now = time.monotonic()
         if self.watchdog and now >= self._next:
             self._next = now + self.interval
             self._say("WATCHDOG=1")
 
     def ready(self, status: str) -> None:
-        """We work, or work again with a new configuration."""
+        """Report that we are working, or working again after a reload."""
         self._say("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
-        """The configuration is being read anew; :meth:`ready` ends that."""
+        """Report that the configuration is being reloaded, until :meth:`ready`."""
         self._say("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def status(self, status: str) -> None:
-        """One line for ``systemctl status``."""
+        """Set the status line of ``systemctl status``."""
         self._say(f"STATUS={status}")
 
     def stopping(self) -> None:
-        """We are on our way out."""
+        """Report that we are stopping."""
         self._say("STOPPING=1", "STATUS=stopping")
 
     def _say(self, *lines: str) -> None:

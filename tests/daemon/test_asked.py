@@ -46,7 +46,7 @@ def test_each_is_carried_out_by_the_daemon_and_told(desk: Desk, daemon: Daemon) 
         (("park", "R-000001", "--reason", "until Monday"), "rests."),
         (("sync", "R-000001"), "is parked: it is not looked at."),
         (("resume", "R-000001"), "is taken up again by the next cycle."),
-        (("sync", "R-000001"), "looked at, writes: 0."),
+        (("sync", "R-000001"), "synced, writes: 0."),
         (("retry", "R-000001"), "is tried again by the next cycle."),
         (("retry", "--all"), "Nothing is in trouble: nothing to do."),
         (("verify", "--service"), "1 of 1 linked tickets agree."),
@@ -71,7 +71,7 @@ def test_each_is_carried_out_by_the_daemon_and_told(desk: Desk, daemon: Daemon) 
 def test_a_sync_brings_a_note_across_at_once(desk: Desk, daemon: Daemon) -> None:
     desk.customer.note("UserRequest", 1, "<p>Hello</p>")
     done = desk.itopsync("sync", "R-000001")
-    assert (done.returncode, done.stdout.partition("): ")[2]) == (0, "looked at, writes: 1.\n")
+    assert (done.returncode, done.stdout.partition("): ")[2]) == (0, "synced, writes: 1.\n")
     assert len(desk.internal.ticket("UserRequest", 1)["private_log"]) == 2
 
 
