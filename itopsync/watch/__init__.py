@@ -1,15 +1,15 @@
-"""Watching over it: metrics, health, and calling a person when one is needed.
+"""Monitoring: metrics, health, and notifying a person when one is needed.
 
-``watch``      hears how each cycle ended, and tells the others
-``metrics``    what Prometheus is told
+``watch``      follows each cycle's end, and drives the others
+``metrics``    the metrics for Prometheus
 ``endpoint``   ``/metrics`` and ``/healthz`` over HTTP
 ``textfile``   the same as a file, for node_exporter
 ``needs``      what a person is needed for
-``hooks``      telling it, once, and not too often
-``ways``       which ways out are configured
+``hooks``      notifies people, once for each thing, and not too often
+``ways``       the configured ways of delivery
 ``delivery``   a command, a web address
 ``alerts``     chat, e-mail and the like, by Apprise
-``settings``   what can be configured of it
+``settings``   the configuration
 """
 
 from itopsync.watch.settings import HooksSettings, MetricsSettings, Need, Receiver

@@ -1,4 +1,4 @@
-"""The way out by Apprise: chat, e-mail and whatever else it knows, by one address each. Nothing of it is loaded without need."""
+"""Delivery by Apprise, to chat, e-mail and the other services that it supports. Loaded only when it is configured."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Alert:
         self._address, self._timeout = address, timeout
 
     def send(self, notification: Mapping[str, object]) -> None:
-        """Send a notification's summary as a message. :raises NotDelivered: it is not taken"""
+        """Send a notification's summary as a message. :raises NotDelivered: it is not accepted"""
         courier = apprise.Apprise(
             asset=apprise.AppriseAsset(app_id="itopsync", app_desc="itopsync", app_url="", async_mode=False)
         )
         if not courier.add(self._address.reveal()):
-            raise NotDelivered("its address is none that Apprise knows")
+            raise NotDelivered("Apprise does not know its address")
         for service in courier:
             service.socket_connect_timeout = service.socket_read_timeout = self._timeout
         statuses: list[str] = []
@@ -43,15 +43,15 @@ class Alert:
             raise NotDelivered(f"it answered HTTP {statuses[-1]}" if statuses else "Apprise could not deliver it")
 
     def kill(self) -> None:
-        """Nothing: what is under way ends by itself."""
+        """Do nothing: a delivery ends by itself."""
 
 
 _heard: ContextVar[list[str]] = ContextVar("heard")
-"""The statuses that servers answered the message being sent; Apprise sends it in a thread of its own, and hands this on."""
+"""The HTTP statuses returned for the message being sent; Apprise sends it in another thread, and passes this context on."""
 
 
 class _Ear(logging.Handler):
-    """Takes what Apprise logs, which may hold an address, and keeps nothing but statuses."""
+    """Extracts the statuses from Apprise's log messages, and drops the rest, which may contain an address."""
 
     def emit(self, record: logging.LogRecord) -> None:
         _heard.get([]).extend(_STATUS.findall(record.getMessage()))

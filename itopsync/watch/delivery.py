@@ -1,4 +1,4 @@
-"""How something goes out, to a command or to a web address: bounded in time, and its failures in words that hold no secret."""
+"""Delivers notifications to a command or a web address, within a time limit. Its errors never contain a secret."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from itopsync.errors import ItopsyncError
 from itopsync.watch.settings import Receiver
 
 HANDED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
-"""What a command gets of our environment. No more: passwords may stand in it."""
+"""The variables of our environment that a command gets; others may contain passwords."""
 
 
 class NotDelivered(ItopsyncError):
-    """A hook did not take what it was sent."""
+    """A hook did not accept a notification."""
 
 
 class Way(Protocol):
-    """A way out."""
+    """A way of delivery."""
 
     name: str
 
     def send(self, notification: Mapping[str, object]) -> None:
-        """Deliver it, in bounded time. :raises NotDelivered: it is not taken"""
+        """Deliver a notification within a time limit. :raises NotDelivered: it is not accepted"""
 
     def kill(self) -> None:
-        """Give up what is under way, if that is possible."""
+        """Abort a delivery, if possible."""
 
 
 class Command:
-    """A program that is run once for each notification: JSON on its standard input, the same and its parts in its environment."""
+    """A program, run once for each notification, with JSON on standard input, and the JSON and its parts in the environment."""
 
     name = "command"
 
@@ -47,17 +47,17 @@ class Command:
         self._running: subprocess.Popen[bytes] | None = None
 
     def send(self, notification: Mapping[str, object]) -> None:
-        """Run it. :raises NotDelivered: it cannot be run, ends with another code than 0, or takes too long"""
+        """Run it. :raises NotDelivered: it cannot be run, exits with a code other than 0, or takes too long"""
         document = json.dumps(notification)
-        told = {f"ITOPSYNC_{name.upper()}": str(notification[name]) for name in ("event", "pair", "summary", "count")}
+        parts = {f"ITOPSYNC_{name.upper()}": str(notification[name]) for name in ("event", "pair", "summary", "count")}
         environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
         try:
-            self._running = subprocess.Popen(  # noqa: S603 - the operator's own, and no shell reads it
+            self._running = subprocess.Popen(  # noqa: S603 - configured by the operator, and run without a shell
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 cwd="/",
-                env={**environment, **told, "ITOPSYNC_NOTIFICATION": document},
+                env={**environment, **parts, "ITOPSYNC_NOTIFICATION": document},
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
@@ -68,10 +68,10 @@ class Command:
             self.kill()
             raise NotDelivered(f"it took longer than {self._timeout:g} s and was killed") from None
         if self._running.returncode:
-            raise NotDelivered(f"it ended with {self._running.returncode}")
+            raise NotDelivered(f"it exited with {self._running.returncode}")
 
     def kill(self) -> None:
-        """End it with all that it has started."""
+        """Kill it and everything that it has started."""
         if self._running is not None and self._running.poll() is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._running.pid, signal.SIGKILL)
@@ -86,15 +86,15 @@ class Web:
         self._receiver, self._timeout = receiver, timeout
 
     def send(self, notification: Mapping[str, object]) -> None:
-        """Send a notification as JSON. :raises NotDelivered: it is not taken"""
+        """Send a notification as JSON. :raises NotDelivered: it is not accepted"""
         self._ask("POST", json.dumps(notification).encode())
 
     def ping(self) -> None:
-        """Say that we live. :raises NotDelivered: nobody hears"""
+        """Report that we are alive. :raises NotDelivered: there is no success response"""
         self._ask("GET", None)
 
     def kill(self) -> None:
-        """Nothing: what is under way ends by itself."""
+        """Do nothing: a request ends by itself."""
 
     def _ask(self, method: str, body: bytes | None) -> None:
         receiver = self._receiver
@@ -110,7 +110,7 @@ class Web:
                 client.stream(method, receiver.address.reveal(), content=body, headers=headers) as response,
             ):
                 status = response.status_code
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # their texts may hold the address
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # their texts may contain the address
             raise NotDelivered(f"there was no answer: {type(error).__name__}") from None
         if not httpx.codes.is_success(status):
             raise NotDelivered(f"it answered HTTP {status}")

@@ -1,4 +1,4 @@
-"""An HTTP endpoint for monitoring: ``/metrics`` for Prometheus, ``/healthz`` for whatever asks whether it works."""
+"""An HTTP endpoint for monitoring: ``/metrics`` for Prometheus, and ``/healthz`` for health checks."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 PATIENCE = 10
-"""Seconds that somebody who asks may take to say what."""
+"""Seconds that a client may take to send its request."""
 AT_ONCE = 16
-"""So many are answered at once; the others are sent away."""
+"""How many requests are served at the same time; more are rejected."""
 
 
 _Answer = tuple[HTTPStatus, str, bytes]
@@ -27,7 +27,7 @@ _Answering = Callable[[str], _Answer]
 
 
 class Health:
-    """How long ago the last good cycle was. Until the first one, it counts from the start."""
+    """Measures the time since the last good cycle or, before the first one, since the start."""
 
     def __init__(self, max_age: timedelta, clock: Callable[[], float] = monotonic) -> None:
         self._max_age, self._clock = max_age.total_seconds(), clock
@@ -35,22 +35,22 @@ class Health:
         self._last_good: float | None = None
 
     def good(self) -> None:
-        """A good cycle has ended."""
+        """Record the end of a good cycle."""
         self._last_good = self._clock()
 
     def verdict(self) -> tuple[bool, dict[str, object]]:
-        """Whether all is well, and what to say."""
+        """Whether all is well, and the response to send."""
         age = None if self._last_good is None else round(self._clock() - self._last_good, 1)
         well = (self._clock() - self._began if age is None else age) <= self._max_age
-        told = "ok" if well else "no good cycle for too long: see itopsync status"
-        return well, {"status": told, "seconds_since_last_good_cycle": age, "max_age_seconds": self._max_age}
+        status = "ok" if well else "no good cycle for too long: see itopsync status"
+        return well, {"status": status, "seconds_since_last_good_cycle": age, "max_age_seconds": self._max_age}
 
 
 @contextmanager
 def serve(host: str, port: int, registry: CollectorRegistry, health: Health) -> Iterator[int]:
-    """A context in which monitoring is answered; it is the port.
+    """Serve the endpoint inside the context, which yields the port.
 
-    :raises OSError: the address cannot be listened on
+    :raises OSError: it cannot listen on the address
     """
 
     class Bound(_Handler):
@@ -66,7 +66,7 @@ def serve(host: str, port: int, registry: CollectorRegistry, health: Health) -> 
 
 
 _Request = socket.socket | tuple[bytes, socket.socket]
-"""As ``socketserver`` has it."""
+"""``socketserver``'s type of a request."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -91,7 +91,7 @@ class _Server(ThreadingHTTPServer):
             self._room.release()
 
     def handle_error(self, request: _Request, client_address: object) -> None:
-        """Somebody who hangs up amid an answer is no event."""
+        """Ignore clients that disconnect in the middle of a response."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Who asks is not told: it would be a line every few seconds."""
+        """Log no requests: there is one every few seconds."""
 
 
 def _metrics(registry: CollectorRegistry) -> _Answering:
@@ -126,8 +126,8 @@ def _metrics(registry: CollectorRegistry) -> _Answering:
 
 def _health(health: Health) -> _Answering:
     def answer(_accept: str) -> _Answer:
-        well, told = health.verdict()
+        well, response = health.verdict()
         status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
-        return status, "application/json", json.dumps(told).encode() + b"\n"
+        return status, "application/json", json.dumps(response).encode() + b"\n"
 
     return answer

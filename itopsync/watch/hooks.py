@@ -1,7 +1,7 @@
-"""Calls a person when one is needed: once for each thing, not too often, and never in a cycle's way.
+"""Notifies people when they are needed: once for each thing, not too often, and without delaying a cycle.
 
-Each hook remembers in the store what it has told, so that nobody is called again after a restart. What it could not deliver
-stays to be told, together with what has come up meanwhile.
+Each hook records in the store what it has delivered, so that a restart notifies nobody again. What it could not deliver is sent
+later, together with what has come up meanwhile.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from itopsync.watch.settings import Need
 log = structlog.get_logger(__name__)
 
 LISTED = 20
-"""So many things one notification lists; the others are counted."""
+"""How many things a notification lists; the others are counted."""
 VERSION = 1
-"""Of what a notification holds."""
+"""The version of a notification's format."""
 
 
 class Errand:
-    """One thing at a time, in a thread of its own: whoever asks for it never waits."""
+    """Runs one job at a time in a separate thread, so that the caller never waits."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -38,24 +38,24 @@ class Errand:
 
     @property
     def busy(self) -> bool:
-        """Whether something is under way."""
+        """Whether a job is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self, job: Callable[[], None]) -> None:
-        """Begin *job*, unless the one before is still under way."""
+        """Start *job*, unless the previous one is still running."""
         if not self.busy:
             self._thread = threading.Thread(target=job, name=self._name, daemon=True)
             self._thread.start()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for what is under way; return whether it has ended."""
+        """Wait for the running job; return whether it has ended."""
         if self._thread is not None:
             self._thread.join(seconds)
         return not self.busy
 
 
 class Hook:
-    """One way out, and what it has told so far."""
+    """One way of delivery, and what it has delivered so far."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Hook:
         clock: Callable[[], datetime],
         called: Callable[[str, bool], None],
     ) -> None:
-        """*called* hears of each delivery: the hook's name, and whether it went well."""
+        """*called* is called for each delivery with the hook's name and whether it succeeded."""
         self._way, self._pair, self._store, self._every = way, pair, store, every
         self._clock, self._called = clock, called
         self._fact = f"hook:{way.name}"
@@ -77,9 +77,9 @@ class Hook:
         self._closed = False
 
     def tell(self, calls: Iterable[Call], *, good: bool) -> None:
-        """Tell what of *calls*, which is all that a person is needed for now, is not told yet; returns at once.
+        """Deliver those of *calls*, all current needs, that have not been delivered yet; returns immediately.
 
-        *good*: the last cycle was, so that what broke off earlier ones is over.
+        *good*: the last cycle was good, so whatever stopped earlier ones is over.
         """
         if self._errand.busy:
             return
@@ -97,14 +97,14 @@ class Hook:
             self._errand.start(lambda: self._deliver(ready, now))
 
     def close(self, seconds: float) -> None:
-        """Wait a moment for what is under way, then give it up."""
+        """Wait up to *seconds* for a running delivery, then abort it."""
         if not self._errand.wait(seconds):
             self._closed = True
             self._way.kill()
 
     def _may(self, need: Need, now: datetime) -> bool:
         last = self._last.get(need)
-        return last is None or not last <= now < last + self._every  # a clock that was put back silences nobody
+        return last is None or not last <= now < last + self._every  # a clock that was set back must not silence the hook
 
     def _deliver(self, groups: list[list[Call]], now: datetime) -> None:
         for group in groups:
@@ -134,25 +134,25 @@ class Hook:
 
 
 def notification(pair: str, calls: list[Call], now: datetime) -> dict[str, object]:
-    """What is sent about *calls*, all of one kind. Plain values, ready for JSON."""
+    """The notification about *calls*, all of one kind, as plain values for JSON."""
     first = calls[0]
     listed = [
         {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(call).items()}
         for call in calls[:LISTED]
     ]
-    told = [{name: value for name, value in call.items() if value is not None and name != "need"} for call in listed]
-    return _document(pair, now, first.need, summary=summary(pair, calls), count=len(calls), calls=told)
+    given = [{name: value for name, value in call.items() if value is not None and name != "need"} for call in listed]
+    return _document(pair, now, first.need, summary=summary(pair, calls), count=len(calls), calls=given)
 
 
 def trial(pair: str, now: datetime) -> dict[str, object]:
-    """What is sent to try a hook: like any notification, about nothing."""
-    told = f"itopsync {pair}: a test by `itopsync hooks test`. It arrived; nobody needs to do anything."
-    return _document(pair, now, "test", summary=told, count=0, calls=[])
+    """The notification that tests a hook."""
+    text = f"itopsync {pair}: a test by `itopsync hooks test`. It arrived; nobody needs to do anything."
+    return _document(pair, now, "test", summary=text, count=0, calls=[])
 
 
-def _document(pair: str, now: datetime, event: str, **told: object) -> dict[str, object]:
+def _document(pair: str, now: datetime, event: str, **content: object) -> dict[str, object]:
     about = {"version": VERSION, "event": str(event), "pair": pair, "host": socket.gethostname(), "at": now.isoformat()}
-    return {**about, **told}
+    return {**about, **content}
 
 
 def summary(pair: str, calls: list[Call]) -> str:
@@ -168,5 +168,5 @@ def _read(text: str | None) -> tuple[set[str], dict[Need, datetime]]:
         kept = json.loads(text or "{}")
         last = {Need(need): datetime.fromisoformat(at) for need, at in kept.get("last", {}).items()}
         return set(kept.get("told", ())), last
-    except (ValueError, TypeError, AttributeError):  # written by another version: somebody is told twice, no more
+    except (ValueError, TypeError, AttributeError):  # written by another version: at worst, somebody is notified twice
         return set(), {}

@@ -1,4 +1,4 @@
-"""What Prometheus is told: counts, times and how things stand. Never a ticket's number, so that nothing grows without end."""
+"""The metrics for Prometheus: counts, times and the current state. No label names a ticket, so their number stays bounded."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from itopsync.reconcile.safety import Excess
 from itopsync.store.store import Store
 
 GOOD = ("well", "troubled")
-"""Outcomes of cycles that got through to both sides."""
+"""The outcomes of cycles that reached both sides."""
 _CALL_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 30, 60, 120)
 _CYCLE_BUCKETS = (0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600)
 _FRESHNESS_BUCKETS = (15, 30, 60, 90, 120, 180, 300, 600, 1_800, 3_600, 14_400, 86_400)
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # it lacks types. They double every counter, and nothing here is counted so rarely that they would help
+disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped. They double every counter, and help only with rare ones
 
 
 class Metrics:
-    """The metrics of one pair. Threads may share it."""
+    """The metrics of one pair. Safe to use from several threads."""
 
     def __init__(self, pair: str, clock: Callable[[], datetime]) -> None:
         self.registry = CollectorRegistry()
@@ -77,7 +77,7 @@ class Metrics:
         )
 
     def _begin_at_nought(self) -> None:
-        """Show what may be alarmed on before it happens: Prometheus sees no increase in a count that begins at one."""
+        """Export the counters that alerts use with 0 first: Prometheus sees no increase in one that starts at 1."""
         for limit in Excess:
             self._stops.labels(self._pair, limit)
         for kind, outcome in itertools.product(CycleKind, (*GOOD, "unavailable", "stopped")):
@@ -128,7 +128,7 @@ class Metrics:
             self._retries.labels(self._pair, record.side, record.verb).inc()
 
     def notified(self, hook: str, *, well: bool) -> None:
-        """Count one call of a hook."""
+        """Count one delivery by a hook."""
         self._calls_out.labels(self._pair, hook, "done" if well else "failed").inc()
 
     def cycle_ended(self, kind: str, ended: Report | ItopsyncError) -> None:
@@ -146,13 +146,13 @@ class Metrics:
             return
         if ended.finished is not None:
             self._cycle_seconds.labels(self._pair, kind).observe((ended.finished - ended.started).total_seconds())
-        for one in ended.writes:
-            self._writes.labels(self._pair, one.side, one.kind, one.outcome).inc()
-            if one.age is not None:
-                self._freshness.labels(self._pair, one.side).observe(one.age.total_seconds())
+        for written in ended.writes:
+            self._writes.labels(self._pair, written.side, written.kind, written.outcome).inc()
+            if written.age is not None:
+                self._freshness.labels(self._pair, written.side).observe(written.age.total_seconds())
 
     def look(self, store: Store) -> None:
-        """Read from the store how things stand.
+        """Update the gauges from the store.
 
         :raises StoreError: it does not answer
         """

@@ -1,4 +1,4 @@
-"""What a person is needed for, by the store and by how the last cycle ended: ids, numbers and reasons, and no ticket's text."""
+"""What a person is needed for, from the store and the last cycle's end: ids, numbers and reasons, without any ticket's text."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from itopsync.watch.metrics import GOOD
 from itopsync.watch.settings import Need
 
 MANY = 1_000
-"""So many links in trouble are looked at; the others come up when those are mended."""
+"""How many troubled links are examined; the others follow when those are fixed."""
 
 BREAKING = ("stop:", "failed:")
-"""How the keys of what breaks a cycle off begin: only a good cycle says that it is over."""
+"""The prefixes of the keys of what stops a cycle; only a good cycle shows that it is over."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Call:
 
     need: Need
     key: str
-    """What makes it this one and no other: nobody is called twice for the same."""
+    """Identifies it, so that nobody is notified of it twice."""
     reason: str
     do: str
     side: Side | None = None
@@ -41,18 +41,18 @@ class Call:
     internal: str | None = None
     internal_number: str | None = None
     item: str | None = None
-    """What of the ticket: ``state``, ``note``, ``file`` …"""
+    """The kind of the item: ``state``, ``note``, ``file`` …"""
 
 
 class Needs:
-    """Keeps in mind what stopped the last cycles, until one is good."""
+    """Remembers what stopped the last cycles, until one is good."""
 
     def __init__(self, side_down: timedelta) -> None:
         self._side_down = side_down
         self._stopped: dict[str, Call] = {}
 
     def cycle_ended(self, ended: Report | ItopsyncError) -> None:
-        """Take note of how a cycle ended."""
+        """Record how a cycle ended."""
         if isinstance(ended, Report):
             if ended.outcome in GOOD:
                 self._stopped.clear()
@@ -62,9 +62,9 @@ class Needs:
             self._stopped[call.key] = call
 
     def now(self, store: Store, now: datetime) -> tuple[Call, ...]:
-        """All that a person is needed for.
+        """Everything that a person is needed for.
 
-        :raises StoreError: it does not answer
+        :raises StoreError: the store does not answer
         """
         return (*self._stopped.values(), *self._sides(store, now), *_parked(store.links.troubled(MANY)))
 
@@ -84,14 +84,14 @@ def _stopped(error: ItopsyncError) -> Call | None:
             reason, _, do = str(error).partition(". ")
             return Call(Need.SAFETY_STOP, f"stop:{error.kind}", reason, do, limit=error.kind)
         case AnotherInstance() | StoreError():
-            return None  # they end the process: systemd and the dead man's switch tell of that
+            return None  # they end the process, which systemd and the dead man's switch report
         case _:
             return Call(Need.CYCLE_FAILED, f"failed:{type(error).__name__}", str(error), "See the log of that cycle.")
 
 
 def _parked(links: Iterable[Link]) -> Iterator[Call]:
     for link in links:
-        yield from (_call(link, one) for one in link.obstacles if one.needs_person)
+        yield from (_call(link, obstacle) for obstacle in link.obstacles if obstacle.needs_person)
 
 
 def _call(link: Link, obstacle: Obstacle) -> Call:

@@ -1,4 +1,4 @@
-"""How it is watched over: ``[metrics]`` and ``[hooks]`` of ``sync.toml``."""
+"""The configuration of monitoring: ``[metrics]`` and ``[hooks]`` of ``sync.toml``."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _HIGHEST_PORT = 65_535
 
 
 class Need(StrEnum):
-    """What a person is called for."""
+    """What a person is notified of."""
 
     PARKED = "parked"
-    """Something of a ticket will not get across unless somebody does something."""
+    """An item of a ticket will not get across unless somebody acts."""
     SAFETY_STOP = "safety_stop"
     """A safety limit stopped the cycle."""
     SIDE_DOWN = "side_down"
-    """A side could not be worked with for too long."""
+    """A side has been down for too long."""
     CYCLE_FAILED = "cycle_failed"
-    """A cycle was broken off by something else."""
+    """Something else stopped the cycle."""
 
 
 def _taken_apart(listen: str) -> tuple[str, int]:
-    """The address and the port of ``[metrics] listen``; port 0 where it is wrong."""
+    """The address and the port of ``[metrics] listen``; port 0 if it is wrong."""
     host, _, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
     number = int(port) if port.isascii() and port.isdigit() and len(port) <= len(str(_HIGHEST_PORT)) else 0
@@ -53,7 +53,7 @@ def _is_address(host: str) -> bool:
 
 def _check_listen(listen: str) -> str:
     if listen and not _taken_apart(listen)[1]:
-        what = f"{clip(repr(listen), 60)} is no address with a port"
+        what = f"{clip(repr(listen), 60)} is not an address with a port"
         raise Wrong(what, 'Write it like "127.0.0.1:9464" or "[::1]:9464"')
     return listen
 
@@ -63,48 +63,48 @@ def _check_textfile(path: Path, info: ValidationInfo) -> Path:
         return path
     found = located(info.context.folder, path)
     if found.suffix != ".prom":
-        remedy = "Let its name end in .prom: node_exporter reads no other"
-        raise Wrong(f"{clip(str(found), 120)} is no file that is read", remedy)
+        remedy = "End its name in .prom: node_exporter reads only such files"
+        raise Wrong(f"{clip(str(found), 120)} does not end in .prom", remedy)
     if not os.path.isdir(found.parent):
-        remedy = "Name the folder in --collector.textfile.directory of node_exporter, and let this account write there"
+        remedy = "Use node_exporter's --collector.textfile.directory, and let this account write there"
         raise Wrong(f"there is no folder {clip(str(found.parent), 120)}", remedy)
     return found
 
 
 class MetricsSettings(Section):
-    """Where monitoring finds metrics. Off as it stands."""
+    """Metrics for monitoring. Off by default."""
 
     listen: Annotated[Text, AfterValidator(_check_listen)] = Field(default="", examples=["127.0.0.1:9464"])
     """Address and port of an HTTP endpoint with `/metrics` for Prometheus and `/healthz`, such as `"127.0.0.1:9464"`; used by
-    `itopsync run`. Default: none. Must be of this machine alone, unless `allow_remote` says otherwise."""
+    `itopsync run`. Default: none. Must be a loopback address, unless `allow_remote` allows another."""
     allow_remote: Text | None = Field(default=None, examples=["192.0.2.10"])
-    """Lets others ask too, by name: must be the very address in `listen`, such as `"192.0.2.10"`. What they see
-    names no ticket."""
+    """Allows other machines to connect: must be the same address as in `listen`, such as `"192.0.2.10"`. The metrics name no
+    ticket."""
     textfile: Annotated[Path, AfterValidator(_check_textfile), PATH] | None = Field(
         default=None, examples=["/var/lib/prometheus/node-exporter/itopsync.prom"]
     )
-    """File for the textfile collector of node_exporter, written after each cycle; its name ends in `.prom`. What suits
-    `run-once`. A relative path begins at the folder of `sync.toml`."""
+    """File for the textfile collector of node_exporter, written after each cycle, for `run-once`; its name ends in `.prom`. A
+    relative path starts at the folder of `sync.toml`."""
     max_age: Duration = timedelta(minutes=5)
-    """While the last good cycle is no older, `/healthz` answers 200, and else 503. Where three times `schedule.poll` is longer,
-    that is the default; with a cron expression it must be given."""
+    """`/healthz` returns 200 while the last good cycle is no older than this, and 503 otherwise. The default is at least three
+    times `schedule.poll_quiet`; if `schedule.poll` is a cron expression, it must be given."""
 
     @model_validator(mode="after")
     def _check_remote(self) -> Self:
         host, allowed = self.host, self.allow_remote
         if allowed is not None and host is None:
-            raise Wrong("nothing is listened on", "Write metrics.listen too, or remove it", "allow_remote")
+            raise Wrong("there is no address to listen on", "Set metrics.listen too, or remove it", "allow_remote")
         if allowed is not None and allowed != host:
             remedy = f'Write allow_remote = "{host}", or remove it'
             raise Wrong(f"'{clip(allowed, 60)}' is not the address in listen", remedy, "allow_remote", beside="listen")
         if host is not None and allowed is None and not is_loopback(host):
             remedy = f'Write 127.0.0.1, or allow it with allow_remote = "{host}"'
-            raise Wrong("others could ask too", remedy, "listen")
+            raise Wrong("other machines could connect", remedy, "listen")
         return self
 
     @property
     def host(self) -> str | None:
-        """The address to listen on; None: no endpoint."""
+        """The address to listen on; None for no endpoint."""
         return _taken_apart(self.listen)[0] or None
 
     @property
@@ -121,20 +121,21 @@ def _check_web_address(text: str) -> str:
     except ValueError:
         usable = False
     if text and not (usable and url.isascii() and url.isprintable() and " " not in url and "#" not in url):
-        raise Wrong("it is no web address", "Write it like https://alerts.example.com/itopsync")  # may hold a secret: not quoted
+        # not quoted, since it may contain a secret
+        raise Wrong("it is not a web address", "Write it like https://alerts.example.com/itopsync")
     return text
 
 
 class Receiver(PasswordSource):
-    """A web address that something is sent to."""
+    """A web address that receives requests."""
 
     url: Annotated[Text, AfterValidator(_check_web_address)] = Field(
         default="", repr=False, examples=["https://alerts.example.com/{password}"]
     )
-    """Where to. `{password}` in it stands for the password, for services whose addresses are secret; without it, a password is
-    sent as `Authorization: Bearer`. Must be `https://`, but for this machine itself."""
+    """The address. `{password}` in it is replaced by the password, for services whose addresses are secret; without it, the
+    password is sent as `Authorization: Bearer`. Must be `https://`, except for this machine."""
     allow_http: Text | None = Field(default=None, examples=["alerts.example.com"])
-    """Allows `http://`, by the host's name: must be the very host in `url`."""
+    """Allows `http://` for one host: must be the same host as in `url`."""
     ca_file: Certificates | None = Field(default=None, examples=["/etc/ssl/certs/example.pem"])
     """PEM file of the certificates to trust instead of the public ones."""
 
@@ -147,33 +148,33 @@ class Receiver(PasswordSource):
     def lacking(self) -> Iterator[tuple[tuple[str, ...], str]]:
         if not self.url:
             others = self.model_fields_set - {"url"}
-            yield ("url",), f"Write where to, or remove {min(others, default='this table')}"
+            yield ("url",), f"Write the address, or remove {min(others, default='this table')}"
         elif _PLACE in self.url and not any(getattr(self, way) for way in WAYS):
             yield no_password()
 
     @property
     def address(self) -> Secret:
-        """Whole, with the password in it where it belongs there."""
+        """The address, with the password filled in."""
         return Secret(self.url.replace(_PLACE, quote(self.secret.reveal(), safe="/", errors="surrogateescape")))
 
     @property
     def token(self) -> Secret | None:
-        """Sent as ``Authorization: Bearer``."""
+        """The password to send as ``Authorization: Bearer``; None if there is none, or the address contains it."""
         return self.secret if self.secret.reveal() and _PLACE not in self.url else None
 
 
 class Alert(PasswordSource):
-    """A service that Apprise reaches, by an address that is a secret as a whole."""
+    """A service that Apprise reaches. Its whole address is a secret."""
 
     @model_validator(mode="after")
     def _check_installed(self, info: ValidationInfo) -> Self:
         if info.context is not None and find_spec("apprise") is None:
-            raise Wrong("Apprise, which is to send it, is not installed", "Install itopsync[alerts]")
+            raise Wrong("Apprise, which sends alerts, is not installed", "Install itopsync[alerts]")
         return self
 
     def lacking(self) -> Iterator[tuple[tuple[str, ...], str]]:
         if not any(getattr(self, way) for way in WAYS):
-            yield no_password()[0], f"Say where its address stands, by {', '.join(WAYS[:-1])} or {WAYS[-1]}"
+            yield no_password()[0], f"Name the source of its address by {', '.join(WAYS[:-1])} or {WAYS[-1]}"
 
 
 def _check_command(command: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -181,7 +182,7 @@ def _check_command(command: tuple[str, ...], info: ValidationInfo) -> tuple[str,
         return command
     program, shown = Path(command[0]), clip(repr(command[0]), 120)
     if not program.is_absolute() or any("\0" in part for part in command):
-        raise Wrong(f"{shown} is not the whole path of a program", 'Write it like ["/usr/local/bin/page-somebody", "--quiet"]')
+        raise Wrong(f"{shown} is not the full path of a program", 'Write it like ["/usr/local/bin/page-somebody", "--quiet"]')
     if not os.access(program, os.X_OK) or program.is_dir():
         raise Wrong(f"{shown} cannot be run", "Check the path, and that this account may run it")
     return command
@@ -191,27 +192,27 @@ Argument = Annotated[str, StringConstraints(min_length=1)]
 
 
 class HooksSettings(Section):
-    """Who is called when a person is needed. Nobody as it stands. A hook never delays a cycle, and never sees a ticket's text."""
+    """How people are notified when they are needed. Off by default. Hooks never delay a cycle, and never get a ticket's text."""
 
     command: Annotated[tuple[Argument, ...], AfterValidator(_check_command)] = Field(
         default=(), examples=[["/usr/local/bin/page-somebody", "--quiet"]]
     )
-    """A program, by its whole path, and its arguments; no shell reads them. It is told in JSON on its standard input, and in its
-    environment."""
+    """A program, by its full path, and its arguments; it is run without a shell. It gets the notification as JSON on standard
+    input, and in its environment."""
     events: tuple[Need, ...] = tuple(Need)
-    """What to call for: a parked ticket, a safety limit that stopped the cycle, a side that is down for long, a cycle that failed
+    """What to notify of: a parked item, a safety limit that stopped the cycle, a side that is down for long, a cycle that failed
     otherwise."""
     every: Span = timedelta(minutes=15)
-    """So much time is at least between two calls for the same kind of event; what comes meanwhile is told in one."""
+    """The minimum time between two notifications of the same kind; what comes up meanwhile is sent in one."""
     side_down: Span = timedelta(minutes=15)
-    """How long a side may be down before a person is called."""
+    """How long a side may be down before people are notified."""
     timeout: Span = timedelta(seconds=10)
     """How long the command or a receiver may take."""
     webhook: Receiver | None = None
-    """`webhook` gets each call as JSON, by POST."""
+    """`webhook` gets each notification as JSON, by POST."""
     alerts: dict[Name, Alert] = Field(default={})
-    """`alerts.<name>` gets each call as a message, by [Apprise](https://appriseit.com/services/): Slack, Microsoft Teams, e-mail
-    and many others, each under a name of your own. The address, such as `slack://…` or `mailtos://…`, is a secret as a whole:
-    these keys say where it stands, as they do of a password. Needs the extra `itopsync[alerts]`."""
+    """`alerts.<name>` gets each notification as a message, by [Apprise](https://appriseit.com/services/): Slack, Microsoft Teams,
+    e-mail and many others, each under a name of your choice. The whole address, such as `slack://…` or `mailtos://…`, is a
+    secret: these keys name its source, as for a password. Needs the extra `itopsync[alerts]`."""
     dead_man: Receiver | None = None
-    """`dead_man` is asked by GET after each good cycle: a service that raises the alarm when that stays away."""
+    """`dead_man` is a service that gets a GET after each good cycle, and raises the alarm when it does not."""

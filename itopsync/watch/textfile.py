@@ -1,4 +1,4 @@
-"""Metrics as a file for node_exporter's textfile collector: written whole or not at all, and counted on from run to run."""
+"""Metrics as a file for node_exporter's textfile collector: replaced atomically, with counters that continue across runs."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 READABLE = 0o644
-"""node_exporter runs as somebody else."""
+"""node_exporter runs as another user."""
 
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class Textfile:
-    """The file at *path*. What it counted when this process began is counted on."""
+    """The file at *path*. Its counters continue from their values when this process started."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._before = _read(path)
 
     def write(self, registry: CollectorRegistry) -> None:
-        """Put what *registry* holds in the file's place.
+        """Replace the file with the contents of *registry*.
 
-        :raises OSError: the folder cannot be written
+        :raises OSError: the folder is not writable
         """
         whole = CollectorRegistry()
         whole.register(_Added(registry, self._before))
@@ -47,7 +47,7 @@ class Textfile:
 
 
 class _Added(Collector):
-    """What a registry holds, with what was counted before added to what it counted."""
+    """The contents of a registry, with earlier counts added to its own."""
 
     def __init__(self, registry: CollectorRegistry, before: dict[_Key, Sample]) -> None:
         self._registry, self._before = registry, before
@@ -58,12 +58,12 @@ class _Added(Collector):
     def collect(self) -> Iterator[Metric]:
         for family in self._registry.collect():
             if not family.name.startswith("itopsync_"):
-                continue  # of this process, which is gone when the file is read
+                continue  # metrics of this process, which has ended when the file is read
             yield self._counted_on(family) if family.type in ("counter", "histogram") else family
 
     def _counted_on(self, family: Metric) -> Metric:
         names = {f"{family.name}{suffix}" for suffix in ("_total", "_bucket", "_sum", "_count")}
-        samples = {_key(one): one for one in family.samples}
+        samples = {_key(sample): sample for sample in family.samples}
         for key, old in self._before.items():
             if old.name in names:
                 new = samples.get(key, old._replace(value=0.0))
@@ -78,7 +78,7 @@ def _key(sample: Sample) -> _Key:
 
 
 def _read(path: Path) -> dict[_Key, Sample]:
-    """What the file says; nothing where it is not there, or is none: then it is counted anew."""
+    """The samples in the file; empty if it does not exist or cannot be parsed, which restarts the counters."""
     try:
         families = list(text_string_to_metric_families(path.read_text()))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Who watches: hears how each cycle ended, and sees that metrics, hooks and the dead man's switch follow."""
+"""Follows each cycle's end, and updates metrics, hooks and the dead man's switch."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from itopsync.watch.ways import dead_man, ways
 log = structlog.get_logger(__name__)
 
 PATIENCE = 2.0
-"""Seconds that the end of the process waits for a hook that is under way."""
+"""Seconds to wait for a running hook when the process ends."""
 
 
 class Watch:
-    """A context in which somebody watches.
+    """Monitoring, as a context.
 
-    :meth:`called` hears of each exchange with a server, :meth:`cycle_ended` of each cycle; neither waits for anybody outside.
+    Call :meth:`called` after each exchange with a server and :meth:`cycle_ended` after each cycle; neither waits for a hook.
 
-    :raises StoreError: on making it, if the store does not answer
+    :raises StoreError: on construction, if the store does not answer
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Watch:
     ) -> None:
         """*store* must outlive this.
 
-        *endpoint*: whether this process lives long enough to be asked; *patience*: how long its end may wait for hooks.
+        *endpoint*: whether to serve metrics over HTTP; *patience*: seconds to wait for hooks when the context ends.
         """
         self._settings, self._hooks_settings, self._store, self._clock = metrics, hooks, store, clock
         self._patience = patience
@@ -71,7 +71,7 @@ class Watch:
         if self._listens and host is not None:
             try:
                 self._stack.enter_context(serve(host, port, self._metrics.registry, self._health))
-            except OSError as error:  # the tickets matter more
+            except OSError as error:  # syncing matters more
                 log.error("metrics not served", address=f"{host}:{port}", reason=error.strerror or str(error))
         return self
 
@@ -88,11 +88,11 @@ class Watch:
         self._metrics.called(record)
 
     def cycle_ended(self, kind: str, ended: Report | ItopsyncError) -> None:
-        """Take note of how a cycle ended, whatever it was that ended it."""
+        """Record how a cycle ended, whatever ended it."""
         self._metrics.cycle_ended(kind, ended)
         self._needs.cycle_ended(ended)
         good = isinstance(ended, Report) and ended.outcome in GOOD
-        if good or (isinstance(ended, Report) and ended.paused):  # it does what a person wants of it
+        if good or (isinstance(ended, Report) and ended.paused):  # a pause is what a person wants
             self._health.good()
             self._ping()
         if not isinstance(ended, StoreError):

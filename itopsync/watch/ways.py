@@ -1,4 +1,4 @@
-"""Which ways out are configured, by name: ``command``, ``webhook``, ``alerts.<name>`` and ``dead_man``."""
+"""The configured ways of delivery, by name: ``command``, ``webhook``, ``alerts.<name>`` and ``dead_man``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from itopsync.watch.settings import HooksSettings
 
 
 def ways(hooks: HooksSettings) -> Iterator[Way]:
-    """Those on which a person is called."""
+    """The ways by which people are notified."""
     timeout = hooks.timeout.total_seconds()
     if hooks.command:
         yield Command(hooks.command, timeout)
     if hooks.webhook:
         yield Web(hooks.webhook, "webhook", timeout)
     if hooks.alerts:
-        from itopsync.watch.alerts import Alert  # noqa: PLC0415 - an extra, and it takes long to load
+        from itopsync.watch.alerts import Alert  # noqa: PLC0415 - an extra, and slow to load
 
         yield from (Alert(alert.secret, f"alerts.{name}", timeout) for name, alert in hooks.alerts.items())
 

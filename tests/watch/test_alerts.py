@@ -61,7 +61,7 @@ def test_the_status_of_a_refusal_is_told(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("address", ["pigeon://coop", "slack://", "https//x", "", "json://["])
 def test_an_address_that_is_none_is_told_without_it(address: str) -> None:
-    with pytest.raises(NotDelivered, match=r"^its address is none that Apprise knows$"):
+    with pytest.raises(NotDelivered, match=r"^Apprise does not know its address$"):
         send(address)
 
 

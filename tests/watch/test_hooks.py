@@ -367,10 +367,10 @@ def test_a_command_is_told_on_its_input_and_in_its_environment_and_given_no_pass
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("exit 3", "it ended with 3"),
+        ("exit 3", "it exited with 3"),
         ("exec sleep 60", "it took longer than 1 s and was killed"),
         ("sleep 60 & wait", "it took longer than 1 s and was killed"),
-        ("kill -9 $$", "it ended with -9"),
+        ("kill -9 $$", "it exited with -9"),
     ],
 )
 def test_a_command_that_fails_or_hangs_is_given_up(
