@@ -1,4 +1,4 @@
-"""The command that says what was written, and what people asked for: activity."""
+"""The command that lists writes and requests: activity."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def activity(
     ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="As for show.")] = None,
     since: Annotated[
         timedelta | None,
-        typer.Option(parser=read, metavar="TIME", help="How far back, as 24h or 7d.", show_default="as far as it goes"),
+        typer.Option(parser=read, metavar="TIME", help="How far back, such as 24h or 7d.", show_default="everything"),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="At most so many lines.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="The maximum number of lines.")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
 ) -> None:
-    """Say what was written and what people asked for, when and how it ended, the newest first. Asks neither server."""
+    """List writes and requests, newest first, with their times and outcomes. Does not contact the servers."""
     options: Options = context.obj
     with store_to_read(options.configuration()) as store:
         link = meant_one(store, ref).id if ref is not None else None
@@ -46,7 +46,7 @@ def activity(
     elif records:
         Console(soft_wrap=True).print(_table(records, links))
     else:
-        typer.echo("Nothing was written, and nothing was asked for.")
+        typer.echo("There are no writes and no requests.")
 
 
 def _table(records: Sequence[ActivityRecord | RequestRecord], links: dict[int, Link]) -> Table:
@@ -68,11 +68,11 @@ def _written(record: ActivityRecord) -> tuple[str, ...]:
 
 
 def _asked(record: RequestRecord) -> tuple[str, ...]:
-    """Who asked and why; and what came of it, where that is more than that it is done."""
+    """Who asked and why, and the result, if it says more than that it is done."""
     who = f"by {record.actor}" + (f": {record.reason}" if record.reason else "")
-    told = record.kind is RequestKind.VERIFY or record.state is not RequestState.DONE
-    came = f"; {' '.join(record.result.split())}" if told and record.result else ""
-    return "", record.kind, record.state, "", f"{who}{came}"
+    notable = record.kind is RequestKind.VERIFY or record.state is not RequestState.DONE
+    result = f"; {' '.join(record.result.split())}" if notable and record.result else ""
+    return "", record.kind, record.state, "", f"{who}{result}"
 
 
 def _carried(items: Sequence[ItemKey]) -> str:

@@ -1,4 +1,4 @@
-"""The command line itself: the commands by name, and how a run of one ends."""
+"""The command line: the commands by name, and how they end."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def options(
             "-c",
             envvar="ITOPSYNC_CONFIG",
             metavar="FILE",
-            readable=False,  # one that cannot be read is told of like everything else about it
-            help="The configuration; else ./sync.toml, else /etc/itopsync/sync.toml.",
+            readable=False,  # an unreadable file is reported like any other fault in it
+            help="The configuration file; default: ./sync.toml, else /etc/itopsync/sync.toml.",
             show_default=False,
         ),
     ] = None,
@@ -55,13 +55,11 @@ def options(
         Literal["debug", "info", "warning", "error"] | None,
         typer.Option(
             "--log-level",
-            help="The least that is logged to stderr.",
+            help="The lowest level that is logged to stderr.",
             show_default=False,
         ),
     ] = None,
-    _version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which itopsync this is.")
-    ] = False,
+    _version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Keep two Combodo iTop servers in step."""
     context.obj = Options(config, log_level)
@@ -87,7 +85,7 @@ app.add_typer(upkeep.db, name="db")
 
 
 def main() -> None:
-    """Run the command line and end the process with a documented exit code."""
+    """Run the command line and exit with a documented code."""
     logs.configure()
     threading.excepthook = lambda failure: _tell_internal_error(failure.exc_value)
     try:
@@ -96,7 +94,7 @@ def main() -> None:
         prefix = logs.priority("error", sys.stderr) + ("" if isinstance(error, ConfigurationError) else "itopsync: ")
         typer.echo("\n".join(f"{prefix}{line}" for line in str(error).splitlines()), err=True)
         _end(exit_code_of(error))
-    except Exception as error:  # without this, Python would end with 1, which says that tickets failed
+    except Exception as error:  # Python would exit with 1, which means that tickets failed
         _tell_internal_error(error)
         _end(ExitCode.INTERNAL_ERROR)
     except SystemExit as end:
@@ -104,7 +102,7 @@ def main() -> None:
 
 
 def _end(code: int | str | None) -> NoReturn:
-    """End the process, at once even where a server has left a read unanswered: all that was to be stored is."""
+    """End the process without waiting for reads that a server has not answered: everything is stored already."""
     reading = any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
     if reading and not isinstance(code, str):
         sys.stdout.flush()

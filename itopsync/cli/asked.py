@@ -1,4 +1,4 @@
-"""A request made and its end told: by the process at work if there is one, else by this one."""
+"""Makes a request and reports its result. The running process carries it out or, if there is none, this one."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from itopsync.store.store import Store
 
 PATIENCE = 5.0
-"""Seconds within which a process at work takes up what is asked for, unless it waits for a server or runs one cycle only."""
+"""Seconds within which a running process takes a request, unless it waits for a server or runs a single cycle."""
 _OFTEN = 0.1
-"""Seconds between two looks at what became of it."""
+"""Seconds between two checks of the request's state."""
 _CYCLES = (RequestKind.SWEEP, RequestKind.VERIFY)
-"""What only a process that runs cycles can do."""
+"""Requests that only a process that runs cycles can carry out."""
 
 
 def actor() -> str:
-    """Who asks: the user of the operating system, before any ``sudo``."""
+    """The name of the person who asks: the operating system's user, before any ``sudo``."""
     try:
         return os.environ.get("ITOPSYNC_ACTOR") or os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):  # in a container, a user may have no name
@@ -48,11 +48,11 @@ def ask_for(
     arguments: Mapping[str, str] | None = None,
     inspector: Inspector | None = None,
 ) -> None:
-    """Ask for something, see that it is done, and tell what became of it.
+    """Make a request, wait for it to be carried out, and print the result.
 
     *store* is this pair's own; *inspector* is needed to link two tickets.
 
-    :raises typer.Exit: with 1 where it was not done, or not yet
+    :raises typer.Exit: with 1 if it was not carried out, or not yet
     """
     number = store.requests.ask(kind, actor(), utc_now(), link=link, reason=reason, fingerprint=fingerprint, arguments=arguments)
     outcome = _end_of(store, number) if at_work(store) else None
@@ -60,7 +60,7 @@ def ask_for(
         outcome = Steering(store, rules, utc_now, inspector).carry_out(request)
     outcome = outcome or _end_of(store, number)
     if outcome is None:
-        typer.echo(f"Request {number} waits for a process that runs cycles: none has taken it up yet.", err=True)
+        typer.echo(f"Request {number} is waiting for a process that runs cycles: none has taken it yet.", err=True)
         raise typer.Exit(ExitCode.TROUBLED)
     done = outcome.state is RequestState.DONE
     typer.echo(outcome.result, err=not done)
@@ -69,13 +69,13 @@ def ask_for(
 
 
 def at_work(store: Store) -> bool:
-    """Whether a process holds the right to write."""
+    """Whether a process holds the lease."""
     held = store.lease.current()
     return held is not None and held.until > utc_now()
 
 
 def _end_of(store: Store, number: int) -> Outcome | None:
-    """Wait for the end of a request; None where nobody takes it up, or who did is gone."""
+    """Wait for a request to finish; None if nobody takes it, or the process that did is gone."""
     end = monotonic() + PATIENCE
     while True:
         request = store.requests.get(number)
@@ -91,7 +91,7 @@ def _end_of(store: Store, number: int) -> Outcome | None:
 
 
 def take_up(pair: Pair) -> bool:
-    """Carry out what was asked for while no process was at work; whether a sweep was."""
+    """Carry out requests made while no process was running; return whether a sweep was among them."""
     from itopsync.engine.inspect import Inspector
 
     steering, sweep = Steering(pair.store, pair.rules, utc_now, Inspector(pair)), False

@@ -1,4 +1,4 @@
-"""Before what cannot be undone, a person is asked; where there is none, ``--yes`` must have been said."""
+"""Asks for confirmation before anything that cannot be undone; without a terminal, ``--yes`` is required."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def ask(question: str, *, yes: bool) -> None:
-    """Go on if the operator wants to.
+    """Return if the operator agrees.
 
-    :raises typer.Exit: with 1 if not, with 2 where nobody can be asked
+    :raises typer.Exit: with 1 if not, with 2 if there is no terminal
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        typer.echo(f"itopsync: {question} There is no terminal to ask at: say --yes if that is right.", err=True)
+        typer.echo(f"itopsync: {question} There is no terminal to ask on: add --yes to go ahead.", err=True)
         raise typer.Exit(ExitCode.USAGE)
-    if not typer.confirm(f"{question} Go on?", err=True):
+    if not typer.confirm(f"{question} Continue?", err=True):
         typer.echo("Nothing was done.", err=True)
         raise typer.Exit(ExitCode.TROUBLED)

@@ -1,4 +1,4 @@
-"""The commands that make a link of two existing tickets, and part them: link, unlink."""
+"""The commands that link two existing tickets and unlink them: link, unlink."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def link(
     external: Annotated[str, typer.Argument(metavar="EXTERNAL", help="R-000123, or external:UserRequest:17.")],
     internal: Annotated[str, typer.Argument(metavar="INTERNAL", help="R-000456, or internal:UserRequest:42.")],
     history: Annotated[
-        bool, typer.Option("--history", help="Carry what stands in their logs and their files too, both ways.")
+        bool, typer.Option("--history", help="Also carry their existing log entries and files, both ways.")
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Take two existing tickets as a pair. What stands in both stays as it is; what comes from now on is carried."""
+    """Link two existing tickets. Existing differences stay; changes from now on are carried."""
     from itopsync.cli.asked import ask_for
     from itopsync.engine import linking
     from itopsync.store.records import RequestKind
@@ -35,14 +35,14 @@ def link(
     with looking(options.configuration()) as inspector:
         pair = inspector.pair
         try:
-            one = _the_one(pair.servers[Side.EXTERNAL], pair.rules, external)
-            other = _the_one(pair.servers[Side.INTERNAL], pair.rules, internal)
-            made = linking.compare(inspector, one, other, history=history)
+            original = _the_ticket(pair.servers[Side.EXTERNAL], pair.rules, external)
+            copy = _the_ticket(pair.servers[Side.INTERNAL], pair.rules, internal)
+            made = linking.compare(inspector, original, copy, history=history)
             _tell(made, history=history)
-            ask("Notes, files and states go from one to the other from now on, and what has gone stays there.", yes=yes)
+            ask("From now on, notes, files and states are carried between the two, and what was carried stays there.", yes=yes)
         except linking.CannotLink as error:
             raise typer.BadParameter(str(error)) from None
-        arguments = {ref.side.value: f"{ref.cls}:{ref.id}" for ref in (one, other)} | ({"history": "yes"} if history else {})
+        arguments = {ref.side.value: f"{ref.cls}:{ref.id}" for ref in (original, copy)} | ({"history": "yes"} if history else {})
         ask_for(pair.store, pair.rules, RequestKind.LINK, arguments=arguments, inspector=inspector)
 
 
@@ -50,11 +50,12 @@ def unlink(
     context: typer.Context,
     ref: Meant,
     no_notice: Annotated[
-        bool, typer.Option("--no-notice", help="Touch neither ticket: a store that is lost and rebuilt links the two again.")
+        bool,
+        typer.Option("--no-notice", help="Write to neither ticket; if the store is lost and rebuilt, the two are linked again."),
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Carry nothing between two tickets any more, nor make another copy. Both stay as they are but for a note in internal."""
+    """Stop carrying anything between two tickets, and make no other copy. Only a note is added, to the internal ticket."""
     from itopsync.cli.asked import ask_for
     from itopsync.store.records import RequestKind
 
@@ -67,19 +68,17 @@ def unlink(
         if found.status is LinkStatus.TOMBSTONE or (found.status is LinkStatus.UNLINKING and not no_notice):
             typer.echo(f"{name} is {found.status}: nothing to do.")
             return
-        ask(f"{pair}: nothing is carried between the two from now on, and what is written meanwhile is not made up for.", yes=yes)
+        ask(f"{pair}: from now on, nothing is carried between the two, nor made up for later.", yes=yes)
         arguments = {"notice": "no"} if no_notice else {}
         ask_for(store, configuration.rules, RequestKind.UNLINK, link=found.id, arguments=arguments)
 
 
-def _the_one(server: Server, rules: Rules, text: str) -> Ref:
+def _the_ticket(server: Server, rules: Rules, text: str) -> Ref:
     from itopsync.engine import linking
 
     places = linking.locate(server, rules, text)
     if not places:
-        raise linking.CannotLink(
-            f"{server.side} has no ticket {text!r} that our account can see, in a class that is kept in step"
-        )
+        raise linking.CannotLink(f"{server.side} has no ticket {text!r} of a synced class that our account may see")
     if len(places) > 1:
         raise linking.CannotLink(f"{text!r} may be {' or '.join(str(place) for place in places)}: name one of these")
     return places[0].ref

@@ -1,4 +1,4 @@
-"""Spans of time and moments as values of options, written as in ``sync.toml``."""
+"""Durations and times as option values, written as in ``sync.toml``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from itopsync.settings.quantities import read_duration, read_moment
 
 
 def read(text: str | timedelta) -> timedelta:
-    """Read ``5m`` or ``1h 30m``. A default is taken as it is.
+    """Parse ``5m`` or ``1h 30m``. A default is returned unchanged.
 
-    :raises typer.BadParameter: it is written otherwise
+    :raises typer.BadParameter: it is malformed
     """
     if isinstance(text, timedelta):
         return text
@@ -23,9 +23,9 @@ def read(text: str | timedelta) -> timedelta:
 
 
 def read_time(text: str) -> datetime:
-    """Read ``2026-11-30T22:00``: by this host's clock, unless an offset is given.
+    """Parse ``2026-11-30T22:00``, in this host's timezone unless an offset is given.
 
-    :raises typer.BadParameter: it is written otherwise
+    :raises typer.BadParameter: it is malformed
     """
     try:
         return read_moment(text).astimezone()

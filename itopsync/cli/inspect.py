@@ -1,4 +1,4 @@
-"""The commands that say how things stand."""
+"""The command that shows the status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from itopsync.exits import ExitCode
 from itopsync.status import Status
 
 _EVERY = 2.0
-"""Seconds between two looks of ``--watch``."""
+"""Seconds between two updates of ``--watch``."""
 _INTERRUPTED = 130
 _EXITS = {
     status_of.OK: ExitCode.WELL,
@@ -32,15 +32,15 @@ _EXITS = {
 def status(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Update every two seconds, until Ctrl-C.")] = False,
     max_age: Annotated[
         timedelta | None,
-        typer.Option(parser=read, metavar="TIME", help="For monitoring: one line; ends with 4 if a side was not polled since."),
+        typer.Option(parser=read, metavar="TIME", help="For monitoring: one line; exits with 4 if a side's last poll is older."),
     ] = None,
 ) -> None:
-    """Say how both sides are, what waits and what failed. Asks neither server."""
+    """Show the state of both sides, what is waiting and what failed. Does not contact the servers."""
     if as_json + watch + (max_age is not None) > 1:
-        raise typer.BadParameter("say one of --json, --watch and --max-age")
+        raise typer.BadParameter("give only one of --json, --watch and --max-age")
     options: Options = context.obj
     configuration = options.configuration()
     with store_to_read(configuration) as store:
@@ -60,11 +60,11 @@ def status(
     else:
         Console(soft_wrap=True).print(show_status.status(found))
         if store.address.in_memory:
-            typer.echo("There is no store yet: the first cycle makes it. If there was one, see store.url.")
+            typer.echo("There is no store yet: the first cycle creates it. If there was one, check store.url.")
 
 
 def _watch(look: Callable[[], Status]) -> NoReturn:
-    """Show the status anew until Ctrl-C: in place on a terminal, one after the other elsewhere."""
+    """Show the status repeatedly until Ctrl-C: in place on a terminal, one below the other elsewhere."""
     from rich.live import Live
 
     console = Console()

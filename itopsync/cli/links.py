@@ -1,4 +1,4 @@
-"""The commands about single links: show, retry, park, resume."""
+"""The commands about links: show, rebuild, retry, park, resume."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ Meant = Annotated[str, typer.Argument(metavar="REF", help="R-000123, external:Us
 def show_link(
     context: typer.Context, ref: Meant, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False
 ) -> None:
-    """Say where each entry, file and state of a ticket came from, and what is still to come. Writes nothing."""
+    """Show where each entry, file and state of a ticket came from, and what is still to be carried. Writes nothing."""
     from itopsync.engine.story import explain, unlinked
 
     options: Options = context.obj
     with looking(options.configuration(), store_to_read) as inspector:
         links = inspector.pair.store.links.find(ref)
         lonely = unlinked(inspector.pair, ref)
-        lonely = tuple(each for each in lonely if each.ref.side is Side.EXTERNAL) or (() if links else lonely)
+        lonely = tuple(ticket for ticket in lonely if ticket.ref.side is Side.EXTERNAL) or (() if links else lonely)
         rules = inspector.pair.rules
         kept = [link for link in links if link.external.cls in rules.kept]
         stories = [explain(inspector.pair, planned) for link in kept for planned in inspector.inspect((link,))]
     if not links and not lonely:
         raise typer.BadParameter(
-            f"no link of {ref!r} is known, and neither server shows our account such a ticket. Look at the number, and at the "
+            f"no link of {ref!r} is known, and neither server shows our account such a ticket. Check the number, and the "
             "account's allowed organisations"
         )
     for ticket in lonely:
         typer.echo(show.unlinked_as_json(ticket) if as_json else f"{ticket.number} ({ticket.ref}) has no link: {ticket.why}.")
-    for link in (each for each in links if each.external.cls not in rules.kept):
+    for link in (link for link in links if link.external.cls not in rules.kept):
         typer.echo(show.resting_as_json(link) if as_json else show.resting(link))
     for story in stories:
         if as_json:
@@ -56,16 +56,16 @@ def show_link(
 def rebuild(
     context: typer.Context,
     create_missing: Annotated[
-        bool, typer.Option("--create-missing", help="Have copies made of all that has none, instead of asking for a decision.")
+        bool, typer.Option("--create-missing", help="Copy everything that has no copy, instead of parking it for a decision.")
     ] = False,
     former_account: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="An account on internal that was itopsync's once; may be repeated.")
+        list[str] | None, typer.Option(metavar="ID", help="An internal account that itopsync used before; may be repeated.")
     ] = None,
     person: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="An account on internal that never was; may be repeated.")
+        list[str] | None, typer.Option(metavar="ID", help="An internal account that it never used; may be repeated.")
     ] = None,
 ) -> None:
-    """Make a lost store anew from the markers on both servers. Writes to neither; lists what differs for a decision."""
+    """Recreate a lost store from the markers on both servers. Writes to neither, and lists the differences for a decision."""
     from itopsync.engine import rebuild as finding
 
     options: Options = context.obj
@@ -82,7 +82,7 @@ def rebuild(
                 continue
             if isinstance(found, finding.Unreadable):
                 unreadable += 1
-                console.print(f"{found.ref}: it cannot be read, so its link is not made: {found.reason}")
+                console.print(f"{found.ref}: it cannot be read, so it is not linked: {found.reason}")
                 continue
             if isinstance(found, finding.WithoutCopy):
                 tickets += 1
@@ -102,17 +102,17 @@ def rebuild(
                 where = found.link.external_number if side == Side.EXTERNAL else found.link.internal_number
                 console.print(f"attachment {number} on {side} {where} has no copy, though younger files have")
     if unknown:
-        console.print("Nothing was made yet, and no cycle runs before this is decided.")
+        console.print("Nothing was stored yet, and no cycle runs before this is decided.")
         raise typer.Exit(ExitCode.TROUBLED)
     console.print(f"{counted(total, 'link')} found again{f'; the store knew {known} before' if known else ''}.")
     if tickets or files:
         console.print(
-            f"{counted(tickets, 'ticket')} and {counted(files, 'file')} without a copy are parked, for a person may have deleted "
-            "it. `itopsync resume REF` has a ticket copied and `itopsync unlink REF` leaves it; `itopsync retry REF` has a "
-            "ticket's files copied; `itopsync rebuild --create-missing` has all of them copied."
+            f"{counted(tickets, 'ticket')} and {counted(files, 'file')} without a copy are parked: a person may have deleted "
+            "it. `itopsync resume REF` copies a ticket, and `itopsync unlink REF` leaves it; `itopsync retry REF` copies a "
+            "ticket's files; `itopsync rebuild --create-missing` copies all of them."
         )
     if unreadable:
-        console.print("Mend what cannot be read, and run `itopsync rebuild` again before you start the service.")
+        console.print("Fix what cannot be read, and run `itopsync rebuild` again before you start the service.")
         raise typer.Exit(ExitCode.TROUBLED)
     console.print("Run `itopsync verify`, then start the service.")
 
@@ -121,8 +121,8 @@ def _ask_about(account: UnknownAccount) -> str:
     shown = ", ".join(str(ref) for ref in account.tickets[:_SHOWN])
     more = f" and {len(account.tickets) - _SHOWN} more" if len(account.tickets) > _SHOWN else ""
     return (
-        f"User {account.id} of internal wrote markers of copies on {shown}{more}. Look in iTop who that is: if it was itopsync's "
-        f"account once, run `itopsync rebuild --former-account {account.id}`; if a person pasted them, "
+        f"User {account.id} of internal wrote markers of copies on {shown}{more}. Look up in iTop who that is: if it is a former "
+        f"account of itopsync, run `itopsync rebuild --former-account {account.id}`; if a person pasted them, "
         f"`itopsync rebuild --person {account.id}`."
     )
 
@@ -132,9 +132,9 @@ def retry(
     ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="As for show.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything that is in trouble.")] = False,
 ) -> None:
-    """Forget what stood in a ticket's way, so that the next cycle tries again."""
+    """Clear a ticket's obstacles, so that the next cycle tries again."""
     if (ref is None) is not everything:
-        raise typer.BadParameter("name a ticket, or say --all, and not both")
+        raise typer.BadParameter("give either a ticket or --all")
     _ask_for(context, "retry", ref)
 
 
@@ -143,12 +143,12 @@ def park(
     ref: Meant,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for others to read.", show_default=False)] = "",
 ) -> None:
-    """Let a link rest as a whole, until it is resumed."""
+    """Suspend a link until it is resumed."""
     _ask_for(context, "park", ref, reason)
 
 
 def resume(context: typer.Context, ref: Meant) -> None:
-    """Take up a parked link again, with its tickets as they are now."""
+    """Resume a parked link, with its tickets as they are now."""
     _ask_for(context, "resume", ref)
 
 
@@ -171,7 +171,7 @@ def meant_one(store: Store, ref: str) -> Link:
     found = store.links.find(ref)
     if not found:
         raise typer.BadParameter(
-            f"no link of {ref!r} is known; name it as R-000123, external:UserRequest:17 or its link's number; "
+            f"no link of {ref!r} is known; name it as R-000123, external:UserRequest:17 or by its link's number; "
             f"`itopsync show {ref}` says why a ticket has none"
         )
     alive = tuple(link for link in found if link.status is not LinkStatus.TOMBSTONE) or found

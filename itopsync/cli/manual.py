@@ -1,4 +1,4 @@
-"""The manual page, made from the commands themselves: ``python -m itopsync.cli.manual > itopsync.1``."""
+"""Generates the manual page from the commands: ``python -m itopsync.cli.manual > itopsync.1``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from itopsync.exits import ExitCode
 
 _EXITS = {
     ExitCode.WELL: "all well",
-    ExitCode.TROUBLED: "some tickets failed or wait for another try, the sides differ, a hook failed, or a question was answered "
+    ExitCode.TROUBLED: "some tickets failed or wait for a retry, the sides differ, a hook failed, or a question was answered "
     "with no",
-    ExitCode.USAGE: "the command line is wrong, or nobody could be asked and --yes was not said",
-    ExitCode.CONFIGURATION: "the configuration is at fault, or what it names",
-    ExitCode.UNAVAILABLE: "a side cannot be worked with, or was not polled for too long",
+    ExitCode.USAGE: "the command line is wrong, or there was no terminal to ask on and --yes was not given",
+    ExitCode.CONFIGURATION: "the configuration, or something that it names, is faulty",
+    ExitCode.UNAVAILABLE: "a side is unavailable, or was not polled for too long",
     ExitCode.SAFETY_STOP: "a safety limit stopped the cycle",
     ExitCode.ANOTHER_INSTANCE: "another itopsync works on this store",
     ExitCode.STORE: "the store is not usable",
@@ -25,13 +25,13 @@ _EXITS = {
     ExitCode.INTERNAL_ERROR: "a fault of itopsync itself",
 }
 _ENVIRONMENT = {
-    "ITOPSYNC_CONFIG": "the configuration, as --config",
-    "ITOPSYNC_ACTOR": "who asks, for pause, accept and the like; else the user of the operating system, before any sudo",
+    "ITOPSYNC_CONFIG": "the configuration file, like --config",
+    "ITOPSYNC_ACTOR": "who asks, for pause, accept and the like; default: the operating system's user, before any sudo",
     "NO_COLOR": "no colours",
 }
 _FILES = {
-    "/etc/itopsync/sync.toml": "the configuration, where neither --config nor ITOPSYNC_CONFIG nor ./sync.toml names another",
-    "/etc/itopsync/credentials": "the passwords, each alone in a file of mode 600",
+    "/etc/itopsync/sync.toml": "the configuration, if there is no --config, ITOPSYNC_CONFIG or ./sync.toml",
+    "/etc/itopsync/credentials": "the passwords, each in a separate file with mode 600",
     "/var/lib/itopsync/itopsync.db": "the store",
 }
 
@@ -50,8 +50,8 @@ def page() -> str:
             ".SH DESCRIPTION",
             _text(
                 "itopsync polls two iTop servers, external and internal, over their REST API and writes to each what the rules "
-                "allow: tickets, forms, private logs, attachments and states. REF is what people have at hand: a ticket's number "
-                "of either side (R-000123), a ref (external:UserRequest:17) or a link's number."
+                "allow: tickets, forms, private logs, attachments and states. REF is the number of a ticket on either side "
+                "(R-000123), a ref (external:UserRequest:17) or a link's number."
             ),
             ".SH OPTIONS",
             *_options(command),
@@ -101,7 +101,7 @@ def _plain(text: str | None) -> str:
 
 
 def _text(text: str) -> str:
-    """*text* as troff takes it: no escape, and no request at the head of a line."""
+    """*text* for troff, without escapes, and without requests at the start of a line."""
     safe = text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq")
     return rf"\&{safe}" if safe.startswith((".", r"\(aq")) else safe
 

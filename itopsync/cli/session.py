@@ -1,4 +1,4 @@
-"""What a command needs: the configuration, both servers, the store and the engine, opened and closed together."""
+"""Opens and closes what commands need: the configuration, both servers, the store and the engine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Options:
     log_level: str | None
 
     def configuration(self) -> Configuration:
-        """Find and load the configuration, and begin to log as it says."""
+        """Find and load the configuration, and set up logging by it."""
         loaded = config.load(config.find(self.config), os.environ)
         logs.configure(self.log_level or loaded.log_level)
         return loaded
@@ -49,7 +49,7 @@ def utc_now() -> datetime:
 def servers(configuration: Configuration, guard: Guard | None = None, watch: Watch | None = None) -> Iterator[dict[Side, Server]]:
     """Both servers, closed on exit.
 
-    *guard* is called before each exchange with whether it writes; *watch* is told when it is over.
+    *guard* is called before each exchange, with whether it writes; *watch* after it.
     """
     from itopsync.itop.server import Server
 
@@ -62,7 +62,7 @@ def servers(configuration: Configuration, guard: Guard | None = None, watch: Wat
 
 
 def watching(configuration: Configuration, store: Store, *, once: bool = False) -> Watch:
-    """Who watches what runs, for good or for one cycle: then there is no endpoint, and the end waits for the hooks."""
+    """The monitoring of a run. *once*: of a single cycle, without the HTTP endpoint, and with time at the end for the hooks."""
     from itopsync.watch.watch import PATIENCE, Watch
 
     hooks = configuration.hooks
@@ -71,9 +71,9 @@ def watching(configuration: Configuration, store: Store, *, once: bool = False) 
 
 
 def own(configuration: Configuration, store: Store) -> Store:
-    """The store, in which what is of other classes rests: every command that opens one goes through here.
+    """The store, with links of other classes at rest. Every command that opens a store goes through here.
 
-    :raises StoreError: it is another pair's
+    :raises StoreError: it belongs to another pair
     """
     from itopsync.engine.store_guard import refuse_other_pair
 
@@ -85,7 +85,7 @@ def own(configuration: Configuration, store: Store) -> Store:
 def open_store(configuration: Configuration) -> Iterator[Store]:
     """The store, closed on exit.
 
-    :raises StoreError: it is another pair's
+    :raises StoreError: it belongs to another pair
     """
     from itopsync.store.store import Store
 
@@ -98,7 +98,7 @@ def open_store(configuration: Configuration) -> Iterator[Store]:
 
 @contextmanager
 def store_to_read(configuration: Configuration) -> Iterator[Store]:
-    """The store, or an empty one in memory if there is none yet: a command that only reads creates no file."""
+    """The store or, if there is none yet, an empty one in memory: a command that only reads creates no file."""
     from itopsync.store.store import Store
 
     store = Store.open(configuration.store_url if Store.exists(configuration.store_url) else "sqlite://")
@@ -112,7 +112,7 @@ def store_to_read(configuration: Configuration) -> Iterator[Store]:
 def looking(
     configuration: Configuration, opening: Callable[[Configuration], AbstractContextManager[Store]] = open_store
 ) -> Iterator[Inspector]:
-    """What looks at the pair and runs no cycle; the lease may be somebody else's."""
+    """An inspector of the pair, which runs no cycle; another process may hold the lease."""
     from itopsync.engine.inspect import Inspector
 
     with servers(configuration) as both, opening(configuration) as store, open_pair(configuration, both, store) as pair:
@@ -123,9 +123,9 @@ def looking(
 def writing_engine(
     configuration: Configuration, progress: Callable[[int, int], None] | None = None
 ) -> Iterator[tuple[Engine, Watch]]:
-    """The engine with the lease held: we are the one writer; and who is to hear how its cycle ended.
+    """The engine, with the lease held, and its monitoring.
 
-    :raises AnotherInstance: somebody else is
+    :raises AnotherInstance: another process holds the lease
     """
     from itopsync.daemon import Signals
     from itopsync.engine.engine import Engine
@@ -150,14 +150,14 @@ def writing_engine(
 
 
 class WatchedEngines:
-    """Makes the daemon's engines: each with those who watch it, as its configuration has them."""
+    """Creates the daemon's engines, each with the monitoring that its configuration asks for."""
 
     def __init__(self) -> None:
         self._watch: Watch | None = None
 
     @contextmanager
     def working(self, configuration: Configuration, store: Store, guard: Guard, stopping: Callable[[], bool]) -> Iterator[Engine]:
-        """An engine on *store*, for the daemon, which holds the lease and closes the store itself."""
+        """An engine on *store* for the daemon, which itself holds the lease and closes the store."""
         from itopsync.engine.engine import Engine
 
         with (
@@ -169,14 +169,14 @@ class WatchedEngines:
             yield Engine(pair)
 
     def hear(self, ended: Ended) -> None:
-        """Tell those who watch how a cycle ended."""
+        """Pass a cycle's end on to the monitoring."""
         if self._watch is not None:
             self._watch.cycle_ended(ended.kind, ended.outcome)
 
 
 @contextmanager
 def rebuilding(configuration: Configuration) -> Iterator[Inspector]:
-    """What is to make the store anew; the lease is held."""
+    """An inspector to rebuild the store with, with the lease held."""
     from itopsync.engine.inspect import Inspector
     from itopsync.engine.lease import Lease
 
@@ -197,7 +197,7 @@ def open_pair(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Pair:
-    """The pair, whose threads end with it as a context."""
+    """The pair, a context that ends its threads."""
     from itopsync.engine.pair import Pair
 
     return Pair(configuration.rules, both, store, configuration.engine, utc_now, stopping, progress)

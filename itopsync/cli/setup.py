@@ -1,4 +1,4 @@
-"""The commands for setting up: init, check, and the demo."""
+"""The commands for setting up: init, check, demo."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from itopsync.itop.server import Server
 
 _FOR_ALL = 0o644
-"""The service runs as another account than the one that writes the file; no password stands in it."""
+"""The service runs under another account than the one that writes the file, which contains no password."""
 
 
 def init(
     path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("sync.toml"),
     schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON Schema of sync.toml instead, for editors that complete by it.")
+        bool, typer.Option("--schema", help="Print the JSON Schema of sync.toml instead, for completion in editors.")
     ] = False,
 ) -> None:
     """Write a commented sync.toml to fill in."""
@@ -43,7 +43,7 @@ def init(
             file.write(config.example())
         path.chmod(_FOR_ALL)
     except FileExistsError:
-        raise ConfigurationError([Fault(str(path), "it is there already", "Name another file, or move this one away.")]) from None
+        raise ConfigurationError([Fault(str(path), "it exists already", "Name another file, or move this one away.")]) from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigurationError([Fault(str(path), f"it cannot be written: {reason}", "Name a file that can.")]) from None
@@ -54,11 +54,11 @@ def check(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Write one ticket on internal, see what the server keeps of it, and delete it.")
+        bool, typer.Option("--probe", help="Write a test ticket to internal, check what the server keeps of it, and delete it.")
     ] = False,
     probe_external: Annotated[bool, typer.Option("--probe-external", help="The same on external.")] = False,
 ) -> None:
-    """Ask both servers whether everything is in place. Writes nothing unless asked to probe."""
+    """Check the setup of both servers and the store. Writes nothing, except with --probe or --probe-external."""
     from itopsync.check import checking
     from itopsync.engine.marker_loss import losses
     from itopsync.engine.store_guard import refuse_wrong
@@ -89,13 +89,13 @@ def check(
 
 
 def _with_probe(findings: tuple[Finding, ...], probed: Probed, side: Side) -> tuple[Finding, ...]:
-    """The findings, with the probe's in place of what the store knew of lost markers."""
+    """The findings, with the probe's replacing what the store knew of lost markers."""
     known = tuple(finding for finding in findings if not (finding.side is side and finding.what.startswith(LOSES)))
     return (*(known if probed.keeps_markers else findings), *probed.findings)
 
 
 def _probe(configuration: Configuration, server: Server) -> Probed:
-    """Probe a server. One that keeps our markers may be written to again, and one that loses them may not."""
+    """Probe a server, and record whether it keeps our markers, which decides whether it may be written to."""
     from itopsync.check.probe import probe
     from itopsync.engine.marker_loss import forget, note
     from itopsync.store.store import Store
@@ -110,7 +110,7 @@ def _probe(configuration: Configuration, server: Server) -> Probed:
 
 
 class Itop(StrEnum):
-    """The versions of iTop that are simulated."""
+    """The simulated versions of iTop."""
 
     V2_7 = "2.7"
     V3_0 = "3.0"
@@ -120,13 +120,15 @@ class Itop(StrEnum):
 
 
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="The short one.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Play a shorter day.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    stay: Annotated[bool, typer.Option("--serve", help="Two servers with sample tickets to play with, until Ctrl-C.")] = False,
-    external: Annotated[Itop, typer.Option("--external-version", help="The iTop that external plays.")] = Itop.V3_2,
-    internal: Annotated[Itop, typer.Option("--internal-version", help="The iTop that internal plays.")] = Itop.V3_2,
+    stay: Annotated[
+        bool, typer.Option("--serve", help="Run two servers with sample tickets to try commands on, until Ctrl-C.")
+    ] = False,
+    external: Annotated[Itop, typer.Option("--external-version", help="The iTop version of external.")] = Itop.V3_2,
+    internal: Annotated[Itop, typer.Option("--internal-version", help="The iTop version of internal.")] = Itop.V3_2,
 ) -> None:
-    """Play a service desk's day on two simulated servers, and see whether they agree in the end."""
+    """Play a service desk's day on two simulated servers, and check that they agree at the end."""
     try:
         from itopsync.demo import play, serve
     except ModuleNotFoundError as error:
@@ -137,7 +139,7 @@ def demo(
         ) from None
     if stay:
         if once or as_json:
-            raise typer.BadParameter("--serve plays no day: leave --once and --json out")
+            raise typer.BadParameter("--serve plays no day: remove --once and --json")
         serve((external.value, internal.value))
         raise typer.Exit(ExitCode.WELL)
 

@@ -1,4 +1,4 @@
-"""How plans, reports and the story of a link are shown: lines for people, JSON for machines. No text of a ticket in either."""
+"""Shows plans, reports and a link's story, as lines for people or JSON for machines. Neither contains a ticket's text."""
 
 from __future__ import annotations
 
@@ -26,53 +26,53 @@ OnProgress = Callable[[int, int], None]
 # plans
 
 
-_GONE = "one of the two tickets is gone: the other one is left as it is"
+_GONE = "one of the two tickets is gone: the other is left as it is"
 
 
 def plans(console: Console, planned: Sequence[Planned], troubled: int, problems: Sequence[str] = ()) -> None:
     """Show what would be written, ticket by ticket.
 
-    *troubled* links have something that is parked or waits; *problems* say which sides take no writes.
+    *troubled*: how many links have something parked or waiting; *problems*: which sides accept no writes.
     """
     for problem in problems:
         console.print(Text(problem, style="red"))
-    waiting = [each for each in planned if each.plan.actions or each.plan.link.status is LinkStatus.TOMBSTONE]
+    waiting = [ticket for ticket in planned if ticket.plan.actions or ticket.plan.link.status is LinkStatus.TOMBSTONE]
     if not waiting:
-        alike = not troubled and not problems and all(agrees(each.plan) for each in planned)
+        alike = not troubled and not problems and all(agrees(ticket.plan) for ticket in planned)
         console.print("Nothing to write: both sides agree." if alike else "Nothing to write now.")
-    for each in waiting:
-        plan = each.plan
-        console.print(Text(title(plan, each.seen), style="bold"))
+    for ticket in waiting:
+        plan = ticket.plan
+        console.print(Text(title(plan, ticket.seen), style="bold"))
         for action in plan.actions:
             console.print(Text(f"  {describe(action)}"))
         if plan.link.status is LinkStatus.TOMBSTONE:
             console.print(Text(f"  {'unlinked by hand: both are left as they are' if plan.unlinked else _GONE}"))
-    for each in planned:
-        remarks(console, each.plan, each.seen)
-    writes = sum(len(each.plan.actions) for each in planned)
-    looked = f"{counted(len(planned), 'ticket')} looked at, {counted(writes, 'write')} on {len(waiting)} of them"
-    console.print(f"{looked}. Nothing was written.")
+    for ticket in planned:
+        remarks(console, ticket.plan, ticket.seen)
+    writes = sum(len(ticket.plan.actions) for ticket in planned)
+    totals = f"{counted(len(planned), 'ticket')} looked at, {counted(writes, 'write')} on {len(waiting)} of them"
+    console.print(f"{totals}. Nothing was written.")
     trouble(console, troubled)
 
 
 def agrees(plan: Plan) -> bool:
-    """Whether the two tickets of a link are the ones that were linked, and nothing is to be written to either."""
+    """Whether a link's tickets are still the linked ones, and there is nothing to write to either."""
     return not (plan.actions or plan.replaced or plan.unread or plan.link.status is LinkStatus.TOMBSTONE)
 
 
 def trouble(console: Console, troubled: int) -> None:
-    """Say how many links have something that is parked or waits."""
+    """Show how many links have something parked or waiting."""
     if troubled:
         console.print(f"{counted(troubled, 'ticket')} with something parked or waiting: `itopsync status` says what, and why.")
 
 
 def plans_as_json(planned: Sequence[Planned]) -> str:
     """The same as JSON."""
-    return as_json([plan_as_json(each.plan) for each in planned])
+    return as_json([plan_as_json(ticket.plan) for ticket in planned])
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
-    """One plan, to be shown as JSON."""
+    """One plan, as values for JSON."""
     return {
         "link": None if plan.link.id == UNSAVED else plan.link.id,
         "external": str(plan.link.external),
@@ -86,20 +86,20 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
 
 
 def remarks(console: Console, plan: Plan, seen: Observation) -> None:
-    """Show what of a link is left as it is, and why."""
+    """Show which items of a link are left as they are, and why."""
     for remark in plan.remarks:
         console.print(Text(f"{title(plan, seen)}: {remark.key}: {remark.kept}{f' ({remark.reason})' if remark.reason else ''}"))
 
 
 def title(plan: Plan, seen: Observation) -> str:
-    """The two tickets of a link, as people say them."""
+    """A link's two tickets, by number."""
     external = seen.external.number if seen.external else plan.link.external_number
     internal = seen.internal.number if seen.internal else plan.link.internal_number
     return f"{external} ({plan.link.external}) → {internal or 'no copy yet'}"
 
 
 def describe(action: Action) -> str:
-    """What an action does, in words, without the ticket's own."""
+    """What an action does, without the ticket's own words."""
     match action:
         case Create():
             return f"create the internal copy: {', '.join(sorted(action.fields))}; {counted(len(action.notes), 'log entry')}"
@@ -140,13 +140,13 @@ _FIRST = (Count.NEW, Count.CHANGED, WriteKind.CREATE, Count.LINKS)
 
 
 def report(console: Console, done: Report) -> None:
-    """Show what a cycle did, on one line, and what stopped it."""
+    """Show on one line what a cycle did, and below it what stopped it."""
     took = (done.finished - done.started).total_seconds() if done.finished else 0.0
     first = [name for name in _FIRST if name in done.counts]
     names = (*first, *sorted(done.counts.keys() - {*first, Count.BYTES}))
-    told = [f"{done.counts[name]} {name}" for name in names if done.counts[name]]
+    counts = [f"{done.counts[name]} {name}" for name in names if done.counts[name]]
     nothing = "nothing was done" if done.problems else "nothing to do"
-    console.print(f"{done.outcome}: {', '.join(told) or nothing} in {took:.1f} s")
+    console.print(f"{done.outcome}: {', '.join(counts) or nothing} in {took:.1f} s")
     for reason in done.problems.values():
         console.print(Text(reason, style="red"))
     for pause in done.paused:
@@ -172,21 +172,21 @@ def report_as_json(done: Report) -> str:
 # one link
 
 
-def story(console: Console, told: Story) -> None:
-    """Show where everything on a link came from, and what is still to come."""
-    link = told.link
+def story(console: Console, shown: Story) -> None:
+    """Show where everything on a link came from, and what is still to be carried."""
+    link = shown.link
     internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
     console.print(Text(f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {link.status}", style="bold"))
-    if told.stopped:
-        console.print(Text(f"nothing goes on: {told.stopped}", style="red"))
-    if told.ended:
-        console.print(f"at its end: {told.ended}")
+    if shown.stopped:
+        console.print(Text(f"nothing goes on: {shown.stopped}", style="red"))
+    if shown.ended:
+        console.print(f"at its end: {shown.ended}")
     agreed = f"; last agreed on {link.base.state.external} / {link.base.state.internal}" if link.base.state else ""
-    console.print(f"state: {' / '.join(told.states.values()) or 'unknown'}{agreed}")
-    for entry in told.entries:
+    console.print(f"state: {' / '.join(shown.states.values()) or 'unknown'}{agreed}")
+    for entry in shown.entries:
         carried = f", carried {entry.carried_at:%Y-%m-%d %H:%M:%S} UTC" if entry.carried_at else ""
         console.print(f"{entry.side:<9}{entry.log} {entry.at:%Y-%m-%d %H:%M:%S} UTC by {entry.author}: {entry.what}{carried}")
-    for pair in told.files:
+    for pair in shown.files:
         copy = f"copy {pair.copy_id}" if pair.copy_id else "no copy"
         console.print(f"{pair.origin:<9}attachment {pair.original_id}: {copy} on {pair.origin.other}, {pair.status}")
     for obstacle in link.obstacles:
@@ -196,15 +196,15 @@ def story(console: Console, told: Story) -> None:
         console.print(
             Text(f"in the way of {obstacle.key}: {obstacle.reason} ({counted(obstacle.tries, 'try')}, {when})", style="yellow")
         )
-    for action in told.plan.actions:
+    for action in shown.plan.actions:
         console.print(f"to come: {describe(action)}")
-    if not told.plan.actions:
-        console.print(Text(f"to come: nothing{f', no copy is made: {told.unscoped}' if told.unscoped else ''}"))
+    if not shown.plan.actions:
+        console.print(Text(f"to come: nothing{f', no copy is made: {shown.unscoped}' if shown.unscoped else ''}"))
 
 
-def story_as_json(told: Story) -> str:
+def story_as_json(shown: Story) -> str:
     """The same as JSON."""
-    link = told.link
+    link = shown.link
     plain = {
         "link": link.id,
         "external": str(link.external),
@@ -212,24 +212,24 @@ def story_as_json(told: Story) -> str:
         "internal": str(link.internal) if link.internal else None,
         "internal_number": link.internal_number,
         "status": link.status,
-        "ended": told.ended or None,
-        "unscoped": told.unscoped or None,
-        "stopped": told.stopped or None,
-        "states": told.states,
+        "ended": shown.ended or None,
+        "unscoped": shown.unscoped or None,
+        "stopped": shown.stopped or None,
+        "states": shown.states,
         "agreed": asdict(link.base.state) if link.base.state else None,
-        "entries": [asdict(entry) for entry in told.entries],
-        "files": [asdict(pair) for pair in told.files],
+        "entries": [asdict(entry) for entry in shown.entries],
+        "files": [asdict(pair) for pair in shown.files],
         "obstacles": [asdict(obstacle) for obstacle in link.obstacles],
-        "actions": [_action_as_json(action) for action in told.plan.actions],
+        "actions": [_action_as_json(action) for action in shown.plan.actions],
     }
     return as_json(plain)
 
 
 def resting(link: Link) -> str:
-    """A link whose class is not kept in step, in words."""
+    """A link whose class is not synced, in words."""
     internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
     name = f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {link.status}"
-    return f"{name}\nit rests: {not_kept(link.external.cls)}. Nothing of it is lost: put that back, and it goes on."
+    return f"{name}\nit rests: {not_kept(link.external.cls)}. Nothing is lost: put the class back, and it goes on."
 
 
 def resting_as_json(link: Link) -> str:

@@ -1,4 +1,4 @@
-"""How the status and what a check found are shown: tables for people, JSON for machines. No text of a ticket in either."""
+"""Shows the status and a check's findings, as tables for people or JSON for machines. Neither contains a ticket's text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "red"}
 
 
 def findings(console: Console, found: Sequence[Finding]) -> None:
-    """Show what a check found, each thing with its remedy; what is to be mended stands last, where people look."""
+    """Show a check's findings with their remedies; faults come last, where people look."""
     for finding in sorted(found, key=lambda finding: list(Level).index(finding.level)):
         line = Text.assemble((f"{finding.level:<8}", _COLOURS[finding.level]), f"{finding.side or 'store':<9}", finding.what)
         console.print(line.append(f". {finding.remedy}" if finding.remedy else ""), soft_wrap=True)
@@ -44,8 +44,8 @@ _PARKED = (
 
 
 def status(found: Status) -> Group:
-    """How things stand, to be printed."""
-    told = [f"{count} {name}" for name, count in found.counts.items() if count]
+    """The status, ready to print."""
+    counts = [f"{count} {name}" for name, count in found.counts.items() if count]
     return Group(
         f"pair {found.pair}, {found.at:%Y-%m-%d %H:%M:%S} UTC",
         _sides(found.sides),
@@ -53,20 +53,20 @@ def status(found: Status) -> Group:
         *(Text(f"{loss}. {loss.remedy}.", style="red") for loss in found.losses),
         *([Text(f"stopped since {found.stop.at:%Y-%m-%d %H:%M} UTC: {found.stop.reason}", style="red")] if found.stop else []),
         f"writer: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'none is at work'}",
-        f"links: {', '.join(told) or 'none yet'}",
+        f"links: {', '.join(counts) or 'none yet'}",
         *(Text(f"{counted(count, 'link')} of {name} at rest: {not_kept(name)}") for name, count in found.resting.items()),
         *([_troubles(found.troubles)] if found.troubles else []),
-        *([_PARKED] if any(each.parked and each.tries for each in found.troubles) else []),
+        *([_PARKED] if any(trouble.parked and trouble.tries for trouble in found.troubles) else []),
         *([_cycles(found)] if found.cycles else []),
     )
 
 
 def freshness(found: Status, judged: Freshness) -> str:
-    """One line for monitoring: whether all is well, and if not, why; then how things stand."""
+    """One line for monitoring: whether all is well, if not why, then the state of sides and links."""
     ages = (f"{side.side} polled {'never' if side.lag is None else f'{span(side.lag)} ago'}" for side in found.sides)
-    told = [f"{count} {name}" for name, count in found.counts.items() if count]
+    counts = [f"{count} {name}" for name, count in found.counts.items() if count]
     why = "".join(f"{reason}; " for reason in judged.reasons)
-    return " ".join(f"{judged.word}: {why}{', '.join(ages)}; links: {', '.join(told) or 'none yet'}".split())
+    return " ".join(f"{judged.word}: {why}{', '.join(ages)}; links: {', '.join(counts) or 'none yet'}".split())
 
 
 def _sides(sides: Sequence[SideHealth]) -> Table:

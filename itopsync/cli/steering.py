@@ -1,4 +1,4 @@
-"""The commands that steer what runs: pause, unpause, accept, sync, sweep."""
+"""The commands that steer the running process: pause, unpause, accept, sync, sweep."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from itopsync.cli.session import Options, open_store, utc_now
 from itopsync.model import Side
 from itopsync.reconcile.safety import Excess
 
-OneSide = Annotated[Side | None, typer.Option("--side", help="This side alone; else both.", show_default=False)]
+OneSide = Annotated[Side | None, typer.Option("--side", help="Only this side; default: both.", show_default=False)]
 
 
 def pause(
@@ -22,19 +22,20 @@ def pause(
     side: OneSide = None,
     until: Annotated[
         datetime | None,
-        typer.Option(parser=read_time, metavar="TIME", help="When it ends, as 2026-11-30T22:00.", show_default=False),
+        typer.Option(parser=read_time, metavar="TIME", help="When it ends, such as 2026-11-30T22:00.", show_default=False),
     ] = None,
     length: Annotated[
-        timedelta | None, typer.Option("--for", parser=read, metavar="TIME", help="How long it lasts, as 2h.", show_default=False)
+        timedelta | None,
+        typer.Option("--for", parser=read, metavar="TIME", help="How long it lasts, such as 2h.", show_default=False),
     ] = None,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for others to read.", show_default=False)] = "",
 ) -> None:
-    """Leave both sides, or one, alone: nothing is read or written there until `itopsync unpause`, or the time that is named."""
+    """Pause both sides, or one: nothing is read or written there until `itopsync unpause` or the given time."""
     from itopsync.cli.asked import ask_for
     from itopsync.store.records import RequestKind
 
     if until is not None and length is not None:
-        raise typer.BadParameter("say one of --until and --for")
+        raise typer.BadParameter("give only one of --until and --for")
     end = utc_now() + length if length is not None else until
     arguments = ({"side": side.value} if side else {}) | ({"until": end.isoformat()} if end else {})
     options: Options = context.obj
@@ -44,7 +45,7 @@ def pause(
 
 
 def unpause(context: typer.Context, side: OneSide = None) -> None:
-    """End a pause: what came meanwhile is carried."""
+    """End a pause, and carry what came up meanwhile."""
     from itopsync.cli.asked import ask_for
     from itopsync.store.records import RequestKind
 
@@ -56,10 +57,10 @@ def unpause(context: typer.Context, side: OneSide = None) -> None:
 
 def accept(
     context: typer.Context,
-    kind: Annotated[Excess, typer.Argument(metavar="KIND", help="What the stop is about, as its message says.")],
+    kind: Annotated[Excess, typer.Argument(metavar="KIND", help="The exceeded limit, as the message of the stop names it.")],
     yes: Yes = False,
 ) -> None:
-    """Let through what a safety limit stopped: those very things, once. What comes on top stops the cycles again."""
+    """Allow once exactly what a safety limit stopped. Anything more stops the cycles again."""
     from itopsync.cli.asked import ask_for
     from itopsync.engine import stops
     from itopsync.store.records import RequestKind
@@ -71,12 +72,12 @@ def accept(
         if stop is None or stop.kind != kind:
             what = "nothing" if stop is None else stop.kind
             raise typer.BadParameter(f"{what} stops the cycles now: see `itopsync status`")
-        ask(f"{stop.reason.partition('. ')[0]}. That passes once, and nothing that comes on top.", yes=yes)
+        ask(f"{stop.reason.partition('. ')[0]}. This is allowed once, and nothing more.", yes=yes)
         ask_for(store, configuration.rules, RequestKind.ACCEPT, fingerprint=stop.fingerprint, arguments={"kind": kind.value})
 
 
 def sync(context: typer.Context, ref: Meant) -> None:
-    """Look at one ticket now, before all others, and carry what is to be carried."""
+    """Sync one ticket now, before all others."""
     from itopsync.cli.asked import ask_for
     from itopsync.store.records import RequestKind
 
@@ -87,7 +88,7 @@ def sync(context: typer.Context, ref: Meant) -> None:
 
 
 def sweep(context: typer.Context) -> None:
-    """Have the process at work look at everything now, not only at what changed."""
+    """Make the running process check everything now, not only what changed."""
     from itopsync.cli.asked import ask_for
     from itopsync.store.records import RequestKind
 

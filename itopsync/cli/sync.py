@@ -1,4 +1,4 @@
-"""The commands that bring the two sides into step, or say what would be done: plan, verify, run-once, run."""
+"""The commands that sync the two sides, or show what would be done: plan, verify, run-once, run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
 
 
 def plan(context: typer.Context, as_json: AsJson = False) -> None:
-    """Say what a cycle would write, ticket by ticket, and end as it would where it exceeds a limit. Writes nothing anywhere."""
+    """Show what a cycle would write, ticket by ticket; exit as it would if it exceeds a limit. Writes nothing anywhere."""
     from itopsync.engine import stops
     from itopsync.engine.marker_loss import losses, refuse_lossy
     from itopsync.engine.unwritable import unwritable
@@ -56,14 +56,14 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
 def verify(
     context: typer.Context,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Compare files and pictures byte by byte, too: each is read twice.")
+        bool, typer.Option("--deep", help="Also compare files and pictures byte by byte: each is read twice.")
     ] = False,
     service: Annotated[
-        bool, typer.Option("--service", help="Have the process at work do it beside its cycles, and say what it found.")
+        bool, typer.Option("--service", help="Let the running process do it beside its cycles, and print the result.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare every linked ticket on both servers, item by item, by the planner and without it. Writes nothing anywhere."""
+    """Compare every linked ticket on both servers, item by item, with the planner and without it. Writes nothing anywhere."""
     from itopsync.cli import verifying
 
     options: Options = context.obj
@@ -73,15 +73,15 @@ def verify(
         return
     with _progress_bar() as progress, looking(configuration, store_to_read) as inspector:
         inspector.pair.progress = progress
-        looked = verifying.verify(inspector, deep=deep)
-        told = [one for one in looked if not one.agrees or one.plan.remarks]
+        every = verifying.verify(inspector, deep=deep)
+        notable = [verified for verified in every if not verified.agrees or verified.plan.remarks]
         counts, resting = inspector.pair.store.links.counts(), inspector.pair.store.links.resting().values()
-    linked = counts[LinkStatus.LINKED] - sum(each.get(LinkStatus.LINKED, 0) for each in resting)
+    linked = counts[LinkStatus.LINKED] - sum(by_status.get(LinkStatus.LINKED, 0) for by_status in resting)
     if as_json:
-        typer.echo(verifying.told_as_json(told))
+        typer.echo(verifying.told_as_json(notable))
     else:
-        verifying.tell(Console(soft_wrap=True), told, linked, counts["troubled"])
-    raise typer.Exit(ExitCode.WELL if all(one.agrees for one in told) else ExitCode.TROUBLED)
+        verifying.tell(Console(soft_wrap=True), notable, linked, counts["troubled"])
+    raise typer.Exit(ExitCode.WELL if all(verified.agrees for verified in notable) else ExitCode.TROUBLED)
 
 
 def _have_verified(configuration: Configuration, *, deep: bool) -> None:
@@ -96,12 +96,12 @@ def run_once(
     context: typer.Context,
     accept: Annotated[
         list[Excess] | None,
-        typer.Option(help="Let a plan through that exceeds this safety limit; may be repeated."),
+        typer.Option(help="Allow the plan to exceed this safety limit; may be repeated."),
     ] = None,
-    sweep: Annotated[bool, typer.Option("--sweep", help="Look at everything, not only at what changed.")] = False,
+    sweep: Annotated[bool, typer.Option("--sweep", help="Check everything, not only what changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run one cycle and end, as cron wants it."""
+    """Run one cycle and exit, for cron."""
     from itopsync.cli.asked import take_up
 
     options: Options = context.obj
@@ -119,13 +119,13 @@ def run_once(
 
 
 def run(context: typer.Context) -> None:
-    """Run cycles until told to stop (SIGTERM); SIGHUP reads the configuration anew."""
+    """Run cycles until stopped by SIGTERM; SIGHUP reloads the configuration."""
     from itopsync import daemon
     from itopsync.cli import verifying
 
     options: Options = context.obj
     configuration = options.configuration()
-    faulthandler.enable()  # should the watchdog end us, the journal has where each thread stood
+    faulthandler.enable()  # if the watchdog kills us, the journal shows where each thread was
     engines = WatchedEngines()
     with open_store(configuration) as store:
         daemon.run(
@@ -147,7 +147,7 @@ def _tell(report: Report, *, as_json: bool) -> None:
 
 @contextmanager
 def _progress_bar() -> Iterator[show.OnProgress | None]:
-    """A bar on a terminal, nothing elsewhere."""
+    """A progress bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -1,4 +1,4 @@
-"""What is formatted the same way everywhere: counts, time spans, JSON."""
+"""Common formatting: counts, time spans, JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that look after the store: db upgrade, downgrade, check, prune, backup."""
+"""The commands that maintain the store: db upgrade, downgrade, check, prune, backup."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from itopsync.cli.text import counted
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus, Side
 
-db = typer.Typer(help="Look after the store.", no_args_is_help=True)
+db = typer.Typer(help="Maintain the store.", no_args_is_help=True)
 
 
 @db.command()
 def upgrade(context: typer.Context) -> None:
-    """Bring an older store's schema up to this itopsync's. A file is copied beside itself before."""
+    """Upgrade an older store to this itopsync's schema. An SQLite file is first copied to one beside it."""
     from itopsync.engine.lease import this_process
     from itopsync.store import migrate, upkeep
 
@@ -33,10 +33,10 @@ def upgrade(context: typer.Context) -> None:
 @db.command()
 def downgrade(
     context: typer.Context,
-    revision: Annotated[str, typer.Argument(metavar="REVISION", help="An older one; base: nothing at all.")],
+    revision: Annotated[str, typer.Argument(metavar="REVISION", help="An older revision; base: delete everything.")],
     yes: Yes = False,
 ) -> None:
-    """Take the store back to an older schema, for an older itopsync. A file is copied beside itself before."""
+    """Downgrade the store to an older schema, for an older itopsync. An SQLite file is first copied to one beside it."""
     from itopsync.engine.lease import this_process
     from itopsync.store import migrate, upkeep
 
@@ -51,7 +51,7 @@ def downgrade(
 
 @db.command()
 def check(context: typer.Context) -> None:
-    """Say whether the store is at this itopsync's schema and sound. Writes nothing."""
+    """Check that the store is at this itopsync's schema and sound. Writes nothing."""
     from itopsync.store import migrate, upkeep
 
     options: Options = context.obj
@@ -75,7 +75,7 @@ def prune(
     ),
     yes: Yes = False,
 ) -> None:
-    """Delete old records of cycles, and old tombstones whose external ticket is gone. Asks external; says how much."""
+    """Delete old records, and old tombstones whose external ticket is gone. Contacts external; prints how many."""
     from itopsync.engine.tombstones import without_original
 
     options: Options = context.obj
@@ -92,22 +92,22 @@ def prune(
         if not any(counts.values()):
             typer.echo(f"Nothing is older than {before:%Y-%m-%d %H:%M} UTC.")
             return
-        ask(f"Older than {before:%Y-%m-%d %H:%M} UTC, to be deleted: {_told(counts)}.", yes=yes)
+        ask(f"Older than {before:%Y-%m-%d %H:%M} UTC, to be deleted: {_listed(counts)}.", yes=yes)
         deleted = {
             **store.history.prune(before),
             "activity": store.activity.prune(before),
             "requests": store.requests.prune(before),
             "tombstones": store.tombstones.forget(ids),
         }
-    typer.echo(f"Deleted: {_told(deleted)}.")
+    typer.echo(f"Deleted: {_listed(deleted)}.")
 
 
 @db.command()
 def backup(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Where to write it; no file that is there is overwritten.")],
+    file: Annotated[Path, typer.Argument(help="Where to write it; an existing file is not overwritten.")],
 ) -> None:
-    """Copy an SQLite store as it is at one moment, while the service runs. For PostgreSQL, says what to run instead."""
+    """Copy a snapshot of an SQLite store, even while the service runs. For PostgreSQL, print what to run instead."""
     from itopsync.store import migrate, upkeep
 
     upkeep.copy(_own_url(context), file)
@@ -115,9 +115,9 @@ def backup(
 
 
 def _own_url(context: typer.Context) -> str:
-    """Where the store is, whatever its revision.
+    """The store's URL, whatever its revision.
 
-    :raises StoreError: it is another pair's
+    :raises StoreError: it belongs to another pair
     """
     from itopsync.engine.store_guard import PAIR, refuse_other_name
     from itopsync.store import upkeep
@@ -139,5 +139,5 @@ _NAMES = {
 }
 
 
-def _told(counts: dict[str, int]) -> str:
+def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{counts[name]} {words}" for name, words in _NAMES.items())

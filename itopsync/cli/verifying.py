@@ -1,4 +1,4 @@
-"""Both ways of verifying together: what the planner would write, and what a comparison without it finds."""
+"""Verifies in two ways: by what the planner would write, and by a comparison without it."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
     from itopsync.store.store import Store
 
 _AT_ONCE = 100
-"""Links that are read with one query for each class and side."""
+"""How many links are read with one query for each class and side."""
 _NAMED = 20
-"""So many tickets that do not agree are named."""
+"""How many tickets that do not agree are named."""
 _ON_PURPOSE = frozenset({Kept.INTERNAL_EDIT, Kept.LEFT_OUT})
-"""What differs on purpose by what the store knows, and no server tells."""
+"""Intended differences that only the store knows of."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """One link by both views."""
+    """One link, verified in both ways."""
 
     plan: Plan
     seen: Observation
     findings: Findings | None
-    """What the comparison found; None where the two tickets are not, or no longer, the ones that were linked."""
+    """What the comparison found; None if the two tickets are not, or no longer, linked."""
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing is to be written, and nothing differs either."""
+        """Whether there is nothing to write, and nothing differs."""
         return show.agrees(self.plan) and not (self.findings and self.findings.differences)
 
 
 def verify(inspector: Inspector, *, deep: bool = False) -> Iterator[Verified]:
-    """Look at every linked pair of tickets in both ways. Nothing is written anywhere.
+    """Verify every linked pair of tickets in both ways. Writes nothing anywhere.
 
     :raises SideUnavailable: a server cannot be asked
     :raises StoreError: the store is not this pair's own
@@ -75,9 +75,9 @@ def _compared(pair: Pair, batch: list[Planned], *, deep: bool) -> Iterator[Verif
 
 
 def found(configuration: Configuration, store: Store, stopping: Callable[[], bool], deep: bool) -> str:
-    """Verify with servers and threads of its own, as the daemon does beside its cycles; say what was found, without a text.
+    """Verify with separate servers and threads, as the daemon does beside its cycles; return a summary without any ticket's text.
 
-    :raises Stopped: *stopping* says that it is to
+    :raises Stopped: *stopping* returned true
     :raises ItopsyncError: as from :func:`verify`
     """
     from itopsync.engine.inspect import Inspector
@@ -90,43 +90,44 @@ def found(configuration: Configuration, store: Store, stopping: Callable[[], boo
         servers(configuration, guard) as both,
         open_pair(configuration, both, own(configuration, store), stopping=stopping) as pair,
     ):
-        seen = [(one.agrees, one.plan.link) for one in verify(Inspector(pair), deep=deep)]
+        seen = [(verified.agrees, verified.plan.link) for verified in verify(Inspector(pair), deep=deep)]
     unlike = [link.external_number or str(link.external) for agrees, link in seen if not agrees]
     more = f" and {len(unlike) - _NAMED} more" if len(unlike) > _NAMED else ""
     names = f"; these do not: {', '.join(unlike[:_NAMED])}{more}" if unlike else ""
     return f"{len(seen) - len(unlike)} of {len(seen)} linked tickets agree{names}."
 
 
-def tell(console: Console, told: list[Verified], total: int, troubled: int) -> None:
-    """Show which linked tickets do not agree, a line for each view of one, and what is kept apart on purpose."""
-    for one in told:
-        name = show.title(one.plan, one.seen)
-        for action in one.plan.actions:
+def tell(console: Console, notable: list[Verified], total: int, troubled: int) -> None:
+    """Show which linked tickets do not agree, in either way, and what differs on purpose."""
+    for verified in notable:
+        plan, found = verified.plan, verified.findings
+        name = show.title(plan, verified.seen)
+        for action in plan.actions:
             console.print(Text(f"{name}: differs: {show.describe(action)}", style="red"))
-        if not one.agrees and not one.plan.actions and not (one.findings and one.findings.differences):
-            why = "one of the two tickets cannot be read" if one.plan.unread else "one of the two tickets is gone"
-            console.print(Text(f"{name}: differs: {why}. The next cycle takes note of that", style="red"))
-        if one.findings and one.findings.differences:
-            what = "; ".join(difference.what for difference in one.findings.differences)
-            blind = ". Nothing is planned for it" if show.agrees(one.plan) else ""
-            console.print(Text(f"{name}: compared: {what}{blind}. See `itopsync show {one.plan.link.external}`", style="red"))
-        show.remarks(console, one.plan, one.seen)
-    unlike = sum(not one.agrees for one in told)
+        if not verified.agrees and not plan.actions and not (found and found.differences):
+            why = "one of the two tickets cannot be read" if plan.unread else "one of the two tickets is gone"
+            console.print(Text(f"{name}: differs: {why}. The next cycle records it", style="red"))
+        if found and found.differences:
+            what = "; ".join(difference.what for difference in found.differences)
+            blind = ". Nothing is planned for it" if show.agrees(plan) else ""
+            console.print(Text(f"{name}: compared: {what}{blind}. See `itopsync show {plan.link.external}`", style="red"))
+        show.remarks(console, plan, verified.seen)
+    unlike = sum(not verified.agrees for verified in notable)
     compared = f"{total - unlike} of {total} linked tickets agree" if total else "No ticket is linked"
     console.print(f"{compared}. Nothing was written.")
     show.trouble(console, troubled)
 
 
-def told_as_json(told: list[Verified]) -> str:
+def told_as_json(notable: list[Verified]) -> str:
     """The same as JSON."""
-    return as_json([{**show.plan_as_json(one.plan), **_findings_as_json(one.findings)} for one in told])
+    return as_json([{**show.plan_as_json(verified.plan), **_findings_as_json(verified.findings)} for verified in notable])
 
 
 def _findings_as_json(findings: Findings | None) -> dict[str, object]:
     if findings is None:
         return {"differences": [], "excused": [], "compared": {}}
     return {
-        "differences": [{"item": one.item, "what": one.what} for one in findings.differences],
-        "excused": [{"item": one.item, "why": one.what} for one in findings.excused],
+        "differences": [{"item": difference.item, "what": difference.what} for difference in findings.differences],
+        "excused": [{"item": difference.item, "why": difference.what} for difference in findings.excused],
         "compared": dict(findings.counts),
     }

@@ -9,7 +9,7 @@ from tests.cli.conftest import Desk
 
 
 def test_it_says_that_a_note_arrived_and_when(desk: Desk) -> None:
-    assert desk.itopsync("activity").stdout == "Nothing was written, and nothing was asked for.\n"
+    assert desk.itopsync("activity").stdout == "There are no writes and no requests.\n"
     number = desk.customer.create("UserRequest", title="Zebra")
     desk.customer.create("Incident", title="Mail")
     desk.itopsync("run-once")

@@ -67,7 +67,7 @@ def test_what_cannot_be_undone_is_asked_and_refused_where_nobody_can_be(desk: De
     for command in (["link", one, other], ["db", "downgrade", "base"]):
         done = desk.itopsync(*command)
         assert done.returncode == ExitCode.USAGE
-        assert "There is no terminal to ask at: say --yes if that is right." in done.stderr
+        assert "There is no terminal to ask on: add --yes to go ahead." in done.stderr
     desk.itopsync("link", one, other, "--yes")
     assert desk.itopsync("unlink", "1").returncode == ExitCode.USAGE
     assert '"linked": 1' in desk.itopsync("status", "--json").stdout

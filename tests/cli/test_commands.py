@@ -157,7 +157,7 @@ def test_init_writes_a_file_once(desk: Desk) -> None:
     assert desk.itopsync("init", "new.toml").returncode == ExitCode.WELL
     done = desk.itopsync("init", "new.toml")
     assert done.returncode == ExitCode.CONFIGURATION
-    assert "it is there already" in done.stderr
+    assert "it exists already" in done.stderr
 
 
 def test_init_prints_the_schema_for_editors_and_writes_nothing(desk: Desk) -> None:

@@ -32,7 +32,7 @@ def test_a_test_reaches_each_hook(desk: Desk) -> None:
     with receiving() as receiver, taking_mail() as mailbox:
         configure(desk, receiver, mailbox.port)
         done = desk.itopsync("hooks", "test")
-    told = ["command: taken", "webhook: taken", "alerts.chat: taken", "alerts.mail: taken", "dead_man: taken"]
+    told = ["command: delivered", "webhook: delivered", "alerts.chat: delivered", "alerts.mail: delivered", "dead_man: delivered"]
     assert (done.returncode, done.stdout.splitlines()) == (ExitCode.WELL, told)
     assert [(method, path) for method, path, _, _ in receiver.asked] == [
         ("POST", "/hook"),
@@ -53,7 +53,7 @@ def test_what_is_not_taken_is_told_hook_by_hook_and_no_address_with_it(desk: Des
     assert (done.returncode, done.stdout.splitlines()) == (
         ExitCode.TROUBLED,
         [
-            "command: taken",
+            "command: delivered",
             "webhook: failed: it answered HTTP 404",
             "alerts.chat: failed: it answered HTTP 404",
             "alerts.mail: failed: Apprise could not deliver it",
@@ -67,7 +67,7 @@ def test_one_is_tried_by_its_name(desk: Desk) -> None:
     with receiving() as receiver:
         configure(desk, receiver)
         done = desk.itopsync("hooks", "test", "alerts.chat")
-        assert (done.returncode, done.stdout) == (ExitCode.WELL, "alerts.chat: taken\n")
+        assert (done.returncode, done.stdout) == (ExitCode.WELL, "alerts.chat: delivered\n")
         assert [path for _, path, _, _ in receiver.asked] == ["/zqchatqz"]
 
 

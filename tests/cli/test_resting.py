@@ -40,7 +40,7 @@ def test_who_looks_is_told(resting: Desk) -> None:
     assert f"1 links of Incident rest: {why}" in resting.itopsync("check").stdout
     shown = resting.itopsync("show", "I-000001")
     assert shown.returncode == ExitCode.WELL, shown
-    assert f"it rests: {why}. Nothing of it is lost: put that back, and it goes on." in shown.stdout
+    assert f"it rests: {why}. Nothing is lost: put the class back, and it goes on." in shown.stdout
 
 
 def test_it_can_be_parked_and_retried_and_says_that_it_rests(resting: Desk) -> None:

@@ -65,7 +65,7 @@ def test_a_stop_is_accepted_for_the_next_cycle(desk: Desk) -> None:
     assert "stopped since" in desk.itopsync("status").stdout
     refused = desk.itopsync("accept", "creations")
     assert refused.returncode == ExitCode.USAGE
-    assert "3 new tickets are to be created in internal, more than the limit of 2. That passes once" in refused.stderr
+    assert "3 new tickets are to be created in internal, more than the limit of 2. This is allowed once" in refused.stderr
     accepted = desk.itopsync("accept", "creations", "--yes")
     assert accepted.stdout == "accepted, and nothing on top of it: 3 creations. The next cycle carries that out.\n"
     assert desk.itopsync("plan").returncode == 0
@@ -88,7 +88,7 @@ def test_a_sweep_waits_for_the_next_single_cycle(desk: Desk) -> None:
     desk.itopsync("run-once")
     waits = desk.itopsync("sweep")
     assert waits.returncode == ExitCode.TROUBLED
-    assert "waits for a process that runs cycles" in waits.stderr
+    assert "is waiting for a process that runs cycles" in waits.stderr
     desk.itopsync("run-once")
     assert json.loads(desk.itopsync("status", "--json").stdout)["cycles"][0]["kind"] == "sweep"
     assert json.loads(desk.itopsync("activity", "--json").stdout)[0]["state"] == "done"

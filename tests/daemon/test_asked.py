@@ -199,7 +199,7 @@ def test_what_was_asked_for_before_it_started_is_carried_out_at_its_start(desk: 
     desk.itopsync("run-once")
     done = desk.itopsync("sweep")
     assert done.returncode == ExitCode.TROUBLED
-    assert "waits for a process that runs cycles" in done.stderr
+    assert "is waiting for a process that runs cycles" in done.stderr
     daemon = host.start()
     wait_for(lambda: any(event["kind"] == "sweep" for event in daemon.events("cycle")))
     assert requests(desk)[0]["state"] == "done"
