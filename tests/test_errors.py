@@ -16,6 +16,7 @@ ROWS = re.findall(r"^\| `(.+?)` \| (.*?) \| (.+?) \|$", PAGE, re.MULTILINE)
 MADE_ELSEWHERE = {
     "engine/apply.py: ",
     "engine/safeguard.py: whole_of",
+    "reconcile/identity.py: _parked",
     "engine/marker_loss.py: refuse_lossy",
     "engine/observe.py: _why_at_rest",
     "engine/pair.py: ",
