@@ -1,22 +1,22 @@
-"""iTop's REST API, and nothing else of HTTP: :class:`~itopsync.itop.server.Server` is all that the layers above need.
+"""A client for iTop's REST API. The layers above use only :class:`~itopsync.itop.server.Server`.
 
-``settings``    how a server is reached
-``server``      what can be asked of it, by name: all of it
-``reader``      tickets and files, read without changing anything
-``inquiry``     what is asked of the server itself, and any query
-``piecewise``   the one object found that makes a read of many fail
-``caller``      reads are tried again, writes are sent once, each exchange is recorded
-``throttle``    how many calls run at once
-``answers``     what an answer means: the errors
-``wording``     what is kept of an error's text
+``settings``    the configuration of a server
+``server``      the whole client, with the operations that write
+``reader``      reads tickets and files
+``inquiry``     asks about the server itself, and runs queries
+``piecewise``   finds the object that makes a read of many fail
+``caller``      retries reads, sends writes once, records each exchange
+``throttle``    limits the calls that run at the same time
+``answers``     turns responses into errors
+``wording``     decides what is kept of an error's text
 ``connection``  one exchange over HTTP
 ``body``        the form that carries a request
 ``attributes``  which attributes of a ticket are read
-``rows``        from iTop's JSON to the model's values, and back
+``rows``        iTop's JSON to and from the model's values
 ``dates``       a server's timezone and date format
 ``address``     what a server calls itself
-``versions``    which iTop a server is
-``older``       attributes as iTop before 3.2 reads and takes them
+``versions``    a server's iTop version
+``older``       conversion of attributes for iTop before 3.2
 ``images``      pictures pasted into texts
 ``oql``         pieces of queries
 """

@@ -1,8 +1,8 @@
-"""What an answer means.
+"""Turns responses into documents or errors.
 
-iTop answers nearly everything with HTTP 200 and a ``code``, and code 1 and code 100 mean many things that only their texts
-tell apart. The patterns are anchored where they can be: a text may quote a ticket, and a ticket may quote an error. What is
-kept of a text is :mod:`~itopsync.itop.wording`'s to say.
+iTop responds to nearly everything with HTTP 200 and a ``code``, and codes 1 and 100 have many meanings that only their texts
+distinguish. Patterns are anchored where possible: a text may quote a ticket, and a ticket may quote an error.
+:mod:`~itopsync.itop.wording` decides what is kept of a text.
 """
 
 from __future__ import annotations
@@ -35,41 +35,41 @@ from itopsync.itop.rows import Document, parse
 from itopsync.model import NOTHING, Side
 
 LARGE = 1_000_000
-"""Bytes of a request from which PHP's ``post_max_size`` is a likelier cause of ``Invalid login`` than the password.
-The smallest limit that is met in practice is PHP's own default, 8 MB."""
+"""Bytes. For a larger request, PHP's ``post_max_size`` is a likelier cause of ``Invalid login`` than the password. The smallest
+limit found in practice is PHP's own default, 8 MB."""
 
 OK, UNAUTHORISED, NO_JSON = 0, 1, 3
 PROTOCOL = frozenset({2, 3, 5, 6, 10, 11, 13})
-"""Codes that say that this client does not speak as the server wants it. All others, MySQL's own numbers and whatever an
-extension throws among them, speak of what one request asks for."""
+"""Codes meaning that the server does not understand this client. All others, including MySQL's numbers and whatever an extension
+throws, concern a single request."""
 
 NO_RIGHT = re.compile(r"The current user does not have enough permissions for ([a-z ]{1,40}) data of class (\w{1,80})")
 NO_OBJECT = re.compile(r"Error: Invalid object (\w{1,80})::(\d{1,20})")
 TOO_LONG = re.compile(r"[^\[]*\(\w{1,60}\) ?: ?String too long \(")
 LOG_INDEX = "_index"
 GONE_AWAY = frozenset({1040, 1053, 2002, 2003, 2006, 2013})
-"""MySQL's numbers for: too many connections, shutting down, cannot connect (twice), gone away, lost."""
+"""MySQL's numbers for too many connections, shutting down, cannot connect (twice), gone away, lost."""
 BUSY = frozenset({1205, 1213})
-"""Lock wait time-out, deadlock: iTop rolled back."""
+"""Lock wait time-out and deadlock: iTop rolled back."""
 NOT_WRITABLE = frozenset({1021, 1114, 1290, 1836})
-"""Disk full, table full, read-only (twice): no write of any ticket can be carried out for now."""
+"""Disk full, table full, read-only (twice): for now, no ticket can be written."""
 _BY_A_PROXY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 _OR_A_PROXYS = ", or that of the proxy before it"
 _ENDPOINT = "/webservices/rest.php"
 _FOLDER = re.compile(r"(?:/[\w.~-]{1,64}){1,4}", re.ASCII)
 HOST = re.compile(r"[\w.:\[\]-]{1,255}", re.ASCII)
 NOT_ENCODED = "json encoding failed"
-"""How iTop's text begins when what it would answer is not UTF-8; the rest is all of it in hexadecimal digits. A write has
-been carried out by then (read in iTop's source, not met)."""
+"""The start of iTop's text if its response would not be UTF-8; the rest is the response in hexadecimal digits. A write has been
+carried out by then (from iTop's source, never observed)."""
 
 
 class ServerFailed(Unreachable):
-    """The server failed on a read (HTTP 5xx): it may be down, or it may be this one read that it cannot do."""
+    """The server failed on a read (HTTP 5xx): it may be down, or unable to do this one read."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What was asked."""
+    """One call of an operation."""
 
     side: Side
     verb: str
@@ -78,18 +78,18 @@ class Call:
     writes: bool = False
     reads_contents: bool = False
     once: bool = False
-    """Whether a read that fails is not sent again."""
+    """Whether a failed read is not retried."""
     bytes: int = 0
     """The size of the request."""
     fields: Mapping[str, object] = field(default=NOTHING, repr=False, compare=False)
-    """The values that a write sends, to tell them from iTop's own words."""
+    """The values that a write sends, to distinguish them from iTop's own words."""
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.verb, f"{self.cls}::{self.id}" if self.id is not None else self.cls) if part)
 
 
 def passes(reply: Answer | Broken) -> bool:
-    """Whether the same read, having failed, may get another answer in a moment: no answer, a server's fault, a page of HTML."""
+    """Whether a failed read may succeed in a moment: there was no response, a server error, or an HTML page."""
     if isinstance(reply, Broken):
         return True
     if not reply.whole:
@@ -100,7 +100,7 @@ def passes(reply: Answer | Broken) -> bool:
 
 
 def judge(call: Call, reply: Answer | Broken) -> Document | RemoteError:
-    """Return the document that a call was answered with, or the error that the answer amounts to (not raised)."""
+    """Return the document in a response, or the error that it represents (not raised)."""
     if isinstance(reply, Broken):
         return judge_broken(call, reply)
     if not reply.whole:
@@ -111,17 +111,17 @@ def judge(call: Call, reply: Answer | Broken) -> Document | RemoteError:
         return judge_status(call, reply)
     document = parse(reply.body, reply.headers.get("Date"), lift_contents=call.reads_contents)
     if document is None:
-        return _no_answer(call, f"answered something else than iTop's JSON ({_kind(reply)}). See that url is iTop's address")
+        return _no_answer(call, f"answered something else than iTop's JSON ({_kind(reply)}). Check that url is iTop's address")
     return document if document.code == OK else _judge_code(call, document)
 
 
 def _judge_code(call: Call, document: Document) -> RemoteError:
-    """Return the error that a code other than 0 amounts to."""
+    """Return the error that a code other than 0 represents."""
     code, text = document.code, document.message
     if code == UNAUTHORISED:
         return _unauthorised(call, text)
     if code == NO_JSON and call.bytes > LARGE:
-        # What "Invalid login" is for a login in the form: PHP has dropped the form, but the header's login holds.
+        # With a login in the form, this would be "Invalid login": PHP has dropped the form, but the header's login is valid.
         return too_large(call)
     if code in PROTOCOL:
         return Unreachable(call.side, f"does not take this client's requests (code {code}: {wording.query_fault(text)})")
@@ -129,19 +129,19 @@ def _judge_code(call: Call, document: Document) -> RemoteError:
 
 
 def judge_broken(call: Call, reply: Broken) -> RemoteError:
-    """Return the error that no answer amounts to."""
+    """Return the error for a missing response."""
     if not reply.sent:
-        return Unreachable(call.side, f"cannot be reached ({reply.reason}). See that it is up, and that url is right")
+        return Unreachable(call.side, f"cannot be reached ({reply.reason}). Check that it is up and that url is right")
     return _no_answer(call, f"gave no answer ({reply.reason})")
 
 
 def judge_status(call: Call, reply: Answer) -> RemoteError:
-    """Return the error that an HTTP status other than 200 amounts to."""
+    """Return the error for an HTTP status other than 200."""
     status = reply.status
     side = call.side
     error: RemoteError
     if status == HTTPStatus.SERVICE_UNAVAILABLE and _is_maintenance(call, reply.body):
-        error = Maintenance(side, "is in maintenance (HTTP 503). Nothing is to be done but to wait")
+        error = Maintenance(side, "is in maintenance (HTTP 503). Wait until it ends")
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         said = f"failed (HTTP {status}). See its own error log{_OR_A_PROXYS if status in _BY_A_PROXY else ''}"
         error = _no_answer(call, said) if call.writes else ServerFailed(side, said)
@@ -155,16 +155,16 @@ def judge_status(call: Call, reply: Answer) -> RemoteError:
 
 
 def _is_maintenance(call: Call, body: bytes | bytearray) -> bool:
-    """Whether iTop itself says so, in JSON; a page is of a proxy. A write is not sent again on a gateway's word."""
+    """Whether iTop itself reports maintenance, in JSON. A page comes from a proxy, which does not justify resending a write."""
     return b"maintenance" in body or (not call.writes and body.lstrip().startswith(b"{"))
 
 
 def too_large(call: Call) -> RequestTooLarge:
-    """Return the error for a request that PHP or the web server dropped for its size."""
+    """Return the error for a request that PHP or the web server dropped because of its size."""
     return RequestTooLarge(
         call.side,
         f"{call} with {call.bytes:,} bytes is more than the server takes. Raise post_max_size of its PHP and the "
-        "web server's limit, and say in max_request what that is",
+        "web server's limit, and set max_request to that",
     )
 
 
@@ -179,9 +179,9 @@ def _client_error(call: Call, status: int) -> RemoteError:
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large(call)
     if status == HTTPStatus.UNAUTHORIZED:
-        return LoginRefused(side, "the web server before iTop asks for a login of its own (HTTP 401). See login and password")
+        return LoginRefused(side, "the web server before iTop asks for a login of its own (HTTP 401). Check login and password")
     if status == HTTPStatus.NOT_FOUND:
-        return Unreachable(side, "there is no iTop at this address (HTTP 404). See that url is right")
+        return Unreachable(side, "there is no iTop at this address (HTTP 404). Check that url is right")
     if call.writes and status not in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS):
         return Refused(side, f"something before iTop, a firewall perhaps, refuses {call} (HTTP {status}). See its log")
     return _no_answer(call, f"answered HTTP {status}")
@@ -197,8 +197,8 @@ def _unauthorised(call: Call, text: str) -> RemoteError:
     if text.startswith("Error: This user is not authorized"):
         return LoginRefused(side, "the account lacks the profile REST Services User. Give it to the account in iTop")
     if text.startswith(("Error: Invalid login", "Error: Portal user", "Error: Unknown authentication")):
-        return LoginRefused(side, f"the login is refused ({clip(text)}). See username, password and login")
-    # Such as "Only administrators can set the user id": it is this request that is at fault.
+        return LoginRefused(side, f"the login is refused ({clip(text)}). Check username, password and login")
+    # Such as "Only administrators can set the user id": only this request is at fault.
     kind = Refused if call.writes else AccessRefused
     return kind(side, f"{call} is refused: {wording.reason(text, call.fields)}")
 
@@ -237,7 +237,7 @@ def _refused_read(call: Call, text: str) -> RemoteError:
     if error and error.number in GONE_AWAY | BUSY:
         return Unreachable(call.side, f"has trouble with its database ({error})")
     why = wording.query_fault(text)
-    return BadQuery(call.side, f"cannot answer {call}: {why}. See the scope and the attributes that are configured")
+    return BadQuery(call.side, f"cannot answer {call}: {why}. Check the scope and the configured attributes")
 
 
 def _kind(reply: Answer) -> str:
@@ -245,7 +245,7 @@ def _kind(reply: Answer) -> str:
 
 
 def _place(reply: Answer) -> str:
-    """Return the address of the iTop that a redirect leads to, or of its server only: the rest may hold a session or a token."""
+    """Return the iTop address that a redirect leads to, or only its server: the rest may contain a session or a token."""
     try:
         target = urlsplit(reply.headers.get("Location") or "")
         port = f":{target.port}" if target.port else ""

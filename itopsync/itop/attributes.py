@@ -1,4 +1,4 @@
-"""Which attributes of a ticket are read."""
+"""The attributes of a ticket that are read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from types import MappingProxyType
 from itopsync.reconcile.rules import Kind
 
 ALWAYS = ("id", "ref", "last_update", "finalclass", "org_id")
-"""What every ticket is asked for."""
+"""The attributes read of every ticket."""
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """The attributes of one ticket class on one server, beside :data:`ALWAYS`."""
+    """The attributes to read of one ticket class on one server, besides :data:`ALWAYS`."""
 
     state: str = "status"
     fields: Mapping[str, Kind] = field(default_factory=lambda: MappingProxyType({}))
@@ -22,7 +22,7 @@ class Attributes:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them, each once: iTop costs 25 times as much when it is asked for everything (``*+``)."""
+        """All names, each once. Asking iTop for everything (``*+``) costs 25 times as much."""
         return tuple(dict.fromkeys((*ALWAYS, self.state, *self.fields, *self.logs)))
 
     def kind(self, name: str) -> Kind:
@@ -30,5 +30,5 @@ class Attributes:
 
 
 def is_key(name: str) -> bool:
-    """Whether an attribute of this name is an external key, by iTop's custom of ending their names in ``_id``."""
+    """Whether an attribute is an external key: by iTop's convention, their names end in ``_id``."""
     return name.endswith("_id")

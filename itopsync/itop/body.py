@@ -1,8 +1,8 @@
-"""The form that carries a request, made piece by piece.
+"""The form that carries a request, built piece by piece.
 
-It is ``multipart/form-data``, where nothing has to be escaped. A file is turned to base64 while it is sent, so that an
-upload needs no memory beyond the file's own bytes. ``json_data`` is a field and not an uploaded file, since PHP
-limits the latter by ``upload_max_filesize`` (2 MB by default) besides ``post_max_size`` (8 MB).
+It is ``multipart/form-data``, which needs no escaping. A file is encoded as base64 while it is sent, so that an upload needs no
+memory beyond the file itself. ``json_data`` is a field rather than an uploaded file, since PHP limits the latter by
+``upload_max_filesize`` (2 MB by default) in addition to ``post_max_size`` (8 MB).
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from secrets import token_hex
 from itopsync.settings.secrets import Secret
 
 PIECE = 3 * 2**15
-"""Bytes of a file that are encoded at a time; a multiple of three, so that no padding falls in between."""
+"""Bytes of a file that are encoded at a time; a multiple of three, so that there is no padding in between."""
 
 
 class Contents:
-    """The contents of a file, to be put into a document where iTop wants base64."""
+    """The contents of a file, for a place in a document where iTop expects base64."""
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
 
     def __len__(self) -> int:
-        """How long the base64 is."""
+        """The length of the base64."""
         return (len(self._data) + 2) // 3 * 4
 
     def release(self) -> None:
-        """Let go of the file: httpx keeps a request that it has sent until the garbage collector comes, for its response and
-        the stream of that hold each other."""
+        """Release the file: httpx keeps a sent request until garbage collection, since its response and the response's stream
+        refer to each other."""
         self._data.release()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -39,13 +39,13 @@ class Contents:
 
 
 class Body:
-    """A form of a document and, where the login wants it, user and password.
+    """A form with a document and, if the login requires it, user and password.
 
-    It can be iterated over more than once.
+    It can be iterated repeatedly.
     """
 
     def __init__(self, document: Mapping[str, object], login: Mapping[str, Secret], contents: Contents | None = None) -> None:
-        """*document* may hold *contents* once, at any depth."""
+        """*document* may contain *contents* once, at any depth."""
         self._boundary = token_hex(16)
         self._login = login
         self._contents = contents
@@ -56,7 +56,7 @@ class Body:
                 return place
             raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
-        # Escapes keep it ASCII: a lone surrogate in a text is then the server's to refuse, not an exception of ours.
+        # Escapes keep it ASCII, so that the server refuses a lone surrogate, instead of an exception here.
         text = json.dumps(document, default=instead, separators=(",", ":")).encode("ascii")
         self._before, _, self._after = text.partition(place.encode("ascii"))
         self.length = sum(len(part) for part in self._parts()) + (len(contents) if contents is not None else 0)
@@ -69,7 +69,7 @@ class Body:
         return self.length
 
     def __iter__(self) -> Iterator[bytes]:
-        """As few pieces as can be: each is a call of the operating system. None is long: what is left of one is copied."""
+        """Few pieces, since each is a system call; but no long ones, since the unsent rest of a piece is copied."""
         small = b""
         for part in self._parts():
             if len(small) + len(part) <= PIECE:

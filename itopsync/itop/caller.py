@@ -1,4 +1,4 @@
-"""Calls of iTop's operations: reads are tried again, writes are sent once, and each exchange is told to who wants to know."""
+"""Calls iTop's operations: retries reads, sends writes once, and records each exchange."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from itopsync.model import NOTHING, Side
 T = TypeVar("T")
 
 FIRST_PAUSE = 0.5
-"""Seconds before a read is tried again; twice as many each further time."""
+"""Seconds before a read's first retry; doubled for each further one."""
 
 
 @dataclass(frozen=True)
 class CallRecord:
-    """One exchange, for metrics and tracing. A read that is tried again makes several."""
+    """One exchange, for metrics and tracing. A retried read has several."""
 
     side: Side
     verb: str
@@ -35,11 +35,11 @@ class CallRecord:
     request_bytes: int
     answer_bytes: int
     attempt: int = 1
-    """The how many-th time the same read was sent."""
+    """1 for the first attempt, 2 for the first retry of a read, and so on."""
 
 
 Guard = Callable[[bool], None]
-"""Called before each exchange with whether it writes. What it raises goes to the caller, and nothing is sent."""
+"""Called before each exchange, with whether it writes. If it raises, nothing is sent, and the caller gets the exception."""
 
 
 def _ignore(_: object) -> None:
@@ -47,7 +47,7 @@ def _ignore(_: object) -> None:
 
 
 class Caller:
-    """Sends calls to one server. Threads may share it."""
+    """Sends calls to one server. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -67,15 +67,15 @@ class Caller:
         self._probe = probe or _ignore
         self._guard = guard or _ignore
         self.refused_bytes: int | None = None
-        """The size of the smallest request so far that was too large for the server."""
+        """The size of the smallest request so far that the server found too large."""
 
     def close(self) -> None:
         self._connection.close()
 
     def run(self, call: Call, parameters: Mapping[str, object], contents: Contents | None = None) -> Document:
-        """Send one operation with its *parameters* and return what it answered.
+        """Send one operation with its *parameters* and return the response.
 
-        :raises RemoteError: as the answer demands
+        :raises RemoteError: as the response demands
         """
         body = Body({"operation": call.verb, **parameters}, self._connection.form_login, contents)
         values = parameters.get("fields")
@@ -89,7 +89,7 @@ class Caller:
             )
         verdict = self._exchange(call, lambda: self._connection.post(body), judge)
         if isinstance(verdict, LoginRefused) and call.bytes > LARGE:
-            # PHP drops a form that exceeds post_max_size, and iTop then finds no password in it.
+            # PHP drops a form that exceeds post_max_size, so iTop finds no password.
             self.run(Call(call.side, "list_operations"), {})
             verdict = too_large(call)
         if isinstance(verdict, RequestTooLarge) and call.bytes > LARGE:
@@ -102,7 +102,7 @@ class Caller:
     def download(
         self, call: Call, path: str, query: Mapping[str, str], judge_page: Callable[[Call, Answer | Broken], T | RemoteError]
     ) -> T:
-        """Fetch a page of the same server, without a login. :raises RemoteError: as *judge_page* finds."""
+        """Fetch a page from the server, without a login. :raises RemoteError: as *judge_page* returns it."""
         verdict = self._exchange(call, lambda: self._connection.get(path, query), judge_page)
         if isinstance(verdict, RemoteError):
             raise verdict
@@ -148,6 +148,6 @@ class Caller:
         if isinstance(verdict, Unreachable | Maintenance | OutcomeUnknown):
             self._throttle.failed(seconds)
         elif isinstance(verdict, SideUnavailable):
-            return  # what it lets nobody do says nothing of how busy it is
+            return  # a refusal does not show how busy the server is
         elif isinstance(reply, Answer):
             self._throttle.went_well()

@@ -1,4 +1,4 @@
-"""One exchange with a server over HTTP: what came back, or how far it got. Nothing here knows what an answer means."""
+"""One exchange with a server over HTTP: the response, or how far it got. Its meaning is not known here."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from itopsync.itop.body import Body
 from itopsync.itop.settings import Login, ServerSettings
 from itopsync.settings.secrets import Secret
 
-# httpx logs every address at INFO, and an image's address holds its secret. httpcore logs headers at DEBUG.
+# httpx logs every address at INFO, and an image's address contains its secret. httpcore logs headers at DEBUG.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 Transport = httpx.BaseTransport
-"""What carries requests out, where it is not the network."""
+"""Carries out requests in place of the network."""
 IDLE_SECONDS = 2.0
-"""How long an idle connection is kept. Apache closes it after 5 s: a write sent just then would have an unknown outcome."""
+"""How long to keep an idle connection. Apache closes it after 5 s, and a write sent just then would have an unknown outcome."""
 NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -37,29 +37,29 @@ NOT_SENT = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered, whatever it means."""
+    """A server's response, whatever it means."""
 
     status: int
     headers: httpx.Headers = field(repr=False)
     body: bytearray = field(repr=False)
-    """Never longer than the settings allow."""
+    """Cut to the length that the settings allow."""
     whole: bool
-    """Whether the answer ended before that limit."""
+    """Whether the response was within that limit."""
 
 
 @dataclass(frozen=True)
 class Broken:
-    """There is no answer."""
+    """There was no response."""
 
     sent: bool
-    """Whether anything of the request may have reached the server."""
+    """Whether part of the request may have reached the server."""
     reason: str
 
 
 class Connection:
-    """A pool of connections to one server. Threads may share it.
+    """A pool of connections to one server. Safe to use from several threads.
 
-    :raises OSError: on making one, when ``ca_file`` cannot be read
+    :raises OSError: on construction, if ``ca_file`` cannot be read
     """
 
     def __init__(self, settings: ServerSettings, transport: Transport | None = None) -> None:
@@ -82,7 +82,7 @@ class Connection:
             headers={"User-Agent": f"itopsync/{__version__}"},
             follow_redirects=False,
         )
-        # PHP locks the session that a cookie names: calls that share one would wait for each other.
+        # PHP locks the session that a cookie names, so calls with the same cookie would wait for each other.
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         query = "version=1.3&login_mode=basic" if settings.login is Login.BASIC else "version=1.3"
         self._api = _parsed(f"{settings.url}/webservices/rest.php?{query}")
@@ -92,17 +92,17 @@ class Connection:
 
     @property
     def form_login(self) -> Mapping[str, Secret]:
-        """What the form itself must carry for the login."""
+        """The login's fields in the form."""
         if self._settings.login is not Login.FORM:
             return {}
         return {"auth_user": Secret(self._settings.username), "auth_pwd": self._settings.password}
 
     def post(self, body: Body) -> Answer | Broken:
-        """Send a form to the API, with the login that is configured."""
+        """Send a form to the API, with the configured login."""
         return self._send("POST", self._api, body)
 
     def get(self, path: str, query: Mapping[str, str]) -> Answer | Broken:
-        """Ask for a page of the same server, without a login."""
+        """Get a page from the server, without a login."""
         return self._send("GET", f"{self._settings.url}/{path}?{httpx.QueryParams(query)}", None)
 
     def _login_headers(self) -> list[tuple[bytes, bytes]]:
@@ -112,7 +112,7 @@ class Connection:
         return [(b"Auth-Token", self._settings.password.encode())] if self._settings.login is Login.TOKEN else []
 
     def _send(self, method: str, url: httpx.URL | str, form: Body | None) -> Answer | Broken:
-        # Exceptions end here: httpx's hold the request, and the frames that they came through hold headers and forms.
+        # Exceptions end here: httpx's contain the request, and their frames contain headers and forms.
         try:
             with self._client.stream(
                 method,
@@ -131,14 +131,14 @@ class Connection:
             return Broken(False, _reason(error))
         except httpx.HTTPError as error:
             return Broken(True, _reason(error))
-        except BaseException as error:  # an interrupt: it goes on, without the frames that a report of it would show
+        except BaseException as error:  # an interrupt: raise it without the frames that a traceback would show
             raise error.with_traceback(None) from None
 
     def _receive(self, response: httpx.Response) -> Answer:
         limit = self._settings.max_answer_bytes
         body = bytearray()
-        told = response.headers.get("Content-Length") or ""
-        whole = not told.isdecimal() or int(told) <= limit
+        length = response.headers.get("Content-Length") or ""
+        whole = not length.isdecimal() or int(length) <= limit
         if whole:
             for piece in response.iter_bytes():
                 if len(body) + len(piece) > limit:
@@ -149,7 +149,7 @@ class Connection:
 
 
 def _tls(settings: ServerSettings) -> ssl.SSLContext:
-    """TLS 1.2 or newer, whatever the host's own default is; with ``ca_file`` that authority is trusted and no other."""
+    """TLS 1.2 or newer, whatever the host's default; with ``ca_file``, only that authority is trusted."""
     if settings.url.startswith("http://") and not settings.ca_file:  # to this machine only; loading the authorities takes 35 ms
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context = ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else httpx.create_ssl_context()
@@ -158,7 +158,7 @@ def _tls(settings: ServerSettings) -> ssl.SSLContext:
 
 
 def _parsed(url: str) -> httpx.URL | str:
-    """Return *url*, taken apart once and not for each call; one that cannot be is told of by the first call."""
+    """Return *url* parsed once rather than for each call; if it cannot be parsed, the first call reports it."""
     try:
         return httpx.URL(url)
     except httpx.InvalidURL:
@@ -170,9 +170,9 @@ def _reason(error: httpx.HTTPError | httpx.InvalidURL) -> str:
         return "the url is none"
     if isinstance(error, httpx.LocalProtocolError):  # its text can quote a header, and so a password
         return "the request could not be written as HTTP"
-    # What is no HTTP is quoted behind this, whatever it is.
-    said = clip(str(error).partition(": bytearray(")[0])
-    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    # A response that is not HTTP is quoted after this.
+    message = clip(str(error).partition(": bytearray(")[0])
+    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return f"{text}. Name its authority's certificate in ca_file"
     return text

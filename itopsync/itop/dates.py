@@ -1,7 +1,7 @@
-"""A server's dates: naive local time in its own display format on one side, UTC on ours.
+"""Converts dates between a server's naive local time in its own display format and our UTC.
 
-iTop shows attributes in the format configured as ``date_and_time_format``, perhaps without seconds, but always takes
-``YYYY-MM-DD HH:MM:SS`` in writes and in OQL, and always lists log entries that way.
+iTop shows attributes in its ``date_and_time_format``, perhaps without seconds, but always expects ``YYYY-MM-DD HH:MM:SS`` in
+writes and in OQL, and always lists log entries that way.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itopsync.errors import SideUnavailable
 from itopsync.model import Side
 
 INTERNAL = "%Y-%m-%d %H:%M:%S"
-"""What iTop takes, and what it lists log entries in."""
+"""The format that iTop accepts, and in which it lists log entries."""
 LETTERS = {
     "Y": r"(?P<Y>\d{4})",
     "y": r"(?P<y>\d{2})",
@@ -34,20 +34,20 @@ LETTERS = {
 DAY_LETTERS = "Yymndj"
 LIKE_A_DATE = re.compile(r"[0-9][0-9 :./-]{3,30}(?:T[0-9:]{4,15})?(?: ?[AaPp][Mm])?")
 NO_DATE = re.compile(r"[0 :./-]*(?:T[0:]*)?(?: ?[AaPp][Mm])?")
-"""``0000-00-00 00:00:00`` and the like, which MySQL keeps where there is no date."""
+"""``0000-00-00 00:00:00`` and the like, which MySQL stores for a missing date."""
 LENGTH_OF_A_DAY = len("2026-11-24")
 FIRST_ENTRY, LAST_ENTRY = datetime(1971, 1, 1, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)
-"""Between these an entry's date is one. No timezone leads beyond what Python can say, and iTop is younger."""
+"""The range of an entry's valid dates: no timezone shifts them beyond Python's range, and iTop is younger."""
 
 
 class DateFormatWrong(SideUnavailable):
-    """The server writes dates otherwise than ``date_format`` says."""
+    """The server's dates do not match ``date_format``."""
 
 
 def pattern(php_format: str) -> re.Pattern[str]:
-    r"""Compile a date format in PHP's notation. Known are ``Y y m n d j H G h g i s A a``; ``\`` quotes a letter.
+    r"""Compile a date format in PHP's notation: ``Y y m n d j H G h g i s A a``, with ``\`` to quote a letter.
 
-    :raises ValueError: it has another letter, or names one part twice
+    :raises ValueError: it contains another letter, or names a part twice
     """
     parts = []
     quoted = False
@@ -73,7 +73,7 @@ def has_seconds(php_format: str) -> bool:
 
 
 def _day_format(php_format: str) -> str:
-    """Return the part of a format between its first and its last letter for a day: iTop shows dates without time so."""
+    """Return the part of a format from its first to its last letter for a day, in which iTop shows dates without time."""
     places = [place for place, char in enumerate(php_format) if char in DAY_LETTERS]
     return php_format[places[0] : places[-1] + 1] if places else php_format
 
@@ -81,7 +81,7 @@ def _day_format(php_format: str) -> str:
 class Clock:
     """One server's timezone and date format.
 
-    :raises ValueError: on making one, when the format is not usable
+    :raises ValueError: on construction, if the format is not usable
     """
 
     def __init__(self, side: Side, timezone: ZoneInfo, date_format: str = "Y-m-d H:i:s") -> None:
@@ -92,11 +92,11 @@ class Clock:
         self._days = pattern(_day_format(date_format))
 
     def read(self, attribute: str, value: str) -> str:
-        """Return an attribute's value as ISO 8601 in UTC, a date without a time as ``YYYY-MM-DD``, and nothing as ``""``.
+        """Return an attribute's value as ISO 8601 in UTC, a date without time as ``YYYY-MM-DD``, and a missing one as ``""``.
 
-        In the hour that comes twice in autumn the first one is taken: nothing tells which it was.
+        The repeated hour in autumn is ambiguous and read as its first occurrence.
 
-        :raises DateFormatWrong: the value does not fit the configured format, or is no date in UTC
+        :raises DateFormatWrong: the value does not match the configured format, or is not a date in UTC
         """
         if not value or NO_DATE.fullmatch(value):
             return ""
@@ -106,25 +106,25 @@ class Clock:
                 return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
             if found := self._days.fullmatch(value):
                 return self._moment(found).date().isoformat()
-        except (ValueError, OverflowError):  # the 31st of February: day and month stand the other way round
+        except (ValueError, OverflowError):  # such as 31 February: day and month are swapped
             pass
         raise DateFormatWrong(
             self._side,
-            f"{attribute} is {_shown(value)}, which is no date of the format {self._format!r}. "
+            f"{attribute} is {_shown(value)}, which is not a date in the format {self._format!r}. "
             f"Set date_format of {self._side} to that server's date_and_time_format",
         )
 
     def write(self, value: str) -> str:
-        """Return an ISO 8601 date as iTop takes it in an attribute: local, without an offset, which it refuses there.
+        """Return an ISO 8601 date as iTop accepts it in an attribute: local time, without an offset.
 
-        :raises ValueError, OverflowError: it is no ISO 8601 date, or none here
+        :raises ValueError, OverflowError: it is not an ISO 8601 date, or cannot be represented in this timezone
         """
         if len(value) <= LENGTH_OF_A_DAY:
             return value
         return _plain(self._local(datetime.fromisoformat(value)))
 
     def read_entry(self, value: str) -> datetime | None:
-        """Return when a log entry was written, in UTC; None where its date is none."""
+        """Return when a log entry was written, in UTC; None if its date is invalid."""
         try:
             found = datetime.strptime(value, INTERNAL).replace(tzinfo=self._timezone).astimezone(UTC)
         except (ValueError, OverflowError):
@@ -132,16 +132,16 @@ class Clock:
         return found if FIRST_ENTRY <= found < LAST_ENTRY else None
 
     def write_entry(self, at: datetime) -> str:
-        """Return a log entry's date as iTop takes it: there an offset is heeded, so that the autumn hour is told apart.
+        """Return a log entry's date as iTop accepts it, with an offset, which makes the repeated autumn hour unambiguous.
 
-        What lies further back than a date of an entry goes as the first one.
+        A date before the first valid one becomes that.
         """
         return self._local(min(max(at, FIRST_ENTRY), LAST_ENTRY)).isoformat(timespec="seconds")
 
     def earliest(self, since: datetime) -> str:
         """Return the earliest local time that the server may show for anything from *since* on.
 
-        Local time runs backwards by an hour in autumn: just before that, *since* itself reads later than what follows it.
+        In autumn, local time goes back by an hour, so that later times may read earlier than *since*.
         """
         naive = since.astimezone(UTC).replace(tzinfo=None)
         offsets = (moment.astimezone(self._timezone).utcoffset() or timedelta() for moment in (since, since + timedelta(hours=3)))
@@ -162,10 +162,10 @@ class Clock:
 
 
 def _plain(local: datetime) -> str:
-    """A local time as iTop takes it. ``strftime`` would write the year 202 with three digits."""
+    """A local time as iTop accepts it. ``strftime`` would write the year 202 with three digits."""
     return local.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
 def _shown(value: str) -> str:
-    """Return a date for an error's text, and nothing of what is none: an attribute taken for a date may hold any text."""
+    """Return a date for an error's text, but only the length of anything else: a wrongly configured attribute holds any text."""
     return repr(value) if LIKE_A_DATE.fullmatch(value) else f"a text of {len(value)} characters"

@@ -1,4 +1,4 @@
-"""Images pasted into texts: iTop hands them out by a page of its own, to whoever has the secret that stands in the text."""
+"""Images pasted into texts, which iTop serves from a separate page to anyone who has the secret in the text."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ VERB = "download_inlineimage"
 
 
 def judge_image(call: Call, reply: Answer | Broken) -> File | RemoteError:
-    """Return the image, or the error that the answer amounts to (not raised).
+    """Return the image, or the error that the response represents (not raised).
 
-    A wrong id or secret is answered with HTTP 200, a line of HTML and an empty file name.
+    For a wrong id or secret, iTop returns HTTP 200, a line of HTML and an empty file name.
     """
     if isinstance(reply, Broken):
         return judge_broken(call, reply)
@@ -28,7 +28,7 @@ def judge_image(call: Call, reply: Answer | Broken) -> File | RemoteError:
     if reply.status != HTTPStatus.OK:
         return missing if reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) else judge_status(call, reply)
     if "Content-Disposition" not in reply.headers:
-        return Unreachable(call.side, f"answered a page instead of {call.cls}::{call.id}. See that url is iTop's address")
+        return Unreachable(call.side, f"answered a page instead of {call.cls}::{call.id}. Check that url is iTop's address")
     header = Message()
     header["Content-Type"] = reply.headers.get("Content-Type") or "application/octet-stream"
     header["Content-Disposition"] = reply.headers["Content-Disposition"]

@@ -1,4 +1,4 @@
-"""What is asked of one iTop server itself: whether it answers, who we are there, what we may, and any query."""
+"""Asks about one iTop server itself: whether it answers, our account and its rights, its version; and runs any query."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ POINTS_TO = re.compile(r"which is pointing to (\w{1,80})")
 NO_KEY = "Unknown key in join condition"
 NO_CLASS = "is not a valid class"
 HIGHEST_ID = NO_ID + 1
-"""Of iTop's keys, which are MySQL's signed integers."""
+"""The highest of iTop's keys, which are MySQL's signed integers."""
 
 
 class Inquiry:
     """The part of :class:`~itopsync.itop.server.Server` that is not about tickets. A request is sent up to ``read_tries`` times.
 
-    *on_call* is told of each exchange. *probe* is called with ``before:<verb>`` before each exchange and with ``after:<verb>``
-    after each that is answered, for tests that crash there. *guard* is called before each exchange with whether it writes;
-    what it raises goes to the caller, and nothing is sent.
+    *on_call* is called after each exchange. *probe*, for tests that crash there, is called with ``before:<verb>`` before each
+    exchange and ``after:<verb>`` after each response. *guard* is called before each exchange, with whether it writes; if it
+    raises, nothing is sent, and the caller gets the exception.
 
-    :raises ValueError: on making one, when ``date_format`` is not usable
-    :raises OSError: on making one, when ``ca_file`` cannot be read
+    :raises ValueError: on construction, if ``date_format`` is not usable
+    :raises OSError: on construction, if ``ca_file`` cannot be read
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Inquiry:
 
     @property
     def refused_bytes(self) -> int | None:
-        """The size of the smallest request so far that was too large for the server; None if none was."""
+        """The size of the smallest request so far that the server found too large; None if there was none."""
         return self._caller.refused_bytes
 
     def close(self) -> None:
@@ -71,30 +71,30 @@ class Inquiry:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    # What the server is
+    # The server
 
     def check_login(self) -> None:
-        """See that the server answers and takes our login."""
+        """Check that the server answers and accepts our login."""
         self._caller.run(Call(self.side, "list_operations"), {})
 
     def operations(self) -> list[str]:
         """Return the verbs that the server's REST API offers us."""
         offered = self._caller.run(Call(self.side, "list_operations"), {}).other.get("operations")
         if not isinstance(offered, list):
-            raise Unreachable(self.side, "answered list_operations in an unknown shape. See that it is iTop 3.2")
+            raise Unreachable(self.side, "answered list_operations in an unknown shape. Check that it is iTop 3.2")
         return [str(operation["verb"]) for operation in offered if isinstance(operation, dict) and "verb" in operation]
 
     def own_address(self) -> str:
-        """Return what the server calls itself, without a trailing slash; ``""`` where it does not tell."""
+        """Return what the server calls itself, without a trailing slash; ``""`` if it does not say."""
         return self._caller.download(Call(self.side, address.VERB), address.PAGE, {}, address.judge_address)
 
     def account(self, known: str | None = None) -> str:
-        """Return the id of our own account, as log entries and attachments show it: in two calls if it is the one that was
-        *known* so far, else in some dozen.
+        """Return the id of our account, as log entries and attachments show it: in two calls if it is still *known*, otherwise
+        in about a dozen.
 
-        The class of accounts cannot be read without an administrator's rights, but a query can be compared with one's own id.
+        Reading the class of accounts requires an administrator's rights, but a query can compare numbers with one's own id.
 
-        :raises BadQuery: the server has no such comparison, or shows us no organisation to count
+        :raises BadQuery: the server does not support this comparison, or shows us no organisation to count
         """
         if known and self._account_is_at_least(int(known)) and not self._account_is_at_least(int(known) + 1):
             return known
@@ -102,7 +102,9 @@ class Inquiry:
         while high < HIGHEST_ID and self._account_is_at_least(high):
             low, high = high, high * 2
         if not low or high == HIGHEST_ID:
-            raise BadQuery(self.side, "does not tell our own account's id. See that the account may read the class Organization")
+            raise BadQuery(
+                self.side, "does not tell our own account's id. Check that the account may read the class Organization"
+            )
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self._account_is_at_least(middle) else (low, middle)
@@ -112,7 +114,7 @@ class Inquiry:
         return self.count("Organization", f"SELECT Organization WHERE :current_user->id >= {number}") > 0
 
     def version(self) -> str:
-        """Return which iTop it is: ``2.7`` (or older), ``3.0``, ``3.1`` or ``3.2`` (or newer). Asked once."""
+        """Return the version of iTop: ``2.7`` (or older), ``3.0``, ``3.1`` or ``3.2`` (or newer). It is determined once."""
         if self._version is None:
             newest = (version for version, cls in versions.FIRST_WITH if self._knows(cls))
             self._version = next(newest, versions.OLDEST)
@@ -130,9 +132,9 @@ class Inquiry:
         return True
 
     def may_create(self, cls: str) -> bool:
-        """Return whether the account may create and change objects of *cls* at this moment. Nothing is written.
+        """Return whether the account may create and change objects of *cls* at this moment. Writes nothing.
 
-        iTop looks at rights before it looks at attributes, and there is none of the name that is asked for.
+        It sends a create with an unknown attribute: iTop checks the rights before the attributes.
 
         :raises BadQuery: there is no such class
         """
@@ -146,7 +148,7 @@ class Inquiry:
         return True
 
     def may_delete(self, cls: str) -> bool:
-        """Return whether the account may delete objects of *cls* at this moment. Nothing is deleted.
+        """Return whether the account may delete objects of *cls* at this moment. Deletes nothing.
 
         :raises BadQuery: there is no such class
         """
@@ -157,9 +159,9 @@ class Inquiry:
         return True
 
     def key_class(self, cls: str, name: str) -> str | None:
-        """Return the class that an attribute of *cls* points to, or ``None`` if it is no external key.
+        """Return the class that an attribute of *cls* points to, or ``None`` if it is not an external key.
 
-        iTop names that class when it refuses to join another one.
+        iTop names that class when it refuses to join another.
 
         :raises BadQuery: there is no class *cls*
         """
@@ -175,30 +177,30 @@ class Inquiry:
         return cls
 
     def _may(self, verb: str, cls: str, parameters: Mapping[str, object]) -> None:
-        told = {"comment": self.settings.comment, "class": cls, "output_fields": "id"}
-        self._caller.run(Call(self.side, verb, cls), {**told, **parameters})
+        common = {"comment": self.settings.comment, "class": cls, "output_fields": "id"}
+        self._caller.run(Call(self.side, verb, cls), {**common, **parameters})
 
     # Queries
 
     def get(self, cls: str, oql_or_id: str | int, attributes: Sequence[str], limit: int | None = None) -> Rows:
         """Return the objects of a class that a query finds, or the one with an id, with *attributes* as iTop shows them.
 
-        There is no order. ``Rows.found`` counts all that match, also where *limit* cuts.
+        They are in no particular order. ``Rows.found`` counts all matches, even beyond *limit*.
 
-        :raises BadQuery: the query, the class or an attribute is not one
+        :raises BadQuery: the query, the class or an attribute is not valid
         """
         try:
             document = self._caller.run(self._get_call(cls, oql_or_id), parameters_of_get(cls, oql_or_id, attributes, limit))
         except TooLarge as error:
             what = str(error).removeprefix(f"{self.side}: ")
-            raise Unreachable(self.side, f"{what}. More is read with a larger limits.file_size") from None
+            raise Unreachable(self.side, f"{what}. A larger limits.file_size allows longer answers") from None
         found = document.counted
         if found is None or document.at is None:
             raise Unreachable(self.side, "gave an answer without a count or without a Date header: something between alters it")
         return Rows(found, document.rows, document.at)
 
     def count(self, cls: str, query: str) -> int:
-        """Return how many objects *query* finds, for the price of one row."""
+        """Return how many objects *query* finds, at the cost of one row."""
         return self.get(cls, query, ("id",), limit=1).found
 
     def _get_call(self, cls: str, key: str | int) -> Call:
@@ -206,6 +208,6 @@ class Inquiry:
 
 
 def parameters_of_get(cls: str, key: str | int, names: Iterable[str], limit: int | None) -> dict[str, object]:
-    """What ``core/get`` is sent."""
+    """The parameters of ``core/get``."""
     parameters: dict[str, object] = {"class": cls, "key": key, "output_fields": ",".join(names)}
     return parameters if limit is None else {**parameters, "limit": limit}

@@ -1,7 +1,7 @@
-"""Attributes as iTop before 3.2 reads and takes them, turned into what 3.2 does.
+"""Converts attributes between iTop before 3.2 and 3.2.
 
-Such a server answers an HTML attribute (not a log) with each ``&`` written as ``&amp;``, and the solution of a request or an
-incident is plain text there. Both were measured on 3.1.2, and read from the sources of 2.7.9 and 3.0.4.
+An older server returns an HTML attribute (not a log) with each ``&`` written as ``&amp;``, and the solution of a request or an
+incident is plain text there. Both were observed on 3.1.2, and found in the sources of 2.7.9 and 3.0.4.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from itopsync.reconcile.markup import BLOCKS, Close, Open, Text, read
 
 OLDER = frozenset({"2.7", "3.0", "3.1"})
 PLAIN = frozenset({"solution"})
-"""HTML from 3.2 on."""
+"""Plain-text attributes that are HTML from 3.2 on."""
 _ADDRESS = re.compile(r"\w[\w+.-]*:")
 
 
 def may_differ(name: str, text: str) -> bool:
-    """Whether an HTML attribute that reads *text* would read otherwise from 3.2 on."""
+    """Whether an HTML attribute with the value *text* would have another value from 3.2 on."""
     return bool(text) and (name in PLAIN or 0 < text.count("&") == text.count("&amp;"))
 
 
 def as_html(name: str, text: str) -> str:
-    """What an HTML attribute reads from 3.2 on."""
+    """The value of an HTML attribute, as from 3.2 on."""
     if name not in PLAIN:
         return text.replace("&amp;", "&")
     lines = escape(text.replace("\r\n", "\n"), quote=False).split("\n")
@@ -31,9 +31,9 @@ def as_html(name: str, text: str) -> str:
 
 
 def as_text(fragment: str) -> str:
-    """A fragment of HTML as plain text: a line for each block, items of lists with their numbers or a dash, pictures in words.
+    """A fragment of HTML as plain text: a line for each block, list items with numbers or dashes, pictures as words.
 
-    A link's address stands behind its words, and behind what follows them without a blank: no word is taken apart.
+    A link's address follows its words, after anything attached to them, so that no word is split.
     """
     text = _PlainText()
     for piece in read(fragment):
@@ -48,18 +48,18 @@ def as_text(fragment: str) -> str:
 
 
 class _PlainText:
-    """What was said so far, and what is to be said at the next opportunity."""
+    """The text so far, and what to insert at the next opportunity."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._item = ""
-        """What the next words begin with, as they are an item's first ones."""
+        """The number or dash to put before the next words, the first of a list item."""
         self._lists: list[int | None] = []
-        """Of the lists that one is in: the number of the next item, or None where they have none."""
+        """For each open list, the number of the next item, or None if it is not numbered."""
         self._links: list[tuple[str, int]] = []
-        """The addresses of the links that one is in, and at which part their words begin."""
+        """For each open link, its address, and the part at which its words begin."""
         self._addresses: list[str] = []
-        """Of links whose words are said: they follow at the next blank."""
+        """The addresses of closed links, to be inserted at the next blank."""
 
     def say(self, text: str) -> None:
         if self._item and text.strip():
@@ -91,7 +91,7 @@ class _PlainText:
             words = "".join(self._parts[begin:]).strip()
             if words and _ADDRESS.match(address) and _bare(words) != _bare(address):
                 self._addresses.append(address)
-        elif tag in BLOCKS and tag != "li":  # the next item begins a line of its own
+        elif tag in BLOCKS and tag != "li":  # the next item starts a new line
             self._break()
         if tag in ("ol", "ul") and self._lists:
             self._lists.pop()
@@ -124,5 +124,5 @@ def _number(piece: Open, name: str, otherwise: int) -> int:
 
 
 def _bare(address: str) -> str:
-    """An address as people write it."""
+    """An address as people type it."""
     return re.sub(r"^(?:https?://|mailto:|tel:)|/$", "", address, flags=re.IGNORECASE)

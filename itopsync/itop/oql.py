@@ -1,4 +1,4 @@
-"""Queries in iTop's OQL."""
+"""Pieces of queries in iTop's OQL."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def literal(text: str) -> str:
-    r"""Return *text* as a string of OQL. Quotes and backslashes are escaped by a backslash."""
+    r"""Return *text* as an OQL string, with quotes and backslashes escaped by a backslash."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def name(cls: str) -> str:
-    """Return a class's name. :raises ValueError: it cannot be one."""
+    """Return a name unchanged. :raises ValueError: it cannot be a name in OQL."""
     if not NAME.fullmatch(cls):
-        raise ValueError(f"{cls!r} is no name of a class")
+        raise ValueError(f"{cls!r} cannot be the name of a class")
     return cls
 
 
@@ -31,7 +31,7 @@ def ids(numbers: Iterable[int]) -> str:
 
 
 def batches(numbers: Iterable[int], size: int) -> Iterator[Sequence[int]]:
-    """Cut *numbers* into pieces of at most *size*, each number once, in ascending order."""
+    """Split *numbers*, without duplicates and in ascending order, into pieces of at most *size*."""
     ordered = sorted(set(numbers))
     for start in range(0, len(ordered), size):
         yield ordered[start : start + size]

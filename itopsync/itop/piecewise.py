@@ -1,4 +1,4 @@
-"""A read of many objects that fails is cut in halves until the one that does it is found, so that it holds up no other."""
+"""If a read of many objects fails, halves it repeatedly to find the object at fault, so that it does not hold up the others."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from itopsync.errors import BadQuery, RemoteError, SideUnavailable, TooLarge
 T = TypeVar("T")
 
 NO_ID = 2**31 - 1
-"""An id that no object has: a query for it finds nothing, and fails only where the server or the query is at fault."""
+"""An id that no object has: a query for it finds nothing, and fails only if the server or the query is at fault."""
 MOST = 200
-"""So many failures without anything read in between, and it is no single object: to find one among all takes 31 at most."""
+"""After this many failures in a row, no single object is at fault: finding one takes at most 31."""
 _MAY_BE_ONE = (TooLarge, SideUnavailable, BadQuery)
-"""What may come of one object among many, whatever else it may mean."""
+"""The errors that a single object among many may cause."""
 
 
 def read_piecewise(
     ids: Sequence[int], read: Callable[[Sequence[int]], list[T]], there: Callable[[Sequence[int], RemoteError], bool]
 ) -> tuple[list[T], dict[int, RemoteError]]:
-    """Read the objects with *ids* (a range of them, perhaps); return them, and why each one that fails does so.
+    """Read the objects with *ids* (possibly a range); return them, and the error of each one that fails.
 
-    *there* is asked after each failure whether any of those *ids* is there at all; where no single object is at fault, but the
-    server or the query, it fails as well, and what it raises goes to the caller.
+    *there* is called after each failure and returns whether any of those *ids* exists; if the server or the query is at fault
+    rather than a single object, it fails too, and the caller gets its exception.
     """
     found: list[T] = []
     failed: dict[int, RemoteError] = {}

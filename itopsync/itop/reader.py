@@ -1,4 +1,4 @@
-"""The tickets and files of one iTop server, read by name. One that it fails to show holds up no other."""
+"""Reads the tickets and files of one iTop server. An object that the server fails to show does not hold up the others."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ T = TypeVar("T")
 
 ANY_ID = range(1, NO_ID)
 SAMPLE = 20
-"""So many last changes tell whether the format of dates is wrong, or one ticket's date."""
+"""How many tickets are sampled to decide whether the date format is wrong, or only one ticket's date."""
 LIGHT = ("id", "ref", "last_update", "finalclass")
 LIGHT_BATCH = 1000
-"""Ids in one query that reads next to nothing of each ticket: 10,000 such rows take a server 180 ms."""
+"""Ids in one query that reads very little of each ticket: 10,000 such rows take a server 180 ms."""
 OF_AN_ATTACHMENT = ("id", "temp_id", "item_class", "item_id")
 
 
 class OddRow(Unreachable):
-    """What the server shows of one object has another shape than it should."""
+    """The server shows an object in an unexpected shape."""
 
 
 @dataclass(frozen=True)
 class Pieces(Generic[T]):
-    """What was read of many objects."""
+    """The result of reading many objects."""
 
     found: list[T]
     failed: dict[int, RemoteError]
-    """By id, why it cannot be read."""
+    """Id → why it cannot be read."""
     at: datetime | None
-    """The server's clock when it answered first; None where it never told."""
+    """The server's clock at its first response; None if it never said."""
 
 
 class Reader(Inquiry):
-    """The half of :class:`~itopsync.itop.server.Server` that changes nothing; it is made as an inquiry is."""
+    """The part of :class:`~itopsync.itop.server.Server` that only reads; constructed like an inquiry."""
 
     # Tickets
 
     def changed_tickets(self, classes: Sequence[str], since: datetime) -> Changed:
-        """Return all tickets of *classes* that changed at *since* or later: in one call, unless one of them makes it fail."""
+        """Return all tickets of *classes* that changed at *since* or later, in one call unless a ticket makes it fail."""
         condition = f"last_update >= {oql.literal(self.clock.earliest(since))} AND finalclass IN {oql.names(classes)}"
 
         def decode(row: Row) -> Sighting:
@@ -66,16 +66,16 @@ class Reader(Inquiry):
         return Changed(pieces.at, tuple(pieces.found), frozenset(pieces.failed))
 
     def sightings(self, cls: str, condition: str = "", ids: Sequence[int] | None = None) -> tuple[Sighting, ...]:
-        """Return which tickets of a class (of *ids*, or all) meet an OQL *condition*, in which the ticket is called ``this``.
+        """Return the tickets of a class (with *ids*, or all) that meet an OQL *condition*, which calls the ticket ``this``.
 
-        One that the server does not show is left out.
+        Tickets that the server fails to show are left out.
         """
         return self.readable_sightings(cls, condition, ids)[0]
 
     def readable_sightings(
         self, cls: str, condition: str = "", ids: Sequence[int] | None = None
     ) -> tuple[tuple[Sighting, ...], dict[int, RemoteError]]:
-        """Return the same, and why each one that the server does not show, though it is there, fails."""
+        """Return the same, and the error of each existing ticket that the server fails to show."""
 
         def query(within: str) -> str:
             conditions = _all(within, f"({condition})" if condition else "")
@@ -92,10 +92,10 @@ class Reader(Inquiry):
         return sighting_of(self.side, row)
 
     def tickets(self, cls: str, ids: Sequence[int], attributes: Attributes) -> dict[int, Ticket]:
-        """Return the tickets with these *ids*, without their attachments; those that are not there are not in the answer.
+        """Return the tickets with these *ids*, without their attachments; missing ones are left out.
 
-        :raises Refused: one of them cannot be read, as :meth:`readable_tickets` tells
-        :raises DateFormatWrong: the server's ``date_format`` is another one
+        :raises Refused: one of them cannot be read, see :meth:`readable_tickets`
+        :raises DateFormatWrong: the server's dates do not match ``date_format``
         """
         found, unreadable = self.readable_tickets(cls, ids, attributes)
         for failure in unreadable.values():
@@ -105,12 +105,12 @@ class Reader(Inquiry):
     def readable_tickets(
         self, cls: str, ids: Sequence[int], attributes: Attributes
     ) -> tuple[dict[int, Ticket], dict[int, Refused]]:
-        """Return the same, and why each one that is not among them cannot be read though the server answers.
+        """Return the same, and why each of the others cannot be read although the server answers.
 
-        A batch that the server fails on, in whatever way, or that is longer than ``max_answer_bytes``, is cut in halves until
-        the ticket is found that does it. One of an unknown shape, or whose last change is no date, is held against itself.
+        If the server fails on a batch in any way, or the response exceeds ``max_answer_bytes``, the batch is halved until the
+        ticket at fault is found. A ticket of an unknown shape, or whose last change is not a date, fails by itself.
 
-        :raises DateFormatWrong: the server's ``date_format`` is another one: most of its tickets' last changes do not fit it
+        :raises DateFormatWrong: most of the server's tickets have a last change that does not match ``date_format``
         """
 
         def decode(row: Row) -> Ticket:
@@ -122,7 +122,7 @@ class Reader(Inquiry):
         failed: dict[int, RemoteError] = {}
         for batch in oql.batches(ids, self.settings.batch):
             pieces = self._pieces(cls, lambda ids: f"SELECT {oql.name(cls)} WHERE {ids}", attributes.names, decode, ids=batch)
-            tickets |= {one.ref.id: one for one in pieces.found}
+            tickets |= {ticket.ref.id: ticket for ticket in pieces.found}
             failed |= pieces.failed
         wrong = next((error for error in failed.values() if isinstance(error, DateFormatWrong)), None)
         if wrong is not None:
@@ -130,7 +130,7 @@ class Reader(Inquiry):
         return tickets, {number: self._held_against(f"{cls}::{number}", why) for number, why in sorted(failed.items())}
 
     def _see_format(self, cls: str, error: DateFormatWrong) -> None:
-        """See that a date which does not fit is one ticket's. :raises DateFormatWrong: half of a sample do not fit."""
+        """Check that only one ticket's date does not match. :raises DateFormatWrong: half of a sample do not match."""
         rows = self.get(cls, f"SELECT {oql.name(cls)}", ("last_update",), limit=SAMPLE).rows
         wrong = 0
         for row in rows:
@@ -142,12 +142,12 @@ class Reader(Inquiry):
             raise error
 
     def _held_against(self, what: str, failure: RemoteError) -> Refused:
-        """What is held against one object that cannot be read."""
+        """The error for one object that cannot be read."""
         if isinstance(failure, TooLarge):
             return TooLarge(self.side, f"{what} is longer than is read")
-        why = str(failure).removeprefix(f"{self.side}: ").partition(". See the scope")[0]
+        why = str(failure).removeprefix(f"{self.side}: ").partition(". Check the scope")[0]
         if isinstance(failure, DateFormatWrong):
-            why = "shows a last change that is no date"
+            why = "shows a last change that is not a date"
         found = Refused(self.side, f"the server fails on reading {what}: it {why}")
         found.__cause__ = failure.__cause__
         return found
@@ -162,9 +162,9 @@ class Reader(Inquiry):
         key: str = "id",
         ids: Sequence[int] | None = None,
     ) -> Pieces[T]:
-        """Read the objects that *query* finds (of those with *ids* as their *key*, or of all), and why each that fails does.
+        """Read the objects that *query* finds, among those with *ids* as their *key* or all, and the error of each that fails.
 
-        *query* is given a condition on ids, which is empty for all.
+        *query* gets a condition on ids, which is empty for all.
         """
         at: list[datetime] = []
         odd: dict[int, RemoteError] = {}
@@ -185,7 +185,7 @@ class Reader(Inquiry):
                 try:
                     found.append(self._decode(decode, row))
                 except (OddRow, DateFormatWrong) as error:
-                    if key == "item_id":  # the row's own id is another's
+                    if key == "item_id":  # the row's own id is not the key
                         raise
                     odd[row.id] = error
             return found
@@ -193,7 +193,7 @@ class Reader(Inquiry):
         def there(part: Sequence[int], failure: RemoteError) -> bool:
             many = isinstance(part, range)
             if isinstance(failure, TooLarge) and not many:
-                return True  # the server answers
+                return True  # the server answers, so it exists
             rows = self.get(cls, asked(part if many else [NO_ID]), ("id",) if many else names, limit=1 if many else None)
             at.append(rows.at)
             return not many or rows.found > 0
@@ -202,9 +202,9 @@ class Reader(Inquiry):
         return Pieces(found, failed | odd, min(at, default=None))
 
     def _whole(self, cls: str, query: str, names: Sequence[str], *, once: bool) -> Rows:
-        """All objects that *query* finds; asked *once*, where a part is looked at again of what failed.
+        """All objects that *query* finds. *once*: do not retry, when reading part of what has failed.
 
-        :raises Unreachable: the answer does not tell all that it counts
+        :raises Unreachable: the response contains fewer objects than it counts
         """
         call = replace(self._get_call(cls, query), once=once)
         document = self._caller.run(call, parameters_of_get(cls, query, names, None))
@@ -215,7 +215,7 @@ class Reader(Inquiry):
         return Rows(document.counted, document.rows, document.at)
 
     def _ticket(self, row: Row, attributes: Attributes) -> Ticket:
-        """The ticket of a row, with HTML as iTop 3.2 would show it."""
+        """The ticket in a row, with HTML as iTop 3.2 would show it."""
         ticket = ticket_of(self.side, row, attributes, self.clock)
         html = {name: text for name, text in ticket.fields.items() if attributes.kind(name) is Kind.HTML}
         if not any(older.may_differ(name, text) for name, text in html.items()) or self.version() not in older.OLDER:
@@ -226,7 +226,7 @@ class Reader(Inquiry):
     # Attachments
 
     def attachments_of(self, cls: str, ids: Sequence[int]) -> tuple[dict[int, tuple[Attachment, ...]], dict[int, Refused]]:
-        """Return the attachments of each of these tickets in the order of their ids, and of which tickets they cannot be read."""
+        """Return the attachments of each of these tickets, ordered by id, and the tickets whose attachments cannot be read."""
         found: dict[int, list[Attachment]] = {ticket: [] for ticket in ids}
         failed: dict[int, RemoteError] = {}
         query = f"SELECT Attachment WHERE item_class = {oql.literal(cls)} AND "
@@ -235,17 +235,17 @@ class Reader(Inquiry):
                 "Attachment", lambda ids: query + ids, OF_AN_ATTACHMENT, attachment_of, key="item_id", ids=batch
             )
             failed |= pieces.failed
-            for attachment in sorted(pieces.found, key=lambda one: one.id):
+            for attachment in sorted(pieces.found, key=lambda attachment: attachment.id):
                 found.setdefault(attachment.item_id, []).append(attachment)
         listed = {ticket: tuple(attachments) for ticket, attachments in found.items() if ticket not in failed}
         return listed, {ticket: self._held_against(f"the files of {cls}::{ticket}", why) for ticket, why in failed.items()}
 
     def attachments_above(self, id: int, also: Collection[int] = ()) -> tuple[Attachment, ...]:
-        """Return the attachments with higher ids than *id*, and those of *also* that are there, in the order of their ids."""
+        """Return the attachments with ids above *id*, and those of *also* that exist, ordered by id."""
         return self.attachments_where(f"id > {int(id)}" + (f" OR id IN {oql.ids(sorted(also))}" if also else ""))
 
     def attachments_where(self, condition: str) -> tuple[Attachment, ...]:
-        """Return the attachments that meet an OQL *condition*, in the order of their ids; not what the server does not show."""
+        """Return the attachments that meet an OQL *condition*, ordered by id, without those that the server fails to show."""
 
         def query(ids: str) -> str:
             return f"SELECT Attachment WHERE {f'({condition}) AND {ids}' if ids else condition}"
@@ -258,10 +258,10 @@ class Reader(Inquiry):
         return self.count("Attachment", f"SELECT Attachment WHERE {condition}")
 
     def attachment_file(self, id: int) -> File:
-        """Return the contents of an attachment. It takes two and a half times the file's size in memory.
+        """Return the contents of an attachment. This takes two and a half times the file's size in memory.
 
-        :raises Missing: it is not there
-        :raises TooLarge: its answer is longer than ``max_answer_bytes``
+        :raises Missing: it does not exist
+        :raises TooLarge: the response exceeds ``max_answer_bytes``
         :raises Refused: the server answers, but fails on this one
         """
         call = Call(self.side, "core/get", "Attachment", int(id), reads_contents=True)
@@ -274,20 +274,20 @@ class Reader(Inquiry):
         return self._decode(lambda row: file_of(row, document.contents), document.rows[0])
 
     def image(self, id: int, secret: str) -> File:
-        """Return an image that was pasted into a text, by the id and the secret that stand there, from this server only.
+        """Return an image pasted into a text, by the id and the secret there, from this server only.
 
         :raises Missing: there is no such image, or it has another secret
-        :raises TooLarge: it is longer than ``max_answer_bytes``
+        :raises TooLarge: it exceeds ``max_answer_bytes``
         :raises Refused: the server answers, but fails on this one
         """
         query = {"operation": VERB, "id": str(int(id)), "s": secret}
         call = Call(self.side, VERB, "InlineImage", int(id))
         return self._contents(call, lambda: self._caller.download(call, PAGE, query, judge_image))
 
-    # Within
+    # Internals
 
     def _contents(self, call: Call, read: Callable[[], T]) -> T:
-        """Read one thing of any size. Where the server fails on it but answers else, it must not pass for one that is down."""
+        """Read one object of any size. A server that fails only on this object must not be taken for one that is down."""
         try:
             return read()
         except (SideUnavailable, BadQuery) as error:
@@ -297,13 +297,13 @@ class Reader(Inquiry):
         raise Refused(self.side, f"the server fails on reading {call.cls}::{call.id}: it {why}")
 
     def _decode(self, decode: Callable[[Row], T], row: Row) -> T:
-        """Read one object. Whatever its data makes of our code is held against it, and nothing of the data is told."""
+        """Decode one object. An exception that its data causes counts as the object's fault, and reveals nothing of the data."""
         try:
             return decode(row)
         except RemoteError:
             raise
         except Exception as error:
-            raise OddRow(self.side, f"shows {row.cls}::{row.id} in an unknown shape. See that it is iTop 3.2") from error
+            raise OddRow(self.side, f"shows {row.cls}::{row.id} in an unknown shape. Check that it is iTop 3.2") from error
 
 
 def _all(*conditions: str) -> str:

@@ -1,4 +1,4 @@
-"""What iTop's JSON holds, as plain values."""
+"""Converts iTop's JSON to the model's values and back."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ FOUND = re.compile(r"(?:Found|Deleted): ([0-9]{1,15})(?: plus .*)?")
 HIGHEST_KEY = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WRONG_SHAPE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
-"""What reading JSON of an unexpected shape can raise."""
+"""What decoding JSON of an unexpected shape can raise."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One object of an answer."""
+    """One object in a response."""
 
     cls: str
-    """The object's own class, also where an ancestor was asked for."""
+    """The object's own class, even if an ancestor was queried."""
     id: int
     fields: Mapping[str, Any] = field(repr=False)
 
@@ -43,10 +43,10 @@ class Rows:
     """The objects that a query found."""
 
     found: int
-    """How many match, however many were asked for."""
+    """How many match, even beyond the limit."""
     rows: tuple[Row, ...]
     at: datetime
-    """The server's clock when it answered (HTTP ``Date``), in UTC."""
+    """The server's clock at the response (HTTP ``Date``), in UTC."""
 
 
 @dataclass(frozen=True)
@@ -54,26 +54,26 @@ class Changed:
     """What a poll saw."""
 
     at: datetime
-    """The server's clock when it answered: the signpost."""
+    """The server's clock at the response: the signpost."""
     sightings: tuple[Sighting, ...]
     odd: frozenset[int] = frozenset()
-    """The ids of tickets that changed, or may have, and that the server does not show."""
+    """The ids of tickets that changed, or may have, but that the server fails to show."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """An answer in JSON that has the shape which iTop gives it."""
+    """A JSON response in iTop's shape."""
 
     code: int
     message: str = field(repr=False)
-    """Can be huge and quote a whole ticket."""
+    """May be huge, and quote a whole ticket."""
     rows: tuple[Row, ...] = field(repr=False)
     odd: int
-    """How many objects are not told: their rows have another shape, and do not even say which ones they are."""
+    """How many rows have such an odd shape that they do not even identify their object."""
     other: Mapping[str, Any] = field(repr=False)
-    """The document itself, for what only one operation answers."""
+    """The whole document, for fields that only one operation returns."""
     contents: bytes | None = field(repr=False)
-    """The contents of a file, where one was read."""
+    """The contents of a file, if one was read."""
     at: datetime | None
     """HTTP ``Date`` in UTC."""
 
@@ -85,10 +85,10 @@ class Document:
 
 
 def parse(body: bytearray, date: str | None, *, lift_contents: bool = False) -> Document | None:
-    """Return the document of an answer's body, or ``None`` when it is not iTop's JSON.
+    """Return the document in a response's body, or ``None`` if it is not iTop's JSON.
 
-    With *lift_contents* the base64 of a file is decoded where it stands instead of being read as JSON, which would take
-    five times the memory of the file. A quoted ``"data":"`` cannot occur within a JSON string.
+    With *lift_contents*, a file's base64 is decoded in place rather than parsed as JSON, which would take five times the file's
+    memory. An unescaped ``"data":"`` cannot occur inside a JSON string.
     """
     contents = None
     text: bytes | bytearray = body
@@ -97,7 +97,7 @@ def parse(body: bytearray, date: str | None, *, lift_contents: bool = False) -> 
         end = body.find(b'"', start)
         with memoryview(body) as view, view[start:end] as base64:
             try:
-                contents = a2b_base64(base64)  # passes over the backslashes that PHP puts before slashes
+                contents = a2b_base64(base64)  # ignores the backslashes that PHP puts before slashes
             except Base64Error:
                 return None
         text = body[:start] + body[end:]
@@ -118,7 +118,7 @@ def parse(body: bytearray, date: str | None, *, lift_contents: bool = False) -> 
 
 
 def _row(name: str, row: Mapping[str, Any]) -> Row | None:
-    """One object; without its attributes where only its *name* (``UserRequest::17``) tells which it is."""
+    """One object, without attributes if only its *name* (``UserRequest::17``) identifies it."""
     try:
         return Row(printable(str(row["class"])), _id(row["key"]), MappingProxyType(dict(row["fields"] or {})))
     except WRONG_SHAPE:
@@ -127,7 +127,7 @@ def _row(name: str, row: Mapping[str, Any]) -> Row | None:
 
 
 def _id(value: object) -> int:
-    """An id as MySQL can have it. :raises ValueError, TypeError: it is none"""
+    """An id in MySQL's range. :raises ValueError, TypeError: it is not one"""
     number = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else -1
     if not 0 <= number <= HIGHEST_KEY:
         raise ValueError("no id")
@@ -135,7 +135,7 @@ def _id(value: object) -> int:
 
 
 def _text(value: object) -> str:
-    """A short text that can be stored. :raises UnicodeEncodeError: it holds half a letter"""
+    """A short text that can be stored. :raises UnicodeEncodeError: it contains a lone surrogate"""
     text = str(value)
     text.encode()
     return text
@@ -150,7 +150,7 @@ def _date(date: str | None) -> datetime | None:
 
 
 def text_of(name: str, value: object, clock: Clock, kind: Kind) -> str:
-    """Return an attribute's value as text: dates in UTC, no key as ``""``, and as it is what is no date but should be one."""
+    """Return an attribute's value as text: dates in UTC, an empty key as ``""``, and an invalid date unchanged."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
@@ -163,22 +163,22 @@ def text_of(name: str, value: object, clock: Clock, kind: Kind) -> str:
 
 
 def value_of(name: str, value: object, clock: Clock, kind: Kind) -> object:
-    """Return what iTop takes for an attribute. :raises ValueError, OverflowError: it is a date that cannot be written there."""
+    """Return an attribute's value as iTop accepts it. :raises ValueError, OverflowError: a date cannot be written there."""
     if kind is Kind.DATE and isinstance(value, str):
         return clock.write(value)
-    # iTop 3.2.0 takes "" for a key as a query, and crashes on it (HTTP 500).
+    # iTop 3.2.0 takes "" as a key for a query, and crashes on it (HTTP 500).
     return 0 if value in ("", None) and is_key(name) else value
 
 
 def entries_of(entries: Sequence[Mapping[str, Any]], clock: Clock, otherwise: datetime) -> tuple[Entry, ...]:
-    """Return the entries of a case log. One without a date is taken to be as old as the one before it, or after it.
+    """Return the entries of a case log. One without a valid date gets the date of the one before it, or else after it.
 
     :raises AttributeError, TypeError: they have another shape
     """
-    told = [clock.read_entry(str(entry.get("date") or "")) for entry in entries]
-    before = next((at for at in told if at is not None), otherwise)
+    dates = [clock.read_entry(str(entry.get("date") or "")) for entry in entries]
+    before = next((at for at in dates if at is not None), otherwise)
     found: list[Entry] = []
-    for at, entry in zip(told, entries, strict=True):
+    for at, entry in zip(dates, entries, strict=True):
         before = before if at is None else at
         html = entry.get("message_html") or escape(str(entry.get("message") or ""), quote=False).replace("\n", "<br>\n")
         author = printable(str(entry.get("user_login") or ""))  # people choose their names
@@ -187,10 +187,10 @@ def entries_of(entries: Sequence[Mapping[str, Any]], clock: Clock, otherwise: da
 
 
 def ticket_of(side: Side, row: Row, attributes: Attributes, clock: Clock) -> Ticket:
-    """Return the ticket that *row* shows.
+    """Return the ticket in *row*.
 
     :raises KeyError, TypeError: an attribute is missing or has another shape
-    :raises DateFormatWrong: the date of its last change, which the server wrote itself, does not fit the configured format
+    :raises DateFormatWrong: the date of its last change, which the server itself wrote, does not match the configured format
     """
     names = ("org_id", *attributes.fields)
     version = _text(row.fields["last_update"])
@@ -207,7 +207,7 @@ def ticket_of(side: Side, row: Row, attributes: Attributes, clock: Clock) -> Tic
 
 
 def sighting_of(side: Side, row: Row) -> Sighting:
-    """Return what a light poll shows of a ticket. :raises KeyError: an attribute is missing."""
+    """Return the sighting in a poll's row. :raises KeyError: an attribute is missing."""
     return Sighting(Ref(side, row.cls, row.id), printable(str(row.fields["ref"])), _text(row.fields["last_update"]))
 
 
@@ -217,8 +217,8 @@ def attachment_of(row: Row) -> Attachment:
 
 
 def file_of(row: Row, contents: bytes | None) -> File:
-    """Return the file of an attachment's row, whose *contents* have been lifted. :raises KeyError, ValueError: another shape."""
-    told = row.fields["contents"]
+    """Return the file in an attachment's row, whose *contents* were lifted. :raises KeyError, ValueError: another shape."""
+    about = row.fields["contents"]
     if contents is None:
         raise ValueError("contents without data")
-    return File(str(told["filename"] or ""), str(told["mimetype"] or "") or "application/octet-stream", contents)
+    return File(str(about["filename"] or ""), str(about["mimetype"] or "") or "application/octet-stream", contents)

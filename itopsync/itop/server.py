@@ -1,4 +1,4 @@
-"""One iTop server: everything that itopsync asks of it, by name."""
+"""The client of one iTop server, with the operations that write."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ T = TypeVar("T")
 
 
 class Server(Reader):
-    """A client of one server. Threads may share it; it is to be closed, or used as a context manager.
+    """A client of one server, safe to use from several threads. Close it, or use it as a context manager.
 
-    Every method raises a :class:`~itopsync.errors.RemoteError`, grouped by what recovers from it. Methods that only read send
-    a request up to ``read_tries`` times; a write is sent once, and :class:`~itopsync.errors.OutcomeUnknown` says that it may or
-    may not have been carried out. Any other error of a write says that nothing was written.
+    Every method raises a :class:`~itopsync.errors.RemoteError`, grouped by how to recover from it. Methods that only read send a
+    request up to ``read_tries`` times. A write is sent once: :class:`~itopsync.errors.OutcomeUnknown` means that it may or may
+    not have been carried out, and any other error that nothing was written.
 
-    It is made as a :class:`~itopsync.itop.reader.Reader` is.
+    It is constructed like a :class:`~itopsync.itop.reader.Reader`.
     """
 
     def create(
         self, cls: str, fields: Mapping[str, object], logs: Mapping[str, Sequence[NewEntry]], attributes: Attributes
     ) -> Ticket:
-        """Make a ticket with its whole history, and return it as it is stored."""
+        """Create a ticket with its whole history, and return it as stored."""
         whole = {log: {"items": [self._item(entry) for entry in entries]} for log, entries in logs.items() if entries}
         call = Call(self.side, "core/create", cls, writes=True)
         return self._write_ticket(call, {"fields": {**self._values(fields, attributes), **whole}}, attributes)
 
     def update(self, ref: Ref, fields: Mapping[str, object], logs: Mapping[str, NewEntry], attributes: Attributes) -> Ticket:
-        """Set attributes and append at most one entry to each log, and return the ticket as it is stored.
+        """Set attributes, append at most one entry to each log, and return the ticket as stored.
 
         :raises Missing: there is no such ticket
-        :raises LogFull: a log takes no further entry; nothing was written
+        :raises LogFull: a log takes no more entries; nothing was written
         """
         call = Call(self.side, "core/update", ref.cls, ref.id, writes=True)
         return self._write_ticket(call, {"key": ref.id, "fields": self._with_entries(fields, logs, attributes)}, attributes)
@@ -48,20 +48,20 @@ class Server(Reader):
     def stimulate(
         self, ref: Ref, stimulus: str, fields: Mapping[str, object], logs: Mapping[str, NewEntry], attributes: Attributes
     ) -> Ticket:
-        """Apply a stimulus together with attributes and entries, and return the ticket as it is stored.
+        """Apply a stimulus together with attributes and entries, and return the ticket as stored.
 
-        :raises StimulusRefused: its state does not take the stimulus, or the transition's own action refused; nothing was written
+        :raises StimulusRefused: the state or the transition's action refused the stimulus; nothing was written
         """
         call = Call(self.side, "core/apply_stimulus", ref.cls, ref.id, writes=True)
         parameters = {"key": ref.id, "stimulus": stimulus, "fields": self._with_entries(fields, logs, attributes)}
         return self._write_ticket(call, parameters, attributes)
 
     def create_attachment(self, ref: Ref, org_id: int, file: File, temp_id: str) -> Attachment:
-        """Attach a file to a ticket. Besides *file* it takes next to no memory.
+        """Attach a file to a ticket. This takes hardly any memory besides *file*.
 
-        *org_id* is the ticket's organisation: without it an account that is limited to organisations cannot see its own upload.
+        *org_id* is the ticket's organisation; without it, an account limited to organisations cannot see its own upload.
 
-        :raises TooLarge: the server takes no such large request
+        :raises TooLarge: the server does not accept such a large request
         """
         contents = Contents(file.data)
         fields = {
@@ -79,14 +79,14 @@ class Server(Reader):
         return self._decode_written(call, document, attachment_of)
 
     def delete_ticket(self, ref: Ref) -> bool:
-        """Delete a ticket, and return whether it was still there. Only :mod:`itopsync.check.probe` does so, with its own."""
+        """Delete a ticket, and return whether it still existed. Only :mod:`itopsync.check.probe` does so, with its own."""
         return self._delete(ref.cls, ref.id)
 
     def delete_attachment(self, id: int) -> bool:
-        """Delete an attachment, and return whether it was still there."""
+        """Delete an attachment, and return whether it still existed."""
         return self._delete("Attachment", int(id))
 
-    # Within
+    # Internals
 
     def _delete(self, cls: str, id: int) -> bool:
         call = Call(self.side, "core/delete", cls, id, writes=True)
@@ -98,9 +98,9 @@ class Server(Reader):
     def _write(
         self, call: Call, parameters: Mapping[str, object], names: Iterable[str] = ("id",), contents: Contents | None = None
     ) -> Document:
-        told = {"comment": self.settings.comment, "class": call.cls, "output_fields": ",".join(names)}
+        common = {"comment": self.settings.comment, "class": call.cls, "output_fields": ",".join(names)}
         try:
-            return self._caller.run(call, {**told, **parameters}, contents)
+            return self._caller.run(call, {**common, **parameters}, contents)
         except AccessRefused as error:
             if self._takes_any_write():
                 raise
@@ -109,7 +109,7 @@ class Server(Reader):
             ) from error
 
     def _takes_any_write(self) -> bool:
-        """Return whether it is one right that is missing: in read-only mode iTop answers as if all were."""
+        """Return whether any class may be written: in read-only mode, iTop responds as if every right were missing."""
         try:
             return self.may_create("Attachment") or self.may_delete("Attachment")
         except RemoteError:
@@ -125,7 +125,7 @@ class Server(Reader):
         try:
             return decode(document.rows[0])
         except Exception as error:
-            # It was carried out, most likely. What the answer cannot tell is to be looked for.
+            # It was most likely carried out; the engine will look for it.
             raise OutcomeUnknown(self.side, f"answered {call} in an unknown shape; what it did is to be looked for") from error
 
     def _values(self, fields: Mapping[str, object], attributes: Attributes) -> dict[str, object]:
@@ -139,7 +139,7 @@ class Server(Reader):
     def _with_entries(
         self, fields: Mapping[str, object], logs: Mapping[str, NewEntry], attributes: Attributes
     ) -> dict[str, object]:
-        # Never "items" here: in an update it replaces the whole log.
+        # Not "items": in an update, it would replace the whole log.
         return self._values(fields, attributes) | {log: {"add_item": self._item(entry)} for log, entry in logs.items()}
 
     def _item(self, entry: NewEntry) -> dict[str, str]:

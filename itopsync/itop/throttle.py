@@ -1,4 +1,4 @@
-"""How many calls run at once on one server: as many as it is configured for, and fewer while calls fail."""
+"""Limits the calls that run on one server at the same time: the configured number, and fewer while calls fail."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 
 class Throttle:
-    """Places for calls on one server. Threads may share it.
+    """Slots for calls on one server, shared by several threads.
 
-    The limit falls to half when a call fails, at most once in the time that a call takes; it rises by one with each round of
-    calls that go well. Large requests leave one place to the others.
+    The limit is halved when a call fails, at most once in the duration of a call, and rises by one with each round of
+    successful calls. Large requests leave one slot to the others.
     """
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -24,12 +24,12 @@ class Throttle:
 
     @property
     def limit(self) -> int:
-        """How many calls may run at this moment."""
+        """How many calls may run at the moment."""
         return int(self._limit)
 
     @contextmanager
     def place(self, *, large: bool = False) -> Iterator[None]:
-        """Wait for a place and hold it."""
+        """Wait for a slot and hold it."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_free(large=large))
             self._running += 1
@@ -46,14 +46,14 @@ class Throttle:
         return self._running < self.limit and not (large and self._large >= max(1, self.limit - 1))
 
     def went_well(self) -> None:
-        """A call was answered."""
+        """Record a successful call."""
         with self._changed:
             if self._limit < self._most:
                 self._limit = min(self._most, self._limit + 1 / self._limit)
                 self._changed.notify_all()
 
     def failed(self, seconds: float) -> None:
-        """A call was refused by the server as a whole, or not answered; it took so many *seconds*."""
+        """Record a call that the server as a whole refused or did not answer, and the *seconds* that it took."""
         with self._changed:
             now = self._clock()
             if now - self._fewer_at >= seconds:

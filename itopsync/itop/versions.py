@@ -1,6 +1,6 @@
-"""Which iTop a server is, told by classes that a version brought: its REST services do not say.
+"""Recognises a server's iTop version by the classes that each version introduced, since its REST services do not report it.
 
-Read from the data models of 2.7.9, 3.0.4, 3.1.2 and 3.2.0; asked of real servers of 3.1.2 and 3.2.0.
+Taken from the data models of 2.7.9, 3.0.4, 3.1.2 and 3.2.0, and tested on real 3.1.2 and 3.2.0 servers.
 """
 
 from __future__ import annotations
@@ -11,4 +11,4 @@ FIRST_WITH = (
     ("3.1", "TriggerOnAttributeBlobDownload"),
     ("3.0", "TriggerOnObjectMention"),
 )
-"""The newest first. What comes after 3.2 is not told from it."""
+"""Newest first. Versions after 3.2 are not distinguished from it."""

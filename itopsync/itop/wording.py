@@ -1,11 +1,11 @@
-"""What of an error's text is kept.
+"""Decides what is kept of an error's text.
 
-Reasons are logged, stored and shown, and no ticket may lie there. iTop, though, quotes what it refuses: a value, a title that
-an administrator made part of an object's name, or the whole SQL with the ticket's log in it. So
+Reasons are logged, stored and shown, so they must not contain a ticket's text. But iTop quotes what it refuses: a value, a title
+that an administrator made part of an object's name, or the whole SQL with the ticket's log in it. Therefore:
 
-- of the forms that iTop's own code gives its errors only names and numbers are kept (:data:`FORMS`, :data:`CHECKS`);
-- of a database's error only its number, and the column that it names;
-- of any other text, an extension's rule say, what stands before the first quote or bracket, without the words that we sent.
+- of errors in the known forms of iTop's own code, only names and numbers are kept (:data:`FORMS`, :data:`CHECKS`);
+- of a database error, only its number and the column that it names;
+- of any other text, such as an extension's, what precedes the first quote or bracket, without the words that we sent.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ FORMS = tuple(
         r"(Some issues have been encountered)\. .*",
     )
 )
-"""Whole texts; their groups are kept."""
+"""Patterns of whole texts; their groups are kept."""
 CHECKS = re.compile(
     r"\((\w{1,60})\) ?: ?"
     r"(Null not allowed|Value not allowed|Wrong format|Target object not found"
     r"|String too long \(found \d{1,20}, limited to \d{1,20}\))"
 )
-"""What is wrong with an attribute's value. The words around are in the language of the account, these are not."""
+"""What is wrong with an attribute's value. These words are in English; those around them are in the account's language."""
 QUOTES = re.compile(r"""["“”„«»‹›‘\[\]{}<>=]|(?<!\w)['’]|['’](?!\w)""")
 WORD = re.compile(r"\w{3,}")
 COLUMN = re.compile(r"\b[Cc]olumn [`']?(?:\w{1,60}[`']?\.[`']?){0,2}(\w{1,60})[`']?(?: at row \d+| in '[\w ]{1,40}')?\}*\Z")
@@ -59,52 +59,53 @@ NAMES = {
     2006: "gone away",
     2013: "connection lost",
 }
-"""MySQL's errors that are met in practice."""
+"""MySQL's errors that occur in practice."""
 
 
 @dataclass(frozen=True)
 class DatabaseError:
-    """What MySQL told iTop."""
+    """An error that MySQL returned to iTop."""
 
     number: int
     column: str | None
     too_long: bool
-    """A value for its column, or a statement for MySQL."""
+    """Whether a value is too long for its column, or a statement for MySQL."""
 
     def __str__(self) -> str:
-        told = [NAMES.get(self.number), f"column {self.column}" if self.column else None]
-        return " ".join((f"MySQL error {self.number}", *(f"({one})" for one in told if one)))
+        details = [NAMES.get(self.number), f"column {self.column}" if self.column else None]
+        return " ".join((f"MySQL error {self.number}", *(f"({detail})" for detail in details if detail)))
 
 
 def database_error(text: str) -> DatabaseError | None:
-    """Return the database's error that *text* ends with, behind the SQL that it quotes."""
+    """Return the database error at the end of *text*, after the SQL that it quotes."""
     _, found, after = text.rpartition("mysql_errno = ")
-    number, _, said = after.partition(", mysql_error = ")
+    number, _, message = after.partition(", mysql_error = ")
     if not found or not re.fullmatch(r"\d{1,9}", number):
         return None
-    column = COLUMN.search(said)
-    return DatabaseError(int(number), column[1] if column else None, "Data too long" in said or "max_allowed_packet" in said)
+    column = COLUMN.search(message)
+    too_long = "Data too long" in message or "max_allowed_packet" in message
+    return DatabaseError(int(number), column[1] if column else None, too_long)
 
 
 def reason(text: str, sent: object) -> str:
-    """Return why iTop refuses a write. *sent* are the values that it was sent, at any depth."""
+    """Return why iTop refuses a write. *sent* contains the values that were sent, at any depth."""
     if error := database_error(text):
         return str(error)
     text = text.removeprefix("Error: ").partition(": issues = {")[0]
     for form in FORMS:
         if found := form.fullmatch(text):
             return clip("".join(found.groups()))
-    checks = dict.fromkeys(f"{name}: {said}" for name, said in CHECKS.findall(text))
+    checks = dict.fromkeys(f"{name}: {problem}" for name, problem in CHECKS.findall(text))
     if checks:
         return clip(", ".join(checks))
-    told = clip(QUOTES.split(text, maxsplit=1)[0])
+    kept = clip(QUOTES.split(text, maxsplit=1)[0])
     ours = {word.casefold() for word in _words(sent)}
-    told = WORD.sub(lambda word: "…" if word[0].casefold() in ours else word[0], told).strip(" :,;")
-    return told if WORD.search(told) else "iTop's reason quotes the ticket, and is not kept"
+    kept = WORD.sub(lambda word: "…" if word[0].casefold() in ours else word[0], kept).strip(" :,;")
+    return kept if WORD.search(kept) else "iTop's reason quotes the ticket, and is not kept"
 
 
 def query_fault(text: str) -> str:
-    """Return why iTop cannot run a query. The query is the operator's or ours and holds no ticket; it is left out as too long."""
+    """Return why iTop cannot run a query. The query, the operator's or ours, contains no ticket; it is left out as too long."""
     if error := database_error(text):
         return str(error)
     text = text.rpartition("exception_message = ")[2].removeprefix("Error: ")

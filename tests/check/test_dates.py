@@ -50,7 +50,7 @@ def test_a_date_that_is_none_of_the_format_is_one_fault(rig: Checked) -> None:
     rig.customer.create("UserRequest", title="Printer")
     rig.settings(EXTERNAL, date_format="d/m/Y H:i")
     fault = rig.fault(EXTERNAL)
-    assert "last_update is '2026-11-24 10:00:00', which is no date of the format 'd/m/Y H:i'" in fault
+    assert "last_update is '2026-11-24 10:00:00', which is not a date in the format 'd/m/Y H:i'" in fault
     assert fault.endswith("Set date_format of external to that server's date_and_time_format.")
 
 

@@ -97,7 +97,7 @@ TABLE: list[Case] = [
     ("a certificate that is not there", {"external.ca_file": "ca.pem"}, "external.ca_file", "No such file", "path"),
     ("a certificate that is none", {"external.ca_file": "sync.toml"}, "external.ca_file", "no PEM certificate", "PEM"),
     ("a certificate without a path", {"external.ca_file": "a\0b"}, "external.ca_file", "not a path", "Check"),
-    ("no time at all", {"external.timeout": "0s"}, "external.timeout", "no answer", '"30s"'),
+    ("no time at all", {"external.timeout": "0s"}, "external.timeout", "no time", '"30s"'),
     ("a write that lands late", {"external.timeout": "5m"}, "external.timeout", "limits.settle", "which is 5m"),
     # defaults
     ("a default that iTop keeps", {"internal.defaults.status": "new"}, "internal.defaults.status", "keeps", "Remove it"),

@@ -69,7 +69,9 @@ def test_an_attribute_s_odd_date_is_shown_as_it_is_and_an_entry_without_one_is_a
 
 
 def test_a_format_of_dates_that_fits_none_is_the_side_s_trouble(fake: Fake) -> None:
-    with pytest.raises(DateFormatWrong, match="last_update is '2026-11-24 10:13:00', which is no date of the format 'd/m/Y H:i'"):
+    with pytest.raises(
+        DateFormatWrong, match="last_update is '2026-11-24 10:13:00', which is not a date in the format 'd/m/Y H:i'"
+    ):
         fake.server(objects(FIELDS), date_format="d/m/Y H:i").readable_tickets("UserRequest", [7], TICKET)
 
 

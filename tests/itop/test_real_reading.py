@@ -138,7 +138,7 @@ def test_a_query_that_it_cannot_run(stage: Stage, what: str) -> None:
     with pytest.raises(BadQuery) as caught:
         stage.server().get("UserRequest", query, [attribute])
     assert str(caught.value) == (
-        f"external: cannot answer core/get UserRequest: {complaint}. See the scope and the attributes that are configured"
+        f"external: cannot answer core/get UserRequest: {complaint}. Check the scope and the configured attributes"
     )
 
 

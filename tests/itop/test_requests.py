@@ -127,7 +127,7 @@ def test_a_batch_that_is_too_long_is_cut_in_halves(fake: Fake) -> None:
 
 
 def test_a_list_that_is_too_long_says_which_limit_to_raise(fake: Fake) -> None:
-    with pytest.raises(Unreachable, match=r"longer than is read\. More is read with a larger limits.file_size"):
+    with pytest.raises(Unreachable, match=r"longer than is read\. A larger limits.file_size allows longer answers"):
         fake.server(objects(FIELDS), max_answer_bytes=100).sightings("UserRequest")
 
 
