@@ -2,9 +2,9 @@
 
 ``desk``     the two servers, the people on them, and itopsync between them
 ``story``    what people do, step by step
-``play``     the demo as it is shown
-``serve``    two servers that stay up, to play with
-``compare``  both servers held against each other, item by item, without a word from itopsync itself
+``play``     plays the story and prints it
+``serve``    keeps two servers up to try commands on
+``compare``  compares both servers, item by item, independently of itopsync
 """
 
 from itopsync.demo.play import play

@@ -1,4 +1,4 @@
-"""Both servers held against each other, item by item. It looks at the simulators' own data, not through itopsync's planner."""
+"""Compares both servers, item by item, from the simulators' own data and independently of itopsync's planner."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _COMPANIONS = (
     *("acceptance_comment", "approval_comment", "fallback", "outage"),
 )
 _OF_STATES = {"pending_reason": ("pending",)}
-"""What goes with a state, and is a leftover in any other."""
+"""Attributes that belong to certain states, and are leftovers in others."""
 _WIDTH = 40
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that was compared."""
+    """One compared item."""
 
     ticket: str
     what: str
@@ -40,7 +40,7 @@ class Item:
 
 
 def copies(internal: Simulator) -> dict[tuple[str, int], int]:
-    """External class and id → the internal copy's id, by the first marker of a ticket in its log."""
+    """External class and id → the internal copy's id, from the first ticket marker in its log."""
     found = {}
     for ticket in internal.tickets():
         marks = (mark for entry in ticket["private_log"] for mark in _TICKET_MARKER.findall(entry.text))
@@ -50,7 +50,7 @@ def copies(internal: Simulator) -> dict[tuple[str, int], int]:
 
 
 def compare(external: Simulator, internal: Simulator, *, besides: Collection[int] = ()) -> tuple[Item, ...]:
-    """Compare every external ticket with its copy; a ticket without one disagrees, and so does a copy too many.
+    """Compare every external ticket with its copy. A ticket without a copy differs, and so does a surplus copy.
 
     *besides* are the ids of internal's own tickets.
     """
@@ -74,17 +74,17 @@ def _compare(ticket: dict[str, Any], copy: dict[str, Any]) -> Iterator[Item]:
         if name in ticket:
             yield _item(number, name, _text(str(ticket[name])), _text(str(copy[name])))
     counts = _COUNTS_AS.get(str(ticket["finalclass"]), {})
-    yield _item(number, "state", *(counts.get(str(one["status"]), str(one["status"])) for one in (ticket, copy)))
+    yield _item(number, "state", *(counts.get(str(side["status"]), str(side["status"])) for side in (ticket, copy)))
     yield _notes(number, "notes to internal", ticket, copy)
     yield _notes(number, "notes to external", copy, ticket)
     yield from _files(number, ticket, copy)
 
 
 def _companions(ticket: dict[str, Any], copy: dict[str, Any], attributes: Sequence[Mapping[str, Attribute]]) -> Iterator[Item]:
-    """What goes with the state, word for word. A solution is plain text before 3.2: there a tag is what somebody typed."""
+    """The state's companions, word for word. Before 3.2, a solution is plain text, where somebody may have typed a tag."""
     for name in _COMPANIONS:
         if (ticket.get(name) or copy.get(name)) and ticket["status"] in _OF_STATES.get(name, (ticket["status"],)):
-            words = [_words(str(one[name]), its[name]) for one, its in zip((ticket, copy), attributes, strict=True)]
+            words = [_words(str(side[name]), its[name]) for side, its in zip((ticket, copy), attributes, strict=True)]
             yield _item(str(ticket["ref"]), name, *words)
 
 
@@ -97,10 +97,10 @@ def _item(number: str, what: str, external: str, internal: str) -> Item:
 
 
 def _notes(number: str, what: str, origin: dict[str, Any], target: dict[str, Any]) -> Item:
-    """Each entry that a person wrote has exactly one mirror, in the same order, that says what it says."""
-    own = [_text(one.text) for one in origin["private_log"] if not _MARKER.match(one.text)]
+    """Compare people's entries with their mirrors: one for each, in the same order, with the same words."""
+    own = [_text(entry.text) for entry in origin["private_log"] if not _MARKER.match(entry.text)]
     own = [text for text in own if not text.startswith("#internal")]
-    mirrored = [_text(_HEADER.sub("", one.text, count=1)) for one in target["private_log"] if _is_note(one.text)]
+    mirrored = [_text(_HEADER.sub("", entry.text, count=1)) for entry in target["private_log"] if _is_note(entry.text)]
     return Item(number, what, own == mirrored, str(len(own)), str(len(mirrored)))
 
 
@@ -110,15 +110,15 @@ def _is_note(markup: str) -> bool:
 
 
 def _files(number: str, ticket: dict[str, Any], copy: dict[str, Any]) -> Iterator[Item]:
-    """The same files on both, byte for byte; and each pasted picture is a file of the side that it was carried to."""
+    """Compare the files, byte for byte, and count pasted pictures against the files that they became on the other side."""
     ours, theirs = (
-        sorted((one["contents"].filename, one["contents"].data) for one in side["attachments"] if not _is_picture(one))
+        sorted((file["contents"].filename, file["contents"].data) for file in side["attachments"] if not _is_picture(file))
         for side in (ticket, copy)
     )
     yield Item(number, "files", ours == theirs, str(len(ours)), str(len(theirs)))
     for what, origin, target in (("pictures to internal", ticket, copy), ("pictures to external", copy, ticket)):
-        pasted = sum(one.text.count("<img") for one in origin["private_log"] if not _MARKER.match(one.text))
-        carried = sum(_is_picture(one) for one in target["attachments"])
+        pasted = sum(entry.text.count("<img") for entry in origin["private_log"] if not _MARKER.match(entry.text))
+        carried = sum(_is_picture(file) for file in target["attachments"])
         if pasted or carried:
             yield Item(number, what, pasted == carried, str(pasted), str(carried))
 
@@ -128,7 +128,7 @@ def _is_picture(attachment: dict[str, Any]) -> bool:
 
 
 def _text(markup: str) -> str:
-    """The words of a text, each of its pictures told as one sign."""
+    """The words of a text, with one symbol for each picture."""
     words = _TAG.sub(" ", re.sub(r"<img[^>]*>", " ▣ ", markup))
     return " ".join(html.unescape(words).split())
 

@@ -68,13 +68,13 @@ since = "{since}"
 
 
 Versions = tuple[Version, Version]
-"""The iTop that external plays, and the one that internal plays."""
+"""The iTop versions of external and internal."""
 SAME: Versions = ("3.2", "3.2")
 
 
 @dataclass
 class DeskClock:
-    """The day's own time, which passes as the story goes on."""
+    """The story's time, which advances with each step."""
 
     now: datetime
 
@@ -89,15 +89,15 @@ class Desk:
     external: Simulator
     internal: Simulator
     customer: Agent
-    """Somebody at the customer's, on external."""
+    """A person at the customer, on external."""
     operator: Agent
-    """Somebody of the company's own people, on internal."""
+    """One of the company's own people, on internal."""
     engine: Engine
     configuration: Path
     clock: DeskClock
 
     def sync(self) -> Report:
-        """Run one cycle, some minutes after what was done."""
+        """Run one cycle, some minutes after the last step."""
         self.clock.pass_minutes(3)
         report = self.engine.cycle()
         self.clock.pass_minutes(2)
@@ -106,7 +106,7 @@ class Desk:
 
 @contextmanager
 def open_desk(directory: Path | None = None, versions: Versions = SAME) -> Iterator[Desk]:
-    """Two servers on loopback HTTP and an engine between them, all gone with the context."""
+    """Two servers on loopback HTTP and an engine between them, which all end with the context."""
     with ExitStack() as stack:
         folder = directory or Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
         clock = DeskClock(datetime.now(UTC).replace(hour=2, minute=0, second=0, microsecond=0))
@@ -124,7 +124,7 @@ def open_desk(directory: Path | None = None, versions: Versions = SAME) -> Itera
 
 
 def configure(folder: Path, now: datetime, external: str, internal: str) -> Path:
-    """Write passwords and a ``sync.toml`` for two servers at these addresses into *folder*, and return the latter."""
+    """Write passwords and a ``sync.toml`` for two servers at these addresses to *folder*; return the path of ``sync.toml``."""
     for side in ("external", "internal"):
         secret = folder / side
         secret.touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""The demo as it is shown: each step in words, what itopsync carried for it, and the comparison at the end."""
+"""Plays the demo: prints each step, what itopsync carried for it, and the comparison at the end."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from itopsync.demo.story import Story
 
 @dataclass(frozen=True)
 class Result:
-    """How the day ended."""
+    """The result of the day."""
 
     items: tuple[Item, ...]
     idle: bool
-    """A further cycle wrote nothing."""
+    """Whether a further cycle wrote nothing."""
     leaked: tuple[str, ...]
-    """Tickets of internal that are none of external's, and were written to external all the same."""
+    """Internal's own tickets that were written to external."""
 
     @property
     def agreed(self) -> bool:
@@ -34,7 +34,7 @@ class Result:
 
 
 def play(*, short: bool = False, as_json: bool = False, versions: Versions = SAME) -> bool:
-    """Play the story and return whether both servers agree in the end, and a further cycle writes nothing."""
+    """Play the story; return whether both servers agree at the end and a further cycle writes nothing."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console(file=StringIO()) if as_json else Console()
     with open_desk(versions=versions) as desk:
@@ -49,27 +49,27 @@ def play(*, short: bool = False, as_json: bool = False, versions: Versions = SAM
 
 
 def _perform(console: Console, desk: Desk, *, short: bool) -> int:
-    """Play step after step, a cycle after each, and return how many there were."""
+    """Play all steps, with a cycle after each; return how many there were."""
     steps = Story(desk).steps(short=short)
     for number, step in enumerate(steps, 1):
         console.print(Text(f"{number:>3}  {desk.clock.now:%H:%M}  {step.what}"))
         step.act()
         report = desk.sync()
-        told = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count and name not in _NOT_TOLD)
-        console.print(Text(f"            itopsync: {told or 'nothing to do'}", style="dim"))
+        counts = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count and name not in _NOT_SHOWN)
+        console.print(Text(f"            itopsync: {counts or 'nothing to do'}", style="dim"))
         for problem in report.problems.values():
             console.print(Text(f"            {problem}", style="red"))
     return len(steps)
 
 
-_NOT_TOLD = {"bytes", "links", "changed", "new"}
+_NOT_SHOWN = {"bytes", "links", "changed", "new"}
 
 
 def _judge(desk: Desk) -> Result:
     before = _written(desk)
     desk.sync()
-    secret = next(one for one in desk.internal.tickets() if one["title"] == Story.ONLY_INTERNAL)
-    leaked = tuple(one["ref"] for one in desk.external.tickets() if one["title"] == secret["title"])
+    secret = next(ticket for ticket in desk.internal.tickets() if ticket["title"] == Story.ONLY_INTERNAL)
+    leaked = tuple(ticket["ref"] for ticket in desk.external.tickets() if ticket["title"] == secret["title"])
     return Result(compare(desk.external, desk.internal, besides={int(secret["id"])}), _written(desk) == before, leaked)
 
 
@@ -94,5 +94,5 @@ def _show(console: Console, result: Result, steps: int) -> None:
 
 def _as_json(result: Result, steps: int) -> str:
     items: Sequence[dict[str, object]] = [asdict(item) for item in result.items]
-    told = {"agreed": result.agreed, "idle": result.idle, "leaked": result.leaked, "steps": steps, "items": items}
-    return json.dumps(told, ensure_ascii=False, indent=2)
+    outcome = {"agreed": result.agreed, "idle": result.idle, "leaked": result.leaked, "steps": steps, "items": items}
+    return json.dumps(outcome, ensure_ascii=False, indent=2)

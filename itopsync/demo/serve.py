@@ -1,4 +1,4 @@
-"""A throw-away pair of simulated servers that stay up, to try every command against them from another terminal."""
+"""Keeps a temporary pair of simulated servers up, to try every command on from another terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOTE = '"key": {"title": "Printer broken"}, "fields": {"private_log": "We are o
 
 @dataclass(frozen=True)
 class Pair:
-    """Two servers that answer, and the configuration between them."""
+    """Two running servers, and a configuration for them."""
 
     external: Simulator
     internal: Simulator
@@ -37,7 +37,7 @@ class Pair:
 
 @contextmanager
 def open_pair(versions: Versions = SAME) -> Iterator[Pair]:
-    """Two servers on loopback HTTP with some tickets, in this host's own time; all is gone with the context."""
+    """Two servers on loopback HTTP with some tickets, running on this host's clock; everything ends with the context."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
         external = Simulator(timezone="Asia/Jakarta", seed=1, version=versions[0])
@@ -48,7 +48,7 @@ def open_pair(versions: Versions = SAME) -> Iterator[Pair]:
 
 
 def _fill(external: Simulator, internal: Simulator) -> None:
-    """What people have written before itopsync comes: three tickets in external, and one of internal's own."""
+    """Write what people wrote before itopsync started: three tickets in external, and one of internal's own."""
     customer = external.agent("agent")
     printer = customer.create("UserRequest", title="Printer broken", description="<p>It <b>blinks</b>.</p>")
     customer.attach("UserRequest", printer, "printer.log", "text/plain", b"jam in tray 2\n")
@@ -61,7 +61,7 @@ def _fill(external: Simulator, internal: Simulator) -> None:
 
 
 def serve(versions: Versions = SAME) -> None:
-    """Keep a pair of servers up until SIGINT or SIGTERM, and say how to use it."""
+    """Keep a pair of servers up until SIGINT or SIGTERM, and print how to use it."""
     stop = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -70,7 +70,7 @@ def serve(versions: Versions = SAME) -> None:
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with open_pair(versions) as pair:
-            typer.echo(_told(pair))
+            typer.echo(_usage(pair))
             stop.wait()
         typer.echo("Both servers, their tickets and the store are gone.")
     finally:
@@ -78,8 +78,9 @@ def serve(versions: Versions = SAME) -> None:
             signal.signal(number, handler)
 
 
-def _told(pair: Pair) -> str:
-    accounts = ", ".join(f"{one.login} ({one.password})" for one in ACCOUNTS if one.login in ("sync", "agent", "admin"))
+def _usage(pair: Pair) -> str:
+    shown = [account for account in ACCOUNTS if account.login in ("sync", "agent", "admin")]
+    accounts = ", ".join(f"{account.login} ({account.password})" for account in shown)
     return f"""\
 external  {pair.external.url}  iTop {pair.external.version}, {len(pair.external.tickets())} tickets
 internal  {pair.internal.url}  iTop {pair.internal.version}, {len(pair.internal.tickets())} ticket of its own
@@ -95,7 +96,7 @@ In another terminal:
   itopsync status
   itopsync verify
 
-What people do, as iTop's REST takes it (there is no web page):
+Act for people by iTop's REST API (there is no web interface):
 
   # a customer opens a request in external
   {_CURL.format(url=pair.external.url, verb="create", what=_OPEN)}
@@ -103,5 +104,5 @@ What people do, as iTop's REST takes it (there is no web page):
   # an operator writes into the printer's copy in internal, once there is one
   {_CURL.format(url=pair.internal.url, verb="update", what=_NOTE)}
 
-Ctrl-C ends it, and removes everything.
+Ctrl-C stops both servers and removes everything.
 """

@@ -21,7 +21,7 @@ _RESOLVED = {"solution": "<p>Toner changed.</p>", "resolution_code": "assistance
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happens, in words and in deed."""
+    """One step: its description, and what people do in it."""
 
     what: str
     acts: tuple[Callable[[], object], ...]
@@ -32,13 +32,13 @@ class Step:
 
 
 def step(what: str, *acts: Callable[[], object]) -> Step:
-    """One step of the story, with all that is done in it at once."""
+    """One step of the story, with everything that is done in it."""
     return Step(what, acts)
 
 
 @dataclass
 class Story:
-    """The tickets of the story by name, as they come up: class and external id."""
+    """The story's tickets by name: class and external id."""
 
     ONLY_INTERNAL: ClassVar[str] = "Rotate the keys of the backup vault"
     """The title of a ticket that internal's people open for themselves."""
@@ -47,48 +47,48 @@ class Story:
     files: dict[str, int] = field(default_factory=dict)
 
     def steps(self, *, short: bool) -> tuple[Step, ...]:
-        """The whole day, or its first hour."""
+        """The steps of the whole day, or only of its first hour."""
         longer = () if short else (*self._laptop(), *self._screen(), *self._outage(), *self._change())
         return (*self._own(), *self._printer(), *longer)
 
-    # people's deeds
+    # what people do
 
     def opens(self, name: str, cls: str, **fields: object) -> None:
         """The customer opens a ticket."""
         self.tickets[name] = cls, self.desk.customer.create(cls, **fields)
 
     def customer_notes(self, name: str, text: str, *, picture: bool = False) -> None:
-        """The customer writes into the private log, with a pasted picture or without."""
+        """The customer adds an entry to the private log, with or without a pasted picture."""
         cls, number = self.tickets[name]
         self._note("customer", cls, number, text, picture=picture)
 
     def operator_notes(self, name: str, text: str, *, picture: bool = False) -> None:
-        """The operator writes into the copy's private log."""
+        """The operator adds an entry to the copy's private log."""
         cls, number = self._copy(name)
         self._note("operator", cls, number, text, picture=picture)
 
     def customer_moves(self, name: str, stimulus: str, **fields: object) -> None:
-        """The customer's side presses a button."""
+        """The customer's side applies a stimulus."""
         cls, number = self.tickets[name]
         self.desk.customer.stimulus(cls, number, stimulus, **fields)
 
     def operator_moves(self, name: str, stimulus: str, **fields: object) -> None:
-        """The operator presses a button."""
+        """The operator applies a stimulus."""
         cls, number = self._copy(name)
         self.desk.operator.stimulus(cls, number, stimulus, **fields)
 
     def customer_attaches(self, name: str, file: str, data: bytes) -> None:
-        """The customer adds a file."""
+        """The customer attaches a file."""
         cls, number = self.tickets[name]
         self.files[file] = self.desk.customer.attach(cls, number, file, "text/plain", data)
 
     def operator_attaches(self, name: str, file: str, data: bytes) -> None:
-        """The operator adds a file."""
+        """The operator attaches a file."""
         cls, number = self._copy(name)
         self.files[file] = self.desk.operator.attach(cls, number, file, "application/pdf", data)
 
     def customer_edits(self, name: str, **fields: object) -> None:
-        """The customer changes the form."""
+        """The customer edits the form."""
         cls, number = self.tickets[name]
         self.desk.customer.update(cls, number, **fields)
 
@@ -104,7 +104,7 @@ class Story:
     # the stories
 
     def _own(self) -> tuple[Step, ...]:
-        """What never leaves internal."""
+        """A ticket that never leaves internal."""
         return (
             step(
                 "The company's people open a ticket of their own",
@@ -113,7 +113,7 @@ class Story:
         )
 
     def _printer(self) -> tuple[Step, ...]:
-        """A request, with a picture and files, through pending to resolved and closed."""
+        """A request with a picture and files, through pending to resolved and closed."""
         return (
             step(
                 "A customer opens a request: the printer on the third floor is broken",
@@ -124,26 +124,26 @@ class Story:
             step("An operator takes the copy", lambda: self.operator_moves("printer", "ev_assign", **_TEAM)),
             step("He answers", lambda: self.operator_notes("printer", "We are on our way.")),
             step(
-                "He writes a note that is to stay inside",
+                "He writes a note that must stay internal",
                 lambda: self.operator_notes("printer", "#internal Old model, replace it"),
             ),
             step("He attaches a PDF", lambda: self.operator_attaches("printer", "manual.pdf", b"%PDF-1.4 manual")),
             step("He waits for a part", lambda: self.operator_moves("printer", "ev_pending", pending_reason="Toner is ordered")),
             step(
-                "The customer raises the urgency and takes her file away",
+                "The customer raises the urgency and deletes her file",
                 lambda: self.customer_edits("printer", urgency="1"),
                 lambda: self.desk.customer.delete_attachment(self.files["printer.log"]),
             ),
-            step("The part is there", lambda: self.operator_moves("printer", "ev_assign", **_TEAM)),
+            step("The part has arrived", lambda: self.operator_moves("printer", "ev_assign", **_TEAM)),
             step("The operator resolves it", lambda: self.operator_moves("printer", "ev_resolve", **_RESOLVED)),
             step(
-                "The customer closes it, content",
+                "The customer is satisfied and closes it",
                 lambda: self.customer_moves("printer", "ev_close", user_satisfaction="1", user_comment="Thank you"),
             ),
         )
 
     def _laptop(self) -> tuple[Step, ...]:
-        """A request that needs an approval, rejected at first, reopened after it was resolved."""
+        """A request that needs approval: first rejected, later reopened after it was resolved."""
         return (
             step(
                 "A customer asks for a laptop",
@@ -151,13 +151,13 @@ class Story:
             ),
             step("It waits for approval", lambda: self.customer_moves("laptop", "ev_wait_for_approval")),
             step("It is rejected", lambda: self.operator_moves("laptop", "ev_reject")),
-            step("She explains, and it is taken up again", lambda: self.customer_moves("laptop", "ev_reopen")),
+            step("She explains, and it is reopened", lambda: self.customer_moves("laptop", "ev_reopen")),
             step("It waits for approval once more", lambda: self.customer_moves("laptop", "ev_wait_for_approval")),
             step("This time it is approved", lambda: self.operator_moves("laptop", "ev_approve")),
             step("It is assigned", lambda: self.operator_moves("laptop", "ev_assign", **_TEAM)),
             step("It takes too long: the server's timer escalates it", lambda: self.operator_moves("laptop", "ev_timeout")),
             step("It is resolved", lambda: self.operator_moves("laptop", "ev_resolve", **_RESOLVED)),
-            step("The customer is not content and reopens it", lambda: self.customer_moves("laptop", "ev_reopen")),
+            step("The customer is not satisfied and reopens it", lambda: self.customer_moves("laptop", "ev_reopen")),
         )
 
     def _screen(self) -> tuple[Step, ...]:
@@ -168,11 +168,11 @@ class Story:
                 lambda: self.opens("screen", "UserRequest", title="Screen flickers", description="<p>At 60 Hz.</p>"),
             ),
             step("Nobody takes it: external's timer escalates it", lambda: self.customer_moves("screen", "ev_timeout")),
-            step("It is taken", lambda: self.operator_moves("screen", "ev_assign", **_TEAM)),
+            step("It is assigned", lambda: self.operator_moves("screen", "ev_assign", **_TEAM)),
         )
 
     def _outage(self) -> tuple[Step, ...]:
-        """An incident on which both sides write at once, and move to different states: internal wins."""
+        """An incident that both sides write to at the same time and move to different states: internal wins."""
         return (
             step(
                 "Mail is down: an incident", lambda: self.opens("mail", "Incident", title="Mail is down", description="<p>!</p>")
@@ -193,7 +193,7 @@ class Story:
         approved = {"approval_date": "2026-11-25 09:00:00", "approval_comment": "Go"}
         return (
             step(
-                "A change is asked for",
+                "A change is requested",
                 lambda: self.opens("move", "NormalChange", title="Move mail", description="<p>New host</p>"),
             ),
             step("It is validated", lambda: self.customer_moves("move", "ev_validate", **_GROUPS, **accepted)),
