@@ -1,11 +1,10 @@
-"""A simulator of Combodo iTop, 2.7 to 3.3, as itopsync meets it: its REST services, its habits and its faults.
+"""A simulator of Combodo iTop 2.7 to 3.3 as itopsync sees it: its REST services, its peculiarities and its faults.
 
-Begin with :class:`Simulator` (``simulator.py``). Below it: ``instance.py`` holds the data and the settings, ``front.py``
-takes requests in, ``rest.py`` holds the verbs, ``writing.py`` what a write
-does, ``values.py`` and ``reading.py`` the way into and out of the ``store.py``, ``oql_*.py`` the query language,
-``html.py`` and ``caselog.py`` the texts, ``version*.py`` what differs by version, ``rights.py`` the accounts,
-``faults.py`` what can go wrong, ``losing.py`` what can happen to markers, ``agents.py`` what people do, ``web.py`` the
-HTTP server. ``docs/reference/simulator.md`` says what is simulated and what is not.
+Start with :class:`Simulator` (``simulator.py``). Below it, ``instance.py`` holds the data and settings, ``front.py`` accepts
+requests, ``rest.py`` implements the verbs, ``writing.py`` the writes, ``values.py`` and ``reading.py`` convert values to and from
+``store.py``, ``oql_*.py`` implement the query language, ``html.py`` and ``caselog.py`` the texts, ``version*.py`` the differences
+between versions, ``rights.py`` the accounts, ``faults.py`` planned faults, ``losing.py`` the loss of markers, ``agents.py`` what
+people do, ``web.py`` the HTTP server. ``docs/reference/simulator.md`` says what is simulated and what is not.
 """
 
 from itopsync.simulator.agents import Agent, Form

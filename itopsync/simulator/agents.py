@@ -1,4 +1,4 @@
-"""What people do in iTop's web interface, as methods. It is not REST, and no fault of the network touches it."""
+"""What people do in iTop's web interface, as methods. This bypasses REST and the network's faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from itopsync.simulator.writing import Writer
 
 
 class Agent:
-    """A person with an account. Methods raise :class:`Refusal` (or :class:`BareRefusal`) where iTop refuses."""
+    """A person with an account. Methods raise :class:`Refusal` (or :class:`BareRefusal`) if iTop refuses."""
 
     def __init__(self, instance: Instance, account: Account, by: str = "web") -> None:
         self._instance = instance
@@ -29,7 +29,7 @@ class Agent:
     # -- tickets -----------------------------------------------------------------------------------------------
 
     def create(self, class_name: str, **fields: Any) -> int:
-        """Open a ticket (or any object) and return its id. What every ticket needs is filled in where not given."""
+        """Create a ticket (or any object) and return its id. Attributes that every ticket needs have defaults."""
         attributes = self._instance.store.schema[class_name].attributes
         usual = {"org_id": 3, "caller_id": self.account.contact_id, "title": "Untitled", "description": "<p>…</p>"}
         if self._instance.store.schema[class_name].root == "Ticket":
@@ -47,7 +47,7 @@ class Agent:
         self.update(class_name, key, **{log: markup})
 
     def stimulus(self, class_name: str, key: int, stimulus: str, **fields: Any) -> None:
-        """Press one of the buttons that change the state."""
+        """Apply a stimulus, as the buttons that change the state do."""
         with self.acting(class_name) as writer:
             writer.apply_stimulus(class_name, key, stimulus, fields)
 
@@ -61,14 +61,14 @@ class Agent:
             writer.delete([row])
 
     def open(self, class_name: str, key: int) -> Form:
-        """Open the form and think: what is saved from it later overwrites what others wrote into a log meanwhile."""
+        """Open the form. Saving it later overwrites what others have written to a log meanwhile."""
         row = self._instance.store.get(class_name, key)
         if row is None:
             raise Refusal(f"Invalid object {class_name}::{key}")
         return Form(self, row)
 
     def fill_log(self, class_name: str, key: int, log: str = "private_log", room: int = 0) -> int:
-        """Append entries until only ``room`` more fit; the number that were appended."""
+        """Append entries until only ``room`` more fit; return how many were appended."""
         instance = self._instance
         row = instance.store.get(class_name, key)
         if row is None:
@@ -86,7 +86,7 @@ class Agent:
     # -- files -------------------------------------------------------------------------------------------------
 
     def attach(self, class_name: str, key: int, name: str, mimetype: str, data: bytes) -> int:
-        """Add a file to a ticket in one go and return the attachment's id.
+        """Attach a file to a ticket in one step and return the attachment's id.
 
         The planned faults LATE_DRAFT, LOST_DRAFT and LATE_UPLOAD strike here.
         """
@@ -104,7 +104,7 @@ class Agent:
         return self._store_file("Attachment", fields, Document(data, mimetype, name), FaultKind.LATE_UPLOAD)
 
     def draft(self, name: str, mimetype: str, data: bytes, class_name: str = "UserRequest") -> int:
-        """Choose a file in a form that is not saved yet: an attachment with ``item_id`` 0 and a ``temp_id``."""
+        """Choose a file in a form that is not yet saved: an attachment with ``item_id`` 0 and a ``temp_id``."""
         fields = {"item_class": class_name, "item_id": 0, "item_org_id": 0, "temp_id": self._instance.token()}
         fields["expire"] = str(int(self._instance.now().timestamp()) + 86_400)
         return self._store_file("Attachment", fields, Document(data, mimetype, name), FaultKind.LATE_UPLOAD)
@@ -115,11 +115,11 @@ class Agent:
         self.update("Attachment", attachment, **fields, item_org_id=self._organization(class_name, key))
 
     def _bind_late(self, attachment: int, class_name: str, key: int) -> None:
-        with suppress(Refusal):  # its upload may take longer still: then it stays a draft
+        with suppress(Refusal):  # its upload may take even longer: it stays a draft then
             self.bind(attachment, class_name, key)
 
     def delete_attachment(self, attachment: int) -> None:
-        """Remove a file. Nothing of it remains that the service account could read."""
+        """Delete a file. Nothing remains of it that the service account could read."""
         self.delete("Attachment", attachment)
 
     def paste_image(self, class_name: str, key: int, name: str, mimetype: str, data: bytes) -> str:
@@ -132,7 +132,7 @@ class Agent:
         address = f"{instance.url}/pages/ajax.document.php?operation=download_inlineimage&id={image}&s={secret}"
         return f'<img data-img-id="{image}" data-img-secret="{secret}" alt="{quote(name)}" src="{address.replace("&", "&amp;")}">'
 
-    # -- how it is done ----------------------------------------------------------------------------------------
+    # -- internals ---------------------------------------------------------------------------------------------
 
     def _store_file(self, class_name: str, fields: Mapping[str, Any], document: Document, late: FaultKind | None) -> int:
         with self.acting(class_name, late) as writer:
@@ -144,7 +144,7 @@ class Agent:
 
     @contextmanager
     def acting(self, class_name: str, late: FaultKind | None = FaultKind.LATE_COMMIT) -> Iterator[Writer]:
-        """The time in which the person writes: nobody else does, and it shows late where that is planned."""
+        """The person writes: nobody else does meanwhile, and the writes become visible late if that is planned."""
         instance, login = self._instance, self.account.login
         with instance.exclusively():
             plan = instance.faults
@@ -161,7 +161,7 @@ class Form:
         self._row = row
 
     def save(self, **fields: Any) -> None:
-        """Write back what was changed. A log goes back as it was read, with the new entry added."""
+        """Write back what was changed. A log is written as it was read, with the new entry appended."""
         with self._agent.acting(self._row["finalclass"]) as writer:
             self._row = writer.update_row(self._row, fields)
 

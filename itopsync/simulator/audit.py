@@ -1,4 +1,4 @@
-"""The audit trail: every write that reached the simulated server, by whom, and what became of it."""
+"""The audit trail: every write that reached the simulated server, its author and its outcome."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One write as it was asked for.
+    """One requested write.
 
-    ``verb`` is ``create``, ``update``, ``apply_stimulus`` or ``delete``; ``by`` tells how it came: ``rest``, ``web``
-    (a person), ``cascade`` (iTop itself, from parent to child) or ``fault``. ``entries`` are (log, HTML as given)
-    pairs. ``outcome`` is ``done`` or the refusal's text.
+    ``verb`` is ``create``, ``update``, ``apply_stimulus`` or ``delete``. ``by`` is its origin: ``rest``, ``web`` (a person),
+    ``cascade`` (iTop itself, from parent to child) or ``fault``. ``entries`` are (log, HTML as given) pairs. ``outcome`` is
+    ``done`` or the refusal's text.
     """
 
     time: datetime
@@ -35,7 +35,7 @@ class Written:
 
 
 class Audit:
-    """A list of :class:`Written` that can be asked."""
+    """A searchable list of :class:`Written`."""
 
     def __init__(self) -> None:
         self._records: list[Written] = []
@@ -65,7 +65,7 @@ class Audit:
         id: int | None = None,
         done: bool | None = None,
     ) -> list[Written]:
-        """The records that agree with everything given."""
+        """The records that match all given criteria."""
         wanted = {"account": account, "by": by, "verb": verb, "class_name": class_name, "id": id, "done": done}
         asked = {name: content for name, content in wanted.items() if content is not None}
         return [record for record in self._records if all(getattr(record, name) == asked[name] for name in asked)]

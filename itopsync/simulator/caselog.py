@@ -12,7 +12,7 @@ from itopsync.simulator import html, html_text_old
 from itopsync.simulator.dates import local
 from itopsync.simulator.html_text import html_to_text
 
-#: Bytes that MySQL's BLOB column for the index can hold.
+#: The capacity in bytes of MySQL's BLOB column for the index.
 INDEX_LIMIT = 65_535
 
 
@@ -24,8 +24,8 @@ def _message(text: str, app_root: str, old_text: bool) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: the author's name and account (0 for an author given by name only, or by nothing), the moment in
-    seconds since 1970, and the text as stored, sanitised HTML or plain text."""
+    """One entry: the author's name and account (0 if only a name, or nothing, was given), the time in seconds since 1970, and
+    the text as stored, sanitised HTML or plain text."""
 
     user_login: str | None
     user_id: int
@@ -35,7 +35,7 @@ class Entry:
     _shown: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     def show(self, app_root: str, timezone: ZoneInfo, old_text: bool) -> dict[str, Any]:
-        """The entry as REST answers it (``old_text``: as before 3.2). The dictionary is shared: do not change it."""
+        """The entry as REST returns it (``old_text``: as before 3.2). The dictionary is shared: do not change it."""
         key = (app_root, timezone.key)
         shown = self._shown.get(key)
         if shown is None:
@@ -54,11 +54,11 @@ class Entry:
         return shown
 
     def separator(self, timezone: ZoneInfo) -> str:
-        """The line that iTop writes before the text in the log's column, where OQL can find it."""
+        """The line that iTop writes before the text in the log's column, which OQL can search."""
         return f"\n========== {local(self.timestamp, timezone)} : {self.user_login or ''} ({self.user_id}) ============\n\n"
 
     def index_bytes(self, position: int) -> int:
-        """What the entry takes in the serialised index, as the ``position``-th entry."""
+        """The entry's size in the serialised index, at ``position``."""
         name = len((self.user_login or "").encode())
         text_length = len(self.text.encode())
         separator_length = 52 + name + len(str(self.user_id))
@@ -113,7 +113,7 @@ class CaseLog:
         return {"entries": [entry.show(app_root, timezone, old_text) for entry in self.entries]}
 
     def folded(self, timezone: ZoneInfo, fold: Callable[[str], str]) -> str:
-        """The column in the form in which the database compares it; kept, since a search asks every log."""
+        """The column in the form in which the database compares it; cached, since a search compares every log."""
         if self._folded is None or self._folded[0] != timezone.key:
             self._folded = (timezone.key, fold(self.text(timezone)))
         return self._folded[1]

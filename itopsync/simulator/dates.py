@@ -1,6 +1,6 @@
-"""Dates as an iTop server keeps and shows them: naive local time of that server.
+"""Dates as an iTop server stores and shows them, in its naive local time.
 
-Stored and compared form: ``YYYY-MM-DD HH:MM:SS``. Shown form: whatever ``date_and_time_format`` says, in PHP's letters.
+They are stored and compared as ``YYYY-MM-DD HH:MM:SS``, and shown in ``date_and_time_format``, in PHP's notation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PATTERN = re.compile(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$")
 
 @lru_cache(maxsize=100_000)
 def local(timestamp: int, timezone: ZoneInfo) -> str:
-    """Seconds since 1970 as the stored form in ``timezone``; the hour that comes twice in autumn reads twice alike."""
+    """Seconds since 1970 in the stored form in ``timezone``; both occurrences of the repeated autumn hour look alike."""
     return datetime.fromtimestamp(timestamp, timezone).strftime(INTERNAL)
 
 
@@ -39,12 +39,12 @@ def shown(stored: str, php_format: str) -> str:
 
 
 def is_stored_form(text: str) -> bool:
-    """Whether iTop takes ``text`` for a date on writing. It looks at the form only: see :func:`exists`."""
+    """Whether iTop accepts ``text`` as a date in a write. It checks only the form: see :func:`exists`."""
     return _PATTERN.match(text) is not None
 
 
 def exists(stored: str) -> bool:
-    """Whether there is such a day and time; the database refuses others."""
+    """Whether the day and time exist; the database refuses others."""
     try:
         datetime.fromisoformat(stored)
     except ValueError:
@@ -53,10 +53,10 @@ def exists(stored: str) -> bool:
 
 
 def timestamp_of(text: str, timezone: ZoneInfo) -> int:
-    """Seconds since 1970 of a date given for a log entry: local unless it carries an offset.
+    """Seconds since 1970 of a date given for a log entry: local time unless it has an offset.
 
-    PHP takes far more for a date; here it is a date, perhaps with a time and an offset, where a day beyond the end of
-    its month is one of the next. Raises ValueError for anything else.
+    PHP accepts far more; this accepts a date, optionally with a time and an offset, in which a day beyond the end of the month
+    belongs to the next. Raises ValueError for anything else.
     """
     found = _GIVEN.match(text)
     if found is None:

@@ -1,4 +1,4 @@
-"""An object as one request holds it in memory, between reading it and writing it back."""
+"""An object in a request's memory, between reading it and writing it back."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from itopsync.simulator.session import Session
 from itopsync.simulator.store import Row
 from itopsync.simulator.values import convert, database_issue, default_of, issue_with, make_value, php_string
 
-#: Classes that get a start date of their own when they are created; changes get a creation date.
+#: Classes that get a start date when they are created; changes get a creation date.
 _STARTED_ON_CREATE = frozenset({"UserRequest", "Incident", "Problem"})
 
 
 class Draft:
-    """The row as read (``original``, None for a new object) and the ``values`` as they shall be.
+    """The row as read (``original``, None for a new object) and its new ``values``.
 
-    ``links`` holds link sets that were given, which are rows of other classes.
+    ``links`` holds the given link sets, which are rows of other classes.
     """
 
     def __init__(self, class_name: str, original: Row | None, session: Session) -> None:
@@ -46,7 +46,7 @@ class Draft:
     # -- filling -----------------------------------------------------------------------------------------------
 
     def assign(self, fields: Mapping[str, Any]) -> None:
-        """Take over what a client sends. Raises :class:`Refusal` for what cannot be."""
+        """Assign what a client sends. Raises :class:`Refusal` for invalid values."""
         for code, given in fields.items():
             self._session.class_name = self.itop_class.name
             proposed = make_value(self.itop_class, code, given, self._session)
@@ -60,18 +60,18 @@ class Draft:
                     raise Refusal(f"{code}: {refusal.message}", refusal.code) from None
 
     def reset(self, code: str) -> None:
-        """Give an attribute its default."""
+        """Set an attribute to its default."""
         self.values[code] = default_of(self.itop_class.attributes[code], self._session.now)
 
     def compute(self) -> None:
-        """What iTop computes before each write."""
+        """Compute what iTop computes before each write."""
         if self.itop_class.name in _STARTED_ON_CREATE:
             by_urgency = self._session.schema.priorities.get(php_string(self.values.get("impact")), {})
             default = self.itop_class.attributes["priority"].default
             self.values["priority"] = by_urgency.get(php_string(self.values.get("urgency")), default)
 
     def complete(self) -> None:
-        """What iTop fills in before it inserts a new object, unless it was given."""
+        """Fill in what iTop adds to a new object, unless it was given."""
         values, session = self.values, self._session
         filled: Row = {}
         if self.itop_class.root == "Ticket":
@@ -87,7 +87,7 @@ class Draft:
                 values[code] = values.get(code) or content
 
     def lose_marks(self) -> None:
-        """Take away the marker that a client gives to an attachment, where they get lost."""
+        """Remove the marker that a client gives to an attachment, if markers get lost."""
         losses, values = self._session.around.losses, self.values
         marked = self.itop_class.name == "Attachment" and self._session.by == "rest" and self.changes.get("temp_id")
         if marked and losses.loses("in", "files", values["item_class"]):
@@ -96,19 +96,19 @@ class Draft:
     # -- checking ----------------------------------------------------------------------------------------------
 
     def check(self, fields: Mapping[str, Any]) -> None:
-        """iTop's own check of what is to be written: everything of a new object, else what has changed."""
+        """Check what will be written, as iTop does: everything of a new object, otherwise what has changed."""
         attributes = self.itop_class.attributes
         codes = [code for code in (attributes if self.original is None else self.changes) if code in attributes]
         issues = [issue_with(attributes[code], self.values.get(code)) for code in codes]
         if "contents" in fields and "contents" in attributes and self.values.get("contents") is None:
-            # Contents may be left out, but not be given as null.
+            # Contents may be omitted, but not null.
             issues.append(f"Unexpected value for attribute '{attributes['contents'].label}' (contents) : Null not allowed")
         found = [issue for issue in issues if issue is not None]
         if found:
             raise cannot_save(found, self.itop_class.name, self.id)
 
     def check_database(self, columns: Mapping[str, Any]) -> None:
-        """What the database refuses, with the statement that iTop quotes."""
+        """Raise what the database refuses, with the statement that iTop quotes."""
         for code, content in columns.items():
             attribute = self.itop_class.attributes.get(code)
             problem = database_issue(attribute, content) if attribute is not None else None
@@ -127,7 +127,7 @@ class Draft:
         if content is None:
             return "NULL"
         if isinstance(content, CaseLog):
-            index = "x" * content.index_bytes  # the serialised index stands in the statement as well
+            index = "x" * content.index_bytes  # the statement also contains the serialised index
             return f"{_quoted(content.text(self._session.timezone))}, '{index}'"
         return str(content) if isinstance(content, int) else _quoted(php_string(content))
 

@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong, how often, for whom; each seeded and counted."""
+"""Faults on demand: what goes wrong, how often and for whom; all seeded and counted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class FaultKind(StrEnum):
-    """What can go wrong. The first groups strike requests, the last ones what people do meanwhile."""
+    """What can go wrong. The first groups affect requests, the last ones what people do meanwhile."""
 
     # The answer, or the request itself.
     LOST_BEFORE = "the connection breaks before anything is applied"
@@ -29,10 +29,10 @@ class FaultKind(StrEnum):
     ODD_ROW = "one object of an answer has another shape"
     UNDATED = "the entries of a log have no date"
     BLIND = "the account suddenly sees nothing"
-    # Lost updates: iTop writes logs back without a lock.
+    # Lost updates: iTop writes logs back without locking.
     OVERWRITES = "a person's entry, saved while this request thought, is wiped out by it"
     OVERWRITTEN = "this request's entry is wiped out by a person who read before and saves after"
-    # What people do, and how it shows.
+    # What people do, and when it becomes visible.
     LATE_COMMIT = "a person's write becomes visible after its own second"
     LATE_UPLOAD = "an attachment takes its id now and shows later, after higher ids"
     LATE_DRAFT = "a file is a draft first and bound later"
@@ -48,10 +48,10 @@ WRITE_ONLY = frozenset({FaultKind.LANDS_LATE, FaultKind.READ_ONLY, FaultKind.HUG
 class Fault:
     """One planned fault.
 
-    It strikes with ``probability`` those requests that agree with ``verbs`` (``core/update`` …), ``classes`` and
-    ``accounts`` (logins); it lets the first ``after`` of them pass, and strikes ``times`` times at most (None: no
-    limit). ``applied`` says, of HTML answers, whether the request was carried out nonetheless. ``seconds`` (by the
-    simulated clock) or ``requests`` say when what is late arrives; ``seconds`` is also how long SLOW takes.
+    It strikes, with ``probability``, requests that match ``verbs`` (``core/update`` …), ``classes`` and ``accounts`` (logins);
+    it lets the first ``after`` of them pass, and strikes at most ``times`` times (None: no limit). ``applied``: whether a
+    request that gets HTML is carried out nevertheless. ``seconds`` (by the simulated clock) or ``requests`` say when something
+    late arrives; ``seconds`` is also the duration of SLOW.
     """
 
     kind: FaultKind
@@ -64,7 +64,7 @@ class Fault:
     applied: bool = False
     seconds: float = 0.0
     requests: int = 0
-    #: How often it struck, and how many requests it looked at.
+    #: How often it has struck, and how many requests it has examined.
     count: int = 0
     seen: int = field(default=0, repr=False)
 
@@ -77,12 +77,12 @@ class Fault:
 
 
 class FaultPlan:
-    """The faults that are planned at present."""
+    """The currently planned faults."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - chances, not secrets
         self._faults: list[Fault] = []
-        #: Strikes by kind, over all faults there ever were.
+        #: Strikes by kind, including those of removed faults.
         self.counts: Counter[FaultKind] = Counter()
 
     def add(
@@ -99,7 +99,7 @@ class FaultPlan:
         seconds: float = 0.0,
         requests: int = 0,
     ) -> Fault:
-        """Plan a fault; see :class:`Fault`. It stays until it is used up, removed or cleared."""
+        """Plan a fault (see :class:`Fault`), which stays until it is used up, removed or cleared."""
         fault = Fault(
             kind, probability, times, after, frozenset(verbs), frozenset(classes), frozenset(accounts), applied,
             seconds, requests,
@@ -111,7 +111,7 @@ class FaultPlan:
         self._faults = [other for other in self._faults if other is not fault]
 
     def clear(self) -> None:
-        """No more faults. The counts stay."""
+        """Remove all faults, but keep the counts."""
         self._faults = []
 
     def __bool__(self) -> bool:
@@ -121,7 +121,7 @@ class FaultPlan:
         return len(self._faults)
 
     def strike(self, kind: FaultKind, verb: str, class_name: str, account: str) -> Fault | None:
-        """The fault of this kind that strikes now, if any; it is counted."""
+        """Return and count the fault of this kind that strikes now, if any."""
         for fault in self._faults:
             if fault.kind is not kind or not fault.concerns(verb, class_name, account):
                 continue
@@ -136,5 +136,5 @@ class FaultPlan:
         return None
 
     def choose(self, count: int) -> int:
-        """A seeded choice among ``count`` things."""
+        """Return a seeded choice among ``count`` things."""
         return self._random.randrange(count)

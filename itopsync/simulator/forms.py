@@ -1,4 +1,4 @@
-"""What PHP makes of a request: parameters from the query string and from both kinds of forms, and HTTP Basic."""
+"""Parses a request as PHP does: parameters from the query string and from both kinds of forms, and HTTP Basic."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _FIELD_NAME = re.compile(rb'name="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The parameters of a request: those of the form (``posted``), which alone may hold a login, and ``all`` of them."""
+    """The parameters of a request: those of the form (``posted``), which alone may contain a login, and ``all`` of them."""
 
     all: dict[str, str]
     posted: dict[str, str]
 
 
 def read(request: SimRequest, post_max_size: int, files: bool = True) -> Form:
-    """The parameters; those of the form come before those of the query string.
+    """Return the parameters; those of the form override those of the query string.
 
-    A body above ``post_max_size`` bytes is dropped whole, as PHP does: the login that it held is gone with it. ``files``
-    says whether iTop looks at those, too.
+    As in PHP, a body of more than ``post_max_size`` bytes is dropped entirely, including its login. ``files``: whether iTop also
+    accepts uploaded files.
     """
     posted = _posted(request, files) if request.method == "POST" and len(request.body) <= post_max_size else {}
     return Form(dict(parse_qsl(request.query, keep_blank_values=True)) | posted, posted)
@@ -43,7 +43,7 @@ def _posted(request: SimRequest, files: bool) -> dict[str, str]:
 
 
 def _multipart(body: bytes, boundary: bytes, files: bool) -> dict[str, str]:
-    """The fields of a multipart form. A file counts by its contents: iTop takes ``json_data`` from one."""
+    """The fields of a multipart form. A file counts as its contents: iTop accepts ``json_data`` as a file."""
     fields: dict[str, str] = {}
     for part in body.split(b"--" + boundary)[1:]:
         head, separator, content = part.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The door of the server: which page is asked for and by whom, and the downloads."""
+"""The server's entry point: routes requests, checks logins and serves downloads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from itopsync.simulator.store import Document, Row
 
 _NOT_FOUND = "<html><body><h1>404 Not Found</h1></body></html>\n"
 _LOGIN_PAGE = "<html><body><form id='login'></form></body></html>\n"
-#: What a browser is told of the search; the server calls itself by its ``app_root_url`` there.
+#: The description of the search for browsers, which contains the server's ``app_root_url``.
 _OPEN_SEARCH = """\
 <OpenSearchDescription xmlns="http://a9.com/-/spec/opensearch/1.1/" xmlns:moz="http://www.mozilla.org/2006/browser/search/">
 <ShortName>iTop</ShortName>
@@ -29,13 +29,13 @@ _HTML_WITHOUT_SPACE = "text/html;charset=UTF-8"
 
 
 class Front:
-    """Takes requests in."""
+    """Accepts requests."""
 
     def __init__(self, instance: Instance, mishaps: Mishaps) -> None:
         self._instance, self._mishaps = instance, mishaps
 
     def serve(self, request: SimRequest) -> SimResponse:
-        """The answer to any request."""
+        """Return the response to any request."""
         if self._instance.maintenance:
             return json_response(MAINTENANCE, 503)
         if request.path.endswith("/webservices/rest.php"):
@@ -61,7 +61,7 @@ class Front:
         return response
 
     def _admit(self, request: SimRequest) -> Incoming:
-        """The request behind its login and its form, looked at in iTop's order."""
+        """Check the login and the form in iTop's order, and return the request."""
         form = forms.read(request, self._instance.post_max_size, self._instance.store.schema.traits.takes_files)
         given, account = form.all, self._login(request, form)
         if account is None:
@@ -82,7 +82,7 @@ class Front:
         instance = self._instance
         token = request.headers.get("auth-token")
         by_token = {account.token: account for account in instance.accounts.values() if account.token}
-        if token and by_token:  # iTop without the module for tokens takes no notice of one
+        if token and by_token:  # iTop without the module for tokens ignores them
             return by_token.get(token)
         if form.all.get("login_mode") == "basic":
             basic = forms.basic_login(request)
@@ -90,7 +90,7 @@ class Front:
         return instance.account_of(form.posted.get("auth_user", ""), form.posted.get("auth_pwd", ""))
 
     def _serve_document(self, request: SimRequest) -> SimResponse:
-        """Downloads. A picture in a text needs its secret and no login, an attachment the other way round."""
+        """Serve a download. A picture in a text requires its secret but no login, an attachment the reverse."""
         instance = self._instance
         form = forms.read(request, instance.post_max_size)
         given = form.all

@@ -1,7 +1,7 @@
-"""What iTop does to HTML: sanitising on the way in, image addresses on the way out (plain text: ``html_text.py``).
+"""What iTop does to HTML: it sanitises input, and updates image addresses in output (plain text: ``html_text.py``).
 
-iTop parses with PHP's DOM (libxml2 2.9) and drops what is not on its list of allowed tags, attributes and style
-properties (``version_html.py``). lxml drives the same library, in a later version, so only a few habits of 2.9 are added here.
+iTop parses with PHP's DOM (libxml2 2.9) and drops everything that is not on its list of allowed tags, attributes and style
+properties (``version_html.py``). lxml uses a later version of the same library, so only a few peculiarities of 2.9 are added.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from lxml import etree
 from itopsync.simulator.version_html import WhiteList
 
 _SOURCE = re.compile(r"^(http:|https:|data:)", re.IGNORECASE)
-# An unanchored search in iTop, so that only the beginning of an address counts: scheme and host of three characters,
-# a mail address, or a notification placeholder such as $this->ref$.
+# iTop searches unanchored, so only the beginning of an address counts: a scheme and a host of three characters, a mail address,
+# or a notification placeholder such as $this->ref$.
 _HREF = re.compile(
     r"(?:https?|ftp)://(?:[\w+!*(),;?&=$.:-]+@)?[a-z0-9.-]{3,}"
     r"|mailto:[a-z0-9._&'-]+@[a-z0-9.-]+\.[a-z0-9-]{2,}"
@@ -26,14 +26,14 @@ _HREF = re.compile(
 )
 _INLINE_IMAGE = re.compile(r"pages/ajax\.document\.php\?operation=download_inlineimage&id=([0-9]+)&s=([0-9a-f]+)")
 _OFFICE_EMPTY_LINE = re.compile(r"<o:p>(\s|&nbsp;)*</o:p>", re.ASCII)
-# What stands before the first contents and leaves nothing: stray signs and closing tags, comments, scripts and styles.
+# What may precede the contents without a trace: stray characters and closing tags, comments, scripts and styles.
 _CLOSING_FIRST = re.compile(
     r"^(?:[ \t\r\n\f]+|<(?![a-zA-Z/!?])|</(?!p>)[a-zA-Z][^>]*>|<!--.*?-->|<(script|style)\b[^>]*>.*?</\1>)*",
     re.IGNORECASE | re.DOTALL,
 )
 _UNFINISHED_ENTITY = re.compile(r"&(?=[A-Za-z][A-Za-z0-9._:-]*(?![A-Za-z0-9._:;-]))")
 _CARRIAGE_RETURN = "\ue00d"
-#: What libxml2 prints for a document without a body: an empty text is stored as this.
+#: libxml2's output for a document without a body, as which an empty text is stored.
 _NOTHING = (
     '<!DOCTYPE html PUBLIC "-//W3C//DTD HTML 4.0 Transitional//EN" "http://www.w3.org/TR/REC-html40/loose.dtd">\n'
     '<?xml encoding="UTF-8"?>\n'
@@ -42,17 +42,17 @@ _STARTS_WITH_MARKUP = re.compile(r"<[a-zA-Z/!?]")
 _IMAGE_WITH_ID = re.compile(r'<img ([^>]*)data-img-id="([0-9]+)"([^>]*)>', re.IGNORECASE)
 _IMAGE_SECRET = re.compile(r'data-img-secret="([0-9a-f]+)"')
 _IMAGE_SOURCE = re.compile(r'src="[^"]+"')
-#: Longer texts are not kept in the cache: a pasted picture may be megabytes of text.
+#: Longer texts are not cached: a pasted picture may be megabytes of text.
 CACHEABLE = 4_000
 
 
 def parse(markup: str) -> Any:
-    """The document of ``markup``, or None when there is nothing in it."""
+    """The document of ``markup``, or None if it is empty."""
     stripped = _CLOSING_FIRST.sub("", markup.replace("\x00", " "), count=1)
     if not stripped:
         return None
-    # Three habits of libxml2 2.9: text that comes before any element becomes a paragraph, an entity needs its
-    # semicolon, and a carriage return stays.
+    # Three peculiarities of libxml2 2.9: text before any element becomes a paragraph, an entity requires its semicolon, and a
+    # carriage return is kept.
     if not _STARTS_WITH_MARKUP.match(stripped):
         stripped = "<p>" + stripped
     if "&" in stripped:
@@ -63,7 +63,7 @@ def parse(markup: str) -> Any:
 
 
 def sanitize(markup: str, app_root: str, allowed: WhiteList) -> str:
-    """``markup`` as iTop stores it; ``app_root`` is the server's own address, with the slash at its end."""
+    """``markup`` as iTop stores it; ``app_root`` is the server's own address, with a trailing slash."""
     if len(markup) <= CACHEABLE:
         return _sanitize_cached(markup, app_root, allowed)
     return _sanitize(markup, app_root, allowed)
@@ -86,7 +86,7 @@ _sanitize_cached = lru_cache(maxsize=20_000)(_sanitize)
 
 
 def _end_lists_early(root: Any) -> None:
-    """A further habit of libxml2 2.9: a list that stands in one of the other kind, and not in its item, ends it."""
+    """Imitate libxml2 2.9: a list directly inside a list of the other kind, rather than in its item, ends the latter."""
     for inner in list(root.iter("ol", "ul")):
         outer = inner.getparent()
         if {outer.tag, inner.tag} != {"ol", "ul"}:
@@ -137,7 +137,7 @@ def _clean_style(style: str, allowed: frozenset[str]) -> str:
 
 
 def _drop(parent: Any, child: Any) -> None:
-    """Remove ``child`` but keep the text behind it, which lxml holds with it."""
+    """Remove ``child`` but keep the text after it, which lxml stores with it."""
     tail = child.tail
     if tail:
         previous = child.getprevious()
@@ -161,7 +161,7 @@ def _mark_inline_image(image: Any, app_root: str) -> None:
 
 
 def fix_urls(markup: str, app_root: str) -> str:
-    """Point every inline image at the server's present address, as iTop does whenever it shows a text."""
+    """Point every inline image to the server's current address, as iTop does when it shows a text."""
     if "data-img-id" not in markup:
         return markup
 

@@ -1,4 +1,4 @@
-"""The plain text that iTop makes of HTML and shows as ``message`` beside a log entry's ``message_html``."""
+"""Converts HTML to plain text as iTop does for a log entry's ``message``, beside its ``message_html``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itopsync.simulator.html import CACHEABLE, parse
 
 
 def html_to_text(markup: str) -> str:
-    """The ``message`` that iTop shows beside ``message_html``: tags gone, blocks on lines of their own."""
+    """The ``message`` that iTop shows beside ``message_html``: without tags, each block on its own lines."""
     if len(markup) <= CACHEABLE:
         return _html_to_text_cached(markup)
     return _html_to_text(markup)
@@ -123,7 +123,7 @@ def _render_children(element: Any, preformatted: bool) -> str:
         parts.append(text)
     if trailing:
         del parts[-trailing:]
-    # A line break at the very end of a block would add an empty line: it goes when it follows text.
+    # A line break at the end of a block would add an empty line, so it is dropped after text.
     if names[-2:] == ["#text", "br"]:
         parts.pop()
     return "".join(parts)

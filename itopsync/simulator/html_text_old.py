@@ -1,4 +1,4 @@
-"""The plain text that iTop makes of HTML before 3.2, by a converter that knows fewer habits than the later one."""
+"""Converts HTML to plain text as iTop before 3.2 does, by a simpler converter than the later one."""
 
 from __future__ import annotations
 

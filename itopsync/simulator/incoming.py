@@ -11,7 +11,7 @@ from itopsync.simulator.rights import Account
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """What it asks, with what faults choose by."""
+    """An admitted request, with the properties by which faults select requests."""
 
     account: Account
     version: str

@@ -1,7 +1,7 @@
-"""One iTop: its data, accounts and settings, and how what is asked of it is carried out.
+"""One iTop: its data, accounts and settings, and the execution of requests.
 
-A lock makes requests take turns, except between the reading and the writing back of a write when ``think_time`` says so:
-there others come in, as with the real one.
+A lock serialises requests, except that ``think_time`` lets others in between the reading and the writing back of a write, as on
+a real server.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from itopsync.simulator.versions import DEFAULT, Version
 from itopsync.simulator.writing import Writer
 
 Meddle = Callable[[Incoming, str, int], Iterable[Callable[[], None]]]
-"""Called as (request, class, id) in the middle of a write; gives what is to happen when all is written."""
+"""Called as (request, class, id) in the middle of a write; returns what to do after it."""
 
 
 @dataclass(slots=True)
 class Pending:
-    """Something that happens later: at a moment, or after a number of requests; with neither, when told to."""
+    """Something that happens later: at a time, after a number of requests or, with neither, on demand."""
 
     act: Callable[[], None]
     at: datetime | None = None
@@ -54,10 +54,9 @@ class Pending:
 class Instance:
     """An iTop with sample data and no tickets.
 
-    ``url`` is the server's own address, without a slash at its end. ``clock`` gives the true time as an aware
-    datetime. ``database_timezone`` is what OQL's ``NOW()`` reads. ``seed`` decides every chance. ``version`` is the
-    iTop that it plays. The other parameters are iTop's settings of that name; they may be changed at any time, as may
-    ``accounts``.
+    ``url`` is the server's own address, without a trailing slash. ``clock`` returns the true time as an aware datetime.
+    ``database_timezone`` is the timezone of OQL's ``NOW()``. ``seed`` determines all randomness. ``version`` is the simulated
+    iTop version. The other parameters are iTop's settings of the same name; like ``accounts``, they may be changed at any time.
     """
 
     def __init__(
@@ -83,16 +82,16 @@ class Instance:
         self.database_timezone = database_timezone
         self.access_mode = AccessMode.FULL
         self.maintenance = False
-        #: How far the server's clock is off.
+        #: The error of the server's clock.
         self.clock_offset = timedelta()
         self.latency: Latency | None = None
-        #: What takes our markers away on their way in or out; may change at any time.
+        #: What removes markers from input or output; may be changed at any time.
         self.loses_marks: tuple[LosesMarks, ...] = ()
-        #: Seconds between reading and writing back during which other threads may come in.
+        #: Seconds between reading and writing back, in which other threads may run.
         self.think_time = 0.0
-        #: Called as (class, id) at that point, for a test that wants something to happen just there.
+        #: Called as (class, id) at that point, for tests that need something to happen there.
         self.interleave: Callable[[str, int], None] | None = None
-        #: Called with each request and its answer, for a test that listens in.
+        #: Called with each request and its response, for tests that record them.
         self.listeners: list[Callable[[SimRequest, SimResponse], None]] = []
         self.audit = Audit()
         self.faults = FaultPlan(seed)
@@ -103,7 +102,7 @@ class Instance:
         self.accounts: dict[str, Account] = {account.login: account for account in accounts}
         self.store = Store(schema(change_management, problem_management, version))
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._random = random.Random(seed)  # noqa: S311 - secrets of pretended pictures
+        self._random = random.Random(seed)  # noqa: S311 - secrets of simulated pictures
         self._lock = threading.RLock()
         self._depth = 0
         self._late: Fault | None = None
@@ -113,16 +112,16 @@ class Instance:
     # -- time --------------------------------------------------------------------------------------------------
 
     def now(self) -> datetime:
-        """What the server's clock reads, in UTC."""
+        """The time by the server's clock, in UTC."""
         return self._clock().astimezone(UTC) + self.clock_offset
 
     def _database_now(self) -> datetime:
         return self.now().astimezone(ZoneInfo(self.database_timezone))
 
-    # -- carrying out what is asked ---------------------------------------------------------------------------
+    # -- executing requests -----------------------------------------------------------------------------------
 
     def execute(self, incoming: Incoming, mode: AccessMode | None = None, meddle: Meddle | None = None) -> SimResponse:
-        """Carry out an admitted request; *meddle* comes in between reading and writing back."""
+        """Execute an admitted request; *meddle* is called between reading and writing back."""
         session = self.session(incoming.account, "rest")
         afterwards: list[Callable[[], None]] = []
 
@@ -143,7 +142,7 @@ class Instance:
         return response
 
     def account_of(self, login: str, password: str) -> Account | None:
-        """The account with these credentials; the database finds a login without regard to case."""
+        """The account with these credentials; the database ignores the case of a login."""
         found = (account for account in self.accounts.values() if fold(account.login) == fold(login))
         return next((account for account in found if password and account.password == password), None)
 
@@ -160,19 +159,19 @@ class Instance:
                 self._depth -= 1
 
     def session(self, account: Account, by: str) -> Session:
-        """The account at this moment."""
+        """A session of the account at this moment."""
         now = self.now()
         losses = Losses(self.loses_marks, now)
         around = Surroundings(self.store, self.url + "/", ZoneInfo(self.timezone), self.date_format, losses)
         return Session(account, self.store, around, now, self._database_now, by)
 
     def writer(self, session: Session) -> Writer:
-        """What writes for a person: nobody comes in between, unlike in a request."""
+        """A writer for a person: unlike in a request, nobody can interfere."""
         return Writer(session, self.audit, self.commit, lambda _class_name, _key: None)
 
     @contextmanager
     def committing(self, late: Fault | None) -> Iterator[None]:
-        """Let what is written inside become visible only when the fault says."""
+        """Make what is written inside visible only when the fault says."""
         self._late = late
         try:
             yield
@@ -187,30 +186,30 @@ class Instance:
             self.apply(class_name, key, row, changes)
 
     def apply(self, class_name: str, key: int, row: Row | None, changes: Mapping[str, Any] | None) -> None:
-        """As :meth:`commit`, at once."""
+        """Like :meth:`commit`, but immediately."""
         if row is not None:
             self.store.put(row)
         elif changes is not None:
             current = self.store.get(class_name, key)
-            if current is not None:  # gone meanwhile: an UPDATE of no row is no error
+            if current is not None:  # deleted meanwhile: an UPDATE of no row is not an error
                 self.store.put({**current, **changes})
         else:
             self.store.remove(class_name, key)
 
     def later(self, fault: Fault, act: Callable[[], None]) -> None:
-        """Let ``act`` happen when the fault says."""
+        """Call ``act`` when the fault says."""
         at = self.now() + timedelta(seconds=fault.seconds) if fault.seconds else None
         after = self.served + fault.requests if fault.requests else None
         self._pending.append(Pending(act, at, after))
 
     def land(self, *, due_only: bool = False) -> int:
-        """Let everything that is on its way, or due, arrive now; the number of things that did."""
+        """Make everything that is late, or only what is due, arrive now; return how many things did."""
         with self.exclusively():
             now = self.now()
-            arriving = [one for one in self._pending if not due_only or one.is_due(now, self.served)]
-            self._pending = [one for one in self._pending if one not in arriving]
-            for one in arriving:
-                one.act()
+            arriving = [pending for pending in self._pending if not due_only or pending.is_due(now, self.served)]
+            self._pending = [pending for pending in self._pending if pending not in arriving]
+            for pending in arriving:
+                pending.act()
             return len(arriving)
 
     @property
@@ -219,12 +218,12 @@ class Instance:
         return len(self._pending)
 
     def token(self) -> str:
-        """A secret of 32 hexadecimal digits, decided by the seed."""
+        """A secret of 32 hexadecimal digits, determined by the seed."""
         return f"{self._random.getrandbits(128):032x}"
 
     def _let_others_in(self, class_name: str, key: int) -> None:
         if self.interleave is not None:
-            hook, self.interleave = self.interleave, None  # what the hook writes is not interrupted in its turn
+            hook, self.interleave = self.interleave, None  # the hook's own writes are not interrupted
             try:
                 hook(class_name, key)
             finally:

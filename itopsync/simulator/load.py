@@ -1,4 +1,4 @@
-"""What requests cost, and how many were asked."""
+"""The cost and the number of requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Latency:
 
 @dataclass(slots=True)
 class Requests:
-    """Counters of what was asked, by verb and class."""
+    """Counts requests by verb and class."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 

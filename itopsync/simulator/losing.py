@@ -1,4 +1,4 @@
-"""How a server can lose the markers that a client puts into it: by an altered sanitiser, an extension, a proxy."""
+"""How a server can lose a client's markers: by a changed sanitiser, an extension or a proxy."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NAME = re.compile(r'\sname="[^"]*"')
 
 @dataclass(frozen=True, slots=True)
 class LosesMarks:
-    """What loses them. ``logs`` are case logs and ``texts`` descriptions and other HTML: there ``class`` goes from every
-    tag, and ``name`` from every ``<a>``. ``files`` are attachments, whose ``temp_id`` goes.
+    """What loses markers. In ``logs`` (case logs) and ``texts`` (descriptions and other HTML), ``class`` is removed from every
+    tag, and ``name`` from every ``<a>``. In ``files`` (attachments), ``temp_id`` is removed.
 
-    ``way``: ``in`` stores them without, ``out`` only answers without, so that OQL still finds them. ``classes`` limits it to
-    tickets of these classes (empty: all), ``since`` to what is written or read from that moment on.
+    ``way``: ``in`` stores content without markers; ``out`` only returns it without, so that OQL still finds them. ``classes``
+    limits it to tickets of these classes (empty: all), ``since`` to what is written or read from that moment on.
     """
 
     way: Literal["in", "out"] = "in"
@@ -30,19 +30,19 @@ class LosesMarks:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """What loses markers during one request, which comes at the moment ``now``."""
+    """What loses markers during one request, at the time ``now``."""
 
     losing: tuple[LosesMarks, ...]
     now: datetime
 
     def loses(self, way: str, part: Part, class_name: str) -> bool:
-        """Whether markers in such a part of such a ticket get lost on that way."""
+        """Whether markers in this part of such a ticket get lost this way."""
         return any(
-            one.way == way
-            and part in one.parts
-            and (not one.classes or class_name in one.classes)
-            and (one.since is None or one.since <= self.now)
-            for one in self.losing
+            cause.way == way
+            and part in cause.parts
+            and (not cause.classes or class_name in cause.classes)
+            and (cause.since is None or cause.since <= self.now)
+            for cause in self.losing
         )
 
     def way_in(self, markup: str, part: Part, class_name: str) -> str:

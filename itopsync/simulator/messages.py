@@ -1,4 +1,4 @@
-"""Requests and answers, free of any transport."""
+"""Requests and responses, independent of any transport."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-#: What becomes of an answer: it arrives, the connection breaks, or the client waits in vain.
+#: The fate of a response: it arrives, the connection breaks, or the client times out.
 Fate = Literal["answered", "broken", "timed out"]
 
 
@@ -24,7 +24,7 @@ class SimRequest:
 
 @dataclass(slots=True)
 class SimResponse:
-    """One HTTP answer. ``fate`` other than ``answered`` means that the client never sees it; ``delay`` is in seconds."""
+    """One HTTP response. With a ``fate`` other than ``answered``, the client never sees it; ``delay`` is in seconds."""
 
     status: int
     headers: dict[str, str]
@@ -39,15 +39,15 @@ PHP_ERROR = "<p>iTop: An error occurred, check server error log for more informa
 
 
 def json_response(answer: Mapping[str, Any], status: int = 200) -> SimResponse:
-    """An answer in JSON."""
+    """A JSON response."""
     return SimResponse(status, {"content-type": "application/json"}, json.dumps(answer, separators=(",", ":")).encode())
 
 
 def html_response(page: str, status: int = 200, content_type: str = HTML) -> SimResponse:
-    """A page of HTML."""
+    """An HTML page."""
     return SimResponse(status, {"content-type": content_type}, page.encode())
 
 
 def never(fate: Fate) -> SimResponse:
-    """An answer that does not arrive."""
+    """A response that does not arrive."""
     return SimResponse(200, {}, b"", fate)

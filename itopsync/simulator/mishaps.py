@@ -1,4 +1,4 @@
-"""How planned faults are carried out: around a request, in the middle of a write, and later."""
+"""Carries out planned faults: around a request, in the middle of a write, and later."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from itopsync.simulator.rights import AccessMode, Account, Action
 from itopsync.simulator.store import Row
 
 _WAITING_PAGE = "<!DOCTYPE html>\n<html><head><title>iTop</title></head><body><p>Please wait</p></body></html>\n"
-#: Of entries: attributes have names of their own.
+#: The keys of entries, unlike the names of attributes.
 _DATES = re.compile(rb'"date":"[^"]*"')
-#: An organisation that does not exist: an account limited to it sees nothing.
+#: A nonexistent organisation: an account limited to it sees nothing.
 _NOWHERE = -1
-#: Half the length of the huge error text that was measured: on an update the statement stands in it twice.
+#: Half the length of an observed huge error text: on an update, it contains the statement twice.
 _HUGE = 120_000
 _ALL_RIGHTS: tuple[Action, ...] = ("read", "bulk read", "write", "bulk write", "delete")
 
 
 class Mishaps:
-    """Carries out the faults that an instance's ``faults`` plans."""
+    """Carries out the faults planned in an instance's ``faults``."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
@@ -75,7 +75,7 @@ class Mishaps:
         return None
 
     def _answer_otherwise(self, incoming: Incoming) -> SimResponse | None:
-        """An answer in JSON, but not the one that was hoped for."""
+        """A JSON response other than the real one, if such a fault strikes."""
         account = incoming.account
         if self._strike(FaultKind.INVALID_LOGIN, incoming) or self._strike(FaultKind.TOO_LARGE, incoming):
             return json_response({"code": 1, "message": "Error: Invalid login"})
@@ -92,7 +92,7 @@ class Mishaps:
         return None
 
     def _without_fields(self, body: bytes) -> bytes:
-        """An answer one of whose objects does not show what it holds."""
+        """A response in which one object lacks its fields."""
         document = json.loads(body)
         rows = list((document.get("objects") or {}).values())
         if rows:
@@ -106,7 +106,7 @@ class Mishaps:
         return self._instance.execute(incoming, mode, self._between)
 
     def _huge_error(self, incoming: Incoming) -> SimResponse:
-        """A refusal of the database that quotes the ticket as it is, and what was to be written."""
+        """A refusal by the database that quotes the ticket, and what was to be written."""
         key, class_name = incoming.fields.get("key"), incoming.class_name
         store, timezone = self._instance.store, ZoneInfo(self._instance.timezone)
         row = store.get(class_name, key) if isinstance(key, int) and class_name in store.schema else None
@@ -128,7 +128,7 @@ class Mishaps:
     # -- in the middle of a write ------------------------------------------------------------------------------
 
     def _between(self, incoming: Incoming, class_name: str, key: int) -> Iterator[Callable[[], None]]:
-        """Between reading and writing back, where updates get lost. Gives what happens when all is written."""
+        """Strike between reading and writing back, where updates get lost; yield what to do after the write."""
         row = self._instance.store.get(class_name, key)
         if row is None or not incoming.logs:
             return
@@ -138,7 +138,7 @@ class Mishaps:
             yield lambda: self._note_on(class_name, key, row, incoming.logs)
 
     def _note_on(self, class_name: str, key: int, row: Row, logs: tuple[str, ...]) -> None:
-        """A person saves a note on top of the row as it was read, whatever has been written since."""
+        """Save a person's note on the row as it was read, ignoring what was written since."""
         session = self._instance.session(self._somebody(), "fault")
         login, user_id = session.author
         changes: Row = {"last_update": session.now}
@@ -149,6 +149,6 @@ class Mishaps:
         self._instance.apply(class_name, key, None, changes)
 
     def _somebody(self) -> Account:
-        """A person who works in the web interface, for what happens by itself."""
+        """An account to which unplanned acts in the web interface are attributed."""
         accounts = self._instance.accounts
         return accounts.get("agent") or next(account for account in accounts.values() if account.is_administrator)

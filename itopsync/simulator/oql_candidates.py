@@ -1,4 +1,4 @@
-"""Where a query begins to look: by id or index where its condition names one, else at every row."""
+"""The rows that a query examines: by id or index if its condition allows, otherwise all."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from itopsync.simulator.oql_functions import number
 from itopsync.simulator.schema import ItopClass
 from itopsync.simulator.store import Row, Store
 
-#: Columns with an index of their own, and whether they hold numbers.
+#: Indexed columns, and whether they hold numbers.
 _ALONE = {"temp_id": False, "parent_request_id": True, "parent_incident_id": True}
 
 
 def candidates(where: Any, itop_class: ItopClass, is_own: Callable[[syntax.Field], bool]) -> Callable[[Context], Iterable[Row]]:
-    """Rows of a query's first class that can match at all; ``is_own`` tells which fields are that class's."""
+    """The rows of a query's first class that may match; ``is_own`` returns whether a field belongs to that class."""
     class_name = itop_class.name
     known, low, high = _bounds(where, is_own)
     if "id" in known:
@@ -36,8 +36,7 @@ def candidates(where: Any, itop_class: ItopClass, is_own: Callable[[syntax.Field
 
 
 def _bounds(where: Any, is_own: Callable[[syntax.Field], bool]) -> tuple[dict[str, frozenset[Any]], int, int | None]:
-    """What the condition demands: the values that an attribute may have, and the least id and the first id beyond
-    the greatest."""
+    """The condition's bounds: the possible values of attributes, the lowest id, and the first id above the highest."""
     known: dict[str, frozenset[Any]] = {}
     low, high = 1, None
     for term in _conjuncts(where):

@@ -1,6 +1,6 @@
-"""The pieces of a compiled OQL expression: functions of the rows at hand.
+"""Compiles OQL expressions to functions of the current rows.
 
-Truth has three values as in SQL: None is unknown, and only what is true is found.
+As in SQL, logic has three values: None is unknown, and only rows for which a condition is true are found.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from itopsync.simulator.store import Row, Store
 
 @dataclass(slots=True)
 class Context:
-    """What a running query needs: the data, the database's own clock, the server's timezone (in which logs show
-    their dates), which rows the account may see, and what the arguments that iTop gives to every query stand for."""
+    """The context of a running query: the data, the database's clock, the server's timezone (in which logs show their dates),
+    the rows that the account may see, and the values of the arguments that iTop gives to every query."""
 
     store: Store
     database_now: Callable[[], datetime]
@@ -31,7 +31,7 @@ class Context:
     argument: Callable[[str], Any] = lambda _name: None
 
 
-#: The rows at hand, one for each alias of the query.
+#: The current rows, one for each alias of the query.
 Rows = list[Row]
 Compiled = Callable[[Rows, Context], Any]
 Kind = Literal["int", "text", "date", "moment", "log", "any"]
@@ -39,9 +39,9 @@ Kind = Literal["int", "text", "date", "moment", "log", "any"]
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A compiled expression and what it yields; ``constant`` is a literal's value.
+    """A compiled expression and the kind of its value; ``constant`` is a literal's value.
 
-    A *date* is in the stored form, with its time; a *moment*, which a function made, may lack it.
+    A *date* is in the stored form, with its time; a *moment*, the result of a function, may have none.
     """
 
     run: Compiled
@@ -62,14 +62,14 @@ ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def comparable(item: Any, kind: str) -> Any:
-    """A value in the form in which members of a list are compared."""
+    """A value in the form in which list members are compared."""
     if kind == "int":
         return number(item)
     return fold(as_text(item)) if item is not None else None
 
 
 def truth(expression: Typed) -> Compiled:
-    """An expression as a condition: text counts as the number that it begins with."""
+    """An expression as a condition: a text counts as the number that it begins with."""
     run = expression.run
     if expression.kind == "int":
         return run
@@ -81,14 +81,14 @@ def truth(expression: Typed) -> Compiled:
     return test
 
 
-def both(one: Compiled, other: Compiled) -> Compiled:
+def both(left: Compiled, right: Compiled) -> Compiled:
     """AND."""
 
     def run(rows: Rows, context: Context) -> bool | None:
-        first = one(rows, context)
+        first = left(rows, context)
         if first is not None and not first:
             return False
-        second = other(rows, context)
+        second = right(rows, context)
         if second is not None and not second:
             return False
         return None if first is None or second is None else True
@@ -96,14 +96,14 @@ def both(one: Compiled, other: Compiled) -> Compiled:
     return run
 
 
-def either(one: Compiled, other: Compiled) -> Compiled:
+def either(left: Compiled, right: Compiled) -> Compiled:
     """OR."""
 
     def run(rows: Rows, context: Context) -> bool | None:
-        first = one(rows, context)
+        first = left(rows, context)
         if first:
             return True
-        second = other(rows, context)
+        second = right(rows, context)
         if second:
             return True
         return None if first is None or second is None else False
@@ -111,11 +111,11 @@ def either(one: Compiled, other: Compiled) -> Compiled:
     return run
 
 
-def compile_like(one: Typed, other: Typed, negated: bool) -> Compiled:
-    """LIKE and NOT LIKE; of a log they ask the whole column."""
+def compile_like(left: Typed, right: Typed, negated: bool) -> Compiled:
+    """LIKE and NOT LIKE; for a log, they compare the whole column."""
 
     def run(rows: Rows, context: Context) -> bool | None:
-        content, pattern = one.run(rows, context), other.run(rows, context)
+        content, pattern = left.run(rows, context), right.run(rows, context)
         if content is None or pattern is None:
             return None
         text = content.folded(context.timezone, fold) if isinstance(content, CaseLog) else fold(as_text(content))
@@ -124,11 +124,11 @@ def compile_like(one: Typed, other: Typed, negated: bool) -> Compiled:
     return run
 
 
-def compile_pattern(one: Typed, other: Typed) -> Compiled:
-    """REGEXP, without regard to case."""
+def compile_pattern(left: Typed, right: Typed) -> Compiled:
+    """REGEXP, ignoring case."""
 
     def run(rows: Rows, context: Context) -> bool | None:
-        content, pattern = one.run(rows, context), other.run(rows, context)
+        content, pattern = left.run(rows, context), right.run(rows, context)
         if content is None or pattern is None:
             return None
         text = content.text(context.timezone) if isinstance(content, CaseLog) else as_text(content)
@@ -140,36 +140,36 @@ def compile_pattern(one: Typed, other: Typed) -> Compiled:
     return run
 
 
-def compile_arithmetic(one: Typed, sign: str, other: Typed) -> Compiled:
+def compile_arithmetic(left: Typed, sign: str, right: Typed) -> Compiled:
     """Operators that yield a number."""
     combine = ARITHMETIC[sign]
 
     def run(rows: Rows, context: Context) -> Any:
-        first, second = number(one.run(rows, context)), number(other.run(rows, context))
+        first, second = number(left.run(rows, context)), number(right.run(rows, context))
         return None if first is None or second is None else combine(first, second)
 
     return run
 
 
-def compile_comparison(one: Typed, sign: str, other: Typed) -> Compiled:
-    """Comparison as MySQL does it: numbers by value, dates by time, text without case and accents."""
+def compile_comparison(left: Typed, sign: str, right: Typed) -> Compiled:
+    """Comparison as in MySQL: numbers by value, dates by time, text ignoring case and accents."""
     compare = COMPARISONS[sign]
-    left, right = one.run, other.run
-    dated = not {"date", "moment"}.isdisjoint((one.kind, other.kind))
-    if one.literal and not other.literal and sign in MIRRORED:
-        return compile_comparison(other, MIRRORED[sign], one)
-    if other.literal and one.kind in ("int", "date"):
-        literal: Any = other.constant
-        literal = number(literal) if one.kind == "int" else literal if literal is None else complete_date(str(literal))
+    run_left, run_right = left.run, right.run
+    dated = not {"date", "moment"}.isdisjoint((left.kind, right.kind))
+    if left.literal and not right.literal and sign in MIRRORED:
+        return compile_comparison(right, MIRRORED[sign], left)
+    if right.literal and left.kind in ("int", "date"):
+        literal: Any = right.constant
+        literal = number(literal) if left.kind == "int" else literal if literal is None else complete_date(str(literal))
 
         def with_literal(rows: Rows, context: Context) -> bool | None:
-            content = left(rows, context)
+            content = run_left(rows, context)
             return None if content is None or literal is None else compare(content, literal)
 
         return with_literal
 
     def run(rows: Rows, context: Context) -> bool | None:
-        first, second = left(rows, context), right(rows, context)
+        first, second = run_left(rows, context), run_right(rows, context)
         if first is None or second is None:
             return None
         if isinstance(first, CaseLog):

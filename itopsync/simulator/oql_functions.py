@@ -1,4 +1,4 @@
-"""How MySQL compares text, and the functions that OQL passes on to it."""
+"""MySQL's comparison of text, and the functions that OQL passes on to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DATE_LETTERS = {
 
 
 def fold(text: str) -> str:
-    """The text as the collation utf8mb4_unicode_ci compares it: without case, accents and spaces at its end."""
+    """The text as the collation utf8mb4_unicode_ci compares it: ignoring case, accents and trailing spaces."""
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text)
         text = "".join(character for character in decomposed if not unicodedata.combining(character))
@@ -31,7 +31,7 @@ def fold(text: str) -> str:
 
 
 def number(value: Any) -> float | int | None:
-    """A value as MySQL takes it for a number: the digits that it begins with, else 0."""
+    """A value as MySQL converts it to a number: its leading digits, else 0."""
     if value is None or isinstance(value, (int, float)):
         return value
     found = _NUMBER.match(str(value))
@@ -51,14 +51,14 @@ def moment(value: Any) -> datetime | None:
 
 
 def complete_date(text: str) -> str | None:
-    """A date literal in the stored form: a missing time is midnight. None for what is no date."""
+    """A date literal in the stored form, with midnight for a missing time; None if it is not a date."""
     found = moment(text)
     return found.strftime(INTERNAL) if found is not None else None
 
 
 @lru_cache(maxsize=2_000)
 def like(pattern: str) -> Callable[[str], bool]:
-    """A test of already folded text against a LIKE pattern."""
+    """A function that tests folded text against a LIKE pattern."""
     folded = fold(pattern) if not pattern.endswith(" ") else fold(pattern) + " "
     inner = folded[1:-1]
     if len(folded) > 1 and folded[0] == folded[-1] == "%" and not set(inner) & set("%_\\"):
@@ -78,7 +78,7 @@ def like(pattern: str) -> Callable[[str], bool]:
 
 
 def as_text(value: Any) -> str:
-    """A value as MySQL takes it for text."""
+    """A value as MySQL converts it to text."""
     if isinstance(value, bool):
         return "1" if value else "0"
     return str(value)
@@ -165,7 +165,7 @@ def _from_days(value: Any) -> str | None:
     return date.fromordinal(int(found) - _DAYS_BEFORE).isoformat() if found and found > _DAYS_BEFORE else None
 
 
-#: Functions of their arguments alone. NOW, CURRENT_DATE, IF and the date arithmetic are compiled in oql_query.
+#: Functions that depend only on their arguments. NOW, CURRENT_DATE, IF and date arithmetic are compiled in oql_query.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ELT": lambda index, *texts: texts[int(index) - 1] if index and 0 < int(index) <= len(texts) else None,
     "COALESCE": lambda *values: next((value for value in values if value is not None), None),

@@ -1,4 +1,4 @@
-"""JOIN: from the rows at hand to those of one more class, along an external key or a tree of them."""
+"""JOIN: extends the current rows by those of another class, along an external key or a tree of them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from itopsync.simulator.oql_scope import Scope
 from itopsync.simulator.schema import Attribute
 from itopsync.simulator.store import Row, Store
 
-#: What a compiled join finds for the rows at hand.
+#: Finds the joined rows for the current rows.
 Lookup = Callable[[Rows], Iterable[Row]]
 Join = Callable[[Context], Lookup]
 
 
 def compile_join(join: syntax.Join, scope: Scope) -> Join:
-    """Take the joined class into the scope. The result, given the data, tells which of its rows go with others."""
+    """Add the joined class to the scope; return a function of the data that finds its rows for others."""
     new = scope.add(join.class_name, join.alias)
     (owner, key), (target, id_attribute) = scope.resolve(join.left), scope.resolve(join.right)
     if id_attribute is not None:
@@ -29,7 +29,7 @@ def compile_join(join: syntax.Join, scope: Scope) -> Join:
     if join.operator != "=":
         related = _relation(join.operator, scope.classes[owner].name, code)
         return _along_tree(class_name, related, target if new == owner else owner, turned=new != owner)
-    if new == owner:  # the joined class points at one that is there already
+    if new == owner:  # the joined class points to one that is in the query already
 
         def children(context: Context) -> Lookup:
             by_key: dict[int, list[Row]] = {}
@@ -46,7 +46,7 @@ def compile_join(join: syntax.Join, scope: Scope) -> Join:
             row = store.get(class_name, rows[owner].get(code) or 0)
             if row is not None:
                 return (row,)
-            # A key that may be empty is joined from the left, and so is what follows upon nothing.
+            # A key that may be empty is joined by LEFT JOIN, and so is whatever depends on it.
             return (nothing,) if key.null or is_nothing(rows[owner]) else ()
 
         return find
@@ -55,7 +55,7 @@ def compile_join(join: syntax.Join, scope: Scope) -> Join:
 
 
 def is_nothing(row: Row) -> bool:
-    """Whether a row stands for what a key that is empty points at: all its columns are NULL."""
+    """Whether a row represents the target of an empty key, in which all columns are NULL."""
     return row["id"] is None
 
 
@@ -87,12 +87,12 @@ def _checked(join: syntax.Join, scope: Scope, owner: int, key: Attribute | None,
 
 # -- trees -----------------------------------------------------------------------------------------------------
 
-#: Whether one id stands so towards another, for (its id and those above it, the other id and those above that).
+#: Whether two objects are related, given (an id and those above it, another id and those above that).
 Relation = Callable[[Store, int, int], bool]
 
 
 def _relation(operator: str, class_name: str, code: str) -> Relation:
-    """``o.parent_id BELOW r.id``: whether o is r or below it; the other operators likewise."""
+    """The relation of a tree operator: for ``o.parent_id BELOW r.id``, whether o is r or below it."""
 
     def above(store: Store, key: int) -> list[int]:
         chain = [key]
@@ -100,8 +100,8 @@ def _relation(operator: str, class_name: str, code: str) -> Relation:
             chain.append(row[code])
         return chain
 
-    def related(store: Store, one: int, other: int) -> bool:
-        low, high = (other, one) if "ABOVE" in operator else (one, other)
+    def related(store: Store, left: int, right: int) -> bool:
+        low, high = (right, left) if "ABOVE" in operator else (left, right)
         holds = high in above(store, low) and not ("STRICT" in operator and low == high)
         return holds is not operator.startswith("NOT")
 
@@ -109,7 +109,7 @@ def _relation(operator: str, class_name: str, code: str) -> Relation:
 
 
 def _along_tree(class_name: str, related: Relation, known: int, turned: bool) -> Join:
-    """Rows of the joined class that are so related to the row of the alias ``known``; ``turned``: it to them."""
+    """Finds the rows of the joined class that are related to the row of the alias ``known``; ``turned``: the reverse."""
 
     def prepare(context: Context) -> Lookup:
         store = context.store

@@ -1,4 +1,4 @@
-"""OQL against the store: a parsed query becomes functions of rows, and runs."""
+"""Compiles a parsed OQL query to functions of rows, and runs it against the store."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ KNOWN_ARGUMENT = re.compile(r"current_contact_id|(current_contact|current_user)-
 
 
 class Query:
-    """A query ready to run. Build it with :func:`compile_query`, which keeps what it has built."""
+    """A query ready to run. Build it with :func:`compile_query`, which caches queries."""
 
     def __init__(self, text: str, schema: Schema) -> None:
         self.text = text
@@ -54,7 +54,7 @@ class Query:
         self.class_name = ancestor
 
     def run(self, context: Context) -> list[Row]:
-        """The rows found, in the default order of the query's class."""
+        """Return the rows found, in the default order of the query's class."""
         found: dict[int, Row] = {}
         for part in self._parts:
             for row in part.find(context):
@@ -72,7 +72,7 @@ def compile_query(text: str, schema: Schema) -> Query:
 
 
 def in_default_order(rows: Iterable[Row], itop_class: ItopClass, store: Store) -> list[Row]:
-    """Sorted as the class declares, else by friendly name; what is alike stays in order of id."""
+    """Sort rows as the class declares, else by friendly name; equal ones are ordered by id."""
     result = sorted(rows, key=operator.itemgetter("id"))
     if not itop_class.order:
         result.sort(key=lambda row: fold(friendly_name(row, store)))
@@ -157,20 +157,20 @@ class _Select:
     def _compile_binary(self, left: Any, sign: str, right: Any) -> Typed:
         if sign in ("IN", "NOT IN"):
             return self._compile_list(left, sign == "NOT IN", right)
-        one, other = self.compile(left), self.compile(right)
+        first, second = self.compile(left), self.compile(right)
         match sign:
             case "AND":
-                run = both(truth(one), truth(other))
+                run = both(truth(first), truth(second))
             case "OR":
-                run = either(truth(one), truth(other))
+                run = either(truth(first), truth(second))
             case "LIKE" | "NOT LIKE":
-                run = compile_like(one, other, sign == "NOT LIKE")
+                run = compile_like(first, second, sign == "NOT LIKE")
             case "REGEXP":
-                run = compile_pattern(one, other)
+                run = compile_pattern(first, second)
             case "MATCHES":
                 raise failed_query(1191, "Can't find FULLTEXT index matching the column list")
             case _:
-                run = (compile_comparison if sign in COMPARISONS else compile_arithmetic)(one, sign, other)
+                run = (compile_comparison if sign in COMPARISONS else compile_arithmetic)(first, sign, second)
         return Typed(run, "int")
 
     def _compile_list(self, left: Any, negated: bool, right: syntax.List | syntax.Nested) -> Typed:
@@ -198,10 +198,10 @@ class _Select:
         return Typed(contains, "int")
 
     def _compile_nested(self, nested: syntax.Nested) -> Compiled:
-        outer = self._scope if len(nested.queries) == 1 else None  # iTop looks no further from within a UNION
+        outer = self._scope if len(nested.queries) == 1 else None  # inside a UNION, iTop does not look at the outer query
         scopes = [Scope(self._scope.schema, "", outer) for _ in nested.queries]
         selects = [_Select(select, scope) for select, scope in zip(nested.queries, scopes, strict=True)]
-        # A sub-select uses nothing of the outer query, so that it is run once for each state of the data.
+        # A sub-select does not depend on the outer query, so it runs once for each state of the data.
         latest: tuple[Store | None, int, frozenset[Any]] = (None, -1, frozenset())
 
         def ids(_rows: Rows, context: Context) -> frozenset[Any]:

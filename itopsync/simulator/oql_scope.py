@@ -1,4 +1,4 @@
-"""What a name in a query can mean: its aliases and their attributes."""
+"""Resolves names in a query: its aliases and their attributes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from itopsync.simulator.schema import Attribute, ItopClass, Schema
 
 
 class Scope:
-    """The aliases of one SELECT, numbered in the order in which they were named.
+    """The aliases of one SELECT, numbered in order of appearance.
 
-    In a sub-select iTop looks for a name among the aliases of the ``outer`` query as well, though the database could
-    not use them: a name that both have is refused there.
+    In a sub-select, iTop also looks for a name among the aliases of the ``outer`` query, although the database could not use
+    them, and refuses a name that both have.
     """
 
     def __init__(self, schema: Schema, text: str, outer: Scope | None = None) -> None:
@@ -32,7 +32,7 @@ class Scope:
         }
 
     def add(self, class_name: syntax.Name, alias: syntax.Name) -> int:
-        """Take in an alias; its number."""
+        """Add an alias; return its number."""
         if class_name.text not in self.schema:
             kind, issue, expecting = "UnknownClassOqlException", "Unknown class", tuple(self.schema)
             raise OqlError(kind, issue, class_name.text, class_name.position, self._text, expecting=expecting)
@@ -43,7 +43,7 @@ class Scope:
         return len(self.classes) - 1
 
     def refused(self, issue: str, name: syntax.Name, expecting: Iterable[str] = ()) -> OqlError:
-        """A refusal that points at a name."""
+        """A refusal that points to a name."""
         kind = "OqlNormalizeException"
         return OqlError(kind, issue, name.text, name.position, self._text, expecting=tuple(expecting))
 
@@ -68,7 +68,7 @@ class Scope:
         return self.aliases[alias], visible[alias].attributes.get(code)
 
     def is_first(self, field: syntax.Field) -> bool:
-        """Whether the field is one of the class that the SELECT looks through."""
+        """Whether the field belongs to the class that the SELECT searches."""
         return self.resolve(field)[0] == 0
 
 

@@ -1,6 +1,6 @@
-"""OQL, iTop's query language: from text to a tree, or a refusal in iTop's words.
+"""Parses OQL, iTop's query language, to a tree, or refuses it in iTop's words.
 
-The grammar stands in ``oql.lark``; it is compiled once (LALR), and parsed queries are kept.
+The grammar is in ``oql.lark``; it is compiled once (LALR), and parsed queries are cached.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from lark import Lark, Token, Transformer, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken, VisitError
 
-#: Names that iTop's lexer gives to tokens, where they are not the token's own text.
+#: The names that iTop's lexer gives to tokens, if they differ from the token's text.
 _TOKEN_NAMES = {
     "_AS": "AS_ALIAS", "COMMA": "COMA", "LPAR": "PAR_OPEN", "RPAR": "PAR_CLOSE", "SLASH": "MATH_DIV",
     "STAR": "MATH_MULT", "PLUS": "MATH_PLUS", "MINUS": "MATH_MINUS", "AND": "LOG_AND", "OR": "LOG_OR",
@@ -31,13 +31,13 @@ _FUNCTIONS = frozenset(
 
 
 class LexerError(Exception):
-    """OQL meets a sign that it does not know."""
+    """The query contains a character that OQL does not know."""
 
     kind = "Exception"
 
 
 class OqlError(Exception):
-    """OQL refuses a query: ``kind`` is the name of iTop's exception, which stands in the answer."""
+    """OQL refuses a query: ``kind`` is the name of iTop's exception, which the response contains."""
 
     def __init__(self, kind: str, issue: str, found: str, position: int, query: str, *, expecting: tuple[str, ...] = ()) -> None:
         message = f"{issue} - found '{found}' at {position} in '{query}'"
@@ -49,7 +49,7 @@ class OqlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name, and where it stands in the query."""
+    """A name and its position in the query."""
 
     text: str
     position: int
@@ -64,7 +64,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """An attribute, perhaps of a named alias."""
+    """An attribute, optionally of a named alias."""
 
     name: Name
     alias: Name | None = None
@@ -72,14 +72,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """``:name``, which REST has no value for."""
+    """``:name``, for which REST has no value."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """Two operands and what stands between them."""
+    """Two operands and an operator."""
 
     left: Expression
     operator: str
@@ -129,7 +129,7 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """One SELECT: the class looked through and its alias, joins, condition, and the aliases to return."""
+    """One SELECT: the searched class and its alias, the joins, the condition, and the aliases to return."""
 
     class_name: Name
     alias: Name
@@ -243,7 +243,7 @@ _PARSER = Lark(
 
 @lru_cache(maxsize=5_000)
 def parse(query: str) -> tuple[Select, ...]:
-    """The SELECTs of a query, several when it is a UNION. Raises :class:`OqlError`."""
+    """The SELECTs of a query, several for a UNION. Raises :class:`OqlError`."""
     try:
         tree: Any = _PARSER.parse(query)
     except UnexpectedCharacters as error:
@@ -255,7 +255,7 @@ def parse(query: str) -> tuple[Select, ...]:
             issue = f"Unexpected token {_token_name(error.token)}"
             found, position = str(error.token), error.token.start_pos or 0
         raise OqlError("OQLParserSyntaxErrorException", issue, found, position, query) from None
-    except VisitError as error:  # a failure of this module, not of the query
+    except VisitError as error:  # this module's fault, not the query's
         raise error.orig_exc from error
     if isinstance(tree, Tree):
         raise OqlError("OQLException", "Expecting an OQL query", _expression_class(tree.children[0]), 0, query)
@@ -264,7 +264,7 @@ def parse(query: str) -> tuple[Select, ...]:
 
 
 def closest(word: str, candidates: tuple[str, ...]) -> str:
-    """The last of the candidates that are nearest to ``word``, at most three edits away; else nothing."""
+    """The last of the candidates nearest to ``word``, at most three edits away; empty if there is none."""
     best, shortest = "", 4
     for candidate in candidates:
         distance = _edits(word, candidate)
@@ -275,10 +275,10 @@ def closest(word: str, candidates: tuple[str, ...]) -> str:
     return best
 
 
-def _edits(one: str, other: str) -> int:
-    """Levenshtein's distance."""
+def _edits(first: str, other: str) -> int:
+    """The Levenshtein distance."""
     previous = list(range(len(other) + 1))
-    for row, left in enumerate(one, 1):
+    for row, left in enumerate(first, 1):
         current = [row]
         for column, right in enumerate(other, 1):
             current.append(min(previous[column] + 1, current[-1] + 1, previous[column - 1] + (left != right)))

@@ -1,4 +1,4 @@
-"""What a row's attributes are worth: the stored ones and those that iTop computes, and how REST shows them."""
+"""The values of a row's attributes, stored or computed by iTop, and how REST shows them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 @dataclass(slots=True)
 class Surroundings:
-    """What a value's appearance depends on besides the row: the server's address, timezone and date format, and what
-    becomes of markers."""
+    """What the display of a value depends on besides the row: the server's address, timezone and date format, and the loss of
+    markers."""
 
     store: Store
     app_root: str
@@ -35,7 +35,7 @@ class Surroundings:
 
 
 def value(row: Row, attribute: Attribute, store: Store) -> Any:
-    """The attribute's value as the database would give it: int, str, None, CaseLog or Document."""
+    """The attribute's value as the database would return it: int, str, None, CaseLog or Document."""
     if attribute.stored:
         return row.get(attribute.code)
     match attribute.type:
@@ -48,7 +48,7 @@ def value(row: Row, attribute: Attribute, store: Store) -> Any:
             return meta["values"].get(row.get(meta["from"]), meta["default"]) if meta else attribute.default
         case "finalclass":
             return row["finalclass"]
-    # What is left are stopwatches: here no time limit is ever exceeded.
+    # The rest are stopwatches: no time limit is ever exceeded here.
     return None if attribute.item.endswith("overrun") else 0
 
 
@@ -68,7 +68,7 @@ def _through_key(row: Row, attribute: Attribute, store: Store) -> Any:
 
 
 def friendly_name(row: Row, store: Store) -> str:
-    """The name under which iTop lists an object, and by which it sorts most classes."""
+    """The name by which iTop lists an object, and sorts most classes."""
     itop_class = store.schema[row["finalclass"]]
     naming = itop_class.naming
     if len(naming) == 1:
@@ -78,7 +78,7 @@ def friendly_name(row: Row, store: Store) -> str:
 
 
 def show(row: Row, attribute: Attribute, around: Surroundings, extended: bool) -> Any:
-    """The attribute as REST answers it: text for nearly everything, a structure for logs, files and link sets."""
+    """The attribute as REST returns it: text for nearly everything, a structure for logs, files and link sets."""
     kind = attribute.type
     if kind == "linkset":
         return _show_links(row, attribute, around, extended)
@@ -92,7 +92,7 @@ def show(row: Row, attribute: Attribute, around: Surroundings, extended: bool) -
 
 
 def _show_text(text: str, row: Row, attribute: Attribute, around: Surroundings) -> str:
-    """A text as answered; markers may be gone from it."""
+    """A text as returned, possibly without its markers."""
     class_name, losses = row["finalclass"], around.losses
     if attribute.type == "html":
         shown = losses.way_out(text, "texts", class_name)
@@ -105,7 +105,7 @@ def _show_text(text: str, row: Row, attribute: Attribute, around: Surroundings) 
 
 
 def _show_reference(found: re.Match[str], schema: Schema) -> str:
-    """A reference to an object in plain text: its class by the label, which is the name in words."""
+    """A reference to an object in plain text, with the class's label, which is its name split into words."""
     class_name, name, label = found[1].strip(), found[2].strip(), (found[4] or "").strip()
     if class_name not in schema:
         return found[0]
@@ -140,7 +140,7 @@ def _show_document(document: Document | None) -> dict[str, Any]:
 
 
 def _show_links(row: Row, attribute: Attribute, around: Surroundings, extended: bool) -> list[dict[str, Any]]:
-    """The objects that point at ``row``, without what would repeat the row itself."""
+    """The objects that point to ``row``, without attributes that repeat the row itself."""
     store = around.store
     if attribute.linked not in store.schema or not attribute.mine:
         return []
@@ -166,7 +166,7 @@ def _show_links(row: Row, attribute: Attribute, around: Surroundings, extended: 
 
 
 def snapshot_of(row: Row, schema: Schema) -> dict[str, Any]:
-    """A row for a test to look at: stored fields as they are, logs as tuples of entries."""
+    """A row for tests to examine: stored fields as they are, logs as tuples of entries."""
     result: dict[str, Any] = {"id": row["id"], "finalclass": row["finalclass"]}
     for code, attribute in schema[row["finalclass"]].attributes.items():
         if attribute.stored:

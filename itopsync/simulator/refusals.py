@@ -1,4 +1,4 @@
-"""How iTop says no."""
+"""iTop's refusals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class Refusal(Exception):
-    """An answer with a code other than 0. ``code`` 100 is iTop's "everything else"."""
+    """A response with a code other than 0. ``code`` 100 is iTop's "everything else"."""
 
     def __init__(self, message: str, code: int = 100) -> None:
         super().__init__(message)
@@ -15,8 +15,8 @@ class Refusal(Exception):
 
 
 class BareRefusal(Exception):
-    """An answer with ``objects: null`` whose message does not begin with "Error: ": a missing right (code 1), a
-    stimulus that is not possible (100), a page that is none (13)."""
+    """A response with ``objects: null`` whose message does not begin with "Error: ": a missing right (code 1), an impossible
+    stimulus (100), an invalid page number (13)."""
 
     def __init__(self, message: str, code: int = 100) -> None:
         super().__init__(message)
@@ -29,15 +29,15 @@ class Crash(Exception):
 
 
 def cannot_save(issues: Sequence[str], class_name: str, key: int) -> Refusal:
-    """What iTop says when its checks find the object wanting. ``key`` is -1 for one that is not there yet."""
+    """iTop's refusal if an object fails its checks. ``key`` is -1 for a new object."""
     listed = "; ".join(f"{place}=>{issue}" for place, issue in enumerate(issues))
     return Refusal(f"{', '.join(issues)}: issues = {{{listed}}}, class = {class_name}, id = {key}")
 
 
 def failed_sql(statement: str, number: int, error: str, class_name: str, key: int | None) -> Refusal:
-    """What iTop says when the database refuses. The statement stands in it whole, on an update even twice.
+    """iTop's refusal if the database refuses a write. It contains the whole statement, on an update even twice.
 
-    On a create the code is the database's own error number, on an update 100.
+    On a create, the code is the database's error number; on an update, 100.
     """
     text = f"Failed to issue SQL query: query = {statement}, mysql_errno = {number}, mysql_error = {error}"
     if key is None:
@@ -46,5 +46,5 @@ def failed_sql(statement: str, number: int, error: str, class_name: str, key: in
 
 
 def failed_query(number: int, error: str) -> Refusal:
-    """What iTop says when the database refuses a SELECT; its statement, which would stand here, is left out."""
+    """iTop's refusal if the database refuses a SELECT, without the statement that iTop would quote."""
     return Refusal(f"Failed to issue SQL query: query = SELECT …, mysql_errno = {number}, mysql_error = {error}", number)

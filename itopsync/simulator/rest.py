@@ -1,4 +1,4 @@
-"""The verbs of iTop's REST services: from the JSON of a request to the JSON of its answer."""
+"""The verbs of iTop's REST services: from a request's JSON to the response's JSON."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPERATIONS = {
     "core/get_related": "Get related objects through the specified relation",
     "core/check_credentials": "Check user credentials",
 }
-#: How rights are named in a refusal, in the order in which a verb asks for them.
+#: The rights that each verb checks, in order, and their names in a refusal.
 _NEEDS: dict[str, tuple[tuple[Action, str], ...]] = {
     "core/create": (("write", "creating"), ("bulk write", "massively creating")),
     "core/update": (("write", "modifying"),),
@@ -42,7 +42,7 @@ Shown = dict[str, list[str]]
 
 @dataclass(slots=True)
 class Call:
-    """One authenticated request. ``accounts`` are asked by ``core/check_credentials``."""
+    """One authenticated request. ``accounts`` is used by ``core/check_credentials``."""
 
     session: Session
     writer: Writer
@@ -52,7 +52,7 @@ class Call:
 
 
 def answer(call: Call, parameters: Any) -> dict[str, Any]:
-    """The answer to the decoded JSON of a request. Raises :class:`~itopsync.simulator.refusals.Crash`."""
+    """The response to a request's decoded JSON. Raises :class:`~itopsync.simulator.refusals.Crash`."""
     try:
         return _dispatch(call, parameters if isinstance(parameters, dict) else {})
     except Refusal as refusal:
@@ -62,7 +62,7 @@ def answer(call: Call, parameters: Any) -> dict[str, Any]:
 
 
 def decode(text: str) -> Any:
-    """The JSON of a request. Raises :class:`Refusal` for what PHP takes for nothing."""
+    """Decode a request's JSON. Raises :class:`Refusal` for what PHP considers empty."""
     try:
         decoded = json.loads(text)
     except ValueError:
@@ -204,7 +204,7 @@ def _fields(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _fields_to_show(call: Call, class_name: str, parameters: Mapping[str, Any]) -> tuple[Shown, bool]:
-    """The attributes to answer with, by class, and whether link sets are shown in full."""
+    """The attributes to return, by class, and whether link sets are shown in full."""
     schema = call.session.schema
     wanted = parameters.get("output_fields")
     text = "*" if wanted is None else php_string(wanted)
@@ -220,19 +220,19 @@ def _fields_to_show(call: Call, class_name: str, parameters: Mapping[str, Any]) 
 
 
 def _check_named(call: Call, parameters: Mapping[str, Any], target_class: str) -> None:
-    """A query may look for another class than the one that names the fields; then that one must have them, too."""
+    """Check that the class that a query searches has the fields too, if it is not the one that names them."""
     if not call.session.schema.traits.checks_shown:
         return
     codes = [code.strip() for code in php_string(parameters.get("output_fields", "*")).split(",")]
     if "id" in codes:
-        codes.remove("id")  # the first one only: a second one is not found
+        codes.remove("id")  # only the first: a second one is not found
     for code in codes:
         if code not in ("*", "*+") and code not in call.session.schema[target_class].attributes:
             raise Refusal(f"Unknown attribute {code} from class {target_class}")
 
 
 def _objects(call: Call, class_name: str, key: Any) -> tuple[str, Callable[[], list[Row]]]:
-    """The class that a key asks for, and how to find its objects. Rights are checked between the two."""
+    """The class that a key asks for, and a function that finds its objects; rights are checked in between."""
     session = call.session
     if isinstance(key, dict):
         if key.get("finalclass") is not None:
@@ -296,7 +296,7 @@ def _objects_answer(call: Call, rows: list[Row], shown: tuple[Shown, bool], mess
         itop_class = schema[class_name]
         plan = plans.get(class_name)
         if plan is None:
-            # The closest listed ancestor; an object of another family is shown by its name only.
+            # The closest listed ancestor; an object of another family is shown only by name.
             codes = next((by_class[name] for name in itop_class.lineage if name in by_class), ["id", "friendlyname"])
             plan = plans[class_name] = [(code, itop_class.attributes.get(code)) for code in codes]
         fields: dict[str, Any] = {}
@@ -304,7 +304,7 @@ def _objects_answer(call: Call, rows: list[Row], shown: tuple[Shown, bool], mess
             if attribute is None:
                 fields[code] = str(row["id"])
             elif message == "created" and attribute.type == "recall" and not row.get(attribute.key):
-                fields[code] = itop_class.attributes[attribute.key].target  # what a new object has in memory only
+                fields[code] = itop_class.attributes[attribute.key].target  # what a new object has only in memory
             else:
                 fields[code] = show(row, attribute, around, extended)
         objects[f"{class_name}::{row['id']}"] = {

@@ -1,4 +1,4 @@
-"""Who may do what: accounts, their profiles, and what a profile allows for each class and verb."""
+"""Accounts, their profiles, and what a profile allows for each class and verb."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ REST_PROFILE = "REST Services User"
 
 
 class AccessMode(IntEnum):
-    """iTop's ``access_mode``: for everybody read-only, writes for administrators, or everything.
+    """iTop's ``access_mode``: read-only for everybody, writes only for administrators, or everything.
 
-    1 was measured to let everybody write, as 3 does.
+    On a real server, 1 let everybody write, like 3.
     """
 
     READ_ONLY = 0
@@ -32,7 +32,7 @@ _TICKETING = {
     "Attachment": _OWN, "WorkOrder": _OWN, "lnkContactToTicket": _OWN, "lnkFunctionalCIToTicket": _OWN,
 }  # fmt: skip
 _SERVICE_CLASSES = ("Contract", "ServiceFamily", "Service", "ServiceSubcategory")
-#: profile -> class (and what is below it) -> actions beyond reading, which every profile of the console allows.
+#: profile -> class (and its subclasses) -> actions besides reading, which every console profile allows.
 PROFILES: dict[str, dict[str, frozenset[Action]]] = {
     REST_PROFILE: {},
     "Configuration Manager": {"Organization": _OWN, "Location": _OWN, "Contact": _OWN},
@@ -49,16 +49,16 @@ SYNC_PROFILES = (
     REST_PROFILE, "Support Agent", "Service Desk Agent", "Service Manager", "Change Implementor", "Change Supervisor",
     "Change Approver", "Problem Manager",
 )  # fmt: skip
-#: Profiles that allow nothing by themselves, not even reading.
+#: Profiles that by themselves allow nothing, not even reading.
 _SILENT = frozenset({REST_PROFILE})
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user account. ``login`` is what it signs in with; ``user_id`` and ``contact_id`` are its User and Person.
+    """A user account. ``login`` is its login name; ``user_id`` and ``contact_id`` are its User and Person.
 
-    ``organizations`` limits what it sees (empty: everything). ``token`` is taken from the ``Auth-Token`` header.
-    ``denied`` takes rights away again, as (class, action) pairs.
+    ``organizations`` limits what it sees (empty: everything). ``token`` is accepted in the ``Auth-Token`` header. ``denied``
+    revokes rights, as (class, action) pairs.
     """
 
     login: str
@@ -79,7 +79,7 @@ class Account:
         return REST_PROFILE in self.profiles
 
     def limited_to(self, *organizations: int) -> Account:
-        """The same account, seeing these organisations only."""
+        """The same account, limited to these organisations."""
         return replace(self, organizations=frozenset(organizations))
 
     def without(self, class_name: str, *actions: Action) -> Account:
@@ -88,7 +88,7 @@ class Account:
 
 
 def is_allowed(account: Account, class_name: str, action: Action, mode: AccessMode, schema: Schema) -> bool:
-    """Whether the account may do this to the class at all; which objects it sees is :func:`sees`."""
+    """Whether the account may do this to the class at all; :func:`sees` decides which objects it sees."""
     itop_class = schema[class_name]
     reads = action in ("read", "bulk read")
     writers = {AccessMode.READ_ONLY: False, AccessMode.ADMINISTRATORS_WRITE: account.is_administrator}
@@ -110,7 +110,7 @@ def is_allowed(account: Account, class_name: str, action: Action, mode: AccessMo
 
 
 def allowed_organizations(account: Account, store: Store) -> frozenset[int] | None:
-    """The organisations that the account sees, those below its own included; None means all of them."""
+    """The organisations that the account sees, including those below its own; None for all."""
     if not account.organizations or account.is_administrator:
         return None
     allowed = set(account.organizations)

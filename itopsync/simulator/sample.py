@@ -10,7 +10,7 @@ from itopsync.simulator.rights import ADMINISTRATOR, REST_PROFILE, SYNC_PROFILES
 from itopsync.simulator.store import Row, Store
 from itopsync.simulator.values import default_of
 
-#: The accounts of a new simulator, with the ids of the recorded ones. ``norest`` lacks the profile for REST.
+#: The accounts of a new simulator, with the ids from the recordings. ``norest`` lacks the REST profile.
 ACCOUNTS = (
     Account("admin", "admin-password", 1, 1, (ADMINISTRATOR, REST_PROFILE)),
     Account("sync", "sync-password", 2, 40, SYNC_PROFILES),

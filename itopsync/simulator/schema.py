@@ -1,8 +1,8 @@
-"""The data model that the simulator knows: classes, attributes, lifecycles.
+"""The simulator's data model: classes, attributes, lifecycles.
 
-The facts come from ``data/model.json``, which was derived from the data model of iTop 3.2.0 (ITIL modules);
-``version_model.py`` turns it into that of another version. Here they are completed by what iTop adds to every class on
-its own: inherited attributes, ``finalclass``, ``friendlyname`` and the three attributes that accompany each external key.
+It comes from ``data/model.json``, which was derived from the data model of iTop 3.2.0 (ITIL modules); ``version_model.py``
+converts it to that of another version. This module adds what iTop adds to every class: inherited attributes, ``finalclass``,
+``friendlyname`` and the three attributes that accompany each external key.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ INTEGRAL: frozenset[str] = frozenset({"extkey", "objectkey", "int", "duration"})
 class Attribute:
     """One attribute of a class.
 
-    ``key`` and ``field`` name, for an external field (or friendly name, recall, obsolescence flag), the external
-    key it looks through and the attribute that it shows. ``label`` is the English one, which stands in refusals.
+    For an external field (or friendly name, recall, obsolescence flag), ``key`` and ``field`` name the external key that it
+    follows and the attribute that it shows. ``label`` is the English label, which refusals contain.
     """
 
     code: str
@@ -60,7 +60,7 @@ class Attribute:
 
     @property
     def stored(self) -> bool:
-        """Whether a row holds a value for it."""
+        """Whether rows store a value for it."""
         return self.type not in COMPUTED and self.type != "linkset"
 
     @property
@@ -70,7 +70,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """Where a stimulus leads, and the actions (verb, parameters) that iTop runs on the way."""
+    """A stimulus's target state, and the actions (verb, parameters) that iTop runs on the way."""
 
     target: str
     actions: tuple[tuple[str, ...], ...] = ()
@@ -78,7 +78,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class LifecycleState:
-    """A state: the attributes that must be filled on entering it, in iTop's order, and the ways out."""
+    """A state: the attributes that must be filled on entering it, in iTop's order, and its transitions."""
 
     mandatory: tuple[str, ...]
     transitions: Mapping[str, Transition]
@@ -86,7 +86,7 @@ class LifecycleState:
 
 @dataclass(slots=True)
 class ItopClass:
-    """One class of the data model, with everything that it inherits."""
+    """One class of the data model, including everything that it inherits."""
 
     name: str
     parent: str | None
@@ -116,9 +116,9 @@ class ItopClass:
 class Schema:
     """All classes of one simulated server.
 
-    ``change_management`` chooses between the two modules that exclude each other on a real server: ``itil``
-    (NormalChange, RoutineChange, EmergencyChange below an abstract Change) and ``simple`` (a Change on its own).
-    ``traits`` tells what else the version does otherwise.
+    ``change_management`` chooses between two modules that exclude each other on a real server: ``itil`` (NormalChange,
+    RoutineChange, EmergencyChange below an abstract Change) and ``simple`` (only a Change). ``traits`` describes the version's
+    other differences.
     """
 
     def __init__(self, change_management: ChangeManagement, problem_management: bool, version: Version) -> None:
@@ -205,7 +205,7 @@ class Schema:
         return result
 
     def _complete(self, itop_class: ItopClass) -> None:
-        """Add what iTop adds by itself, in the order in which ``*`` shows it."""
+        """Add what iTop adds to every class, in the order in which ``*`` shows it."""
         name = itop_class.name
         itop_class.family = frozenset(other for other, candidate in self._classes.items() if name in candidate.lineage)
         extra: list[Attribute] = []
@@ -217,7 +217,7 @@ class Schema:
             extra.append(Attribute("obsolescence_flag", "obsolescence", "Obsolete"))
         for code, attribute in itop_class.attributes.items():
             if attribute.type not in ("extkey", "extfield") or not attribute.target:
-                continue  # a field of another object that is itself a key counts as one
+                continue  # an external field that shows a key counts as one
             target = self._classes.get(attribute.target)
             extra.append(Attribute(f"{code}_friendlyname", "friendlyname", attribute.label, key=code))
             if target is None:
@@ -233,5 +233,5 @@ class Schema:
 
 @cache
 def schema(change_management: ChangeManagement = "itil", problem_management: bool = True, version: Version = DEFAULT) -> Schema:
-    """The schema, built once for each combination: it never changes."""
+    """The schema, which never changes and is built once for each combination."""
     return Schema(change_management, problem_management, version)

@@ -1,4 +1,4 @@
-"""Who asks, and when: what the core knows while it serves one request."""
+"""The context of one request: its account and its time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from itopsync.simulator.store import Row, Store
 
 @dataclass(slots=True)
 class Session:
-    """One request or one act of a person. ``moment`` is its time, in UTC, and stays the same throughout."""
+    """One request or act of a person. ``moment`` is its time in UTC, which stays the same throughout."""
 
     account: Account
     store: Store
@@ -56,13 +56,13 @@ class Session:
 
     @property
     def author(self) -> tuple[str, int]:
-        """The name under which the account writes log entries, and its id."""
+        """The author's name and account id for log entries."""
         person = self.store.get("Person", self.account.contact_id)
         name = friendly_name(person, self.store) if person is not None else self.account.login
         return name, self.account.user_id
 
     def seconds_since(self, stored: str | None) -> int | None:
-        """Seconds from a stored local date until now, or None without one."""
+        """Seconds from a stored local date until now; None if there is no date."""
         return None if not stored else max(0, self.timestamp - timestamp_of(stored, self.timezone))
 
     def name_of_user(self, user: Row) -> str:
@@ -75,7 +75,7 @@ class Session:
         return sees(row, self.organizations, self.schema)
 
     def see(self, class_name: str, key: int) -> Row | None:
-        """The object, if the account finds it."""
+        """The object, if the account may see it."""
         row = self.store.get(class_name, key)
         return row if row is not None and self.sees(row) else None
 
@@ -84,7 +84,7 @@ class Session:
         return Context(self.store, self.database_now, self.timezone, visible, self._argument)
 
     def _argument(self, name: str) -> Any:
-        """What ``:current_contact_id``, ``:current_contact->code`` or ``:current_user->code`` stands for in a query."""
+        """The value of ``:current_contact_id``, ``:current_contact->code`` or ``:current_user->code`` in a query."""
         if name == "current_contact_id":
             return self.account.contact_id
         owner, _, code = name.partition("->")

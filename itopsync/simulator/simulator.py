@@ -1,7 +1,6 @@
 """The simulator: one iTop server in memory.
 
-:meth:`Simulator.handle` is the whole server as a function of a request; what reaches it from outside only carries requests
-to it.
+:meth:`Simulator.handle` is the whole server as a function of a request; transports only pass requests to it.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from itopsync.simulator.web import serve
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A backup: the data and the accounts. What is still on its way is not in it."""
+    """A backup of the data and the accounts, without writes that are still on their way."""
 
     store: Store
     accounts: dict[str, Account]
 
 
 class Simulator(Instance):
-    """One simulated iTop server: an :class:`~itopsync.simulator.instance.Instance`, by whose parameters it is made."""
+    """One simulated iTop server, constructed with the parameters of :class:`~itopsync.simulator.instance.Instance`."""
 
     # -- serving -----------------------------------------------------------------------------------------------
 
@@ -49,21 +48,21 @@ class Simulator(Instance):
 
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:
-        """A threaded HTTP server on 127.0.0.1 while the context lasts; gives its address, which becomes ``url``."""
+        """Run a threaded HTTP server on 127.0.0.1 inside the context; yields its address, which becomes ``url``."""
         with serve(self.handle, port) as url:
             self.url = url
             yield url
 
-    # -- people, and looking in --------------------------------------------------------------------------------
+    # -- people, and inspection --------------------------------------------------------------------------------
 
     def agent(self, login: str = "agent", *, by: str = "web") -> Agent:
         """A person at the web interface."""
         return Agent(self, self.accounts[login], by)
 
     def ticket(self, class_name: str, key: int) -> dict[str, Any]:
-        """The object as stored, with ``attachments`` as a list of the same kind; logs are tuples of entries.
+        """The object as stored, with ``attachments`` as a list of such objects; logs are tuples of entries.
 
-        Raises KeyError when there is none.
+        Raises KeyError if it does not exist.
         """
         with self.exclusively():
             row = self.store.get(class_name, key)
@@ -74,7 +73,7 @@ class Simulator(Instance):
             return {**snapshot_of(row, self.store.schema), "attachments": attachments}
 
     def tickets(self, class_name: str = "Ticket") -> list[dict[str, Any]]:
-        """Every object of the class and those below it, in order of id, as :meth:`ticket` gives them."""
+        """All objects of the class and its subclasses, ordered by id, as from :meth:`ticket`."""
         with self.exclusively():
             keys = sorted((row["id"], row["finalclass"]) for row in self.store.rows(class_name))
             return [self.ticket(final_class, key) for key, final_class in keys]
@@ -84,19 +83,19 @@ class Simulator(Instance):
         return is_allowed(self.accounts[login], class_name, action, self.access_mode, self.store.schema)
 
     def snapshot(self) -> Snapshot:
-        """A backup of the data; cheap, since rows are shared."""
+        """Make a backup of the data, which is cheap since rows are shared."""
         with self.exclusively():
             return Snapshot(self.store.copy(), dict(self.accounts))
 
     def restore(self, backup: Snapshot) -> None:
-        """Put a backup back: ids and references given since will be given again. What is on its way is dropped."""
+        """Restore a backup. Ids and references assigned since will be assigned again, and writes on their way are dropped."""
         with self.exclusively():
             self.store = backup.store.copy()
             self.accounts = dict(backup.accounts)
             self._pending.clear()
 
     def clean_up_drafts(self) -> int:
-        """What iTop's background task does: delete drafts past their date. The number that went."""
+        """Delete expired drafts, as iTop's background task does; return how many."""
         with self.exclusively():
             now = self.session(next(iter(self.accounts.values())), "web").now
             expired = [

@@ -1,7 +1,7 @@
-"""The database of a simulated server: rows by class and id, and the few indexes that make it quick.
+"""The database of a simulated server: rows by class and id, and a few indexes for speed.
 
-A row is a dictionary that is never changed in place: a write puts a new one in its place. So a snapshot is a copy of
-the tables without their rows, and a reader can keep a row while others write.
+A row is a dictionary that is never changed in place: a write replaces it. So a snapshot copies the tables but not their rows,
+and a reader can keep a row while others write.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 from itopsync.simulator.schema import Schema
 
-#: Values as stored: text, whole numbers, dates as text, None for NULL, CaseLog, Document.
+#: A stored value: text, an integer, a date as text, None for NULL, a CaseLog or a Document.
 Row = dict[str, Any]
-#: Columns with an index over their values, by root class.
+#: Indexed columns, by root class.
 INDEXED: dict[str, tuple[tuple[str, ...], ...]] = {
     "Attachment": (("item_class", "item_id"), ("temp_id",)),
     "InlineImage": (("item_class", "item_id"), ("temp_id",)),
@@ -54,7 +54,7 @@ class Store:
             if root in self.tables:
                 self.tables[root].indexes = {columns: {} for columns in indexes}
         self.next_ref = 1
-        #: Grows with every change: what is derived from the rows can tell whether it still holds.
+        #: Incremented by every change, so that data derived from rows can be validated.
         self.version = 0
 
     def copy(self) -> Store:
@@ -69,13 +69,13 @@ class Store:
         return self.tables[self.schema[class_name].root]
 
     def allocate(self, class_name: str) -> int:
-        """The next id. It is taken for good, even when the row never comes."""
+        """Return the next id, which is used up even if no row is stored."""
         table = self.table(class_name)
         table.next_id += 1
         return table.next_id - 1
 
     def get(self, class_name: str, key: int) -> Row | None:
-        """The row of that class or of one below it, or None."""
+        """The row of that class or a subclass, or None."""
         row = self.table(class_name).rows.get(key)
         if row is None or row["finalclass"] not in self.schema[class_name].family:
             return None
@@ -102,7 +102,7 @@ class Store:
         return True
 
     def rows(self, class_name: str) -> Iterator[Row]:
-        """Every row of the class and those below it, in the order in which they were stored."""
+        """All rows of the class and its subclasses, in the order in which they were stored."""
         itop_class = self.schema[class_name]
         rows = self.tables[itop_class.root].rows.values()
         if itop_class.name == itop_class.root:
@@ -111,7 +111,7 @@ class Store:
         return (row for row in rows if row["finalclass"] in family)
 
     def find(self, class_name: str, columns: tuple[str, ...], values: tuple[Any, ...]) -> list[Row]:
-        """Rows by an index of :data:`INDEXED`."""
+        """Find rows by an index in :data:`INDEXED`."""
         table = self.table(class_name)
         family = self.schema[class_name].family
         found = (table.rows[key] for key in table.indexes[columns].get(values, ()))
@@ -129,7 +129,7 @@ class Store:
         after = tuple(new.get(column) for column in columns) if new is not None else None
         if before == after:
             return
-        # Most rows have no parent and no marker: those values are not worth an index entry.
+        # Most rows have no parent and no marker, so empty values are not indexed.
         if before is not None and before[-1] not in (0, "", None):
             remaining = tuple(other for other in index.get(before, ()) if other != key)
             if remaining:

@@ -1,4 +1,4 @@
-"""From what a client sends to what is stored: ``FindObjectFromKey``, ``MakeValue`` and the checks before a write."""
+"""Converts what a client sends to what is stored: ``FindObjectFromKey``, ``MakeValue`` and the checks before a write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from itopsync.simulator.store import Document, Row
 
 _NUMERIC = re.compile(r"^\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*$")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
-#: Characters that a string attribute, and any text attribute, may hold.
+#: The maximum number of characters in a string attribute, and in any text attribute.
 STRING_LIMIT = 255
 TEXT_LIMIT = 65_535
 
@@ -35,7 +35,7 @@ def is_numeric(value: Any) -> bool:
 
 
 def php_string(value: Any) -> str:
-    """PHP's conversion to a string, which an object has none of."""
+    """PHP's conversion to a string, which fails for an object."""
     if isinstance(value, dict):
         raise Crash
     if value is None or value is False:
@@ -48,7 +48,7 @@ def php_string(value: Any) -> str:
 
 
 def php_int(value: Any) -> int:
-    """PHP's conversion to a whole number: the digits that the text begins with."""
+    """PHP's conversion to an integer: the leading digits of a text."""
     if isinstance(value, (bool, int, float)):
         return int(value)
     found = re.match(r"\s*[-+]?\d+", php_string(value))
@@ -56,13 +56,13 @@ def php_int(value: Any) -> int:
 
 
 def whole(key: Any) -> int:
-    """The id that a number means; 0, which nothing has, for one with a fraction."""
+    """The id that a number represents; 0, which no object has, for a fraction."""
     number = float(key)
     return int(number) if number.is_integer() else 0
 
 
 def find_one(class_name: str, key: Any, session: Session) -> Row:
-    """The one object that a key means: an id, an OQL query, or criteria. Raises :class:`Refusal`."""
+    """The one object that a key identifies: an id, an OQL query or criteria. Raises :class:`Refusal`."""
     if isinstance(key, dict):
         return _one_by_criteria(class_name, key, session)
     if is_numeric(key):
@@ -95,13 +95,13 @@ def _one_by_criteria(class_name: str, criteria: dict[str, Any], session: Session
     for code, given in criteria.items():
         value = make_value(session.schema[class_name], code, given, session)
         conditions.append((code, value))
-        told = json.dumps(given, separators=(",", ":")) if isinstance(given, dict) else php_string(given)
-        report.append(f"{code}: {told} ({php_string(value)})")
+        shown = json.dumps(given, separators=(",", ":")) if isinstance(given, dict) else php_string(given)
+        report.append(f"{code}: {shown} ({php_string(value)})")
     return _exactly_one(matching(class_name, conditions, session), "criteria: " + ", ".join(report))
 
 
 def matching(class_name: str, conditions: list[tuple[str, Any]], session: Session) -> list[Row]:
-    """Rows that equal all conditions, compared as the database compares text."""
+    """The rows that meet all conditions, compared as the database compares text."""
     attributes, store = session.schema[class_name].attributes, session.store
     wanted = [(attributes[code], fold(php_string(content))) for code, content in conditions]
 
@@ -112,7 +112,7 @@ def matching(class_name: str, conditions: list[tuple[str, Any]], session: Sessio
 
 
 def make_value(itop_class: ItopClass, code: str, given: Any, session: Session) -> Any:
-    """The value that ``given`` means for an attribute, not yet converted to the stored type (see :func:`convert`)."""
+    """The value that ``given`` represents for an attribute, before conversion to the stored type (see :func:`convert`)."""
     if code not in itop_class.attributes:
         raise Refusal(f"{code}: Unknown attribute")
     attribute = itop_class.attributes[code]
@@ -129,7 +129,7 @@ def make_value(itop_class: ItopClass, code: str, given: Any, session: Session) -
 
 
 def convert(attribute: Attribute, value: Any, previous: Any, session: Session) -> Any:
-    """The stored form of a value. ``previous`` is the present one, to which a log entry is appended."""
+    """The stored form of a value. ``previous`` is the current one, to which a log entry is appended."""
     kind = attribute.type
     if not attribute.writable:
         class_name, code = session.class_name, attribute.code
@@ -203,8 +203,8 @@ def _convert_log(log: CaseLog, value: Any, session: Session) -> CaseLog:
         if not isinstance(item, dict) or item.get("message") is None:
             raise Refusal("Missing mandatory entry: 'message'")
         return log.append(_entry(item, session))
-    # The entries replace the whole log: that is how a history is given on create, and what a client that sends
-    # them on update does to the people who wrote before.
+    # The entries replace the whole log. This provides the history on a create, and wipes out earlier entries if a client sends
+    # them with an update.
     items = given.get("items")
     if items is None:
         raise Refusal("Missing 'items' elements")
@@ -235,7 +235,7 @@ def _entry(item: dict[str, Any], session: Session) -> Entry:
 
 
 def _author(item: dict[str, Any], session: Session) -> tuple[str | None, int]:
-    """The author that an administrator gives to an entry: an account, or with 0 any name."""
+    """The author that an administrator gives an entry: an account or, with 0, any name."""
     if not session.account.is_administrator:
         raise Refusal("Only administrators can set the user id", 1)
     if is_numeric(item["user_id"]) and float(item["user_id"]) == 0:
@@ -248,7 +248,7 @@ def _author(item: dict[str, Any], session: Session) -> tuple[str | None, int]:
 
 
 def default_of(attribute: Attribute, now: str) -> Any:
-    """The value of an attribute that was not given; ``now`` is the present moment in the stored form."""
+    """The default of an attribute; ``now`` is the current time in the stored form."""
     match attribute.type:
         case "extkey" | "objectkey":
             return 0
@@ -264,7 +264,7 @@ def default_of(attribute: Attribute, now: str) -> Any:
 
 
 def issue_with(attribute: Attribute, value: Any) -> str | None:
-    """What iTop's own check finds wrong with a stored value, or None."""
+    """What iTop's check finds wrong with a stored value, or None."""
     if not attribute.stored or attribute.type == "caselog":
         return None
     problem = None
@@ -285,7 +285,7 @@ def issue_with(attribute: Attribute, value: Any) -> str | None:
 
 
 def database_issue(attribute: Attribute, value: Any) -> tuple[int, str] | None:
-    """What the database refuses although iTop's check let it pass: (error number, text), or None."""
+    """What the database refuses although it passes iTop's check: (error number, text), or None."""
     if isinstance(value, Document):
         for part, content in (("mimetype", value.mimetype), ("filename", value.filename)):
             if len(content) > STRING_LIMIT:

@@ -1,7 +1,7 @@
-"""What each version of iTop allows in HTML: a list for 2.7, and for each later version what it added to it.
+"""The HTML that each version of iTop allows: a list for 2.7, and the additions of each later version.
 
-Read from iTop's sources at 2.7.9, 3.0.4, 3.1.2 and 3.2.0; 3.1.2 and 3.2.0 were also measured on running servers. Of 3.3
-no source was at hand: it is taken to allow what 3.2 allows, which its release notes do not gainsay.
+Taken from iTop's sources of 2.7.9, 3.0.4, 3.1.2 and 3.2.0; 3.1.2 and 3.2.0 were also tested on running servers. The source of 3.3
+was not available: it is assumed to allow what 3.2 allows, which its release notes do not contradict.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _STYLES_2_7 = (
     "font", "font-family", "font-size", "font-style", "height", "margin", "padding", "text-align", "vertical-align",
     "width", "white-space",
 )  # fmt: skip
-#: Tags that carry a ``class`` from 3.2 on, whose editor needs it.
+#: Tags that may have a ``class`` from 3.2 on, since its editor needs it.
 _CLASSED = (
     "a", "p", "blockquote", "span", "div", "b", "i", "u", "em", "strong", "img", "ul", "ol", "li", "h1", "h2", "h3",
     "h4", "nav", "section", "table", "thead", "tbody", "tr", "td", "th", "fieldset", "legend", "font", "hr", "pre",
 )  # fmt: skip
-#: version -> tag -> attributes that it has allowed since then
+#: version -> tag -> attributes allowed since that version
 _ADDED: dict[str, dict[str, tuple[str, ...]]] = {
     "2.7": {},
     "3.0": {"a": ("data-role", "data-object-class", "data-object-id")},
@@ -54,7 +54,7 @@ _ADDED_STYLES: dict[str, tuple[str, ...]] = {"3.2": ("aspect-ratio",)}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WhiteList:
-    """Allowed tags with the attributes each may have, and style properties. A tag not listed goes with all its contents."""
+    """The allowed tags with their attributes, and style properties. Other tags are removed with all their contents."""
 
     tags: Mapping[str, frozenset[str]]
     styles: frozenset[str]

@@ -1,7 +1,7 @@
-"""How the data model of other versions of iTop differs from ``data/model.json``, which is that of 3.2.0.
+"""How the data models of other iTop versions differ from ``data/model.json``, which is that of 3.2.0.
 
-Read from the data model's sources at 2.7.9, 3.0.4, 3.1.2 and 3.2.0 (measured on running servers for the last two). What
-3.3 changes is from its release notes: no source of it was at hand.
+Taken from the data model's sources of 2.7.9, 3.0.4, 3.1.2 and 3.2.0 (the last two also tested on running servers). The changes in
+3.3 are from its release notes, since its source was not available.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SPENT = {"type": "subitem", "item": "timespent"}
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """An attribute that changed in version ``since``: what differs before and after, None where there was none."""
+    """An attribute that changed in version ``since``: its differing properties before and after, None if it did not exist."""
 
     since: str
     class_name: str
@@ -38,7 +38,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A transition that changed in version ``since``; None where there was none."""
+    """A transition that changed in version ``since``; None if it did not exist."""
 
     since: str
     class_name: str
@@ -50,7 +50,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class NewClass:
-    """A class of iTop's core that there is from version ``since`` on. What it holds is nobody's but administrators'."""
+    """A core class of iTop from version ``since`` on, which only administrators may read."""
 
     since: str
     class_name: str
@@ -71,10 +71,10 @@ FIELDS = (
         "3.1", "lnkCustomerContractToService", "provider_id",
         None, {"type": "extfield", "key": "customercontract_id", "field": "provider_id"},
     ),
-    # Plain text until then: what is sent to it is neither sanitised nor wrapped.
+    # Plain text before that: input is neither sanitised nor wrapped.
     Field("3.2", "UserRequest", "solution", {"type": "text"}, {"type": "html"}),
     Field("3.2", "Incident", "solution", {"type": "text"}, {"type": "html"}),
-    # It shows the team's e-mail address until then.
+    # Before that, it shows the team's e-mail address.
     Field("3.2", "Ticket", "team_name", {"field": "email"}, {"field": "name"}),
     Field("3.2", "Ticket", "team_email", None, {"type": "extfield", "key": "team_id", "field": "email"}),
     Field(
@@ -82,7 +82,7 @@ FIELDS = (
         {"type": "extfield", "key": "user_id", "field": "contactid"},
         {"type": "extkey"},
     ),
-    # N°7755 in the release notes; that they are items of the stopwatches is inferred.
+    # N°7755 in the release notes; that they belong to the stopwatches is inferred.
     *(
         Field("3.3", cls, f"{watch}_time_spent", None, {**_SPENT, "key": watch, "label": f"{watch.upper()} time spent"})
         for cls in ("UserRequest", "Incident") for watch in ("tto", "ttr")
@@ -94,18 +94,17 @@ STEPS = (
         "3.0", "WorkOrder", "open", "ev_close",
         {"target": "closed", "actions": []}, {"target": "closed", "actions": [["SetCurrentDateIfNull", "end_date"]]},
     ),
-    # 3.2 took away the method that this transition calls. What came of it is in the model; ``develop`` has it mended.
+    # 3.2 removed the method that this transition calls. The result is in the model; ``develop`` has it fixed.
     Step(
         "3.2", "Incident", "escalated_tto", "ev_assign",
         _ASSIGN, {"target": "assigned", "actions": [["SetAssignedDate"]]},
     ),
     Step("3.3", "Incident", "escalated_tto", "ev_assign", None, _ASSIGN),
-    # N°9063 in the release notes, for both classes. Where it leads and what it does is taken from the other states.
+    # N°9063 in the release notes, for both classes. Its target and actions are inferred from the other states.
     Step("3.3", "UserRequest", "escalated_tto", "ev_autoresolve", None, _RESOLVE),
     Step("3.3", "Incident", "escalated_tto", "ev_autoresolve", None, _RESOLVE),
 )  # fmt: skip
-#: By these a server's version can be told: of a class that it lacks it says so, and of one that it has that this account
-#: may not read it.
+#: Classes that reveal a server's version: it says that a class does not exist, or that this account may not read it.
 CLASSES = (
     NewClass("3.0", "TriggerOnObjectMention"),
     NewClass("3.1", "AuditDomain"),
@@ -116,7 +115,7 @@ CLASSES = (
 
 
 def adapt(model: Json, version: str) -> None:
-    """Turn the decoded ``data/model.json`` into the data model of ``version``."""
+    """Convert the decoded ``data/model.json`` to the data model of ``version``."""
     classes: Json = model["classes"]
     for new in CLASSES:
         if new.since <= version:
@@ -138,7 +137,7 @@ def adapt(model: Json, version: str) -> None:
 
 
 def _applying(changes: tuple[_Change, ...], version: str) -> Iterator[_Change]:
-    """What lies between the model's version and the other one, on the way from the one to the other."""
+    """The changes between the model's version and the other, in the order in which to apply them."""
     if version > _MODEL:
         return (change for change in changes if _MODEL < change.since <= version)
     return (change for change in reversed(changes) if version < change.since <= _MODEL)

@@ -1,7 +1,7 @@
-"""The versions of iTop that are simulated, each told by what it does otherwise than the one before.
+"""The simulated versions of iTop, each described by its differences from the one before.
 
-Measured on running servers: 3.1.2 and 3.2.0. What is said of 2.7 and 3.0 was read from their sources (2.7.9, 3.0.4), what
-is said of 3.3 is from its release notes. What HTML they allow is in ``version_html.py``, how their data models differ in
+3.1.2 and 3.2.0 were tested on running servers. The descriptions of 2.7 and 3.0 are from their sources (2.7.9, 3.0.4), that of 3.3
+is from its release notes. The HTML that they allow is in ``version_html.py``, their data models' differences in
 ``version_model.py``.
 """
 
@@ -17,15 +17,14 @@ Version = Literal["2.7", "3.0", "3.1", "3.2", "3.3"]
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What the behaviour of one version depends on, besides its data model.
+    """The behaviour of one version, besides its data model.
 
-    ``takes_files``: ``json_data`` may come as an uploaded file. ``checks_shown``: a query for another class than the one
-    that names the fields must have them, too. ``wraps_query_errors``: a refusal of a query quotes it. ``zero_is_a_key``: an
-    external key of 0 satisfies what a state demands (PHP 8; 2.7 runs on PHP 7). ``signs_uploads``: an attachment that is
-    created by a client gets date and author. ``parent_by_id``: how the solution of a child names the parent.
-    ``doubles_ampersands``: HTML but that of logs is answered with each ``&`` written as ``&amp;``.
-    ``old_text``: plain text is made of HTML by the converter that 3.2 replaced. ``copied``: what stands before an entry
-    that was copied from a parent, with {class_name}, {id} and {ref}.
+    ``takes_files``: ``json_data`` may be an uploaded file. ``checks_shown``: if a query searches another class than the one that
+    names the fields, that class must have them too. ``wraps_query_errors``: a refusal of a query quotes it. ``zero_is_a_key``: an
+    external key of 0 satisfies a state's demand (PHP 8; 2.7 runs on PHP 7). ``signs_uploads``: an attachment created by a client
+    gets a date and an author. ``parent_by_id``: a child's solution names its parent by id. ``doubles_ampersands``: HTML, except
+    in logs, is returned with each ``&`` written as ``&amp;``. ``old_text``: HTML is converted to plain text by the converter that
+    3.2 replaced. ``copied``: what precedes an entry copied from a parent, with {class_name}, {id} and {ref}.
     """
 
     version: Version
@@ -49,7 +48,7 @@ _3_1 = replace(_3_0, version="3.1", white_list=WHITE_LISTS["3.1"], wraps_query_e
 _3_2 = replace(
     _3_1, version="3.2", white_list=WHITE_LISTS["3.2"], parent_by_id=True, doubles_ampersands=False, old_text=False
 )  # fmt: skip
-# N°9160: that there is a prefix is known, how it reads is not. It is a paragraph of its own here, before all else.
+# N°9160: a prefix is known to exist, but not its wording. Here it is a separate paragraph before everything else.
 _3_3 = replace(
     _3_2, version="3.3", white_list=WHITE_LISTS["3.3"], copied="<p>Copied from [[{class_name}:{id}|{ref}]]</p>"
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback, which carries requests to whoever answers them."""
+"""An HTTP server on loopback that passes requests to a handler."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Handler(BaseHTTPRequestHandler):
         if response.delay:
             time.sleep(response.delay)
         if response.fate == "timed out":
-            self.server.closing.wait()  # no answer for as long as the client has patience
+            self.server.closing.wait()  # no response until the client gives up
         if response.fate != "answered":
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -47,13 +47,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep quiet: a simulator logs in its audit trail."""
+        """Log nothing: the simulator has an audit trail."""
 
     def handle(self) -> None:
         try:
             super().handle()
         except (ConnectionError, BrokenPipeError):
-            self.close_connection = True  # the client has gone; a real server takes no notice either
+            self.close_connection = True  # the client has disconnected, which a real server ignores too
 
 
 class _Server(ThreadingHTTPServer):
@@ -68,7 +68,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def serve(answer: Handle, port: int) -> Iterator[str]:
-    """Serve on 127.0.0.1; 0 chooses a free port. Gives the address."""
+    """Serve on 127.0.0.1; 0 chooses a free port. Yields the address."""
     server = _Server(answer, port)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="simulator", daemon=True)
     thread.start()
@@ -76,7 +76,7 @@ def serve(answer: Handle, port: int) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.closing.set()
-        if thread.is_alive():  # else nobody would answer that it is shut down
+        if thread.is_alive():  # otherwise shutdown would wait for ever
             server.shutdown()
         server.server_close()
         thread.join()

@@ -1,7 +1,7 @@
-"""Create, update, stimulus and delete, with what iTop does of its own accord on the way.
+"""Create, update, stimulus and delete, including what iTop itself does on the way.
 
-As in iTop, an update reads the object, changes its copy and writes the changed columns back without a lock: a log
-goes back whole, so that what somebody else appended in between is lost.
+As in iTop, an update reads the object, changes its copy and writes the changed columns back without locking. A log is written
+back whole, so whatever somebody else appended in between is lost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itopsync.simulator.session import Session
 from itopsync.simulator.store import Row
 from itopsync.simulator.values import find_one, php_string
 
-#: Classes that copy their new log entries to the tickets that name them as parent: class -> (child class, key).
+#: Classes that copy their new log entries to their children: class -> (child class, key).
 PARENTS: dict[str, tuple[tuple[str, str], ...]] = {
     "UserRequest": (("UserRequest", "parent_request_id"),),
     "Incident": (("UserRequest", "parent_incident_id"), ("Incident", "parent_incident_id")),
@@ -29,7 +29,7 @@ PARENTS: dict[str, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """One line of a deletion's answer: 0 asked for, 2 deleted along with it, 5 a key (``reset``) that is set to 0."""
+    """One line of a deletion's response: 0 requested, 2 deleted along with it, 5 a key (``reset``) that is set to 0."""
 
     row: Row
     code: int
@@ -38,8 +38,8 @@ class Deleted:
 
 
 class Writer:
-    """The writes of one session. ``commit`` makes a row visible (None in place of it removes), ``between`` runs
-    between reading and writing back, where others may come in."""
+    """The writes of one session. ``commit`` makes a row visible (None removes it); ``between`` runs between reading and writing
+    back, where others may write."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Writer:
         try:
             row = self._create(class_name, fields)
         except (Refusal, Crash) as refusal:
-            self.record("create", class_name, 0, fields, outcome=_told(refusal))
+            self.record("create", class_name, 0, fields, outcome=_text_of(refusal))
             raise
         self.record("create", class_name, row["id"], fields)
         return row
@@ -72,13 +72,13 @@ class Writer:
             draft = self._open(class_name, key, fields)
             row = self._save(draft, fields)
         except (Refusal, Crash) as refusal:
-            self.record("update", class_name, _id_of(draft, key), fields, outcome=_told(refusal))
+            self.record("update", class_name, _id_of(draft, key), fields, outcome=_text_of(refusal))
             raise
         self.record("update", row["finalclass"], row["id"], fields)
         return row
 
     def update_row(self, row: Row, fields: Mapping[str, Any]) -> Row:
-        """As :meth:`update`, on a row that was read before: what others did since is not seen."""
+        """Like :meth:`update`, on a row read before, ignoring what others have done since."""
         draft = self._draft_of(row)
         draft.assign(fields)
         saved = self._save(draft, fields)
@@ -86,7 +86,7 @@ class Writer:
         return saved
 
     def apply_stimulus(self, class_name: str, key: Any, stimulus: str, fields: Mapping[str, Any]) -> Row:
-        """The row after the transition. Raises :class:`BareRefusal` where the state or a missing attribute forbids it."""
+        """The row after the transition. Raises :class:`BareRefusal` if the state or a missing attribute forbids it."""
         draft: Draft | None = None
         try:
             draft = self._open(class_name, key, fields)
@@ -94,14 +94,14 @@ class Writer:
             self._transit(draft, stimulus)
             row = self._save(draft, fields)
         except (Refusal, Crash, BareRefusal) as refusal:
-            told = _told(refusal)
-            self.record("apply_stimulus", class_name, _id_of(draft, key), fields, stimulus=stimulus, outcome=told)
+            outcome = _text_of(refusal)
+            self.record("apply_stimulus", class_name, _id_of(draft, key), fields, stimulus=stimulus, outcome=outcome)
             raise
         self.record("apply_stimulus", row["finalclass"], row["id"], fields, stimulus=stimulus)
         return row
 
     def plan_deletion(self, rows: list[Row]) -> list[Deleted]:
-        """The rows, what hangs on them and goes along, and what keeps a key to them that is reset."""
+        """The rows, their dependents that are deleted too, and rows whose keys to them are reset."""
         references = [self._references_to(row) for row in rows]
         along = [Deleted(other, 2, "Deleted automatically") for dependents, _ in references for other in dependents]
         resets = [
@@ -112,7 +112,7 @@ class Writer:
         return [*(Deleted(row, 0, "") for row in rows), *along, *resets]
 
     def delete(self, rows: list[Row]) -> list[Deleted]:
-        """Carry the plan out; files go without a word."""
+        """Carry out the plan; files are deleted without being listed."""
         plan = self.plan_deletion(rows)
         for line in plan:
             if line.reset:
@@ -172,7 +172,7 @@ class Writer:
         return draft.values
 
     def _save(self, draft: Draft, fields: Mapping[str, Any]) -> Row:
-        """Write back what has changed; when nothing has, nothing moves."""
+        """Write back what has changed; without changes, do nothing."""
         draft.compute()
         draft.lose_marks()
         class_name = draft.itop_class.name
@@ -189,7 +189,7 @@ class Writer:
         return draft.values
 
     def _write_links(self, draft: Draft) -> None:
-        """A link set given with a write replaces the links that are there."""
+        """Replace the existing links by the given link sets."""
         store = self._store
         for code, items in draft.links.items():
             attribute = draft.itop_class.attributes[code]
@@ -210,7 +210,7 @@ class Writer:
             name = friendly_name(draft.values, self._store)
             raise BareRefusal(f"Invalid stimulus: '{stimulus}' on the object {name} in state '{status}'")
         target = itop_class.lifecycle[state.transitions[stimulus].target]
-        # PHP 8 compares 0 and '' as different, so that a key of 0 does not count as missing.
+        # PHP 8 considers 0 and '' different, so a key of 0 does not count as missing.
         nothing = (None, "") if self._session.schema.traits.zero_is_a_key else (None, "", 0)
         missing = [code for code in target.mandatory if draft.values.get(code) in nothing]
         if missing:
@@ -218,7 +218,7 @@ class Writer:
             raise BareRefusal(f"Missing mandatory attribute(s) for applying the stimulus: {listed}.")
 
     def _transit(self, draft: Draft, stimulus: str) -> bool:
-        """Change the state and run the transition's actions. False where the stimulus has no effect."""
+        """Change the state and run the transition's actions. False if the stimulus has no effect."""
         state = draft.itop_class.lifecycle.get(draft.values.get("status") or "")
         transition = state.transitions.get(stimulus) if state is not None else None
         if transition is None:
@@ -241,7 +241,7 @@ class Writer:
         elif verb == "ResolveChildTickets":
             self._resolve_children(draft)
         else:
-            # SetAssignedDate: the model names a method that does not exist, and PHP 8 stops at that.
+            # SetAssignedDate: the model names a method that does not exist, on which PHP 8 crashes.
             raise Crash
 
     def _resolve_children(self, parent: Draft) -> None:
@@ -269,7 +269,7 @@ class Writer:
         self.record("apply_stimulus", row["finalclass"], row["id"], written, stimulus=stimulus, by="cascade")
 
     def _copy_entries_to_children(self, parent: Draft) -> None:
-        """iTop copies a parent's new entry into its children, under the writer's name and with the present date."""
+        """Copy a parent's new entry to its children, with the writer's name and the current date, as iTop does."""
         session, changes = self._session, parent.changes
         for child_class, key in PARENTS.get(parent.itop_class.name, ()):
             for log in ("public_log", "private_log"):
@@ -285,7 +285,7 @@ class Writer:
                     self.record("update", child["finalclass"], child["id"], {log: shown}, by="cascade")
 
     def _copied(self, parent: Draft, entry: str) -> str:
-        """A parent's entry as its children get it; from 3.3 on with a prefix."""
+        """A parent's entry as copied to its children; from 3.3 on, with a prefix."""
         about = {"class_name": parent.itop_class.name, "id": parent.id, "ref": parent.values["ref"]}
         return self._session.schema.traits.copied.format(**about) + entry
 
@@ -297,7 +297,7 @@ class Writer:
                 self._commit(kind, file["id"], None, None)
 
     def _references_to(self, row: Row) -> tuple[list[Row], list[tuple[Row, Attribute]]]:
-        """What goes with the row (its links), and what keeps a key to it that must be reset."""
+        """The rows deleted with this row (its links), and those whose keys to it must be reset."""
         schema, store = self._session.schema, self._store
         lineage = schema[row["finalclass"]].lineage
         dependents: list[Row] = []
@@ -319,7 +319,7 @@ class Writer:
         return dependents, references
 
 
-def _told(refusal: Exception) -> str:
+def _text_of(refusal: Exception) -> str:
     return refusal.message if isinstance(refusal, (Refusal, BareRefusal)) else "crash"
 
 
