@@ -42,7 +42,8 @@ class Service:
     def configure(self, store: str, more: str = "") -> None:
         external, internal = self.ask("addresses")
         since = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
-        text = CONFIGURATION.format(store="", more=SOON + more + BOTH_LOGS).replace('"sqlite:///"', f'"{store}"').replace("2026-11-20", since)
+        text = CONFIGURATION.format(store="", more=SOON + more + BOTH_LOGS)
+        text = text.replace('"sqlite:///"', f'"{store}"').replace("2026-11-20", since)
         for fixed, actual in (("http://127.0.0.1:8081", external), ("http://127.0.0.1:8082", internal)):
             text = text.replace(f'"{fixed}"', f'"{actual}"\ntimeout = "2s"')
         (self.folder / "sync.toml").write_text(text)
