@@ -45,7 +45,7 @@ throws, concern a single request."""
 
 NO_RIGHT = re.compile(r"The current user does not have enough permissions for ([a-z ]{1,40}) data of class (\w{1,80})")
 NO_OBJECT = re.compile(r"Error: Invalid object (\w{1,80})::(\d{1,20})")
-TOO_LONG = re.compile(r"[^\[]*\(\w{1,60}\) ?: ?String too long \(")
+TOO_LONG = re.compile(r"[^\[]*(?:\(\w{1,60}\) ?|'\w{1,60}'): ?String too long \(")
 LOG_INDEX = "_index"
 GONE_AWAY = frozenset({1040, 1053, 2002, 2003, 2006, 2013})
 """MySQL's numbers for too many connections, shutting down, cannot connect (twice), gone away, lost."""

@@ -35,7 +35,7 @@ FORMS = tuple(
 )
 """Patterns of whole texts; their groups are kept."""
 CHECKS = re.compile(
-    r"\((\w{1,60})\) ?: ?"
+    r"(?:\((\w{1,60})\) ?|'(\w{1,60})'): ?"  # the first from 3.0 on, with a label before it; the second in 2.7
     r"(Null not allowed|Value not allowed|Wrong format|Target object not found"
     r"|String too long \(found \d{1,20}, limited to \d{1,20}\))"
 )
@@ -95,7 +95,7 @@ def reason(text: str, sent: object) -> str:
     for form in FORMS:
         if found := form.fullmatch(text):
             return clip("".join(found.groups()))
-    checks = dict.fromkeys(f"{name}: {problem}" for name, problem in CHECKS.findall(text))
+    checks = dict.fromkeys(f"{name or older_name}: {problem}" for name, older_name, problem in CHECKS.findall(text))
     if checks:
         return clip(", ".join(checks))
     kept = clip(QUOTES.split(text, maxsplit=1)[0])

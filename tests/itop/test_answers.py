@@ -104,6 +104,7 @@ CASES: list[tuple[Reply, type[RemoteError], type[RemoteError], str]] = [
     (error(100, NOT_UTF_8), ServerFailed, OutcomeUnknown, "could not write its answer"),
     (error(12, "The deletion requires that other objects be deleted/updated, and more"), BadQuery, Refused, "other objects"),
     (error(42, "Error: The moon is full"), BadQuery, Refused, "The moon is full"),
+    (error(100, TITLE_TOO_LONG.replace("'Title' (title) ", "'title'")), BadQuery, TooLarge, "title: String too long (found 300,"),
     (error(100, TITLE_TOO_LONG), BadQuery, TooLarge, "title: String too long (found 300, limited to 255)"),
     (error(100, "Error: title: Value not allowed [Invalid stimulus: private_log_index]"), BadQuery, Refused, "Value not allowed"),
 ]

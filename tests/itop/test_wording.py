@@ -41,6 +41,11 @@ SQL = (
             "'Impact' (impact) : Value not allowed [Miller]: issues = {0=>Miller (urgency) : Null not allowed}, class = X",
             "title: Null not allowed, impact: Value not allowed",
         ),
+        (
+            "Error: Unexpected value for attribute 'title': Null not allowed, Unexpected value for attribute 'impact': "
+            "Value not allowed [Miller]: issues = {0=>Miller: Null not allowed}, class = X",  # iTop 2.7
+            "title: Null not allowed, impact: Value not allowed",
+        ),
         # in the language of the account
         ("Error: Valeur inattendue pour l'attribut 'Titre' (title) : String too long (found 300, limited to 255)", None),
         # an extension's own words
