@@ -39,7 +39,7 @@ def findings_as_json(found: Sequence[Finding]) -> str:
 
 
 _PARKED = (
-    "parked: do what the reason names, or mend the cause and run `itopsync retry LINK`; `itopsync show LINK` says all about one."
+    "parked: do what the reason says, or fix the cause and run `itopsync retry LINK`; `itopsync show LINK` shows the details."
 )
 
 

@@ -148,7 +148,7 @@ def _logs(pair: ClassPair, section: ClassSection, file: SyncFile, faults: Faults
         given = [log for log in file.logs if log.external in pair.external.logs and log.internal in pair.internal.logs]
         if not given and not faults.known("logs"):
             what = f"{pair.external_name} has none of the logs that are paired in [[logs]]"
-            faults.add(f"{pair.place}.logs", what, f"Pair one of its own there: {listed(pair.external.logs)}")
+            faults.add(f"{pair.place}.logs", what, f"Pair one of its own logs there: {listed(pair.external.logs)}")
     else:
         given = list(section.logs)
         _check_own_logs(pair, given, faults)

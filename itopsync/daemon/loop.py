@@ -166,11 +166,11 @@ class _Loop:
     # cycles
 
     def _work(self) -> None:
-        self._begin_anew()
+        self._start_engine()
         self._systemd.ready("at work")
         while self._signals.stop is None:
             if self._reload_if_told():
-                self._begin_anew()
+                self._start_engine()
             self._lease.check_time()
             self._take_up()
             seconds = self._cycles.run_due()
@@ -291,7 +291,7 @@ class _Loop:
         self._configuration = fresh or self._configuration
         return fresh is not None
 
-    def _begin_anew(self) -> None:
+    def _start_engine(self) -> None:
         """Start an engine with the current configuration, and close the old one, if any."""
         self._engines.close()
         self._engine = self._engines.enter_context(

@@ -179,7 +179,7 @@ def _client_error(call: Call, status: int) -> RemoteError:
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large(call)
     if status == HTTPStatus.UNAUTHORIZED:
-        return LoginRefused(side, "the web server before iTop asks for a login of its own (HTTP 401). Check login and password")
+        return LoginRefused(side, "the web server before iTop requires its own login (HTTP 401). Check login and password")
     if status == HTTPStatus.NOT_FOUND:
         return Unreachable(side, "there is no iTop at this address (HTTP 404). Check that url is right")
     if call.writes and status not in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS):

@@ -99,8 +99,8 @@ def _call(link: Link, obstacle: Obstacle) -> Call:
         Need.PARKED,
         f"parked:{link.id}:{digest(obstacle.key, obstacle.fingerprint)[:12]}",
         obstacle.reason,
-        f"Do what the reason names, or mend the cause and run `itopsync retry {link.id}`; `itopsync show {link.id}` says all "
-        "about it.",
+        f"Do what the reason says, or fix the cause and run `itopsync retry {link.id}`; `itopsync show {link.id}` shows the "
+        "details.",
         link=link.id,
         external=str(link.external),
         external_number=link.external_number or None,

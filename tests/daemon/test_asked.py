@@ -190,7 +190,7 @@ def test_a_kill_while_one_is_carried_out_is_told_as_interrupted(desk: Desk, host
     told = store.requests.get(number)
     assert told is not None
     assert told.state is RequestState.INTERRUPTED
-    assert "ended meanwhile" in told.result
+    assert "was carrying this out ended" in told.result
     store.close()
 
 

@@ -97,8 +97,8 @@ def test_a_parked_ticket_calls_somebody_with_what_is_wrong_and_what_to_do(servic
     assert (told["version"], told["pair"], told["count"]) == (1, "demo", 1)
     assert told["summary"] == (
         f"itopsync demo: {link.external_number}: file: internal: the file has 20000001 bytes, more than limits.file_size allows. "
-        f"Do what the reason names, or mend the cause and run `itopsync retry {link.id}`; `itopsync show {link.id}` "
-        "says all about it."
+        f"Do what the reason says, or fix the cause and run `itopsync retry {link.id}`; `itopsync show {link.id}` "
+        "shows the details."
     )
     (call,) = told["calls"]
     assert (call["link"], call["external"], call["internal"]) == (link.id, str(link.external), str(link.internal))
