@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from itopsync.check.addresses import check_rings, check_they_differ
-from itopsync.check.finding import Finding, Findings, Level, fault, ok, said, warning
+from itopsync.check.finding import Finding, Findings, Level, fault, message_and_remedy, ok, warning
 from itopsync.check.side import check_side
 from itopsync.engine.marker_loss import Loss
 from itopsync.errors import RemoteError, StoreError
@@ -62,7 +62,7 @@ def _check_store(look_at_store: Callable[[], StoreLook]) -> tuple[Finding, ...]:
     try:
         look = look_at_store()
     except StoreError as error:
-        return (fault(None, *said(error)),)
+        return (fault(None, *message_and_remedy(error)),)
     except RemoteError:  # reported with the side
         return (warning(None, "it is not known whether this is the pair's own store", "Fix the side, and check again."),)
     revision = look.revision

@@ -52,11 +52,11 @@ def fault(side: Side | None, what: str, remedy: str) -> Finding:
 
 def refusal(error: RemoteError, about: str = "", remedy: str = "") -> Finding:
     """A fault from the error of a server or of the connection to it, which says what is wrong and then what to do."""
-    what, its_remedy = said(error)
+    what, its_remedy = message_and_remedy(error)
     return fault(error.side, f"{about}: {what}" if about else what, remedy or its_remedy)
 
 
-def said(error: ItopsyncError) -> tuple[str, str]:
+def message_and_remedy(error: ItopsyncError) -> tuple[str, str]:
     """Split an error's message into what is wrong and what to do about it."""
     text = str(error).removeprefix(f"{error.side}: ") if isinstance(error, RemoteError) else str(error)
     what, _, remedy = text.partition(". ")
@@ -88,7 +88,7 @@ class Findings:
         try:
             self._server.check_login()
         except RemoteError as error:
-            what, _ = said(error)
+            what, _ = message_and_remedy(error)
             self.found.append(fault(error.side, f"it became unavailable during the check: it {what}", LEFT_OUT))
             self.gone = True
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from itopsync.check.finding import Finding, Findings, Level, fault, ok, said, warning
+from itopsync.check.finding import Finding, Findings, Level, fault, message_and_remedy, ok, warning
 from itopsync.engine.observe import attributes
 from itopsync.errors import AccessRefused, Refused, RemoteError
 from itopsync.itop import oql
@@ -85,7 +85,7 @@ def _probe(server: Server, rules: Rules, clock: Callable[[], datetime], lost: li
     try:
         ticket = server.create(cls.cls(side), fields, {work.log: [work.entry("create")]}, wanted)
     except Refused as error:
-        what, _ = said(error)
+        what, _ = message_and_remedy(error)
         yield fault(
             side, f"the probe could not be written: {what}", f"Check {side}.defaults and the class's mandatory attributes."
         )
@@ -160,7 +160,7 @@ def _delete(work: _Probe, ticket: Ticket) -> Finding:
             "Delete it by hand; itopsync does not carry it.",
         )
     except RemoteError as error:
-        what, _ = said(error)
+        what, _ = message_and_remedy(error)
         return warning(
             server.side, f"it is not known whether the probe, {ticket.number} ({ref}), was deleted: {what}", "Check there."
         )

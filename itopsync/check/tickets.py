@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from itopsync.check.finding import Finding, fault, ok, refusal, said, warning
+from itopsync.check.finding import Finding, fault, message_and_remedy, ok, refusal, warning
 from itopsync.engine.observe import attributes
 from itopsync.engine.poll import scope_of, since
 from itopsync.errors import BadQuery, RemoteError
@@ -129,7 +129,7 @@ def check_scope(server: Server, rules: Rules, usable: Sequence[ClassRules]) -> I
             query = f"SELECT {oql.name(cls.external)} AS this WHERE {scope_of(rules, cls)}"
             counts[cls.external] = server.count(cls.external, query)
         except BadQuery as error:
-            what, _ = said(error)
+            what, _ = message_and_remedy(error)
             remedy = f"Fix the OQL of scope.condition or classes.{cls.external}.scope."
             yield fault(server.side, f"scope of {cls.external}: {what}", remedy)
     total, limit = sum(counts.values()), rules.limits.creations

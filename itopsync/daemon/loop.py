@@ -231,7 +231,7 @@ class _Loop:
             log.error("safety stop", kind=error.kind, reason=str(error))
             outcome = error
         except (AnotherInstance, StoreError) as error:
-            self._told(kind, error)
+            self._notify(kind, error)
             # A database that restarts is back before the lease expires; anything else ends the process.
             if not isinstance(error, StoreUnavailable) or self._lease.remaining <= 0:
                 raise
@@ -245,7 +245,7 @@ class _Loop:
         interrupted = isinstance(outcome, Report) and outcome.interrupted
         self._broken_off = kind if interrupted and only is None else self._broken_off
         self._cycles.ended(kind, began, moved=_moved(outcome), again=timedelta() if interrupted else None)
-        self._told(kind, outcome)
+        self._notify(kind, outcome)
         self._outcome = outcome
 
     def _say_how_it_is(self, seconds: float) -> None:
@@ -265,7 +265,7 @@ class _Loop:
             self._store.facts.put(LAST_SWEEP, began.isoformat())
         return report
 
-    def _told(self, kind: CycleKind, outcome: Report | ItopsyncError) -> None:
+    def _notify(self, kind: CycleKind, outcome: Report | ItopsyncError) -> None:
         tell(self._listeners, Ended(kind, outcome))
 
     def _pause(self, seconds: float, asked: Callable[[], bool] | None = None) -> None:

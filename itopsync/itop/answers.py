@@ -143,8 +143,8 @@ def judge_status(call: Call, reply: Answer) -> RemoteError:
     if status == HTTPStatus.SERVICE_UNAVAILABLE and _is_maintenance(call, reply.body):
         error = Maintenance(side, "is in maintenance (HTTP 503). Wait until it ends")
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        said = f"failed (HTTP {status}). See its own error log{_OR_A_PROXYS if status in _BY_A_PROXY else ''}"
-        error = _no_answer(call, said) if call.writes else ServerFailed(side, said)
+        failure = f"failed (HTTP {status}). See its own error log{_OR_A_PROXYS if status in _BY_A_PROXY else ''}"
+        error = _no_answer(call, failure) if call.writes else ServerFailed(side, failure)
     elif status < HTTPStatus.OK or status >= HTTPStatus.BAD_REQUEST:
         error = _client_error(call, status)
     elif status >= HTTPStatus.MULTIPLE_CHOICES:

@@ -103,15 +103,15 @@ class Address:
     def unavailable(self, error: Exception) -> StoreUnavailable:
         """Return an error that names the store, what the database reported, and the remedy."""
         cause = getattr(error, "orig", None) or error
-        said = clip(str(cause)) or type(cause).__name__
-        return StoreUnavailable(f"{self.name}: {said}. {self._remedy(said)}")
+        report = clip(str(cause)) or type(cause).__name__
+        return StoreUnavailable(f"{self.name}: {report}. {self._remedy(report)}")
 
-    def _remedy(self, said: str) -> str:
-        if "lock timeout" in said or "locked" in said:
+    def _remedy(self, report: str) -> str:
+        if "lock timeout" in report or "locked" in report:
             return "Another process is using it; try again when it has finished."
         if not self.is_sqlite:
             return "Check that the database is running and that store.url and its password are right."
-        if "not a database" in said or "malformed" in said:
+        if "not a database" in report or "malformed" in report:
             return "Restore a backup, or name another file in store.url."
         return "Check the disk, and that this account may write to the file, the files beside it (-wal, -shm) and their folder."
 

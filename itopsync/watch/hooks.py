@@ -72,7 +72,7 @@ class Hook:
         self._clock, self._called = clock, called
         self._fact = f"hook:{way.name}"
         self._lock = threading.Lock()
-        self._told, self._last = _read(store.facts.get(self._fact))
+        self._delivered, self._last = _read(store.facts.get(self._fact))
         self._errand = Errand(f"hook-{way.name}")
         self._closed = False
 
@@ -85,9 +85,9 @@ class Hook:
             return
         by_key = {call.key: call for call in calls}
         with self._lock:
-            over = {key for key in self._told - by_key.keys() if good or not key.startswith(BREAKING)}
-            self._told -= over
-            new = [call for key, call in by_key.items() if key not in self._told]
+            over = {key for key in self._delivered - by_key.keys() if good or not key.startswith(BREAKING)}
+            self._delivered -= over
+            new = [call for key, call in by_key.items() if key not in self._delivered]
         if over:
             self._keep()
         now = self._clock()
@@ -119,14 +119,16 @@ class Hook:
                 self._called(self._way.name, True)
                 log.info("person called", hook=self._way.name, need=need, count=len(group))
                 with self._lock:
-                    self._told |= {call.key for call in group}
+                    self._delivered |= {call.key for call in group}
             if self._closed:
                 return
             self._keep()
 
     def _keep(self) -> None:
         with self._lock:
-            text = json.dumps({"told": sorted(self._told), "last": {need: at.isoformat() for need, at in self._last.items()}})
+            text = json.dumps(
+                {"told": sorted(self._delivered), "last": {need: at.isoformat() for need, at in self._last.items()}}
+            )
         try:
             self._store.facts.put(self._fact, text)
         except ItopsyncError as error:

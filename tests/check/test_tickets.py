@@ -43,7 +43,7 @@ def test_an_attribute_that_is_no_date(rig: Checked) -> None:
         "UserRequest", fields=tuple(replace(rule, kind=Kind.DATE) if rule.external == "title" else rule for rule in cls.fields)
     )
     fault = rig.fault(EXTERNAL)
-    assert fault.startswith("UserRequest: title is a text of 7 characters, which is no date")
+    assert fault.startswith("UserRequest: title is a text of 7 characters, which is not a date")
     assert "Printer" not in fault
 
 
