@@ -24,20 +24,23 @@ from pathlib import Path
 from itopsync.config.configuration import Configuration, compile_configuration
 from itopsync.config.faults import Faults
 from itopsync.config.loader import check, find, parse
+from itopsync.config.schema import SyncFile
 from itopsync.engine.settings import Schedule
 from itopsync.settings.section import Surroundings
 
 __all__ = ["Configuration", "Schedule", "example", "find", "load"]
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ, *, now: datetime | None = None) -> Configuration:
-    """Load *path*, with the secrets that it refers to in files and in *environ*.
+def load(
+    path: Path, environ: Mapping[str, str] = os.environ, *, now: datetime | None = None, secrets: bool = True
+) -> Configuration:
+    """Load *path*, with the secrets that it refers to in files and in *environ*; without *secrets*, no server can be asked.
 
     :raises ConfigurationError: with every fault in the file, each with file, key and remedy
     """
     table, faults = parse(path), Faults(path)
     surroundings = Surroundings(path.absolute().parent, environ, now or datetime.now(UTC))
-    file = check(table, surroundings, faults)
+    file = check(SyncFile, table, surroundings, faults, look_outside=secrets)
     configuration = compile_configuration(file, path, surroundings, faults)
     faults.raise_if_any()
     return configuration

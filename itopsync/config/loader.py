@@ -1,4 +1,4 @@
-"""Finds, parses and validates a file, table by table, as a :class:`~itopsync.config.schema.SyncFile`."""
+"""Finds, parses and validates a file, table by table, as its schema: :class:`~itopsync.config.schema.SyncFile`, for one."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from itopsync.config.faults import Faults
-from itopsync.config.schema import SyncFile
 from itopsync.errors import ConfigurationError, Fault, clip
 from itopsync.settings.section import Section, Surroundings, Wrong, section_at, section_in
+
+S = TypeVar("S", bound=Section)
 
 LONGEST_FILE = 1_000_000
 """Bytes. A longer file is not a ``sync.toml``."""
@@ -104,15 +105,18 @@ def parse(path: Path) -> dict[str, Any]:
     return _parse_toml(path, text)
 
 
-def check(table: dict[str, Any], surroundings: Surroundings, faults: Faults) -> SyncFile:
-    """Validate *table* table by table, removing wrong keys, and return what is left."""
+def check(root: type[S], table: dict[str, Any], surroundings: Surroundings, faults: Faults, *, look_outside: bool = True) -> S:
+    """Validate *table* table by table as a *root*, removing wrong keys, and return what is left.
+
+    Unless it may *look outside*, no other file is read: no secret, and no certificate.
+    """
     while True:
         try:
-            file = SyncFile.model_validate(table, context=surroundings)
+            file = root.model_validate(table, context=surroundings if look_outside else None)
         except ValidationError as error:
             details = [(detail, _place_in(table, detail)) for detail in error.errors()]
             for detail, place in details:
-                _report(detail, place, table, faults)
+                _report(root, detail, place, table, faults)
             for place in sorted({place for _, place in details}, key=_from_the_end):
                 _take_out(table, place)
         else:
@@ -120,7 +124,7 @@ def check(table: dict[str, Any], surroundings: Surroundings, faults: Faults) -> 
             return file
 
 
-def _report(detail: ErrorDetails, place: Sequence[int | str], table: dict[str, Any], faults: Faults) -> None:
+def _report(root: type[Section], detail: ErrorDetails, place: Sequence[int | str], table: dict[str, Any], faults: Faults) -> None:
     key = ".".join(map(str, place))
     wrong = detail.get("ctx", {}).get("error")
     explained = _EXPLAINED.get(re.sub(r"^hooks\.alerts\.\w+\.", "hooks.alerts.<name>.", key))
@@ -131,7 +135,7 @@ def _report(detail: ErrorDetails, place: Sequence[int | str], table: dict[str, A
         if wrong.beside:
             faults.excuse(".".join(map(str, (*place[:-1], wrong.beside))))
     elif detail["type"] == "extra_forbidden":
-        faults.add(key, "there is no such key", _suggestion(place))
+        faults.add(key, "there is no such key", _suggestion(root, place))
     elif detail["loc"][-1] == "[key]":
         faults.add(key, "this cannot be a name in iTop", "Use letters, digits and underscores")
     else:
@@ -140,7 +144,7 @@ def _report(detail: ErrorDetails, place: Sequence[int | str], table: dict[str, A
         faults.add(key, f"{clip(_shown(table, place), 60)} is not valid", remedy[:1].upper() + remedy[1:])
 
 
-def _report_lacking(file: SyncFile, surroundings: Surroundings, faults: Faults) -> None:
+def _report_lacking(file: Section, surroundings: Surroundings, faults: Faults) -> None:
     for place, section in _sections(file, ""):
         for keys, remedy in section.lacking():
             if not any(faults.known(f"{place}{key}") for key in keys):
@@ -193,13 +197,13 @@ def _from_the_end(place: tuple[int | str, ...]) -> tuple[int, list[tuple[int, st
     return -len(place), [(-step, "") if isinstance(step, int) else (0, step) for step in place]
 
 
-def _suggestion(place: Sequence[int | str]) -> str:
-    section, name = section_at(SyncFile, place[:-1]), str(place[-1])
+def _suggestion(root: type[Section], place: Sequence[int | str]) -> str:
+    section, name = section_at(root, place[:-1]), str(place[-1])
     known = list(section.model_fields) if section else []
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"Did you mean {close[0]}?"
-    tables = [table for table, field in SyncFile.model_fields.items() if _has_key(section_in(field.annotation), name)]
+    tables = [table for table, field in root.model_fields.items() if _has_key(section_in(field.annotation), name)]
     if tables:
         return f"Does it belong to [{'] or ['.join(tables)}]?"
     return f"Remove it; there are: {', '.join(known)}" if known else "Remove it"

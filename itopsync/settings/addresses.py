@@ -16,6 +16,7 @@ from itopsync.errors import clip
 from itopsync.settings.section import PATH, Text, Wrong
 
 _API = "/webservices/rest.php"
+_HIGHEST_PORT = 65_535
 _PORTS = {"http": 80, "https": 443}
 _IN_A_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*")
 
@@ -68,6 +69,29 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def host_and_port(listen: str) -> tuple[str, int]:
+    """The address and the port to listen on, of ``127.0.0.1:9464`` or ``[::1]:9464``; port 0 where it is wrong."""
+    host, _, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= len(str(_HIGHEST_PORT)) else 0
+    return host, number if _is_address(host) and number <= _HIGHEST_PORT else 0
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(host) and is_host(urlsplit(f"//[{host}]" if ":" in host else f"//{host}"))
+    except ValueError:
+        return False
+
+
+def read_listen(listen: str) -> str:
+    """Return what to listen on, or an empty text. :raises Wrong: it is not an address with a port"""
+    if listen and not host_and_port(listen)[1]:
+        what = f"{clip(repr(listen), 60)} is not an address with a port"
+        raise Wrong(what, 'Write it like "127.0.0.1:9464" or "[::1]:9464"')
+    return listen
 
 
 def located(folder: Path, name: str | Path) -> Path:

@@ -22,10 +22,24 @@ class Activity:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def latest(self, limit: int, *, link: int | None = None, since: datetime | None = None) -> tuple[ActivityRecord, ...]:
-        """Return at most *limit* writes, newest first, optionally only those on one *link* or *since* a time."""
+    def latest(
+        self,
+        limit: int,
+        *,
+        link: int | None = None,
+        since: datetime | None = None,
+        before: tuple[datetime, int] | None = None,
+    ) -> tuple[ActivityRecord, ...]:
+        """Return at most *limit* writes, newest first, narrowed as by :func:`~itopsync.store.rows.newest`."""
         with self._database.reading() as connection:
-            return tuple(_record(row) for row in connection.execute(newest(activity, limit, link, since)))
+            return tuple(_record(row) for row in connection.execute(newest(activity, limit, link, since, before)))
+
+    def ages(self, since: datetime, limit: int) -> list[timedelta]:
+        """Return how long the newest writes since a time took from the person's save, of at most *limit* writes, newest first."""
+        meant = (activity.c.at >= since, activity.c.age.is_not(None))
+        ages = select(activity.c.age).where(*meant).order_by(activity.c.at.desc(), activity.c.id.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return [timedelta(seconds=age) for age in connection.scalars(ages)]
 
     def prune(self, before: datetime) -> int:
         """Delete the writes that ended before a time; return how many."""

@@ -7,9 +7,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Self
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
@@ -120,7 +122,17 @@ _FORMS = "Write sqlite:///FILE or postgresql://USER@HOST/DATABASE in store.url."
 _NO_PRIVILEGE = "42501"
 
 
-def engine_for(address: Address, *, foreign_keys: bool = True) -> Engine:
+class Use(StrEnum):
+    """What a store is opened for."""
+
+    ALL = "all"
+    LOOK = "look"
+    """To read it. Nothing can be written, whatever is tried."""
+    ASK = "ask"
+    """To add requests. On SQLite, nothing else can be written; on PostgreSQL, the rights of the database user see to that."""
+
+
+def engine_for(address: Address, *, foreign_keys: bool = True, use: Use = Use.ALL) -> Engine:
     """Return an engine for *address*, not yet connected.
 
     Turn *foreign_keys* off while changing an SQLite schema: SQLite alters a table by rebuilding it, which would delete every row
@@ -129,14 +141,14 @@ def engine_for(address: Address, *, foreign_keys: bool = True) -> Engine:
     :raises StoreUnavailable: the driver is not installed
     """
     try:
-        return _sqlite(address, foreign_keys=foreign_keys) if address.is_sqlite else _postgresql(address)
+        return _sqlite(address, use, foreign_keys=foreign_keys) if address.is_sqlite else _postgresql(address, use)
     except ModuleNotFoundError:
         raise StoreUnavailable(f"{address.name}: its driver is missing. Install itopsync[postgresql].") from None
     except SQLAlchemyError as error:
         raise address.unavailable(error) from None
 
 
-def _postgresql(address: Address) -> Engine:
+def _postgresql(address: Address, use: Use) -> Engine:
     defaults = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "itopsync", **SILENCE}
     given = {name: value for name, value in defaults.items() if name not in address.url.query}
     # Replace a broken connection before its next use, and prefer the most recently used ones.
@@ -149,17 +161,23 @@ def _postgresql(address: Address) -> Engine:
         connection.autocommit = True
         for name, value in SESSION.items():
             connection.execute(f"SET {name} = '{value}'")
+        if use is Use.LOOK:
+            connection.execute("SET default_transaction_read_only = on")
         connection.autocommit = False
 
     return engine
 
 
-def _sqlite(address: Address, *, foreign_keys: bool) -> Engine:
+def _sqlite(address: Address, use: Use, *, foreign_keys: bool) -> Engine:
     options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT, "check_same_thread": False}, "poolclass": QueuePool}
     if address.path is None:
         # The database lives in its only connection: threads take turns, and it is never closed.
         options |= {"pool_size": 1, "max_overflow": 0}
-    engine = create_engine(address.url, **options)
+    url = address.url
+    if use is not Use.ALL and address.path is not None:
+        mode = "ro" if use is Use.LOOK else "rw"
+        url = url.set(database=f"file:{quote(str(address.path))}", query={"mode": mode, "uri": "true"})
+    engine = create_engine(url, **options)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -168,6 +186,8 @@ def _sqlite(address: Address, *, foreign_keys: bool) -> Engine:
         cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.close()
+        if use is Use.ASK:
+            connection.set_authorizer(_only_requests)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -176,6 +196,16 @@ def _sqlite(address: Address, *, foreign_keys: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+_READS = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_TRANSACTION)
+
+
+def _only_requests(action: int, table: str | None, *_: object) -> int:
+    """Authorize one part of a statement: reading, and inserting a request."""
+    counting = table == "sqlite_sequence" and action in (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE)
+    asking = table == "request" and action == sqlite3.SQLITE_INSERT
+    return sqlite3.SQLITE_OK if action in _READS or counting or asking else sqlite3.SQLITE_DENY
 
 
 def writer(engine: Engine) -> Engine:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import BigInteger, cast, delete, extract, func, insert, select
 
 from itopsync.store import codec
 from itopsync.store.database import Database
@@ -42,6 +43,17 @@ class History:
                 )
                 for row in connection.execute(newest)
             )
+
+    def outcomes(self, since: datetime, length: timedelta) -> Mapping[datetime, Mapping[str, int]]:
+        """Count the cycles that began since a time by outcome, in stretches of *length*, each keyed by its start."""
+        seconds = int(length.total_seconds())
+        stretch = (cast(extract("epoch", cycle.c.started), BigInteger) // seconds).label("stretch")
+        counted = select(stretch, cycle.c.outcome, func.count()).where(cycle.c.started >= since)
+        found: dict[datetime, dict[str, int]] = {}
+        with self._database.reading() as connection:
+            for number, outcome, count in connection.execute(counted.group_by(stretch, cycle.c.outcome)):
+                found.setdefault(datetime.fromtimestamp(int(number) * seconds, UTC), {})[outcome] = count
+        return found
 
     def prune(self, before: datetime) -> dict[str, int]:
         """Delete the cycles that started before a time, and the tickets last seen out of scope before it; return how many.

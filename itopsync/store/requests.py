@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +56,10 @@ class Requests:
             asked: int = connection.execute(insert(request).values(values).returning(request.c.id)).scalar_one()
         return asked
 
+    def together(self) -> AbstractContextManager[None]:
+        """Make everything that this thread asks for inside one transaction."""
+        return self._database.transaction()
+
     def any_waiting(self) -> bool:
         """Whether a request waits to be taken. This runs every second, so it reads next to nothing."""
         with self._database.reading() as connection:
@@ -95,10 +100,19 @@ class Requests:
             row = connection.execute(select(request).where(request.c.id == number, *_KNOWN)).one_or_none()
         return None if row is None else _record(row)
 
-    def latest(self, limit: int, *, link: int | None = None, since: datetime | None = None) -> tuple[RequestRecord, ...]:
-        """Return at most *limit* requests, newest first, optionally only those on one *link* or *since* a time."""
+    def latest(
+        self,
+        limit: int,
+        *,
+        kind: RequestKind | None = None,
+        link: int | None = None,
+        since: datetime | None = None,
+        before: tuple[datetime, int] | None = None,
+    ) -> tuple[RequestRecord, ...]:
+        """Return at most *limit* requests, newest first, optionally only those of one *kind*, narrowed as by ``newest``."""
+        meant = _KNOWN if kind is None else (request.c.kind == kind, *_KNOWN)
         with self._database.reading() as connection:
-            return tuple(_record(row) for row in connection.execute(newest(request, limit, link, since).where(*_KNOWN)))
+            return tuple(_record(row) for row in connection.execute(newest(request, limit, link, since, before).where(*meant)))
 
     def prune(self, before: datetime) -> int:
         """Delete the finished requests made before a time; return how many."""

@@ -6,7 +6,21 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 
 from itopsync.model import FilePair, FileStatus, Link, LinkStatus, Ref, Side
 from itopsync.store import codec
@@ -37,11 +51,18 @@ def of_classes(classes: Collection[str] | None) -> tuple[ColumnElement[bool], ..
     return () if classes is None else (func.coalesce(link.c.external_class, "").in_(sorted(classes)),)
 
 
-def newest(table: Table, limit: int, link: int | None, since: datetime | None) -> Select[Any]:
-    """Select the newest rows of a *table* with times, links and ids, optionally only those of one *link* or *since* a time."""
+def newest(
+    table: Table, limit: int, link: int | None, since: datetime | None, before: tuple[datetime, int] | None
+) -> Select[Any]:
+    """Select the newest rows of a *table* with times, links and ids, optionally only those of one *link* or *since* a time.
+
+    For the next page, *before* is the time and the id of the last row that was shown.
+    """
     rows = select(table).order_by(table.c.at.desc(), table.c.id.desc()).limit(limit)
     if link is not None:
         rows = rows.where(table.c.link_id == link)
+    if before is not None:
+        rows = rows.where(tuple_(table.c.at, table.c.id) < tuple_(literal(before[0], table.c.at.type), literal(before[1])))
     return rows if since is None else rows.where(table.c.at >= since)
 
 

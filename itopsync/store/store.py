@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import Self
 
+from itopsync.errors import StoreUnavailable
 from itopsync.store import migrate
 from itopsync.store.activity import Activity
 from itopsync.store.attachments import Attachments
-from itopsync.store.connection import Address, engine_for, make_file, write_ahead
+from itopsync.store.connection import Address, Use, engine_for, make_file, write_ahead
 from itopsync.store.database import Database
 from itopsync.store.facts import Facts
 from itopsync.store.history import History
@@ -44,6 +45,7 @@ class Store:
         self.requests = Requests(database)
         self.facts = Facts(database)
         self.lease = Leases(database, probe)
+        self._asking: Database | None = None
 
     @classmethod
     def open(cls, url: str, *, probe: Callable[[int], str] = started_at) -> Self:
@@ -69,6 +71,29 @@ class Store:
             raise
         return cls(Database(address, engine), revision, probe)
 
+    @classmethod
+    def look_at(cls, url: str) -> Self:
+        """Open the store at *url* to read it and to add requests. Nothing else can be written, and nothing is created.
+
+        :raises StoreOutdated: it has an older schema
+        :raises StoreFromTheFuture: it has a newer schema
+        :raises StoreUnavailable: there is none, or the database does not answer
+        """
+        address = Address.parse(url)
+        if address.path is not None and not address.path.exists():
+            raise StoreUnavailable(f"{address.name}: there is no store yet. The first cycle makes it.")
+        engine = engine_for(address, use=Use.LOOK)
+        try:
+            revision = migrate.revision_of(address, engine)
+            migrate.refuse_other(address, revision)
+            looking = cls(Database(address, engine), revision)
+            looking._asking = Database(address, engine_for(address, use=Use.ASK))
+            looking.requests = Requests(looking._asking)
+        except BaseException:
+            engine.dispose()
+            raise
+        return looking
+
     @staticmethod
     def exists(url: str) -> bool:
         """Whether there is a store at *url*; creates nothing.
@@ -84,7 +109,9 @@ class Store:
 
     def keeping(self, classes: Collection[str]) -> Store:
         """The same store, in which links of external classes other than *classes* rest: kept, but neither due nor listed."""
-        return Store(self.database, self.revision, self._probe, classes)
+        kept = Store(self.database, self.revision, self._probe, classes)
+        kept.requests, kept._asking = self.requests, self._asking
+        return kept
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make everything that this thread does with the store inside one transaction.
@@ -104,3 +131,5 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self.database.engine.dispose()
+        if self._asking is not None:
+            self._asking.engine.dispose()

@@ -14,13 +14,20 @@ from urllib.parse import quote, urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
 
 from itopsync.errors import clip
-from itopsync.settings.addresses import Certificates, check_is_private, is_host, is_loopback, located
+from itopsync.settings.addresses import (
+    Certificates,
+    check_is_private,
+    host_and_port,
+    is_host,
+    is_loopback,
+    located,
+    read_listen,
+)
 from itopsync.settings.quantities import Duration, Span
 from itopsync.settings.secrets import WAYS, PasswordSource, Secret, no_password
 from itopsync.settings.section import PATH, Name, Section, Text, Wrong
 
 _PLACE = "{password}"
-_HIGHEST_PORT = 65_535
 
 
 class Need(StrEnum):
@@ -34,28 +41,6 @@ class Need(StrEnum):
     """A side has been down for too long."""
     CYCLE_FAILED = "cycle_failed"
     """Something else stopped the cycle."""
-
-
-def _taken_apart(listen: str) -> tuple[str, int]:
-    """The address and the port of ``[metrics] listen``; port 0 if it is wrong."""
-    host, _, port = listen.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
-    number = int(port) if port.isascii() and port.isdigit() and len(port) <= len(str(_HIGHEST_PORT)) else 0
-    return host, number if _is_address(host) and number <= _HIGHEST_PORT else 0
-
-
-def _is_address(host: str) -> bool:
-    try:
-        return bool(host) and is_host(urlsplit(f"//[{host}]" if ":" in host else f"//{host}"))
-    except ValueError:
-        return False
-
-
-def _check_listen(listen: str) -> str:
-    if listen and not _taken_apart(listen)[1]:
-        what = f"{clip(repr(listen), 60)} is not an address with a port"
-        raise Wrong(what, 'Write it like "127.0.0.1:9464" or "[::1]:9464"')
-    return listen
 
 
 def _check_textfile(path: Path, info: ValidationInfo) -> Path:
@@ -74,7 +59,7 @@ def _check_textfile(path: Path, info: ValidationInfo) -> Path:
 class MetricsSettings(Section):
     """Metrics for monitoring. Off by default."""
 
-    listen: Annotated[Text, AfterValidator(_check_listen)] = Field(default="", examples=["127.0.0.1:9464"])
+    listen: Annotated[Text, AfterValidator(read_listen)] = Field(default="", examples=["127.0.0.1:9464"])
     """Address and port of an HTTP endpoint with `/metrics` for Prometheus and `/healthz`, such as `"127.0.0.1:9464"`; used by
     `itopsync run`. Default: none. Must be a loopback address, unless `allow_remote` allows another."""
     allow_remote: Text | None = Field(default=None, examples=["192.0.2.10"])
@@ -105,11 +90,11 @@ class MetricsSettings(Section):
     @property
     def host(self) -> str | None:
         """The address to listen on; None for no endpoint."""
-        return _taken_apart(self.listen)[0] or None
+        return host_and_port(self.listen)[0] or None
 
     @property
     def port(self) -> int:
-        return _taken_apart(self.listen)[1]
+        return host_and_port(self.listen)[1]
 
 
 def _check_web_address(text: str) -> str:

@@ -78,7 +78,7 @@ def whole() -> dict[str, Any]:
 def found_wrong(table: dict[str, Any], folder: Path) -> set[str]:
     """The faults of each table by itself, apart from what is missing and from files that are not there."""
     faults = Faults(folder)
-    check(table, Surroundings(folder, {}, NOW), faults)
+    check(SyncFile, table, Surroundings(folder, {}, NOW), faults)
     try:
         faults.raise_if_any()
     except ConfigurationError as error:
@@ -149,7 +149,7 @@ def test_what_the_example_shows_can_be_taken_as_it_stands(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["schedule", "rules", "headers", "limits"])
 def test_what_the_example_shows_of_what_has_defaults_are_the_defaults(name: str, tmp_path: Path) -> None:
     shows = tomllib.loads(COMMENTED.sub("", EXAMPLE))[name]
-    file = check({name: shows}, Surroundings(tmp_path, {}, NOW), Faults(tmp_path))
+    file = check(SyncFile, {name: shows}, Surroundings(tmp_path, {}, NOW), Faults(tmp_path))
     assert shows
     assert getattr(file, name) == getattr(SyncFile(), name)
 

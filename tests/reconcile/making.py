@@ -16,6 +16,7 @@ from typing import Any
 from itopsync.config.configuration import compile_configuration
 from itopsync.config.faults import Faults
 from itopsync.config.loader import check
+from itopsync.config.schema import SyncFile
 from itopsync.model import Attachment, Entry, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree, planner
 from itopsync.reconcile.entries import read
@@ -87,7 +88,7 @@ def rules(**changes: object) -> Rules:
         here[last] = value
     faults = Faults(Path("sync.toml"))
     around = Surroundings(Path(), {"PASSWORD": "secret"}, NOW)
-    compiled = compile_configuration(check(table, around, faults), Path("sync.toml"), around, faults).rules
+    compiled = compile_configuration(check(SyncFile, table, around, faults), Path("sync.toml"), around, faults).rules
     faults.raise_if_any()
     return replace(
         compiled,

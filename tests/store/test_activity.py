@@ -42,8 +42,10 @@ def test_what_was_written_is_read_back_as_it_was(two: Store) -> None:
     assert newest.direction == "to_internal"
 
 
-def test_the_latest_come_first(two: Store) -> None:
-    assert [(each.link, each.id) for each in two.activity.latest(3)] == [(1, 4), (2, 3), (1, 2)]
+def test_the_latest_come_first_page_by_page(two: Store) -> None:
+    first = two.activity.latest(3)
+    assert [(each.link, each.id) for each in first] == [(1, 4), (2, 3), (1, 2)]
+    assert [each.id for each in two.activity.latest(3, before=(first[-1].at, 2))] == [1]
 
 
 def test_one_link_or_a_span_of_time_can_be_asked_for(two: Store) -> None:

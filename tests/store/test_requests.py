@@ -107,7 +107,9 @@ def test_the_latest_come_first_and_can_be_narrowed(store: Store) -> None:
     ask(store, RequestKind.VERIFY)
     ask(store, RequestKind.RETRY, link=8)
     assert [each.id for each in store.requests.latest(2)] == [3, 2]
+    assert [each.id for each in store.requests.latest(9, before=(NOW, 2))] == [1]
     assert [each.id for each in store.requests.latest(9, link=7)] == [1]
+    assert [each.id for each in store.requests.latest(9, kind=RequestKind.VERIFY)] == [2]
     assert store.requests.latest(9, since=NOW + MINUTE) == ()
 
 
