@@ -17,7 +17,7 @@ export PYTEST_DEBUG_TEMPROOT := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR ==
 # the tests of a package stand in the folder of its name
 THEIRS = $(sort $(foreach file,$(FOR),$(wildcard tests/$(word 2,$(subst /, ,$(file))))))
 
-.PHONY: help demo play test lint types imports docs pytest quick torture bench coverage wheel man audit hooks lock clean
+.PHONY: help demo play test lint types imports docs pytest quick torture bench coverage wheel man pictures audit hooks lock clean
 
 help:  ## Say what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -63,9 +63,14 @@ coverage: $(VENV)/dev  ## The tests, and which lines they reach
 wheel: $(VENV)/dev  ## The wheel and the source archive, into dist/
 	$(BIN)/hatchling build
 
-man: $(VENV)/dev  ## The manual page, itopsync.1, from the commands
+man: $(VENV)/dev  ## The manual page, itopsync.1, from the commands, and the console's runbook from the documents
 	$(BIN)/python -m itopsync.cli.manual > itopsync.1.new
 	mv itopsync.1.new itopsync.1
+	$(BIN)/python -m itopsync.web.runbook > runbook.json.new
+	mv runbook.json.new itopsync/web/runbook.json
+
+pictures: $(VENV)/dev  ## The pictures of the console, into docs/web, from the real pages in Chromium
+	$(BIN)/python -m tests.web.pictures
 
 audit: $(VENV)/dev  ## Compare what is installed with published advisories (needs the network)
 	$(INSTALL) pip-audit

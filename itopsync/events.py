@@ -59,6 +59,7 @@ FIELDS = {
     "key": "of `sync.toml`",
     "kind": "`poll` or `sweep`; of a safety stop, what `accept` takes; of a request, what was asked for",
     "links": "how many links",
+    "listen": "where it can be reached",
     "listener": "which part of the program",
     "logger": "which library",
     "longest_call": "seconds that one call may take",
@@ -68,8 +69,10 @@ FIELDS = {
     "request: `done`, `refused` or `interrupted`. A write: `done`, "
     "`waits` (for a picture), `refused`, `unknown`, `no right`, `read-only` or `side unavailable`",
     "pair": "the pair's name",
+    "pairs": "the names of pairs",
     "parked": "how many items wait for a person, on all tickets",
     "path": "which file",
+    "peer": "from which address",
     "problem": "what kept the cycle from its work",
     "reason": "why, in itopsync's own words and as much of the server's as tells nothing of a ticket",
     "retry": "how long until the next try",
@@ -268,6 +271,16 @@ EVENTS: dict[str, Event] = {
         ("reason",),
         "The file for node_exporter could not be written; the one before is still there.",
         "Let this account write to its folder, also through systemd's `ReadWritePaths=`.",
+    ),
+    "console": Event(
+        ("info",), ("listen", "pairs"), "`itopsync web` shows these pairs. What was asked for there is told as `request`."
+    ),
+    "signed in": Event(("info",), ("actor", "peer"), "Somebody has signed in to the console with a local account."),
+    "sign-in refused": Event(
+        ("warning",),
+        ("peer", "reason"),
+        "Somebody tried to sign in to the console in vain. The name is not told: it may be a password, typed at the wrong place.",
+        "If it comes again and again, look who reaches the console.",
     ),
     "a listener failed": Event(
         ("error",), ("listener", "exception"), "A part that is told of each cycle has a fault. Cycles go on.", "Report it."

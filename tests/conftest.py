@@ -14,7 +14,7 @@ settings.register_profile("deep", max_examples=2_000, deadline=None)
 settings.load_profile("steady")
 
 SLOW = (
-    *("cli", "daemon", "test_package.py"),  # whole processes
+    *("cli", "daemon", "test_package.py", "web/test_browser.py"),  # whole processes
     *("engine/test_calls.py", "engine/test_stop.py", "simulator/test_speed.py"),  # very many tickets, or cycles
     *(f"engine/test_{name}.py" for name in ("the_sop", "crashes", "blockers", "by_hand", "troubles", "odd_data", "accounts")),
     *(f"engine/test_{name}.py" for name in ("large_requests", "hostile_texts", "verifying", "rebuild")),
@@ -36,11 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell scenarios, boundaries, runs and violations; a test of the torture records them as its property ``torture``.
 
-    What a test of the units records as ``systemd`` is told too: whether systemd itself was asked.
+    What a test of the units records as ``systemd`` is told too, whether systemd itself was asked; so is ``browser``.
     """
     reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())]
-    for line in sorted({str(value) for one in reports for name, value in one.user_properties if name == "systemd"}):
-        terminalreporter.write_line(f"systemd: {line}")
+    tools = ("browser", "systemd")
+    for line in sorted({f"{name}: {value}" for one in reports for name, value in one.user_properties if name in tools}):
+        terminalreporter.write_line(line)
     rows = sorted(tuple(value) for one in reports for name, value in one.user_properties if name == "torture")
     if not rows:
         return

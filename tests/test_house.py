@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 CONTRACT = ROOT / "tests" / "contract"
 """Tried on real servers too, which may lack a class."""
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+HTMX = "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"
 PIN = re.compile(r"^([a-z0-9-]+)(?:\[([a-z0-9,-]+)\])?==[^ ]+(?: ;[^\n]+)? \\\n    --hash=sha256:[0-9a-f]{64}", re.MULTILINE)
 """One package of a lock file: its name, its extras."""
 
@@ -147,3 +149,10 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert f"\nVersion: {__version__}\n" in metadata
     assert "\nLicense-Expression: MIT\n" in metadata
     assert "itopsync = itopsync.cli:main" in archive.read(f"itopsync-{__version__}.dist-info/entry_points.txt").decode()
+
+
+def test_the_script_that_is_shipped_is_the_published_one() -> None:
+    """By the digest of ``dist/htmx.min.js`` in htmx.org 2.0.11, of which its page of licences tells too."""
+    static = ROOT / "itopsync" / "web" / "static"
+    assert sha256((static / "htmx.min.js").read_bytes()).hexdigest() == HTMX
+    assert (static / "htmx.LICENSE").read_text().startswith("Zero-Clause BSD")

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 SYSTEMD = ROOT / "systemd"
 SERVICES = ("itopsync.service", "itopsync@.service", "itopsync-run-once.service")
 LOOPS = SERVICES[:2]
+WEB = "itopsync-web.service"
 OFFLINE = 250
 """The first systemd that judges a unit without running it."""
 EXPOSURE = 1.5
@@ -78,7 +79,7 @@ def seconds(span: str) -> float:
 
 
 def test_these_are_all_the_units() -> None:
-    assert {path.name for path in SYSTEMD.glob("*.service")} == set(SERVICES)
+    assert {path.name for path in SYSTEMD.glob("*.service")} == {*SERVICES, WEB}
     assert [path.name for path in SYSTEMD.glob("*.timer")] == ["itopsync-run-once.timer"]
 
 
@@ -92,10 +93,19 @@ def test_a_unit_runs_a_command_that_there_is_with_the_passwords_as_credentials(u
     assert credentials == [f"LoadCredential={side}:{place}/credentials/{side}" for side in ("external", "internal")]
 
 
-@pytest.mark.parametrize("unit", SERVICES)
+@pytest.mark.parametrize("unit", [*SERVICES, WEB])
 def test_every_service_is_kept_in_narrow_bounds(unit: str) -> None:
     assert set(BOUNDS.splitlines()) <= set(settings(unit))
-    assert not {"ProtectProc", "ProcSubset"} & {line.partition("=")[0] for line in settings(unit)}, "the lease looks at /proc"
+    looks_at_proc = not {"ProtectProc", "ProcSubset"} & {line.partition("=")[0] for line in settings(unit)}
+    assert looks_at_proc == (unit != WEB), "the lease looks at /proc, and the console has none"
+
+
+def test_the_console_is_given_no_password_of_an_itop() -> None:
+    program, command, file = shlex.split(setting(WEB, "ExecStart"))
+    assert (Path(program).name, command, file) == ("itopsync", "web", "/etc/itopsync/web.toml")
+    assert command in command_names(app)
+    assert [line for line in settings(WEB) if "redential" in line] == []
+    assert setting(WEB, "RestartPreventExitStatus") == "2 3"
 
 
 @pytest.mark.parametrize("unit", LOOPS)
@@ -170,13 +180,13 @@ def units(tmp_path: Path) -> list[Path]:
 
 
 def test_systemd_finds_nothing_wrong_with_them(units: list[Path], analyze: str | None) -> None:
-    assert len(units) == len(SERVICES) + 1
+    assert len(units) == len(SERVICES) + 2
     if analyze:
         done = subprocess.run([analyze, "verify", *map(str, units)], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("unit", SERVICES)
+@pytest.mark.parametrize("unit", [*SERVICES, WEB])
 def test_systemd_rates_them_as_little_exposed(unit: str, units: list[Path], analyze: str | None) -> None:
     (path,) = [one for one in units if one.name == unit]
     assert set(BOUNDS.splitlines()) <= set(path.read_text().splitlines())

@@ -12,7 +12,7 @@ import structlog
 import typer
 
 from itopsync import __version__, logs
-from itopsync.cli import activity, by_hand, hooks, inspect, links, setup, steering, sync, upkeep
+from itopsync.cli import activity, by_hand, console, hooks, inspect, links, setup, steering, sync, upkeep
 from itopsync.cli.session import Options
 from itopsync.errors import ConfigurationError, ItopsyncError
 from itopsync.exits import ExitCode, exit_code_of
@@ -80,6 +80,8 @@ app.command()(steering.unpause)
 app.command()(steering.accept)
 app.command("sync")(steering.sync)
 app.command()(steering.sweep)
+app.command()(console.web)
+app.command("web-user")(console.web_user)
 app.add_typer(hooks.hooks, name="hooks")
 app.add_typer(upkeep.db, name="db")
 

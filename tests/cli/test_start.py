@@ -7,7 +7,18 @@ import sys
 
 import pytest
 
-HEAVY = {"alembic", "apprise", "apscheduler", "httpx", "prometheus_client", "sqlalchemy"}
+HEAVY = {
+    "alembic",
+    "apprise",
+    "apscheduler",
+    "argon2",
+    "httpx",
+    "jinja2",
+    "prometheus_client",
+    "sqlalchemy",
+    "starlette",
+    "uvicorn",
+}
 
 
 def _loaded_by(module: str) -> set[str]:

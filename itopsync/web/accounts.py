@@ -1,0 +1,83 @@
+"""Local accounts: a file with a name and the argon2id hash of a password on each line, readable by its owner alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import threading
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+from itopsync.errors import ConfigurationError, Fault
+from itopsync.settings.secrets import FOR_ITSELF_ALONE
+
+SHORTEST, LONGEST = 12, 200
+"""Characters of a password."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+_HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+_AT_ONCE = threading.BoundedSemaphore(2)
+"""Each hash takes 64 MB and a core: many tries at once shall not bring the host down."""
+
+
+class Accounts:
+    """The accounts in a file. It is read whenever it is asked, so that a change holds at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def check(self, name: str, password: str) -> str | None:
+        """The hash that a password fits, or None; it takes as long where there is no such account."""
+        known = self.all().get(name)
+        with _AT_ONCE, suppress(VerificationError, InvalidHashError):
+            _HASHER.verify(known or _NOBODYS, password[: LONGEST + 1])
+            return known
+        return None
+
+    def all(self) -> dict[str, str]:
+        """Each name with its hash; none where there is no file.
+
+        :raises ConfigurationError: the file cannot be read, or others may read it
+        """
+        try:
+            with self._path.open(encoding="utf-8") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            return {}
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            remedy = "Check accounts.file and who may read it."
+            raise ConfigurationError([Fault(str(self._path), f"it cannot be read: {reason}", remedy)]) from None
+        if mode & FOR_ITSELF_ALONE:
+            what = f"others may read it (mode {stat.S_IMODE(mode):o})"
+            raise ConfigurationError([Fault(str(self._path), what, "Run chmod 600 on it.")])
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    def put(self, name: str, password: str | None) -> None:
+        """Give an account a password, or remove it.
+
+        :raises ConfigurationError: the file cannot be written
+        """
+        accounts = self.all()
+        accounts.pop(name, None)
+        if password is not None:
+            accounts[name] = _HASHER.hash(password)
+        try:
+            with NamedTemporaryFile("w", encoding="utf-8", dir=self._path.parent, delete=False) as file:  # mode 600
+                file.write("".join(f"{each}:{hashed}\n" for each, hashed in sorted(accounts.items())))
+            if self._path.exists():
+                kept = self._path.stat()
+                os.chown(file.name, kept.st_uid, kept.st_gid)
+            Path(file.name).replace(self._path)
+        except OSError as error:
+            remedy = "Name a file that this account may write."
+            raise ConfigurationError([Fault(str(self._path), f"it cannot be written: {error.strerror}", remedy)]) from None
+
+
+_NOBODYS = _HASHER.hash(os.urandom(16).hex())

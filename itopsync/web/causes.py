@@ -1,0 +1,68 @@
+"""What waits for a person, by its cause: a hundred tickets that one setting holds up are one thing to mend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from itopsync.model import Link, LinkStatus, Obstacle
+from itopsync.reconcile.markers import digest
+
+PARKED = "the whole ticket is parked"
+_UNLIKE = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\b[A-Z]-\d+|\w+:\w+:\d+|\d[\d.,:]*")
+"""What differs between two tickets that have the same trouble: what is quoted, refs and numbers."""
+
+
+@dataclass
+class Cause:
+    """Why something does not get across, and of which tickets."""
+
+    kind: str
+    """What of a ticket: ``note``, ``file`` … or ``ticket``."""
+    reason: str
+    """In the words of the first of them."""
+    tried: bool
+    """Whether it may be tried again: not where a person parked it."""
+    found: list[tuple[Link, Obstacle | None]] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """What it is known by."""
+        return digest(self.kind, likeness(self.reason))[:12]
+
+    @property
+    def links(self) -> list[Link]:
+        """The links, each once."""
+        return list({link.id: link for link, _ in self.found}.values())
+
+
+def causes(links: Iterable[Link]) -> tuple[list[Cause], list[Cause]]:
+    """Group what does not get across: what waits for a person, and what goes on by itself; the most frequent first."""
+    needed: dict[str, Cause] = {}
+    waiting: dict[str, Cause] = {}
+    for link in links:
+        if link.status is LinkStatus.PARKED:
+            _add(needed, Cause("ticket", PARKED, tried=False), link, None)
+        for obstacle in link.obstacles:
+            if link.status is LinkStatus.PARKED and not obstacle.tries:
+                continue  # the note that it is parked
+            group = needed if obstacle.parked and not obstacle.key.concerns_us else waiting
+            _add(group, Cause(obstacle.key.kind, obstacle.reason, tried=True), link, obstacle)
+        if link.in_doubt:
+            reason = "a write was sent whose outcome is not known; it is looked for before anything else is sent"
+            _add(waiting, Cause("ticket", reason, tried=False), link, None)
+    return _most_first(needed), _most_first(waiting)
+
+
+def likeness(reason: str) -> str:
+    """A reason without what differs between tickets."""
+    return _UNLIKE.sub("…", reason)
+
+
+def _add(group: dict[str, Cause], cause: Cause, link: Link, obstacle: Obstacle | None) -> None:
+    group.setdefault(cause.key, cause).found.append((link, obstacle))
+
+
+def _most_first(group: dict[str, Cause]) -> list[Cause]:
+    return sorted(group.values(), key=lambda cause: -len(cause.found))

@@ -1,0 +1,103 @@
+"""From values to HTML, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from itopsync import __version__
+from itopsync.web import runbook, words
+from itopsync.web.access import User
+
+LANGUAGE = "itopsync-language"
+"""The cookie that remembers a choice."""
+A_YEAR = 365 * 86_400
+NOBODY = User("", operates=False)
+
+
+@dataclass(frozen=True)
+class Pages:
+    """All pages, and what stands on each of them."""
+
+    pairs: Sequence[str]
+    clock: Callable[[], datetime]
+
+    def show(self, request: Request, name: str, values: Mapping[str, Any] | None = None, status: int = 200) -> Response:
+        """One page, or what of it is asked for alone."""
+        chosen = request.query_params.get("lang")
+        language = words.best(chosen or request.cookies.get(LANGUAGE), request.headers.get("accept-language", ""))
+        translate = words.translator(language)
+        now = self.clock()
+        shared = {
+            "_": translate,
+            "user": getattr(request.state, "user", NOBODY),
+            "known": hasattr(request.state, "user"),
+            "language": language,
+            "here": request.url.path,
+            "query": {name: value for name, value in request.query_params.items() if name != "lang"},
+            "pairs": self.pairs,
+            "pair": None,
+            "asked": None,
+            "at_work": False,
+            "now": now,
+            "version": __version__,
+            "when": _when,
+            "number": lambda value: _number(value, language),
+            "runbook": runbook.remedy,
+            "span": lambda time: _span(time, translate),
+            "ago": lambda then: translate("{span} ago", span=_span(now - then, translate)),
+        }
+        html = _ENVIRONMENT.get_template(name).render({**shared, **(values or {})})
+        response = HTMLResponse(html, status, {"Content-Language": language, "Vary": "Accept-Language, Cookie"})
+        if chosen == language:
+            secure = request.url.scheme == "https"
+            response.set_cookie(LANGUAGE, language, max_age=A_YEAR, httponly=True, samesite="lax", secure=secure)
+        return response
+
+
+def _number(value: float, language: str) -> str:
+    """``12,345``, or ``0.3`` of what is no whole number; in Indonesian ``12.345`` and ``0,3``."""
+    shown = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+    return shown.translate(_INDONESIAN_SIGNS) if language == "id" else shown
+
+
+_INDONESIAN_SIGNS = str.maketrans(",.", ".,")
+
+
+def _code(text: str) -> Markup:
+    """A message, in which what stands between backticks is shown as code."""
+    parts = str(text).split("`")
+    return Markup().join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts))
+
+
+def _when(at: datetime, *, short: bool = False) -> Markup:
+    """A time as people read it, and as machines do; in UTC, as in every log of ours."""
+    utc = at.astimezone(UTC)
+    shown = f"{utc:%H:%M:%S}" if short else f"{utc:%Y-%m-%d %H:%M:%S}"
+    return Markup('<time datetime="{}">{}</time>').format(utc.isoformat(timespec="seconds"), shown)
+
+
+def _span(time: timedelta, translate: words.Translator) -> str:
+    """``42 s``, ``5 min``, ``3 h``, ``2 d``."""
+    seconds = max(0, int(time.total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {translate(unit)}"
+    return f"{seconds} {translate('s')}"
+
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader("itopsync.web"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters["code"] = _code

@@ -1,0 +1,89 @@
+"""The process: it listens where ``web.toml`` says, until it is told to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from itopsync.errors import ConfigurationError, Fault
+from itopsync.web import pairs as of_pairs
+from itopsync.web.app import make
+from itopsync.web.settings import WebSettings
+
+log = structlog.get_logger(__name__)
+
+FOR_THE_GROUP = 0o117
+"""The socket is for its owner and the group: for the proxy in front."""
+MOST_AT_ONCE = 64
+
+
+def serve(settings: WebSettings, environ: Mapping[str, str] = os.environ) -> None:
+    """Show the pairs until SIGINT or SIGTERM.
+
+    :raises ConfigurationError: a configuration is at fault, or the address cannot be listened on
+    """
+    pairs = of_pairs.load(settings, environ)
+    with _listening(settings) as listening:
+        log.info("console", listen=settings.file.listen, pairs=", ".join(pairs))
+        config = uvicorn.Config(
+            make(settings, pairs),
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,  # who somebody is says the peer itself, and no header
+            server_header=False,
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            limit_concurrency=MOST_AT_ONCE,
+            timeout_graceful_shutdown=5,
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)  # uvicorn raises again in the end what it was told to end by
+        try:
+            uvicorn.Server(config).run([listening])
+        finally:
+            for pair in pairs.values():
+                pair.close()
+            if settings.file.socket is not None:
+                settings.file.socket.unlink(missing_ok=True)
+
+
+def _listening(settings: WebSettings) -> socket.socket:
+    path, port = settings.file.socket, settings.file.port
+    try:
+        if path is not None:
+            return _on_socket(path)
+        made = socket.create_server((settings.file.host, port), family=_family(settings.file.host), backlog=128)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(
+            [Fault("listen", f"{settings.file.listen} cannot be listened on: {reason}", "Name another, or end who has it.")]
+        ) from None
+    return made
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _on_socket(path: Path) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with suppress(FileNotFoundError):
+        path.unlink()  # what a process left that was killed
+    before = os.umask(FOR_THE_GROUP)
+    try:
+        made.bind(str(path))
+    except OSError:
+        made.close()
+        raise
+    finally:
+        os.umask(before)
+    made.listen(128)
+    return made

@@ -1,0 +1,24 @@
+"""The pictures of the console in the documents: there, small, and shown."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.web.pictures import FOLDER, PICTURES
+
+LARGEST = 100_000
+PAGE = (FOLDER.parent / "how-to" / "web.md").read_text()
+
+
+def test_these_are_all_the_pictures() -> None:
+    assert {file.name for file in FOLDER.iterdir()} == {f"{name}.png" for name in PICTURES}
+    assert set(re.findall(r"\(\.\./web/(.+?)\.png\)", PAGE)) == PICTURES.keys()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_is_small(name: str) -> None:
+    picture = (FOLDER / f"{name}.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert 1_000 < len(picture) < LARGEST
