@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from itopsync import __version__
-from tests.bench import backfill, idle, page, process, scale
+from tests.bench import backfill, console, idle, page, process, scale
 from tests.bench.measure import Row, Sizes, load
 from tests.bench.stage import REAL
 
@@ -29,6 +29,7 @@ PARTS: dict[str, Callable[[Path, Sizes], Iterator[Row]]] = {
     "memory": process.memory,
     "freshness": process.freshness,
     "startup": process.startup,
+    "console": console.console,
 }
 ON_REAL_SERVERS = ("backfill",)
 

@@ -35,6 +35,7 @@ class Sizes:
     mixture: int = 300
     links: int = 1_000_000
     swept: int = 100_000
+    shown: int = 100_000
     seconds: int = 60
 
 
