@@ -157,7 +157,7 @@ def test_every_question_of_a_cycle_is_asked_here(store: Store) -> None:
     public = {f"{name}.{asked}" for name, part in parts.items() for asked in dir(part) if not asked.startswith("_")}
     rare = {"history.count_old", "tombstones.old", "tombstones.forget", "links.add", "polls.put_side", "lease.acquire"}
     rare |= {"links.without_copy", "links.drop", "links.mark_class_due"}  # once after a change of the configuration
-    rare |= {"activity.count_old", "requests.count_old"}
+    rare |= {"activity.count_old", "requests.count_old", "requests.together"}
     assert public - rare - ONE_ROW == QUESTIONS.keys()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -117,8 +118,8 @@ def _serve(connection: Connection, seed: int, tickets: int, pause: float, versio
             name, *arguments = asked
             try:
                 connection.send((answers[name](*arguments), None))
-            except Exception as error:
-                connection.send((None, f"{type(error).__name__}: {error}"))
+            except Exception:
+                connection.send((None, traceback.format_exc()))
 
 
 Ask = Callable[..., Any]
