@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -28,6 +28,9 @@ _MENTIONS = frozenset({"hidden", "data-object-class", "data-object-id"})
 _BREAKS = BLOCKS | {"br", "img"}
 _HEAD = 200
 """How many characters are looked at, from the first letter on."""
+_TAGGED_LINES = 5
+"""How many lines may bear the tag: with each step from parent to child iTop 3.3 puts one more line before an entry, in words that
+cannot be foreseen, and deeper than four steps no family of tickets reaches."""
 _SPOKEN_TO, _NAME = 30, 3
 """How many words may name the addressees, and how many of them may follow one @."""
 
@@ -116,11 +119,10 @@ def _cut(texts: Sequence[str], cuts: Sequence[tuple[int, int, str]]) -> Iterator
 
 
 def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
-    """Whether the first or the second line of an entry begins with one of *tags*: as it is read, or as its author wrote it.
+    """Whether one of the first five lines of an entry begins with one of *tags*: as it is read, or as its author wrote it.
 
-    iTop 3.3 puts a line before what it copies from a parent, and its wording cannot be foreseen. Invisible characters, pictures,
-    quotes, links and mentions do not count, nor do signs before the tag; ``# tag`` is ``#tag``. If an entry is too costly to read
-    as it is laid out, its beginning cannot be told: there a tag counts wherever it stands.
+    Invisible characters, pictures, quotes, links and mentions do not count, nor do signs before the tag; ``# tag`` is ``#tag``.
+    If an entry is too costly to read as it is laid out, its beginning cannot be told: there a tag counts wherever it stands.
     """
     patterns = [_pattern(tag) for tag in tags if tag.strip()]
     if not patterns:
@@ -128,9 +130,16 @@ def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
     every, own = _readings(fragment)
     if is_flattened(fragment):
         return any(pattern.search(_folded(every)) for pattern in patterns)
-    own = _unquoted(own)
-    beginnings = (every, _second_line(every), *_own_words(own), *_own_words(_unquoted(_second_line(own))))
+    beginnings = itertools.chain(_beginnings(every), *map(_own_words, _beginnings(own, _unquoted)))
     return any(_begins(text, pattern) for text in beginnings for pattern in patterns)
+
+
+def _beginnings(text: str, trim: Callable[[str], str] = str) -> Iterator[str]:
+    """*text* from where a tag may stand: from its start, and from behind each of its first lines; each trimmed by *trim*."""
+    for _ in range(_TAGGED_LINES):
+        text = trim(text)
+        yield text
+        text = _behind_first_line(text)
 
 
 def _pattern(tag: str) -> re.Pattern[str]:
@@ -139,7 +148,7 @@ def _pattern(tag: str) -> re.Pattern[str]:
     return re.compile(r"\s*".join(words))
 
 
-def _second_line(text: str) -> str:
+def _behind_first_line(text: str) -> str:
     """*text* after the first line that says something."""
     lines = text.splitlines()
     first = next((number for number, line in enumerate(lines) if any(char.isalnum() for char in _head(line))), len(lines))

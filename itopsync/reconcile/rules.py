@@ -293,7 +293,7 @@ class Rules:
     """Whether pictures in texts become attachments."""
     new_tickets: bool = True
     keep_internal: tuple[str, ...] = ("#internal",)
-    """A note whose first or second line begins with one of these never leaves internal."""
+    """A note never leaves internal when one of its first five lines begins with one of these."""
     tell_parked: bool = True
     """Whether what is parked is told in a note on the internal ticket."""
     headers: Headers = field(default_factory=Headers)

@@ -32,12 +32,14 @@ _DEEPEST = 200
 _QUOTES = _names("blockquote q cite figure figcaption")
 _HIDING = re.compile(r"(?:font-size|opacity)\s*:\s*0(?!\.?\d*[1-9])|display\s*:\s*none|visibility\s*:\s*hidden")
 _MENTION = re.compile(r"\[\[\w[^\[\]|:\n]{0,80}:[^\]|\n]*(?:\|[^\]]*)?\]\]")
+_LINES_TO_READ = 5
+"""iTop 3.3 puts one more line before an entry with each copy from parent to child; deeper than four steps no family reaches."""
 _ADDRESSED = 30
 """The number of leading words that may address people, each by a name of up to three words."""
 
 
 def begins_with(fragment: str, tag: str) -> bool:
-    """Whether the first or second line of an HTML *fragment* begins with *tag*.
+    """Whether one of the first five lines of an HTML *fragment* begins with *tag*.
 
     This holds if it is true of the whole text, or of the text without quotes, links, pictures, mentions and hidden parts, after
     the people it addresses. In a fragment nested too deeply to tell, a tag anywhere counts.
@@ -52,10 +54,17 @@ def begins_with(fragment: str, tag: str) -> bool:
     every, own = _folded("".join(reader.every)), _folded("".join(reader.own))
     if reader.deepest > _DEEPEST:
         return pattern.search(every) is not None
-    own = _behind_quotes(own)
-    texts = (every, _behind_first_line(every), *_behind_names(own), *_behind_names(_behind_quotes(_behind_first_line(own))))
-    found = (pattern.search(text) for text in texts)
+    found = (pattern.search(text) for text in _beginnings(every, own))
     return any(match is not None and not any(map(str.isalnum, match.string[: match.start()])) for match in found)
+
+
+def _beginnings(every: str, own: str) -> Iterator[str]:
+    """Where a tag may stand in the whole text and in the author's *own* words."""
+    for _ in range(_LINES_TO_READ):
+        own = _behind_quotes(own)
+        yield every
+        yield from _behind_names(own)
+        every, own = _behind_first_line(every), _behind_first_line(own)
 
 
 def _folded(text: str) -> str:

@@ -163,6 +163,28 @@ def test_what_a_parent_keeps_in_stays_in_in_its_children(tmp_path: Path, version
     rig.stop()
 
 
+@pytest.mark.parametrize("steps", [2, 3, 4])
+def test_what_an_ancestor_keeps_in_stays_in_however_far_down_it_is_copied(tmp_path: Path, steps: int) -> None:
+    rig = Rig(tmp_path, versions=("3.2", "3.3"))
+    number = rig.customer.create("UserRequest", title="Child")
+    rig.sync()
+    child = ancestor = rig.copy_of(number)
+    for _ in range(steps):
+        parent = rig.operator.create("UserRequest", title="Ours alone")
+        rig.operator.update("UserRequest", ancestor, parent_request_id=parent)
+        ancestor = parent
+    picture = rig.operator.paste_image("UserRequest", ancestor, "s.png", "image/png", PICTURE)
+    rig.operator.note("UserRequest", ancestor, f"<p>#internal He pays late {picture}</p>")
+    rig.settle(2)
+    lent = rig.texts(Side.INTERNAL, child)[-1]
+    assert lent.count("Copied from") == steps
+    assert "He pays late" in lent
+    assert rig.texts(Side.EXTERNAL, number) == []
+    assert rig.external.ticket("UserRequest", number)["attachments"] == []
+    assert compared(rig) == []
+    rig.stop()
+
+
 def test_an_attachment_of_a_ticket_that_is_not_linked_never_leaves(rig: Rig) -> None:
     number, copy = _linked(rig)
     other = rig.operator.create("UserRequest", title="Ours alone")

@@ -98,9 +98,12 @@ def test_whatever_stands_before_the_mark_a_note_that_bears_it_stays(before: str,
         "<p>Copied from R-000001</p><p>&gt; You said</p><p>#internal</p>",
         "<p>no</p>#internal x",
         "<blockquote>You said</blockquote><p>no</p>#internal x",
+        "<p>no</p><p>no</p>#internal x",
+        "one<br>two<br>three<br>four<br>#internal",
+        "<p>Copied</p><p>Copied</p><blockquote>a<br>b<br>c<br>d</blockquote><p>Copied</p><p>@Carla #internal</p>",
     ],
 )
-def test_a_note_whose_second_line_begins_with_the_mark_stays(fragment: str) -> None:
+def test_a_note_stays_when_one_of_its_first_five_lines_begins_with_the_mark(fragment: str) -> None:
     assert begins_with_tag(fragment, ("#internal",))
     assert begins_with(fragment, "#internal")
 
@@ -109,8 +112,7 @@ def test_a_note_whose_second_line_begins_with_the_mark_stays(fragment: str) -> N
     "fragment",
     [
         "<p>We use #internal for that</p>",
-        "<p>no</p><p>no</p>#internal x",
-        "one<br>two<br>#internal",
+        "one<br>two<br>three<br>four<br>five<br>#internal",
         "#interna l",
         "internal",
         "# 1 internal",

@@ -35,7 +35,8 @@ def test_a_mark_is_seen_behind_every_disguise(fragment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "fragment", ["<p>Hello</p><p>Well</p><p>#internal is our tag</p>", "<p>Internal server error</p>", "<p>#1 internal</p>", ""]
+    "fragment",
+    ["one<br>two<br>three<br>four<br>five<br>#internal is our tag", "<p>Internal server error</p>", "<p>#1 internal</p>", ""],
 )
 def test_a_mark_further_on_or_none_is_no_beginning(fragment: str) -> None:
     assert not begins_with(fragment, "#internal")
