@@ -134,8 +134,11 @@ class People:
             self.ledger.edited.add(found)
 
     def correct_a_date(self, _side: Side, place: int, choice: int) -> None:
-        """Enter when a ticket began, or is planned to begin: in any year, or not at all."""
-        if (found := self.pick(Side.EXTERNAL, place)) is not None:
+        """Enter when a ticket began, or is planned to begin: in any year, or not at all.
+
+        One without a copy would leave the scope.
+        """
+        if (found := self.pick(Side.EXTERNAL, place)) is not None and self._copy(found) is not None:
             with self._saving(Side.EXTERNAL, found):
                 self.pair.customer.update(*found, start_date=DATES[choice % len(DATES)])
 
