@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -69,10 +69,17 @@ class Verification:
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        self._request: int | None = None
+
+    @property
+    def running(self) -> Collection[int]:
+        """The request that is being carried out, if any."""
+        alive = self._thread is not None and self._thread.is_alive()
+        return () if self._request is None or not alive else (self._request,)
 
     def start(self, request: RequestRecord, steering: Steering, verify: Callable[[Callable[[], bool], bool], str]) -> None:
         """Start a verification, unless one is running. *verify* gets a function that says whether to stop, and *deep*."""
-        if self._thread is not None and self._thread.is_alive():
+        if self.running:
             tell(request, steering.finish(request, RequestState.REFUSED, "a verification is running: wait for it to end."))
             return
 
@@ -83,6 +90,7 @@ class Verification:
             except (KeyError, ItopsyncError) as error:
                 log.warning("verification lost", reason=str(error))
 
+        self._request = request.id
         self._thread = threading.Thread(target=run, name="verification", daemon=True)
         self._thread.start()
 

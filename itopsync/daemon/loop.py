@@ -101,7 +101,7 @@ class _Loop:
         self._refused = False
         """Whether the changed configuration was refused; a restart would fail with it."""
         self._in_doubt = True
-        """Whether writes that nobody is carrying out may still be recorded as under way."""
+        """Whether writes or requests that nobody is carrying out may still be recorded as under way."""
 
     def run(self) -> None:
         """Stand by if necessary, then work."""
@@ -180,14 +180,16 @@ class _Loop:
     def _take_up(self) -> None:
         """Carry out the requests that are waiting."""
         try:
+            self._recover()
             for request in self._asked.take():
                 self._carry_out(request)
-                if self._signals.told:
+                if self._signals.told or self._in_doubt:
                     break
         except StoreUnavailable as error:
             if self._lease.remaining <= 0:
                 raise
             log.error("store unavailable", reason=str(error))
+            self._in_doubt = True
         if self._broken_off is not None:
             self._cycles.hasten(self._broken_off)
             self._broken_off = None
@@ -257,13 +259,17 @@ class _Loop:
         self._outcome = None
 
     def _run(self, kind: CycleKind, began: datetime, only: tuple[int, ...] | None) -> Report:
-        if self._in_doubt:
-            self._engine.recover()
-            self._in_doubt = False
+        self._recover()
         report = self._engine.cycle(kind, only=only)
         if kind is CycleKind.SWEEP and not (report.interrupted or report.problems or report.paused):
             self._store.facts.put(LAST_SWEEP, began.isoformat())
         return report
+
+    def _recover(self) -> None:
+        """Record what nobody is carrying out any more, before a request is taken or a cycle runs."""
+        if self._in_doubt:
+            self._engine.recover(self._verification.running)
+            self._in_doubt = False
 
     def _notify(self, kind: CycleKind, outcome: Report | ItopsyncError) -> None:
         tell(self._listeners, Ended(kind, outcome))

@@ -30,10 +30,13 @@ class Engine:
         self._named: set[Side] = set()
         """The sides that have told us who we are since this process began or its configuration was read."""
 
-    def recover(self) -> None:
-        """Take note of what was under way when an earlier process died: writes are let settle, then looked for."""
+    def recover(self, running: Collection[int] = ()) -> None:
+        """Take note of what was under way when an earlier process died: writes are let settle, then looked for.
+
+        *running*: the requests that this process itself is carrying out.
+        """
         now, wait = self._pair.clock(), self._pair.rules.limits.settle
-        self._pair.store.requests.recover(now)
+        self._pair.store.requests.recover(now, running)
         found = self._pair.store.links.recover(now, now + wait)
         if found:
             log.warning("writes of unknown outcome", links=len(found), settle=str(wait))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
@@ -87,9 +87,9 @@ class Requests:
             if not connection.execute(ended.values(state=state.value, result=result, finished_at=now)).rowcount:
                 raise KeyError(number)
 
-    def recover(self, now: datetime) -> int:
-        """Mark the requests that the previous holder of the lease left unfinished as interrupted; return how many."""
-        lost = update(request).where(_OPEN, request.c.state == RequestState.TAKEN)
+    def recover(self, now: datetime, running: Collection[int] = ()) -> int:
+        """Mark the requests that were taken and are not *running* as interrupted; return how many."""
+        lost = update(request).where(_OPEN, request.c.state == RequestState.TAKEN, request.c.id.not_in(running))
         with self._database.writing() as connection:
             ended = lost.values(state=RequestState.INTERRUPTED.value, result=_LOST, finished_at=now)
             return connection.execute(ended).rowcount

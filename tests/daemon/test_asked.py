@@ -203,3 +203,24 @@ def test_what_was_asked_for_before_it_started_is_carried_out_at_its_start(desk: 
     daemon = host.start()
     wait_for(lambda: any(event["kind"] == "sweep" for event in daemon.events("cycle")))
     assert requests(desk)[0]["state"] == "done"
+
+
+def test_what_waits_at_its_start_is_no_leftover_of_its_predecessor(desk: Desk, host: Host) -> None:
+    desk.configure(SLOW_POLL)
+    desk.customer.create("UserRequest", title="First")
+    desk.itopsync("run-once")
+    store = opened_store(desk)
+    lost = store.requests.ask(RequestKind.SYNC, "anna", datetime.now(UTC), link=1)
+    store.requests.take(lost, datetime.now(UTC))
+    asked = [
+        store.requests.ask(RequestKind.VERIFY, "anna", datetime.now(UTC)),
+        store.requests.ask(RequestKind.SYNC, "anna", datetime.now(UTC), link=1),
+        store.requests.ask(RequestKind.SYNC, "anna", datetime.now(UTC), link=1),
+    ]
+    daemon = host.start()
+    wait_for(lambda: all((each := store.requests.get(number)) and each.finished_at for number in asked))
+    assert [each.state for number in asked if (each := store.requests.get(number))] == [RequestState.DONE] * 3
+    assert (told := store.requests.get(lost)) is not None
+    assert told.state is RequestState.INTERRUPTED
+    assert daemon.process.poll() is None
+    store.close()

@@ -74,6 +74,14 @@ def test_what_a_dead_process_had_taken_is_told_as_interrupted(store: Store) -> N
     assert store.requests.recover(NOW + MINUTE) == 0
 
 
+def test_what_is_still_being_carried_out_is_not_given_up_for_lost(store: Store) -> None:
+    running, lost = ask(store, RequestKind.VERIFY), ask(store)
+    store.requests.take(running, NOW)
+    store.requests.take(lost, NOW)
+    assert store.requests.recover(NOW, [running]) == 1
+    store.requests.finish(running, RequestState.DONE, "all agree", NOW)
+
+
 def test_what_is_changed_and_that_it_is_done_hold_both_or_neither(store: Store) -> None:
     number = ask(store)
     store.requests.take(number, NOW)
