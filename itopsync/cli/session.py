@@ -16,6 +16,7 @@ from itopsync.errors import Stopped
 from itopsync.model import Side
 
 if TYPE_CHECKING:
+    from itopsync.cli.asked import PauseWatch
     from itopsync.daemon import Ended
     from itopsync.engine.engine import Engine
     from itopsync.engine.inspect import Inspector
@@ -122,19 +123,24 @@ def looking(
 @contextmanager
 def writing_engine(
     configuration: Configuration, progress: Callable[[int, int], None] | None = None
-) -> Iterator[tuple[Engine, Watch]]:
-    """The engine, with the lease held, and its monitoring.
+) -> Iterator[tuple[Engine, Watch, PauseWatch]]:
+    """The engine, with the lease held, its monitoring, and what ends its cycle for a pause.
 
     :raises AnotherInstance: another process holds the lease
     """
+    from itopsync.cli.asked import PauseWatch
     from itopsync.daemon import Signals
     from itopsync.engine.engine import Engine
     from itopsync.engine.lease import Lease
 
     with open_store(configuration) as store, Lease(store, configuration.lease) as lease, Signals() as signals:
+        pausing = PauseWatch(store)
+
+        def stopping() -> bool:
+            return signals.stop is not None or pausing.look()
 
         def guard(writes: bool) -> None:
-            if signals.stop:
+            if signals.stop or pausing.noticed:
                 raise Stopped
             if writes:
                 lease.check()
@@ -142,11 +148,11 @@ def writing_engine(
         with (
             watching(configuration, store, once=True) as watch,
             servers(configuration, guard, watch) as both,
-            open_pair(configuration, both, store, stopping=lambda: signals.stop is not None, progress=progress) as pair,
+            open_pair(configuration, both, store, stopping=stopping, progress=progress) as pair,
         ):
             engine = Engine(pair)
             engine.recover()
-            yield engine, watch
+            yield engine, watch, pausing
 
 
 class WatchedEngines:

@@ -106,8 +106,9 @@ def run_once(
 
     options: Options = context.obj
     configuration = options.configuration()
-    with _progress_bar() as progress, writing_engine(configuration, progress) as (engine, watch):
+    with _progress_bar() as progress, writing_engine(configuration, progress) as (engine, watch, pausing):
         kind = CycleKind.SWEEP if take_up(engine.pair) or sweep else CycleKind.POLL
+        pausing.begin()
         try:
             report = engine.cycle(kind, accept or ())
         except ItopsyncError as error:
@@ -115,6 +116,8 @@ def run_once(
             raise
         watch.cycle_ended(kind, report)
     _tell(report, as_json=as_json)
+    if report.interrupted and pausing.noticed:
+        raise typer.Exit(ExitCode.PAUSED)
     raise typer.Exit(_EXITS[report.outcome])
 
 

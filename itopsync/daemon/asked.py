@@ -26,8 +26,9 @@ _STOPPED = "the service was told to stop: ask again."
 class Asked:
     """Notices requests. Safe to use from several threads."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, is_waiting: Callable[[], bool] | None = None) -> None:
+        """*is_waiting* tells whether a request of interest is waiting; by default, any."""
+        self._store, self._is_waiting = store, is_waiting or store.requests.any_waiting
         self._next_look = 0.0
         self._heard = self._deaf = False
 
@@ -42,7 +43,7 @@ class Asked:
         if not self._deaf and now >= self._next_look:
             self._next_look = now + EVERY
             try:
-                self._heard = self._store.requests.any_waiting()
+                self._heard = self._is_waiting()
             except StoreError:
                 self._heard = False  # the next use of the store reports it
         return self.waits

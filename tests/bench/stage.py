@@ -153,7 +153,7 @@ def _real(path: Path, folder: Path) -> Configuration:
 @contextmanager
 def engine(configuration: Configuration) -> Iterator[Engine]:
     """The engine as ``itopsync run-once`` has it: with the lease held."""
-    with writing_engine(configuration) as (opened, _):
+    with writing_engine(configuration) as (opened, *_):
         yield opened
 
 

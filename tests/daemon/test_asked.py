@@ -105,6 +105,21 @@ def test_a_pause_breaks_off_a_long_cycle_and_the_end_of_it_goes_on(desk: Desk, d
     assert desk.itopsync("verify").returncode == 0
 
 
+def test_a_pause_ends_a_single_cycle_at_work_before_it_is_told_as_in_force(desk: Desk, host: Host) -> None:
+    for n in range(60):
+        desk.customer.create("UserRequest", title=f"No. {n}")
+    desk.internal.faults.add(FaultKind.SLOW, seconds=1.0, verbs=["core/create"])
+    once = host.start(command="run-once")
+    wait_for(lambda: len(desk.internal.tickets()) > 4)
+    assert desk.itopsync("pause").returncode == 0
+    made, served = len(desk.internal.tickets()), desk.internal.served
+    time.sleep(2)
+    assert (len(desk.internal.tickets()), desk.internal.served) == (made, served)
+    assert made < 60
+    assert once.process.wait(SOON) == ExitCode.PAUSED
+    assert [event["outcome"] for event in once.events("cycle")] == ["interrupted"]
+
+
 def test_a_sweep_that_was_broken_off_comes_again(desk: Desk, daemon: Daemon) -> None:
     desk.external.faults.add(FaultKind.SLOW, seconds=1.5)
     served = desk.external.served
