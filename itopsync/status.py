@@ -115,12 +115,12 @@ class Freshness:
     """Whether both sides were polled well a short while ago and nothing has stopped: what monitoring asks."""
 
     word: str
-    """``OK``, ``TROUBLED`` (something is parked or waits), ``STALE`` (a side could not be polled, or written to, for too long)
+    """``OK`` (whatever is parked or waits), ``STALE`` (a side could not be polled, or written to, for too long)
     ``STOPPED`` (the latest cycle was) or ``PAUSED`` (a person wants a side left alone)."""
     reasons: tuple[str, ...] = ()
 
 
-OK, TROUBLED, STALE, STOPPED, PAUSED = "OK", "TROUBLED", "STALE", "STOPPED", "PAUSED"
+OK, STALE, STOPPED, PAUSED = "OK", "STALE", "STOPPED", "PAUSED"
 
 
 def freshness(found: Status, most: timedelta) -> Freshness:
@@ -136,7 +136,7 @@ def freshness(found: Status, most: timedelta) -> Freshness:
         return Freshness(STOPPED, (found.cycles[0].error or "the latest cycle was stopped", *old))
     if old:
         return Freshness(STALE, old)
-    return Freshness(TROUBLED, (_told(found.items),)) if found.items.any else Freshness(OK)
+    return Freshness(OK, (_told(found.items),) if found.items.any else ())
 
 
 def _told(items: ObstacleCounts) -> str:

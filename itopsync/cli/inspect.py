@@ -22,7 +22,6 @@ _EVERY = 2.0
 _INTERRUPTED = 130
 _EXITS = {
     status_of.OK: ExitCode.WELL,
-    status_of.TROUBLED: ExitCode.TROUBLED,
     status_of.STALE: ExitCode.UNAVAILABLE,
     status_of.STOPPED: ExitCode.SAFETY_STOP,
     status_of.PAUSED: ExitCode.PAUSED,

@@ -161,6 +161,16 @@ def test_a_probe_gets_one_line_and_an_exit_status(desk: Desk) -> None:
     assert done.stdout.startswith("STALE: internal: is in maintenance (HTTP 503)")
 
 
+def test_a_probe_counts_what_is_parked_and_ends_well(desk: Desk) -> None:
+    desk.configure('[limits]\nfile_size = "1kB"\n')
+    number = desk.customer.create("UserRequest", title="Printer")
+    desk.customer.attach("UserRequest", number, "plan.bin", "application/octet-stream", bytes(1001))
+    assert desk.itopsync("run-once").returncode == ExitCode.TROUBLED
+    done = desk.itopsync("status", "--max-age", "5m")
+    assert done.returncode == ExitCode.WELL
+    assert done.stdout.startswith("OK: 1 parked (`itopsync status` says what, and why); external polled ")
+
+
 def test_a_probe_hears_of_a_safety_stop(desk: Desk) -> None:
     desk.configure("[limits]\ncreations = 1\n")
     for n in range(2):
