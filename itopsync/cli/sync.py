@@ -35,6 +35,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what a cycle would write, ticket by ticket; exit as it would if it exceeds a limit. Writes nothing anywhere."""
     from itopsync.engine import stops
     from itopsync.engine.marker_loss import losses, refuse_lossy
+    from itopsync.engine.plan import refuse_out_of_sight
     from itopsync.engine.unwritable import unwritable
 
     options: Options = context.obj
@@ -45,11 +46,12 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
         troubled = store.links.counts()["troubled"]
         lossy, let_through = losses(store), stops.accepted(store)
         problems = [problem.what for side in Side if (problem := unwritable(store, side)) is not None]
-    if as_json:
-        typer.echo(show.plans_as_json(planned))
-    else:
-        show.plans(Console(soft_wrap=True), planned, troubled, problems)
-    refuse_lossy(lossy)
+        if as_json:
+            typer.echo(show.plans_as_json(planned))
+        else:
+            show.plans(Console(soft_wrap=True), planned, troubled, problems)
+        refuse_lossy(lossy)
+        refuse_out_of_sight(inspector.pair, planned, Accepted(things=let_through), remember=False)
     check(tally, configuration.rules.limits, Accepted(things=let_through))
 
 

@@ -105,8 +105,9 @@ def tell(console: Console, notable: list[Verified], total: int, troubled: int) -
         for action in plan.actions:
             console.print(Text(f"{name}: differs: {show.describe(action)}", style="red"))
         if not verified.agrees and not plan.actions and not (found and found.differences):
-            why = "one of the two tickets cannot be read" if plan.unread else "one of the two tickets is gone"
-            console.print(Text(f"{name}: differs: {why}. The next cycle records it", style="red"))
+            console.print(
+                Text(f"{name}: differs: {_no_pair(plan)}. `itopsync plan` says what a cycle does about it", style="red")
+            )
         if found and found.differences:
             what = "; ".join(difference.what for difference in found.differences)
             blind = ". Nothing is planned for it" if show.agrees(plan) else ""
@@ -116,6 +117,15 @@ def tell(console: Console, notable: list[Verified], total: int, troubled: int) -
     compared = f"{total - unlike} of {total} linked tickets agree" if total else "No ticket is linked"
     console.print(f"{compared}. Nothing was written.")
     show.trouble(console, troubled)
+
+
+def _no_pair(plan: Plan) -> str:
+    """Why there are no two tickets to compare."""
+    if plan.unread:
+        return "one of the two tickets cannot be read"
+    if plan.replaced:
+        return "one of the two ids is another ticket than before"
+    return "one of the two tickets is gone, or our account does not see it any more"
 
 
 def told_as_json(notable: list[Verified]) -> str:

@@ -42,8 +42,10 @@ def plan(pair: Pair, observed: Sequence[Observed]) -> list[Planned]:
     return [Planned(each.loaded, each.seen, _plan_one(pair, each)) for each in observed]
 
 
-def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted) -> None:
+def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted, *, remember: bool = True) -> None:
     """See that what is missing is not merely out of our sight: it is gone only where others are to be seen.
+
+    *remember*: store that a side shows fewer organisations, where a person has accepted that.
 
     :raises SafetyStop: a copy or a linked ticket is not found on a side that shows nothing at all; or files are missing on a side
         that shows fewer organisations than before
@@ -53,7 +55,8 @@ def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accept
     for side in {action.side.other for _, action in removals}:
         things = [removed_thing(each.plan.link.id, action) for each, action in removals if action.side.other is side]
         if all(accepted.allows(Excess.DELETIONS, which) for which in things):
-            note_organisations(pair.servers[side], pair.store, fewer=True)
+            if remember:
+                note_organisations(pair.servers[side], pair.store, fewer=True)
         else:
             refuse_narrowness(pair.servers[side], pair.store)
 

@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 from itopsync.exits import ExitCode
+from itopsync.simulator.faults import FaultKind
 from tests.cli.conftest import Desk
 
 
@@ -107,3 +108,17 @@ def test_where_the_holder_takes_nothing_up_it_is_done_here(desk: Desk) -> None:
     assert (done.returncode, done.stdout) == (0, "link 1, R-000001 (external:UserRequest:1) rests.\n")
     (told,) = [one for one in json.loads(desk.itopsync("activity", "--json").stdout) if "request" in one]
     assert told["state"] == "done"
+
+
+def test_a_plan_ends_as_the_cycle_that_finds_none_of_its_tickets(desk: Desk) -> None:
+    for n in range(3):
+        desk.customer.create("UserRequest", title=f"No. {n}")
+    assert desk.itopsync("run-once").returncode == 0
+    desk.internal.faults.add(FaultKind.BLIND)
+    assert desk.itopsync("run-once", "--sweep").returncode == ExitCode.SAFETY_STOP
+    done = desk.itopsync("plan")
+    assert done.returncode == ExitCode.SAFETY_STOP
+    assert "internal shows our account no ticket at all, though 3 are linked" in done.stderr
+    told = desk.itopsync("verify").stdout
+    assert "one of the two tickets is gone, or our account does not see it any more" in told
+    assert "The next cycle" not in told
