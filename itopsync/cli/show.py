@@ -179,6 +179,8 @@ def story(console: Console, shown: Story) -> None:
     console.print(Text(f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {link.status}", style="bold"))
     if shown.stopped:
         console.print(Text(f"nothing goes on: {shown.stopped}", style="red"))
+    if shown.plan.unread is not None:
+        console.print(Text(f"one of the two tickets cannot be read: {shown.plan.unread}", style="red"))
     if shown.ended:
         console.print(f"at its end: {shown.ended}")
     agreed = f"; last agreed on {link.base.state.external} / {link.base.state.internal}" if link.base.state else ""
@@ -215,6 +217,7 @@ def story_as_json(shown: Story) -> str:
         "ended": shown.ended or None,
         "unscoped": shown.unscoped or None,
         "stopped": shown.stopped or None,
+        "unread": None if shown.plan.unread is None else str(shown.plan.unread),
         "states": shown.states,
         "agreed": asdict(link.base.state) if link.base.state else None,
         "entries": [asdict(entry) for entry in shown.entries],

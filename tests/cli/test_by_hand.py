@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
 import sys
 
 from itopsync.exits import ExitCode
+from itopsync.simulator.faults import FaultKind
 from tests.cli.conftest import Desk
 
 OLD = "2020-11-01 00:00:00"
@@ -141,3 +143,12 @@ def test_a_ticket_that_is_linked_already_is_told_with_the_remedy(desk: Desk) -> 
     told = " ".join(done.stderr.replace("│", " ").split())
     assert done.returncode == ExitCode.USAGE
     assert "is linked with internal:UserRequest:2 already (link 1): run `itopsync unlink 1` first" in told
+
+
+def test_a_ticket_that_its_server_fails_to_show_is_told_before_a_cycle_has_run(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="First")
+    desk.itopsync("run-once")
+    desk.internal.faults.add(FaultKind.ODD_ROW, verbs=["core/get"], classes=["UserRequest"], accounts=["sync"])
+    told = desk.itopsync("show", "R-000001").stdout
+    assert "one of the two tickets cannot be read: internal: " in told
+    assert "internal: " in json.loads(desk.itopsync("show", "R-000001", "--json").stdout)["unread"]
