@@ -32,7 +32,7 @@ _GONE = "one of the two tickets is gone: the other is left as it is"
 def plans(console: Console, planned: Sequence[Planned], troubled: int, problems: Sequence[str] = ()) -> None:
     """Show what would be written, ticket by ticket.
 
-    *troubled*: how many links have something parked or waiting; *problems*: which sides accept no writes.
+    *troubled*: how many links have something parked or waiting; *problems*: pauses, and which sides accept no writes.
     """
     for problem in problems:
         console.print(Text(problem, style="red"))

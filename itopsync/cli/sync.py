@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from itopsync.cli import show
-from itopsync.cli.session import Options, WatchedEngines, looking, open_store, store_to_read, writing_engine
+from itopsync.cli.session import Options, WatchedEngines, looking, open_store, store_to_read, utc_now, writing_engine
 from itopsync.config import Configuration
 from itopsync.engine.report import CycleKind, CycleOutcome, Report
 from itopsync.errors import ItopsyncError
@@ -35,6 +35,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what a cycle would write, ticket by ticket; exit as it would if it exceeds a limit. Writes nothing anywhere."""
     from itopsync.engine import stops
     from itopsync.engine.marker_loss import losses, refuse_lossy
+    from itopsync.engine.pauses import REMEDY, pauses
     from itopsync.engine.plan import refuse_out_of_sight
     from itopsync.engine.unwritable import unwritable
 
@@ -45,11 +46,14 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
         store = inspector.pair.store
         troubled = store.links.counts()["troubled"]
         lossy, let_through = losses(store), stops.accepted(store)
+        resting = [f"{pause}. {REMEDY}." for pause in pauses(store, utc_now())]
         problems = [problem.what for side in Side if (problem := unwritable(store, side)) is not None]
         if as_json:
             typer.echo(show.plans_as_json(planned))
         else:
-            show.plans(Console(soft_wrap=True), planned, troubled, problems)
+            show.plans(Console(soft_wrap=True), planned, troubled, [*resting, *problems])
+        if resting:
+            raise typer.Exit(ExitCode.PAUSED)
         refuse_lossy(lossy)
         refuse_out_of_sight(inspector.pair, planned, Accepted(things=let_through), remember=False)
     check(tally, configuration.rules.limits, Accepted(things=let_through))

@@ -122,3 +122,14 @@ def test_a_plan_ends_as_the_cycle_that_finds_none_of_its_tickets(desk: Desk) -> 
     told = desk.itopsync("verify").stdout
     assert "one of the two tickets is gone, or our account does not see it any more" in told
     assert "The next cycle" not in told
+
+
+def test_a_plan_names_the_pause_under_which_nothing_is_written(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="First")
+    desk.itopsync("pause", "--side", "internal")
+    done = desk.itopsync("plan")
+    assert done.returncode == ExitCode.PAUSED
+    assert done.stdout.startswith("internal is paused by ")
+    assert "create the internal copy" in done.stdout
+    desk.itopsync("unpause")
+    assert desk.itopsync("plan").returncode == 0
