@@ -33,7 +33,9 @@ FEW = 5
 """So many tickets of a cause are shown at once."""
 TROUBLED = 500
 """So many links in trouble are grouped by cause; the others come up when those are mended."""
-_WORST_FIRST = (status_of.STOPPED, status_of.STALE, status_of.PAUSED, status_of.TROUBLED, status_of.OK)
+_WAITING = "TROUBLED"
+"""What stands for ``OK`` where something is parked or waits."""
+_WORST_FIRST = (status_of.STOPPED, status_of.STALE, status_of.PAUSED, _WAITING, status_of.OK)
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "": None}
 
 
@@ -51,9 +53,16 @@ class Card:
     due: int = 0
 
     @property
+    def word(self) -> str:
+        """How it stands, in a word; empty where its store cannot be read."""
+        if self.judged is None:
+            return ""
+        return _WAITING if self.judged.word == status_of.OK and self.judged.reasons else self.judged.word
+
+    @property
     def rank(self) -> int:
         """The lower, the sooner somebody should look."""
-        return _WORST_FIRST.index(self.judged.word) if self.judged is not None else -1
+        return _WORST_FIRST.index(self.word) if self.word else -1
 
 
 @dataclass(frozen=True)
