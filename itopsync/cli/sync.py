@@ -86,7 +86,7 @@ def verify(
     if as_json:
         typer.echo(verifying.told_as_json(notable))
     else:
-        verifying.tell(Console(soft_wrap=True), notable, linked, counts["troubled"])
+        verifying.tell(Console(soft_wrap=True), notable, linked, counts[LinkStatus.PARKED], counts["troubled"])
     raise typer.Exit(ExitCode.WELL if all(verified.agrees for verified in notable) else ExitCode.TROUBLED)
 
 

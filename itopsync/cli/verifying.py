@@ -97,7 +97,7 @@ def found(configuration: Configuration, store: Store, stopping: Callable[[], boo
     return f"{len(seen) - len(unlike)} of {len(seen)} linked tickets agree{names}."
 
 
-def tell(console: Console, notable: list[Verified], total: int, troubled: int) -> None:
+def tell(console: Console, notable: list[Verified], total: int, parked: int, troubled: int) -> None:
     """Show which linked tickets do not agree, in either way, and what differs on purpose."""
     for verified in notable:
         plan, found = verified.plan, verified.findings
@@ -114,7 +114,8 @@ def tell(console: Console, notable: list[Verified], total: int, troubled: int) -
             console.print(Text(f"{name}: compared: {what}{blind}. See `itopsync show {plan.link.external}`", style="red"))
         show.remarks(console, plan, verified.seen)
     unlike = sum(not verified.agrees for verified in notable)
-    compared = f"{total - unlike} of {total} linked tickets agree" if total else "No ticket is linked"
+    none = "Nothing was compared: every link is parked" if parked else "No ticket is linked"
+    compared = f"{total - unlike} of {total} linked tickets agree" if total else none
     console.print(f"{compared}. Nothing was written.")
     show.trouble(console, troubled)
 

@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from itopsync.engine import linking, stops
-from itopsync.engine.pauses import Pause, pause, unpause
+from itopsync.engine.pauses import Pause, pause, pauses, unpause
 from itopsync.errors import RemoteError
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
@@ -130,8 +130,11 @@ class Steering:
         pause(self._store, made)
         return f"{made}."
 
-    def _unpause(self, request: RequestRecord, _now: datetime) -> str:
-        sides = _sides(request)
+    def _unpause(self, request: RequestRecord, now: datetime) -> str:
+        paused = {side for known in pauses(self._store, now) for side in known.sides}
+        sides = [side for side in _sides(request) if side in paused]
+        if not sides:
+            return f"{' and '.join(_sides(request))}: not paused, nothing to do."
         unpause(self._store, sides)
         return f"{' and '.join(sides)}: worked with again."
 

@@ -124,4 +124,5 @@ def check(tally: Tally, limits: Limits, accepted: Accepted = NOTHING) -> None:
         if len(left) > limit:
             reason = _REASONS[kind].format(count=len(left), limit=limit)
             do = f"run `itopsync accept {kind}`"
-            raise SafetyStop(kind, f"{reason}. Look at `itopsync plan`; if it is right, {do}.", counted=True)
+            end = "" if reason.endswith("?") else "."
+            raise SafetyStop(kind, f"{reason}{end} Look at `itopsync plan`; if it is right, {do}.", counted=True)

@@ -152,3 +152,10 @@ def test_a_ticket_that_its_server_fails_to_show_is_told_before_a_cycle_has_run(d
     told = desk.itopsync("show", "R-000001").stdout
     assert "one of the two tickets cannot be read: internal: " in told
     assert "internal: " in json.loads(desk.itopsync("show", "R-000001", "--json").stdout)["unread"]
+
+
+def test_a_verification_of_parked_links_alone_says_so(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="First")
+    desk.itopsync("run-once")
+    desk.itopsync("park", "R-000001")
+    assert "Nothing was compared: every link is parked. " in desk.itopsync("verify").stdout

@@ -26,7 +26,8 @@ def test_a_single_cycle_honours_a_pause_and_says_whose_it_is(desk: Desk) -> None
     assert (told["outcome"], len(told["paused"])) == ("paused", 1)
     assert desk.itopsync("unpause", "--side", "external").stdout == "external: worked with again.\n"
     assert "internal is paused by" in desk.itopsync("run-once").stdout
-    desk.itopsync("unpause")
+    assert desk.itopsync("unpause").stdout == "internal: worked with again.\n"
+    assert desk.itopsync("unpause").stdout == "external and internal: not paused, nothing to do.\n"
     assert desk.itopsync("run-once").returncode == 0
     assert len(desk.internal.tickets()) == 1
 
