@@ -41,6 +41,12 @@ class Engine:
         if found:
             log.warning("writes of unknown outcome", links=len(found), settle=str(wait))
 
+    def _follow_clock(self) -> None:
+        """Let nothing wait until a clock that was set back has caught up; what was sent may still settle."""
+        now, settings, settle = self._pair.clock(), self._pair.settings, self._pair.rules.limits.settle
+        longest = max(settle, settings.longest_back_off, settings.overlap)
+        self._pair.store.links.hasten(now + longest, now + settle)
+
     def cycle(
         self, kind: CycleKind = CycleKind.POLL, accept: Collection[str] = (), *, only: Collection[int] | None = None
     ) -> Report:
@@ -62,6 +68,7 @@ class Engine:
         error: str | None = None
         accepted = Accepted(accept, stops.accepted(self._pair.store))
         try:
+            self._follow_clock()
             Cycle(self._pair, report, accepted, self._named, only).run()
             self._see_what_waits(report)
         except Stopped:

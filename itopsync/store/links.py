@@ -274,6 +274,15 @@ class Links:
                 connection.execute(update(link).where(under_way).values(settling | ended))
         return ids
 
+    def hasten(self, after: datetime, due_at: datetime) -> int:
+        """Make the links that are due later than *after* due at *due_at*; return how many."""
+        late = (link.c.due_at > after, link.c.status.in_(WORKED_ON))
+        with self._database.reading() as connection:
+            if connection.execute(select(link.c.id).where(*late).limit(1)).first() is None:
+                return 0
+        with self._database.writing() as connection:
+            return connection.execute(update(link).where(*late).values(due_at=due_at)).rowcount
+
     def mark_due(self, ids: Iterable[int], at: datetime, *, now: datetime) -> None:
         """Make links due at *at*, unless they are due earlier or settling."""
         with self._database.writing() as connection:

@@ -397,3 +397,19 @@ def test_one_who_deletes_very_many_files_holds_up_nobody_else(rig: Rig) -> None:
     written = rig.written()
     rig.settle(1)
     assert rig.written() == written
+
+
+def test_a_clock_that_is_set_back_holds_up_no_write_of_unknown_outcome(rig: Rig) -> None:
+    rig.internal.faults.add(FaultKind.LOST_AFTER, accounts=["sync"], verbs=["core/create"], times=1)
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    assert rig.link(number).in_doubt
+    rig.wait(hours=-24)
+    rig.sync()
+    due, settle = rig.link(number).due_at, rig.pair.rules.limits.settle
+    assert due is not None
+    assert due <= rig.now + settle
+    rig.wait(seconds=settle.total_seconds() + 1)
+    rig.sync()
+    assert not rig.link(number).in_doubt
+    assert len(rig.internal.tickets()) == 1
