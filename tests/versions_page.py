@@ -50,8 +50,8 @@ WORDS = {
         "ok": "semua baik",
         "mended": "sudah diperbaiki",
         "and": "dan",
-        "last": "Python 3.11 atau lebih baru. Diuji terhadap iTop nyata {real}, dan simulasinya dari {oldest} sampai {newest}:\n"
-        "[versi yang mana](docs/id/versions.md). Lisensi MIT.",
+        "last": "Python 3.11 atau lebih baru. Diuji terhadap iTop nyata {real}, dan iTop simulasi dari {oldest} sampai {newest}:\n"
+        "[daftar versi](docs/id/versions.md). Lisensi MIT.",
     },
 }
 

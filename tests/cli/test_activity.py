@@ -50,7 +50,7 @@ def test_it_goes_back_as_far_as_asked(desk: Desk) -> None:
     desk.itopsync("run-once")
     assert len(json.loads(desk.itopsync("activity", "--limit", "2", "--json").stdout)) == 2
     assert len(json.loads(desk.itopsync("activity", "--since", "1h", "--json").stdout)) == 3
-    assert desk.itopsync("activity", "--since", "0s").stdout.startswith("Nothing was written")
+    assert desk.itopsync("activity", "--since", "0s").stdout.startswith("There are no writes")
     unknown = desk.itopsync("activity", "R-999999")
     assert unknown.returncode == ExitCode.USAGE
     assert "no link of 'R-999999' is known" in unknown.stderr

@@ -21,7 +21,7 @@ def test_a_lost_store_is_told_by_all_that_look_and_made_by_none(desk: Desk) -> N
     assert "There is no store yet" in desk.itopsync("status").stdout
     _linked(desk)
     _lose_the_store(desk)
-    assert "If there was one, see store.url." in desk.itopsync("status").stdout
+    assert "If there was one, check store.url." in desk.itopsync("status").stdout
     for command, code in ((["check"], ExitCode.CONFIGURATION), (["show", "external:UserRequest:1"], ExitCode.STORE)):
         done = desk.itopsync(*command)
         assert done.returncode == code, done
@@ -120,7 +120,7 @@ def test_why_a_link_is_at_its_end_is_told(desk: Desk) -> None:
 def test_unlink_asks_about_what_it_does(desk: Desk) -> None:
     _linked(desk)
     done = desk.itopsync("unlink", "1")
-    assert "nothing is carried between the two from now on" in done.stdout + done.stderr
+    assert "from now on, nothing is carried between the two" in done.stdout + done.stderr
 
 
 def test_nothing_to_do_is_not_said_of_a_side_that_is_away(desk: Desk) -> None:
@@ -131,4 +131,4 @@ def test_nothing_to_do_is_not_said_of_a_side_that_is_away(desk: Desk) -> None:
 
 def test_a_downgrade_names_the_revisions_that_there_are(desk: Desk) -> None:
     _linked(desk)
-    assert "no revision before that. Name one of: 0001, base." in desk.itopsync("db", "downgrade", "9999").stderr
+    assert "is not an older revision. Name one of: 0001, base." in desk.itopsync("db", "downgrade", "9999").stderr

@@ -56,7 +56,7 @@ def test_who_asks_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("words", [("pause", "--until", "tomorrow"), ("pause", "--until", "2999-01-01", "--for", "1h")])
 def test_a_time_that_cannot_be_read_is_refused(desk: Desk, words: tuple[str, ...]) -> None:
     assert desk.itopsync(*words).returncode == ExitCode.USAGE
-    assert desk.itopsync("activity").stdout.startswith("Nothing was written")
+    assert desk.itopsync("activity").stdout.startswith("There are no writes")
 
 
 def test_a_stop_is_accepted_for_the_next_cycle(desk: Desk) -> None:
