@@ -50,7 +50,7 @@ WORDS = {
         "ok": "semua baik",
         "mended": "sudah diperbaiki",
         "and": "dan",
-        "last": "Python 3.11 atau lebih baru. Diuji terhadap iTop nyata {real}, dan iTop simulasi dari {oldest} sampai {newest}:\n"
+        "last": "Python 3.11 atau lebih baru. Diuji terhadap iTop nyata {real}, dan simulasi {oldest} sampai {newest}:\n"
         "[daftar versi](docs/id/versions.md). Lisensi MIT.",
     },
 }

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from itopsync.cli.session import utc_now
-from itopsync.engine.pauses import Pause, pauses
 from itopsync.engine.steering import Outcome, Steering
 from itopsync.exits import ExitCode
 from itopsync.reconcile.rules import Rules
@@ -89,34 +88,6 @@ def _end_of(store: Store, number: int) -> Outcome | None:
         if request.state is RequestState.TAKEN and not at_work(store):
             return None
         sleep(_OFTEN)
-
-
-class PauseWatch:
-    """Notices a pause that begins, or is asked for, while a single cycle runs. Safe to use from several threads."""
-
-    def __init__(self, store: Store) -> None:
-        from itopsync.daemon.asked import Asked
-
-        self._store = store
-        self._asked = Asked(store, self._is_wanted)
-        self._known: tuple[Pause, ...] | None = None
-
-    @property
-    def noticed(self) -> bool:
-        """Whether there was one at the last check."""
-        return self._asked.waits
-
-    def begin(self) -> None:
-        """Notice what comes on top of the pauses that are in force now."""
-        self._known = pauses(self._store, utc_now())
-
-    def look(self) -> bool:
-        """Check whether there is one, at most once a second."""
-        return self._known is not None and (self.noticed or self._asked.look())
-
-    def _is_wanted(self) -> bool:
-        asked = any(request.kind is RequestKind.PAUSE for request in self._store.requests.waiting())
-        return asked or not set(pauses(self._store, utc_now())) <= set(self._known or ())
 
 
 def take_up(pair: Pair) -> bool:

@@ -16,8 +16,8 @@ from itopsync.errors import Stopped
 from itopsync.model import Side
 
 if TYPE_CHECKING:
-    from itopsync.cli.asked import PauseWatch
     from itopsync.daemon import Ended
+    from itopsync.daemon.pause_watch import PauseWatch
     from itopsync.engine.engine import Engine
     from itopsync.engine.inspect import Inspector
     from itopsync.engine.pair import Pair
@@ -128,8 +128,8 @@ def writing_engine(
 
     :raises AnotherInstance: another process holds the lease
     """
-    from itopsync.cli.asked import PauseWatch
     from itopsync.daemon import Signals
+    from itopsync.daemon.pause_watch import PauseWatch
     from itopsync.engine.engine import Engine
     from itopsync.engine.lease import Lease
 

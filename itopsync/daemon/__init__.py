@@ -3,6 +3,7 @@
 ``loop``        the main loop: stand by until the lease is ours, then run cycles
 ``cycles``      schedules the cycles, with APScheduler
 ``asked``       carries out what people ask for
+``pause_watch`` what ends a single cycle when a pause is asked for
 ``listeners``   who is notified when a cycle ends
 ``reloading``   reloads the configuration
 ``signals``     signals to stop or reload
