@@ -1,13 +1,13 @@
 """``itopsync run``: the service that runs cycles on a schedule.
 
-``loop``        the main loop: stand by until the lease is ours, then run cycles
-``cycles``      schedules the cycles, with APScheduler
-``asked``       carries out what people ask for
-``pause_watch`` what ends a single cycle when a pause is asked for
-``listeners``   who is notified when a cycle ends
-``reloading``   reloads the configuration
-``signals``     signals to stop or reload
-``systemd``     notifications to systemd
+``loop``         the main loop: stand by until the lease is ours, then run cycles
+``cycles``       schedules the cycles, with APScheduler
+``asked``        carries out what people ask for
+``listeners``    who is notified when a cycle ends
+``pause_watch``  what ends a single cycle when a pause is asked for
+``reloading``    reloads the configuration
+``signals``      signals to stop or reload
+``systemd``      notifications to systemd
 """
 
 from itopsync.daemon.listeners import Ended, Listener

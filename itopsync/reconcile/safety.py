@@ -98,10 +98,10 @@ class Excess(StrEnum):
 _REASONS = {
     "creations": "{count} new tickets are to be created in internal, more than the limit of {limit}",
     "deletions": "{count} attachments of many tickets are to be deleted, more than the limit of {limit}",
-    "missing": "{count} linked tickets are gone, more than the limit of {limit}; does an account see less than before?",
-    "rewritten": "on {count} tickets all known log entries look different, more than the limit of {limit}; an upgraded server?",
-    "replaced": "{count} linked ids are other tickets than before; was a server restored from a backup, or cloned?",
-    "markers": "{count} entries of ours stand there without their markers; does a server lose them?",
+    "missing": "{count} linked tickets are gone, more than the limit of {limit}; perhaps an account sees less than before",
+    "rewritten": "on {count} tickets all known entries look different, more than the limit of {limit}; perhaps by an upgrade",
+    "replaced": "{count} linked ids are other tickets than before; perhaps a server was restored from a backup, or cloned",
+    "markers": "{count} entries of ours stand there without their markers; perhaps a server loses them",
 }
 
 
@@ -124,5 +124,4 @@ def check(tally: Tally, limits: Limits, accepted: Accepted = NOTHING) -> None:
         if len(left) > limit:
             reason = _REASONS[kind].format(count=len(left), limit=limit)
             do = f"run `itopsync accept {kind}`"
-            end = "" if reason.endswith("?") else "."
-            raise SafetyStop(kind, f"{reason}{end} Look at `itopsync plan`; if it is right, {do}.", counted=True)
+            raise SafetyStop(kind, f"{reason}. Look at `itopsync plan`; if it is right, {do}.", counted=True)

@@ -105,7 +105,7 @@ def test_retry_names_what_helps_where_it_does_not(desk: Desk) -> None:
     desk.itopsync("park", "1")
     told = desk.itopsync("retry", "1").stdout
     assert told.endswith("is parked: nothing to do. `itopsync resume 1` takes it up again.\n")
-    assert "No ticket is linked. " in desk.itopsync("verify").stdout
+    assert "Nothing was compared: every link is parked. " in desk.itopsync("verify").stdout
 
 
 def test_why_a_link_is_at_its_end_is_told(desk: Desk) -> None:

@@ -100,7 +100,7 @@ def test_a_person_at_a_terminal_is_asked(desk: Desk) -> None:
     one, other = _two(desk)
     code, told = _at_a_terminal(desk, "n\n", "link", one, other)
     assert code == ExitCode.TROUBLED
-    assert "Go on? [y/N]" in told
+    assert "Continue? [y/N]" in told
     assert "Nothing was done." in told
     assert '"linked": 0' in desk.itopsync("status", "--json").stdout
     code, told = _at_a_terminal(desk, "y\n", "link", one, other)

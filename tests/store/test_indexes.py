@@ -113,6 +113,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     ),
     "requests.prune": lambda store: store.requests.prune(NOW),
     "links.waiting_ids": lambda store: store.links.waiting_ids(NOW),
+    "links.hasten": lambda store: store.links.hasten(NOW + timedelta(days=1), NOW),
     "lease.current": lambda store: (
         store.lease.acquire(HOLDER, MINUTE, NOW),
         store.lease.acquire(HOLDER, MINUTE, NOW),
