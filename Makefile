@@ -25,7 +25,7 @@ help:  ## Say what there is to make
 demo: $(VENV)/demo  ## Play a service desk's day on two simulated servers
 	$(BIN)/itopsync demo
 
-play: $(VENV)/demo  ## Keep two simulated servers up to try commands on
+play: $(VENV)/play  ## Keep two simulated servers up, with a page to play on
 	$(BIN)/itopsync demo --serve
 
 test: lint types imports docs pytest  ## Everything that a change must pass
@@ -98,14 +98,20 @@ $(VENV)/demo: requirements/demo.txt pyproject.toml | $(BIN)/python
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(VENV)/play: requirements/play.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r requirements/play.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/demo
+
 $(VENV)/dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(INSTALL) --require-hashes -r requirements/dev.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .
-	@touch $@ $(VENV)/demo
+	@touch $@ $(VENV)/play $(VENV)/demo
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --upgrade --generate-hashes --custom-compile-command "make lock"
 
 lock: $(VENV)/dev  ## Take the newest releases that pyproject.toml allows
 	$(INSTALL) uv
 	$(COMPILE) --extra demo --group build --output-file requirements/demo.txt pyproject.toml
-	$(COMPILE) --all-extras --group dev --constraint requirements/demo.txt --output-file requirements/dev.txt pyproject.toml
+	$(COMPILE) --extra demo --extra web --group build --constraint requirements/demo.txt --output-file requirements/play.txt pyproject.toml
+	$(COMPILE) --all-extras --group dev --constraint requirements/play.txt --output-file requirements/dev.txt pyproject.toml

@@ -14,7 +14,7 @@ settings.register_profile("deep", max_examples=2_000, deadline=None)
 settings.load_profile("steady")
 
 SLOW = (
-    *("cli", "daemon", "test_package.py", "web/test_browser.py"),  # whole processes
+    *("cli", "daemon", "test_package.py", "web/test_browser.py", "web/test_desks.py"),  # whole processes
     *("engine/test_calls.py", "engine/test_stop.py", "simulator/test_speed.py"),  # very many tickets, or cycles
     *(f"engine/test_{name}.py" for name in ("the_sop", "crashes", "blockers", "by_hand", "troubles", "odd_data", "accounts")),
     *(f"engine/test_{name}.py" for name in ("large_requests", "hostile_texts", "verifying", "rebuild")),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-END = "Ctrl-C ends it"
+END = "Ctrl-C stops both servers"
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,10 @@ class Playground:
 
 
 @contextmanager
-def playground() -> Iterator[Playground]:
-    """Start one; it is ended with the context if it runs still."""
-    command = [sys.executable, "-u", "-m", "itopsync", "demo", "--serve"]
+def playground(without: str = "") -> Iterator[Playground]:
+    """Start one, as if a package were not installed; it is ended with the context if it runs still."""
+    program = f"import sys; sys.modules[{without!r}] = None; from itopsync.cli import main; main()"
+    command = [sys.executable, "-u", "-c", program, "demo", "--serve"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -20,6 +20,7 @@ from itopsync.model import Side
 if TYPE_CHECKING:
     from itopsync.check.probe import Probed
     from itopsync.config import Configuration
+    from itopsync.demo.serve import Playing
     from itopsync.itop.server import Server
 
 _FOR_ALL = 0o644
@@ -123,8 +124,11 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Play a shorter day.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     stay: Annotated[
-        bool, typer.Option("--serve", help="Run two servers with sample tickets to try commands on, until Ctrl-C.")
+        bool,
+        typer.Option("--serve", help="Run two servers with sample tickets, and a page to play on, until Ctrl-C."),
     ] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The page's port; 0: a free one.")] = 0,
+    *,
     external: Annotated[Itop, typer.Option("--external-version", help="The iTop version of external.")] = Itop.V3_2,
     internal: Annotated[Itop, typer.Option("--internal-version", help="The iTop version of internal.")] = Itop.V3_2,
 ) -> None:
@@ -140,8 +144,19 @@ def demo(
     if stay:
         if once or as_json:
             raise typer.BadParameter("--serve plays no day: remove --once and --json")
-        serve((external.value, internal.value))
+        serve((external.value, internal.value), _playing(port))
         raise typer.Exit(ExitCode.WELL)
 
     agreed = play(short=once, as_json=as_json, versions=(external.value, internal.value))
     raise typer.Exit(ExitCode.WELL if agreed else ExitCode.TROUBLED)
+
+
+def _playing(port: int) -> Playing | None:
+    """Serve the page to play on; None if the extra ``web`` is not installed."""
+    try:
+        from itopsync.demo.desks import serving
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "itopsync":
+            raise
+        return None
+    return lambda pair: serving(pair, port)

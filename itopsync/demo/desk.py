@@ -61,6 +61,9 @@ url = "sqlite:///{store}"
 [scope]
 since = "{since}"
 
+[schedule]
+poll = "1s"
+
 [classes.UserRequest]
 [classes.Incident]
 [classes.NormalChange]

@@ -46,6 +46,8 @@ class Guard:
     access: Access
     origin: str
     """What browsers show; empty: whatever is this machine's own."""
+    longest: int = LONGEST_BODY
+    """Bytes of a form."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # nothing here speaks websocket
@@ -71,7 +73,7 @@ class Guard:
         if not self._of_our_own(request):
             return _told("this form was sent from another site", 403)
         length = request.headers.get("content-length", "")
-        fits = length.isascii() and length.isdigit() and len(length) < _DIGITS and int(length) <= LONGEST_BODY
+        fits = length.isascii() and length.isdigit() and len(length) < _DIGITS and int(length) <= self.longest
         return None if fits else _told("too long", 413)
 
     def _recognise(self, request: Request) -> Response | None:

@@ -28,6 +28,8 @@ class Pages:
 
     pairs: Sequence[str]
     clock: Callable[[], datetime]
+    templates: jinja2.Environment | None = None
+    """None: the console's own."""
 
     def show(self, request: Request, name: str, values: Mapping[str, Any] | None = None, status: int = 200) -> Response:
         """One page, or what of it is asked for alone."""
@@ -54,7 +56,7 @@ class Pages:
             "span": lambda time: _span(time, translate),
             "ago": lambda then: translate("{span} ago", span=_span(now - then, translate)),
         }
-        html = _ENVIRONMENT.get_template(name).render({**shared, **(values or {})})
+        html = (self.templates or ENVIRONMENT).get_template(name).render({**shared, **(values or {})})
         response = HTMLResponse(html, status, {"Content-Language": language, "Vary": "Accept-Language, Cookie"})
         if chosen == language:
             secure = request.url.scheme == "https"
@@ -93,11 +95,11 @@ def _span(time: timedelta, translate: words.Translator) -> str:
     return f"{seconds} {translate('s')}"
 
 
-_ENVIRONMENT = jinja2.Environment(
+ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("itopsync.web"),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters["code"] = _code
+ENVIRONMENT.filters["code"] = _code

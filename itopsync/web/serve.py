@@ -15,6 +15,7 @@ import uvicorn
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.web import pairs as of_pairs
 from itopsync.web.app import make
+from itopsync.web.guard import Guard
 from itopsync.web.settings import WebSettings
 
 log = structlog.get_logger(__name__)
@@ -32,8 +33,22 @@ def serve(settings: WebSettings, environ: Mapping[str, str] = os.environ) -> Non
     pairs = of_pairs.load(settings, environ)
     with _listening(settings) as listening:
         log.info("console", listen=settings.file.listen, pairs=", ".join(pairs))
-        config = uvicorn.Config(
-            make(settings, pairs),
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)  # uvicorn raises again in the end what it was told to end by
+        try:
+            server(make(settings, pairs)).run([listening])
+        finally:
+            for pair in pairs.values():
+                pair.close()
+            if settings.file.socket is not None:
+                settings.file.socket.unlink(missing_ok=True)
+
+
+def server(app: Guard) -> uvicorn.Server:
+    """What serves the pages of a process, on sockets that are given to its ``run``."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
             lifespan="off",
             ws="none",
             proxy_headers=False,  # who somebody is says the peer itself, and no header
@@ -44,15 +59,7 @@ def serve(settings: WebSettings, environ: Mapping[str, str] = os.environ) -> Non
             limit_concurrency=MOST_AT_ONCE,
             timeout_graceful_shutdown=5,
         )
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)  # uvicorn raises again in the end what it was told to end by
-        try:
-            uvicorn.Server(config).run([listening])
-        finally:
-            for pair in pairs.values():
-                pair.close()
-            if settings.file.socket is not None:
-                settings.file.socket.unlink(missing_ok=True)
+    )
 
 
 def _listening(settings: WebSettings) -> socket.socket:

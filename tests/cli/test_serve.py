@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from itopsync.exits import ExitCode
@@ -16,10 +17,18 @@ from tests.playground import Playground, playground
 
 def test_the_pair_says_all_that_is_needed_to_use_it() -> None:
     with playground() as pair:
-        assert pair.told.count("http://127.0.0.1:") == 4
+        assert pair.told.count("http://127.0.0.1:") == 5
+        page = pair.told.splitlines()[0].removeprefix("page      ")
+        assert "Two desks and a bridge" in httpx.get(page).text
         assert "sync (sync-password)" in pair.told
         assert pair.configuration.is_file()
         assert (pair.configuration.parent / "external").stat().st_mode & 0o777 == 0o600
+
+
+def test_without_the_extra_it_says_which_one_brings_the_page() -> None:
+    with playground(without="starlette") as pair:
+        assert pair.told.splitlines()[0] == "page      not served: it needs the extra web (pip install '.[demo,web]')"
+        assert "0 faults, 0 warnings." in _well(pair, "check")
 
 
 def test_every_command_can_be_tried_on_it() -> None:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from playwright.sync_api import Browser
 
 from itopsync.web import accounts
+from tests.web.browser import chromium
 from tests.web.desk import STORE, Desk
+
+REQUIRED = "ITOPSYNC_BROWSER_REQUIRED"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser | None]:
+    """Chromium; None where there is none and need be none."""
+    with chromium() as opened:
+        assert opened is not None or REQUIRED not in os.environ, "there is no Chromium: install the package chromium"
+        yield opened
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """``python -m tests.web.pictures``: take the pictures of the console in ``docs/web`` from the real pages; ``make pictures`` does.
 
-They are taken of three pairs: a busy one with 100,000 links, one that a limit stopped, and one that is paused.
+They are taken of the page to play on, and of three pairs: a busy one with 100,000 links, one that a limit stopped, and one
+that is paused.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
+from itopsync.demo import desks
+from itopsync.demo.serve import open_pair
 from itopsync.engine import stops
 from itopsync.engine.pauses import Pause, pause
 from itopsync.model import Side
@@ -69,6 +72,11 @@ PICTURES = {
 }
 
 
+DESKS = "desks"
+"""The page to play on."""
+DESKTOP = {"width": 1280, "height": 860}
+
+
 def take(folder: Path, browser: Browser, pictures: Mapping[str, Picture], links: int = MANY) -> None:
     """Take pictures into a folder, of a pair with so many links and two small ones."""
     with tempfile.TemporaryDirectory(prefix="itopsync-pictures-") as place:
@@ -84,6 +92,21 @@ def take(folder: Path, browser: Browser, pictures: Mapping[str, Picture], links:
                         _take(browser, f"{address}{picture.path}", picture.look, folder / f"{name}.png")
         for pair in pairs:
             pair.close()
+
+
+def take_desks(file: Path, browser: Browser) -> None:
+    """Take the picture of the page to play on: a note, a state and an answer have just arrived."""
+    with open_pair() as pair, desks.serving(pair) as address, page(browser, viewport=DESKTOP) as tab:
+        tab.goto(address)
+        tab.get_by_role("button", name="Start the bridge").click()
+        tab.locator("#internal-log img").wait_for()
+        tab.locator("#internal-list li:not(.fresh)", has_text="Printer broken").wait_for()
+        pair.external.agent().note("UserRequest", 1, "<p>Now it smells of smoke, too.</p>")
+        copy = pair.internal.tickets()[-2]["id"]
+        pair.internal.agent().stimulus("UserRequest", copy, "ev_assign", team_id=39, agent_id=9)
+        tab.locator("#internal-log .fresh", has_text="smoke").wait_for()
+        tab.locator("#external-ticket .fresh", has_text="assigned").wait_for()
+        file.write_bytes(small(browser, tab.screenshot(caret="initial")))
 
 
 def _pair(place: Path, name: str, links: int) -> Desk:
@@ -144,5 +167,8 @@ PIXELS = """async (picture) => {
 if __name__ == "__main__":
     with chromium() as opened:
         assert opened is not None, "there is no Chromium: install the package chromium"
-        named = {name: PICTURES[name] for name in sys.argv[1:]} or PICTURES
-        take(FOLDER, opened, named)
+        asked = sys.argv[1:] or [*PICTURES, DESKS]
+        if DESKS in asked:
+            take_desks(FOLDER / f"{DESKS}.png", opened)
+        if named := {name: PICTURES[name] for name in asked if name != DESKS}:
+            take(FOLDER, opened, named)

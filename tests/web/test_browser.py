@@ -5,7 +5,6 @@ Where ITOPSYNC_BROWSER_REQUIRED is set, as CI does, there must be a browser; els
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -20,21 +19,12 @@ from itopsync.engine import stops
 from itopsync.engine.steering import Steering
 from itopsync.store.records import RequestKind
 from itopsync.web.accounts import Accounts
-from tests.web.browser import chromium, page, serving
+from tests.web.browser import page, serving
 from tests.web.desk import ACCOUNTS, STOP, STORE, Desk
 
-REQUIRED = "ITOPSYNC_BROWSER_REQUIRED"
 PAGES = ("/", "/p/demo/attention", "/p/demo/t/2", "/p/demo/activity", "/p/demo/cycles", "/p/demo/verify", "/t?q=R-9")
 NARROW = {"width": 360, "height": 740}
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser | None]:
-    """Chromium; None where there is none and need be none."""
-    with chromium() as opened:
-        assert opened is not None or REQUIRED not in os.environ, "there is no Chromium: install the package chromium"
-        yield opened
 
 
 @pytest.fixture(autouse=True)

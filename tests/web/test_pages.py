@@ -28,6 +28,7 @@ from tests.web.desk import MINUTE, NOW, PROXIED, STOP, STORE, TOO_LARGE, Desk
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "itopsync" / "web" / "templates"
+DESKS = ROOT / "itopsync" / "demo" / "desks"
 PAGES = ("/", "/p/demo", "/p/demo/attention", "/p/demo/activity", "/p/demo/cycles", "/p/demo/verify", "/p/demo/t/2")
 
 
@@ -244,9 +245,10 @@ def test_a_choice_of_language_is_remembered(desk: Desk) -> None:
 
 
 def test_whatever_the_pages_say_is_said_in_indonesian_too() -> None:
-    texts = "".join(path.read_text() for path in TEMPLATES.glob("*.html"))
+    texts = "".join(path.read_text() for folder in (TEMPLATES, DESKS / "templates") for path in folder.glob("*.html"))
     said = set(re.findall(r'_\("([^"]+)"', texts)) | set(re.findall(r"_\('([^']+)'", texts))
     code = "".join((TEMPLATES.parent / name).read_text() for name in ("app.py", "ticket.py", "causes.py", "pages.py", "views.py"))
+    code += (DESKS / "people.py").read_text()
     assert said - words.INDONESIAN.keys() == set()
     unused = {text for text in words.INDONESIAN if text not in said and text not in code and len(text.split()) > 3}
     assert unused == set()

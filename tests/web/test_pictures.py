@@ -6,18 +6,20 @@ import re
 
 import pytest
 
-from tests.web.pictures import FOLDER, PICTURES
+from tests.web.pictures import DESKS, FOLDER, PICTURES
 
 LARGEST = 100_000
 PAGE = (FOLDER.parent / "how-to" / "web.md").read_text()
 
 
 def test_these_are_all_the_pictures() -> None:
-    assert {file.name for file in FOLDER.iterdir()} == {f"{name}.png" for name in PICTURES}
+    assert {file.name for file in FOLDER.iterdir()} == {f"{name}.png" for name in (*PICTURES, DESKS)}
     assert set(re.findall(r"\(\.\./web/(.+?)\.png\)", PAGE)) == PICTURES.keys()
+    for readme in ("README.md", "README.id.md"):
+        assert f"(docs/web/{DESKS}.png)" in (FOLDER.parents[1] / readme).read_text()
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", [*PICTURES, DESKS])
 def test_a_picture_is_small(name: str) -> None:
     picture = (FOLDER / f"{name}.png").read_bytes()
     assert picture.startswith(b"\x89PNG")

@@ -1,0 +1,177 @@
+"""What a desk shows: its tickets, and the one that is open, as its own people see it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import nh3
+from markupsafe import Markup
+
+from itopsync.demo.desks.people import NEEDED, TIMERS
+from itopsync.model import Ref, Side
+from itopsync.simulator import Entry, FaultKind, Simulator
+
+HIGHLIGHT = 6
+"""Seconds for which what is new is marked as new."""
+TAGS = {"b", "blockquote", "br", "div", "em", "h2", "hr", "i", "img", "li", "ol", "p", "pre", "span", "strong", "u", "ul"}
+_PICTURE = re.compile(r"operation=download_(?:inlineimage|document&class=(Attachment)).*?[?&]id=(\d+)")
+_MIRROR = re.compile(r'<a name="itopsync-demo-')
+
+
+class Novelties:
+    """When anything was first seen, so that a page can mark what is new on it. Threads may share it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: dict[object, tuple[object, float]] = {}
+        self._began = False
+
+    def begin(self) -> None:
+        """Take all that was seen so far as old."""
+        self._began = True
+
+    def age(self, thing: object, looks: object = None) -> int | None:
+        """For how many seconds a thing has looked so; None: for long."""
+        now = self._clock()
+        known = self._seen.get(thing)
+        if known is None or known[0] != looks:
+            known = self._seen[thing] = (looks, now if self._began else now - HIGHLIGHT)
+        age = int(now - known[1])
+        return age if age < HIGHLIGHT else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A ticket in the list."""
+
+    ref: str
+    number: str
+    title: str
+    state: str
+    age: int | None
+    moved: int | None
+    """For how many seconds it has been in its state, if that is new."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """An entry of the private log."""
+
+    who: str
+    at: str
+    text: Markup
+    mirrored: bool
+    """Whether itopsync wrote it."""
+    age: int | None
+
+
+@dataclass(frozen=True)
+class File:
+    """An attachment."""
+
+    id: int
+    name: str
+    size: int
+    age: int | None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The ticket that is open."""
+
+    row: Row
+    cls: str
+    description: Markup
+    notes: tuple[Note, ...]
+    """The newest first, as iTop shows them."""
+    files: tuple[File, ...]
+    buttons: tuple[tuple[str, str], ...]
+    """Stimulus, and what stands on its button."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One simulated server, as its own people see it."""
+
+    side: Side
+    label: str
+    simulator: Simulator
+    novelties: Novelties
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether nothing reaches it through its REST services."""
+        return bool(self.simulator.faults)
+
+    def cut(self, *, off: bool) -> None:
+        """Break each connection to it from now on, or none any more. Its own people go on working."""
+        self.simulator.faults.clear()
+        if off:
+            self.simulator.faults.add(FaultKind.LOST_BEFORE)
+
+    def rows(self) -> tuple[Row, ...]:
+        """All tickets, the newest first."""
+        return tuple(self._row(ticket) for ticket in reversed(self.simulator.tickets()))
+
+    def opened(self, ref: Ref | None) -> Opened | None:
+        """A ticket, if it is there."""
+        try:
+            ticket = self.simulator.ticket(ref.cls, ref.id) if ref else None
+        except KeyError:
+            return None
+        if ref is None or ticket is None:
+            return None
+        lifecycle = self.simulator.store.schema[ref.cls].lifecycle
+        ways = lifecycle[ticket["status"]].transitions
+        pressed = [name for name, way in ways.items() if name not in TIMERS and way.target != ticket["status"]]
+        entries = enumerate(ticket["private_log"])
+        notes = tuple(self._note(entry, self.novelties.age((ref, "note", place))) for place, entry in entries)
+        return Opened(
+            self._row(ticket),
+            ref.cls,
+            self.clean(ticket["description"]),
+            notes[::-1],
+            tuple(self._file(ref, file) for file in ticket["attachments"]),
+            tuple((name, _label(name)) for name in sorted(pressed, key=lambda name: (name not in NEEDED, name))),
+        )
+
+    def clean(self, html: str) -> Markup:
+        """A text as it may stand on our page, with its pictures from there."""
+        return Markup(  # noqa: S704 - it is cleaned here
+            nh3.clean(html, tags=TAGS, attributes={"img": {"src", "alt"}}, attribute_filter=self._picture)
+        )
+
+    def _picture(self, _tag: str, attribute: str, value: str) -> str | None:
+        if attribute != "src":
+            return value
+        found = _PICTURE.search(value)
+        return f"/file/{self.side}/{found[1] or 'InlineImage'}/{found[2]}" if found else None
+
+    def _row(self, ticket: dict[str, Any]) -> Row:
+        ref = Ref(self.side, str(ticket["finalclass"]), int(ticket["id"]))
+        for place in range(len(ticket["private_log"])):  # so that what is in it is not new when it is opened later
+            self.novelties.age((ref, "note", place))
+        for file in ticket["attachments"]:
+            self.novelties.age((ref, "file", file["id"]))
+        moved = self.novelties.age((ref, "state"), ticket["status"])
+        return Row(str(ref), ticket["ref"], ticket["title"], ticket["status"], self.novelties.age(ref), moved)
+
+    def _note(self, entry: Entry, age: int | None) -> Note:
+        at = datetime.fromtimestamp(entry.timestamp, ZoneInfo(self.simulator.timezone))
+        mirrored = bool(_MIRROR.search(entry.text))
+        return Note(entry.user_login or "", f"{at:%H:%M:%S}", self.clean(entry.text), mirrored, age)
+
+    def _file(self, ref: Ref, file: dict[str, Any]) -> File:
+        contents = file["contents"]
+        return File(file["id"], contents.filename, len(contents.data), self.novelties.age((ref, "file", file["id"])))
+
+
+def _label(stimulus: str) -> str:
+    """What stands on a stimulus's button."""
+    return stimulus.removeprefix("ev_").replace("_", " ").capitalize()
