@@ -22,7 +22,7 @@ _PLAIN = re.compile(r"[\t\n\r -$&-~]*")
 _BUT_LETTERS = re.compile(rf"[^\w\s!-~]|[{_FILLERS}]")
 _ESCAPES = re.compile(r"(?:%(?:25)*[0-9a-f]{2})+", re.IGNORECASE)
 _ESCAPED_SIGN = re.compile(r"%(?:25)+(?=[0-9a-f]{2})", re.IGNORECASE)
-_AFTER = re.compile(r"\.?(?::(\d+)|:(?!\d))?(?![.@-]?[a-z0-9_]|:\d)")
+_AFTER = re.compile(r"\.?(?::(\d+)(?!@?[a-z0-9_])|(?::(?!\d))?(?![.@-]?[a-z0-9_]|:\d))")
 _PATH = re.compile(r"[/\\][!-\"$->@-~]{0,500}")
 _WHOLE_PATH = re.compile(r"[/\\][^\s?#]{0,500}")
 """Including letters beyond ASCII and escaped blanks, which a configured path may contain."""

@@ -36,6 +36,18 @@ def test_an_address_is_known_in_every_spelling(spelling: str) -> None:
     assert gate.words(elsewhere, ORIGIN.addresses) == elsewhere
 
 
+@pytest.mark.parametrize("behind", ["", ".txt", ".", "-2", ", see", "/pages/UI.php.txt", ":"])
+def test_a_bare_host_with_its_port_is_an_address_whatever_ends_a_files_name(behind: str) -> None:
+    said = gate.words(f"seen at 10.1.2.3:8443{behind}", ("https://10.1.2.3:8443/",))
+    assert said.startswith("seen at [link]")
+    assert "10.1.2.3" not in said
+
+
+@pytest.mark.parametrize("other", ["10.1.2.3:84430", "10.1.2.3:8443@elsewhere.example", "10.1.2.3:844", "x10.1.2.3:8443"])
+def test_another_host_or_port_is_not(other: str) -> None:
+    assert gate.words(f"seen at {other}", ("https://10.1.2.3:8443/",)) == f"seen at {other}"
+
+
 def test_only_what_is_below_the_origins_path_is_its_address() -> None:
     origin = Origin(ORIGIN.ref, "acme", (f"{HOME}/itop",))
     for inside in ("/itop", "/ITOP/pages", "//itop/", "/x/../itop/", "/./itop", "/%69top/x", "/itop?x", "/itop;a/x", "/itop)."):
