@@ -86,7 +86,7 @@ def test_a_secret_that_reached_external_through_a_child_is_told(tmp_path: Path, 
     parent, child = map(rig.copy_of, numbers)
     rig.operator.update(REQUEST, child, parent_request_id=parent)
     with monkeypatch.context() as before:
-        before.setattr(gate, "_second_line", lambda _: "")
+        before.setattr(gate, "_TAGGED_LINES", 1)
         rig.operator.note(REQUEST, parent, "<p>#internal They never pay their bills</p>")
         rig.settle(2)
     told = "internal: entry 2 of private_log is to stay in internal, but its words are on external"
