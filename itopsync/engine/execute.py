@@ -17,7 +17,7 @@ from itopsync.errors import StimulusRefused, TooLarge
 from itopsync.itop.server import Server
 from itopsync.model import File, NewEntry, Side
 from itopsync.reconcile import agree
-from itopsync.reconcile.gate import words
+from itopsync.reconcile.gate import guard_file
 from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
 from itopsync.reconcile.plan import Action, AttachmentSource, Create, Remove, TextSource, Upload, Write
 from itopsync.reconcile.richtext import fill, unfilled
@@ -122,7 +122,7 @@ def _upload(pair: Pair, job: Job, action: Upload, budget: FileBudget) -> None:
     most = pair.rules.limits.file_size
     with budget.share(most) as shrink:  # iTop tells a file's size only with its contents
         file = _read_file(action, pair.servers[origin])
-        file = replace(file, name=words(file.name, pair.rules.side(origin).addresses))
+        file = guard_file(file, pair.rules.side(origin).addresses)
         size = len(file.data)
         if size > most:
             raise TooLarge(action.side, f"the file has {size} bytes, more than limits.file_size allows")

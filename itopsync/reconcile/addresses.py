@@ -259,7 +259,7 @@ def _begin(folded: str, host: int, *, is_address: bool) -> int | None:
     start = host
     if folded[host - 1 : host] == "@":
         start = host - 1
-        while start > max(0, host - _LONGEST_USER) and folded[start - 1] not in "/\\?#@<>\"'" and not folded[start - 1].isspace():
+        while start > max(0, host - _LONGEST_USER) and folded[start - 1] not in "/\\?#<>\"'" and not folded[start - 1].isspace():
             start -= 1
     slashes = start
     while slashes and folded[slashes - 1] in "/\\":

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from itopsync.model import File
 from itopsync.reconcile.addresses import find, is_invisible, trimmed
 from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, is_flattened, read
 
@@ -25,6 +26,8 @@ _HIDDEN = re.compile(r"(?:font-size|opacity)\s*:\s*0(?!\.?\d*[1-9])|display\s*:\
 _QUOTING = re.compile(r"quote|cite", re.IGNORECASE)
 _QUOTES = frozenset({"blockquote", "q", "cite", "figure", "figcaption"})
 _MENTIONS = frozenset({"hidden", "data-object-class", "data-object-id"})
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
+"""RFC 6838."""
 _BREAKS = BLOCKS | {"br", "img"}
 _HEAD = 200
 """How many characters are looked at, from the first letter on."""
@@ -43,6 +46,13 @@ def words(text: str, addresses: tuple[str, ...]) -> str:
             return text
         text = "".join(_cut([text], cuts))
     return re.sub(r"\[{2,}", "[", "".join(_cut([text], [(*span, LINK) for span in find(text, addresses)])))
+
+
+def guard_file(file: File, addresses: tuple[str, ...]) -> File:
+    """*file* with the name and the type that may leave: a type is free text on a server, and leaves without its parameters."""
+    kind = file.mimetype.partition(";")[0].strip()
+    fits = _MEDIA_TYPE.fullmatch(kind) and words(kind, addresses) == kind
+    return replace(file, name=words(file.name, addresses), mimetype=kind if fits else "application/octet-stream")
 
 
 def guard(pieces: Iterable[Piece], addresses: tuple[str, ...]) -> list[Piece]:

@@ -79,8 +79,8 @@ class Fault:
 class FaultPlan:
     """The currently planned faults."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - chances, not secrets
+    def __init__(self, chance: random.Random) -> None:
+        self._random = chance
         self._faults: list[Fault] = []
         #: Strikes by kind, including those of removed faults.
         self.counts: Counter[FaultKind] = Counter()

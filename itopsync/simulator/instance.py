@@ -94,7 +94,8 @@ class Instance:
         #: Called with each request and its response, for tests that record them.
         self.listeners: list[Callable[[SimRequest, SimResponse], None]] = []
         self.audit = Audit()
-        self.faults = FaultPlan(seed)
+        self._random = random.Random(seed)  # noqa: S311 - chances, and secrets of simulated pictures: both to be repeated
+        self.faults = FaultPlan(self._random)
         self.requests = Requests()
         #: Requests served so far, of any kind.
         self.served = 0
@@ -102,7 +103,6 @@ class Instance:
         self.accounts: dict[str, Account] = {account.login: account for account in accounts}
         self.store = Store(schema(change_management, problem_management, version))
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._random = random.Random(seed)  # noqa: S311 - secrets of simulated pictures
         self._lock = threading.RLock()
         self._depth = 0
         self._late: Fault | None = None

@@ -202,7 +202,7 @@ def _older(revision: str) -> set[str]:
 
 
 def _revisions() -> Revisions:
-    from itopsync.store.revisions import Revisions  # noqa: PLC0415 - Alembic takes 0.2 s to load, and is rarely needed
+    from itopsync.store.revisions import Revisions
 
     return Revisions(migrations())
 

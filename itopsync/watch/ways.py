@@ -16,7 +16,7 @@ def ways(hooks: HooksSettings) -> Iterator[Way]:
     if hooks.webhook:
         yield Web(hooks.webhook, "webhook", timeout)
     if hooks.alerts:
-        from itopsync.watch.alerts import Alert  # noqa: PLC0415 - an extra, and slow to load
+        from itopsync.watch.alerts import Alert
 
         yield from (Alert(alert.secret, f"alerts.{name}", timeout) for name, alert in hooks.alerts.items())
 

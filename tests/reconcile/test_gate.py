@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from itopsync.model import File
 from itopsync.reconcile import gate
 from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.richtext import Origin, carry
@@ -46,6 +47,34 @@ def test_a_bare_host_with_its_port_is_an_address_whatever_ends_a_files_name(behi
 @pytest.mark.parametrize("other", ["10.1.2.3:84430", "10.1.2.3:8443@elsewhere.example", "10.1.2.3:844", "x10.1.2.3:8443"])
 def test_another_host_or_port_is_not(other: str) -> None:
     assert gate.words(f"seen at {other}", ("https://10.1.2.3:8443/",)) == f"seen at {other}"
+
+
+@pytest.mark.parametrize(
+    "text", ["see https://x@y@desk.example/p?id=5", "https://a:b@c@d@desk.example:443/p", "//x@y@desk.example/"]
+)
+def test_an_address_with_several_users_is_the_last_ones(text: str) -> None:
+    assert "desk.example" not in gate.words(text, ("https://desk.example/",))
+
+
+def test_a_mail_address_is_none() -> None:
+    assert gate.words("ask x@y@desk.example", ("https://desk.example/",)) == "ask x@y@desk.example"
+
+
+@pytest.mark.parametrize(
+    ("mimetype", "leaves_as"),
+    [
+        ("image/svg+xml", "image/svg+xml"),
+        ("text/plain; charset=utf-8", "text/plain"),
+        ('text/plain; x="https://desk.example/p?id=5"', "text/plain"),
+        ("https://desk.example/p", "application/octet-stream"),
+        ("text/desk.example", "application/octet-stream"),
+        ("[[UserRequest:41|R-41]]/x", "application/octet-stream"),
+        ("", "application/octet-stream"),
+    ],
+)
+def test_nothing_but_a_type_leaves_as_a_files_type(mimetype: str, leaves_as: str) -> None:
+    file = gate.guard_file(File("a.txt", mimetype, b""), ("https://desk.example/",))
+    assert file.mimetype == leaves_as
 
 
 def test_only_what_is_below_the_origins_path_is_its_address() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -161,7 +162,8 @@ def test_a_poll_is_recorded_whole_or_not_at_all(store: Store) -> None:
     """Dirty before cursor: should anything of it fail, the next poll finds all of it again."""
     link = add_linked(store, external(1), internal(2))
     before = store.polls.side(Side.EXTERNAL)
-    broken = Sighting(Ref(Side.EXTERNAL, "UserRequest", 4), "R-000004", None)  # type: ignore[arg-type]  # the fault
+    nothing: Any = None
+    broken = Sighting(Ref(Side.EXTERNAL, "UserRequest", 4), "R-000004", nothing)
     with pytest.raises(IntegrityError):
         poll(
             store,

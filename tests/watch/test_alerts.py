@@ -11,7 +11,6 @@ import structlog
 
 from itopsync import logs
 from itopsync.settings.secrets import Secret
-from itopsync.watch.alerts import Alert
 from itopsync.watch.delivery import NotDelivered
 from itopsync.watch.hooks import notification, trial
 from itopsync.watch.needs import Call
@@ -23,8 +22,10 @@ NOW = datetime(2026, 11, 24, 3, 2, tzinfo=UTC)
 STOP = notification("acme", [Call(Need.SAFETY_STOP, "stop:x", "1 < 2 <b>deletions</b> & more", "Run `itopsync plan`.")], NOW)
 
 
-def send(address: str, told: dict[str, object] = STOP) -> None:
-    Alert(Secret(address), "alerts.one", 5.0).send(told)
+def send(address: str, told: dict[str, object] = STOP, *, timeout: float = 5.0) -> None:
+    from itopsync.watch.alerts import Alert
+
+    Alert(Secret(address), "alerts.one", timeout).send(told)
 
 
 def test_a_message_says_what_is_wrong_and_what_to_do(receiver: Receiver) -> None:
@@ -65,14 +66,24 @@ def test_an_address_that_is_none_is_told_without_it(address: str) -> None:
         send(address)
 
 
+class _Hears(logging.Handler):
+    """Adds what is logged to a list."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__()
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(record.getMessage())
+
+
 @pytest.mark.parametrize("address", ["json://127.0.0.1:9/zqsecretqz", "slack://zqsecretqz", "pigeon://zqsecretqz", "zqsecretqz"])
 def test_nothing_that_apprise_says_of_an_address_is_logged(address: str, capfd: pytest.CaptureFixture[str]) -> None:
     stream = io.StringIO()
     logs.configure("debug", stream=stream, json_lines=True)
     said: list[str] = []
     try:
-        hears = logging.Handler()
-        hears.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]  # nothing else is asked of it
+        hears = _Hears(said)
         logging.getLogger("apprise").addHandler(hears)
         with pytest.raises(NotDelivered) as failure:
             send(address)
@@ -86,4 +97,4 @@ def test_nothing_that_apprise_says_of_an_address_is_logged(address: str, capfd: 
 def test_a_service_that_hangs_is_given_up(receiver: Receiver) -> None:
     receiver.let_go.clear()
     with pytest.raises(NotDelivered, match="could not deliver"):
-        Alert(Secret(receiver.url.replace("http:", "json:")), "alerts.one", 0.2).send(STOP)
+        send(receiver.url.replace("http:", "json:"), timeout=0.2)

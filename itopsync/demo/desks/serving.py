@@ -36,7 +36,7 @@ TEMPLATES = ENVIRONMENT.overlay(
 class Player(Access):
     """Whoever sits at this machine, and may do everything."""
 
-    def user(self, request: Request) -> User:  # noqa: ARG002 - everybody
+    def user(self, _request: Request) -> User:
         return User("player", operates=True)
 
 
