@@ -12,7 +12,7 @@ import structlog
 import typer
 
 from itopsync import __version__, logs
-from itopsync.cli import activity, by_hand, console, hooks, inspect, links, setup, steering, sync, upkeep
+from itopsync.cli import activity, by_hand, console, hooks, inspect, links, report, setup, steering, sync, upkeep
 from itopsync.cli.session import Options
 from itopsync.errors import ConfigurationError, ItopsyncError
 from itopsync.exits import ExitCode, exit_code_of
@@ -69,6 +69,7 @@ for command in (setup.init, setup.check, sync.plan, sync.verify, sync.run_once, 
     app.command()(command)
 app.command("show")(links.show_link)
 app.command()(activity.activity)
+app.command()(report.report)
 app.command()(links.rebuild)
 app.command()(links.retry)
 app.command()(links.park)

@@ -87,6 +87,7 @@ def prune(
             **store.history.count_old(before),
             "activity": store.activity.count_old(before),
             "requests": store.requests.count_old(before),
+            "spells": store.spells.count_old(before),
             "tombstones": len(ids),
         }
         if not any(counts.values()):
@@ -97,6 +98,7 @@ def prune(
             **store.history.prune(before),
             "activity": store.activity.prune(before),
             "requests": store.requests.prune(before),
+            "spells": store.spells.prune(before),
             "tombstones": store.tombstones.forget(ids),
         }
     typer.echo(f"Deleted: {_listed(deleted)}.")
@@ -134,6 +136,7 @@ _NAMES = {
     "cycles": "records of cycles",
     "activity": "records of writes",
     "requests": "requests",
+    "spells": "records of what lasted",
     "sightings": "notes of tickets out of scope",
     "tombstones": "tombstones",
 }

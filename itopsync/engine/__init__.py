@@ -36,6 +36,7 @@ What guards them:
 ``unwritable``    a side that is polled well and takes no writes
 ``visibility``    whether a side shows what it did
 ``pauses``        a side that a person wants left alone
+``lasting``       what lasts from cycle to cycle, to be remembered
 ``stops``         what a limit stopped, and what a person accepted of it
 ``marker_loss``   a side that loses our markers, remembered until it keeps them
 

@@ -24,7 +24,7 @@ from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.retry import fault_of
 from itopsync.engine.reused import free_copy
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
-from itopsync.model import Heading, ItemKind, Observation, Side, Ticket
+from itopsync.model import STATE, Heading, ItemKey, ItemKind, Observation, Side, Ticket
 from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.plan import Action, Create, Upload, Write
@@ -193,7 +193,7 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
     elif outcome is WriteOutcome.DONE and _bears_marker(action):
         writing.kept.add((action.side, isinstance(action, Upload)))
     ended = pair.clock()
-    keys = tuple(item.key for item in action.items)
+    keys = tuple(_told(item.key, action) for item in action.items)
     written = Written(action.side, kind_of(action), outcome, round(perf_counter() - started, 3), ended, keys)
     if outcome is WriteOutcome.DONE and changed is not None:
         at_its_origin = ended + writing.ahead.get(written.side.other, timedelta())
@@ -201,6 +201,12 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
     job.writes.append(written)
     _log(written, error)
     return outcome
+
+
+def _told(key: ItemKey, action: Action) -> ItemKey:
+    """How an item is remembered: a state by its name."""
+    leads_to = action.leads_to if isinstance(action, Write) and key == STATE else None
+    return ItemKey.of(ItemKind.STATE, leads_to) if leads_to else key
 
 
 def _note_loss(writing: Writing, job: Job) -> None:

@@ -9,6 +9,7 @@ import structlog
 
 from itopsync.engine import stops, unwritable
 from itopsync.engine.cycle import Cycle
+from itopsync.engine.lasting import lasting
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report
 from itopsync.errors import ItopsyncError, Stopped
@@ -88,6 +89,9 @@ class Engine:
                 store.history.prune(report.finished - self._pair.settings.keep_history)
                 store.activity.prune(report.finished - self._pair.settings.keep_activity)
                 store.requests.prune(report.finished - self._pair.settings.keep_activity)
+                store.spells.prune(report.finished - self._pair.settings.keep_activity)
+                if outcome is not CycleOutcome.INTERRUPTED:
+                    store.spells.note(lasting(store, report, outcome), report.started, report.finished)
 
     def _see_what_waits(self, report: Report) -> None:
         """No cycle goes well while a side takes no writes, or anything is parked or waits, even if it did nothing."""

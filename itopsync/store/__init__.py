@@ -10,6 +10,7 @@ It holds ids, numbers, fingerprints, states, markers and reasons, and never a ti
 ``history``       the cycles that ran
 ``activity``      what was written, without its content
 ``requests``      what people ask the running process to do
+``spells``        how long a side was down, something was parked, and the like
 ``facts``         small named values
 ``leases``        the right to be the one writer
 

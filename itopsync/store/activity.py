@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from itopsync.store import codec
 from itopsync.store.database import Database
 from itopsync.store.records import ActivityRecord
 from itopsync.store.rows import newest
-from itopsync.store.tables import activity
+from itopsync.store.tables import activity, link
 
 
 class Activity:
@@ -40,6 +40,17 @@ class Activity:
         ages = select(activity.c.age).where(*meant).order_by(activity.c.at.desc(), activity.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             return [timedelta(seconds=age) for age in connection.scalars(ages)]
+
+    def by_link(self, before: datetime) -> Iterator[tuple[ActivityRecord, str, str]]:
+        """Tell all writes that ended before a time, link by link and the oldest first, with both tickets' numbers.
+
+        Those of a link that was forgotten are empty. All are as of one moment, and are read in parts while they are asked for.
+        """
+        meant = select(activity, link.c.external_number, link.c.internal_number).outerjoin(link, link.c.id == activity.c.link_id)
+        meant = meant.where(activity.c.at < before).order_by(activity.c.link_id, activity.c.at, activity.c.id)
+        with self._database.reading() as connection:
+            for row in connection.execute(meant.execution_options(yield_per=1_000)):
+                yield _record(row), row.external_number or "", row.internal_number or ""
 
     def prune(self, before: datetime) -> int:
         """Delete the writes that ended before a time; return how many."""

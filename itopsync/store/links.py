@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from itopsync.model import Link, LinkStatus, Ref, Side
+from itopsync.model import ItemKey, Link, LinkStatus, Ref, Side
 from itopsync.store import codec
 from itopsync.store.activity import add_activity
 from itopsync.store.database import Database
@@ -323,6 +323,13 @@ class Links:
         obstacles = [obstacle for text, _ in rows for obstacle in codec.obstacles_from_json(text)]
         parked, waiting = sum(obstacle.needs_person for obstacle in obstacles), sum(not obstacle.parked for obstacle in obstacles)
         return ObstacleCounts(parked, waiting, sum(in_doubt for _, in_doubt in rows))
+
+    def parked(self) -> list[tuple[int, ItemKey]]:
+        """List what is parked, by link and item; not what concerns nobody but us."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(link.c.id, link.c.obstacles).where(link.c.troubled, *self._kept)).all()
+        obstacles = ((number, one) for number, text in rows for one in codec.obstacles_from_json(text))
+        return [(number, one.key) for number, one in obstacles if one.parked and not one.key.concerns_us]
 
     def troubled(self, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links that are parked, in doubt or have obstacles, ordered by id."""

@@ -155,6 +155,45 @@ class ActivityRecord:
         return f"to_{self.side}"
 
 
+class Cause(StrEnum):
+    """What can last, and delay things."""
+
+    DOWN = "down"
+    """A side cannot be polled."""
+    NO_WRITES = "no writes"
+    """A side polls well and takes no writes, as while it is read-only."""
+    PAUSED = "paused"
+    """A person wants a side left alone."""
+    STOPPED = "stopped"
+    """A safety limit or something else ended the cycles."""
+    PARKED = "parked"
+    """Something of a ticket does not get across until a person acts."""
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """Something that lasts."""
+
+    cause: Cause
+    side: Side | None = None
+    link: int | None = None
+    item: str = ""
+    """The key of what of the ticket."""
+
+
+@dataclass(frozen=True)
+class SpellRecord:
+    """How long something lasted."""
+
+    what: Lasting
+    since: datetime
+    until: datetime
+    """The end, or until when it was seen to last."""
+    over: bool
+    external_number: str = ""
+    internal_number: str = ""
+
+
 class RequestKind(StrEnum):
     """What a person may ask the running process to do."""
 

@@ -114,6 +114,15 @@ class Requests:
         with self._database.reading() as connection:
             return tuple(_record(row) for row in connection.execute(newest(request, limit, link, since, before).where(*meant)))
 
+    def last_done(self, kind: RequestKind, before: datetime) -> RequestRecord | None:
+        """Return the latest request of a kind that was carried out before a time."""
+        meant = select(request).where(
+            request.c.kind == kind, request.c.state == RequestState.DONE, request.c.finished_at < before
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(meant.order_by(request.c.finished_at.desc(), request.c.id.desc()).limit(1)).one_or_none()
+        return None if row is None else _record(row)
+
     def prune(self, before: datetime) -> int:
         """Delete the finished requests made before a time; return how many."""
         with self._database.writing() as connection:

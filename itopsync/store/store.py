@@ -18,6 +18,7 @@ from itopsync.store.leases import Leases, started_at
 from itopsync.store.links import Links
 from itopsync.store.polls import Polls
 from itopsync.store.requests import Requests
+from itopsync.store.spells import Spells
 from itopsync.store.tombstones import Tombstones
 
 
@@ -43,6 +44,7 @@ class Store:
         self.history = History(database)
         self.activity = Activity(database)
         self.requests = Requests(database)
+        self.spells = Spells(database)
         self.facts = Facts(database)
         self.lease = Leases(database, probe)
         self._asking: Database | None = None

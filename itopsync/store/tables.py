@@ -186,6 +186,22 @@ request = Table(
     comment="What people asked for, and what became of it.",
 )
 
+spell = Table(
+    "spell",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("cause", Text, nullable=False),
+    Column("side", Text),
+    Column("link_id", Integer, comment="Stays when the link is forgotten."),
+    Column("item", Text, nullable=False, comment="The key of what of the ticket it is about."),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False, comment="Until when it was seen to last."),
+    Column("over", Boolean, nullable=False),
+    Index("ix_spell_over", "over", "until"),
+    sqlite_autoincrement=True,
+    comment="What lasted: a side that was down, something that was parked.",
+)
+
 lease = Table(
     "lease",
     metadata,

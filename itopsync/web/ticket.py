@@ -49,7 +49,7 @@ def items(link: Link, writes: Sequence[ActivityRecord]) -> list[Item]:
     for write in writes:  # the newest first
         if write.outcome in (WriteOutcome.DONE, WriteOutcome.UNMARKED):
             for key in write.items:
-                done.setdefault(key, write)
+                done.setdefault(STATE if key.kind is ItemKind.STATE else key, write)
 
     def item(key: ItemKey, which: str, origin: Side | None, what: str, at: datetime | None = None) -> Item:
         write = done.get(key)

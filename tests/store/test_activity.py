@@ -81,3 +81,15 @@ def test_it_outlives_its_link(two: Store) -> None:
     two.tombstones.forget([2])
     assert two.links.get([2]) == ()
     assert [each.id for each in two.activity.latest(10, link=2)] == [3]
+
+
+def test_a_report_reads_link_by_link_and_the_oldest_first(two: Store) -> None:
+    two.links.amend(2, lambda known: replace(known, status=LinkStatus.TOMBSTONE, due_at=None), NOW)
+    two.tombstones.forget([2])
+    told = list(two.activity.by_link(NOW + 3 * MINUTE))
+    assert [(each.id, *numbers) for each, *numbers in told] == [
+        (1, "R-000001", "R-000001"),
+        (2, "R-000001", "R-000001"),
+        (3, "", ""),
+    ]
+    assert told[0][0] == replace(record(1, 0), id=1)

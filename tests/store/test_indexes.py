@@ -14,10 +14,11 @@ from sqlalchemy import Engine, event
 
 from itopsync.model import Side
 from itopsync.store.partial import metadata
-from itopsync.store.records import CycleRecord, Holder, RequestKind, RequestState
+from itopsync.store.records import Cause, CycleRecord, Holder, Lasting, RequestKind, RequestState
 from itopsync.store.store import Store
 from tests.store.making import MINUTE, NOW, add_linked, carried, external, internal, poll, sighting
 
+DOWN, PARKED = Lasting(Cause.DOWN, Side.EXTERNAL), Lasting(Cause.PARKED, None, 1, "state")
 HOLDER = Holder("here", "boot", 1, "1", "one")
 
 
@@ -49,6 +50,11 @@ def finish_one(store: Store) -> None:
     number = store.requests.ask(RequestKind.SWEEP, "anna", NOW)
     store.requests.take(number, NOW)
     store.requests.finish(number, RequestState.DONE, "done", NOW)
+
+
+def note_spells(store: Store) -> None:
+    for minute, what in enumerate(([DOWN, PARKED], [DOWN], [])):
+        store.spells.note(what, NOW + minute * MINUTE, NOW + minute * MINUTE)
 
 
 QUESTIONS: dict[str, Callable[[Store], object]] = {
@@ -112,6 +118,9 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
         store.requests.latest(10, before=(NOW, 5)),
     ),
     "requests.prune": lambda store: store.requests.prune(NOW),
+    "links.parked": lambda store: store.links.parked(),
+    "spells.note": note_spells,
+    "spells.prune": lambda store: store.spells.prune(NOW),
     "links.waiting_ids": lambda store: store.links.waiting_ids(NOW),
     "links.hasten": lambda store: store.links.hasten(NOW + timedelta(days=1), NOW),
     "lease.current": lambda store: (
@@ -159,6 +168,7 @@ def test_every_question_of_a_cycle_is_asked_here(store: Store) -> None:
     rare = {"history.count_old", "tombstones.old", "tombstones.forget", "links.add", "polls.put_side", "lease.acquire"}
     rare |= {"links.without_copy", "links.drop", "links.mark_class_due"}  # once after a change of the configuration
     rare |= {"activity.count_old", "requests.count_old", "requests.together"}
+    rare |= {"spells.count_old", "activity.by_link", "spells.between", "spells.kept_since", "requests.last_done"}  # for a report
     assert public - rare - ONE_ROW == QUESTIONS.keys()
 
 

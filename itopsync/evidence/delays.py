@@ -1,0 +1,133 @@
+"""Whose delay it was, from a person's save to the arrival on the other side: each instant counts once."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from itopsync.model import ItemKey, ItemKind, Side
+from itopsync.store.records import ActivityRecord, Cause, SpellRecord
+
+Span = tuple[datetime, datetime]
+
+DONE = "done"
+"""The outcome of a write that arrived."""
+REFUSED = "refused"
+"""The delay from the first time that a server did not take something until it did."""
+BRIDGE = "bridge"
+"""The delay that nothing else explains."""
+_NOT_TAKEN = ("refused", "no right", "unknown", "unmarked")
+"""Outcomes of writes that their side is to answer for."""
+DELAYS = (
+    *(f"{side} {why}" for side in Side for why in (Cause.DOWN, Cause.NO_WRITES, REFUSED)),
+    Cause.PAUSED.value,
+    Cause.STOPPED.value,
+    BRIDGE,
+)
+"""Everything that a delay is put down to."""
+
+
+@dataclass
+class Spans:
+    """Times in which something lasted, joined where they overlap."""
+
+    _spans: list[Span] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, spans: Iterable[Span]) -> Spans:
+        """Join *spans*, in whatever order they are."""
+        made = cls()
+        for begin, end in sorted(spans):
+            if made._spans and begin <= made._spans[-1][1]:
+                made._spans[-1] = made._spans[-1][0], max(end, made._spans[-1][1])
+            elif begin < end:
+                made._spans.append((begin, end))
+        return made
+
+    def within(self, begin: datetime, end: datetime) -> list[Span]:
+        """Those that lie in a time, cut to it, in their order."""
+        found: list[Span] = []
+        place = max(0, bisect_right(self._spans, begin, key=lambda span: span[0]) - 1)
+        while place < len(self._spans) and self._spans[place][0] < end:
+            since, until = self._spans[place]
+            if until > begin:
+                found.append((max(since, begin), min(until, end)))
+            place += 1
+        return found
+
+
+class Spells:
+    """When each side was down or took no writes, and when the bridge rested."""
+
+    def __init__(self, spells: Iterable[SpellRecord], now: datetime) -> None:
+        """*now* is the end of what still lasts."""
+        found: dict[tuple[Cause, Side | None], list[Span]] = {}
+        for each in spells:
+            end = min(each.until, now) if each.over else now
+            found.setdefault((each.what.cause, each.what.side), []).append((each.since, end))
+        self._spans = {key: Spans.of(spans) for key, spans in found.items()}
+
+    def of(self, cause: Cause, side: Side | None = None) -> Spans:
+        """When *cause* was there."""
+        return self._spans.get((cause, side), Spans())
+
+
+def shares(begin: datetime, end: datetime, side: Side, refused: datetime | None, spells: Spells) -> dict[str, float]:
+    """The seconds from *begin* to *end* by :data:`DELAYS`, for something that was carried to *side*; what is nothing is left out.
+
+    *refused* is when that side did not take it first. Where several things lasted at once, a side that was down comes first, then
+    one that took no writes, the refusal, a pause, a stop; of two sides the one to be written to.
+    """
+    causes: list[tuple[str, Spans]] = [
+        (f"{one} {cause}", spells.of(cause, one)) for cause in (Cause.DOWN, Cause.NO_WRITES) for one in (side, side.other)
+    ]
+    causes.append((f"{side} {REFUSED}", Spans.of([(refused, end)] if refused is not None else [])))
+    causes += [(cause.value, spells.of(cause)) for cause in (Cause.PAUSED, Cause.STOPPED)]
+    found: dict[str, float] = {}
+    left = [(begin, end)] if begin < end else []
+    for name, spans in causes:
+        taken = [cut for span in left for cut in spans.within(*span)]
+        if taken:
+            found[name] = _seconds(taken)
+            left = [rest for span in left for rest in _without(span, taken)]
+    return {**found, BRIDGE: _seconds(left)} if left else found
+
+
+def _without(span: Span, taken: Iterable[Span]) -> Iterator[Span]:
+    at, end = span
+    for since, until in taken:
+        if since >= end or until <= at:
+            continue
+        if at < since:
+            yield at, since
+        at = until
+    if at < end:
+        yield at, end
+
+
+def _seconds(spans: Iterable[Span]) -> float:
+    return sum((until - since).total_seconds() for since, until in spans)
+
+
+class Refusals:
+    """The writes of one link that were not taken, until what they carried arrives after all."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[Side, str], datetime] = {}
+
+    def hear(self, write: ActivityRecord) -> datetime | None:
+        """Take note of a write, the oldest first; for one that arrived, return when its side did not take it first."""
+        keys = [(write.side, _key(item)) for item in write.items]
+        if write.outcome in _NOT_TAKEN:
+            for key in keys:
+                self._first.setdefault(key, write.at)
+        if write.outcome != DONE:
+            return None
+        return min((self._first.pop(key) for key in keys if key in self._first), default=None)
+
+
+def _key(item: ItemKey) -> str:
+    """What stays the same of an item from try to try: a state may be tried by several steps."""
+    return ItemKind.STATE if item.kind is ItemKind.STATE else item
