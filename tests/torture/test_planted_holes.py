@@ -88,10 +88,9 @@ def test_an_address_in_another_spelling_that_is_not_known_is_seen(deed: str, cho
     assert _leaked(seen(deed, [choice, choice]))
 
 
-@pytest.mark.parametrize(("deed", "where"), [("tell_an_address_with_a_state", "form"), ("name_a_file", "execute")])
+@pytest.mark.parametrize(("deed", "where"), [("tell_an_address_with_a_state", "form"), ("name_a_file", "gate")])
 def test_a_plain_text_or_a_name_that_is_not_looked_at_is_seen(deed: str, where: str, monkeypatch: Patch) -> None:
-    package = "reconcile" if where == "form" else "engine"
-    monkeypatch.setattr(f"itopsync.{package}.{where}.words", lambda text, _: text)
+    monkeypatch.setattr(f"itopsync.reconcile.{where}.words", lambda text, _: text)
     assert _leaked(seen(deed, range(2)))
 
 
