@@ -15,6 +15,8 @@ PAGES = {
     "docs/how-to/install.md": "docs/id/install.md",
     "docs/how-to/run.md": "docs/id/run.md",
     "docs/how-to/steer.md": "docs/id/steer.md",
+    "docs/how-to/web.md": "docs/id/web.md",
+    "docs/how-to/report.md": "docs/id/report.md",
     "docs/how-to/runbook.md": "docs/id/runbook.md",
     "docs/reference/versions.md": "docs/id/versions.md",
 }
