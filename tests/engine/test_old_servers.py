@@ -11,12 +11,11 @@ from itopsync.simulator import Version
 from tests.engine.pair import Versions, on_pairs_of
 from tests.engine.rig import Rig
 
-OLD: tuple[Versions, ...] = (("3.2", "2.7"), ("2.7", "3.2"), ("3.2", "3.0"), ("3.0", "3.2"))
+OLD: tuple[Versions, ...] = (("3.2", "3.0"), ("3.0", "3.2"))
 NUMBERED = '[classes.UserRequest.attributes.title]\ntemplate = "[{number}] {value}"'
 
 
-@pytest.mark.parametrize("letter", ["x", "é"])
-@pytest.mark.parametrize("internal", ["2.7", "3.0"])
+@pytest.mark.parametrize(("internal", "letter"), [("2.7", "x"), ("3.0", "é")])
 def test_a_title_that_grows_too_long_is_cut_to_what_these_take(tmp_path: Path, internal: Version, letter: str) -> None:
     rig = Rig(tmp_path, more=NUMBERED, versions=("3.2", internal))
     number = rig.customer.create("UserRequest", title=letter * 250)
