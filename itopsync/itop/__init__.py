@@ -17,6 +17,7 @@
 ``address``     what a server calls itself
 ``versions``    a server's iTop version
 ``older``       conversion of attributes for iTop before 3.2
+``blanks``      restores the blanks that iTop 3.0 drops
 ``images``      pictures pasted into texts
 ``oql``         pieces of queries
 """

@@ -1,7 +1,7 @@
 """Converts attributes between iTop before 3.2 and 3.2.
 
 An older server returns an HTML attribute (not a log) with each ``&`` written as ``&amp;``, and the solution of a request or an
-incident is plain text there. Both were observed on 3.1.2, and found in the sources of 2.7.9 and 3.0.4.
+incident is plain text there. Both were observed on 2.7.11, 3.0.4 and 3.1.2.
 """
 
 from __future__ import annotations

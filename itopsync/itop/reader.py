@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from itopsync.errors import BadQuery, Missing, Refused, RemoteError, SideUnavailable, TooLarge, Unreachable
-from itopsync.itop import older, oql
+from itopsync.itop import blanks, older, oql
 from itopsync.itop.answers import Call
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.dates import DateFormatWrong
@@ -17,7 +17,7 @@ from itopsync.itop.images import PAGE, VERB, judge_image
 from itopsync.itop.inquiry import Inquiry, parameters_of_get
 from itopsync.itop.piecewise import NO_ID, read_piecewise
 from itopsync.itop.rows import Changed, Row, Rows, attachment_of, file_of, sighting_of, ticket_of
-from itopsync.model import Attachment, File, Sighting, Ticket
+from itopsync.model import Attachment, File, Ref, Sighting, Ticket
 from itopsync.reconcile.rules import Kind
 
 T = TypeVar("T")
@@ -216,12 +216,38 @@ class Reader(Inquiry):
 
     def _ticket(self, row: Row, attributes: Attributes) -> Ticket:
         """The ticket in a row, with HTML as iTop 3.2 would show it."""
-        ticket = ticket_of(self.side, row, attributes, self.clock)
+        ticket = self._with_blanks_in_logs(ticket_of(self.side, row, attributes, self.clock), row)
         html = {name: text for name, text in ticket.fields.items() if attributes.kind(name) is Kind.HTML}
-        if not any(older.may_differ(name, text) for name, text in html.items()) or self.version() not in older.OLDER:
+        odd = any(older.may_differ(name, text) or blanks.may_lack(text) for name, text in html.items())
+        if not odd or self.version() not in older.OLDER:
             return ticket
-        shown = {name: older.as_html(name, text) for name, text in html.items() if older.may_differ(name, text)}
+        shown = {name: older.as_html(name, text) if older.may_differ(name, text) else text for name, text in html.items()}
+        if self.version() == blanks.VERSION:
+            shown = {name: self._with_blanks(ticket.ref, name, text) for name, text in shown.items()}
         return replace(ticket, fields=MappingProxyType({**ticket.fields, **shown}))
+
+    def _with_blanks_in_logs(self, ticket: Ticket, row: Row) -> Ticket:
+        """The ticket in *row* with the blanks that the server dropped from its logs' HTML."""
+        logs = {
+            log: tuple(
+                replace(entry, html=blanks.restored(entry.html, str(shown.get("message") or "")))
+                for entry, shown in zip(entries, row.fields[log]["entries"], strict=True)
+            )
+            for log, entries in ticket.logs.items()
+        }
+        if logs == ticket.logs or self.version() != blanks.VERSION:
+            return ticket
+        return replace(ticket, logs=MappingProxyType(logs))
+
+    def _with_blanks(self, ref: Ref, name: str, text: str) -> str:
+        """An HTML attribute with the blanks that the server dropped from its answer."""
+        if name in older.PLAIN:
+            return text
+
+        def holds(condition: str) -> bool:
+            return self.count(ref.cls, f"SELECT {oql.name(ref.cls)} WHERE id = {ref.id} AND {condition}") > 0
+
+        return blanks.asked_for(name, text, holds)
 
     # Attachments
 

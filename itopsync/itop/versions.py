@@ -1,6 +1,6 @@
 """Recognises a server's iTop version by the classes that each version introduced, since its REST services do not report it.
 
-Taken from the data models of 2.7.9, 3.0.4, 3.1.2 and 3.2.0, and tested on real 3.1.2 and 3.2.0 servers.
+Taken from the data models of 2.7.9, 3.0.4, 3.1.2 and 3.2.0, and tested on real servers of 2.7.11, 3.0.4, 3.1.2 and 3.2.0.
 """
 
 from __future__ import annotations

@@ -240,7 +240,8 @@ def _cut_to_fit(situation: Situation, part: Part, target: Side, value: Value) ->
 def _shortened(rule: FieldRule, text: str, remark: str) -> str:
     limit = rule.limit or 0
     if limit < _BYTES_FROM:
-        return text[: limit - 1] + "…"
+        # iTop before 3.1 counts the bytes of these, too
+        return text.encode()[: limit - len("…".encode())].decode(errors="ignore") + "…"
     if rule.kind is Kind.HTML:
         return shorten(text, limit, remark)
     return text.encode()[: limit - 100].decode(errors="ignore") + f"…\n{remark}"

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from itopsync.simulator import html, html_text_old
 from itopsync.simulator.dates import local
 from itopsync.simulator.html_text import html_to_text
+from itopsync.simulator.versions import Traits
 
 #: The capacity in bytes of MySQL's BLOB column for the index.
 INDEX_LIMIT = 65_535
@@ -34,16 +35,16 @@ class Entry:
     format: str = "html"
     _shown: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
-    def show(self, app_root: str, timezone: ZoneInfo, old_text: bool) -> dict[str, Any]:
-        """The entry as REST returns it (``old_text``: as before 3.2). The dictionary is shared: do not change it."""
+    def show(self, app_root: str, timezone: ZoneInfo, traits: Traits) -> dict[str, Any]:
+        """The entry as REST returns it. The dictionary is shared: do not change it."""
         key = (app_root, timezone.key)
         shown = self._shown.get(key)
         if shown is None:
             message, message_html = self.text, None
             if self.format == "html":
-                message, message_html = _message(self.text, app_root, old_text)
+                message, message_html = _message(self.text, app_root, traits.old_text)
             elif self.format == "text":
-                message_html = html.text_to_html(self.text)
+                message_html = html.text_to_html(self.text, traits.html5_entities)
             shown = self._shown[key] = {
                 "date": local(self.timestamp, timezone),
                 "user_login": self.user_login,
@@ -109,8 +110,8 @@ class CaseLog:
     def is_too_long(self) -> bool:
         return self.index_bytes + len(f"a:{len(self.entries)}:{{}}") > INDEX_LIMIT
 
-    def show(self, app_root: str, timezone: ZoneInfo, old_text: bool) -> dict[str, Any]:
-        return {"entries": [entry.show(app_root, timezone, old_text) for entry in self.entries]}
+    def show(self, app_root: str, timezone: ZoneInfo, traits: Traits) -> dict[str, Any]:
+        return {"entries": [entry.show(app_root, timezone, traits) for entry in self.entries]}
 
     def folded(self, timezone: ZoneInfo, fold: Callable[[str], str]) -> str:
         """The column in the form in which the database compares it; cached, since a search compares every log."""

@@ -9,7 +9,7 @@ from itopsync.simulator.caselog import CaseLog
 from itopsync.simulator.refusals import Refusal, cannot_save, failed_sql
 from itopsync.simulator.session import Session
 from itopsync.simulator.store import Row
-from itopsync.simulator.values import convert, database_issue, default_of, issue_with, make_value, php_string
+from itopsync.simulator.values import convert, database_issue, default_of, issue_with, make_value, php_string, unexpected
 
 #: Classes that get a start date when they are created; changes get a creation date.
 _STARTED_ON_CREATE = frozenset({"UserRequest", "Incident", "Problem"})
@@ -97,15 +97,16 @@ class Draft:
 
     def check(self, fields: Mapping[str, Any]) -> None:
         """Check what will be written, as iTop does: everything of a new object, otherwise what has changed."""
-        attributes = self.itop_class.attributes
+        attributes, traits = self.itop_class.attributes, self._session.schema.traits
         codes = [code for code in (attributes if self.original is None else self.changes) if code in attributes]
-        issues = [issue_with(attributes[code], self.values.get(code)) for code in codes]
+        issues = [issue_with(attributes[code], self.values.get(code), traits) for code in codes]
         if "contents" in fields and "contents" in attributes and self.values.get("contents") is None:
             # Contents may be omitted, but not null.
-            issues.append(f"Unexpected value for attribute '{attributes['contents'].label}' (contents) : Null not allowed")
+            issues.append(unexpected(attributes["contents"], "Null not allowed", traits))
         found = [issue for issue in issues if issue is not None]
         if found:
-            raise cannot_save(found, self.itop_class.name, self.id)
+            key = "" if self.original is None and not traits.shows_labels else self.id
+            raise cannot_save(found, self.itop_class.name, key)
 
     def check_database(self, columns: Mapping[str, Any]) -> None:
         """Raise what the database refuses, with the statement that iTop quotes."""

@@ -176,8 +176,8 @@ def fix_urls(markup: str, app_root: str) -> str:
     return _IMAGE_WITH_ID.sub(repoint, markup)
 
 
-def text_to_html(text: str) -> str:
+def text_to_html(text: str, html5_entities: bool) -> str:
     """Plain text as iTop shows it in HTML: escaped, with ``<br/>`` for each end of line."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    escaped = html_entities.escape(text, quote=True).replace("&#x27;", "&apos;")
+    escaped = html_entities.escape(text, quote=True).replace("&#x27;", "&apos;" if html5_entities else "&#039;")
     return escaped.replace("\n", "<br/>")

@@ -134,7 +134,7 @@ class Instance:
         allowed = self.access_mode if mode is None else mode
         call = rest.Call(session, writer, allowed, incoming.version, self.account_of)
         try:
-            response = json_response(rest.answer(call, incoming.parameters))
+            response = json_response(rest.answer(call, incoming.parameters), drop_blanks=self.store.schema.traits.drops_blanks)
         except Crash:
             response = html_response(PHP_ERROR, 500)
         for act in afterwards:

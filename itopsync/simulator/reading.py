@@ -57,6 +57,8 @@ def _through_key(row: Row, attribute: Attribute, store: Store) -> Any:
     target_class = store.schema.get(key_attribute.target)
     key = value(row, key_attribute, store) or 0
     target = store.get(target_class.name, key) if target_class is not None and key else None
+    if target is None and attribute.type == "friendlyname" and target_class is not None:
+        return " " * (len(target_class.naming) - 1)  # a person's is made of two names
     if target is None:
         return ""
     if attribute.type == "recall":
@@ -84,7 +86,7 @@ def show(row: Row, attribute: Attribute, around: Surroundings, extended: bool) -
         return _show_links(row, attribute, around, extended)
     if kind == "caselog":
         log = row.get(attribute.code) or EMPTY
-        return around.losses.log_out(log.show(around.app_root, around.timezone, around.schema.traits.old_text), row["finalclass"])
+        return around.losses.log_out(log.show(around.app_root, around.timezone, around.schema.traits), row["finalclass"])
     raw = value(row, attribute, around.store)
     if kind in ("string", "text", "html", "extkey", "extfield", "friendlyname"):
         return _show_text("" if raw is None else str(raw), row, attribute, around)
@@ -118,7 +120,7 @@ def _show_special(raw: Any, attribute: Attribute, around: Surroundings) -> Any:
         case "datetime":
             return shown(raw, around.date_format) if raw else ""
         case "blob":
-            return _show_document(raw)
+            return _show_document(raw, around.schema.traits.counts_downloads)
         case "obsolescence":
             return "" if attribute.key else False
         case "enum" | "stopwatch":
@@ -128,15 +130,15 @@ def _show_special(raw: Any, attribute: Attribute, around: Surroundings) -> Any:
     return "" if raw is None else str(raw)
 
 
-def _show_document(document: Document | None) -> dict[str, Any]:
+def _show_document(document: Document | None, counts_downloads: bool) -> dict[str, Any]:
     if document is None:
-        return {"data": "", "mimetype": "", "filename": "", "downloads_count": 0}
-    return {
+        document = Document(b"", "", "")
+    shown = {
         "data": base64.b64encode(document.data).decode(),
         "mimetype": document.mimetype,
         "filename": document.filename,
-        "downloads_count": 0,
     }
+    return {**shown, "downloads_count": 0} if counts_downloads else shown
 
 
 def _show_links(row: Row, attribute: Attribute, around: Surroundings, extended: bool) -> list[dict[str, Any]]:

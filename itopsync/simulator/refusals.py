@@ -28,8 +28,8 @@ class Crash(Exception):
     """A PHP fatal error: HTTP 500 with an HTML body, nothing written."""
 
 
-def cannot_save(issues: Sequence[str], class_name: str, key: int) -> Refusal:
-    """iTop's refusal if an object fails its checks. ``key`` is -1 for a new object."""
+def cannot_save(issues: Sequence[str], class_name: str, key: int | str) -> Refusal:
+    """iTop's refusal if an object fails its checks. ``key`` is -1 for a new object, in 2.7 nothing."""
     listed = "; ".join(f"{place}=>{issue}" for place, issue in enumerate(issues))
     return Refusal(f"{', '.join(issues)}: issues = {{{listed}}}, class = {class_name}, id = {key}")
 

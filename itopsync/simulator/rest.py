@@ -289,6 +289,7 @@ def _object_key(row: Row) -> str:
 def _objects_answer(call: Call, rows: list[Row], shown: tuple[Shown, bool], message: str, summary: str | None) -> dict[str, Any]:
     schema, around = call.session.schema, call.session.around
     by_class, extended = shown
+    from_memory = bool(message) and not schema.traits.rereads_written
     plans: dict[str, list[tuple[str, Any]]] = {}
     objects: dict[str, Any] = {}
     for row in rows:
@@ -303,8 +304,9 @@ def _objects_answer(call: Call, rows: list[Row], shown: tuple[Shown, bool], mess
         for code, attribute in plan:
             if attribute is None:
                 fields[code] = str(row["id"])
-            elif message == "created" and attribute.type == "recall" and not row.get(attribute.key):
-                fields[code] = itop_class.attributes[attribute.key].target  # what a new object has only in memory
+            elif from_memory and attribute.key and attribute.type in ("recall", "friendlyname") and not row.get(attribute.key):
+                new = attribute.type == "recall" and message == "created"
+                fields[code] = itop_class.attributes[attribute.key].target if new else ""
             else:
                 fields[code] = show(row, attribute, around, extended)
         objects[f"{class_name}::{row['id']}"] = {

@@ -19,6 +19,7 @@ from itopsync.simulator.refusals import Crash, Refusal
 from itopsync.simulator.schema import Attribute, ItopClass
 from itopsync.simulator.session import Session
 from itopsync.simulator.store import Document, Row
+from itopsync.simulator.versions import Traits
 
 _NUMERIC = re.compile(r"^\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*$")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
@@ -263,7 +264,7 @@ def default_of(attribute: Attribute, now: str) -> Any:
     return attribute.default or (None if attribute.type == "enum" else "")
 
 
-def issue_with(attribute: Attribute, value: Any) -> str | None:
+def issue_with(attribute: Attribute, value: Any, traits: Traits) -> str | None:
     """What iTop's check finds wrong with a stored value, or None."""
     if not attribute.stored or attribute.type == "caselog":
         return None
@@ -277,11 +278,16 @@ def issue_with(attribute: Attribute, value: Any) -> str | None:
             problem = f"Value not allowed [{value}]"
     elif attribute.type in ("string", "text", "html"):
         limit = STRING_LIMIT if attribute.type == "string" else TEXT_LIMIT
-        if len(value) > limit:
-            problem = f"String too long (found {len(value)}, limited to {limit})"
-    if problem is None:
-        return None
-    return f"Unexpected value for attribute '{attribute.label}' ({attribute.code}) : {problem}"
+        length = len(value) if traits.counts_characters else len(value.encode())
+        if length > limit:
+            problem = f"String too long (found {length}, limited to {limit})"
+    return None if problem is None else unexpected(attribute, problem, traits)
+
+
+def unexpected(attribute: Attribute, problem: str, traits: Traits) -> str:
+    """An issue with an attribute's value in iTop's words."""
+    named = f"'{attribute.label}' ({attribute.code}) " if traits.shows_labels else f"'{attribute.code}'"
+    return f"Unexpected value for attribute {named}: {problem}"
 
 
 def database_issue(attribute: Attribute, value: Any) -> tuple[int, str] | None:

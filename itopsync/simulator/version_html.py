@@ -1,7 +1,7 @@
 """The HTML that each version of iTop allows: a list for 2.7, and the additions of each later version.
 
-Taken from iTop's sources of 2.7.9, 3.0.4, 3.1.2 and 3.2.0; 3.1.2 and 3.2.0 were also tested on running servers. The source of 3.3
-was not available: it is assumed to allow what 3.2 allows, which its release notes do not contradict.
+Taken from iTop's sources of 2.7.9, 3.0.4, 3.1.2 and 3.2.0. What becomes of texts was tested on running 2.7.11, 3.0.4, 3.1.2 and
+3.2.0. The source of 3.3 was not available: it is assumed to allow what 3.2 allows, which its release notes do not contradict.
 """
 
 from __future__ import annotations

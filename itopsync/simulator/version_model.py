@@ -1,6 +1,7 @@
 """How the data models of other iTop versions differ from ``data/model.json``, which is that of 3.2.0.
 
-Taken from the data model's sources of 2.7.9, 3.0.4, 3.1.2 and 3.2.0 (the last two also tested on running servers). The changes in
+Taken from the data model's sources of 2.7.9, 3.0.4, 3.1.2 and 3.2.0. The attributes of tickets and attachments, their order and
+their defaults were compared with running 2.7.11, 3.0.4, 3.1.2 and 3.2.0; the work orders of 2.7 and 3.0 were not. The changes in
 3.3 are from its release notes, since its source was not available.
 """
 

@@ -1,8 +1,7 @@
 """The simulated versions of iTop, each described by its differences from the one before.
 
-3.1.2 and 3.2.0 were tested on running servers. The descriptions of 2.7 and 3.0 are from their sources (2.7.9, 3.0.4), that of 3.3
-is from its release notes. The HTML that they allow is in ``version_html.py``, their data models' differences in
-``version_model.py``.
+2.7.11, 3.0.4, 3.1.2 and 3.2.0 were tested on running servers, by ``tests/contract``. The description of 3.3 is from its release
+notes. The HTML that they allow is in ``version_html.py``, their data models' differences in ``version_model.py``.
 """
 
 from __future__ import annotations
@@ -17,34 +16,52 @@ Version = Literal["2.7", "3.0", "3.1", "3.2", "3.3"]
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """The behaviour of one version, besides its data model.
-
-    ``takes_files``: ``json_data`` may be an uploaded file. ``checks_shown``: if a query searches another class than the one that
-    names the fields, that class must have them too. ``wraps_query_errors``: a refusal of a query quotes it. ``zero_is_a_key``: an
-    external key of 0 satisfies a state's demand (PHP 8; 2.7 runs on PHP 7). ``signs_uploads``: an attachment created by a client
-    gets a date and an author. ``parent_by_id``: a child's solution names its parent by id. ``doubles_ampersands``: HTML, except
-    in logs, is returned with each ``&`` written as ``&amp;``. ``old_text``: HTML is converted to plain text by the converter that
-    3.2 replaced. ``copied``: what precedes an entry copied from a parent, with {class_name}, {id} and {ref}.
-    """
+    """The behaviour of one version, besides its data model."""
 
     version: Version
     white_list: WhiteList
     takes_files: bool = False
+    """``json_data`` may be an uploaded file."""
     checks_shown: bool = False
+    """If a query searches another class than the one that names the fields, that class must have them too."""
     wraps_query_errors: bool = False
+    """A refusal of a query quotes it."""
     zero_is_a_key: bool = False
+    """An external key of 0 satisfies a state's demand, as on PHP 8. 2.7 is made for PHP 7, which was not tested."""
+    shows_labels: bool = False
+    """A refused value is named by its attribute's label and code, not by the code alone, and a new object has the id -1."""
+    counts_characters: bool = False
+    """The length of a text is in characters, not in bytes."""
+    drops_blanks: bool = False
+    """Blanks between ``>`` and ``<`` are dropped from every answer."""
+    counts_downloads: bool = False
+    """A file is shown with a count of its downloads."""
+    html5_entities: bool = False
+    """Plain text shown as HTML has ``&apos;``, not ``&#039;``."""
+    rereads_written: bool = True
+    """A write is answered from the database, not from memory: there, an empty key has no name, and a new object's has a class."""
     signs_uploads: bool = False
+    """An attachment created by a client gets a date and an author."""
     parent_by_id: bool = False
+    """A child's solution names its parent by id."""
     doubles_ampersands: bool = True
+    """HTML, except in logs, is shown with each ``&`` written as ``&amp;``."""
     old_text: bool = True
+    """HTML is converted to plain text by the converter that 3.2 replaced."""
     copied: str = ""
+    """What precedes an entry copied from a parent, with {class_name}, {id} and {ref}."""
 
 
-_2_7 = Traits("2.7", WHITE_LISTS["2.7"])
+# 2.7.11 quotes a refused query; 2.7.10 does not, nor does 3.0.4.
+_2_7 = Traits("2.7", WHITE_LISTS["2.7"], wraps_query_errors=True)
 _3_0 = replace(
-    _2_7, version="3.0", white_list=WHITE_LISTS["3.0"], takes_files=True, checks_shown=True, zero_is_a_key=True
+    _2_7, version="3.0", white_list=WHITE_LISTS["3.0"], takes_files=True, checks_shown=True, wraps_query_errors=False,
+    zero_is_a_key=True, shows_labels=True, drops_blanks=True,
 )  # fmt: skip
-_3_1 = replace(_3_0, version="3.1", white_list=WHITE_LISTS["3.1"], wraps_query_errors=True, signs_uploads=True)
+_3_1 = replace(
+    _3_0, version="3.1", white_list=WHITE_LISTS["3.1"], wraps_query_errors=True, counts_characters=True, drops_blanks=False,
+    counts_downloads=True, html5_entities=True, rereads_written=False, signs_uploads=True,
+)  # fmt: skip
 _3_2 = replace(
     _3_1, version="3.2", white_list=WHITE_LISTS["3.2"], parent_by_id=True, doubles_ampersands=False, old_text=False
 )  # fmt: skip

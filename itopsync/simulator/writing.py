@@ -277,7 +277,9 @@ class Writer:
                 if not isinstance(written, CaseLog) or not written.entries:
                     continue
                 latest = written.entries[-1]
-                shown = self._copied(parent, latest.show(session.app_root, session.timezone, False)["message_html"])
+                shown = self._copied(
+                    parent, latest.show(session.app_root, session.timezone, session.schema.traits)["message_html"]
+                )
                 for child in self._store.find(child_class, (key,), (parent.id,)):
                     draft = self._draft_of(child)
                     draft.assign({log: shown})

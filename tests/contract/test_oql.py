@@ -112,7 +112,7 @@ FOUND = [
     ),
     (
         "SELECT UserRequest AS t JOIN Team AS g ON t.team_id = g.id JOIN lnkPersonToTeam AS l ON l.team_id = g.id"
-        " WHERE l.person_id = 13",
+        " WHERE l.person_id = 9",
         "B",
     ),
     # a key that may be empty is joined from the left
@@ -242,7 +242,7 @@ def test_a_query_is_refused(itop: Itop, query: str, kind: str, words: str) -> No
         itop.sync.get("UserRequest", query)
     assert refused.value.code == 100
     quoted = refused.value.message.startswith(f"Error: Query failed to execute: query = {query}, exception_class = {kind}")
-    assert quoted == (itop.version >= "3.1")
+    assert quoted == itop.answers.quotes_queries
     assert words in refused.value.message
 
 
@@ -257,7 +257,6 @@ def test_an_argument_that_nobody_gives_is_missing(itop: Itop) -> None:
         ("title REGEXP '['", 1139, "Regex error"),
         ("title MATCHES 'A'", 1191, "Can't find FULLTEXT index"),
         ("DATE_ADD(start_date, 3) < NOW()", 1064, "You have an error in your SQL syntax"),
-        ("caller_id IN (SELECT Person AS p WHERE p.org_id = UserRequest.org_id)", 1054, "Unknown column 'UserRequest.org_id'"),
     ],
 )
 def test_what_only_the_database_refuses_has_its_code(itop: Itop, condition: str, code: int, error: str) -> None:
@@ -265,6 +264,19 @@ def test_what_only_the_database_refuses_has_its_code(itop: Itop, condition: str,
         itop.sync.get("UserRequest", f"SELECT UserRequest WHERE {condition}")
     assert refused.value.code == code
     assert re.search(f"mysql_errno = {code}, mysql_error = {re.escape(error)}", refused.value.message)
+
+
+def test_a_sub_select_may_not_depend_on_the_query_around_it(itop: Itop, tickets: dict[str, int]) -> None:
+    """2.7 finds what it should, or refuses it like the others, as its cache of queries happens to be filled."""
+    query = "SELECT UserRequest WHERE caller_id IN (SELECT Person AS p WHERE p.org_id = UserRequest.org_id)"
+    answer = itop.sync.ask("core/get", "UserRequest", key=query, output_fields="id")
+    if itop.version == "2.7" and answer["code"] == 0:
+        found = {int(row["fields"]["id"]) for row in answer["objects"].values()}
+        assert found.issuperset(tickets[name] for name in "ABC")
+        return
+    assert answer["code"] == 1054
+    assert answer["message"].startswith("Error: Failed to issue SQL query: query = SELECT")
+    assert "mysql_errno = 1054, mysql_error = Unknown column 'UserRequest.org_id'" in answer["message"]
 
 
 def test_an_empty_query_is_a_php_error(itop: Itop) -> None:

@@ -115,7 +115,7 @@ def test_a_title_that_does_not_fit_is_cut_and_goes_whole_as_a_file() -> None:
     (upload,) = uploads(planned)
     assert upload.source == TextSource("title.txt", f"[R-000001] {'x' * 255}")
     title = str(writes(planned)[0].fields["title"])
-    assert len(title) == 255
+    assert len(title.encode()) == 255, "iTop before 3.1 counts bytes"
     assert title.endswith("…")
     there = both(ticket(EXTERNAL, title="x" * 255), ticket(INTERNAL, files=(file(8, upload.marker, ticket=2),)))
     assert uploads(plan(agreed(these=these), there, these)) == []

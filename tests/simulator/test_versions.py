@@ -121,11 +121,28 @@ def test_an_upload_over_rest_is_signed_from_3_1_on(version: Version) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_refused_query_is_quoted_from_3_1_on(version: Version) -> None:
+def test_a_refused_query_is_quoted_but_not_by_3_0(version: Version) -> None:
     _, sync = _server(version)
     message = sync.ask("core/get", "UserRequest", key="SELECT Nope", output_fields="id")["message"]
-    assert message.startswith("Error: Query failed to execute: query = SELECT Nope") == (version >= "3.1")
+    assert message.startswith("Error: Query failed to execute: query = SELECT Nope") == (version != "3.0")
     assert "Nope" in message
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_3_0_drops_the_blanks_between_tags_from_its_answers_alone(version: Version) -> None:
+    itop, sync = _server(version)
+    stored = "<p>a  <b>b</b> <i>c</i>  <u>d</u></p>"
+    ticket = _ticket(sync, title="1 > 2 < 3", description=stored)
+    shown = sync.get("UserRequest", ticket, "title,description")[0]["description"]
+    assert shown == ("<p>a  <b>b</b><i>c</i><u>d</u></p>" if version == "3.0" else stored)
+    assert itop.ticket("UserRequest", ticket)["description"] == stored
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_file_without_contents_is_shown_like_one_with_them(version: Version) -> None:
+    _, sync = _server(version)
+    empty = sync.create("Attachment", {"item_class": "UserRequest", "item_id": _ticket(sync)}, "contents")["contents"]
+    assert empty == {"data": "", "mimetype": "", "filename": ""} | ({"downloads_count": 0} if version >= "3.1" else {})
 
 
 @pytest.mark.parametrize("version", VERSIONS)
