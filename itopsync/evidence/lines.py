@@ -32,6 +32,8 @@ COLUMNS = (
     "seconds",
     *(name.replace(" ", "_") for name in DELAYS),
 )
+_FIRST_YEAR = 2006
+"""There was no iTop before."""
 PARTS = {
     "report": "About this report",
     "figure": "The month in figures",
@@ -58,8 +60,9 @@ class Frame:
     """How long the store keeps what was written."""
 
     def __post_init__(self) -> None:
-        """Check the month. :raises ValueError: there is none such"""
-        datetime.fromisoformat(f"{self.month}-01")
+        """Check the month. :raises ValueError: there is none such, or no iTop was there yet"""
+        if datetime.fromisoformat(f"{self.month}-01").year < _FIRST_YEAR:
+            raise ValueError(self.month)
 
     @property
     def begin(self) -> datetime:

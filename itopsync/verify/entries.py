@@ -154,9 +154,9 @@ class Matching:
         """A line that joins several entries, in order."""
         for mirror in self.lines:
             if mirror.notes > 1 and self._room[id(mirror)]:
-                found = line.text.pattern.search(mirror.text.words, self._reached.get(id(mirror), 0))
+                found = line.text.found_in(mirror.text.words, self._reached.get(id(mirror), 0))
                 if found is not None:
-                    self._reached[id(mirror)] = found.end()
+                    self._reached[id(mirror)] = found.end
                     return mirror
         return None
 

@@ -15,7 +15,7 @@ from itopsync.verify.entries import Mirrored
 from itopsync.verify.findings import Findings
 from itopsync.verify.form import Shown
 from itopsync.verify.reading import Case
-from itopsync.verify.words import PICTURE, Text
+from itopsync.verify.words import Text
 
 DELETED = "somebody deleted the copy of its picture"
 
@@ -71,13 +71,12 @@ def _unlike(findings: Findings, case: Case, side: Side, origin: Text, target: _S
 
     What we wrote refers to attachments that existed: if one is missing now, somebody has deleted the copy.
     """
-    found = origin.pattern.fullmatch(target.text.body if target.head else target.text.words)
-    places = found.groups() if found is not None else ()
+    found = origin.said_by(target.text.body if target.head else target.text.words)
     there = iter(target.text.pictures)
     attached = {file.id for file in target.ticket.attachments} if target.ticket is not None else set()
     unlike, deleted = set[str](), False
-    for picture, place in zip(origin.pictures, places, strict=False):
-        if place != PICTURE:
+    for picture, is_shown in zip(origin.pictures, found.shown if found is not None else (), strict=False):
+        if not is_shown:
             continue  # replaced by words
         shown = next(there, {})
         attachment = _attachment(shown, side.other, case)

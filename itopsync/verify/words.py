@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html.parser import HTMLParser
@@ -29,8 +29,21 @@ _INERT = frozenset(
 """Elements that are never carried, nor anything inside them."""
 _BLOCKS = frozenset({"p", "div", "br", "li", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "figure"})
 _MENTION = re.compile(r"\[\[\w[\w ]*:[^\[\]|]*\|([^\[\]]*)\]\]|\[\[\w[\w ]*:([^\[\]|]*)\]\]")
+_IN_WORDS_BEGIN = re.compile(r"\[picture(?:notcarried)?:")
+_BRACKET = re.compile(r"\[link\]|[\[\]]")
 _BEGINNING = 20
 """How many letters tell a list item from the others."""
+_READINGS = 8
+"""How many ways to read the same words are followed: a picture's name may hold brackets."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """Where words say a text."""
+
+    end: int
+    shown: tuple[bool, ...]
+    """For each picture of the text, whether a picture is there, and not words."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +66,48 @@ class Text:
         """The words without pictures and without the words that replace pictures."""
         return without_pictures(self.words)
 
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Matches texts that say the same, with each picture shown or replaced by words."""
-        return re.compile(f"({PICTURE}|{_IN_WORDS})".join(map(re.escape, self.words.split(PICTURE))), re.DOTALL)
+    def said_by(self, words: str) -> Said | None:
+        """Match *words* that say this and nothing else, with each picture shown or replaced by words."""
+        return self._said_at(words, 0, whole=True)
+
+    def found_in(self, words: str, start: int) -> Said | None:
+        """Find in *words*, from *start* on, what says this, with each picture shown or replaced by words."""
+        begins = self.words.partition(PICTURE)[0]
+        place = words.find(begins, start)
+        while place >= 0:
+            if found := self._said_at(words, place):
+                return found
+            place = words.find(begins, place + 1)
+        return None
+
+    def _said_at(self, words: str, place: int, *, whole: bool = False) -> Said | None:
+        """Match from picture to picture: a regular expression of thousands takes memory with the square of their number."""
+        begins, *rest = self.words.split(PICTURE)
+        reached = [place + len(begins)] if words.startswith(begins, place) else []
+        steps: list[Mapping[int, int]] = []
+        for between in rest:
+            step = {
+                end + len(between): begin
+                for begin in reached
+                for end in _picture_ends(words, begin)
+                if words.startswith(between, end)
+            }
+            steps.append(step)
+            reached = sorted(step)[:_READINGS]
+        end = at = next((end for end in reached if not whole or end == len(words)), None)
+        if end is None or at is None:
+            return None
+        shown: list[bool] = []
+        for known in reversed(steps):
+            at = known[at]
+            shown.append(words[at] == PICTURE)
+        return Said(end, tuple(reversed(shown)))
 
     def is_said_by(self, words: str) -> bool:
         """Whether *words* on the other side say this and nothing else."""
         if self.words == words:
             return True
-        if PICTURE in self.words and self.pattern.fullmatch(words) is not None:
+        if PICTURE in self.words and self.said_by(words) is not None:
             return True
         return LINK in words and self._is_said_but_for_links(words)
 
@@ -83,6 +128,22 @@ class Text:
                 return False
             position = found.end()
         return True
+
+
+def _picture_ends(words: str, begin: int) -> Iterator[int]:
+    """Where a picture that begins there may end, shown or replaced by words."""
+    if words.startswith(PICTURE, begin):
+        yield begin + 1
+    told = _IN_WORDS_BEGIN.match(words, begin)
+    if told is None:
+        return
+    ends = 0
+    for bracket in _BRACKET.finditer(words, told.end()):
+        if bracket[0] == "[" or ends == _READINGS:
+            return
+        if bracket[0] == "]":
+            ends += 1
+            yield bracket.end()
 
 
 def as_marked_up(words: str, text: Text) -> str:

@@ -52,6 +52,7 @@ def test_json_goes_to_standard_output_and_the_last_month_is_meant(desk: Desk) ->
     ("arguments", "told"),
     [
         (("--month", "November"), "'November' is no month; write it as 2026-11"),
+        (("--month", "0001-01"), "'0001-01' is no month; write it as 2026-11"),
         (("--month", "2999-01"), "2999-01 has not begun yet"),
         (("--month", "2026-01", "--output", "sync.toml"), "sync.toml cannot be written: File exists"),
         (("--check", "sync.toml"), "sync.toml has no checksum of a report"),

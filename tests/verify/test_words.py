@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
+
 import pytest
 
 from itopsync.verify.beginning import begins_with
@@ -62,6 +65,31 @@ def test_a_picture_may_be_shown_or_told(shown: str) -> None:
     assert text.is_said_by(text_of(f"<p>Look: {shown} there</p>").words)
     assert not text.is_said_by(text_of(f"<p>Look: {shown} here</p>").words)
     assert not text.is_said_by(text_of("<p>Look: there</p>").words)
+
+
+def test_each_picture_is_known_to_be_shown_or_told() -> None:
+    text = text_of('<p><img src="a.png">one<img src="b.png">two<img src="c.png"></p>')
+    there = text_of('<p>before [picture: a]] [link].png]one<img src="x.png">two[picture not carried: c]</p> after').words
+    assert text.said_by(there) is None
+    found = text.found_in(there, 0)
+    assert found is not None
+    assert found.shown == (False, True, False)
+    assert there[found.end :] == "after"
+
+
+def test_a_note_of_very_many_pictures_is_compared_in_time_and_memory_that_grow_with_its_length() -> None:
+    pictures = "".join(f'<img src="https://elsewhere.example/{number}.png">' for number in range(6_000))
+    told = "".join(f"[picture: {number}.png]" for number in range(6_000))
+    text, there = text_of(f"<p>{pictures}</p>"), text_of(f"<p>{told}</p>").words
+    tracemalloc.start()
+    begun = time.process_time()
+    try:
+        assert text.is_said_by(there)
+        assert not text.is_said_by(f"{there}?")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - begun < 5
 
 
 def test_the_body_of_what_we_wrote_is_what_follows_its_header() -> None:
