@@ -1,4 +1,4 @@
-"""A side that polls well but takes no writes: a problem until a write succeeds, or until none is waiting any more."""
+"""A side that polls well but takes no writes: a problem until a write is taken or refused for itself, or none is waiting."""
 
 from __future__ import annotations
 
