@@ -33,7 +33,8 @@ class Availability:
         polls, reason = self._pair.store.polls, str(error)
         self._report.problems[side] = reason
         state = polls.side(side)
-        polls.put_side(replace(state, problem=reason, problem_since=state.problem_since or self._pair.clock()))
+        now = self._pair.clock()
+        polls.put_side(replace(state, problem=reason, problem_since=min(state.problem_since or now, now)))
         if state.problem != reason:
             log.warning("side unavailable", side=side, reason=reason)
 
