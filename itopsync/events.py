@@ -176,7 +176,9 @@ EVENTS: dict[str, Event] = {
         "A side cannot be worked with for longer than `hooks.side_down`.",
         "See the runbook for `reason`. Nothing is lost meanwhile.",
     ),
-    "side takes writes again": Event(("info",), ("side",), "A side that was polled well and took no writes has taken one."),
+    "side takes writes again": Event(
+        ("info",), ("side",), "A side that was polled well and took no writes has taken one, or refused one for itself."
+    ),
     "out of scope": Event(
         ("info",),
         ("links",),

@@ -192,6 +192,11 @@ class FilePair:
     organisation: str = ""
     """The id of the organisation that the original's ticket had when the original was first seen; empty where it told none."""
 
+    @property
+    def key(self) -> ItemKey:
+        """The item of carrying the original."""
+        return ItemKey.of(ItemKind.FILE, f"{self.origin}:{self.original_id}")
+
 
 class ItemKind(StrEnum):
     """What kind of thing an item is."""
@@ -348,3 +353,7 @@ class Link:
 
     def ref(self, side: Side) -> Ref | None:
         return side.pick(self.external, self.internal)
+
+    def is_parked(self, key: ItemKey) -> bool:
+        """Whether an item does not get across before a person has looked."""
+        return any(obstacle.parked for obstacle in self.obstacles if obstacle.key == key)

@@ -124,11 +124,14 @@ OK, STALE, STOPPED, PAUSED = "OK", "STALE", "STOPPED", "PAUSED"
 
 
 def freshness(found: Status, most: timedelta) -> Freshness:
-    """Judge a status: no side may have been without a good poll, or have taken no writes, for longer than *most*."""
+    """Judge a status: no side may have been without a good poll, or have taken no writes, for longer than *most*.
+
+    A poll farther ahead than that was timed by a clock that was set back since.
+    """
     old = tuple(
         f"{one.side}: {(one.problem or 'no good poll for too long; does the service run?').removeprefix(f'{one.side}: ')}"
         for one in found.sides
-        if one.lag is None or one.lag > most or (one.problem_since is not None and found.at - one.problem_since > most)
+        if one.lag is None or abs(one.lag) > most or (one.problem_since is not None and found.at - one.problem_since > most)
     )
     if found.pauses:
         return Freshness(PAUSED, tuple(map(str, found.pauses)))

@@ -19,7 +19,8 @@ SLOW = (
     *(f"engine/test_{name}.py" for name in ("the_sop", "crashes", "blockers", "by_hand", "troubles", "odd_data", "accounts")),
     *(f"engine/test_{name}.py" for name in ("large_requests", "hostile_texts", "verifying", "rebuild")),
     *("watch/test_hooks.py", "watch/test_metrics.py", "check/test_defaults.py", "store/test_migrations.py"),
-    *("torture", "itop/test_any_answer.py", "reconcile/test_costly_html.py", "watch/test_nothing_leaks.py"),  # very many examples
+    *("torture", "itop/test_any_answer.py", "watch/test_nothing_leaks.py"),  # very many examples
+    *("reconcile/test_costly_html.py", "verify/test_costly_html.py"),  # very long texts
 )
 """What takes more than a few seconds: the marker ``slow``, which `make quick` leaves out."""
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from itopsync.cli.text import as_json, counted
 from itopsync.engine.pauses import REMEDY
 from itopsync.engine.report import Count, CycleOutcome, Report, WriteKind
-from itopsync.model import UNSAVED, Link, LinkStatus, Observation, Side
+from itopsync.model import TICKET, UNSAVED, FilePair, FileStatus, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
 from itopsync.reconcile.rules import not_kept
 
@@ -176,7 +176,7 @@ def story(console: Console, shown: Story) -> None:
     """Show where everything on a link came from, and what is still to be carried."""
     link = shown.link
     internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
-    console.print(Text(f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {link.status}", style="bold"))
+    console.print(Text(f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {_standing(link)}", style="bold"))
     if shown.stopped:
         console.print(Text(f"nothing goes on: {shown.stopped}", style="red"))
     if shown.plan.unread is not None:
@@ -190,7 +190,8 @@ def story(console: Console, shown: Story) -> None:
         console.print(f"{entry.side:<9}{entry.log} {entry.at:%Y-%m-%d %H:%M:%S} UTC by {entry.author}: {entry.what}{carried}")
     for pair in shown.files:
         copy = f"copy {pair.copy_id}" if pair.copy_id else "no copy"
-        console.print(f"{pair.origin:<9}attachment {pair.original_id}: {copy} on {pair.origin.other}, {pair.status}")
+        standing = "parked" if _is_parked(link, pair) else pair.status
+        console.print(f"{pair.origin:<9}attachment {pair.original_id}: {copy} on {pair.origin.other}, {standing}")
     for obstacle in link.obstacles:
         when = (
             "parked" if obstacle.parked else f"next try {obstacle.not_before:%Y-%m-%d %H:%M} UTC" if obstacle.not_before else ""
@@ -221,11 +222,21 @@ def story_as_json(shown: Story) -> str:
         "states": shown.states,
         "agreed": asdict(link.base.state) if link.base.state else None,
         "entries": [asdict(entry) for entry in shown.entries],
-        "files": [asdict(pair) for pair in shown.files],
+        "files": [{**asdict(pair), "parked": _is_parked(link, pair)} for pair in shown.files],
         "obstacles": [asdict(obstacle) for obstacle in link.obstacles],
         "actions": [_action_as_json(action) for action in shown.plan.actions],
     }
     return as_json(plain)
+
+
+def _standing(link: Link) -> str:
+    """A link's status, in words; one that waits for its copy may be held up by what only a person can mend."""
+    return "its creation is parked" if link.status is LinkStatus.WAITING and link.is_parked(TICKET) else link.status
+
+
+def _is_parked(link: Link, pair: FilePair) -> bool:
+    """Whether a file's copy is to be made, and is held up by what only a person can mend."""
+    return pair.status is FileStatus.WAITING and link.is_parked(pair.key)
 
 
 def resting(link: Link) -> str:

@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 _NOT_WRITTEN = (WriteOutcome.READ_ONLY, WriteOutcome.SIDE_UNAVAILABLE)
 """How a write ends if the side is known to take none."""
+_DECIDED = (WriteOutcome.DONE, WriteOutcome.REFUSED, WriteOutcome.NO_RIGHT)
+"""How it ends if the side takes writes, whether or not this one."""
 
 
 class Availability:
@@ -31,7 +33,8 @@ class Availability:
         polls, reason = self._pair.store.polls, str(error)
         self._report.problems[side] = reason
         state = polls.side(side)
-        polls.put_side(replace(state, problem=reason, problem_since=state.problem_since or self._pair.clock()))
+        now = self._pair.clock()
+        polls.put_side(replace(state, problem=reason, problem_since=min(state.problem_since or now, now)))
         if state.problem != reason:
             log.warning("side unavailable", side=side, reason=reason)
 
@@ -45,7 +48,7 @@ class Availability:
     def wrote(self, job: Job) -> None:
         """Record whether each side takes writes: one that polls well but takes none has a problem until it does."""
         store, error = self._pair.store, job.unavailable
-        for side in {written.side for written in job.writes if written.outcome is WriteOutcome.DONE}:
+        for side in {written.side for written in job.writes if written.outcome in _DECIDED}:
             if unwritable.unwritable(store, side) is not None:
                 unwritable.forget(store, side)
                 log.info("side takes writes again", side=side)

@@ -29,6 +29,7 @@ from itopsync.engine.pauses import Pause, pause, pauses, unpause
 from itopsync.errors import RemoteError
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
+from itopsync.reconcile.identity import is_parked_as_another
 from itopsync.reconcile.rules import Rules, not_kept
 from itopsync.store.records import RequestKind, RequestRecord, RequestState
 from itopsync.store.store import Store
@@ -176,6 +177,9 @@ class Steering:
         return self._amend(request, by_hand.parked, "rests")
 
     def _resume(self, request: RequestRecord, now: datetime) -> str:
+        link = self._known(request)
+        if is_parked_as_another(link):
+            raise Refusal(f"{_name(link)} cannot be taken up again.{_how_to_resume(link)}")
         return self._amend(request, lambda link: by_hand.resumed(link, now), "is taken up again by the next cycle")
 
     def _amend(self, request: RequestRecord, change: Callable[[Link], Link], done: str) -> str:
@@ -238,6 +242,8 @@ def _name(link: Link) -> str:
 
 
 def _how_to_resume(link: Link) -> str:
+    if is_parked_as_another(link):
+        return "".join(f" What stands in the way: {obstacle.reason}." for obstacle in link.obstacles)
     return f" `itopsync resume {link.id}` takes it up again." if link.status is LinkStatus.PARKED else ""
 
 

@@ -1,4 +1,4 @@
-"""A side that polls well but takes no writes: a problem until a write succeeds, or until none is waiting any more."""
+"""A side that polls well but takes no writes: a problem until a write is taken or refused for itself, or none is waiting."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Problem:
 def note(store: Store, side: Side, what: str, now: datetime) -> bool:
     """Remember that a side took no ticket's write; return whether that is news."""
     known = unwritable(store, side)
-    store.facts.put(_fact(side), json.dumps({"what": what, "since": (known.since if known else now).isoformat()}))
+    store.facts.put(_fact(side), json.dumps({"what": what, "since": min(known.since if known else now, now).isoformat()}))
     return known is None or known.what != what
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
+from itopsync.reconcile.normalising import normalise
+
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})
 _FILLERS = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 """Letters and signs that show nothing."""
@@ -97,7 +99,7 @@ def _spellings(host: str) -> set[str]:
     if _number(f"[{host}]" if ":" in host else host) is not None:
         return {f"[{host}]" if ":" in host else host}  # _numeric_places finds its other spellings
     folded = _folded(host)[0]
-    of_2008 = ".".join(_coded(label) for label in unicodedata.normalize("NFC", host.lower()).split("."))
+    of_2008 = ".".join(_coded(label) for label in normalise("NFC", host.lower()).split("."))
     try:
         coded = folded.encode("idna").decode()
         return {folded, of_2008, coded, _folded(coded.encode().decode("idna"))[0]}
@@ -171,7 +173,7 @@ def _skimmed(text: str) -> str:
 
 
 def _one_spelling(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold().replace("\u3002", ".")
+    return normalise("NFKC", text).casefold().replace("\u3002", ".")
 
 
 def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
@@ -180,7 +182,7 @@ def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
     places: list[tuple[int, int]] = []
     for begin, end, chars in _unescaped(text):
         if letters and unicodedata.combining(chars[0]):
-            composed = unicodedata.normalize("NFC", letters[-1] + chars)
+            composed = normalise("NFC", letters[-1] + chars)
             if len(composed) == 1:
                 letters[-1], places[-1] = composed, (places[-1][0], end)
                 continue

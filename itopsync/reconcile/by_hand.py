@@ -11,6 +11,7 @@ from itopsync.model import TICKET, FilePair, FileStatus, Link, LinkStatus, NoteR
 from itopsync.reconcile.entries import arrived
 from itopsync.reconcile.files import MANY_DELETIONS, pair_files
 from itopsync.reconcile.form import alike, plan_values
+from itopsync.reconcile.identity import is_parked_as_another
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import read_log
 from itopsync.reconcile.part import Part
@@ -35,16 +36,19 @@ def retried(link: Link, now: datetime) -> Link:
 
 
 def parked(link: Link) -> Link:
-    """The link, parked as a whole."""
-    if link.status in (LinkStatus.TOMBSTONE, LinkStatus.UNLINKING):
+    """The link, parked as a whole; one that is parked already keeps its reason."""
+    if link.status in (LinkStatus.TOMBSTONE, LinkStatus.UNLINKING, LinkStatus.PARKED):
         return link
     obstacle = Obstacle(TICKET, "", "parked by hand; `itopsync resume` takes it up again", tries=0, parked=True, not_before=None)
     return replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,))
 
 
 def resumed(link: Link, now: datetime) -> Link:
-    """A parked link taken up again; the external ticket as it is now counts as the one that was linked."""
-    if link.status is not LinkStatus.PARKED:
+    """A parked link taken up again; the external ticket as it is now counts as the one that was linked.
+
+    Not one whose ticket is another one: what that says would go into the copy of the first.
+    """
+    if link.status is not LinkStatus.PARKED or is_parked_as_another(link):
         return link
     status = LinkStatus.LINKED if link.internal else LinkStatus.WAITING
     number = "" if any(obstacle.tries for obstacle in link.obstacles) else link.external_number  # it may bear another one now

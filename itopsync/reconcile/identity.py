@@ -16,10 +16,13 @@ from itopsync.model import TICKET, Base, Link, LinkStatus, Observation, Obstacle
 from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.markers import is_note, ticket_marker
 from itopsync.reconcile.moments import moment
+from itopsync.reconcile.plan import Item
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.ticket_markers import entries_in
 
+ANOTHER = Item(TICKET, "another")
+"""The item of a whole link one of whose tickets is another one than was linked: only unlinking, or linking anew, ends that."""
 _TITLE = "title"
 _ANY_TIMEZONE = timedelta(hours=26)
 """More than a corrected timezone can shift a date."""
@@ -73,7 +76,13 @@ def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
     )
     base = Base(born=born(external, cls))
     fresh = replace(link, external_number=external.number, internal=None, internal_number="", base=base, files=())
-    return _parked(fresh, reason)
+    return _parked(fresh, reason, ANOTHER)
+
+
+def is_parked_as_another(link: Link) -> bool:
+    """Whether one of the tickets of a parked *link* is another one, so that taking it up again would mix the two."""
+    known = ((obstacle.key, obstacle.fingerprint) for obstacle in link.obstacles)
+    return link.status is LinkStatus.PARKED and (ANOTHER.key, ANOTHER.fingerprint) in known
 
 
 def bereft(link: Link, by: Link) -> Link:
@@ -82,11 +91,13 @@ def bereft(link: Link, by: Link) -> Link:
         f"its copy {link.internal} is gone, and the server gave that id to the copy of {by.external_number}. `itopsync resume "
         f"{link.id}` has a new copy made; to leave it, `itopsync unlink {link.id}`"
     )
-    return _parked(replace(link, internal=None, internal_number="", in_doubt=False, files=(), base=Base()), reason)
+    return _parked(
+        replace(link, internal=None, internal_number="", in_doubt=False, files=(), base=Base()), reason, Item(TICKET, "")
+    )
 
 
-def _parked(link: Link, reason: str) -> Link:
-    obstacle = Obstacle(TICKET, "", reason, tries=1, parked=True, not_before=None)
+def _parked(link: Link, reason: str, item: Item) -> Link:
+    obstacle = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
     return replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,), due_at=None)
 
 

@@ -12,7 +12,7 @@ from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form, render
-from itopsync.reconcile.identity import born
+from itopsync.reconcile.identity import ANOTHER, born
 from itopsync.reconcile.link_notices import plan_link_notice
 from itopsync.reconcile.markers import PROBE, is_probe
 from itopsync.reconcile.moments import likely
@@ -64,8 +64,11 @@ def _is_probe(situation: Situation) -> bool:
 
 def another_ticket(link: Link, reason: str) -> Plan:
     """The plan for a link one of whose tickets is another one by now: write nothing, ask a person."""
-    told = f"{reason}. If so, `itopsync unlink {link.id}`; if it is the same again, `itopsync retry {link.id}`"
-    obstacle = Obstacle(TICKET, "", told, tries=1, parked=True, not_before=None)
+    told = (
+        f"{reason}. `itopsync unlink {link.id}` leaves it; then `itopsync link {link.external} TICKET` links it with a ticket "
+        f"that you open for it in internal, or with {link.internal or 'its copy'} if it is the same one again"
+    )
+    obstacle = Obstacle(ANOTHER.key, ANOTHER.fingerprint, told, tries=1, parked=True, not_before=None)
     return Plan(
         replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,)),
         remarks=(Remark(Kept.PARKED, TICKET, told),),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from itopsync.reconcile.gate import guard
 from itopsync.reconcile.images import AttachedImage, PictureSource, identity, name_of, source_of, with_identities
 from itopsync.reconcile.markers import MARK, digest, picture_marker, prefix
 from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, read
+from itopsync.reconcile.normalising import normalise
 from itopsync.reconcile.whitelist import PICTURE_SCHEME, write
 
 _PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
@@ -68,7 +68,7 @@ def _said(fragment: str, picture: Callable[[Mapping[str, str]], str]) -> str:
             elif piece.tag in BLOCKS or piece.tag == "br":
                 said.append(" ")
         text = "".join(said)
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(normalise("NFC", text).split())
 
 
 def fingerprint(author_id: str, fragment: str) -> str:
@@ -243,5 +243,5 @@ def lost_words(sent: str, kept: str) -> tuple[str, ...]:
 
 
 def _visible_words(fragment: str) -> list[str]:
-    shown = unicodedata.normalize("NFKC", plain(fragment))
+    shown = normalise("NFKC", plain(fragment))
     return "".join(char for char in shown if char.isspace() or (char != _PICTURE and not is_invisible(char))).split()

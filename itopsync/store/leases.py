@@ -16,6 +16,8 @@ from itopsync.store.tables import lease
 from itopsync.store.upsert import add
 
 _ROW = 1
+_LONGEST = timedelta(hours=1)
+"""How far ahead a lease may run out by any sensible configuration."""
 
 
 def started_at(pid: int) -> str:
@@ -45,9 +47,12 @@ class Leases:
             held = _held(connection)
             if held is None:
                 return add(connection, lease, values | {"id": _ROW})
-            if held.holder.token != holder.token and held.until > now and not self._is_dead(held.holder, holder):
-                return False
             unchanged = (lease.c.id == _ROW, lease.c.token == held.holder.token, lease.c.until == held.until)
+            if held.holder.token != holder.token and held.until > now and not self._is_dead(held.holder, holder):
+                latest = now + max(ttl, _LONGEST)
+                if held.until > latest:  # by a clock that was set back since: who lives renews it
+                    connection.execute(update(lease).where(*unchanged).values(until=latest))
+                return False
             return bool(connection.execute(update(lease).where(*unchanged).values(values)).rowcount)
 
     def renew(self, holder: Holder, ttl: timedelta, now: datetime | None = None) -> bool:

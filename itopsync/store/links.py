@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from itopsync.model import ItemKey, Link, LinkStatus, Ref, Side
+from itopsync.model import ItemKey, Link, LinkStatus, Obstacle, Ref, Side
 from itopsync.store import codec
 from itopsync.store.activity import add_activity
 from itopsync.store.database import Database
@@ -275,13 +275,20 @@ class Links:
         return ids
 
     def hasten(self, after: datetime, due_at: datetime) -> int:
-        """Make the links that are due later than *after* due at *due_at*; return how many."""
+        """Make the links that are due later than *after* due at *due_at*, with whatever of them waits longer; return how many."""
         late = (link.c.due_at > after, link.c.status.in_(WORKED_ON))
         with self._database.reading() as connection:
             if connection.execute(select(link.c.id).where(*late).limit(1)).first() is None:
                 return 0
         with self._database.writing() as connection:
-            return connection.execute(update(link).where(*late).values(due_at=due_at)).rowcount
+            rows = connection.execute(select(link.c.id, link.c.obstacles).where(*late).with_for_update()).all()
+            values = [
+                {"number": row.id, "due_at": due_at, "obstacles": codec.obstacles_to_json(_by(due_at, row.obstacles))}
+                for row in rows
+            ]
+            if values:
+                connection.execute(_BY_ID, values)
+            return len(values)
 
     def mark_due(self, ids: Iterable[int], at: datetime, *, now: datetime) -> None:
         """Make links due at *at*, unless they are due earlier or settling."""
@@ -403,6 +410,12 @@ def _may_join(known: Link, joined: Link) -> bool:
         if known.internal is None
         else known.status is LinkStatus.UNLINKING and known.internal == joined.internal
     )
+
+
+def _by(latest: datetime, obstacles: str) -> Iterator[Obstacle]:
+    """A row's obstacles, none of which waits beyond *latest*."""
+    for known in codec.obstacles_from_json(obstacles):
+        yield replace(known, not_before=known.not_before and min(known.not_before, latest))
 
 
 def _by_id(connection: Connection, ids: list[int]) -> tuple[Link, ...]:

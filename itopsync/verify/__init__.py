@@ -6,6 +6,7 @@ markers by name. It shares the rules with the planner, and none of its decisions
 
 ``comparing``  reads links and compares them
 ``reading``    what is read from both servers
+``parsing``    HTML, parsed in time that grows with its length only
 ``words``      what a text says, and which pictures it shows
 ``beginning``  how a note begins
 ``entries``    the logs: each person's entry and its mirror on the other side

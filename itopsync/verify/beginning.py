@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from html.parser import HTMLParser
+
+from itopsync.reconcile.normalising import normalise
+from itopsync.verify.parsing import Parser
 
 _SHOWS_NOTHING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})
 _BLANKS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -31,7 +33,8 @@ _ENDS_ITSELF = _names("p li dd dt td th tr tbody thead tfoot option")
 _DEEPEST = 200
 _QUOTES = _names("blockquote q cite figure figcaption")
 _HIDING = re.compile(r"(?:font-size|opacity)\s*:\s*0(?!\.?\d*[1-9])|display\s*:\s*none|visibility\s*:\s*hidden")
-_MENTION = re.compile(r"\[\[\w[^\[\]|:\n]{0,80}:[^\]|\n]*(?:\|[^\]]*)?\]\]")
+_MENTION = re.compile(r"\[\[\w[^\[\]|:\n]{0,80}:[^\]|\n]{0,300}(?:\|[^\]]{0,300})?\]\]")
+"""No name or label in iTop has more than 255 characters."""
 _LINES_TO_READ = 5
 """iTop 3.3 puts one more line before an entry with each copy from parent to child; deeper than four steps no family reaches."""
 _ADDRESSED = 30
@@ -42,17 +45,16 @@ def begins_with(fragment: str, tag: str) -> bool:
     """Whether one of the first five lines of an HTML *fragment* begins with *tag*.
 
     This holds if it is true of the whole text, or of the text without quotes, links, pictures, mentions and hidden parts, after
-    the people it addresses. In a fragment nested too deeply to tell, a tag anywhere counts.
+    the people it addresses. In a fragment nested too deeply or too broken to tell, a tag anywhere counts.
     """
     signs = ["".join(re.escape(sign) + ("" if sign.isalnum() else r"\s*") for sign in word) for word in _folded(tag).split()]
     if not signs:
         return False
     pattern = re.compile(r"\s*".join(signs))
     reader = _Reader()
-    reader.feed(fragment)
-    reader.close()
+    reader.parse(fragment)
     every, own = _folded("".join(reader.every)), _folded("".join(reader.own))
-    if reader.deepest > _DEEPEST:
+    if reader.deepest > _DEEPEST or reader.is_broken:
         return pattern.search(every) is not None
     found = (pattern.search(text) for text in _beginnings(every, own))
     return any(match is not None and not any(map(str.isalnum, match.string[: match.start()])) for match in found)
@@ -70,7 +72,7 @@ def _beginnings(every: str, own: str) -> Iterator[str]:
 def _folded(text: str) -> str:
     """The visible characters of *text*, with all forms of a letter made alike."""
     for _ in range(2):
-        text = unicodedata.normalize("NFKD", text).casefold()
+        text = normalise("NFKD", text).casefold()
     shown = (letter for letter in text if letter in "\t\n\r" or unicodedata.category(letter) not in _SHOWS_NOTHING)
     return "".join(letter for letter in shown if letter not in _BLANKS).replace("ı", "i")
 
@@ -102,11 +104,11 @@ def _behind_names(text: str) -> Iterator[str]:
         yield text[word.end() :]
 
 
-class _Reader(HTMLParser):
+class _Reader(Parser):
     """Collects the visible text, and separately the author's own words in it."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+        super().__init__()
         self.every: list[str] = []
         self.own: list[str] = []
         self.deepest = 0

@@ -11,7 +11,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from html.parser import HTMLParser
+
+from itopsync.reconcile.normalising import normalise
+from itopsync.verify.parsing import Parser
 
 PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
 LINK = "[link]"
@@ -33,6 +35,8 @@ _IN_WORDS_BEGIN = re.compile(r"\[picture(?:notcarried)?:")
 _BRACKET = re.compile(r"\[link\]|[\[\]]")
 _BEGINNING = 20
 """How many letters tell a list item from the others."""
+_WITHIN = 60
+"""Among how many characters they are looked for."""
 _READINGS = 8
 """How many ways to read the same words are followed: a picture's name may hold brackets."""
 
@@ -165,23 +169,22 @@ def without_pictures(words: str) -> str:
 
 def folded(text: str) -> str:
     """*text* without white space and invisible characters, in one Unicode form, with mentions reduced to their labels."""
-    text = unicodedata.normalize("NFKC", _MENTION.sub(lambda found: found[1] or found[2], text))
+    text = normalise("NFKC", _MENTION.sub(lambda found: found[1] or found[2], text))
     return "".join(letter for letter in text if not letter.isspace() and unicodedata.category(letter) not in _NOT_SEEN)
 
 
 def text_of(fragment: str) -> Text:
     """Parse a fragment of HTML."""
     reader = _Reader()
-    reader.feed(fragment)
-    reader.close()
+    reader.parse(fragment)
     return reader.text()
 
 
-class _Reader(HTMLParser):
+class _Reader(Parser):
     """Collects the pieces of a text."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+        super().__init__()
         self._pieces: list[str] = []
         self._pictures: list[Mapping[str, str]] = []
         self._left_out: list[str] = []
@@ -242,8 +245,12 @@ class _Reader(HTMLParser):
             folded("".join(self._pieces[head:])),
             tuple(self._pictures),
             tuple(folded(address) for address in self._addresses if address),
-            tuple((bullet, folded("".join(self._pieces[at:]))[:_BEGINNING]) for bullet, at in self._items),
+            tuple((bullet, self._beginning(at)) for bullet, at in self._items),
         )
+
+    def _beginning(self, at: int) -> str:
+        """How an item begins whose first piece is at *at*."""
+        return folded("".join(self._pieces[at : at + _WITHIN])[:_WITHIN])[:_BEGINNING]
 
 
 def _number(text: str, otherwise: int) -> int:

@@ -75,9 +75,9 @@ def items(link: Link, writes: Sequence[ActivityRecord]) -> list[Item]:
         notes.append(item(key, "", note.origin, what, note.carried_at))
     found += sorted(notes, key=lambda note: note.arrived.timestamp() if note.arrived else 0.0)
     for file in link.files:
-        key = _key_of(file)
         told = {FileStatus.KEPT: "left as it is", FileStatus.COPY_DELETED: "copy deleted"}.get(file.status, file.status.value)
-        found.append(item(key, str(file.original_id), file.origin, told))
+        told = "parked" if _waits(file) and link.is_parked(file.key) else told
+        found.append(item(file.key, str(file.original_id), file.origin, told))
     return found
 
 
@@ -94,14 +94,13 @@ def to_come(link: Link, *, kept: bool, paused: bool, now: datetime) -> list[ToCo
         told.append(ToCome("Nothing during a pause."))
     if link.in_doubt:
         told.append(ToCome("The outcome of a write is unknown: first it is looked for.", link.due_at))
-    if link.status is LinkStatus.WAITING:
+    if link.status is LinkStatus.WAITING and not link.is_parked(TICKET):
         told.append(ToCome("Its copy is created."))
     if link.status is LinkStatus.UNLINKING:
         told.append(ToCome("A note on internal says that the two are no longer linked."))
     if link.base.heading is not None:
         told.append(ToCome("On its way to the state {state}.", put_in=link.base.heading.states[-1]))
-    parked = {obstacle.key for obstacle in link.obstacles if obstacle.parked}
-    if any(file.status is FileStatus.WAITING and _key_of(file) not in parked for file in link.files):
+    if any(_waits(file) and not link.is_parked(file.key) for file in link.files):
         told.append(ToCome("Waiting files are carried."))
     if link.due_at is not None and not link.in_doubt:
         late = link.due_at <= now
@@ -109,5 +108,5 @@ def to_come(link: Link, *, kept: bool, paused: bool, now: datetime) -> list[ToCo
     return told if told or link.obstacles else [ToCome("Nothing: both sides agreed at the last look.")]
 
 
-def _key_of(file: FilePair) -> ItemKey:
-    return ItemKey.of(ItemKind.FILE, f"{file.origin}:{file.original_id}")
+def _waits(file: FilePair) -> bool:
+    return file.status is FileStatus.WAITING

@@ -216,6 +216,18 @@ def test_retry_forgets_what_stood_in_the_way(desk: Desk) -> None:
     assert len(copy["attachments"]) == 1
 
 
+def test_what_is_parked_is_not_shown_as_waiting(desk: Desk) -> None:
+    desk.configure('[limits]\nfile_size = "1kB"\n')
+    number = desk.customer.create("UserRequest", title="Printer broken")
+    desk.customer.attach("UserRequest", number, "a.bin", "application/octet-stream", bytes(1001))
+    desk.itopsync("run-once")
+    shown = desk.itopsync("show", "R-000001").stdout
+    assert "attachment 1: no copy on internal, parked" in shown
+    assert "waiting" not in shown
+    (file,) = json.loads(desk.itopsync("show", "R-000001", "--json").stdout)["files"]
+    assert (file["status"], file["parked"]) == ("waiting", True)
+
+
 def test_a_ticket_that_nobody_knows_is_a_usage_error(desk: Desk) -> None:
     desk.itopsync("run-once")
     done = desk.itopsync("show", "R-999999")

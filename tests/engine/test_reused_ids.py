@@ -6,10 +6,12 @@ import pytest
 
 from itopsync.engine import linking
 from itopsync.engine.report import CycleKind
+from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.simulator import FaultKind, Simulator
+from itopsync.store.records import RequestKind
 from tests.engine.rig import Rig
 
 
@@ -22,6 +24,13 @@ def _opens(rig: Rig, title: str) -> int:
 def _gives_again(simulator: Simulator, ticket: int) -> None:
     """The database forgets the highest id that it gave; the counter of the numbers does not."""
     simulator.store.table("Ticket").next_id = ticket
+
+
+def _asks(rig: Rig, kind: RequestKind, ticket: int) -> str:
+    """What an operator is answered who asks for this on a ticket's link."""
+    request = rig.store.requests.take(rig.store.requests.ask(kind, "anna", rig.now, link=rig.link(ticket).id), rig.now)
+    assert request is not None
+    return Steering(rig.pair.store, rig.pair.rules, lambda: rig.now, rig.inspector).carry_out(request).result
 
 
 @pytest.mark.parametrize("minutes", [0, 30, 4_320])
@@ -48,6 +57,40 @@ def test_a_ticket_that_bears_id_and_number_of_one_that_is_gone_is_told(rig: Rig,
     rig.settle(2)
     assert "Hello" in "".join(rig.texts(Side.INTERNAL, mine))
     assert rig.sync().outcome == "well"
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_ticket_that_bears_id_and_number_of_another_is_never_poured_into_its_copy(rig: Rig, has_ended: bool) -> None:
+    _opens(rig, "Kept")
+    backup = rig.external.snapshot()
+    lost = _opens(rig, "Lost")
+    rig.settle(1)
+    copy = rig.copy_of(lost)
+    rig.external.restore(backup)
+    if has_ended:
+        rig.wait(minutes=1)
+        rig.engine.cycle(CycleKind.SWEEP)
+    rig.wait(minutes=5)
+    assert rig.customer.create("UserRequest", title="Another") == lost
+    rig.wait(minutes=1)
+    rig.engine.cycle(accept=["replaced"])
+    assert rig.link(lost).status is LinkStatus.PARKED
+    for kind in (RequestKind.RESUME, RequestKind.RETRY, RequestKind.SYNC, RequestKind.PARK, RequestKind.RESUME):
+        said = _asks(rig, kind, lost)
+        assert f"`itopsync link external:UserRequest:{lost} TICKET" in said
+        assert "itopsync resume" not in said
+    rig.settle(2)
+    assert rig.internal.ticket("UserRequest", copy)["title"] == "Lost"
+    # what is said helps
+    _asks(rig, RequestKind.UNLINK, lost)
+    rig.settle(1)
+    mine = rig.operator.create("UserRequest", title="Another")
+    refs = Ref(Side.EXTERNAL, "UserRequest", lost), Ref(Side.INTERNAL, "UserRequest", mine)
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=True))
+    rig.customer.note("UserRequest", lost, "<p>Hello</p>")
+    rig.settle(2)
+    assert "Hello" in "".join(rig.texts(Side.INTERNAL, mine))
+    assert "Hello" not in "".join(rig.texts(Side.INTERNAL, copy))
 
 
 def test_so_is_one_that_bears_the_id_alone_and_nobody_else_waits(rig: Rig) -> None:

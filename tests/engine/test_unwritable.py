@@ -50,3 +50,19 @@ def test_a_write_that_is_taken_ends_it(read_only: Rig) -> None:
     assert read_only.sync().outcome == "well"
     assert problem_of(read_only.store, Side.INTERNAL) is None
     assert len(read_only.internal.tickets("UserRequest")) == 1
+
+
+def test_a_right_that_is_missing_since_then_is_told_in_its_place(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    rig.internal.access_mode = AccessMode.READ_ONLY
+    rig.customer.note("UserRequest", number, "<p>It smokes.</p>")
+    assert rig.sync().outcome == "unavailable"
+    rig.internal.access_mode = AccessMode.FULL
+    rig.internal.accounts["sync"] = rig.internal.accounts["sync"].without("UserRequest", "write")
+    rig.wait(minutes=10)
+    report = rig.sync()
+    assert (report.outcome, dict(report.problems)) == ("troubled", {})
+    assert problem_of(rig.store, Side.INTERNAL) is None
+    (obstacle,) = rig.link(number).obstacles
+    assert "lacks the right" in obstacle.reason

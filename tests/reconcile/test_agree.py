@@ -94,7 +94,9 @@ def test_a_copy_found_by_its_mark_is_compared_anew() -> None:
 def test_a_link_whose_ticket_is_another_one_rests_with_the_reason() -> None:
     planned = another_ticket(agreed(), "another ticket")
 
-    number = planned.link.id
-    reason = f"another ticket. If so, `itopsync unlink {number}`; if it is the same again, `itopsync retry {number}`"
-    assert planned.link.obstacles == (Obstacle(ItemKey("ticket"), "", reason, 1, parked=True, not_before=None),)
+    reason = (
+        "another ticket. `itopsync unlink 1` leaves it; then `itopsync link external:UserRequest:1 TICKET` links it with a "
+        "ticket that you open for it in internal, or with internal:UserRequest:2 if it is the same one again"
+    )
+    assert planned.link.obstacles == (Obstacle(ItemKey("ticket"), "another", reason, 1, parked=True, not_before=None),)
     assert [remark.reason for remark in planned.remarks] == [reason]

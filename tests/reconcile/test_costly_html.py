@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+import unicodedata
 
 import pytest
 
 from itopsync.reconcile import gate
 from itopsync.reconcile.gate import begins_with_tag
+from itopsync.reconcile.normalising import normalise
 from itopsync.reconcile.richtext import carry, lost_words, plain, value_fingerprint
 from tests.reconcile.any_html import HOST, ORIGIN
 
@@ -53,7 +55,23 @@ def test_what_is_flattened_keeps_its_pictures_and_lines() -> None:
 
 @pytest.mark.parametrize(
     "hostile",
-    ["<", "<a ", '<a b="', "<!--", "<title>", "[[a:b|", f"{HOST}/", f"é{HOST}@", "%64", ":", "@a ", "\u200b", "<svg><p>"],
+    [
+        "<",
+        "<a ",
+        '<a b="',
+        "<!--",
+        "<title>",
+        "[[a:b|",
+        f"{HOST}/",
+        f"é{HOST}@",
+        "%64",
+        ":",
+        "@a ",
+        "\u200b",
+        "<svg><p>",
+        "\u0300\u0316",
+        "\uff9e\u0300",
+    ],
 )
 def test_a_megabyte_takes_seconds(hostile: str) -> None:
     text = hostile * (1_000_000 // len(hostile))
@@ -62,6 +80,7 @@ def test_a_megabyte_takes_seconds(hostile: str) -> None:
     gate.words(text, ORIGIN.addresses)
     begins_with_tag(text, ("#internal",))
     value_fingerprint(text)
+    lost_words(text, "")
     assert time.process_time() - begun < 8
 
 
@@ -79,3 +98,17 @@ def test_a_megabyte_takes_seconds(hostile: str) -> None:
 )
 def test_words_that_a_server_did_not_keep_are_named(sent: str, kept: str, lost: tuple[str, ...]) -> None:
     assert lost_words(sent, kept) == lost
+
+
+@pytest.mark.parametrize("text", ["", "Straße", "e\u0301", "a" + "\u0316\u0300" * 15, "ｱ\uff9e", "각"])
+def test_ordinary_letters_are_normalised_as_ever(text: str) -> None:
+    for form in ("NFC", "NFKC", "NFKD"):
+        assert normalise(form, text) == unicodedata.normalize(form, text)
+
+
+def test_a_run_of_marks_is_bounded_once_and_for_all() -> None:
+    text = "a" + "\u0300\u0316" * 40
+    bounded = normalise("NFKD", text)
+    assert bounded.replace("\u034f", "").count("\u0300") == 40
+    assert max(map(len, bounded.split("\u034f"))) <= 31
+    assert normalise("NFKD", bounded) == bounded

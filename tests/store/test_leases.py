@@ -47,6 +47,17 @@ def test_a_lease_is_held_against_others_until_it_runs_out(watched: Store) -> Non
     assert watched.lease.current() == LeaseRecord(TWO, NOW + 2 * MINUTE)
 
 
+def test_a_lease_by_a_clock_that_was_set_back_since_runs_out_within_the_hour_unless_it_is_renewed(watched: Store) -> None:
+    hour = 60 * MINUTE
+    watched.lease.acquire(ONE, MINUTE, NOW + timedelta(days=3))
+    assert not watched.lease.acquire(TWO, MINUTE, NOW)
+    assert watched.lease.current() == LeaseRecord(ONE, NOW + hour)
+    assert not watched.lease.acquire(TWO, MINUTE, NOW + hour / 2)
+    assert watched.lease.renew(ONE, MINUTE, NOW + hour)
+    assert not watched.lease.acquire(TWO, MINUTE, NOW + hour)
+    assert watched.lease.acquire(TWO, MINUTE, NOW + hour + MINUTE)
+
+
 def test_a_lease_may_be_taken_again_by_its_holder(watched: Store) -> None:
     assert watched.lease.acquire(ONE, MINUTE, NOW)
     assert watched.lease.acquire(ONE, MINUTE, NOW + MINUTE / 2)

@@ -15,13 +15,13 @@ import pytest
 from itopsync.engine import stops
 from itopsync.engine.pauses import Pause, pause
 from itopsync.engine.report import CycleOutcome
-from itopsync.model import LinkStatus, Side
+from itopsync.model import TICKET, FilePair, FileStatus, LinkStatus, Obstacle, Side
 from itopsync.reconcile import by_hand
 from itopsync.store.records import CycleRecord, RequestKind, RequestState
 from itopsync.web import runbook, words
 from itopsync.web.causes import causes, likeness
 from itopsync.web.figures import strip
-from itopsync.web.ticket import to_come
+from itopsync.web.ticket import items, to_come
 from tests.store.test_indexes import statements
 from tests.web import busy
 from tests.web.desk import MINUTE, NOW, PROXIED, STOP, STORE, TOO_LARGE, Desk
@@ -174,6 +174,18 @@ def test_a_ticket_tells_what_arrived_and_what_is_to_come(desk: Desk) -> None:
 def test_what_is_to_come_is_told_for_every_state(desk: Desk, changes: dict[str, Any], told: str) -> None:
     (link,) = desk.store.links.get([1])
     assert to_come(replace(link, **changes), kept=True, paused=False, now=NOW)[0].what.startswith(told)
+
+
+def test_what_is_parked_is_not_said_to_come_nor_to_wait(desk: Desk) -> None:
+    (link,) = desk.store.links.get([1])
+    file = FilePair(Side.EXTERNAL, 17, None, FileStatus.WAITING)
+    parked = tuple(Obstacle(key, "", "refused", tries=3, parked=True, not_before=None) for key in (file.key, TICKET))
+    stuck = replace(link, status=LinkStatus.WAITING, files=(file,), obstacles=parked)
+    assert to_come(stuck, kept=True, paused=False, now=NOW) == []
+    assert items(stuck, [])[-1].what == "parked"
+    waiting = replace(stuck, obstacles=())
+    assert [each.what for each in to_come(waiting, kept=True, paused=False, now=NOW)][:1] == ["Its copy is created."]
+    assert items(waiting, [])[-1].what == "waiting"
 
 
 # activity and verifications

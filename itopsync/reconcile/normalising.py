@@ -1,0 +1,30 @@
+"""Unicode normalisation in time that grows with a text's length only."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Literal
+
+_LONGEST_RUN = 30
+"""As in the Stream-Safe Text Format (Unicode Standard Annex 15): more marks than any language puts on one letter."""
+_JOINER = "\N{COMBINING GRAPHEME JOINER}"
+"""Shows nothing, and no mark is sorted past it."""
+
+
+def normalise(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
+    """*text* in a normalisation *form*, with an invisible joiner after every thirty combining marks in a row.
+
+    ``unicodedata.normalize`` sorts the marks of a letter, in time that grows with the square of their number.
+    """
+    return unicodedata.normalize(form, text if text.isascii() else _stream_safe(text))
+
+
+def _stream_safe(text: str) -> str:
+    marks = "".join(map(re.escape, sorted(filter(_begins_with_mark, set(text)))))
+    return re.sub(f"[{marks}]{{{_LONGEST_RUN}}}(?=[{marks}])", rf"\g<0>{_JOINER}", text) if marks else text
+
+
+def _begins_with_mark(char: str) -> bool:
+    """Whether a character, or what it decomposes into, begins with a combining mark."""
+    return unicodedata.combining(unicodedata.normalize("NFKD", char)[0]) != 0
