@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from itopsync.errors import ItopsyncError
-from itopsync.model import FilePair, ItemKey, Link, Ref, Side
+from itopsync.model import FilePair, ItemKey, ItemKind, Link, Ref, Side
 from itopsync.reconcile.images import PictureSource
 from itopsync.reconcile.richtext import Picture, marked
 
@@ -21,6 +21,11 @@ class Item:
     key: ItemKey
     fingerprint: str
     """Of what is carried: once it changes, the item is tried again."""
+
+
+def file_item(origin: Side, original_id: int) -> Item:
+    """The item under which trouble with a file is remembered."""
+    return Item(ItemKey.of(ItemKind.FILE, f"{origin}:{original_id}"), "")
 
 
 @dataclass(frozen=True)
