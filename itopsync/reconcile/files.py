@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, ItemKind, Side
+from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, ItemKind, Obstacle, Side
 from itopsync.reconcile.markers import attachment_marker, prefix
 from itopsync.reconcile.part import Part
-from itopsync.reconcile.plan import AttachmentSource, Item, Kept, Remove, Upload, file_item
+from itopsync.reconcile.plan import AttachmentSource, Item, Kept, Plan, Remark, Remove, Upload, file_item
 from itopsync.reconcile.rules import Deletion
 from itopsync.reconcile.situation import Situation
 
 _ORGANISATION = "org_id"
 MANY_DELETIONS = Item(ItemKey.of(ItemKind.DELETIONS), "")
 """A ticket's deletions, where they exceed the limit."""
+
+
+COPIES_GONE = "its copy is gone, as are copies on other tickets; was the server restored? `itopsync retry` has it made again"
 
 
 def plan_files(situation: Situation) -> Part:
@@ -124,6 +127,8 @@ def _without_copy(situation: Situation, part: Part, pair: FilePair) -> FilePair:
 def _copy_deleted(situation: Situation, part: Part, pair: FilePair) -> FilePair:
     """The copy was there, and somebody deleted it."""
     item = file_item(pair.origin, pair.original_id)
+    if pair.copy_id is not None and not situation.obstacle(item):
+        part.vanished.add(item.key)
     if situation.rules.deletion is Deletion.BOTH and pair.status is FileStatus.CARRIED:
         part.want(item)
         if not situation.obstacle(item):
@@ -131,3 +136,27 @@ def _copy_deleted(situation: Situation, part: Part, pair: FilePair) -> FilePair:
         return pair
     part.remark(Kept.COPY_DELETED, item.key)
     return replace(pair, copy_id=None, status=FileStatus.COPY_DELETED)
+
+
+def hold_vanished(plan: Plan) -> Plan:
+    """The plan with each copy that is gone left for a person: gone from several tickets at once, they are not one's deletion."""
+    if not plan.vanished:
+        return plan
+    files = tuple(
+        replace(pair, copy_id=None, status=FileStatus.WAITING)
+        if file_item(pair.origin, pair.original_id).key in plan.vanished
+        else pair
+        for pair in plan.link.files
+    )
+    keys = sorted(plan.vanished)
+    others = tuple(obstacle for obstacle in plan.link.obstacles if obstacle.key not in plan.vanished)
+    held = tuple(Obstacle(key, "", COPIES_GONE, tries=1, parked=True, not_before=None) for key in keys)
+    return replace(
+        plan,
+        link=replace(plan.link, files=files, obstacles=(*others, *held)),
+        actions=tuple(each for each in plan.actions if not (isinstance(each, Remove) and each.item.key in plan.vanished)),
+        remarks=(
+            *(remark for remark in plan.remarks if remark.key not in plan.vanished),
+            *(Remark(Kept.PARKED, key, COPIES_GONE) for key in keys),
+        ),
+    )

@@ -173,6 +173,8 @@ class Plan:
     """One of the two tickets is not the one that was linked."""
     rewritten: bool = field(default=False, kw_only=True)
     """Every carried entry looks different now: sanitising has changed, or this is another ticket."""
+    vanished: frozenset[ItemKey] = field(default=frozenset(), kw_only=True)
+    """Files whose copies were there at the last look and are gone."""
     lost: tuple[LostMarker, ...] = field(default=(), kw_only=True)
     """What turns out to have been written but stored without its marker."""
     unread: ItopsyncError | None = field(default=None, kw_only=True)

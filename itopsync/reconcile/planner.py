@@ -148,6 +148,7 @@ def _finished(situation: Situation, part: Part, link: Link, actions: Sequence[Ac
         tuple(actions),
         (*part.remarks, *situation.remarks_on(obstacles)),
         rewritten=part.rewritten,
+        vanished=frozenset(part.vanished),
         lost=tuple(part.lost),
     )
 
