@@ -17,7 +17,15 @@ MANY_DELETIONS = Item(ItemKey.of(ItemKind.DELETIONS), "")
 """A ticket's deletions, where they exceed the limit."""
 
 
-COPIES_GONE = "its copy is gone, as are copies on other tickets; was the server restored? `itopsync retry` has it made again"
+COPY_GONE = Obstacle(
+    ItemKey.of(ItemKind.FILE),
+    "",
+    "its copy is gone, as are copies on other tickets; was the server restored? `itopsync retry` has it made again",
+    tries=1,
+    parked=True,
+    not_before=None,
+)
+COPIES_GONE = COPY_GONE.reason
 
 
 def plan_files(situation: Situation) -> Part:
@@ -150,7 +158,7 @@ def hold_vanished(plan: Plan) -> Plan:
     )
     keys = sorted(plan.vanished)
     others = tuple(obstacle for obstacle in plan.link.obstacles if obstacle.key not in plan.vanished)
-    held = tuple(Obstacle(key, "", COPIES_GONE, tries=1, parked=True, not_before=None) for key in keys)
+    held = tuple(replace(COPY_GONE, key=key) for key in keys)
     return replace(
         plan,
         link=replace(plan.link, files=files, obstacles=(*others, *held)),
