@@ -102,6 +102,9 @@ class Attachment:
     cls: str
     item_id: int
     """The id of the ticket; 0 while it is a draft."""
+    born: str = ""
+    """When it was made, by the server's own clock, as digits: ``20261124100824``. Without seconds where the server shows none;
+    empty if it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,8 @@ class FilePair:
     status: FileStatus
     organisation: str = ""
     """The id of the organisation that the original's ticket had when the original was first seen; empty where it told none."""
+    born: str = ""
+    """When the original was made, as its :class:`Attachment` says: a server may give its id again. Empty until it is known."""
 
     @property
     def key(self) -> ItemKey:

@@ -254,7 +254,8 @@ class _DueLinks:
         if self._report.problems:
             return ()
         self._safeguard.check_plans(planned, self._polled_at)
-        return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in planned]
+        held = self._safeguard.hold_vanished(planned)
+        return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in held]
 
     def carry_out(self, job: Job) -> Job:
         """Apply and settle; a job that has come to its files is settled once those are carried."""

@@ -6,6 +6,7 @@ It follows the stages of a cycle up to the plan.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from itopsync.engine.observe import observe
 from itopsync.engine.pair import Pair
@@ -15,6 +16,7 @@ from itopsync.engine.report import CycleKind
 from itopsync.engine.scope import left_behind
 from itopsync.engine.store_guard import refuse_wrong
 from itopsync.model import TICKET, UNSAVED, Link, LinkStatus, Observation, Side
+from itopsync.reconcile.files import hold_vanished
 from itopsync.reconcile.plan import Kept, Plan, Remark
 from itopsync.reconcile.safety import Tally
 
@@ -50,6 +52,8 @@ class Inspector:
         behind = {link.id for link in left}
         kept = (link for link in links.get((due | later) - behind) if link.external.cls in pair.rules.kept)
         planned = [*self._plan_in_batches((*kept, *new)), *(Planned(link, Observation(None, None), _left(link)) for link in left)]
+        if sum(bool(each.plan.vanished) for each in planned) > 1:
+            planned = [replace(each, plan=hold_vanished(each.plan)) for each in planned]
         waiting = {str(number) for number in links.waiting_ids(now) if number not in behind}
         tally = Tally(creations=frozenset(waiting | {str(each.external) for each in new}), replaced=replaced)
         for each in planned:

@@ -17,7 +17,7 @@ from itopsync.errors import RemoteError
 from itopsync.itop.inquiry import HIGHEST_ID
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
-from itopsync.reconcile.markers import prefix
+from itopsync.reconcile.markers import born_together, prefix
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.store.records import SideState
 from itopsync.store.store import Store
@@ -94,7 +94,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     return Findings(
         _moved(state if account is None else account.result(), found, _signpost(side, changed.at, state, now), now),
         compared.changed,
-        _links_attached(side, store, rules, found) | _links_hidden(side, store, classes, changed.odd),
+        links_attached(side, store, rules, found.found) | _links_hidden(side, store, classes, changed.odd),
         went.result(),
         new,
         tuple(sighting for sighting in unknown if sighting.ref not in taken) if side is Side.EXTERNAL else (),
@@ -278,11 +278,16 @@ def _highest_attachment(server: Server) -> int:
     return max((attachment.id for attachment in server.attachments_above(low)), default=low) if above else low
 
 
-def _links_attached(side: Side, store: Store, rules: Rules, attachments: _Attachments) -> frozenset[int]:
-    """The links whose tickets have attachments that are neither ours nor known."""
+def links_attached(side: Side, store: Store, rules: Rules, attachments: Iterable[Attachment]) -> frozenset[int]:
+    """The links whose tickets have attachments that are neither ours nor known, be it that a known id was given again."""
     ours = prefix(rules.pair)
-    foreign = [attachment for attachment in attachments.found if attachment.item_id and not attachment.temp_id.startswith(ours)]
-    known = store.attachments.links_of(side, [attachment.id for attachment in foreign])
-    tickets = {Ref(side, each.cls, each.item_id) for each in foreign if each.id not in known}
+    foreign = [each for each in attachments if each.item_id and not each.temp_id.startswith(ours)]
+    known = store.attachments.originals(side, [each.id for each in foreign])
+    tickets: set[Ref] = set()
+    for each in foreign:
+        ticket = Ref(side, each.cls, each.item_id)
+        born = known.get((each.id, ticket))
+        if born is None or not born_together(born, each.born):
+            tickets.add(ticket)
     links = (store.links.of(ref) for ref in sorted(tickets))
     return frozenset(link.id for link in links if link is not None and link.status is LinkStatus.LINKED)

@@ -11,6 +11,7 @@ from itopsync.engine.observe import observe
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import PREVIEWED, Planned, missing_in, plan, refuse_out_of_sight
 from itopsync.errors import RemoteError, SafetyStop, Stopped
+from itopsync.reconcile.files import COPIES_GONE, hold_vanished
 from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing
 
 
@@ -20,6 +21,7 @@ class Safeguard:
     def __init__(self, pair: Pair, accepted: Accepted) -> None:
         self._pair, self._accepted = pair, accepted
         self._tally = Tally()
+        self._bereft: set[int] = set()
 
     def refuse_lossy(self) -> None:
         """Check that both sides keep our markers, as far as we know.
@@ -63,6 +65,19 @@ class Safeguard:
             ]
             marker_loss.note(self._pair.store, lost, polled_at)
         self._check()
+
+    def hold_vanished(self, planned: Sequence[Planned]) -> list[Planned]:
+        """Leave copies of files that are gone from several tickets for a person, as after a restore.
+
+        On a single ticket, somebody has deleted them, unless others are left for a person already.
+        """
+        self._bereft |= {each.loaded.id for each in planned if each.plan.vanished}
+        several = len(self._bereft) > 1 or (self._bereft and self._held_some())
+        return [replace(each, plan=hold_vanished(each.plan)) for each in planned] if several else list(planned)
+
+    def _held_some(self) -> bool:
+        links = self._pair.store.links.troubled(PREVIEWED)
+        return any(obstacle.reason == COPIES_GONE for link in links for obstacle in link.obstacles)
 
     def refuse_out_of_sight(self, planned: Sequence[Planned]) -> None:
         """Check that what these plans take for gone is not only out of sight.

@@ -1,19 +1,19 @@
 """A sweep: looks at everything linked or in scope, whatever the polls have seen.
 
 It finds what no poll can: a ticket that came into scope without changing, a creation or change that was missed, a ticket that
-is gone, and a file deleted from a ticket that can no longer change. Each sweep reads part of all links in full, so that
-several sweeps together cover them all.
+is gone, a file deleted from a ticket that can no longer change, and a file under an id that was given before. Each sweep reads
+part of all links in full, so that several sweeps together cover them all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from itopsync.engine.deletions import search_all
 from itopsync.engine.pair import Pair
-from itopsync.engine.poll import in_scope
+from itopsync.engine.poll import in_scope, links_attached
 from itopsync.engine.visibility import note_organisations
 from itopsync.errors import RemoteError
 from itopsync.itop.reader import LIGHT_BATCH
@@ -24,6 +24,8 @@ from itopsync.store.store import Store
 
 _DEEP = "sweep.deep"
 """The fact that holds the last link read in full."""
+_A_DRAFT = timedelta(days=1)
+"""How long a file that somebody has chosen in a form may wait for its ticket, with the date on which it was chosen."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Swept:
     """Links whose ticket is gone or whose attachments are not the known ones."""
     new: tuple[Sighting, ...]
     """External tickets in scope that are not linked."""
+    attached: datetime | None
+    """Up to when, by the server's clock, attachments were looked for by their dates."""
 
 
 def sweep_both(pair: Pair, now: datetime, on_failure: Callable[[Side, RemoteError], None]) -> tuple[int, int]:
@@ -71,7 +75,23 @@ def sweep(side: Side, server: Server, store: Store, rules: Rules) -> Swept:
         for cls in rules.classes:
             for piece in in_scope(server, rules, cls):
                 new += store.polls.compare(side, piece, ignored=False).unknown
-    return Swept(side, changed, frozenset(other), tuple(new))
+    attached = store.polls.side(side).cursor
+    other |= _newly_attached(side, server, store, rules)
+    return Swept(side, changed, frozenset(other), tuple(new), attached)
+
+
+def _newly_attached(side: Side, server: Server, store: Store, rules: Rules) -> frozenset[int]:
+    """The links whose tickets got files since the last sweep, under whatever ids: polls look at the highest only."""
+    known = store.facts.get(_attached(side))
+    if known is None:
+        return frozenset()
+    since = server.clock.earliest(datetime.fromisoformat(known) - _A_DRAFT)
+    return links_attached(side, store, rules, server.attachments_where(f"creation_date >= '{since}'"))
+
+
+def _attached(side: Side) -> str:
+    """The fact that holds up to when a sweep has looked for attachments by their dates."""
+    return f"sweep.attached.{side}"
 
 
 def _look_at_linked(side: Side, server: Server, store: Store, changed: dict[int, str], other: set[int], *, live: bool) -> None:
@@ -93,6 +113,7 @@ def record(store: Store, swept: Swept, now: datetime) -> int:
     """Store what a sweep of one side found, all or nothing; return how many links that makes due."""
     due = dict.fromkeys((*swept.changed, *swept.other), now)
     added = store.polls.record(store.polls.side(swept.side), versions=swept.changed, due=due, new=swept.new, ignored=(), now=now)
+    store.facts.put(_attached(swept.side), swept.attached.isoformat() if swept.attached else None)
     return len(due) + len(added)
 
 

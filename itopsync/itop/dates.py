@@ -114,6 +114,21 @@ class Clock:
             f"Set date_format of {self._side} to that server's date_and_time_format",
         )
 
+    def digits(self, value: str) -> str:
+        """Return the local date and time that *value* shows as digits, and ``""`` if it shows none.
+
+        A timezone that is corrected in ``sync.toml`` does not change them.
+        """
+        found = self._moments.fullmatch(value)
+        try:
+            shown = self._moment(found).replace(tzinfo=None) if found else None
+        except ValueError:
+            shown = None
+        if shown is None:
+            return ""
+        seconds = "s" in self._moments.groupindex
+        return re.sub(r"\D", "", shown.isoformat(timespec="seconds" if seconds else "minutes"))
+
     def write(self, value: str) -> str:
         """Return an ISO 8601 date as iTop accepts it in an attribute: local time, without an offset.
 

@@ -24,6 +24,9 @@ NAME = re.compile(r"(\w{1,80})::([0-9]{1,15})", re.ASCII)
 FOUND = re.compile(r"(?:Found|Deleted): ([0-9]{1,15})(?: plus .*)?")
 HIGHEST_KEY = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BIRTH = ("creation_date", "expire")
+"""What says when an attachment was made. Before 3.1, one that a client of the API made has no ``creation_date``; ``expire`` is
+set with each and never again."""
 WRONG_SHAPE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What decoding JSON of an unexpected shape can raise."""
 
@@ -211,9 +214,16 @@ def sighting_of(side: Side, row: Row) -> Sighting:
     return Sighting(Ref(side, row.cls, row.id), printable(str(row.fields["ref"])), _text(row.fields["last_update"]))
 
 
-def attachment_of(row: Row) -> Attachment:
+def attachment_of(row: Row, clock: Clock) -> Attachment:
     """Return an attachment without its contents. :raises KeyError, ValueError: it has another shape."""
-    return Attachment(row.id, _text(row.fields["temp_id"]), _text(row.fields["item_class"]), _id(row.fields["item_id"]))
+    dates = (clock.digits(str(row.fields.get(name) or "")) for name in BIRTH)
+    return Attachment(
+        row.id,
+        _text(row.fields["temp_id"]),
+        _text(row.fields["item_class"]),
+        _id(row.fields["item_id"]),
+        next(filter(None, dates), ""),
+    )
 
 
 def file_of(row: Row, contents: bytes | None) -> File:

@@ -11,7 +11,7 @@ from itopsync.itop.answers import Call
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.body import Contents
 from itopsync.itop.reader import OF_AN_ATTACHMENT, Reader
-from itopsync.itop.rows import Document, Row, attachment_of, value_of
+from itopsync.itop.rows import Document, Row, value_of
 from itopsync.model import Attachment, File, NewEntry, Ref, Ticket
 from itopsync.reconcile.rules import Kind
 
@@ -76,7 +76,7 @@ class Server(Reader):
             document = self._write(call, {"fields": fields}, OF_AN_ATTACHMENT, contents)
         finally:
             contents.release()
-        return self._decode_written(call, document, attachment_of)
+        return self._decode_written(call, document, self._attachment)
 
     def delete_ticket(self, ref: Ref) -> bool:
         """Delete a ticket, and return whether it still existed. Only :mod:`itopsync.check.probe` does so, with its own."""

@@ -103,7 +103,7 @@ def joined(link: Link, observation: Observation, rules: Rules, now: datetime, *,
     for side in Side:
         stay |= {marker: NoteRecord(side, None) for marker in _apart(situation, side)}
     apart = [pair for pair in pair_files(_fresh(situation), Part()) if pair.copy_id is None]
-    files = tuple(FilePair(pair.origin, pair.original_id, None, FileStatus.KEPT) for pair in apart)
+    files = tuple(FilePair(pair.origin, pair.original_id, None, FileStatus.KEPT, born=pair.born) for pair in apart)
     differs = _differing(situation)
     base = base_of_now(observation, situation.cls, differs)
     mark = {ticket_marker(rules.pair, link.external): NoteRecord(Side.EXTERNAL, None, writes=0)}

@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, ItemKind, Side
-from itopsync.reconcile.markers import attachment_marker, attachment_of, prefix
+from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, ItemKind, Obstacle, Side
+from itopsync.reconcile.markers import attachment_marker, prefix
 from itopsync.reconcile.part import Part
-from itopsync.reconcile.pictures import file_item
-from itopsync.reconcile.plan import AttachmentSource, Item, Kept, Remove, Upload
+from itopsync.reconcile.plan import AttachmentSource, Item, Kept, Plan, Remark, Remove, Upload, file_item
 from itopsync.reconcile.rules import Deletion
 from itopsync.reconcile.situation import Situation
 
 _ORGANISATION = "org_id"
 MANY_DELETIONS = Item(ItemKey.of(ItemKind.DELETIONS), "")
 """A ticket's deletions, where they exceed the limit."""
+
+
+COPY_GONE = Obstacle(
+    ItemKey.of(ItemKind.FILE),
+    "",
+    "its copy is gone, as are copies on other tickets; was the server restored? `itopsync retry` has it made again",
+    tries=1,
+    parked=True,
+    not_before=None,
+)
+COPIES_GONE = COPY_GONE.reason
 
 
 def plan_files(situation: Situation) -> Part:
@@ -44,13 +54,15 @@ def pair_files(situation: Situation, part: Part) -> Iterator[FilePair]:
     """The file pairs as they are now; *part* takes the actions they call for."""
     known = {(pair.origin, pair.original_id): pair for pair in situation.link.files}
     for origin in Side:
-        originals, copies = _originals(situation, origin), _copies(situation, origin)
-        candidates = {number for side, number in known if side is origin} | originals.keys() | copies.keys()
+        originals, copies = _originals(situation, origin), situation.copies
+        candidates = {number for side, number in known if side is origin} | originals.keys() | copies.ids(origin)
         for number in sorted(candidates):
-            pair = known.get((origin, number)) or FilePair(origin, number, None, FileStatus.WAITING)
-            if number in originals and not pair.organisation:
-                pair = replace(pair, organisation=situation.ticket(origin).fields.get(_ORGANISATION, ""))
-            kept = _plan_one(situation, part, pair, number in originals, copies.get(number, []))
+            original = originals.get(number)
+            if original is None:
+                pair = known.get((origin, number)) or FilePair(origin, number, None, FileStatus.WAITING)
+                kept = _without_original(situation, part, pair, [copy.id for copy in copies.under(origin, number)])
+            else:
+                kept = _with_original(situation, part, original, origin)
             if kept is not None:
                 yield kept
 
@@ -60,27 +72,27 @@ def _originals(situation: Situation, side: Side) -> dict[int, Attachment]:
     return {file.id: file for file in situation.ticket(side).attachments if not file.temp_id.startswith(ours)}
 
 
-def _copies(situation: Situation, origin: Side) -> dict[int, list[int]]:
-    """Original's id → ids of its copies on the other side; several only if a write landed late."""
-    found: dict[int, list[int]] = {}
-    for attachment in situation.ticket(origin.other).attachments:
-        original = attachment_of(attachment.temp_id, situation.rules.pair)
-        if original is not None and original[0] is origin:
-            found.setdefault(original[1], []).append(attachment.id)
-    return {number: sorted(ids) for number, ids in found.items()}
-
-
-def _plan_one(situation: Situation, part: Part, pair: FilePair, original: bool, copies: list[int]) -> FilePair | None:
-    """Decide about one file by what is there and what is not; None if it is to be forgotten."""
-    rules, target = situation.rules, pair.origin.other
-    item = file_item(pair.origin, pair.original_id)
-    surplus = [Remove(target, copy, item) for copy in copies[1:]]
-    if original and not copies:
+def _with_original(situation: Situation, part: Part, original: Attachment, origin: Side) -> FilePair:
+    """Decide about a file that is there, and remove the copies of one that bore its id before."""
+    pair = situation.copies.known(origin, original)
+    if not pair.organisation:
+        pair = replace(pair, organisation=situation.ticket(origin).fields.get(_ORGANISATION, ""))
+    target, item = origin.other, file_item(origin, original.id)
+    copies = [copy.id for copy in situation.copies.of(origin, original)]
+    if _follows(situation, origin):
+        former = (copy.id for copy in situation.copies.under(origin, original.id) if copy.id not in copies)
+        part.removals += [Remove(target, copy, item) for copy in former]
+    if not copies:
         return _without_copy(situation, part, pair)
-    if original:
-        part.removals += surplus
-        return replace(pair, copy_id=copies[0], status=FileStatus.CARRIED)
-    if not copies or rules.deletion is Deletion.NEVER or not rules.attachments.allows(pair.origin):
+    part.removals += [Remove(target, surplus, item) for surplus in copies[1:]]
+    return replace(pair, copy_id=copies[0], status=FileStatus.CARRIED)
+
+
+def _without_original(situation: Situation, part: Part, pair: FilePair, copies: list[int]) -> FilePair | None:
+    """Decide about a file that is not there; None if it is to be forgotten."""
+    target, item = pair.origin.other, file_item(pair.origin, pair.original_id)
+    surplus = [Remove(target, copy, item) for copy in copies[1:]]
+    if not copies or not _follows(situation, pair.origin):
         part.removals += surplus
         return None
     part.want(item)
@@ -89,6 +101,11 @@ def _plan_one(situation: Situation, part: Part, pair: FilePair, original: bool, 
     elif not situation.obstacle(item):
         part.removals += [Remove(target, copies[0], item, pair), *surplus]
     return replace(pair, copy_id=copies[0])
+
+
+def _follows(situation: Situation, origin: Side) -> bool:
+    """Whether a copy goes when its original goes."""
+    return situation.rules.deletion is not Deletion.NEVER and situation.rules.attachments.allows(origin)
 
 
 def _may_be_out_of_sight(situation: Situation, pair: FilePair) -> bool:
@@ -103,9 +120,9 @@ def _may_be_out_of_sight(situation: Situation, pair: FilePair) -> bool:
 def _without_copy(situation: Situation, part: Part, pair: FilePair) -> FilePair:
     rules, target = situation.rules, pair.origin.other
     item = file_item(pair.origin, pair.original_id)
-    marker = attachment_marker(rules.pair, pair.origin, pair.original_id)
-    if pair.status is FileStatus.KEPT or marker in situation.ticket_markers.kept:
-        return replace(pair, copy_id=None, status=FileStatus.KEPT)
+    marker = attachment_marker(rules.pair, pair.origin, pair.original_id, pair.born)
+    if pair.status is FileStatus.KEPT:
+        return replace(pair, copy_id=None)
     if pair.copy_id is not None or pair.status is FileStatus.COPY_DELETED:
         return _copy_deleted(situation, part, pair)
     if rules.attachments.allows(pair.origin):
@@ -118,6 +135,8 @@ def _without_copy(situation: Situation, part: Part, pair: FilePair) -> FilePair:
 def _copy_deleted(situation: Situation, part: Part, pair: FilePair) -> FilePair:
     """The copy was there, and somebody deleted it."""
     item = file_item(pair.origin, pair.original_id)
+    if pair.copy_id is not None and not situation.obstacle(item):
+        part.vanished.add(item.key)
     if situation.rules.deletion is Deletion.BOTH and pair.status is FileStatus.CARRIED:
         part.want(item)
         if not situation.obstacle(item):
@@ -125,3 +144,27 @@ def _copy_deleted(situation: Situation, part: Part, pair: FilePair) -> FilePair:
         return pair
     part.remark(Kept.COPY_DELETED, item.key)
     return replace(pair, copy_id=None, status=FileStatus.COPY_DELETED)
+
+
+def hold_vanished(plan: Plan) -> Plan:
+    """The plan with each copy that is gone left for a person: gone from several tickets at once, they are not one's deletion."""
+    if not plan.vanished:
+        return plan
+    files = tuple(
+        replace(pair, copy_id=None, status=FileStatus.WAITING)
+        if file_item(pair.origin, pair.original_id).key in plan.vanished
+        else pair
+        for pair in plan.link.files
+    )
+    keys = sorted(plan.vanished)
+    others = tuple(obstacle for obstacle in plan.link.obstacles if obstacle.key not in plan.vanished)
+    held = tuple(replace(COPY_GONE, key=key) for key in keys)
+    return replace(
+        plan,
+        link=replace(plan.link, files=files, obstacles=(*others, *held)),
+        actions=tuple(each for each in plan.actions if not (isinstance(each, Remove) and each.item.key in plan.vanished)),
+        remarks=(
+            *(remark for remark in plan.remarks if remark.key not in plan.vanished),
+            *(Remark(Kept.PARKED, key, COPIES_GONE) for key in keys),
+        ),
+    )

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from itopsync.model import TICKET, Base, Link, LinkStatus, Observation, Obstacle, Side, Ticket
 from itopsync.reconcile.entries import arrived, read
-from itopsync.reconcile.markers import is_note, ticket_marker
+from itopsync.reconcile.markers import born_together, is_note, ticket_marker
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.plan import Item
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
@@ -134,11 +134,12 @@ def _entries(link: Link, external: Ticket, observation: Observation, rules: Rule
 
 def _files(link: Link, external: Ticket) -> Iterator[bool]:
     """For each known file on the external ticket, whether it is there."""
-    there = {attachment.id for attachment in external.attachments}
+    there = {attachment.id: attachment.born for attachment in external.attachments}
     for pair in link.files:
         number = pair.origin.pick(pair.original_id, pair.copy_id)
         if number is not None:
-            yield number in there
+            born = pair.origin.pick(pair.born, "")
+            yield number in there and born_together(born, there[number])
 
 
 def _bears(ticket: Ticket, logs: Sequence[str], pair: str, marker: str) -> bool:

@@ -12,7 +12,7 @@ also names the external ticket: it speaks for its own link only.
 ``itopsync-<pair>-v-<digest>``             on a copy: a server, or a pair, by which its ticket came
 ``itopsync-<pair>-n-17.<digest>``         the mirror of one entry
 ``itopsync-<pair>-w-17.<digest>``         a notice of our own: what is parked, where a log is full
-``itopsync-<pair>-a-e5`` or ``-i5``       the copy of external's (internal's) attachment 5
+``itopsync-<pair>-a-e5.20261124100824``   the copy of external's (``i5``: internal's) attachment 5, made then
 ``itopsync-<pair>-p-<digest>``            a picture out of a text
 ``itopsync-<pair>-x-entry``               what ``check --probe`` writes
 ``itopsync-<pair>-o-<digest>``            a text that did not fit, whole, as a file
@@ -23,11 +23,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import NamedTuple
 
 from itopsync.model import Ref, Side
 
 _TICKET = re.compile(r"([thu])-([A-Za-z_]\w*)\.(\d+)$")
-_ATTACHMENT = re.compile(r"a-([ei])(\d+)$")
+_ATTACHMENT = re.compile(r"a-([ei])(\d+)(?:\.(\d{12,14}))?$")
 _STATION = re.compile(r"itopsync-[a-z0-9]+-v-([0-9a-f]{16})")
 _OF_A_LINK = re.compile(r"[nw]-(\d+)\.[0-9a-f]{16}$")
 
@@ -152,14 +153,31 @@ def is_probe(marker: str, pair: str) -> bool:
     return marker.startswith(f"{prefix(pair)}x-")
 
 
-def attachment_marker(pair: str, origin: Side, attachment_id: int) -> str:
-    """The marker of an attachment's copy."""
-    return f"{prefix(pair)}a-{origin[0]}{attachment_id}"
+class Original(NamedTuple):
+    """The attachment that a copy's marker names."""
+
+    side: Side
+    id: int
+    born: str
+    """When it was made; empty where the marker does not say, as that of a copy made before markers did."""
 
 
-def attachment_of(marker: str, pair: str) -> tuple[Side, int] | None:
+def attachment_marker(pair: str, origin: Side, attachment_id: int, born: str = "") -> str:
+    """The marker of the copy of an attachment that was *born* then."""
+    return f"{prefix(pair)}a-{origin[0]}{attachment_id}{f'.{born}' if born else ''}"
+
+
+def attachment_of(marker: str, pair: str) -> Original | None:
     """The original that an attachment's marker names, or None if it is not one of this pair's."""
     found = _ATTACHMENT.fullmatch(marker.removeprefix(prefix(pair))) if marker.startswith(prefix(pair)) else None
     if not found:
         return None
-    return (Side.EXTERNAL if found[1] == "e" else Side.INTERNAL), int(found[2])
+    return Original(Side.EXTERNAL if found[1] == "e" else Side.INTERNAL, int(found[2]), found[3] or "")
+
+
+def born_together(one: str, other: str) -> bool:
+    """Whether two attachments under one id may be the same by when they were made.
+
+    What is not known does not tell them apart, be it the seconds or the whole.
+    """
+    return one.startswith(other) or other.startswith(one)

@@ -83,6 +83,8 @@ class Part:
     """What turns out to be stored without its marker."""
     rewritten: bool = False
     """Every carried entry looks different now."""
+    vanished: set[ItemKey] = field(default_factory=set)
+    """Files whose copies were there at the last look and are gone."""
     wanted: set[Item] = field(default_factory=set)
     """Every item to get across, whether or not it may be tried now: obstacles of other items are void."""
     parked: dict[ItemKey, Obstacle] = field(default_factory=dict)
@@ -120,6 +122,7 @@ def fold(parts: Iterable[Part]) -> Part:
         whole.remarks += part.remarks
         whole.lost += part.lost
         whole.rewritten = whole.rewritten or part.rewritten
+        whole.vanished |= part.vanished
         whole.wanted |= part.wanted
         whole.parked |= part.parked
         agreeing.append(part.agree)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from itopsync.model import FileStatus, ItemKey, ItemKind, Side
-from itopsync.reconcile.markers import attachment_marker, attachment_of
+from itopsync.reconcile.markers import Original, attachment_of
 from itopsync.reconcile.part import Part
-from itopsync.reconcile.plan import Item, Upload
+from itopsync.reconcile.plan import Item, Upload, file_item
 from itopsync.reconcile.richtext import Picture, without_pictures
 from itopsync.reconcile.situation import Situation
 
@@ -26,7 +26,7 @@ def illustrate(
         obstacle = situation.obstacle(item)
         if obstacle is not None and not obstacle.parked:
             return None
-        if obstacle is not None or (original is not None and _stays_away(situation, *original)):
+        if obstacle is not None or (original is not None and _stays_away(situation, original)):
             missing.append(picture.marker)
         elif original is None:
             uploads.append(Upload(target, picture.marker, picture.source, item))
@@ -39,7 +39,7 @@ def want_pictures(situation: Situation, part: Part, target: Side, pictures: Sequ
     for picture in pictures:
         if not situation.has_attachment(target, picture.marker):
             original = attachment_of(picture.marker, situation.rules.pair)
-            found.append((picture, _picture_item(picture) if original is None else file_item(*original)))
+            found.append((picture, _picture_item(picture) if original is None else file_item(original.side, original.id)))
     part.want(*(item for _, item in found))
     return found
 
@@ -48,17 +48,9 @@ def _picture_item(picture: Picture) -> Item:
     return Item(ItemKey.of(ItemKind.PICTURE, picture.marker), "")
 
 
-def file_item(origin: Side, original_id: int) -> Item:
-    """The item under which trouble with a file is remembered."""
-    return Item(ItemKey.of(ItemKind.FILE, f"{origin}:{original_id}"), "")
-
-
-def _stays_away(situation: Situation, origin: Side, original_id: int) -> bool:
-    marker = attachment_marker(situation.rules.pair, origin, original_id)
-    if marker in situation.ticket_markers.kept or not situation.rules.attachments.allows(origin):
-        return True
-    return any(
-        pair.status in (FileStatus.COPY_DELETED, FileStatus.KEPT)
-        for pair in situation.link.files
-        if (pair.origin, pair.original_id) == (origin, original_id)
-    )
+def _stays_away(situation: Situation, original: Original) -> bool:
+    """Whether the copy of a file that a text shows will never be there."""
+    files = situation.ticket(original.side).attachments
+    known = (situation.copies.known(original.side, file) for file in files if file.id == original.id)
+    away = any(pair.status in (FileStatus.COPY_DELETED, FileStatus.KEPT) for pair in known)
+    return away or not situation.rules.attachments.allows(original.side)

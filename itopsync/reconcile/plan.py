@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from itopsync.errors import ItopsyncError
-from itopsync.model import FilePair, ItemKey, Link, Ref, Side
+from itopsync.model import FilePair, ItemKey, ItemKind, Link, Ref, Side
 from itopsync.reconcile.images import PictureSource
 from itopsync.reconcile.richtext import Picture, marked
 
@@ -21,6 +21,11 @@ class Item:
     key: ItemKey
     fingerprint: str
     """Of what is carried: once it changes, the item is tried again."""
+
+
+def file_item(origin: Side, original_id: int) -> Item:
+    """The item under which trouble with a file is remembered."""
+    return Item(ItemKey.of(ItemKind.FILE, f"{origin}:{original_id}"), "")
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,8 @@ class Plan:
     """One of the two tickets is not the one that was linked."""
     rewritten: bool = field(default=False, kw_only=True)
     """Every carried entry looks different now: sanitising has changed, or this is another ticket."""
+    vanished: frozenset[ItemKey] = field(default=frozenset(), kw_only=True)
+    """Files whose copies were there at the last look and are gone."""
     lost: tuple[LostMarker, ...] = field(default=(), kw_only=True)
     """What turns out to have been written but stored without its marker."""
     unread: ItopsyncError | None = field(default=None, kw_only=True)

@@ -10,6 +10,7 @@ from itopsync.errors import ItopsyncError
 from itopsync.model import TICKET, Link, LinkStatus, Observation, Obstacle, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
+from itopsync.reconcile.copies import without_former
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form, render
 from itopsync.reconcile.identity import ANOTHER, born
@@ -41,6 +42,7 @@ def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, a
     """
     if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
         return Plan(link)
+    link = without_former(link, observation)
     situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
     if observation.external is None or (link.internal is not None and observation.internal is None):
         return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), unlinked=link.status is LinkStatus.UNLINKING)
@@ -149,6 +151,7 @@ def _finished(situation: Situation, part: Part, link: Link, actions: Sequence[Ac
         tuple(actions),
         (*part.remarks, *situation.remarks_on(obstacles)),
         rewritten=part.rewritten,
+        vanished=frozenset(part.vanished),
         lost=tuple(part.lost),
     )
 

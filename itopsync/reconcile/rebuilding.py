@@ -97,8 +97,8 @@ def youngest_of(copies: Mapping[Side, Iterable[Attachment]], pair: str) -> Mappi
     """By side, the highest id of an attachment that has a copy; *copies* are keyed by the side that they are on."""
     originals = (attachment_of(attachment.temp_id, pair) for side in Side for attachment in copies[side])
     found = dict.fromkeys(Side, 0)
-    for origin, number in filter(None, originals):
-        found[origin] = max(found[origin], number)
+    for original in filter(None, originals):
+        found[original.side] = max(found[original.side], original.id)
     return found
 
 

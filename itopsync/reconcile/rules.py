@@ -262,7 +262,7 @@ class Limits(Section):
     deleting: ClassVar[int] = 10
     """On so few tickets deletions stop no cycle."""
     missing: ClassVar[int] = 10
-    """Linked tickets that are gone at once; more of them stop a cycle."""
+    """Linked tickets that are gone at once, or that lost copies of files; more of them stop a cycle."""
     tries: ClassVar[int] = 8
     """Failures of one item before it is parked."""
     rewrites: ClassVar[int] = 3

@@ -8,7 +8,8 @@ from datetime import datetime
 from functools import cached_property
 
 from itopsync.model import Link, Observation, Obstacle, Ref, Side, Ticket
-from itopsync.reconcile.markers import attachment_marker, attachment_of, picture_marker, prefix
+from itopsync.reconcile.copies import Copies
+from itopsync.reconcile.markers import attachment_marker, attachment_of, born_together, picture_marker, prefix
 from itopsync.reconcile.plan import Item, Kept, Remark
 from itopsync.reconcile.richtext import Origin, attachment_address
 from itopsync.reconcile.rules import ClassRules, Rules
@@ -54,6 +55,11 @@ class Situation:
             return TicketMarkers()
         return read_ticket_markers(internal, self.cls.internal_logs, self.rules.pair, self.rules.internal.accounts)
 
+    @cached_property
+    def copies(self) -> Copies:
+        """Which copy is of which file."""
+        return Copies(self.link, self.observation, self.rules.pair, self.ticket_markers.kept)
+
     def obstacle(self, item: Item) -> Obstacle | None:
         """What stands in the way of *item* now; None if it may be tried."""
         for obstacle in self.link.obstacles:
@@ -89,17 +95,21 @@ class Situation:
             if there is not None:
                 attached[attachment.id] = f"{SAME_SERVER}{there}"
             elif not attachment.temp_id.startswith(prefix(self.rules.pair)):
-                attached[attachment.id] = attachment_marker(self.rules.pair, side, attachment.id)
+                there_already = self.copies.of(side, attachment)[:1]
+                marker = attachment_marker(self.rules.pair, side, attachment.id, attachment.born)
+                attached[attachment.id] = next((copy.temp_id for copy in there_already), marker)
             else:  # a quoted picture or text of ours
                 attached[attachment.id] = picture_marker(self.rules.pair, ref, f"attachment:{attachment.id}")
         return Origin(ref, self.rules.pair, settings.addresses, attached, self.rules.images)
 
     def _stands_for(self, marker: str, side: Side) -> int | None:
         """The attachment of *side*'s ticket that the one with *marker* was made from, as a copy or a quoted picture."""
+        ticket = self.observation.of(side)
         original = attachment_of(marker, self.rules.pair)
         if original is not None:
-            return original[1] if original[0] is side else None
-        ticket = self.observation.of(side)
+            files = ticket.attachments if ticket else ()
+            another = any(file.id == original.id and not born_together(file.born, original.born) for file in files)
+            return original.id if original.side is side and not another else None
         if ticket is None or not marker.startswith(prefix(self.rules.pair)):
             return None
         shown = (attachment.id for attachment in ticket.attachments)

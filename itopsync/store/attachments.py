@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from sqlalchemy import case, func, select, union_all
+from sqlalchemy import case, func, select
 
-from itopsync.model import LinkStatus, Side
+from itopsync.model import LinkStatus, Ref, Side
 from itopsync.store.database import Database
 from itopsync.store.records import FilesPart
 from itopsync.store.rows import CLASS, ID, batches, linked, of_classes
@@ -52,19 +52,14 @@ class Attachments:
                 found.update(number for number in connection.scalars(meant) if number is not None)
         return frozenset(found)
 
-    def links_of(self, side: Side, ids: Iterable[int]) -> Mapping[int, int]:
-        """Map each known attachment to its link, whatever the link's status."""
-        found: dict[int, int] = {}
-        wanted = sorted(set(ids))
-        if not wanted:
-            return found
+    def originals(self, side: Side, ids: Iterable[int]) -> Mapping[tuple[int, Ref], str]:
+        """Return when the known originals on *side* with these ids were made, each by its ticket, whatever the link's status."""
+        found: dict[tuple[int, Ref], str] = {}
         with self._database.reading() as connection:
-            for batch in batches(wanted):
-                for number, link_id in connection.execute(
-                    union_all(
-                        select(file.c.original_id, file.c.link_id).where(file.c.origin == side, file.c.original_id.in_(batch)),
-                        select(file.c.copy_id, file.c.link_id).where(file.c.origin == side.other, file.c.copy_id.in_(batch)),
-                    )
-                ):
-                    found[number] = link_id
+            for batch in batches(sorted(set(ids))):
+                known = select(file.c.original_id, CLASS[side], ID[side], file.c.born)
+                known = known.join_from(file, link).where(file.c.origin == side, file.c.original_id.in_(batch))
+                for number, cls, ticket, born in connection.execute(known):
+                    if ticket is not None:
+                        found[number, Ref(side, cls, ticket)] = born
         return found

@@ -79,7 +79,7 @@ def read_links(connection: Connection, wanted: Select[Any]) -> tuple[Link, ...]:
     files: dict[int, list[FilePair]] = {}
     for ids in batches(row.id for row in rows):
         for row in connection.execute(select(file).where(file.c.link_id.in_(ids)).order_by(*file.primary_key)):
-            pair = FilePair(Side(row.origin), row.original_id, row.copy_id, FileStatus(row.status), row.organisation)
+            pair = FilePair(Side(row.origin), row.original_id, row.copy_id, FileStatus(row.status), row.organisation, row.born)
             files.setdefault(row.link_id, []).append(pair)
     return tuple(_link(row, files.get(row.id, ())) for row in rows)
 
@@ -130,14 +130,17 @@ _ADD, _CHANGE, _DROP = insert(file), update(file).where(*_THIS_FILE), delete(fil
 
 def write_files(connection: Connection, link_id: int, pairs: Iterable[FilePair]) -> None:
     """Make a link's file rows match *pairs*, writing only those that differ."""
+    columns = (file.c.copy_id, file.c.status, file.c.organisation, file.c.born)
     rows = connection.execute(_FILES, {"link": link_id})
-    known = {(row.origin, row.original_id): (row.copy_id, row.status, row.organisation) for row in rows}
-    wanted = {(pair.origin.value, pair.original_id): (pair.copy_id, pair.status.value, pair.organisation) for pair in pairs}
+    known = {(row.origin, row.original_id): tuple(row._mapping[column] for column in columns) for row in rows}
+    wanted = {
+        (pair.origin.value, pair.original_id): (pair.copy_id, pair.status.value, pair.organisation, pair.born) for pair in pairs
+    }
     for origin, original in known.keys() - wanted.keys():
         connection.execute(_DROP, {"link": link_id, "from": origin, "original": original})
-    for (origin, original), (copy_id, status, organisation) in wanted.items():
-        now = {"copy_id": copy_id, "status": status, "organisation": organisation}
+    for (origin, original), values in wanted.items():
+        now = {column.name: value for column, value in zip(columns, values, strict=True)}
         if (origin, original) not in known:
             connection.execute(_ADD, {"link_id": link_id, "origin": origin, "original_id": original, **now})
-        elif known[origin, original] != wanted[origin, original]:
+        elif known[origin, original] != values:
             connection.execute(_CHANGE, {"link": link_id, "from": origin, "original": original, **now})

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 
-from itopsync.model import FilePair, FileStatus, Observation, Side, Ticket
+from itopsync.model import Attachment, FilePair, FileStatus, Observation, Side, Ticket
 from itopsync.reconcile.rules import Deletion, Rules
 from itopsync.verify.findings import Findings
 from itopsync.verify.reading import Library
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """An attachment that says of itself which one it is a copy of."""
+
+    id: int
+    original: int
+    born: str
+    """When that was made; empty in the mark of an older copy."""
 
 
 def compare_files(findings: Findings, seen: Observation, rules: Rules, library: Library | None) -> None:
@@ -17,36 +28,52 @@ def compare_files(findings: Findings, seen: Observation, rules: Rules, library: 
         here, there = seen.of(origin), seen.of(origin.other)
         if here is None or there is None or not rules.attachments.allows(origin):
             continue
-        originals = [file.id for file in here.attachments if f"itopsync-{rules.pair}-" not in file.temp_id]
-        copies = _copies(there, rules.pair, origin)
-        counted = Counter(number for number, _ in copies)
+        originals = {file.id: file for file in here.attachments if f"itopsync-{rules.pair}-" not in file.temp_id}
+        known = {pair.original_id: pair for pair in findings.link.files if pair.origin is origin}
+        told = _copies(there, rules.pair, origin)
+        copies = [copy for copy in told if _is_of(copy, originals.get(copy.original), known.get(copy.original))]
+        counted = Counter(copy.original for copy in copies)
         findings.counts[f"{origin} files"] += len(originals)
         findings.counts[f"{origin} files copied"] += sum(number in counted for number in originals)
-        for number in originals:
+        for number, original in originals.items():
             item = f"file:{origin}:{number}"
             if counted[number] > 1:
                 findings.differs(item, f"{origin}: attachment {number} has {counted[number]} copies")
             elif not counted[number]:
-                _report_missing(findings, origin, number)
-        for number in sorted(counted.keys() - set(originals)):
+                _report_missing(findings, origin, original, known.get(number))
+        for number in sorted({copy.original for copy in told if copy not in copies}):
             held = findings.obstacle(f"file:{origin}:{number}") or findings.obstacle("deletions")
             if rules.deletion is not Deletion.NEVER and not findings.waits and held is None:
                 what = f"{origin}: attachment {number} is gone, but its copy is still there"
                 findings.differs(f"file:{origin}:{number}", what)
         if library is not None:
-            _compare_bytes(findings, origin, [pair for pair in copies if pair[0] in originals], library)
+            _compare_bytes(findings, origin, [(copy.original, copy.id) for copy in copies], library)
 
 
-def _copies(ticket: Ticket, pair: str, origin: Side) -> list[tuple[int, int]]:
-    """The id of the original and of the copy, for each copy on *ticket*."""
-    named = [(re.fullmatch(rf"itopsync-{re.escape(pair)}-a-([ei])(\d+)", file.temp_id), file.id) for file in ticket.attachments]
-    return [(int(name[2]), number) for name, number in named if name is not None and name[1] == origin[0]]
+def _copies(ticket: Ticket, pair: str, origin: Side) -> list[_Copy]:
+    """The copies on *ticket* of *origin*'s attachments."""
+    mark = rf"itopsync-{re.escape(pair)}-a-{origin[0]}(\d+)(?:\.(\d+))?"
+    named = [(re.fullmatch(mark, file.temp_id), file.id) for file in ticket.attachments]
+    return [_Copy(number, int(name[1]), name[2] or "") for name, number in named if name is not None]
 
 
-def _report_missing(findings: Findings, origin: Side, number: int) -> None:
-    item = f"file:{origin}:{number}"
-    pair = next((known for known in findings.link.files if (known.origin, known.original_id) == (origin, number)), None)
-    if (why := _reason(pair)) is not None:
+def _is_of(copy: _Copy, original: Attachment | None, known: FilePair | None) -> bool:
+    """Whether it is a copy of what bears the id now, and not of what bore it before."""
+    if original is None:
+        return False
+    if copy.born or known is None or not known.born:
+        return _alike(copy.born, original.born)
+    return known.copy_id == copy.id and _alike(known.born, original.born)
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two dates are the same, as far as both are known."""
+    return all(left == right for left, right in zip(one, other, strict=False))
+
+
+def _report_missing(findings: Findings, origin: Side, original: Attachment, pair: FilePair | None) -> None:
+    number, item = original.id, f"file:{origin}:{original.id}"
+    if (why := _reason(pair, original)) is not None:
         findings.excuse(item, why)
     elif (obstacle := findings.obstacle(item)) is not None:
         findings.excuse(item, "it is parked" if obstacle.parked else "it waits")
@@ -56,8 +83,8 @@ def _report_missing(findings: Findings, origin: Side, number: int) -> None:
         findings.differs(item, f"{origin}: attachment {number} has no copy on {origin.other}")
 
 
-def _reason(pair: FilePair | None) -> str | None:
-    if pair is None:
+def _reason(pair: FilePair | None, original: Attachment) -> str | None:
+    if pair is None or not _alike(pair.born, original.born):
         return None
     if pair.status is FileStatus.KEPT:
         return "it was there before the two were linked by hand"

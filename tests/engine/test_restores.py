@@ -5,12 +5,17 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Side
+from itopsync.reconcile.files import COPIES_GONE
+from itopsync.store.records import RequestKind
 from tests.engine.rig import Rig
+from tests.engine.verifying import compared
 
 
 def _opens(rig: Rig, title: str) -> int:
@@ -85,3 +90,79 @@ def test_external_was_restored_and_what_had_gone_there_is_written_again(rig: Rig
     assert "Before the backup" in first
     assert "After the backup" in second
     assert rig.differences() == []
+
+
+# copies of files that a restore took away
+
+
+def _with_files(rig: Rig, count: int, side: Side) -> list[int]:
+    """So many linked tickets, each with a file of *side* whose copy the other side's restore has taken away."""
+    numbers = [_opens(rig, f"No. {place}") for place in range(count)]
+    rig.settle(1)
+    backup = rig.simulator(side.other).snapshot()
+    for number in numbers:
+        there = number if side is Side.EXTERNAL else rig.copy_of(number)
+        rig.agent(side).attach("UserRequest", there, "a.txt", "text/plain", str(number).encode())
+    rig.settle(1)
+    assert rig.differences() == []
+    rig.simulator(side.other).restore(backup)
+    rig.wait(minutes=1)
+    return numbers
+
+
+def _retry_all(rig: Rig) -> None:
+    """``itopsync retry --all``"""
+    taken = rig.store.requests.take(rig.store.requests.ask(RequestKind.RETRY, "somebody", rig.now), rig.now)
+    assert taken is not None
+    Steering(rig.store, rig.configuration.rules, lambda: rig.now, rig.inspector).carry_out(taken)
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("more", ["", '[rules]\ndeletion = "both"\n'])
+def test_copies_that_a_restore_took_from_several_tickets_are_told_and_made_again_when_one_says_so(
+    tmp_path: Path, side: Side, more: str
+) -> None:
+    rig = Rig(tmp_path, more)
+    numbers = _with_files(rig, 3, side)
+    planned, _ = rig.inspector.preview()
+    assert [remark.reason for each in planned for remark in each.plan.remarks] == [COPIES_GONE] * 3
+    rig.sync()
+    assert [obstacle.reason for number in numbers for obstacle in rig.link(number).obstacles] == [COPIES_GONE] * 3
+    assert rig.store.links.obstacle_counts().parked == 3
+    rig.settle(3)
+    assert rig.differences() != []
+    _retry_all(rig)
+    rig.settle(3)
+    assert rig.differences() == []
+    assert compared(rig) == []
+    assert rig.store.links.troubled(10) == ()
+    rig.stop()
+
+
+def test_more_of_them_than_a_person_deletes_stop_the_cycle_first(rig: Rig) -> None:
+    numbers = _with_files(rig, 11, Side.EXTERNAL)
+    with pytest.raises(SafetyStop, match="11 linked tickets are gone, or copies of files on them") as stop:
+        rig.sync()
+    assert stop.value.kind == "missing"
+    rig.engine.cycle(accept={"missing"})
+    assert all(rig.link(number).obstacles for number in numbers)
+    _retry_all(rig)
+    rig.settle(2)
+    assert rig.differences() == []
+
+
+def test_what_is_found_gone_later_is_held_like_the_others(rig: Rig) -> None:
+    """As where the cycle was broken off that had found several."""
+    numbers = _with_files(rig, 3, Side.EXTERNAL)
+    rig.wait(minutes=1)
+    rig.engine.cycle(only=[rig.link(number).id for number in numbers[:2]])
+    assert not rig.link(numbers[2]).obstacles
+    rig.sync()
+    assert [obstacle.reason for obstacle in rig.link(numbers[2]).obstacles] == [COPIES_GONE]
+
+
+def test_a_copy_that_is_gone_from_one_ticket_was_deleted_on_purpose(rig: Rig) -> None:
+    (number,) = _with_files(rig, 1, Side.EXTERNAL)
+    assert rig.sync().outcome == "well"
+    assert rig.link(number).obstacles == ()
+    assert rig.internal.ticket("UserRequest", rig.copy_of(number))["attachments"] == []

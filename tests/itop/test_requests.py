@@ -89,7 +89,7 @@ def test_only_named_attributes_are_asked_for(fake: Fake) -> None:
     server.attachments_where("id > 0")
     server.create_attachment(REF, 3, File("a", "b", b""), "m")
     light = "id,ref,last_update,finalclass"
-    attachment = "id,temp_id,item_class,item_id"
+    attachment = "id,temp_id,item_class,item_id,creation_date,expire"
     assert [asked["output_fields"] for asked in fake.asked] == [*[NAMES] * 4, light, light, "id", attachment, attachment]
 
 

@@ -126,6 +126,11 @@ def file(number: int, temp_id: str = "", *, cls: str = "UserRequest", ticket: in
     return Attachment(number, temp_id, cls, ticket)
 
 
+def born(attachment: Attachment, when: str) -> Attachment:
+    """The same, made then."""
+    return replace(attachment, born=when)
+
+
 def ticket(
     side: Side,
     state: str = "new",

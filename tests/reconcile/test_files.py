@@ -8,6 +8,7 @@ import pytest
 
 from itopsync.model import FilePair, FileStatus, ItemKey, Link, Observation, Obstacle, Side
 from itopsync.reconcile import by_hand
+from itopsync.reconcile.files import COPIES_GONE, hold_vanished
 from itopsync.reconcile.plan import AttachmentSource, Item, Remove, Upload, Write
 from tests.reconcile.making import (
     CUSTOMER,
@@ -16,6 +17,7 @@ from tests.reconcile.making import (
     MINUTE,
     NOW,
     agreed,
+    born,
     both,
     entry,
     file,
@@ -33,6 +35,10 @@ COPY_OF_5 = "itopsync-acme-a-e5"
 ITEM = Item(ItemKey("file:external:5"), "")
 CARRIED = FilePair(EXTERNAL, 5, 8, FileStatus.CARRIED)
 WAITING = Obstacle(ItemKey("file:external:5"), "", "too large", 1, parked=False, not_before=NOW + MINUTE)
+
+
+MORNING, NOON = "20261124090000", "20261124120000"
+"""When two files that bear one id were made."""
 
 
 def knowing(*pairs: FilePair) -> Link:
@@ -146,6 +152,109 @@ def test_what_stood_there_when_two_tickets_were_linked_by_hand_stays() -> None:
 
     assert planned.actions == ()
     assert planned.link.files == (kept_pair,)
+
+
+# an id that is given again
+
+
+CARRIED_IN_THE_MORNING = replace(CARRIED, born=MORNING)
+
+
+@pytest.mark.parametrize("marker", [COPY_OF_5, f"{COPY_OF_5}.{MORNING}"])
+def test_another_file_under_a_known_id_is_carried_and_the_copy_of_the_first_one_goes(marker: str) -> None:
+    seen = both(ticket(EXTERNAL, files=(born(file(5), NOON),)), ticket(INTERNAL, files=(file(8, marker, ticket=2),)))
+
+    planned = plan(knowing(CARRIED_IN_THE_MORNING), seen)
+
+    new = FilePair(EXTERNAL, 5, None, FileStatus.WAITING, born=NOON)
+    assert planned.link.files == (new,)
+    assert planned.actions == (Upload(INTERNAL, f"{COPY_OF_5}.{NOON}", AttachmentSource(5), ITEM, new), Remove(INTERNAL, 8, ITEM))
+    # and so it is where the process died before it noted anything, or noted the first half
+    kept = (file(8, marker, ticket=2), file(9, f"{COPY_OF_5}.{NOON}", ticket=2))
+    again = seen.with_(INTERNAL, ticket(INTERNAL, files=kept))
+    for known in (knowing(CARRIED_IN_THE_MORNING), planned.link, knowing()):
+        later = plan(known, again)
+        assert later.link.files == (replace(new, copy_id=9, status=FileStatus.CARRIED),)
+        assert later.actions == (Remove(INTERNAL, 8, ITEM),)
+    assert [one.marker for one in uploads(plan(planned.link, seen))] == [f"{COPY_OF_5}.{NOON}"]
+
+
+@pytest.mark.parametrize("changes", [{"rules__deletion": "never"}, {"rules__attachments": "to_external"}])
+def test_the_copy_of_the_first_one_stays_where_the_rules_say_so(changes: dict[str, object]) -> None:
+    seen = both(ticket(EXTERNAL, files=(born(file(5), NOON),)), ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
+
+    assert removals(plan(knowing(CARRIED_IN_THE_MORNING), seen, rules(**changes))) == []
+
+
+@pytest.mark.parametrize("status", [FileStatus.COPY_DELETED, FileStatus.KEPT])
+def test_what_was_decided_about_the_first_one_does_not_hold_for_another(status: FileStatus) -> None:
+    link = replace(
+        knowing(replace(CARRIED_IN_THE_MORNING, copy_id=None, status=status)), obstacles=(replace(WAITING, parked=True),)
+    )
+    log = (entry(CUSTOMER, shows(5)),)
+
+    planned = plan(link, both(ticket(EXTERNAL, log=log, files=(born(file(5), NOON),))))
+
+    assert planned.link.obstacles == ()
+    assert [type(one) for one in planned.actions] == [Upload, Write]
+    assert f"itopsync-picture:{COPY_OF_5}.{NOON}" in writes(planned)[0].notes[0].html
+
+
+def test_when_a_file_was_made_is_learnt_of_one_that_was_carried_before() -> None:
+    seen = both(ticket(EXTERNAL, files=(born(file(5), NOON),)), ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
+    for link in (knowing(CARRIED), knowing()):
+        planned = plan(link, seen)
+        assert planned.actions == ()
+        assert planned.link.files == (replace(CARRIED, born=NOON),)
+        assert plan(planned.link, seen).actions == ()
+
+
+@pytest.mark.parametrize("shown", [NOON[:-2], ""])
+def test_a_server_that_shows_less_of_its_dates_changes_nothing(shown: str) -> None:
+    files = (file(8, f"{COPY_OF_5}.{NOON}", ticket=2),)
+    seen = both(ticket(EXTERNAL, files=(born(file(5), shown),)), ticket(INTERNAL, files=files))
+
+    assert plan(knowing(replace(CARRIED, born=NOON)), seen).actions == ()
+
+
+def test_a_note_shows_the_older_copy_where_that_is_there() -> None:
+    log = (entry(CUSTOMER, shows(5)),)
+    files = (file(8, COPY_OF_5, ticket=2),)
+    seen = both(ticket(EXTERNAL, log=log, files=(born(file(5), NOON),)), ticket(INTERNAL, files=files))
+
+    planned = plan(knowing(CARRIED), seen)
+
+    assert uploads(planned) == []
+    assert f'itopsync-picture:{COPY_OF_5}"' in writes(planned)[0].notes[0].html
+
+
+def test_a_quoted_copy_of_a_file_that_is_gone_does_not_show_the_one_under_its_id() -> None:
+    address = "https://tickets.example.com/pages/ajax.document.php?operation=download_document&class=Attachment&id=8"
+    log = (entry("202", f'<p>this? <img src="{address}"></p>'),)
+    old = file(8, f"{COPY_OF_5}.{MORNING}", ticket=2)
+    seen = both(ticket(EXTERNAL, files=(born(file(5), NOON),)), ticket(INTERNAL, log=log, files=(old,)))
+
+    assert "there." not in writes(plan(agreed(), seen), EXTERNAL)[0].notes[0].html
+
+
+# copies that are gone
+
+
+def test_copies_that_are_gone_are_left_for_a_person_where_others_are_gone_too() -> None:
+    kept_pair = FilePair(EXTERNAL, 6, None, FileStatus.KEPT)
+    seen = both(ticket(EXTERNAL, files=(file(5), file(6))))
+    for these in (rules(), rules(rules__deletion="both")):
+        planned = plan(knowing(CARRIED, kept_pair), seen, these)
+        assert planned.vanished == {"file:external:5"}
+        held = hold_vanished(planned)
+        assert held.actions == ()
+        assert held.link.files == (FilePair(EXTERNAL, 5, None, FileStatus.WAITING), kept_pair)
+        assert parked(held) == {"file:external:5": COPIES_GONE}
+        assert kept(held) == {("parked", "file")}
+        assert plan(held.link, seen, these).vanished == frozenset()
+        assert [one.marker for one in uploads(plan(by_hand.retried(held.link, NOW), seen, these))] == [COPY_OF_5]
+    quiet = plan(agreed(), both())
+    assert hold_vanished(quiet) is quiet
 
 
 # pictures that are attachments

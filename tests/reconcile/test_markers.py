@@ -17,7 +17,7 @@ def test_markers_are_written_as_they_always_were() -> None:
     """They stand in customers' tickets: another way of writing them would copy everything anew."""
     assert markers.ticket_marker("acme", REF) == "itopsync-acme-t-UserRequest.17"
     assert markers.attachment_marker("acme", Side.EXTERNAL, 5) == "itopsync-acme-a-e5"
-    assert markers.attachment_marker("acme", Side.INTERNAL, 5) == "itopsync-acme-a-i5"
+    assert markers.attachment_marker("acme", Side.INTERNAL, 5, "20261124100824") == "itopsync-acme-a-i5.20261124100824"
     assert markers.note_marker("acme", REF, REF, "private_log", "f", ordinal=0) == "itopsync-acme-n-17.ab68cc0f12dc0183"
     assert markers.notice_marker("acme", REF, "state") == "itopsync-acme-w-17.a2a098cb9df1d0f4"
     assert markers.picture_marker("acme", REF, "inline:3") == "itopsync-acme-p-580b313cc1011593a0bf"
@@ -42,9 +42,10 @@ def test_parts_never_run_together(parts: list[str]) -> None:
     assert markers.digest("".join(parts)) != markers.digest(*parts) or len(parts) == 1
 
 
-@given(st.sampled_from(list(Side)), st.integers(1, 2**31))
-def test_what_is_written_is_read_back(side: Side, number: int) -> None:
-    assert markers.attachment_of(markers.attachment_marker("acme", side, number), "acme") == (side, number)
+@given(st.sampled_from(list(Side)), st.integers(1, 2**31), st.sampled_from(["", "202611241008", "20261124100824"]))
+def test_what_is_written_is_read_back(side: Side, number: int, born: str) -> None:
+    original = markers.Original(side, number, born)
+    assert markers.attachment_of(markers.attachment_marker("acme", side, number, born), "acme") == original
     ref = Ref(Side.EXTERNAL, "NormalChange", number)
     assert markers.ticket_of(markers.ticket_marker("acme", ref), "acme") == ref
 
@@ -60,6 +61,8 @@ def test_what_is_written_is_read_back(side: Side, number: int) -> None:
         "itopsync-acme-a-x5",
         "itopsync-acme-a-e",
         "itopsync-acme-a-e5x",
+        "itopsync-acme-a-e5.",
+        "itopsync-acme-a-e5.2026",
         "itopsync-acme-t-UserRequest",
         "itopsync-acme-t-.17",
         "xitopsync-acme-a-e5",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -58,8 +58,6 @@ def test_attachments_are_counted_as_a_plain_list_would_be(
     assert max(part.highest for part in parts) == highest
     for number, link in counted.items():
         assert store.attachments.of(side, "UserRequest", [number]) == set(link.ids(side))
-    known = {number for link in links for number in link.ids(side)}
-    assert store.attachments.links_of(side, range(13)).keys() == known
 
 
 def test_the_linked_tickets_are_listed_part_by_part(store: Store) -> None:
@@ -79,9 +77,10 @@ def test_the_linked_tickets_are_listed_part_by_part(store: Store) -> None:
 
 
 @pytest.mark.parametrize("status", list(LinkStatus))
-def test_an_attachment_is_traced_to_its_link_whatever_its_status(store: Store, status: LinkStatus) -> None:
-    files = (carried(Side.EXTERNAL, 1, 11), carried(Side.INTERNAL, 12, None, FileStatus.WAITING))
-    link = add_linked(store, external(1), internal(1), status=status, files=files)
-    assert store.attachments.links_of(Side.EXTERNAL, [1, 11, 12]) == {1: link.id}
-    assert store.attachments.links_of(Side.INTERNAL, [1, 11, 12]) == {11: link.id, 12: link.id}
-    assert store.attachments.links_of(Side.INTERNAL, []) == {}
+def test_an_original_is_known_by_its_ticket_and_its_birth_whatever_its_links_status(store: Store, status: LinkStatus) -> None:
+    mine = replace(carried(Side.EXTERNAL, 1, 11), born="20261124100824")
+    files = (mine, carried(Side.INTERNAL, 12, None, FileStatus.WAITING))
+    add_linked(store, external(3), internal(4), status=status, files=files)
+    assert store.attachments.originals(Side.EXTERNAL, [1, 11, 12]) == {(1, external(3)): "20261124100824"}
+    assert store.attachments.originals(Side.INTERNAL, [1, 11, 12]) == {(12, internal(4)): ""}
+    assert store.attachments.originals(Side.INTERNAL, []) == {}

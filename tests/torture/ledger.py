@@ -7,11 +7,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from itopsync.model import LinkStatus, Ref, Side
+from itopsync.reconcile import by_hand
+from itopsync.reconcile.files import COPIES_GONE
 from itopsync.simulator import Simulator
+from itopsync.store.store import Store
 from tests.engine.pair import Pair
 from tests.torture.directions import against_the_rules
 from tests.torture.leaks import leaks
@@ -24,7 +28,7 @@ FORM = {
 }
 """A change's impact is a text that goes with its state."""
 _MARKED = re.compile(r'^<p><a name="([^"]+)"')
-_COPY = re.compile(r"itopsync-demo-a-([ei])(\d+)")
+_COPY = re.compile(r"itopsync-demo-a-([ei])(\d+)(?:\.\d+)?")
 _PASTED = re.compile(r'data-img-id="(\d+)"')
 _ATTACHED = re.compile(r"class=Attachment&(?:amp;)?field=contents&(?:amp;)?id=(\d+)")
 _FIX = re.compile(r"https://vendor\.example/fix\?id=\d+")
@@ -219,7 +223,7 @@ class Ledger:
                 elif files[number]["contents"].data != copy["contents"].data:
                     yield f"file {number} of {side}: its copy differs"
             deleted = _copies_that_people_deleted(there)
-            missing = {number for number in files.keys() - counted.keys() if f"itopsync-demo-a-{side[0]}{number}" not in deleted}
+            missing = {number for number in files.keys() - counted.keys() if _marker_of(side, files[number]) not in deleted}
             yield from (f"file {number} of {side} has no copy" for number in sorted(missing))
 
     def _pictures(self) -> Iterator[str]:
@@ -265,6 +269,13 @@ class Ledger:
         return {(ref.cls, ref.id) for ref in refs if isinstance(ref, Ref)}
 
 
+def have_copies_made_again(store: Store, now: datetime) -> None:
+    """What an operator does where copies went from several tickets at once: ``itopsync retry``."""
+    for link in store.links.troubled(1_000):
+        if any(obstacle.reason == COPIES_GONE for obstacle in link.obstacles):
+            store.links.amend(link.id, lambda known: by_hand.retried(known, now), now)
+
+
 def _markers(text: str) -> list[str]:
     found = _MARKED.match(text)
     return [name for name in found[1].split(",") if name.startswith("itopsync-")] if found else []
@@ -287,8 +298,19 @@ def _is_picture_marker(marker: str) -> bool:
     return marker.startswith("itopsync-demo-p-")
 
 
+def _marker_of(side: Side, file: dict[str, Any]) -> str:
+    """The marker of a file's copy: the id alone would be that of every file that ever bore it."""
+    made = re.sub(r"\D", "", str(file["creation_date"]))
+    return f"itopsync-demo-a-{side[0]}{file['id']}.{made}"
+
+
 def _copies_that_people_deleted(simulator: Simulator) -> set[str]:
-    """The markers of the copies that somebody else than itopsync deleted."""
-    files = simulator.audit.select(class_name="Attachment", done=True)
-    gone = {written.id for written in files if written.verb == "delete" and written.account != "sync"}
-    return {str(written.fields.get("temp_id")) for written in files if written.verb == "create" and written.id in gone}
+    """The markers of the copies that somebody else than itopsync deleted; ids may have been given again."""
+    there: dict[int, str] = {}
+    gone: set[str] = set()
+    for written in simulator.audit.select(class_name="Attachment", done=True):
+        if written.verb == "create":
+            there[written.id] = str(written.fields.get("temp_id"))
+        elif written.verb == "delete" and written.account != "sync" and written.id in there:
+            gone.add(there[written.id])
+    return gone

@@ -56,7 +56,7 @@ class People:
 
     DEEDS: ClassVar[tuple[str, ...]] = (
         *("note", "thank", "quote", "paste_a_picture", "keep_to_internal"),
-        *("edit", "correct_a_date", "move", "adopt", "attach", "delete_a_file", "delete_a_pictures_copy"),
+        *("edit", "correct_a_date", "move", "adopt", "attach", "delete_a_file", "replace_a_file", "delete_a_pictures_copy"),
     )
     """What may be done to a ticket that is there: the names of methods."""
 
@@ -242,6 +242,29 @@ class People:
         files = [one for one in there if not one["temp_id"].startswith("itopsync-demo-p-")]
         if files:
             self.pair.agent(side).delete_attachment(files[choice % len(files)]["id"])
+
+    def replace_a_file(self, side: Side, place: int, choice: int) -> None:
+        """Delete a file and attach another one, which gets its id, as from a database that has forgotten it."""
+        if (found := self.pick(side, place)) is None:
+            return
+        agent, simulator = self.pair.agent(side), self.pair.simulator(side)
+        there = simulator.ticket(found[0], self._there(side, found))["attachments"]
+        now = simulator.session(agent.account, "web").now  # nobody tells two of one second apart
+        files = [one for one in there if not one["temp_id"].startswith("itopsync-") and one["creation_date"] != now]
+        if files:
+            old, table = files[choice % len(files)]["id"], simulator.store.table("Attachment")
+            with simulator.exclusively():
+                agent.delete_attachment(old)
+                table.next_id, after = old, table.next_id
+                self.attach(side, place, choice)
+                table.next_id = after
+
+    def lose_copies(self, side: Side, _place: int, _choice: int) -> None:
+        """A restore takes away every copy of a file on a side: nobody has deleted those."""
+        store = self.pair.simulator(side).store
+        for row in list(store.rows("Attachment")):
+            if str(row["temp_id"]).startswith("itopsync-demo-a-"):
+                store.remove("Attachment", row["id"])
 
     # small things
 

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -21,7 +22,7 @@ from itopsync.simulator import Agent, Simulator
 from itopsync.simulator.load import Latency
 from itopsync.store.store import Store
 from tests.engine.pair import Pair, Versions, usual_versions
-from tests.torture.ledger import Ledger
+from tests.torture.ledger import Ledger, have_copies_made_again
 from tests.torture.people import CLASSES, People
 from tests.torture.rogues import Rogues
 
@@ -112,6 +113,7 @@ def _serve(connection: Connection, seed: int, tickets: int, pause: float, versio
             "served": lambda: desk.external.served + desk.internal.served,
             "written": desk.written,
             "end": crowd.end,
+            "copies": lambda: have_copies_made_again(desk.store, datetime.now(UTC)),
             "judge": lambda: list(ledger.violations()),
         }
         while (asked := connection.recv()) is not None:
@@ -127,7 +129,8 @@ Ask = Callable[..., Any]
 
 @contextmanager
 def started(seed: int, *, tickets: int = AT_MOST, pause: float = PAUSE, versions: Versions | None = None) -> Iterator[Ask]:
-    """Both servers; gives what asks them by name: ``addresses``, ``begin``, ``served``, ``written``, ``end``, ``judge``.
+    """Both servers; gives what asks them by name: ``addresses``, ``begin``, ``served``, ``written``, ``end``, ``copies``,
+    ``judge``.
 
     People open at most so many *tickets*, and *pause* at most so many seconds between two deeds. Without *versions* the
     servers are of those that the environment names.

@@ -69,6 +69,7 @@ class Service:
         for _ in range(40):
             before = self.ask("written")
             time.sleep(3)
+            self.ask("copies")
             self.run("run-once")
             quiet = quiet + 1 if self.ask("written") == before else 0
             if quiet > 1:

@@ -20,9 +20,16 @@ OWN = tuple(deed for deed in Rogues.DEEDS if deed not in People.DEEDS)
 
 
 def seen(
-    deed: str, choices: Iterable[int] = range(4), versions: Versions | None = None, sides: Iterable[Side] = tuple(Side)
+    deed: str,
+    choices: Iterable[int] = range(4),
+    versions: Versions | None = None,
+    sides: Iterable[Side] = tuple(Side),
+    before: str = "",
 ) -> list[str]:
-    """The violations after people have done a deed with every one of *choices*, on *sides*, one after the other."""
+    """The violations after people have done a deed with every one of *choices*, on *sides*, one after the other.
+
+    *before*: another deed, on each ticket and side, that goes before each of them and is carried.
+    """
     with closing(Desks(versions=versions or usual_versions())) as desks:
         rig, people = desks.rig, desks.people
         for _ in range(2):
@@ -30,6 +37,11 @@ def seen(
         people.open_in_internal()
         rig.sync()
         for choice in choices:
+            if before:
+                for side in sides:
+                    for place in range(2):
+                        people.do(before, side, place, choice)
+                rig.sync()
             for side in sides:
                 people.do(deed, side, choice, choice * 7 + 1 if deed == "paste_a_copy" else choice)
                 rig.wait(minutes=1)
@@ -59,6 +71,14 @@ def test_what_a_parent_keeps_in_stays_in_in_its_children(internal: Version) -> N
 @pytest.mark.parametrize("side", list(Side))
 def test_a_state_goes_although_its_solution_shows_a_picture_that_is_gone(side: Side) -> None:
     assert seen("resolve_with_what_is_gone", [0, 0], sides=[side]) == []
+
+
+def test_a_file_under_an_id_that_was_given_before_arrives() -> None:
+    assert seen("replace_a_file", range(8), before="attach") == []
+
+
+def test_copies_that_a_restore_took_away_come_back_when_one_says_so() -> None:
+    assert seen("lose_copies", [0], before="attach") == []
 
 
 def seen_of_another_account() -> list[str]:
