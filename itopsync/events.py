@@ -1,6 +1,6 @@
 """Every event that is logged: its level, its fields, what it means and what to do about it.
 
-``python -m itopsync.events > docs/reference/log-events.md`` writes the page anew. Tests hold the code to this list, and the page.
+``python -m itopsync.events > docs/reference/log-events.md`` regenerates the page. Tests hold the code and the page to this list.
 """
 
 from __future__ import annotations
@@ -30,75 +30,75 @@ COUNTS = (
     "parked",
     "waiting",
 )
-"""What a cycle counts. What is none is left out of its line."""
+"""What a cycle counts. Zeros are omitted."""
 
 ALWAYS = ("timestamp", "level", "event")
 CONTEXT = ("cycle", "link", "ticket")
-"""What every line bears that belongs to a cycle, or to a link."""
+"""The fields of every line about a cycle or a link."""
 
 FIELDS = {
-    "timestamp": "when, in UTC",
+    "timestamp": "the time, in UTC",
     "level": "`debug`, `info`, `warning` or `error`",
-    "event": "which event of this list",
-    "date": "what a server's clock says",
-    "cycle": "the cycle that it belongs to: when that began",
-    "link": "the link's number; `itopsync show` takes it",
-    "ticket": "the external ticket: `external:UserRequest:17`",
-    "actor": "who asked: a user of the operating system, or as whoever made the request says",
+    "event": "the event's name, as listed above",
+    "date": "the server's clock",
+    "cycle": "the cycle that the line belongs to, by its start time",
+    "link": "the link's number, as `itopsync show` takes it",
+    "ticket": "the external ticket, such as `external:UserRequest:17`",
+    "actor": "who made the request: the operating system's user, or the name that the requester gave",
     "action": "`create` (a copy), `write` (entries, fields), `state`, `upload` or `remove` (an attachment)",
     "address": "address and port",
-    "age": "seconds from the change on the other side until it had arrived",
+    "age": "seconds between the change on the other side and its arrival",
     "copy": "the copy that was found, or the file that was made",
-    "count": "how many things one call was about",
-    "exception": "the traceback, on several lines; without the messages of foreign errors, which may quote a ticket",
-    "fault": "file, key, what is wrong, and the remedy",
-    "faults": "how many faults",
-    "holder": "which process has it",
+    "count": "how many items one call reported",
+    "exception": "the traceback, on several lines, without the messages of other libraries' errors, which may quote a ticket",
+    "fault": "file, key, fault and remedy",
+    "faults": "the number of faults",
+    "holder": "the process that holds the lease",
     "hook": "`command`, `webhook`, `alerts.` and a name, or `dead_man`",
-    "item": "what of the ticket: `ticket`, `state`, `field`, `note`, `file`, `picture`, `log`, `word`",
-    "key": "of `sync.toml`",
-    "kind": "`poll` or `sweep`; of a safety stop, what `accept` takes; of a request, what was asked for",
-    "links": "how many links",
-    "listen": "where it can be reached",
-    "listener": "which part of the program",
-    "logger": "which library",
-    "longest_call": "seconds that one call may take",
-    "message": "what a library says",
-    "need": "what a person is called for: `parked`, `safety_stop`, `side_down` or `cycle_failed`",
-    "outcome": "how it ended. A cycle: `well`, `troubled`, `unavailable`, `interrupted`, `paused` or `stopped`. A "
-    "request: `done`, `refused` or `interrupted`. A write: `done`, "
+    "item": "the part of the ticket: `ticket`, `state`, `field`, `note`, `file`, `picture`, `log`, `word`",
+    "key": "the key in `sync.toml`",
+    "kind": "`poll` or `sweep`; for a safety stop, the argument for `accept`; for a request, its kind",
+    "links": "the number of links",
+    "listen": "the address that it listens on",
+    "listener": "the part of the program",
+    "logger": "the library",
+    "longest_call": "the longest that one call may take, in seconds",
+    "message": "the library's message",
+    "need": "why a person is needed: `parked`, `safety_stop`, `side_down` or `cycle_failed`",
+    "outcome": "the outcome. Of a cycle: `well`, `troubled`, `unavailable`, `interrupted`, `paused` or `stopped`. Of a "
+    "request: `done`, `refused` or `interrupted`. Of a write: `done`, "
     "`waits` (for a picture), `refused`, `unknown`, `no right`, `read-only` or `side unavailable`",
     "pair": "the pair's name",
-    "pairs": "the names of pairs",
-    "parked": "how many items wait for a person, on all tickets",
-    "path": "which file",
-    "peer": "from which address",
-    "problem": "what kept the cycle from its work",
-    "reason": "why, in itopsync's own words and as much of the server's as tells nothing of a ticket",
-    "retry": "how long until the next try",
-    "seconds": "how long it took, or lasted",
-    "settle": "how long a write without an answer is given to land",
-    "side": "`external` or `internal`: of a write, the one that was written to",
-    "signal": "which signal",
-    "since": "since when",
-    "store": "which store; never with its password",
-    "until_then": "what is used until then",
-    "waiting": "how many items wait for another try, on all tickets, and links with a write of unknown outcome",
-    "watchdog": "seconds after which systemd takes a silent process for dead",
-    "new": "links made: tickets that came into scope",
+    "pairs": "the pairs' names",
+    "parked": "parked items, across all tickets",
+    "path": "the file",
+    "peer": "the client's address",
+    "problem": "what kept the cycle from completing",
+    "reason": "the reason, in itopsync's own words, with as much of the server's message as reveals nothing about a ticket",
+    "retry": "the time until the next try",
+    "seconds": "the duration",
+    "settle": "how long itopsync waits for a write without an answer to land",
+    "side": "`external` or `internal`; for a write, the side that was written to",
+    "signal": "the signal",
+    "since": "when it began",
+    "store": "the store, without its password",
+    "until_then": "the value in use until the restart",
+    "waiting": "items waiting for another try, across all tickets, and links with a write of unknown outcome",
+    "watchdog": "seconds after which systemd considers a silent process dead",
+    "new": "links added: tickets that came into scope",
     "changed": "links whose tickets had changed",
-    "swept_up": "links that a sweep found to look at",
-    "looked_at": "links that a sweep reads in full",
-    "create": "copies made",
+    "swept_up": "links that a sweep found to be due",
+    "looked_at": "links that a sweep read in full",
+    "create": "copies created",
     "write": "writes of entries and fields",
-    "state": "changes of state",
-    "upload": "attachments made",
+    "state": "state changes",
+    "upload": "attachments created",
     "remove": "attachments deleted",
-    "bytes": "bytes of all attachments made",
-    "refused": "writes that were refused: they are tried again, or parked",
+    "bytes": "total size of the attachments created, in bytes",
+    "refused": "refused writes, which are retried or parked",
     "unknown": "writes of unknown outcome",
-    "no_right": "writes for which the account lacks a right",
-    "unfinished": "links with more to do than one cycle does",
+    "no_right": "writes that the account has no right to make",
+    "unfinished": "links with more left to do than fits into one cycle",
 }
 """What each field means."""
 
@@ -118,206 +118,211 @@ EVENTS: dict[str, Event] = {
     "cycle": Event(
         ("info", "warning", "error"),
         ("kind", "outcome", "seconds", *COUNTS, "problem"),
-        "A cycle has ended; the line tells all that it did. A warning when a side could not be worked with, an error when it was "
-        "broken off.",
-        "at `info` nothing, else what `problem` says; the runbook has each message.",
+        "A cycle ended; the line sums up what it did. A warning if a side was unavailable, an error if the cycle was aborted.",
+        "At `info`, nothing; otherwise follow `problem`. The runbook lists each message.",
     ),
     "write": Event(
         ("info",),
         ("action", "side", "outcome", "seconds", "age", "reason"),
-        "Something was sent to a side. What is not `done` is tried again by itself.",
+        "Something was written to a side. Anything that is not `done` is retried automatically.",
     ),
     "request": Event(
         ("info",),
         ("kind", "actor", "outcome"),
-        "What somebody asked for was carried out, or refused. `itopsync activity` has the words.",
+        "A request was carried out or refused. `itopsync activity` shows the details.",
     ),
     "verification lost": Event(
         ("warning",),
         ("reason",),
-        "What a verification found could not be stored.",
-        "Look at the store, and ask again.",
+        "The result of a verification could not be stored.",
+        "Check the store, and request it again.",
     ),
     "parked": Event(
         ("warning",),
         ("item", "reason"),
-        "Something of a ticket will not be tried again by itself.",
-        "Mend what `reason` names, then `itopsync retry`, or leave it.",
+        "An item of a ticket will not be retried automatically.",
+        "Fix what `reason` names and run `itopsync retry`, or leave it parked.",
     ),
-    "copy found": Event(("info",), ("copy",), "A copy whose creation had no answer was there after all, and is linked."),
+    "copy found": Event(("info",), ("copy",), "A copy whose creation got no answer was found after all, and is now linked."),
     "ticket failed": Event(
         ("error",),
         ("reason", "exception"),
-        "What one ticket holds is more than itopsync can work with. It waits, is tried again, and is parked in the end; the "
-        "others go on.",
-        "Keep the lines and report it; they hold nothing of the ticket. Then `itopsync retry`.",
+        "itopsync has a bug that one ticket triggers. The ticket is retried and eventually parked; the others are not affected.",
+        "Keep the log lines, which contain nothing of the ticket, and report the bug. Then run `itopsync retry`.",
     ),
     "writes of unknown outcome": Event(
         ("warning",),
         ("links", "settle"),
-        "The process before this one ended while it wrote. What it wrote is looked for before anything is sent again.",
-        "Find out why it ended: a kill, a crash, no memory.",
+        "The previous process ended during a write. itopsync checks whether the write arrived before it sends anything again.",
+        "Find out why it ended: a kill, a crash, lack of memory.",
     ),
     "side unavailable": Event(
         ("warning",),
         ("side", "reason"),
-        "A side cannot be worked with from now on, or for another reason than before. It is asked again each cycle.",
-        "Wait if it passes; else see the runbook for `reason`.",
+        "A side has become unavailable, or the reason has changed. Each cycle tries it again.",
+        "Wait for it to recover; if it does not, look up `reason` in the runbook.",
     ),
     "absurd clock": Event(
         ("warning",),
         ("side", "date"),
-        "A server's clock, in HTTP `Date`, is more than 400 days from this host's. It is not gone by.",
-        "Set the clock of that server, of what stands before it, or of this host.",
+        "A server's clock, in HTTP `Date`, differs from this host's by more than 400 days, and is ignored.",
+        "Set the clock of that server, of the proxy in front of it, or of this host.",
     ),
     "side down for long": Event(
         ("error",),
         ("side", "since", "reason"),
-        "A side cannot be worked with for longer than `hooks.side_down`.",
-        "See the runbook for `reason`. Nothing is lost meanwhile.",
+        "A side has been unavailable for longer than `hooks.side_down`. Nothing is lost.",
+        "Look up `reason` in the runbook.",
     ),
     "side takes writes again": Event(
-        ("info",), ("side",), "A side that was polled well and took no writes has taken one, or refused one for itself."
+        ("info",),
+        ("side",),
+        "A side that could be polled but accepted no writes has accepted one, or refused one on its own merits.",
     ),
     "out of scope": Event(
         ("info",),
         ("links",),
-        "The scope was changed, and so many tickets that waited for a copy do not meet it any more. They get none, and count as "
-        "never seen.",
+        "The scope was changed, and the given number of tickets that were waiting for a copy no longer match it. They get none, "
+        "and count as never seen.",
     ),
-    "side available again": Event(("info",), ("side", "seconds"), "A side works again, after so many seconds."),
+    "side available again": Event(
+        ("info",), ("side", "seconds"), "A side is available again, after the given number of seconds."
+    ),
     "safety stop": Event(
         ("error",),
         ("kind", "reason"),
-        "A cycle would have done more than the limits allow, and stopped before. So will the next ones.",
-        "Look at `itopsync plan`, then `itopsync accept` it or mend the cause: see the runbook.",
+        "A cycle would have exceeded a safety limit, and stopped before doing so. The next cycles will stop too.",
+        "Read `itopsync plan`, then run `itopsync accept` or fix the cause; see the runbook.",
     ),
-    "cycle failed": Event(("error",), ("reason",), "A cycle was broken off. The next one tries again.", "What `reason` says."),
+    "cycle failed": Event(("error",), ("reason",), "A cycle was aborted. The next one tries again.", "Follow `reason`."),
     "lease not renewed": Event(
         ("warning",),
         ("reason",),
-        "The store did not answer when the right to write was to be renewed. If that lasts, itopsync stops before it writes.",
-        "Look at the store.",
+        "The store did not answer when the lease had to be renewed. If this persists, itopsync ends before it writes again.",
+        "Check the store.",
     ),
-    "started": Event(("info",), ("pair", "store"), "The service has begun."),
-    "stopped": Event(("info",), ("signal",), "The service has ended, as it was told."),
-    "standing by": Event(("info",), ("holder",), "Another process has the right to write on this store; this one waits for it."),
+    "started": Event(("info",), ("pair", "store"), "The service started."),
+    "stopped": Event(("info",), ("signal",), "The service stopped, as requested."),
+    "standing by": Event(("info",), ("holder",), "Another process holds the lease on this store; this one waits for it."),
     "taking over: the lease is ours now": Event(
         ("warning",),
         (),
-        "The process that wrote before has ended or lost its store; this one writes now.",
+        "The previous holder of the lease has ended or lost its connection to the store; this process has taken over.",
         "Find out why it ended.",
     ),
     "the store does not answer": Event(
-        ("warning",), ("reason",), "A service that stands by cannot ask the store. It asks again.", "Look at the store."
+        ("warning",), ("reason",), "A standby cannot reach the store. It keeps trying.", "Check the store."
     ),
     "store unavailable": Event(
         ("error",),
         ("reason",),
-        "The store does not answer. It is asked again until the right to write has run out, which ends the process.",
-        "Look at the store.",
+        "The store does not answer. itopsync keeps trying until its lease expires, and then ends.",
+        "Check the store.",
     ),
-    "configuration taken over": Event(("info",), ("path",), "A changed configuration was read and is in use."),
+    "configuration taken over": Event(("info",), ("path",), "A changed configuration was loaded and is in use."),
     "configuration refused": Event(
         ("error",),
         ("fault",),
-        "A changed configuration is at fault; each fault has a line.",
-        "What `fault` says, then reload again.",
+        "A changed configuration is faulty; each fault has a line of its own.",
+        "Fix what `fault` says, then reload again.",
     ),
     "the old configuration goes on": Event(
         ("error",),
         ("faults",),
-        "A changed configuration was refused; the one before stays in use.",
-        "Mend the faults, then reload.",
+        "A changed configuration was refused; the previous one stays in use.",
+        "Fix the faults, then reload.",
     ),
     "needs a restart": Event(
-        ("warning",), ("key", "until_then"), "A changed key cannot be taken over while it runs.", "Restart the service."
+        ("warning",), ("key", "until_then"), "A changed key takes effect only after a restart.", "Restart the service."
     ),
     "systemd does not hear us": Event(
         ("warning",),
         ("reason",),
-        "systemd could not be told that all is well; its watchdog may end the process.",
-        "See that `NotifyAccess=` and `RestrictAddressFamilies=AF_UNIX` are as in the unit that comes with itopsync.",
+        "systemd could not be notified that the service is alive; its watchdog may end the process.",
+        "Set `NotifyAccess=` and `RestrictAddressFamilies=AF_UNIX` as in the unit that comes with itopsync.",
     ),
     "WatchdogSec is shorter than one call may take": Event(
         ("warning",),
         ("watchdog", "longest_call"),
-        "systemd could take a slow server for a process that hangs.",
-        "Make `WatchdogSec=` longer, or the server's time-outs shorter.",
+        "systemd could mistake a slow server for a hung process.",
+        "Raise `WatchdogSec=`, or lower the server's timeout.",
     ),
     "metrics not served": Event(
         ("error",),
         ("address", "reason"),
-        "The address in `metrics.listen` cannot be listened on. Cycles go on; nobody sees their metrics.",
-        "Choose another port, or see who has it: `ss -ltnp`; then restart.",
+        "itopsync cannot listen on the address in `metrics.listen`. Cycles continue, but metrics are not served.",
+        "Choose another port, or find out what uses it with `ss -ltnp`; then restart.",
     ),
-    "store copied": Event(("info",), ("copy",), "The store was copied before its schema was changed."),
-    "person called": Event(("info",), ("hook", "need", "count"), "A hook has taken a call for a person."),
+    "store copied": Event(("info",), ("copy",), "The store was copied before its schema was upgraded or downgraded."),
+    "person called": Event(("info",), ("hook", "need", "count"), "A hook accepted a notification."),
     "hook failed": Event(
         ("warning",),
         ("hook", "need", "reason", "retry"),
-        "A hook did not take what it was sent. Calls are sent again, with what has come up meanwhile; cycles go on.",
+        "A hook did not accept a notification. It is sent again, together with anything new; cycles continue.",
         "Try the command or the address by hand, as the service's account.",
     ),
     "hook not remembered": Event(
         ("warning",),
         ("hook", "reason"),
-        "What a hook has told could not be stored: after a restart it may tell it again.",
-        "Look at the store.",
+        "It could not be stored that a hook has reported something: after a restart, the hook may report it again.",
+        "Check the store.",
     ),
     "store not watched": Event(
-        ("warning",), ("reason",), "The store did not say how things stand: metrics are those of before.", "Look at the store."
+        ("warning",), ("reason",), "The status could not be read from the store: the metrics are out of date.", "Check the store."
     ),
     "metrics not written": Event(
         ("warning",),
         ("reason",),
-        "The file for node_exporter could not be written; the one before is still there.",
-        "Let this account write to its folder, also through systemd's `ReadWritePaths=`.",
+        "The file for node_exporter could not be written; the previous one is still there.",
+        "Allow this account to write to its folder, and list it in systemd's `ReadWritePaths=`.",
     ),
     "console": Event(
-        ("info",), ("listen", "pairs"), "`itopsync web` shows these pairs. What was asked for there is told as `request`."
+        ("info",), ("listen", "pairs"), "`itopsync web` serves these pairs. Requests made there are logged as `request`."
     ),
-    "signed in": Event(("info",), ("actor", "peer"), "Somebody has signed in to the console with a local account."),
+    "signed in": Event(("info",), ("actor", "peer"), "Somebody signed in to the console with a local account."),
     "sign-in refused": Event(
         ("warning",),
         ("peer", "reason"),
-        "Somebody tried to sign in to the console in vain. The name is not told: it may be a password, typed at the wrong place.",
-        "If it comes again and again, look who reaches the console.",
+        "A sign-in to the console failed. The name is not logged, since it may be a password typed into the wrong field.",
+        "If it keeps happening, check who can reach the console.",
     ),
     "a listener failed": Event(
-        ("error",), ("listener", "exception"), "A part that is told of each cycle has a fault. Cycles go on.", "Report it."
+        ("error",),
+        ("listener", "exception"),
+        "A part of itopsync that is notified of each cycle has a bug. Cycles continue.",
+        "Report it.",
     ),
     "internal error": Event(
         ("error",),
         ("exception",),
-        "A fault of itopsync itself; the process ends with 70 and systemd starts it again. Nothing is lost.",
-        "Keep the lines and report it.",
+        "itopsync has a bug; the process exits with 70 and systemd restarts it. Nothing is lost.",
+        "Keep the log lines and report it.",
     ),
     "library": Event(
         ("warning", "error", "critical"),
         ("logger", "message", "exception"),
-        "Something that a library has to say.",
-        "Look at it together with the lines around it.",
+        "A library logged a message.",
+        "Read it together with the lines around it.",
     ),
 }
 
 _INTRODUCTION = """\
 # Log events
 
-Each event is one line: on a terminal as text, elsewhere as JSON. Where the lines lead into systemd's journal, each begins
-with its priority, which the journal takes off and files: `journalctl -u itopsync -p warning` shows what needs somebody.
+Each event is one line: text on a terminal, JSON elsewhere. In systemd's journal, each has its priority:
+`journalctl -u itopsync -p warning` shows what needs attention.
 
 | level | means |
 | --- | --- |
-| `error` | look now |
-| `warning` | look today |
-| `info` | nothing to do: what was done, one line for each write and one for each cycle |
-| `debug` | nothing beyond that at present |
+| `error` | act now |
+| `warning` | act today |
+| `info` | nothing to do: one line for each write and one for each cycle |
+| `debug` | currently the same as `info` |
 
-No event holds a text of a ticket, a file's name, a password or a token.
+No event contains a ticket's text, a file's name, a password or a token.
 
-Every line has `timestamp`, `level` and `event`; a line that belongs to a cycle has `cycle`, one that belongs to a ticket also
-`link` and `ticket`. To follow one ticket, or one cycle:
+Every line has `timestamp`, `level` and `event`. Lines about a cycle also have `cycle`, and those about a ticket `link` and
+`ticket`. To follow one ticket or one cycle:
 
 ```console
 $ journalctl -u itopsync -o cat | jq 'select(.link == 17)'

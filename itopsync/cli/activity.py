@@ -22,13 +22,13 @@ from itopsync.store.records import ActivityRecord, RequestKind, RequestRecord, R
 
 def activity(
     context: typer.Context,
-    ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="As for show.")] = None,
+    ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="A ticket, as for show.")] = None,
     since: Annotated[
         timedelta | None,
-        typer.Option(parser=read, metavar="TIME", help="How far back, such as 24h or 7d.", show_default="everything"),
+        typer.Option(parser=read, metavar="TIME", help="How far back to look, such as 24h or 7d.", show_default="everything"),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="The maximum number of lines.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List writes and requests, newest first, with their times and outcomes. Does not contact the servers."""
     options: Options = context.obj

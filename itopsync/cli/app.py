@@ -55,7 +55,7 @@ def options(
         Literal["debug", "info", "warning", "error"] | None,
         typer.Option(
             "--log-level",
-            help="The lowest level that is logged to stderr.",
+            help="The minimum level to log to stderr.",
             show_default=False,
         ),
     ] = None,

@@ -9,7 +9,7 @@ import typer
 
 from itopsync.exits import ExitCode
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Skip the confirmation prompt.")]
 
 
 def ask(question: str, *, yes: bool) -> None:

@@ -1,4 +1,4 @@
-"""The commands of the console, which needs what the extra ``web`` brings: web, web-user."""
+"""The commands of the console, which need the extra ``web``: web, web-user."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from itopsync import config, logs
 from itopsync.cli.session import Options
 from itopsync.errors import ConfigurationError, Fault
 
-WebFile = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Its web.toml; else one pair for this machine alone.")]
+WebFile = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The web.toml; default: one pair, for this machine only.")]
 
 
 def web(context: typer.Context, file: WebFile = None) -> None:
-    """Show how things stand in a browser, and let operators ask for something there. It asks neither server."""
+    """Serve the console, where a browser shows status and operators make requests. Does not contact the servers."""
     options: Options = context.obj
     logs.configure(options.log_level or "info")
     with _needing_the_extra():
@@ -28,11 +28,11 @@ def web(context: typer.Context, file: WebFile = None) -> None:
 
 
 def web_user(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The web.toml that names the file of accounts.")],
-    name: Annotated[str, typer.Argument(help="Who signs in.")],
-    remove: Annotated[bool, typer.Option("--remove", help="Take the account away; its sessions end at once.")] = False,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The web.toml that names the accounts file.")],
+    name: Annotated[str, typer.Argument(help="The user name.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the account and end its sessions.")] = False,
 ) -> None:
-    """Give somebody an account for the console, or another password. It is asked for, or read from standard input."""
+    """Create a console account or change its password, which is prompted for or read from standard input."""
     with _needing_the_extra():
         from itopsync.web import settings
         from itopsync.web.accounts import LONGEST, NAME, SHORTEST, Accounts

@@ -30,7 +30,7 @@ _EXITS = {
 
 def status(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Update every two seconds, until Ctrl-C.")] = False,
     max_age: Annotated[
         timedelta | None,

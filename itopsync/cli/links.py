@@ -24,7 +24,7 @@ Meant = Annotated[str, typer.Argument(metavar="REF", help="R-000123, external:Us
 
 
 def show_link(
-    context: typer.Context, ref: Meant, as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False
+    context: typer.Context, ref: Meant, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
     """Show where each entry, file and state of a ticket came from, and what is still to be carried. Writes nothing."""
     from itopsync.engine.story import explain, unlinked
@@ -129,8 +129,8 @@ def _ask_about(account: UnknownAccount) -> str:
 
 def retry(
     context: typer.Context,
-    ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="As for show.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Everything that is in trouble.")] = False,
+    ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="A ticket, as for show.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every link that has an obstacle.")] = False,
 ) -> None:
     """Clear a ticket's obstacles, so that the next cycle tries again."""
     if (ref is None) is not everything:
@@ -141,7 +141,7 @@ def retry(
 def park(
     context: typer.Context,
     ref: Meant,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for others to read.", show_default=False)] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="The reason, for others to read.", show_default=False)] = "",
 ) -> None:
     """Suspend a link until it is resumed."""
     _ask_for(context, "park", ref, reason)

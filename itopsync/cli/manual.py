@@ -12,17 +12,16 @@ from itopsync.cli.app import app
 from itopsync.exits import ExitCode
 
 _EXITS = {
-    ExitCode.WELL: "all well",
-    ExitCode.TROUBLED: "some tickets failed or wait for a retry, the sides differ, a hook failed, or a question was answered "
-    "with no",
-    ExitCode.USAGE: "the command line is wrong, or there was no terminal to ask on and --yes was not given",
+    ExitCode.WELL: "success",
+    ExitCode.TROUBLED: "something is parked or will be retried, the sides differ, a hook failed, or you answered no",
+    ExitCode.USAGE: "the command line is wrong, or there was no terminal to ask on and no --yes",
     ExitCode.CONFIGURATION: "the configuration, or something that it names, is faulty",
     ExitCode.UNAVAILABLE: "a side is unavailable, or was not polled for too long",
     ExitCode.SAFETY_STOP: "a safety limit stopped the cycle",
-    ExitCode.ANOTHER_INSTANCE: "another itopsync works on this store",
-    ExitCode.STORE: "the store is not usable",
-    ExitCode.PAUSED: "a person has paused a side",
-    ExitCode.INTERNAL_ERROR: "a fault of itopsync itself",
+    ExitCode.ANOTHER_INSTANCE: "another itopsync is using this store",
+    ExitCode.STORE: "the store is unusable",
+    ExitCode.PAUSED: "a side is paused",
+    ExitCode.INTERNAL_ERROR: "internal error in itopsync",
 }
 _ENVIRONMENT = {
     "ITOPSYNC_CONFIG": "the configuration file, like --config",

@@ -1,4 +1,4 @@
-"""The command that hands a month's evidence to both companies: report."""
+"""The command that writes the monthly report for both companies: report."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ if TYPE_CHECKING:
 def report(
     context: typer.Context,
     month: Annotated[
-        str | None, typer.Option(metavar="MONTH", help="As 2026-11, by internal's timezone.", show_default="the last one")
+        str | None, typer.Option(metavar="MONTH", help="Such as 2026-11, in internal's timezone.", show_default="last month")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.HTML,
+    form: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.HTML,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to; no file that is there is overwritten.", show_default="stdout")
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write it; an existing file is not overwritten.", show_default="stdout"),
     ] = None,
     check: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write nothing, and hold a report against the store.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Compare an existing report with the store, and write nothing.", show_default=False),
     ] = None,
 ) -> None:
-    """Say for a month what arrived when, whose delay it was and what was parked, without content. Asks neither server."""
+    """Report a month: what arrived when, what delayed it, what was parked. Has no content; does not contact the servers."""
     options: Options = context.obj
     configuration = options.configuration()
     if check is not None:

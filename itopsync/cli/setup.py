@@ -53,11 +53,11 @@ def init(
 
 def check(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     probe: Annotated[
         bool, typer.Option("--probe", help="Write a test ticket to internal, check what the server keeps of it, and delete it.")
     ] = False,
-    probe_external: Annotated[bool, typer.Option("--probe-external", help="The same on external.")] = False,
+    probe_external: Annotated[bool, typer.Option("--probe-external", help="Do the same on external.")] = False,
 ) -> None:
     """Check the setup of both servers and the store. Writes nothing, except with --probe or --probe-external."""
     from itopsync.check import checking

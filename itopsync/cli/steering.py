@@ -1,4 +1,4 @@
-"""The commands that steer the running process: pause, unpause, accept, sync, sweep."""
+"""The commands that control the running process: pause, unpause, accept, sync, sweep."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pause(
         timedelta | None,
         typer.Option("--for", parser=read, metavar="TIME", help="How long it lasts, such as 2h.", show_default=False),
     ] = None,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for others to read.", show_default=False)] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="The reason, for others to read.", show_default=False)] = "",
 ) -> None:
     """Pause both sides, or one: nothing is read or written there until `itopsync unpause` or the given time."""
     from itopsync.cli.asked import ask_for
@@ -57,7 +57,7 @@ def unpause(context: typer.Context, side: OneSide = None) -> None:
 
 def accept(
     context: typer.Context,
-    kind: Annotated[Excess, typer.Argument(metavar="KIND", help="The exceeded limit, as the message of the stop names it.")],
+    kind: Annotated[Excess, typer.Argument(metavar="KIND", help="The exceeded limit, as named in the safety stop's message.")],
     yes: Yes = False,
 ) -> None:
     """Allow once exactly what a safety limit stopped. Anything more stops the cycles again."""

@@ -28,7 +28,7 @@ _EXITS = {
     CycleOutcome.PAUSED: ExitCode.PAUSED,
 }
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def plan(context: typer.Context, as_json: AsJson = False) -> None:
@@ -62,7 +62,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
 def verify(
     context: typer.Context,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Also compare files and pictures byte by byte: each is read twice.")
+        bool, typer.Option("--deep", help="Also compare files and pictures byte by byte, reading each on both sides.")
     ] = False,
     service: Annotated[
         bool, typer.Option("--service", help="Let the running process do it beside its cycles, and print the result.")

@@ -20,7 +20,7 @@ db = typer.Typer(help="Maintain the store.", no_args_is_help=True)
 
 @db.command()
 def upgrade(context: typer.Context) -> None:
-    """Upgrade an older store to this itopsync's schema. An SQLite file is first copied to one beside it."""
+    """Upgrade an older store to this itopsync's schema, after copying an SQLite file next to the original."""
     from itopsync.engine.lease import this_process
     from itopsync.store import migrate, upkeep
 
@@ -36,7 +36,7 @@ def downgrade(
     revision: Annotated[str, typer.Argument(metavar="REVISION", help="An older revision; base: delete everything.")],
     yes: Yes = False,
 ) -> None:
-    """Downgrade the store to an older schema, for an older itopsync. An SQLite file is first copied to one beside it."""
+    """Downgrade the store to an older schema, after copying an SQLite file next to the original."""
     from itopsync.engine.lease import this_process
     from itopsync.store import migrate, upkeep
 
@@ -51,7 +51,7 @@ def downgrade(
 
 @db.command()
 def check(context: typer.Context) -> None:
-    """Check that the store is at this itopsync's schema and sound. Writes nothing."""
+    """Check that the store has this itopsync's schema and is intact. Writes nothing."""
     from itopsync.store import migrate, upkeep
 
     options: Options = context.obj
@@ -70,12 +70,12 @@ def check(context: typer.Context) -> None:
 @db.command()
 def prune(
     context: typer.Context,
-    older_than: Annotated[timedelta, typer.Option(parser=read, metavar="TIME", show_default="90d", help="How old.")] = timedelta(
-        days=90
-    ),
+    older_than: Annotated[
+        timedelta, typer.Option(parser=read, metavar="TIME", show_default="90d", help="The minimum age.")
+    ] = timedelta(days=90),
     yes: Yes = False,
 ) -> None:
-    """Delete old records, and old tombstones whose external ticket is gone. Contacts external; prints how many."""
+    """Delete old records, and old tombstones whose external ticket is gone. Contacts external, and asks first."""
     from itopsync.engine.tombstones import without_original
 
     options: Options = context.obj

@@ -1,4 +1,4 @@
-"""What both companies can hold in hand: a month's arrivals and delays, from the store alone, without any content.
+"""The monthly report for both companies: arrivals and delays, from the store alone, without content.
 
 ``delays``    whose delay an arrival's was
 ``lines``     the report, line by line

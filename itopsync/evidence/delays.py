@@ -1,4 +1,4 @@
-"""Whose delay it was, from a person's save to the arrival on the other side: each instant counts once."""
+"""Attributes each delay, from a person's save to its arrival on the other side, to a cause. Each instant counts once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DELAYS = (
 
 @dataclass
 class Spans:
-    """Times in which something lasted, joined where they overlap."""
+    """Periods of a condition, merged where they overlap."""
 
     _spans: list[Span] = field(default_factory=list)
 
@@ -59,7 +59,7 @@ class Spans:
 
 
 class Spells:
-    """When each side was down or took no writes, and when the bridge rested."""
+    """When each side was down or accepted no writes, and when itopsync was paused or stopped."""
 
     def __init__(self, spells: Iterable[SpellRecord], now: datetime) -> None:
         """*now* is the end of what still lasts."""
@@ -112,7 +112,7 @@ def _seconds(spans: Iterable[Span]) -> float:
 
 
 class Refusals:
-    """The writes of one link that were not taken, until what they carried arrives after all."""
+    """The refused writes of a link, until what they carried arrives."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[Side, str], datetime] = {}

@@ -1,4 +1,4 @@
-"""A report as a file: written with a checksum, and held against the store later."""
+"""Reports as files: written with a checksum, and later compared with the store."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write(store: Store, frame: Frame, form: Format, out: BinaryIO) -> None:
 
 @dataclass(frozen=True)
 class Checked:
-    """What came of holding a file against the store."""
+    """The result of comparing a file with the store."""
 
     changed: bool
     """The file is not as it was made."""
@@ -59,7 +59,7 @@ class Checked:
 
 
 def check(store: Store, file: BinaryIO, frame: Callable[[str, datetime], Frame]) -> Checked:
-    """Hold a report against the store; *frame* makes what it is about, of its month and of when it was made.
+    """Compare a report with the store; *frame* makes what it is about, of its month and of when it was made.
 
     :raises NoReport: it is none
     """

@@ -1,4 +1,4 @@
-"""A report in its three formats. Every line of it is one line of the file, so that two files can be held against each other."""
+"""A report in its three formats. Every line of it is one line of the file, so that two files can be compared."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Format(StrEnum):
 
 
 def body(form: Format, title: str, lines: Iterator[Line]) -> Iterator[str]:
-    """The file but for what closes it."""
+    """The file without its ending."""
     match form:
         case Format.HTML:
             yield from _html(title, lines)
@@ -51,7 +51,7 @@ def closing(form: Format, checksum: str) -> str:
 
 
 def words(line: str) -> str:
-    """What a line of a file tells, in whatever format; nothing where it tells nothing."""
+    """The content of a file's line, in any format; empty if it has none."""
     text = unescape(re.sub(r"<[^>]*>", " ", line)) if line.lstrip().startswith("<") else line.strip().removesuffix(",")
     return " ".join(text.split()) if re.search(r"\w", text) else ""
 

@@ -1,4 +1,4 @@
-"""The console: how things stand, in a browser, and what an operator may ask for. It reads the store, and asks no server.
+"""The console: shows the status in a browser and takes operators' requests. Reads the store; does not contact the servers.
 
 ``serve``      the process: where it listens
 ``app``        the pages by their addresses

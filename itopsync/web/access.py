@@ -1,4 +1,4 @@
-"""Who somebody is, and what they may do. In doubt, nobody, and nothing."""
+"""Authentication and authorisation: who a user is, and what they may do. If in doubt, nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who may look."""
+    """A user who may look."""
 
     name: str
     """Empty: everybody on this machine."""
@@ -29,21 +29,21 @@ class User:
 
     @property
     def actor(self) -> str:
-        """What stands beside what they asked for."""
+        """The name under which their requests are recorded."""
         return f"web:{self.name}"
 
 
 class Denied(Exception):
-    """Not let in; the message says why."""
+    """Access denied; the message says why."""
 
 
 class SignIn(Exception):
-    """They are to sign in first."""
+    """The user must sign in first."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """Tells who a request is from."""
+    """Determines who a request is from."""
 
     roles: RolesSection
     proxy: ProxySection | None

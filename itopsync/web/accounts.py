@@ -26,13 +26,13 @@ _AT_ONCE = threading.BoundedSemaphore(2)
 
 
 class Accounts:
-    """The accounts in a file. It is read whenever it is asked, so that a change holds at once."""
+    """The accounts in a file. Read on every access, so that changes take effect at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def check(self, name: str, password: str) -> str | None:
-        """The hash that a password fits, or None; it takes as long where there is no such account."""
+        """The hash that a password matches, or None; takes equally long if there is no such account."""
         known = self.all().get(name)
         with _AT_ONCE, suppress(VerificationError, InvalidHashError):
             _HASHER.verify(known or _NOBODYS, password[: LONGEST + 1])
@@ -40,7 +40,7 @@ class Accounts:
         return None
 
     def all(self) -> dict[str, str]:
-        """Each name with its hash; none where there is no file.
+        """Each name with its hash; empty if there is no file.
 
         :raises ConfigurationError: the file cannot be read, or others may read it
         """

@@ -1,4 +1,4 @@
-"""What an operator asks for: a row in the store's requests, under their name. The process at work carries it out."""
+"""Operators' requests: each is a row in the store under their name, which the running process carries out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CAUSE = "cause"
 
 
 class Unfit(Exception):
-    """A form that none of our pages has sent."""
+    """A form that did not come from one of our pages."""
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -42,7 +42,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Actions:
-    """The one address that forms are sent to."""
+    """The only address that forms are sent to."""
 
     views: Views
     clock: Callable[[], datetime]
@@ -60,7 +60,7 @@ class Actions:
         return RedirectResponse(f"/p/{quote(pair.name)}{back}{f'?asked={number}' if number else ''}", 303)
 
     def _ask(self, pair: Watched, user: User, form: Mapping[str, str]) -> tuple[str, int | None]:
-        """Where to go back to, and the request to tell of there."""
+        """The page to return to, and the request to report there."""
         store, asked = pair.store(), form.get("kind", "")
         if asked == CAUSE:
             with store.requests.together():

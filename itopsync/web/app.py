@@ -1,4 +1,4 @@
-"""The pages by their addresses."""
+"""Maps addresses to pages."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class SigningIn:
 
 
 def _here(there: str) -> str:
-    """A page of ours to go to, whatever was asked for."""
+    """The page of ours to redirect to, whatever was requested."""
     return there if there.startswith("/") and not there.startswith(("//", "/\\")) and there.isprintable() else "/"
 
 
@@ -100,7 +100,7 @@ def make(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Guard:
-    """The whole, as ASGI."""
+    """The complete ASGI application."""
     file = settings.file
     accounts = Accounts(settings.accounts) if settings.accounts is not None else None
     idle, longest = (file.accounts.idle, file.accounts.longest) if file.accounts else (timedelta(), timedelta())

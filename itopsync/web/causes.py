@@ -1,4 +1,4 @@
-"""What waits for a person, by its cause: a hundred tickets that one setting holds up are one thing to mend."""
+"""What is waiting for a person, grouped by cause: if one setting holds up a hundred tickets, there is one thing to fix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNLIKE = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\b[A-Z]-\d+|\w+:\w+:\d+|\d[\d.
 
 @dataclass
 class Cause:
-    """Why something does not get across, and of which tickets."""
+    """Why items cannot be carried, and of which tickets."""
 
     kind: str
     """What of a ticket: ``note``, ``file`` … or ``ticket``."""
@@ -38,7 +38,7 @@ class Cause:
 
 
 def causes(links: Iterable[Link]) -> tuple[list[Cause], list[Cause]]:
-    """Group what does not get across: what waits for a person, and what goes on by itself; the most frequent first."""
+    """Group obstacles into those that need a person and those that are retried automatically, most frequent first."""
     needed: dict[str, Cause] = {}
     waiting: dict[str, Cause] = {}
     for link in links:
@@ -56,7 +56,7 @@ def causes(links: Iterable[Link]) -> tuple[list[Cause], list[Cause]]:
 
 
 def likeness(reason: str) -> str:
-    """A reason without what differs between tickets."""
+    """A reason without the parts that differ between tickets."""
     return _UNLIKE.sub("…", reason)
 
 

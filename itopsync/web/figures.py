@@ -69,7 +69,7 @@ def _worst(counts: Mapping[str, int]) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """Cycles one after the other that ended alike and did nothing, or one that did something."""
+    """Consecutive cycles with the same outcome that did nothing, or one that did something."""
 
     cycles: tuple[CycleRecord, ...]
     """The newest first."""
@@ -81,7 +81,7 @@ class Run:
 
 
 def runs(cycles: Iterable[CycleRecord]) -> list[Run]:
-    """Put together what is all the same to a reader."""
+    """Group consecutive cycles that do not differ for a reader."""
     found = []
     for alike, those in groupby(cycles, _alike):
         together = tuple(those)
@@ -106,11 +106,11 @@ class Arrivals:
 
 
 def arrivals(store: Store, now: datetime) -> Arrivals | None:
-    """Those of the last 24 hours; None: nothing arrived."""
+    """The delays of the last 24 hours; None: nothing arrived."""
     ages = sorted(store.activity.ages(now - DAY, NEWEST))
     return Arrivals(len(ages), len(ages) == NEWEST, _at(ages, 50), _at(ages, 95), ages[-1]) if ages else None
 
 
 def _at(ordered: Sequence[timedelta], percent: int) -> timedelta:
-    """The smallest that at least so many per cent do not exceed."""
+    """The smallest value that at least this percentage does not exceed."""
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

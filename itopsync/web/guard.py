@@ -1,4 +1,4 @@
-"""What every request must pass before a page sees it, and what every answer says to the browser."""
+"""Checks on every request before a page sees it, and security headers on every response."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LONGEST_BODY, _DIGITS = 16_384, 10
 
 @dataclass(frozen=True)
 class Guard:
-    """Turns away what does not belong here; what passes bears its :class:`~itopsync.web.access.User` in ``state.user``."""
+    """Rejects illegitimate requests; those that pass carry their :class:`~itopsync.web.access.User` in ``state.user``."""
 
     app: ASGIApp
     access: Access
@@ -89,7 +89,7 @@ class Guard:
         return None
 
     def _for_us(self, request: Request) -> bool:
-        """Whether the browser meant us: a foreign name that was made to lead here would read along as that name's page."""
+        """Whether the browser meant this host: another name that resolves here could otherwise read our pages (DNS rebinding)."""
         hosts = request.headers.getlist("host")
         if len(hosts) != 1:
             return False
@@ -101,7 +101,7 @@ class Guard:
             return False
 
     def _of_our_own(self, request: Request) -> bool:
-        """Whether a form was sent by a page of ours: as the browser says it, or an older one by the page's origin."""
+        """Whether one of our pages sent a form, according to the browser or, for an older browser, the page's origin."""
         site = request.headers.get("sec-fetch-site")
         if site is not None:
             return site == "same-origin"

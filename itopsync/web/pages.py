@@ -1,4 +1,4 @@
-"""From values to HTML, in the reader's language."""
+"""Renders values as HTML in the reader's language."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOBODY = User("", operates=False)
 
 @dataclass(frozen=True)
 class Pages:
-    """All pages, and what stands on each of them."""
+    """All pages, and what they have in common."""
 
     pairs: Sequence[str]
     clock: Callable[[], datetime]
@@ -32,7 +32,7 @@ class Pages:
     """None: the console's own."""
 
     def show(self, request: Request, name: str, values: Mapping[str, Any] | None = None, status: int = 200) -> Response:
-        """One page, or what of it is asked for alone."""
+        """A page, or only the requested part of it."""
         chosen = request.query_params.get("lang")
         language = words.best(chosen or request.cookies.get(LANGUAGE), request.headers.get("accept-language", ""))
         translate = words.translator(language)
@@ -65,7 +65,7 @@ class Pages:
 
 
 def _number(value: float, language: str) -> str:
-    """``12,345``, or ``0.3`` of what is no whole number; in Indonesian ``12.345`` and ``0,3``."""
+    """``12,345``, or ``0.3`` for a fraction; in Indonesian ``12.345`` and ``0,3``."""
     shown = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
     return shown.translate(_INDONESIAN_SIGNS) if language == "id" else shown
 
@@ -74,7 +74,7 @@ _INDONESIAN_SIGNS = str.maketrans(",.", ".,")
 
 
 def _code(text: str) -> Markup:
-    """A message, in which what stands between backticks is shown as code."""
+    """A message, with text between backticks shown as code."""
     parts = str(text).split("`")
     return Markup().join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts))
 

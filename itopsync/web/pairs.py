@@ -1,4 +1,4 @@
-"""The pairs that are shown: each with its store, opened when it is first looked at."""
+"""The pairs that are shown, each with its store, which is opened on first use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from itopsync.web.settings import StoreRole, WebSettings
 
 @dataclass
 class Watched:
-    """One pair, as the console knows it: no password of an iTop."""
+    """A pair as the console knows it, without iTop passwords."""
 
     rules: Rules
     store_url: str = field(repr=False)
@@ -38,7 +38,7 @@ class Watched:
         return self.rules.pair
 
     def store(self) -> Store:
-        """Its store, to be read and to ask.
+        """Its store, for reading and for making requests.
 
         :raises StoreError: there is none, it is another pair's, or it does not answer
         """
@@ -56,11 +56,11 @@ class Watched:
             return self._store.keeping(self.rules.kept)
 
     def label(self, side: Side) -> str:
-        """What people call a side."""
+        """People's name for a side."""
         return self.rules.side(side).label
 
     def address(self, ref: Ref) -> str:
-        """Where people see a ticket in its iTop."""
+        """The address of a ticket in its iTop."""
         query = urlencode({"operation": "details", "class": ref.cls, "id": ref.id})
         return f"{self.rules.side(ref.side).public_url.rstrip('/')}/pages/UI.php?{query}"
 

@@ -1,4 +1,4 @@
-"""What the runbook says of a message: ``python -m itopsync.web.runbook > itopsync/web/runbook.json`` brings it up to date."""
+"""The runbook's advice on messages; ``python -m itopsync.web.runbook > itopsync/web/runbook.json`` updates it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _rows() -> list[tuple[re.Pattern[str], dict[str, str]]]:
 
 
 def remedy(reason: str, language: str) -> str | None:
-    """What to do about a message, as the runbook has it; None where it says nothing of it."""
+    """What to do about a message, as the runbook has it; None if it has none."""
     return next((does[language] for pattern, does in _rows() if pattern.search(reason)), None)
 
 
@@ -31,7 +31,7 @@ def _pattern(message: str) -> str:
 
 
 def made(root: Path) -> str:
-    """The file as the two pages have it: each message with what to do, by language."""
+    """The file's content from the two pages: each message with its remedy by language."""
     tables = {language: _table((root / page).read_text(encoding="utf-8")) for language, page in PAGES.items()}
     rows = [
         [message, {language: table[message] for language, table in tables.items()}]

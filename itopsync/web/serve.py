@@ -1,4 +1,4 @@
-"""The process: it listens where ``web.toml`` says, until it is told to end."""
+"""The process: listens where ``web.toml`` says, until stopped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_AT_ONCE = 64
 
 
 def serve(settings: WebSettings, environ: Mapping[str, str] = os.environ) -> None:
-    """Show the pairs until SIGINT or SIGTERM.
+    """Serve the pairs until SIGINT or SIGTERM.
 
     :raises ConfigurationError: a configuration is at fault, or the address cannot be listened on
     """

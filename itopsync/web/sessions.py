@@ -1,4 +1,4 @@
-"""Who has signed in, and how often somebody tried. Kept in memory: a restart signs everybody out."""
+"""Sessions and sign-in attempts. Kept in memory: a restart signs everybody out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 1_000
 
 @dataclass
 class Session:
-    """Somebody who has signed in."""
+    """A signed-in user."""
 
     name: str
     proof: str
@@ -35,7 +35,7 @@ class Sessions:
         self._lock = threading.Lock()
 
     def begin(self, name: str, proof: str) -> str:
-        """Begin a session; return what the browser is to show."""
+        """Start a session; return the browser's token."""
         token, now = secrets.token_urlsafe(32), self._clock()
         with self._lock:
             if len(self._all) >= MOST:
@@ -68,7 +68,7 @@ def _key(token: str) -> str:
 
 
 class Attempts:
-    """How often somebody has tried within a while, by whatever they are told apart by."""
+    """Recent attempts, counted per key, such as a name or an address."""
 
     def __init__(self, most: int, within: float, clock: Callable[[], float]) -> None:
         """*most* tries within so many seconds."""
@@ -77,7 +77,7 @@ class Attempts:
         self._lock = threading.Lock()
 
     def take(self, who: str) -> bool:
-        """Count a try; False where there were too many."""
+        """Count an attempt; False if there were too many."""
         now = self._clock()
         with self._lock:
             for other in [key for key, tries in self._tries.items() if now - tries[-1] > self._within]:
@@ -89,7 +89,7 @@ class Attempts:
             return True
 
     def take_back(self, who: str) -> None:
-        """Do not count the latest try: it was no guess."""
+        """Do not count the latest attempt: it was not a guess."""
         with self._lock:
             tries = self._tries.get(who)
             if tries:
@@ -98,6 +98,6 @@ class Attempts:
                 self._tries.pop(who, None)
 
     def forget(self, who: str) -> None:
-        """Somebody has come in: their tries are over."""
+        """Forget the attempts of somebody who has signed in."""
         with self._lock:
             self._tries.pop(who, None)

@@ -1,4 +1,4 @@
-"""One link as the store knows it: what was carried, when it arrived, and what is to come. No text of a ticket is there."""
+"""One link as stored: what was carried, when it arrived, and what is pending. Contains no text of a ticket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MANY = 300
 
 @dataclass(frozen=True)
 class Item:
-    """One thing of a ticket."""
+    """One item of a ticket."""
 
     kind: ItemKind
     which: str
@@ -35,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True)
 class ToCome:
-    """Something that is to come, or stands in the way of it."""
+    """A pending item or an obstacle."""
 
     what: str
     """With ``{…}`` for what is put in."""

@@ -54,7 +54,7 @@ class Card:
 
     @property
     def word(self) -> str:
-        """How it stands, in a word; empty where its store cannot be read."""
+        """Its status in a word; empty if its store cannot be read."""
         if self.judged is None:
             return ""
         return _WAITING if self.judged.word == status_of.OK and self.judged.reasons else self.judged.word
@@ -74,7 +74,7 @@ class Views:
     clock: Callable[[], datetime]
 
     def overview(self, request: Request) -> Response:
-        """All pairs, those that need somebody first."""
+        """All pairs, those that need attention first."""
         cards = sorted((self._card(pair) for pair in self.pairs.values()), key=lambda card: card.rank)
         if len(cards) == 1:
             return self._one(request, cards[0])
@@ -100,7 +100,7 @@ class Views:
             return Card(pair, str(error))
 
     def attention(self, request: Request) -> Response:
-        """What waits for a person, by cause."""
+        """What is waiting for a person, by cause."""
         pair, now = self.watched(request), self.clock()
         store = pair.store()
         status = status_of.status(store, pair.name, now, troubles=0, cycles=1)
@@ -111,7 +111,7 @@ class Views:
         )
 
     def find(self, request: Request) -> Response:
-        """Go to the ticket of a number, of whatever pair and side; let the reader choose where it may be several."""
+        """Redirect to the ticket with a number, in any pair and on either side; if there are several, let the reader choose."""
         typed = _typed(request.path_params.get("ref") or request.query_params.get("q", ""))
         found = [(pair, link) for pair in self.pairs.values() for link in _links(pair, typed)]
         if len(found) == 1:
@@ -139,7 +139,7 @@ class Views:
         return self.pages.show(request, "ticket.html", {**values, "pair": pair, **self.asked(request, store)})
 
     def activity(self, request: Request) -> Response:
-        """What was written, or asked for; the newest first."""
+        """Writes and requests, newest first."""
         pair, asks = self.watched(request), request.query_params
         store = pair.store()
         typed = _typed(asks.get("q", ""))
@@ -181,7 +181,7 @@ class Views:
         return self.pages.show(request, "verify.html", {"results": results, "pair": pair, **self.asked(request, store)})
 
     def request(self, request: Request) -> Response:
-        """How far one request has come: what a page asks for again and again until it is done."""
+        """The progress of a request, which a page polls until it is done."""
         pair = self.watched(request)
         store = pair.store()
         found = store.requests.get(number_of(request.path_params["number"]))
@@ -205,7 +205,7 @@ class Views:
         return {} if number is None else self._told(store, store.requests.get(number_of(number)))
 
     def _told(self, store: Store, asked: RequestRecord | None) -> dict[str, object]:
-        """A request, and whether anybody is at work who takes it up."""
+        """A request, and whether a process is running that can carry it out."""
         held = store.lease.current()
         return {"asked": asked, "at_work": held is not None and held.until > self.clock()}
 
