@@ -37,8 +37,8 @@ WORDS = {
         "ok": "all well",
         "mended": "mended since",
         "and": "and",
-        "last": "Python 3.11 or newer. Tested against real iTops {real}, and simulated ones from {oldest} to {newest}:\n"
-        "[which versions](docs/reference/versions.md). MIT licence.",
+        "last": "It needs Python 3.11 or newer, and is tested against real iTops {real}, and against\n"
+        "simulated ones from {oldest} to {newest}: see [iTop versions](docs/reference/versions.md). MIT licence.",
     },
     "id": {
         "what": "apa",
