@@ -26,7 +26,7 @@
         │   │   └── RequestTooLarge     of one request: send less at once
         │   └── Missing             the object is not there (any more)
         ├── BadQuery            a query of ours or a scope of the operator's that iTop cannot run
-        └── OutcomeUnknown      let it settle, then look whether it landed; never send it again blindly
+        └── OutcomeUnknown      let it land, then look whether it did; never send it again blindly
 
 Every message is one line that says what is wrong and what to do. Texts that come from a server are cut to
 :data:`REMOTE_TEXT_LIMIT` characters on the way in, since iTop can quote a whole ticket in an error.

@@ -77,7 +77,7 @@ FIELDS = {
     "reason": "the reason, in itopsync's own words, with as much of the server's message as reveals nothing about a ticket",
     "retry": "the time until the next try",
     "seconds": "the duration",
-    "settle": "how long itopsync waits for a write without an answer to land",
+    "landing": "how long itopsync waits for a write without an answer to land",
     "side": "`external` or `internal`; for a write, the side that was written to",
     "signal": "the signal",
     "since": "when it began",
@@ -152,7 +152,7 @@ EVENTS: dict[str, Event] = {
     ),
     "writes of unknown outcome": Event(
         ("warning",),
-        ("links", "settle"),
+        ("links", "landing"),
         "The previous process ended during a write. itopsync checks whether the write arrived before it sends anything again.",
         "Find out why it ended: a kill, a crash, lack of memory.",
     ),

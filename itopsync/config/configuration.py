@@ -82,9 +82,9 @@ def compile_configuration(file: SyncFile, path: Path, surroundings: Surroundings
 
 
 def _server(section: ServerSection, side: Side, limits: Limits, faults: Faults) -> ServerSettings:
-    if section.timeout >= limits.settle:
-        remedy = f"Make it shorter, or limits.settle longer, which is {write_duration(limits.settle)}"
-        faults.add(f"{side}.timeout", "a write could still land after limits.settle", remedy)
+    if section.timeout >= limits.landing:
+        remedy = f"Make it shorter, or limits.landing longer, which is {write_duration(limits.landing)}"
+        faults.add(f"{side}.timeout", "a write could still land after limits.landing", remedy)
     # Constructed without validating again: preparing another model would noticeably slow down the start.
     settings = ServerSettings.model_construct(**dict(section), side=side, password=section.secret)
     a_file = limits.file_size * 4 // 3 + _AROUND_A_FILE

@@ -1,6 +1,6 @@
 """One cycle: poll both sides, observe what is due, plan, apply, and settle what was agreed.
 
-A changed ticket passes these stages; ``cycle`` calls the five in this order, and nothing else does:
+A changed ticket passes these stages; ``cycle`` calls the five in this order, and ``inspect`` goes as far as the plan:
 
 ``poll``          what changed on each side since the cursor
 ``deletions``     which attachments were deleted, found by counting and halving

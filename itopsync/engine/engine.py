@@ -32,21 +32,21 @@ class Engine:
         """The sides that have told us who we are since this process began or its configuration was read."""
 
     def recover(self, running: Collection[int] = ()) -> None:
-        """Take note of what was under way when an earlier process died: writes are let settle, then looked for.
+        """Take note of what was under way when an earlier process died: writes get time to land, then are looked for.
 
         *running*: the requests that this process itself is carrying out.
         """
-        now, wait = self._pair.clock(), self._pair.rules.limits.settle
+        now, wait = self._pair.clock(), self._pair.rules.limits.landing
         self._pair.store.requests.recover(now, running)
         found = self._pair.store.links.recover(now, now + wait)
         if found:
-            log.warning("writes of unknown outcome", links=len(found), settle=str(wait))
+            log.warning("writes of unknown outcome", links=len(found), landing=str(wait))
 
     def _follow_clock(self) -> None:
-        """Let nothing wait until a clock that was set back has caught up; what was sent may still settle."""
-        now, settings, settle = self._pair.clock(), self._pair.settings, self._pair.rules.limits.settle
-        longest = max(settle, settings.longest_back_off, settings.overlap)
-        self._pair.store.links.hasten(now + longest, now + settle)
+        """Let nothing wait until a clock that was set back has caught up; what was sent may still land."""
+        now, settings, landing = self._pair.clock(), self._pair.settings, self._pair.rules.limits.landing
+        longest = max(landing, settings.longest_back_off, settings.overlap)
+        self._pair.store.links.hasten(now + longest, now + landing)
 
     def cycle(
         self, kind: CycleKind = CycleKind.POLL, accept: Collection[str] = (), *, only: Collection[int] | None = None

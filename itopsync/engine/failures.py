@@ -72,12 +72,12 @@ def _ask_again(pair: Pair, job: Job, action: Action, error: SideUnavailable) -> 
 
 def leave_unknown(pair: Pair, job: Job, action: Action, error: ItopsyncError) -> WriteOutcome:
     """Look again once the write has had time to land. An action that keeps ending this way is held against its first item."""
-    settle, now = pair.rules.limits.settle, pair.clock()
+    landing, now = pair.rules.limits.landing, pair.clock()
     for item in action.items[:1]:
         wait = wait_after(error, job.link, item, pair.settings, pair.rules.limits)
-        wait = None if wait is None else max(settle, wait)
+        wait = None if wait is None else max(landing, wait)
         job.link = agree.refused(job.link, item, str(error), now, wait)
-    job.link = replace(job.link, in_doubt=True, due_at=now + settle)
+    job.link = replace(job.link, in_doubt=True, due_at=now + landing)
     job.counts[Count.UNKNOWN] += 1
     job.end(Ending.FAILED)
     return WriteOutcome.UNKNOWN
@@ -92,7 +92,7 @@ def leave_faulty(pair: Pair, job: Job, error: Exception) -> None:
     wait = wait_after(fault, job.link, UNREAD, pair.settings, pair.rules.limits)
     job.link = agree.refused(job.link, UNREAD, str(fault), now, wait)
     if job.begun:
-        job.link = replace(job.link, in_doubt=True, due_at=now + pair.rules.limits.settle)
+        job.link = replace(job.link, in_doubt=True, due_at=now + pair.rules.limits.landing)
     job.counts[Count.REFUSED] += 1
     job.end(Ending.FAILED)
 

@@ -36,13 +36,13 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetim
         still_unknown = link.in_doubt and job.plan.unread is not None
         link = replace(link, in_doubt=still_unknown, due_at=_due_again(job, pair.settings, ahead, now))
     if not free_copy(pair.store, link, job.loaded, now):  # found again by its marker when that link is not written on any more
-        later = now + pair.rules.limits.settle
+        later = now + pair.rules.limits.landing
         link = replace(link, internal=None, internal_number="", in_doubt=True, due_at=later)
     job.link = link
     versions = {side: ticket.version for side in Side if (ticket := job.seen.of(side)) is not None}
     if link.status is LinkStatus.TOMBSTONE and job.seen.external is None:
         versions[Side.EXTERNAL] = ""  # what bears its id later is noticed
-    pair.store.links.save(
+    saved = pair.store.links.save(
         link,
         versions=versions,
         now=now,
@@ -51,6 +51,9 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetim
         due_when_read=job.loaded.due_at,
         activity=[_remembered(written, link.id, cycle) for written in job.writes if written.outcome is not WriteOutcome.WAITS],
     )
+    if not saved:
+        job.link = job.loaded
+        job.end(Ending.OVERTAKEN)
     return job
 
 

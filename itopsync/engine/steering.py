@@ -166,7 +166,7 @@ class Steering:
         if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
             raise Refusal(f"{name} is {link.status}: it is not looked at.{_how_to_resume(link)}")
         if link.in_doubt:
-            raise Refusal(f"{name}: a write on it has not settled: try again in some minutes.")
+            raise Refusal(f"{name}: a write on it may still land: try again in some minutes.")
         self._store.links.mark_due([link.id], BEFORE_ALL, now=now)
         return f"{name} is looked at by the next cycle, before all others."
 
@@ -206,7 +206,7 @@ class Steering:
             return f"{name} is {link.status}: nothing to do."
         ended = self._store.links.amend(link.id, lambda known: by_hand.unlinked(known, now, notice=notice), now)
         if ended is None or by_hand.may_have_a_copy(ended):
-            raise Refusal(f"{name}: a write on it is under way or has not settled: try again in some minutes.")
+            raise Refusal(f"{name}: a write on it is under way or may still land: try again in some minutes.")
         noted = f" The next cycle notes that on {ended.internal_number}." if ended.status is LinkStatus.UNLINKING else ""
         if noted and ended.external.cls not in self._rules.kept:
             noted = f" That is not noted on {ended.internal_number} while its class is not kept in step."

@@ -106,7 +106,7 @@ class ServerSection(PasswordSource):
     """PEM file of the certificates to trust instead of the public ones. A relative path starts at the folder of
     `sync.toml`."""
     timeout: Annotated[Duration, AfterValidator(_check_timeout)] = timedelta(minutes=2)
-    """How long to wait for an answer. Must be shorter than `limits.settle`."""
+    """How long to wait for an answer. Must be shorter than `limits.landing`."""
     max_request: Annotated[Size, AfterValidator(_check_request)] | None = Field(default=None, examples=["64MiB"])
     """The largest request that the server accepts: PHP's `post_max_size`, or a smaller limit of the web server before it. A file
     takes a third more than its size. Default: unknown; texts are then cut to fit 8 MB, PHP's default, or less once the server has

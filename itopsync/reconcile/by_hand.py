@@ -24,7 +24,7 @@ _WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.UNLINKING)
 
 
 def retried(link: Link, now: datetime) -> Link:
-    """The link with its obstacles cleared, due *now*; a write in doubt still settles first.
+    """The link with its obstacles cleared, due *now*; a write in doubt has time to land first.
 
     A ticket's many deletions may pass from now on: their obstacle is kept, as a permit, until they are fewer.
     """
@@ -76,7 +76,7 @@ def unlinked(link: Link, now: datetime, *, notice: bool) -> Link:
 
 
 def may_have_a_copy(link: Link) -> bool:
-    """Whether a copy may exist that we do not know of yet: that must settle before the link is ended."""
+    """Whether a copy may exist that we do not know of yet: that must be known before the link is ended."""
     return link.internal is None and link.in_doubt
 
 

@@ -253,7 +253,7 @@ class Limits(Section):
     one ticket wait for a person, and hold up nothing else."""
     file_size: Size = 20_000_000
     """The largest file that is carried; larger ones are told in a note."""
-    settle: Duration = timedelta(minutes=5)
+    landing: Duration = timedelta(minutes=5)
     """How long a write without an answer may still land, before it is looked for and sent again."""
 
     # what nobody need choose

@@ -171,7 +171,7 @@ class Links:
 
         *versions* are those at which each side's ticket was seen; *live* says whether the tickets can still change. If *loaded*
         is given and an operator has changed the link since it was read as that, nothing is saved. If a poll has changed the due
-        time from *due_when_read*, the link stays due then, unless it has to settle. *activity* is what was written meanwhile.
+        time from *due_when_read*, the link stays due then, unless a write may still land. *activity* is what was written.
 
         :raises KeyError: there is no such link
         """
@@ -246,7 +246,7 @@ class Links:
     def join(self, joined: Link, now: datetime) -> Link | None:
         """Link two tickets by hand, replacing what was known of the external one; return the link with its id.
 
-        Do nothing and return None if one of them is in another link, or a write on it is under way or has not settled.
+        Do nothing and return None if one of them is in another link, or a write on it is under way or may still land.
         """
         with self._database.writing() as connection:
             known_links = _links_of_either(connection, joined)

@@ -111,8 +111,8 @@ class Metrics:
         )
         self._links = Gauge("itopsync_links", "Links, by status.", ["pair", "status"], registry=registry)
         self._due = Gauge("itopsync_links_dirty", "Links that are due to be looked at.", ["pair"], registry=registry)
-        self._unsettled = Gauge(
-            "itopsync_links_unsettled", "Links with a write whose outcome is not known yet.", ["pair"], registry=registry
+        self._in_doubt = Gauge(
+            "itopsync_links_in_doubt", "Links with a write whose outcome is not known yet.", ["pair"], registry=registry
         )
         self._items = Gauge(
             "itopsync_items",
@@ -161,7 +161,7 @@ class Metrics:
         counts, due, items = store.links.counts(), store.links.due_counts(now), store.links.obstacle_counts()
         for status in LinkStatus:
             self._links.labels(self._pair, status).set(counts[status])
-        self._unsettled.labels(self._pair).set(counts["in_doubt"])
+        self._in_doubt.labels(self._pair).set(counts["in_doubt"])
         self._due.labels(self._pair).set(due.waiting + due.linked)
         self._items.labels(self._pair, "parked").set(items.parked)
         self._items.labels(self._pair, "waiting").set(items.waiting)

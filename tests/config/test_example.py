@@ -204,7 +204,7 @@ def test_the_schema_says_what_must_be_given_and_the_defaults_as_they_are_written
     assert _property(schema, ("schedule", "poll"))["default"] == "15s"
     assert _property(schema, ("limits", "file_size"))["default"] == "20MB"
     assert schema["additionalProperties"] is False
-    pattern = _property(schema, ("limits", "settle"))["pattern"]
+    pattern = _property(schema, ("limits", "landing"))["pattern"]
     assert [bool(re.search(pattern, text)) for text in ("1h 30m", "5m", "5 weeks", "5")] == [True, True, False, False]
 
 

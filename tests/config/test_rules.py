@@ -356,7 +356,7 @@ def test_every_number_and_every_duration_arrives(tmp_path: Path) -> None:
             "external.comment": "sync",
             "schedule.poll": " */5 * * * * ",
             "limits.file_size": "1MiB",
-            "limits.settle": "10m",
+            "limits.landing": "10m",
             "store.lease": "30s",
             "logging.level": "debug",
         },
@@ -369,7 +369,7 @@ def test_every_number_and_every_duration_arrives(tmp_path: Path) -> None:
     assert (loaded.internal.max_request, loaded.rules.internal.request_bytes) == (None, 8_000_000)
     assert external.comment == "sync"
     assert loaded.schedule.poll == "*/5 * * * *"
-    assert loaded.rules.limits == Limits(file_size=2**20, settle=timedelta(minutes=10))
+    assert loaded.rules.limits == Limits(file_size=2**20, landing=timedelta(minutes=10))
     assert (loaded.lease, loaded.log_level) == (timedelta(seconds=30), "debug")
 
 

@@ -46,7 +46,7 @@ def way(url: str) -> Iterator[Way]:
 @pytest.fixture
 def desk(desk: Desk, url: str, way: Way) -> Desk:
     """A configuration for each of two daemons, ``one.toml`` and ``two.toml``. iTop's history tells who wrote what."""
-    desk.configure(QUICK + '[limits]\nsettle = "10s"\n')
+    desk.configure(QUICK + '[limits]\nlanding = "10s"\n')
     base = (desk.folder / "sync.toml").read_text()
     base = base.replace('password_env = "PASSWORD"', 'password_env = "PASSWORD"\ntimeout = "5s"')
     database = urlsplit(url).path
@@ -137,7 +137,7 @@ def test_it_takes_over_from_one_that_was_killed_in_the_middle_and_nothing_is_the
 
 
 def _wait_until_all_are_there_once(desk: Desk, count: int) -> None:
-    """Those that were being written when somebody died settle first; in the end each has one copy, and its link knows it."""
+    """Those that were being written when somebody died have time to land; in the end each has one copy, and its link knows it."""
     store = Store.open(_direct(desk))
     wait_for(lambda: store.links.counts()[LinkStatus.LINKED] == count)
     store.close()
@@ -189,7 +189,7 @@ def test_one_that_was_paused_right_before_a_write_does_not_send_it(desk: Desk, o
     def sent() -> list[str]:
         return [written.comment for written in desk.internal.audit.select(verb="create", class_name="Attachment")]
 
-    wait_for(sent)  # after it had time to settle
+    wait_for(sent)  # after it had time to land
     assert sent() == ["two"]
 
 

@@ -406,10 +406,10 @@ def test_a_clock_that_is_set_back_holds_up_no_write_of_unknown_outcome(rig: Rig)
     assert rig.link(number).in_doubt
     rig.wait(hours=-24)
     rig.sync()
-    due, settle = rig.link(number).due_at, rig.pair.rules.limits.settle
+    due, landing = rig.link(number).due_at, rig.pair.rules.limits.landing
     assert due is not None
-    assert due <= rig.now + settle
-    rig.wait(seconds=settle.total_seconds() + 1)
+    assert due <= rig.now + landing
+    rig.wait(seconds=landing.total_seconds() + 1)
     rig.sync()
     assert not rig.link(number).in_doubt
     assert len(rig.internal.tickets()) == 1

@@ -93,7 +93,7 @@ class Courier:
                 planned = plan(work.link, work.seen, self.rules, self.clock(), apart=work.apart)
                 work.link = planned.link
         except Died:
-            self.links[number] = replace(self.links[number], in_doubt=True, due_at=self.clock() + self.rules.limits.settle)
+            self.links[number] = replace(self.links[number], in_doubt=True, due_at=self.clock() + self.rules.limits.landing)
             return
         if not work.link.in_doubt:
             work.link = replace(work.link, due_at=None)
@@ -108,9 +108,9 @@ class Courier:
                 continue
             except OutcomeUnknown as error:
                 item = action.items[0]
-                wait = max(self.rules.limits.settle, self._back_off(work.link, item))
+                wait = max(self.rules.limits.landing, self._back_off(work.link, item))
                 work.link = agree.refused(work.link, item, str(error), self.clock(), wait)
-                work.link = replace(work.link, in_doubt=True, due_at=self.clock() + self.rules.limits.settle)
+                work.link = replace(work.link, in_doubt=True, due_at=self.clock() + self.rules.limits.landing)
                 work.stop = True
             except Refused as error:
                 self._refused(action, work, error)

@@ -20,7 +20,7 @@ from tests.torture.servers import Ask
 
 SOON = """\
 [limits]
-settle = "3s"
+landing = "3s"
 creations = 1000
 
 [schedule]

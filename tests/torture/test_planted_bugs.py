@@ -126,7 +126,7 @@ def test_no_time_to_settle_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPat
 
     def wrong(self: MortalRig) -> None:
         rules = self.configuration.rules
-        limits = rules.limits.model_copy(update={"settle": timedelta()})
+        limits = rules.limits.model_copy(update={"landing": timedelta()})
         self.configuration = replace(self.configuration, rules=replace(rules, limits=limits))
         self.configuration = replace(self.configuration, engine=replace(self.configuration.engine, first_back_off=timedelta()))
         right(self)

@@ -118,7 +118,7 @@ def test_what_does_not_get_across_is_counted_as_parked_or_waiting(rig: Rig, metr
     told = cycle(rig, metrics)
     assert (told["itopsync_items", ("parked",)], told["itopsync_items", ("waiting",)]) == (1, 1)
     assert told["itopsync_writes_total", ("write", "unknown", "internal")] == 1
-    assert told["itopsync_links_unsettled", ()] == 1
+    assert told["itopsync_links_in_doubt", ()] == 1
 
 
 def test_a_safety_stop_is_counted_by_its_limit_and_what_is_due_is_dirty(rig: Rig, metrics: Metrics) -> None:
