@@ -5,7 +5,7 @@ Dates are aware datetimes in UTC: the edge that talks to a server knows its time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -169,7 +169,39 @@ class LinkStatus(StrEnum):
     PARKED = "parked"
     """Needs a person: the whole link rests until ``itopsync resume``."""
     TOMBSTONE = "tombstone"
-    """One of the two tickets is gone, or a person has unlinked them; never touched again."""
+    """It has ended, as its base tells: never touched again, unless a ticket that was gone is seen again."""
+
+
+class End(StrEnum):
+    """Why a link has ended."""
+
+    UNLINKED = "unlinked"
+    """A person has unlinked the two tickets."""
+    EXTERNAL_GONE = "external gone"
+    """The ticket was deleted, or out of our account's sight: a server does not say which."""
+    INTERNAL_GONE = "internal gone"
+    BOTH_GONE = "both gone"
+    COPY = "copy"
+    """The external ticket is itself a copy of what came from internal, or through the same pair before."""
+    PROBE = "probe"
+    """The external ticket is one that ``check --probe-external`` left there."""
+
+    @classmethod
+    def of_gone(cls, sides: Collection[Side]) -> End:
+        """The end of a link whose tickets on *sides* are gone."""
+        return cls.BOTH_GONE if len(sides) > 1 else cls.EXTERNAL_GONE if Side.EXTERNAL in sides else cls.INTERNAL_GONE
+
+    @property
+    def gone(self) -> frozenset[Side]:
+        """The sides whose tickets were gone."""
+        return _GONE.get(self, frozenset())
+
+
+_GONE = {
+    End.EXTERNAL_GONE: frozenset({Side.EXTERNAL}),
+    End.INTERNAL_GONE: frozenset({Side.INTERNAL}),
+    End.BOTH_GONE: frozenset(Side),
+}
 
 
 class FileStatus(StrEnum):
@@ -331,6 +363,8 @@ class Base:
     apart: Mapping[str, Agreed] = field(default_factory=lambda: MappingProxyType({}))
     """What differed, and was left so, when two tickets were linked by hand or found again: ``state`` or an external attribute's
     name → what was taken for agreed then."""
+    ended: End | None = None
+    """Why the link ended, if it did. Also ``None`` where it ended before that was noted."""
 
 
 UNSAVED = 0

@@ -16,7 +16,7 @@ ROWS = re.findall(r"^\| `(.+?)` \| (.*?) \| (.+?) \|$", PAGE, re.MULTILINE)
 MADE_ELSEWHERE = {
     "engine/apply.py: ",
     "engine/safeguard.py: whole_of",
-    "reconcile/identity.py: _parked",
+    "reconcile/identity.py: needing_a_person",
     "engine/marker_loss.py: refuse_lossy",
     "engine/observe.py: _why_at_rest",
     "engine/pair.py: ",

@@ -67,6 +67,7 @@ def rebuild(
 ) -> None:
     """Recreate a lost store from the markers on both servers. Writes to neither, and lists the differences for a decision."""
     from itopsync.engine import rebuild as finding
+    from itopsync.reconcile.ends import why
 
     options: Options = context.obj
     configuration = options.configuration()
@@ -89,10 +90,8 @@ def rebuild(
                 console.print(f"{found.number} ({found.external}) has no copy, though younger tickets have")
                 continue
             total += 1
-            if found.unlinked:
-                console.print(f"{found.link.internal}: it was unlinked by hand from {found.link.external}; both are left alone")
-            elif found.link.status is LinkStatus.TOMBSTONE:
-                console.print(f"{found.link.internal}: its original {found.link.external} is gone; it is left alone")
+            if found.link.status is LinkStatus.TOMBSTONE:
+                console.print(f"{found.link.internal}, copy of {found.link.external}: {why(found.link)}; it is left alone")
             elif found.differs:
                 name = f"{found.link.external_number} ({found.link.external}) → {found.link.internal_number}"
                 console.print(f"{name}: the sides differ in {', '.join(found.differs)}; each stays as it is until it is changed")

@@ -13,6 +13,7 @@ from itopsync.cli.text import as_json, counted
 from itopsync.engine.pauses import REMEDY
 from itopsync.engine.report import Count, CycleOutcome, Report, WriteKind
 from itopsync.model import TICKET, UNSAVED, FilePair, FileStatus, Link, LinkStatus, Observation, Side
+from itopsync.reconcile.ends import why
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
 from itopsync.reconcile.rules import not_kept
 
@@ -24,9 +25,6 @@ OnProgress = Callable[[int, int], None]
 
 
 # plans
-
-
-_GONE = "one of the two tickets is gone: the other is left as it is"
 
 
 def plans(console: Console, planned: Sequence[Planned], troubled: int, problems: Sequence[str] = ()) -> None:
@@ -46,7 +44,7 @@ def plans(console: Console, planned: Sequence[Planned], troubled: int, problems:
         for action in plan.actions:
             console.print(Text(f"  {describe(action)}"))
         if plan.link.status is LinkStatus.TOMBSTONE:
-            console.print(Text(f"  {'unlinked by hand: both are left as they are' if plan.unlinked else _GONE}"))
+            console.print(Text(f"  {why(plan.link)}: what is there is left as it is"))
     for ticket in planned:
         remarks(console, ticket.plan, ticket.seen)
     writes = sum(len(ticket.plan.actions) for ticket in planned)

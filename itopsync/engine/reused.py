@@ -1,19 +1,26 @@
-"""Ids that a server gives again, as after a restored backup: what ended under one, and what bears it now, are told apart."""
+"""Tickets that are seen under the ids of links that have ended: one that was gone and is back, as after a restored backup, or
+another one to which the server gave the id again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+import structlog
+
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
-from itopsync.model import Link, LinkStatus, Sighting
+from itopsync.model import Link, LinkStatus, Ref, Side, Sighting, Ticket
+from itopsync.reconcile.ends import bereft_of_copy, seen_again
 from itopsync.reconcile.identity import bereft, given_again, was_never_copied
-from itopsync.reconcile.rules import Kind, Rules
+from itopsync.reconcile.rules import ClassRules, Kind, Rules
 from itopsync.store.records import Ended
 from itopsync.store.store import Store
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,43 +29,65 @@ class Reused:
 
     versions: Mapping[int, str]
     """Link → the version at which its ticket was looked at."""
-    parked: tuple[Link, ...]
-    """What has become of those whose ticket is another one, for a person to decide."""
+    changed: tuple[Link, ...]
+    """What has become of those whose ticket is back or another one: parked, for a person to decide."""
     forgotten: Mapping[int, Sighting]
     """Link → its ticket, where nothing was ever copied: like a ticket that was never seen."""
 
 
 def find_reused(server: Server, store: Store, rules: Rules, ended: Mapping[int, Ended]) -> Reused:
-    """Look at external tickets that changed after their links had ended; write nothing.
+    """Look at tickets of one side that changed after their links had ended; write nothing.
 
-    :raises SideUnavailable: external cannot be asked
+    :raises SideUnavailable: the side cannot be asked
     """
     links = store.links.get(ended)
     versions: dict[int, str] = {}
-    parked: list[Link] = []
+    changed: list[Link] = []
     forgotten: dict[int, Sighting] = {}
     for cls in rules.classes:
-        theirs = [link for link in links if link.external.cls == cls.external]
-        if not theirs:
-            continue
-        wanted = Attributes(fields={cls.since_attribute: Kind.DATE})
-        shown, failed = server.readable_tickets(cls.external, [link.external.id for link in theirs], wanted)
-        for link in theirs:
-            ticket, known = shown.get(link.external.id), ended[link.id]
-            if ticket is not None and was_never_copied(link, ticket, was_gone=known.was_gone):
+        theirs = {ended[link.id].sighting.ref: link for link in links if link.external.cls == cls.external}
+        shown, failed = _read(server, cls, theirs)
+        for ref, link in theirs.items():
+            ticket, known = shown.get(ref), ended[link.id]
+            if ticket is not None and ref == link.external and was_never_copied(link, ticket, was_gone=known.was_gone):
                 forgotten[link.id] = known.sighting
                 continue
-            if ticket is not None and (again := given_again(link, ticket, cls)) is not None:
-                parked.append(again)
-            if ticket is not None or link.external.id in failed:
+            if ticket is not None and (again := _again(store, link, ticket, cls, rules)) is not None:
+                changed.append(again)
+            if ticket is not None or (ref in failed and not known.was_gone):
                 versions[link.id] = known.sighting.version
-    return Reused(versions, tuple(parked), forgotten)
+    return Reused(versions, tuple(changed), forgotten)
+
+
+def _read(server: Server, cls: ClassRules, refs: Iterable[Ref]) -> tuple[Mapping[Ref, Ticket], Collection[Ref]]:
+    """The tickets with what tells whether they are the ones that were linked, and which of them cannot be read."""
+    side = server.side
+    wanted = side.pick(Attributes(fields={cls.since_attribute: Kind.DATE}), Attributes(fields={}, logs=cls.internal_logs))
+    shown: dict[Ref, Ticket] = {}
+    failed: set[Ref] = set()
+    for name in {ref.cls for ref in refs if ref.cls == cls.cls(side)}:
+        found, unreadable = server.readable_tickets(name, [ref.id for ref in refs if ref.cls == name], wanted)
+        shown |= {ticket.ref: ticket for ticket in found.values()}
+        failed |= {Ref(side, name, number) for number in unreadable}
+    return shown, failed
+
+
+def _again(store: Store, link: Link, ticket: Ticket, cls: ClassRules, rules: Rules) -> Link | None:
+    """What becomes of an ended *link* now that *ticket* is seen under an id of its; None if it stays as it is."""
+    if ticket.ref.side is Side.EXTERNAL and (again := given_again(link, ticket, cls)) is not None:
+        return again
+    again, holder = seen_again(link, ticket, cls, rules), None if link.internal is None else store.links.of(link.internal)
+    if again is None or holder is None or holder.id == link.id or holder.status is LinkStatus.TOMBSTONE:
+        return again
+    return bereft_of_copy(again, holder) if ticket.ref.side is Side.EXTERNAL else None
 
 
 def take_up(store: Store, reused: Reused, now: datetime) -> None:
     """Store what has become of the links whose tickets are others now, unless an operator was quicker."""
-    for link in reused.parked:
+    for link in reused.changed:
         store.links.amend(link.id, partial(_instead, link), now)
+        for obstacle in link.obstacles:
+            log.warning("parked", link=link.id, ticket=str(link.external), item=obstacle.key.kind, reason=obstacle.reason)
     store.tombstones.forget(reused.forgotten)
 
 

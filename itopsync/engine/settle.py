@@ -40,8 +40,8 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetim
         link = replace(link, internal=None, internal_number="", in_doubt=True, due_at=later)
     job.link = link
     versions = {side: ticket.version for side in Side if (ticket := job.seen.of(side)) is not None}
-    if link.status is LinkStatus.TOMBSTONE and job.seen.external is None:
-        versions[Side.EXTERNAL] = ""  # what bears its id later is noticed
+    if link.status is LinkStatus.TOMBSTONE:
+        versions = dict.fromkeys(Side, "") | versions  # what bears the id of a ticket that is gone is noticed later
     saved = pair.store.links.save(
         link,
         versions=versions,

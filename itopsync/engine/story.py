@@ -14,12 +14,12 @@ from itopsync.engine.scope import left_behind, why_not
 from itopsync.engine.store_guard import refuse_wrong
 from itopsync.itop import oql
 from itopsync.itop.server import Server
-from itopsync.model import FilePair, Link, LinkStatus, Observation, Ref, Side, Sighting
+from itopsync.model import End, FilePair, Link, LinkStatus, Observation, Ref, Side, Sighting
+from itopsync.reconcile.ends import seen_again, why
 from itopsync.reconcile.entries import read
 from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.richtext import any_markers
-from itopsync.reconcile.route import comes_back
 from itopsync.reconcile.rules import LogRule, Rules
 
 
@@ -75,14 +75,12 @@ def explain(pair: Pair, planned: Planned) -> Story:
 def _ended(link: Link, seen: Observation, rules: Rules) -> str:
     if link.status is not LinkStatus.TOMBSTONE:
         return ""
-    if (
-        link.internal is None
-        and seen.external is not None
-        and comes_back(seen.external, rules.for_external(link.external.cls), rules)
-    ):
-        return "it is itself a copy of what came from internal, or through this pair before, and no copy goes back"
-    gone = [str(ref) for side in Side if (ref := link.ref(side)) is not None and seen.of(side) is None]
-    return f"{' and '.join(gone)} is gone" if gone else "unlinked by hand; `itopsync link` takes the two up again"
+    cls = rules.for_external(link.external.cls)
+    if any(seen_again(link, ticket, cls, rules) for side in Side if (ticket := seen.of(side)) is not None):
+        return f"{why(link)}, and is back: the next sweep parks it for you to decide, `itopsync run-once --sweep`"
+    if link.base.ended is End.UNLINKED:
+        return f"{why(link)}; `itopsync link` takes the two up again"
+    return why(link)
 
 
 def _entries(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) -> list[EntryStory]:

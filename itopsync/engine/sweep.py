@@ -1,8 +1,8 @@
 """A sweep: looks at everything linked or in scope, whatever the polls have seen.
 
 It finds what no poll can: a ticket that came into scope without changing, a creation or change that was missed, a ticket that
-is gone, a file deleted from a ticket that can no longer change, and a file under an id that was given before. Each sweep reads
-part of all links in full, so that several sweeps together cover them all.
+is gone or back, a file deleted from a ticket that can no longer change, and a file under an id that was given before. Each sweep
+reads part of all links in full, so that several sweeps together cover them all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from itopsync.engine.deletions import search_all
 from itopsync.engine.pair import Pair
 from itopsync.engine.poll import in_scope, links_attached
+from itopsync.engine.reused import Reused, find_reused, take_up
 from itopsync.engine.visibility import note_organisations
 from itopsync.errors import RemoteError
 from itopsync.itop.reader import LIGHT_BATCH
@@ -41,6 +42,8 @@ class Swept:
     """External tickets in scope that are not linked."""
     attached: datetime | None
     """Up to when, by the server's clock, attachments were looked for by their dates."""
+    reused: Reused
+    """Tickets that are there again, though their links ended as they were gone."""
 
 
 def sweep_both(pair: Pair, now: datetime, on_failure: Callable[[Side, RemoteError], None]) -> tuple[int, int]:
@@ -77,7 +80,9 @@ def sweep(side: Side, server: Server, store: Store, rules: Rules) -> Swept:
                 new += store.polls.compare(side, piece, ignored=False).unknown
     attached = store.polls.side(side).cursor
     other |= _newly_attached(side, server, store, rules)
-    return Swept(side, changed, frozenset(other), tuple(new), attached)
+    gone = server.sightings("Ticket", ids=store.tombstones.gone(side, rules.kept))
+    reused = find_reused(server, store, rules, store.polls.compare(side, gone).ended)
+    return Swept(side, changed, frozenset(other), tuple(new), attached, reused)
 
 
 def _newly_attached(side: Side, server: Server, store: Store, rules: Rules) -> frozenset[int]:
@@ -112,7 +117,10 @@ def _look_at_linked(side: Side, server: Server, store: Store, changed: dict[int,
 def record(store: Store, swept: Swept, now: datetime) -> int:
     """Store what a sweep of one side found, all or nothing; return how many links that makes due."""
     due = dict.fromkeys((*swept.changed, *swept.other), now)
-    added = store.polls.record(store.polls.side(swept.side), versions=swept.changed, due=due, new=swept.new, ignored=(), now=now)
+    versions = {**swept.changed, **swept.reused.versions}
+    with store.transaction():
+        take_up(store, swept.reused, now)
+        added = store.polls.record(store.polls.side(swept.side), versions=versions, due=due, new=swept.new, ignored=(), now=now)
     store.facts.put(_attached(swept.side), swept.attached.isoformat() if swept.attached else None)
     return len(due) + len(added)
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from itopsync.model import TICKET, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
+from itopsync.model import TICKET, End, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
+from itopsync.reconcile.ends import ended
 from itopsync.reconcile.entries import arrived
 from itopsync.reconcile.files import MANY_DELETIONS, pair_files
 from itopsync.reconcile.form import alike, plan_values
@@ -72,7 +73,7 @@ def unlinked(link: Link, now: datetime, *, notice: bool) -> Link:
         return link
     if notice and link.internal is not None:
         return retried(replace(link, status=LinkStatus.UNLINKING), now)
-    return replace(link, status=LinkStatus.TOMBSTONE, obstacles=(), due_at=None, in_doubt=False)
+    return ended(link, End.UNLINKED)
 
 
 def may_have_a_copy(link: Link) -> bool:

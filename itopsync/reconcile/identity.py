@@ -24,6 +24,7 @@ from itopsync.reconcile.ticket_markers import entries_in
 ANOTHER = Item(TICKET, "another")
 """The item of a whole link one of whose tickets is another one than was linked: only unlinking, or linking anew, ends that."""
 _TITLE = "title"
+_WHOLE = Item(TICKET, "")
 _ANY_TIMEZONE = timedelta(hours=26)
 """More than a corrected timezone can shift a date."""
 _CLOCKS = timedelta(hours=1)
@@ -76,7 +77,7 @@ def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
     )
     base = Base(born=born(external, cls))
     fresh = replace(link, external_number=external.number, internal=None, internal_number="", base=base, files=())
-    return _parked(fresh, reason, ANOTHER)
+    return needing_a_person(fresh, reason, ANOTHER)
 
 
 def is_parked_as_another(link: Link) -> bool:
@@ -91,12 +92,11 @@ def bereft(link: Link, by: Link) -> Link:
         f"its copy {link.internal} is gone, and the server gave that id to the copy of {by.external_number}. `itopsync resume "
         f"{link.id}` has a new copy made; to leave it, `itopsync unlink {link.id}`"
     )
-    return _parked(
-        replace(link, internal=None, internal_number="", in_doubt=False, files=(), base=Base()), reason, Item(TICKET, "")
-    )
+    return needing_a_person(replace(link, internal=None, internal_number="", in_doubt=False, files=(), base=Base()), reason)
 
 
-def _parked(link: Link, reason: str, item: Item) -> Link:
+def needing_a_person(link: Link, reason: str, item: Item = _WHOLE) -> Link:
+    """The link, parked as a whole for *reason*, held against *item*."""
     obstacle = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
     return replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,), due_at=None)
 

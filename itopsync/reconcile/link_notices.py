@@ -9,7 +9,8 @@ from __future__ import annotations
 import html
 from dataclasses import replace
 
-from itopsync.model import FileStatus, ItemKey, ItemKind, Link, LinkStatus, Side
+from itopsync.model import End, FileStatus, ItemKey, ItemKind, Link, LinkStatus, Side
+from itopsync.reconcile.ends import ended
 from itopsync.reconcile.markers import attachment_marker, here_marker, is_note, ticket_marker, unlinked_marker
 from itopsync.reconcile.notes import full_log, head_line
 from itopsync.reconcile.part import Part
@@ -25,9 +26,9 @@ def plan_link_notice(situation: Situation) -> Plan | None:
     is_copy = link.external in situation.ticket_markers.standing
     record = link.base.notes.get(ticket_marker(situation.rules.pair, link.external))
     if link.status is LinkStatus.UNLINKING:
-        return _write(situation, _unlinking(situation)) if is_copy else _tombstone(link)
+        return _write(situation, _unlinking(situation)) if is_copy else Plan(ended(link, End.UNLINKED))
     if record is None or (record.writes and not is_copy and link.external in situation.ticket_markers.former):
-        return _tombstone(link) if link.external in situation.ticket_markers.former else None
+        return Plan(ended(link, End.UNLINKED)) if link.external in situation.ticket_markers.former else None
     if record.unmarked:
         return _write(situation, _anew(situation))
     if _stands(situation, is_copy=is_copy, written=record.writes > 0):
@@ -69,10 +70,6 @@ def _write(situation: Situation, note: Note, hopeless: str | None = None) -> Pla
 
 def _action(note: Note) -> Write:
     return Write(Side.INTERNAL, {}, (note,), (_ITEM,), {})
-
-
-def _tombstone(link: Link) -> Plan:
-    return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=(), due_at=None), unlinked=True)
 
 
 def _linking(situation: Situation) -> Note:

@@ -167,8 +167,6 @@ class Plan:
     """As it stands once what is already agreed is recorded in its base."""
     actions: tuple[Action, ...] = ()
     remarks: tuple[Remark, ...] = ()
-    unlinked: bool = field(default=False, kw_only=True)
-    """A person has unlinked the two tickets."""
     replaced: bool = field(default=False, kw_only=True)
     """One of the two tickets is not the one that was linked."""
     rewritten: bool = field(default=False, kw_only=True)

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from itopsync.errors import ItopsyncError
-from itopsync.model import TICKET, Link, LinkStatus, Observation, Obstacle, Side
+from itopsync.model import TICKET, End, Link, LinkStatus, Observation, Obstacle, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
 from itopsync.reconcile.copies import without_former
+from itopsync.reconcile.ends import ended
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form, render
 from itopsync.reconcile.identity import ANOTHER, born
@@ -44,12 +45,13 @@ def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, a
         return Plan(link)
     link = without_former(link, observation)
     situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
-    if observation.external is None or (link.internal is not None and observation.internal is None):
-        return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), unlinked=link.status is LinkStatus.UNLINKING)
+    gone = [side for side in Side if link.ref(side) is not None and observation.of(side) is None]
+    if gone:
+        return Plan(ended(link, End.UNLINKED if link.status is LinkStatus.UNLINKING else End.of_gone(gone)))
     if link.internal is None:
-        if _is_probe(situation) or comes_back(situation.ticket(Side.EXTERNAL), situation.cls, rules):
-            return Plan(replace(link, status=LinkStatus.TOMBSTONE, obstacles=()), unlinked=True)
-        return _plan_creation(situation, apart=apart)
+        comes = comes_back(situation.ticket(Side.EXTERNAL), situation.cls, rules)
+        uncopied = End.PROBE if _is_probe(situation) else End.COPY if comes else None
+        return _plan_creation(situation, apart=apart) if uncopied is None else Plan(ended(link, uncopied))
     if (marking := plan_link_notice(situation)) is not None:
         return marking
     return _plan_linked(situation, apart=apart)

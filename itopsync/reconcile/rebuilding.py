@@ -56,8 +56,6 @@ class Rebuilt:
     link: Link
     differs: tuple[str, ...]
     """``state`` and attributes (external names) that differ: left as they are, for a person to decide."""
-    unlinked: bool = False
-    """A person had unlinked the two, which still holds."""
 
     @property
     def without_copy(self) -> tuple[Obstacle, ...]:
@@ -74,7 +72,7 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
     link, cls = plan.link, rules.for_external(plan.link.external.cls)
     external, internal = observation.external, observation.internal
     if external is None or internal is None or link.status is LinkStatus.TOMBSTONE:
-        return Rebuilt(link, (), plan.unlinked)
+        return Rebuilt(link, ())
     writes = [action for action in plan.actions if isinstance(action, Write)]
     situation = Situation(plan.link, observation, rules, cls, now)
     told = {name for write in writes for name in write.agrees}

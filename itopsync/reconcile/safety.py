@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from itopsync.errors import SafetyStop
-from itopsync.model import LinkStatus
 from itopsync.reconcile.plan import Plan, Remove
 from itopsync.reconcile.rules import Limits
 
@@ -32,7 +31,7 @@ class Tally:
     def add(self, plan: Plan) -> Tally:
         """This tally with *plan* counted in; creations are counted from the store, before anything is read."""
         link = plan.link
-        gone = link.status is LinkStatus.TOMBSTONE and link.internal is not None and not plan.unlinked
+        gone = link.internal is not None and link.base.ended is not None and bool(link.base.ended.gone)
         removed = (removed_thing(link.id, each) for each in plan.actions if isinstance(each, Remove))
         return Tally(
             self.creations,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from itopsync.model import Agreed, Base, Heading, ItemKey, NoteRecord, Obstacle, Side
+from itopsync.model import Agreed, Base, End, Heading, ItemKey, NoteRecord, Obstacle, Side
 
 
 def base_to_json(base: Base) -> str:
@@ -29,6 +29,7 @@ def base_to_json(base: Base) -> str:
             **({"unmarked_files": dict(base.unmarked_files)} if base.unmarked_files else {}),
             **({"apart": apart} if apart else {}),
             **({"heading": [base.heading.side, list(base.heading.states)]} if base.heading else {}),
+            **({"ended": base.ended} if base.ended else {}),
         }
     )
 
@@ -48,6 +49,7 @@ def base_from_json(text: str) -> Base:
         ),
         apart=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("apart", {}).items()}),
         heading=Heading(Side(read["heading"][0]), tuple(read["heading"][1])) if "heading" in read else None,
+        ended=End(read["ended"]) if "ended" in read else None,
     )
 
 

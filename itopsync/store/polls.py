@@ -71,7 +71,7 @@ class Polls:
                             unknown.append(seen)
                         for row in rows:
                             if row.status == LinkStatus.TOMBSTONE:
-                                if side is Side.EXTERNAL and row.version != seen.version:
+                                if (side is Side.EXTERNAL or not row.version) and row.version != seen.version:
                                     ended[row.id] = Ended(seen, was_gone=not row.version)
                                 continue
                             if row.status != LinkStatus.PARKED and seen.number and row.number and seen.number != row.number:

@@ -44,7 +44,7 @@ class SideState:
 
 @dataclass(frozen=True)
 class Ended:
-    """The external ticket of a link that has ended."""
+    """A ticket of a link that has ended."""
 
     sighting: Sighting
     was_gone: bool
