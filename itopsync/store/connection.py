@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
@@ -120,6 +120,7 @@ class Address:
 
 _FORMS = "Write sqlite:///FILE or postgresql://USER@HOST/DATABASE in store.url."
 _NO_PRIVILEGE = "42501"
+_READ_ONLY = "25006"
 
 
 class Use(StrEnum):
@@ -164,6 +165,12 @@ def _postgresql(address: Address, use: Use) -> Engine:
         if use is Use.LOOK:
             connection.execute("SET default_transaction_read_only = on")
         connection.autocommit = False
+
+    @event.listens_for(engine, "handle_error")
+    def drop_read_only(context: ExceptionContext) -> None:
+        # A session keeps what the database was when it was opened, as the standby of a failover: only a new one may write again.
+        if use is not Use.LOOK and getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+            context.is_disconnect = True
 
     return engine
 

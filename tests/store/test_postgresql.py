@@ -92,3 +92,23 @@ def test_a_database_that_is_not_there_is_said_at_once_and_without_the_password(c
         Store.open("postgresql://itopsync:pw-of-store@127.0.0.1:9/itopsync")
     assert monotonic() - began < 5
     assert "pw-of-store" not in str(caught.value)
+
+
+def test_a_session_from_when_the_database_was_read_only_is_not_kept(cluster: Cluster) -> None:
+    """As from a standby before it is promoted."""
+    url = cluster.new_store()
+    before = Store.open(url)
+
+    def make_read_only(setting: str) -> None:
+        with before.database.writing() as transaction:
+            name = transaction.scalar(text("SELECT current_database()"))
+            transaction.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {setting}'))
+
+    make_read_only("on")
+    store = Store.open(url)
+    with pytest.raises(StoreUnavailable, match="read-only transaction"):
+        add(store, external(1))
+    make_read_only("off")
+    assert add(store, external(1)).external == external(1)
+    store.close()
+    before.close()
