@@ -19,6 +19,7 @@ from itopsync.engine.store_guard import classes_of_copies
 from itopsync.errors import BadQuery, ItopsyncError, Refused, TicketFault
 from itopsync.itop import oql
 from itopsync.itop.attributes import Attributes
+from itopsync.itop.piecewise import NO_ID
 from itopsync.model import Attachment, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.markers import ticket_marker
@@ -212,7 +213,8 @@ def _find_copies_in(pair: Pair, links: Sequence[Link], cls: ClassRules, name: st
     sightings, hidden = server.readable_sightings(name, condition)
     numbers = [*(sighting.ref.id for sighting in sightings), *hidden]
     tickets, failures = server.readable_tickets(name, numbers, asked)
-    unreadable: dict[int, ItopsyncError] = {**failures}
+    unnamed = {number: why for number, why in hidden.items() if number == NO_ID}
+    unreadable: dict[int, ItopsyncError] = {**unnamed, **failures}
     found: dict[Ref, Ref] = {}
     for number in sorted(tickets):
         for link in links:
@@ -225,22 +227,25 @@ def _find_copies_in(pair: Pair, links: Sequence[Link], cls: ClassRules, name: st
         return _merge(_find_copies_in(pair, [link], cls, name, logs) for link in links)
     unread = {link.external: failure for failure in unreadable.values() for link in links if link.external not in found}
     doubtful = [link for link in links if link.in_doubt and link.external not in found | unread]
-    unmarked = _find_unmarked(pair, doubtful, name, logs[0]) if cls.logs[0].internal == logs[0] else {}
+    unmarked, unseen = _find_unmarked(pair, doubtful, name, logs[0]) if cls.logs[0].internal == logs[0] else ({}, None)
+    if unseen is not None:
+        unread |= {link.external: unseen for link in doubtful if link.external not in unmarked}
     return _Copies(found | {external: lost.ref for external, lost in unmarked.items()}, unmarked, unread)
 
 
-def _find_unmarked(pair: Pair, links: Sequence[Link], name: str, log: str) -> dict[Ref, LostMarker]:
-    """Look for copies that an unanswered create may have made on a server that drops markers.
+def _find_unmarked(pair: Pair, links: Sequence[Link], name: str, log: str) -> tuple[dict[Ref, LostMarker], ItopsyncError | None]:
+    """Look for copies that an unanswered create may have made on a server that drops markers; and why one may not be seen.
 
     The first entry of such a copy is ours, bears no marker, and names the external ticket.
     """
     numbered = {link.external_number: link for link in links if link.external_number}
     if not numbered:
-        return {}
+        return {}, None
     server, rules = pair.servers[Side.INTERNAL], pair.rules
     condition = " OR ".join(f"{log} LIKE {oql.literal(f'%{number}%')}" for number in numbered)
-    ids = [sighting.ref.id for sighting in server.sightings(name, condition, None)]
-    tickets, _ = server.readable_tickets(name, ids, Attributes(fields={VERSION_TIME: Kind.DATE}, logs=(log,)))
+    sightings, hidden = server.readable_sightings(name, condition)
+    numbers = [*(sighting.ref.id for sighting in sightings), *hidden]
+    tickets, failures = server.readable_tickets(name, numbers, Attributes(fields={VERSION_TIME: Kind.DATE}, logs=(log,)))
     found: dict[Ref, LostMarker] = {}
     for _, ticket in sorted(tickets.items()):
         for number, link in numbered.items():
@@ -248,7 +253,7 @@ def _find_unmarked(pair: Pair, links: Sequence[Link], name: str, log: str) -> di
             lost = unmarked_opening(ticket, log, rules.internal.accounts, number, marker)
             if lost is not None:
                 found.setdefault(link.external, lost)
-    return found
+    return found, next(iter(failures.values()), hidden.get(NO_ID))
 
 
 def _merge(several: Iterable[_Copies]) -> _Copies:

@@ -13,6 +13,7 @@ from itopsync.engine.poll import in_scope
 from itopsync.engine.retry import fault_of
 from itopsync.engine.store_guard import BEGUN, DONE, REBUILDING, claim, classes_of_copies, remember_classes
 from itopsync.itop.attributes import Attributes
+from itopsync.itop.piecewise import NO_ID
 from itopsync.model import UNSAVED, Attachment, Link, LinkStatus, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.authors import Makers, agreed_upon, bare, makers, writers
 from itopsync.reconcile.by_hand import to_be_copied
@@ -194,7 +195,9 @@ def _bearers(pair: Pair, cls: ClassRules) -> _Bearers:
         asked = Attributes(fields={VERSION_TIME: Kind.DATE}, logs=tuple(those))
         tickets, failures = internal.readable_tickets(name, numbers, asked)
         shown += [ticket for _, ticket in sorted(tickets.items())]
-        unreadable += [Unreadable(Ref(Side.INTERNAL, name, number), str(why)) for number, why in sorted(failures.items())]
+        unnamed = {number: why for number, why in failed.items() if number == NO_ID}
+        unread = sorted({**failures, **unnamed}.items())
+        unreadable += [Unreadable(Ref(Side.INTERNAL, name, number), str(why)) for number, why in unread]
         hidden = {number: why for number, why in hidden.items() if number not in numbers}
     unreadable += [Unreadable(Ref(Side.INTERNAL, "Ticket", number), str(why)) for number, why in sorted(hidden.items())]
     marked = [bare(ticket, logs[ticket.ref.cls], rules.pair) for ticket in shown]

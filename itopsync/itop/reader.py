@@ -17,7 +17,7 @@ from itopsync.itop.images import PAGE, VERB, judge_image
 from itopsync.itop.inquiry import Inquiry, parameters_of_get
 from itopsync.itop.piecewise import NO_ID, read_piecewise
 from itopsync.itop.rows import BIRTH, Changed, Row, Rows, attachment_of, file_of, sighting_of, ticket_of
-from itopsync.model import Attachment, File, Ref, Sighting, Ticket
+from itopsync.model import Attachment, File, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.rules import Kind
 
 T = TypeVar("T")
@@ -35,13 +35,21 @@ class OddRow(Unreachable):
     """The server shows an object in an unexpected shape."""
 
 
+class Unnamed(Unreachable):
+    """The server shows objects without a usable id, among as many as it *counted*."""
+
+    def __init__(self, side: Side, what: str, counted: int) -> None:
+        super().__init__(side, what)
+        self.counted = counted
+
+
 @dataclass(frozen=True)
 class Pieces(Generic[T]):
     """The result of reading many objects."""
 
     found: list[T]
     failed: dict[int, RemoteError]
-    """Id → why it cannot be read."""
+    """Id → why it cannot be read; under :data:`~itopsync.itop.piecewise.NO_ID`, of those without a usable id."""
     at: datetime | None
     """The server's clock at its first response; None if it never said."""
 
@@ -75,7 +83,10 @@ class Reader(Inquiry):
     def readable_sightings(
         self, cls: str, condition: str = "", ids: Sequence[int] | None = None
     ) -> tuple[tuple[Sighting, ...], dict[int, RemoteError]]:
-        """Return the same, and the error of each existing ticket that the server fails to show."""
+        """Return the same, and the error of each existing ticket that the server fails to show.
+
+        Those without a usable id have one error together, under :data:`~itopsync.itop.piecewise.NO_ID`: something is there.
+        """
 
         def query(within: str) -> str:
             conditions = _all(within, f"({condition})" if condition else "")
@@ -177,8 +188,14 @@ class Reader(Inquiry):
                 return query(f"{key} >= {part.start} AND {key} < {part.stop}")
             return query(f"{key} IN {oql.ids(part)}")
 
+        unnamed: list[Unnamed] = []
+
         def read(part: Sequence[int]) -> list[T]:
-            rows = self._whole(cls, asked(part), names, once=part is not everything)
+            try:
+                rows = self._whole(cls, asked(part), names, once=part is not everything)
+            except Unnamed as error:
+                unnamed.extend([error] if part is ANY_ID else [])
+                raise
             at.append(rows.at)
             found: list[T] = []
             for row in rows.rows:
@@ -199,6 +216,8 @@ class Reader(Inquiry):
             return not many or rows.found > 0
 
         found, failed = read_piecewise(everything, read, there)
+        if unnamed and unnamed[0].counted > len(found) + len(failed | odd):
+            odd[NO_ID] = Refused(self.side, f"shows objects of {cls} without a usable id. Look at its database")
         return Pieces(found, failed | odd, min(at, default=None))
 
     def _whole(self, cls: str, query: str, names: Sequence[str], *, once: bool) -> Rows:
@@ -210,8 +229,11 @@ class Reader(Inquiry):
         document = self._caller.run(call, parameters_of_get(cls, query, names, None))
         if document.counted is None or document.at is None:
             raise Unreachable(self.side, "gave an answer without a count or without a Date header: something between alters it")
-        if document.odd or document.counted != len(document.rows):
-            raise Unreachable(self.side, f"counts {document.counted} in its answer and shows {len(document.rows)}")
+        shows = f"counts {document.counted} in its answer and shows {len(document.rows)}"
+        if document.odd:
+            raise Unnamed(self.side, shows, document.counted)
+        if document.counted != len(document.rows):
+            raise Unreachable(self.side, shows)
         return Rows(document.counted, document.rows, document.at)
 
     def _ticket(self, row: Row, attributes: Attributes) -> Ticket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -222,3 +223,36 @@ def _lose_the_store(rig: Rig) -> None:
 def _rebuilt(rig: Rig) -> tuple[list[Rebuilt], list[Unreadable]]:
     found = list(rebuild(rig.inspector))
     return [one for one in found if isinstance(one, Rebuilt)], [one for one in found if isinstance(one, Unreadable)]
+
+
+class UnnamedRig(Rig):
+    """A rig whose internal server gives tickets ids that are none, and so finds none by its id."""
+
+    def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
+        through = SimulatorTransport(simulator)
+
+        def reply(request: httpx.Request) -> httpx.Response:
+            asked = request.read().decode("utf-8", "replace")
+            if simulator is not self.internal or "UserRequest" not in asked:
+                return through.handle_request(request)
+            answer = through.handle_request(request)
+            document = json.loads(answer.read())
+            if re.search(r"WHERE .*\bid (>=|IN)", asked):
+                document |= {"message": "Found: 0", "objects": None}
+            for row in (document.get("objects") or {}).values():
+                row["key"] = 2**63 + 5
+            named = {f"UserRequest::{2**63 + 5}": row for row in (document.get("objects") or {}).values()}
+            document |= {"objects": named or None} if "objects" in document else {}
+            return httpx.Response(200, json=document, headers={"Date": answer.headers["Date"]})
+
+        return httpx.MockTransport(reply)
+
+
+def test_a_copy_whose_id_cannot_be_read_is_not_made_again(tmp_path: Path) -> None:
+    rig = UnnamedRig(tmp_path)
+    rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    rig.settle(12)
+    assert len(rig.internal.tickets()) == 1
+    assert "shows objects of UserRequest without a usable id" in rig.link(1).obstacles[0].reason
+    rig.stop()
