@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from itopsync.model import LinkStatus, Ref, Side
+from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.files import COPIES_GONE
 from itopsync.simulator import Simulator
@@ -118,17 +118,19 @@ class Ledger:
         assert link.internal is not None
         there = (self.pair.external.ticket(cls, number), self.pair.internal.ticket(cls, link.internal.id))
         states = tuple(_COUNTS_AS.get((cls, one["status"]), one["status"]) for one in there)
-        parked = [one for one in link.obstacles if one.key == "state" and one.parked and one.reason]
-        if states[0] != states[1] and not parked:
+        if states[0] != states[1] and not _state_is_parked(link):
             yield f"{cls} {number}: {states} and nothing is parked"
         yield from (f"{cls} {number}: {one.key}: {one.reason}" for one in link.obstacles if one.key not in _MAY_WAIT)
         if link.status is not LinkStatus.LINKED or link.in_doubt:
             yield f"{cls} {number}: {link.status}, in_doubt {link.in_doubt}"
 
     def _solutions(self, cls: str, number: int) -> Iterator[str]:
-        """Both sides' solutions lead to the same pages."""
-        copy = self.pair.link(number, cls).internal
+        """Both sides' solutions lead to the same pages; where their states cannot meet, what goes with them is apart, too."""
+        link = self.pair.link(number, cls)
+        copy = link.internal
         assert copy is not None
+        if _state_is_parked(link):
+            return
         both = self.pair.external.ticket(cls, number), self.pair.internal.ticket(cls, copy.id)
         if all(one["status"] in ("resolved", "closed") for one in both):
             external, internal = (set(_FIX.findall(html.unescape(str(one.get("solution"))))) for one in both)
@@ -139,7 +141,8 @@ class Ledger:
         """What was corrected stands on both sides, as long as both are where it belongs."""
         for (cls, number, name), value in self.corrected.items():
             family = {one for one in (*self.parents, *self.children) if one[1:] == (cls, number)}
-            if (cls, number) in self.gone or family or any(one[1:] == (cls, number) for one in self.late):
+            late = any(one[1:] == (cls, number) for one in self.late)
+            if (cls, number) in self.gone or family or late or _state_is_parked(self.pair.link(number, cls)):
                 continue  # a parent's solution goes to its children, and a save that comes late brings back what was before
             refs = {side: self.pair.link(number, cls).ref(side) for side in Side}
             there = {side: self.pair.simulator(side).ticket(cls, ref.id) for side, ref in refs.items() if ref is not None}
@@ -274,6 +277,10 @@ def have_copies_made_again(store: Store, now: datetime) -> None:
     for link in store.links.troubled(1_000):
         if any(obstacle.reason == COPIES_GONE for obstacle in link.obstacles):
             store.links.amend(link.id, lambda known: by_hand.retried(known, now), now)
+
+
+def _state_is_parked(link: Link) -> bool:
+    return any(each.key == "state" and each.parked and each.reason for each in link.obstacles)
 
 
 def _markers(text: str) -> list[str]:
