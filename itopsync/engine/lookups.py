@@ -209,7 +209,8 @@ def _find_together(server: Server, cls: str, name: str, lookups: Sequence[Lookup
 
 def by_value(server: Server, cls: str, name: str, values: Sequence[str], shown: str) -> dict[str, tuple[int, ...]]:
     """What objects of *cls* *show* → their ids, of those whose *name* is one of *values*, as the server compares."""
-    query = f"SELECT {oql.name(cls)} WHERE {oql.name(name)} IN ({','.join(map(oql.literal, values))})"
+    some = ",".join(value if name == "id" and value.isdecimal() else oql.literal(value) for value in values)
+    query = f"SELECT {oql.name(cls)} WHERE {oql.name(name)} IN ({some})"
     found: dict[str, tuple[int, ...]] = {}
     for row in server.get(cls, query, tuple(dict.fromkeys(("id", shown)))).rows:
         value = plain(str(row.fields.get(shown) or ""))

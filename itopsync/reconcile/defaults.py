@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -222,13 +222,20 @@ def route_of(routing: Routing, asked: Asked, told: list[ItemKey] | None = None) 
     return None
 
 
-def hidden(routes: Iterable[Route]) -> Iterator[tuple[Route, Route]]:
-    """Each route that no ticket can reach, with the earlier one that takes all of its tickets."""
-    before: list[Route] = []
-    for route in routes:
-        if (earlier := next((each for each in before if each.hides(route)), None)) is not None:
-            yield route, earlier
-        before.append(route)
+def hidden(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
+    """Each route that no ticket can reach, with the first one before it that takes all of its tickets."""
+    by_value: dict[tuple[str, str], list[int]] = {}
+    others: list[int] = []
+    for place, route in enumerate(routes):
+        # Who demands certain values hides only who demands some of them: so thousands need not be compared with each other.
+        mine = [(demand.attribute, value) for demand in route.demands for value in sorted(demand.values)[:1]]
+        near = {*others, *(each for one in mine for each in by_value.get(one, ()))}
+        first = next((each for each in sorted(near) if routes[each].hides(route)), None)
+        if first is not None:
+            yield route, routes[first]
+        certain = next((demand for demand in route.demands if not demand.patterns and demand.lookup is None), None)
+        for places in [by_value.setdefault((certain.attribute, value), []) for value in certain.values] if certain else [others]:
+            places.append(place)
 
 
 def plain(text: str) -> str:

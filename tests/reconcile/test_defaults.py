@@ -208,6 +208,12 @@ def test_a_hidden_route_is_never_taken(several: list[Route], given: Asked) -> No
     assert all(route is not taken for route, _ in hidden(several))
 
 
+@given(st.lists(routes, max_size=8))
+def test_all_that_are_hidden_are_found_with_the_first_that_hides_them(several: list[Route]) -> None:
+    pairs = [(later, [each for each in several[:place] if each.hides(later)]) for place, later in enumerate(several)]
+    assert list(hidden(several)) == [(later, hiding[0]) for later, hiding in pairs if hiding]
+
+
 @pytest.mark.parametrize(
     ("earlier", "later", "is_hidden"),
     [
