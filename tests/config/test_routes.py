@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -347,6 +349,28 @@ def test_what_is_wrong_with_a_file(text: str | bytes, where: str, what: str, tmp
     found = wrong(tmp_path, text)
     assert what in found[where].what
     assert "\n" not in str(found[where])
+
+
+def test_the_examples_of_the_page_are_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "dispatch.md").read_text()
+    tables = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
+    (lines,) = re.findall(r"```text\n(name,.*?)```", page, re.DOTALL)
+    several, one, by_email, from_a_file = tables
+    changes = {
+        "internal.defaults": {**several["internal"]["defaults"], **by_email["internal"]["defaults"]},
+        "internal.routes": [*several["internal"]["routes"], {"when": FITS, **one}],
+        "internal.routes_file": from_a_file["internal"]["routes_file"],
+    }
+    found = routing(tmp_path, {**from_file(tmp_path, lines), **changes})
+    assert [route.name for route in found.routes] == [
+        "Globex, networks",
+        "Globex",
+        "route 3",
+        "Globex, networks",
+        "Globex",
+        "Initech",
+    ]
+    assert found.before == {"caller_id": (ByEmail(),)}
 
 
 def test_a_file_may_be_long(tmp_path: Path) -> None:
