@@ -22,15 +22,11 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True)
 class _Use:
-    """Where something is looked up."""
+    """Where something is named."""
 
-    route: str
-    key: str
+    where: str
     is_set: bool
     """Whether a ticket gets what is found, or else has it."""
-
-    def __str__(self) -> str:
-        return f"{self.route}: {'set' if self.is_set else 'when'}.{self.key}"
 
 
 def check_routes(server: Server, rules: Rules) -> Iterator[Finding]:
@@ -63,15 +59,16 @@ def _uses(side: Side, rules: Rules) -> dict[Lookup, list[_Use]]:
     uses: dict[Lookup, list[_Use]] = {}
     for owner in Side:
         for route in rules.side(owner).routing.routes:
+            where = f"{owner}.routes: {route.name}"
             for demand in route.demands:
                 if demand.lookup and demand.lookup.side is side:
-                    uses.setdefault(demand.lookup, []).append(_Use(f"{owner}.routes: {route.name}", demand.attribute, False))
+                    uses.setdefault(demand.lookup, []).append(_Use(f"{where}: when.{demand.attribute}", False))
             for key, candidates in route.values.items() if owner is side else ():
                 for lookup in filter(None, (_named(side, key, each) for each in candidates)):
-                    uses.setdefault(lookup, []).append(_Use(f"{owner}.routes: {route.name}", key, True))
+                    uses.setdefault(lookup, []).append(_Use(f"{where}: set.{key}", True))
     for key, candidates in rules.side(side).routing.before.items():
         for lookup in filter(None, (_named(side, key, each) for each in candidates)):
-            uses.setdefault(lookup, []).append(_Use(f"{side}.defaults", key, True))
+            uses.setdefault(lookup, []).append(_Use(f"{side}.defaults.{key}", True))
     return uses
 
 
@@ -84,7 +81,7 @@ def _named(side: Side, key: str, candidate: Candidate) -> Lookup | None:
 
 def _judge(side: Side, lookup: Lookup, ids: Found, target: str | None, uses: Sequence[_Use]) -> Iterator[Finding]:
     is_set = any(use.is_set for use in uses)
-    where = f"{uses[0]}{f' and {len(uses) - 1} more' if len(uses) > 1 else ''}"
+    where = f"{uses[0].where}{f' and {len(uses) - 1} more' if len(uses) > 1 else ''}"
     if ids is None:
         what = f"{where} cannot be looked up ({lookup})"
         yield warning(side, what, "Give the account the right to read what it points to, or fix the criterion or the query.")

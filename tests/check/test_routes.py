@@ -77,6 +77,13 @@ def test_an_id_that_there_is_not_would_be_refused(opens: Opens) -> None:
     )
 
 
+def test_what_is_tried_before_a_default_is_looked_up_too(opens: Opens) -> None:
+    rig = opens('[internal.defaults.requestor_id]\nemail = "nobody@example.com"\notherwise = 0\n')
+    assert rig.warning(INTERNAL).startswith(
+        "internal.defaults.requestor_id finds no Person (email = nobody@example.com): what comes after it is taken. "
+    )
+
+
 def test_all_that_is_wrong_is_told_at_once_and_what_is_named_twice_once(opens: Opens) -> None:
     names = ["Helpdesk", "Gone", "Gone", "Lost"]
     rig = opens("".join(route(f'team_id = {{ name = "{name}" }}', f"when = {{ org_id = {n} }}") for n, name in enumerate(names)))
