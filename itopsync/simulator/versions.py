@@ -55,20 +55,31 @@ class Traits:
 # 2.7.11 quotes a refused query; 2.7.10 does not, nor does 3.0.4.
 _2_7 = Traits("2.7", WHITE_LISTS["2.7"], wraps_query_errors=True)
 _3_0 = replace(
-    _2_7, version="3.0", white_list=WHITE_LISTS["3.0"], takes_files=True, checks_shown=True, wraps_query_errors=False,
-    zero_is_a_key=True, shows_labels=True, drops_blanks=True,
-)  # fmt: skip
+    _2_7,
+    version="3.0",
+    white_list=WHITE_LISTS["3.0"],
+    takes_files=True,
+    checks_shown=True,
+    wraps_query_errors=False,
+    zero_is_a_key=True,
+    shows_labels=True,
+    drops_blanks=True,
+)
 _3_1 = replace(
-    _3_0, version="3.1", white_list=WHITE_LISTS["3.1"], wraps_query_errors=True, counts_characters=True, drops_blanks=False,
-    counts_downloads=True, html5_entities=True, rereads_written=False, signs_uploads=True,
-)  # fmt: skip
-_3_2 = replace(
-    _3_1, version="3.2", white_list=WHITE_LISTS["3.2"], parent_by_id=True, doubles_ampersands=False, old_text=False
-)  # fmt: skip
+    _3_0,
+    version="3.1",
+    white_list=WHITE_LISTS["3.1"],
+    wraps_query_errors=True,
+    counts_characters=True,
+    drops_blanks=False,
+    counts_downloads=True,
+    html5_entities=True,
+    rereads_written=False,
+    signs_uploads=True,
+)
+_3_2 = replace(_3_1, version="3.2", white_list=WHITE_LISTS["3.2"], parent_by_id=True, doubles_ampersands=False, old_text=False)
 # N°9160: a prefix is known to exist, but not its wording. Here it is a separate paragraph before everything else.
-_3_3 = replace(
-    _3_2, version="3.3", white_list=WHITE_LISTS["3.3"], copied="<p>Copied from [[{class_name}:{id}|{ref}]]</p>"
-)  # fmt: skip
+_3_3 = replace(_3_2, version="3.3", white_list=WHITE_LISTS["3.3"], copied="<p>Copied from [[{class_name}:{id}|{ref}]]</p>")
 
 VERSIONS: dict[Version, Traits] = {traits.version: traits for traits in (_2_7, _3_0, _3_1, _3_2, _3_3)}
 DEFAULT: Version = "3.2"

@@ -153,12 +153,15 @@ def changes(folder: Path, sizes: Sizes) -> Iterator[Row]:
         linked(on, many)
         with engine(on.configuration) as opened:
             still = asked(on, opened)
+            external.do(hosts.change_all, 2)
+            first = asked(on, opened)
             external.do(hosts.change_all, 1)
             one = asked(on, opened)
             external.do(hosts.add_notes, list(range(2, many + 1)), "<p>Hello</p>")
             all_of_them = asked(on, opened)
     yield row("changes", "one change (two fields, a note, a state): writes", "1", one[1], 1)
     yield row("changes", "one change: reads beside the idle ones", "≤ 4", one[0] - still[0], 4)
+    yield row("changes", "the first change after a start: reads beside those, to ask who we are", "≤ 4", first[0] - one[0], 4)
     reads, writes, most = all_of_them[0] - still[0], all_of_them[1], 4 + (many - 1) / 25
     yield row(
         "changes",

@@ -46,7 +46,7 @@ def test_a_sound_store_is_said_to_be_so(desk: Desk) -> None:
     [
         ("DROP INDEX ix_link_due", "its schema is not as declared"),
         ("UPDATE link SET base = 'nonsense'", "link 1 cannot be read"),
-        ("INSERT INTO file VALUES (99, 'external', 1, NULL, 'waiting', '')", "of file refers to nothing"),
+        ("INSERT INTO file VALUES (99, 'external', 1, NULL, 'waiting', '', '')", "of file refers to nothing"),
     ],
 )
 def test_a_store_that_is_not_sound_is_told_with_the_remedy(desk: Desk, harm: str, words: str) -> None:

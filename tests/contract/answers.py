@@ -52,15 +52,25 @@ class Answers:
 _2_7 = Answers()
 _3_0 = replace(
     _2_7, named="'{label}' ({code}) ", unsaved="-1", quotes_queries=False, drops_blanks=True, takes_json_as_a_file=True
-)  # fmt: skip
+)
 _3_1 = replace(
-    _3_0, counts_bytes=False, quotes_queries=True, drops_blanks=False, apostrophe="&apos;", with_a_file={"downloads_count": 0},
-    nobody_written="", signs_uploads=True,
-)  # fmt: skip
+    _3_0,
+    counts_bytes=False,
+    quotes_queries=True,
+    drops_blanks=False,
+    apostrophe="&apos;",
+    with_a_file={"downloads_count": 0},
+    nobody_written="",
+    signs_uploads=True,
+)
 _3_2 = replace(
-    _3_1, parent="[[UserRequest:{id}|{ref}]]", doubles_ampersands=False, solution_is_html=True, keeps_the_size_of_pictures=True,
+    _3_1,
+    parent="[[UserRequest:{id}|{ref}]]",
+    doubles_ampersands=False,
+    solution_is_html=True,
+    keeps_the_size_of_pictures=True,
     crashes_in_escalated_tto=True,
-)  # fmt: skip
+)
 _3_3 = replace(_3_2, crashes_in_escalated_tto=False, copies_unchanged=False)
 
 ANSWERS: dict[Version, Answers] = {"2.7": _2_7, "3.0": _3_0, "3.1": _3_1, "3.2": _3_2, "3.3": _3_3}

@@ -24,6 +24,14 @@ def _opens(rig: Rig) -> int:
     return number
 
 
+def _carried(rig: Rig, side: Side) -> tuple[int, int]:
+    """A ticket and its file, which has arrived."""
+    number = _opens(rig)
+    old = _attaches(rig, side, number, "old")
+    rig.settle(1)
+    return number, old
+
+
 def _there(rig: Rig, side: Side, number: int) -> int:
     return number if side is Side.EXTERNAL else rig.copy_of(number)
 
@@ -62,9 +70,7 @@ def _at_rest(rig: Rig) -> None:
 @on_pairs_of(DEEP)
 @both_sides
 def test_the_new_file_arrives_and_the_copy_of_the_old_one_goes(rig: Rig, side: Side) -> None:
-    number = _opens(rig)
-    old = _attaches(rig, side, number, "old")
-    rig.settle(1)
+    number, old = _carried(rig, side)
     assert _held(rig, side.other, number) == ["old"]
     rig.engine.cycle(CycleKind.SWEEP)
     _replaces(rig, side, number, old)
@@ -90,9 +96,7 @@ def test_a_restored_server_gives_an_id_again(rig: Rig, side: Side) -> None:
 
 @both_sides
 def test_verify_tells_what_bears_another_ones_id(rig: Rig, side: Side) -> None:
-    number = _opens(rig)
-    old = _attaches(rig, side, number, "old")
-    rig.settle(1)
+    number, old = _carried(rig, side)
     _replaces(rig, side, number, old)
     told = "\n".join(compared(rig))
     assert f"attachment {old} has no copy on {side.other}" in told
@@ -138,9 +142,7 @@ def test_a_crash_at_any_boundary_takes_no_copy_for_the_other_files(rig: Rig, sid
 
 @both_sides
 def test_the_copy_that_was_deleted_was_the_other_files(rig: Rig, side: Side) -> None:
-    number = _opens(rig)
-    old = _attaches(rig, side, number, "old")
-    rig.settle(1)
+    number, old = _carried(rig, side)
     (copy,) = rig.simulator(side.other).ticket("UserRequest", _there(rig, side.other, number))["attachments"]
     rig.agent(side.other).delete_attachment(copy["id"])
     rig.settle(1)
@@ -212,9 +214,7 @@ def test_what_is_not_known_yet_is_learnt_without_a_write(rig: Rig, side: Side, a
 
 @both_sides
 def test_a_store_lost_meanwhile_takes_no_copy_for_the_other_files(rig: Rig, side: Side) -> None:
-    number = _opens(rig)
-    old = _attaches(rig, side, number, "old")
-    rig.settle(1)
+    number, old = _carried(rig, side)
     _replaces(rig, side, number, old)
     _after_a_lost_store(rig)
     rig.settle(1)

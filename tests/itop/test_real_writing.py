@@ -6,6 +6,7 @@ import pytest
 
 from itopsync.errors import AccessRefused, LogFull, OutcomeUnknown, Refused, StimulusRefused, TooLarge
 from itopsync.itop.server import Server
+from itopsync.itop.settings import Login
 from itopsync.model import File, NewEntry, Ticket
 from tests.itop.stage import Stage, only_on
 from tests.itop.tickets import DEMO, HELPDESK, LIGHT, REQUEST, moment, open_request
@@ -150,9 +151,8 @@ def test_a_request_larger_than_post_max_size(stage: Stage) -> None:
     assert server.attachments_of("UserRequest", [ticket.ref.id]) == ({ticket.ref.id: ()}, {})
 
 
-@only_on(["3.2.0"])
 def test_a_request_larger_than_post_max_size_with_a_login_in_the_header(stage: Stage) -> None:
-    server = stage.server("token")
+    server = stage.server(login=Login.BASIC)
     ticket = open_request(server)
     with pytest.raises(TooLarge, match="Raise post_max_size"):
         server.create_attachment(ticket.ref, 3, File("a.bin", "application/octet-stream", bytes(6_500_000)), "")
