@@ -256,6 +256,10 @@ class ItemKind(StrEnum):
     """A log that takes no further entry."""
     DELETIONS = "deletions"
     """The deletion of many files of one ticket at once."""
+    ROUTE = "route"
+    """By which route a ticket got its defaults."""
+    FALL_BACK = "fall-back"
+    """What of a route was not to be had, and why."""
 
 
 class ItemKey(str):
@@ -277,6 +281,11 @@ class ItemKey(str):
     def which(self) -> str:
         """What tells it from others of its kind."""
         return self.partition(":")[2]
+
+    @property
+    def tells_how(self) -> bool:
+        """Whether it tells how a write was made up, and is nothing that was carried."""
+        return self.kind in (ItemKind.ROUTE, ItemKind.FALL_BACK)
 
     @property
     def concerns_us(self) -> bool:

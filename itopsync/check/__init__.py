@@ -11,4 +11,5 @@ Only the probe writes, and only on request.
 ``tickets``    classes, attributes, states, public logs, scope
 ``addresses``  public_url and pictures; whether both sides are the same server
 ``defaults``   one side's defaults: each exists, and they fit together
+``routes``     how they depend on the ticket: what routes name, and whether they can be reached
 """

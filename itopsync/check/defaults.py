@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from itopsync.check.finding import Finding, fault, ok, refusal, warning
 from itopsync.errors import AccessRefused, BadQuery
-from itopsync.itop import oql
+from itopsync.itop.objects import is_a, key_of, target_of
 from itopsync.itop.rows import Row
 from itopsync.itop.server import Server
 from itopsync.reconcile.rules import Rules
 
 
 @dataclass(frozen=True)
-class _Fit:
-    """Two defaults that iTop's forms offer together only if a query finds something."""
+class Fit:
+    """Two values that iTop's forms offer together only if an object has both."""
 
     name: str
     within: str
     cls: str
-    condition: str
-    """An OQL condition on *cls*, with both names in braces in place of their ids."""
+    mine: str
+    """The attribute of *cls* that has the id of *name*."""
+    its: str
+    """The one that has the id of *within*."""
     wrong: str
-    """The fault if nothing is found, phrased to stand between *name* and *within*."""
+    """The fault if there is no such object, phrased to stand between *name* and *within*."""
 
 
-def _member(person: str, team: str) -> _Fit:
-    return _Fit(person, team, "lnkPersonToTeam", f"person_id = {{{person}}} AND team_id = {{{team}}}", "is not a member of")
+def _member(person: str, team: str) -> Fit:
+    return Fit(person, team, "lnkPersonToTeam", "person_id", "team_id", "is not a member of")
 
 
-_FITS = (
+FITS = (
     _member("agent_id", "team_id"),
     _member("supervisor_id", "supervisor_group_id"),
     _member("manager_id", "manager_group_id"),
-    _Fit("caller_id", "org_id", "Person", "id = {caller_id} AND org_id = {org_id}", "does not belong to"),
-    _Fit(
-        "servicesubcategory_id",
-        "service_id",
-        "ServiceSubcategory",
-        "id = {servicesubcategory_id} AND service_id = {service_id}",
-        "does not belong to",
-    ),
+    Fit("caller_id", "org_id", "Person", "id", "org_id", "does not belong to"),
+    Fit("servicesubcategory_id", "service_id", "ServiceSubcategory", "id", "service_id", "does not belong to"),
 )
 """The filters of these keys in the data model of iTop 3.2.0, which its REST services do not apply."""
 
@@ -53,7 +49,7 @@ def check_defaults(server: Server, rules: Rules) -> Iterator[Finding]:
     found: dict[str, int] = {}
     for name, value in sorted(defaults.items()):
         key = f"{side}.defaults.{name}"
-        target = _target(server, classes, name)
+        target = target_of(server, classes, name)
         if target is None:
             yield ok(side, f"{key} is not a key of a synced class here: its value is not looked up")
         elif value in (0, "0"):
@@ -63,29 +59,17 @@ def check_defaults(server: Server, rules: Rules) -> Iterator[Finding]:
             yield finding
             if row is not None:
                 found[name] = row.id
-    for fit in _FITS:
+    for fit in FITS:
         if fit.name in found and fit.within in found:
             yield from _check_fit(server, fit, found)
-
-
-def _target(server: Server, classes: Sequence[str], name: str) -> str | None:
-    """The class that a key points to, as the server reports it."""
-    for cls in classes:
-        try:
-            target = server.key_class(cls, name)
-        except (BadQuery, AccessRefused):  # reported by check_class
-            continue
-        if target is not None:
-            return target
-    return None
 
 
 def _look_up(server: Server, key: str, target: str, value: object) -> tuple[Row | None, Finding]:
     """The one object that a default names; iTop refuses a write if there is none or more than one."""
     side = server.side
     try:
-        rows = server.get(target, _key(target, value), ("id", "friendlyname")).rows
-        if len(rows) == 1 and not _is_a(server, target, rows[0]):
+        rows = server.get(target, key_of(target, value), ("id", "friendlyname")).rows
+        if len(rows) == 1 and not is_a(server, target, rows[0]):
             what = f"{key} finds {rows[0].cls} {rows[0].id}, which is not a {target}"
             return None, fault(side, what, f"Name a {target}.")
     except BadQuery as error:
@@ -95,19 +79,13 @@ def _look_up(server: Server, key: str, target: str, value: object) -> tuple[Row 
     if len(rows) == 1:
         return rows[0], ok(side, f"{key} is {rows[0].cls} {rows[0].id}, {rows[0].fields['friendlyname']}")
     what = f"{key} finds no {target}" if not rows else f"{key} finds {len(rows)} objects of {target}, not one"
-    return None, fault(side, f"{what} ({_shown(value)})", "Name one that exists and that the account may see.")
+    return None, fault(side, f"{what} ({shown(value)})", "Name one that exists and that the account may see.")
 
 
-def _is_a(server: Server, target: str, row: Row) -> bool:
-    """Whether an object that a query found is of the class or a subclass. Objects of other classes may have the same id."""
-    if row.cls == target:
-        return True
-    return any(found.cls == row.cls for found in server.get(target, row.id, ("id",)).rows)
-
-
-def _check_fit(server: Server, fit: _Fit, found: Mapping[str, int]) -> Iterator[Finding]:
+def _check_fit(server: Server, fit: Fit, found: Mapping[str, int]) -> Iterator[Finding]:
     try:
-        fits = server.count(fit.cls, f"SELECT {fit.cls} WHERE {fit.condition.format_map(found)}") > 0
+        condition = f"{fit.mine} = {found[fit.name]} AND {fit.its} = {found[fit.within]}"
+        fits = server.count(fit.cls, f"SELECT {fit.cls} WHERE {condition}") > 0
     except (AccessRefused, BadQuery):  # syncing does not need to read this class
         yield ok(server.side, f"whether {fit.name} fits {fit.within} is not known: the account may not read {fit.cls}")
         return
@@ -120,16 +98,8 @@ def _check_fit(server: Server, fit: _Fit, found: Mapping[str, int]) -> Iterator[
         )
 
 
-def _key(cls: str, value: object) -> str | int:
-    """The key to look up: an OQL query for criteria, which iTop compares for equality, or an id or name."""
-    if isinstance(value, Mapping):
-        conditions = (f"{oql.name(name)} = {oql.literal(str(text))}" for name, text in value.items())
-        return f"SELECT {oql.name(cls)} WHERE {' AND '.join(conditions)}"
-    text = str(value).strip()
-    return int(text) if text.isdecimal() else text
-
-
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """The value of a default, in words."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} = {text}" for name, text in value.items())
     return str(value)

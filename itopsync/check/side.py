@@ -11,6 +11,7 @@ from itopsync.check.dates import check_format, check_timezone
 from itopsync.check.defaults import check_defaults
 from itopsync.check.finding import LEFT_OUT, Finding, Findings, ok, refusal, warning
 from itopsync.check.rights import check_reading, check_writing
+from itopsync.check.routes import check_routes
 from itopsync.check.tickets import check_class, check_public_log, check_scope
 from itopsync.config import Configuration
 from itopsync.errors import BadQuery, RemoteError
@@ -50,6 +51,7 @@ def check_side(configuration: Configuration, server: Server, clock: Callable[[],
     if rules.images:
         findings.look("pictures", lambda: check_pictures(server))
     findings.look("defaults", lambda: check_defaults(server, rules))
+    findings.look("routes", lambda: check_routes(server, rules))
     if side is Side.EXTERNAL:
         findings.look("scope", lambda: check_scope(server, rules, usable))
     return tuple(findings.found)

@@ -14,6 +14,7 @@ from rich.table import Table
 from itopsync.cli.durations import read
 from itopsync.cli.links import meant_one
 from itopsync.cli.session import Options, store_to_read, utc_now
+from itopsync.cli.show import how
 from itopsync.cli.text import as_json as to_json
 from itopsync.cli.text import counted, span
 from itopsync.model import ItemKey, Link
@@ -76,8 +77,10 @@ def _asked(record: RequestRecord) -> tuple[str, ...]:
 
 
 def _carried(items: Sequence[ItemKey]) -> str:
-    """``state, 2 notes``."""
-    return ", ".join(counted(count, kind) if count > 1 else kind for kind, count in Counter(key.kind for key in items).items())
+    """``state, 2 notes, route Acme``."""
+    kinds = Counter(key.kind for key in items if not key.tells_how)
+    carried = [counted(count, kind) if count > 1 else kind for kind, count in kinds.items()]
+    return ", ".join((*carried, *(how(key) for key in items if key.tells_how)))
 
 
 def _plain(record: ActivityRecord | RequestRecord, link: Link | None) -> dict[str, Any]:

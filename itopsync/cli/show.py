@@ -12,7 +12,7 @@ from rich.text import Text
 from itopsync.cli.text import as_json, counted
 from itopsync.engine.pauses import REMEDY
 from itopsync.engine.report import Count, CycleOutcome, Report, WriteKind
-from itopsync.model import TICKET, UNSAVED, FilePair, FileStatus, Link, LinkStatus, Observation, Side
+from itopsync.model import TICKET, UNSAVED, FilePair, FileStatus, ItemKey, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.ends import why
 from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
 from itopsync.reconcile.rules import not_kept
@@ -100,7 +100,8 @@ def describe(action: Action) -> str:
     """What an action does, without the ticket's own words."""
     match action:
         case Create():
-            return f"create the internal copy: {', '.join(sorted(action.fields))}; {counted(len(action.notes), 'log entry')}"
+            parts = [f"create the internal copy: {', '.join(sorted(action.fields))}", counted(len(action.notes), "log entry")]
+            return "; ".join((*parts, *map(how, action.told)))
         case Write():
             parts = []
             if action.stimulus:
@@ -109,21 +110,26 @@ def describe(action: Action) -> str:
                 parts.append(f"set {', '.join(sorted(action.fields))}")
             if action.notes:
                 parts.append(f"append {counted(len(action.notes), 'log entry')}")
-            return f"{action.side}: {'; '.join(parts)}"
+            return f"{action.side}: {'; '.join((*parts, *map(how, action.told)))}"
         case Upload():
             return f"{action.side}: attach {action.item.key}"
         case Remove():
             return f"{action.side}: delete attachment {action.attachment_id}"
 
 
+def how(key: ItemKey) -> str:
+    """By which route a default was chosen, or what fell back: ``route Acme``."""
+    return f"{key.kind} {key.which}"
+
+
 def _action_as_json(action: Action) -> dict[str, Any]:
     shown: dict[str, Any] = {"action": type(action).__name__.lower(), "what": describe(action)}
     match action:
         case Create():
-            shown |= {"side": Side.INTERNAL, "fields": sorted(action.fields), "entries": len(action.notes)}
+            shown |= {"side": Side.INTERNAL, "fields": sorted(action.fields), "entries": len(action.notes), "how": action.told}
         case Write():
             shown |= {"side": action.side, "fields": sorted(action.fields), "entries": len(action.notes)}
-            shown |= {"stimulus": action.stimulus, "state": action.leads_to}
+            shown |= {"stimulus": action.stimulus, "state": action.leads_to, "how": action.told}
         case Upload():
             shown |= {"side": action.side, "item": action.item.key, "marker": action.marker}
         case Remove():

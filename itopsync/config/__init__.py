@@ -9,6 +9,8 @@
 ``attributes``     compiles its form and the companions of its states
 ``states``         compiles its states
 ``defaults``       the values that tickets get on a side
+``routes``         how they depend on the ticket
+``routes_file``    routes from a CSV file
 ``stores``         the address of the store
 ``docs``           the reference page, and the schema for editors
 """

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 from itopsync.config.attributes import ClassPair, compile_attribute
 from itopsync.config.catalogue import classes
-from itopsync.config.defaults import check_defaults, check_initial, check_organisation
+from itopsync.config.defaults import Settable, check_defaults, check_initial, check_organisation
 from itopsync.config.faults import Faults
+from itopsync.config.routes import SideRoutes, compile_routing
+from itopsync.config.routes import looked_at as read_for_routes
 from itopsync.config.schema import ClassSection, LogSection, Row, SyncFile
 from itopsync.config.states import compile_states
-from itopsync.model import Side
+from itopsync.model import BySide, Side
+from itopsync.reconcile.defaults import Routing
 from itopsync.reconcile.rules import ClassRules, Direction, FieldRule, LogRule
 from itopsync.settings.hints import listed, meant, meant_or
 
@@ -18,8 +21,8 @@ _NEVER_EMPTY = ("title", "description")
 """The attributes that iTop demands for every ticket, besides its organisation."""
 
 
-def compile_classes(file: SyncFile, faults: Faults) -> tuple[ClassRules, ...]:
-    """Compile all classes of *file*, and check both sides' defaults against what these need."""
+def compile_classes(file: SyncFile, routes: BySide[SideRoutes], faults: Faults) -> tuple[tuple[ClassRules, ...], BySide[Routing]]:
+    """Compile all classes of *file* and both sides' routes, and check the defaults against what the classes need."""
     if not file.classes and not faults.any_below("classes"):
         remedy = f"Add a table for each ticket class, such as [classes.UserRequest]; iTop has {listed(classes())}"
         faults.add("classes", "it is missing", remedy)
@@ -28,15 +31,17 @@ def compile_classes(file: SyncFile, faults: Faults) -> tuple[ClassRules, ...]:
     pairs = {name: _pair(name, section, faults) for name, section in file.classes.items()}
     known = [pair for pair in pairs.values() if pair is not None]
     _check_logs(file.logs, known, faults)
-    compiled = tuple(_compile(pair, file.classes[name], file, faults) for name, pair in pairs.items() if pair is not None)
+    compiled = tuple(_compile(pair, file.classes[name], file, routes, faults) for name, pair in pairs.items() if pair is not None)
     if len(known) == len(file.classes):
         _check_parts(file.rules.form, "rules.form", {name for pair in known for name in _form_names(pair, file)}, faults)
         _check_parts(file.rules.notes, "rules.notes", {log.external for rules in compiled for log in rules.logs}, faults)
     demanded = {name for rules in compiled for names in rules.state.internal.mandatory.values() for name in names}
     asked = {name for rules in compiled for names in rules.state.external.mandatory.values() for name in names}
-    check_defaults(Side.INTERNAL, file.internal.defaults, [pair.internal for pair in known], demanded, faults)
-    check_defaults(Side.EXTERNAL, file.external.defaults, [pair.external for pair in known], asked, faults)
-    return compiled
+    internal = Settable.of(Side.INTERNAL, [pair.internal for pair in known], demanded)
+    external = Settable.of(Side.EXTERNAL, [pair.external for pair in known], asked)
+    check_defaults(internal, file.internal.defaults, faults)
+    check_defaults(external, file.external.defaults, faults)
+    return compiled, BySide(compile_routing(routes.external, known, external), compile_routing(routes.internal, known, internal))
 
 
 def _form_names(pair: ClassPair, file: SyncFile) -> tuple[str, ...]:
@@ -77,18 +82,18 @@ def _pair(name: str, section: ClassSection, faults: Faults) -> ClassPair | None:
     return ClassPair(mine, theirs, name, internal, section.attributes)
 
 
-def _compile(pair: ClassPair, section: ClassSection, file: SyncFile, faults: Faults) -> ClassRules:
+def _compile(pair: ClassPair, section: ClassSection, file: SyncFile, routes: BySide[SideRoutes], faults: Faults) -> ClassRules:
     state = compile_states(pair, section, section.rules.state or file.rules.state, faults)
     fields = _form(pair, section, file, faults)
-    _check_every_attribute_is_used(
-        pair, section, fields, {rule.external for rules in state.companions.values() for rule in rules}, faults
-    )
+    companions = {rule.external for rules in state.companions.values() for rule in rules}
+    looked_at = {*routes.external.looked_at, *routes.internal.looked_at}
+    _check_every_attribute_is_used(pair, section, fields, companions | looked_at, faults)
     first = state.internal.mandatory[state.internal.initial]
     has = pair.internal.keys | pair.internal.attributes.keys() | first
-    on_create = tuple(name for name in file.internal.defaults if name in has)
+    on_create = tuple(name for name in routes.internal.names if name in has)
     if file.rules.new_tickets.allows(Side.EXTERNAL):
         check_initial(first, file.internal.defaults, faults)
-        _check_not_empty(pair, fields, on_create, faults)
+        _check_not_empty(pair, fields, [name for name in file.internal.defaults if name in has], faults)
     conditions = [condition for condition in (file.scope.condition, section.scope) if condition]
     return ClassRules(
         external=pair.external_name,
@@ -97,6 +102,7 @@ def _compile(pair: ClassPair, section: ClassSection, file: SyncFile, faults: Fau
         fields=fields,
         logs=_logs(pair, section, file, faults),
         on_create=on_create,
+        looked_at=read_for_routes(pair, (routes.external, routes.internal)),
         scope=conditions[0] if len(conditions) == 1 else " AND ".join(f"({condition})" for condition in conditions),
         since_attribute=pair.external.since_attribute,
     )
@@ -125,14 +131,15 @@ def _check_targets(pair: ClassPair, rules: Sequence[FieldRule], faults: Faults) 
 
 
 def _check_every_attribute_is_used(
-    pair: ClassPair, section: ClassSection, fields: Sequence[FieldRule], companions: set[str], faults: Faults
+    pair: ClassPair, section: ClassSection, fields: Sequence[FieldRule], besides: set[str], faults: Faults
 ) -> None:
-    used = {rule.external for rule in fields} | companions | set(section.form or pair.external.form)
+    used = {rule.external for rule in fields} | besides | set(section.form or pair.external.form)
     used |= {name for names in section.companions.values() for name in names}
     for name in section.attributes:
         if name not in used:
             remedy = meant_or(name, used, f"Add it to {pair.place}.form, or remove it")
-            faults.add(f"{pair.place}.attributes.{name}", f"{name} is not carried with the form or with a state", remedy)
+            what = f"{name} is not carried with the form or with a state, and no route looks at it"
+            faults.add(f"{pair.place}.attributes.{name}", what, remedy)
 
 
 def _check_not_empty(pair: ClassPair, fields: Sequence[FieldRule], on_create: Sequence[str], faults: Faults) -> None:

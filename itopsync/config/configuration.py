@@ -8,12 +8,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from itopsync.config.classes import compile_classes
+from itopsync.config.defaults import last
 from itopsync.config.faults import Faults
+from itopsync.config.routes import written_routes
 from itopsync.config.schema import ScopeSection, SyncFile
 from itopsync.config.stores import store_url
 from itopsync.engine.settings import EngineSettings, Schedule
 from itopsync.itop.settings import ServerSection, ServerSettings
-from itopsync.model import Side
+from itopsync.model import BySide, Side
+from itopsync.reconcile.defaults import Routing
 from itopsync.reconcile.rules import Limits, Rules, SideRules
 from itopsync.settings.addresses import identity
 from itopsync.settings.quantities import to_utc, write_duration
@@ -52,13 +55,15 @@ def compile_configuration(file: SyncFile, path: Path, surroundings: Surroundings
     )
     if external.url and internal.url and identity(external.url) == identity(internal.url):
         faults.add("internal.url", "both sides are the same server", "Write the address of the company's own server")
+    routes = BySide(*(written_routes(settings, settings.side, surroundings, faults) for settings in (external, internal)))
+    classes, routing = compile_classes(file, routes, faults)
     return Configuration(
         path=path,
         rules=Rules(
             pair=file.pair,
-            external=_side(external),
-            internal=_side(internal),
-            classes=compile_classes(file, faults),
+            external=_side(external, routing.external),
+            internal=_side(internal, routing.internal),
+            classes=classes,
             since=_since(file.scope, external, surroundings.now, faults),
             attachments=file.rules.attachments,
             deletion=file.rules.deletion,
@@ -91,13 +96,14 @@ def _server(section: ServerSection, side: Side, limits: Limits, faults: Faults) 
     return settings.model_copy(update={"max_answer_bytes": max(settings.max_answer_bytes, a_file)})
 
 
-def _side(settings: ServerSettings) -> SideRules:
+def _side(settings: ServerSettings, routing: Routing) -> SideRules:
     rules = SideRules(
         label=settings.label or settings.side.capitalize(),
         url=settings.url,
         public_url=settings.public_url or settings.url,
         timezone=settings.timezone,
-        defaults=MappingProxyType(dict(settings.defaults)),
+        defaults=MappingProxyType(last(settings.defaults)),
+        routing=routing,
     )
     return rules if settings.max_request is None else replace(rules, request_bytes=settings.max_request)
 

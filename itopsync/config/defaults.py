@@ -3,39 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from itopsync.config.catalogue import KEPT_BY_ITOP, TicketClass
 from itopsync.config.faults import Faults
 from itopsync.errors import clip
 from itopsync.model import Side
+from itopsync.reconcile.defaults import EMAIL_OF
 from itopsync.settings.hints import meant_or
+from itopsync.settings.section import OTHERWISE
 
 _HINTS = {
     "org_id": '{ name = "Acme" }',
     "caller_id": '{ email = "customers@example.com" }',
 }
 
+_EMAIL_OF = "email_of"
+
 _NAMED = ("org_id", "team_id", "service_id", "servicesubcategory_id")
 """Keys of objects that a name alone identifies."""
 
 
-def check_defaults(
-    side: Side, defaults: Mapping[str, object], classes: Sequence[TicketClass], besides: Collection[str], faults: Faults
-) -> None:
-    """Check that the side's *classes* have the attribute of each default; *besides* are attributes that the file itself names."""
-    known = {name for cls in classes for name in (*cls.keys, *cls.attributes)} | set(besides)
-    keys = {name for cls in classes for name in cls.keys}
-    for name, value in defaults.items():
-        key = f"{side}.defaults.{name}"
-        if name in KEPT_BY_ITOP:
-            faults.add(key, f"iTop keeps {name} itself", "Remove it")
-        elif classes and name not in known:
-            demand = f"classes.<class>.lifecycle.{side}.mandatory"
-            remedy = meant_or(name, known, f"Remove it, or say in {demand} which state demands it")
-            faults.add(key, f"none of the synced classes has an attribute {name}", remedy)
-        elif name in keys and isinstance(value, str) and not _is_key(value):
-            hint = f'{{ {_criterion(name, value)} = "{clip(value, 40)}" }}'
-            faults.add(key, f"{clip(repr(value), 40)} is neither an id nor an OQL query", f"Write {hint}, if that is its name")
+def candidates(value: object) -> Sequence[object]:
+    """What is tried for a value, in order: a criterion, then what it says after ``otherwise``."""
+    if not isinstance(value, Mapping) or OTHERWISE not in value:
+        return (value,)
+    first = {name: part for name, part in value.items() if name != OTHERWISE}
+    return (*((first,) if first else ()), *candidates(value[OTHERWISE]))
+
+
+def last(defaults: Mapping[str, object]) -> dict[str, object]:
+    """The values that are taken when nothing that is tried before is found; the server itself looks these up."""
+    return {name: candidates(value)[-1] for name, value in defaults.items()}
+
+
+@dataclass(frozen=True)
+class Settable:
+    """What may be given a value on a side's tickets."""
+
+    side: Side
+    names: frozenset[str]
+    """Empty if it is not known, since no class is."""
+    keys: frozenset[str]
+
+    @classmethod
+    def of(cls, side: Side, classes: Sequence[TicketClass], besides: Collection[str]) -> Settable:
+        """What the side's *classes* have; *besides* are attributes that the file itself names."""
+        keys = frozenset(name for each in classes for name in each.keys)
+        names = keys.union(besides, *(each.attributes for each in classes))
+        return cls(side, names if classes else frozenset(), keys)
+
+
+def check_defaults(settable: Settable, defaults: Mapping[str, object], faults: Faults) -> None:
+    """Check a side's defaults like :func:`check_values`, and that there is a last resort for each."""
+    check_values(settable, f"{settable.side}.defaults", defaults, faults)
+    for name, value in last(defaults).items():
+        if isinstance(value, Mapping) and _EMAIL_OF in value:
+            what = "there is no value for a caller whose e-mail nobody in internal has"
+            faults.add(f"{settable.side}.defaults.{name}", what, f"Add one: {OTHERWISE} = {_HINTS['caller_id']}")
+
+
+def check_values(settable: Settable, place: str, values: Mapping[str, object], faults: Faults) -> None:
+    """Check that tickets have the attribute of each of the *values* at a *place* of the file, and take such values for it."""
+    for name, value in values.items():
+        for each in candidates(value):
+            _check_value(settable, f"{place}.{name}", name, each, faults)
+
+
+def _check_value(settable: Settable, key: str, name: str, value: object, faults: Faults) -> None:
+    if isinstance(value, Mapping) and _EMAIL_OF in value:
+        _check_email_of(settable.side, key, name, value, faults)
+    elif name in KEPT_BY_ITOP:
+        faults.add(key, f"iTop keeps {name} itself", "Remove it")
+    elif settable.names and name not in settable.names:
+        demand = f"classes.<class>.lifecycle.{settable.side}.mandatory"
+        remedy = meant_or(name, settable.names, f"Remove it, or say in {demand} which state demands it")
+        faults.add(key, f"none of the synced classes has an attribute {name}", remedy)
+    elif name in settable.keys and isinstance(value, str) and not _is_key(value):
+        hint = f'{{ {_criterion(name, value)} = "{clip(value, 40)}" }}'
+        faults.add(key, f"{clip(repr(value), 40)} is neither an id nor an OQL query", f"Write {hint}, if that is its name")
+    elif isinstance(value, Mapping) and not name.endswith("_id"):
+        faults.add(key, f"{name} is not a key, so nothing can be looked up for it", "Write the value itself")
+
+
+def _check_email_of(side: Side, key: str, name: str, value: Mapping[str, object], faults: Faults) -> None:
+    """Check that only the caller of an internal ticket is looked up by e-mail: nobody else of external is looked for."""
+    if side is not Side.INTERNAL:
+        faults.add(key, "nobody of internal is told to external, so nobody is looked up there by e-mail", "Remove it")
+    elif name != EMAIL_OF or value[_EMAIL_OF] != EMAIL_OF:
+        what = "only a ticket's caller is looked up by e-mail: agents and others are never carried"
+        faults.add(key, what, f'Write it as {EMAIL_OF} = {{ {_EMAIL_OF} = "{EMAIL_OF}" }}, or remove it')
+    elif len(value) > 1:
+        faults.add(key, f"{_EMAIL_OF} stands alone", f"Put the rest behind it: {OTHERWISE} = {{ … }}")
 
 
 def _criterion(name: str, value: str) -> str:

@@ -18,6 +18,7 @@ from itopsync.engine.settings import ActivitySection, Schedule
 from itopsync.itop.settings import ServerSection
 from itopsync.model import Side
 from itopsync.reconcile.rules import Deletion, Direction, Headers, Kind, Limits
+from itopsync.settings.conditions import Condition
 from itopsync.settings.quantities import Duration, Moment, write_duration
 from itopsync.settings.secrets import PasswordSource
 from itopsync.settings.section import Name, Names, Required, Section, Text, Values, Written, Wrong
@@ -39,35 +40,6 @@ def _check_lease(lease: timedelta) -> timedelta:
     return lease
 
 
-def _check_condition(condition: str) -> str:
-    if condition.upper().startswith(("SELECT ", "WHERE ")):
-        remedy = 'Write what would follow WHERE, with `this` for the ticket: "this.org_id = 3"'
-        raise Wrong("it is a whole query rather than a condition", remedy)
-    if not _is_closed(condition):
-        raise Wrong("a bracket or a quote is not closed", "Close it")
-    return condition
-
-
-def _is_closed(condition: str) -> bool:
-    """Whether every bracket and quote of an OQL condition is closed, so that it can be put in brackets."""
-    depth, quote, escaped = 0, "", False
-    for char in condition:
-        if quote:
-            if escaped:
-                escaped = False
-            elif char == "\\" and quote != "`":
-                escaped = True
-            elif char == quote:
-                quote = ""
-        elif char in "'\"`":
-            quote = char
-        else:
-            depth += {"(": 1, ")": -1}.get(char, 0)
-            if depth < 0:
-                return False
-    return depth == 0 and not quote
-
-
 def _check_new_tickets(direction: Direction) -> Direction:
     if direction.allows(Side.INTERNAL):
         remedy = f'Write "{Direction.TO_INTERNAL}" or "{Direction.NEVER}"'
@@ -75,7 +47,6 @@ def _check_new_tickets(direction: Direction) -> Direction:
     return direction
 
 
-Condition = Annotated[Text, AfterValidator(_check_condition)]
 Pair = Annotated[str, BeforeValidator(_read_pair), Written("text", {"type": "string", "pattern": "^[a-z0-9]{1,20}$"})]
 Mark = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Row = Annotated[

@@ -11,6 +11,7 @@ A changed ticket passes these stages; ``cycle`` calls the five in this order, an
 ``apply``         carries out one plan, action by action
 ``execute``       one of its actions
 ``failures``      handles a failure instead of an answer
+``lookups``       what defaults depend on that is not on the ticket: asked once, or in batches
 ``settle``        stores what the link has become, with when to look again
 
 What runs them:

@@ -107,7 +107,8 @@ def _work_through(writing: Writing, job: Job) -> None:
             return
         job.rounds += 1
         if not job.ended:
-            job.plan = plan_link(job.link, job.seen, pair.fitting_rules(), pair.clock(), apart=job.one_by_one)
+            rules, now = pair.fitting_rules(), pair.clock()
+            job.plan = plan_link(job.link, job.seen, rules, now, apart=job.one_by_one, answers=job.answers)
             job.link = job.plan.link
 
 
@@ -193,7 +194,9 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
     elif outcome is WriteOutcome.DONE and _bears_marker(action):
         writing.kept.add((action.side, isinstance(action, Upload)))
     ended = pair.clock()
-    keys = tuple(_told(item.key, action) for item in action.items)
+    if outcome is WriteOutcome.REFUSED and _told_how(action):
+        pair.lookups.forget()  # perhaps what was found is gone by now
+    keys = (*(_told(item.key, action) for item in action.items), *_told_how(action))
     written = Written(action.side, kind_of(action), outcome, round(perf_counter() - started, 3), ended, keys)
     if outcome is WriteOutcome.DONE and changed is not None:
         at_its_origin = ended + writing.ahead.get(written.side.other, timedelta())
@@ -207,6 +210,11 @@ def _told(key: ItemKey, action: Action) -> ItemKey:
     """How an item is remembered: a state by its name."""
     leads_to = action.leads_to if isinstance(action, Write) and key == STATE else None
     return ItemKey.of(ItemKind.STATE, leads_to) if leads_to else key
+
+
+def _told_how(action: Action) -> tuple[ItemKey, ...]:
+    """By which route the defaults that it writes were chosen."""
+    return action.told if isinstance(action, Create | Write) else ()
 
 
 def _note_loss(writing: Writing, job: Job) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from itopsync.engine.lookups import Need
 from itopsync.engine.pair import Pair
 from itopsync.engine.retry import fault_of
 from itopsync.engine.store_guard import classes_of_copies
@@ -22,6 +23,7 @@ from itopsync.itop.attributes import Attributes
 from itopsync.itop.piecewise import NO_ID
 from itopsync.model import Attachment, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
+from itopsync.reconcile.defaults import NOT_ASKED, Answers
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.plan import LostMarker
 from itopsync.reconcile.planner import UNREAD
@@ -50,10 +52,14 @@ class Observed:
     """Why one of its tickets, or perhaps its copy, cannot be read; nothing can be said about the link then."""
     lost: tuple[LostMarker, ...] = ()
     """The marker of its copy, if the copy was found without it."""
+    answers: Answers = NOT_ASKED
+    """What decides on the defaults of its tickets."""
 
 
 def observe(pair: Pair, links: Sequence[Link]) -> list[Observed]:
     """Read both tickets of each link, with their attachments, and look for the copies of links that wait for one.
+
+    What decides on defaults is asked for links that may need some.
 
     :raises SideUnavailable: a server does not answer
     :raises Stopped: we were told to stop before a server answered
@@ -66,7 +72,15 @@ def observe(pair: Pair, links: Sequence[Link]) -> list[Observed]:
     adopted = {link.external: _adopt(pair, link, copies) for link in links if link.external in copies.found}
     shown = shown.updated(_read(pair, tuple(adopted.values()))) if adopted else shown
     copies = replace(copies, unread={**copies.unread, **resting})
-    return [_observed(link, adopted.get(link.external, link), shown, copies) for link in links]
+    return _with_answers(pair, [_observed(link, adopted.get(link.external, link), shown, copies) for link in links])
+
+
+def _with_answers(pair: Pair, observed: list[Observed]) -> list[Observed]:
+    if not pair.lookups:
+        return observed
+    needs = (Need.of(each.link, each.seen, pair.rules) for each in observed if each.unread is None)
+    answers = pair.lookups.answers([need for need in needs if need is not None])
+    return [replace(each, answers=answers.get(each.link.external, NOT_ASKED)) for each in observed]
 
 
 def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
+from itopsync.engine.lookups import Lookups
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.threads import Threads
 from itopsync.errors import AccessRefused, BadQuery, Stopped
@@ -43,10 +44,12 @@ class Pair:
     progress: Callable[[int, int], None] | None = None
     """Called with the number of links done and the total."""
     threads: Threads = field(init=False)
+    lookups: Lookups = field(init=False)
 
     def __post_init__(self) -> None:
         self.store = self.store.keeping(self.rules.kept)
         self.threads = Threads.start(self.settings)
+        self.lookups = Lookups(self.servers, self.rules, self.clock)
 
     def __enter__(self) -> Self:
         return self

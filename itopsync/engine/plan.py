@@ -12,6 +12,7 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.retry import fault_of, wait_after
 from itopsync.engine.visibility import note_organisations, refuse_blindness, refuse_narrowness
 from itopsync.model import Link, LinkStatus, Observation, Side
+from itopsync.reconcile.defaults import NOT_ASKED, Answers
 from itopsync.reconcile.identity import mismatch
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.plan import Plan, Remove
@@ -35,11 +36,12 @@ class Planned:
     """As the store has it."""
     seen: Observation
     plan: Plan
+    answers: Answers = NOT_ASKED
 
 
 def plan(pair: Pair, observed: Sequence[Observed]) -> list[Planned]:
     """Plan what was observed, link by link; write nothing. A fault triggered by a ticket affects its own link only."""
-    return [Planned(each.loaded, each.seen, _plan_one(pair, each)) for each in observed]
+    return [Planned(each.loaded, each.seen, _plan_one(pair, each), each.answers) for each in observed]
 
 
 def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted, *, remember: bool = True) -> None:
@@ -96,7 +98,8 @@ def _plan_one(pair: Pair, observed: Observed) -> Plan:
             if reason := mismatch(link, seen, pair.rules, now):
                 return _with_lost(_another_ticket(link, reason, seen, pair.rules), observed)
             apart = any(obstacle.tries for obstacle in link.obstacles)
-            return _with_lost(plan_link(link, seen, pair.fitting_rules(), now, apart=apart), observed)
+            made = plan_link(link, seen, pair.fitting_rules(), now, apart=apart, answers=observed.answers)
+            return _with_lost(made, observed)
         except Exception as error:
             failure = fault_of(error, link)
     elif failure.__cause__ is not None:  # what is shown malformed, and where our code failed on it

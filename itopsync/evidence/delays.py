@@ -119,7 +119,7 @@ class Refusals:
 
     def hear(self, write: ActivityRecord) -> datetime | None:
         """Take note of a write, the oldest first; for one that arrived, return when its side did not take it first."""
-        keys = [(write.side, _key(item)) for item in write.items]
+        keys = [(write.side, _key(item)) for item in write.items if not item.tells_how]
         if write.outcome in _NOT_TAKEN:
             for key in keys:
                 self._first.setdefault(key, write.at)

@@ -148,7 +148,9 @@ def _parts(write: ActivityRecord) -> Counter[str]:
         return Counter(["file deleted"])
     words = {ItemKind.FIELD: "form", ItemKind.LINK_NOTICE: "notice", ItemKind.WHOLE: "file", ItemKind.OVERFLOW: "file"}
     return Counter(
-        f"state {key.which}".strip() if key.kind is ItemKind.STATE else words.get(key.kind, key.kind) for key in write.items
+        f"state {key.which}".strip() if key.kind is ItemKind.STATE else words.get(key.kind, key.kind)
+        for key in write.items
+        if not key.tells_how
     )
 
 

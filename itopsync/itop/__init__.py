@@ -4,6 +4,7 @@
 ``server``      the whole client, with the operations that write
 ``reader``      reads tickets and files
 ``inquiry``     asks about the server itself, and runs queries
+``objects``     finds the objects that a configuration names
 ``piecewise``   finds the object that makes a read of many fail
 ``caller``      retries reads, sends writes once, records each exchange
 ``throttle``    limits the calls that run at the same time

@@ -16,6 +16,7 @@ from itopsync.model import Side
 from itopsync.settings.addresses import Address, Certificates, check_is_private
 from itopsync.settings.hints import meant_or
 from itopsync.settings.quantities import Duration, Size
+from itopsync.settings.routes import RouteSection
 from itopsync.settings.secrets import WAYS, PasswordSource, Secret, no_password
 from itopsync.settings.section import KeyValue, Name, Required, Text, Written, Wrong
 
@@ -118,7 +119,15 @@ class ServerSection(PasswordSource):
     defaults: dict[Name, KeyValue] = Field(default={}, examples=[{"org_id": {"name": "Acme"}, "team_id": 39}])
     """Values for the organisation, caller, team, agent and any other attribute of tickets on this side: an id, a criterion such
     as `{ name = "Service Desk" }`, an OQL query, or a plain value for an attribute that is not a key. `0` means deliberately
-    nobody."""
+    nobody. A criterion with `otherwise` is looked up beforehand; what it says is taken if that finds not exactly one object. In
+    internal, `caller_id = { email_of = "caller_id", otherwise = … }` looks for the person with the external caller's e-mail; no
+    person is created."""
+    routes_file: Text = Field(default="", examples=["routes.csv"])
+    """CSV file of further routes, one a line, after those of this file. Its first line names their keys with dots: `name`,
+    `when.class`, `when.org_id.name`, `condition`, `set.org_id.name`, `set.caller_id.email_of`, `set.caller_id.otherwise.email`.
+    An empty cell leaves its key out. Commas or semicolons, UTF-8. A relative path starts at the folder of `sync.toml`."""
+    routes: tuple[RouteSection, ...] = ()
+    """Values that depend on the external ticket."""
 
     @model_validator(mode="after")
     def _check_login(self, info: ValidationInfo) -> Self:

@@ -55,7 +55,7 @@ def _write(side: Side, notes: tuple[Note, ...], values: Sequence[Value] = (), st
     written = (*values, *(stage.companions if stage else ()))
     return Write(
         side,
-        {**{value.rule.name(side): value.value for value in written}, **(stage.defaults if stage else {})},
+        {**{value.rule.name(side): value.value for value in written}, **(stage.defaults.values if stage else {})},
         notes,
         (
             *((stage.item,) if stage else ()),
@@ -65,4 +65,5 @@ def _write(side: Side, notes: tuple[Note, ...], values: Sequence[Value] = (), st
         {value.rule.external: value.fingerprint for value in written},
         stage.step.stimulus if stage else None,
         stage.step.state if stage else None,
+        stage.defaults.told if stage else (),
     )

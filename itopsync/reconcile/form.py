@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from itopsync.model import Agreed, ItemKey, ItemKind, Link, Side
+from itopsync.reconcile.defaults import Chosen
 from itopsync.reconcile.gate import words
 from itopsync.reconcile.markers import overflow_marker
 from itopsync.reconcile.moments import why_not_carried
@@ -184,12 +185,15 @@ def _is_parked(situation: Situation, part: Part, rule: FieldRule) -> bool:
     return obstacle is not None and obstacle.parked
 
 
-def mandatory_defaults(situation: Situation, target: Side, state: str, given: Mapping[str, object]) -> dict[str, object]:
-    """The side's defaults for what *state* demands and is still empty: a dispatcher's choice is kept."""
-    defaults = situation.rules.side(target).defaults
+def mandatory_defaults(situation: Situation, target: Side, state: str, given: Mapping[str, object]) -> Chosen | None:
+    """The side's defaults for what *state* demands and is still empty: a dispatcher's choice is kept.
+
+    None if they are not known: something that decides was not asked.
+    """
     present = situation.ticket(target).fields
     demanded = situation.cls.state.lifecycle(target).mandatory.get(state, frozenset())
-    return {name: defaults[name] for name in sorted(demanded) if name in defaults and name not in given and not present.get(name)}
+    lacking = [name for name in sorted(demanded) if name not in given and not present.get(name)]
+    return situation.defaults(target, lacking) if lacking else Chosen({})
 
 
 def _moved(base: Agreed | None, now: Mapping[Side, str], way: Direction) -> set[Side]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from itopsync.model import ItemKey, Link, Obstacle, Side
+from itopsync.reconcile.defaults import Chosen
 from itopsync.reconcile.lifecycle import Step
 from itopsync.reconcile.plan import Action, Item, Kept, LostMarker, Note, Remark, Upload
 from itopsync.reconcile.rules import FieldRule
@@ -37,7 +38,7 @@ class Stage:
     step: Step
     item: Item
     companions: tuple[Value, ...]
-    defaults: Mapping[str, object]
+    defaults: Chosen
 
 
 @dataclass

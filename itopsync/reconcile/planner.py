@@ -11,6 +11,7 @@ from itopsync.model import TICKET, End, Link, LinkStatus, Observation, Obstacle,
 from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
 from itopsync.reconcile.copies import without_former
+from itopsync.reconcile.defaults import NOT_ASKED, Answers
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form, render
@@ -36,15 +37,18 @@ UNREAD = Item(TICKET, "unread")
 """The item for a ticket that its server fails to show, or that triggers a fault of ours; it may wait or be parked."""
 
 
-def plan(link: Link, observation: Observation, rules: Rules, now: datetime, *, apart: bool = False) -> Plan:
+def plan(
+    link: Link, observation: Observation, rules: Rules, now: datetime, *, apart: bool = False, answers: Answers = NOT_ASKED
+) -> Plan:
     """Plan one link.
 
-    *apart*: carry each thing in a call of its own, so that a refusal shows which one is at fault.
+    *apart*: carry each thing in a call of its own, so that a refusal shows which one is at fault. *answers*: what decides on the
+    defaults of its tickets; what needs others waits.
     """
     if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
         return Plan(link)
     link = without_former(link, observation)
-    situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
+    situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now, answers)
     gone = [side for side in Side if link.ref(side) is not None and observation.of(side) is None]
     if gone:
         return Plan(ended(link, End.UNLINKED if link.status is LinkStatus.UNLINKING else End.of_gone(gone)))
@@ -100,9 +104,10 @@ def _plan_creation(situation: Situation, *, apart: bool) -> Plan:
     external = situation.ticket(Side.EXTERNAL)
     link = replace(situation.link, external_number=external.number)
     part.want(item)
-    if not rules.new_tickets or situation.obstacle(item):
+    chosen = situation.defaults(Side.INTERNAL, cls.on_create)
+    if not rules.new_tickets or situation.obstacle(item) or chosen is None:
         return _finished(situation, part, link, ())
-    fields: dict[str, object] = {name: rules.internal.defaults[name] for name in cls.on_create if name in rules.internal.defaults}
+    fields = dict(chosen.values)
     agrees: dict[str, str] = {}
     items = [item]
     for rule in cls.fields:
@@ -120,7 +125,7 @@ def _plan_creation(situation: Situation, *, apart: bool) -> Plan:
     first = opening(situation, _opened(external.fields, cls, situation.now))
     left = room(rules, Side.INTERNAL) - weight(first.html, *fields.values())
     notes = (first, *history(situation, part, left))
-    return _finished(situation, part, link, (Create(fields, notes, tuple(items), agrees),))
+    return _finished(situation, part, link, (Create(fields, notes, tuple(items), agrees, chosen.told),))
 
 
 def _value_on_creation(situation: Situation, part: Part, rule: FieldRule) -> Value | None:

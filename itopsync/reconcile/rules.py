@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, StrictInt
 
 from itopsync.errors import clip
 from itopsync.model import NOTHING, Side
+from itopsync.reconcile.defaults import NO_ROUTES, Routing
 from itopsync.settings.hints import listed, meant_or
 from itopsync.settings.quantities import Duration, Size
 from itopsync.settings.section import Section, Text, Wrong
@@ -145,6 +146,8 @@ class ClassRules:
     logs: tuple[LogRule, ...] = (LogRule(),)
     on_create: tuple[str, ...] = ("org_id", "caller_id", "team_id", "agent_id")
     """Which of internal's defaults a new copy takes, as far as the internal class has them."""
+    looked_at: tuple[str, ...] = ()
+    """What routes look at on the external ticket, besides what is read anyway."""
     scope: str = ""
     """An OQL condition on the external class, with the alias ``this``; empty means every ticket."""
     since_attribute: str = "start_date"
@@ -168,6 +171,7 @@ class ClassRules:
         for names in self.state.lifecycle(side).mandatory.values():
             wanted |= {name: Kind.CODE for name in names if name not in wanted}
         if side is Side.EXTERNAL:
+            wanted |= {name: Kind.CODE for name in self.looked_at if name not in wanted}
             wanted[self.since_attribute] = Kind.DATE
         return wanted
 
@@ -185,6 +189,8 @@ class SideRules:
     timezone: ZoneInfo
     defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     """Attribute → an id, a criterion (``{"name": …}``) or an OQL query, as iTop's REST accepts for a key."""
+    routing: Routing = NO_ROUTES
+    """What is tried before a default."""
     request_bytes: int = 8_000_000
     """How large a request that carries texts may become. PHP's default limit is 8 MiB."""
     accounts: frozenset[str] = frozenset()

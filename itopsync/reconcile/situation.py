@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from itopsync.model import Link, Observation, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.copies import Copies
+from itopsync.reconcile.defaults import NOT_ASKED, Answers, Asked, Chosen, Unasked, choose
 from itopsync.reconcile.markers import attachment_marker, attachment_of, born_together, picture_marker, prefix
 from itopsync.reconcile.plan import Item, Kept, Remark
 from itopsync.reconcile.richtext import Origin, attachment_address
@@ -39,6 +40,7 @@ class Situation:
     rules: Rules
     cls: ClassRules
     now: datetime
+    answers: Answers = NOT_ASKED
 
     def ticket(self, side: Side) -> Ticket:
         """What *side* shows. Both tickets must be there."""
@@ -46,6 +48,14 @@ class Situation:
         if ticket is None:
             raise ValueError(f"no ticket on {side} in link {self.link.id}")
         return ticket
+
+    def defaults(self, side: Side, names: Collection[str]) -> Chosen | None:
+        """The values of *names* for a ticket on *side*; None if something that decides was not asked."""
+        rules = self.rules.side(side)
+        try:
+            return choose(side, rules.routing, rules.defaults, names, Asked(self.ticket(Side.EXTERNAL), self.answers))
+        except Unasked:
+            return None
 
     @cached_property
     def ticket_markers(self) -> TicketMarkers:

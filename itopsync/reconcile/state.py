@@ -68,7 +68,7 @@ def _companions_now(situation: Situation, decision: StateDecision) -> tuple[Fiel
 
 
 def _stages(situation: Situation, part: Part, follow: Follow) -> tuple[Stage, ...]:
-    """The way of *follow*, up to where a companion has to wait."""
+    """The way of *follow*, up to where a companion has to wait, or where what it demands is not known yet."""
     rules = situation.cls.state
     stages: list[Stage] = []
     for step in follow.steps:
@@ -81,7 +81,10 @@ def _stages(situation: Situation, part: Part, follow: Follow) -> tuple[Stage, ..
             break
         companions = tuple(carried)
         given: Mapping[str, object] = {value.rule.name(follow.side): value.value for value in companions}
-        stages.append(Stage(step, follow.item, companions, mandatory_defaults(situation, follow.side, step.state, given)))
+        defaults = mandatory_defaults(situation, follow.side, step.state, given)
+        if defaults is None:
+            break
+        stages.append(Stage(step, follow.item, companions, defaults))
     return tuple(stages)
 
 

@@ -2,7 +2,9 @@
 
 ``section``     the base of a table: a frozen model whose keys declare type, default, bound, meaning and example
 ``quantities``  durations, sizes, moments
+``conditions``  conditions in OQL
 ``addresses``   addresses of servers, and certificates to trust
 ``secrets``     passwords, and where they are read from
+``routes``      which tickets get which values
 ``hints``       suggestions for unknown names
 """

@@ -75,10 +75,17 @@ class Section(BaseModel):
                     yield (name,), part.remedy
 
 
+OTHERWISE = "otherwise"
+"""In a criterion: the value if that finds not exactly one object."""
+
+
 def read_key_value(value: object) -> object:
     """Check the value of a default. :raises ValueError: it is not an id, a text or a criterion."""
     if isinstance(value, dict):
-        usable = bool(value) and all(type(part) in (int, str) and part != "" for part in value.values())
+        parts = [part for name, part in value.items() if name != OTHERWISE]
+        usable = bool(value) and all(type(part) in (int, str) and part != "" for part in parts)
+        if OTHERWISE in value:
+            read_key_value(value[OTHERWISE])
     else:
         usable = (type(value) is int and value >= 0) or (isinstance(value, str) and bool(value.strip()))
     if not usable:

@@ -15,9 +15,9 @@ import pytest
 from itopsync.engine import stops
 from itopsync.engine.pauses import Pause, pause
 from itopsync.engine.report import CycleOutcome
-from itopsync.model import TICKET, FilePair, FileStatus, LinkStatus, Obstacle, Side
+from itopsync.model import TICKET, FilePair, FileStatus, ItemKey, ItemKind, LinkStatus, Obstacle, Side
 from itopsync.reconcile import by_hand
-from itopsync.store.records import CycleRecord, RequestKind, RequestState
+from itopsync.store.records import ActivityRecord, CycleRecord, RequestKind, RequestState
 from itopsync.web import runbook, words
 from itopsync.web.causes import causes, likeness
 from itopsync.web.figures import strip
@@ -201,6 +201,16 @@ def test_the_activity_is_searched_and_goes_on_page_by_page(desk: Desk) -> None:
     (older,) = re.findall(r'rel="next" href="([^"]+)"', first)
     second = desk.get(f"/p/demo/activity{older.replace('&amp;', '&')}").text
     assert (first.count("<tr><td><time"), second.count("<tr><td><time")) == (50, 10)
+
+
+def test_the_activity_tells_the_route_and_what_fell_back(desk: Desk) -> None:
+    told = (ItemKey.of(ItemKind.ROUTE, "Globex <b>"), ItemKey.of(ItemKind.FALL_BACK, "team_id: the look-up finds nothing"))
+    (link,) = desk.store.links.get([2])
+    write = ActivityRecord(NOW, 2, Side.INTERNAL, "create", "done", (TICKET, *told), None, NOW)
+    desk.store.links.save(link, now=NOW, live=True, activity=[write])
+    page = desk.get("/p/demo/activity?lang=en").text
+    assert "<br>route <code>Globex &lt;b&gt;</code><br>fall-back <code>team_id: the look-up finds nothing</code></td>" in page
+    assert "<br>rute <code>Globex" in desk.get("/p/demo/activity?lang=id").text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,175 @@
+"""One side's routes: whether what they name is there, whether they can be reached, and whether what they set fits together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from itopsync.check.defaults import FITS, Fit, shown
+from itopsync.check.finding import Finding, fault, ok, warning
+from itopsync.engine.lookups import by_value, look_up
+from itopsync.errors import AccessRefused, BadQuery
+from itopsync.itop import oql
+from itopsync.itop.attributes import is_key
+from itopsync.itop.objects import target_of
+from itopsync.itop.server import Server
+from itopsync.model import Side
+from itopsync.reconcile.defaults import EMAIL_OF, Candidate, Found, Lookup, Route, hidden
+from itopsync.reconcile.rules import Rules
+
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class _Use:
+    """Where something is named."""
+
+    where: str
+    is_set: bool
+    """Whether a ticket gets what is found, or else has it."""
+
+
+def check_routes(server: Server, rules: Rules) -> Iterator[Finding]:
+    """Look up on one server all that routes of either side name there, and examine this side's routes."""
+    side = server.side
+    uses = _uses(side, rules)
+    classes = tuple(dict.fromkeys(cls.cls(side) for cls in rules.classes))
+    targets = {key: target_of(server, classes, key) for key in sorted({lookup.key for lookup in uses})}
+    found = dict(look_up({side: server}, uses, lambda _, key: targets[key]))
+    for lookup, ids in found.items():
+        yield from _judge(side, lookup, ids, targets[lookup.key], uses[lookup])
+    routing = rules.side(side).routing
+    for route, earlier in hidden(routing.routes):
+        yield warning(
+            side,
+            f"{side}.routes: no ticket reaches {route.name}: {earlier.name}, which stands before it, takes all of its tickets",
+            "Put it before that one, or remove it.",
+        )
+    yield from _misfits(server, rules, found)
+    if side is Side.EXTERNAL:
+        yield from _check_conditions(server, rules)
+    if rules.internal.routing.asks_for_callers:
+        yield from _check_people(server, classes)
+    if routing.routes:
+        yield ok(side, f"{side}.routes: {len(routing.routes)} routes, which name {len(found)} objects here")
+
+
+def _uses(side: Side, rules: Rules) -> dict[Lookup, list[_Use]]:
+    """All that is looked up on *side*, ids too, with where."""
+    uses: dict[Lookup, list[_Use]] = {}
+    for owner in Side:
+        for route in rules.side(owner).routing.routes:
+            where = f"{owner}.routes: {route.name}"
+            for demand in route.demands:
+                if demand.lookup and demand.lookup.side is side:
+                    uses.setdefault(demand.lookup, []).append(_Use(f"{where}: when.{demand.attribute}", False))
+            for key, candidates in route.values.items() if owner is side else ():
+                for lookup in filter(None, (_named(side, key, each) for each in candidates)):
+                    uses.setdefault(lookup, []).append(_Use(f"{where}: set.{key}", True))
+    for key, candidates in rules.side(side).routing.before.items():
+        for lookup in filter(None, (_named(side, key, each) for each in candidates)):
+            uses.setdefault(lookup, []).append(_Use(f"{side}.defaults.{key}", True))
+    return uses
+
+
+def _named(side: Side, key: str, candidate: Candidate) -> Lookup | None:
+    """What a candidate names: an id is looked up like a criterion."""
+    if isinstance(candidate, int) and is_key(key) and candidate:
+        return Lookup(side, key, (("id", str(candidate)),))
+    return candidate if isinstance(candidate, Lookup) else None
+
+
+def _judge(side: Side, lookup: Lookup, ids: Found, target: str | None, uses: Sequence[_Use]) -> Iterator[Finding]:
+    is_set = any(use.is_set for use in uses)
+    where = f"{uses[0].where}{f' and {len(uses) - 1} more' if len(uses) > 1 else ''}"
+    if ids is None:
+        what = f"{where} cannot be looked up ({lookup})"
+        yield warning(side, what, "Give the account the right to read what it points to, or fix the criterion or the query.")
+    elif not ids and lookup.criterion[:1] and lookup.criterion[0][0] == "id":
+        yield fault(side, f"{where} finds no {target} ({shown(dict(lookup.criterion))})", "Name one that exists.")
+    elif not ids and is_set:
+        yield warning(
+            side, f"{where} finds no {target} ({lookup}): what comes after it is taken", "Name one that exists, or remove it."
+        )
+    elif not ids:
+        yield warning(side, f"{where} finds no {target} ({lookup}): no ticket fits", "Name one that exists, or remove the route.")
+    elif len(ids) > 1 and is_set:
+        yield warning(
+            side,
+            f"{where} finds {len(ids)} objects of {target}, not one ({lookup}): what comes after it is taken",
+            "Name one by more than that, or by its id.",
+        )
+
+
+# what fits together
+
+
+def _misfits(server: Server, rules: Rules, found: Mapping[Lookup, Found]) -> Iterator[Finding]:
+    """Pairs of values of one route that iTop's forms do not offer together; only what routes set is compared."""
+    side = server.side
+    ids = [(route, _ids(side, route, found)) for route in rules.side(side).routing.routes]
+    for fit in FITS:
+        wanted: dict[tuple[int, int], str] = {}
+        for route, values in ids:
+            if fit.name in values and fit.within in values:
+                wanted.setdefault((values[fit.name], values[fit.within]), route.name)
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = dict(list(wanted.items())[start : start + _AT_ONCE])
+            there = _pairs(server, fit, sorted({mine for mine, _ in some}))
+            for pair, name in some.items():
+                if there is not None and pair not in there:
+                    what = f"{side}.routes: {name}: its {fit.name} {fit.wrong} its {fit.within}"
+                    remedy = "Name one that fits, or fix it in iTop: else people who edit such a ticket have to choose again."
+                    yield warning(side, f"{what}: iTop accepts it, but its forms do not offer it", remedy)
+
+
+def _ids(side: Side, route: Route, found: Mapping[Lookup, Found]) -> dict[str, int]:
+    """What a route sets for certain: the ids of its first candidates."""
+    ids: dict[str, int] = {}
+    for key, (first, *_) in route.values.items():
+        lookup = _named(side, key, first)
+        one = found.get(lookup) if lookup else None
+        if one and len(one) == 1:
+            ids[key] = one[0]
+    return ids
+
+
+def _pairs(server: Server, fit: Fit, ids: Sequence[int]) -> set[tuple[int, int]] | None:
+    """The pairs that fit, of those with *ids*; None if the account may not read them."""
+    query = f"SELECT {fit.cls} WHERE {fit.mine} IN {oql.ids(ids)}"
+    names = tuple(dict.fromkeys(("id", fit.mine, fit.its)))
+    try:
+        rows = server.get(fit.cls, query, names).rows
+    except (AccessRefused, BadQuery):  # syncing does not need to read this class
+        return None
+    return {(row.id if fit.mine == "id" else int(row.fields[fit.mine]), int(row.fields[fit.its])) for row in rows}
+
+
+# conditions and callers
+
+
+def _check_conditions(server: Server, rules: Rules) -> Iterator[Finding]:
+    """Ask each condition once of each class that it may be asked of."""
+    asked: dict[tuple[str, str], str] = {}
+    for owner in Side:
+        for route in rules.side(owner).routing.routes:
+            classes = route.classes or rules.kept if route.condition else ()
+            for cls in sorted(classes):
+                asked.setdefault((route.condition, cls), f"{owner}.routes: {route.name}")
+    for (condition, cls), where in asked.items():
+        try:
+            server.count(cls, f"SELECT {oql.name(cls)} AS this WHERE this.id = 0 AND ({condition})")
+        except BadQuery:
+            what = f"{where}: the condition cannot be asked of {cls}, so no {cls} fits"
+            yield warning(server.side, what, "Fix the OQL, or name the classes that have what it speaks of in when.class.")
+
+
+def _check_people(server: Server, classes: Sequence[str]) -> Iterator[Finding]:
+    target = target_of(server, classes, EMAIL_OF) or "Person"
+    try:
+        by_value(server, target, "email", ["nobody@itopsync.invalid"], "email")
+    except (BadQuery, AccessRefused):
+        what = "callers are to be looked up by e-mail, and people's e-mails cannot be read here: every caller falls back"
+        yield warning(server.side, what, "Give the account the right to read the class Person.")
+    else:
+        yield ok(server.side, "callers can be looked up by e-mail")

@@ -1,0 +1,287 @@
+"""The values that a ticket gets on a side where nobody has chosen one: by the first route that fits it, else by the fall-back.
+
+All of it is a function of the rules, the external ticket, and what the servers were asked before (:class:`Answers`). Nothing that
+an external ticket has is carried: it only decides which of the side's own values are taken.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+
+from itopsync.model import ItemKey, ItemKind, Side, Ticket
+
+EMAIL_OF = "caller_id"
+"""The one attribute whose person is looked up by e-mail: agents are never carried, not even so."""
+
+Found = tuple[int, ...] | None
+"""The ids that a look-up found; None if the server cannot answer it."""
+
+
+class Unasked(Exception):
+    """Something must be asked before the defaults of a ticket are known: a look-up, a condition, or its caller (None)."""
+
+    def __init__(self, what: Lookup | str | None) -> None:
+        super().__init__(str(what))
+        self.what = what
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Objects that the configuration names by a criterion or a query; asked for once, not for each ticket."""
+
+    side: Side
+    key: str
+    """The attribute of tickets that points to them."""
+    criterion: tuple[tuple[str, str], ...] = ()
+    """Attribute, value."""
+    query: str = ""
+    """OQL, instead of a criterion."""
+
+    def __str__(self) -> str:
+        return self.query or ", ".join(f"{name} = {value}" for name, value in self.criterion)
+
+
+@dataclass(frozen=True)
+class ByEmail:
+    """The person in internal who has the e-mail of the external ticket's caller."""
+
+
+Candidate = Lookup | ByEmail | str | int
+"""A value to be tried, or what finds it."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a route demands of one attribute of the external ticket: one of these values, names, patterns, or objects."""
+
+    attribute: str
+    """As it is read: ``org_id``, or ``org_id_friendlyname`` for the name of what it points to."""
+    values: frozenset[str] = frozenset()
+    """In lower case."""
+    patterns: frozenset[str] = frozenset()
+    """In lower case, with ``*`` and ``?``."""
+    lookup: Lookup | None = None
+
+    def fits(self, ticket: Ticket, found: Mapping[Lookup, Found]) -> bool | None:
+        """Whether *ticket* has it; None if the server cannot tell. :raises Unasked: its look-up was not made"""
+        shown = ticket.fields.get(self.attribute)
+        return False if shown is None else self._takes(plain(shown), found)
+
+    def _takes(self, shown: str, found: Mapping[Lookup, Found]) -> bool | None:
+        if shown in self.values or any(_matches(shown, pattern) for pattern in self.patterns):
+            return True
+        if self.lookup is None:
+            return False
+        if self.lookup not in found:
+            raise Unasked(self.lookup)
+        ids = found[self.lookup]
+        return None if ids is None else shown in map(str, ids)
+
+    def follows_from(self, other: Demand) -> bool:
+        """Whether whatever has *other* has this."""
+        same = self.attribute == other.attribute and other.lookup in (None, self.lookup)
+        patterns = all(pattern in self.patterns or "*" in self.patterns for pattern in other.patterns)
+        return same and patterns and all(self._takes(value, {self.lookup: ()} if self.lookup else {}) for value in other.values)
+
+
+@dataclass(frozen=True)
+class Route:
+    """Values for the tickets that have all that it demands."""
+
+    name: str
+    values: Mapping[str, tuple[Candidate, ...]]
+    """Attribute → what is tried for it, in order."""
+    classes: frozenset[str] = frozenset()
+    """External classes; empty: all."""
+    demands: tuple[Demand, ...] = ()
+    condition: str = ""
+    """An OQL condition on the external ticket, ``this``."""
+
+    def fits(self, asked: Asked) -> bool | None:
+        """Whether a ticket has all that it demands; None if the server cannot tell.
+
+        :raises Unasked: a look-up was not made, or the condition was not asked although all else fits
+        """
+        answers = asked.answers
+        fit: list[bool | None] = [not self.classes or asked.ticket.ref.cls in self.classes]
+        fit += [demand.fits(asked.ticket, answers.found) for demand in self.demands if False not in fit]
+        if self.condition and False not in fit:
+            if self.condition not in answers.meets:
+                raise Unasked(self.condition)
+            fit.append(answers.meets[self.condition])
+        return False if False in fit else None if None in fit else True
+
+    def hides(self, later: Route) -> bool:
+        """Whether every ticket that fits *later* fits this one too, so that *later* is never taken."""
+        of_class = not self.classes or (bool(later.classes) and later.classes <= self.classes)
+        same = self.condition in ("", later.condition)
+        return of_class and same and all(any(mine.follows_from(its) for its in later.demands) for mine in self.demands)
+
+
+@dataclass(frozen=True)
+class Routing:
+    """How one side's defaults depend on the ticket."""
+
+    routes: tuple[Route, ...] = ()
+    before: Mapping[str, tuple[Candidate, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Attribute → what is tried, whatever the route, before the side's default."""
+
+    def __bool__(self) -> bool:
+        return bool(self.routes or self.before)
+
+    @property
+    def values(self) -> Iterator[Mapping[str, tuple[Candidate, ...]]]:
+        """What the routes and the fall-back try, by attribute."""
+        yield from (route.values for route in self.routes)
+        yield self.before
+
+    @property
+    def lookups(self) -> Iterator[Lookup]:
+        """All that must be looked up, perhaps more than once."""
+        candidates = (candidate for values in self.values for several in values.values() for candidate in several)
+        yield from (candidate for candidate in candidates if isinstance(candidate, Lookup))
+        yield from (demand.lookup for route in self.routes for demand in route.demands if demand.lookup)
+
+    @property
+    def asks_for_callers(self) -> bool:
+        """Whether a caller is looked up by e-mail anywhere."""
+        return any(isinstance(each, ByEmail) for values in self.values for several in values.values() for each in several)
+
+
+NO_ROUTES = Routing()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the servers were asked for the defaults of one ticket."""
+
+    found: Mapping[Lookup, Found] = field(default_factory=lambda: MappingProxyType({}))
+    meets: Mapping[str, bool | None] = field(default_factory=lambda: MappingProxyType({}))
+    """Condition → whether the ticket meets it; None: the server cannot tell."""
+    callers: tuple[Found, ...] = ()
+    """The persons in internal with the caller's e-mail, once asked for."""
+
+
+NOT_ASKED = Answers()
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The values for one ticket."""
+
+    values: Mapping[str, object]
+    """Attribute → an id or a plain value, or for a default whatever iTop's REST accepts for it."""
+    told: tuple[ItemKey, ...] = ()
+    """The route that was taken, and what fell back, for people to read."""
+
+
+def choose(side: Side, routing: Routing, defaults: Mapping[str, object], names: Collection[str], asked: Asked) -> Chosen:
+    """Choose the values of *names* for a ticket on *side*: the route's, else what is tried before a default, else that.
+
+    :raises Unasked: something that decides was not asked
+    """
+    told: list[ItemKey] = []
+    route = route_of(routing, asked, told)
+    chosen: dict[str, object] = {}
+    for name in names:
+        candidates = (*(route.values.get(name, ()) if route else ()), *routing.before.get(name, ()))
+        found = _first(name, candidates, asked.answers, told)
+        if found is not None:
+            chosen[name] = found
+        elif name in defaults:
+            chosen[name] = defaults[name]
+    if routing.routes and chosen:
+        told.insert(0, ItemKey.of(ItemKind.ROUTE, route.name if route else f"{side}.defaults"))
+    return Chosen(chosen, tuple(told))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The external ticket, and what was asked for its sake."""
+
+    ticket: Ticket
+    answers: Answers
+
+
+def route_of(routing: Routing, asked: Asked, told: list[ItemKey] | None = None) -> Route | None:
+    """The first route that fits, if one does; *told* learns of those that the server cannot tell.
+
+    :raises Unasked: a look-up or a condition that decides was not asked
+    """
+    for route in routing.routes:
+        fits = route.fits(asked)
+        if fits:
+            return route
+        if fits is None and told is not None:
+            told.append(ItemKey.of(ItemKind.FALL_BACK, f"route {route.name}: the server cannot tell whether it fits"))
+    return None
+
+
+def hidden(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
+    """Each route that no ticket can reach, with the first one before it that takes all of its tickets."""
+    by_value: dict[tuple[str, str], list[int]] = {}
+    others: list[int] = []
+    for place, route in enumerate(routes):
+        # Who demands certain values hides only who demands some of them: so thousands need not be compared with each other.
+        mine = [(demand.attribute, value) for demand in route.demands for value in sorted(demand.values)[:1]]
+        near = {*others, *(each for one in mine for each in by_value.get(one, ()))}
+        first = next((each for each in sorted(near) if routes[each].hides(route)), None)
+        if first is not None:
+            yield route, routes[first]
+        certain = next((demand for demand in route.demands if not demand.patterns and demand.lookup is None), None)
+        for places in [by_value.setdefault((certain.attribute, value), []) for value in certain.values] if certain else [others]:
+            places.append(place)
+
+
+def plain(text: str) -> str:
+    """*text* as it is compared: case and outer spaces do not count, as they do not in iTop's own queries."""
+    return text.strip().casefold()
+
+
+def _first(name: str, candidates: Iterable[Candidate], answers: Answers, told: list[ItemKey]) -> object:
+    """The first candidate that is exactly one thing; the others are *told*."""
+    for candidate in candidates:
+        if not isinstance(candidate, Lookup | ByEmail):
+            return candidate
+        found = _look_up(candidate, answers)
+        if found is not None and len(found) == 1:
+            return found[0]
+        told.append(ItemKey.of(ItemKind.FALL_BACK, f"{name}: {_why(candidate, found)}"))
+    return None
+
+
+def _look_up(candidate: Lookup | ByEmail, answers: Answers) -> Found:
+    if isinstance(candidate, Lookup):
+        if candidate not in answers.found:
+            raise Unasked(candidate)
+        return answers.found[candidate]
+    if not answers.callers:
+        raise Unasked(None)
+    return answers.callers[0]
+
+
+def _why(candidate: Lookup | ByEmail, found: Found) -> str:
+    """Why a look-up names not one object; nothing of what was looked for."""
+    if isinstance(candidate, ByEmail):
+        whose = "the external caller's e-mail"
+        if found is None:
+            return f"{whose} cannot be looked up"
+        return f"{'several people in internal have' if found else 'nobody in internal has'} {whose}"
+    if found is None:
+        return "the look-up fails"
+    return f"the look-up finds {len(found)} objects, not one" if found else "the look-up finds nothing"
+
+
+def _matches(text: str, pattern: str) -> bool:
+    return _compiled(pattern).match(text) is not None
+
+
+@lru_cache(maxsize=10_000)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """``*`` and ``?`` only: `fnmatch` writes an expression that no text can make slow, which a person's own might not be."""
+    return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))
