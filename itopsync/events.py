@@ -168,6 +168,12 @@ EVENTS: dict[str, Event] = {
         "A server's clock, in HTTP `Date`, differs from this host's by more than 400 days, and is ignored.",
         "Set the clock of that server, of the proxy in front of it, or of this host.",
     ),
+    "unusable id": Event(
+        ("warning",),
+        ("side",),
+        "A side shows tickets, changed or in scope, with ids that no iTop gives. They are left out, all others are carried.",
+        "Look at these tickets in the database of that server: an id is a whole number below 2³¹.",
+    ),
     "side down for long": Event(
         ("error",),
         ("side", "since", "reason"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 
@@ -15,6 +16,7 @@ from itopsync.engine.reused import Reused, find_reused, take_up
 from itopsync.engine.store_guard import classes_of_copies
 from itopsync.errors import RemoteError
 from itopsync.itop.inquiry import HIGHEST_ID
+from itopsync.itop.piecewise import NO_ID
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
 from itopsync.reconcile.markers import born_together, prefix
@@ -78,6 +80,8 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     first = side is Side.EXTERNAL and state.cursor is None
     scoping = [pool.submit(_all_in_scope, server, rules, cls) for cls in rules.classes if first]
     changed = asked.result()
+    if NO_ID in changed.odd:
+        log.warning("unusable id", side=side)
     touched = {sighting.ref: sighting for sighting in changed.sightings}
     scoped = {sighting.ref: sighting for found in scoping for sighting in found.result()}
     compared = store.polls.compare(side, tuple((touched | scoped).values()))
@@ -171,8 +175,16 @@ def _links_hidden(side: Side, store: Store, classes: Iterable[str], odd: Iterabl
     return frozenset(link.id for link in links if link is not None and link.status in (LinkStatus.WAITING, LinkStatus.LINKED))
 
 
-def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[tuple[Sighting, ...]]:
-    """The external tickets of one class to be copied, range by range.
+class InScope(NamedTuple):
+    """External tickets to be copied."""
+
+    found: tuple[Sighting, ...]
+    hidden: frozenset[Ref]
+    """Those that the server fails to show."""
+
+
+def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[InScope]:
+    """The external tickets of one class to be copied, range by range. Those without a usable id are told in the log.
 
     iTop cannot sort, so the ranges are of ids, and grow where few tickets are found.
     """
@@ -189,8 +201,10 @@ def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[tuple[Si
     while left > 0:
         if span > SPAN and count(low, low + span) > SPAN:  # denser here than where the range grew
             span = SPAN
-        found = server.sightings(cls.external, f"{scope} AND this.id >= {low} AND this.id < {low + span}")
-        yield found
+        found, failed = server.readable_sightings(cls.external, f"{scope} AND this.id >= {low} AND this.id < {low + span}")
+        yield InScope(found, frozenset(Ref(Side.EXTERNAL, cls.external, number) for number in failed if number != NO_ID))
+        if NO_ID in failed:
+            log.warning("unusable id", side=Side.EXTERNAL)
         low += span
         left -= len(found)
         if len(found) < SPAN // 4:
@@ -200,7 +214,7 @@ def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[tuple[Si
 
 
 def _all_in_scope(server: Server, rules: Rules, cls: ClassRules) -> list[Sighting]:
-    return [sighting for piece in in_scope(server, rules, cls) for sighting in piece]
+    return [sighting for piece in in_scope(server, rules, cls) for sighting in piece.found]
 
 
 def scope_of(rules: Rules, cls: ClassRules) -> str:

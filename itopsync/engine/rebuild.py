@@ -137,7 +137,7 @@ def _without_copy(pair: Pair, bearers: Mapping[str, _Bearers], last: int) -> Ite
     for cls in rules.classes:
         hidden, logs = bearers[cls.external].unreadable, bearers[cls.external].logs
         for piece in in_scope(external, rules, cls):
-            older = [sighting for sighting in piece if sighting.ref.id < last]
+            older = [sighting for sighting in piece.found if sighting.ref.id < last]
             unknown = pair.store.polls.compare(Side.EXTERNAL, older, ignored=False).unknown
             if hidden:  # a copy that cannot be read is one
                 marks = ((each, ticket_marker(rules.pair, each.ref)) for each in unknown)

@@ -39,7 +39,7 @@ class Swept:
     other: frozenset[int]
     """Links whose ticket is gone or whose attachments are not the known ones."""
     new: tuple[Sighting, ...]
-    """External tickets in scope that are not linked."""
+    """External tickets in scope that are not linked; without number and version those that the server fails to show."""
     attached: datetime | None
     """Up to when, by the server's clock, attachments were looked for by their dates."""
     reused: Reused
@@ -77,7 +77,8 @@ def sweep(side: Side, server: Server, store: Store, rules: Rules) -> Swept:
     if side is Side.EXTERNAL:
         for cls in rules.classes:
             for piece in in_scope(server, rules, cls):
-                new += store.polls.compare(side, piece, ignored=False).unknown
+                new += store.polls.compare(side, piece.found, ignored=False).unknown
+                new += [Sighting(ref, "", "") for ref in sorted(piece.hidden) if store.links.of(ref) is None]
     attached = store.polls.side(side).cursor
     other |= _newly_attached(side, server, store, rules)
     gone = server.sightings("Ticket", ids=store.tombstones.gone(side, rules.kept))

@@ -11,9 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from itopsync.engine import linking
 from itopsync.engine.rebuild import Unreadable, rebuild
+from itopsync.engine.report import CycleKind
 from itopsync.errors import Refused, StimulusRefused, Unreachable
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
@@ -225,15 +227,19 @@ def _rebuilt(rig: Rig) -> tuple[list[Rebuilt], list[Unreadable]]:
     return [one for one in found if isinstance(one, Rebuilt)], [one for one in found if isinstance(one, Unreadable)]
 
 
+@dataclass
 class UnnamedRig(Rig):
-    """A rig whose internal server gives tickets ids that are none, and so finds none by its id."""
+    """A rig one of whose servers gives tickets ids that are none, and so finds none by its id."""
+
+    unnamed: Side = Side.INTERNAL
 
     def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
         through = SimulatorTransport(simulator)
 
         def reply(request: httpx.Request) -> httpx.Response:
             asked = request.read().decode("utf-8", "replace")
-            if simulator is not self.internal or "UserRequest" not in asked:
+            struck = self.unnamed.pick(self.external, self.internal)
+            if simulator is not struck or "UserRequest" not in asked:
                 return through.handle_request(request)
             answer = through.handle_request(request)
             document = json.loads(answer.read())
@@ -255,4 +261,50 @@ def test_a_copy_whose_id_cannot_be_read_is_not_made_again(tmp_path: Path) -> Non
     rig.settle(12)
     assert len(rig.internal.tickets()) == 1
     assert "shows objects of UserRequest without a usable id" in rig.link(1).obstacles[0].reason
+    rig.stop()
+
+
+@dataclass
+class HidingRig(Rig):
+    """A rig whose external server fails whenever its answer would show more than the id of one ticket."""
+
+    unshown: int = 0
+
+    def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
+        through = SimulatorTransport(simulator)
+
+        def reply(request: httpx.Request) -> httpx.Response:
+            asked = request.read().decode("utf-8", "replace")
+            answer = through.handle_request(request)
+            shows = f"UserRequest::{self.unshown}".encode() in answer.read()
+            if simulator is self.external and shows and '"output_fields":"id"' not in asked:
+                return httpx.Response(500, text="<b>Fatal error</b>: Allowed memory size exhausted")
+            return answer
+
+        return httpx.MockTransport(reply)
+
+
+def test_a_new_ticket_that_no_list_shows_waits_with_its_reason_from_the_next_sweep(tmp_path: Path) -> None:
+    rig = HidingRig(tmp_path)
+    _opened(rig, 3)
+    rig.unshown = number = rig.customer.create("UserRequest", title="Broken")
+    rig.customer.create("UserRequest", title="Fine")
+    rig.sync()
+    rig.engine.cycle(CycleKind.SWEEP)
+    assert [one["title"] for one in rig.internal.tickets()][3:] == ["Fine"]
+    assert "the server fails on reading UserRequest" in rig.link(number).obstacles[0].reason
+    rig.unshown = 0
+    rig.settle()
+    assert rig.differences() == []
+    rig.stop()
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_changed_ticket_without_a_usable_id_is_told(tmp_path: Path, side: Side) -> None:
+    rig = UnnamedRig(tmp_path, unnamed=side)
+    rig.sync()
+    side.pick(rig.customer, rig.operator).create("UserRequest", title="Printer")
+    with structlog.testing.capture_logs() as told:
+        assert rig.sync().problems == {}
+    assert {one["side"] for one in told if one["event"] == "unusable id"} == {side}
     rig.stop()

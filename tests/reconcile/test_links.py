@@ -12,6 +12,7 @@ from itopsync.model import (
     Agreed,
     Attachment,
     Base,
+    End,
     Entry,
     FilePair,
     FileStatus,
@@ -392,7 +393,9 @@ def test_a_pair_of_which_one_is_gone_is_found_as_it_is() -> None:
     link = Link(1, Ref(EXTERNAL, "UserRequest", 1), Ref(INTERNAL, "UserRequest", 2), LinkStatus.LINKED)
     seen = replace(both(), internal=None)
 
-    assert rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0), NOW).link.base == Base()
+    assert rebuilt(plan(link, seen), seen, default_rules(), dict.fromkeys(Side, 0), NOW).link.base == Base(
+        ended=End.INTERNAL_GONE
+    )
 
 
 def test_notes_found_again_are_not_sent_again() -> None:

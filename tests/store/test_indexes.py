@@ -128,6 +128,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
         store.lease.acquire(HOLDER, MINUTE, NOW),
         store.lease.current(),
     ),
+    "tombstones.gone": lambda store: [store.tombstones.gone(side, ["UserRequest"]) for side in Side],
     "facts.get": lambda store: store.facts.get("a"),
     "facts.put": lambda store: store.facts.put("a", "b"),
 }
