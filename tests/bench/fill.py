@@ -26,7 +26,7 @@ def fill(store: Store, like: Link, numbers: range, *, live: bool, version: str) 
         part = range(start, min(start + AT_ONCE, numbers.stop))
         with store.database.writing() as connection:
             connection.execute(insert(link), list(_links(common, part)))
-            one = {"origin": pair.origin.value, "status": pair.status.value}
+            one = {"origin": pair.origin.value, "status": pair.status.value, "organisation": pair.organisation, "born": ""}
             connection.execute(insert(file), [one | {"link_id": n, "original_id": n, "copy_id": n} for n in part])
 
 

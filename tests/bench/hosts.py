@@ -150,7 +150,7 @@ def multiply_last(simulator: Simulator, count: int, first: int, version: str) ->
     attached = simulator.store.find("Attachment", ("item_class", "item_id"), ("UserRequest", row["id"]))[0]
     for number in range(first, first + count):
         simulator.store.put({**row, "id": number, "ref": f"R-{number:06d}", "last_update": version})
-        simulator.store.put({**attached, "id": number, "item_id": number})
+        simulator.store.put({**attached, "id": number, "item_id": number, "creation_date": version})
 
 
 def age(simulator: Simulator, version: str) -> None:
