@@ -57,9 +57,6 @@ def printable(text: str) -> str:
 class ItopsyncError(Exception):
     """Something went wrong."""
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
-
 
 @dataclass(frozen=True)
 class Fault:
@@ -119,7 +116,10 @@ class TicketFault(ItopsyncError):
 
 
 class Stopped(ItopsyncError):
-    """Told to stop; nothing more was sent."""
+    """We were told to stop."""
+
+    def __init__(self) -> None:
+        super().__init__("Told to stop; nothing more was sent.")
 
 
 class RemoteError(ItopsyncError):

@@ -67,6 +67,14 @@ def resident(pid: int, *, peak: bool = False) -> float:
     raise ProcessLookupError(pid)
 
 
+def proportional(pid: int) -> float:
+    """How many MB a process holds, with its share of what it has in common with others."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise ProcessLookupError(pid)
+
+
 def load() -> str:
     """How busy the machine is."""
     return " ".join(f"{one:.2f}" for one in os.getloadavg())

@@ -39,7 +39,7 @@ def memory(folder: Path, sizes: Sizes) -> Iterator[Row]:
             fill(store, like, range(FIRST, FIRST + live - REAL), live=True, version=VERSION)
             fill(store, like, range(FIRST + live, FIRST + sizes.links), live=False, version=VERSION)
         on.slow()
-        with subprocess.Popen([ITOPSYNC, "--log-level", "error", "run"], cwd=on.folder, env=_environment()) as running:
+        with subprocess.Popen([ITOPSYNC, "--log-level", "error", "run"], cwd=on.folder, env=environment()) as running:
             time.sleep(20)
             assert running.poll() is None
             held = resident(running.pid)
@@ -62,7 +62,7 @@ def _peak(on: Stage) -> float:
     with subprocess.Popen(
         [*tuned.PROGRAM, tuned.told(file_budget=BUDGET), "--log-level", "error", "run-once"],
         cwd=on.folder,
-        env=_environment(),
+        env=environment(),
         stdout=subprocess.DEVNULL,
     ) as running:
         while running.poll() is None:
@@ -82,7 +82,7 @@ def freshness(folder: Path, sizes: Sizes) -> Iterator[Row]:
         external, internal = on.simulated
         internal.do(hosts.listen)
         on.slow()
-        with subprocess.Popen([ITOPSYNC, "--log-level", "error", "run"], cwd=on.folder, env=_environment()) as running:
+        with subprocess.Popen([ITOPSYNC, "--log-level", "error", "run"], cwd=on.folder, env=environment()) as running:
             time.sleep(3)
             saved = external.do(hosts.change_some, list(range(1, REAL + 1)), 0.5, 2 * sizes.seconds)
             time.sleep(12)
@@ -112,8 +112,9 @@ def startup(folder: Path, sizes: Sizes) -> Iterator[Row]:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    subprocess.run(command, cwd=folder, env=_environment(), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=folder, env=environment(), check=True, stdout=subprocess.DEVNULL)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The environment of a command of ours."""
     return {**os.environ, "PASSWORD": hosts.PASSWORD}
