@@ -91,11 +91,11 @@ def test_a_store_that_cannot_be_used_is_a_fault_of_its_own(
     rig: Checked, monkeypatch: pytest.MonkeyPatch, error: type[StoreOutdated | StoreFromTheFuture]
 ) -> None:
     def refuse() -> str | None:
-        raise error
+        raise error("The store has another schema. Run this command.")
 
     monkeypatch.setattr(rig, "open_store", refuse)
     found = rig.the_one(Level.FAULT, None)
-    assert f"{found.what}. {found.remedy}" == str(error())
+    assert (found.what, found.remedy) == ("The store has another schema", "Run this command.")
 
 
 def test_a_store_that_is_not_there_yet_is_none(rig: Checked) -> None:
