@@ -4,7 +4,7 @@ another one to which the server gave the id again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -23,14 +23,17 @@ from itopsync.store.store import Store
 log = structlog.get_logger(__name__)
 
 
+Change = Callable[[Link], Link]
+
+
 @dataclass(frozen=True)
 class Reused:
     """The tickets of ended links that were looked at."""
 
     versions: Mapping[int, str]
     """Link → the version at which its ticket was looked at."""
-    changed: tuple[Link, ...]
-    """What has become of those whose ticket is back or another one: parked, for a person to decide."""
+    changed: Mapping[int, Change]
+    """Link → what becomes of it, as it is by then, now that its ticket is back or another one: parked, for a person to decide."""
     forgotten: Mapping[int, Sighting]
     """Link → its ticket, where nothing was ever copied: like a ticket that was never seen."""
 
@@ -42,7 +45,7 @@ def find_reused(server: Server, store: Store, rules: Rules, ended: Mapping[int, 
     """
     links = store.links.get(ended)
     versions: dict[int, str] = {}
-    changed: list[Link] = []
+    changed: dict[int, Change] = {}
     forgotten: dict[int, Sighting] = {}
     for cls in rules.classes:
         theirs = {ended[link.id].sighting.ref: link for link in links if link.external.cls == cls.external}
@@ -52,11 +55,13 @@ def find_reused(server: Server, store: Store, rules: Rules, ended: Mapping[int, 
             if ticket is not None and ref == link.external and was_never_copied(link, ticket, was_gone=known.was_gone):
                 forgotten[link.id] = known.sighting
                 continue
-            if ticket is not None and (again := _again(store, link, ticket, cls, rules)) is not None:
-                changed.append(again)
+            if ticket is not None:
+                again = partial(_again, ticket, cls, rules, None if link.internal is None else store.links.of(link.internal))
+                if again(link) is not link:
+                    changed[link.id] = again
             if ticket is not None or (ref in failed and not known.was_gone):
                 versions[link.id] = known.sighting.version
-    return Reused(versions, tuple(changed), forgotten)
+    return Reused(versions, changed, forgotten)
 
 
 def _read(server: Server, cls: ClassRules, refs: Iterable[Ref]) -> tuple[Mapping[Ref, Ticket], Collection[Ref]]:
@@ -72,27 +77,26 @@ def _read(server: Server, cls: ClassRules, refs: Iterable[Ref]) -> tuple[Mapping
     return shown, failed
 
 
-def _again(store: Store, link: Link, ticket: Ticket, cls: ClassRules, rules: Rules) -> Link | None:
-    """What becomes of an ended *link* now that *ticket* is seen under an id of its; None if it stays as it is."""
-    if ticket.ref.side is Side.EXTERNAL and (again := given_again(link, ticket, cls)) is not None:
-        return again
-    again, holder = seen_again(link, ticket, cls, rules), None if link.internal is None else store.links.of(link.internal)
+def _again(ticket: Ticket, cls: ClassRules, rules: Rules, holder: Link | None, link: Link) -> Link:
+    """What becomes of an ended *link* now that *ticket* is seen under an id of its; *holder* has its copy's id by now."""
+    if link.status is not LinkStatus.TOMBSTONE:  # an operator was quicker
+        return link
+    if ticket.ref.side is Side.EXTERNAL and (another := given_again(link, ticket, cls)) is not None:
+        return another
+    again = seen_again(link, ticket, cls, rules)
     if again is None or holder is None or holder.id == link.id or holder.status is LinkStatus.TOMBSTONE:
-        return again
-    return bereft_of_copy(again, holder) if ticket.ref.side is Side.EXTERNAL else None
+        return again or link
+    return bereft_of_copy(again, holder) if ticket.ref.side is Side.EXTERNAL else link
 
 
 def take_up(store: Store, reused: Reused, now: datetime) -> None:
-    """Store what has become of the links whose tickets are others now, unless an operator was quicker."""
-    for link in reused.changed:
-        store.links.amend(link.id, partial(_instead, link), now)
-        for obstacle in link.obstacles:
-            log.warning("parked", link=link.id, ticket=str(link.external), item=obstacle.key.kind, reason=obstacle.reason)
+    """Store what has become of the links whose tickets are back or others now. The other side may have changed them meanwhile."""
+    for number, again in reused.changed.items():
+        link = store.links.amend(number, again, now)
+        if link is not None:
+            for obstacle in link.obstacles:
+                log.warning("parked", link=number, ticket=str(link.external), item=obstacle.key.kind, reason=obstacle.reason)
     store.tombstones.forget(reused.forgotten)
-
-
-def _instead(link: Link, known: Link) -> Link:
-    return link if known.status is LinkStatus.TOMBSTONE else known
 
 
 def free_copy(store: Store, link: Link, loaded: Link, now: datetime) -> bool:

@@ -68,7 +68,7 @@ def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
     """
     before, begins = moment(link.base.born), moment(born(external, cls))
     later = before is not None and begins is not None and before < begins
-    if external.number == link.external_number and not later:
+    if link.external_number in ("", external.number) and not later:
         return None
     reason = (
         f"the server gave the id of {link.external_number}, whose link had ended, to {external.number}, another ticket. Open a "

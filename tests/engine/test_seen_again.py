@@ -181,3 +181,42 @@ def test_a_link_that_ended_before_the_reason_was_noted_says_so(rig: Rig) -> None
     assert "why was not noted when it ended" in _told(rig, number)
     restore()
     assert rig.engine.cycle(CycleKind.SWEEP).outcome == "well"
+
+
+def test_both_tickets_back_at_once_are_told_like_one(rig: Rig) -> None:
+    number = rig.customer.create(NAME, title="Printer", org_id=2)
+    rig.sync()
+    copy = rig.copy_of(number)
+    backups = {side: rig.simulator(side).snapshot() for side in Side}
+    rig.customer.delete(NAME, number)
+    rig.operator.delete(NAME, copy)
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.settle(8)
+    assert rig.link(number).base.ended is End.BOTH_GONE
+    for side in Side:
+        rig.simulator(side).restore(backups[side])
+    rig.engine.cycle(CycleKind.SWEEP)
+    link = rig.link(number)
+    assert link.status is LinkStatus.PARKED
+    rig.store.links.amend(link.id, lambda known: by_hand.resumed(known, rig.now), rig.now)
+    rig.settle()
+    assert rig.link(number).status is LinkStatus.LINKED
+    assert rig.differences() == []
+
+
+def test_one_that_goes_again_as_it_is_resumed_is_still_the_same_ticket(rig: Rig) -> None:
+    number, restore = _ended(rig, Side.EXTERNAL, _deleted)
+    restore()
+    rig.engine.cycle(CycleKind.SWEEP)
+    assert rig.link(number).status is LinkStatus.PARKED
+    again = _deleted(rig, Side.EXTERNAL, number)
+    rig.store.links.amend(rig.link(number).id, lambda known: by_hand.resumed(known, rig.now), rig.now)
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.settle(8)
+    assert rig.link(number).status is LinkStatus.TOMBSTONE
+    again()
+    rig.engine.cycle(CycleKind.SWEEP)
+    link = rig.link(number)
+    assert link.status is LinkStatus.PARKED
+    assert link.internal is not None
+    assert "is back" in link.obstacles[0].reason

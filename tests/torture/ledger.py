@@ -28,6 +28,7 @@ FORM = {
 }
 """A change's impact is a text that goes with its state."""
 _MARKED = re.compile(r'^<p><a name="([^"]+)"')
+_FROM_PARENT = re.compile(r"^(?:<p>Copied from \[\[[^]]*\]\]</p>)+")
 _COPY = re.compile(r"itopsync-demo-a-([ei])(\d+)(?:\.\d+)?")
 _PASTED = re.compile(r'data-img-id="(\d+)"')
 _ATTACHED = re.compile(r"class=Attachment&(?:amp;)?field=contents&(?:amp;)?id=(\d+)")
@@ -284,7 +285,8 @@ def _state_is_parked(link: Link) -> bool:
 
 
 def _markers(text: str) -> list[str]:
-    found = _MARKED.match(text)
+    """The markers at an entry's head, behind what iTop 3.3 puts before an entry that it copies from a parent."""
+    found = _MARKED.match(_FROM_PARENT.sub("", text))
     return [name for name in found[1].split(",") if name.startswith("itopsync-")] if found else []
 
 
