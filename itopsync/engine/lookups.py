@@ -9,9 +9,10 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Self
 
-from itopsync.errors import AccessRefused, BadQuery
+from itopsync.errors import AccessRefused, BadQuery, RemoteError, SideUnavailable
 from itopsync.itop import oql
 from itopsync.itop.objects import is_a, key_of, target_of
+from itopsync.itop.piecewise import NO_ID, read_piecewise
 from itopsync.itop.server import Server
 from itopsync.model import Link, Observation, Ref, Side, Ticket
 from itopsync.reconcile.defaults import EMAIL_OF, Answers, Asked, Found, Lookup, Unasked, plain, route_of
@@ -71,21 +72,41 @@ class Lookups:
         """Look everything up again when it is next needed."""
         self._at = None
 
-    def answers(self, needs: Sequence[Need]) -> dict[Ref, Answers]:
+    def answers(self, needs: Sequence[Need]) -> tuple[dict[Ref, Answers], dict[Ref, RemoteError]]:
         """Ask all that decides on the defaults of these tickets, in as few calls as there are kinds of questions.
 
-        What a server refuses to answer is remembered as that, and told where it matters.
+        What a server refuses to answer is remembered as that, and told where it matters. Where it fails on what one ticket asks
+        while it answers all else, that ticket gets its error instead.
 
         :raises SideUnavailable: a server does not answer
         """
         if not needs or not self:
-            return {}
+            return {}, {}
         with self._lock:
-            self._look_up_again()
-            found = MappingProxyType(self._found)
-            meets = self._ask_conditions(needs, found)
-            callers = self._ask_callers(needs) if self._by_email else {}
-        return {need.ticket.ref: Answers(found, meets[need.ticket.ref], callers.get(need.ticket.ref, ())) for need in needs}
+            try:
+                self._look_up_again()
+            except SideUnavailable as error:
+                self._see_that_both_answer()
+                return {}, {need.ticket.ref: error for need in needs}
+            found, failed = read_piecewise(
+                range(len(needs)),
+                lambda part: self._ask([needs[place] for place in part]),
+                lambda _part, _failure: self._see_that_both_answer(),
+            )
+        return dict(found), {needs[place].ticket.ref: error for place, error in failed.items()}
+
+    def _ask(self, needs: Sequence[Need]) -> list[tuple[Ref, Answers]]:
+        found = MappingProxyType(self._found)
+        meets = self._ask_conditions(needs, found)
+        callers = self._ask_callers(needs) if self._by_email else {}
+        return [(need.ticket.ref, Answers(found, meets[need.ticket.ref], callers.get(need.ticket.ref, ()))) for need in needs]
+
+    def _see_that_both_answer(self) -> bool:
+        """Ask both servers for nothing. :raises SideUnavailable: it is the server that fails, and not what was asked"""
+        for side, server in self._servers.items():
+            cls = self._classes[side][0]
+            server.get(cls, f"SELECT {oql.name(cls)} WHERE id = {NO_ID}", ("id",))
+        return True
 
     # criteria
 
