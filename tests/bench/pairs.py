@@ -19,7 +19,8 @@ from tests.bench.process import ITOPSYNC, environment
 from tests.bench.stage import stage
 from tests.store.cluster import started
 
-STEPS = (1, 2, 10, 50)
+STEPS = (1, 2, 10, 30)
+"""A PostgreSQL as it is installed has connections for no more than some thirty pairs."""
 GROWN = 240
 """Seconds until nothing has moved for so long that a poll comes once a minute."""
 COUNTED = 120

@@ -19,17 +19,11 @@ PATIENCE = 30.0
 
 
 @pytest.fixture
-def optimize() -> str:
-    """Python's optimization level: by 2, as in `itopsync@.service`, it has no docstrings."""
-    return "0"
-
-
-@pytest.fixture
-def daemon(desk: Desk, optimize: str) -> Iterator[subprocess.Popen[str]]:
+def daemon(desk: Desk) -> Iterator[subprocess.Popen[str]]:
     """The loop, with a cycle every second."""
     desk.configure('[schedule]\npoll = "1s"\n')
     command = [sys.executable, "-m", "itopsync", "--log-level", "error", "run"]
-    environment = {**os.environ, "PASSWORD": "sync-password", "PYTHONOPTIMIZE": optimize}
+    environment = {**os.environ, "PASSWORD": "sync-password"}
     process = subprocess.Popen(command, cwd=desk.folder, env=environment, stderr=subprocess.PIPE, text=True)
     yield process
     if process.poll() is None:
@@ -44,7 +38,6 @@ def _wait_for(happened: Callable[[], object]) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("optimize", ["0", "2"])
 def test_the_loop_carries_what_comes_and_stops_when_told(desk: Desk, daemon: subprocess.Popen[str]) -> None:
     desk.customer.create("UserRequest", title="First")
     _wait_for(lambda: len(desk.internal.tickets()) == 1)
