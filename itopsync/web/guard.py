@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -62,9 +63,12 @@ class Guard:
             await send(message)
 
         refused = self._refuse(request)
-        await (refused or self.app)(scope, receive, sending)
+        with suppress(ClientDisconnect):  # nobody is there any more to be answered
+            await (refused or self.app)(scope, receive, sending)
 
     def _refuse(self, request: Request) -> Response | None:
+        if not request.scope["path"].isprintable():  # neither a proxy nor a route compares such a path as the other does
+            return _told("there is no such page", 404)
         if not self._for_us(request):
             return _told("this host is not known here: see origin in web.toml", 421)
         return (self._refuse_form(request) if request.method == "POST" else None) or self._recognise(request)
@@ -73,11 +77,13 @@ class Guard:
         if not self._of_our_own(request):
             return _told("this form was sent from another site", 403)
         length = request.headers.get("content-length", "")
+        if "transfer-encoding" in request.headers:  # which tells no length, whatever the other header says
+            length = ""
         fits = length.isascii() and length.isdigit() and len(length) < _DIGITS and int(length) <= self.longest
         return None if fits else _told("too long", 413)
 
     def _recognise(self, request: Request) -> Response | None:
-        path = request.url.path
+        path = request.scope["path"]
         if path.startswith(STATIC) or (path == SIGN_IN and self.access.accounts is not None):
             return None
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.web import pairs as of_pairs
@@ -23,6 +25,45 @@ log = structlog.get_logger(__name__)
 FOR_THE_GROUP = 0o117
 """The socket is for its owner and the group: for the proxy in front."""
 MOST_AT_ONCE = 64
+PATIENCE = 20.0
+"""Seconds that a connection has to send a request, and to take what it is answered."""
+
+
+class Connection(H11Protocol):
+    """A connection that ends where its peer lets us wait: else a few that send nothing would keep everybody out."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._late is not None:
+            self._late.cancel()
+
+    def _watch(self) -> None:
+        """Give the peer its time from when we began to wait for it."""
+        request = self.cycle
+        waiting = request is None or request.response_complete or request.more_body or self.flow.write_paused
+        if waiting and self._late is None:
+            self._late = self.loop.call_later(PATIENCE, self.transport.abort)
+        elif not waiting and self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 def serve(settings: WebSettings, environ: Mapping[str, str] = os.environ) -> None:
@@ -49,6 +90,7 @@ def server(app: Guard) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http=Connection,
             lifespan="off",
             ws="none",
             proxy_headers=False,  # who somebody is says the peer itself, and no header

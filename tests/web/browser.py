@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from itopsync.web import serve
 from tests.web.desk import Desk
 
 QUIET = (
@@ -38,7 +38,7 @@ def serving(desk: Desk) -> Iterator[str]:
     """The console on a port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://localhost:{listening.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(desk.app, lifespan="off", ws="none", proxy_headers=False, log_config=None))
+        server = serve.server(desk.app)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         yield address

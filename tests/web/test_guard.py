@@ -180,10 +180,20 @@ def test_what_is_too_long_is_not_read(desk: Desk) -> None:
     assert desk.post("/p/demo/ask", {"kind": "pause", "reason": "x" * 20_000}).status_code == 413
 
 
-def test_a_form_without_a_length_is_not_read(desk: Desk) -> None:
-    said = _raw(desk, [(b"transfer-encoding", b"chunked")], b"kind=sweep")
+@pytest.mark.parametrize("length", [[], [(b"content-length", b"10")]])
+def test_a_form_that_does_not_keep_to_a_length_is_not_read(desk: Desk, length: list[tuple[bytes, bytes]]) -> None:
+    said = _raw(desk, [*length, (b"transfer-encoding", b"chunked")], b"kind=sweep")
     assert said == 413
     assert desk.asked() == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/sign-in%0a", "/sign-in%0d", "/sign-in%00", "/%0a", "/p/demo%0a", "/p/demo/t/1%0a", "/static/%0a"]
+)
+def test_no_page_has_a_second_address_by_what_cannot_be_printed(desk: Desk, path: str) -> None:
+    desk.configure(f'[accounts]\nfile = "{desk.folder}/accounts"\n[roles]\noperators = ["alice"]\n')
+    for answer in (desk.get(path), desk.post(path, {"name": "alice", "password": "x"})):
+        assert answer.status_code == 404
 
 
 def _raw(desk: Desk, headers: list[tuple[bytes, bytes]], body: bytes) -> int:
