@@ -116,6 +116,10 @@ class File:
     data: bytes = field(repr=False)
 
 
+VERSION_TIME = "last_update"
+"""The attribute that is a ticket's version, and that is also read as a date."""
+
+
 @dataclass(frozen=True)
 class Ticket:
     """What a server shows of one ticket at one moment."""
@@ -360,8 +364,9 @@ class Base:
     """By the external attribute's name: the form and the companions of states."""
     notes: Mapping[str, NoteRecord] = field(default_factory=lambda: MappingProxyType({}))
     """By marker."""
-    born: str = ""
-    """When the external ticket began, as it said when it was last seen: one of the things by which it is known again."""
+    last_change: str = ""
+    """When the external ticket had last changed, by its server's clock, when it was last looked at: what begins later is another
+    ticket, or the same one with a corrected date. ISO 8601 in UTC."""
     cut: frozenset[str] = frozenset()
     """Attributes of which a server dropped words, as ``internal:description``: the whole goes as a file, once."""
     unmarked_files: Mapping[str, tuple[Side, int]] = field(default_factory=lambda: MappingProxyType({}))

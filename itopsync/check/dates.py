@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from itopsync.check.finding import Finding, fault, ok, warning
-from itopsync.engine.observe import VERSION_TIME
 from itopsync.itop import oql
 from itopsync.itop.dates import DateFormatWrong, has_seconds
 from itopsync.itop.rows import Row
 from itopsync.itop.server import Server
+from itopsync.model import VERSION_TIME
 from itopsync.reconcile.rules import Rules
 
 _CLOCK_OFF = timedelta(minutes=5)

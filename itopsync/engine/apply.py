@@ -18,13 +18,12 @@ import structlog
 from itopsync.engine import failures, marker_loss
 from itopsync.engine.execute import FileBudget, PictureMissing, execute
 from itopsync.engine.job import Ending, Job, Phase
-from itopsync.engine.observe import VERSION_TIME
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.retry import fault_of
 from itopsync.engine.reused import free_copy
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
-from itopsync.model import STATE, Heading, ItemKey, ItemKind, Observation, Side, Ticket
+from itopsync.model import STATE, VERSION_TIME, Heading, ItemKey, ItemKind, Observation, Side, Ticket
 from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.plan import Action, Create, Upload, Write

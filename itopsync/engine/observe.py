@@ -21,7 +21,7 @@ from itopsync.errors import BadQuery, ItopsyncError, Refused, TicketFault
 from itopsync.itop import oql
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.piecewise import NO_ID
-from itopsync.model import Attachment, Link, LinkStatus, Observation, Ref, Side, Ticket
+from itopsync.model import VERSION_TIME, Attachment, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.defaults import NOT_ASKED, Answers
 from itopsync.reconcile.markers import ticket_marker
@@ -33,8 +33,6 @@ from itopsync.reconcile.unmarked import remembered, restored, unmarked_opening
 
 log = structlog.get_logger(__name__)
 
-VERSION_TIME = "last_update"
-"""Also read as a date, to tell whether a ticket changed only a moment ago."""
 COPIES_AT_ONCE = 25
 """How many markers one query looks for: each is a scan of all logs (90 ms for 100,000 tickets)."""
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from itopsync.engine.inspect import Inspector
-from itopsync.engine.observe import VERSION_TIME, logs_of
+from itopsync.engine.observe import logs_of
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
 from itopsync.engine.poll import in_scope
@@ -14,7 +14,7 @@ from itopsync.engine.retry import fault_of
 from itopsync.engine.store_guard import BEGUN, DONE, REBUILDING, claim, classes_of_copies, remember_classes
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.piecewise import NO_ID
-from itopsync.model import UNSAVED, Attachment, Link, LinkStatus, Ref, Side, Sighting, Ticket
+from itopsync.model import UNSAVED, VERSION_TIME, Attachment, Link, LinkStatus, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.authors import Makers, agreed_upon, bare, makers, writers
 from itopsync.reconcile.by_hand import to_be_copied
 from itopsync.reconcile.markers import prefix, ticket_marker

@@ -13,7 +13,7 @@ import structlog
 
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
-from itopsync.model import Link, LinkStatus, Ref, Side, Sighting, Ticket
+from itopsync.model import VERSION_TIME, Link, LinkStatus, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.ends import bereft_of_copy, seen_again
 from itopsync.reconcile.identity import bereft, given_again, was_never_copied
 from itopsync.reconcile.rules import ClassRules, Kind, Rules
@@ -67,7 +67,10 @@ def find_reused(server: Server, store: Store, rules: Rules, ended: Mapping[int, 
 def _read(server: Server, cls: ClassRules, refs: Iterable[Ref]) -> tuple[Mapping[Ref, Ticket], Collection[Ref]]:
     """The tickets with what tells whether they are the ones that were linked, and which of them cannot be read."""
     side = server.side
-    wanted = side.pick(Attributes(fields={cls.since_attribute: Kind.DATE}), Attributes(fields={}, logs=cls.internal_logs))
+    wanted = side.pick(
+        Attributes(fields={cls.since_attribute: Kind.DATE, VERSION_TIME: Kind.DATE}),
+        Attributes(fields={}, logs=cls.internal_logs),
+    )
     shown: dict[Ref, Ticket] = {}
     failed: set[Ref] = set()
     for name in {ref.cls for ref in refs if ref.cls == cls.cls(side)}:

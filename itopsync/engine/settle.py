@@ -7,12 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from itopsync.engine.job import Ending, Job
-from itopsync.engine.observe import VERSION_TIME
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteOutcome, Written
 from itopsync.engine.reused import free_copy
 from itopsync.engine.settings import EngineSettings
-from itopsync.model import LinkStatus, Observation, Side, Ticket
+from itopsync.model import VERSION_TIME, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.rules import ClassRules
 from itopsync.store.records import ActivityRecord

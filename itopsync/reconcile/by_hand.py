@@ -53,7 +53,7 @@ def resumed(link: Link, now: datetime) -> Link:
         return link
     status = LinkStatus.LINKED if link.internal else LinkStatus.WAITING
     number = "" if any(obstacle.tries for obstacle in link.obstacles) else link.external_number  # it may bear another one now
-    return retried(replace(link, status=status, external_number=number, base=replace(link.base, born="")), now)
+    return retried(replace(link, status=status, external_number=number, base=replace(link.base, last_change="")), now)
 
 
 def to_be_copied(link: Link, now: datetime) -> Link:

@@ -60,7 +60,9 @@ def bereft_of_copy(link: Link, holder: Link) -> Link:
         f"{link.internal} is linked with {holder.external_number} by now. Run `itopsync link {link.external} TICKET --history` "
         f"with another ticket of internal; to leave it, `itopsync unlink {link.id}`"
     )
-    return needing_a_person(replace(link, internal=None, internal_number="", base=Base(born=link.base.born), files=()), reason)
+    return needing_a_person(
+        replace(link, internal=None, internal_number="", base=Base(last_change=link.base.last_change), files=()), reason
+    )
 
 
 def _named(link: Link, sides: Collection[Side]) -> str:

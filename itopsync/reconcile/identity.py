@@ -2,8 +2,9 @@
 
 iTop derives a ticket's ref from its id, so another ticket under a known id bears the known ref too. Several signs are weighed
 together, since people edit each of them and a corrected timezone in ``sync.toml`` shifts all dates. It is another ticket if it
-began later than the one that was linked (and not in the future), *and* bears another title, *and* has none of the known entries
-and files. Where entries were known, a start more than a day later counts in place of the title: nobody edits entries.
+began after the last known change of the one that was linked (and not in the future), *and* bears another title, *and* has none of
+the known entries and files. Where entries were known, a start more than a day later counts in place of the title: nobody edits
+entries.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from itopsync.model import TICKET, Base, Link, LinkStatus, Observation, Obstacle, Side, Ticket
+from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observation, Obstacle, Side, Ticket
 from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.markers import born_together, is_note, ticket_marker
 from itopsync.reconcile.moments import moment
@@ -44,7 +45,7 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
     if external is not None and link.external_number and external.number != link.external_number:
         return f"{link.external} was {link.external_number} when it was linked, and is {external.number} now: another ticket"
     if external is not None and _nothing_is_left(link, external, observation, rules, now):
-        return f"{link.external} began later than when it was linked, and nothing that was known of it is there: another ticket"
+        return f"{link.external} began after its last known change, and nothing that was known of it is there: another ticket"
     marker = ticket_marker(rules.pair, link.external)
     if internal is None or _bears(internal, cls.internal_logs, rules.pair, marker):
         return None
@@ -66,7 +67,7 @@ def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
 
     What was copied of the first one may stand in internal under the marker of that id.
     """
-    before, begins = moment(link.base.born), moment(born(external, cls))
+    before, begins = moment(link.base.last_change), moment(external.fields.get(cls.since_attribute, ""))
     later = before is not None and begins is not None and before < begins
     if link.external_number in ("", external.number) and not later:
         return None
@@ -75,7 +76,7 @@ def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
         f"ticket for it in internal and run `itopsync link {link.external} TICKET --history`; to leave it, "
         f"`itopsync unlink {link.id}`"
     )
-    base = Base(born=born(external, cls))
+    base = Base(last_change=last_change(external))
     fresh = replace(link, external_number=external.number, internal=None, internal_number="", base=base, files=())
     return needing_a_person(fresh, reason, ANOTHER)
 
@@ -101,16 +102,16 @@ def needing_a_person(link: Link, reason: str, item: Item = _WHOLE) -> Link:
     return replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,), due_at=None)
 
 
-def born(external: Ticket, cls: ClassRules) -> str:
-    """When a ticket began, as ISO 8601 in UTC; empty if its date is none."""
-    text = external.fields.get(cls.since_attribute, "")
+def last_change(external: Ticket) -> str:
+    """When a ticket last changed, by its server's clock, as ISO 8601 in UTC; empty if that is not known."""
+    text = external.fields.get(VERSION_TIME, "")
     return text if moment(text) is not None else ""
 
 
 def _nothing_is_left(link: Link, external: Ticket, observation: Observation, rules: Rules, now: datetime) -> bool:
     """Whether all that is known of the external ticket is gone and it began later; never if next to nothing is known."""
-    since = rules.for_external(link.external.cls).since_attribute
-    before, begins = moment(link.base.born), moment(external.fields.get(since, ""))
+    cls = rules.for_external(link.external.cls)
+    before, begins = moment(link.base.last_change), moment(external.fields.get(cls.since_attribute, ""))
     if before is None or begins is None or not before < begins < now + _CLOCKS:
         return False
     entries = list(_entries(link, external, observation, rules))

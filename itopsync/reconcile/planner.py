@@ -15,7 +15,7 @@ from itopsync.reconcile.defaults import NOT_ASKED, Answers
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form, render
-from itopsync.reconcile.identity import ANOTHER, born
+from itopsync.reconcile.identity import ANOTHER, last_change
 from itopsync.reconcile.link_notices import plan_link_notice
 from itopsync.reconcile.markers import PROBE, is_probe
 from itopsync.reconcile.moments import likely
@@ -147,7 +147,7 @@ def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
     writes += plan_notice(situation, whole, whole.obstacles(situation.link))
     external, internal = (situation.ticket(side) for side in Side)
     link = whole.agree(replace(situation.link, external_number=external.number, internal_number=internal.number))
-    link = replace(link, base=replace(link.base, born=born(external, situation.cls)))
+    link = replace(link, base=replace(link.base, last_change=last_change(external)))
     return _finished(situation, whole, link, (*_once(whole.uploads), *whole.files, *writes, *whole.removals))
 
 

@@ -23,7 +23,7 @@ from itopsync.model import (
     Sighting,
 )
 from itopsync.reconcile.form import alike
-from itopsync.reconcile.identity import born
+from itopsync.reconcile.identity import last_change
 from itopsync.reconcile.markers import attachment_of
 from itopsync.reconcile.plan import Plan, Upload, Write
 from itopsync.reconcile.richtext import value_fingerprint
@@ -133,4 +133,4 @@ def base_of_now(observation: Observation, cls: ClassRules, differs: Collection[s
     }
     state = Agreed(counted(cls.state, external.state), counted(cls.state, internal.state))
     apart = {name: agreed for name, agreed in {**fields, "state": state}.items() if name in differs}
-    return Base(state=state, fields=fields, born=born(external, cls), apart=apart)
+    return Base(state=state, fields=fields, last_change=last_change(external), apart=apart)

@@ -24,7 +24,7 @@ def base_to_json(base: Base) -> str:
             **({"state": [base.state.external, base.state.internal]} if base.state else {}),
             **({"fields": fields} if fields else {}),
             **({"notes": notes} if notes else {}),
-            **({"born": base.born} if base.born else {}),
+            **({"last_change": base.last_change} if base.last_change else {}),
             **({"cut": sorted(base.cut)} if base.cut else {}),
             **({"unmarked_files": dict(base.unmarked_files)} if base.unmarked_files else {}),
             **({"apart": apart} if apart else {}),
@@ -42,7 +42,7 @@ def base_from_json(text: str) -> Base:
         state=Agreed(*read["state"]) if "state" in read else None,
         fields=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("fields", {}).items()}),
         notes=MappingProxyType(notes),
-        born=read.get("born", ""),
+        last_change=read.get("last_change", ""),
         cut=frozenset(read.get("cut", ())),
         unmarked_files=MappingProxyType(
             {name: (Side(side), id_) for name, (side, id_) in read.get("unmarked_files", {}).items()}

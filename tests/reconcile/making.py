@@ -145,7 +145,8 @@ def ticket(
     if side is INTERNAL:
         log = (ours(INTERNAL, ticket_marker("acme", Ref(EXTERNAL, cls, 1)), text="opened"), *log)
     shown = {"title": "Printer", "description": "<p>It blinks.</p>", "impact": "1", "urgency": "1"}
-    shown |= {"start_date": OPENED.isoformat(), "creation_date": OPENED.isoformat(), **fields}
+    shown |= {"start_date": OPENED.isoformat(), "creation_date": OPENED.isoformat(), "last_update": OPENED.isoformat()}
+    shown |= fields
     return Ticket(
         Ref(side, cls, number),
         f"R-00000{number}",

@@ -193,7 +193,7 @@ def test_a_ticket_of_which_next_to_nothing_is_known_is_known_again_by_its_title(
 def test_a_ticket_that_began_later_and_has_nothing_of_it_is_another(link: Link, now: Observation) -> None:
     reason = mismatch(link, now, default_rules(), NEXT_YEAR)
 
-    told = "began later than when it was linked, and nothing that was known of it is there: another ticket"
+    told = "began after its last known change, and nothing that was known of it is there: another ticket"
     assert reason == f"external:UserRequest:1 {told}"
 
 
@@ -205,10 +205,13 @@ def test_a_ticket_of_another_number_is_another() -> None:
     assert reason == "external:UserRequest:1 was R-000009 when it was linked, and is R-000001 now: another ticket"
 
 
-def test_a_corrected_beginning_is_what_it_is_known_by_from_then_on() -> None:
-    link = plan(known(HELLO), external(HELLO, start_date=SHIFTED)).link
+def test_what_began_before_the_last_change_of_the_linked_ticket_is_that_ticket() -> None:
+    """Somebody corrects when it began, to and fro, and its title."""
+    link = plan(known(), external(start_date="1000-01-01T00:00:00Z", last_update=SHIFTED)).link
 
-    assert link.base.born == SHIFTED
+    assert link.base.last_change == SHIFTED
+    assert mismatch(link, external(title="Scanner", start_date=LATER), default_rules(), NEXT_YEAR) is None
+    assert mismatch(link, external(title="Scanner", start_date=DAYS_LATER), default_rules(), NEXT_YEAR) is not None
 
 
 def test_an_internal_ticket_without_our_mark_is_another() -> None:
@@ -319,7 +322,7 @@ def test_a_link_is_parked_and_resumed() -> None:
     reason = "parked by hand; `itopsync resume` takes it up again"
     assert rests.obstacles == (Obstacle(ItemKey("ticket"), "", reason, tries=0, parked=True, not_before=None),)
     again = by_hand.resumed(rests, NOW)
-    assert (again.status, again.obstacles, again.base.born, again.due_at) == (LinkStatus.LINKED, (), "", NOW)
+    assert (again.status, again.obstacles, again.base.last_change, again.due_at) == (LinkStatus.LINKED, (), "", NOW)
     assert by_hand.resumed(by_hand.parked(unlinked()), NOW).status is LinkStatus.WAITING
     assert by_hand.resumed(agreed(), NOW) == agreed()
     assert by_hand.parked(stopped(LinkStatus.TOMBSTONE)) == stopped(LinkStatus.TOMBSTONE)
@@ -366,7 +369,7 @@ def test_two_sides_at_rest_are_found_again_with_nothing_to_do() -> None:
 
     assert differs == ()
     assert link.base.state == Agreed("assigned", "assigned")
-    assert (link.external_number, link.internal_number, link.base.born) == ("R-000001", "R-000002", OPENED.isoformat())
+    assert (link.external_number, link.internal_number, link.base.last_change) == ("R-000001", "R-000002", OPENED.isoformat())
     assert plan(link, both(ticket(EXTERNAL, "assigned"), ticket(INTERNAL, "assigned"))).actions == ()
 
 

@@ -25,7 +25,7 @@ bases = st.builds(
     state=st.none() | agreed,
     fields=st.dictionaries(words, agreed, max_size=4),
     notes=st.dictionaries(words, st.builds(NoteRecord, sides, st.none() | moments, st.integers(0, 9), st.booleans()), max_size=4),
-    born=words,
+    last_change=words,
     heading=st.none() | st.builds(Heading, sides, st.lists(words, max_size=4).map(tuple)),
 )
 obstacles = st.builds(Obstacle, words, words, words, st.integers(0, 99), st.booleans(), st.none() | moments)
