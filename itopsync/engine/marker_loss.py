@@ -54,8 +54,8 @@ def note(store: Store, lost: Sequence[LostMarker], now: datetime) -> None:
 
 def losses(store: Store) -> tuple[Loss, ...]:
     """The sides known to lose markers."""
-    known = ((side, store.facts.get(_fact(side))) for side in Side)
-    return tuple(_read(side, text) for side, text in known if text is not None)
+    known = store.facts.several(map(_fact, Side))
+    return tuple(_read(side, known[_fact(side)]) for side in Side if _fact(side) in known)
 
 
 def forget(store: Store, side: Side) -> None:

@@ -55,10 +55,10 @@ def unpause(store: Store, sides: Iterable[Side]) -> None:
 
 def pauses(store: Store, now: datetime) -> tuple[Pause, ...]:
     """The pauses that are in force."""
+    known = store.facts.several(map(_fact, Side))
     sides: dict[str, tuple[Side, ...]] = {}
     for side in Side:
-        text = store.facts.get(_fact(side))
-        if text is not None:
+        if (text := known.get(_fact(side))) is not None:
             sides[text] = (*sides.get(text, ()), side)
     found = (_read(resting, text) for text, resting in sides.items())
     return tuple(each for each in found if each.until is None or each.until > now)

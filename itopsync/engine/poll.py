@@ -71,7 +71,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     """
     server, store, rules, pool = pair.servers[side], pair.store, pair.rules, pair.threads.readers
     state = _with_believable_cursor(store.polls.side(side), now)
-    classes = sorted({name for cls in rules.classes for name in _classes(side, store, cls)})
+    classes = sorted(_classes(side, store, rules))
     named = kind is CycleKind.SWEEP or state.account is None or state.problem_since is not None
     account = pool.submit(pair.ask_account, side) if named else None
     asked = pool.submit(server.changed_tickets, classes, (state.cursor or now) - pair.settings.overlap)
@@ -109,8 +109,8 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     )
 
 
-def _classes(side: Side, store: Store, cls: ClassRules) -> tuple[str, ...]:
-    return (cls.external,) if side is Side.EXTERNAL else classes_of_copies(store, cls)
+def _classes(side: Side, store: Store, rules: Rules) -> Collection[str]:
+    return {cls.external for cls in rules.classes} if side is Side.EXTERNAL else classes_of_copies(store, *rules.classes)
 
 
 def _signpost(side: Side, at: datetime, state: SideState, now: datetime) -> datetime:

@@ -69,6 +69,5 @@ def accepted(store: Store) -> frozenset[str]:
 
 def forget(store: Store) -> None:
     """Note that a cycle came to its end: nothing stops it, and what was accepted is done."""
-    for name in (_STOP, _ACCEPTED):
-        if store.facts.get(name) is not None:
-            store.facts.put(name, None)
+    for name in store.facts.several((_STOP, _ACCEPTED)):
+        store.facts.put(name, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from itopsync.errors import StoreError
@@ -55,10 +55,12 @@ def claim(store: Store, rules: Rules) -> None:
     :raises StoreError: it is another pair's, or the log in which copies bear their markers is no longer paired; none of its links
         would be found again
     """
-    if refuse_other_pair(store, rules) is None:
+    known = store.facts.several((PAIR, *(name(cls) for cls in rules.classes for name in (_logs_fact, _classes_fact))))
+    refuse_other_name(store.address.name, known.get(PAIR), rules)
+    if PAIR not in known:
         store.facts.put(PAIR, rules.pair)
     for cls in rules.classes:
-        used = _logs_used(store, cls)
+        used = _names(known, _logs_fact(cls))
         if used and not used & set(cls.internal_logs):
             raise StoreError(
                 f"{store.address.name}: copies of {cls.external} bear their markers in {' and '.join(sorted(used))}, which is no "
@@ -66,17 +68,19 @@ def claim(store: Store, rules: Rules) -> None:
             )
         if cls.internal_logs[0] not in used:
             store.facts.put(_logs_fact(cls), ",".join(sorted(used | {cls.internal_logs[0]})))
-        remember_classes(store, cls, (cls.internal,))
+        if cls.internal not in _names(known, _classes_fact(cls)):
+            remember_classes(store, cls, (cls.internal,))
 
 
-def classes_of_copies(store: Store, cls: ClassRules) -> tuple[str, ...]:
-    """The internal classes that may hold copies of an external class: the configured one and earlier ones."""
-    return tuple(dict.fromkeys((cls.internal, *sorted(_classes_used(store, cls)))))
+def classes_of_copies(store: Store, *classes: ClassRules) -> tuple[str, ...]:
+    """The internal classes that may hold copies of external ones: those that are configured, each with earlier ones."""
+    known = store.facts.several(map(_classes_fact, classes))
+    return tuple(dict.fromkeys(name for cls in classes for name in (cls.internal, *sorted(_names(known, _classes_fact(cls))))))
 
 
 def remember_classes(store: Store, cls: ClassRules, names: Iterable[str]) -> None:
     """Remember that these classes hold, or may come to hold, copies of an external class."""
-    used = _classes_used(store, cls)
+    used = _names(store.facts.several([_classes_fact(cls)]), _classes_fact(cls))
     if not used.issuperset(names):
         store.facts.put(_classes_fact(cls), ",".join(sorted(used.union(names))))
 
@@ -110,17 +114,13 @@ def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
             )
 
 
-def _logs_used(store: Store, cls: ClassRules) -> frozenset[str]:
-    """The internal logs that have held new copies' markers so far."""
-    return frozenset(filter(None, (store.facts.get(_logs_fact(cls)) or "").split(",")))
+def _names(known: Mapping[str, str], fact: str) -> frozenset[str]:
+    return frozenset(filter(None, known.get(fact, "").split(",")))
 
 
 def _logs_fact(cls: ClassRules) -> str:
+    """The internal logs that have held new copies' markers so far."""
     return f"logs:{cls.external}"
-
-
-def _classes_used(store: Store, cls: ClassRules) -> frozenset[str]:
-    return frozenset(filter(None, (store.facts.get(_classes_fact(cls)) or "").split(",")))
 
 
 def _classes_fact(cls: ClassRules) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from sqlalchemy import delete, select
 
 from itopsync.store.database import Database
@@ -19,6 +21,12 @@ class Facts:
         """Return the value of *name*, or None."""
         with self._database.reading() as connection:
             return connection.scalar(select(fact.c.value).where(fact.c.name == name))
+
+    def several(self, names: Iterable[str]) -> Mapping[str, str]:
+        """Return those of *names* that have a value, in one query."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(fact.c.name, fact.c.value).where(fact.c.name.in_(tuple(names))))
+            return {row.name: row.value for row in found}
 
     def put(self, name: str, value: str | None) -> None:
         """Set *name* to *value*; None deletes it."""

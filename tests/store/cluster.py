@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from itopsync.store import migrate
 
@@ -42,6 +43,10 @@ class Cluster:
             self.execute(f"CREATE DATABASE {self._template}")
             migrate.upgrade(self._server.get_uri(self._template))
         return self._create(f"TEMPLATE {self._template}")
+
+    def drop(self, url: str) -> None:
+        """Drop a database: a few thousand of them would fill the memory in which they lie."""
+        self.execute(f"DROP DATABASE {conninfo_to_dict(url)['dbname']} WITH (FORCE)")
 
     def _create(self, options: str) -> str:
         name = f"store{next(self._numbers)}"

@@ -47,6 +47,13 @@ class Ground:
     def name(self) -> str:
         return "SQLite" if self.cluster is None else "PostgreSQL"
 
+    def clear(self, rig: MortalRig) -> None:
+        """Remove a rig, and its store."""
+        rig.stop()
+        shutil.rmtree(rig.folder)
+        if self.cluster is not None:
+            self.cluster.drop(rig.url)
+
     def rig(self, more: str = "", *, limits: Limits | None = None) -> MortalRig:
         self.made += 1
         folder = self.folder / str(self.made)
@@ -83,8 +90,7 @@ def play(ground: Ground, scenario: Scenario, kills: tuple[int, ...]) -> tuple[li
         rig.settle()
         return crossed, list(violations(rig, scenario))
     finally:
-        rig.stop()
-        shutil.rmtree(rig.folder)
+        ground.clear(rig)
 
 
 def violations(rig: MortalRig, scenario: Scenario) -> Iterator[str]:
