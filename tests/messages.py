@@ -38,7 +38,7 @@ SAYERS: dict[str, int] = {
 """Functions that take a message, and as which argument."""
 _PLACES = {
     "ValueError": ("config/", "settings/", "itop/dates.py"),
-    "add": ("config/",),
+    "add": ("config/", "cli/"),
     "fault": ("check/",),
     "warning": ("check/",),
     "park": ("reconcile/",),

@@ -14,6 +14,7 @@ PAGES = {
     "README.md": "README.id.md",
     "docs/how-to/install.md": "docs/id/install.md",
     "docs/how-to/dispatch.md": "docs/id/dispatch.md",
+    "docs/how-to/take-over.md": "docs/id/take-over.md",
     "docs/how-to/run.md": "docs/id/run.md",
     "docs/how-to/steer.md": "docs/id/steer.md",
     "docs/how-to/web.md": "docs/id/web.md",

@@ -50,22 +50,33 @@ def ask_for(
 ) -> None:
     """Make a request, wait for it to be carried out, and print the result.
 
-    *store* is this pair's own; *inspector* is needed to link two tickets.
+    *store* is this pair's own; *inspector* is needed to link tickets.
 
     :raises typer.Exit: with 1 if it was not carried out, or not yet
     """
     number = store.requests.ask(kind, actor(), utc_now(), link=link, reason=reason, fingerprint=fingerprint, arguments=arguments)
+    outcome = await_end(store, rules, number, inspector)
+    done = outcome.state is RequestState.DONE
+    typer.echo(outcome.result, err=not done)
+    if not done:
+        raise typer.Exit(ExitCode.TROUBLED)
+
+
+def await_end(store: Store, rules: Rules, number: int, inspector: Inspector | None = None) -> Outcome:
+    """Wait for a request to be carried out, by this process if no other takes it.
+
+    :raises typer.Exit: with 1 if nobody may take it now
+    """
+    asked = store.requests.get(number)
     outcome = _end_of(store, number) if at_work(store) else None
-    if outcome is None and kind not in _CYCLES and (request := store.requests.take(number, utc_now())) is not None:
+    ours = asked is not None and asked.kind not in _CYCLES
+    if outcome is None and ours and (request := store.requests.take(number, utc_now())) is not None:
         outcome = Steering(store, rules, utc_now, inspector).carry_out(request)
     outcome = outcome or _end_of(store, number)
     if outcome is None:
         typer.echo(f"Request {number} is waiting for a process that runs cycles: none has taken it yet.", err=True)
         raise typer.Exit(ExitCode.TROUBLED)
-    done = outcome.state is RequestState.DONE
-    typer.echo(outcome.result, err=not done)
-    if not done:
-        raise typer.Exit(ExitCode.TROUBLED)
+    return outcome
 
 
 def at_work(store: Store) -> bool:

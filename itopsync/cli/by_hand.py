@@ -2,47 +2,104 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.links import Meant, meant_one
-from itopsync.cli.session import Options, looking, open_store
+from itopsync.cli.session import Options, looking, open_store, store_to_read
+from itopsync.config import Configuration
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile.rules import Rules
 
 if TYPE_CHECKING:
     from itopsync.itop.server import Server
     from itopsync.reconcile.by_hand import Joined
+    from itopsync.reconcile.copied import Bridge
+
+History = Annotated[bool, typer.Option("--history", help="Also carry their existing log entries and files, both ways.")]
+CopiedBy = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SIDE:ID", help="An account by which an older bridge wrote copies: external:12; may be repeated."),
+]
+Within = Annotated[
+    int | None,
+    typer.Option(
+        min=0, max=10_080, metavar="MINUTES", help="How far apart an entry and its copy, or two matching tickets, may be in time."
+    ),
+]
 
 
 def link(
     context: typer.Context,
-    external: Annotated[str, typer.Argument(metavar="EXTERNAL", help="R-000123, or external:UserRequest:17.")],
-    internal: Annotated[str, typer.Argument(metavar="INTERNAL", help="R-000456, or internal:UserRequest:42.")],
-    history: Annotated[
-        bool, typer.Option("--history", help="Also carry their existing log entries and files, both ways.")
+    *,
+    external: Annotated[str | None, typer.Argument(metavar="EXTERNAL", help="R-000123, or external:UserRequest:17.")] = None,
+    internal: Annotated[str | None, typer.Argument(metavar="INTERNAL", help="R-000456, or internal:UserRequest:42.")] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Link every pair in this CSV file, with the columns external and internal."),
+    ] = None,
+    match: Annotated[
+        bool, typer.Option("--match", help="Print which tickets may belong together, as a file for --from. Links nothing.")
     ] = False,
+    field: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --match: an attribute of internal that has external's number.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="With --match: only tickets that began then or later."),
+    ] = None,
+    history: History = False,
+    copied_by: CopiedBy = None,
+    within: Within = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be linked and carried, and link nothing.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Link two existing tickets. Existing differences stay; changes from now on are carried."""
+    """Link existing tickets, two of them or many. Existing differences stay; changes from now on are carried."""
+    from itopsync.cli import proposing, taking_over
+    from itopsync.cli.joining import read_history
+
+    options: Options = context.obj
+    bridge = read_history(copied_by or (), within, history=history)
+    if sum((pairs is not None, match, external is not None)) > 1:
+        raise typer.BadParameter("give two tickets, --from or --match: one of them")
+    if not match and (field or since):
+        raise typer.BadParameter("--field and --since are for --match")
+    if within is not None and not (match or history):
+        raise typer.BadParameter("--within is for --history and --match")
+    if match:
+        proposing.propose(options.configuration(), field, within, since.date() if since else None)
+    elif pairs is not None:
+        taking_over.take_over(options.configuration(), pairs, bridge, dry_run=dry_run, yes=yes)
+    elif external is None or internal is None:
+        raise typer.BadParameter("give two tickets, external's first, or --from, or --match")
+    else:
+        _link_two(options.configuration(), (external, internal), bridge, dry_run=dry_run, yes=yes)
+
+
+def _link_two(configuration: Configuration, named: tuple[str, str], history: Bridge | None, *, dry_run: bool, yes: bool) -> None:
     from itopsync.cli.asked import ask_for
+    from itopsync.cli.joining import refuse_strangers
     from itopsync.engine import linking
     from itopsync.store.records import RequestKind
 
-    options: Options = context.obj
-    with looking(options.configuration()) as inspector:
+    with looking(configuration, store_to_read if dry_run else open_store) as inspector:
         pair = inspector.pair
         try:
-            original = _the_ticket(pair.servers[Side.EXTERNAL], pair.rules, external)
-            copy = _the_ticket(pair.servers[Side.INTERNAL], pair.rules, internal)
+            original, copy = (_the_ticket(pair.servers[side], pair.rules, text) for side, text in zip(Side, named, strict=True))
             made = linking.compare(inspector, original, copy, history=history)
-            _tell(made, history=history)
-            ask("From now on, notes, files and states are carried between the two, and what was carried stays there.", yes=yes)
         except linking.CannotLink as error:
             raise typer.BadParameter(str(error)) from None
-        arguments = {ref.side.value: f"{ref.cls}:{ref.id}" for ref in (original, copy)} | ({"history": "yes"} if history else {})
+        refuse_strangers([made], history)
+        _tell(made, history)
+        if dry_run:
+            typer.echo("Nothing was linked.")
+            return
+        ask("From now on, notes, files and states are carried between the two, and what was carried stays there.", yes=yes)
+        arguments = linking.arguments_of([(original, copy)], history)
         ask_for(pair.store, pair.rules, RequestKind.LINK, arguments=arguments, inspector=inspector)
 
 
@@ -76,19 +133,17 @@ def unlink(
 def _the_ticket(server: Server, rules: Rules, text: str) -> Ref:
     from itopsync.engine import linking
 
-    places = linking.locate(server, rules, text)
-    if not places:
-        raise linking.CannotLink(f"{server.side} has no ticket {text!r} of a synced class that our account may see")
-    if len(places) > 1:
-        raise linking.CannotLink(f"{text!r} may be {' or '.join(str(place) for place in places)}: name one of these")
-    return places[0].ref
+    found = linking.locate(server, rules, [text])[text]
+    if isinstance(found, linking.CannotLink):
+        raise found
+    return found
 
 
-def _tell(made: Joined, *, history: bool) -> None:
-    from itopsync.engine import linking
+def _tell(made: Joined, history: Bridge | None) -> None:
+    from itopsync.cli.joining import tell
 
-    typer.echo(f"{made.link.external_number} ({made.link.external}) and {made.link.internal_number} ({made.link.internal})")
-    goes = "is carried to the other side" if history else "stays where it is"
-    typer.echo(f"{linking.told(made.notes, 'notes')}; {linking.told(made.files, 'files')}: this {goes}.")
+    name = f"{made.link.external_number} ({made.link.external}) and {made.link.internal_number} ({made.link.internal})"
+    typer.echo(name)
+    tell([(name, made)], history)
     if made.differs:
         typer.echo(f"The two differ in {', '.join(made.differs)}: each stays as it is until it is changed.")

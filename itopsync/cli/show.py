@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,6 @@ from itopsync.reconcile.rules import not_kept
 if TYPE_CHECKING:
     from itopsync.engine.plan import Planned
     from itopsync.engine.story import Story, Unlinked
-
-OnProgress = Callable[[int, int], None]
 
 
 # plans

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import faulthandler
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from itopsync.cli import show
+from itopsync.cli.progress import progress_bar
 from itopsync.cli.session import Options, WatchedEngines, looking, open_store, store_to_read, utc_now, writing_engine
 from itopsync.config import Configuration
 from itopsync.engine.report import CycleKind, CycleOutcome, Report
@@ -77,7 +75,7 @@ def verify(
     if service:
         _have_verified(configuration, deep=deep)
         return
-    with _progress_bar() as progress, looking(configuration, store_to_read) as inspector:
+    with progress_bar() as progress, looking(configuration, store_to_read) as inspector:
         inspector.pair.progress = progress
         every = verifying.verify(inspector, deep=deep)
         notable = [verified for verified in every if not verified.agrees or verified.plan.remarks]
@@ -112,7 +110,7 @@ def run_once(
 
     options: Options = context.obj
     configuration = options.configuration()
-    with _progress_bar() as progress, writing_engine(configuration, progress) as (engine, watch, pausing):
+    with progress_bar() as progress, writing_engine(configuration, progress) as (engine, watch, pausing):
         kind = CycleKind.SWEEP if take_up(engine.pair) or sweep else CycleKind.POLL
         pausing.begin()
         try:
@@ -152,16 +150,3 @@ def _tell(report: Report, *, as_json: bool) -> None:
         typer.echo(show.report_as_json(report))
     else:
         show.report(Console(soft_wrap=True), report)
-
-
-@contextmanager
-def _progress_bar() -> Iterator[show.OnProgress | None]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("tickets", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -11,6 +11,7 @@
 ``defaults``       the values that tickets get on a side
 ``routes``         how they depend on the ticket
 ``routes_file``    routes from a CSV file
+``csv_rows``       the rows of such a file
 ``stores``         the address of the store
 ``docs``           the reference page, and the schema for editors
 """

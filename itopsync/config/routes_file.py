@@ -2,61 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from itopsync.config.csv_rows import read_rows
 from itopsync.config.faults import Faults
 from itopsync.errors import clip
 
-LONGEST_FILE = 4_000_000
-"""Bytes. A longer file is not a list of routes."""
 _COLUMN = re.compile(r"name|condition|when(\.[A-Za-z_]\w*){1,2}|set(\.[A-Za-z_]\w*)+", re.ASCII)
 _COLUMNS = "Name the columns like name, when.org_id.name, when.request_type, condition, set.org_id.name, set.team_id"
 
 
 def read_routes(path: Path, key: str, faults: Faults) -> Iterator[tuple[int, dict[str, Any], Faults]]:
     """Tell each line that is a route: its number, its table, and where its faults go. *key* names the file in ``sync.toml``."""
-    text = _text(path, key, faults)
-    if text is None:
-        return
-    lines = text.splitlines(keepends=True)
-    head = lines[0] if lines else ""
-    rows = csv.reader(lines, delimiter=";" if ";" in head and "," not in head else ",", strict=True)
-    columns: Sequence[str] = () if lines else _columns((), faults.in_line(path, 1))
-    number = 1
-    try:
-        for row in rows:
-            cells = [cell.strip() for cell in row]
-            if number == 1:
-                columns = _columns(cells, faults.in_line(path, 1))
-            elif any(cells):
-                at = faults.in_line(path, number)
-                yield number, _table(columns, cells, at), at
-            number = rows.line_num + 1
-    except csv.Error as error:
-        faults.in_line(path, number).add("", f"malformed CSV: {clip(str(error))}", "Fix that line; what follows it was not read")
-
-
-def _text(path: Path, key: str, faults: Faults) -> str | None:
-    try:
-        with path.open("rb") as file:
-            contents = file.read(LONGEST_FILE + 1)
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        faults.add(key, f"{path} cannot be read: {clip(why)}", "Check the path and who may read it")
-        return None
-    if len(contents) > LONGEST_FILE:
-        faults.add(key, f"{path} is longer than {LONGEST_FILE:,} bytes", "Check that this is the right file")
-        return None
-    try:
-        return contents.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = contents[: error.start].count(b"\n") + 1
-        faults.in_line(path, line).add("", "this is not UTF-8", "Save the file as CSV in UTF-8")
-        return None
+    columns: Sequence[str] = ()
+    for number, cells, at in read_rows(path, key, faults):
+        if number == 1:
+            columns = _columns(cells, at)
+        else:
+            yield number, _table(columns, cells, at), at
 
 
 def _columns(cells: Sequence[str], faults: Faults) -> Sequence[str]:

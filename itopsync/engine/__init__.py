@@ -47,6 +47,8 @@ What operators ask for besides cycles:
 ``steering``      what people ask for while cycles run
 ``story``         where everything on a link came from, or why a ticket has none
 ``linking``       two existing tickets made a link by hand
+``taking_over``   many such pairs, examined together
+``proposing``     which tickets may be such pairs, for a person to approve
 ``rebuild``       a store that is gone, found again in iTop
 ``tombstones``    which of them nobody needs any more
 """

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
 
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.pair import Pair
+from itopsync.engine.plan import Planned
+from itopsync.errors import Refused, RemoteError, clip
 from itopsync.itop import oql
 from itopsync.itop.server import Server
-from itopsync.model import UNSAVED, Link, LinkStatus, Ref, Side
-from itopsync.reconcile.by_hand import Joined, joined
+from itopsync.model import UNSAVED, Link, LinkStatus, Observation, Ref, Side
+from itopsync.reconcile.by_hand import Joined, joined, to_compare
+from itopsync.reconcile.copied import UNSEEN, WITHIN, Bridge, FileLook, Looks
 from itopsync.reconcile.rules import Rules
 from itopsync.store.store import Store
 
+AT_ONCE = 1000
+"""So many numbers are looked up in one call."""
 REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d{1,10})")
 """A ticket as ``external:UserRequest:17``, or without the side."""
 
 
 class CannotLink(Exception):
-    """The two cannot be linked; the message says why, and what to do."""
+    """Two tickets cannot be linked: *what* is wrong, the *remedy*, and the *side* of the ticket at fault, if it is one."""
+
+    def __init__(self, what: str, remedy: str, side: Side | None = None) -> None:
+        self.what, self.remedy, self.side = what, remedy, side
+        super().__init__(f"{what}: {remedy}")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A ticket that an operator may mean."""
+    """A ticket that a number may mean."""
 
     ref: Ref
     number: str
@@ -34,43 +45,129 @@ class Place:
         return f"{self.number} ({self.ref})" if self.number else str(self.ref)
 
 
-def locate(server: Server, rules: Rules, text: str) -> tuple[Place, ...]:
-    """The tickets on one side that *text* may mean: ``external:UserRequest:17``, ``UserRequest:17`` or a number, ``R-000017``.
+def locate(server: Server, rules: Rules, texts: Collection[str]) -> dict[str, Ref | CannotLink]:
+    """The ticket on one side that each text means: ``external:UserRequest:17``, ``UserRequest:17`` or a number, ``R-000017``.
 
-    :raises CannotLink: *text* names another side, or a class that is not configured
+    Asks for many at once: one call for each class and thousand.
     """
-    side, typed = server.side, text.strip()
-    classes = sorted({cls.cls(side) for cls in rules.classes})
-    found = REF.fullmatch(typed)
-    if found is None:
-        number = f"this.ref = {oql.literal(typed.upper())}"
-        return tuple(Place(each.ref, each.number) for name in classes for each in server.sightings(name, number))
-    if found[1] not in (None, side):
-        raise CannotLink(f"{typed} is on {found[1]}: name the ticket on external first, then the one on internal")
-    if found[2] not in classes:
-        raise CannotLink(f"{found[2]} is not kept in step on {side}: sync.toml names {', '.join(classes)}")
-    return tuple(Place(each.ref, each.number) for each in server.sightings(found[2], "", [int(found[3])]))
+    side, classes = server.side, sorted({cls.cls(server.side) for cls in rules.classes})
+    found: dict[str, Ref | CannotLink] = {}
+    named: dict[str, Ref] = {}
+    for text in dict.fromkeys(texts):
+        ref = REF.fullmatch(text.strip())
+        if ref is None:
+            continue
+        if ref[1] not in (None, side):
+            found[text] = CannotLink(f"{text} is on {ref[1]}", f"name a ticket on {side} here", side)
+        elif ref[2] not in classes:
+            found[text] = CannotLink(f"{ref[2]} is not kept in step on {side}", f"sync.toml names {', '.join(classes)}", side)
+        else:
+            named[text] = Ref(side, ref[2], int(ref[3]))
+    numbers = {text: text.strip().upper() for text in texts if text not in found and text not in named}
+    there = _there(server, named.values())
+    known = numbered(server, classes, sorted(set(numbers.values())))
+    for text in (*named, *numbers):
+        places = known.get(numbers[text], ()) if text in numbers else tuple(filter(None, (there.get(named[text]),)))
+        found[text] = _the_one(side, text, places)
+    return found
 
 
-def compare(inspector: Inspector, external: Ref, internal: Ref, *, history: bool) -> Joined:
-    """Look at both tickets, and return the link they would make. Nothing is written anywhere.
+def _there(server: Server, refs: Iterable[Ref]) -> dict[Ref, Place]:
+    wanted: dict[str, list[int]] = {}
+    for ref in refs:
+        wanted.setdefault(ref.cls, []).append(ref.id)
+    seen = (each for name, ids in wanted.items() for each in server.sightings(name, "", ids))
+    return {each.ref: Place(each.ref, each.number) for each in seen}
 
-    :raises CannotLink: their classes do not correspond, one of them is gone or is in another link
-    :raises Refused: a server fails to show one of them
+
+def numbered(server: Server, classes: Iterable[str], numbers: Sequence[str]) -> dict[str, tuple[Place, ...]]:
+    """The tickets of these classes that bear each of these *numbers*, in capitals: one call for each class and thousand."""
+    found: dict[str, tuple[Place, ...]] = {}
+    for start in range(0, len(numbers), AT_ONCE):
+        listed = ",".join(oql.literal(number) for number in numbers[start : start + AT_ONCE])
+        for name in classes:
+            for each in server.sightings(name, f"this.ref IN ({listed})"):
+                number = each.number.upper()
+                found[number] = (*found.get(number, ()), Place(each.ref, each.number))
+    return found
+
+
+def _the_one(side: Side, text: str, places: Sequence[Place]) -> Ref | CannotLink:
+    if not places:
+        what = f"{side} has no ticket {clip(text, 60)!r} of a synced class that our account may see"
+        return CannotLink(what, "check the number, and the account's allowed organisations", side)
+    if len(places) > 1:
+        return CannotLink(f"{text!r} may be {' or '.join(str(place) for place in places)}", "name one of these", side)
+    return places[0].ref
+
+
+def compare(inspector: Inspector, external: Ref, internal: Ref, *, history: Bridge | None) -> Joined:
+    """Look at two tickets, and return the link they would make. Nothing is written anywhere.
+
+    :raises CannotLink: their classes do not correspond, one of them is gone or is in another link, or a server fails to show one
+    """
+    (told,) = compare_all(inspector, [(external, internal)], history=history)
+    if isinstance(told, CannotLink):
+        raise told
+    return told
+
+
+def compare_all(inspector: Inspector, pairs: Sequence[tuple[Ref, Ref]], *, history: Bridge | None) -> list[Joined | CannotLink]:
+    """The same for several pairs: the link of each, or why there can be none. No ticket may be in two of them.
+
+    With *history*, the files of two tickets that both have some are read.
     """
     pair = inspector.pair
-    cls = pair.rules.for_external(external.cls)
-    if cls.internal != internal.cls:
-        raise CannotLink(f"{external.cls} is kept in step with {cls.internal}, and {internal} is another class")
-    refuse_linked(pair.store, external, internal)
-    link = Link(UNSAVED, external, internal, LinkStatus.LINKED)
-    (looked_at,) = inspector.inspect((link,))
-    if looked_at.plan.unread is not None:
-        raise looked_at.plan.unread
-    for side, ref in ((Side.EXTERNAL, external), (Side.INTERNAL, internal)):
+    refused = {each: why for each in pairs if (why := why_not(pair, *each)) is not None}
+    links = [Link(UNSAVED, *each, LinkStatus.LINKED) for each in pairs if each not in refused]
+    looked_at = {(each.loaded.external, each.loaded.internal): each for each in inspector.inspect(links)} if links else {}
+    return [refused[each] if each in refused else _compared(pair, looked_at[each], history=history) for each in pairs]
+
+
+def why_not(pair: Pair, external: Ref, internal: Ref) -> CannotLink | None:
+    """Why the two cannot be linked, as far as the rules and the store tell; None if they may be."""
+    if external.cls not in pair.rules.kept:
+        return CannotLink(f"{external.cls} is not kept in step", "add it to sync.toml", Side.EXTERNAL)
+    counterpart = pair.rules.for_external(external.cls).internal
+    if counterpart != internal.cls:
+        what = f"{external.cls} is kept in step with {counterpart}, and {internal} is another class"
+        return CannotLink(what, f"name a ticket of class {counterpart}", Side.INTERNAL)
+    try:
+        refuse_linked(pair.store, external, internal)
+    except CannotLink as why:
+        return why
+    return None
+
+
+def _compared(pair: Pair, looked_at: Planned, *, history: Bridge | None) -> Joined | CannotLink:
+    link, unread = looked_at.loaded, looked_at.plan.unread
+    if unread is not None:
+        side = unread.side if isinstance(unread, RemoteError) else None
+        return CannotLink(str(unread).rstrip("."), "link it once it can be read", side)
+    for side in Side:
         if looked_at.seen.of(side) is None:
-            raise CannotLink(f"{ref} is not there, or our account cannot see it")
-    return joined(link, looked_at.seen, pair.rules, pair.clock(), history=history)
+            return CannotLink(f"{link.ref(side)} is not there, or our account cannot see it", "check the account's rights", side)
+    looks = UNSEEN if history is None else _looks(pair, link, looked_at.seen)
+    return joined(link, looked_at.seen, pair.rules, pair.clock(), history=history, looks=looks)
+
+
+def _looks(pair: Pair, link: Link, seen: Observation) -> Looks:
+    """What the files of both tickets look like, where both have some. One after the other: they may be large."""
+    return {key: _look(pair.servers[key[0]], key[1]) for key in to_compare(link, seen, pair.rules, pair.clock())}
+
+
+def _look(server: Server, number: int) -> FileLook | None:
+    try:
+        file = server.attachment_file(number)
+    except Refused:
+        return None
+    return FileLook(file.name, sha256(file.data).hexdigest())
+
+
+def is_linked(store: Store, external: Ref, internal: Ref) -> bool:
+    """Whether the two are linked with each other already."""
+    known = store.links.of(external)
+    return known is not None and known.internal == internal and known.status in (LinkStatus.LINKED, LinkStatus.PARKED)
 
 
 def refuse_linked(store: Store, external: Ref, internal: Ref) -> None:
@@ -83,16 +180,53 @@ def refuse_linked(store: Store, external: Ref, internal: Ref) -> None:
         if known is None or known.status is LinkStatus.TOMBSTONE:
             continue
         if known.internal is None and known.in_doubt:
-            raise CannotLink(f"a copy of {ref} may have been made just now: try again in a few minutes")
+            raise CannotLink(f"a copy of {ref} may have been made just now", "try again in a few minutes", ref.side)
         parting = known.status is LinkStatus.UNLINKING
         if known.internal is None or (parting and (known.external, known.internal) == (external, internal)):
             continue
         other = known.internal if ref == known.external else known.external
         if parting:
-            raise CannotLink(
-                f"{ref} is being unlinked from {other}: the next cycle ends that; or run `itopsync unlink {known.id} --no-notice`"
-            )
-        raise CannotLink(f"{ref} is linked with {other} already (link {known.id}): run `itopsync unlink {known.id}` first")
+            remedy = f"the next cycle ends that; or run `itopsync unlink {known.id} --no-notice`"
+            raise CannotLink(f"{ref} is being unlinked from {other}", remedy, ref.side)
+        what = f"{ref} is linked with {other} already (link {known.id})"
+        raise CannotLink(what, f"run `itopsync unlink {known.id}` first", ref.side)
+
+
+def told_of(pairs: Iterable[tuple[Ref, Ref]]) -> str:
+    """Pairs of tickets, external's first, as a request's argument: ``UserRequest:17=UserRequest:42``, with blanks between."""
+    return " ".join("=".join(f"{ref.cls}:{ref.id}" for ref in pair) for pair in pairs)
+
+
+def pairs_of(text: str) -> list[tuple[Ref, Ref]]:
+    """The pairs that :func:`told_of` put into words. :raises ValueError: there are none, or something else is there."""
+    found: list[tuple[Ref, Ref]] = []
+    for pair in text.split():
+        names = [REF.fullmatch(name) for name in pair.split("=")]
+        external, internal = (Ref(side, name[2], int(name[3])) for side, name in zip(Side, names, strict=True) if name)
+        found.append((external, internal))
+    if not found:
+        raise ValueError("no pair")
+    return found
+
+
+def arguments_of(pairs: Iterable[tuple[Ref, Ref]], history: Bridge | None) -> dict[str, str]:
+    """The arguments of a request to link *pairs*."""
+    arguments = {"pairs": told_of(pairs)}
+    if history is not None:
+        accounts = (f"{side}:{account}" for side, ids in history.accounts.items() for account in sorted(ids))
+        within = str(int(history.within.total_seconds()))
+        arguments |= {"history": "yes", "copied_by": " ".join(accounts), "within": within}
+    return arguments
+
+
+def history_of(arguments: Mapping[str, str]) -> Bridge | None:
+    """How the history is to be carried, by a request's arguments. :raises ValueError: they say something else."""
+    if arguments.get("history") != "yes":
+        return None
+    named = [account.partition(":") for account in arguments.get("copied_by", "").split()]
+    accounts = {side: frozenset(number for name, _, number in named if Side(name) is side) for side in Side}
+    within = arguments.get("within")
+    return Bridge(accounts, timedelta(seconds=int(within)) if within else WITHIN)
 
 
 def join(pair: Pair, made: Joined) -> Link:
@@ -102,10 +236,5 @@ def join(pair: Pair, made: Joined) -> Link:
     """
     link = pair.store.links.join(made.link, pair.clock())
     if link is None:
-        raise CannotLink("one of the two is being written on just now: try again in a moment")
+        raise CannotLink("one of the two is being written on just now", "try again in a moment")
     return link
-
-
-def told(counts: Mapping[Side, int], noun: str) -> str:
-    """The counts on both sides, in words."""
-    return ", ".join(f"{counts.get(side, 0)} {noun} on {side}" for side in Side)

@@ -10,7 +10,8 @@ sync     a link
 retry    a link, or all that is in trouble
 park     a link
 resume   a link
-link     two tickets                                ``external`` and ``internal``: ``UserRequest:17``; ``history``: ``yes``
+link     pairs of tickets                           ``pairs``: ``UserRequest:17=UserRequest:42 …``; ``history``: ``yes``, and
+                                                    with it ``copied_by``: ``external:12 …``; ``within``: seconds
 unlink   a link                                     ``notice``: ``no``
 sweep    the process that runs cycles
 verify   the process that runs cycles               ``deep``: ``yes``
@@ -19,7 +20,7 @@ verify   the process that runs cycles               ``deep``: ``yes``
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from itopsync.engine.pauses import Pause, pause, pauses, unpause
 from itopsync.errors import RemoteError
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
+from itopsync.reconcile.by_hand import Joined
 from itopsync.reconcile.identity import is_parked_as_another
 from itopsync.reconcile.rules import Rules, not_kept
 from itopsync.store.records import RequestKind, RequestRecord, RequestState
@@ -216,25 +218,35 @@ class Steering:
         if self._inspector is None:
             raise Refusal("both servers must be asked for that: it is for the process that runs cycles.")
         inspector = self._inspector
-        external, internal = (_ref(side, request.arguments.get(side, "")) for side in Side)
-        made = linking.compare(inspector, external, internal, history=request.arguments.get("history") == "yes")
+        pairs = linking.pairs_of(request.arguments.get("pairs", ""))
+        told = linking.compare_all(inspector, pairs, history=linking.history_of(request.arguments))
+        if len(told) == 1 and isinstance(told[0], linking.CannotLink):
+            raise told[0]
+        return lambda: _joined(inspector, pairs, told)
 
-        def join() -> str:
-            joined = linking.join(inspector.pair, made)
-            number = joined.internal_number
-            return f"link {joined.id}: the next cycle marks it on {number}, and carries what comes from now on."
 
-        return join
+def _joined(inspector: Inspector, pairs: Sequence[tuple[Ref, Ref]], told: Sequence[Joined | linking.CannotLink]) -> str:
+    """Make the links; one that cannot be made does not hold up the others, unless it is the only one."""
+    made: list[Link] = []
+    refused: list[str] = []
+    for (external, internal), each in zip(pairs, told, strict=True):
+        try:
+            if isinstance(each, linking.CannotLink):
+                raise each
+            made.append(linking.join(inspector.pair, each))
+        except linking.CannotLink as why:
+            if len(pairs) == 1:
+                raise
+            refused.append(f"{external} and {internal} are not linked: {why}")
+    if len(pairs) == 1:
+        return f"link {made[0].id}: the next cycle marks it on {made[0].internal_number}, and carries what comes from now on."
+    done = f"{len(made)} links: the next cycle marks them in internal, and carries what comes from now on."
+    return "\n".join([done, *refused])
 
 
 def _sides(request: RequestRecord) -> tuple[Side, ...]:
     named = request.arguments.get("side")
     return (Side(named),) if named else tuple(Side)
-
-
-def _ref(side: Side, text: str) -> Ref:
-    name, _, number = text.rpartition(":")
-    return Ref(side, name, int(number))
 
 
 def _name(link: Link) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from itopsync.model import TICKET, End, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
+from itopsync.reconcile.copied import UNSEEN, Bridge, Line, Looks, Standing, recognise, recognise_files
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.entries import arrived
 from itopsync.reconcile.files import MANY_DELETIONS, pair_files
 from itopsync.reconcile.form import alike, plan_values
+from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.identity import is_parked_as_another
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import read_log
@@ -88,23 +90,32 @@ class Joined:
     link: Link
     differs: tuple[str, ...]
     """``state`` and attributes (external names) that differ: left as they are until somebody changes them."""
-    notes: Mapping[Side, int]
-    """By side, how many entries of people the other side lacks."""
-    files: Mapping[Side, int]
-    """By side, how many attachments the other side lacks."""
+    notes: Mapping[tuple[Side, Standing], int]
+    """How many entries of each side the other side lacks, or may lack. Without history, all count as new."""
+    files: Mapping[tuple[Side, Standing], int]
+    """The same of attachments."""
+    writers: Mapping[tuple[Side, str, str], int]
+    """Who wrote the doubtful entries, and those of the older bridge: by side, account and name, how many."""
 
 
-def joined(link: Link, observation: Observation, rules: Rules, now: datetime, *, history: bool = False) -> Joined:
+def joined(
+    link: Link, observation: Observation, rules: Rules, now: datetime, *, history: Bridge | None = None, looks: Looks = UNSEEN
+) -> Joined:
     """Make *link* of two tickets as they are: both sides count as agreed.
 
-    With *history*, existing entries and files are carried; without it, they stay where they are.
+    With *history*, existing entries and files are carried, unless the other side has them or may have them, as by that older
+    bridge; without it, they stay where they are. *looks* are those of the files that :func:`to_compare` names.
     """
     situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
-    stay: dict[str, NoteRecord] = {}
-    for side in Side:
-        stay |= {marker: NoteRecord(side, None) for marker in _apart(situation, side)}
-    apart = [pair for pair in pair_files(_fresh(situation), Part()) if pair.copy_id is None]
-    files = tuple(FilePair(pair.origin, pair.original_id, None, FileStatus.KEPT, born=pair.born) for pair in apart)
+    lines = _apart(situation, history or Bridge())
+    notes = _judged(situation, lines, history) if history is not None else dict.fromkeys(lines, Standing.NEW)
+    alone = _files_apart(situation)
+    known = recognise_files(looks)
+    files = {pair: known.get((pair.origin, pair.original_id), Standing.NEW) for pair in alone}
+    if history is not None:
+        files = {pair: _as_allowed(standing, rules.attachments.allows(pair.origin)) for pair, standing in files.items()}
+    stays = {line.marker: NoteRecord(line.side, None) for line in lines if line.marker and _stays(notes[line], history)}
+    kept = (pair for pair, standing in files.items() if _stays(standing, history))
     differs = _differing(situation)
     base = base_of_now(observation, situation.cls, differs)
     mark = {ticket_marker(rules.pair, link.external): NoteRecord(Side.EXTERNAL, None, writes=0)}
@@ -113,13 +124,52 @@ def joined(link: Link, observation: Observation, rules: Rules, now: datetime, *,
         status=LinkStatus.LINKED,
         external_number=situation.ticket(Side.EXTERNAL).number,
         internal_number=situation.ticket(Side.INTERNAL).number,
-        base=replace(base, notes=mark if history else {**mark, **stay}),
-        files=() if history else files,
+        base=replace(base, notes={**mark, **stays}),
+        files=tuple(FilePair(pair.origin, pair.original_id, None, FileStatus.KEPT, born=pair.born) for pair in kept),
         obstacles=(),
         due_at=now,
     )
-    notes = Counter(record.origin for record in stay.values())
-    return Joined(made, differs, notes, Counter(pair.origin for pair in apart))
+    return Joined(
+        made,
+        differs,
+        Counter((line.side, standing) for line, standing in notes.items() if line.marker),
+        Counter((pair.origin, standing) for pair, standing in files.items()),
+        Counter((line.side, line.entry.author_id, line.entry.author) for line in lines if _tells_who(line, notes[line])),
+    )
+
+
+def to_compare(link: Link, observation: Observation, rules: Rules, now: datetime) -> tuple[tuple[Side, int], ...]:
+    """The files whose looks tell what is on both sides already, by side and id; none if only one side has any."""
+    situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
+    files = tuple((pair.origin, pair.original_id) for pair in _files_apart(situation))
+    return files if {side for side, _ in files} == set(Side) else ()
+
+
+def _stays(standing: Standing, history: Bridge | None) -> bool:
+    return history is None or standing in (Standing.COPIED, Standing.DOUBTFUL, Standing.ALONE)
+
+
+def _tells_who(line: Line, standing: Standing) -> bool:
+    return line.by_bridge or standing is Standing.DOUBTFUL
+
+
+def _judged(situation: Situation, lines: Sequence[Line], history: Bridge) -> dict[Line, Standing]:
+    """The standing of each entry, by its content and by what the rules let go."""
+    return {line: _as_allowed(standing, _may_be_carried(situation, line)) for line, standing in recognise(lines, history).items()}
+
+
+def _as_allowed(standing: Standing, allowed: bool) -> Standing:
+    return Standing.WITHHELD if standing is Standing.NEW and not allowed else standing
+
+
+def _may_be_carried(situation: Situation, line: Line) -> bool:
+    if line.side is Side.INTERNAL and begins_with_tag(line.entry.html, situation.rules.keep_internal):
+        return False
+    return any(log.direction.allows(line.side) for log in situation.cls.logs if log.name(line.side) == line.log)
+
+
+def _files_apart(situation: Situation) -> list[FilePair]:
+    return [pair for pair in pair_files(_fresh(situation), Part()) if pair.copy_id is None]
 
 
 def _fresh(situation: Situation) -> Situation:
@@ -128,14 +178,21 @@ def _fresh(situation: Situation) -> Situation:
     return Situation(bare, situation.observation, situation.rules, situation.cls, situation.now)
 
 
-def _apart(situation: Situation, side: Side) -> list[str]:
-    """The markers of people's entries on *side* that the other side lacks."""
-    found: list[str] = []
-    for log in situation.cls.logs:
-        here, there = (read_log(situation, each, log) for each in (side, side.other))
-        present = arrived(situation.ticket(side.other), there) - situation.ticket_markers.kept
-        found += [person.marker for person in here.people if person.marker not in present]
-    return found
+def _apart(situation: Situation, history: Bridge) -> list[Line]:
+    """The entries of both sides that the other side lacks, by our markers, and those of our own accounts that bear none."""
+    found: dict[object, Line] = {}
+    for side in Side:
+        bridge = history.accounts.get(side, frozenset())
+        for log in situation.cls.logs:
+            here, there = (read_log(situation, each, log) for each in (side, side.other))
+            name, present = log.name(side), arrived(situation.ticket(side.other), there) - situation.ticket_markers.kept
+            for person in here.people:
+                if person.marker not in present:
+                    entry, by_bridge = person.entry, person.entry.author_id in bridge
+                    found.setdefault(person.marker, Line(side, name, entry, person.marker, by_bridge))
+            for place, entry in enumerate(here.unmarked):
+                found.setdefault((side, name, place), Line(side, name, entry, "", by_bridge=True))
+    return list(found.values())
 
 
 def _differing(situation: Situation) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from itopsync.engine.report import CycleKind
 from itopsync.model import FileStatus, Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.by_hand import Joined
+from itopsync.reconcile.copied import Bridge
 from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Crash, Rig
@@ -42,7 +43,7 @@ def _refs(one: int, other: int) -> tuple[Ref, Ref]:
 
 
 def _compare(rig: Rig, one: int, other: int, *, history: bool = False) -> Joined:
-    return linking.compare(rig.inspector, *_refs(one, other), history=history)
+    return linking.compare(rig.inspector, *_refs(one, other), history=Bridge() if history else None)
 
 
 def _link(rig: Rig, one: int, other: int, *, history: bool = False) -> Link:
@@ -264,7 +265,7 @@ def test_tickets_of_other_classes_and_such_as_are_gone_are_not_linked(rig: Rig) 
     one, other = _two(rig)
     incident = rig.operator.create("Incident", title="An incident")
     with pytest.raises(CannotLink, match="kept in step with UserRequest"):
-        linking.compare(rig.inspector, _refs(one, 0)[0], Ref(Side.INTERNAL, "Incident", incident), history=False)
+        linking.compare(rig.inspector, _refs(one, 0)[0], Ref(Side.INTERNAL, "Incident", incident), history=None)
     with pytest.raises(CannotLink, match=r"internal:UserRequest:999 is not there"):
         _compare(rig, one, 999)
     assert other
@@ -275,13 +276,17 @@ def test_tickets_are_found_by_what_people_have_at_hand(rig: Rig) -> None:
     number = rig.external.ticket("UserRequest", one)["ref"]
     server, rules = rig.server(Side.EXTERNAL), rig.pair.rules
     for text in (f"external:UserRequest:{one}", f"UserRequest:{one}", number, number.lower()):
-        assert [place.ref.id for place in linking.locate(server, rules, text)] == [one]
-    assert linking.locate(server, rules, "R-999999") == ()
-    assert linking.locate(server, rules, "' OR 1=1 OR ref='") == ()
-    with pytest.raises(CannotLink, match="is on internal"):
-        linking.locate(server, rules, f"internal:UserRequest:{one}")
-    with pytest.raises(CannotLink, match="Ticket is not kept in step"):
-        linking.locate(server, rules, "Ticket:1")
+        assert linking.locate(server, rules, [text]) == {text: Ref(Side.EXTERNAL, "UserRequest", one)}
+    wrong = {
+        "R-999999": "external has no ticket 'R-999999'",
+        "' OR 1=1 OR ref='": "external has no ticket",
+        "UserRequest:999": "external has no ticket 'UserRequest:999'",
+        f"internal:UserRequest:{one}": "is on internal: name a ticket on external here",
+        "Ticket:1": "Ticket is not kept in step",
+    }
+    for text, found in linking.locate(server, rules, wrong).items():
+        assert isinstance(found, CannotLink)
+        assert wrong[text] in str(found)
 
 
 # unlink

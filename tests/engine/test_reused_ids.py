@@ -10,6 +10,7 @@ from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
+from itopsync.reconcile.copied import Bridge
 from itopsync.simulator import FaultKind, Simulator
 from itopsync.store.records import RequestKind
 from tests.engine.rig import Rig
@@ -52,7 +53,7 @@ def test_a_ticket_that_bears_id_and_number_of_one_that_is_gone_is_told(rig: Rig,
     # what the reason names helps
     mine = rig.operator.create("UserRequest", title=title)
     refs = Ref(Side.EXTERNAL, "UserRequest", lost), Ref(Side.INTERNAL, "UserRequest", mine)
-    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=False))
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=None))
     rig.customer.note("UserRequest", lost, "<p>Hello</p>")
     rig.settle(2)
     assert "Hello" in "".join(rig.texts(Side.INTERNAL, mine))
@@ -86,7 +87,7 @@ def test_a_ticket_that_bears_id_and_number_of_another_is_never_poured_into_its_c
     rig.settle(1)
     mine = rig.operator.create("UserRequest", title="Another")
     refs = Ref(Side.EXTERNAL, "UserRequest", lost), Ref(Side.INTERNAL, "UserRequest", mine)
-    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=True))
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=Bridge()))
     rig.customer.note("UserRequest", lost, "<p>Hello</p>")
     rig.settle(2)
     assert "Hello" in "".join(rig.texts(Side.INTERNAL, mine))

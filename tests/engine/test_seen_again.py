@@ -12,6 +12,7 @@ from itopsync.engine.report import CycleKind
 from itopsync.engine.story import explain
 from itopsync.model import End, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
+from itopsync.reconcile.copied import Bridge
 from tests.engine.rig import Rig
 
 NAME = "UserRequest"
@@ -147,7 +148,7 @@ def test_one_whose_copy_was_linked_with_another_meanwhile_takes_it_from_nobody(r
     copy, ended = rig.copy_of(number), rig.link(number).id
     again = rig.customer.create(NAME, title="Printer")
     refs = Ref(Side.EXTERNAL, NAME, again), Ref(Side.INTERNAL, NAME, copy)
-    rig.store.links.join(linking.compare(rig.inspector, *refs, history=False).link, rig.now)
+    rig.store.links.join(linking.compare(rig.inspector, *refs, history=None).link, rig.now)
     rig.settle(2)
     restore()
     assert rig.engine.cycle(CycleKind.SWEEP).outcome == "troubled"
@@ -158,7 +159,7 @@ def test_one_whose_copy_was_linked_with_another_meanwhile_takes_it_from_nobody(r
     # what the reason names helps
     mine = rig.operator.create(NAME, title="Printer")
     refs = Ref(Side.EXTERNAL, NAME, number), Ref(Side.INTERNAL, NAME, mine)
-    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=True))
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=Bridge()))
     rig.customer.note(NAME, number, "<p>Hello</p>")
     rig.settle(2)
     assert "Hello" in "".join(rig.texts(Side.INTERNAL, mine))

@@ -63,7 +63,7 @@ def test_unlink_and_link(rig: Rig) -> None:
     copy = rig.copy_of(number)
     assert ask(rig, RequestKind.UNLINK, link=1, arguments={"notice": "no"}).state is RequestState.DONE
     assert link(rig).status is LinkStatus.TOMBSTONE
-    two = {"external": f"UserRequest:{number}", "internal": f"UserRequest:{copy}"}
+    two = {"pairs": f"UserRequest:{number}=UserRequest:{copy}"}
     assert "carries what comes from now on" in ask(rig, RequestKind.LINK, arguments=two).result
     again = ask(rig, RequestKind.LINK, arguments=two)
     assert again.state is RequestState.REFUSED
@@ -101,8 +101,10 @@ def test_a_cycle_on_one_link_leaves_the_others(rig: Rig) -> None:
         (RequestKind.PARK, {"link": 99}, "link 99 is not known"),
         (RequestKind.PARK, {}, "park is for one link: name it"),
         (RequestKind.SYNC, {}, "sync is for one link: name it"),
-        (RequestKind.LINK, {"arguments": {"external": "UserRequest:1"}}, "this is no link that can be understood"),
-        (RequestKind.LINK, {"arguments": {"external": "Person:x", "internal": "A:1"}}, "this is no link that can be"),
+        (RequestKind.LINK, {}, "this is no link that can be understood"),
+        (RequestKind.LINK, {"arguments": {"pairs": "UserRequest:1"}}, "this is no link that can be understood"),
+        (RequestKind.LINK, {"arguments": {"pairs": "Person:x=A:1"}}, "this is no link that can be"),
+        (RequestKind.LINK, {"arguments": {"pairs": "Person:1=Person:1"}}, "Person is not kept in step"),
         (RequestKind.PAUSE, {"arguments": {"side": "both"}}, "this is no pause that can be understood"),
         (RequestKind.PAUSE, {"arguments": {"until": "tomorrow"}}, "this is no pause that can be understood"),
         (RequestKind.PAUSE, {"arguments": {"until": "2020-01-01T00:00:00+00:00"}}, "is past: name a time to come"),
@@ -134,7 +136,7 @@ def test_a_server_that_does_not_answer_refuses_a_link_by_hand(rig: Rig) -> None:
     opened(rig)
     copy = rig.operator.create("UserRequest", title="Opened by hand")
     rig.internal.maintenance = True
-    outcome = ask(rig, RequestKind.LINK, arguments={"external": "UserRequest:2", "internal": f"UserRequest:{copy}"})
+    outcome = ask(rig, RequestKind.LINK, arguments={"pairs": f"UserRequest:2=UserRequest:{copy}"})
     assert outcome.state is RequestState.REFUSED
     assert "internal: is in maintenance" in outcome.result
 

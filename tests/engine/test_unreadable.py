@@ -192,7 +192,7 @@ def test_a_link_whose_ticket_cannot_be_read_is_not_made_by_hand_without_its_base
     rig.pattern.append(_reads_of(number))
     external, internal = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", copy)
     with pytest.raises(Refused, match="fails on reading UserRequest"):
-        linking.compare(rig.inspector, external, internal, history=False)
+        linking.compare(rig.inspector, external, internal, history=None)
     assert not any(rig.store.links.counts()[status] for status in LinkStatus)
 
 

@@ -281,7 +281,7 @@ def test_a_link_by_hand_is_taken_as_it_was(rig: Rig) -> None:
     rig.operator.attach(REQUEST, other, "a.txt", "text/plain", b"a")
     rig.sync()
     both = Ref(Side.EXTERNAL, REQUEST, 1), Ref(Side.INTERNAL, REQUEST, other)
-    linking.join(rig.pair, linking.compare(rig.inspector, *both, history=False))
+    linking.join(rig.pair, linking.compare(rig.inspector, *both, history=None))
     rig.settle(2)
     assert compared(rig) == []
     kinds = {kind for kind, _ in excused(rig)}

@@ -1,0 +1,114 @@
+"""Says what linking existing tickets comes to: what is carried, what stays, and what is doubtful."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import typer
+
+from itopsync.cli.text import counted
+from itopsync.model import Side
+from itopsync.reconcile.copied import Bridge, Standing
+
+if TYPE_CHECKING:
+    from itopsync.reconcile.by_hand import Joined
+
+SHOWN = 10
+"""How many pairs are named, except in a dry run."""
+Counts = Mapping[tuple[Side, Standing], int]
+_ACCOUNT = re.compile(r"(external|internal):([0-9]{1,10})")
+_STAYS = {
+    Standing.COPIED: "on both sides already",
+    Standing.DOUBTFUL: "doubtful: the other side may have them",
+    Standing.ALONE: "by the older bridge's accounts, and nothing like them on the other side",
+    Standing.WITHHELD: "kept where they are by the rules",
+}
+
+
+def read_history(copied_by: Sequence[str], within: int | None, *, history: bool) -> Bridge | None:
+    """How existing entries and files are to be carried, by the options; None if they stay.
+
+    :raises typer.BadParameter: the options make no sense together, or an account is not named as it should be
+    """
+    if not history:
+        if copied_by:
+            raise typer.BadParameter("--copied-by is for --history: without it, nothing of what stands there is carried")
+        return None
+    named = [(text, _ACCOUNT.fullmatch(text)) for text in copied_by]
+    for text, found in named:
+        if found is None:
+            raise typer.BadParameter(f"{text!r} names no account: write its side and its user's id, as in external:12")
+    accounts = {side: frozenset(found[2] for _, found in named if found and found[1] == side) for side in Side}
+    return Bridge(accounts) if within is None else Bridge(accounts, timedelta(minutes=within))
+
+
+def refuse_strangers(every: Iterable[Joined], history: Bridge | None) -> None:
+    """Check that each account of the older bridge wrote something on these tickets.
+
+    :raises typer.BadParameter: one did not; it may be mistyped, and then all that the real one copied would be taken for people's
+    """
+    wrote = {(side, number) for joined in every for side, number, _ in joined.writers}
+    for side, numbers in history.accounts.items() if history else ():
+        for number in sorted(numbers):
+            if (side, number) not in wrote:
+                raise typer.BadParameter(f"--copied-by {side}:{number}: that user wrote nothing on these tickets. Check the id")
+
+
+def tell(every: Sequence[tuple[str, Joined]], history: Bridge | None, *, shown: int = SHOWN) -> None:
+    """Say what linking these pairs, each with its name, comes to; at most *shown* are named."""
+    joined = [each for _, each in every]
+    notes, files = _total(each.notes for each in joined), _total(each.files for each in joined)
+    if history is None:
+        stay = [
+            ", ".join(f"{counts[side, Standing.NEW]} {noun} on {side}" for side in Side)
+            for counts, noun in ((notes, "notes"), (files, "files"))
+        ]
+        typer.echo(f"{'; '.join(stay)}: this stays where it is.")
+        return
+    to = [
+        f"{counted(notes[side, Standing.NEW], 'entry')} and {counted(files[side, Standing.NEW], 'file')} to {side.other}"
+        for side in Side
+    ]
+    typer.echo(f"To be carried: {', '.join(to)}.")
+    for standing, why in _STAYS.items():
+        told = _counts(notes, files, standing)
+        if told:
+            typer.echo(f"To stay, {why}: {told}.")
+    doubtful = [(name, each) for name, each in every if _counts(each.notes, each.files, Standing.DOUBTFUL)]
+    for name, each in doubtful[:shown]:
+        typer.echo(f"  {name}: doubtful: {_counts(each.notes, each.files, Standing.DOUBTFUL)}")
+    if len(doubtful) > shown:
+        typer.echo(f"  and {len(doubtful) - shown} more: --dry-run names them all")
+    _tell_writers(joined, history)
+
+
+def _tell_writers(joined: Iterable[Joined], history: Bridge) -> None:
+    """Say who wrote what is doubtful: an account that the older bridge used stands out."""
+    writers: Counter[tuple[Side, str, str]] = Counter()
+    for each in joined:
+        writers.update(each.writers)
+    others = [(who, count) for who, count in writers.most_common() if who[1] not in history.accounts.get(who[0], ())]
+    if others:
+        told = ", ".join(f"{side}:{number} ({name or 'unknown'}) {count}" for (side, number, name), count in others[:SHOWN])
+        typer.echo(f"Doubtful entries by user: {told}. Name those by which an older bridge wrote with --copied-by.")
+
+
+def _total(counts: Iterable[Counts]) -> Counter[tuple[Side, Standing]]:
+    total: Counter[tuple[Side, Standing]] = Counter()
+    for each in counts:
+        total.update(each)
+    return total
+
+
+def _counts(notes: Counts, files: Counts, standing: Standing) -> str:
+    told = [
+        f"{counted(number, noun)} on {side}"
+        for counts, noun in ((notes, "entry"), (files, "file"))
+        for side in Side
+        if (number := counts.get((side, standing), 0))
+    ]
+    return ", ".join(told)

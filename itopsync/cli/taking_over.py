@@ -1,0 +1,108 @@
+"""Links the many pairs of a file: examined together, linked in parts, and taken up again where it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from itopsync.cli.asking import ask
+from itopsync.cli.joining import SHOWN, refuse_strangers, tell
+from itopsync.cli.pairs_file import read_pairs
+from itopsync.cli.progress import progress_bar
+from itopsync.cli.session import looking, open_store, store_to_read, utc_now
+from itopsync.cli.text import counted
+from itopsync.config import Configuration
+from itopsync.config.faults import Faults
+from itopsync.exits import ExitCode
+
+if TYPE_CHECKING:
+    from itopsync.engine.inspect import Inspector
+    from itopsync.engine.taking_over import Examined, Row
+    from itopsync.reconcile.by_hand import Joined
+    from itopsync.reconcile.copied import Bridge
+
+AT_ONCE = 50
+"""So many pairs are linked by one request, in one transaction; a running process goes on with its cycles in between."""
+
+
+def take_over(configuration: Configuration, path: Path, history: Bridge | None, *, dry_run: bool, yes: bool) -> None:
+    """Link the pairs in a file, unless anything in it is faulty. Pairs that are linked already are left as they are.
+
+    :raises ConfigurationError: with every fault in the file; nothing was linked
+    :raises typer.Exit: with 1 if some are not linked
+    """
+    with looking(configuration, store_to_read if dry_run else open_store) as inspector:
+        with progress_bar() as inspector.pair.progress:
+            examined = _examine(inspector, path, history)
+        _tell(path, examined, history, shown=len(examined.to_link) if dry_run else SHOWN)
+        if dry_run or not examined.to_link:
+            typer.echo("Nothing was linked." if dry_run else "Nothing to do.")
+            return
+        ask("From now on, notes, files and states are carried between these, and what was carried stays there.", yes=yes)
+        with progress_bar() as inspector.pair.progress:
+            _link(inspector, examined.to_link, history)
+
+
+def _examine(inspector: Inspector, path: Path, history: Bridge | None) -> Examined:
+    from itopsync.engine import taking_over
+
+    faults = Faults(Path("--from"))
+    examined = taking_over.examine(inspector, read_pairs(path, faults), history=history)
+    for flaw in sorted(examined.flaws, key=lambda flaw: flaw.line):
+        remedy = flaw.remedy[0].upper() + flaw.remedy[1:]
+        faults.in_line(path, flaw.line).add(flaw.side or "", flaw.what, remedy)
+    faults.raise_if_any()
+    if examined.to_link:
+        refuse_strangers([joined for _, joined in examined.to_link], history)
+    return examined
+
+
+def _tell(path: Path, examined: Examined, history: Bridge | None, *, shown: int) -> None:
+    to_link, linked = len(examined.to_link), len(examined.linked)
+    done = f", {counted(linked, 'pair')} linked already" if linked else ""
+    typer.echo(f"{path}: {counted(to_link, 'pair')} to link{done}.")
+    if not to_link:
+        return
+    named = [
+        (f"line {row.line}, {each.link.external_number} → {each.link.internal_number}", each) for row, each in examined.to_link
+    ]
+    tell(named, history, shown=shown)
+    differing = [(name, each) for name, each in named if each.differs]
+    for name, each in differing[:shown]:
+        typer.echo(f"  {name}: the two differ in {', '.join(each.differs)}")
+    if len(differing) > shown:
+        typer.echo(f"  and {len(differing) - shown} more that differ")
+    if differing:
+        typer.echo("What differs stays as it is until it is changed.")
+
+
+def _link(inspector: Inspector, to_link: Sequence[tuple[Row, Joined]], history: Bridge | None) -> None:
+    from itopsync.cli.asked import actor, await_end
+    from itopsync.engine import linking
+    from itopsync.store.records import RequestKind, RequestState
+
+    pair, refs = inspector.pair, [(joined.link.external, joined.link.internal) for _, joined in to_link]
+    pairs = [(external, internal) for external, internal in refs if internal is not None]
+    done = 0
+    for start in range(0, len(pairs), AT_ONCE):
+        part = pairs[start : start + AT_ONCE]
+        asked = linking.arguments_of(part, history)
+        number = pair.store.requests.ask(RequestKind.LINK, actor(), utc_now(), arguments=asked)
+        outcome = await_end(pair.store, pair.rules, number, inspector)
+        linked = sum(linking.is_linked(pair.store, *each) for each in part)
+        done += linked
+        if outcome.state is not RequestState.DONE:
+            typer.echo(outcome.result, err=True)
+            break
+        if linked < len(part):
+            typer.echo("\n".join(outcome.result.splitlines()[1:]), err=True)
+        if pair.progress is not None:
+            pair.progress(done, len(pairs))
+    typer.echo(f"{counted(done, 'pair')} linked: the next cycle marks them in internal, and carries what comes from now on.")
+    if done < len(pairs):
+        left = counted(len(pairs) - done, "pair")
+        typer.echo(f"{left} not linked. The same command, given again, goes on with them.", err=True)
+        raise typer.Exit(ExitCode.TROUBLED)

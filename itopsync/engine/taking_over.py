@@ -1,0 +1,108 @@
+"""Takes over what is in step already: many pairs of existing tickets, examined together before any of them is linked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from itopsync.engine import linking
+from itopsync.engine.inspect import Inspector
+from itopsync.engine.linking import CannotLink
+from itopsync.model import Ref, Side
+from itopsync.reconcile.by_hand import Joined
+from itopsync.reconcile.copied import Bridge
+
+
+@dataclass(frozen=True)
+class Row:
+    """Two tickets that an operator wants linked, as named in a line of a file."""
+
+    line: int
+    external: str
+    internal: str
+
+    def name(self, side: Side) -> str:
+        """What names the ticket on *side*."""
+        return side.pick(self.external, self.internal)
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """Why a row cannot be linked."""
+
+    line: int
+    side: Side | None
+    """The side of the ticket at fault, which is its column; None if it is the pair."""
+    what: str
+    remedy: str
+
+
+@dataclass
+class Examined:
+    """What linking the rows comes to."""
+
+    flaws: list[Flaw] = field(default_factory=list)
+    linked: list[Row] = field(default_factory=list)
+    """Those whose tickets are linked with each other already."""
+    to_link: list[tuple[Row, Joined]] = field(default_factory=list)
+
+
+def examine(inspector: Inspector, rows: Sequence[Row], *, history: Bridge | None) -> Examined:
+    """Look up and read the tickets of all *rows*, and say of each what would become of it. Nothing is written anywhere.
+
+    :raises SideUnavailable: a server does not answer
+    """
+    pair, examined = inspector.pair, Examined()
+    refs = {side: linking.locate(pair.servers[side], pair.rules, [row.name(side) for row in rows]) for side in Side}
+    sound: list[tuple[Row, tuple[Ref, Ref]]] = []
+    flaws = [*_unknown(rows, refs), *_repeated(rows, refs)]
+    examined.flaws += flaws
+    faulty = {flaw.line for flaw in flaws}
+    for row in rows:
+        external, internal = (refs[side][row.name(side)] for side in Side)
+        if isinstance(external, CannotLink) or isinstance(internal, CannotLink):
+            continue
+        if linking.is_linked(pair.store, external, internal):
+            examined.linked.append(row)
+        elif (why := linking.why_not(pair, external, internal)) is not None:
+            examined.flaws.append(_flaw(row, why))
+        elif row.line not in faulty:
+            sound.append((row, (external, internal)))
+    chunk = pair.settings.chunk
+    for start in range(0, len(sound), chunk):
+        part = sound[start : start + chunk]
+        told = linking.compare_all(inspector, [pairs for _, pairs in part], history=history)
+        for (row, _), joined in zip(part, told, strict=True):
+            if isinstance(joined, CannotLink):
+                examined.flaws.append(_flaw(row, joined))
+            else:
+                examined.to_link.append((row, joined))
+        if pair.progress is not None:
+            pair.progress(start + len(part), len(sound))
+    return examined
+
+
+def _flaw(row: Row, why: CannotLink) -> Flaw:
+    return Flaw(row.line, why.side, why.what, why.remedy)
+
+
+def _unknown(rows: Sequence[Row], refs: Mapping[Side, Mapping[str, Ref | CannotLink]]) -> Iterator[Flaw]:
+    for row in rows:
+        for side in Side:
+            found = refs[side][row.name(side)]
+            if isinstance(found, CannotLink):
+                yield _flaw(row, found)
+
+
+def _repeated(rows: Sequence[Row], refs: Mapping[Side, Mapping[str, Ref | CannotLink]]) -> Iterator[Flaw]:
+    """A ticket is in one link at most, by whatever name a row has it."""
+    first: dict[Ref, int] = {}
+    for row in rows:
+        for side in Side:
+            found = refs[side][row.name(side)]
+            if isinstance(found, CannotLink):
+                continue
+            line = first.setdefault(found, row.line)
+            if line != row.line:
+                remedy = "a ticket is in one link only: remove one of the two lines"
+                yield Flaw(row.line, side, f"{found} is on line {line} too", remedy)
