@@ -83,7 +83,10 @@ def tell(every: Sequence[tuple[str, Joined]], history: Bridge | None, *, shown: 
         typer.echo(f"  {name}: doubtful: {_counts(each.notes, each.files, Standing.DOUBTFUL)}")
     if len(doubtful) > shown:
         typer.echo(f"  and {len(doubtful) - shown} more: --dry-run names them all")
-    _tell_writers(joined, history)
+    unnamed = [side for side in Side if not history.accounts.get(side)]
+    if unnamed:
+        _tell_writers(joined, history)
+        typer.echo(f"No --copied-by for {' and '.join(unnamed)}: a copy there whose words were changed counts as new.")
 
 
 def _tell_writers(joined: Iterable[Joined], history: Bridge) -> None:

@@ -75,7 +75,7 @@ def recognise(lines: Sequence[Line], bridge: Bridge) -> dict[Line, Standing]:
             found |= dict.fromkeys(pair, Standing.COPIED)
     if not all(bridge.accounts.get(side) for side in Side):
         external, internal = (left(side, by_bridge=False) for side in Side)
-        for pair in _alike(external, internal, bridge.within):
+        for pair in _alike(external, internal, timedelta.max):  # who copies by hand may do so the day after
             found |= dict.fromkeys(pair, Standing.DOUBTFUL)
     for side in Side:
         for pair in _resembling(left(side, by_bridge=True), left(side.other, by_bridge=False), bridge.within):
@@ -84,7 +84,7 @@ def recognise(lines: Sequence[Line], bridge: Bridge) -> dict[Line, Standing]:
 
 
 def _alike(some: Iterable[Line], others: Iterable[Line], within: timedelta) -> Iterator[tuple[Line, Line]]:
-    """The pairs that say the same at about the same time, the earliest with the earliest: no other way makes more of them."""
+    """The pairs that say the same, at most *within* apart, the earliest with the earliest: no other way makes more of them."""
     by_letters: dict[str, tuple[list[Line], list[Line]]] = {}
     for place, lines in enumerate((some, others)):
         for line in lines:

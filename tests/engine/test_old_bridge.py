@@ -10,11 +10,13 @@ from datetime import timedelta
 import pytest
 
 from itopsync.engine import linking
+from itopsync.engine.rebuild import rebuild
 from itopsync.engine.report import CycleKind
 from itopsync.engine.taking_over import Row, examine
 from itopsync.model import Side
 from itopsync.reconcile.by_hand import Joined
 from itopsync.reconcile.copied import Bridge, Standing
+from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator.caselog import Entry
 from tests.engine.old_bridge import ACCOUNT, OldBridge, Tickets, fill
 from tests.engine.rig import Rig
@@ -110,3 +112,29 @@ def test_after_a_month_each_thing_stands_once_on_each_side_and_nothing_is_writte
     rig.settle()
     assert rig.written() == written
     assert not [planned for planned in rig.inspector.verify() if planned.plan.actions]
+
+
+def test_without_its_accounts_less_is_carried_and_still_nothing_is_doubled_or_leaks(rig: Rig) -> None:
+    old = fill(rig, 5, tickets=3, days=15, unseen=10)
+    take_over(rig, old, Bridge())
+    for tickets in old.tickets:
+        on_external, on_internal = people(rig, tickets)
+        assert entries(rig, Side.EXTERNAL, tickets) <= on_external
+        assert entries(rig, Side.INTERNAL, tickets) <= on_internal
+        assert not any("internal He pays late" in text for text in entries(rig, Side.EXTERNAL, tickets))
+
+
+def test_what_was_copied_is_not_sent_after_the_store_is_lost_either(rig: Rig) -> None:
+    old = fill(rig, 6, tickets=3, days=15, unseen=10)
+    attached = [attached_by_people(rig, tickets) for tickets in old.tickets]
+    take_over(rig, old)
+    written = rig.written()
+    rig.stop()
+    for file in rig.folder.glob("store*"):
+        file.unlink()
+    rig.start()
+    assert len([found for found in rebuild(rig.inspector) if isinstance(found, Rebuilt)]) == 3
+    rig.sync()
+    rig.settle()
+    assert rig.written() == written
+    assert_each_thing_stands_once(rig, old, attached)

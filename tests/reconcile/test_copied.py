@@ -59,13 +59,15 @@ def test_both_said_the_same_and_only_one_was_copied() -> None:
 @pytest.mark.parametrize("known", [{}, {EXTERNAL: frozenset({BRIDGE})}, {INTERNAL: frozenset({BRIDGE})}])
 def test_where_an_account_is_not_known_what_is_alike_is_doubtful(known: dict[Side, frozenset[str]]) -> None:
     alike = [line(EXTERNAL, "Thanks"), line(INTERNAL, "Thanks", 10)]
-    apart = [line(EXTERNAL, "Any news?"), line(INTERNAL, "Any news?", 16)]
-    assert standings(*alike, *apart, bridge=Bridge(known)) == [DOUBTFUL, DOUBTFUL, NEW, NEW]
+    apart = [line(EXTERNAL, "Any news?"), line(INTERNAL, "Any news?", 3000)]
+    assert standings(*alike, *apart, bridge=Bridge(known)) == [DOUBTFUL] * 4
+    assert standings(line(EXTERNAL, "Thanks"), line(INTERNAL, "Any news?"), bridge=Bridge(known)) == [NEW, NEW]
 
 
-def test_how_far_apart_they_may_be_is_chosen() -> None:
-    lines = line(EXTERNAL, "Thanks"), line(INTERNAL, "Thanks", 16)
-    assert standings(*lines, bridge=Bridge(within=timedelta(minutes=16))) == [DOUBTFUL, DOUBTFUL]
+@pytest.mark.parametrize(("minutes", "expected"), [(15, DOUBTFUL), (16, COPIED)])
+def test_how_far_apart_they_may_be_is_chosen(minutes: int, expected: Standing) -> None:
+    lines = line(EXTERNAL, "Thanks"), line(INTERNAL, "Thanks", 16, BRIDGE)
+    assert standings(*lines, bridge=Bridge(BOTH.accounts, timedelta(minutes=minutes))) == [expected, expected]
 
 
 @pytest.mark.parametrize(
