@@ -30,6 +30,7 @@ MADE_ELSEWHERE = {
     "check/finding.py: refusal",
     "cli/by_hand.py: _link_two",
     "cli/proposing.py: propose",
+    "cli/taking_over.py: _examine",
     "cli/durations.py: read",
     "cli/durations.py: read_time",
     "config/attributes.py: _check_way_of_template",
