@@ -22,10 +22,11 @@ from itopsync.reconcile.safety import Tally
 
 
 class Inspector:
-    """Inspects a pair: plans without carrying anything out."""
+    """Inspects a pair: plans without carrying anything out. It serves one command or request."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
+        self._prepared = False
 
     def preview(self) -> tuple[list[Planned], Tally]:
         """What a cycle would do now, link by link, and the total.
@@ -67,8 +68,7 @@ class Inspector:
         :raises StoreError: the store is not this pair's own
         """
         pair = self.pair
-        self._refuse_wrong_store()
-        pair.learn_accounts()
+        self._prepare()
         total, done, after = pair.store.links.counts()[LinkStatus.LINKED], 0, 0
         while ids := pair.store.links.linked_after(after, pair.settings.chunk):
             after = ids[-1]
@@ -83,8 +83,7 @@ class Inspector:
         :raises RemoteError: a server cannot be asked
         :raises StoreError: the store is not this pair's own
         """
-        self._refuse_wrong_store()
-        self.pair.learn_accounts()
+        self._prepare()
         return self.plan(links)
 
     def plan(self, links: Sequence[Link]) -> list[Planned]:
@@ -101,6 +100,13 @@ class Inspector:
         chunk = self.pair.settings.chunk
         for start in range(0, len(links), chunk):
             yield from self.plan(links[start : start + chunk])
+
+    def _prepare(self) -> None:
+        """Check the store, and ask both servers who we are: once, since a new store makes that a dozen calls and more."""
+        if not self._prepared:
+            self._refuse_wrong_store()
+            self.pair.learn_accounts()
+            self._prepared = True
 
     def _refuse_wrong_store(self) -> None:
         refuse_wrong(self.pair.store, self.pair.servers[Side.INTERNAL], self.pair.rules)

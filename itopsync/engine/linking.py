@@ -11,7 +11,7 @@ from hashlib import sha256
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
-from itopsync.errors import Refused, RemoteError, clip
+from itopsync.errors import ItopsyncError, Refused, clip
 from itopsync.itop import oql
 from itopsync.itop.server import Server
 from itopsync.model import UNSAVED, Link, LinkStatus, Observation, Ref, Side
@@ -104,15 +104,18 @@ def _the_one(side: Side, text: str, places: Sequence[Place]) -> Ref | CannotLink
 def compare(inspector: Inspector, external: Ref, internal: Ref, *, history: Bridge | None) -> Joined:
     """Look at two tickets, and return the link they would make. Nothing is written anywhere.
 
-    :raises CannotLink: their classes do not correspond, one of them is gone or is in another link, or a server fails to show one
+    :raises CannotLink: their classes do not correspond, or one of them is gone or is in another link
+    :raises Refused: a server fails to show one of them
     """
     (told,) = compare_all(inspector, [(external, internal)], history=history)
-    if isinstance(told, CannotLink):
+    if not isinstance(told, Joined):
         raise told
     return told
 
 
-def compare_all(inspector: Inspector, pairs: Sequence[tuple[Ref, Ref]], *, history: Bridge | None) -> list[Joined | CannotLink]:
+def compare_all(
+    inspector: Inspector, pairs: Sequence[tuple[Ref, Ref]], *, history: Bridge | None
+) -> list[Joined | CannotLink | ItopsyncError]:
     """The same for several pairs: the link of each, or why there can be none. No ticket may be in two of them.
 
     With *history*, the files of two tickets that both have some are read.
@@ -139,11 +142,10 @@ def why_not(pair: Pair, external: Ref, internal: Ref) -> CannotLink | None:
     return None
 
 
-def _compared(pair: Pair, looked_at: Planned, *, history: Bridge | None) -> Joined | CannotLink:
-    link, unread = looked_at.loaded, looked_at.plan.unread
-    if unread is not None:
-        side = unread.side if isinstance(unread, RemoteError) else None
-        return CannotLink(str(unread).rstrip("."), "link it once it can be read", side)
+def _compared(pair: Pair, looked_at: Planned, *, history: Bridge | None) -> Joined | CannotLink | ItopsyncError:
+    link = looked_at.loaded
+    if looked_at.plan.unread is not None:
+        return looked_at.plan.unread
     for side in Side:
         if looked_at.seen.of(side) is None:
             return CannotLink(f"{link.ref(side)} is not there, or our account cannot see it", "check the account's rights", side)

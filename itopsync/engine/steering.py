@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from itopsync.engine import linking, stops
 from itopsync.engine.pauses import Pause, pause, pauses, unpause
-from itopsync.errors import RemoteError
+from itopsync.errors import ItopsyncError, RemoteError, TicketFault
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.by_hand import Joined
@@ -76,7 +76,7 @@ class Steering:
             work = self._work_of(request)
             with self._store.transaction():
                 return self.finish(request, RequestState.DONE, work())
-        except (Refusal, RemoteError, linking.CannotLink) as refusal:
+        except (Refusal, RemoteError, TicketFault, linking.CannotLink) as refusal:
             return self.finish(request, RequestState.REFUSED, str(refusal))
         except ValueError:
             return self.finish(request, RequestState.REFUSED, f"this is no {request.kind} that can be understood")
@@ -220,21 +220,23 @@ class Steering:
         inspector = self._inspector
         pairs = linking.pairs_of(request.arguments.get("pairs", ""))
         told = linking.compare_all(inspector, pairs, history=linking.history_of(request.arguments))
-        if len(told) == 1 and isinstance(told[0], linking.CannotLink):
+        if len(told) == 1 and not isinstance(told[0], Joined):
             raise told[0]
         return lambda: _joined(inspector, pairs, told)
 
 
-def _joined(inspector: Inspector, pairs: Sequence[tuple[Ref, Ref]], told: Sequence[Joined | linking.CannotLink]) -> str:
+def _joined(
+    inspector: Inspector, pairs: Sequence[tuple[Ref, Ref]], told: Sequence[Joined | linking.CannotLink | ItopsyncError]
+) -> str:
     """Make the links; one that cannot be made does not hold up the others, unless it is the only one."""
     made: list[Link] = []
     refused: list[str] = []
     for (external, internal), each in zip(pairs, told, strict=True):
         try:
-            if isinstance(each, linking.CannotLink):
+            if not isinstance(each, Joined):
                 raise each
             made.append(linking.join(inspector.pair, each))
-        except linking.CannotLink as why:
+        except (RemoteError, TicketFault, linking.CannotLink) as why:
             if len(pairs) == 1:
                 raise
             refused.append(f"{external} and {internal} are not linked: {why}")

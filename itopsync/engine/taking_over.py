@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itopsync.engine import linking
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.linking import CannotLink
+from itopsync.errors import ItopsyncError
 from itopsync.model import Ref, Side
 from itopsync.reconcile.by_hand import Joined
 from itopsync.reconcile.copied import Bridge
@@ -73,16 +74,18 @@ def examine(inspector: Inspector, rows: Sequence[Row], *, history: Bridge | None
         part = sound[start : start + chunk]
         told = linking.compare_all(inspector, [pairs for _, pairs in part], history=history)
         for (row, _), joined in zip(part, told, strict=True):
-            if isinstance(joined, CannotLink):
-                examined.flaws.append(_flaw(row, joined))
-            else:
+            if isinstance(joined, Joined):
                 examined.to_link.append((row, joined))
+            else:
+                examined.flaws.append(_flaw(row, joined))
         if pair.progress is not None:
             pair.progress(start + len(part), len(sound))
     return examined
 
 
-def _flaw(row: Row, why: CannotLink) -> Flaw:
+def _flaw(row: Row, why: CannotLink | ItopsyncError) -> Flaw:
+    if isinstance(why, ItopsyncError):  # its message names the side
+        return Flaw(row.line, None, str(why).rstrip("."), "link it once it can be read")
     return Flaw(row.line, why.side, why.what, why.remedy)
 
 

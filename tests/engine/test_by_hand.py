@@ -18,7 +18,7 @@ from itopsync.engine.report import CycleKind
 from itopsync.model import FileStatus, Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.by_hand import Joined
-from itopsync.reconcile.copied import Bridge
+from itopsync.reconcile.copied import Bridge, Standing
 from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Crash, Rig
@@ -117,6 +117,20 @@ def test_form_and_state_stay_until_they_are_changed(rig: Rig) -> None:
     rig.settle()
     assert rig.internal.ticket("UserRequest", other)["title"] == "Printer broken"
     assert rig.external.ticket("UserRequest", one)["status"] == "resolved"
+
+
+def test_what_an_older_bridge_copied_by_our_own_account_is_not_carried_again(rig: Rig) -> None:
+    one, other = _two(rig)
+    rig.internal.agent("sync").note("UserRequest", other, "Hers")
+    assert _compare(rig, one, other, history=True).notes == {
+        (Side.EXTERNAL, Standing.COPIED): 1,
+        (Side.INTERNAL, Standing.NEW): 1,
+    }
+    _link(rig, one, other, history=True)
+    rig.sync()
+    rig.settle()
+    for side, number in ((Side.EXTERNAL, one), (Side.INTERNAL, other)):
+        assert [_said(rig, side, number, words) for words in ("Hers", "Ours")] == [1, 1]
 
 
 def test_what_stood_there_is_carried_where_that_is_asked_for(rig: Rig) -> None:

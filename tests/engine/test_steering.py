@@ -12,8 +12,10 @@ from itopsync.engine import stops
 from itopsync.engine.pauses import pauses
 from itopsync.engine.report import CycleKind, CycleOutcome
 from itopsync.engine.steering import BEFORE_ALL, Outcome, Steering
-from itopsync.errors import SafetyStop
-from itopsync.model import Link, LinkStatus, Side
+from itopsync.errors import Refused, SafetyStop
+from itopsync.itop.attributes import Attributes
+from itopsync.itop.server import Server
+from itopsync.model import Link, LinkStatus, Ref, Side, Ticket
 from itopsync.reconcile.safety import Excess
 from itopsync.store.records import RequestKind, RequestState
 from tests.engine.rig import Crash, Rig
@@ -139,6 +141,33 @@ def test_a_server_that_does_not_answer_refuses_a_link_by_hand(rig: Rig) -> None:
     outcome = ask(rig, RequestKind.LINK, arguments={"pairs": f"UserRequest:2=UserRequest:{copy}"})
     assert outcome.state is RequestState.REFUSED
     assert "internal: is in maintenance" in outcome.result
+
+
+def test_of_many_pairs_those_that_cannot_be_linked_do_not_hold_up_the_others(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    (linked,) = opened(rig)
+    ones = [rig.customer.create("UserRequest", title="Old", start_date="2026-11-01 00:00:00") for _ in range(3)]
+    others = [rig.operator.create("UserRequest", title="Old") for _ in range(3)]
+    read = Server.readable_tickets
+
+    def failing(self: Server, cls: str, ids: list[int], attributes: Attributes) -> tuple[dict[int, Ticket], dict[int, Refused]]:
+        shown, failed = read(self, cls, ids, attributes)
+        if self.side is Side.EXTERNAL and ones[1] in shown:
+            del shown[ones[1]]
+            failed[ones[1]] = Refused(self.side, "the server fails on it")
+        return shown, failed
+
+    monkeypatch.setattr(Server, "readable_tickets", failing)
+    pairs = zip((ones[0], ones[1], linked, ones[2]), (*others[:2], rig.copy_of(linked), others[2]), strict=True)
+    asked = " ".join(f"UserRequest:{one}=UserRequest:{other}" for one, other in pairs)
+    outcome = ask(rig, RequestKind.LINK, arguments={"pairs": asked})
+    assert outcome.state is RequestState.DONE
+    done, unread, again = outcome.result.splitlines()
+    assert done.startswith("2 links: ")
+    assert f"external:UserRequest:{ones[1]} and internal:UserRequest:{others[1]} are not linked: external: the server" in unread
+    assert f"external:UserRequest:{linked} is linked with" in again
+    assert [rig.link(one).internal for one in (ones[0], ones[2])] == [
+        Ref(Side.INTERNAL, "UserRequest", other) for other in (others[0], others[2])
+    ]
 
 
 @pytest.mark.parametrize("place", ["amend", "finish"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from itopsync.engine import linking
+from itopsync.engine.inspect import Inspector
 from itopsync.engine.taking_over import Examined, Row, examine
 from itopsync.errors import Refused
 from itopsync.itop.attributes import Attributes
@@ -42,13 +44,19 @@ def link_all(rig: Rig, examined: Examined) -> None:
 def calls(rig: Rig, some: list[Row]) -> int:
     """How many calls it takes to examine *some* rows."""
     before = rig.external.requests.total + rig.internal.requests.total
-    assert not examine(rig.inspector, some, history=None).flaws
+    assert not examine(Inspector(rig.pair), some, history=None).flaws
     return rig.external.requests.total + rig.internal.requests.total - before
 
 
 def test_as_many_calls_for_a_hundred_as_for_one(rig: Rig) -> None:
     every = rows(rig, pairs(rig, 100))
     assert calls(rig, every) == calls(rig, every[:1])
+
+
+def test_more_batches_only_take_the_calls_that_read_their_tickets_and_their_files(rig: Rig) -> None:
+    rig.pair.settings = replace(rig.pair.settings, chunk=10)
+    every = rows(rig, pairs(rig, 30))
+    assert calls(rig, every) - calls(rig, every[:10]) == 2 * 2 * len(Side)
 
 
 def test_what_is_linked_already_is_passed_over_and_the_rest_is_linked(rig: Rig) -> None:
@@ -125,7 +133,7 @@ def test_a_ticket_that_its_server_fails_to_show_is_a_flaw_and_the_others_are_non
     monkeypatch.setattr(Server, "readable_tickets", failing)
     examined = examine(rig.inspector, rows(rig, two), history=None)
     (flaw,) = examined.flaws
-    assert (flaw.line, flaw.side, flaw.what) == (3, Side.INTERNAL, "internal: the server fails on it")
+    assert (flaw.line, flaw.side, flaw.what) == (3, None, "internal: the server fails on it")
     assert [row.line for row, _ in examined.to_link] == [2, 4]
 
 

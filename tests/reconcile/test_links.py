@@ -328,6 +328,11 @@ def test_a_link_is_parked_and_resumed() -> None:
     assert by_hand.parked(stopped(LinkStatus.TOMBSTONE)) == stopped(LinkStatus.TOMBSTONE)
 
 
+def test_only_what_was_found_without_a_copy_is_released_for_copying() -> None:
+    for status in (LinkStatus.LINKED, LinkStatus.PARKED):
+        assert by_hand.to_be_copied(stopped(status), NOW) == stopped(status)
+
+
 def test_a_link_is_unlinked_once_and_not_while_a_copy_may_be_on_its_way() -> None:
     assert by_hand.unlinked(agreed(), NOW, notice=True).status is LinkStatus.UNLINKING
     assert by_hand.unlinked(agreed(), NOW, notice=False).status is LinkStatus.TOMBSTONE
