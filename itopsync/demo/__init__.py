@@ -3,8 +3,9 @@
 ``desk``     the two servers, the people on them, and itopsync between them
 ``story``    what people do, step by step
 ``play``     plays the story and prints it
-``serve``    keeps two servers up to try commands on
-``compare``  compares both servers, item by item, independently of itopsync
+``serve``    keeps two servers running to try commands on
+``compare``  compares both servers item by item, independently of itopsync
+``desks``    a page with both desks side by side, to play on
 """
 
 from itopsync.demo.play import play

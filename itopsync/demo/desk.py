@@ -87,12 +87,12 @@ class DeskClock:
 
 @dataclass(frozen=True)
 class Desk:
-    """Everything a story needs."""
+    """Everything that a story needs."""
 
     external: Simulator
     internal: Simulator
     customer: Agent
-    """A person at the customer, on external."""
+    """One of the customer's people, on external."""
     operator: Agent
     """One of the company's own people, on internal."""
     engine: Engine
@@ -109,7 +109,7 @@ class Desk:
 
 @contextmanager
 def open_desk(directory: Path | None = None, versions: Versions = SAME) -> Iterator[Desk]:
-    """Two servers on loopback HTTP and an engine between them, which all end with the context."""
+    """Two servers on loopback HTTP and an engine between them; all of them end with the context."""
     with ExitStack() as stack:
         folder = directory or Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
         clock = DeskClock(datetime.now(UTC).replace(hour=2, minute=0, second=0, microsecond=0))

@@ -1,4 +1,4 @@
-"""Keeps a temporary pair of simulated servers up, to try every command on from another terminal."""
+"""Keeps a temporary pair of simulated servers running, to try every command on from another terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ curl --silent --data auth_user=agent --data auth_pwd=agent-password '{url}/webse
   --data-urlencode 'json_data={{"operation": "core/{verb}", "class": "UserRequest", "comment": "by hand", \
 "output_fields": "ref", {what}}}'"""
 PICTURE = files("itopsync.demo") / "display.png"
-"""What the printer shows."""
+"""A picture of the printer's display."""
 _OPEN = '"fields": {"org_id": 3, "caller_id": 5, "title": "New phone", "description": "Please."}'
 _NOTE = '"key": {"title": "Printer broken"}, "fields": {"private_log": "We are on our way."}'
 
@@ -66,12 +66,12 @@ def _fill(external: Simulator, internal: Simulator) -> None:
 
 
 Playing = Callable[[Pair], AbstractContextManager[str]]
-"""Serves a page to play on, and gives its address."""
+"""Serves the page to play on inside a context, and yields its address."""
 _WITHOUT = "not served: it needs the extra web (pip install '.[demo,web]')"
 
 
 def serve(versions: Versions = SAME, playing: Playing | None = None) -> None:
-    """Keep a pair of servers up until SIGINT, SIGTERM or SIGHUP, and print how to use it."""
+    """Keep a pair of servers running until SIGINT, SIGTERM or SIGHUP, and print how to use it."""
     stop = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -97,7 +97,7 @@ external  {pair.external.url}  iTop {pair.external.version}, {len(pair.external.
 internal  {pair.internal.url}  iTop {pair.internal.version}, {len(pair.internal.tickets())} ticket of its own
 accounts  {accounts}, on both
 
-In another terminal, as long as the bridge of the page does not run:
+In another terminal, while the bridge on the page is not running:
 
   export ITOPSYNC_CONFIG={pair.configuration}
 
@@ -107,7 +107,7 @@ In another terminal, as long as the bridge of the page does not run:
   itopsync status
   itopsync verify
 
-Act for people by iTop's REST API:
+To act as the people at the desks, use iTop's REST API:
 
   # a customer opens a request in external
   {_CURL.format(url=pair.external.url, verb="create", what=_OPEN)}

@@ -21,7 +21,7 @@ _RESOLVED = {"solution": "<p>Toner changed.</p>", "resolution_code": "assistance
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its description, and what people do in it."""
+    """One step: what it is called, and what people do in it."""
 
     what: str
     acts: tuple[Callable[[], object], ...]
@@ -32,13 +32,13 @@ class Step:
 
 
 def step(what: str, *acts: Callable[[], object]) -> Step:
-    """One step of the story, with everything that is done in it."""
+    """One step of the story: its description, and everything that people do in it."""
     return Step(what, acts)
 
 
 @dataclass
 class Story:
-    """The story's tickets by name: class and external id."""
+    """The story and its tickets: each name in it stands for a ticket's class and external id."""
 
     ONLY_INTERNAL: ClassVar[str] = "Rotate the keys of the backup vault"
     """The title of a ticket that internal's people open for themselves."""

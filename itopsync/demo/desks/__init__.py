@@ -1,13 +1,13 @@
-"""The page on which a newcomer plays: both simulated desks, and the bridge between them as a process of its own.
+"""A page for newcomers to play on: both simulated desks, and the bridge between them, which runs as a separate process.
 
-``serving``  the page, and the console beside it, on ports of this machine
-``page``     its addresses, and what they answer
+``serving``  serves the page, and the console next to it, on local ports
+``page``     the page's addresses and the responses to them
 ``shown``    what a desk shows
 ``people``   what the people at a desk do
-``forms``    what a form brings, files too
+``forms``    reads submitted forms, including files
 ``bridge``   the process ``itopsync run``
 
-It needs what the extra ``web`` brings; nothing but its command imports it.
+It needs the extra ``web``; only the command ``demo --serve`` imports it.
 """
 
 from itopsync.demo.desks.serving import serving

@@ -1,4 +1,4 @@
-"""The bridge: the process ``itopsync run``, to be killed and started again."""
+"""The bridge: the process ``itopsync run``, which players can kill and restart."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 
 _PATIENCE = 15.0
-"""Seconds that it may take to end."""
+"""Seconds within which it should end."""
 
 
 class Condition(StrEnum):
-    """How the bridge is."""
+    """The state of the bridge."""
 
     IDLE = "not started yet"
     RUNS = "runs"
@@ -22,11 +22,11 @@ class Condition(StrEnum):
 
 
 class Bridge:
-    """One process at a time. Threads may share it."""
+    """Runs at most one process at a time. Thread-safe."""
 
     def __init__(self, configuration: Path) -> None:
         self.log = configuration.parent / "bridge.log"
-        """What it prints."""
+        """The file with the output of the process."""
         self._command = [sys.executable, "-m", "itopsync", "--config", str(configuration), "run"]
         self._process: subprocess.Popen[bytes] | None = None
         self._killed = False
@@ -34,7 +34,7 @@ class Bridge:
 
     @property
     def condition(self) -> Condition:
-        """How it is at this moment."""
+        """Its current state."""
         if self._process is None:
             return Condition.IDLE
         if self._process.poll() is None:
@@ -43,11 +43,11 @@ class Bridge:
 
     @property
     def pid(self) -> int:
-        """Its process, or that which was the last; 0: there was none."""
+        """The id of the current or latest process; 0 if there was none."""
         return self._process.pid if self._process else 0
 
     def start(self) -> None:
-        """Start it, unless it runs. It does not hear Ctrl-C: we end it."""
+        """Start it unless it is running. Ctrl-C in the terminal does not reach it, so :meth:`end` must end it."""
         with self._lock:
             if self.condition is Condition.RUNS:
                 return
@@ -58,7 +58,7 @@ class Bridge:
                 )
 
     def kill(self) -> None:
-        """Kill it as a power cut does: it cannot finish anything."""
+        """Kill it like a power cut: it cannot finish anything."""
         with self._lock:
             if self._process is not None and self.condition is Condition.RUNS:
                 self._killed = True
@@ -66,7 +66,7 @@ class Bridge:
                 self._process.wait(_PATIENCE)
 
     def end(self) -> None:
-        """Let it end in good order."""
+        """Ask it to end, and kill it if it takes too long."""
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 return

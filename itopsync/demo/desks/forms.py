@@ -1,4 +1,4 @@
-"""What a form brings: its fields, and the files beside them."""
+"""Reads a submitted form: its fields and its files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 LONGEST = 2_000_000
-"""Bytes of a form; the guard refuses more."""
+"""The maximum size of a form in bytes; the guard rejects larger ones."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file."""
+    """An uploaded file."""
 
     name: str
     mimetype: str
@@ -23,21 +23,21 @@ class Upload:
 
 @dataclass(frozen=True)
 class Form:
-    """What was sent."""
+    """A submitted form."""
 
     fields: dict[str, str] = field(default_factory=dict)
     files: dict[str, Upload] = field(default_factory=dict)
-    """Only those that somebody chose."""
+    """Only the file inputs in which a file was chosen."""
 
     def get(self, name: str) -> str:
-        """A field; empty: it is not there."""
+        """Return a field without surrounding blanks; empty if it is missing."""
         return self.fields.get(name, "").strip()
 
 
 async def read(request: Request) -> Form:
-    """Read a form.
+    """Read the form that *request* submits.
 
-    :raises HTTPException: it is none
+    :raises HTTPException: it contains no form
     """
     form = Form()
     async with request.form(max_files=2, max_fields=20, max_part_size=LONGEST) as sent:

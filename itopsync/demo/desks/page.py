@@ -1,4 +1,4 @@
-"""The page's addresses, and what they answer."""
+"""The page's addresses and the responses to them."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from itopsync.web.pairs import Watched
 from itopsync.web.views import number_of
 
 FIRST = "external:UserRequest:1"
-"""The ticket that is open at first."""
+"""The ticket that is open in the beginning."""
 FEW = 7
-"""So many writes are shown."""
+"""How many of the latest writes are shown."""
 _WITH_A_TICKET = {"note": people.write, "file": people.attach, "press": people.press}
 _FILES = ("Attachment", "InlineImage")
 
 
 @dataclass
 class Page:
-    """The page, and all that is played with on it."""
+    """The page, and everything that players control with it."""
 
     desks: Mapping[Side, Desk]
     bridge: Bridge
@@ -49,10 +49,10 @@ class Page:
     pages: Pages
     novelties: Novelties
     told: str = ""
-    """Why what was asked for last was not done."""
+    """Why the latest action was refused; empty if it was not."""
 
     def app(self) -> Starlette:
-        """The whole, as ASGI."""
+        """Return the ASGI application."""
         routes = [
             Route("/", self.whole),
             Route("/changes", self.changes),
@@ -67,7 +67,7 @@ class Page:
     # looking
 
     def whole(self, request: Request) -> Response:
-        """The whole page."""
+        """Respond with the whole page."""
         ref = self._ref(request.query_params.get("open") or FIRST)
         panes = self._panes(ref)
         values = {"desks": self.desks, "console": self.console, "classes": people.CLASSES, "known": False, "panes": panes}
@@ -76,7 +76,7 @@ class Page:
         return shown
 
     def changes(self, request: Request) -> Response:
-        """What differs from what the page shows; nothing, where nothing does."""
+        """Respond with the parts that differ from what the browser shows, or with 204 if none does."""
         ref, seen = self._ref(request.query_params.get("open", "")), request.query_params.get("seen", "").split(".")
         panes = self._panes(ref)
         changed = {name: values for name, values in panes.items() if _digest(name, values) not in seen}
@@ -85,7 +85,7 @@ class Page:
         return self.pages.show(request, "changes.html", {**_shared(ref, panes), "panes": changed})
 
     def file(self, request: Request) -> Response:
-        """A file of a ticket, or a picture in a text. Only a picture is for the browser to show."""
+        """Respond with an attachment, or a picture in a text. The browser shows only pictures, and saves anything else."""
         asked = request.path_params
         found = None
         if asked["kind"] in _FILES:
@@ -99,7 +99,7 @@ class Page:
         return Response(contents.data, headers=handed, media_type="application/octet-stream")
 
     def _panes(self, ref: Ref | None) -> dict[str, Any]:
-        """What can change on the page, each part by its name."""
+        """The values of every part of the page that can change, by the part's name."""
         panes: dict[str, Any] = {
             "bridge": (self.bridge.condition.value, self.bridge.pid, str(self.bridge.log)),
             "lately": self._lately(),
@@ -111,7 +111,7 @@ class Page:
         return panes
 
     def _lately(self) -> tuple[Any, ...]:
-        """The last cycle, and the latest writes, each with the ticket's number and how new it is."""
+        """The latest cycle, and the latest writes, each with the ticket's number and its age if it is new."""
         try:
             store = self.watched.store()
             cycles, records = store.history.cycles(1), store.activity.latest(FEW)
@@ -123,7 +123,7 @@ class Page:
         return next(iter(cycles), None), tuple((each, numbers.get(each.link, ""), age(("write", each.id))) for each in records)
 
     def _on(self, side: Side, ref: Ref | None) -> Ref | None:
-        """A ticket's counterpart on a side, by the marker that stands in the copy."""
+        """A ticket's counterpart on *side*, found by the marker in the copy."""
         if ref is None or ref.side is side:
             return ref
         linked = copies(self.desks[Side.INTERNAL].simulator)
@@ -135,13 +135,13 @@ class Page:
     # acting
 
     async def steer(self, request: Request) -> Response:
-        """Kill the bridge, or start it."""
+        """Start or kill the bridge."""
         form = await read(request)
         await run_in_threadpool(self.bridge.kill if form.get("do") == "kill" else self.bridge.start)
         return _back(self._ref(form.get("open")))
 
     async def act(self, request: Request) -> Response:
-        """Do something at a desk, or to its server."""
+        """Do what a form asks for at a desk, or cut its server off."""
         desk, form = self._desk(request.path_params["side"]), await read(request)
         ref, self.told = self._ref(form.get("open")), ""
         try:
@@ -170,7 +170,7 @@ class Page:
         return self.desks[Side(side)]
 
     def _ref(self, text: str) -> Ref | None:
-        """A ticket as an address names it; None: no ticket."""
+        """The ref that *text* in an address names; None if it names no ticket."""
         side, cls, number = (*text.split(":"), "", "", "")[:3]
         known = self.desks[Side(side)].simulator.store.schema.get(cls) if side in list(Side) else None
         return Ref(Side(side), cls, number_of(number)) if known and known.root == "Ticket" else None

@@ -1,4 +1,4 @@
-"""What the people at a desk do: what they type as iTop's editor saves it, and what a button needs filled in."""
+"""What the people at a desk do: their texts as iTop's editor saves them, and the values that a button fills in."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from itopsync.model import Ref
 from itopsync.simulator import Agent
 
 CLASSES = ("UserRequest", "Incident")
-"""What can be opened."""
+"""The classes of tickets that can be opened."""
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 TIMERS = frozenset({"ev_timeout", "ev_autoresolve"})
-"""Stimuli that the server gives itself: there is no button for them."""
+"""Stimuli that only the server's timers apply: they have no button."""
 _TEAM = {"team_id": 39, "agent_id": 9}
 NEEDED: dict[str, dict[str, Any]] = {
     "ev_assign": _TEAM,
@@ -22,20 +22,20 @@ NEEDED: dict[str, dict[str, Any]] = {
     "ev_resolve": {"solution": "<p>It works again.</p>", "resolution_code": "assistance", "service_id": 1},
     "ev_close": {"user_satisfaction": "1", "user_comment": "Thank you"},
 }
-"""What is filled in when a button is pressed."""
+"""The values that pressing a stimulus's button fills in."""
 
 
 class Unfit(Exception):
-    """Something that cannot be done; the message says why."""
+    """The action is not possible; the message says why."""
 
 
 def markup(text: str) -> str:
-    """Plain text as HTML."""
+    """Convert plain text to HTML: paragraphs at empty lines, ``<br>`` at other ends of line."""
     return "".join(f"<p>{escape(part).replace(chr(10), '<br>')}</p>" for part in text.split("\n\n") if part)
 
 
 def open_ticket(agent: Agent, form: Form) -> tuple[str, int]:
-    """Open a ticket; return its class and id. :raises Unfit: it has no title, or a class that it cannot have"""
+    """Open a ticket; return its class and id. :raises Unfit: it has no title, or its class cannot be opened"""
     cls, title = form.get("class"), form.get("title")[:200]
     if cls not in CLASSES or not title:
         raise Unfit("A ticket needs a title.")
@@ -43,7 +43,7 @@ def open_ticket(agent: Agent, form: Form) -> tuple[str, int]:
 
 
 def write(agent: Agent, ticket: Ref, form: Form) -> None:
-    """Write a note, with a picture below it or without. :raises Unfit: it has neither, or shows something else"""
+    """Write a note with a text, a picture or both. :raises Unfit: there is neither, or the file is not a picture"""
     text, picture = markup(form.get("text")), form.files.get("picture")
     if picture is not None and picture.mimetype not in PICTURES:
         raise Unfit("A picture is a PNG, JPEG, GIF or WebP; add anything else as a file.")
@@ -55,7 +55,7 @@ def write(agent: Agent, ticket: Ref, form: Form) -> None:
 
 
 def attach(agent: Agent, ticket: Ref, form: Form) -> None:
-    """Add a file. :raises Unfit: none was chosen"""
+    """Attach a file. :raises Unfit: none was chosen"""
     file = form.files.get("file")
     if file is None:
         raise Unfit("Choose a file first.")
@@ -63,6 +63,6 @@ def attach(agent: Agent, ticket: Ref, form: Form) -> None:
 
 
 def press(agent: Agent, ticket: Ref, form: Form) -> None:
-    """Press a button that moves the state."""
+    """Press the button of a stimulus, which changes the state."""
     stimulus = form.get("stimulus")
     agent.stimulus(ticket.cls, ticket.id, stimulus, **NEEDED.get(stimulus, {}))

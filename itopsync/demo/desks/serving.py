@@ -1,4 +1,4 @@
-"""The page, and the console beside it, on ports of this machine."""
+"""Serves the page, and the console next to it, on local ports."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TEMPLATES = ENVIRONMENT.overlay(
 
 
 class Player(Access):
-    """Whoever sits at this machine, and may do everything."""
+    """Gives whoever uses this machine every permission in the console."""
 
     def user(self, _request: Request) -> User:
         return User("player", operates=True)
@@ -42,7 +42,7 @@ class Player(Access):
 
 @contextmanager
 def serving(pair: Pair, port: int = 0) -> Iterator[str]:
-    """Serve the page while the context lasts; gives its address. The bridge waits to be started there.
+    """Serve the page inside the context; yields its address. The bridge does not run until a player starts it.
 
     :raises ConfigurationError: the port is taken
     """

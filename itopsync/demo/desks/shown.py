@@ -1,4 +1,4 @@
-"""What a desk shows: its tickets, and the one that is open, as its own people see it."""
+"""What a desk shows: its list of tickets and the open ticket, as the people at that desk see them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from itopsync.model import Ref, Side
 from itopsync.simulator import Entry, FaultKind, Simulator
 
 HIGHLIGHT = 6
-"""Seconds for which what is new is marked as new."""
+"""For how many seconds something new is highlighted."""
 TAGS = {"b", "blockquote", "br", "div", "em", "h2", "hr", "i", "img", "li", "ol", "p", "pre", "span", "strong", "u", "ul"}
 _PICTURE = re.compile(r"operation=download_(?:inlineimage|document&class=(Attachment)).*?[?&]id=(\d+)")
 _MIRROR = re.compile(r'<a name="itopsync-demo-')
 
 
 class Novelties:
-    """When anything was first seen, so that a page can mark what is new on it. Threads may share it."""
+    """Remembers when each thing was first seen, so that a page can highlight what is new. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -33,11 +33,11 @@ class Novelties:
         self._began = False
 
     def begin(self) -> None:
-        """Take all that was seen so far as old."""
+        """Treat everything seen so far as old."""
         self._began = True
 
     def age(self, thing: object, looks: object = None) -> int | None:
-        """For how many seconds a thing has looked so; None: for long."""
+        """For how many seconds *thing* has looked like *looks*; None if for longer than :data:`HIGHLIGHT`."""
         now = self._clock()
         known = self._seen.get(thing)
         if known is None or known[0] != looks:
@@ -48,7 +48,7 @@ class Novelties:
 
 @dataclass(frozen=True)
 class Row:
-    """A ticket in the list."""
+    """One ticket in the list."""
 
     ref: str
     number: str
@@ -56,12 +56,12 @@ class Row:
     state: str
     age: int | None
     moved: int | None
-    """For how many seconds it has been in its state, if that is new."""
+    """For how many seconds it has been in its state, if the state is new."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """An entry of the private log."""
+    """One entry of the private log."""
 
     who: str
     at: str
@@ -73,7 +73,7 @@ class Note:
 
 @dataclass(frozen=True)
 class File:
-    """An attachment."""
+    """One attachment."""
 
     id: int
     name: str
@@ -89,15 +89,15 @@ class Opened:
     cls: str
     description: Markup
     notes: tuple[Note, ...]
-    """The newest first, as iTop shows them."""
+    """Newest first, as iTop shows them."""
     files: tuple[File, ...]
     buttons: tuple[tuple[str, str], ...]
-    """Stimulus, and what stands on its button."""
+    """Each stimulus with the label of its button."""
 
 
 @dataclass(frozen=True)
 class Desk:
-    """One simulated server, as its own people see it."""
+    """One simulated server, as the people at that desk see it."""
 
     side: Side
     label: str
@@ -106,21 +106,21 @@ class Desk:
 
     @property
     def cut_off(self) -> bool:
-        """Whether nothing reaches it through its REST services."""
+        """Whether its REST services are cut off."""
         return bool(self.simulator.faults)
 
     def cut(self, *, off: bool) -> None:
-        """Break each connection to it from now on, or none any more. Its own people go on working."""
+        """Cut its REST services off from the network, or reconnect them. The people at the desk can continue working."""
         self.simulator.faults.clear()
         if off:
             self.simulator.faults.add(FaultKind.LOST_BEFORE)
 
     def rows(self) -> tuple[Row, ...]:
-        """All tickets, the newest first."""
+        """All tickets, newest first."""
         return tuple(self._row(ticket) for ticket in reversed(self.simulator.tickets()))
 
     def opened(self, ref: Ref | None) -> Opened | None:
-        """A ticket, if it is there."""
+        """The ticket that *ref* names; None if there is none."""
         try:
             ticket = self.simulator.ticket(ref.cls, ref.id) if ref else None
         except KeyError:
@@ -142,7 +142,7 @@ class Desk:
         )
 
     def clean(self, html: str) -> Markup:
-        """A text as it may stand on our page, with its pictures from there."""
+        """A text made safe for our page, with its pictures served by the page."""
         return Markup(nh3.clean(html, tags=TAGS, attributes={"img": {"src", "alt"}}, attribute_filter=self._picture))
 
     def _picture(self, _tag: str, attribute: str, value: str) -> str | None:
@@ -171,5 +171,5 @@ class Desk:
 
 
 def _label(stimulus: str) -> str:
-    """What stands on a stimulus's button."""
+    """The label of a stimulus's button."""
     return stimulus.removeprefix("ev_").replace("_", " ").capitalize()
