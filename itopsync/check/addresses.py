@@ -18,23 +18,24 @@ _SAMPLE = 5
 
 
 def check_public_url(server: Server, rules: Rules) -> Iterator[Finding]:
-    """Compare ``public_url`` with the address that iTop calls itself, with which the address of each picture begins."""
+    """Compare ``public_url`` with iTop's own address, with which the address of each picture begins."""
     side, settings = server.side, rules.side(server.side)
     own = server.own_address()
     if not own:
-        yield ok(side, f"public_url {settings.public_url}: the server does not say what it calls itself")
+        yield ok(side, f"public_url {settings.public_url}: the server does not tell its own address, so it cannot be verified")
     elif own == settings.public_url:
-        yield ok(side, f"public_url {settings.public_url} is what it calls itself")
+        yield ok(side, f"public_url {settings.public_url} is its own address")
     elif own == settings.url:
         yield warning(
             side,
-            f"it calls itself {own}, and public_url is {settings.public_url}",
-            f"If people use {own}, remove {side}.public_url; else set app_root_url of that iTop to the address they use.",
+            f"its own address (app_root_url) is {own}, and public_url is {settings.public_url}",
+            f"If people use {own}, remove {side}.public_url; otherwise set app_root_url of that iTop to the one they use.",
         )
     else:
         yield fault(
             side,
-            f"it calls itself {own}, which is neither url nor public_url: pictures and links in its texts will not be recognised",
+            f"its own address (app_root_url) is {own}, which is neither url nor public_url: pictures and links in its texts will "
+            "not be recognised",
             f"Set {side}.public_url to {own}.",
         )
 
@@ -53,7 +54,7 @@ def check_they_differ(external: Server, internal: Server) -> Iterator[Finding]:
     if own and own == internal.own_address():
         yield fault(
             Side.INTERNAL,
-            f"both sides call themselves {own}: they are one server, or one has the other's app_root_url",
+            f"both sides have the address {own} (app_root_url): they are one server, or one has the other's app_root_url",
             "Check external.url and internal.url, and app_root_url in both iTop configurations.",
         )
     elif alike := _same_ticket(external, internal):
@@ -69,7 +70,7 @@ def check_rings(external: Server, rules: Rules) -> Iterator[Finding]:
     conditions = (f"private_log LIKE '%-v-{station}%'" for station in sorted(marks_of_internal(rules)))
     count = external.count("Ticket", f"SELECT Ticket WHERE {' OR '.join(conditions)}")
     if count:
-        yield ok(Side.EXTERNAL, f"tickets that another pair copied from internal: {count}; no copy of them goes back")
+        yield ok(Side.EXTERNAL, f"tickets that another pair copied from internal: {count}; they are not copied back")
 
 
 def _same_ticket(external: Server, internal: Server) -> str:

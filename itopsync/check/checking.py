@@ -68,7 +68,7 @@ def _check_store(look_at_store: Callable[[], StoreLook]) -> tuple[Finding, ...]:
     revision = look.revision
     there = ok(None, f"the store is at revision {revision}" if revision else "there is no store yet; the first run creates it")
     resting = (
-        warning(None, f"{count} links of {name} rest: {not_kept(name)}", "Put it back, or leave them: nothing is lost.")
+        warning(None, f"links of {name} at rest: {count}; {not_kept(name)}", "Put it back, or leave them: nothing is lost.")
         for name, count in look.resting.items()
     )
     return (

@@ -53,7 +53,7 @@ def check_defaults(server: Server, rules: Rules) -> Iterator[Finding]:
         if target is None:
             yield ok(side, f"{key} is not a key of a synced class here: its value is not looked up")
         elif value in (0, "0"):
-            yield ok(side, f"{key} is deliberately nobody")
+            yield ok(side, f"{key} is {value}: deliberately nobody")
         else:
             row, finding = _look_up(server, key, target, value)
             yield finding
@@ -94,7 +94,7 @@ def _check_fit(server: Server, fit: Fit, found: Mapping[str, int]) -> Iterator[F
         yield warning(
             server.side,
             f"{defaults}.{fit.name} {fit.wrong} {defaults}.{fit.within}: iTop accepts it, but its forms do not offer it",
-            "Name one that fits, or fix it in iTop: else people who edit such a ticket have to choose again.",
+            "Name one that fits, or fix it in iTop: otherwise whoever edits such a ticket has to choose again.",
         )
 
 

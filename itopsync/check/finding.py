@@ -21,7 +21,7 @@ class Level(StrEnum):
     WARNING = "warning"
     """It works, but perhaps not as intended."""
     FAULT = "fault"
-    """Something will not get across."""
+    """Something will not be carried."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def warning(side: Side | None, what: str, remedy: str) -> Finding:
 
 
 def fault(side: Side | None, what: str, remedy: str) -> Finding:
-    """Because of it, something will not get across."""
+    """Something will not be carried because of it."""
     return Finding(Level.FAULT, side, printable(what), printable(remedy))
 
 

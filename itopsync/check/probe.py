@@ -156,7 +156,7 @@ def _delete(work: _Probe, ticket: Ticket) -> Finding:
     except (AccessRefused, Refused):
         return warning(
             server.side,
-            f"the probe, {ticket.number} ({ref}), stays: our account may not delete tickets",
+            f"the probe, {ticket.number} ({ref}), is still there: our account may not delete tickets",
             "Delete it by hand; itopsync does not carry it.",
         )
     except RemoteError as error:

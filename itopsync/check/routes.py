@@ -89,15 +89,15 @@ def _judge(side: Side, lookup: Lookup, ids: Found, target: str | None, uses: Seq
         yield fault(side, f"{where} finds no {target} ({shown(dict(lookup.criterion))})", "Name one that exists.")
     elif not ids and is_set:
         yield warning(
-            side, f"{where} finds no {target} ({lookup}): what comes after it is taken", "Name one that exists, or remove it."
+            side, f"{where} finds no {target} ({lookup}): the next value is used instead", "Name one that exists, or remove it."
         )
     elif not ids:
         yield warning(side, f"{where} finds no {target} ({lookup}): no ticket fits", "Name one that exists, or remove the route.")
     elif len(ids) > 1 and is_set:
         yield warning(
             side,
-            f"{where} finds {len(ids)} objects of {target}, not one ({lookup}): what comes after it is taken",
-            "Name one by more than that, or by its id.",
+            f"{where} finds {len(ids)} objects of {target}, not one ({lookup}): the next value is used instead",
+            "Make the criterion narrower, or name the object by its id.",
         )
 
 
@@ -119,7 +119,7 @@ def _misfits(server: Server, rules: Rules, found: Mapping[Lookup, Found]) -> Ite
             for pair, name in some.items():
                 if there is not None and pair not in there:
                     what = f"{side}.routes: {name}: its {fit.name} {fit.wrong} its {fit.within}"
-                    remedy = "Name one that fits, or fix it in iTop: else people who edit such a ticket have to choose again."
+                    remedy = "Name one that fits, or fix it in iTop: otherwise whoever edits such a ticket has to choose again."
                     yield warning(side, f"{what}: iTop accepts it, but its forms do not offer it", remedy)
 
 
@@ -160,8 +160,8 @@ def _check_conditions(server: Server, rules: Rules) -> Iterator[Finding]:
         try:
             server.count(cls, f"SELECT {oql.name(cls)} AS this WHERE this.id = 0 AND ({condition})")
         except BadQuery:
-            what = f"{where}: the condition cannot be asked of {cls}, so no {cls} fits"
-            yield warning(server.side, what, "Fix the OQL, or name the classes that have what it speaks of in when.class.")
+            what = f"{where}: the condition cannot be evaluated for {cls}, so no {cls} fits"
+            yield warning(server.side, what, "Fix the OQL, or name in when.class the classes that have its attributes.")
 
 
 def _check_people(server: Server, classes: Sequence[str]) -> Iterator[Finding]:
@@ -169,7 +169,7 @@ def _check_people(server: Server, classes: Sequence[str]) -> Iterator[Finding]:
     try:
         by_value(server, target, "email", ["nobody@itopsync.invalid"], "email")
     except (BadQuery, AccessRefused):
-        what = "callers are to be looked up by e-mail, and people's e-mails cannot be read here: every caller falls back"
+        what = "callers cannot be looked up by e-mail, which the account may not read here: all tickets get the fall-back"
         yield warning(server.side, what, "Give the account the right to read the class Person.")
     else:
         yield ok(server.side, "callers can be looked up by e-mail")

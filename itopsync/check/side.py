@@ -84,7 +84,7 @@ def _requests(server: Server, rules: Rules) -> Iterator[Finding]:
         assumed = rules.side(server.side).request_bytes
         yield ok(
             server.side,
-            f"the largest request it accepts is not known (max_request): texts are cut to {assumed:,} bytes, files are tried",
+            f"the largest request that it accepts is unknown (max_request): texts are cut to {assumed:,} bytes, files are not",
         )
     elif file * 4 // 3 + AROUND_A_FILE > most:
         yield warning(

@@ -51,13 +51,13 @@ def activity(
 
 
 def _table(records: Sequence[ActivityRecord | RequestRecord], links: dict[int, Link]) -> Table:
-    table = Table("when", "link", "ticket", "to", "action", "outcome", "after", box=None, pad_edge=False)
+    table = Table("when (UTC)", "link", "ticket", "to", "action", "outcome", "delay", box=None, pad_edge=False)
     for column in table.columns:
         column.no_wrap = True
     table.add_column("what")
     for record in records:
         link = links.get(record.link or 0)
-        ticket = (link.external_number or str(link.external)) if link else "forgotten" if record.link is not None else ""
+        ticket = (link.external_number or str(link.external)) if link else "deleted" if record.link is not None else ""
         about = (f"{record.at:%Y-%m-%d %H:%M:%S}", str(record.link or ""), ticket)
         table.add_row(*about, *(_asked(record) if isinstance(record, RequestRecord) else _written(record)))
     return table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from itopsync.cli.text import as_json, counted
+from itopsync.cli.text import amounts, as_json, counted
 from itopsync.engine.pauses import REMEDY
 from itopsync.engine.report import Count, CycleOutcome, Report, WriteKind
 from itopsync.model import TICKET, UNSAVED, FilePair, FileStatus, ItemKey, Link, LinkStatus, Observation, Side
@@ -42,7 +42,7 @@ def plans(console: Console, planned: Sequence[Planned], troubled: int, problems:
         for action in plan.actions:
             console.print(Text(f"  {describe(action)}"))
         if plan.link.status is LinkStatus.TOMBSTONE:
-            console.print(Text(f"  {why(plan.link)}: what is there is left as it is"))
+            console.print(Text(f"  end the link, and change neither ticket: {why(plan.link)}"))
     for ticket in planned:
         remarks(console, ticket.plan, ticket.seen)
     writes = sum(len(ticket.plan.actions) for ticket in planned)
@@ -146,9 +146,9 @@ def report(console: Console, done: Report) -> None:
     took = (done.finished - done.started).total_seconds() if done.finished else 0.0
     first = [name for name in _FIRST if name in done.counts]
     names = (*first, *sorted(done.counts.keys() - {*first, Count.BYTES}))
-    counts = [f"{done.counts[name]} {name}" for name in names if done.counts[name]]
+    counts = amounts({name: done.counts[name] for name in names})
     nothing = "nothing was done" if done.problems else "nothing to do"
-    console.print(f"{done.outcome}: {', '.join(counts) or nothing} in {took:.1f} s")
+    console.print(f"{done.outcome}: {counts or nothing} in {took:.1f} s")
     for reason in done.problems.values():
         console.print(Text(reason, style="red"))
     for pause in done.paused:
@@ -174,22 +174,35 @@ def report_as_json(done: Report) -> str:
 # one link
 
 
+_ENTRIES = {
+    "written here, stays here": "written here before the two were linked, not carried",
+    "mirror of the other side's": "copy of an entry on the other side",
+    "the mark of the link": "itopsync's marker of the link",
+    "the mark of its end": "itopsync's marker that the link has ended",
+    "our own notice": "a notice by itopsync",
+    "ours, without a mark: carried nowhere": "by itopsync's account, without a marker: not carried",
+}
+"""What the JSON says of an entry, in words."""
+
+
 def story(console: Console, shown: Story) -> None:
     """Show where everything on a link came from, and what is still to be carried."""
     link = shown.link
     internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
     console.print(Text(f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {_standing(link)}", style="bold"))
     if shown.stopped:
-        console.print(Text(f"nothing goes on: {shown.stopped}", style="red"))
+        console.print(Text(f"all cycles stop: {shown.stopped}", style="red"))
     if shown.plan.unread is not None:
         console.print(Text(f"one of the two tickets cannot be read: {shown.plan.unread}", style="red"))
     if shown.ended:
-        console.print(f"at its end: {shown.ended}")
-    agreed = f"; last agreed on {link.base.state.external} / {link.base.state.internal}" if link.base.state else ""
-    console.print(f"state: {' / '.join(shown.states.values()) or 'unknown'}{agreed}")
+        console.print(f"the link has ended: {shown.ended}")
+    states = ", ".join(f"{side} {state}" for side, state in shown.states.items())
+    agreed = f"; last agreed: {link.base.state.external} / {link.base.state.internal}" if link.base.state else ""
+    console.print(f"state: {states or 'unknown'}{agreed}")
     for entry in shown.entries:
         carried = f", carried {entry.carried_at:%Y-%m-%d %H:%M:%S} UTC" if entry.carried_at else ""
-        console.print(f"{entry.side:<9}{entry.log} {entry.at:%Y-%m-%d %H:%M:%S} UTC by {entry.author}: {entry.what}{carried}")
+        what = _ENTRIES.get(entry.what, entry.what)
+        console.print(f"{entry.side:<9}{entry.log} {entry.at:%Y-%m-%d %H:%M:%S} UTC by {entry.author}: {what}{carried}")
     for pair in shown.files:
         copy = f"copy {pair.copy_id}" if pair.copy_id else "no copy"
         standing = "parked" if _is_parked(link, pair) else pair.status
@@ -199,12 +212,12 @@ def story(console: Console, shown: Story) -> None:
             "parked" if obstacle.parked else f"next try {obstacle.not_before:%Y-%m-%d %H:%M} UTC" if obstacle.not_before else ""
         )
         console.print(
-            Text(f"in the way of {obstacle.key}: {obstacle.reason} ({counted(obstacle.tries, 'try')}, {when})", style="yellow")
+            Text(f"not carried: {obstacle.key}: {obstacle.reason} ({counted(obstacle.tries, 'try')}, {when})", style="yellow")
         )
     for action in shown.plan.actions:
-        console.print(f"to come: {describe(action)}")
+        console.print(f"still to do: {describe(action)}")
     if not shown.plan.actions:
-        console.print(Text(f"to come: nothing{f', no copy is made: {shown.unscoped}' if shown.unscoped else ''}"))
+        console.print(Text(f"still to do: nothing{f'; no copy is made: {shown.unscoped}' if shown.unscoped else ''}"))
 
 
 def story_as_json(shown: Story) -> str:
@@ -245,7 +258,7 @@ def resting(link: Link) -> str:
     """A link whose class is not synced, in words."""
     internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
     name = f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {link.status}"
-    return f"{name}\nit rests: {not_kept(link.external.cls)}. Nothing is lost: put the class back, and it goes on."
+    return f"{name}\nat rest: {not_kept(link.external.cls)}. Nothing is lost: put the class back, and the link continues."
 
 
 def resting_as_json(link: Link) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from itopsync.check.finding import Finding, Level
-from itopsync.cli.text import as_json, counted, span
+from itopsync.cli.text import amounts, as_json, counted, span
 from itopsync.engine.pauses import REMEDY
 from itopsync.reconcile.rules import not_kept
 from itopsync.status import Freshness, SideHealth, Status, Trouble
@@ -52,7 +52,7 @@ def status(found: Status) -> Group:
         *(Text(f"{pause}. {REMEDY}.", style="yellow") for pause in found.pauses),
         *(Text(f"{loss}. {loss.remedy}.", style="red") for loss in found.losses),
         *([Text(f"stopped since {found.stop.at:%Y-%m-%d %H:%M} UTC: {found.stop.reason}", style="red")] if found.stop else []),
-        f"writer: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'none is at work'}",
+        f"running: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'no process'}",
         f"links: {', '.join(counts) or 'none yet'}",
         *(Text(f"{counted(count, 'link')} of {name} at rest: {not_kept(name)}") for name, count in found.resting.items()),
         *([_troubles(found.troubles)] if found.troubles else []),
@@ -79,7 +79,7 @@ def _sides(sides: Sequence[SideHealth]) -> Table:
 
 
 def _troubles(troubles: Sequence[Trouble]) -> Table:
-    table = Table("link", "external", "internal", "item", "tries", "next", "reason", box=None, pad_edge=False)
+    table = Table("link", "external", "internal", "item", "tries", "next try", "reason", box=None, pad_edge=False)
     for trouble in troubles:
         following = "parked" if trouble.parked else f"{trouble.next_try:%m-%d %H:%M}" if trouble.next_try else "next cycle"
         external, internal = trouble.external_number or trouble.external, trouble.internal_number or trouble.internal or "-"
@@ -89,10 +89,10 @@ def _troubles(troubles: Sequence[Trouble]) -> Table:
 
 
 def _cycles(found: Status) -> Table:
-    table = Table("cycle", "kind", "took", "outcome", "did", box=None, pad_edge=False)
+    table = Table("cycle began", "kind", "took", "outcome", "did", box=None, pad_edge=False)
     for cycle in found.cycles:
         took = f"{(cycle.finished - cycle.started).total_seconds():.1f} s" if cycle.finished else ""
-        did = ", ".join(f"{count} {name}" for name, count in cycle.counts.items() if count) or "nothing"
+        did = amounts(cycle.counts) or "nothing"
         table.add_row(f"{cycle.started:%m-%d %H:%M:%S}", cycle.kind, took, cycle.outcome, Text(cycle.error or did))
     return table
 

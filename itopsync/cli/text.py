@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 
@@ -10,6 +11,24 @@ def counted(number: int, noun: str) -> str:
     """``1 link``, ``2 links``, ``0 log entries``."""
     many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number} {noun if number == 1 else many}"
+
+
+_NOUNS = {
+    "new": "new ticket",
+    "changed": "changed ticket",
+    "links": "link",
+    "create": "creation",
+    "write": "write",
+    "state": "state change",
+    "upload": "upload",
+    "remove": "deletion",
+}
+
+
+def amounts(counts: Mapping[str, int]) -> str:
+    """What a cycle did: ``3 new tickets, 1 creation, 2 parked``; what it did not do is left out."""
+    some = ((name, count) for name, count in counts.items() if count)
+    return ", ".join(counted(count, _NOUNS[name]) if name in _NOUNS else f"{count} {name}" for name, count in some)
 
 
 def span(time: timedelta) -> str:

@@ -108,8 +108,8 @@ class RulesSection(Section):
     images: StrictBool = True
     """Whether pictures in texts are carried as attachments."""
     keep_internal: tuple[Mark, ...] = ("#internal",)
-    """A note never leaves internal when one of its first five lines begins with one of these prefixes: iTop 3.3 puts a line before
-    what it copies from a parent, at each step down."""
+    """A note never leaves internal when one of its first five lines begins with one of these prefixes: iTop 3.3 puts a line
+    before what it copies from a parent, at each step down."""
     tell_parked: StrictBool = True
     """Whether a note on the internal ticket says, once, what could not be carried."""
 

@@ -12,7 +12,7 @@ EXTERNAL, INTERNAL = Side
 def test_an_address_that_nobody_configured(rig: Checked) -> None:
     rig.internal.url = "https://desk.example.com"
     fault = rig.fault(INTERNAL)
-    assert fault.startswith("it calls itself https://desk.example.com, which is neither url nor public_url")
+    assert fault.startswith("its own address (app_root_url) is https://desk.example.com, which is neither url nor public_url")
     assert fault.endswith("Set internal.public_url to https://desk.example.com.")
     rig.side_rules(INTERNAL, public_url="https://desk.example.com")
     assert rig.wrong() == []
@@ -21,7 +21,7 @@ def test_an_address_that_nobody_configured(rig: Checked) -> None:
 def test_a_public_url_that_itop_does_not_call_itself(rig: Checked) -> None:
     rig.side_rules(EXTERNAL, public_url="https://customers.example.com")
     assert rig.warning(EXTERNAL).startswith(
-        "it calls itself http://127.0.0.1:8081, and public_url is https://customers.example.com."
+        "its own address (app_root_url) is http://127.0.0.1:8081, and public_url is https://customers.example.com."
     )
 
 
@@ -29,7 +29,7 @@ def test_one_server_under_two_addresses(rig: Checked) -> None:
     rig.internal = rig.external
     rig.settings(INTERNAL, url="http://localhost:8081", timezone=rig.configuration.external.timezone)
     rig.side_rules(INTERNAL, url="http://localhost:8081", public_url="http://127.0.0.1:8081")
-    assert rig.fault(INTERNAL).startswith("both sides call themselves http://127.0.0.1:8081: they are one server")
+    assert rig.fault(INTERNAL).startswith("both sides have the address http://127.0.0.1:8081 (app_root_url): they are one server")
 
 
 def test_a_server_that_was_made_from_a_copy_of_the_other(rig: Checked) -> None:

@@ -104,7 +104,7 @@ def test_a_store_that_is_not_there_yet_is_none(rig: Checked) -> None:
 
 
 def test_whether_a_file_fits_into_a_request_is_told(rig: Checked) -> None:
-    assert "the largest request it accepts is not known (max_request): texts are cut to 8,000,000" in rig.told(
+    assert "the largest request that it accepts is unknown (max_request): texts are cut to 8,000,000" in rig.told(
         Side.EXTERNAL, "the largest request"
     )
     internal = rig.configuration.internal

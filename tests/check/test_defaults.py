@@ -33,7 +33,7 @@ def test_an_id_a_criterion_or_a_query(rig: Checked, value: object) -> None:
     rig.defaults(INTERNAL, team_id=value, agent_id=0)
     assert rig.wrong() == []
     assert rig.told(INTERNAL, "defaults.team_id") == "internal.defaults.team_id is Team 37, Helpdesk"
-    assert rig.told(INTERNAL, "defaults.agent_id") == "internal.defaults.agent_id is deliberately nobody"
+    assert rig.told(INTERNAL, "defaults.agent_id") == "internal.defaults.agent_id is 0: deliberately nobody"
 
 
 def test_a_plain_value_is_not_looked_up(rig: Checked) -> None:

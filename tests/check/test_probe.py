@@ -49,7 +49,7 @@ def test_an_account_that_may_not_delete_says_where_the_probe_is_and_it_is_never_
     rig.without(Side.EXTERNAL, "UserRequest", "delete")
     rig.external.loses_marks = losing
     (told,) = [one for one in _probed(rig, Side.EXTERNAL) if "the probe, " in one.what]
-    assert "stays: our account may not delete tickets" in told.what
+    assert "is still there: our account may not delete tickets" in told.what
     rig.external.loses_marks = ()
     rig.sync()
     assert len(rig.internal.tickets()) == 1

@@ -50,20 +50,20 @@ def test_routes_with_nothing_wrong(opens: Opens) -> None:
 @pytest.mark.parametrize(
     ("set", "words"),
     [
-        ('team_id = { name = "Nobody" }', "acme: set.team_id finds no Team (name = Nobody): what comes after it is taken."),
+        ('team_id = { name = "Nobody" }', "acme: set.team_id finds no Team (name = Nobody): the next value is used instead."),
         (
             'agent_id = { first_name = "Pablo", name = "Nobody" }',
-            "acme: set.agent_id finds no Person (first_name = Pablo, name = Nobody): what comes after it is taken.",
+            "acme: set.agent_id finds no Person (first_name = Pablo, name = Nobody): the next value is used instead.",
         ),
         (
             'team_id = "SELECT Team"',
-            "acme: set.team_id finds 4 objects of Team, not one (SELECT Team): what comes after it is taken.",
+            "acme: set.team_id finds 4 objects of Team, not one (SELECT Team): the next value is used instead.",
         ),
         ('team_id = { nonsense = "x" }', "acme: set.team_id cannot be looked up (nonsense = x)."),
         ('team_id = "SELECT Nonsense"', "acme: set.team_id cannot be looked up (SELECT Nonsense)."),
         (
             'team_id = { name = "x", otherwise = { name = "Helpdesk" } }',
-            "acme: set.team_id finds no Team (name = x): what comes after it is taken.",
+            "acme: set.team_id finds no Team (name = x): the next value is used instead.",
         ),
     ],
 )
@@ -80,7 +80,7 @@ def test_an_id_that_there_is_not_would_be_refused(opens: Opens) -> None:
 def test_what_is_tried_before_a_default_is_looked_up_too(opens: Opens) -> None:
     rig = opens('[internal.defaults.requestor_id]\nemail = "nobody@example.com"\notherwise = 0\n')
     assert rig.warning(INTERNAL).startswith(
-        "internal.defaults.requestor_id finds no Person (email = nobody@example.com): what comes after it is taken. "
+        "internal.defaults.requestor_id finds no Person (email = nobody@example.com): the next value is used instead. "
     )
 
 
@@ -88,8 +88,8 @@ def test_all_that_is_wrong_is_told_at_once_and_what_is_named_twice_once(opens: O
     names = ["Helpdesk", "Gone", "Gone", "Lost"]
     rig = opens("".join(route(f'team_id = {{ name = "{name}" }}', f"when = {{ org_id = {n} }}") for n, name in enumerate(names)))
     assert [finding.what for finding in rig.wrong()] == [
-        "internal.routes: acme: set.team_id and 1 more finds no Team (name = Gone): what comes after it is taken",
-        "internal.routes: acme: set.team_id finds no Team (name = Lost): what comes after it is taken",
+        "internal.routes: acme: set.team_id and 1 more finds no Team (name = Gone): the next value is used instead",
+        "internal.routes: acme: set.team_id finds no Team (name = Lost): the next value is used instead",
     ]
 
 
@@ -138,7 +138,7 @@ def test_a_condition_that_cannot_be_asked(opens: Opens) -> None:
     wrong = rig.wrong()
     assert {finding.level for finding in wrong} == {Level.WARNING}
     assert [finding.what for finding in wrong] == [
-        f"internal.routes: acme: the condition cannot be asked of {cls}, so no {cls} fits"
+        f"internal.routes: acme: the condition cannot be evaluated for {cls}, so no {cls} fits"
         for cls in ("Incident", "NormalChange", "Problem")
     ]
     narrow = 'when = { class = "UserRequest" }\ncondition = "this.request_type = \'incident\'"'
@@ -151,4 +151,4 @@ def test_people_whose_emails_may_not_be_read(opens: Opens, side: Side) -> None:
     rig.defaults(INTERNAL, agent_id=0, caller_id=0, manager_id=0, supervisor_id=0)
     rig.defaults(EXTERNAL, agent_id=0, manager_id=0, supervisor_id=0)
     rig.without(side, "Person", "read")
-    assert rig.warning(side).startswith("callers are to be looked up by e-mail, and people's e-mails cannot be read here")
+    assert rig.warning(side).startswith("callers cannot be looked up by e-mail, which the account may not read here")

@@ -113,11 +113,12 @@ def test_retry_names_what_helps_where_it_does_not(desk: Desk) -> None:
 def test_why_a_link_is_at_its_end_is_told(desk: Desk) -> None:
     one, _ = _linked(desk, 2)
     desk.itopsync("unlink", "2", "--yes", "--no-notice")
-    assert "at its end: unlinked by hand; `itopsync link` takes the two up again\n" in desk.itopsync("show", "2").stdout
+    assert "the link has ended: unlinked by hand; `itopsync link` takes the two up again\n" in desk.itopsync("show", "2").stdout
     desk.customer.delete("UserRequest", one)
     desk.itopsync("run-once", "--sweep")
     assert (
-        f"at its end: external:UserRequest:{one} was gone, or out of our account's sight\n" in desk.itopsync("show", "1").stdout
+        f"the link has ended: external:UserRequest:{one} was gone, or out of our account's sight\n"
+        in desk.itopsync("show", "1").stdout
     )
 
 

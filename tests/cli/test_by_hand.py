@@ -38,7 +38,7 @@ def test_two_tickets_are_linked_and_unlinked_by_their_numbers(desk: Desk) -> Non
     (_, copy) = desk.internal.tickets()
     assert [entry.text.count("Linked by hand with") for entry in copy["private_log"]] == [1]
     told = desk.itopsync("show", "1").stdout
-    assert "the mark of the link" in told
+    assert "itopsync's marker of the link" in told
     assert "written here, stays here" in told
     assert "Secret" not in told
     done = desk.itopsync("unlink", "external:UserRequest:1", "-y")

@@ -85,7 +85,7 @@ def test_a_refused_ticket_ends_with_one_and_status_says_why(desk: Desk) -> None:
     told = json.loads(desk.itopsync("status", "--json").stdout)
     assert [(one["item"], one["parked"]) for one in told["troubles"]] == [("file:external:1", True)]
     assert told["writer"] is None
-    assert "writer: none is at work" in done.stdout
+    assert "running: no process" in done.stdout
     assert "secret plan" not in done.stdout
 
 

@@ -37,10 +37,10 @@ def test_who_looks_is_told(resting: Desk) -> None:
     why = "its class is not kept in step: there is no [classes.Incident] in sync.toml"
     assert f"1 link of Incident at rest: {why}" in resting.itopsync("status").stdout
     assert json.loads(resting.itopsync("status", "--json").stdout)["resting"] == {"Incident": 1}
-    assert f"1 links of Incident rest: {why}" in resting.itopsync("check").stdout
+    assert f"links of Incident at rest: 1; {why}" in resting.itopsync("check").stdout
     shown = resting.itopsync("show", "I-000001")
     assert shown.returncode == ExitCode.WELL, shown
-    assert f"it rests: {why}. Nothing is lost: put the class back, and it goes on." in shown.stdout
+    assert f"at rest: {why}. Nothing is lost: put the class back, and the link continues." in shown.stdout
 
 
 def test_it_can_be_parked_and_retried_and_says_that_it_rests(resting: Desk) -> None:

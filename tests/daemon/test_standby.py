@@ -82,7 +82,7 @@ def made_by(desk: Desk) -> list[str]:
 def test_the_other_one_stands_by_and_says_whom_it_waits_for(desk: Desk, one: Daemon, two: Daemon) -> None:
     assert "READY=1" in two.hear()
     assert f"process {one.process.pid} on" in two.events("standing by")[0]["holder"]
-    assert f"writer: process {one.process.pid} on" in desk.itopsync("--config", "two.toml", "status").stdout
+    assert f"running: process {one.process.pid} on" in desk.itopsync("--config", "two.toml", "status").stdout
     desk.customer.create("UserRequest", title="First")
     wait_for(lambda: made_by(desk))
     time.sleep(2)
