@@ -175,7 +175,7 @@ def report_as_json(done: Report) -> str:
 
 
 _ENTRIES = {
-    "written here, stays here": "written here before the two were linked, not carried",
+    "written here, stays here": "written here, and stays here: not carried",
     "mirror of the other side's": "copy of an entry on the other side",
     "the mark of the link": "itopsync's marker of the link",
     "the mark of its end": "itopsync's marker that the link has ended",
