@@ -5,7 +5,8 @@
 ``play``     plays the story and prints it
 ``serve``    keeps two servers running to try commands on
 ``compare``  compares both servers item by item, independently of itopsync
-``desks``    a page with both desks side by side, to play on
+
+The package ``desks`` serves a page with both desks side by side, to play on.
 """
 
 from itopsync.demo.play import play
