@@ -39,7 +39,7 @@ def test_two_tickets_are_linked_and_unlinked_by_their_numbers(desk: Desk) -> Non
     assert [entry.text.count("Linked by hand with") for entry in copy["private_log"]] == [1]
     told = desk.itopsync("show", "1").stdout
     assert "itopsync's marker of the link" in told
-    assert "written here, stays here" in told
+    assert "written here, and stays here: not carried" in told
     assert "Secret" not in told
     done = desk.itopsync("unlink", "external:UserRequest:1", "-y")
     assert (done.returncode, done.stdout) == (
