@@ -22,6 +22,9 @@ from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.richtext import any_markers
 from itopsync.reconcile.rules import LogRule, Rules
 
+SWEEP_NOW = "run `itopsync sweep`, or `itopsync run-once --sweep` if no service is running"
+"""``run-once`` is refused beside a service."""
+
 
 @dataclass(frozen=True)
 class EntryStory:
@@ -77,7 +80,7 @@ def _ended(link: Link, seen: Observation, rules: Rules) -> str:
         return ""
     cls = rules.for_external(link.external.cls)
     if any(seen_again(link, ticket, cls, rules) for side in Side if (ticket := seen.of(side)) is not None):
-        return f"{why(link)}, and is back: the next sweep parks it for you to decide, `itopsync run-once --sweep`"
+        return f"{why(link)}, and is back: the next sweep parks it for you to decide; to sweep now, {SWEEP_NOW}"
     if link.base.ended is End.UNLINKED:
         return f"{why(link)}; `itopsync link` takes the two up again"
     return why(link)
@@ -151,6 +154,6 @@ def _why(server: Server, rules: Rules, seen: Sighting) -> str:
     if ref.side is Side.INTERNAL:
         return "it is internal's own, no copy: such tickets are never carried"
     return why_not(server, rules, ref) or (
-        "it is in scope, and the next cycle takes it up; one that came into scope later waits for the next sweep: "
-        "`itopsync run-once --sweep`"
+        "it is in scope, and the next cycle takes it up; if it came into scope only later, the next sweep does; "
+        f"to sweep now, {SWEEP_NOW}"
     )
