@@ -30,6 +30,8 @@ HURRY = tuned.told(look_again=2, pause=1, first_back_off=1, longest_back_off=2)
 """All that waits, waits for seconds. The simulators answer at once, so that what is on its way has long landed by then."""
 PATIENCE = 30.0
 """Seconds for what takes one or two."""
+FOR_ALL = 300.0
+"""Seconds for a sweep that has a thousand writes to make up for."""
 
 
 @dataclass
@@ -60,7 +62,11 @@ class Service:
         return (self.folder / "stderr").read_text()
 
     def run(self, *arguments: str) -> int:
-        return self.start(*arguments).wait(PATIENCE)
+        with self.start(*arguments) as process:
+            try:
+                return process.wait(FOR_ALL)
+            finally:
+                process.kill()
 
     def come_to_rest(self) -> None:
         """Run cycles until two of them, a settling time apart, have nothing to write."""
