@@ -74,7 +74,12 @@ def await_end(store: Store, rules: Rules, number: int, inspector: Inspector | No
         outcome = Steering(store, rules, utc_now, inspector).carry_out(request)
     outcome = outcome or _end_of(store, number)
     if outcome is None:
-        typer.echo(f"Request {number} is waiting for a process that runs cycles: none has taken it yet.", err=True)
+        asked = store.requests.get(number)
+        if asked is not None and asked.state is RequestState.TAKEN:
+            why = "was broken off: the process that had taken it is gone. Ask again."
+        else:
+            why = "is waiting for a process that runs cycles: none has taken it yet."
+        typer.echo(f"Request {number} {why}", err=True)
         raise typer.Exit(ExitCode.TROUBLED)
     return outcome
 

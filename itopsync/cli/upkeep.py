@@ -43,8 +43,9 @@ def downgrade(
     url = _own_url(context)
     with upkeep.at_rest(url, this_process(), utc_now()):
         migrate.refuse_downgrade(url, revision)
-        lost = "everything in it is deleted" if revision == "base" else "what only the newer schema can hold is lost"
-        ask(f"The store goes from {migrate.current(url)} to {revision}: {lost}.", yes=yes)
+    lost = "everything in it is deleted" if revision == "base" else "what only the newer schema can hold is lost"
+    ask(f"The store goes from {migrate.current(url)} to {revision}: {lost}.", yes=yes)
+    with upkeep.at_rest(url, this_process(), utc_now()):  # anew: the lease is for minutes, and an answer may take hours
         before, after = migrate.downgrade(url, revision)
     typer.echo(f"The store went from {before} to {after}.")
 

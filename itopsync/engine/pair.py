@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import TracebackType
@@ -67,13 +67,11 @@ class Pair:
         :raises Stopped: we were told to stop before an answer came. A read that nobody waits for does no harm
         """
         while True:
-            try:
-                return reading.result(CHECK_INTERVAL)
-            except TimeoutError:
-                if reading.done():
-                    raise
-                if self.stopping():
-                    raise Stopped from None
+            wait((reading,), CHECK_INTERVAL)  # rather than a TimeoutError, which the read may raise, too
+            if reading.done():
+                return reading.result()
+            if self.stopping():
+                raise Stopped
 
     def fitting_rules(self) -> Rules:
         """The rules, with the request size halved from the smallest that a side refused, if that is less than they allow."""

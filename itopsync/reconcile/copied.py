@@ -21,6 +21,8 @@ WITHIN = timedelta(minutes=15)
 """So far apart an entry and its copy may have been written, if nobody says otherwise: an older bridge ran every few minutes."""
 _FEW = 3
 """Fewer words than these say too little by themselves: they must stand at an end of what may be their copy."""
+_BEGINNING = 20
+"""What says so many of the first letters of an entry may be a copy of it that breaks off."""
 
 _WORD = re.compile(r"[^\W_]+")
 _LINK = re.compile(r"\[([^\[\]]*)\]\([^()\s]*\)")
@@ -114,11 +116,14 @@ def _resembling(copies: Iterable[Line], originals: Iterable[Line], within: timed
 def _resembles(copy: Entry, original: Entry) -> bool:
     """Whether a copy may be of an original: it says all of that and something else, or breaks off."""
     there, said = _words(copy.html), _words(original.html)
-    if not said or not there:
-        return not said and not there  # pictures, perhaps
+    if not said:
+        signs = "".join(visible_words(original.html))
+        return signs in "".join(visible_words(copy.html)) if signs else not there  # pictures, perhaps
+    if there and "".join(said).startswith("".join(there)):
+        return True
     if len(said) < _FEW:
         return said in (there[: len(said)], there[-len(said) :])
-    return Counter(said) <= Counter(there) or (len(there) >= _FEW and said[: len(there)] == there)
+    return Counter(said) <= Counter(there) or "".join(said)[:_BEGINNING] in "".join(there)
 
 
 def _letters(fragment: str) -> str:

@@ -37,6 +37,21 @@ class _Flow:
     records: dict[str, NoteRecord]
 
 
+def keeping_what_stood_there(situation: Situation) -> Situation:
+    """Note that what stands in a log stays, if the log was paired after two tickets had been linked by hand."""
+    base = situation.link.base
+    late = [] if base.joined_logs is None else [log for log in situation.cls.logs if log.external not in base.joined_logs]
+    if base.joined_logs is None or not late:
+        return situation
+    records = dict(base.notes)
+    for log in late:
+        for side in Side:
+            for person in read_log(situation, side, log).people:
+                records.setdefault(person.marker, NoteRecord(side, None))
+    base = replace(base, notes=records, joined_logs=base.joined_logs.union(log.external for log in late))
+    return replace(situation, link=replace(situation.link, base=base))
+
+
 def plan_notes(situation: Situation) -> Part:
     """Plan the entries of all logs, both ways."""
     part, records = Part(), dict(situation.link.base.notes)

@@ -19,7 +19,7 @@ from itopsync.reconcile.identity import ANOTHER, last_change
 from itopsync.reconcile.link_notices import plan_link_notice
 from itopsync.reconcile.markers import PROBE, is_probe
 from itopsync.reconcile.moments import likely
-from itopsync.reconcile.notes import history, opening, plan_notes
+from itopsync.reconcile.notes import history, keeping_what_stood_there, opening, plan_notes
 from itopsync.reconcile.notices import plan_notice
 from itopsync.reconcile.part import Part, Value, fold
 from itopsync.reconcile.plan import Action, Create, Item, Kept, Plan, Remark, Upload
@@ -56,6 +56,7 @@ def plan(
         comes = comes_back(situation.ticket(Side.EXTERNAL), situation.cls, rules)
         uncopied = End.PROBE if _is_probe(situation) else End.COPY if comes else None
         return _plan_creation(situation, apart=apart) if uncopied is None else Plan(ended(link, uncopied))
+    situation = keeping_what_stood_there(situation)
     if (marking := plan_link_notice(situation)) is not None:
         return marking
     return _plan_linked(situation, apart=apart)

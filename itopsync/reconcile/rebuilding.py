@@ -79,10 +79,11 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
     differs = {rule.external for rule in every_rule(cls) if rule.external in told and not alike(situation, rule)}
     differs |= {"state" for write in writes if write.stimulus}
     differs |= {"state" for obstacle in plan.link.obstacles if obstacle.key == STATE}
+    by_hand = frozenset(log.external for log in cls.logs) if situation.ticket_markers.kept else None
     return Rebuilt(
         replace(
             link,
-            base=base_of_now(observation, cls, differs),
+            base=replace(base_of_now(observation, cls, differs), joined_logs=by_hand),
             obstacles=tuple(_of_files(plan, youngest)),
             external_number=external.number,
             internal_number=internal.number,

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 
 import pytest
+import typer
 
+from itopsync.cli.asked import await_end
 from itopsync.exits import ExitCode
 from itopsync.simulator.faults import FaultKind
+from itopsync.store.records import RequestKind
+from itopsync.store.store import Store
 from tests.cli.conftest import Desk
+from tests.reconcile.making import default_rules
 
 
 def test_a_single_cycle_honours_a_pause_and_says_whose_it_is(desk: Desk) -> None:
@@ -134,3 +140,14 @@ def test_a_plan_names_the_pause_under_which_nothing_is_written(desk: Desk) -> No
     assert "create the internal copy" in done.stdout
     desk.itopsync("unpause")
     assert desk.itopsync("plan").returncode == 0
+
+
+def test_a_request_whose_process_is_gone_is_said_to_be_broken_off(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.itopsync("run-once")
+    store = Store.open(f"sqlite:///{desk.folder}/store.sqlite")
+    number = store.requests.ask(RequestKind.SWEEP, "anna", datetime.now(UTC))
+    assert store.requests.take(number, datetime.now(UTC)) is not None
+    with pytest.raises(typer.Exit):
+        await_end(store, default_rules(), number)
+    store.close()
+    assert capsys.readouterr().err == f"Request {number} was broken off: the process that had taken it is gone. Ask again.\n"

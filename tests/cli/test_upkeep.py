@@ -11,8 +11,12 @@ import sys
 import time
 
 import pytest
+import typer
 
+from itopsync.cli.app import app
+from itopsync.cli.asked import at_work
 from itopsync.exits import ExitCode
+from itopsync.store.store import Store
 from tests.cli.conftest import Desk
 
 HELD = (
@@ -106,6 +110,22 @@ def test_a_downgrade_leaves_a_copy_and_says_where_it_went(desk: Desk) -> None:
     done = desk.itopsync("db", "downgrade", "base", "--yes")
     assert (done.returncode, done.stdout) == (ExitCode.WELL, "The store went from 0004 to empty.\n")
     assert [path.name for path in desk.folder.glob("*.backup")] == ["store.sqlite.0004-1.backup"]
+
+
+def test_the_lease_is_free_while_a_downgrade_waits_for_an_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.itopsync("run-once")
+    held: list[bool] = []
+
+    def ask(*_: object, **__: object) -> None:
+        store = Store.open(f"sqlite:///{desk.folder}/store.sqlite")
+        held.append(at_work(store))
+        store.close()
+        raise typer.Abort
+
+    monkeypatch.setattr("itopsync.cli.upkeep.ask", ask)
+    with pytest.raises(typer.Abort):
+        app(["--config", f"{desk.folder}/sync.toml", "db", "downgrade", "base"], standalone_mode=False)
+    assert held == [False]
 
 
 def test_what_is_old_is_pruned_but_never_what_keeps_a_ticket_from_a_second_copy(desk: Desk) -> None:

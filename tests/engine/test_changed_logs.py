@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from itopsync.engine import linking
 from itopsync.engine.rebuild import rebuild
+from itopsync.engine.report import CycleKind
 from itopsync.errors import StoreError
+from itopsync.model import Ref, Side
+from itopsync.reconcile.copied import Bridge
 from itopsync.reconcile.rules import LogRule
 from itopsync.simulator import FaultKind
 from tests.engine.rig import Rig
@@ -85,3 +89,32 @@ def test_a_log_in_which_copies_are_marked_must_stay_paired(rig: Rig) -> None:
     _pair_logs(rig, PUBLIC, PRIVATE)
     rig.settle()
     assert rig.differences() == []
+
+
+@pytest.mark.parametrize("history", [False, True])
+@pytest.mark.parametrize("marked", [False, True])
+def test_what_stands_in_a_log_that_is_paired_after_a_link_by_hand_stays(rig: Rig, history: bool, marked: bool) -> None:
+    """Also where the log is paired before the link's mark is written, and after a lost store."""
+    rig.sync()
+    number = rig.customer.create("UserRequest", title="Printer", public_log="<p>Theirs</p>", start_date="2026-01-01 00:00:00")
+    other = rig.operator.create("UserRequest", title="Printer", public_log="<p>Nobody else's business</p>")
+    refs = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", other)
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=Bridge() if history else None))
+    if marked:
+        rig.settle(3)
+    _pair_logs(rig, PRIVATE, PUBLIC)
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.settle(3)
+    _lose_the_store(rig)
+    assert len(list(rebuild(rig.inspector))) == 1
+    rig.settle(3)
+    rig.customer.update("UserRequest", number, public_log="<p>Hello?</p>")
+    rig.operator.update("UserRequest", other, public_log="<p>Here</p>")
+    rig.settle(3)
+    there, here = (
+        rig.external.ticket("UserRequest", number)["public_log"],
+        rig.internal.ticket("UserRequest", other)["public_log"],
+    )
+    assert [len(there), len(here)] == [3, 3]
+    assert "business" not in "".join(entry.text for entry in there)
+    assert "Theirs" not in "".join(entry.text for entry in here)

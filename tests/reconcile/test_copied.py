@@ -77,7 +77,11 @@ def test_how_far_apart_they_may_be_is_chosen(minutes: int, expected: Standing) -
         ("<p>It smokes</p>", "It smokes", -600, NEW),  # no copy is older than its original
         ("<p>It smokes a lot</p>", "Ann Lee wrote: It smokes a lot", 1, DOUBTFUL),
         ("<p>It smokes a lot, and stinks</p>", "It smokes a lot", 1, DOUBTFUL),  # it breaks off
+        ("<p>It smokes a lot, and stinks</p>", "It smo", 1, DOUBTFUL),
+        ("<p>It smokes a lot, and it stinks</p>", "Ann Lee wrote: It smokes a lot, and it sti...", 1, DOUBTFUL),
         ("<p>Thanks</p>", "Ann Lee wrote: Thanks", 1, DOUBTFUL),
+        ("<p>👍</p>", "Ann Lee wrote: 👍", 1, DOUBTFUL),
+        ("<p>👍</p>", "Ann Lee wrote: thanks", 1, NEW),
         ("<p>Lee wrote</p>", "Ann Lee wrote: thanks", 1, NEW),  # two words in the middle say too little
         ("<p>It smokes</p>", "It works", 1, NEW),
         ("<img src='x'>", "<img src='y'>", 1, DOUBTFUL),

@@ -26,6 +26,7 @@ bases = st.builds(
     fields=st.dictionaries(words, agreed, max_size=4),
     notes=st.dictionaries(words, st.builds(NoteRecord, sides, st.none() | moments, st.integers(0, 9), st.booleans()), max_size=4),
     last_change=words,
+    joined_logs=st.none() | st.frozensets(words, max_size=3),
     heading=st.none() | st.builds(Heading, sides, st.lists(words, max_size=4).map(tuple)),
 )
 obstacles = st.builds(Obstacle, words, words, words, st.integers(0, 99), st.booleans(), st.none() | moments)
