@@ -155,7 +155,7 @@ def test_the_manual_page_can_be_read() -> None:
             [reader, "--warnings", str(MANUAL)], env=environment, capture_output=True, text=True, timeout=60, check=False
         )
         assert (done.returncode, done.stderr) == (0, "")
-        assert "link EXTERNAL INTERNAL" in done.stdout
+        assert "link [EXTERNAL] [INTERNAL]" in done.stdout
 
 
 # the container

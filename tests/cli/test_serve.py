@@ -50,7 +50,7 @@ def test_what_people_do_can_be_typed_as_it_is_shown() -> None:
         assert '"message":"created"' in pair.shell(opens).stdout
         assert '"code":0' in pair.shell(writes).stdout
         told = _well(pair, "run-once")
-        assert "1 create" in told
+        assert "1 creation" in told
         assert "1 write" in told
         assert "4 of 4 linked tickets agree" in _well(pair, "verify")
 

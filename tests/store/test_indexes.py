@@ -130,6 +130,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     ),
     "tombstones.gone": lambda store: [store.tombstones.gone(side, ["UserRequest"]) for side in Side],
     "facts.get": lambda store: store.facts.get("a"),
+    "facts.several": lambda store: store.facts.several(["a", "b"]),
     "facts.put": lambda store: store.facts.put("a", "b"),
 }
 
