@@ -1,5 +1,9 @@
 """What holds for every test: nothing but this machine can be reached, examples repeat, and what was tried is told in the end."""
 
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +12,10 @@ from hypothesis import settings
 from tests.network import stay_here
 
 stay_here()
+
+if "XDG_RUNTIME_DIR" not in os.environ:  # as in a session without a login; what starts PostgreSQL wants one
+    os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="itopsync-")
+    atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"])
 
 settings.register_profile("steady", derandomize=True, max_examples=60, deadline=None)
 settings.register_profile("deep", max_examples=2_000, deadline=None)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
-from itopsync.settings.quantities import Poll, Span, at_least_a_second, cron
+from itopsync.settings.quantities import Poll, Span, at_least_a_second
 from itopsync.settings.section import Section, Wrong
 
 LONGEST_JITTER = timedelta(seconds=5)
@@ -18,6 +18,8 @@ LONGEST_QUIET = timedelta(minutes=1)
 def _check_poll(when: timedelta | str, info: ValidationInfo) -> timedelta | str:
     if isinstance(when, timedelta):
         return at_least_a_second(when) if info.context is not None else when
+    from itopsync.settings.cron import cron
+
     if info.context is not None and cron(when).get_next_fire_time(None, info.context.now) is None:
         raise Wrong("such a day never comes", 'Write it like "*/5 * * * *"')
     return when

@@ -2,6 +2,7 @@
 
 ``section``     the base of a table: a frozen model whose keys declare type, default, bound, meaning and example
 ``quantities``  durations, sizes, moments
+``cron``        cron expressions
 ``conditions``  conditions in OQL
 ``addresses``   addresses of servers, and certificates to trust
 ``secrets``     passwords, and where they are read from

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from itopsync.errors import clip
 from itopsync.settings.section import Written, Wrong
-
-if TYPE_CHECKING:
-    from apscheduler.triggers.cron import CronTrigger
 
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d{1,12})\s*(ms|s|m|h|d)")
@@ -39,6 +36,8 @@ def read_duration(text: object) -> timedelta:
 def read_poll(text: object) -> timedelta | str:
     """Parse a duration, or a cron expression of five parts. :raises ValueError: it is neither."""
     if isinstance(text, str) and len(text.split()) == _PARTS_OF_CRON:
+        from itopsync.settings.cron import cron
+
         try:
             cron(text)
         except (ValueError, OverflowError) as error:
@@ -48,13 +47,6 @@ def read_poll(text: object) -> timedelta | str:
         return read_duration(text)
     except ValueError as error:
         raise ValueError(f'{error}, or as a cron expression, as in "*/5 * * * *"') from None
-
-
-def cron(expression: str) -> CronTrigger:
-    """Parse a cron expression, in UTC. :raises ValueError, OverflowError: it is not one"""
-    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - it takes 0.1 s to load, and is rarely needed
-
-    return CronTrigger.from_crontab(expression, timezone="UTC")
 
 
 def write_duration(duration: timedelta) -> str:

