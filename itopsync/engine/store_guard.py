@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from itopsync.errors import StoreError
@@ -60,7 +60,7 @@ def claim(store: Store, rules: Rules) -> None:
     if PAIR not in known:
         store.facts.put(PAIR, rules.pair)
     for cls in rules.classes:
-        used = _names(known, _logs_fact(cls))
+        used = _names(known.get(_logs_fact(cls)))
         if used and not used & set(cls.internal_logs):
             raise StoreError(
                 f"{store.address.name}: copies of {cls.external} bear their markers in {' and '.join(sorted(used))}, which is no "
@@ -68,19 +68,21 @@ def claim(store: Store, rules: Rules) -> None:
             )
         if cls.internal_logs[0] not in used:
             store.facts.put(_logs_fact(cls), ",".join(sorted(used | {cls.internal_logs[0]})))
-        if cls.internal not in _names(known, _classes_fact(cls)):
+        if cls.internal not in _names(known.get(_classes_fact(cls))):
             remember_classes(store, cls, (cls.internal,))
 
 
 def classes_of_copies(store: Store, *classes: ClassRules) -> tuple[str, ...]:
     """The internal classes that may hold copies of external ones: those that are configured, each with earlier ones."""
     known = store.facts.several(map(_classes_fact, classes))
-    return tuple(dict.fromkeys(name for cls in classes for name in (cls.internal, *sorted(_names(known, _classes_fact(cls))))))
+    return tuple(
+        dict.fromkeys(name for cls in classes for name in (cls.internal, *sorted(_names(known.get(_classes_fact(cls))))))
+    )
 
 
 def remember_classes(store: Store, cls: ClassRules, names: Iterable[str]) -> None:
     """Remember that these classes hold, or may come to hold, copies of an external class."""
-    used = _names(store.facts.several([_classes_fact(cls)]), _classes_fact(cls))
+    used = _names(store.facts.get(_classes_fact(cls)))
     if not used.issuperset(names):
         store.facts.put(_classes_fact(cls), ",".join(sorted(used.union(names))))
 
@@ -114,8 +116,8 @@ def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
             )
 
 
-def _names(known: Mapping[str, str], fact: str) -> frozenset[str]:
-    return frozenset(filter(None, known.get(fact, "").split(",")))
+def _names(fact: str | None) -> frozenset[str]:
+    return frozenset(filter(None, (fact or "").split(",")))
 
 
 def _logs_fact(cls: ClassRules) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timedelta
 from time import sleep
@@ -330,3 +331,26 @@ def test_a_link_that_is_touched_while_it_is_worked_on_stays_due(rig: Rig, monkey
     rig.sync()
     rig.settle()
     assert rig.differences() == []
+
+
+class _EndsAsItIsLeft(Future[str]):
+    """A read whose answer comes right after a wait for it has run out."""
+
+    def result(self, timeout: float | None = None) -> str:
+        if timeout is not None and not self.done():
+            self.set_result("the answer")
+            raise TimeoutError
+        return super().result(timeout)
+
+
+def test_an_answer_that_comes_as_the_wait_for_it_ends_is_taken(rig: Rig) -> None:
+    reading = _EndsAsItIsLeft()
+    threading.Timer(2 * CHECK_INTERVAL, lambda: reading.done() or reading.set_result("the answer")).start()
+    assert rig.pair.answer_of(reading) == "the answer"
+
+
+def test_a_read_that_ends_with_a_timeout_of_its_own_is_told(rig: Rig) -> None:
+    reading: Future[str] = Future()
+    reading.set_exception(TimeoutError("its own"))
+    with pytest.raises(TimeoutError, match="its own"):
+        rig.pair.answer_of(reading)
