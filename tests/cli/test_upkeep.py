@@ -123,6 +123,7 @@ def test_the_lease_is_free_while_a_downgrade_waits_for_an_answer(desk: Desk, mon
         raise typer.Abort
 
     monkeypatch.setattr("itopsync.cli.upkeep.ask", ask)
+    monkeypatch.setenv("PASSWORD", "sync-password")
     with pytest.raises(typer.Abort):
         app(["--config", f"{desk.folder}/sync.toml", "db", "downgrade", "base"], standalone_mode=False)
     assert held == [False]
