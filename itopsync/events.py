@@ -33,14 +33,15 @@ COUNTS = (
 """What a cycle counts. Zeros are omitted."""
 
 ALWAYS = ("timestamp", "level", "event")
-CONTEXT = ("cycle", "link", "ticket")
-"""The fields of every line about a cycle or a link."""
+CONTEXT = ("config", "cycle", "link", "ticket")
+"""The fields of every line about a cycle or a link, or from one of several pairs below `itopsync run-all`."""
 
 FIELDS = {
     "timestamp": "the time, in UTC",
     "level": "`debug`, `info`, `warning` or `error`",
     "event": "the event's name, as listed above",
     "date": "the server's clock",
+    "config": "the configuration of the pair that the line is about, below `itopsync run-all`",
     "cycle": "the cycle that the line belongs to, by its start time",
     "link": "the link's number, as `itopsync show` takes it",
     "ticket": "the external ticket, such as `external:UserRequest:17`",
@@ -209,6 +210,25 @@ EVENTS: dict[str, Event] = {
     ),
     "started": Event(("info",), ("pair", "store"), "The service started."),
     "stopped": Event(("info",), ("signal",), "The service stopped, as requested."),
+    "pair ended": Event(
+        ("error",),
+        ("reason",),
+        "The process of one of several pairs ended by a fault; it is started again. The other pairs go on.",
+        "Read what that pair logged before.",
+    ),
+    "pair at rest": Event(
+        ("error",),
+        (),
+        "One of several pairs is not started, because its configuration is at fault. The other pairs go on.",
+        "Mend what that pair logged before, then reload the service.",
+    ),
+    "pair hangs": Event(
+        ("error",),
+        ("seconds",),
+        "The process of one of several pairs gave no sign of life for that long; it is ended and started again.",
+        "See where it hung: its traceback follows. If it is a slow server, raise WatchdogSec.",
+    ),
+    "pair removed": Event(("info",), (), "One of several pairs was stopped, since its configuration is gone."),
     "standing by": Event(("info",), ("holder",), "Another process holds the lease on this store; this one waits for it."),
     "taking over: the lease is ours now": Event(
         ("warning",),

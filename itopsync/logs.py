@@ -24,6 +24,7 @@ LONGEST = 1_000
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 """Of syslog, as ``sd-daemon(3)`` has them."""
 _FIRST = ("timestamp", "level", "event")
+_ALWAYS: dict[str, str] = {}
 _EXCEPTION = "exception"
 _AS_THEY_ARE = (_EXCEPTION, "_record", "_from_structlog")
 
@@ -39,6 +40,7 @@ def configure(
     as_json = not target.isatty() if json_lines is None else json_lines
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_always,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _fail_safely,
@@ -58,6 +60,11 @@ def configure(
         cache_logger_on_first_use=False,
     )
     _take_in_libraries(target, shared, renderer)
+
+
+def always(**fields: str) -> None:
+    """Add *fields* to every event of this process, whichever thread logs it."""
+    _ALWAYS.update(fields)
 
 
 def leads_to_journal(stream: TextIO) -> bool:
@@ -93,6 +100,10 @@ def _tell(error: BaseException, told: set[int]) -> Iterator[str]:
     yield from "".join(traceback.format_tb(error.__traceback__)).splitlines()
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     yield f"{name}: {clip(str(error), LONGEST)}" if isinstance(error, ItopsyncError) else name
+
+
+def _add_always(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    return {**_ALWAYS, **event}
 
 
 class _Prioritised:
@@ -135,7 +146,9 @@ def _take_in_libraries(target: TextIO, shared: list[Processor], renderer: Proces
     handler.set_name("itopsync")
     handler.setLevel(logging.WARNING)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=[_as_event, *shared[2:]], processors=[strip, renderer])
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[_as_event, *shared[1:2], *shared[3:]], processors=[strip, renderer]
+        )
     )
     root = logging.getLogger()
     for other in [one for one in root.handlers if one.get_name() == "itopsync"]:

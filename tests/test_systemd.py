@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from itopsync.cli.app import app
+from itopsync.daemon import supervisor
 from itopsync.itop.settings import ServerSettings
 from itopsync.model import Side
 from itopsync.settings.secrets import Secret
@@ -21,7 +22,8 @@ from tests.commands import command_names
 ROOT = Path(__file__).parents[1]
 SYSTEMD = ROOT / "systemd"
 SERVICES = ("itopsync.service", "itopsync@.service", "itopsync-run-once.service")
-LOOPS = SERVICES[:2]
+ALL = "itopsync-all.service"
+LOOPS = (*SERVICES[:2], ALL)
 WEB = "itopsync-web.service"
 OFFLINE = 250
 """The first systemd that judges a unit without running it."""
@@ -79,7 +81,7 @@ def seconds(span: str) -> float:
 
 
 def test_these_are_all_the_units() -> None:
-    assert {path.name for path in SYSTEMD.glob("*.service")} == {*SERVICES, WEB}
+    assert {path.name for path in SYSTEMD.glob("*.service")} == {*SERVICES, ALL, WEB}
     assert [path.name for path in SYSTEMD.glob("*.timer")] == ["itopsync-run-once.timer"]
 
 
@@ -93,11 +95,18 @@ def test_a_unit_runs_a_command_that_there_is_with_the_passwords_as_credentials(u
     assert credentials == [f"LoadCredential={side}:{place}/credentials/{side}" for side in ("external", "internal")]
 
 
-@pytest.mark.parametrize("unit", [*SERVICES, WEB])
+@pytest.mark.parametrize("unit", [*SERVICES, ALL, WEB])
 def test_every_service_is_kept_in_narrow_bounds(unit: str) -> None:
     assert set(BOUNDS.splitlines()) <= set(settings(unit))
     looks_at_proc = not {"ProtectProc", "ProcSubset"} & {line.partition("=")[0] for line in settings(unit)}
     assert looks_at_proc == (unit != WEB), "the lease looks at /proc, and the console has none"
+
+
+def test_the_unit_of_all_pairs_has_their_folder_and_their_passwords() -> None:
+    program, command, folder = shlex.split(setting(ALL, "ExecStart"))
+    assert Path(program).name == "itopsync"
+    assert command in command_names(app)
+    assert [line for line in settings(ALL) if "redential" in line] == [f"LoadCredential={supervisor.LOADED}:{folder}"]
 
 
 def test_the_console_is_given_no_password_of_an_itop() -> None:
@@ -180,13 +189,13 @@ def units(tmp_path: Path) -> list[Path]:
 
 
 def test_systemd_finds_nothing_wrong_with_them(units: list[Path], analyze: str | None) -> None:
-    assert len(units) == len(SERVICES) + 2
+    assert len(units) == len(SERVICES) + 3
     if analyze:
         done = subprocess.run([analyze, "verify", *map(str, units)], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("unit", [*SERVICES, WEB])
+@pytest.mark.parametrize("unit", [*SERVICES, ALL, WEB])
 def test_systemd_rates_them_as_little_exposed(unit: str, units: list[Path], analyze: str | None) -> None:
     (path,) = [one for one in units if one.name == unit]
     assert set(BOUNDS.splitlines()) <= set(path.read_text().splitlines())

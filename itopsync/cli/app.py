@@ -65,7 +65,17 @@ def options(
     context.obj = Options(config, log_level)
 
 
-for command in (setup.init, setup.check, sync.plan, sync.verify, sync.run_once, sync.run, inspect.status, setup.demo):
+for command in (
+    setup.init,
+    setup.check,
+    sync.plan,
+    sync.verify,
+    sync.run_once,
+    sync.run,
+    sync.run_all,
+    inspect.status,
+    setup.demo,
+):
     app.command()(command)
 app.command("show")(links.show_link)
 app.command()(activity.activity)

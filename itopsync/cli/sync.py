@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import faulthandler
+import os
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from itopsync import cli
 from itopsync.cli import show
 from itopsync.cli.progress import progress_bar
 from itopsync.cli.session import Options, WatchedEngines, looking, open_store, store_to_read, utc_now, writing_engine
@@ -25,6 +31,17 @@ _EXITS = {
     CycleOutcome.INTERRUPTED: ExitCode.TROUBLED,
     CycleOutcome.PAUSED: ExitCode.PAUSED,
 }
+
+_OF_A_PAIR = (
+    "httpcore",
+    "itopsync.cli.verifying",
+    "itopsync.engine.engine",
+    "itopsync.itop.server",
+    "itopsync.store.store",
+    "itopsync.watch.watch",
+    "psycopg",
+)
+"""What each pair's process uses, loaded once before they part; psycopg is an extra."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -143,6 +160,29 @@ def run(context: typer.Context) -> None:
             verify=verifying.found,
             listeners=[engines.hear],
         )
+
+
+def run_all(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Where each pair has a folder with its sync.toml.")] = Path("/etc/itopsync"),
+) -> None:
+    """Run the pairs of all FOLDER/*/sync.toml, each in a process of its own, as `run` does; SIGHUP looks for new ones."""
+    from itopsync.daemon import supervisor
+
+    options: Options = context.obj
+    if options.config is not None:
+        raise typer.BadParameter("run-all reads the sync.toml of each folder; leave --config out")
+    for module in _OF_A_PAIR:
+        with suppress(ImportError):
+            import_module(module)
+    level = ["--log-level", options.log_level] if options.log_level else []
+
+    def main(file: Path) -> None:
+        sys.argv = ["itopsync", "--config", str(file), *level, "run"]
+        os.environ.pop("ITOPSYNC_CONFIG", None)
+        cli.main()
+
+    raise typer.Exit(supervisor.run_all(folder, main))
 
 
 def _tell(report: Report, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""``itopsync run``: the service that runs cycles on a schedule.
+"""``itopsync run`` and ``run-all``: the service that runs cycles on a schedule.
 
 ``loop``         the main loop: stand by until the lease is ours, then run cycles
 ``cycles``       schedules the cycles, with APScheduler
@@ -6,6 +6,7 @@
 ``listeners``    who is notified when a cycle ends
 ``pause_watch``  what ends a single cycle when a pause is asked for
 ``reloading``    reloads the configuration
+``supervisor``   runs several pairs, each in a process of its own
 ``signals``      signals to stop or reload
 ``systemd``      notifications to systemd
 """

@@ -89,7 +89,7 @@ class Host:
         notices = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         notices.bind(address)
         log = self.desk.folder / f"{self.count}.log"  # kept for a while after a failure; the folder of sockets is not
-        words = [sys.executable, "-m", "itopsync", "--config", configuration, command]
+        words = [sys.executable, "-m", "itopsync", *(["--config", configuration] if configuration else []), *command.split()]
         given = {**os.environ, "PASSWORD": "sync-password", "NOTIFY_SOCKET": address, **environment}
         with log.open("w") as stderr:
             process = subprocess.Popen(words, cwd=self.desk.folder, env=given, stderr=stderr, text=True)

@@ -49,6 +49,12 @@ class Cluster:
         self.execute(f"CREATE DATABASE {name} {options}")
         return self._server.get_uri(name)
 
+    def allow(self, connections: int) -> None:
+        """Restart with room for so many connections at once; 100 is what PostgreSQL is installed with."""
+        self.execute(f"ALTER SYSTEM SET max_connections = {connections}")
+        self._server.stop()
+        self._server.ensure_postgres_running()
+
     def execute(self, statement: str) -> None:
         """Run a statement as the administrator."""
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
