@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import os
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -171,7 +170,7 @@ def run_all(
 
     options: Options = context.obj
     if options.config is not None:
-        raise typer.BadParameter("run-all reads the sync.toml of each folder; leave --config out")
+        raise typer.BadParameter("run-all takes a folder of pairs; leave --config and ITOPSYNC_CONFIG out")
     for module in _OF_A_PAIR:
         with suppress(ImportError):
             import_module(module)
@@ -179,7 +178,6 @@ def run_all(
 
     def main(file: Path) -> None:
         sys.argv = ["itopsync", "--config", str(file), *level, "run"]
-        os.environ.pop("ITOPSYNC_CONFIG", None)
         cli.main()
 
     raise typer.Exit(supervisor.run_all(folder, main))
