@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from itopsync import __version__
-from tests.bench import backfill, console, idle, page, pairs, process, scale
+from tests.bench import backfill, console, idle, page, pairs, process, scale, year
 from tests.bench.measure import Row, Sizes, load
 from tests.bench.stage import REAL
 
@@ -31,6 +31,7 @@ PARTS: dict[str, Callable[[Path, Sizes], Iterator[Row]]] = {
     "startup": process.startup,
     "console": console.console,
     "pairs": pairs.pairs,
+    "year": year.year,
 }
 ON_REAL_SERVERS = ("backfill",)
 

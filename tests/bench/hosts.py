@@ -7,7 +7,9 @@ import multiprocessing
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
@@ -17,6 +19,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 USERNAME, PASSWORD = "sync", "sync-password"
+_NOW: list[datetime] = []
+"""What the clock shows, once it was stopped."""
 _SNAPSHOTS: dict[str, Snapshot] = {}
 
 
@@ -48,7 +52,7 @@ class Host:
 
 
 def _serve(pipe: Connection, timezone: str, seed: int) -> None:
-    simulator = Simulator(timezone=timezone, seed=seed)
+    simulator = Simulator(timezone=timezone, clock=_clock, seed=seed)
     with simulator.serve() as url:
         pipe.send(url)
         while (asked := pipe.recv()) is not None:
@@ -101,6 +105,37 @@ def attachments(simulator: Simulator) -> int:
     return sum(1 for _ in simulator.store.rows("Attachment"))
 
 
+def set_clock(simulator: Simulator, now: datetime) -> None:
+    """Stop the server's clock at this time."""
+    del simulator
+    _NOW[:] = [now]
+
+
+def _clock() -> datetime:
+    return _NOW[0] if _NOW else datetime.now(UTC)
+
+
+def cut_off(simulator: Simulator, *, on: bool) -> None:
+    """Answer nobody, or everybody again."""
+    simulator.maintenance = on
+
+
+def highest(simulator: Simulator) -> int:
+    """The highest id of a ticket or an attachment."""
+    return max((int(row["id"]) for name in ("Ticket", "Attachment") for row in simulator.store.rows(name)), default=0)
+
+
+def count_marks(simulator: Simulator, pattern: str) -> Counter[str]:
+    """How often what fits *pattern* stands in the private logs of all tickets."""
+    fits = re.compile(pattern)
+    return Counter(
+        mark
+        for row in simulator.store.rows("Ticket")
+        for entry in row["private_log"].entries
+        for mark in fits.findall(entry.html)
+    )
+
+
 def open_tickets(
     simulator: Simulator, count: int, notes: int = 0, file: bytes | None = None, *, pictures: str = "", closed: bool = False
 ) -> list[int]:
@@ -114,13 +149,20 @@ def open_tickets(
             agent.note("UserRequest", number, f"<p>Entry {entry} of {place}: it still blinks, and beeps now and then.</p>{shown}")
         if file is not None:
             agent.attach("UserRequest", number, "a.txt", "text/plain", file)
-        if closed:
-            agent.stimulus("UserRequest", number, "ev_assign", team_id=39, agent_id=9)
-            solved = {"solution": "<p>Done.</p>", "resolution_code": "assistance", "service_id": 1}
-            agent.stimulus("UserRequest", number, "ev_resolve", **solved)
-            agent.stimulus("UserRequest", number, "ev_close", user_satisfaction="1")
         numbers.append(number)
+    if closed:
+        close_tickets(simulator, numbers)
     return numbers
+
+
+def close_tickets(simulator: Simulator, numbers: list[int]) -> None:
+    """Let agents see these tickets through to their end."""
+    agent = simulator.agent("agent")
+    for number in numbers:
+        agent.stimulus("UserRequest", number, "ev_assign", team_id=39, agent_id=9)
+        solved = {"solution": "<p>Done.</p>", "resolution_code": "assistance", "service_id": 1}
+        agent.stimulus("UserRequest", number, "ev_resolve", **solved)
+        agent.stimulus("UserRequest", number, "ev_close", user_satisfaction="1")
 
 
 def add_notes(simulator: Simulator, numbers: list[int], text: str) -> None:

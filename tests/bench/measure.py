@@ -37,6 +37,7 @@ class Sizes:
     swept: int = 100_000
     shown: int = 100_000
     seconds: int = 60
+    year: int = 200_000
 
 
 def row(part: str, what: str, bar: str, value: float, most: float, *, unit: str = "", **figures: Any) -> Row:
