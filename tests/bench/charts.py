@@ -62,6 +62,23 @@ def pairs(title: str, rows: Sequence[tuple[str, float, float]], unit: str) -> st
     return svg(title, 10 + len(rows) * 2 * LINE, parts)
 
 
+def curves(title: str, series: Sequence[tuple[str, Sequence[float]]]) -> str:
+    """Small curves below each other, each from zero to its own highest value; the last value stands beside it."""
+    room, high = WIDTH - LEFT - 90, 36
+    parts = []
+    for place, (label, values) in enumerate(series):
+        foot, most = (place + 1) * high, max(*values, 1e-9)
+        step = room / max(1, len(values) - 1)
+        points = " ".join(f"{LEFT + n * step:.1f},{foot - value / most * (high - 10):.1f}" for n, value in enumerate(values))
+        parts += [
+            text(LEFT - 8, foot - 8, label, "end"),
+            f'<line x1="{LEFT}" y1="{foot}" x2="{LEFT + room}" y2="{foot}" stroke="{FLOOR}" stroke-width="0.5"/>',
+            f'<polyline points="{points}" fill="none" stroke="{OURS}" stroke-width="2"/>',
+            text(LEFT + room + 6, foot - 8, f"{values[-1]:,.3g}" if values[-1] < 1_000 else f"{values[-1]:,.0f}"),
+        ]
+    return svg(title, len(series) * high + 10, parts)
+
+
 def distribution(title: str, values: Sequence[float], limit: float, unit: str) -> str:
     """How large a part of the values is at most so large; *values* are sorted."""
     height, left, bottom = 240, 60, 200

@@ -59,7 +59,20 @@ TITLES = {
     "idle": "An idle cycle beside its own calls sent bare",
     "backfill": "A backfill beside its writes sent bare",
     "freshness": "How long a save takes to the other side",
+    "year": "A year, month by month: each curve as a share of its own highest month",
 }
+
+
+CURVES = (
+    ("links", "links"),
+    ("megabytes", "the store, MB"),
+    ("remembered", "writes remembered"),
+    ("own", "an idle cycle, s of CPU"),
+    ("status", "itopsync status, s of CPU"),
+    ("sweep_own", "a sweep, s of CPU"),
+    ("memory", "memory after a sweep, MB"),
+)
+"""What of a year's months is drawn, and how it is called."""
 
 
 def drawings(parts: Mapping[str, Any]) -> dict[str, str]:
@@ -81,6 +94,9 @@ def drawings(parts: Mapping[str, Any]) -> dict[str, str]:
         if row["part"] == "backfill" and row["figures"].get("pairs"):
             told_pairs = [(f"pair {n}", one["floor"], one["ours"]) for n, one in enumerate(row["figures"]["pairs"], 1)]
             drawn["backfill"] = charts.pairs(TITLES["backfill"], told_pairs, "s")
+        if row["figures"].get("months"):
+            months = row["figures"]["months"]
+            drawn["year"] = charts.curves(TITLES["year"], [(words, [month[name] for month in months]) for name, words in CURVES])
         if row["figures"].get("waits"):
             drawn["freshness"] = charts.distribution(TITLES["freshness"], row["figures"]["waits"], row["figures"]["most"], "s")
     return drawn

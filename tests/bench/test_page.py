@@ -11,11 +11,22 @@ from tests.bench.measure import Row, row
 
 RUN = {"on": "2 cores", "date": "2026-11-24", "load": "0.10 0.20 0.30"}
 IDLE = {size: {"floor": 0.07, "ours": 0.08} for size in (100, 1_000_000)}
+MONTHS = [dict.fromkeys(dict(page.CURVES), month) for month in range(12)]
 ROWS = {
     "idle": [row("idle", "idle cycle: calls", "≤ 6", 6, 6, found=IDLE)],
     "backfill": [
         row("backfill", "backfill: time", "≤ 1.1 ×", 1.2, 1.1, unit=" ×", pairs=[{"floor": 50.0, "ours": 60.0}]),
         Row("backfill", "backfill: own CPU", "named", "8 ms per ticket", None),
+    ],
+    "year": [
+        row(
+            "year",
+            "a year: calls",
+            "as in the first month",
+            6,
+            6,
+            months=[dict.fromkeys(dict(page.CURVES), n) for n in range(12)],
+        )
     ],
     "freshness": [row("freshness", "freshness", "≤ 7 s", 5.2, 7, unit=" s", waits=[0.2, 1.5, 5.2])],
 }

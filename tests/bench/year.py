@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import func, insert, select
 
-from itopsync import config
+from itopsync import config, logs
 from itopsync.cli.session import open_store, servers
 from itopsync.config import Configuration
 from itopsync.engine.engine import Engine
@@ -299,6 +299,7 @@ def _measure(desk: _Year) -> _Month:
 
 def _look(bridge: _Bridge) -> tuple[float, float, float]:
     """What an idle cycle and a sweep take of the processor, in seconds, and what their process holds then, in MB."""
+    logs.configure("error")
     with bridge.engine() as opened:
         opened.cycle()
         own = statistics.median(processor(opened.cycle) for _ in range(CYCLES - 1))
