@@ -36,7 +36,7 @@ class Sizes:
     links: int = 1_000_000
     swept: int = 100_000
     shown: int = 100_000
-    seconds: int = 60
+    saves: int = 1_000
 
 
 def row(part: str, what: str, bar: str, value: float, most: float, *, unit: str = "", **figures: Any) -> Row:
