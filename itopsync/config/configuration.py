@@ -130,7 +130,7 @@ def _metrics(section: MetricsSettings, schedule: Schedule, faults: Faults) -> Me
             remedy = "Set how old the last good cycle may be, since schedule.poll is a cron expression"
             faults.add("metrics.max_age", "it is missing", remedy)
         return section
-    if given and section.max_age <= schedule.poll_quiet:
-        remedy = f"Make it a few times as long as schedule.poll_quiet, which is {write_duration(schedule.poll_quiet)}"
+    if given and section.max_age <= schedule.slowest:
+        remedy = f"Make it a few times as long as schedule.poll_quiet, which is {write_duration(schedule.slowest)}"
         faults.add("metrics.max_age", "in quiet hours, cycles are further apart than this", remedy)
-    return section if given else section.model_copy(update={"max_age": max(section.max_age, 3 * schedule.poll_quiet)})
+    return section if given else section.model_copy(update={"max_age": max(section.max_age, 3 * schedule.slowest)})

@@ -27,20 +27,23 @@ _STEP = timedelta(seconds=1)
 
 
 class AdaptiveTrigger(BaseTrigger):
-    """Fires often while changes occur and ever less often while none do; intervals run from start to start."""
+    """Fires often while changes occur and ever less often while none do; intervals run from start to start.
+
+    While something moves they are exact: what is saved then never waits longer for the next cycle.
+    """
 
     def __init__(self, quick: timedelta, slow: timedelta, jitter: timedelta, chance: Callable[[], float]) -> None:
         """*chance* returns random numbers in [0, 1)."""
         self._quick, self._slow, self._jitter, self._chance = quick, slow, jitter, chance
-        self._pace = quick
+        self._pace, self._moved = quick, False
 
     def ended(self, *, moved: bool) -> None:
         """Record the end of a cycle, and whether anything moved on either side."""
-        self._pace = self._quick if moved else min(self._pace * SLOWER, self._slow)
+        self._pace, self._moved = self._quick if moved else min(self._pace * SLOWER, self._slow), moved
 
     def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
         """When the cycle after one that began *now* is due."""
-        return now + self._pace + self._jitter * self._chance()
+        return now + self._pace + (timedelta() if self._moved else self._jitter * self._chance())
 
 
 class Cycles:
@@ -68,10 +71,7 @@ class Cycles:
         """Switch to *schedule*, with a poll due now; *last_sweep* is when the last sweep began."""
         now = datetime.now(UTC)
         poll, sweep = schedule.poll, schedule.sweep
-        if isinstance(poll, str):
-            polls = _cron(poll)
-        else:
-            polls = AdaptiveTrigger(poll, schedule.poll_quiet, schedule.jitter, self._chance)
+        polls = _cron(poll) if isinstance(poll, str) else AdaptiveTrigger(poll, schedule.slowest, schedule.jitter, self._chance)
         if isinstance(sweep, str):
             sweeps = _cron(sweep)
             first_sweep = sweeps.get_next_fire_time(None, now)

@@ -65,7 +65,7 @@ def locate(server: Server, rules: Rules, texts: Collection[str]) -> dict[str, Re
             named[text] = Ref(side, ref[2], int(ref[3]))
     numbers = {text: text.strip().upper() for text in texts if text not in found and text not in named}
     there = _there(server, named.values())
-    known = numbered(server, classes, sorted(set(numbers.values())))
+    known = numbered(server, dict.fromkeys(classes, ""), sorted(set(numbers.values())))
     for text in (*named, *numbers):
         places = known.get(numbers[text], ()) if text in numbers else tuple(filter(None, (there.get(named[text]),)))
         found[text] = _the_one(side, text, places)
@@ -80,13 +80,17 @@ def _there(server: Server, refs: Iterable[Ref]) -> dict[Ref, Place]:
     return {each.ref: Place(each.ref, each.number) for each in seen}
 
 
-def numbered(server: Server, classes: Iterable[str], numbers: Sequence[str]) -> dict[str, tuple[Place, ...]]:
-    """The tickets of these classes that bear each of these *numbers*, in capitals: one call for each class and thousand."""
+def numbered(server: Server, classes: Mapping[str, str], numbers: Sequence[str]) -> dict[str, tuple[Place, ...]]:
+    """The tickets that bear each of these *numbers*, in capitals: one call for each class and thousand.
+
+    :param classes: class → a condition that its tickets must meet, or nothing
+    """
     found: dict[str, tuple[Place, ...]] = {}
     for start in range(0, len(numbers), AT_ONCE):
         listed = ",".join(oql.literal(number) for number in numbers[start : start + AT_ONCE])
-        for name in classes:
-            for each in server.sightings(name, f"this.ref IN ({listed})"):
+        for name, condition in classes.items():
+            bearing = f"this.ref IN ({listed})"
+            for each in server.sightings(name, f"{bearing} AND ({condition})" if condition else bearing):
                 number = each.number.upper()
                 found[number] = (*found.get(number, ()), Place(each.ref, each.number))
     return found

@@ -1,4 +1,7 @@
-"""Proposes which tickets of both sides belong together, for a person to approve. Links nothing, and writes nothing anywhere."""
+"""Proposes which tickets of both sides belong together, for a person to approve. Links nothing, and writes nothing anywhere.
+
+Of external's tickets, only those that meet ``scope.condition`` are looked at.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def by_field(pair: Pair, field: str, since: date | None = None) -> list[Proposal
         named += [(ticket, word.upper()) for ticket in tickets for word in _words(ticket.fields[field])]
     if not known:
         raise CannotLink(f"no synced class of internal has an attribute {field}", "check its code in iTop's data model")
-    classes = sorted(cls.external for cls in pair.rules.classes)
+    classes = {cls.external: cls.scope for cls in sorted(pair.rules.classes, key=lambda each: each.external)}
     numbers = sorted({number for _, number in named})
     found = linking.numbered(pair.servers[Side.EXTERNAL], classes, numbers)
     return _marked(
@@ -76,7 +79,7 @@ def by_title(pair: Pair, within: timedelta, since: date | None = None) -> list[P
         asked = {_TITLE: Kind.TEXT, cls.since_attribute: Kind.DATE}
         by_words: dict[str, dict[Side, list[tuple[datetime, Ticket]]]] = {}
         for side in Side:
-            for ticket in _unlinked(pair, side, cls, asked, _from(cls, since)):
+            for ticket in _unlinked(pair, side, cls, asked, [*_from(cls, since), *_of_scope(side, cls)]):
                 began, words = likely(ticket.fields[cls.since_attribute]), plain(ticket.fields[_TITLE]).casefold()
                 if began is not None and words:
                     by_words.setdefault(words, {each: [] for each in Side})[side].append((began, ticket))
@@ -103,6 +106,10 @@ def _began(dated: tuple[datetime, Ticket]) -> datetime:
 
 def _from(cls: ClassRules, since: date | None) -> list[str]:
     return [f"this.{cls.since_attribute} >= '{since:%Y-%m-%d} 00:00:00'"] if since is not None else []
+
+
+def _of_scope(side: Side, cls: ClassRules) -> list[str]:
+    return [f"({cls.scope})"] if cls.scope and side is Side.EXTERNAL else []
 
 
 def _unlinked(pair: Pair, side: Side, cls: ClassRules, fields: dict[str, Kind], conditions: Sequence[str]) -> Iterator[Ticket]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from itopsync.settings.quantities import Poll, Span, at_least_a_second
 from itopsync.settings.section import Section, Wrong
@@ -34,19 +34,24 @@ class Schedule(Section):
     poll: When = timedelta(seconds=15)
     """How often both servers are asked what changed and all that is due is carried, while something moves: a duration, or a cron
     expression in UTC, such as `"*/5 * * * *"`. By a duration, each cycle in which nothing moved makes the next one wait a quarter
-    longer, up to four times as long and a minute; the first thing that moves brings it back."""
+    longer, up to `poll_quiet`; the first thing that moves brings it back."""
+    poll_quiet: Span | None = Field(default=None, examples=["15s"])
+    """The longest wait between cycles while nothing moves: the first change after a quiet time may wait so long. Default: four
+    times `poll`, at most a minute. A value no longer than `poll` keeps to `poll`, and asks both servers as often all night."""
     sweep: When = timedelta(hours=6)
     """How often everything in scope or linked is looked at, whatever changed: likewise a duration or a cron expression. Each
     sweep finds what no poll can see."""
 
     @property
-    def poll_quiet(self) -> timedelta:
+    def slowest(self) -> timedelta:
         """The longest time from one cycle to the next while nothing moves; it is not for cron expressions."""
-        return max(self.poll, min(4 * self.poll, LONGEST_QUIET)) if isinstance(self.poll, timedelta) else LONGEST_QUIET
+        if not isinstance(self.poll, timedelta):
+            return LONGEST_QUIET
+        return max(self.poll, min(4 * self.poll, LONGEST_QUIET) if self.poll_quiet is None else self.poll_quiet)
 
     @property
     def jitter(self) -> timedelta:
-        """At most so much is added to each waiting time, by chance, so that several pairs do not go in step."""
+        """At most so much is added to a waiting time while nothing moves, by chance, so that several pairs do not go in step."""
         return min(self.poll / 3, LONGEST_JITTER) if isinstance(self.poll, timedelta) else timedelta()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import random
 import re
 import time
 from collections import Counter
@@ -202,14 +203,17 @@ def age(simulator: Simulator, version: str) -> None:
 
 
 def change_some(simulator: Simulator, numbers: list[int], every: float, rounds: int) -> dict[str, float]:
-    """Write an entry into one ticket after the other, one each *every* seconds; return when each was saved, by its mark."""
-    agent = simulator.agent("agent")
+    """Write an entry into one ticket or another every so many seconds; return when each was saved, by its mark.
+
+    Some tickets get two at once, others none for long.
+    """
+    agent, chosen, started = simulator.agent("agent"), random.Random(1), time.time()
     saved = {}
     for place in range(rounds):
+        time.sleep(max(0, started + place * every - time.time()))
         mark = f"mark-{place}-"
-        agent.note("UserRequest", numbers[place % len(numbers)], f"<p>{mark}</p>")
+        agent.note("UserRequest", chosen.choice(numbers), f"<p>{mark}</p>")
         saved[mark] = time.time()
-        time.sleep(every)
     return saved
 
 

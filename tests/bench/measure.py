@@ -36,7 +36,7 @@ class Sizes:
     links: int = 1_000_000
     swept: int = 100_000
     shown: int = 100_000
-    seconds: int = 60
+    saves: int = 1_000
     year: int = 200_000
 
 

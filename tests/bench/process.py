@@ -24,6 +24,7 @@ ITOPSYNC = str(Path(sys.executable).with_name("itopsync"))
 BUDGET, BIG, HOW_MANY = 40_000_000, 10_000_000, 24
 MOST = 150
 STARTS = 15
+POLL = 5
 
 
 def memory(folder: Path, sizes: Sizes) -> Iterator[Row]:
@@ -76,22 +77,24 @@ def _peak(on: Stage) -> float:
 
 
 def freshness(folder: Path, sizes: Sizes) -> Iterator[Row]:
-    """How long an agent's save takes to the other side, with two a second and a poll every 5 seconds."""
-    with stage(folder / "fresh", poll="5s") as on:
+    """How long an agent's save takes to the other side, with two a second."""
+    with stage(folder / "fresh", poll=f"{POLL}s") as on:
         linked(on, REAL)
         external, internal = on.simulated
         internal.do(hosts.listen)
         on.slow()
         with subprocess.Popen([ITOPSYNC, "--log-level", "error", "run"], cwd=on.folder, env=environment()) as running:
             time.sleep(3)
-            saved = external.do(hosts.change_some, list(range(1, REAL + 1)), 0.5, 2 * sizes.seconds)
+            saved = external.do(hosts.change_some, list(range(1, REAL + 1)), 0.5, sizes.saves)
             time.sleep(12)
             arrived = internal.do(hosts.arrived)
             running.send_signal(signal.SIGTERM)
     waits = sorted(arrived[mark] - at for mark, at in saved.items())
-    p95 = statistics.quantiles(waits, n=20)[-1]
-    what = f"freshness: {len(waits)} saves, two a second, poll every 5 s: 95 of 100 are on the other side within"
-    yield row("freshness", what, "≤ 7 s", p95, 7, unit=" s", waits=waits)
+    what = f"freshness: {len(waits):,} saves, two a second, poll every {POLL} s: the slowest is on the other side within"
+    yield row("freshness", what, f"≤ {POLL} + 3 s", waits[-1], POLL + 3, unit=" s", waits=waits)
+    parts = statistics.quantiles(waits, n=100)
+    told = f"{parts[49]:.1f} s, {parts[94]:.1f} s, {parts[98]:.1f} s"
+    yield Row("freshness", "freshness: 50, 95 and 99 of 100 are there within", "named", told, None)
 
 
 def startup(folder: Path, sizes: Sizes) -> Iterator[Row]:

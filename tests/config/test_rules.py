@@ -66,7 +66,7 @@ def test_the_engine_the_schedule_and_the_log_have_their_defaults(tmp_path: Path)
     assert loaded.engine == EngineSettings()
     schedule = loaded.schedule
     assert (schedule.poll, schedule.sweep) == (timedelta(seconds=15), timedelta(hours=6))
-    assert (schedule.poll_quiet, schedule.jitter) == (timedelta(minutes=1), timedelta(seconds=5))
+    assert (schedule.slowest, schedule.jitter) == (timedelta(minutes=1), timedelta(seconds=5))
     assert (loaded.lease, loaded.log_level) == (timedelta(minutes=1), "info")
     assert loaded.path == tmp_path / "sync.toml"
 
@@ -389,8 +389,14 @@ def test_the_longest_answer_has_room_for_the_largest_file(tmp_path: Path) -> Non
 )
 def test_how_slow_quiet_hours_are_follows_the_pace(tmp_path: Path, poll: str, quiet: float, jitter: float) -> None:
     schedule = load(tmp_path, {"schedule.poll": poll}).schedule
-    assert schedule.poll_quiet.total_seconds() == quiet
+    assert schedule.slowest.total_seconds() == quiet
     assert schedule.jitter.total_seconds() == pytest.approx(jitter, abs=1e-5)
+
+
+@pytest.mark.parametrize(("quiet", "slowest"), [("5s", 5), ("2s", 5), ("12s", 12), ("2m", 120)])
+def test_how_slow_quiet_hours_are_can_be_said(tmp_path: Path, quiet: str, slowest: float) -> None:
+    schedule = load(tmp_path, {"schedule.poll": "5s", "schedule.poll_quiet": quiet}).schedule
+    assert schedule.slowest.total_seconds() == slowest
 
 
 def test_a_transition_that_crashes_is_sent_where_it_is_named(tmp_path: Path) -> None:

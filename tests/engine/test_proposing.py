@@ -112,6 +112,14 @@ def test_tickets_that_are_too_old_to_matter_are_left_out(rig: Rig) -> None:
     assert len(by_title(rig.pair, HOUR)) == 2
 
 
+def test_tickets_beyond_the_scope_are_left_out(rig: Rig) -> None:
+    ours, theirs = (external(rig, title) for title in ("Ours", "Theirs"))
+    there = [internal(rig, title, field=numbered(rig, key)) for title, key in (("Ours", ours), ("Theirs", theirs))]
+    assert len(by_field(rig.pair, FIELD)) == len(by_title(rig.pair, DAY)) == 2
+    rig.restrict("this.title LIKE 'O%' OR this.title LIKE 'P%'")
+    assert refs(by_field(rig.pair, FIELD)) == refs(by_title(rig.pair, DAY)) == [(ours, there[0], False)]
+
+
 def test_a_hundred_tickets_take_as_many_calls_as_one(rig: Rig) -> None:
     def calls() -> int:
         before = rig.external.requests.total + rig.internal.requests.total

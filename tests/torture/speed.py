@@ -19,7 +19,7 @@ class Steady(Schedule):
     """Never slower, in quiet hours neither."""
 
     @property
-    def poll_quiet(self) -> timedelta:
+    def slowest(self) -> timedelta:
         return POLL
 
 
