@@ -5,7 +5,7 @@ Read the packages from the bottom up; each may use only what stands below it:
 ``cli``                       the commands that operators type
 ``daemon`` ``demo`` ``status``  what runs for long, what shows it, what reports on it
 ``config``                    ``sync.toml`` read and checked; classes and servers compiled
-``engine``                    one cycle: poll, observe, plan, check, apply, settle
+``engine``                    one cycle: poll, observe, plan, apply, settle
 ``verify``                    both servers held against each other, without what plans
 ``itop`` ``store``            the two I/O edges: iTop's REST API, and the database
 ``reconcile``                 the pure middle: from what is there to what is to be done

@@ -1,6 +1,7 @@
 """One cycle: poll both sides, observe what is due, plan, apply, and settle what was agreed.
 
-A changed ticket passes these stages; ``cycle`` calls the five in this order, and ``inspect`` goes as far as the plan:
+A changed ticket passes these stages: poll, observe, plan, apply, settle. ``cycle`` has them in this order, ``inspect`` goes as
+far as the plan, and the modules between them serve the one before:
 
 ``poll``          what changed on each side since the cursor
 ``deletions``     which attachments were deleted, found by counting and halving

@@ -1,4 +1,4 @@
-"""Stage 2: what both sides show of a batch of links, in as few calls as there are classes.
+"""Stage 2: what both sides show of a batch of links, with two calls for each class and side, however many links.
 
 A link that waits for its copy is observed with the copy found on internal by its marker, if any: one may exist if a create had
 no answer, or if this store was restored from a time before the create. No create is sent again before this search has been
