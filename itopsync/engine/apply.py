@@ -25,7 +25,7 @@ from itopsync.engine.reused import free_copy
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.model import STATE, VERSION_TIME, Heading, ItemKey, ItemKind, Observation, Side, Ticket
 from itopsync.reconcile.markers import is_note
-from itopsync.reconcile.moments import moment
+from itopsync.reconcile.moments import likely
 from itopsync.reconcile.plan import Action, Create, Upload, Write
 from itopsync.reconcile.planner import plan as plan_link
 
@@ -266,4 +266,4 @@ def _changed_at(action: Action, seen: Observation) -> datetime | None:
 
 
 def _last_change(ticket: Ticket | None) -> datetime | None:
-    return moment(ticket.fields.get(VERSION_TIME, "")) if ticket else None
+    return likely(ticket.fields.get(VERSION_TIME, "")) if ticket else None

@@ -26,7 +26,7 @@ def is_date(text: str) -> bool:
 
 
 def likely(text: str) -> datetime | None:
-    """The same, if a ticket may have begun then."""
+    """The same, if a ticket may have begun or changed then: what is added to it stays a date."""
     found = moment(text)
     return found if found is not None and _YEARS[0] < found.year < _YEARS[1] else None
 

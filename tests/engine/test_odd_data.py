@@ -125,6 +125,21 @@ def test_a_date_of_any_year_holds_up_nothing_and_is_carried_or_told(rig: OddRig,
         assert any("Not carried: start_date (the date 9999" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(odd)))
 
 
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("date", ["9999-12-31 23:59:59", "0001-01-01 00:00:00"])
+def test_a_last_change_of_any_year_holds_up_nothing(rig: OddRig, side: Side, date: str) -> None:
+    odd, *others = _opened(rig, 4)
+    _ask(rig, others)
+    simulator, number = (rig.external, odd) if side is Side.EXTERNAL else (rig.internal, rig.copy_of(odd))
+    row = simulator.store.get("UserRequest", number)
+    assert row is not None
+    simulator.store.put({**row, "last_update": date})
+    report = rig.sync()
+    assert report.problems == {}
+    assert all(_arrived(rig, number) for number in others)
+    assert not rig.link(odd).in_doubt
+
+
 @pytest.mark.parametrize("date", ["9999-12-31 23:59:59", "0001-01-01 00:00:00"])
 def test_a_new_ticket_with_an_odd_date_is_copied_without_it(rig: OddRig, date: str) -> None:
     _carry_dates(rig, "Pacific/Kiritimati")
