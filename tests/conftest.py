@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow."""
     places = [Path(__file__).parent / place for place in SLOW]
     assert all(place.exists() for place in places)
-    for item in items:
-        if any(item.path.is_relative_to(place) for place in places):
-            item.add_marker("slow")
+    for path, theirs in groupby(items, key=lambda item: item.path):
+        if any(path.is_relative_to(place) for place in places):
+            for item in theirs:
+                item.add_marker("slow")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
