@@ -25,6 +25,7 @@ from itopsync.store.records import ActivityRecord, RequestKind, RequestState
 from itopsync.store.store import Store
 from tests.engine.rig import RESOLVED, TEAM, Rig
 from tests.store.making import add_linked, external, internal
+from tests.store.template import fresh
 
 ZONES = BySide(ZoneInfo("Asia/Jakarta"), ZoneInfo("Europe/Paris"))
 MINUTE = timedelta(minutes=1)
@@ -158,7 +159,7 @@ def test_what_the_store_does_not_keep_is_said(past: Rig) -> None:
 
 
 def test_a_month_is_one_of_internals_timezone(tmp_path: Path) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/s.sqlite")
+    store = Store.open(fresh(f"sqlite:///{tmp_path}/s.sqlite"))
     link = add_linked(store, external(1), internal(1))
     first = datetime(2026, 10, 31, 23, 0, tzinfo=UTC)  # midnight in Paris
     for moment in (
@@ -179,7 +180,7 @@ def test_a_month_is_one_of_internals_timezone(tmp_path: Path) -> None:
 
 
 def test_a_refusal_of_the_month_before_still_counts(tmp_path: Path) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/s.sqlite")
+    store = Store.open(fresh(f"sqlite:///{tmp_path}/s.sqlite"))
     link = add_linked(store, external(1), internal(1))
     begin = frame(datetime(2026, 12, 5, tzinfo=UTC)).begin
     refused = ActivityRecord(begin - 60 * MINUTE, link.id, Side.INTERNAL, "write", "refused", (STATE,), None, begin)
@@ -294,7 +295,7 @@ def test_a_line_is_told_in_words() -> None:
 
 def test_memory_does_not_grow_with_the_links(tmp_path: Path) -> None:
     """Of each arrival eight bytes are kept, and what one part of the rows takes."""
-    store = Store.open(f"sqlite:///{tmp_path}/s.sqlite")
+    store = Store.open(fresh(f"sqlite:///{tmp_path}/s.sqlite"))
     link = add_linked(store, external(1), internal(1))
     made = datetime(2026, 12, 5, tzinfo=UTC)
     begin = frame(made).begin

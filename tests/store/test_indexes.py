@@ -18,6 +18,7 @@ from itopsync.store.records import Cause, CycleRecord, Holder, Lasting, RequestK
 from itopsync.store.store import Store
 from tests.store.cluster import Cluster
 from tests.store.making import MINUTE, NOW, add_linked, carried, external, internal, poll, sighting
+from tests.store.template import fresh
 
 DOWN, PARKED = Lasting(Cause.DOWN, Side.EXTERNAL), Lasting(Cause.PARKED, None, 1, "state")
 HOLDER = Holder("here", "boot", 1, "1", "one")
@@ -27,7 +28,7 @@ HOLDER = Holder("here", "boot", 1, "1", "one")
 def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store with something in it, on each database; what is done to it is undone."""
     if request.param == "sqlite":
-        store = Store.open(f"sqlite:///{tmp_path_factory.mktemp('filled')}/store.sqlite")
+        store = Store.open(fresh(f"sqlite:///{tmp_path_factory.mktemp('filled')}/store.sqlite"))
     else:
         cluster: Cluster = request.getfixturevalue("cluster")
         store = Store.open(cluster.new_store())
