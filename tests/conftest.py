@@ -25,15 +25,19 @@ settings.register_profile("deep", max_examples=2_000, deadline=None)
 settings.load_profile("steady")
 
 SLOW = (
-    *("cli", "daemon", "test_package.py", "web/test_browser.py", "web/test_desks.py"),  # whole processes
+    *("cli", "daemon", "test_package.py", "web/test_browser.py", "web/test_desks.py", "web/test_serve.py"),  # whole processes
     *("engine/test_calls.py", "engine/test_stop.py", "simulator/test_speed.py"),  # very many tickets, or cycles
     *(f"engine/test_{name}.py" for name in ("the_sop", "crashes", "blockers", "by_hand", "troubles", "odd_data", "accounts")),
-    *(f"engine/test_{name}.py" for name in ("large_requests", "hostile_texts", "verifying", "rebuild")),
-    *("watch/test_hooks.py", "watch/test_metrics.py", "check/test_defaults.py", "store/test_migrations.py"),
+    *(f"engine/test_{name}.py" for name in ("large_requests", "hostile_texts", "verifying", "rebuild", "reused_file_ids")),
+    *(f"engine/test_{name}.py" for name in ("routes", "steering", "seen_again", "unreadable", "work", "restores", "rings")),
+    *(f"engine/test_{name}.py" for name in ("lost_markers", "reused_ids", "old_bridge", "sweeps", "lasting", "changed_logs")),
+    *("watch/test_hooks.py", "watch/test_metrics.py", "check/test_defaults.py"),
+    *("store/test_migrations.py", "store/test_opening.py"),
     *("torture", "itop/test_any_answer.py", "watch/test_nothing_leaks.py"),  # very many examples
+    *(f"reconcile/test_{name}.py" for name in ("agreement", "any_html", "convergence", "defaults")),
     *("reconcile/test_costly_html.py", "verify/test_costly_html.py"),  # very long texts
 )
-"""What takes more than a few seconds: the marker ``slow``, which `make quick` leaves out."""
+"""What takes more than a second or so: the marker ``slow``, which `make quick` leaves out, as of single tests elsewhere."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -247,6 +247,7 @@ def test_a_changed_figure_is_found_in_a_changed_file(past: Rig, form: Format) ->
     assert len(found.only_file) == len(found.only_store) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", Format)
 def test_a_changed_store_is_told_from_a_changed_file(rig: Rig, form: Format) -> None:
     file = written(rig, form)
@@ -256,6 +257,7 @@ def test_a_changed_store_is_told_from_a_changed_file(rig: Rig, form: Format) -> 
     assert any("ticket" in line for line in found.only_file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", Format)
 def test_what_happens_later_changes_nothing(rig: Rig, form: Format) -> None:
     file = written(rig, form)
@@ -293,6 +295,7 @@ def test_a_line_is_told_in_words() -> None:
 # very many
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_links(tmp_path: Path) -> None:
     """Of each arrival eight bytes are kept, and what one part of the rows takes."""
     store = Store.open(fresh(f"sqlite:///{tmp_path}/s.sqlite"))
