@@ -1,6 +1,8 @@
-"""A sweep of which `make test` takes every so-manieth step, and `make torture` each: all of it takes long."""
+"""Sweeps that take long: `make test` takes every third step or so of one, and `make torture` each."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,6 +13,6 @@ def in_steps_of(step: int) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("step", [pytest.param(step, id="some"), whole])
 
 
-def some(values: range, step: int) -> list[object]:
+def some(values: Sequence[object], step: int) -> list[object]:
     """*values* to parametrise a test with; those between the steps are for the torture."""
     return [pytest.param(value, marks=() if place % step == 0 else pytest.mark.torture) for place, value in enumerate(values)]
