@@ -4,14 +4,17 @@ import atexit
 import os
 import shutil
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.network import stay_here
+from tests.store import compiled
 
 stay_here()
+compiled.share()
 
 if "XDG_RUNTIME_DIR" not in os.environ:  # as in a session without a login; what starts PostgreSQL wants one
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="itopsync-")
@@ -22,24 +25,29 @@ settings.register_profile("deep", max_examples=2_000, deadline=None)
 settings.load_profile("steady")
 
 SLOW = (
-    *("cli", "daemon", "test_package.py", "web/test_browser.py", "web/test_desks.py"),  # whole processes
+    *("cli", "daemon", "test_package.py", "web/test_browser.py", "web/test_desks.py", "web/test_serve.py"),  # whole processes
     *("engine/test_calls.py", "engine/test_stop.py", "simulator/test_speed.py"),  # very many tickets, or cycles
     *(f"engine/test_{name}.py" for name in ("the_sop", "crashes", "blockers", "by_hand", "troubles", "odd_data", "accounts")),
-    *(f"engine/test_{name}.py" for name in ("large_requests", "hostile_texts", "verifying", "rebuild")),
-    *("watch/test_hooks.py", "watch/test_metrics.py", "check/test_defaults.py", "store/test_migrations.py"),
+    *(f"engine/test_{name}.py" for name in ("large_requests", "hostile_texts", "verifying", "rebuild", "reused_file_ids")),
+    *(f"engine/test_{name}.py" for name in ("routes", "steering", "seen_again", "unreadable", "work", "restores", "rings")),
+    *(f"engine/test_{name}.py" for name in ("lost_markers", "reused_ids", "old_bridge", "sweeps", "lasting", "changed_logs")),
+    *("watch/test_hooks.py", "watch/test_metrics.py", "check/test_defaults.py"),
+    *("store/test_migrations.py", "store/test_opening.py"),
     *("torture", "itop/test_any_answer.py", "watch/test_nothing_leaks.py"),  # very many examples
+    *(f"reconcile/test_{name}.py" for name in ("agreement", "any_html", "convergence", "defaults")),
     *("reconcile/test_costly_html.py", "verify/test_costly_html.py"),  # very long texts
 )
-"""What takes more than a few seconds: the marker ``slow``, which `make quick` leaves out."""
+"""What takes more than a second or so: the marker ``slow``, which `make quick` leaves out, as of single tests elsewhere."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow."""
     places = [Path(__file__).parent / place for place in SLOW]
     assert all(place.exists() for place in places)
-    for item in items:
-        if any(item.path.is_relative_to(place) for place in places):
-            item.add_marker("slow")
+    for path, theirs in groupby(items, key=lambda item: item.path):
+        if any(path.is_relative_to(place) for place in places):
+            for item in theirs:
+                item.add_marker("slow")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

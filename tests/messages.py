@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from itopsync import errors
@@ -58,14 +59,15 @@ class Message:
     place: str
 
 
-def messages(package: Path = PACKAGE) -> set[Message]:
+@cache
+def messages(package: Path = PACKAGE) -> frozenset[Message]:
     """All of them. One without words of its own, because it is made elsewhere, is told as ``…``."""
     found: set[Message] = set()
     for path in sorted(package.rglob("*.py")):
         relative = path.relative_to(package)
         if relative.parts[0] not in APART:
             found |= set(_in_module(ast.parse(path.read_text()), relative))
-    return found
+    return frozenset(found)
 
 
 def kinds() -> set[str]:

@@ -21,7 +21,8 @@ Logged = tuple[str, str, str, frozenset[str]]
 def logged() -> Iterator[Logged]:
     """Every call of structlog in the program."""
     for path in sorted((ROOT / "itopsync").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        source = path.read_text()
+        for node in ast.walk(ast.parse(source)) if "log." in source else ():
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="log"), attr=level)) if level in LEVELS:
                     event = node.args[1 if level == "log" else 0]

@@ -162,6 +162,7 @@ def test_a_process_whose_lines_go_into_the_journal_says_their_priority(tmp_path:
     assert run(tmp_path, LOGGING, journal=False).startswith('{"timestamp"')
 
 
+@pytest.mark.slow
 def test_what_ends_a_command_is_an_error_in_the_journal(tmp_path: Path) -> None:
     assert run(tmp_path, FAILING, journal=True).startswith("<3>/nowhere/sync.toml: there is no configuration")
     assert run(tmp_path, FAILING, journal=False).startswith("/nowhere/sync.toml: there is no configuration")

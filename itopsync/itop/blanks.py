@@ -14,9 +14,10 @@ from itopsync.itop import oql
 
 VERSION = "3.0"
 _INLINE = "a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var"
-_TAG = rf"</?(?:{_INLINE})\b[^<>]*>"
-_JOINED = re.compile(rf"(?<=[^\s<>])((?:{_TAG})+)({_TAG})(?=[^\s<>])", re.IGNORECASE)
-"""The tags between two words, without a blank."""
+_BEHIND = rf"/?(?:{_INLINE})\b[^<>]*>"
+_TAG = f"<{_BEHIND}"
+_JOINED = re.compile(rf"(<(?<=[^\s<>]<){_BEHIND}(?:{_TAG})*)({_TAG})(?=[^\s<>])", re.IGNORECASE)
+"""The tags between two words, without a blank. It begins with a plain ``<``, for which a long text is searched quickly."""
 _ANY_TAG = re.compile(r"<[^<>]*>")
 _NAME = re.compile(r"</?\w+")
 _TARGET = re.compile(r"\]\([^()\s]*\)")

@@ -50,6 +50,7 @@ class _Place:
     path: tuple[str, ...]
 
 
+@lru_cache(maxsize=4096)
 def is_invisible(char: str) -> bool:
     """Whether a character shows nothing, or only changes the one before it."""
     return char in _FILLERS or (unicodedata.category(char) in _INVISIBLE and char not in "\t\n\r")

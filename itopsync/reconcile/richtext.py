@@ -234,15 +234,16 @@ def lost_words(sent: str, kept: str) -> tuple[str, ...]:
 
     Order and spaces do not count, since sanitising may move and join words; nor do pictures and invisible characters.
     """
-    left, there = Counter(visible_words(sent)), Counter(visible_words(kept))
-    missing = left - there
+    left, there = Counter(visible_words(sent)), visible_words(kept)
+    missing = left - Counter(there)
     if not missing:
         return ()
-    squeezed = "".join(visible_words(kept))
+    squeezed = "".join(there)
     return tuple(word for word in missing if squeezed.count(word) < left[word])
 
 
 def visible_words(fragment: str) -> list[str]:
     """The words of a fragment of HTML that are seen, with all forms of a letter alike; no pictures, no invisible characters."""
     shown = normalise("NFKC", plain(fragment))
-    return "".join(char for char in shown if char.isspace() or (char != _PICTURE and not is_invisible(char))).split()
+    hidden = {char for char in set(shown) if char == _PICTURE or (is_invisible(char) and not char.isspace())}
+    return shown.translate(dict.fromkeys(map(ord, hidden))).split()

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, bindparam, case, func, select
 
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.store.database import Database
 from itopsync.store.records import FilesPart
 from itopsync.store.rows import CLASS, ID, batches, linked, of_classes
 from itopsync.store.tables import file, link
+
+
+def _counted(side: Side) -> Select[Any]:
+    of_side = case((file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
+    counted = select(link.c.id, CLASS[side].label("cls"), ID[side].label("ticket"), func.count(of_side), func.max(of_side))
+    found = counted.join(file, file.c.link_id == link.c.id).where(link.c.id > bindparam("after"))
+    return found.group_by(link.c.id).order_by(link.c.id).limit(bindparam("most"))
+
+
+_COUNTED = {side: _counted(side) for side in Side}
+"""Built once: building a statement takes longer than executing it."""
 
 
 class Attachments:
@@ -28,11 +40,9 @@ class Attachments:
 
         *live*: count those of tickets that can still change; otherwise, those of the others.
         """
-        of_side = case((file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
-        counted = select(link.c.id, CLASS[side].label("cls"), ID[side].label("ticket"), func.count(of_side), func.max(of_side))
-        found = counted.join(file, file.c.link_id == link.c.id).where(link.c.id > after, *linked(live=live), *self._kept)
+        found = _COUNTED[side].where(*linked(live=live), *self._kept)
         with self._database.reading() as connection:
-            rows = connection.execute(found.group_by(link.c.id).order_by(link.c.id).limit(limit + 1)).all()
+            rows = connection.execute(found, {"after": after, "most": limit + 1}).all()
         tickets: dict[str, dict[int, int]] = {}
         highest = 0
         for _, name, ticket, count, top in rows[:limit]:

@@ -18,6 +18,20 @@ from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, 
 from itopsync.store.tables import link, side_state, sighting
 from itopsync.store.upsert import put
 
+_STATE = select(side_state).where(side_state.c.side == bindparam("wanted"))
+_KNOWN = {
+    side: select(
+        link.c.id, link.c.status, ID[side].label("ticket"), NUMBER[side].label("number"), VERSION[side].label("version")
+    ).where(CLASS[side] == bindparam("cls"), ID[side].in_(bindparam("ids", expanding=True)))
+    for side in Side
+}
+_IGNORED = select(sighting.c.id, sighting.c.version).where(
+    sighting.c.side == bindparam("of"),
+    sighting.c["class"] == bindparam("cls"),
+    sighting.c.id.in_(bindparam("ids", expanding=True)),
+)
+"""Built once: building a statement takes longer than executing it."""
+
 
 class Polls:
     """How far each side has been polled, and what that found."""
@@ -28,7 +42,7 @@ class Polls:
     def side(self, side: Side) -> SideState:
         """Return one side's state, which is blank before the first poll."""
         with self._database.reading() as connection:
-            row = connection.execute(select(side_state).where(side_state.c.side == side)).one_or_none()
+            row = connection.execute(_STATE, {"wanted": side}).one_or_none()
         if row is None:
             return SideState(side)
         return SideState(
@@ -131,17 +145,16 @@ def _by_class(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
 
 def _known(connection: Connection, side: Side, name: str, ids: Sequence[int]) -> dict[int, list[Any]]:
     """Ticket id → its links' rows (id, status, ticket, number, version); there are several if one is a tombstone."""
-    columns = (link.c.id, link.c.status, ID[side].label("ticket"), NUMBER[side].label("number"), VERSION[side].label("version"))
     rows: dict[int, list[Any]] = {}
-    for row in connection.execute(select(*columns).where(CLASS[side] == name, ID[side].in_(ids))):
+    for row in connection.execute(_KNOWN[side], {"cls": name, "ids": ids}):
         rows.setdefault(row.ticket, []).append(row)
     return rows
 
 
 def _ignored(connection: Connection, side: Side, name: str, ids: Sequence[int]) -> dict[int, str]:
     """Ticket id → the version at which it was out of scope."""
-    meant = (sighting.c.side == side, sighting.c["class"] == name, sighting.c.id.in_(ids))
-    return {row.id: row.version for row in connection.execute(select(sighting.c.id, sighting.c.version).where(*meant))}
+    found = connection.execute(_IGNORED, {"of": side, "cls": name, "ids": ids})
+    return {row.id: row.version for row in found}
 
 
 def _ignore(connection: Connection, ignored: Iterable[Sighting], now: datetime) -> None:

@@ -15,6 +15,7 @@ import pytest
 from itopsync.simulator import Agent, Simulator
 from tests.cli import forked
 from tests.engine.rig import CONFIGURATION
+from tests.store.template import fresh
 
 
 @dataclass
@@ -54,7 +55,14 @@ def opened(folder: Path) -> Iterator[Desk]:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A desk with nothing on it yet."""
+    """A desk with nothing on it yet, and a store with nothing in it: to make one takes a process longer than the rest."""
     with opened(tmp_path) as made:
         made.configure()
+        fresh(f"sqlite:///{tmp_path}/store.sqlite")
         yield made
+
+
+@pytest.fixture
+def no_store(desk: Desk) -> None:
+    """Before the first cycle, which makes the store."""
+    (desk.folder / "store.sqlite").unlink()

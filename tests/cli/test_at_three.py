@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from itopsync.exits import ExitCode
 from tests.cli.conftest import Desk
 
@@ -19,6 +21,7 @@ def _lose_the_store(desk: Desk) -> None:
         file.unlink()
 
 
+@pytest.mark.usefixtures("no_store")
 def test_a_lost_store_is_told_by_all_that_look_and_made_by_none(desk: Desk) -> None:
     assert "There is no store yet" in desk.itopsync("status").stdout
     _linked(desk)

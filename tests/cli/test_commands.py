@@ -13,6 +13,7 @@ from itopsync.exits import ExitCode
 from tests.cli.conftest import Desk
 
 
+@pytest.mark.usefixtures("no_store")
 def test_a_dry_run_writes_nothing_not_even_a_store(desk: Desk) -> None:
     desk.customer.create("UserRequest", title="Printer broken")
     done = desk.itopsync("plan")
@@ -168,6 +169,7 @@ def test_init_prints_the_schema_for_editors_and_writes_nothing(desk: Desk) -> No
     assert set(desk.folder.iterdir()) == before
 
 
+@pytest.mark.usefixtures("no_store")
 def test_check_finds_nothing_wrong_and_makes_no_store(desk: Desk) -> None:
     done = desk.itopsync("check")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (ExitCode.WELL, "0 faults, 0 warnings.")

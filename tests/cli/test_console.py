@@ -91,6 +91,7 @@ def test_the_socket_is_for_its_owner_and_the_group(desk: Desk) -> None:
     assert not place.exists()
 
 
+@pytest.mark.usefixtures("no_store")
 def test_a_pair_is_shown_before_its_first_cycle_too(desk: Desk) -> None:
     port = free_port()
     (desk.folder / "web.toml").write_text(f'pairs = ["sync.toml"]\nlisten = "127.0.0.1:{port}"\n')

@@ -28,6 +28,7 @@ def configure(desk: Desk, receiver: Receiver, mail: int = 9) -> None:
     )
 
 
+@pytest.mark.usefixtures("no_store")
 def test_a_test_reaches_each_hook(desk: Desk) -> None:
     with receiving() as receiver, taking_mail() as mailbox:
         configure(desk, receiver, mailbox.port)

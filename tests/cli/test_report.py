@@ -40,6 +40,7 @@ def test_a_report_is_written_and_held_against_the_store(desk: Desk) -> None:
     )
 
 
+@pytest.mark.usefixtures("no_store")
 def test_json_goes_to_standard_output_and_the_last_month_is_meant(desk: Desk) -> None:
     told = json.loads(desk.itopsync("report", "--format", "json").stdout)
     months = {line["what"]: line.get("value") for line in told["lines"] if line["part"] == "report"}

@@ -30,6 +30,7 @@ def linked(desk: Desk) -> int:
     return int(told.partition('"linked": ')[2].partition(",")[0])
 
 
+@pytest.mark.usefixtures("no_store")
 def test_a_file_is_tried_linked_and_linked_again_with_more(desk: Desk) -> None:
     two = pairs(desk, 53)
     write(desk, two[:52])
@@ -177,6 +178,7 @@ def test_what_an_older_bridge_had_copied_is_counted_and_not_sent_again(desk: Des
     assert desk.itopsync("verify").returncode == ExitCode.WELL
 
 
+@pytest.mark.usefixtures("no_store")
 def test_two_tickets_are_tried_without_linking_them(desk: Desk) -> None:
     ((one, other),) = pairs(desk, 1)
     done = desk.itopsync("link", one, other, "--dry-run")

@@ -63,6 +63,7 @@ def test_a_store_that_is_not_sound_is_told_with_the_remedy(desk: Desk, harm: str
     assert "restore a backup" in done.stdout
 
 
+@pytest.mark.usefixtures("no_store")
 def test_no_store_is_no_sound_store_and_none_is_made(desk: Desk) -> None:
     done = desk.itopsync("db", "check")
     assert done.returncode == ExitCode.STORE
@@ -96,6 +97,7 @@ def test_nobody_changes_the_schema_under_a_daemon(desk: Desk) -> None:
         assert "process 1 on elsewhere. Stop it first." in done.stderr
 
 
+@pytest.mark.usefixtures("no_store")
 def test_the_lease_is_given_back_after_an_upgrade(desk: Desk) -> None:
     assert desk.itopsync("db", "upgrade").stdout == "The store went from empty to 0004.\n"
     assert desk.itopsync("db", "upgrade").stdout == "The store is at 0004.\n"

@@ -14,8 +14,10 @@ The tests leave their tickets behind.
 """
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -43,6 +45,8 @@ class Itop:
     version: Version
     #: An external key of 0 is not missing there: 2.7 was made for PHP 7, and runs on PHP 8, too.
     on_php_8: bool
+    #: Lets so many seconds pass there.
+    wait: Callable[[float], None]
 
     #: Demo, and the person of that organisation who calls; a team and one of its members.
     org: int = 3
@@ -96,12 +100,19 @@ def on_php_8(sync: Caller, version: Version) -> bool:
 
 @pytest.fixture(scope="session")
 def itop(request: pytest.FixtureRequest) -> Iterator[Itop]:
+    wait: Callable[[float], None] = time.sleep
     if request.param != "real":
         kind: ChangeManagement = "simple" if "Change" in CLASSES else "itil"
         url, zone = "http://127.0.0.1:8081", "Europe/Paris"
         simulator = Simulator(url, zone, change_management=kind, database_timezone=zone, version=request.param)
         logins = [(login, simulator.accounts[login].password) for login in ("sync", "agent")]
         client = httpx.Client(transport=SimulatorTransport(simulator))
+
+        def move(seconds: float) -> None:
+            simulator.clock_offset += timedelta(seconds=seconds)
+
+        wait = move
+
     else:
         missing = [f"{PREFIX}{name}" for name in ACCOUNTS if f"{PREFIX}{name}" not in os.environ]
         if missing:
@@ -113,4 +124,4 @@ def itop(request: pytest.FixtureRequest) -> Iterator[Itop]:
     with client:
         sync, alice = (Caller(client, url, login, password) for login, password in logins)
         version = version_of(sync)
-        yield Itop(sync, alice, version, on_php_8(sync, version))
+        yield Itop(sync, alice, version, on_php_8(sync, version), wait)

@@ -141,7 +141,7 @@ def test_last_update_moves_on_what_is_stored_and_on_nothing_else(itop: Itop) -> 
         return str(itop.sync.get("UserRequest", ticket, "last_update")[0]["last_update"])
 
     begun = last_update()
-    time.sleep(1.1)
+    itop.wait(1.1)
     itop.sync.update("UserRequest", ticket, {"title": "contract"})
     itop.sync.update("UserRequest", ticket, {"private_log": ""})
     attachment = itop.sync.attach("UserRequest", ticket, "a.txt", b"a", item_org_id=itop.org)
@@ -151,7 +151,7 @@ def test_last_update_moves_on_what_is_stored_and_on_nothing_else(itop: Itop) -> 
     itop.sync.update("UserRequest", ticket, {"private_log": "note"})
     assert last_update() > begun
     noted = last_update()
-    time.sleep(1.1)
+    itop.wait(1.1)
     itop.sync.stimulus("UserRequest", ticket, "ev_assign", {"team_id": itop.team, "agent_id": itop.agent})
     assert last_update() > noted
 

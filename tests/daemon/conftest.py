@@ -22,6 +22,7 @@ import pytest
 
 from tests.cli.conftest import Desk, opened
 from tests.store.cluster import Cluster, started
+from tests.store.template import fresh
 
 PATIENCE = 60.0
 """Seconds; far more than it takes."""
@@ -112,6 +113,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     """Two servers, and a configuration with a cycle every second."""
     with opened(tmp_path) as made:
         made.configure(QUICK)
+        fresh(f"sqlite:///{tmp_path}/store.sqlite")
         yield made
 
 

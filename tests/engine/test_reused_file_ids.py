@@ -13,6 +13,7 @@ from itopsync.simulator import Simulator
 from tests.engine.pair import DEEP, on_pairs_of
 from tests.engine.rig import Crash, Rig
 from tests.engine.verifying import compared
+from tests.sampling import in_steps_of
 from tests.store.databases import run
 
 both_sides = pytest.mark.parametrize("side", list(Side))
@@ -103,11 +104,12 @@ def test_verify_tells_what_bears_another_ones_id(rig: Rig, side: Side) -> None:
     assert f"attachment {old} is gone, but its copy is still there" in told
 
 
+@in_steps_of(4)
 @both_sides
-def test_a_crash_at_any_boundary_takes_no_copy_for_the_other_files(rig: Rig, side: Side) -> None:
+def test_a_crash_at_any_boundary_takes_no_copy_for_the_other_files(rig: Rig, side: Side, step: int) -> None:
     number = _opens(rig)
     backups = [one.snapshot() for one in (rig.external, rig.internal)]
-    for boundary in range(60):
+    for boundary in range(0, 60, step):
         for simulator, backup in zip((rig.external, rig.internal), backups, strict=True):
             simulator.restore(backup)
         rig.settle(2)

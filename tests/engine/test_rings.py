@@ -20,6 +20,7 @@ from itopsync.model import LinkStatus, Ref, Side
 from itopsync.simulator import Simulator
 from itopsync.store.store import Store
 from tests.engine.rig import BEGIN, CONFIGURATION
+from tests.store.template import fresh
 from tests.transport import SimulatorTransport
 
 REQUEST = "UserRequest"
@@ -39,7 +40,7 @@ class Direction:
         transports = {Side.EXTERNAL: SimulatorTransport(external), Side.INTERNAL: SimulatorTransport(internal)}
         settings = (loaded.external, loaded.internal)
         self.servers = {one.side: Server(one, transports[one.side], sleep=lambda _: None) for one in settings}
-        self.pair = Pair(loaded.rules, self.servers, Store.open(loaded.store_url), loaded.engine, clock)
+        self.pair = Pair(loaded.rules, self.servers, Store.open(fresh(loaded.store_url)), loaded.engine, clock)
         self.engine = Engine(self.pair)
 
     def close(self) -> None:

@@ -35,6 +35,7 @@ def upgrade(rig: Rig, side: Side) -> None:
 
 @pytest.mark.parametrize("upgraded", Side)
 @on_pairs_of((("3.1", "3.1"),))
+@pytest.mark.slow
 def test_an_upgrade_of_one_side_writes_nothing(rig: Rig, upgraded: Side) -> None:
     numbers = {title: rig.customer.create("UserRequest", title=title, description="<p>a &amp; b</p>") for title in SOLUTIONS}
     rig.sync()

@@ -38,7 +38,7 @@ class Cluster:
             self._template = f"store{next(self._numbers)}"
             self.execute(f"CREATE DATABASE {self._template}")
             migrate.upgrade(self._server.get_uri(self._template))
-        return self._create(f"TEMPLATE {self._template}")
+        return self._create(f"TEMPLATE {self._template} STRATEGY file_copy")  # the other one writes each page to the log too
 
     def drop(self, url: str) -> None:
         """Drop a database: a few thousand of them would fill the memory in which they lie."""

@@ -12,6 +12,7 @@ from itopsync.store import migrate
 from itopsync.store.store import Store
 from tests.store.cluster import Cluster, started
 from tests.store.databases import TOMORROW
+from tests.store.template import fresh
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def url(request: pytest.FixtureRequest) -> str:
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """A fresh store, on each database."""
     if request.param == "sqlite":
-        opened = Store.open(request.getfixturevalue("sqlite_url"))
+        opened = Store.open(fresh(request.getfixturevalue("sqlite_url")))
     else:
         cluster: Cluster = request.getfixturevalue("cluster")
         opened = Store.open(cluster.new_store())

@@ -38,6 +38,7 @@ LINKS = st.lists(st.builds(Known, st.sampled_from(LinkStatus), st.booleans(), FI
 
 @given(links=LINKS, side=sides, live=st.booleans(), limit=st.integers(1, 5))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
 def test_attachments_are_counted_as_a_plain_list_would_be(
     store: Store, links: list[Known], side: Side, *, live: bool, limit: int
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,19 +16,39 @@ from itopsync.model import Side
 from itopsync.store.partial import metadata
 from itopsync.store.records import Cause, CycleRecord, Holder, Lasting, RequestKind, RequestState
 from itopsync.store.store import Store
+from tests.store.cluster import Cluster
 from tests.store.making import MINUTE, NOW, add_linked, carried, external, internal, poll, sighting
+from tests.store.template import fresh
 
 DOWN, PARKED = Lasting(Cause.DOWN, Side.EXTERNAL), Lasting(Cause.PARKED, None, 1, "state")
 HOLDER = Holder("here", "boot", 1, "1", "one")
 
 
-@pytest.fixture
-def filled(store: Store) -> Store:
-    """A store with something in it, on each database."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store with something in it, on each database; what is done to it is undone."""
+    if request.param == "sqlite":
+        store = Store.open(fresh(f"sqlite:///{tmp_path_factory.mktemp('filled')}/store.sqlite"))
+    else:
+        cluster: Cluster = request.getfixturevalue("cluster")
+        store = Store.open(cluster.new_store())
     for number in range(1, 20):
         add_linked(store, external(number), internal(number), files=(carried(Side.EXTERNAL, number, 100 + number),))
     store.links.begin_write(2, NOW, "write")
-    return store
+    yield store
+    store.close()
+
+
+@contextmanager
+def undone(store: Store) -> Iterator[None]:
+    """Undo what is done meanwhile."""
+
+    class Undo(Exception):
+        pass
+
+    with suppress(Undo), store.transaction():
+        yield
+        raise Undo
 
 
 @contextmanager
@@ -140,7 +160,7 @@ ONE_ROW = {"lease.renew", "lease.release", "lease.is_held_by", "lease.fence"}
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_the_answer_comes_from_an_index(filled: Store, question: str) -> None:
-    with statements() as sent:
+    with statements() as sent, nullcontext() if question.startswith("lease.") else undone(filled):  # a lease joins no other
         answer = QUESTIONS[question](filled)
         if isinstance(answer, Iterator):
             list(answer)

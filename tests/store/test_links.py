@@ -17,6 +17,7 @@ from tests.store.making import MINUTE, NOW, add, add_linked, carried, external, 
 
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
 def test_a_link_is_read_as_it_was_saved_whatever_it_was_before(store: Store, data: st.DataObject) -> None:
     """Each example saves over what the one before it left."""
     if not store.links.get([1]):

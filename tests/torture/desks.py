@@ -15,7 +15,6 @@ from itopsync.engine import marker_loss
 from itopsync.engine.report import CycleKind
 from itopsync.model import Ref, Side
 from itopsync.simulator import FaultKind, Simulator
-from itopsync.store.store import Store
 from tests.engine.pair import Versions, usual_versions
 from tests.engine.rig import BEGIN
 from tests.engine.verifying import compared
@@ -58,7 +57,7 @@ class Desks:
 
     def __post_init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="itopsync-"))
-        self.rig = InsideRig(self._folder, BOTH_LOGS, now=self.now, versions=self.versions, template=_template())
+        self.rig = InsideRig(self._folder, BOTH_LOGS, now=self.now, versions=self.versions)
         self.ledger = Ledger(self.rig, inside=(INSIDE,))
         self.people = Rogues(self.rig, self.ledger)
         self.rig.internal.post_max_size = AT_ONCE
@@ -171,15 +170,3 @@ class Desks:
     def close(self) -> None:
         self.rig.stop()
         shutil.rmtree(self._folder)
-
-
-_made: list[Path] = []
-
-
-def _template() -> Path:
-    """A fresh store, to be copied."""
-    if not _made:
-        path = Path(tempfile.mkdtemp(prefix="itopsync-")) / "template.sqlite"
-        Store.open(f"sqlite:///{path}").close()
-        _made.append(path)
-    return _made[0]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import httpx
@@ -85,8 +83,6 @@ class _Database(Database):
 class MortalRig(Rig):
     """A rig whose process can be killed at a boundary; it works on one thing after the other."""
 
-    template: Path | None = None
-    """An SQLite file with a fresh store, to be copied."""
     url: str = ""
     """Of a fresh store elsewhere."""
     boundaries: Boundaries = field(default_factory=Boundaries)
@@ -96,8 +92,6 @@ class MortalRig(Rig):
     def start(self) -> None:
         if self.url:
             self.configuration = replace(self.configuration, store_url=self.url)
-        elif self.template is not None and not (self.folder / "store.sqlite").exists():
-            shutil.copy(self.template, self.folder / "store.sqlite")
         self.probe = self._answered
         super().start()
         inline: Any = Inline()

@@ -11,6 +11,7 @@ from itopsync.errors import SafetyStop
 from itopsync.model import Side
 from itopsync.simulator import Version
 from tests.engine.pair import Versions, usual_versions
+from tests.sampling import some
 from tests.torture.desks import Desks
 from tests.torture.oddities import Oddity
 from tests.torture.people import People
@@ -152,7 +153,7 @@ def seen_of_an_oddity(how: Oddity, side: Side, cls: str) -> list[str]:
         return desks.held_up(how, side, 0)
 
 
-@pytest.mark.parametrize("cls", ["UserRequest", "NormalChange"])
+@pytest.mark.parametrize("cls", some(["UserRequest", "NormalChange"], 2))
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("how", list(Oddity))
 def test_no_oddity_of_one_ticket_is_felt_by_another(how: Oddity, side: Side, cls: str) -> None:

@@ -287,7 +287,7 @@ def all_that_was_told(service: Service) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("json_lines", [True, False], ids=["json", "text"])
+@pytest.mark.parametrize("json_lines", [True, pytest.param(False, marks=pytest.mark.torture)], ids=["json", "text"])
 def test_neither_a_secret_nor_a_word_of_a_ticket_is_told_anywhere(service: Service, json_lines: bool) -> None:
     everything_fails(service)
     service.stop()

@@ -315,6 +315,7 @@ def years(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Desk]]
         desk.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", QUERIES)
 def test_a_page_asks_the_store_the_same_however_much_there_is(years: dict[str, Desk], page: str) -> None:
     sent = {}
