@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from itopsync.cli.durations import read
 from itopsync.cli.links import meant_one
 from itopsync.cli.session import Options, store_to_read, utc_now
 from itopsync.cli.show import how
+from itopsync.cli.tables import for_tables
 from itopsync.cli.text import as_json as to_json
 from itopsync.cli.text import counted, span
 from itopsync.model import ItemKey, Link
@@ -45,7 +45,7 @@ def activity(
     if as_json:
         typer.echo(to_json([_plain(record, links.get(record.link or 0)) for record in records]))
     elif records:
-        Console(soft_wrap=True).print(_table(records, links))
+        for_tables().print(_table(records, links))
     else:
         typer.echo("There are no writes and no requests.")
 
@@ -54,7 +54,7 @@ def _table(records: Sequence[ActivityRecord | RequestRecord], links: dict[int, L
     table = Table("when (UTC)", "link", "ticket", "to", "action", "outcome", "delay", box=None, pad_edge=False)
     for column in table.columns:
         column.no_wrap = True
-    table.add_column("what")
+    table.add_column("what", overflow="fold")
     for record in records:
         link = links.get(record.link or 0)
         ticket = (link.external_number or str(link.external)) if link else "deleted" if record.link is not None else ""

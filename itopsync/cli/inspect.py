@@ -14,6 +14,7 @@ from itopsync import status as status_of
 from itopsync.cli import show_status
 from itopsync.cli.durations import read
 from itopsync.cli.session import Options, store_to_read, utc_now
+from itopsync.cli.tables import for_tables
 from itopsync.exits import ExitCode
 from itopsync.status import Status
 
@@ -57,7 +58,7 @@ def status(
     if as_json:
         typer.echo(show_status.status_as_json(found))
     else:
-        Console(soft_wrap=True).print(show_status.status(found))
+        for_tables().print(show_status.status(found))
         if store.address.in_memory:
             typer.echo("There is no store yet: the first cycle creates it. If there was one, check store.url.")
 

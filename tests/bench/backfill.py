@@ -1,4 +1,4 @@
-"""Backfills beside bare scripts that only send the writes."""
+"""Backfills beside bare scripts that only send the calls."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PICTURE = (
     '<img src="data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk'
     '+M9QDwADhgGAWjR9awAAAABJRU5ErkJg">'
 )
-RATIO, MIXED_RATIO = 1.10, 1.15
+RATIO, REAL_RATIO, MIXED_RATIO = 1.10, 1.15, 1.15
 
 
 def backfill(folder: Path, sizes: Sizes) -> Iterator[Row]:
-    """New tickets, each with three entries and one file of 50 kB."""
+    """New tickets, each with three entries and one file of 50 kB. On real servers the floor reads them too."""
     with stage(folder / "backfill") as on:
         if on.external is not None:
             on.seed(sizes.tickets, 3, FILE)
@@ -33,7 +33,8 @@ def backfill(folder: Path, sizes: Sizes) -> Iterator[Row]:
     ratios = [one["ours"] / one["floor"] for one in pairs]
     median = statistics.median(ratios)
     what = f"backfill of {sizes.tickets} tickets, 3 entries and a file of 50 kB each"
-    yield row("backfill", f"{what}: time", f"≤ {RATIO} × its bare writes", median, RATIO, unit=" ×", ratios=ratios, pairs=pairs)
+    floor, most = ("writes", RATIO) if on.internal is not None else ("reads and writes", REAL_RATIO)
+    yield row("backfill", f"{what}: time", f"≤ {most} × its bare {floor}", median, most, unit=" ×", ratios=ratios, pairs=pairs)
     writes = statistics.mean(one["writes"] for one in pairs) / sizes.tickets
     yield row("backfill", f"{what}: writes", "2 per ticket", writes, 2, unit=" per ticket")
     cpu = statistics.median(one["cpu"] for one in pairs) / sizes.tickets
@@ -93,11 +94,10 @@ def _pairs(on: Stage, sizes: Sizes, chains: Sequence[bare.Chain]) -> Iterator[di
     for place in range(sizes.pairs):
         configuration = on.anew(place)
         if on.internal is None:
-            on.seed(sizes.tickets, 3, FILE)
+            floor = bare.carry(on.configuration, on.seed(sizes.tickets, 3, FILE), _defaults(on), 4)
         else:
             on.internal.do(hosts.put_back, "before")
-        floor = bare.send(on.configuration.internal, chains, on.configuration.internal.connections)
-        if on.internal is not None:
+            floor, _ = bare.send(on.configuration.internal, chains, on.configuration.internal.connections)
             on.internal.do(hosts.put_back, "before")
         pair = {"floor": floor, **_ours(on, configuration, len(chains))}
         print(

@@ -1,4 +1,4 @@
-"""The floor: a bare script that only sends calls, with nothing to decide, as quickly as Python and httpx can."""
+"""The floor: bare scripts that only send calls, with nothing to decide, as quickly as Python and httpx can."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import base64
 import json
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Self
 
 import httpx
 
@@ -20,32 +21,93 @@ Chain = Sequence[Call]
 
 SHOWN = "id,ref,title,status,last_update,description,impact,urgency,org_id,private_log"
 """What our writes let themselves be told, more or less."""
+_READ_AT_ONCE = 100
+"""So many tickets are read by one call."""
 
 
-def send(settings: ServerSettings, chains: Sequence[Chain], at_once: int) -> float:
-    """Send the chains, so many at once; return how many seconds that took."""
-    login = {
-        "auth_user": settings.username,
-        "auth_pwd": settings.password.encode().decode(),
-    }
-    prepared = [[json.dumps(call, separators=(",", ":")) for call in chain] for chain in chains]
-    url = f"{settings.url}/webservices/rest.php?version=1.3"
-    limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
-    with httpx.Client(limits=limits, timeout=120) as client, ThreadPoolExecutor(at_once) as pool:
+class Caller:
+    """One server, called as quickly as can be. A context manager."""
 
-        def run(chain: Sequence[str]) -> None:
-            key = ""
-            for text in chain:
-                parts = {**login, "json_data": text.replace('"KEY"', key)}
-                answer = client.post(url, files={name: (None, value) for name, value in parts.items()}).json()
-                if answer["code"]:
-                    raise RuntimeError(str(answer)[:500])
-                key = key or str(next(iter((answer.get("objects") or {"": {"key": ""}}).values()))["key"])
+    def __init__(self, settings: ServerSettings, at_once: int) -> None:
+        self._url, self._at_once = settings.url, at_once
+        self._login = {"auth_user": settings.username, "auth_pwd": settings.password.encode().decode()}
+        limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
+        self._client = httpx.Client(limits=limits, timeout=120)
 
-        list(pool.map(lambda _: client.get(f"{settings.url}/nowhere"), range(at_once)))  # connections are open
+    def open(self, pool: ThreadPoolExecutor) -> None:
+        """Let all connections be open."""
+        list(pool.map(lambda _: self._client.get(f"{self._url}/nowhere"), range(self._at_once)))
+
+    def ask(self, text: str) -> dict[str, Any]:
+        """The objects that the server answers with, by class and id."""
+        parts = {**self._login, "json_data": text}
+        url = f"{self._url}/webservices/rest.php?version=1.3"
+        answer = self._client.post(url, files={name: (None, value) for name, value in parts.items()}).json()
+        if answer["code"]:
+            raise RuntimeError(str(answer)[:500])
+        return answer.get("objects") or {}
+
+    def follow(self, chain: Sequence[str]) -> str:
+        """Send a chain's calls one after the other; return the id that the first one answered with."""
+        key = ""
+        for text in chain:
+            answered = self.ask(text.replace('"KEY"', key))
+            key = key or str(next(iter(answered.values()))["key"] if answered else "")
+        return key
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+
+def send(settings: ServerSettings, chains: Sequence[Chain], at_once: int) -> tuple[float, list[int]]:
+    """Send the chains, so many at once; return how many seconds that took, and the ids that their first calls answered with."""
+    prepared = [[_text(call) for call in chain] for chain in chains]
+    with Caller(settings, at_once) as caller, ThreadPoolExecutor(at_once) as pool:
+        caller.open(pool)
         started = time.perf_counter()
-        list(pool.map(run, prepared))
+        keys = list(pool.map(caller.follow, prepared))
+        return time.perf_counter() - started, [int(key) for key in keys if key]
+
+
+def carry(configuration: Configuration, numbers: Sequence[int], fields: Mapping[str, object], entries: int) -> float:
+    """What any bridge must do with new tickets: read them and their files from external, and write both into internal.
+
+    So many readers and so many writers at once. Return how many seconds that took.
+    """
+    at_once = configuration.internal.connections
+    with (
+        Caller(configuration.external, at_once) as external,
+        Caller(configuration.internal, at_once) as internal,
+        ThreadPoolExecutor(at_once) as readers,
+        ThreadPoolExecutor(at_once) as writers,
+    ):
+        external.open(readers)
+        internal.open(writers)
+        started = time.perf_counter()
+        files: dict[int, int] = {}
+        for begin in range(0, len(numbers), _READ_AT_ONCE):
+            listed = ",".join(map(str, numbers[begin : begin + _READ_AT_ONCE]))
+            external.ask(_text(get("UserRequest", f"SELECT UserRequest WHERE id IN ({listed})", SHOWN)))
+            theirs = f"SELECT Attachment WHERE item_class = 'UserRequest' AND item_id IN ({listed})"
+            found = external.ask(_text(get("Attachment", theirs, "id,item_id,creation_date,user_id"))).values()
+            files |= {int(each["fields"]["item_id"]): int(each["key"]) for each in found}
+
+        def read(number: int) -> bytes:
+            (found,) = external.ask(_text(get("Attachment", files[number], "contents"))).values()
+            return base64.b64decode(found["fields"]["contents"]["data"])
+
+        def write(reading: Future[bytes]) -> None:
+            internal.follow([_text(call) for call in (create(fields, entries), attach(reading.result()))])
+
+        list(writers.map(write, [readers.submit(read, number) for number in numbers]))
         return time.perf_counter() - started
+
+
+def _text(call: Call) -> str:
+    return json.dumps(call, separators=(",", ":"))
 
 
 def create(fields: Mapping[str, object], entries: int) -> Call:
@@ -102,7 +164,7 @@ def note(text: str) -> Call:
     }
 
 
-def get(cls: str, query: str, fields: str, limit: int | None = None) -> Call:
+def get(cls: str, query: str | int, fields: str, limit: int | None = None) -> Call:
     """A read."""
     return {
         "operation": "core/get",

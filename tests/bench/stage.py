@@ -102,13 +102,13 @@ class Stage:
                 found[verb] = found.get(verb, 0) + count
         return found
 
-    def seed(self, count: int, notes: int, file: bytes) -> None:
-        """Let customers open tickets."""
+    def seed(self, count: int, notes: int, file: bytes) -> list[int]:
+        """Let customers open tickets; return their ids."""
         if self.external is not None:
-            self.external.do(hosts.open_tickets, count, notes, file)
-            return
+            return self.external.do(hosts.open_tickets, count, notes, file)
         settings = self.configuration.external
-        bare.send(settings, bare.new_tickets(count, notes, file, json.loads(os.environ.get(FIELDS, "{}"))), AT_ONCE)
+        chains = bare.new_tickets(count, notes, file, json.loads(os.environ.get(FIELDS, "{}")))
+        return bare.send(settings, chains, AT_ONCE)[1]
 
 
 @contextmanager

@@ -39,9 +39,11 @@ class Desk:
             text = text.replace(fixed, actual)
         (self.folder / "sync.toml").write_text(text.replace('name = "IT Department"', 'name = "Demo"'))
 
-    def itopsync(self, *arguments: str, password: str = "sync-password") -> subprocess.CompletedProcess[str]:
+    def itopsync(
+        self, *arguments: str, password: str = "sync-password", columns: str = "200"
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command in a process of its own, in the folder."""
-        environment = {**os.environ, "PASSWORD": password, "COLUMNS": "200", "NO_COLOR": "1"}
+        environment = {**os.environ, "PASSWORD": password, "COLUMNS": columns, "NO_COLOR": "1"}
         return forked.run(["--log-level", "error", *arguments], self.folder, environment, timeout=60)
 
 

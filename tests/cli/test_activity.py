@@ -54,3 +54,18 @@ def test_it_goes_back_as_far_as_asked(desk: Desk) -> None:
     unknown = desk.itopsync("activity", "R-999999")
     assert unknown.returncode == ExitCode.USAGE
     assert "no link of 'R-999999' is known" in unknown.stderr
+
+
+def test_into_a_file_each_write_is_one_line_and_on_a_narrow_terminal_nothing_is_cut_off(desk: Desk) -> None:
+    name = "Globex_and_its_subsidiaries"
+    desk.configure(
+        f'[[internal.routes]]\nname = "{name}, {"all " * 6}"\nwhen = {{ class = "UserRequest" }}\nset = {{ team_id = 39 }}'
+    )
+    desk.customer.create("UserRequest", title="Zebra")
+    desk.itopsync("run-once")
+    _, line = desk.itopsync("activity", columns="").stdout.splitlines()
+    assert f"ticket, route {name}, all all" in line
+    assert desk.itopsync("status", columns="").stdout.count("1 new ticket, 1 creation") == 1
+    narrow = desk.itopsync("activity", columns="80").stdout
+    assert "…" not in narrow
+    assert len(narrow.splitlines()) > 3
