@@ -320,6 +320,11 @@ class Obstacle:
         """Whether somebody must do something: not where a person has parked it, nor where there is another way (a full log)."""
         return self.parked and self.tries > 0 and not self.key.concerns_us
 
+    @property
+    def gathers(self) -> bool:
+        """Whether nothing failed: what a full log does not take is gathered into one file until its time."""
+        return self.key.kind is ItemKind.LOG and not self.parked
+
 
 @dataclass(frozen=True)
 class Agreed(BySide[str]):

@@ -11,7 +11,7 @@ from itopsync.engine import stops
 from itopsync.engine.marker_loss import Loss, losses
 from itopsync.engine.pauses import Pause, pauses
 from itopsync.engine.unwritable import problem_of
-from itopsync.model import Link, Side
+from itopsync.model import ItemKind, Link, Side
 from itopsync.store.records import CycleRecord, ObstacleCounts
 
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ class Trouble:
     tries: int
     parked: bool
     next_try: datetime | None
+
+    @property
+    def gathers(self) -> bool:
+        """Whether it is no trouble: what a full log does not take goes as one file at its time."""
+        return self.item.startswith(f"{ItemKind.LOG}:") and not self.parked
 
 
 @dataclass(frozen=True)

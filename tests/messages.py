@@ -29,6 +29,7 @@ SAYERS: dict[str, int] = {
     "fault": 1,
     "warning": 1,
     "park": 1,
+    "put_off": 1,
     "_no_answer": 1,
     "ValueError": 0,  # of settings: why pydantic refuses a value
     "BadParameter": 0,
@@ -43,6 +44,7 @@ _PLACES = {
     "fault": ("check/",),
     "warning": ("check/",),
     "park": ("reconcile/",),
+    "put_off": ("reconcile/",),
 }
 """Where a name is a sayer only in some places."""
 RETURNERS = ("_no_way", "mismatch", "why_not_carried", "_wrong")

@@ -109,8 +109,10 @@ def describe(action: Action) -> str:
             if action.notes:
                 parts.append(f"append {counted(len(action.notes), 'log entry')}")
             return f"{action.side}: {'; '.join((*parts, *map(how, action.told)))}"
-        case Upload():
+        case Upload(others=()):
             return f"{action.side}: attach {action.item.key}"
+        case Upload():
+            return f"{action.side}: attach a file with {counted(len(action.items), 'note')}"
         case Remove():
             return f"{action.side}: delete attachment {action.attachment_id}"
 
@@ -207,7 +209,10 @@ def story(console: Console, shown: Story) -> None:
         copy = f"copy {pair.copy_id}" if pair.copy_id else "no copy"
         standing = "parked" if _is_parked(link, pair) else pair.status
         console.print(f"{pair.origin:<9}attachment {pair.original_id}: {copy} on {pair.origin.other}, {standing}")
-    for obstacle in link.obstacles:
+    gathered = [obstacle for obstacle in link.obstacles if obstacle.gathers]
+    for obstacle in gathered:
+        console.print(Text(f"gathered until {obstacle.not_before:%Y-%m-%d %H:%M} UTC: {obstacle.key}: {obstacle.reason}"))
+    for obstacle in (obstacle for obstacle in link.obstacles if obstacle not in gathered):
         when = (
             "parked" if obstacle.parked else f"next try {obstacle.not_before:%Y-%m-%d %H:%M} UTC" if obstacle.not_before else ""
         )
@@ -217,7 +222,8 @@ def story(console: Console, shown: Story) -> None:
     for action in shown.plan.actions:
         console.print(f"still to do: {describe(action)}")
     if not shown.plan.actions:
-        console.print(Text(f"still to do: nothing{f'; no copy is made: {shown.unscoped}' if shown.unscoped else ''}"))
+        nothing = "nothing until then" if gathered else "nothing"
+        console.print(Text(f"still to do: {nothing}{f'; no copy is made: {shown.unscoped}' if shown.unscoped else ''}"))
 
 
 def story_as_json(shown: Story) -> str:

@@ -25,7 +25,7 @@ from itopsync.errors import (
 )
 from itopsync.model import ItemKind, Side
 from itopsync.reconcile import agree
-from itopsync.reconcile.notes import full_log
+from itopsync.reconcile.entries import full_log
 from itopsync.reconcile.plan import Action, Item, TextSource, Upload, Write
 from itopsync.reconcile.planner import UNREAD
 

@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
-from itopsync.model import ItemKey, ItemKind, Side
+from itopsync.model import Side
+from itopsync.reconcile.entries import note_item
 from itopsync.reconcile.part import Content, Stage, Value
-from itopsync.reconcile.plan import Item, Note, Write
+from itopsync.reconcile.plan import Note, Write
 from itopsync.reconcile.room import weight
 
 
@@ -60,7 +61,7 @@ def _write(side: Side, notes: tuple[Note, ...], values: Sequence[Value] = (), st
         (
             *((stage.item,) if stage else ()),
             *(value.item for value in written),
-            *(Item(ItemKey.of(ItemKind.NOTE, marker), "") for note in notes for marker in note.markers),
+            *(note_item(marker) for note in notes for marker in note.markers),
         ),
         {value.rule.external: value.fingerprint for value in written},
         stage.step.stimulus if stage else None,

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from itopsync.model import Entry, ItemKey, ItemKind, Link, Observation, Obstacle, Ref, Side, Ticket
-from itopsync.reconcile.markers import here_of, is_note, note_marker, notice_marker, prefix, speaks_for, ticket_of
+from itopsync.reconcile.markers import (
+    gathered_in,
+    here_of,
+    is_note,
+    note_marker,
+    notice_marker,
+    prefix,
+    speaks_for,
+    ticket_of,
+)
 from itopsync.reconcile.plan import Item
 from itopsync.reconcile.richtext import any_markers, fingerprint, head_markers
 from itopsync.reconcile.rules import LogRule, Rules
@@ -18,8 +27,13 @@ ENTRY_BYTES = 180
 
 
 def note_item(marker: str) -> Item:
-    """The item under which trouble with an entry is remembered."""
-    return Item(ItemKey.of(ItemKind.NOTE, marker), "")
+    """The item under which trouble with an entry is remembered: a person's, or a notice of ours."""
+    return Item(ItemKey.of(ItemKind.NOTE if is_note(marker) else ItemKind.NOTICE, marker), "")
+
+
+def full_log(side: Side, log: str) -> Item:
+    """The item that remembers that a log takes no further entry."""
+    return Item(ItemKey.of(ItemKind.LOG, f"{side}:{log}"), "full")
 
 
 @dataclass(frozen=True)
@@ -130,12 +144,15 @@ class _Place:
     def can_stand(self, marker: str, *, opens: bool) -> bool:
         """Whether we may have written *marker*, one of this link, into this log.
 
-        A note's marker may stand where its original is in the paired log, or where the base says it was carried; a notice's and a
-        ticket's, on internal. *opens*: the entry is the log's first, or names the ticket that it stands on, as the bearer of a
-        ticket's marker does. The marker of a link's end counts only if an account of ours wrote it.
+        A note's marker may stand where its original is in the paired log, or where the base says it was carried; that of the
+        notice that a log is full, in that log; any other notice's and a ticket's, on internal. *opens*: the entry is the log's
+        first, or names the ticket that it stands on, as the bearer of a ticket's marker does. The marker of a link's end counts
+        only if an account of ours wrote it.
         """
         if is_note(marker):
             return marker in self._mirrors
+        if marker == notice_of(self.rules.pair, self.link.external, full_log(self.side, self._name)):
+            return True
         if self.side is Side.EXTERNAL:
             return False
         if ticket_of(marker, self.rules.pair) is not None:
@@ -174,4 +191,4 @@ class _Place:
 
 def arrived(target: Ticket, reading: Reading) -> frozenset[str]:
     """The markers that have arrived: in the log, or on an attachment where the log was full."""
-    return frozenset(reading.borne) | {attachment.temp_id for attachment in target.attachments}
+    return frozenset(reading.borne).union(*(gathered_in(attachment.temp_id) for attachment in target.attachments))

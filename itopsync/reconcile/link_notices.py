@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from itopsync.model import End, FileStatus, ItemKey, ItemKind, Link, LinkStatus, Side
 from itopsync.reconcile.ends import ended
+from itopsync.reconcile.entries import full_log
 from itopsync.reconcile.markers import attachment_marker, here_marker, is_note, ticket_marker, unlinked_marker
-from itopsync.reconcile.notes import full_log, head_line
+from itopsync.reconcile.notes import head_line
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.plan import Item, Note, Plan, Write
 from itopsync.reconcile.situation import Situation

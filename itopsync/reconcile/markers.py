@@ -10,7 +10,7 @@ also names the external ticket: it speaks for its own link only.
 ``itopsync-<pair>-h-UserRequest.501``     linked or unlinked by hand, on internal's UserRequest 501 and on no other
 ``itopsync-<pair>-u-UserRequest.17``      no longer the copy of external's UserRequest 17: unlinked by hand
 ``itopsync-<pair>-v-<digest>``             on a copy: a server, or a pair, by which its ticket came
-``itopsync-<pair>-n-17.<digest>``         the mirror of one entry
+``itopsync-<pair>-n-17.<digest>``         the mirror of one entry; of several in a file: ``….<digest>.<digest>``
 ``itopsync-<pair>-w-17.<digest>``         a notice of our own: what is parked, where a log is full
 ``itopsync-<pair>-a-e5.20261124100824``   the copy of external's (``i5``: internal's) attachment 5, made then
 ``itopsync-<pair>-p-<digest>``            a picture out of a text
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from itopsync.model import Ref, Side
@@ -30,6 +31,8 @@ from itopsync.model import Ref, Side
 _TICKET = re.compile(r"([thu])-([A-Za-z_]\w*)\.(\d+)$")
 _ATTACHMENT = re.compile(r"a-([ei])(\d+)(?:\.(\d{12,14}))?$")
 _STATION = re.compile(r"itopsync-[a-z0-9]+-v-([0-9a-f]{16})")
+_DIGITS = 16
+"""So many digits of a digest tell the entries and notices of one link apart."""
 _OF_A_LINK = re.compile(r"[nw]-(\d+)\.[0-9a-f]{16}$")
 
 
@@ -110,6 +113,26 @@ def is_note(marker: str) -> bool:
     return "-n-" in marker
 
 
+FILE_MARKER_LETTERS = 255
+"""How long an attachment's ``temp_id`` may be."""
+
+
+def gathered_marker(markers: Sequence[str]) -> str:
+    """The marker of a file that holds the mirrors of several entries of one link."""
+    return ".".join((markers[0], *(marker.rpartition(".")[2] for marker in markers[1:])))
+
+
+def gathered_in(marker: str) -> tuple[str, ...]:
+    """The markers of the entries whose mirrors a file holds, by its own; of any other file, its own."""
+    head, *digests = marker.split(".")
+    return tuple(f"{head}.{each}" for each in digests) if is_note(marker) and digests else (marker,)
+
+
+def most_gathered(marker: str) -> int:
+    """How many entries one file's marker can name, of which *marker* is the first."""
+    return 1 + (FILE_MARKER_LETTERS - len(marker)) // (1 + _DIGITS)
+
+
 def notice_marker(pair: str, link: Ref, about: str) -> str:
     """The marker of a notice of our own."""
     return _of_a_link(pair, "w", link, about)
@@ -126,7 +149,7 @@ def overflow_marker(pair: str, origin: Ref, what: str) -> str:
 
 
 def _of_a_link(pair: str, kind: str, link: Ref, *what: str) -> str:
-    return f"{prefix(pair)}{kind}-{link.id}.{digest(link.cls, *what)[:16]}"
+    return f"{prefix(pair)}{kind}-{link.id}.{digest(link.cls, *what)[:_DIGITS]}"
 
 
 def speaks_for(marker: str, pair: str, link: Ref) -> bool:

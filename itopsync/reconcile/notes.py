@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import groupby
 
 from itopsync.model import Entry, ItemKey, ItemKind, NoteRecord, Side
-from itopsync.reconcile.entries import ENTRY_BYTES, PersonEntry, Reading, arrived, note_item, read
+from itopsync.reconcile.entries import ENTRY_BYTES, PersonEntry, Reading, arrived, full_log, note_item, notice_of, read
 from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.gate import words as guarded
-from itopsync.reconcile.markers import is_note, overflow_marker, station_marker, ticket_marker
-from itopsync.reconcile.part import Part
+from itopsync.reconcile.lifecycle import is_terminal
+from itopsync.reconcile.markers import (
+    gathered_marker,
+    is_note,
+    most_gathered,
+    overflow_marker,
+    station_marker,
+    ticket_marker,
+)
+from itopsync.reconcile.part import Gathering, Part
 from itopsync.reconcile.pictures import illustrate
 from itopsync.reconcile.plan import Item, Kept, LostMarker, Note, TextSource, Upload
 from itopsync.reconcile.richtext import carry, in_words, lost_words, plain
@@ -86,6 +95,7 @@ def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
     situation, part, target = flow.situation, flow.part, flow.target
     _send_cut_notes_whole(flow)
     notes: list[Note] = []
+    uploads: list[Upload] = []
     waits = False
     for person in flow.source.people:
         if person.marker in present or not _may_go(flow, person):
@@ -102,12 +112,67 @@ def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
         html, pictures = illustrated
         fits, files = _in_pieces(situation, target, replace(note, html=html))
         notes.append(fits)
-        part.uploads += (*pictures, *files)
+        uploads += (*pictures, *files)
     left = log_room(situation, part, target, flow.log, flow.goal)
     if notes and left <= 0:
-        part.uploads += (_as_file(target, note) for note in notes)
-        return ()
+        return _gather(flow, notes, uploads)
+    part.uploads += uploads
     return join(notes, left, room(situation.rules, target)) if notes else ()
+
+
+def _gather(flow: _Flow, notes: Sequence[Note], uploads: Sequence[Upload]) -> tuple[Note, ...]:
+    """Plan *notes* as files, *uploads* before them; return the notice that the log is full, if it is to be written."""
+    target = flow.target
+    notice = _notice_of_full(flow)
+    there = flow.situation.ticket(target).attachments
+    is_told = bool(notice) or _full_marker(flow) in flow.goal.borne or any(is_note(file.temp_id) for file in there)
+    first, *others = _grouped(flow, notes)
+    files = (_as_file(target, first, "" if is_told else "log-is-full-"), *(_as_file(target, group) for group in others))
+    gathered = Item(ItemKey.of(ItemKind.LOG, f"{target}:{flow.log.name(target)}:notes"), "")
+    flow.part.gathered.append(Gathering(gathered, (*uploads, *files), _until(flow, notes)))
+    return notice
+
+
+def _until(flow: _Flow, notes: Sequence[Note]) -> datetime | None:
+    """When *notes* go: once it has been quiet, or the first has waited long enough; None: now.
+
+    A ticket that is closed waits for nothing, nor does anything for a date that is no moment ago.
+    """
+    situation, limits = flow.situation, flow.situation.rules.limits
+    if any(is_terminal(situation.cls.state.lifecycle(side), situation.ticket(side).state) for side in Side):
+        return None
+    ages = [situation.now - note.at for note in notes]
+    wait = min(limits.gather_quiet - min(ages), limits.gather_most - max(ages))
+    return situation.now + wait if timedelta() < wait <= limits.gather_most else None
+
+
+def _grouped(flow: _Flow, notes: Sequence[Note]) -> Iterator[Sequence[Note]]:
+    """Group *notes* by file: as many as its marker can name and a request takes; one that was refused goes by itself."""
+    rules, tried = flow.situation.rules, {obstacle.key for obstacle in flow.situation.link.obstacles}
+    most = min(room(rules, flow.target) * 3 // 4, rules.limits.file_size)
+    alone = [note_item(note.markers[0]).key in tried for note in notes]
+    for is_alone, group in groupby(zip(notes, alone, strict=True), key=lambda pair: pair[1]):
+        several = [note for note, _ in group]
+        size = 1 if is_alone else most_gathered(several[0].markers[0])
+        heavy = ((place, weight(note.html)) for place, note in enumerate(several))
+        yield from ([several[place] for place in places] for places in groups(heavy, size, most))
+
+
+def _notice_of_full(flow: _Flow) -> tuple[Note, ...]:
+    """The entry that tells, once, that the log is full: there is room for it where its server has not said so yet."""
+    situation, name, marker = flow.situation, flow.log.name(flow.target), _full_marker(flow)
+    item = note_item(marker)
+    flow.part.want(item)
+    told = f"The log of {situation.ticket(flow.target).number} is full. Further notes come as files: see its attachments."
+    is_there = marker in flow.goal.borne or any(told in plain(entry.html) for entry in flow.goal.unmarked)
+    if is_there or situation.obstacle(full_log(flow.target, name)) or situation.obstacle(item):
+        return ()
+    return (Note(name, (marker,), situation.now, f"{head_line('itopsync')}<p>{html.escape(told)}</p>"),)
+
+
+def _full_marker(flow: _Flow) -> str:
+    full = full_log(flow.target, flow.log.name(flow.target))
+    return notice_of(flow.situation.rules.pair, flow.situation.link.external, full)
 
 
 def _note_arrived(flow: _Flow) -> frozenset[str]:
@@ -142,7 +207,7 @@ def _send_cut_notes_whole(flow: _Flow) -> None:
         if cut:
             flow.part.want(item)
         if cut and not situation.obstacle(item):
-            flow.part.uploads.append(replace(_as_file(target, note), marker=marker, item=item))
+            flow.part.uploads.append(replace(_as_file(target, [note]), marker=marker, item=item))
 
 
 def _find_unmarked(flow: _Flow) -> frozenset[str]:
@@ -267,11 +332,6 @@ def log_room(situation: Situation, part: Part, target: Side, log: LogRule, readi
     return (situation.rules.limits.log_bytes - reading.bytes) // (ENTRY_BYTES + 20)
 
 
-def full_log(side: Side, log: str) -> Item:
-    """The item that remembers that a log takes no further entry."""
-    return Item(ItemKey.of(ItemKind.LOG, f"{side}:{log}"), "full")
-
-
 def _in_pieces(situation: Situation, target: Side, note: Note) -> tuple[Note, tuple[Upload, ...]]:
     """*note* itself if it fits into one request; else its head, and the whole as files that must be uploaded first."""
     if not is_long(situation.rules, target, note.html):
@@ -292,10 +352,11 @@ def _in_pieces(situation: Situation, target: Side, note: Note) -> tuple[Note, tu
     return replace(note, html=f"{head}<p>{html.escape(told)}</p>", pictures=()), tuple(uploads)
 
 
-def _as_file(target: Side, note: Note) -> Upload:
-    marker = note.markers[0]
-    name = f"note-{note.at:%Y%m%d-%H%M%S}.html"
-    return Upload(target, marker, TextSource(name, in_words(note.html)), note_item(marker))
+def _as_file(target: Side, notes: Sequence[Note], prefix: str = "") -> Upload:
+    whole, last = _joined(notes), f"-to-{notes[-1].at:%Y%m%d-%H%M%S}" if len(notes) > 1 else ""
+    source = TextSource(f"{prefix}note{'s' if last else ''}-{whole.at:%Y%m%d-%H%M%S}{last}.html", in_words(whole.html))
+    first, *others = (note_item(marker) for marker in whole.markers)
+    return Upload(target, gathered_marker(whole.markers), source, first, others=tuple(others))
 
 
 def _header(situation: Situation, template: str, target: Side, at: datetime, author: str) -> str:

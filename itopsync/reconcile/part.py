@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from itopsync.model import ItemKey, Link, Obstacle, Side
 from itopsync.reconcile.defaults import Chosen
@@ -39,6 +40,16 @@ class Stage:
     item: Item
     companions: tuple[Value, ...]
     defaults: Chosen
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """What a full log does not take, on its way to go as files."""
+
+    item: Item
+    uploads: tuple[Upload, ...]
+    until: datetime | None
+    """When it goes, unless the ticket's state takes it along before; None: now."""
 
 
 @dataclass
@@ -75,6 +86,8 @@ class Part:
     """Uploads that the content needs first."""
     files: list[Upload] = field(default_factory=list)
     """Uploads that nothing waits for."""
+    gathered: list[Gathering] = field(default_factory=list)
+    """Uploads that may wait for more."""
     removals: list[Action] = field(default_factory=list)
     """What goes last."""
     agree: Callable[[Link], Link] = _as_it_is
@@ -88,8 +101,8 @@ class Part:
     """Files whose copies were there at the last look and are gone."""
     wanted: set[Item] = field(default_factory=set)
     """Every item to get across, whether or not it may be tried now: obstacles of other items are void."""
-    parked: dict[ItemKey, Obstacle] = field(default_factory=dict)
-    """Items found to need a person, by key."""
+    held: dict[ItemKey, Obstacle] = field(default_factory=dict)
+    """Items found to need a person, or to wait for their time, by key."""
 
     def want(self, *items: Item) -> None:
         """Note that *items* are to get across."""
@@ -97,17 +110,21 @@ class Part:
 
     def park(self, item: Item, reason: str) -> None:
         """Park *item* until a person has looked, or until it changes."""
-        self.parked[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
+        self.held[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
+
+    def put_off(self, item: Item, reason: str, until: datetime) -> None:
+        """Leave *item* until its time; nothing has failed."""
+        self.held[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=0, parked=False, not_before=until)
 
     def remark(self, kept: Kept, key: ItemKey) -> None:
         """List something that is left as it is."""
         self.remarks.append(Remark(kept, key))
 
     def obstacles(self, link: Link) -> tuple[Obstacle, ...]:
-        """The obstacles from now on: those of items still wanted and unchanged, with their tries, and the newly parked."""
+        """The obstacles from now on: those of items still wanted and unchanged, with their tries, and those newly held."""
         wanted = {(item.key, item.fingerprint) for item in self.wanted}
-        still = (each for each in link.obstacles if (each.key, each.fingerprint) in wanted and each.key not in self.parked)
-        return (*still, *self.parked.values())
+        still = (each for each in link.obstacles if (each.key, each.fingerprint) in wanted and each.key not in self.held)
+        return (*still, *self.held.values())
 
 
 def fold(parts: Iterable[Part]) -> Part:
@@ -119,13 +136,14 @@ def fold(parts: Iterable[Part]) -> Part:
             whole.content[side].add(part.content[side])
         whole.uploads += part.uploads
         whole.files += part.files
+        whole.gathered += part.gathered
         whole.removals += part.removals
         whole.remarks += part.remarks
         whole.lost += part.lost
         whole.rewritten = whole.rewritten or part.rewritten
         whole.vanished |= part.vanished
         whole.wanted |= part.wanted
-        whole.parked |= part.parked
+        whole.held |= part.held
         agreeing.append(part.agree)
 
     def agree(link: Link) -> Link:

@@ -104,11 +104,13 @@ class Upload:
     item: Item
     pair: FilePair | None = None
     """The file pair that this completes; None for pictures and texts."""
+    others: tuple[Item, ...] = ()
+    """What else is in the file: the other notes that it gathers."""
 
     @property
     def items(self) -> tuple[Item, ...]:
         """What it carries."""
-        return (self.item,)
+        return (self.item, *self.others)
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ class Kept(StrEnum):
     COPY_DELETED = "copy deleted, not made again"
     PARKED = "parked"
     WAITING = "waiting for another try"
+    GATHERED = "gathered into one file"
     VANISHED = "entry vanished after it was carried"
     LEFT_OUT = "not carried by the rules"
     OUT_OF_SCOPE = "out of scope, so no copy is made"

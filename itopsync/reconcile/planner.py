@@ -141,6 +141,7 @@ def _opened(fields: Mapping[str, str], cls: ClassRules, now: datetime) -> dateti
 def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
     """Fold what each part asks for into actions: pictures and files, then writes, then removals."""
     whole = fold(part(situation) for part in PARTS)
+    _gather(whole)
     put = one_by_one if apart else together
     writes: list[Action] = []
     for side in (Side.INTERNAL, Side.EXTERNAL):
@@ -150,6 +151,17 @@ def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
     link = whole.agree(replace(situation.link, external_number=external.number, internal_number=internal.number))
     link = replace(link, base=replace(link.base, last_change=last_change(external)))
     return _finished(situation, whole, link, (*_once(whole.uploads), *whole.files, *writes, *whole.removals))
+
+
+def _gather(whole: Part) -> None:
+    """Let the notes that a full log does not take go with a state that moves, or at their time."""
+    moves = any(content.stages for content in whole.content.values())
+    for gathering in whole.gathered:
+        if moves or gathering.until is None:
+            whole.uploads += gathering.uploads
+        else:
+            reason = "the log is full: what comes until then goes as one file, and there is nothing to do"
+            whole.put_off(gathering.item, reason, gathering.until)
 
 
 def _finished(situation: Situation, part: Part, link: Link, actions: Sequence[Action]) -> Plan:

@@ -275,6 +275,10 @@ class Limits(Section):
     """How often an entry of ours that vanished under somebody's save is written again."""
     log_bytes: ClassVar[int] = 60_000
     """How full a log may become, of the 65,535 bytes that its index holds; an entry takes about 170."""
+    gather_quiet: ClassVar[timedelta] = timedelta(minutes=10)
+    """What a full log does not take goes as one file once nobody has written more for so long."""
+    gather_most: ClassVar[timedelta] = timedelta(hours=1)
+    """It goes after so long even if people keep writing."""
 
 
 def not_kept(cls: str) -> str:

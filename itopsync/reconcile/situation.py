@@ -80,7 +80,9 @@ class Situation:
     def remarks_on(self, obstacles: Iterable[Obstacle]) -> Iterator[Remark]:
         """The obstacles in force, as remarks."""
         for obstacle in obstacles:
-            if self.blocks(obstacle):
+            if obstacle.gathers and obstacle.not_before is not None:
+                yield Remark(Kept.GATHERED, obstacle.key, f"until {obstacle.not_before:%H:%M} UTC: {obstacle.reason}")
+            elif self.blocks(obstacle):
                 yield Remark(Kept.PARKED if obstacle.parked else Kept.WAITING, obstacle.key, obstacle.reason)
 
     def blocks(self, obstacle: Obstacle) -> bool:

@@ -328,7 +328,8 @@ class Links:
         with self._database.reading() as connection:
             rows = connection.execute(select(link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *self._kept)).all()
         obstacles = [obstacle for text, _ in rows for obstacle in codec.obstacles_from_json(text)]
-        parked, waiting = sum(obstacle.needs_person for obstacle in obstacles), sum(not obstacle.parked for obstacle in obstacles)
+        parked = sum(obstacle.needs_person for obstacle in obstacles)
+        waiting = sum(not (obstacle.parked or obstacle.gathers) for obstacle in obstacles)
         return ObstacleCounts(parked, waiting, sum(in_doubt for _, in_doubt in rows))
 
     def parked(self) -> list[tuple[int, ItemKey]]:

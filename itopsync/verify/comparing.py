@@ -78,7 +78,7 @@ class Comparison:
             if place == 0 and not _is_marked(logs, link) and not findings.obstacle("link-notice"):
                 findings.differs("link-notice", f"internal: no entry of {rule.internal} has the link's marker")
             held = held_back(logs, rules)
-            found = compare_logs(findings, logs, files, set(held))
+            found = compare_logs(findings, logs, files, set(held), rules.limits.gather_most)
             look_for_leaks(findings, case, held.values(), _outside(external, logs, files[Side.EXTERNAL], found))
             mirrored += found
             used = {id(mirrored_line.mirror) for mirrored_line in found}
@@ -91,7 +91,9 @@ class Comparison:
         side, lines = ticket.ref.side, []
         for file in ticket.attachments:
             if file.temp_id.startswith(f"{head}n-") and (text := library.text(side, file.id)) is not None:
-                lines.append(Line(f"file:{side}:{file.id}", None, text, Writer.MIRROR, (file.temp_id.removeprefix(head),)))
+                link, *digests = file.temp_id.removeprefix(head).split(".")
+                markers = tuple(f"{link}.{each}" for each in digests)
+                lines.append(Line(f"file:{side}:{file.id}", None, text, Writer.MIRROR, markers))
         return lines
 
     def _ticket(self, findings: Findings, shown: Shown, ref: Ref | None) -> Ticket | None:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from functools import cached_property
 
@@ -180,10 +181,13 @@ def _apart(line: Line, mirror: Line) -> float:
     return abs((line.entry.at - mirror.entry.at).total_seconds())
 
 
-def compare_logs(findings: Findings, logs: Logs, files: dict[Side, list[Line]], held: set[str]) -> list[Mirrored]:
+def compare_logs(
+    findings: Findings, logs: Logs, files: dict[Side, list[Line]], held: set[str], most: timedelta
+) -> list[Mirrored]:
     """Look for each person's entry in the other side's log; return those found.
 
-    *files* are the entries carried as attachments; *held* names the entries that are kept in internal.
+    *files* are the entries carried as attachments; *held* names the entries that are kept in internal. *most*: so long
+    what a full log does not take may be gathered.
     """
     ours = (Writer.MIRROR, Writer.BARE)
     matchings = {side: Matching([*logs.by(side, *ours), *files[side]]) for side in Side}
@@ -201,7 +205,7 @@ def compare_logs(findings: Findings, logs: Logs, files: dict[Side, list[Line]], 
         matching = matchings[origin.other]
         findings.counts[f"{origin} entries mirrored"] += len(matching.found)
         if logs.rule.direction.allows(origin):
-            _report_missing(findings, origin, missing[origin])
+            _report_missing(findings, origin, missing[origin], _gathered_since(findings, logs.rule, origin, most))
         _report_doubled(findings, matching)
         for line in logs.by(origin, Writer.BARE):
             if _lost_markers(findings.link):
@@ -216,7 +220,13 @@ def _lost_markers(link: Link) -> bool:
     return any(record.unmarked or "-t-" in marker for marker, record in link.base.notes.items())
 
 
-def _report_missing(findings: Findings, origin: Side, missing: list[Line]) -> None:
+def _gathered_since(findings: Findings, rule: LogRule, origin: Side, most: timedelta) -> datetime | None:
+    """When the first may have been written of the entries that are gathered for the other side's full log, if any are."""
+    obstacle = findings.obstacle(f"log:{origin.other}:{rule.name(origin.other)}:notes")
+    return obstacle.not_before - most if obstacle is not None and obstacle.not_before is not None else None
+
+
+def _report_missing(findings: Findings, origin: Side, missing: list[Line], gathered: datetime | None) -> None:
     link = findings.link
     stay = sum(_stays(marker, record, origin) for marker, record in link.base.notes.items())
     parked = sum(obstacle.parked and obstacle.key.kind is ItemKind.NOTE for obstacle in link.obstacles)
@@ -227,6 +237,8 @@ def _report_missing(findings: Findings, origin: Side, missing: list[Line]) -> No
             findings.excuse(line.where, "it waits")
         elif place < stay + parked:
             findings.excuse(line.where, "it is parked")
+        elif gathered is not None and line.entry is not None and line.entry.at >= gathered:
+            findings.excuse(line.where, "it goes as a file, with what else comes: the log is full")
         else:
             findings.differs(line.where, f"{line.label} has no mirror on {origin.other}")
 

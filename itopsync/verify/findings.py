@@ -44,4 +44,6 @@ class Findings:
     @property
     def waits(self) -> bool:
         """Whether writes on the link may be waiting: something will be retried, or the link's marker is missing."""
-        return self.link.in_doubt or any(not obstacle.parked or obstacle.key == "link-notice" for obstacle in self.link.obstacles)
+        return self.link.in_doubt or any(
+            not (obstacle.parked or obstacle.gathers) or obstacle.key == "link-notice" for obstacle in self.link.obstacles
+        )

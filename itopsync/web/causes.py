@@ -47,6 +47,8 @@ def causes(links: Iterable[Link]) -> tuple[list[Cause], list[Cause]]:
         for obstacle in link.obstacles:
             if link.status is LinkStatus.PARKED and not obstacle.tries:
                 continue  # the note that it is parked
+            if obstacle.gathers:
+                continue  # no trouble
             group = needed if obstacle.parked and not obstacle.key.concerns_us else waiting
             _add(group, Cause(obstacle.key.kind, obstacle.reason, tried=True), link, obstacle)
         if link.in_doubt:

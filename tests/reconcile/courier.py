@@ -10,8 +10,8 @@ from typing import TypeVar
 from itopsync.errors import LogFull, Missing, OutcomeUnknown, Refused, StimulusRefused, TooLarge, Unreachable
 from itopsync.model import Attachment, Link, LinkStatus, NewEntry, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
+from itopsync.reconcile.entries import full_log
 from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
-from itopsync.reconcile.notes import full_log
 from itopsync.reconcile.plan import Action, AttachmentSource, Create, Item, Plan, Remove, TextSource, Upload, Write
 from itopsync.reconcile.planner import plan
 from itopsync.reconcile.richtext import attachment_address, fill, unfilled

@@ -104,21 +104,23 @@ def _judge_pictures(life: Life, external: Ref, copy: Ref, rule: FieldRule) -> No
 def _judge_notes(life: Life, origin: Ref) -> None:
     target = life.copy(origin)
     there = [one for log in life.row(target).logs.values() for one in log]
-    ours = [one.entry for one in there if not one.copied and one.entry.author_id == US[target.side]]
+    ours = [one.entry.html for one in there if not one.copied and one.entry.author_id == US[target.side]]
+    held = [data.decode() for one, _, data in life.row(target).attachments.values() if "-n-" in one.temp_id]
+    ours += held
     mine = [one.entry for log in life.row(origin).logs.values() for one in log if one.entry.author_id != US[origin.side]]
     order = []
     for said in life.said:
         standing = [one for one in mine if _says(one.html, said.word)]
-        arrived = [one for one in ours if _says(one.html, said.word)]
+        arrived = [one for one in ours if _says(one, said.word)]
         if said.secret or not standing:
             assert said.origin != origin or not arrived, f"{said.word} is not there, and was carried"
             continue
         assert len(arrived) == 1, f"{said.word} of {origin} arrived {len(arrived)} times"
-        if words(standing[0].html) not in words(arrived[0].html):
-            raise AssertionError(f"{words(standing[0].html)!r} arrived as {words(arrived[0].html)!r}")
-        if said.origin == origin and said.picture is not None:
-            _judge_picture(life, target, arrived[0].html, said)
-        order.append((mine.index(standing[0]), ours.index(arrived[0]), arrived[0].html.find(said.word)))
+        if words(standing[0].html) not in words(arrived[0]):
+            raise AssertionError(f"{words(standing[0].html)!r} arrived as {words(arrived[0])!r}")
+        if said.origin == origin and said.picture is not None and arrived[0] not in held:
+            _judge_picture(life, target, arrived[0], said)
+        order.append((mine.index(standing[0]), ours.index(arrived[0]), arrived[0].find(said.word)))
     if not life.ever_troubled:
         by_origin = [place[1:] for place in sorted(order)]
         assert by_origin == sorted(by_origin), f"the notes of {origin} arrived in another order"
@@ -147,6 +149,8 @@ def _judge_files(life: Life, origin: Ref) -> None:
         assert copies == ([] if filed.gone or filed.copy_gone else [filed.data]), f"the file {filed.id} of {origin}"
     every = [one.temp_id for one, _, _ in life.row(target).attachments.values() if one.temp_id]
     assert len(every) == len(set(every)), "a file is there twice"
+    notes = [digest for one in every if "-n-" in one for digest in one.split(".")[1:]]
+    assert len(notes) == len(set(notes)), "a note is in two files"
 
 
 def _judge_secrets(life: Life) -> None:

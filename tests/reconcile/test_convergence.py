@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import ClassVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from itopsync.model import Ref, Side
+from itopsync.reconcile.rules import Limits
 from tests.reconcile.judge import judge
 from tests.reconcile.life import TIMERS, Life
 from tests.reconcile.making import default_rules
@@ -208,7 +211,32 @@ class TroubledDesks(Desks):
     troubles = tuple(Trouble)
 
 
+class FullLogs(Limits):
+    """A log is full after a few entries."""
+
+    log_bytes: ClassVar[int] = 1_200
+
+
+class FullDesks(TroubledDesks):
+    """The same, and what a log does not take any more is gathered into files."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.life = Life(rules=replace(default_rules(), limits=FullLogs()))
+
+    @rule(side=SIDES, ticket=TICKETS, many=st.integers(2, 20))
+    def says_much(self, side: Side, ticket: int, many: int) -> None:
+        for _ in range(many):
+            self.life.says(self.some(side, ticket))
+
+    @rule(minutes=st.integers(5, 60))
+    def waits(self, minutes: int) -> None:
+        self.life.passes(minutes=minutes)
+
+
 TestPeaceful = Desks.TestCase
 TestPeaceful.settings = settings(stateful_step_count=25, report_multiple_bugs=False)
 TestTroubled = TroubledDesks.TestCase
 TestTroubled.settings = settings(stateful_step_count=25, report_multiple_bugs=False)
+TestFull = FullDesks.TestCase
+TestFull.settings = settings(stateful_step_count=25, report_multiple_bugs=False)

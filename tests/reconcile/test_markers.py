@@ -71,3 +71,27 @@ def test_what_is_written_is_read_back(side: Side, number: int, born: str) -> Non
 def test_what_is_no_marker_of_this_pair_names_nothing(marker: str) -> None:
     assert markers.attachment_of(marker, "acme") is None
     assert markers.ticket_of(marker, "acme") is None
+
+
+@given(
+    st.lists(st.integers(0, 2**80), min_size=1, max_size=40, unique=True),
+    st.integers(1, 10**9),
+    st.sampled_from(["a", "acme" * 8]),
+)
+def test_a_file_names_every_entry_that_it_holds_and_no_other(prints: list[int], number: int, pair: str) -> None:
+    link = Ref(Side.EXTERNAL, "UserRequest", number)
+    notes = [markers.note_marker(pair, link, link, "private_log", str(one), ordinal=0) for one in prints]
+    several = notes[: markers.most_gathered(notes[0])]
+
+    named = markers.gathered_marker(several)
+
+    assert markers.gathered_in(named) == tuple(several)
+    assert len(named) <= 255
+    assert len(several) == len(notes) or len(named) + len(".0123456789abcdef") > 255
+
+
+@pytest.mark.parametrize(
+    "marker", ["", "a.b", "itopsync-acme-a-e5.20261124100824", "itopsync-acme-n-17.ab68cc0f12dc0183", "itopsync-acme-p-580b313c"]
+)
+def test_any_other_file_names_itself(marker: str) -> None:
+    assert markers.gathered_in(marker) == (marker,)

@@ -9,6 +9,7 @@ import pytest
 
 from itopsync.model import ItemKey, Link, NoteRecord, Observation, Obstacle, Ref, Side
 from itopsync.reconcile import agree, entries, notes
+from itopsync.reconcile.entries import full_log
 from itopsync.reconcile.plan import Note, TextSource
 from itopsync.reconcile.room import weight
 from itopsync.reconcile.rules import Direction, LogRule
@@ -288,7 +289,7 @@ def test_a_log_that_takes_no_more_is_met_by_a_file() -> None:
     planned = plan(agreed(), seen)
 
     (upload,) = uploads(planned)
-    assert writes(planned, INTERNAL) == []
+    assert said(planned, INTERNAL) == ["The log of R-000002 is full. Further notes come as files: see its attachments."]
     assert isinstance(upload.source, TextSource)
     assert upload.source.name == "note-20261124-080000.html"
     assert "hello" in upload.source.text
@@ -296,7 +297,7 @@ def test_a_log_that_takes_no_more_is_met_by_a_file() -> None:
 
 
 def test_a_log_that_the_server_called_full_is_not_tried_again() -> None:
-    item = notes.full_log(INTERNAL, "private_log")
+    item = full_log(INTERNAL, "private_log")
     link = replace(agreed(), obstacles=(Obstacle(item.key, item.fingerprint, "full", 1, parked=True, not_before=None),))
 
     planned = plan(link, both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),))))

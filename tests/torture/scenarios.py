@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 from itopsync.model import Side
@@ -19,6 +20,13 @@ class ShortLog(Limits):
     """A log is full very soon."""
 
     log_bytes: ClassVar[int] = 2_000
+
+
+class FullLog(Limits):
+    """A log is full from the beginning, and what it does not take is gathered for a few minutes."""
+
+    log_bytes: ClassVar[int] = 100
+    gather_quiet: ClassVar[timedelta] = timedelta(minutes=3)
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,20 @@ def _overflow(rig: Rig, number: int) -> None:
     rig.customer.update(REQUEST, number, title="Still moving")
 
 
+def _full_logs(rig: Rig, number: int) -> None:
+    for word in ("Alpha", "Beta"):
+        rig.customer.note(REQUEST, number, f"<p>{word}</p>")
+    for word in ("Gamma", SECRET, "Delta"):
+        rig.operator.note(REQUEST, rig.copy_of(number), f"<p>{word}</p>")
+
+
+def _full_log_and_a_state(rig: Rig, number: int) -> None:
+    copy = rig.copy_of(number)
+    for word in ("Alpha", "Beta"):
+        rig.operator.note(REQUEST, copy, f"<p>{word}</p>")
+    rig.operator.stimulus(REQUEST, copy, "ev_resolve", **RESOLVED)
+
+
 def _long_history(rig: Rig, number: int) -> None:
     new = rig.customer.create(REQUEST, title="Long")
     for n in range(25):
@@ -182,6 +204,14 @@ SCENARIOS = (
         limits=ShortLog(), cycles=3,
     ),
     Scenario(
+        "notes for logs that are full", _full_logs, expected=dict.fromkeys(("Alpha", "Beta", "Gamma", "Delta"), 1),
+        apart=("notes", "files"), limits=FullLog(), cycles=3,
+    ),
+    Scenario(
+        "notes for a log that is full, and a state", _full_log_and_a_state, _assigned,
+        expected=dict.fromkeys(("Alpha", "Beta"), 1), apart=("notes", "files"), limits=FullLog(),
+    ),
+    Scenario(
         "a history too long for one create", _long_history, expected={f"Word{n}.": 1 for n in range(25)}, apart=("notes",),
         limits=ShortLog(),
     ),
@@ -199,7 +229,9 @@ SCENARIOS = (
 
 def leaked(rig: Rig) -> list[str]:
     """What external shows and must not."""
-    shown = str([{**ticket, "attachments": ()} for ticket in rig.external.tickets()])
+    tickets = rig.external.tickets()
+    shown = str([{**ticket, "attachments": ()} for ticket in tickets])
+    shown += "".join(one["contents"].data.decode(errors="replace") for ticket in tickets for one in ticket["attachments"])
     return [f"leaked: {word}" for word in ("Unlinked secret", SECRET) if word in shown]
 
 
@@ -211,6 +243,6 @@ def told(rig: Rig, side: Side, word: str) -> int:
         one["contents"].data.decode()
         for ticket in simulator.tickets()
         for one in ticket["attachments"]
-        if one["contents"].filename.startswith("note-")
+        if "-n-" in one["temp_id"]
     )
     return sum(text.count(word) for text in (*logs, *files))

@@ -112,8 +112,14 @@ def violations(rig: MortalRig, scenario: Scenario) -> Iterator[str]:
 def _doubled(simulator: Simulator) -> Iterator[str]:
     for ticket in simulator.tickets():
         markers = Counter(name for entry in ticket["private_log"] for name in _markers(entry.text))
-        files = Counter(one["temp_id"] for one in ticket["attachments"] if one["temp_id"])
+        files = Counter(name for one in ticket["attachments"] if one["temp_id"] for name in _named(one["temp_id"]))
         yield from (f"{ticket['ref']}: {name} {count} times" for name, count in (markers + files).items() if count > 1)
+
+
+def _named(temp_id: str) -> list[str]:
+    """What a file names: each of the entries that it holds, or itself."""
+    link, *digests = temp_id.split(".") if "-n-" in temp_id else (temp_id,)
+    return [f"{link}.{digest}" for digest in digests] or [temp_id]
 
 
 def _markers(text: str) -> list[str]:

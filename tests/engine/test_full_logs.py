@@ -1,0 +1,208 @@
+"""A ticket whose logs are full: what people still say arrives in a few files, and everybody is told what happens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from rich.console import Console
+
+from itopsync.cli import show, show_status
+from itopsync.engine.rebuild import rebuild
+from itopsync.engine.report import CycleOutcome
+from itopsync.engine.story import explain
+from itopsync.model import Side
+from itopsync.reconcile.rules import Limits
+from itopsync.simulator import FaultKind
+from itopsync.status import OK, freshness, status
+from tests.engine.rig import RESOLVED, TEAM, Rig
+from tests.engine.verifying import compared, excused, verified
+
+REQUEST = "UserRequest"
+WORDS = [f"Word{n:02}." for n in range(70)]
+
+
+class NoRoom(Limits):
+    """Every log is full."""
+
+    log_bytes: ClassVar[int] = 100
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path, limits=NoRoom())
+    yield made
+    made.stop()
+
+
+def _opens(rig: Rig) -> dict[Side, int]:
+    """A request with its copy, at rest: the ids on both sides."""
+    number = rig.customer.create(REQUEST, title="Printer", service_id=1)
+    rig.sync()
+    rig.settle(2)
+    return {Side.EXTERNAL: number, Side.INTERNAL: rig.copy_of(number)}
+
+
+def _files(rig: Rig, side: Side, ids: dict[Side, int]) -> list[Any]:
+    return [one["contents"] for one in rig.simulator(side).ticket(REQUEST, ids[side])["attachments"]]
+
+
+def _says(rig: Rig, side: Side, ids: dict[Side, int], *words: str) -> None:
+    for word in words:
+        rig.agent(side).note(REQUEST, ids[side], f"<p>{word}</p>")
+
+
+def _shown(what: Any) -> str:
+    console = Console(width=250, no_color=True)
+    with console.capture() as captured:
+        console.print(what) if not callable(what) else what(console)
+    return captured.get()
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_seventy_notes_are_five_files(rig: Rig, side: Side) -> None:
+    ids = _opens(rig)
+    for word in WORDS:
+        _says(rig, side, ids, word)
+        rig.engine.cycle()
+        rig.wait(seconds=30)
+    assert _files(rig, side.other, ids) == []
+    rig.settle(2)
+    files = _files(rig, side.other, ids)
+    assert len(files) == 5
+    assert re.findall(r"Word\d\d\.", "".join(one.data.decode() for one in files)) == WORDS
+    told = [text for text in rig.texts(side.other, ids[side.other]) if "is full" in text]
+    assert len(told) == 1
+    assert compared(rig) == []
+    before = rig.written()
+    rig.settle()
+    assert rig.written() == before
+
+
+def test_a_note_and_the_resolution_after_it_arrive_together(rig: Rig) -> None:
+    ids = _opens(rig)
+    rig.operator.stimulus(REQUEST, ids[Side.INTERNAL], "ev_assign", **TEAM)
+    rig.sync()
+    _says(rig, Side.INTERNAL, ids, "Try it now.")
+    rig.sync()
+    assert _files(rig, Side.EXTERNAL, ids) == []
+    rig.operator.stimulus(REQUEST, ids[Side.INTERNAL], "ev_resolve", **RESOLVED)
+    rig.sync()
+    assert rig.external.ticket(REQUEST, ids[Side.EXTERNAL])["status"] == "resolved"
+    assert ["Try it now." in one.data.decode() for one in _files(rig, Side.EXTERNAL, ids)] == [True]
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("arrived", [False, True])
+def test_a_lost_store_loses_and_doubles_nothing(rig: Rig, side: Side, arrived: bool) -> None:
+    ids = _opens(rig)
+    _says(rig, side, ids, *WORDS[:3])
+    rig.sync()
+    if arrived:
+        rig.settle(2)
+    assert len(_files(rig, side.other, ids)) == arrived
+    rig.stop()
+    for file in rig.folder.glob("store*"):
+        file.unlink()
+    rig.start()
+    list(rebuild(rig.inspector))
+    _says(rig, side, ids, WORDS[3])
+    rig.settle()
+    files = _files(rig, side.other, ids)
+    assert len(files) == 1 + arrived
+    assert re.findall(r"Word\d\d\.", "".join(one.data.decode() for one in files)) == WORDS[:4]
+    assert sum("is full" in text for text in rig.texts(side.other, ids[side.other])) == 1
+    assert compared(rig) == []
+
+
+def test_while_they_are_gathered_nothing_is_wrong_and_everybody_says_until_when(rig: Rig) -> None:
+    ids = _opens(rig)
+    _says(rig, Side.EXTERNAL, ids, *WORDS[:2])
+    said = rig.now
+    report = rig.sync()
+    assert report.outcome is CycleOutcome.WELL
+    until = f"{said.replace(minute=said.minute + 10):%H:%M}"
+    link = rig.link(ids[Side.EXTERNAL])
+    assert link.due_at is not None
+
+    (planned,) = rig.inspector.inspect([link])
+    assert planned.plan.actions == ()
+    log = "log:internal:private_log:notes"
+    remark = f"{log}: gathered into one file (until {until} UTC: the log is full: what comes until then goes as one file"
+    assert remark in _shown(lambda console: show.plans(console, [planned], 1))
+    assert compared(rig) == []
+    assert all(one.agrees for one in verified(rig))
+    assert excused(rig) == [("entry", "it goes as a file, with what else comes: the log is full")] * 2
+    found = status(rig.store, "demo", rig.now)
+    assert f"gathered until 11-24 {until}" in _shown(show_status.status(found))
+    assert (found.items.any, freshness(found, rig.now - said).word) == (False, OK)
+    story = explain(rig.pair, planned)
+    told = _shown(lambda console: show.story(console, story))
+    assert f"gathered until 2026-11-24 {until} UTC: {log}: the log is full" in told
+    assert "still to do: nothing until then" in told
+    assert "not carried" not in told
+
+
+@pytest.mark.parametrize("kind", [FaultKind.LOST_BEFORE, FaultKind.LOST_AFTER, FaultKind.LANDS_LATE])
+def test_an_answer_that_is_lost_doubles_nothing(rig: Rig, kind: FaultKind) -> None:
+    ids = _opens(rig)
+    _says(rig, Side.EXTERNAL, ids, *WORDS[:3])
+    rig.sync()
+    rig.internal.faults.add(kind, verbs=("core/create",), times=1, accounts=["sync"], seconds=120)
+    rig.settle()
+    assert re.findall(r"Word\d\d\.", "".join(one.data.decode() for one in _files(rig, Side.INTERNAL, ids))) == WORDS[:3]
+    assert compared(rig) == []
+
+
+def test_a_file_that_is_refused_is_tried_note_by_note(rig: Rig) -> None:
+    ids = _opens(rig)
+    _says(rig, Side.EXTERNAL, ids, *WORDS[:3])
+    rig.sync()
+    rig.internal.faults.add(FaultKind.HUGE_ERROR, verbs=("core/create",), times=2, accounts=["sync"])
+    rig.settle()
+    words = [re.findall(r"Word\d\d\.", one.data.decode()) for one in _files(rig, Side.INTERNAL, ids)]
+    assert words == [[word] for word in WORDS[:3]]
+    assert compared(rig) == []
+
+
+def test_what_is_missing_and_not_gathered_differs(rig: Rig) -> None:
+    ids = _opens(rig)
+    _says(rig, Side.EXTERNAL, ids, WORDS[0])
+    rig.settle(2)
+    (file,) = rig.internal.ticket(REQUEST, ids[Side.INTERNAL])["attachments"]
+    rig.operator.delete_attachment(file["id"])
+    rig.wait(minutes=60)
+    _says(rig, Side.EXTERNAL, ids, *WORDS[1:3])
+    rig.sync()
+    (differs,) = compared(rig)
+    assert differs.endswith("external: entry 1 of private_log has no mirror on internal")
+
+
+def test_one_that_is_deleted_out_of_several_is_told(rig: Rig) -> None:
+    ids = _opens(rig)
+    _says(rig, Side.INTERNAL, ids, *WORDS[:3])
+    rig.settle(2)
+    (file,) = rig.external.ticket(REQUEST, ids[Side.EXTERNAL])["attachments"]
+    rig.customer.delete_attachment(file["id"])
+    rig.settle(1)
+    assert _files(rig, Side.EXTERNAL, ids) == []
+    assert len(compared(rig)) == 3
+    assert all("has no mirror on external" in one for one in compared(rig))
+
+
+def test_a_server_that_says_so_itself_gets_the_words_in_a_files_name(tmp_path: Path) -> None:
+    class Roomy(Limits):
+        log_bytes: ClassVar[int] = 200_000
+
+    rig = Rig(tmp_path, limits=Roomy())
+    ids = _opens(rig)
+    rig.operator.fill_log(REQUEST, ids[Side.INTERNAL])
+    _says(rig, Side.EXTERNAL, ids, *WORDS[:2])
+    rig.settle(2)
+    (name,) = [one.filename for one in _files(rig, Side.INTERNAL, ids)]
+    assert name.startswith("log-is-full-notes-20261124-")
+    assert compared(rig) == []
+    rig.stop()
