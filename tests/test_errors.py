@@ -47,6 +47,7 @@ MADE_ELSEWHERE = {
     "reconcile/agree.py: refused",
     "reconcile/form.py: render",
     "reconcile/part.py: park",
+    "reconcile/part.py: rest",
     "reconcile/planner.py: another_ticket",
     "reconcile/safety.py: check",
     "reconcile/state.py: _follow",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from itopsync.model import ItemKey, Link, Obstacle, Side
 from itopsync.reconcile.defaults import Chosen
@@ -89,7 +90,7 @@ class Part:
     wanted: set[Item] = field(default_factory=set)
     """Every item to get across, whether or not it may be tried now: obstacles of other items are void."""
     parked: dict[ItemKey, Obstacle] = field(default_factory=dict)
-    """Items found to need a person, by key."""
+    """Items found to need a person, or to rest, by key."""
 
     def want(self, *items: Item) -> None:
         """Note that *items* are to get across."""
@@ -99,12 +100,16 @@ class Part:
         """Park *item* until a person has looked, or until it changes."""
         self.parked[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
 
+    def rest(self, item: Item, reason: str, until: datetime) -> None:
+        """Let *item* wait *until* then; no try is used up."""
+        self.parked[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=0, parked=False, not_before=until)
+
     def remark(self, kept: Kept, key: ItemKey) -> None:
         """List something that is left as it is."""
         self.remarks.append(Remark(kept, key))
 
     def obstacles(self, link: Link) -> tuple[Obstacle, ...]:
-        """The obstacles from now on: those of items still wanted and unchanged, with their tries, and the newly parked."""
+        """The obstacles from now on: those of items still wanted and unchanged, with their tries, and those new here."""
         wanted = {(item.key, item.fingerprint) for item in self.wanted}
         still = (each for each in link.obstacles if (each.key, each.fingerprint) in wanted and each.key not in self.parked)
         return (*still, *self.parked.values())
