@@ -12,7 +12,7 @@ from itopsync.engine.report import Count, WriteOutcome, Written
 from itopsync.engine.reused import free_copy
 from itopsync.engine.settings import EngineSettings
 from itopsync.model import VERSION_TIME, LinkStatus, Observation, Side, Ticket
-from itopsync.reconcile.moments import moment
+from itopsync.reconcile.moments import likely, moment
 from itopsync.reconcile.rules import ClassRules
 from itopsync.store.records import ActivityRecord
 
@@ -94,7 +94,7 @@ def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelt
 
 def _end_of(overlap: timedelta, ticket: Ticket, ahead: timedelta) -> datetime | None:
     """By when late commits with the time of the ticket's last change have shown up, rounded so that links are grouped."""
-    changed = moment(ticket.fields.get(VERSION_TIME, ""))
+    changed = likely(ticket.fields.get(VERSION_TIME, ""))
     if changed is None:
         return None
     end = changed + overlap - ahead

@@ -125,6 +125,18 @@ def test_a_date_of_any_year_holds_up_nothing_and_is_carried_or_told(rig: OddRig,
         assert any("Not carried: start_date (the date 9999" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(odd)))
 
 
+def test_a_last_change_in_the_last_year_of_all_holds_up_nothing(rig: OddRig) -> None:
+    odd, other = _opened(rig, 2)
+    rig.operator.note("UserRequest", rig.copy_of(odd), "<p>On our way</p>")
+    row = rig.internal.store.get("UserRequest", rig.copy_of(odd))
+    assert row is not None
+    rig.internal.store.put({**row, "last_update": "9999-12-31 23:59:59"})
+    _ask(rig, [other])
+    assert rig.sync().problems == {}
+    assert _arrived(rig, other)
+    assert any("On our way" in text for text in rig.texts(Side.EXTERNAL, odd))
+
+
 @pytest.mark.parametrize("date", ["9999-12-31 23:59:59", "0001-01-01 00:00:00"])
 def test_a_new_ticket_with_an_odd_date_is_copied_without_it(rig: OddRig, date: str) -> None:
     _carry_dates(rig, "Pacific/Kiritimati")
