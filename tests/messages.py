@@ -47,7 +47,7 @@ _PLACES = {
     "put_off": ("reconcile/",),
 }
 """Where a name is a sayer only in some places."""
-RETURNERS = ("_no_way", "mismatch", "why_not_carried", "_wrong")
+RETURNERS = ("_no_way", "mismatch", "why_not_carried", "_wrong", "no_answer_yet")
 """Functions that return one."""
 TABLES = ("_EXPLAINED", "_EXPECTED", "_REASONS", "_NEVER_CARRIED", "_PASSWORD", "_ADDRESS")
 """Constants that hold messages."""

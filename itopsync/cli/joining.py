@@ -46,16 +46,19 @@ def read_history(copied_by: Sequence[str], within: int | None, *, history: bool)
     return Bridge(accounts) if within is None else Bridge(accounts, timedelta(minutes=within))
 
 
-def refuse_strangers(every: Iterable[Joined], history: Bridge | None) -> None:
-    """Check that each account of the older bridge wrote something on these tickets.
+def refuse_strangers(every: Iterable[Joined], history: Bridge | None, linked: Iterable[tuple[Side, str]] = ()) -> None:
+    """Check that each account of the older bridge wrote something on these tickets, or on those *linked* already.
 
     :raises typer.BadParameter: one did not; it may be mistyped, and then all that the real one copied would be taken for people's
     """
     wrote = {(side, number) for joined in every for side, number, _ in joined.writers}
-    for side, numbers in history.accounts.items() if history else ():
-        for number in sorted(numbers):
-            if (side, number) not in wrote:
-                raise typer.BadParameter(f"--copied-by {side}:{number}: that user wrote nothing on these tickets. Check the id")
+    named = [(side, number) for side, numbers in history.accounts.items() for number in sorted(numbers)] if history else []
+    strangers = [who for who in named if who not in wrote]
+    writers = iter(linked)
+    while strangers and (writer := next(writers, None)) is not None:
+        strangers = [who for who in strangers if who != writer]
+    for side, number in strangers[:1]:
+        raise typer.BadParameter(f"--copied-by {side}:{number}: that user wrote nothing on these tickets. Check the id")
 
 
 def tell(every: Sequence[tuple[str, Joined]], history: Bridge | None, *, shown: int = SHOWN) -> None:

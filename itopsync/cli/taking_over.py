@@ -56,7 +56,8 @@ def _examine(inspector: Inspector, path: Path, history: Bridge | None) -> Examin
         faults.in_line(path, flaw.line).add(flaw.side or "", flaw.what, remedy)
     faults.raise_if_any()
     if examined.to_link:
-        refuse_strangers([joined for _, joined in examined.to_link], history)
+        written = taking_over.writers(inspector.pair, examined.linked)
+        refuse_strangers([joined for _, joined in examined.to_link], history, written)
     return examined
 
 
@@ -92,7 +93,7 @@ def _link(inspector: Inspector, to_link: Sequence[tuple[Row, Joined]], history: 
         asked = linking.arguments_of(part, history)
         number = pair.store.requests.ask(RequestKind.LINK, actor(), utc_now(), arguments=asked)
         outcome = await_end(pair.store, pair.rules, number, inspector)
-        linked = sum(linking.is_linked(pair.store, *each) for each in part)
+        linked = sum(linking.linked(pair.store, *each) is not None for each in part)
         done += linked
         if outcome.state is not RequestState.DONE:
             typer.echo(outcome.result, err=True)

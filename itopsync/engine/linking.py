@@ -170,10 +170,11 @@ def _look(server: Server, number: int) -> FileLook | None:
     return FileLook(file.name, sha256(file.data).hexdigest())
 
 
-def is_linked(store: Store, external: Ref, internal: Ref) -> bool:
-    """Whether the two are linked with each other already."""
+def linked(store: Store, external: Ref, internal: Ref) -> Link | None:
+    """The link of the two, if they are linked with each other already."""
     known = store.links.of(external)
-    return known is not None and known.internal == internal and known.status in (LinkStatus.LINKED, LinkStatus.PARKED)
+    together = known is not None and known.internal == internal and known.status in (LinkStatus.LINKED, LinkStatus.PARKED)
+    return known if together else None
 
 
 def refuse_linked(store: Store, external: Ref, internal: Ref) -> None:

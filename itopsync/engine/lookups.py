@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 from types import MappingProxyType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from itopsync.errors import AccessRefused, BadQuery, RemoteError, SideUnavailable
 from itopsync.itop import oql
@@ -15,7 +15,18 @@ from itopsync.itop.objects import is_a, key_of, target_of
 from itopsync.itop.piecewise import NO_ID, read_piecewise
 from itopsync.itop.server import Server
 from itopsync.model import Link, Observation, Ref, Side, Ticket
-from itopsync.reconcile.defaults import EMAIL_OF, Answers, Asked, Found, Lookup, Unasked, plain, route_of
+from itopsync.reconcile.defaults import (
+    EMAIL_OF,
+    RESTS,
+    Answers,
+    Asked,
+    Found,
+    Lookup,
+    Question,
+    Unasked,
+    plain,
+    route_of,
+)
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.state import correspond
 
@@ -23,8 +34,37 @@ LASTING = timedelta(hours=1)
 """After this time what was found is looked up again, once it is needed: the servers' organisations change without the file."""
 AT_ONCE = 100
 """How many values one query looks for."""
+SOON = timedelta(seconds=5)
+"""How long a server may take to fail on some of many things for them to be told apart."""
+MANY_TIMES = 5
+"""So many times as long as a server took to fail on a question, it rests: it never takes most of our time."""
 MOST_CALLERS = 1_000
 """How many callers are remembered, by their ids; of those, nothing else is."""
+
+
+T = TypeVar("T")
+F = TypeVar("F")
+Silent = Mapping[Ref, dict[Question, str]]
+"""Of each ticket: what a server fails to answer that concerns it → why."""
+
+
+class _WholeFails(Exception):
+    """A server fails on a question as a whole."""
+
+    def __init__(self, failure: RemoteError) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class _Read(Generic[T, F]):
+    """What a server answered of several values, and why it failed on the others."""
+
+    found: dict[T, F]
+    failed: dict[T, str]
+    rest: timedelta
+    """How long what failed rests."""
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -61,7 +101,10 @@ class Lookups:
         self._by_email = self._routing[Side.INTERNAL].asks_for_callers
         self._lock = Lock()
         self._at: datetime | None = None
-        self._found: Mapping[Lookup, Found] = {}
+        self._lookups = tuple(dict.fromkeys(each for routing in self._routing.values() for each in routing.lookups))
+        self._found: dict[Lookup, Found] = {}
+        self._slow: dict[Side, str] = {}
+        self._resting: dict[object, tuple[str, datetime, datetime]] = {}
         self._callers: dict[str, Found] = {}
         self._targets: dict[tuple[Side, str], str | None] = {}
 
@@ -72,53 +115,97 @@ class Lookups:
         """Look everything up again when it is next needed."""
         self._at = None
 
-    def answers(self, needs: Sequence[Need]) -> tuple[dict[Ref, Answers], dict[Ref, RemoteError]]:
+    def answers(self, needs: Sequence[Need]) -> dict[Ref, Answers]:
         """Ask all that decides on the defaults of these tickets, in as few calls as there are kinds of questions.
 
-        What a server refuses to answer is remembered as that, and told where it matters. Where it fails on what one ticket asks
-        while it answers all else, that ticket gets its error instead.
+        What a server refuses to answer is remembered as that, and told where it matters. What it fails on, while it answers a
+        trivial question, is silent for the tickets that need it, and rests for a while.
 
         :raises SideUnavailable: a server does not answer
         """
         if not needs or not self:
-            return {}, {}
+            return {}
         with self._lock:
-            try:
-                self._look_up_again()
-            except SideUnavailable as error:
-                self._see_that_both_answer()
-                return {}, {need.ticket.ref: error for need in needs}
+            self._slow.clear()
+            self._look_up_again()
+            unanswered: dict[Question, str] = {
+                lookup: why for lookup in self._lookups if (why := self._why_at_rest(lookup)) is not None
+            }
+            silent: Silent = {need.ticket.ref: dict(unanswered) for need in needs}
+            found = MappingProxyType(dict(self._found))
+            meets = self._ask_conditions(needs, found, silent)
+            callers = self._ask_callers(needs, silent) if self._by_email else {}
+        refs = (need.ticket.ref for need in needs)
+        return {ref: Answers(found, meets[ref], callers.get(ref, ()), silent[ref]) for ref in refs}
+
+    # what a server fails on
+
+    def _read(
+        self,
+        sides: Collection[Side],
+        values: Sequence[T],
+        read: Callable[[Sequence[T]], Iterable[tuple[T, F]]],
+        fails: Callable[[], bool] = lambda: False,
+    ) -> _Read[T, F]:
+        """Read something of many *values* at once; where a server fails on a few of them, these are found.
+
+        It fails on the whole if it takes long to, or *fails* says so. After a long time nothing more is asked for now.
+
+        :raises SideUnavailable: one of *sides* fails on a trivial question too
+        """
+        if (why := next((self._slow[side] for side in sides if side in self._slow), None)) is not None:
+            return _Read({}, dict.fromkeys(values, why), RESTS, whole=True)
+        begun, asked = self._clock(), False
+
+        def see_whose_fault(part: Sequence[int], failure: RemoteError) -> bool:
+            nonlocal asked
+            for side in sides:
+                cls = self._classes[side][0]
+                self._servers[side].get(cls, f"SELECT {oql.name(cls)} WHERE id = {NO_ID}", ("id",))
+            if (len(part) > 1 and self._clock() - begun > SOON) or (not asked and fails()):
+                raise _WholeFails(failure)
+            asked = True
+            return True
+
+        try:
             found, failed = read_piecewise(
-                range(len(needs)),
-                lambda part: self._ask([needs[place] for place in part]),
-                lambda _part, _failure: self._see_that_both_answer(),
+                range(len(values)), lambda part: list(read([values[place] for place in part])), see_whose_fault
             )
-        return dict(found), {needs[place].ticket.ref: error for place, error in failed.items()}
+        except _WholeFails as error:
+            found, failed, whole = [], dict.fromkeys(range(len(values)), error.failure), True
+        else:
+            whole = False
+        reasons = {values[place]: str(error) for place, error in failed.items()}
+        rest = min(max(RESTS, MANY_TIMES * (self._clock() - begun)), LASTING)
+        if rest > RESTS:
+            self._slow |= {side: why for side in sides for why in reasons.values()}
+        return _Read(dict(found), reasons, rest, whole=whole)
 
-    def _ask(self, needs: Sequence[Need]) -> list[tuple[Ref, Answers]]:
-        found = MappingProxyType(self._found)
-        meets = self._ask_conditions(needs, found)
-        callers = self._ask_callers(needs) if self._by_email else {}
-        return [(need.ticket.ref, Answers(found, meets[need.ticket.ref], callers.get(need.ticket.ref, ()))) for need in needs]
+    def _let_rest(self, question: object, why: str, rest: timedelta) -> None:
+        now = self._clock()
+        self._resting[question] = (why, now, now + rest)
 
-    def _see_that_both_answer(self) -> bool:
-        """Ask both servers for nothing. :raises SideUnavailable: it is the server that fails, and not what was asked"""
-        for side, server in self._servers.items():
-            cls = self._classes[side][0]
-            server.get(cls, f"SELECT {oql.name(cls)} WHERE id = {NO_ID}", ("id",))
-        return True
+    def _why_at_rest(self, question: object) -> str | None:
+        """Why *question* is not asked now: a server has just failed on it."""
+        why, since, until = self._resting.get(question, ("", self._clock(), self._clock()))
+        return why if since <= self._clock() < until else None
 
     # criteria
 
     def _look_up_again(self) -> None:
+        """Look up what is not known, or was found long ago."""
         now = self._clock()
-        if self._at is not None and self._at <= now < self._at + LASTING:
-            return
-        self._callers.clear()
-        self._targets.clear()
-        lookups = dict.fromkeys(lookup for routing in self._routing.values() for lookup in routing.lookups)
-        self._found = dict(look_up(self._servers, lookups, self._target))
-        self._at = now
+        if self._at is None or not self._at <= now < self._at + LASTING:
+            self._callers.clear()
+            self._targets.clear()
+            self._found.clear()
+            self._at = now
+        missing = (each for each in self._lookups if each not in self._found and self._why_at_rest(each) is None)
+        for several in alike(missing):
+            read = self._read((several[0].side,), several, lambda some: look_up(self._servers, some, self._target))
+            self._found |= read.found
+            for lookup, why in read.failed.items():
+                self._let_rest(lookup, why, read.rest)
 
     def _target(self, side: Side, key: str) -> str | None:
         if (side, key) not in self._targets:
@@ -127,18 +214,44 @@ class Lookups:
 
     # conditions
 
-    def _ask_conditions(self, needs: Sequence[Need], found: Mapping[Lookup, Found]) -> dict[Ref, dict[str, bool | None]]:
+    def _ask_conditions(
+        self, needs: Sequence[Need], found: Mapping[Lookup, Found], silent: Silent
+    ) -> dict[Ref, dict[str, bool | None]]:
         """Ask for each ticket only the conditions that decide, up to the first route that fits."""
         meets: dict[Ref, dict[str, bool | None]] = {need.ticket.ref: {} for need in needs}
-        while wanted := self._undecided(needs, found, meets):
+        while wanted := self._undecided(needs, found, meets, silent):
             for (cls, condition), refs in wanted.items():
-                met = self._meeting(cls, condition, [ref.id for ref in refs])
+                met, failed = self._ask_condition(cls, condition, sorted(ref.id for ref in refs))
                 for ref in refs:
-                    meets[ref][condition] = None if met is None else ref.id in met
+                    if ref.id in failed:
+                        silent[ref][condition] = failed[ref.id]
+                    else:
+                        meets[ref][condition] = met[ref.id]
         return meets
 
+    def _ask_condition(self, cls: str, condition: str, ids: Sequence[int]) -> tuple[dict[int, bool | None], dict[int, str]]:
+        """Which tickets meet it, and why the server does not tell of others."""
+        if (why := self._why_at_rest((cls, condition))) is not None:
+            return {}, dict.fromkeys(ids, why)
+
+        def fails() -> bool:
+            try:
+                self._meeting(cls, condition, [NO_ID])
+            except SideUnavailable:
+                return True
+            return False
+
+        read = self._read((Side.EXTERNAL,), ids, lambda some: self._meeting(cls, condition, some), fails)
+        if read.whole:
+            self._let_rest((cls, condition), next(iter(read.failed.values())), read.rest)
+        return read.found, read.failed
+
     def _undecided(
-        self, needs: Sequence[Need], found: Mapping[Lookup, Found], meets: Mapping[Ref, Mapping[str, bool | None]]
+        self,
+        needs: Sequence[Need],
+        found: Mapping[Lookup, Found],
+        meets: Mapping[Ref, Mapping[str, bool | None]],
+        silent: Silent,
     ) -> dict[tuple[str, str], set[Ref]]:
         wanted: dict[tuple[str, str], set[Ref]] = {}
         for need in needs:
@@ -147,27 +260,40 @@ class Lookups:
                 try:
                     route_of(self._routing[side], Asked(need.ticket, Answers(found, meets[ref])))
                 except Unasked as unasked:
-                    wanted.setdefault((ref.cls, str(unasked.what)), set()).add(ref)
+                    if unasked.what not in silent[ref]:
+                        wanted.setdefault((ref.cls, str(unasked.what)), set()).add(ref)
         return wanted
 
-    def _meeting(self, cls: str, condition: str, ids: Collection[int]) -> set[int] | None:
-        query = f"SELECT {oql.name(cls)} AS this WHERE this.id IN {oql.ids(sorted(ids))} AND ({condition})"
+    def _meeting(self, cls: str, condition: str, ids: Sequence[int]) -> list[tuple[int, bool | None]]:
+        query = f"SELECT {oql.name(cls)} AS this WHERE this.id IN {oql.ids(ids)} AND ({condition})"
         try:
-            return {row.id for row in self._servers[Side.EXTERNAL].get(cls, query, ("id",)).rows}
+            met = {row.id for row in self._servers[Side.EXTERNAL].get(cls, query, ("id",)).rows}
         except BadQuery:
-            return None
+            return [(each, None) for each in ids]
+        return [(each, each in met) for each in ids]
 
     # callers
 
-    def _ask_callers(self, needs: Sequence[Need]) -> dict[Ref, tuple[Found, ...]]:
+    def _ask_callers(self, needs: Sequence[Need], silent: Silent) -> dict[Ref, tuple[Found, ...]]:
         """Find the callers by their e-mails, which are kept nowhere."""
         callers = {need.ticket.ref: need.ticket.fields.get(EMAIL_OF, "") for need in needs if need.caller}
         asked = sorted({number for number in callers.values() if number.isdecimal()} - self._callers.keys())
         found: dict[str, Found] = {}
+        failed: dict[str, str] = {}
         for start in range(0, len(asked), AT_ONCE):
-            found |= self._people_of(asked[start : start + AT_ONCE])
+            several = asked[start : start + AT_ONCE]
+            if (why := self._why_at_rest(None)) is not None:
+                failed |= dict.fromkeys(several, why)
+                continue
+            read = self._read(tuple(Side), several, lambda some: self._people_of(some).items())
+            found |= read.found
+            failed |= read.failed
+            if read.whole:
+                self._let_rest(None, read.failed[several[0]], read.rest)
+        for ref, number in callers.items():
+            silent[ref] |= {None: failed[number]} if number in failed else {}
         told: dict[Ref, tuple[Found, ...]] = {
-            ref: (self._callers.get(number, found.get(number, ())),) for ref, number in callers.items()
+            ref: (self._callers.get(number, found.get(number, ())),) for ref, number in callers.items() if number not in failed
         }
         self._callers |= {number: people for number, people in found.items() if people is not None and len(people) == 1}
         for number in list(self._callers)[: max(0, len(self._callers) - MOST_CALLERS)]:
@@ -176,14 +302,14 @@ class Lookups:
 
     def _people_of(self, numbers: Sequence[str]) -> dict[str, Found]:
         """External people, by id → those in internal with the same e-mail."""
-        emails = self._read(Side.EXTERNAL, "id", numbers, "email")
+        emails = self._by_value(Side.EXTERNAL, "id", numbers, "email")
         known = {number: plain(email) for email, each in (emails or {}).items() for number in map(str, each) if plain(email)}
-        people = self._read(Side.INTERNAL, "email", sorted(set(known.values())), "email") if known else {}
+        people = self._by_value(Side.INTERNAL, "email", sorted(set(known.values())), "email") if known else {}
         if emails is None or people is None:
             return dict.fromkeys(numbers, None)
         return {number: people.get(known.get(number, ""), ()) for number in numbers}
 
-    def _read(self, side: Side, name: str, values: Sequence[str], shown: str) -> dict[str, tuple[int, ...]] | None:
+    def _by_value(self, side: Side, name: str, values: Sequence[str], shown: str) -> dict[str, tuple[int, ...]] | None:
         """What a side's people *show* → their ids, of those whose *name* is one of *values*; None if it may not be read."""
         target = self._target(side, EMAIL_OF)
         if target is None:
@@ -192,6 +318,17 @@ class Lookups:
             return by_value(self._servers[side], target, name, values, shown)
         except (BadQuery, AccessRefused):
             return None
+
+
+def alike(lookups: Iterable[Lookup]) -> Iterator[Sequence[Lookup]]:
+    """Those that are looked up together: by one attribute, for one key of one side."""
+    together: dict[object, list[Lookup]] = {}
+    for lookup in lookups:
+        single = len(lookup.criterion) == 1
+        together.setdefault((lookup.side, lookup.key, lookup.criterion[0][0]) if single else lookup, []).append(lookup)
+    for several in together.values():
+        for start in range(0, len(several), AT_ONCE):
+            yield several[start : start + AT_ONCE]
 
 
 def look_up(

@@ -77,11 +77,8 @@ def _with_answers(pair: Pair, observed: list[Observed]) -> list[Observed]:
     if not pair.lookups:
         return observed
     needs = (Need.of(each.link, each.seen, pair.rules) for each in observed if each.unread is None)
-    answers, failed = pair.lookups.answers([need for need in needs if need is not None])
-    return [
-        replace(each, answers=answers.get(each.link.external, NOT_ASKED), unread=each.unread or failed.get(each.link.external))
-        for each in observed
-    ]
+    answers = pair.lookups.answers([need for need in needs if need is not None])
+    return [replace(each, answers=answers.get(each.link.external, NOT_ASKED)) for each in observed]
 
 
 def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:

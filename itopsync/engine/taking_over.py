@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from itopsync.engine import linking
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.linking import CannotLink
+from itopsync.engine.observe import observe
+from itopsync.engine.pair import Pair
 from itopsync.errors import ItopsyncError
-from itopsync.model import Ref, Side
+from itopsync.model import Link, Ref, Side
 from itopsync.reconcile.by_hand import Joined
 from itopsync.reconcile.copied import Bridge
 
@@ -43,8 +45,8 @@ class Examined:
     """What linking the rows comes to."""
 
     flaws: list[Flaw] = field(default_factory=list)
-    linked: list[Row] = field(default_factory=list)
-    """Those whose tickets are linked with each other already."""
+    linked: list[Link] = field(default_factory=list)
+    """Of those whose tickets are linked with each other already."""
     to_link: list[tuple[Row, Joined]] = field(default_factory=list)
 
 
@@ -63,8 +65,8 @@ def examine(inspector: Inspector, rows: Sequence[Row], *, history: Bridge | None
         external, internal = (refs[side][row.name(side)] for side in Side)
         if isinstance(external, CannotLink) or isinstance(internal, CannotLink):
             continue
-        if linking.is_linked(pair.store, external, internal):
-            examined.linked.append(row)
+        if (link := linking.linked(pair.store, external, internal)) is not None:
+            examined.linked.append(link)
         elif (why := linking.why_not(pair, external, internal)) is not None:
             examined.flaws.append(_flaw(row, why))
         elif row.line not in faulty:
@@ -81,6 +83,19 @@ def examine(inspector: Inspector, rows: Sequence[Row], *, history: Bridge | None
         if pair.progress is not None:
             pair.progress(start + len(part), len(sound))
     return examined
+
+
+def writers(pair: Pair, links: Sequence[Link]) -> Iterator[tuple[Side, str]]:
+    """Who wrote on tickets that are linked already, by side and account; read in parts, as far as somebody asks.
+
+    :raises SideUnavailable: a server does not answer
+    """
+    chunk = pair.settings.chunk
+    for start in range(0, len(links), chunk):
+        for each in observe(pair, links[start : start + chunk]):
+            for side in Side:
+                ticket = each.seen.of(side)
+                yield from ((side, entry.author_id) for log in ticket.logs.values() for entry in log) if ticket else ()
 
 
 def _flaw(row: Row, why: CannotLink | ItopsyncError) -> Flaw:

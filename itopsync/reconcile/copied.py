@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
+from typing import Self
 
 from itopsync.model import Entry, Side
 from itopsync.reconcile.richtext import visible_words
@@ -20,11 +22,13 @@ from itopsync.reconcile.richtext import visible_words
 WITHIN = timedelta(minutes=15)
 """So far apart an entry and its copy may have been written, if nobody says otherwise: an older bridge ran every few minutes."""
 _FEW = 3
-"""Fewer words than these say too little by themselves: they must stand at an end of what may be their copy."""
+"""So many words say something wherever they stand; fewer must stand together."""
 _BEGINNING = 20
 """What says so many of the first letters of an entry may be a copy of it that breaks off."""
 
 _WORD = re.compile(r"[^\W_]+")
+_SPOILT = re.compile("[?\ufffd\x80-\u024f\u2000-\u214f]")
+"""What becomes of the letters that a wrong character set spoils, and what they were: ``caf?``, ``cafÃ©``, ``café``."""
 _LINK = re.compile(r"\[([^\[\]]*)\]\([^()\s]*\)")
 """A link in iTop's plain text: ``[the manual](https://example.com)``."""
 
@@ -103,36 +107,112 @@ def _alike(some: Iterable[Line], others: Iterable[Line], within: timedelta) -> I
 
 
 def _resembling(copies: Iterable[Line], originals: Iterable[Line], within: timedelta) -> Iterator[tuple[Line, Line]]:
-    """Copies that may be of these originals: late, or with other words before, behind or left out. No copy is older."""
-    free = list(originals)
+    """Copies that may hold these originals: late, joined, or with other words around them, or pieces missing. No copy is older.
+
+    A copy may hold several originals, but each of its words is of one only: of those that fit, the one that it holds most of
+    comes first, then the nearest.
+    """
+    free = {line: _Said.by(line.entry) for line in originals}
     for copy in sorted(copies, key=lambda line: line.entry.at):
-        fits = (line for line in free if line.entry.at <= copy.entry.at + within and _resembles(copy.entry, line.entry))
-        nearest = min(fits, key=lambda line: abs(line.entry.at - copy.entry.at), default=None)
-        if nearest is not None:
-            free.remove(nearest)
-            yield copy, nearest
+        rest = _Said.by(copy.entry)
+        near = (line for line in free if line.entry.at <= copy.entry.at + within)
+        held = {line: len(places) for line in near if (places := rest.holds(free[line])) is not None}
+        for line in sorted(held, key=lambda line: (-held[line], abs(line.entry.at - copy.entry.at))):
+            places = rest.holds(free[line])
+            if places is not None:
+                rest = rest.without(free.pop(line), places)
+                yield copy, line
 
 
-def _resembles(copy: Entry, original: Entry) -> bool:
-    """Whether a copy may be of an original: it says all of that and something else, or breaks off."""
-    there, said = _words(copy.html), _words(original.html)
-    if not said:
-        signs = "".join(visible_words(original.html))
-        return signs in "".join(visible_words(copy.html)) if signs else not there  # pictures, perhaps
-    if there and "".join(said).startswith("".join(there)):
-        return True
-    if len(said) < _FEW:
-        return said in (there[: len(said)], there[-len(said) :])
-    return Counter(said) <= Counter(there) or "".join(said)[:_BEGINNING] in "".join(there)
+@dataclass(frozen=True)
+class _Said:
+    """What an entry says; of a copy, what no original explains yet, with gaps in place of what one does."""
+
+    words: tuple[str | None, ...]
+    signs: str
+    """All that is seen; it tells of an entry without words."""
+    whole: bool = True
+
+    @classmethod
+    def by(cls, entry: Entry) -> Self:
+        """What *entry* says, without the letters that a wrong character set would spoil."""
+        seen = visible_words(entry.html)
+        legible = [_SPOILT.sub("", word) or word for word in _LINK.sub(r"\1", " ".join(seen).lower()).split()]
+        return cls(tuple(_WORD.findall(" ".join(legible))), "".join(seen))
+
+    def without(self, original: Self, places: Collection[int]) -> Self:
+        """The rest, once *original* is found at *places*."""
+        signs = self.signs if original.words else self.signs.replace(original.signs, "", 1)
+        words = tuple(None if place in places else word for place, word in enumerate(self.words))
+        return replace(self, words=words, signs=signs, whole=False)
+
+    def holds(self, original: Self) -> Collection[int] | None:
+        """Where the words of *original* are in this, if it may be a copy of it or of a part of it; else None."""
+        said = original.words
+        if not said:
+            fits = original.signs in self.signs if original.signs else self.whole and not self.words  # pictures, perhaps
+            return () if fits else None
+        found = self._together(said)
+        most = 2 * len(found) >= min(len(said), len(self.words)) and len(found) >= _FEW
+        if most or len(found) == len(said):
+            return found
+        if self.whole and self._may_be_cut_from(original):
+            return range(len(self.words))
+        if len(said) < _FEW:
+            return None
+        if original.counts <= self.counts:
+            return self._apart(said)
+        return found if original.letters[:_BEGINNING] in self.letters else None
+
+    def _may_be_cut_from(self, original: Self) -> bool:
+        return bool(self.words) and (self.counts <= original.counts or original.letters.startswith(self.letters))
+
+    def _together(self, said: Sequence[str | None]) -> set[int]:
+        """Where the words of *said* are that stand together here as they do there, a few at a time."""
+        length = min(len(said), _FEW)
+        found: set[int] = set()
+        met: Counter[tuple[str | None, ...]] = Counter()
+        for run in _runs(said, length):
+            places = self.runs[length].get(run, ())
+            if met[run] < len(places):
+                found.update(range(places[met[run]], places[met[run]] + length))
+            met[run] += 1
+        return found
+
+    def _apart(self, said: Iterable[str | None]) -> set[int]:
+        """Where the words of *said* are, wherever each of them stands."""
+        left = {word: iter(places) for (word,), places in self.runs[1].items()}
+        return {next(left[word]) for word in said}
+
+    @cached_property
+    def letters(self) -> str:
+        """With a blank for each gap."""
+        return "".join(word or " " for word in self.words)
+
+    @cached_property
+    def counts(self) -> Counter[str | None]:
+        """How often each word is there."""
+        return Counter(word for word in self.words if word is not None)
+
+    @cached_property
+    def runs(self) -> Mapping[int, Mapping[tuple[str | None, ...], Sequence[int]]]:
+        """By length: each run of so few words → where it begins."""
+        found: dict[int, dict[tuple[str | None, ...], list[int]]] = {length: {} for length in range(1, _FEW + 1)}
+        for length, places in found.items():
+            for place, run in enumerate(_runs(self.words, length)):
+                if None not in run:
+                    places.setdefault(run, []).append(place)
+        return found
+
+
+def _runs(words: Sequence[str | None], length: int) -> Iterator[tuple[str | None, ...]]:
+    return zip(*(words[start:] for start in range(length)), strict=False)
 
 
 def _letters(fragment: str) -> str:
     """What a text says, whatever became of its format: its letters and digits, or all its signs if it has none of these."""
-    return "".join(_words(fragment)) or "".join(visible_words(fragment))
-
-
-def _words(fragment: str) -> list[str]:
-    return _WORD.findall(_LINK.sub(r"\1", " ".join(visible_words(fragment)).casefold()))
+    seen = visible_words(fragment)
+    return "".join(_WORD.findall(_LINK.sub(r"\1", " ".join(seen).casefold()))) or "".join(seen)
 
 
 # files

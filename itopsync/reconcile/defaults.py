@@ -9,7 +9,9 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -22,12 +24,17 @@ Found = tuple[int, ...] | None
 """The ids that a look-up found; None if the server cannot answer it."""
 
 
+RESTS = timedelta(minutes=5)
+"""So long what a server fails to answer is not asked again."""
+
+
 class Unasked(Exception):
     """Something must be asked before the defaults of a ticket are known: a look-up, a condition, or its caller (None)."""
 
-    def __init__(self, what: Lookup | str | None) -> None:
+    def __init__(self, what: Question) -> None:
         super().__init__(str(what))
-        self.what = what
+        self.what, self.where = what, ""
+        """And where the configuration asks it."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class ByEmail:
     """The person in internal who has the e-mail of the external ticket's caller."""
 
 
+Question = Lookup | str | None
+"""What servers are asked: a look-up, a condition, or a ticket's caller (None)."""
 Candidate = Lookup | ByEmail | str | int
 """A value to be tried, or what finds it."""
 
@@ -109,7 +118,14 @@ class Route:
         """
         answers = asked.answers
         fit: list[bool | None] = [not self.classes or asked.ticket.ref.cls in self.classes]
-        fit += [demand.fits(asked.ticket, answers.found) for demand in self.demands if False not in fit]
+        unasked: Unasked | None = None
+        for demand in self.demands:
+            try:
+                fit.append(demand.fits(asked.ticket, answers.found))
+            except Unasked as missing:
+                unasked = missing
+        if unasked is not None and False not in fit:
+            raise unasked
         if self.condition and False not in fit:
             if self.condition not in answers.meets:
                 raise Unasked(self.condition)
@@ -165,6 +181,8 @@ class Answers:
     """Condition → whether the ticket meets it; None: the server cannot tell."""
     callers: tuple[Found, ...] = ()
     """The persons in internal with the caller's e-mail, once asked for."""
+    silent: Mapping[Question, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What a server fails to answer, though it answers other questions → why. Its answer may come yet."""
 
 
 NOT_ASKED = Answers()
@@ -189,8 +207,12 @@ def choose(side: Side, routing: Routing, defaults: Mapping[str, object], names: 
     route = route_of(routing, asked, told)
     chosen: dict[str, object] = {}
     for name in names:
-        candidates = (*(route.values.get(name, ()) if route else ()), *routing.before.get(name, ()))
-        found = _first(name, candidates, asked.answers, told)
+        found = None
+        for where, values in ((_named(route), route.values if route else {}), (f"{side}.defaults", routing.before)):
+            with _asked_by(f"{where}: {name}"):
+                found = _first(name, values.get(name, ()), asked.answers, told)
+            if found is not None:
+                break
         if found is not None:
             chosen[name] = found
         elif name in defaults:
@@ -214,12 +236,33 @@ def route_of(routing: Routing, asked: Asked, told: list[ItemKey] | None = None) 
     :raises Unasked: a look-up or a condition that decides was not asked
     """
     for route in routing.routes:
-        fits = route.fits(asked)
+        with _asked_by(_named(route)):
+            fits = route.fits(asked)
         if fits:
             return route
         if fits is None and told is not None:
             told.append(ItemKey.of(ItemKind.FALL_BACK, f"route {route.name}: the server cannot tell whether it fits"))
     return None
+
+
+@contextmanager
+def _asked_by(where: str) -> Iterator[None]:
+    """Say of what is unasked where the configuration asks it."""
+    try:
+        yield
+    except Unasked as unasked:
+        unasked.where = where
+        raise
+
+
+def no_answer_yet(unasked: Unasked, why: str) -> str:
+    """What people read while a server fails to answer: where the configuration asks, what, and how it fails."""
+    kind = "condition" if isinstance(unasked.what, str) else "look-up"
+    return f"{unasked.where}: no answer yet to the {kind} ({unasked.what or 'e-mail of the caller'}): {why}"
+
+
+def _named(route: Route | None) -> str:
+    return f"route {route.name}" if route else ""
 
 
 def hidden(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -54,7 +54,7 @@ class Reading:
 
     people: tuple[PersonEntry, ...]
     borne: Mapping[str, Entry]
-    """Our entries, by marker."""
+    """Our entries, by marker. That of an entry which stays where it is stands in a notice of a link, which is no mirror of it."""
     unmarked: tuple[Entry, ...]
     """Entries by our own account that bear no marker of any pair: no person wrote them, so they are not carried."""
     bytes: int
@@ -88,13 +88,18 @@ def read(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) 
             ours = place.claimed(number, entry)
             ours = ours if borne.keys().isdisjoint(ours) else []
         if ours:
-            borne.update(dict.fromkeys(ours, entry))
+            borne.update((marker, entry) for marker in ours if not (is_note(marker) and _is_notice(ours, rules.pair)))
             continue
         print_of_it = fingerprint(entry.author_id, entry.html)
         marker = note_marker(rules.pair, link.external, place.ticket.ref, log.name(side), print_of_it, ordinal=alike[print_of_it])
         people.append(PersonEntry(marker, entry))
         alike[print_of_it] += 1
     return Reading(tuple(people), borne, tuple(unmarked), used)
+
+
+def _is_notice(markers: Iterable[str], pair: str) -> bool:
+    """Whether their bearer says that two tickets were linked or unlinked by hand."""
+    return any(here_of(marker, pair) is not None for marker in markers)
 
 
 def notice_of(pair: str, link: Ref, about: Item | Obstacle) -> str:

@@ -185,10 +185,10 @@ def _is_parked(situation: Situation, part: Part, rule: FieldRule) -> bool:
     return obstacle is not None and obstacle.parked
 
 
-def mandatory_defaults(situation: Situation, target: Side, state: str, given: Mapping[str, object]) -> Chosen | None:
+def mandatory_defaults(situation: Situation, target: Side, state: str, given: Mapping[str, object]) -> Chosen | str | None:
     """The side's defaults for what *state* demands and is still empty: a dispatcher's choice is kept.
 
-    None if they are not known: something that decides was not asked.
+    None if they are not known: something that decides was not asked; or why it is not answered.
     """
     present = situation.ticket(target).fields
     demanded = situation.cls.state.lifecycle(target).mandatory.get(state, frozenset())

@@ -214,7 +214,9 @@ def _find_unmarked(flow: _Flow) -> frozenset[str]:
     """The markers of entries in the target's log that lack them: written, stored unmarked, and never answered for."""
     situation, target = flow.situation, flow.target
     left = list(flow.goal.unmarked)
-    people = [person for person in flow.source.people if person.marker not in flow.goal.borne] if left else []
+    known = flow.goal.borne.keys() | situation.ticket_markers.kept
+    known |= {marker for marker, record in flow.records.items() if record.carried_at is None}
+    people = [person for person in flow.source.people if person.marker not in known] if left else []
     rendered = [(person, render(situation, target, flow.log, person)) for person in people]
     found: dict[str, LostMarker] = {}
     claimed: list[Entry] = []

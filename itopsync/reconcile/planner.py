@@ -11,7 +11,7 @@ from itopsync.model import TICKET, End, Link, LinkStatus, Observation, Obstacle,
 from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
 from itopsync.reconcile.copies import without_former
-from itopsync.reconcile.defaults import NOT_ASKED, Answers
+from itopsync.reconcile.defaults import NOT_ASKED, RESTS, Answers, Chosen
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form, render
@@ -106,7 +106,10 @@ def _plan_creation(situation: Situation, *, apart: bool) -> Plan:
     link = replace(situation.link, external_number=external.number)
     part.want(item)
     chosen = situation.defaults(Side.INTERNAL, cls.on_create)
-    if not rules.new_tickets or situation.obstacle(item) or chosen is None:
+    held = not rules.new_tickets or bool(situation.obstacle(item))
+    if isinstance(chosen, str) and not held:
+        part.put_off(item, chosen, situation.now + RESTS)
+    if held or not isinstance(chosen, Chosen):
         return _finished(situation, part, link, ())
     fields = dict(chosen.values)
     agrees: dict[str, str] = {}

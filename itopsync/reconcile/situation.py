@@ -9,7 +9,7 @@ from functools import cached_property
 
 from itopsync.model import Link, Observation, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.copies import Copies
-from itopsync.reconcile.defaults import NOT_ASKED, Answers, Asked, Chosen, Unasked, choose
+from itopsync.reconcile.defaults import NOT_ASKED, Answers, Asked, Chosen, Unasked, choose, no_answer_yet
 from itopsync.reconcile.markers import attachment_marker, attachment_of, born_together, picture_marker, prefix
 from itopsync.reconcile.plan import Item, Kept, Remark
 from itopsync.reconcile.richtext import Origin, attachment_address
@@ -49,13 +49,17 @@ class Situation:
             raise ValueError(f"no ticket on {side} in link {self.link.id}")
         return ticket
 
-    def defaults(self, side: Side, names: Collection[str]) -> Chosen | None:
-        """The values of *names* for a ticket on *side*; None if something that decides was not asked."""
+    def defaults(self, side: Side, names: Collection[str]) -> Chosen | str | None:
+        """The values of *names* for a ticket on *side*; None if something that decides was not asked.
+
+        Or why it is not answered, if a server fails on it for now.
+        """
         rules = self.rules.side(side)
         try:
             return choose(side, rules.routing, rules.defaults, names, Asked(self.ticket(Side.EXTERNAL), self.answers))
-        except Unasked:
-            return None
+        except Unasked as unasked:
+            why = self.answers.silent.get(unasked.what)
+            return None if why is None else no_answer_yet(unasked, why)
 
     @cached_property
     def ticket_markers(self) -> TicketMarkers:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from itopsync.model import STATE, Agreed, Heading, Link, Side
+from itopsync.reconcile.defaults import RESTS, Chosen
 from itopsync.reconcile.form import carried_with_state, mandatory_defaults, noting, plan_values
 from itopsync.reconcile.lifecycle import Step, is_terminal, unavoidable_decisions, way
 from itopsync.reconcile.part import Part, Stage
@@ -82,7 +83,9 @@ def _stages(situation: Situation, part: Part, follow: Follow) -> tuple[Stage, ..
         companions = tuple(carried)
         given: Mapping[str, object] = {value.rule.name(follow.side): value.value for value in companions}
         defaults = mandatory_defaults(situation, follow.side, step.state, given)
-        if defaults is None:
+        if isinstance(defaults, str):
+            part.put_off(follow.item, defaults, situation.now + RESTS)
+        if not isinstance(defaults, Chosen):
             break
         stages.append(Stage(step, follow.item, companions, defaults))
     return tuple(stages)

@@ -178,6 +178,23 @@ def test_what_an_older_bridge_had_copied_is_counted_and_not_sent_again(desk: Des
     assert desk.itopsync("verify").returncode == ExitCode.WELL
 
 
+def test_the_same_file_goes_on_though_an_account_wrote_only_on_what_is_linked_already(desk: Desk) -> None:
+    two = pairs(desk, 2)
+    bridge, key = desk.internal.agent("admin"), desk.internal.tickets()[1]["id"]
+    bridge.note("UserRequest", key, "Secret")
+    again = ("link", "--from", "pairs.csv", "--history", "--copied-by", "internal:1", "--yes")
+    write(desk, two[:1])
+    assert "1 pair linked" in desk.itopsync(*again).stdout
+    write(desk, two)
+    mistyped = desk.itopsync(*again, "--copied-by", "internal:77")
+    assert mistyped.returncode == ExitCode.USAGE
+    assert "--copied-by internal:77: that user wrote nothing" in " ".join(mistyped.stderr.replace("│", " ").split())
+    done = desk.itopsync(*again)
+    assert (done.returncode, done.stderr) == (ExitCode.WELL, "")
+    assert "pairs.csv: 1 pair to link, 1 pair linked already." in done.stdout
+    assert linked(desk) == 2
+
+
 @pytest.mark.usefixtures("no_store")
 def test_two_tickets_are_tried_without_linking_them(desk: Desk) -> None:
     ((one, other),) = pairs(desk, 1)

@@ -377,6 +377,29 @@ def test_two_that_were_unlinked_can_be_linked_again(rig: Rig) -> None:
     assert rig.written() == written
 
 
+def test_what_stayed_at_first_is_carried_when_two_are_linked_again_with_their_history(rig: Rig) -> None:
+    one, other = _two(rig)
+    _link(rig, one, other)
+    rig.sync()
+    _talk(rig, one, other, "linked")
+    _unlink(rig, one)
+    rig.sync()
+    assert _compare(rig, one, other, history=True).notes == {(side, Standing.NEW): 1 for side in Side}
+    _link(rig, one, other, history=True)
+    rig.sync()
+    rig.settle()
+    for words in ("Hers", "Ours"):
+        said = [entry for entry in rig.texts(Side.INTERNAL, other) if words in entry and "linked" not in entry]
+        assert len(said) == 1
+        said = [entry for entry in rig.texts(Side.EXTERNAL, one) if words in entry and "linked" not in entry]
+        assert len(said) == 1
+    assert (_files(rig, Side.EXTERNAL, one), _files(rig, Side.INTERNAL, other)) == (3, 3)
+    written = rig.written()
+    _lose_the_store(rig)
+    rig.settle()
+    assert rig.written() == written
+
+
 def test_a_mistaken_link_is_put_right(rig: Rig) -> None:
     one, wrong = _two(rig)
     right = rig.operator.create("UserRequest", title="The right one", private_log="<p>Right</p>")

@@ -14,7 +14,6 @@ from itopsync.model import ItemKind, Side
 from itopsync.reconcile.plan import Create
 from itopsync.simulator import Agent, FaultKind
 from tests.engine.rig import RESOLVED, Rig
-from tests.engine.test_unreadable import FailingRig
 
 Opens = Callable[[str], Rig]
 DEMO, IT = 3, 2
@@ -388,49 +387,3 @@ def test_nobody_and_nothing_of_external_is_carried(opens: Opens) -> None:
     assert (copy["org_id"], copy["caller_id"], copy["team_id"]) == (IT, 40, 39)
     assert {cls: len(rig.internal.tickets(cls)) for cls in before} == before
     assert {key.kind for key in rig.store.activity.latest(1)[0].items} >= {ItemKind.ROUTE}
-
-
-MEETING = """
-[[internal.routes]]
-condition = "this.title LIKE 'Odd%'"
-set = { team_id = { name = "Helpdesk" } }
-"""
-
-
-@pytest.mark.parametrize(
-    ("routes", "side", "asked"),
-    [
-        (BY_EMAIL, Side.EXTERNAL, "SELECT Person WHERE id IN"),
-        (BY_EMAIL, Side.INTERNAL, "SELECT Person WHERE email IN"),
-        (MEETING, Side.EXTERNAL, "AND \\(this.title LIKE"),
-        (MEETING, Side.INTERNAL, "SELECT Team WHERE name IN"),
-    ],
-)
-def test_a_look_up_on_which_a_server_fails_is_the_trouble_of_the_ticket_that_needs_it(
-    tmp_path: Path, routes: str, side: Side, asked: str
-) -> None:
-    rig = FailingRig(tmp_path, routes, failing=side)
-    linked = rig.customer.create("UserRequest", title="Linked")
-    rig.sync()
-    rig.settle()
-    rig.wait(hours=2)  # what was looked up is looked up again
-    rig.pattern.append(asked)
-    odd = rig.customer.create("UserRequest", title="Odd", org_id=DEMO, caller_id=person(rig.customer, "odd@demo.com"))
-    rig.customer.note("UserRequest", linked, "<p>Any news?</p>")
-    assert rig.sync().problems == {}
-    assert any("Any news?" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(linked)))
-    assert [obstacle.key for obstacle in rig.link(odd).obstacles] == ["ticket"]
-    rig.pattern.clear()
-    rig.settle()
-    assert rig.link(odd).obstacles == ()
-    assert rig.differences() == []
-    rig.stop()
-
-
-def test_a_server_that_is_away_as_something_is_looked_up_is_held_against_no_ticket(tmp_path: Path) -> None:
-    rig = FailingRig(tmp_path, BY_EMAIL, failing=Side.INTERNAL)
-    rig.pattern += ["SELECT Person WHERE email IN", "WHERE id = 2147483647"]
-    number = rig.customer.create("UserRequest", title="Odd", org_id=DEMO, caller_id=person(rig.customer, "odd@demo.com"))
-    assert Side.INTERNAL in rig.sync().problems
-    assert rig.link(number).obstacles == ()
-    rig.stop()

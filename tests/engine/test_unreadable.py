@@ -31,6 +31,8 @@ class FailingRig(Rig):
     """A rig whose servers answer HTTP 500 to requests that match a pattern."""
 
     pattern: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    """The requests that it did not answer."""
     failing: Side = Side.EXTERNAL
 
     def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
@@ -41,6 +43,7 @@ class FailingRig(Rig):
             asked = str(request.url) + request.read().decode("utf-8", "replace")
             struck = self.external if self.failing is Side.EXTERNAL else self.internal
             if simulator is struck and any(re.search(pattern, asked) for pattern in patterns):
+                self.failed.append(asked)
                 return httpx.Response(500, text="<b>Fatal error</b>: Allowed memory size exhausted")
             return through.handle_request(request)
 

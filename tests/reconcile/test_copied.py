@@ -82,7 +82,14 @@ def test_how_far_apart_they_may_be_is_chosen(minutes: int, expected: Standing) -
         ("<p>Thanks</p>", "Ann Lee wrote: Thanks", 1, DOUBTFUL),
         ("<p>👍</p>", "Ann Lee wrote: 👍", 1, DOUBTFUL),
         ("<p>👍</p>", "Ann Lee wrote: thanks", 1, NEW),
-        ("<p>Lee wrote</p>", "Ann Lee wrote: thanks", 1, NEW),  # two words in the middle say too little
+        ("<p>The fan</p>", "The old fan smokes", 1, NEW),  # two words apart say too little
+        ("<p>Thanks, Jo</p>", "- wrote on 24 November - Thanks, Jo - sent by the bridge -", 1, DOUBTFUL),
+        ("<p>It hums, see https://example.org/a?b=c and blinks now</p>", "It hums, see and blinks now", 1, DOUBTFUL),
+        ("<p>Call me at 5 and bring it back to me today</p>", "Ann Lee wrote: Call me at 5 back to me today", 1, DOUBTFUL),
+        ("<p>Call John today</p>", "Call today", 1, DOUBTFUL),
+        ("<p>Grüße aus Köln an die Straße</p>", "Gr??e aus K?ln an die Stra?e", 1, DOUBTFUL),
+        ("<p>Hm 😀 grinning café</p>", "Hm ? grinning cafÃ©", 1, DOUBTFUL),
+        ("<p>Дым идёт</p>", "Ann Lee: Дым идёт.", 1, DOUBTFUL),
         ("<p>It smokes</p>", "It works", 1, NEW),
         ("<img src='x'>", "<img src='y'>", 1, DOUBTFUL),
         ("<img src='x'>", "A picture", 1, NEW),
@@ -99,6 +106,22 @@ def test_what_resembles_an_entry_of_the_older_bridge_is_doubtful(
 def test_an_entry_of_the_older_bridge_resembles_the_nearest_one_only() -> None:
     first, second = line(EXTERNAL, "It smokes a lot"), line(EXTERNAL, "It smokes a lot", 300)
     assert standings(first, second, line(INTERNAL, "She says: It smokes a lot", 301, BRIDGE)) == [NEW, DOUBTFUL, DOUBTFUL]
+
+
+def test_each_entry_that_the_older_bridge_joined_into_one_is_doubtful() -> None:
+    said = ["It smokes a lot", "Yes", "It also stinks", "It smokes a lot", "👍", "Bye"]
+    joined = " / ".join(f"Ann Lee (12:0{minute}): {text}" for minute, text in enumerate(said))
+    lines = [line(EXTERNAL, f"<p>{text}</p>", minute) for minute, text in enumerate(said)]
+    assert standings(*lines, line(INTERNAL, joined, 9, BRIDGE)) == [DOUBTFUL] * 7
+
+
+def test_what_an_entry_of_the_older_bridge_does_not_hold_is_new() -> None:
+    """However many entries it joins, each of its words is of one: what was said once more, or later, was not copied by it."""
+    joined = line(INTERNAL, "Ann Lee: It smokes a lot, best wishes, Ann Lee / Bob Ray: Yes, thanks a lot, Bob Ray", 3, BRIDGE)
+    held = [line(EXTERNAL, "It smokes a lot, best wishes, Ann Lee"), line(EXTERNAL, "Yes, thanks a lot, Bob Ray", 2)]
+    others = ["It smokes a lot, best wishes, Ann Lee", "I got a new one, best wishes, Ann Lee", "Yes", "The lamp is red"]
+    new = [line(EXTERNAL, text, -60) for text in others] + [line(EXTERNAL, "It smokes a lot", 60)]
+    assert standings(*held, *new, joined) == [DOUBTFUL] * 2 + [NEW] * 5 + [DOUBTFUL]
 
 
 def test_people_of_one_side_are_not_held_against_each_other() -> None:
