@@ -151,6 +151,13 @@ EVENTS: dict[str, Event] = {
         "itopsync has a bug that one ticket triggers. The ticket is retried and eventually parked; the others are not affected.",
         "Keep the log lines, which contain nothing of the ticket, and report the bug. Then run `itopsync retry`.",
     ),
+    "this host's clock was set": Event(
+        ("warning",),
+        ("seconds", "links", "landing"),
+        "Somebody set the clock by `seconds`, or it was corrected. The `links` with a write of unknown outcome wait for the "
+        "whole `landing` from now on.",
+        "If it happens again, synchronise the clock by NTP.",
+    ),
     "writes of unknown outcome": Event(
         ("warning",),
         ("links", "landing"),

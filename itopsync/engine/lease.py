@@ -14,6 +14,7 @@ from typing import Self
 
 import structlog
 
+from itopsync.engine.host_clock import CLOCK, boot_id
 from itopsync.errors import AnotherInstance, StoreError, StoreUnavailable
 from itopsync.store.leases import started_at
 from itopsync.store.records import Holder
@@ -21,8 +22,6 @@ from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
 
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""This clock goes on while the machine is suspended, and nobody can set it."""
 _PATIENCE = 5.0
 """Seconds to wait for a renewal that is under way when the lease is given up."""
 _SHARES = 4
@@ -136,18 +135,17 @@ class Lease:
 
 
 def _now() -> float:
-    return time.clock_gettime(_CLOCK)
+    return time.clock_gettime(CLOCK)
 
 
 def this_process() -> Holder:
     """Who we are, so that another process on this host can tell whether we are alive."""
-    return Holder(socket.gethostname(), _boot_id(), os.getpid(), started_at(os.getpid()), uuid.uuid4().hex)
+    return Holder(socket.gethostname(), _boot_and_namespace(), os.getpid(), started_at(os.getpid()), uuid.uuid4().hex)
 
 
-def _boot_id() -> str:
+def _boot_and_namespace() -> str:
     """This boot and process-id namespace: in two containers on one host, the same pid is not the same process."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+        return f"{boot_id()} {Path('/proc/self/ns/pid').readlink()}" if boot_id() else ""
     except OSError:
         return ""

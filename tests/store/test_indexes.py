@@ -123,6 +123,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "spells.prune": lambda store: store.spells.prune(NOW),
     "links.waiting_ids": lambda store: store.links.waiting_ids(NOW),
     "links.hasten": lambda store: store.links.hasten(NOW + timedelta(days=1), NOW),
+    "links.land_by": lambda store: store.links.land_by(NOW),
     "lease.current": lambda store: (
         store.lease.acquire(HOLDER, MINUTE, NOW),
         store.lease.acquire(HOLDER, MINUTE, NOW),
