@@ -15,7 +15,7 @@ from typing import Self
 import structlog
 
 from itopsync.engine.host_clock import CLOCK, boot_id
-from itopsync.errors import AnotherInstance, StoreError, StoreUnavailable
+from itopsync.errors import AnotherInstance, StoreError, StoreGone, StoreUnavailable
 from itopsync.store.leases import started_at
 from itopsync.store.records import Holder
 from itopsync.store.store import Store
@@ -107,9 +107,12 @@ class Lease:
 
         :raises AnotherInstance: this process was held up
         :raises StoreUnavailable: the database refused to renew it in time
+        :raises StoreGone: the store's file was moved, deleted or replaced
         """
         if self.remaining > 0:
             return
+        if isinstance(self._trouble, StoreGone):
+            raise self._trouble
         if self._trouble is not None:
             raise StoreUnavailable(f"the lease on the store ran out, since it could not be renewed: {self._trouble}")
         raise AnotherInstance("the lease on the store ran out while this process was held up; it stops before it writes.")
@@ -123,6 +126,9 @@ class Lease:
             asked = _now()
             try:
                 renewed = self._store.lease.renew(self._holder, self._ttl)
+            except StoreGone as error:
+                self._trouble, self._good_until = error, 0.0
+                return
             except StoreError as error:
                 log.warning("lease not renewed", reason=str(error))
                 self._trouble = error
