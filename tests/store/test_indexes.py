@@ -155,7 +155,8 @@ def test_the_answer_comes_from_an_index(filled: Store, question: str) -> None:
             if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
                 plan = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
                 steps = [str(row.detail if filled.address.is_sqlite else row[0]) for row in plan]
-                scans += [f"{step}: {statement}" for step in steps if is_scan(step)]
+                if not is_newest_first(statement, steps):
+                    scans += [f"{step}: {statement}" for step in steps if is_scan(step)]
     assert scans == []
 
 
@@ -163,6 +164,12 @@ def is_scan(step: str) -> bool:
     """Whether a step of a plan goes through a whole table, and not along an index."""
     tables = "|".join(metadata.tables)
     return bool(re.fullmatch(rf"SCAN ({tables})", step) or re.search(rf"Seq Scan on ({tables})", step))
+
+
+def is_newest_first(statement: str, steps: list[str]) -> bool:
+    """Whether a statement takes a few rows from the end of a table, in which SQLite needs no index and sorts nothing."""
+    whole = re.search(r"\bFROM (\w+) ORDER BY \1\.id DESC\s+LIMIT\b", statement)
+    return whole is not None and steps == [f"SCAN {whole[1]}"]
 
 
 def test_every_question_of_a_cycle_is_asked_here(store: Store) -> None:
