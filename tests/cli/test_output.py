@@ -14,7 +14,6 @@ from tests.cli.conftest import Desk
 FULL = "/dev/full"
 
 
-@pytest.mark.skipif(not os.path.exists(FULL), reason="this system has no full disk to try")
 @pytest.mark.parametrize("redirected", [f"2>{FULL}", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_a_cycle_does_its_work_where_nothing_can_be_logged(desk: Desk, redirected: str) -> None:
     desk.configure()
@@ -24,7 +23,6 @@ def test_a_cycle_does_its_work_where_nothing_can_be_logged(desk: Desk, redirecte
     assert len(desk.internal.tickets()) == 2
 
 
-@pytest.mark.skipif(not os.path.exists(FULL), reason="this system has no full disk to try")
 def test_a_fault_that_cannot_be_told_ends_with_its_code(desk: Desk) -> None:
     (desk.folder / "sync.toml").write_text("")
     assert _run(desk, f"run-once 2>{FULL}") == ExitCode.CONFIGURATION
