@@ -7,6 +7,7 @@
     ├── StoreError              a person mends the store
     │   ├── StoreOutdated           ``itopsync db upgrade``
     │   ├── StoreFromTheFuture      install the newer itopsync that made it
+    │   ├── StoreGone               the store's file was moved or replaced: look at the one that is there
     │   └── StoreUnavailable        wait; the database does not answer
     ├── AnotherInstance         wait; somebody else holds the lease
     ├── SafetyStop              a person looks, and lets the plan through or not
@@ -93,6 +94,10 @@ class StoreFromTheFuture(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database does not answer."""
+
+
+class StoreGone(StoreError):
+    """The store is no longer the one that was opened: its file was moved, deleted or replaced."""
 
 
 class AnotherInstance(ItopsyncError):

@@ -81,7 +81,7 @@ FIELDS = {
     "landing": "how long itopsync waits for a write without an answer to land",
     "side": "`external` or `internal`; for a write, the side that was written to",
     "signal": "the signal",
-    "since": "when it began",
+    "since": "when it began, or is to begin",
     "store": "the store, without its password",
     "until_then": "the value in use until the restart",
     "waiting": "items waiting for another try, across all tickets, and links with a write of unknown outcome",
@@ -150,6 +150,19 @@ EVENTS: dict[str, Event] = {
         ("reason", "exception"),
         "itopsync has a bug that one ticket triggers. The ticket is retried and eventually parked; the others are not affected.",
         "Keep the log lines, which contain nothing of the ticket, and report the bug. Then run `itopsync retry`.",
+    ),
+    "scope.since is in the future": Event(
+        ("warning",),
+        ("since",),
+        "By this host's clock, the scope has not begun: no ticket is copied that began before `since`. What is linked goes on.",
+        "Set the clock of this host, or write an earlier `scope.since`.",
+    ),
+    "this host's clock was set": Event(
+        ("warning",),
+        ("seconds", "links", "landing"),
+        "Somebody set the clock by `seconds`, or it was corrected. The `links` with a write of unknown outcome wait for the "
+        "whole `landing` from now on.",
+        "If it happens again, synchronise the clock by NTP.",
     ),
     "writes of unknown outcome": Event(
         ("warning",),

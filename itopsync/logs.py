@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TextIO
 
 import structlog
@@ -56,7 +57,7 @@ def configure(
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(target),
+        logger_factory=lambda *_: _Patient(target),
         cache_logger_on_first_use=False,
     )
     _take_in_libraries(target, shared, renderer)
@@ -104,6 +105,16 @@ def _tell(error: BaseException, told: set[int]) -> Iterator[str]:
 
 def _add_always(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     return {**_ALWAYS, **event}
+
+
+class _Patient(structlog.WriteLogger):
+    """A logger that drops what cannot be written, as on a full disk: what it tells of goes on."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError, ValueError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
 
 
 class _Prioritised:

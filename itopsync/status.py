@@ -15,6 +15,7 @@ from itopsync.model import ItemKind, Link, Side
 from itopsync.store.records import CycleRecord, ObstacleCounts
 
 if TYPE_CHECKING:
+    from itopsync.reconcile.rules import Rules
     from itopsync.store.store import Store
 
 
@@ -95,10 +96,12 @@ class Status:
     """How many single things do not get across."""
     troubles: tuple[Trouble, ...]
     cycles: tuple[CycleRecord, ...]
+    begins_later: bool
+    """Whether ``scope.since`` is in the future, by this host's clock: no ticket is copied that began before it."""
 
 
-def status(store: Store, pair: str, now: datetime, *, troubles: int = 50, cycles: int = 10) -> Status:
-    """Gather the status from the store."""
+def status(store: Store, pair: str, now: datetime, *, rules: Rules | None = None, troubles: int = 50, cycles: int = 10) -> Status:
+    """Gather the status from the store, and from the *rules* whether the scope has begun."""
     return Status(
         pair,
         now,
@@ -112,6 +115,7 @@ def status(store: Store, pair: str, now: datetime, *, troubles: int = 50, cycles
         store.links.obstacle_counts(),
         tuple(trouble for link in store.links.troubled(troubles) for trouble in troubles_of(link)),
         tuple(store.history.cycles(cycles)),
+        rules is not None and rules.begin_after(now),
     )
 
 

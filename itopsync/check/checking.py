@@ -50,7 +50,15 @@ def check(
     if all(_is_open(found) for found in sides):
         both.look("whether both sides are one server", lambda: check_they_differ(servers[Side.EXTERNAL], servers[Side.INTERNAL]))
         both.look("tickets copied from internal", lambda: check_rings(servers[Side.EXTERNAL], configuration.rules))
-    return (*store, *(finding for found in sides for finding in found), *both.found)
+    scope = _check_since(configuration, clock())
+    return (*store, *(finding for found in sides for finding in found), *both.found, *scope)
+
+
+def _check_since(configuration: Configuration, now: datetime) -> tuple[Finding, ...]:
+    if not configuration.rules.begin_after(now):
+        return ()
+    remedy = f"Write {now:%Y-%m-%d}, or earlier; if it is this host's clock that is wrong, set that."
+    return (fault(Side.EXTERNAL, "scope.since is in the future: no ticket would be copied", remedy),)
 
 
 def _is_open(found: tuple[Finding, ...]) -> bool:

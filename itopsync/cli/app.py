@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -18,6 +19,8 @@ from itopsync.errors import ConfigurationError, ItopsyncError
 from itopsync.exits import ExitCode, exit_code_of
 
 log = structlog.get_logger(__name__)
+
+_STDOUT, _STDERR = 1, 2
 
 app = typer.Typer(
     name="itopsync",
@@ -99,13 +102,15 @@ app.add_typer(upkeep.db, name="db")
 
 def main() -> None:
     """Run the command line and exit with a documented code."""
+    _have_streams()
     logs.configure()
     threading.excepthook = lambda failure: _tell_internal_error(failure.exc_value)
     try:
         app()
     except ItopsyncError as error:
         prefix = logs.priority("error", sys.stderr) + ("" if isinstance(error, ConfigurationError) else "itopsync: ")
-        typer.echo("\n".join(f"{prefix}{line}" for line in str(error).splitlines()), err=True)
+        with suppress(OSError):
+            typer.echo("\n".join(f"{prefix}{line}" for line in str(error).splitlines()), err=True)
         _end(exit_code_of(error))
     except Exception as error:  # Python would exit with 1, which means that tickets failed
         _tell_internal_error(error)
@@ -114,12 +119,22 @@ def main() -> None:
         _end(end.code)
 
 
+def _have_streams() -> None:
+    """Let output go nowhere where a stream was closed before we began; no file of ours gets its number."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or os.fdopen(_STDOUT, "w")
+    sys.stderr = sys.stderr or os.fdopen(_STDERR, "w")
+
+
 def _end(code: int | str | None) -> NoReturn:
     """End the process without waiting for reads that a server has not answered: everything is stored already."""
     reading = any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
     if reading and not isinstance(code, str):
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code or ExitCode.WELL)
     sys.exit(code)
 

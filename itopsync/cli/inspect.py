@@ -46,7 +46,7 @@ def status(
     with store_to_read(configuration) as store:
 
         def look() -> Status:
-            return status_of.status(store, configuration.rules.pair, utc_now())
+            return status_of.status(store, configuration.rules.pair, utc_now(), rules=configuration.rules)
 
         if watch:
             _watch(look)

@@ -204,6 +204,7 @@ def open_pair(
     progress: Callable[[int, int], None] | None = None,
 ) -> Pair:
     """The pair, a context that ends its threads."""
+    from itopsync.engine.host_clock import this_boot
     from itopsync.engine.pair import Pair
 
-    return Pair(configuration.rules, both, store, configuration.engine, utc_now, stopping, progress)
+    return Pair(configuration.rules, both, store, configuration.engine, utc_now, stopping, progress, this_boot)

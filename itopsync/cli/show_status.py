@@ -43,6 +43,11 @@ _PARKED = (
 )
 
 
+_BEGINS_LATER = (
+    "scope.since is in the future: no ticket that began before it is copied. Set this host's clock, or write an earlier date."
+)
+
+
 def status(found: Status) -> Group:
     """The status, ready to print."""
     counts = [f"{count} {name}" for name, count in found.counts.items() if count]
@@ -52,6 +57,7 @@ def status(found: Status) -> Group:
         *(Text(f"{pause}. {REMEDY}.", style="yellow") for pause in found.pauses),
         *(Text(f"{loss}. {loss.remedy}.", style="red") for loss in found.losses),
         *([Text(f"stopped since {found.stop.at:%Y-%m-%d %H:%M} UTC: {found.stop.reason}", style="red")] if found.stop else []),
+        *([Text(_BEGINS_LATER, style="yellow")] if found.begins_later else []),
         f"running: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'no process'}",
         f"links: {', '.join(counts) or 'none yet'}",
         *(Text(f"{counted(count, 'link')} of {name} at rest: {not_kept(name)}") for name, count in found.resting.items()),

@@ -64,7 +64,7 @@ def compile_configuration(file: SyncFile, path: Path, surroundings: Surroundings
             external=_side(external, routing.external),
             internal=_side(internal, routing.internal),
             classes=classes,
-            since=_since(file.scope, external, surroundings.now, faults),
+            since=_since(file.scope, external),
             attachments=file.rules.attachments,
             deletion=file.rules.deletion,
             images=file.rules.images,
@@ -108,11 +108,8 @@ def _side(settings: ServerSettings, routing: Routing) -> SideRules:
     return rules if settings.max_request is None else replace(rules, request_bytes=settings.max_request)
 
 
-def _since(section: ScopeSection, external: ServerSettings, now: datetime, faults: Faults) -> str:
+def _since(section: ScopeSection, external: ServerSettings) -> str:
     since = to_utc(section.since, external.timezone) if section.since else datetime.min.replace(tzinfo=UTC)
-    if since > now:
-        remedy = f"Write {now:%Y-%m-%d}, or earlier"
-        faults.add("scope.since", "it is in the future: no ticket would be copied", remedy)
     return since.isoformat(timespec="seconds")
 
 

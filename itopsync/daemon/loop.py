@@ -175,7 +175,7 @@ class _Loop:
             self._take_up()
             seconds = self._cycles.run_due()
             self._say_how_it_is(seconds)
-            self._pause(min(seconds, self._lease.remaining), self._asked.look)
+            self._pause(min(seconds, self._lease.remaining), lambda: self._asked.look() or self._lease.remaining <= 0)
 
     def _take_up(self) -> None:
         """Carry out the requests that are waiting."""

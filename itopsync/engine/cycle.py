@@ -12,7 +12,7 @@ from time import monotonic
 
 import structlog
 
-from itopsync.engine import marker_loss, scope, stops
+from itopsync.engine import host_clock, marker_loss, scope, stops
 from itopsync.engine.apply import Writing, apply
 from itopsync.engine.availability import Availability
 from itopsync.engine.backlog import Backlog, Blockers
@@ -136,6 +136,8 @@ class _Polling:
         pair, counts = self._pair, self._report.counts
         self._safeguard.check_replaced(ticket for each in found.values() for ticket in each.replaced)
         now, self._recorded = pair.clock(), monotonic()
+        if (boot := pair.boot()) is not None:
+            host_clock.heed(pair.store, boot, pair.clock, pair.rules.limits.landing)
         with pair.store.transaction():
             for each in found.values():
                 counts[Count.NEW] += len(record(pair, each, now))

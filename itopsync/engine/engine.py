@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from datetime import datetime
 
 import structlog
 
@@ -30,6 +31,7 @@ class Engine:
         self.pair = self._pair = pair
         self._named: set[Side] = set()
         """The sides that have told us who we are since this process began or its configuration was read."""
+        self._begins_later = False
 
     def recover(self, running: Collection[int] = ()) -> None:
         """Take note of what was under way when an earlier process died: writes get time to land, then are looked for.
@@ -61,9 +63,17 @@ class Engine:
         :raises AnotherInstance: the lease was lost; its next holder looks for what was under way
         """
         report = Report(kind, self._pair.clock())
+        self._heed_since(report.started)
         with structlog.contextvars.bound_contextvars(cycle=f"{report.started:%Y%m%dT%H%M%S.%f}"):
             self._run_and_keep(report, accept, only)
         return report
+
+    def _heed_since(self, now: datetime) -> None:
+        """Warn once of a scope that begins in the future: the configuration or this host's clock is wrong."""
+        later = self._pair.rules.begin_after(now)
+        if later and not self._begins_later:
+            log.warning("scope.since is in the future", since=self._pair.rules.since)
+        self._begins_later = later
 
     def _run_and_keep(self, report: Report, accept: Collection[str], only: Collection[int] | None) -> None:
         error: str | None = None

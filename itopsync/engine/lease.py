@@ -14,15 +14,14 @@ from typing import Self
 
 import structlog
 
-from itopsync.errors import AnotherInstance, StoreError, StoreUnavailable
+from itopsync.engine.host_clock import CLOCK, boot_id
+from itopsync.errors import AnotherInstance, StoreError, StoreGone, StoreUnavailable
 from itopsync.store.leases import started_at
 from itopsync.store.records import Holder
 from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
 
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""This clock goes on while the machine is suspended, and nobody can set it."""
 _PATIENCE = 5.0
 """Seconds to wait for a renewal that is under way when the lease is given up."""
 _SHARES = 4
@@ -108,9 +107,12 @@ class Lease:
 
         :raises AnotherInstance: this process was held up
         :raises StoreUnavailable: the database refused to renew it in time
+        :raises StoreGone: the store's file was moved, deleted or replaced
         """
         if self.remaining > 0:
             return
+        if isinstance(self._trouble, StoreGone):
+            raise self._trouble
         if self._trouble is not None:
             raise StoreUnavailable(f"the lease on the store ran out, since it could not be renewed: {self._trouble}")
         raise AnotherInstance("the lease on the store ran out while this process was held up; it stops before it writes.")
@@ -124,6 +126,9 @@ class Lease:
             asked = _now()
             try:
                 renewed = self._store.lease.renew(self._holder, self._ttl)
+            except StoreGone as error:
+                self._trouble, self._good_until = error, 0.0
+                return
             except StoreError as error:
                 log.warning("lease not renewed", reason=str(error))
                 self._trouble = error
@@ -136,18 +141,17 @@ class Lease:
 
 
 def _now() -> float:
-    return time.clock_gettime(_CLOCK)
+    return time.clock_gettime(CLOCK)
 
 
 def this_process() -> Holder:
     """Who we are, so that another process on this host can tell whether we are alive."""
-    return Holder(socket.gethostname(), _boot_id(), os.getpid(), started_at(os.getpid()), uuid.uuid4().hex)
+    return Holder(socket.gethostname(), _boot_and_namespace(), os.getpid(), started_at(os.getpid()), uuid.uuid4().hex)
 
 
-def _boot_id() -> str:
+def _boot_and_namespace() -> str:
     """This boot and process-id namespace: in two containers on one host, the same pid is not the same process."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+        return f"{boot_id()} {Path('/proc/self/ns/pid').readlink()}" if boot_id() else ""
     except OSError:
         return ""

@@ -9,6 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
+from itopsync.engine.host_clock import Boot
 from itopsync.engine.lookups import Lookups
 from itopsync.engine.settings import EngineSettings
 from itopsync.engine.threads import Threads
@@ -29,6 +30,10 @@ def _never() -> bool:
     return False
 
 
+def _unknown() -> None:
+    return None
+
+
 @dataclass
 class Pair:
     """Two servers, and what is needed to keep them in step. As a context, it ends its threads on exit."""
@@ -43,6 +48,8 @@ class Pair:
     """Whether we were told to stop: no further answer is waited for."""
     progress: Callable[[int, int], None] | None = None
     """Called with the number of links done and the total."""
+    boot: Callable[[], Boot | None] = _unknown
+    """By which it shows that the clock was set; None if that cannot be known."""
     threads: Threads = field(init=False)
     lookups: Lookups = field(init=False)
 

@@ -44,8 +44,8 @@ def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
     """
     if known is not None and known != rules.pair:
         raise StoreError(
-            f"{store}: this store is of pair '{known}', and the configuration's pair is '{rules.pair}'. Put '{known}' back, or "
-            "name another store.url."
+            f"{store}: this store is of pair '{known}', and the configuration's pair is '{rules.pair}'. Put '{known}' back: "
+            "under another name, with a new store, every ticket would be copied once more."
         )
 
 

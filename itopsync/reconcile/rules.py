@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, ClassVar
@@ -308,6 +308,10 @@ class Rules:
     """Whether what is parked is told in a note on the internal ticket."""
     headers: Headers = field(default_factory=Headers)
     limits: Limits = field(default_factory=Limits)
+
+    def begin_after(self, now: datetime) -> bool:
+        """Whether ``since`` is in the future: no ticket is taken up until then, unless it is *now* that is wrong."""
+        return datetime.fromisoformat(self.since) > now
 
     def side(self, side: Side) -> SideRules:
         return side.pick(self.external, self.internal)

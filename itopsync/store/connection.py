@@ -86,6 +86,15 @@ class Address:
         return Path(database) if self.is_sqlite and database and database != ":memory:" else None
 
     @property
+    def identity(self) -> tuple[int, int] | None:
+        """Device and inode of the SQLite file; None if there is no such file."""
+        try:
+            found = self.path.stat() if self.path is not None else None
+        except OSError:
+            return None
+        return None if found is None else (found.st_dev, found.st_ino)
+
+    @property
     def in_memory(self) -> bool:
         """Whether the store vanishes when it is closed."""
         return self.is_sqlite and self.path is None

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from itopsync.errors import StoreGone
 from itopsync.store.connection import Address, reader, writer
 from itopsync.store.group_commit import GroupCommit
 
@@ -23,10 +24,19 @@ class Database:
 
     def __init__(self, address: Address, engine: Engine) -> None:
         self.address, self.engine = address, engine
+        self._file = address.identity
         self.fence = no_fence
         self._reader, self._writer = reader(engine), writer(engine)
         self._local = threading.local()
         self._group = GroupCommit(self.writing)
+
+    def refuse_moved(self) -> None:
+        """Check that the file at the store's address is the one that was opened.
+
+        :raises StoreGone: it was moved, deleted or replaced
+        """
+        if self.address.identity != self._file:
+            raise store_gone()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -90,3 +100,11 @@ class Database:
 
 def no_fence(_: Connection) -> None:
     """Let anybody write."""
+
+
+def store_gone() -> StoreGone:
+    """The error of a process whose lease, or whose very file, is there no more."""
+    return StoreGone(
+        "the lease on the store is gone, and nothing more is written; was its file moved or replaced? "
+        "Put it back, or check store.url."
+    )

@@ -34,8 +34,8 @@ class History:
         return added
 
     def cycles(self, limit: int) -> tuple[CycleRecord, ...]:
-        """Return at most *limit* cycles, newest first."""
-        newest = select(cycle).order_by(cycle.c.started.desc(), cycle.c.id.desc()).limit(limit)
+        """Return at most *limit* cycles, the last that was recorded first, whatever the clock was set to."""
+        newest = select(cycle).order_by(cycle.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             return tuple(
                 CycleRecord(

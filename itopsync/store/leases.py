@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, func, select, update
 
 from itopsync.errors import AnotherInstance
-from itopsync.store.database import Database, no_fence
+from itopsync.store.database import Database, no_fence, store_gone
 from itopsync.store.records import Holder, LeaseRecord
 from itopsync.store.tables import lease
 from itopsync.store.upsert import add
@@ -56,14 +56,22 @@ class Leases:
             return bool(connection.execute(update(lease).where(*unchanged).values(values)).rowcount)
 
     def renew(self, holder: Holder, ttl: timedelta, now: datetime | None = None) -> bool:
-        """Extend the lease to *ttl* from *now*; False if another process has taken it."""
+        """Extend the lease to *ttl* from *now*; False if another process has taken it.
+
+        :raises StoreGone: the store's file is another one now
+        """
+        self._database.refuse_moved()
         with self._database.writing_unfenced() as connection:
             until = (now or _now(connection)) + ttl
             ours = update(lease).where(lease.c.token == holder.token).values(until=until)
             return bool(connection.execute(ours).rowcount)
 
     def is_held_by(self, holder: Holder, now: datetime | None = None) -> bool:
-        """Whether *holder* has the lease and it has not expired."""
+        """Whether *holder* has the lease and it has not expired.
+
+        :raises StoreGone: the store's file is another one now
+        """
+        self._database.refuse_moved()
         here = datetime.now(UTC) if self._database.address.is_sqlite else None
         ours = lease.c.token == holder.token, lease.c.until > (now or here or func.clock_timestamp())
         with self._database.reading() as connection:
@@ -80,13 +88,11 @@ class Leases:
         ours = select(lease.c.id).where(lease.c.token == holder.token).with_for_update(read=True)
 
         def refuse(connection: Connection) -> None:
+            self._database.refuse_moved()
             # The row stays locked until the transaction ends, so nobody can take the lease in the middle of it.
             if connection.execute(ours).first() is None:
                 if _held(connection) is None:
-                    raise AnotherInstance(
-                        "the lease on the store is gone, and nothing more is written; was its file moved or replaced? "
-                        "Put it back, or check store.url."
-                    )
+                    raise store_gone()
                 raise AnotherInstance("the lease on the store was taken by another itopsync; nothing more is written.")
 
         self._database.fence = refuse

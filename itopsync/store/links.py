@@ -290,6 +290,11 @@ class Links:
                 connection.execute(_BY_ID, values)
             return len(values)
 
+    def land_by(self, due_at: datetime) -> int:
+        """Make the links that are in doubt due at *due_at*, however long they have waited; return how many."""
+        with self._database.writing() as connection:
+            return connection.execute(update(link).where(link.c.troubled, link.c.in_doubt).values(due_at=due_at)).rowcount
+
     def mark_due(self, ids: Iterable[int], at: datetime, *, now: datetime) -> None:
         """Make links due at *at*, unless they are due earlier or settling."""
         with self._database.writing() as connection:

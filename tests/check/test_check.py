@@ -86,6 +86,13 @@ def test_one_fault_hides_no_other(rig: Checked) -> None:
         assert any(words in what for what in found), words
 
 
+def test_a_scope_that_begins_in_the_future_is_a_fault(rig: Checked) -> None:
+    rig.rules(since="2027-01-01T00:00:00+00:00")
+    assert [finding.what for finding in rig.wrong()] == ["scope.since is in the future: no ticket would be copied"]
+    rig.wait(days=100)
+    assert rig.wrong() == []
+
+
 @pytest.mark.parametrize("error", [StoreFromTheFuture, StoreOutdated])
 def test_a_store_that_cannot_be_used_is_a_fault_of_its_own(
     rig: Checked, monkeypatch: pytest.MonkeyPatch, error: type[StoreOutdated | StoreFromTheFuture]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import time
 
@@ -309,3 +310,15 @@ def test_the_demo_without_its_extra_says_what_to_install(desk: Desk) -> None:
     done = desk.itopsync("demo", "--once")
     assert done.returncode == ExitCode.USAGE
     assert "the simulated servers need lxml, which is not installed" in done.stderr
+
+
+def test_status_tells_of_a_scope_in_the_future_and_works(desk: Desk) -> None:
+    desk.configure()
+    path = desk.folder / "sync.toml"
+    path.write_text(re.sub('since = ".*"', "since = 2090-01-01", path.read_text()))
+    done = desk.itopsync("status")
+    assert done.returncode == ExitCode.WELL
+    assert "scope.since is in the future: no ticket that began before it is copied" in done.stdout
+    checked = desk.itopsync("check")
+    assert checked.returncode == ExitCode.CONFIGURATION
+    assert "scope.since is in the future" in checked.stdout

@@ -146,7 +146,6 @@ TABLE: list[Case] = [
     ),
     ("a lease that runs out", {"store.lease": "5s"}, "store.lease", "run out", "10s"),
     # scope, schedule, headers
-    ("since in the future", {"scope.since": date(2027, 1, 1)}, "scope.since", "in the future", "2026-11-24"),
     ("a whole query", {"scope.condition": "SELECT UserRequest"}, "scope.condition", "whole query", "this.org_id = 3"),
     ("an open bracket", {"scope.condition": "(this.id = 3"}, "scope.condition", "not closed", "Close it"),
     ("a bracket too many", {"scope.condition": "1) OR (1"}, "scope.condition", "not closed", "Close it"),

@@ -12,6 +12,7 @@ import httpx
 from itopsync import config
 from itopsync.config import Configuration
 from itopsync.engine.engine import Engine
+from itopsync.engine.host_clock import Boot
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Report
@@ -90,6 +91,7 @@ class Rig(TwoServers):
     """Everything a test needs; ``restart`` is what happens when the process dies.
 
     ``more`` stands at the end of its configuration; ``limits`` go before those of the configuration, which cannot say all.
+    ``ahead`` is by how much our host's clock is ahead of the servers', and ``boot`` its boot.
     ``versions`` are those of iTop that external and internal play.
     """
 
@@ -97,6 +99,8 @@ class Rig(TwoServers):
     more: str = ""
     limits: Limits | None = None
     now: datetime = BEGIN
+    ahead: timedelta = timedelta()
+    boot: str = "first"
     probe: Callable[[str], None] | None = None
     versions: Versions = field(default_factory=usual_versions)
     external: Simulator = field(init=False)
@@ -135,7 +139,8 @@ class Rig(TwoServers):
                 probe=lambda where: self.probe(where) if self.probe else None,
             )
         self.store = self.make_store(loaded.store_url)
-        self.pair = Pair(loaded.rules, self._servers, self.store, loaded.engine, lambda: self.now)
+        self.pair = Pair(loaded.rules, self._servers, self.store, loaded.engine, lambda: self.now + self.ahead)
+        self.pair.boot = lambda: Boot(self.boot, BEGIN + self.ahead)
         self.store = self.pair.store
         self.engine, self.inspector = Engine(self.pair), Inspector(self.pair)
         self.engine.recover()

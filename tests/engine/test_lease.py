@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from itopsync.engine.lease import Lease
-from itopsync.errors import AnotherInstance, StoreUnavailable
+from itopsync.errors import AnotherInstance, StoreGone, StoreUnavailable
 from itopsync.store.store import Store
 
 SHORT = timedelta(seconds=1.6)
@@ -109,6 +109,26 @@ def test_a_store_that_does_not_let_it_be_renewed_is_named_as_the_reason(
         time.sleep(SHORT.total_seconds())
         with pytest.raises(StoreUnavailable, match=r"could not be renewed: the disk is full"):
             lease.check()
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+def test_who_opened_a_file_that_is_another_one_now_writes_nothing_more(stores: tuple[Store, Store], replaced: bool) -> None:
+    one = stores[0]
+    path = one.address.path
+    assert path is not None
+    with Lease(one, SHORT) as lease:
+        lease.check()
+        path.unlink()
+        if replaced:
+            Store.open(f"sqlite:///{path}").close()
+        with pytest.raises(StoreGone, match="was its file moved or replaced"):
+            lease.check()
+        with pytest.raises(StoreGone):
+            one.facts.put("name", "value")
+        time.sleep(SHORT.total_seconds() / 2)
+        assert lease.remaining < 0, "seen as it was to be renewed"
+        with pytest.raises(StoreGone):
+            lease.check_time()
 
 
 @pytest.mark.parametrize("trouble", [ZeroDivisionError, None])

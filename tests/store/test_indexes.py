@@ -143,6 +143,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "spells.prune": lambda store: store.spells.prune(NOW),
     "links.waiting_ids": lambda store: store.links.waiting_ids(NOW),
     "links.hasten": lambda store: store.links.hasten(NOW + timedelta(days=1), NOW),
+    "links.land_by": lambda store: store.links.land_by(NOW),
     "lease.current": lambda store: (
         store.lease.acquire(HOLDER, MINUTE, NOW),
         store.lease.acquire(HOLDER, MINUTE, NOW),
@@ -174,7 +175,8 @@ def test_the_answer_comes_from_an_index(filled: Store, question: str) -> None:
             if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
                 plan = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
                 steps = [str(row.detail if filled.address.is_sqlite else row[0]) for row in plan]
-                scans += [f"{step}: {statement}" for step in steps if is_scan(step)]
+                if not is_newest_first(statement, steps):
+                    scans += [f"{step}: {statement}" for step in steps if is_scan(step)]
     assert scans == []
 
 
@@ -182,6 +184,12 @@ def is_scan(step: str) -> bool:
     """Whether a step of a plan goes through a whole table, and not along an index."""
     tables = "|".join(metadata.tables)
     return bool(re.fullmatch(rf"SCAN ({tables})", step) or re.search(rf"Seq Scan on ({tables})", step))
+
+
+def is_newest_first(statement: str, steps: list[str]) -> bool:
+    """Whether a statement takes a few rows from the end of a table, in which SQLite needs no index and sorts nothing."""
+    whole = re.search(r"\bFROM (\w+) ORDER BY \1\.id DESC\s+LIMIT\b", statement)
+    return whole is not None and steps == [f"SCAN {whole[1]}"]
 
 
 def test_every_question_of_a_cycle_is_asked_here(store: Store) -> None:

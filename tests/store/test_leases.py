@@ -13,7 +13,7 @@ from typing import Self
 
 import pytest
 
-from itopsync.errors import AnotherInstance
+from itopsync.errors import AnotherInstance, StoreGone
 from itopsync.store.leases import started_at
 from itopsync.store.records import Holder, LeaseRecord
 from itopsync.store.store import Store
@@ -138,7 +138,7 @@ def test_a_lease_that_is_gone_is_nobody_elses(watched: Store) -> None:
     watched.lease.acquire(ONE, MINUTE, NOW)
     watched.lease.fence(ONE)
     watched.lease.release(ONE)
-    with pytest.raises(AnotherInstance, match="is gone, and nothing more is written; was its file moved"):
+    with pytest.raises(StoreGone, match="is gone, and nothing more is written; was its file moved"):
         watched.facts.put("name", "value")
 
 

@@ -1,0 +1,34 @@
+"""Whether what is told can be written: a full disk under the log, or a closed stream, changes nothing of what is done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from itopsync.exits import ExitCode
+from tests.cli.conftest import Desk
+
+FULL = "/dev/full"
+
+
+@pytest.mark.parametrize("redirected", [f"2>{FULL}", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_cycle_does_its_work_where_nothing_can_be_logged(desk: Desk, redirected: str) -> None:
+    desk.configure()
+    for title in ("First", "Second"):
+        desk.customer.create("UserRequest", title=title)
+    assert _run(desk, f"run-once {redirected}") == ExitCode.WELL
+    assert len(desk.internal.tickets()) == 2
+
+
+def test_a_fault_that_cannot_be_told_ends_with_its_code(desk: Desk) -> None:
+    (desk.folder / "sync.toml").write_text("")
+    assert _run(desk, f"run-once 2>{FULL}") == ExitCode.CONFIGURATION
+
+
+def _run(desk: Desk, command: str) -> int:
+    environment = {**os.environ, "PASSWORD": "sync-password"}
+    words = ["sh", "-c", f'exec "$0" -m itopsync {command}', sys.executable]
+    return subprocess.run(words, cwd=desk.folder, env=environment, stdout=subprocess.DEVNULL, timeout=60, check=False).returncode
