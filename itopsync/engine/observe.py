@@ -24,7 +24,7 @@ from itopsync.itop.piecewise import NO_ID
 from itopsync.model import VERSION_TIME, Attachment, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.defaults import NOT_ASKED, Answers
-from itopsync.reconcile.markers import ticket_marker
+from itopsync.reconcile.markers import like_tickets, ticket_marker
 from itopsync.reconcile.plan import LostMarker
 from itopsync.reconcile.planner import UNREAD
 from itopsync.reconcile.rules import ClassRules, Kind
@@ -34,7 +34,7 @@ from itopsync.reconcile.unmarked import remembered, restored, unmarked_opening
 log = structlog.get_logger(__name__)
 
 COPIES_AT_ONCE = 25
-"""How many markers one query looks for: each is a scan of all logs (90 ms for 100,000 tickets)."""
+"""How many copies one query looks for. Where none share a pattern, each is a scan of all logs (90 ms for 100,000 short ones)."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,8 @@ def _search_copies(pair: Pair, links: Sequence[Link]) -> list[Future[_Copies]]:
     by_class: dict[str, list[Link]] = {}
     for link in links:
         by_class.setdefault(link.external.cls, []).append(link)
+    for group in by_class.values():
+        group.sort(key=lambda link: link.external.id)  # neighbours share a pattern
     return [
         pair.threads.readers.submit(_find_copies, pair, group[start : start + COPIES_AT_ONCE], pair.rules.for_external(name))
         for name, group in by_class.items()
@@ -220,8 +222,8 @@ def logs_of(pair: Pair, name: str, cls: ClassRules) -> tuple[str, ...]:
 def _find_copies_in(pair: Pair, links: Sequence[Link], cls: ClassRules, name: str, logs: Sequence[str]) -> _Copies:
     """Look for them in one class."""
     server, rules, asked = pair.servers[Side.INTERNAL], pair.rules, Attributes(fields={VERSION_TIME: Kind.DATE}, logs=tuple(logs))
-    markers = [ticket_marker(rules.pair, link.external) for link in links]
-    condition = " OR ".join(f"{log} LIKE '%{marker}%'" for log in logs for marker in markers)
+    patterns = list(like_tickets(rules.pair, [link.external for link in links]))
+    condition = " OR ".join(f"{log} LIKE {oql.literal(pattern)}" for log in logs for pattern in patterns)
     sightings, hidden = server.readable_sightings(name, condition)
     numbers = [*(sighting.ref.id for sighting in sightings), *hidden]
     tickets, failures = server.readable_tickets(name, numbers, asked)

@@ -23,11 +23,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from itopsync.model import Ref, Side
 
+_MANY = 10
 _TICKET = re.compile(r"([thu])-([A-Za-z_]\w*)\.(\d+)$")
 _ATTACHMENT = re.compile(r"a-([ei])(\d+)(?:\.(\d{12,14}))?$")
 _STATION = re.compile(r"itopsync-[a-z0-9]+-v-([0-9a-f]{16})")
@@ -57,6 +58,22 @@ def prefix(pair: str) -> str:
 def ticket_marker(pair: str, external: Ref) -> str:
     """The marker of an external ticket's copy."""
     return f"{prefix(pair)}t-{external.cls}.{external.id}"
+
+
+def like_tickets(pair: str, externals: Sequence[Ref]) -> Iterator[str]:
+    """LIKE patterns for the markers of these tickets' copies, as few as can be: each is a scan of all logs.
+
+    Many tickets of the same hundred share two, one for each character that may follow a marker. The others of that hundred, which
+    come along, are read for nothing.
+    """
+    hundreds: dict[tuple[str, int], list[Ref]] = {}
+    for external in externals:
+        hundreds.setdefault((external.cls, external.id // 100), []).append(external)
+    for (cls, hundred), among in hundreds.items():
+        if len(among) > _MANY and hundred:
+            yield from (f"%{prefix(pair)}t-{cls}.{hundred}__{end}%" for end in ('"', ","))
+        else:
+            yield from (f"%{ticket_marker(pair, external)}%" for external in among)
 
 
 def ticket_of(marker: str, pair: str) -> Ref | None:

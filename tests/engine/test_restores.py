@@ -45,6 +45,26 @@ def test_a_store_that_was_restored_doubles_no_note_and_no_file(rig: Rig) -> None
     assert rig.written() == written
 
 
+def test_a_store_that_was_restored_doubles_none_of_very_many_copies(rig: Rig) -> None:
+    path = rig.folder / "store.sqlite"
+    _opens(rig, "Before")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", (str(rig.folder / "backup.sqlite"),))
+    for n in range(130):
+        rig.customer.create("UserRequest", title=f"After {n}")
+    rig.sync()
+    copies = {int(one["id"]) for one in rig.internal.tickets()}
+    assert len(copies) == 131
+    rig.stop()
+    for leftover in rig.folder.glob("store.sqlite*"):
+        leftover.unlink()
+    shutil.copy(rig.folder / "backup.sqlite", path)
+    rig.start()
+    rig.sync()
+    assert {int(one["id"]) for one in rig.internal.tickets()} == copies
+    assert rig.differences() == []
+
+
 def test_internal_was_restored_and_its_ids_are_other_tickets_now(rig: Rig) -> None:
     kept = _opens(rig, "Kept")
     backup = rig.internal.snapshot()

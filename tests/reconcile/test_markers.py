@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from itopsync.model import Ref, Side
 from itopsync.reconcile import markers
+from itopsync.simulator.oql_functions import fold, like
 
 REF = Ref(Side.EXTERNAL, "UserRequest", 17)
 INTERNAL = Ref(Side.INTERNAL, "UserRequest", 17)
@@ -34,6 +35,33 @@ def test_an_entry_is_told_from_every_other_one() -> None:
         markers.note_marker("other", REF, REF, "private_log", "f", ordinal=0),
     }
     assert len(several) == 6
+
+
+def _found(patterns: list[str], marker: str, end: str = '"') -> bool:
+    return any(like(pattern)(fold(f'<p><a name="itopsync-acme-n-1,{marker}{end}></a>')) for pattern in patterns)
+
+
+@given(st.sets(st.integers(1, 30_000), max_size=25), st.integers(0, 30_000), st.sampled_from('",'))
+def test_patterns_find_all_of_several_tickets_and_none_of_another_pair(some: set[int], first: int, end: str) -> None:
+    for numbers in (some, set(range(first + 1, first + 26))):
+        wanted = [Ref(Side.EXTERNAL, "UserRequest", number) for number in numbers]
+        patterns = list(markers.like_tickets("acme", wanted))
+        assert len(patterns) <= len(wanted)
+        assert all(_found(patterns, markers.ticket_marker("acme", ref), end) for ref in wanted)
+        assert not any(_found(patterns, markers.ticket_marker("other", ref), end) for ref in wanted)
+
+
+def test_neighbours_share_a_pattern_that_finds_none_beyond_their_hundred() -> None:
+    neighbours = [Ref(Side.EXTERNAL, "UserRequest", number) for number in range(1_510, 1_535)]
+    stem = "itopsync-acme-t-UserRequest"
+    patterns = list(markers.like_tickets("acme", neighbours))
+    assert patterns == [f'%{stem}.15__"%', f"%{stem}.15__,%"]
+    assert [number for number in (15, 151, 1_499, 1_500, 1_599, 1_600, 15_100) if _found(patterns, f"{stem}.{number}")] == [
+        1_500,
+        1_599,
+    ]
+    assert list(markers.like_tickets("acme", neighbours[:2])) == [f"%{stem}.1510%", f"%{stem}.1511%"]
+    assert len(list(markers.like_tickets("acme", [Ref(Side.EXTERNAL, "UserRequest", n) for n in range(1, 26)]))) == 25
 
 
 @given(st.lists(st.text(st.characters(blacklist_categories=())), max_size=4))
