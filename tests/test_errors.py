@@ -48,9 +48,11 @@ MADE_ELSEWHERE = {
     "reconcile/form.py: render",
     "reconcile/part.py: park",
     "reconcile/part.py: put_off",
+    "reconcile/planner.py: _plan_creation",
     "reconcile/planner.py: another_ticket",
     "reconcile/safety.py: check",
     "reconcile/state.py: _follow",
+    "reconcile/state.py: _stages",
     "store/connection.py: unavailable",
     "store/upkeep.py: copy",
 }

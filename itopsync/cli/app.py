@@ -121,6 +121,8 @@ def main() -> None:
 
 def _have_streams() -> None:
     """Let output go nowhere where a stream was closed before we began; no file of ours gets its number."""
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
     while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass
     os.close(number)
