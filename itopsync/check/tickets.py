@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from itopsync.check.finding import Finding, fault, message_and_remedy, ok, refusal, warning
 from itopsync.engine.observe import attributes
-from itopsync.engine.poll import scope_of, since
+from itopsync.engine.scope import scope_of, since
 from itopsync.errors import BadQuery, RemoteError
 from itopsync.itop import oql
 from itopsync.itop.attributes import Attributes

@@ -4,6 +4,7 @@ A changed ticket passes these stages: poll, observe, plan, apply, settle. ``cycl
 far as the plan, and the modules between them serve the one before:
 
 ``poll``          what changed on each side since the cursor
+``scope``         which external tickets are to be copied, and what waits for its copy after a change of that
 ``deletions``     which attachments were deleted, found by counting and halving
 ``reused``        ids that a server gave again, to other tickets
 ``sweep``         looks at everything, whatever the polls have seen
@@ -35,7 +36,6 @@ What guards them:
 ``store_guard``   whether the store is this pair's, and the one that it had
 ``safeguard``     what the plans of a cycle come to, and whether that is within the limits
 ``availability``  which sides can be worked with
-``scope``         what waits for its copy, after a change of the scope
 ``unwritable``    a side that is polled well and takes no writes
 ``visibility``    whether a side shows what it did
 ``pauses``        a side that a person wants left alone

@@ -6,17 +6,14 @@ It follows the stages of a cycle up to the plan.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
-from itopsync.engine.observe import observe
 from itopsync.engine.pair import Pair
-from itopsync.engine.plan import PREVIEWED, Planned, plan, refuse_lost_copies
+from itopsync.engine.plan import PREVIEWED, Planned, held, plan_in_batches, refuse_lost_copies
 from itopsync.engine.poll import poll
 from itopsync.engine.report import CycleKind
 from itopsync.engine.scope import left_behind
 from itopsync.engine.store_guard import refuse_wrong
 from itopsync.model import TICKET, UNSAVED, Link, LinkStatus, Observation, Side
-from itopsync.reconcile.files import hold_vanished
 from itopsync.reconcile.plan import Kept, Plan, Remark
 from itopsync.reconcile.safety import Tally
 
@@ -52,14 +49,12 @@ class Inspector:
         left = links.get(left_behind(pair))
         behind = {link.id for link in left}
         kept = (link for link in links.get((due | later) - behind) if link.external.cls in pair.rules.kept)
-        planned = [*self._plan_in_batches((*kept, *new)), *(Planned(link, Observation(None, None), _left(link)) for link in left)]
-        if sum(bool(each.plan.vanished) for each in planned) > 1:
-            planned = [replace(each, plan=hold_vanished(each.plan)) for each in planned]
+        planned = [*self.plan((*kept, *new)), *(Planned(link, Observation(None, None), _left(link)) for link in left)]
         waiting = {str(number) for number in links.waiting_ids(now) if number not in behind}
         tally = Tally(creations=frozenset(waiting | {str(each.external) for each in new}), replaced=replaced)
         for each in planned:
             tally = tally if each.loaded.id in later else tally.add(each.plan)
-        return planned, tally
+        return held(pair.store, planned), tally
 
     def verify(self) -> Iterator[Planned]:
         """What every linked pair of tickets would need to agree, link by link.
@@ -92,14 +87,11 @@ class Inspector:
         :raises RemoteError: a server cannot be asked
         :raises SafetyStop: a copy that may exist is not found on a side that shows nothing at all
         """
-        planned = plan(self.pair, observe(self.pair, links))
-        refuse_lost_copies(self.pair, planned)
-        return planned
-
-    def _plan_in_batches(self, links: Sequence[Link]) -> Iterator[Planned]:
-        chunk = self.pair.settings.chunk
-        for start in range(0, len(links), chunk):
-            yield from self.plan(links[start : start + chunk])
+        every: list[Planned] = []
+        for planned in plan_in_batches(self.pair, links):
+            refuse_lost_copies(self.pair, planned)
+            every += planned
+        return every
 
     def _prepare(self) -> None:
         """Check the store, and ask both servers who we are: once, since a new store makes that a dozen calls and more."""

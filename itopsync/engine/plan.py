@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 import structlog
 
-from itopsync.engine.observe import Observed
+from itopsync.engine.observe import Observed, observe
 from itopsync.engine.pair import Pair
 from itopsync.engine.retry import fault_of, wait_after
 from itopsync.engine.visibility import note_organisations, refuse_blindness, refuse_narrowness
 from itopsync.model import Link, LinkStatus, Observation, Side
 from itopsync.reconcile.defaults import NOT_ASKED, Answers
+from itopsync.reconcile.files import COPIES_GONE, hold_vanished
 from itopsync.reconcile.identity import mismatch
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.plan import Plan, Remove
@@ -21,6 +23,7 @@ from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.safety import Accepted, Excess, removed_thing
 from itopsync.reconcile.unmarked import unmarked_opening
+from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +45,33 @@ class Planned:
 def plan(pair: Pair, observed: Sequence[Observed]) -> list[Planned]:
     """Plan what was observed, link by link; write nothing. A fault triggered by a ticket affects its own link only."""
     return [Planned(each.loaded, each.seen, _plan_one(pair, each), each.answers) for each in observed]
+
+
+def plan_in_batches(pair: Pair, links: Sequence[Link]) -> Iterator[list[Planned]]:
+    """Observe and plan *links*, a batch at a time; write nothing."""
+    chunk = pair.settings.chunk
+    for start in range(0, len(links), chunk):
+        yield plan(pair, observe(pair, links[start : start + chunk]))
+
+
+def bereft(planned: Sequence[Planned]) -> frozenset[int]:
+    """The links whose tickets lost copies of files."""
+    return frozenset(each.loaded.id for each in planned if each.plan.vanished)
+
+
+def held(store: Store, planned: Sequence[Planned], before: AbstractSet[int] = frozenset()) -> list[Planned]:
+    """Leave copies of files that are gone from several tickets for a person, as after a restore.
+
+    On a single ticket, somebody has deleted them, unless others are left for a person already. *before*: the links that lost some
+    earlier in the same cycle; what was planned then stands.
+    """
+    lost = bereft(planned) | before
+    several = len(lost) > 1 or (lost and _held_some(store))
+    return [replace(each, plan=hold_vanished(each.plan)) for each in planned] if several else list(planned)
+
+
+def _held_some(store: Store) -> bool:
+    return any(obstacle.reason == COPIES_GONE for link in store.links.troubled(PREVIEWED) for obstacle in link.obstacles)
 
 
 def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted, *, remember: bool = True) -> None:

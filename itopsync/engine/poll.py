@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 import structlog
 
@@ -13,14 +12,14 @@ from itopsync.engine.deletions import Searched, search
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import CycleKind
 from itopsync.engine.reused import Reused, find_reused, take_up
+from itopsync.engine.scope import all_in_scope, in_scope_among
 from itopsync.engine.store_guard import classes_of_copies
 from itopsync.errors import RemoteError
-from itopsync.itop.inquiry import HIGHEST_ID
 from itopsync.itop.piecewise import NO_ID
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
 from itopsync.reconcile.markers import born_together, prefix
-from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.reconcile.rules import Rules
 from itopsync.store.records import SideState
 from itopsync.store.store import Store
 
@@ -28,8 +27,6 @@ log = structlog.get_logger(__name__)
 
 FARTHEST = timedelta(days=400)
 """A server's clock further from ours is a fault: a cursor that followed it would make later polls fail or see nothing."""
-SPAN = 10_000
-"""How many ids a range holds initially; reading this many rows of next to nothing takes iTop 180 ms."""
 _LISTED = 2_000
 """Up to how many attachments are listed to find the highest id among them."""
 
@@ -78,7 +75,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     attachments = pool.submit(_new_attachments, pair, state, now)
     went = pool.submit(_search_deletions, pair, side, kind)
     first = side is Side.EXTERNAL and state.cursor is None
-    scoping = [pool.submit(_all_in_scope, server, rules, cls) for cls in rules.classes if first]
+    scoping = [pool.submit(all_in_scope, server, rules, cls) for cls in rules.classes if first]
     changed = asked.result()
     if NO_ID in changed.odd:
         log.warning("unusable id", side=side)
@@ -89,7 +86,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     unknown = (*compared.unknown, *reused.forgotten.values())
     new: tuple[Sighting, ...] = ()
     if side is Side.EXTERNAL and unknown:
-        among = _in_scope_among(server, rules, [sighting for sighting in unknown if sighting.ref not in scoped])
+        among = in_scope_among(server, rules, [sighting for sighting in unknown if sighting.ref not in scoped])
         # What people touch comes first: links are created in this order, and worked on in it when due at the same time.
         rest = sorted((each for each in unknown if each.ref in scoped), key=lambda each: each.ref not in touched)
         new = (*among, *rest)
@@ -173,72 +170,6 @@ def _links_hidden(side: Side, store: Store, classes: Iterable[str], odd: Iterabl
     """The links of tickets that changed, or may have, and cannot be read at all: they are looked at one by one."""
     links = (store.links.of(Ref(side, name, number)) for number in odd for name in classes)
     return frozenset(link.id for link in links if link is not None and link.status in (LinkStatus.WAITING, LinkStatus.LINKED))
-
-
-class InScope(NamedTuple):
-    """External tickets to be copied."""
-
-    found: tuple[Sighting, ...]
-    hidden: frozenset[Ref]
-    """Those that the server fails to show."""
-
-
-def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[InScope]:
-    """The external tickets of one class to be copied, range by range. Those without a usable id are told in the log.
-
-    iTop cannot sort, so the ranges are of ids, and grow where few tickets are found.
-    """
-    if not rules.new_tickets:
-        return
-    scope = f"({scope_of(rules, cls)})"
-
-    def count(low: int, high: int) -> int:
-        within = f"this.id >= {low} AND this.id < {high}"
-        return server.count(cls.external, f"SELECT {cls.external} AS this WHERE {scope} AND {within}")
-
-    low, span = 0, SPAN
-    left = count(low, HIGHEST_ID)
-    while left > 0:
-        if span > SPAN and count(low, low + span) > SPAN:  # denser here than where the range grew
-            span = SPAN
-        found, failed = server.readable_sightings(cls.external, f"{scope} AND this.id >= {low} AND this.id < {low + span}")
-        yield InScope(found, frozenset(Ref(Side.EXTERNAL, cls.external, number) for number in failed if number != NO_ID))
-        if NO_ID in failed:
-            log.warning("unusable id", side=Side.EXTERNAL)
-        low += span
-        left -= len(found)
-        if len(found) < SPAN // 4:
-            span *= 2
-        if not found and left > 0:  # some have gone meanwhile
-            left = count(low, HIGHEST_ID)
-
-
-def _all_in_scope(server: Server, rules: Rules, cls: ClassRules) -> list[Sighting]:
-    return [sighting for piece in in_scope(server, rules, cls) for sighting in piece.found]
-
-
-def scope_of(rules: Rules, cls: ClassRules) -> str:
-    """The OQL condition that an external ticket of one class, called ``this``, must meet to be copied."""
-    return f"{since_of(rules, cls)} AND ({cls.scope})" if cls.scope else since_of(rules, cls)
-
-
-def since_of(rules: Rules, cls: ClassRules) -> str:
-    """The part of :func:`scope_of` that leaves old tickets alone."""
-    return f"this.{cls.since_attribute} >= '{since(rules):%Y-%m-%d %H:%M:%S}'"
-
-
-def since(rules: Rules) -> datetime:
-    """``scope.since`` in external's local time."""
-    return datetime.fromisoformat(rules.since).astimezone(rules.external.timezone)
-
-
-def _in_scope_among(server: Server, rules: Rules, unknown: Iterable[Sighting]) -> Iterable[Sighting]:
-    by_class: dict[str, list[int]] = {}
-    for sighting in unknown:
-        by_class.setdefault(sighting.ref.cls, []).append(sighting.ref.id)
-    if rules.new_tickets:
-        for name, ids in by_class.items():
-            yield from server.sightings(name, scope_of(rules, rules.for_external(name)), sorted(ids))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from itopsync.engine.inspect import Inspector
 from itopsync.engine.observe import logs_of
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
-from itopsync.engine.poll import in_scope
 from itopsync.engine.retry import fault_of
+from itopsync.engine.scope import in_scope
 from itopsync.engine.store_guard import BEGUN, DONE, REBUILDING, claim, classes_of_copies, remember_classes
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.piecewise import NO_ID

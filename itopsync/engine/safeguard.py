@@ -7,11 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from itopsync.engine import marker_loss, stops
-from itopsync.engine.observe import observe
 from itopsync.engine.pair import Pair
-from itopsync.engine.plan import PREVIEWED, Planned, missing_in, plan, refuse_out_of_sight
+from itopsync.engine.plan import PREVIEWED, Planned, bereft, held, missing_in, plan_in_batches, refuse_out_of_sight
 from itopsync.errors import RemoteError, SafetyStop, Stopped
-from itopsync.reconcile.files import COPIES_GONE, hold_vanished
 from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing
 
 
@@ -67,17 +65,10 @@ class Safeguard:
         self._check()
 
     def hold_vanished(self, planned: Sequence[Planned]) -> list[Planned]:
-        """Leave copies of files that are gone from several tickets for a person, as after a restore.
-
-        On a single ticket, somebody has deleted them, unless others are left for a person already.
-        """
-        self._bereft |= {each.loaded.id for each in planned if each.plan.vanished}
-        several = len(self._bereft) > 1 or (self._bereft and self._held_some())
-        return [replace(each, plan=hold_vanished(each.plan)) for each in planned] if several else list(planned)
-
-    def _held_some(self) -> bool:
-        links = self._pair.store.links.troubled(PREVIEWED)
-        return any(obstacle.reason == COPIES_GONE for link in links for obstacle in link.obstacles)
+        """Leave copies of files that are gone from several tickets of this cycle for a person."""
+        kept = held(self._pair.store, planned, self._bereft)
+        self._bereft |= bereft(planned)
+        return kept
 
     def refuse_out_of_sight(self, planned: Sequence[Planned]) -> None:
         """Check that what these plans take for gone is not only out of sight.
@@ -118,9 +109,7 @@ class Safeguard:
 
     def _look_at_all(self, kind: str, polled_at: datetime) -> None:
         pair = self._pair
-        links = pair.store.links.due(polled_at, PREVIEWED)
-        for start in range(0, len(links), pair.settings.chunk):
-            planned = plan(pair, observe(pair, links[start : start + pair.settings.chunk]))
+        for planned in plan_in_batches(pair, pair.store.links.due(polled_at, PREVIEWED)):
             for each in planned:
                 self._tally = self._tally.add(each.plan)
             if kind == Excess.MISSING:

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 
 from itopsync.engine.deletions import search_all
 from itopsync.engine.pair import Pair
-from itopsync.engine.poll import in_scope, links_attached
+from itopsync.engine.poll import links_attached
 from itopsync.engine.reused import Reused, find_reused, take_up
+from itopsync.engine.scope import in_scope
 from itopsync.engine.visibility import note_organisations
 from itopsync.errors import RemoteError
 from itopsync.itop.reader import LIGHT_BATCH

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from itopsync.engine.poll import scope_of
+from itopsync.engine.scope import scope_of
 from itopsync.errors import ConfigurationError
 from itopsync.simulator.oql_syntax import Binary, Field, LexerError, OqlError, parse
 from tests.config.making import load

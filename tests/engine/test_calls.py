@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.engine import deletions, poll, sweep
+from itopsync.engine import deletions, scope, sweep
 from itopsync.engine.report import CycleKind
 from itopsync.engine.settings import EngineSettings
 from itopsync.itop.reader import LIGHT_BATCH
@@ -103,7 +103,7 @@ def smaller(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     monkeypatch.setattr(deletions, "AT_ONCE", deletions.AT_ONCE // times)
     monkeypatch.setattr(deletions, "LIST_FROM", max(1, deletions.LIST_FROM // times))
     monkeypatch.setattr(sweep, "LIGHT_BATCH", LIGHT_BATCH // times)
-    monkeypatch.setattr(poll, "SPAN", poll.SPAN // times)
+    monkeypatch.setattr(scope, "SPAN", scope.SPAN // times)
 
 
 def linked_with_files(rig: Rig, count: int, *, closed: bool = False) -> list[int]:

@@ -181,6 +181,15 @@ def test_what_is_found_gone_later_is_held_like_the_others(rig: Rig) -> None:
     assert [obstacle.reason for obstacle in rig.link(numbers[2]).obstacles] == [COPIES_GONE]
 
 
+def test_the_preview_holds_what_is_found_gone_later_as_well(rig: Rig) -> None:
+    numbers = _with_files(rig, 3, Side.EXTERNAL)
+    rig.wait(minutes=1)
+    rig.engine.cycle(only=[rig.link(number).id for number in numbers[:2]])
+    planned, _ = rig.inspector.preview()
+    (last,) = [each.plan for each in planned if each.loaded.id == rig.link(numbers[2]).id]
+    assert [remark.reason for remark in last.remarks] == [COPIES_GONE]
+
+
 def test_a_copy_that_is_gone_from_one_ticket_was_deleted_on_purpose(rig: Rig) -> None:
     (number,) = _with_files(rig, 1, Side.EXTERNAL)
     assert rig.sync().outcome == "well"
