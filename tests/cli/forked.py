@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,49 @@ from pathlib import Path
 from itopsync.cli import main
 
 _FROM = multiprocessing.get_context("forkserver")
-_FROM.set_forkserver_preload(["itopsync.cli.app", "itopsync.cli.sync", "itopsync.engine.engine", "itopsync.check.checking"])
+_FROM.set_forkserver_preload(
+    ["itopsync.cli.app", "itopsync.cli.sync", "itopsync.engine.engine", "itopsync.check.checking", "itopsync.daemon", "psycopg"]
+)
+
+
+class Process:
+    """A command that runs, as :class:`subprocess.Popen` tells of one."""
+
+    def __init__(self, arguments: list[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path) -> None:
+        os.umask(mask := os.umask(0))
+        self._process = _FROM.Process(target=_main, args=(arguments, folder, mask, dict(environment), (out, err)))
+        self._process.start()
+        self._arguments = arguments
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended, or None while it runs."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """How it ended, or None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; return how it ended.
+
+        :raises subprocess.TimeoutExpired: it still runs after *timeout* seconds
+        """
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(self._arguments, timeout or 0.0)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self._process.exitcode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
 
 
 def run(arguments: list[str], folder: Path, environment: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
@@ -21,19 +64,16 @@ def run(arguments: list[str], folder: Path, environment: Mapping[str, str], time
 
     :raises subprocess.TimeoutExpired: it did not end; it was killed
     """
-    os.umask(mask := os.umask(0))
     with tempfile.TemporaryDirectory() as told:
         out, err = Path(told, "out"), Path(told, "err")
-        process = _FROM.Process(target=_main, args=(arguments, folder, mask, dict(environment), (out, err)))
-        process.start()
-        process.join(timeout)
-        if process.is_alive():
+        process = Process(arguments, folder, environment, out, err)
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
             process.kill()
-            process.join()
-            raise subprocess.TimeoutExpired(arguments, timeout)
-        assert process.exitcode is not None
-        code, texts = process.exitcode, (out.read_text(), err.read_text())
-        process.close()
+            process.wait()
+            raise
+        texts = out.read_text(), err.read_text()
     return subprocess.CompletedProcess(["itopsync", *arguments], code, *texts)
 
 

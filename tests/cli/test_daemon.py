@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from itopsync.exits import ExitCode
 from tests.cli.conftest import Desk
+from tests.cli.forked import Process
 
 PATIENCE = 30.0
 """Seconds; far more than it takes."""
 
 
 @pytest.fixture
-def daemon(desk: Desk) -> Iterator[subprocess.Popen[str]]:
+def daemon(desk: Desk) -> Iterator[Process]:
     """The loop, with a cycle every second."""
     desk.configure('[schedule]\npoll = "1s"\n')
-    command = [sys.executable, "-m", "itopsync", "--log-level", "error", "run"]
+    nowhere = Path(os.devnull)
     environment = {**os.environ, "PASSWORD": "sync-password"}
-    process = subprocess.Popen(command, cwd=desk.folder, env=environment, stderr=subprocess.PIPE, text=True)
+    process = Process(["--log-level", "error", "run"], desk.folder, environment, nowhere, nowhere)
     yield process
     if process.poll() is None:
         process.kill()
-    process.communicate()
+    process.wait()
 
 
 def _wait_for(happened: Callable[[], object]) -> None:
@@ -38,7 +38,7 @@ def _wait_for(happened: Callable[[], object]) -> None:
         time.sleep(0.1)
 
 
-def test_the_loop_carries_what_comes_and_stops_when_told(desk: Desk, daemon: subprocess.Popen[str]) -> None:
+def test_the_loop_carries_what_comes_and_stops_when_told(desk: Desk, daemon: Process) -> None:
     desk.customer.create("UserRequest", title="First")
     _wait_for(lambda: len(desk.internal.tickets()) == 1)
     desk.customer.create("UserRequest", title="Second")
@@ -47,7 +47,7 @@ def test_the_loop_carries_what_comes_and_stops_when_told(desk: Desk, daemon: sub
     assert daemon.wait(PATIENCE) == ExitCode.WELL
 
 
-def test_a_cycle_beside_the_loop_leaves_at_once(desk: Desk, daemon: subprocess.Popen[str]) -> None:
+def test_a_cycle_beside_the_loop_leaves_at_once(desk: Desk, daemon: Process) -> None:
     desk.customer.create("UserRequest", title="First")
     _wait_for(lambda: len(desk.internal.tickets()) == 1)
     done = desk.itopsync("run-once")
@@ -55,7 +55,7 @@ def test_a_cycle_beside_the_loop_leaves_at_once(desk: Desk, daemon: subprocess.P
     assert f"process {daemon.pid}" in done.stderr
 
 
-def test_a_killed_loop_is_followed_by_the_next_at_once(desk: Desk, daemon: subprocess.Popen[str]) -> None:
+def test_a_killed_loop_is_followed_by_the_next_at_once(desk: Desk, daemon: Process) -> None:
     desk.customer.create("UserRequest", title="First")
     _wait_for(lambda: len(desk.internal.tickets()) == 1)
     daemon.kill()
@@ -64,7 +64,7 @@ def test_a_killed_loop_is_followed_by_the_next_at_once(desk: Desk, daemon: subpr
     assert len(desk.internal.tickets()) == 1
 
 
-def test_a_side_that_is_down_does_not_end_the_loop(desk: Desk, daemon: subprocess.Popen[str]) -> None:
+def test_a_side_that_is_down_does_not_end_the_loop(desk: Desk, daemon: Process) -> None:
     desk.internal.maintenance = True
     desk.customer.create("UserRequest", title="First")
     asked = desk.internal.served

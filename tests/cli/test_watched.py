@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +17,7 @@ import pytest
 from itopsync.events import EVENTS
 from itopsync.exits import ExitCode
 from tests.cli.conftest import Desk
+from tests.cli.forked import Process
 from tests.watch.receiver import Receiver, receiving
 
 PATIENCE = 60.0
@@ -109,15 +108,14 @@ def test_a_hook_that_hangs_holds_a_single_cycle_up_no_longer_than_it_may(desk: D
 
 
 @pytest.fixture
-def loop(desk: Desk) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+def loop(desk: Desk) -> Iterator[Callable[[], Process]]:
     """Starts `itopsync run`; its log is in the folder."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Process] = []
 
-    def start() -> subprocess.Popen[str]:
-        with (desk.folder / "log").open("w") as log:
-            command = [sys.executable, "-m", "itopsync", "run"]
-            environment = {**os.environ, "PASSWORD": "sync-password"}
-            started.append(subprocess.Popen(command, cwd=desk.folder, env=environment, stderr=log, text=True))
+    def start() -> Process:
+        environment = {**os.environ, "PASSWORD": "sync-password"}
+        (desk.folder / "log").touch()
+        started.append(Process(["run"], desk.folder, environment, Path(os.devnull), desk.folder / "log"))
         return started[-1]
 
     yield start
@@ -131,9 +129,7 @@ def events(desk: Desk) -> list[dict[str, object]]:
     return [json.loads(line) for line in (desk.folder / "log").read_text().splitlines()]
 
 
-def test_a_service_is_scraped_is_healthy_and_says_each_cycle_on_one_line(
-    desk: Desk, loop: Callable[[], subprocess.Popen[str]]
-) -> None:
+def test_a_service_is_scraped_is_healthy_and_says_each_cycle_on_one_line(desk: Desk, loop: Callable[[], Process]) -> None:
     port = free_port()
     desk.configure(f'{QUICK}[metrics]\nlisten = "127.0.0.1:{port}"\nmax_age = "6s"\n')
     process = loop()
@@ -159,9 +155,7 @@ def test_a_service_is_scraped_is_healthy_and_says_each_cycle_on_one_line(
     ]
 
 
-def test_a_changed_address_is_taken_over_and_one_that_is_taken_stops_no_cycle(
-    desk: Desk, loop: Callable[[], subprocess.Popen[str]]
-) -> None:
+def test_a_changed_address_is_taken_over_and_one_that_is_taken_stops_no_cycle(desk: Desk, loop: Callable[[], Process]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         desk.configure(f'{QUICK}[metrics]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\n')
         process = loop()
@@ -181,7 +175,7 @@ def test_a_changed_address_is_taken_over_and_one_that_is_taken_stops_no_cycle(
 
 
 def test_a_service_whose_hook_hangs_goes_on_and_stops_at_once(
-    desk: Desk, receiver: Receiver, loop: Callable[[], subprocess.Popen[str]]
+    desk: Desk, receiver: Receiver, loop: Callable[[], Process]
 ) -> None:
     receiver.let_go.clear()
     desk.configure(

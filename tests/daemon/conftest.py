@@ -7,8 +7,6 @@ import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -21,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Desk, opened
+from tests.cli.forked import Process
 from tests.store.cluster import Cluster, started
 from tests.store.template import fresh
 
@@ -41,7 +40,7 @@ def wait_for(happened: Callable[[], object], patience: float = PATIENCE) -> None
 class Daemon:
     """``itopsync run``, what it said to systemd, and what it logged."""
 
-    process: subprocess.Popen[str]
+    process: Process
     log: Path
     notices: socket.socket
     said: list[str] = field(default_factory=list)
@@ -90,10 +89,10 @@ class Host:
         notices = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         notices.bind(address)
         log = self.desk.folder / f"{self.count}.log"  # kept for a while after a failure; the folder of sockets is not
-        words = [sys.executable, "-m", "itopsync", *(["--config", configuration] if configuration else []), *command.split()]
+        words = [*(["--config", configuration] if configuration else []), *command.split()]
         given = {**os.environ, "PASSWORD": "sync-password", "NOTIFY_SOCKET": address, **environment}
-        with log.open("w") as stderr:
-            process = subprocess.Popen(words, cwd=self.desk.folder, env=given, stderr=stderr, text=True)
+        log.touch()
+        process = Process(words, self.desk.folder, given, Path(os.devnull), log)
         daemon = Daemon(process, log, notices)
         listener = threading.Thread(target=daemon.listen)
         listener.start()
@@ -102,7 +101,7 @@ class Host:
         return daemon
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: Process) -> None:
     if process.poll() is None:
         process.kill()
         process.wait()
