@@ -111,7 +111,7 @@ def _writer(entry: Entry, markers: Sequence[str], link: Link, ours: frozenset[st
     if not markers:  # another pair may use the same account: what it writes counts as a person's
         return Writer.PERSON if _ANY_PAIR in entry.html else Writer.BARE
     notes = [marker for marker in markers if marker.startswith("n-")]
-    if not notes:
+    if not notes or any(marker.startswith("h-") for marker in markers):  # of a link: it names what stays where it is
         return Writer.NOTICE
     return Writer.OTHER_LINK if all(_of_another(marker, link) for marker in notes) else Writer.MIRROR
 

@@ -22,6 +22,7 @@ from itopsync.reconcile.copied import Bridge, Standing
 from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Crash, Rig
+from tests.engine.verifying import compared
 
 OLD = "2026-11-01 00:00:00"
 """Before ``scope.since``: no copy is made of such a ticket."""
@@ -394,6 +395,7 @@ def test_what_stayed_at_first_is_carried_when_two_are_linked_again_with_their_hi
         said = [entry for entry in rig.texts(Side.EXTERNAL, one) if words in entry and "linked" not in entry]
         assert len(said) == 1
     assert (_files(rig, Side.EXTERNAL, one), _files(rig, Side.INTERNAL, other)) == (3, 3)
+    assert compared(rig) == []
     written = rig.written()
     _lose_the_store(rig)
     rig.settle()
