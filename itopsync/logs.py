@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from itopsync.errors import ItopsyncError, clip
 
+PATIENCE = 1
+"""Seconds that a line waits for a reader who is slow."""
 LONGEST = 1_000
 """Characters of one field. Only a traceback may be longer."""
 
@@ -57,7 +60,7 @@ def configure(
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=lambda *_: _Patient(target),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Outlet(target))),
         cache_logger_on_first_use=False,
     )
     _take_in_libraries(target, shared, renderer)
@@ -107,14 +110,30 @@ def _add_always(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDi
     return {**_ALWAYS, **event}
 
 
-class _Patient(structlog.WriteLogger):
-    """A logger that drops what cannot be written, as on a full disk: what it tells of goes on."""
+class _Outlet:
+    """A stream that drops what cannot be written, as on a full disk or into a pipe that nobody reads: what is told of goes on."""
 
-    def msg(self, message: str) -> None:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._patience, self._blocks = stream, PATIENCE, False
+        self._waiting = select.poll()
+        with suppress(OSError, ValueError, AttributeError):  # a stream in memory always takes what is written
+            self._waiting.register(stream.fileno(), select.POLLOUT)
+            self._blocks = True
+
+    def write(self, text: str) -> None:
         with suppress(OSError, ValueError):
-            super().msg(message)
+            if self._takes():
+                self._stream.write(text)
 
-    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def _takes(self) -> bool:
+        """Whether there is room; a reader that is slow is waited for once, until it reads again."""
+        there_is = not self._blocks or bool(self._waiting.poll(self._patience * 1_000))
+        self._patience = PATIENCE if there_is else 0
+        return there_is
 
 
 class _Prioritised:

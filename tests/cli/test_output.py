@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -21,6 +22,25 @@ def test_a_cycle_does_its_work_where_nothing_can_be_logged(desk: Desk, redirecte
         desk.customer.create("UserRequest", title=title)
     assert _run(desk, f"run-once {redirected}") == ExitCode.WELL
     assert len(desk.internal.tickets()) == 2
+
+
+def test_a_cycle_does_its_work_though_nobody_reads_what_it_logs(desk: Desk) -> None:
+    desk.configure()
+    for n in range(40):
+        desk.customer.create("UserRequest", title=f"No. {n}")
+    reading, writing = os.pipe()
+    try:
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4_096)
+        command = [sys.executable, "-m", "itopsync", "run-once"]
+        environment = {**os.environ, "PASSWORD": "sync-password"}
+        done = subprocess.run(
+            command, cwd=desk.folder, env=environment, stdout=subprocess.DEVNULL, stderr=writing, timeout=60, check=False
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert done.returncode == ExitCode.WELL
+    assert len(desk.internal.tickets()) == 40
 
 
 def test_a_fault_that_cannot_be_told_ends_with_its_code(desk: Desk) -> None:
