@@ -133,7 +133,7 @@ def count_marks(simulator: Simulator, pattern: str) -> Counter[str]:
         mark
         for row in simulator.store.rows("Ticket")
         for entry in row["private_log"].entries
-        for mark in fits.findall(entry.html)
+        for mark in fits.findall(entry.text)
     )
 
 
