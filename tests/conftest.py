@@ -11,10 +11,8 @@ import pytest
 from hypothesis import settings
 
 from tests.network import stay_here
-from tests.store import compiled
 
 stay_here()
-compiled.share()
 
 if "XDG_RUNTIME_DIR" not in os.environ:  # as in a session without a login; what starts PostgreSQL wants one
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="itopsync-")

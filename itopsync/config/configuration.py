@@ -12,7 +12,6 @@ from itopsync.config.defaults import last
 from itopsync.config.faults import Faults
 from itopsync.config.routes import written_routes
 from itopsync.config.schema import ScopeSection, SyncFile
-from itopsync.config.stores import store_url
 from itopsync.engine.settings import EngineSettings, Schedule
 from itopsync.itop.settings import ServerSection, ServerSettings
 from itopsync.model import BySide, Side
@@ -49,6 +48,8 @@ class Configuration:
 
 def compile_configuration(file: SyncFile, path: Path, surroundings: Surroundings, faults: Faults) -> Configuration:
     """Compile *file* and check its tables against each other. The result is usable only if there are no *faults*."""
+    from itopsync.config.stores import store_url
+
     external, internal = (
         _server(section, side, file.limits, faults)
         for section, side in ((file.external, Side.EXTERNAL), (file.internal, Side.INTERNAL))

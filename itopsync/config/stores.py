@@ -8,14 +8,13 @@ from urllib.parse import quote, urlsplit
 from itopsync.config.faults import Faults
 from itopsync.config.schema import StoreSection
 from itopsync.errors import StoreUnavailable, clip
+from itopsync.store.connection import Address
 
 _KEY = "store.url"
 
 
 def store_url(section: StoreSection, folder: Path, faults: Faults) -> str:
     """Return the store's URL in SQLAlchemy's form, including the password; a relative path starts at *folder*."""
-    from itopsync.store.connection import Address  # noqa: PLC0415 - a command that only shows its help needs no database
-
     try:
         address = Address.parse(section.url)
     except StoreUnavailable:

@@ -113,8 +113,8 @@ def open_desk(directory: Path | None = None, versions: Versions = SAME) -> Itera
     with ExitStack() as stack:
         folder = directory or Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
         clock = DeskClock(datetime.now(UTC).replace(hour=2, minute=0, second=0, microsecond=0))
-        external = Simulator(timezone="Asia/Jakarta", clock=lambda: clock.now, seed=1, version=versions[0])
-        internal = Simulator(timezone="Europe/Paris", clock=lambda: clock.now, seed=2, version=versions[1])
+        external = Simulator(timezone="Asia/Jakarta", clock=lambda: clock.now, version=versions[0])
+        internal = Simulator(timezone="Europe/Paris", clock=lambda: clock.now, version=versions[1])
         addresses = stack.enter_context(external.serve()), stack.enter_context(internal.serve())
         configuration = configure(folder, clock.now, *addresses)
         loaded = config.load(configuration, {})

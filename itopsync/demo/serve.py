@@ -42,8 +42,8 @@ def open_pair(versions: Versions = SAME) -> Iterator[Pair]:
     """Two servers on loopback HTTP with some tickets, running on this host's clock; everything ends with the context."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
-        external = Simulator(timezone="Asia/Jakarta", seed=1, version=versions[0])
-        internal = Simulator(timezone="Europe/Paris", seed=2, version=versions[1])
+        external = Simulator(timezone="Asia/Jakarta", version=versions[0])
+        internal = Simulator(timezone="Europe/Paris", version=versions[1])
         addresses = stack.enter_context(external.serve()), stack.enter_context(internal.serve())
         _fill(external, internal)
         yield Pair(external, internal, configure(folder, datetime.now(UTC), *addresses))

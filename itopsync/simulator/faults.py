@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong, how often and for whom; all seeded and counted."""
+"""Faults on demand: what goes wrong, how often and for whom; all counted."""
 
 from __future__ import annotations
 
@@ -136,5 +136,5 @@ class FaultPlan:
         return None
 
     def choose(self, count: int) -> int:
-        """Return a seeded choice among ``count`` things."""
+        """Return a choice among ``count`` things."""
         return self._random.randrange(count)

@@ -55,8 +55,9 @@ class Instance:
     """An iTop with sample data and no tickets.
 
     ``url`` is the server's own address, without a trailing slash. ``clock`` returns the true time as an aware datetime.
-    ``database_timezone`` is the timezone of OQL's ``NOW()``. ``seed`` determines all randomness. ``version`` is the simulated
-    iTop version. The other parameters are iTop's settings of the same name; like ``accounts``, they may be changed at any time.
+    ``database_timezone`` is the timezone of OQL's ``NOW()``. ``chance`` draws all that is random; the default never repeats.
+    ``version`` is the simulated iTop version. The other parameters are iTop's settings of the same name; like ``accounts``,
+    they may be changed at any time.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Instance:
         url: str = "http://127.0.0.1:8081",
         timezone: str = "Europe/Paris",
         clock: Callable[[], datetime] | None = None,
-        seed: int = 0,
+        chance: random.Random | None = None,
         date_format: str = DEFAULT_FORMAT,
         *,
         accounts: Iterable[Account] = ACCOUNTS,
@@ -94,7 +95,7 @@ class Instance:
         #: Called with each request and its response, for tests that record them.
         self.listeners: list[Callable[[SimRequest, SimResponse], None]] = []
         self.audit = Audit()
-        self._random = random.Random(seed)  # noqa: S311 - chances, and secrets of simulated pictures: both to be repeated
+        self._random = chance or random.SystemRandom()
         self.faults = FaultPlan(self._random)
         self.requests = Requests()
         #: Requests served so far, of any kind.
@@ -218,7 +219,7 @@ class Instance:
         return len(self._pending)
 
     def token(self) -> str:
-        """A secret of 32 hexadecimal digits, determined by the seed."""
+        """A secret of 32 hexadecimal digits."""
         return f"{self._random.getrandbits(128):032x}"
 
     def _let_others_in(self, class_name: str, key: int) -> None:

@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 from itopsync import config
 from itopsync.config.faults import Faults
 from itopsync.config.schema import StoreSection
-from itopsync.config.stores import store_url
 from itopsync.engine.store_guard import refuse_other_pair
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.model import Ref, Side
@@ -94,6 +93,8 @@ def _store_of(name: str, path: Path, own: str, role: StoreRole | None, folder: P
             remedy = f"Add [stores.{name}] with a database user of the console's own to web.toml."
             raise ConfigurationError([Fault(str(path), "its store is on PostgreSQL, where its own user may write all", remedy)])
         return own
+    from itopsync.config.stores import store_url
+
     faults = Faults(Path("web.toml"))
     section = StoreSection.model_construct(url=role.url)
     section._secret = role.secret

@@ -53,7 +53,7 @@ class Host:
 
 
 def _serve(pipe: Connection, timezone: str, seed: int) -> None:
-    simulator = Simulator(timezone=timezone, clock=_clock, seed=seed)
+    simulator = Simulator(timezone=timezone, clock=_clock, chance=random.Random(seed))
     with simulator.serve() as url:
         pipe.send(url)
         while (asked := pipe.recv()) is not None:

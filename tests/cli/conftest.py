@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +51,10 @@ class Desk:
 @contextmanager
 def opened(folder: Path) -> Iterator[Desk]:
     """A desk whose servers answer, and which is not configured yet."""
-    external, internal = Simulator(timezone="Asia/Jakarta", seed=1), Simulator(timezone="Europe/Paris", seed=2)
+    external, internal = (
+        Simulator(timezone="Asia/Jakarta", chance=random.Random(1)),
+        Simulator(timezone="Europe/Paris", chance=random.Random(2)),
+    )
     with external.serve(), internal.serve():
         yield Desk(folder, external, internal)
 

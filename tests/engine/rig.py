@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -116,8 +117,12 @@ class Rig(TwoServers):
 
     def __post_init__(self) -> None:
         external, internal = self.versions
-        self.external = Simulator("http://127.0.0.1:8081", "Asia/Jakarta", lambda: self.now, seed=1, version=external)
-        self.internal = Simulator("http://127.0.0.1:8082", "Europe/Paris", lambda: self.now, seed=2, version=internal)
+        self.external = Simulator(
+            "http://127.0.0.1:8081", "Asia/Jakarta", lambda: self.now, chance=random.Random(1), version=external
+        )
+        self.internal = Simulator(
+            "http://127.0.0.1:8082", "Europe/Paris", lambda: self.now, chance=random.Random(2), version=internal
+        )
         self.customer, self.operator = self.external.agent("agent"), self.internal.agent("agent")
         path = self.folder / "sync.toml"
         path.write_text(CONFIGURATION.format(store=self.folder / "store.sqlite", more=self.more))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -56,7 +57,7 @@ class Meeting:
     def __init__(self, folder: Path, servers: int, *ways: tuple[int, int]) -> None:
         self.now, self.folder = BEGIN, folder
         self.servers = [
-            Simulator(f"http://127.0.0.1:{8081 + number}", "Asia/Jakarta", lambda: self.now, seed=number)
+            Simulator(f"http://127.0.0.1:{8081 + number}", "Asia/Jakarta", lambda: self.now, chance=random.Random(number))
             for number in range(servers)
         ]
         self.ways = [

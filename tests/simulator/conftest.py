@@ -1,3 +1,5 @@
+import random
+
 import pytest
 
 from itopsync.simulator import Agent, Simulator
@@ -12,7 +14,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def simulator(clock: Clock) -> Simulator:
-    return Simulator("http://127.0.0.1:8081", "Europe/Paris", clock, seed=7)
+    return Simulator("http://127.0.0.1:8081", "Europe/Paris", clock, chance=random.Random(7))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Faults of the network and of the server: each strikes as planned, is counted, and leaves what it says."""
 
 import json
+import random
 import time
 from datetime import timedelta
 
@@ -24,7 +25,7 @@ def title(simulator: Simulator, ticket: int) -> str:
 
 def strikes(seed: int) -> list[bool]:
     """Which of forty requests were struck."""
-    simulator = Simulator(seed=seed)
+    simulator = Simulator(chance=random.Random(seed))
     simulator.faults.add(FaultKind.MAINTENANCE, probability=0.3)
     sync = calling(simulator)
     return [sync.post({"operation": "list_operations"}).status_code == 503 for _ in range(40)]

@@ -47,8 +47,8 @@ class Desk(Pair):
 
     def __post_init__(self) -> None:
         external, internal = self.versions
-        self.external = Simulator(timezone="Asia/Jakarta", seed=1, version=external)
-        self.internal = Simulator(timezone="Europe/Paris", seed=2, version=internal)
+        self.external = Simulator(timezone="Asia/Jakarta", chance=random.Random(1), version=external)
+        self.internal = Simulator(timezone="Europe/Paris", chance=random.Random(2), version=internal)
         self.customer, self.operator = self.external.agent("agent"), self.internal.agent("agent")
         for side in Side:
             self.simulator(side).latency = Latency(boot=0.005, write=0.01, row=0)

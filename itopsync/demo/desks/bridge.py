@@ -53,7 +53,7 @@ class Bridge:
                 return
             self._killed = False
             with self.log.open("ab") as log:
-                self._process = subprocess.Popen(  # noqa: S603 - our own program
+                self._process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
                     self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
                 )
 
