@@ -72,7 +72,8 @@ class _Pair:
     """A folder of its own, for its socket and its credentials."""
     notifications: socket.socket
     process: ForkProcess | None = None
-    status: str = "starting"
+    status: str = ""
+    """Why it has no process."""
     heard: float = 0.0
     """When it last notified; monotonic, in seconds."""
     due: float | None = 0.0
@@ -132,7 +133,15 @@ class _Supervisor:
             if name not in self._pairs:
                 self._pairs[name] = _pair(file, self._place / str(len(os.listdir(self._place))))
         for name in self._pairs.keys() - found.keys():
-            _signal(self._pairs[name], signal.SIGTERM)
+            if self._pairs[name].process is None:
+                self._remove(self._pairs[name])
+            else:
+                _signal(self._pairs[name], signal.SIGTERM)
+
+    def _remove(self, pair: _Pair) -> None:
+        log.info("pair removed", config=str(pair.file))
+        pair.notifications.close()
+        del self._pairs[pair.name]
 
     def _reload(self) -> None:
         self._signals.reload = False
@@ -164,7 +173,7 @@ class _Supervisor:
                 self._start(pair, now)
 
     def _start(self, pair: _Pair, now: float) -> None:
-        pair.due, pair.aborted, pair.heard, pair.status = None, None, now, "starting"
+        pair.due, pair.aborted, pair.heard = None, None, now
         pair.process = get_context("fork").Process(target=_run, args=(self._main, pair.file, self._environment(pair)))
         # a signal to the child waits until no handler of ours is left in it
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
@@ -194,9 +203,7 @@ class _Supervisor:
     def _ended(self, pair: _Pair, code: int, now: float) -> None:
         pair.process, pair.settled = None, True
         if not pair.file.exists():
-            log.info("pair removed", config=str(pair.file))
-            pair.notifications.close()
-            del self._pairs[pair.name]
+            self._remove(pair)
         elif code in _AT_FAULT:
             pair.status = "its configuration is at fault, see the log"
             log.error("pair at rest", config=str(pair.file))
@@ -229,11 +236,7 @@ def _pair(file: Path, place: Path) -> _Pair:
 def _hear(pair: _Pair) -> None:
     for said in _received(pair.notifications):
         pair.heard = monotonic()
-        for name, _, value in (line.partition("=") for line in said.decode(errors="replace").splitlines()):
-            if name == "READY":
-                pair.settled = True
-            elif name == "STATUS":
-                pair.status = value
+        pair.settled = pair.settled or b"READY=1" in said.split(b"\n")
 
 
 def _received(notifications: socket.socket) -> Iterator[bytes]:

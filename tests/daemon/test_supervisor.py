@@ -189,6 +189,16 @@ def test_pairs_that_come_and_go_are_found_on_a_reload(supervised: Supervised) ->
     assert supervised.stop() == ExitCode.WELL
 
 
+def test_one_that_rests_and_is_removed_is_forgotten(supervised: Supervised) -> None:
+    supervised.pair("acme", "working")
+    supervised.pair("globex", "faulty")
+    supervised.process.start()
+    supervised.wait_until_it_says("STATUS=1 of 2 pairs run; globex: its configuration is at fault, see the log")
+    (supervised.folder / "globex" / "sync.toml").unlink()
+    supervised.send(signal.SIGHUP)
+    supervised.wait_until_it_says("STATUS=1 of 1 pairs run")
+
+
 def test_each_has_its_own_passwords_of_those_that_systemd_loaded_for_all(
     tmp_path: Path,
 ) -> None:
