@@ -57,13 +57,14 @@ def configure(
     )
     if leads_to_journal(target) if journal is None else journal:
         renderer = _Prioritised(renderer)
+    outlet = cast("TextIO", _Outlet(target))
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Outlet(target))),
+        logger_factory=structlog.WriteLoggerFactory(outlet),
         cache_logger_on_first_use=False,
     )
-    _take_in_libraries(target, shared, renderer)
+    _take_in_libraries(outlet, shared, renderer)
 
 
 def always(**fields: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -166,3 +168,24 @@ def test_a_process_whose_lines_go_into_the_journal_says_their_priority(tmp_path:
 def test_what_ends_a_command_is_an_error_in_the_journal(tmp_path: Path) -> None:
     assert run(tmp_path, FAILING, journal=True).startswith("<3>/nowhere/sync.toml: there is no configuration")
     assert run(tmp_path, FAILING, journal=False).startswith("/nowhere/sync.toml: there is no configuration")
+
+
+def test_a_pipe_that_nobody_reads_holds_up_neither_us_nor_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "PATIENCE", 0.01)
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4_096)
+    with os.fdopen(writing, "w", buffering=1) as stream, os.fdopen(reading, "rb", buffering=0) as reader:
+        logs.configure(stream=stream, json_lines=True)
+
+        def tell() -> None:
+            for number in range(100):
+                structlog.get_logger().info("cycle", kind=f"ours {number}")
+                logging.getLogger("library").warning("theirs %d", number)
+
+        telling = threading.Thread(target=tell, daemon=True)
+        telling.start()
+        telling.join(30)
+        assert not telling.is_alive()
+        assert b"ours 0" in reader.read(100_000)
+        structlog.get_logger().info("cycle", kind="at last")
+        assert b"at last" in reader.read(100_000)
