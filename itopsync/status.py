@@ -11,7 +11,7 @@ from itopsync.engine import stops
 from itopsync.engine.marker_loss import Loss, losses
 from itopsync.engine.pauses import Pause, pauses
 from itopsync.engine.unwritable import problem_of
-from itopsync.model import ItemKind, Link, Side
+from itopsync.model import Link, Side
 from itopsync.store.records import CycleRecord, ObstacleCounts
 
 if TYPE_CHECKING:
@@ -68,11 +68,8 @@ class Trouble:
     tries: int
     parked: bool
     next_try: datetime | None
-
-    @property
-    def gathers(self) -> bool:
-        """Whether it is no trouble: what a full log does not take goes as one file at its time."""
-        return self.item.startswith(f"{ItemKind.LOG}:") and not self.parked
+    gathers: bool = False
+    """Whether it is no trouble: what a full log does not take goes as one file at its time."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +173,7 @@ def _health(store: Store, side: Side, now: datetime) -> SideHealth:
 def troubles_of(link: Link) -> tuple[Trouble, ...]:
     """What does not get across on *link*."""
 
-    def trouble(item: str, reason: str, tries: int, *, parked: bool, next_try: datetime | None) -> Trouble:
+    def trouble(item: str, reason: str, tries: int, *, parked: bool, next_try: datetime | None, gathers: bool = False) -> Trouble:
         internal = str(link.internal) if link.internal else None
         return Trouble(
             link.id,
@@ -189,9 +186,13 @@ def troubles_of(link: Link) -> tuple[Trouble, ...]:
             tries,
             parked,
             next_try,
+            gathers,
         )
 
-    found = [trouble(one.key, one.reason, one.tries, parked=one.parked, next_try=one.not_before) for one in link.obstacles]
+    found = [
+        trouble(each.key, each.reason, each.tries, parked=each.parked, next_try=each.not_before, gathers=each.gathers)
+        for each in link.obstacles
+    ]
     if link.in_doubt:
         reason = "a write was sent whose outcome is not known; it is looked for before anything else is sent"
         found.append(trouble("ticket", reason, 0, parked=False, next_try=link.due_at))

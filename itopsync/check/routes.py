@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from itopsync.check.defaults import FITS, Fit, shown
 from itopsync.check.finding import Finding, fault, ok, warning
-from itopsync.engine.lookups import by_value, look_up
+from itopsync.engine.lookups import alike, by_value, look_up
 from itopsync.errors import AccessRefused, BadQuery
 from itopsync.itop import oql
 from itopsync.itop.attributes import is_key
@@ -35,7 +35,7 @@ def check_routes(server: Server, rules: Rules) -> Iterator[Finding]:
     uses = _uses(side, rules)
     classes = tuple(dict.fromkeys(cls.cls(side) for cls in rules.classes))
     targets = {key: target_of(server, classes, key) for key in sorted({lookup.key for lookup in uses})}
-    found = dict(look_up({side: server}, uses, lambda _, key: targets[key]))
+    found = dict(each for several in alike(uses) for each in look_up({side: server}, several, lambda _, key: targets[key]))
     for lookup, ids in found.items():
         yield from _judge(side, lookup, ids, targets[lookup.key], uses[lookup])
     routing = rules.side(side).routing

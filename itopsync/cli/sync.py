@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import faulthandler
 import sys
-from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -38,9 +38,10 @@ _OF_A_PAIR = (
     "itopsync.itop.server",
     "itopsync.store.store",
     "itopsync.watch.watch",
-    "psycopg",
 )
-"""What each pair's process uses, loaded once before they part; psycopg is an extra."""
+"""What each pair's process uses, loaded once before they part."""
+_EXTRA = "psycopg"
+"""The same, if it is installed."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -171,9 +172,8 @@ def run_all(
     options: Options = context.obj
     if options.config is not None:
         raise typer.BadParameter("run-all takes a folder of pairs; leave --config and ITOPSYNC_CONFIG out")
-    for module in _OF_A_PAIR:
-        with suppress(ImportError):
-            import_module(module)
+    for module in (*_OF_A_PAIR, *([_EXTRA] if find_spec(_EXTRA) else [])):
+        import_module(module)
     level = ["--log-level", options.log_level] if options.log_level else []
 
     def main(file: Path) -> None:

@@ -321,7 +321,7 @@ class Lookups:
 
 
 def alike(lookups: Iterable[Lookup]) -> Iterator[Sequence[Lookup]]:
-    """Those that are looked up together: by one attribute, for one key of one side."""
+    """Put together what is looked up together: by one attribute, for one key of one side."""
     together: dict[object, list[Lookup]] = {}
     for lookup in lookups:
         single = len(lookup.criterion) == 1
@@ -332,21 +332,17 @@ def alike(lookups: Iterable[Lookup]) -> Iterator[Sequence[Lookup]]:
 
 
 def look_up(
-    servers: Mapping[Side, Server], lookups: Iterable[Lookup], target: Callable[[Side, str], str | None]
+    servers: Mapping[Side, Server], lookups: Sequence[Lookup], target: Callable[[Side, str], str | None]
 ) -> Iterator[tuple[Lookup, Found]]:
-    """Look up each of *lookups*: those by one attribute together, the others one by one. *target* tells what a key points to."""
-    together: dict[tuple[Side, str, str], list[Lookup]] = {}
-    for lookup in lookups:
-        cls = target(lookup.side, lookup.key)
-        if cls is None:
-            yield lookup, None
-        elif len(lookup.criterion) == 1:
-            together.setdefault((lookup.side, cls, lookup.criterion[0][0]), []).append(lookup)
-        else:
-            yield lookup, _find(servers[lookup.side], cls, lookup)
-    for (side, cls, name), several in together.items():
-        for start in range(0, len(several), AT_ONCE):
-            yield from _find_together(servers[side], cls, name, several[start : start + AT_ONCE])
+    """Look up several that are :func:`alike`. *target* tells what a key points to."""
+    first = lookups[0]
+    server, cls = servers[first.side], target(first.side, first.key)
+    if cls is None:
+        yield from ((lookup, None) for lookup in lookups)
+    elif len(first.criterion) == 1:
+        yield from _find_together(server, cls, first.criterion[0][0], lookups)
+    else:
+        yield from ((lookup, _find(server, cls, lookup)) for lookup in lookups)
 
 
 def _find_together(server: Server, cls: str, name: str, lookups: Sequence[Lookup]) -> Iterator[tuple[Lookup, Found]]:
