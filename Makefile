@@ -28,7 +28,9 @@ demo: $(VENV)/demo  ## Play a service desk's day on two simulated servers
 play: $(VENV)/play  ## Keep two simulated servers up, with a page to play on
 	$(BIN)/itopsync demo --serve
 
-test: lint types imports docs pytest  ## Everything that a change must pass
+test: $(VENV)/dev  ## Everything that a change must pass
+	@$(MAKE) --no-print-directory --jobs=2 lint types imports docs
+	@$(MAKE) --no-print-directory pytest
 
 lint: $(VENV)/dev  ## Style and format
 	$(BIN)/ruff check
