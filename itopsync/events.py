@@ -241,6 +241,12 @@ EVENTS: dict[str, Event] = {
         "The process of one of several pairs gave no sign of life for that long; it is ended and started again.",
         "See where it hung: its traceback follows. If it is a slow server, raise WatchdogSec.",
     ),
+    "supervisor gone": Event(
+        ("error",),
+        (),
+        "The process above this pair and the others is gone; this one stops too.",
+        "Start the service again, and find out why it ended.",
+    ),
     "pair removed": Event(("info",), (), "One of several pairs was stopped, since its configuration is gone."),
     "standing by": Event(("info",), ("holder",), "Another process holds the lease on this store; this one waits for it."),
     "taking over: the lease is ours now": Event(
