@@ -240,7 +240,7 @@ class _DueLinks:
         """
         observed = observe(self._pair, links)
         planned = plan(self._pair, observed)
-        self._safeguard.refuse_out_of_sight(planned)
+        self._safeguard.check_sight(planned)
         return planned
 
     def admit(self, prepared: Future[list[Planned]]) -> Sequence[Job]:
