@@ -48,6 +48,7 @@ MADE_ELSEWHERE = {
     "reconcile/form.py: render",
     "reconcile/part.py: park",
     "reconcile/part.py: put_off",
+    "reconcile/plan.py: parked",
     "reconcile/planner.py: _plan_creation",
     "reconcile/planner.py: another_ticket",
     "reconcile/safety.py: check",

@@ -26,8 +26,7 @@ from itopsync.errors import (
 from itopsync.model import ItemKind, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.entries import full_log
-from itopsync.reconcile.plan import Action, Item, TextSource, Upload, Write
-from itopsync.reconcile.planner import UNREAD
+from itopsync.reconcile.plan import UNREAD, Action, Item, TextSource, Upload, Write
 
 
 def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect: bool) -> WriteOutcome:

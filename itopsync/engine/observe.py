@@ -25,8 +25,7 @@ from itopsync.model import VERSION_TIME, Attachment, Link, LinkStatus, Observati
 from itopsync.reconcile import agree
 from itopsync.reconcile.defaults import NOT_ASKED, Answers
 from itopsync.reconcile.markers import like_tickets, ticket_marker
-from itopsync.reconcile.plan import LostMarker
-from itopsync.reconcile.planner import UNREAD
+from itopsync.reconcile.plan import UNREAD, LostMarker
 from itopsync.reconcile.rules import ClassRules, Kind
 from itopsync.reconcile.ticket_markers import is_copy
 from itopsync.reconcile.unmarked import remembered, restored, unmarked_opening
@@ -85,7 +84,7 @@ def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:
     """Why a link is not read now even though somebody touched it: its server just failed on it, which may take minutes."""
     for obstacle in link.obstacles:
         rests = obstacle.not_before is not None and obstacle.not_before > pair.clock()
-        if (obstacle.key, obstacle.fingerprint) == (UNREAD.key, UNREAD.fingerprint) and rests:
+        if UNREAD.names(obstacle) and rests:
             return TicketFault(obstacle.reason)
     return None
 

@@ -14,8 +14,8 @@ from itopsync.model import Link, Observation
 from itopsync.reconcile.defaults import NOT_ASKED, Answers
 from itopsync.reconcile.identity import mismatch
 from itopsync.reconcile.markers import ticket_marker
-from itopsync.reconcile.plan import Plan
-from itopsync.reconcile.planner import UNREAD, another_ticket, unread
+from itopsync.reconcile.plan import UNREAD, Plan
+from itopsync.reconcile.planner import another_ticket, unread
 from itopsync.reconcile.planner import plan as plan_link
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.unmarked import unmarked_opening

@@ -103,7 +103,7 @@ def removed(link: Link, action: Remove) -> Link:
 
 def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timedelta | None) -> Link:
     """The link after *item* was refused; the item is parked if *back_off* is None."""
-    before = next((known for known in link.obstacles if (known.key, known.fingerprint) == (item.key, item.fingerprint)), None)
+    before = next(filter(item.names, link.obstacles), None)
     tries = (before.tries if before else 0) + 1
     obstacle = Obstacle(item.key, item.fingerprint, reason, tries, back_off is None, None if back_off is None else now + back_off)
     others = tuple(other for other in link.obstacles if other.key != item.key)
@@ -112,7 +112,7 @@ def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timede
 
 def tries_of(link: Link, item: Item) -> int:
     """How often *item* has been refused so far."""
-    return sum(each.tries for each in link.obstacles if (each.key, each.fingerprint) == (item.key, item.fingerprint))
+    return sum(each.tries for each in link.obstacles if item.names(each))
 
 
 def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Side, now: datetime) -> dict[str, NoteRecord]:

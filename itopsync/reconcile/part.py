@@ -110,7 +110,7 @@ class Part:
 
     def park(self, item: Item, reason: str) -> None:
         """Park *item* until a person has looked, or until it changes."""
-        self.held[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
+        self.held[item.key] = item.parked(reason)
 
     def put_off(self, item: Item, reason: str, until: datetime) -> None:
         """Leave *item* until its time; nothing has failed."""
@@ -122,8 +122,7 @@ class Part:
 
     def obstacles(self, link: Link) -> tuple[Obstacle, ...]:
         """The obstacles from now on: those of items still wanted and unchanged, with their tries, and those newly held."""
-        wanted = {(item.key, item.fingerprint) for item in self.wanted}
-        still = (each for each in link.obstacles if (each.key, each.fingerprint) in wanted and each.key not in self.held)
+        still = (each for each in link.obstacles if Item(each.key, each.fingerprint) in self.wanted and each.key not in self.held)
         return (*still, *self.held.values())
 
 

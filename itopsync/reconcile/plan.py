@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from itopsync.errors import ItopsyncError
-from itopsync.model import FilePair, ItemKey, ItemKind, Link, Ref, Side
+from itopsync.model import TICKET, FilePair, ItemKey, ItemKind, Link, Obstacle, Ref, Side
 from itopsync.reconcile.images import PictureSource
 from itopsync.reconcile.richtext import Picture, marked
 
@@ -21,6 +21,20 @@ class Item:
     key: ItemKey
     fingerprint: str
     """Of what is carried: once it changes, the item is tried again."""
+
+    def names(self, obstacle: Obstacle) -> bool:
+        """Whether *obstacle* stands in the way of this very item, unchanged."""
+        return (obstacle.key, obstacle.fingerprint) == (self.key, self.fingerprint)
+
+    def parked(self, reason: str) -> Obstacle:
+        """What parks it until a person has looked, or until it changes."""
+        return Obstacle(self.key, self.fingerprint, reason, tries=1, parked=True, not_before=None)
+
+
+UNREAD = Item(TICKET, "unread")
+"""The item for a ticket that its server fails to show, or that triggers a fault of ours; it may wait or be parked."""
+ANOTHER = Item(TICKET, "another")
+"""The item of a whole link one of whose tickets is another one than was linked: only unlinking, or linking anew, ends that."""
 
 
 def file_item(origin: Side, original_id: int) -> Item:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from itopsync.errors import ItopsyncError
-from itopsync.model import TICKET, End, Link, LinkStatus, Observation, Obstacle, Side
+from itopsync.model import TICKET, End, Link, LinkStatus, Observation, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
 from itopsync.reconcile.copies import without_former
@@ -15,14 +15,14 @@ from itopsync.reconcile.defaults import NOT_ASKED, RESTS, Answers, Chosen
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form, render
-from itopsync.reconcile.identity import ANOTHER, last_change
+from itopsync.reconcile.identity import last_change
 from itopsync.reconcile.link_notices import plan_link_notice
 from itopsync.reconcile.markers import PROBE, is_probe
 from itopsync.reconcile.moments import likely
 from itopsync.reconcile.notes import history, keeping_what_stood_there, opening, plan_notes
 from itopsync.reconcile.notices import plan_notice
 from itopsync.reconcile.part import Part, Value, fold
-from itopsync.reconcile.plan import Action, Create, Item, Kept, Plan, Remark, Upload
+from itopsync.reconcile.plan import ANOTHER, UNREAD, Action, Create, Item, Kept, Plan, Remark, Upload
 from itopsync.reconcile.richtext import head_markers, head_words, without_pictures
 from itopsync.reconcile.room import room, weight
 from itopsync.reconcile.route import comes_back
@@ -32,9 +32,6 @@ from itopsync.reconcile.state import plan_state
 
 PARTS: Sequence[Callable[[Situation], Part]] = (plan_files, plan_notes, plan_form, plan_state)
 """What a ticket consists of; another kind of content is another function here."""
-
-UNREAD = Item(TICKET, "unread")
-"""The item for a ticket that its server fails to show, or that triggers a fault of ours; it may wait or be parked."""
 
 
 def plan(
@@ -77,9 +74,8 @@ def another_ticket(link: Link, reason: str) -> Plan:
         f"{reason}. `itopsync unlink {link.id}` leaves it; then `itopsync link {link.external} TICKET` links it with a ticket "
         f"that you open for it in internal, or with {link.internal or 'its copy'} if it is the same one again"
     )
-    obstacle = Obstacle(ANOTHER.key, ANOTHER.fingerprint, told, tries=1, parked=True, not_before=None)
     return Plan(
-        replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,)),
+        replace(link, status=LinkStatus.PARKED, obstacles=(ANOTHER.parked(told),)),
         remarks=(Remark(Kept.PARKED, TICKET, told),),
         replaced=True,
     )
@@ -90,7 +86,7 @@ def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None
 
     A change to it meanwhile uses up no further try.
     """
-    before = next((known for known in link.obstacles if (known.key, known.fingerprint) == (UNREAD.key, UNREAD.fingerprint)), None)
+    before = next(filter(UNREAD.names, link.obstacles), None)
     if before is None or not (before.parked or (before.not_before is not None and before.not_before > now)):
         link = agree.refused(link, UNREAD, str(why), now, wait)
     parked = any(known.parked for known in link.obstacles if known.key == UNREAD.key)

@@ -77,7 +77,7 @@ class Situation:
     def obstacle(self, item: Item) -> Obstacle | None:
         """What stands in the way of *item* now; None if it may be tried."""
         for obstacle in self.link.obstacles:
-            if (obstacle.key, obstacle.fingerprint) == (item.key, item.fingerprint) and self.blocks(obstacle):
+            if item.names(obstacle) and self.blocks(obstacle):
                 return obstacle
         return None
 
