@@ -10,7 +10,7 @@ from itopsync.engine.plan import Planned
 from itopsync.engine.report import Counts, Written
 from itopsync.errors import Missing, SideUnavailable
 from itopsync.model import Heading, Link, Observation, Side, Ticket
-from itopsync.reconcile.defaults import NOT_ASKED, Answers
+from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.plan import LostMarker, Plan
 from itopsync.reconcile.rules import ClassRules
 from itopsync.reconcile.unmarked import remembered, restored
@@ -56,7 +56,8 @@ class Job:
     plan: Plan
     """What is left to do, as far as it is known."""
     cls: ClassRules
-    answers: Answers = NOT_ASKED
+    looked_up: LookedUp = NOTHING_LOOKED_UP
+    """What decides on the defaults of its tickets: looked up before the first round, and the same in all."""
 
     phase: Phase = Phase.TEXTS
     begun: bool = False
@@ -83,7 +84,7 @@ class Job:
     @classmethod
     def of(cls, planned: Planned, rules: ClassRules) -> Job:
         """The job for a plan."""
-        return cls(planned.loaded, planned.plan.link, planned.seen, planned.plan, rules, planned.answers)
+        return cls(planned.loaded, planned.plan.link, planned.seen, planned.plan, rules, planned.looked_up)
 
     def ticket(self, side: Side) -> Ticket:
         """The ticket on *side*.

@@ -18,9 +18,9 @@ from itopsync.model import Link, Observation, Ref, Side, Ticket
 from itopsync.reconcile.defaults import (
     EMAIL_OF,
     RESTS,
-    Answers,
     Asked,
     Found,
+    LookedUp,
     Lookup,
     Question,
     Unasked,
@@ -115,7 +115,7 @@ class Lookups:
         """Look everything up again when it is next needed."""
         self._at = None
 
-    def answers(self, needs: Sequence[Need]) -> dict[Ref, Answers]:
+    def ask_for(self, needs: Sequence[Need]) -> dict[Ref, LookedUp]:
         """Ask all that decides on the defaults of these tickets, in as few calls as there are kinds of questions.
 
         What a server refuses to answer is remembered as that, and told where it matters. What it fails on, while it answers a
@@ -136,7 +136,7 @@ class Lookups:
             meets = self._ask_conditions(needs, found, silent)
             callers = self._ask_callers(needs, silent) if self._by_email else {}
         refs = (need.ticket.ref for need in needs)
-        return {ref: Answers(found, meets[ref], callers.get(ref, ()), silent[ref]) for ref in refs}
+        return {ref: LookedUp(found, meets[ref], callers.get(ref, ()), silent[ref]) for ref in refs}
 
     # what a server fails on
 
@@ -258,7 +258,7 @@ class Lookups:
             ref = need.ticket.ref
             for side in need.sides:
                 try:
-                    route_of(self._routing[side], Asked(need.ticket, Answers(found, meets[ref])))
+                    route_of(self._routing[side], Asked(need.ticket, LookedUp(found, meets[ref])))
                 except Unasked as unasked:
                     if unasked.what not in silent[ref]:
                         wanted.setdefault((ref.cls, str(unasked.what)), set()).add(ref)

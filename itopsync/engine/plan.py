@@ -11,7 +11,7 @@ from itopsync.engine.observe import Observed, observe
 from itopsync.engine.pair import Pair
 from itopsync.engine.retry import fault_of, wait_after
 from itopsync.model import Link, Observation
-from itopsync.reconcile.defaults import NOT_ASKED, Answers
+from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.identity import mismatch
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.plan import UNREAD, Plan
@@ -31,12 +31,12 @@ class Planned:
     """As the store has it."""
     seen: Observation
     plan: Plan
-    answers: Answers = NOT_ASKED
+    looked_up: LookedUp = NOTHING_LOOKED_UP
 
 
 def plan(pair: Pair, observed: Sequence[Observed]) -> list[Planned]:
     """Plan what was observed, link by link; write nothing. A fault triggered by a ticket affects its own link only."""
-    return [Planned(each.loaded, each.seen, _plan_one(pair, each), each.answers) for each in observed]
+    return [Planned(each.loaded, each.seen, _plan_one(pair, each), each.looked_up) for each in observed]
 
 
 def plan_in_batches(pair: Pair, links: Sequence[Link]) -> Iterator[list[Planned]]:
@@ -53,7 +53,7 @@ def _plan_one(pair: Pair, observed: Observed) -> Plan:
             if reason := mismatch(link, seen, pair.rules, now):
                 return _with_lost(_another_ticket(link, reason, seen, pair.rules), observed)
             apart = any(obstacle.tries for obstacle in link.obstacles)
-            made = plan_link(link, seen, pair.fitting_rules(), now, apart=apart, answers=observed.answers)
+            made = plan_link(link, seen, pair.fitting_rules(), now, apart=apart, looked_up=observed.looked_up)
             return _with_lost(made, observed)
         except Exception as error:
             failure = fault_of(error, link)

@@ -11,7 +11,7 @@ from itopsync.model import TICKET, End, Link, LinkStatus, Observation, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
 from itopsync.reconcile.copies import without_former
-from itopsync.reconcile.defaults import NOT_ASKED, RESTS, Answers, Chosen
+from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, RESTS, Chosen, LookedUp
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form, render
@@ -35,17 +35,23 @@ PARTS: Sequence[Callable[[Situation], Part]] = (plan_files, plan_notes, plan_for
 
 
 def plan(
-    link: Link, observation: Observation, rules: Rules, now: datetime, *, apart: bool = False, answers: Answers = NOT_ASKED
+    link: Link,
+    observation: Observation,
+    rules: Rules,
+    now: datetime,
+    *,
+    apart: bool = False,
+    looked_up: LookedUp = NOTHING_LOOKED_UP,
 ) -> Plan:
     """Plan one link.
 
-    *apart*: carry each thing in a call of its own, so that a refusal shows which one is at fault. *answers*: what decides on the
-    defaults of its tickets; what needs others waits.
+    *apart*: carry each thing in a call of its own, so that a refusal shows which one is at fault. *looked_up*: the
+    look-ups for its defaults; a value whose look-up is missing waits.
     """
     if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
         return Plan(link)
     link = without_former(link, observation)
-    situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now, answers)
+    situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now, looked_up)
     gone = [side for side in Side if link.ref(side) is not None and observation.of(side) is None]
     if gone:
         return Plan(ended(link, End.UNLINKED if link.status is LinkStatus.UNLINKING else End.of_gone(gone)))
