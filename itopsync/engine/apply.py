@@ -78,7 +78,7 @@ def apply(writing: Writing, job: Job) -> Job:
     """
     with structlog.contextvars.bound_contextvars(link=job.link.id, ticket=str(job.link.external)):
         if job.phase is Phase.AT_FILES:
-            job.phase = Phase.FILES
+            job.phase = Phase.WITH_FILES
         try:
             writing.refuse_more()
             _work_through(writing, job)
@@ -137,7 +137,7 @@ def _carry_out_all(writing: Writing, job: Job) -> bool:
         if not holds and not _is_a_picture(action):
             break
         writing.refuse_more()
-        if isinstance(action, Upload) and job.phase is Phase.TEXTS:
+        if isinstance(action, Upload) and job.phase is Phase.BEFORE_FILES:
             job.phase = Phase.AT_FILES
             job.plan = replace(job.plan, actions=job.plan.actions[place:])
             return False

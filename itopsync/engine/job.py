@@ -19,12 +19,12 @@ from itopsync.reconcile.unmarked import remembered, restored
 class Phase(Enum):
     """How far the work on a link has come."""
 
-    TEXTS = auto()
-    """Its fields, notes and states are written."""
+    BEFORE_FILES = auto()
+    """It is in a thread for links, and has carried no file."""
     AT_FILES = auto()
     """It has come to its first file, and is to go on in a thread for files, so that large ones hold up no other link."""
-    FILES = auto()
-    """Its files are carried, and what is left."""
+    WITH_FILES = auto()
+    """It is in a thread for files, which carries them and all that is left: texts that wait for a file come after it."""
 
 
 class Ending(Enum):
@@ -59,7 +59,7 @@ class Job:
     looked_up: LookedUp = NOTHING_LOOKED_UP
     """What decides on the defaults of its tickets: looked up before the first round, and the same in all."""
 
-    phase: Phase = Phase.TEXTS
+    phase: Phase = Phase.BEFORE_FILES
     begun: bool = False
     """A write has been recorded in the store: nobody else changes the link until it is saved."""
     heading: Heading | None = None

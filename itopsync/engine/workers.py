@@ -129,7 +129,7 @@ class Workers:
         self._break_off()
         failures: list[BaseException] = []
         for future, job in self._running.items():
-            if future.cancelled() and job.phase is Phase.TEXTS:
+            if future.cancelled() and job.phase is Phase.BEFORE_FILES:
                 continue
             if not future.cancelled() and (failure := future.exception()) is not None:
                 failures.append(failure)
