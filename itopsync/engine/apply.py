@@ -107,7 +107,7 @@ def _work_through(writing: Writing, job: Job) -> None:
         job.rounds += 1
         if not job.ended:
             rules, now = pair.fitting_rules(), pair.clock()
-            job.plan = plan_link(job.link, job.seen, rules, now, apart=job.one_by_one, looked_up=job.looked_up)
+            job.plan = plan_link(job.link, job.seen, rules, now, singly=job.singly, looked_up=job.looked_up)
             job.link = job.plan.link
 
 

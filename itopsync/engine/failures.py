@@ -112,8 +112,8 @@ def _refused(pair: Pair, job: Job, action: Action, error: Refused) -> None:
         if full is not None:  # else each goes by itself, which shows the full log
             job.link = agree.refused(job.link, full_log(action.side, full), str(error), pair.clock(), None)
             return
-    if len(action.items) > 1 and not job.one_by_one:
-        job.one_by_one = True
+    if len(action.items) > 1 and not job.singly:
+        job.singly = True
         return
     job.counts[Count.REFUSED] += 1
     for item in action.items:

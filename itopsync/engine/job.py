@@ -66,8 +66,8 @@ class Job:
     """The states recorded with it."""
     rounds: int = 0
     """How often it was replanned."""
-    one_by_one: bool = False
-    """Each item goes by itself: several were refused together."""
+    singly: bool = False
+    """Each item goes in a call of its own: several were refused together."""
     narrowed: bool = False
     """A request was too large; its content is now cut to the limit known by now."""
 

@@ -52,8 +52,8 @@ def _plan_one(pair: Pair, observed: Observed) -> Plan:
         try:
             if reason := mismatch(link, seen, pair.rules, now):
                 return _with_lost(_another_ticket(link, reason, seen, pair.rules), observed)
-            apart = any(obstacle.tries for obstacle in link.obstacles)
-            made = plan_link(link, seen, pair.fitting_rules(), now, apart=apart, looked_up=observed.looked_up)
+            singly = any(obstacle.tries for obstacle in link.obstacles)
+            made = plan_link(link, seen, pair.fitting_rules(), now, singly=singly, looked_up=observed.looked_up)
             return _with_lost(made, observed)
         except Exception as error:
             failure = fault_of(error, link)

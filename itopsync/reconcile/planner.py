@@ -40,12 +40,12 @@ def plan(
     rules: Rules,
     now: datetime,
     *,
-    apart: bool = False,
+    singly: bool = False,
     looked_up: LookedUp = NOTHING_LOOKED_UP,
 ) -> Plan:
     """Plan one link.
 
-    *apart*: carry each thing in a call of its own, so that a refusal shows which one is at fault. *looked_up*: the
+    *singly*: carry each thing in a call of its own, so that a refusal shows which one is at fault. *looked_up*: the
     look-ups for its defaults; a value whose look-up is missing waits.
     """
     if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
@@ -58,11 +58,11 @@ def plan(
     if link.internal is None:
         comes = comes_back(situation.ticket(Side.EXTERNAL), situation.cls, rules)
         uncopied = End.PROBE if _is_probe(situation) else End.COPY if comes else None
-        return _plan_creation(situation, apart=apart) if uncopied is None else Plan(ended(link, uncopied))
+        return _plan_creation(situation, singly=singly) if uncopied is None else Plan(ended(link, uncopied))
     situation = keeping_what_stood_there(situation)
     if (marking := plan_link_notice(situation)) is not None:
         return marking
-    return _plan_linked(situation, apart=apart)
+    return _plan_linked(situation, singly=singly)
 
 
 def _is_probe(situation: Situation) -> bool:
@@ -100,8 +100,8 @@ def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None
     return Plan(link, remarks=(remark,), unread=why)
 
 
-def _plan_creation(situation: Situation, *, apart: bool) -> Plan:
-    """The copy with all that can go along. *apart*: its dates, which a server may refuse, go separately afterwards."""
+def _plan_creation(situation: Situation, *, singly: bool) -> Plan:
+    """The copy with all that can go along. *singly*: its dates, which a server may refuse, go separately afterwards."""
     rules, cls, part = situation.rules, situation.cls, Part()
     item = Item(TICKET, "")
     external = situation.ticket(Side.EXTERNAL)
@@ -117,7 +117,7 @@ def _plan_creation(situation: Situation, *, apart: bool) -> Plan:
     agrees: dict[str, str] = {}
     items = [item]
     for rule in cls.fields:
-        if apart and rule.kind is Kind.DATE:
+        if singly and rule.kind is Kind.DATE:
             continue
         value = _value_on_creation(situation, part, rule)
         if value is None:
@@ -143,11 +143,11 @@ def _opened(fields: Mapping[str, str], cls: ClassRules, now: datetime) -> dateti
     return likely(fields.get(cls.since_attribute, "")) or now
 
 
-def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
+def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     """Fold what each part asks for into actions: pictures and files, then writes, then removals."""
     whole = fold(part(situation) for part in PARTS)
     _gather(whole)
-    put = one_by_one if apart else together
+    put = one_by_one if singly else together
     writes: list[Action] = []
     for side in (Side.INTERNAL, Side.EXTERNAL):
         writes += put(side, whole.content[side], room(situation.rules, side))
