@@ -21,7 +21,7 @@ from itopsync.engine.job import Ending, Job, Phase
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.retry import fault_of
-from itopsync.engine.reused import free_copy
+from itopsync.engine.reused import take_copy
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.model import STATE, VERSION_TIME, Heading, ItemKey, ItemKind, Observation, Side, Ticket
 from itopsync.reconcile.markers import is_note
@@ -121,10 +121,9 @@ def _announce(pair: Pair, job: Job) -> bool:
         return True
     what = type(job.plan.actions[0]).__name__.lower()
     headed = job.plan.link if heading is not None else None
-    loaded = None if job.begun else job.loaded
-    if not free_copy(pair.store, job.plan.link, job.loaded, pair.clock()):
+    if not take_copy(pair.store, job.plan.link, job.loaded, pair.clock()):
         return False
-    if not pair.store.links.begin_write(job.link.id, pair.clock(), what, saved=headed, loaded=loaded):
+    if not pair.store.links.begin_write(job.link.id, pair.clock(), what, saved=headed, loaded=job.as_loaded):
         return False
     job.begun, job.heading = True, heading
     return True

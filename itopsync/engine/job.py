@@ -101,6 +101,11 @@ class Job:
         self.seen = self.seen.with_(ticket.ref.side, restored(ticket, self.link))
 
     @property
+    def as_loaded(self) -> Link | None:
+        """What the store must still have for the link to be saved; None once a write is recorded: nobody else changes it then."""
+        return None if self.begun else self.loaded
+
+    @property
     def untouched(self) -> bool:
         """Whether nothing was done: the link stays as loaded, and due."""
         before = (Ending.SIDE_UNAVAILABLE, Ending.INTERRUPTED)

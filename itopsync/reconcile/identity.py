@@ -84,10 +84,10 @@ def is_parked_as_another(link: Link) -> bool:
     return link.status is LinkStatus.PARKED and any(map(ANOTHER.names, link.obstacles))
 
 
-def bereft(link: Link, by: Link) -> Link:
-    """The *link* whose copy is gone: its id is that of the copy of the link *by* now."""
+def bereft(link: Link, other: Link) -> Link:
+    """The *link* whose copy is gone: the server gave its id to the copy of *other*."""
     reason = (
-        f"its copy {link.internal} is gone, and the server gave that id to the copy of {by.external_number}. `itopsync resume "
+        f"its copy {link.internal} is gone, and the server gave that id to the copy of {other.external_number}. `itopsync resume "
         f"{link.id}` has a new copy made; to leave it, `itopsync unlink {link.id}`"
     )
     return needing_a_person(replace(link, internal=None, internal_number="", in_doubt=False, files=(), base=Base()), reason)
