@@ -38,12 +38,14 @@ log = structlog.get_logger(__name__)
 class Cycle:
     """One cycle: it polls, and works on what is due."""
 
-    def __init__(self, pair: Pair, report: Report, accepted: Accepted, named: set[Side], only: Collection[int] | None) -> None:
-        """*named* are the sides that have told us who we are; this cycle adds to them."""
+    def __init__(
+        self, pair: Pair, report: Report, accepted: Accepted, accounts_asked: set[Side], only: Collection[int] | None
+    ) -> None:
+        """*accounts_asked*: the sides that were asked who we are; this cycle adds to them."""
         self._pair, self._report, self._only = pair, report, only
         self._safeguard, self._availability = Safeguard(pair, accepted), Availability(pair, report)
         self._shared = _Shared(pair, report, self._safeguard, self._availability)
-        self._polling = _Polling(self._shared, named)
+        self._polling = _Polling(self._shared, accounts_asked)
 
     def run(self) -> None:
         """Poll, and work on what is due. What a limit stops is stored, for a person to accept.
@@ -115,8 +117,8 @@ class _Shared:
 class _Polling:
     """Polls, at the start of a cycle and within a long one, and records what was found."""
 
-    def __init__(self, shared: _Shared, named: set[Side]) -> None:
-        self._pair, self._report, self._named = shared.pair, shared.report, named
+    def __init__(self, shared: _Shared, accounts_asked: set[Side]) -> None:
+        self._pair, self._report, self._accounts_asked = shared.pair, shared.report, accounts_asked
         self._safeguard, self._availability = shared.safeguard, shared.availability
         self._recorded = monotonic()
 
@@ -146,7 +148,7 @@ class _Polling:
             if each.away_since is not None:
                 log.info("side available again", side=side, seconds=round((now - each.away_since).total_seconds()))
             pair.know_account(each.state)
-            self._named |= {side} if each.named else set()
+            self._accounts_asked |= {side} if each.account_asked else set()
         return now
 
     def know_who_we_are(self, polled_at: datetime) -> bool:
@@ -157,7 +159,7 @@ class _Polling:
         due = self._pair.store.links.due_counts(polled_at)
         if not (due.waiting or due.linked):
             return True
-        for side in [side for side in Side if side not in self._named]:
+        for side in [side for side in Side if side not in self._accounts_asked]:
             try:
                 state = self._pair.ask_account(side)
             except RemoteError as error:
@@ -165,7 +167,7 @@ class _Polling:
                 return False
             self._pair.store.polls.put_side(state)
             self._pair.know_account(state)
-            self._named.add(side)
+            self._accounts_asked.add(side)
         return True
 
 

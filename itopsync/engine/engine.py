@@ -29,8 +29,8 @@ class Engine:
 
     def __init__(self, pair: Pair) -> None:
         self.pair = self._pair = pair
-        self._named: set[Side] = set()
-        """The sides that have told us who we are since this process began or its configuration was read."""
+        self._accounts_asked: set[Side] = set()
+        """The sides that were asked who we are since this process began or its configuration was read."""
         self._begins_later = False
 
     def recover(self, running: Collection[int] = ()) -> None:
@@ -80,7 +80,7 @@ class Engine:
         accepted = Accepted(accept, stops.accepted(self._pair.store))
         try:
             self._follow_clock()
-            Cycle(self._pair, report, accepted, self._named, only).run()
+            Cycle(self._pair, report, accepted, self._accounts_asked, only).run()
             self._see_what_waits(report)
         except Stopped:
             report.interrupted = True
