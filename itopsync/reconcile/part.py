@@ -1,20 +1,21 @@
 """What one kind of content contributes to a plan.
 
-Notes, form, files and state are each a function from a :class:`~itopsync.reconcile.situation.Situation` to a :class:`Part`.
+Notes, form, files and state are each a function from a :class:`Situation` to a :class:`Part`.
 The planner folds all parts in one place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from itopsync.model import ItemKey, Link, Obstacle, Side
 from itopsync.reconcile.defaults import Chosen
 from itopsync.reconcile.lifecycle import Step
-from itopsync.reconcile.plan import Action, Item, Kept, LostMarker, Note, Remark, Upload
+from itopsync.reconcile.plan import Action, Item, Kept, LostMarker, Note, Plan, Remark, Upload
 from itopsync.reconcile.rules import FieldRule
+from itopsync.reconcile.situation import Situation
 
 
 @dataclass(frozen=True)
@@ -152,3 +153,16 @@ def fold(parts: Iterable[Part]) -> Part:
 
     whole.agree = agree
     return whole
+
+
+def finished(situation: Situation, part: Part, link: Link, actions: Sequence[Action]) -> Plan:
+    """The plan for *link*: these actions, with the obstacles and remarks that *part* leaves."""
+    obstacles = part.obstacles(situation.link)
+    return Plan(
+        replace(link, obstacles=obstacles),
+        tuple(actions),
+        (*part.remarks, *situation.remarks_on(obstacles)),
+        rewritten=part.rewritten,
+        vanished=frozenset(part.vanished),
+        lost=tuple(part.lost),
+    )
