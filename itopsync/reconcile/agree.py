@@ -31,15 +31,14 @@ from itopsync.reconcile.state import initial
 
 def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: ClassRules, now: datetime) -> Link:
     """The link once its copy exists: the states start at the initial ones, the form agrees as far as it was carried."""
-    every_rule = {rule.external: rule for rules in cls.state.companions.values() for rule in rules}
-    rules = every_rule | {rule.external: rule for rule in cls.fields}
+    rules, companions = cls.by_external, cls.state.every_companion
     fields = {
         name: Agreed(
             action.agrees.get(name) or value_fingerprint(external.fields.get(name, ""), is_html=rule.is_html),
             value_fingerprint(copy.fields.get(rule.internal, ""), is_html=rule.is_html),
         )
         for name, rule in rules.items()
-        if name in action.agrees or name in every_rule or not external.fields.get(name)
+        if name in action.agrees or name in companions or not external.fields.get(name)
     }
     cut = _cut(action, copy, rules.values())
     notes = _noted({}, action.notes, Side.EXTERNAL, now)
@@ -49,9 +48,7 @@ def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: 
 
 def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: datetime) -> Link:
     """The link after *action*; *answer* shows the ticket as it is now."""
-    rules: dict[str, FieldRule] = {rule.external: rule for rules in cls.state.companions.values() for rule in rules}
-    rules |= {rule.external: rule for rule in cls.fields}
-    fields = dict(link.base.fields)
+    rules, fields = cls.by_external, dict(link.base.fields)
     for name, source in action.agrees.items():
         rule = rules[name]
         result = value_fingerprint(answer.fields.get(rule.name(action.side), ""), is_html=rule.is_html)
