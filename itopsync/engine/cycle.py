@@ -59,7 +59,7 @@ class Cycle:
         except SafetyStop as stop:
             self._safeguard.remember(stop)
             raise
-        if self._only is None and not (self._report.problems or self._report.paused):
+        if self._only is None and not (self._report.unavailable or self._report.paused):
             stops.forget(store)
 
     def _poll_and_work(self) -> None:
@@ -72,20 +72,20 @@ class Cycle:
             return
         self._safeguard.refuse_lossy()
         found = self._polling.poll(report.kind)
-        if report.problems and knows_nothing(pair.store):
+        if report.unavailable and knows_nothing(pair.store):  # with a cursor, an empty store would not be checked any more
             self._availability.answered(found)
             return
         refuse_lost(pair.store, pair.servers[Side.INTERNAL], pair.rules)
-        if not report.problems:
+        if not report.unavailable:
             self._heed_scope()
         polled_at = self._polling.record(found)
-        if report.problems:
+        if report.unavailable:
             return
         if report.kind is CycleKind.SWEEP:
             swept_up, looked_at = sweep_both(pair, polled_at, self._availability.failed)
             report.counts[Count.SWEPT_UP] += swept_up
             report.counts[Count.LOOKED_AT] += looked_at
-        if report.problems or not self._polling.know_who_we_are(polled_at):
+        if report.unavailable or not self._polling.know_who_we_are(polled_at):
             return
         ahead = {side: each.state.cursor - report.started for side, each in found.items() if each.state.cursor}
         _DueLinks(self._shared, self._polling, ahead, polled_at, self._only).work()
@@ -222,11 +222,11 @@ class _DueLinks:
 
         :raises SafetyStop: there are more new tickets than the limit allows
         """
-        if self._report.problems:
+        if self._report.unavailable:
             return ()
         if self._polling.is_due_again():
             self._polled_at = self._polling.record(self._polling.poll(CycleKind.POLL))
-            if self._report.problems:
+            if self._report.unavailable:
                 return ()
             self._exhausted = False
             self._backlog.polled(self._polled_at)
@@ -255,7 +255,7 @@ class _DueLinks:
         except RemoteError as error:
             self._availability.failed(error.side, error)
             return ()
-        if self._report.problems:
+        if self._report.unavailable:
             return ()
         self._safeguard.check_plans(planned, self._polled_at)
         held = self._safeguard.hold_vanished(planned)

@@ -110,7 +110,7 @@ class Engine:
             problem = unwritable.unwritable(store, side)
             if problem is not None:
                 report.problems.setdefault(side, problem.what)
-        if report.problems:
+        if report.unavailable:
             unwritable.forget_idle(store, now, self._pair.settings.first_back_off)
         items = store.links.obstacle_counts()
         report.counts[Count.PARKED], report.counts[Count.WAITING] = items.parked, items.waiting + items.in_doubt

@@ -120,12 +120,17 @@ class Report:
     """What was sent, link by link."""
 
     @property
+    def unavailable(self) -> bool:
+        """Whether a side cannot be worked with: nothing more is begun in this cycle."""
+        return bool(self.problems)
+
+    @property
     def outcome(self) -> CycleOutcome:
         """How it ended, unless something was raised."""
         if self.interrupted:
             return CycleOutcome.INTERRUPTED
         if self.paused:
             return CycleOutcome.PAUSED
-        if self.problems:
+        if self.unavailable:
             return CycleOutcome.UNAVAILABLE
         return CycleOutcome.TROUBLED if any(self.counts[count] for count in _TROUBLE) else CycleOutcome.WELL

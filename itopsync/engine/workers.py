@@ -54,15 +54,14 @@ class Workers:
         :raises SafetyStop: the plan exceeds a limit; what was started before is finished first
         :raises Stopped: we were told to stop; what was started ends between two calls
         """
-        settings = self._pair.settings
         try:
             self._look_ahead()
             while self._running or self._ahead:
-                if self._ahead and len(self._running) <= settings.workers:
+                if self._ahead and self._has_room():
                     self._begin(self._ahead)
                 if self._running and (ended := self._next_ended()) is not None:
                     self._end(ended)
-                if not self._ahead and len(self._running) <= settings.chunk // 2:
+                if not self._ahead and self._runs_low():
                     self._look_ahead()
         except (AnotherInstance, StoreError):
             self._break_off()
@@ -72,6 +71,14 @@ class Workers:
             if failures and isinstance(error, Stopped | SafetyStop):
                 raise failures[0] from None
             raise
+
+    def _has_room(self) -> bool:
+        """Whether no link waits for a thread: there are no more of them than threads."""
+        return len(self._running) <= self._pair.settings.workers
+
+    def _runs_low(self) -> bool:
+        """Whether half a batch is left: the next one, if it is begun now, is prepared in time."""
+        return len(self._running) <= self._pair.settings.chunk // 2
 
     def _look_ahead(self) -> None:
         """Start preparing what comes next."""
