@@ -26,7 +26,7 @@ from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.model import STATE, VERSION_TIME, Heading, ItemKey, ItemKind, Observation, Side, Ticket
 from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.moments import likely
-from itopsync.reconcile.plan import Action, Create, Upload, Write
+from itopsync.reconcile.plan import Action, Create, Remove, Upload, Write
 from itopsync.reconcile.planner import plan as plan_link
 
 log = structlog.get_logger(__name__)
@@ -231,9 +231,17 @@ def _log(written: Written, error: ItopsyncError | None) -> None:
 
 def kind_of(action: Action) -> WriteKind:
     """The name of *action* in the log and in metrics."""
-    if isinstance(action, Write) and action.stimulus is not None:
-        return WriteKind.STATE
-    return WriteKind(type(action).__name__.lower())
+    match action:
+        case Create():
+            return WriteKind.CREATE
+        case Write(stimulus=None):
+            return WriteKind.WRITE
+        case Write():
+            return WriteKind.STATE
+        case Upload():
+            return WriteKind.UPLOAD
+        case Remove():
+            return WriteKind.REMOVE
 
 
 def _bears_marker(action: Action) -> bool:

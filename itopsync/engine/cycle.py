@@ -257,7 +257,8 @@ class _DueLinks:
             return ()
         if self._report.unavailable:
             return ()
-        self._safeguard.check_plans(planned, self._polled_at)
+        self._safeguard.note_lost_markers(planned, self._polled_at)
+        self._safeguard.check_plans(planned)
         held = self._safeguard.hold_vanished(planned)
         return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in held]
 

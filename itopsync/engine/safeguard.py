@@ -60,18 +60,20 @@ class Safeguard:
         self._tally = replace(self._tally, creations=frozenset(map(str, links)))
         self._check()
 
-    def check_plans(self, planned: Sequence[Planned], polled_at: datetime) -> None:
+    def check_plans(self, planned: Sequence[Planned]) -> None:
         """Check whether these plans may be carried out.
 
         :raises SafetyStop: a limit is exceeded
         """
         for each in planned:
             self._tally = self._tally.add(each.plan)
-            lost = [
-                loss for loss in each.plan.lost if not self._accepted.allows(Excess.MARKERS, lost_thing(loss.ref, loss.marker))
-            ]
-            marker_loss.note(self._pair.store, lost, polled_at)
         self._check()
+
+    def note_lost_markers(self, planned: Sequence[Planned], polled_at: datetime) -> None:
+        """Remember the markers that turn out to be lost, unless that was accepted."""
+        lost = [loss for each in planned for loss in each.plan.lost]
+        refused = [loss for loss in lost if not self._accepted.allows(Excess.MARKERS, lost_thing(loss.ref, loss.marker))]
+        marker_loss.note(self._pair.store, refused, polled_at)
 
     def hold_vanished(self, planned: Sequence[Planned]) -> list[Planned]:
         """Leave copies of files that are gone from several tickets of this cycle for a person."""
