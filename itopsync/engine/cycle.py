@@ -85,7 +85,7 @@ class Cycle:
             swept_up, looked_at = sweep_both(pair, polled_at, self._availability.failed)
             report.counts[Count.SWEPT_UP] += swept_up
             report.counts[Count.LOOKED_AT] += looked_at
-        if report.unavailable or not self._polling.know_who_we_are(polled_at):
+        if report.unavailable or not self._polling.ask_who_we_are(polled_at):
             return
         ahead = {side: each.state.cursor - report.started for side, each in found.items() if each.state.cursor}
         _DueLinks(self._shared, self._polling, ahead, polled_at, self._only).work()
@@ -151,7 +151,7 @@ class _Polling:
             self._accounts_asked |= {side} if each.account_asked else set()
         return now
 
-    def know_who_we_are(self, polled_at: datetime) -> bool:
+    def ask_who_we_are(self, polled_at: datetime) -> bool:
         """Ask who we are on each side before the first work after a start; an idle cycle need not know.
 
         False: a side cannot be asked.
@@ -288,7 +288,7 @@ class _DueLinks:
         self._report.counts[Count.LINKS] += 1
         if job.counts[WriteKind.CREATE]:
             self._created.add(job.link.id)
-        self._availability.wrote(job)
+        self._availability.note_writes(job)
         if job.unavailable is None:
             self._blockers.went(job.link.id)
         elif any(written.outcome is WriteOutcome.SIDE_UNAVAILABLE for written in job.writes):

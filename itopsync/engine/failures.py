@@ -8,7 +8,7 @@ from itopsync.engine.job import Ending, Job
 from itopsync.engine.observe import attributes
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteOutcome
-from itopsync.engine.retry import fault_of, wait_after
+from itopsync.engine.retry import report_fault, wait_after
 from itopsync.errors import (
     AccessRefused,
     BadQuery,
@@ -87,7 +87,7 @@ def leave_faulty(pair: Pair, job: Job, error: Exception) -> None:
 
     :raises ItopsyncError: *error* has a meaning of its own
     """
-    fault, now = fault_of(error, job.link), pair.clock()
+    fault, now = report_fault(error, job.link), pair.clock()
     wait = wait_after(fault, job.link, UNREAD, pair.settings, pair.rules.limits)
     job.link = agree.refused(job.link, UNREAD, str(fault), now, wait)
     if job.begun:

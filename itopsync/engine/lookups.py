@@ -88,7 +88,8 @@ class Need:
         states = rules.for_external(link.external.cls).state
         if seen.internal is None or correspond(states, seen.external.state, seen.internal.state):
             return None
-        return cls(seen.external, tuple(Side), not seen.internal.fields.get(EMAIL_OF, "kept"))
+        lacks_caller = seen.internal.fields.get(EMAIL_OF) == ""  # a class without callers shows none
+        return cls(seen.external, tuple(Side), lacks_caller)
 
 
 class Lookups:
@@ -310,7 +311,7 @@ class Lookups:
         return {number: people.get(known.get(number, ""), ()) for number in numbers}
 
     def _by_value(self, side: Side, name: str, values: Sequence[str], shown: str) -> dict[str, tuple[int, ...]] | None:
-        """What a side's people *show* → their ids, of those whose *name* is one of *values*; None if it may not be read."""
+        """*shown* → ids, of a side's people whose attribute *name* has one of *values*; None if it may not be read."""
         target = self._target(side, EMAIL_OF)
         if target is None:
             return None
@@ -362,7 +363,7 @@ def _find_together(server: Server, cls: str, name: str, lookups: Sequence[Lookup
 
 
 def by_value(server: Server, cls: str, name: str, values: Sequence[str], shown: str) -> dict[str, tuple[int, ...]]:
-    """What objects of *cls* *show* → their ids, of those whose *name* is one of *values*, as the server compares."""
+    """*shown* → ids, of the objects of *cls* whose attribute *name* has one of *values*, as the server compares."""
     some = ",".join(value if name == "id" and value.isdecimal() else oql.literal(value) for value in values)
     query = f"SELECT {oql.name(cls)} WHERE {oql.name(name)} IN ({some})"
     found: dict[str, tuple[int, ...]] = {}

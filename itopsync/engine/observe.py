@@ -15,7 +15,7 @@ import structlog
 
 from itopsync.engine.lookups import Need
 from itopsync.engine.pair import Pair
-from itopsync.engine.retry import fault_of
+from itopsync.engine.retry import report_fault
 from itopsync.engine.store_guard import classes_of_copies
 from itopsync.errors import BadQuery, ItopsyncError, Refused, TicketFault
 from itopsync.itop import oql
@@ -235,7 +235,7 @@ def _find_copies_in(pair: Pair, links: Sequence[Link], cls: ClassRules, name: st
                 if is_copy(tickets[number], logs, rules.pair, link.external, rules.internal.accounts):
                     found.setdefault(link.external, tickets[number].ref)
             except Exception as error:
-                unreadable[number] = fault_of(error, link)
+                unreadable[number] = report_fault(error, link)
     if unreadable and len(links) > 1:  # any of the links may be the one
         return _merge(_find_copies_in(pair, [link], cls, name, logs) for link in links)
     unread = {link.external: failure for failure in unreadable.values() for link in links if link.external not in found}

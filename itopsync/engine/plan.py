@@ -9,7 +9,7 @@ import structlog
 
 from itopsync.engine.observe import Observed, observe
 from itopsync.engine.pair import Pair
-from itopsync.engine.retry import fault_of, wait_after
+from itopsync.engine.retry import report_fault, wait_after
 from itopsync.model import Link, Observation
 from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.identity import mismatch
@@ -56,7 +56,7 @@ def _plan_one(pair: Pair, observed: Observed) -> Plan:
             made = plan_link(link, seen, pair.fitting_rules(), now, singly=singly, looked_up=observed.looked_up)
             return _with_lost(made, observed)
         except Exception as error:
-            failure = fault_of(error, link)
+            failure = report_fault(error, link)
     elif failure.__cause__ is not None:  # what is shown malformed, and where our code failed on it
         log.error("ticket failed", link=link.id, ticket=str(link.external), reason=str(failure), exc_info=failure)
     wait = wait_after(failure, link, UNREAD, pair.settings, pair.rules.limits)

@@ -140,7 +140,7 @@ def poll_both(
     :raises Stopped: we were told to stop
     """
     now, found = pair.clock(), {}
-    polls = {side: pair.threads.sides.submit(poll, pair, side, kind=kind, now=now) for side in sides}
+    polls = {side: pair.threads.waiters.submit(poll, pair, side, kind=kind, now=now) for side in sides}
     for side, running in polls.items():
         try:
             found[side] = pair.answer_of(running)

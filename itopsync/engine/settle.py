@@ -21,10 +21,10 @@ _TOGETHER = timedelta(minutes=5)
 _ANY_HOUR = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetime) -> Job:
+def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], begun: datetime) -> Job:
     """Store what the job's link has become, and what was written; one that was not touched stays as it is.
 
-    *ahead* says by how much each server's clock is ahead of ours; *cycle*, when this one began.
+    *ahead* says by how much each server's clock is ahead of ours; *begun*, when this cycle began.
 
     :raises StoreError: the store fails to save it
     """
@@ -49,7 +49,7 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetim
         live=_is_live(job.seen, job.cls),
         loaded=job.as_loaded,
         due_when_read=job.loaded.due_at,
-        activity=[_remembered(written, link.id, cycle) for written in job.writes if written.outcome is not WriteOutcome.WAITS],
+        activity=[_remembered(written, link.id, begun) for written in job.writes if written.outcome is not WriteOutcome.WAITS],
     )
     if not saved:
         job.link = job.loaded
@@ -57,7 +57,7 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetim
     return job
 
 
-def _remembered(written: Written, link: int, cycle: datetime) -> ActivityRecord:
+def _remembered(written: Written, link: int, begun: datetime) -> ActivityRecord:
     return ActivityRecord(
         at=written.at,
         link=link,
@@ -66,7 +66,7 @@ def _remembered(written: Written, link: int, cycle: datetime) -> ActivityRecord:
         outcome=written.outcome,
         items=written.items,
         age=written.age,
-        cycle=cycle,
+        cycle=begun,
     )
 
 

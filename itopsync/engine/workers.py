@@ -86,7 +86,7 @@ class Workers:
         if links and self._pair.stopping():
             raise Stopped
         if links:
-            self._ahead = self._run_in(self._pair.threads.sides, self._stages.prepare, links)
+            self._ahead = self._run_in(self._pair.threads.waiters, self._stages.prepare, links)
 
     def _begin(self, ahead: Future[list[Planned]]) -> None:
         """Start carrying out what was prepared."""

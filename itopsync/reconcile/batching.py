@@ -66,5 +66,5 @@ def _write(side: Side, notes: tuple[Note, ...], values: Sequence[Value] = (), st
         agrees={value.rule.external: value.fingerprint for value in written},
         stimulus=stage.step.stimulus if stage else None,
         leads_to=stage.step.state if stage else None,
-        told=stage.defaults.told if stage else (),
+        routes_taken=stage.defaults.routes_taken if stage else (),
     )

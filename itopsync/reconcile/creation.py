@@ -58,7 +58,7 @@ def plan_creation(situation: Situation, *, singly: bool) -> Plan:
     first = opening(situation, _opened(external.fields, cls, situation.now))
     left = room(rules, Side.INTERNAL) - weight(first.html, *fields.values())
     notes = (first, *history(situation, part, left))
-    create = Create(fields=fields, notes=notes, items=tuple(items), agrees=agrees, told=chosen.told)
+    create = Create(fields=fields, notes=notes, items=tuple(items), agrees=agrees, routes_taken=chosen.routes_taken)
     return finished(situation, part, link, (create,))
 
 

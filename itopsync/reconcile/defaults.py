@@ -194,7 +194,7 @@ class Chosen:
 
     values: Mapping[str, object]
     """Attribute → an id or a plain value, or for a default whatever iTop's REST accepts for it."""
-    told: tuple[ItemKey, ...] = ()
+    routes_taken: tuple[ItemKey, ...] = ()
     """The route that was taken, and what fell back, for people to read."""
 
 
@@ -203,23 +203,22 @@ def choose(side: Side, routing: Routing, defaults: Mapping[str, object], names: 
 
     :raises Unasked: something that decides was not asked
     """
-    told: list[ItemKey] = []
-    route = route_of(routing, asked, told)
+    fell_back: list[ItemKey] = []
+    route = route_of(routing, asked, fell_back)
     chosen: dict[str, object] = {}
     for name in names:
         found = None
         for where, values in ((_named(route), route.values if route else {}), (f"{side}.defaults", routing.before)):
             with _asked_by(f"{where}: {name}"):
-                found = _first(name, values.get(name, ()), asked.looked_up, told)
+                found = _first(name, values.get(name, ()), asked.looked_up, fell_back)
             if found is not None:
                 break
         if found is not None:
             chosen[name] = found
         elif name in defaults:
             chosen[name] = defaults[name]
-    if routing.routes and chosen:
-        told.insert(0, ItemKey.of(ItemKind.ROUTE, route.name if route else f"{side}.defaults"))
-    return Chosen(chosen, tuple(told))
+    taken = [ItemKey.of(ItemKind.ROUTE, route.name if route else f"{side}.defaults")] if routing.routes and chosen else []
+    return Chosen(chosen, (*taken, *fell_back))
 
 
 @dataclass(frozen=True)
@@ -230,8 +229,8 @@ class Asked:
     looked_up: LookedUp
 
 
-def route_of(routing: Routing, asked: Asked, told: list[ItemKey] | None = None) -> Route | None:
-    """The first route that fits, if one does; *told* learns of those that the server cannot tell.
+def route_of(routing: Routing, asked: Asked, fell_back: list[ItemKey] | None = None) -> Route | None:
+    """The first route that fits, if one does; to *fell_back* are added those of which the server cannot tell.
 
     :raises Unasked: a look-up or a condition that decides was not asked
     """
@@ -240,8 +239,8 @@ def route_of(routing: Routing, asked: Asked, told: list[ItemKey] | None = None) 
             fits = route.fits(asked)
         if fits:
             return route
-        if fits is None and told is not None:
-            told.append(ItemKey.of(ItemKind.FALL_BACK, f"route {route.name}: the server cannot tell whether it fits"))
+        if fits is None and fell_back is not None:
+            fell_back.append(ItemKey.of(ItemKind.FALL_BACK, f"route {route.name}: the server cannot tell whether it fits"))
     return None
 
 
@@ -286,15 +285,15 @@ def plain(text: str) -> str:
     return text.strip().casefold()
 
 
-def _first(name: str, candidates: Iterable[Candidate], looked_up: LookedUp, told: list[ItemKey]) -> object:
-    """The first candidate that is exactly one thing; the others are *told*."""
+def _first(name: str, candidates: Iterable[Candidate], looked_up: LookedUp, fell_back: list[ItemKey]) -> object:
+    """The first candidate that is exactly one thing; those before it are added to *fell_back*."""
     for candidate in candidates:
         if not isinstance(candidate, Lookup | ByEmail):
             return candidate
         found = _look_up(candidate, looked_up)
         if found is not None and len(found) == 1:
             return found[0]
-        told.append(ItemKey.of(ItemKind.FALL_BACK, f"{name}: {_why(candidate, found)}"))
+        fell_back.append(ItemKey.of(ItemKind.FALL_BACK, f"{name}: {_why(candidate, found)}"))
     return None
 
 

@@ -87,7 +87,7 @@ class Create:
     items: tuple[Item, ...]
     agrees: Mapping[str, str]
     """Attribute (external name) → fingerprint of the external value that the copy was created with."""
-    told: tuple[ItemKey, ...] = ()
+    routes_taken: tuple[ItemKey, ...] = ()
     """By which route the defaults were chosen, and what fell back."""
 
     side: ClassVar = Side.INTERNAL
@@ -104,7 +104,7 @@ class Write:
     agrees: Mapping[str, str]
     stimulus: str | None = None
     leads_to: str | None = None
-    told: tuple[ItemKey, ...] = ()
+    routes_taken: tuple[ItemKey, ...] = ()
     """By which route the defaults were chosen, and what fell back."""
 
 

@@ -116,7 +116,7 @@ def _like(text: str, pattern: str) -> bool:
 def test_the_first_route_that_fits_is_taken_and_no_other(routing: Routing, given: Asked) -> None:
     first = next((route for route in routing.routes if fits(route, given)), None)
     assert route_of(routing, given) is first
-    told = [key.which for key in chosen(routing, given).told if key.kind is ItemKind.ROUTE]
+    told = [key.which for key in chosen(routing, given).routes_taken if key.kind is ItemKind.ROUTE]
     assert told == ([first.name if first else "internal.defaults"] if routing.routes else [])
 
 
@@ -155,14 +155,14 @@ def test_whatever_is_not_found_there_is_a_value_and_it_is_told(routing: Routing,
     for name in NAMES:
         tried = (*(route.values.get(name, ()) if route else ()), *routing.before.get(name, ()))
         plain = next((place for place, each in enumerate(tried) if not isinstance(each, Lookup | ByEmail)), len(tried))
-        told = [key for key in result.told if key.kind is ItemKind.FALL_BACK and key.which.startswith(f"{name}: ")]
+        told = [key for key in result.routes_taken if key.kind is ItemKind.FALL_BACK and key.which.startswith(f"{name}: ")]
         assert len(told) == plain
 
 
 @given(routings, asked)
 def test_what_is_told_says_nothing_of_the_ticket(routing: Routing, given: Asked) -> None:
     secret = {name: f"hush {value}" for name, value in given.ticket.fields.items()}
-    told = chosen(routing, replace(given, ticket=replace(given.ticket, fields=secret))).told
+    told = chosen(routing, replace(given, ticket=replace(given.ticket, fields=secret))).routes_taken
     assert "hush" not in "".join(told)
 
 
@@ -178,7 +178,7 @@ def test_why_a_caller_falls_back(people: Found, words: str) -> None:
     routing = Routing((Route("all", {"caller_id": (ByEmail(),)}, demands=(Demand("org_id", frozenset({"3"})),)),))
     result = chosen(routing, Asked(ticket(org_id="3"), LookedUp(callers=(people,))))
     assert result.values["caller_id"] == DEFAULTS["caller_id"]
-    assert result.told == ("route:all", f"fall-back:caller_id: {words}")
+    assert result.routes_taken == ("route:all", f"fall-back:caller_id: {words}")
 
 
 # what was not asked
@@ -323,7 +323,7 @@ def test_a_state_takes_the_same_routes(routing: Routing, target: Side) -> None:
     external = world.tickets[Side.EXTERNAL]
     wanted = choose(target, routing, DEFAULTS, ("agent_id", "team_id"), Asked(external, given))
     assert {name: write.fields[name] for name in ("agent_id", "team_id")} == wanted.values
-    assert write.told == wanted.told
+    assert write.routes_taken == wanted.routes_taken
 
 
 @pytest.mark.parametrize("missing", ["look-up", "condition"])

@@ -180,7 +180,7 @@ def test_a_date_that_ends_the_cycle_is_seen(how: Oddity, monkeypatch: Patch) -> 
     monkeypatch.setattr(Clock, "write", wrong)
     monkeypatch.setattr("itopsync.reconcile.form.why_not_carried", lambda *_: None)
     for module in ("apply", "failures", "plan"):
-        monkeypatch.setattr(f"itopsync.engine.{module}.fault_of", _raise)
+        monkeypatch.setattr(f"itopsync.engine.{module}.report_fault", _raise)
     found = seen_of_an_oddity(how, Side.EXTERNAL, "NormalChange")
     assert any("ended the cycle: ValueError" in one for one in found)
 
