@@ -56,7 +56,8 @@ FIELDS = {
     "faults": "the number of faults",
     "holder": "the process that holds the lease",
     "hook": "`command`, `webhook`, `alerts.` and a name, or `dead_man`",
-    "item": "the part of the ticket: `ticket`, `state`, `field`, `note`, `file`, `picture`, `log`, `word`",
+    "item": "the part of the ticket: `ticket`, `state`, `field`, `note`, `file`, `picture`, `whole` or `overflow` (a text as a "
+    "file), `deletions` (of many files), `link-notice`",
     "key": "the key in `sync.toml`",
     "kind": "`poll` or `sweep`; for a safety stop, the argument for `accept`; for a request, its kind",
     "links": "the number of links",

@@ -52,5 +52,5 @@ What operators ask for besides cycles:
 ``taking_over``   many such pairs, examined together
 ``proposing``     which tickets may be such pairs, for a person to approve
 ``rebuild``       a store that is gone, found again in iTop
-``tombstones``    which of them nobody needs any more
+``tombstones``    which links that have ended nobody needs any more
 """

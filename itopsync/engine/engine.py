@@ -55,8 +55,8 @@ class Engine:
     ) -> Report:
         """Run one cycle, and keep how it ended.
 
-        *accept* names the safety limits that this one may exceed. It works on links *only*, where those are given. Where a
-        server's guard raises :class:`~itopsync.errors.Stopped`, it ends between two calls; what was due stays due.
+        *accept* names the safety limits that this one may exceed. It works on links *only*, where those are given. Told to stop,
+        it ends between two calls; what was due stays due.
 
         :raises SafetyStop: the plan exceeds a limit; what was due stays due
         :raises StoreError: the store is another pair's, or not the one that this pair had

@@ -10,6 +10,7 @@ import structlog
 from itopsync.engine.observe import Observed, observe
 from itopsync.engine.pair import Pair
 from itopsync.engine.retry import report_fault, wait_after
+from itopsync.errors import ItopsyncError
 from itopsync.model import Link, Observation
 from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.identity import mismatch
@@ -57,10 +58,15 @@ def _plan_one(pair: Pair, observed: Observed) -> Plan:
             return _with_lost(made, observed)
         except Exception as error:
             failure = report_fault(error, link)
-    elif failure.__cause__ is not None:  # what is shown malformed, and where our code failed on it
+    elif _is_untold(failure):
         log.error("ticket failed", link=link.id, ticket=str(link.external), reason=str(failure), exc_info=failure)
     wait = wait_after(failure, link, UNREAD, pair.settings, pair.rules.limits)
     return _with_lost(unread(link, failure, now, wait), observed)
+
+
+def _is_untold(failure: ItopsyncError) -> bool:
+    """Whether our code failed on what a server showed, and no log says where: a fault that was reported has no cause."""
+    return failure.__cause__ is not None
 
 
 def _with_lost(made: Plan, observed: Observed) -> Plan:

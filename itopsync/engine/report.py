@@ -98,7 +98,7 @@ class Written:
     at: datetime
     """When it ended."""
     items: tuple[ItemKey, ...] = ()
-    """All that it carried."""
+    """All that it carried, and by which route its defaults were chosen."""
     age: timedelta | None = None
     """How old the content was on arrival; None if nothing was carried or its time is unknown."""
 

@@ -1,4 +1,4 @@
-"""How a link's base changes once an action has been answered."""
+"""How a link changes once an action was answered, or its copy was found: its base, its files and its obstacles."""
 
 from __future__ import annotations
 

@@ -58,6 +58,7 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
         now = {
             side: value_fingerprint(value, is_html=rule.is_html) for side, value in ((target.other, source), (target, present))
         }
+        # Less than half of what fits is taken to fit, however it is written there: to find out costs as much as to write it.
         if rule.limit is not None and way.allows(target.other) and len(source) * 2 > rule.limit:
             value = render(situation, part, target, rule, source)
             part.uploads += [value.whole] if value is not None and value.whole is not None else []

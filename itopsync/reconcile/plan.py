@@ -44,7 +44,7 @@ def file_item(origin: Side, original_id: int) -> Item:
 
 @dataclass(frozen=True)
 class Note:
-    """An entry to append: one person's, several joined, or a word of our own."""
+    """An entry to append: one person's, several joined, or a notice of ours."""
 
     log: str
     """The log's name on the target side."""

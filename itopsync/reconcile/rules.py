@@ -260,7 +260,7 @@ Threshold = Annotated[StrictInt, Field(ge=0, le=1_000_000)]
 
 
 class Limits(Section):
-    """What stops a cycle before it writes anything, or makes one thing wait for a person."""
+    """How much one cycle may do before it stops, and what makes one thing wait for a person."""
 
     creations: Threshold = 200
     """More new tickets than that in one cycle stop it."""
