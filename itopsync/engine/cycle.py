@@ -70,7 +70,7 @@ class Cycle:
         if resting:
             self._note_what_changes({side for pause in resting for side in pause.sides})
             return
-        self._safeguard.refuse_lossy()
+        self._safeguard.check_markers()
         found = self._polling.poll(report.kind)
         if report.unavailable and knows_nothing(pair.store):  # with a cursor, an empty store would not be checked any more
             self._availability.answered(found)
@@ -203,14 +203,14 @@ class _DueLinks:
             self._count_due()
             Workers(self, self._pair).run()
         except SafetyStop as stop:
-            self._refuse_lossy()
+            self._refuse_new_losses()
             raise self._safeguard.whole_of(stop, self._polled_at) from None
         except Stopped:
-            self._refuse_lossy()
+            self._refuse_new_losses()
             raise
         self._blockers.save()
 
-    def _refuse_lossy(self) -> None:
+    def _refuse_new_losses(self) -> None:
         """Stop for a marker that was lost meanwhile, whatever else ended the work."""
         if self._writing.lost:
             marker_loss.refuse_lossy(marker_loss.losses(self._pair.store))

@@ -30,8 +30,8 @@ class Safeguard:
         self._tally = Tally()
         self._bereft: set[int] = set()
 
-    def refuse_lossy(self) -> None:
-        """Check that both sides keep our markers, as far as we know.
+    def check_markers(self) -> None:
+        """Check that both sides keep our markers, as far as we know; forget the losses that were accepted.
 
         :raises SafetyStop: one does not, and that was not accepted
         """
