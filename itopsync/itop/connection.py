@@ -54,6 +54,8 @@ class Broken:
     sent: bool
     """Whether part of the request may have reached the server."""
     reason: str
+    late: bool = False
+    """It did not come in time, though the request was sent."""
 
 
 class Connection:
@@ -130,7 +132,7 @@ class Connection:
         except NOT_SENT as error:
             return Broken(False, _reason(error))
         except httpx.HTTPError as error:
-            return Broken(True, _reason(error))
+            return Broken(True, _reason(error), late=isinstance(error, httpx.ReadTimeout))
         except BaseException as error:  # an interrupt: raise it without the frames that a traceback would show
             raise error.with_traceback(None) from None
 
