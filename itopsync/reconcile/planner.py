@@ -21,7 +21,7 @@ from itopsync.reconcile.markers import PROBE, is_probe
 from itopsync.reconcile.moments import likely
 from itopsync.reconcile.notes import history, keeping_what_stood_there, opening, plan_notes
 from itopsync.reconcile.notices import plan_notice
-from itopsync.reconcile.part import Part, Value, fold
+from itopsync.reconcile.part import Content, Part, Value, fold
 from itopsync.reconcile.plan import Action, Create, Item, Kept, Plan, Remark, Upload
 from itopsync.reconcile.richtext import head_markers, head_words, without_pictures
 from itopsync.reconcile.room import room, weight
@@ -144,7 +144,7 @@ def _opened(fields: Mapping[str, str], cls: ClassRules, now: datetime) -> dateti
 def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
     """Fold what each part asks for into actions: pictures and files, then writes, then removals."""
     whole = fold(part(situation) for part in PARTS)
-    _gather(whole)
+    told = _gather(whole)
     put = one_by_one if apart else together
     writes: list[Action] = []
     for side in (Side.INTERNAL, Side.EXTERNAL):
@@ -153,11 +153,11 @@ def _plan_linked(situation: Situation, *, apart: bool) -> Plan:
     external, internal = (situation.ticket(side) for side in Side)
     link = whole.agree(replace(situation.link, external_number=external.number, internal_number=internal.number))
     link = replace(link, base=replace(link.base, last_change=last_change(external)))
-    return _finished(situation, whole, link, (*_once(whole.uploads), *whole.files, *writes, *whole.removals))
+    return _finished(situation, whole, link, (*told, *_once(whole.uploads), *whole.files, *writes, *whole.removals))
 
 
-def _gather(whole: Part) -> None:
-    """Let the notes that a full log does not take go with a state that moves, or at their time."""
+def _gather(whole: Part) -> Sequence[Action]:
+    """Let the notes that a full log does not take go with a state that moves, or at their time; return what tells it first."""
     moves = any(content.stages for content in whole.content.values())
     for gathering in whole.gathered:
         if moves or gathering.until is None:
@@ -165,6 +165,7 @@ def _gather(whole: Part) -> None:
         else:
             reason = "the log is full: what comes until then goes as one file, and there is nothing to do"
             whole.put_off(gathering.item, reason, gathering.until)
+    return [write for each in whole.gathered for write in one_by_one(each.side, Content(logs=[each.notice]), 0)]
 
 
 def _finished(situation: Situation, part: Part, link: Link, actions: Sequence[Action]) -> Plan:

@@ -20,7 +20,11 @@ Behaviour = Callable[[socket.socket], None]
 
 @contextmanager
 def listening(
-    behaviour: Behaviour, *, tls: bool = False, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3, certificate: Path = TLS / "server.pem"
+    behaviour: Behaviour,
+    *,
+    tls: bool = False,
+    newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+    certificate: Path = TLS / "server.pem",
 ) -> Iterator[tuple[str, list[bytes]]]:
     """Serve each connection by *behaviour*, one after the other; give the address, and what begins each request."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
