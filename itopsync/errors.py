@@ -105,7 +105,7 @@ class AnotherInstance(ItopsyncError):
 
 
 class SafetyStop(ItopsyncError):
-    """The plan is larger than the limits allow; nothing was written.
+    """A limit would be exceeded, or what is missing may only be out of sight: nothing more is begun in this cycle.
 
     *kind* is what ``accept`` takes to let such a plan through once. *counted*: the message says how many things exceed the limit,
     as far as they were looked at.

@@ -56,7 +56,8 @@ FIELDS = {
     "faults": "the number of faults",
     "holder": "the process that holds the lease",
     "hook": "`command`, `webhook`, `alerts.` and a name, or `dead_man`",
-    "item": "the part of the ticket: `ticket`, `state`, `field`, `note`, `file`, `picture`, `log`, `word`",
+    "item": "the part of the ticket: `ticket`, `state`, `field`, `note`, `file`, `picture`, `whole` or `overflow` (a text as a "
+    "file), `deletions` (of many files), `link-notice`",
     "key": "the key in `sync.toml`",
     "kind": "`poll` or `sweep`; for a safety stop, the argument for `accept`; for a request, its kind",
     "links": "the number of links",
@@ -240,6 +241,12 @@ EVENTS: dict[str, Event] = {
         ("seconds",),
         "The process of one of several pairs gave no sign of life for that long; it is ended and started again.",
         "See where it hung: its traceback follows. If it is a slow server, raise WatchdogSec.",
+    ),
+    "supervisor gone": Event(
+        ("error",),
+        (),
+        "The process above this pair and the others is gone; this one stops too.",
+        "Start the service again, and find out why it ended.",
     ),
     "pair removed": Event(("info",), (), "One of several pairs was stopped, since its configuration is gone."),
     "standing by": Event(("info",), ("holder",), "Another process holds the lease on this store; this one waits for it."),

@@ -30,6 +30,7 @@ SAYERS: dict[str, int] = {
     "warning": 1,
     "park": 1,
     "put_off": 1,
+    "parked": 0,
     "_no_answer": 1,
     "ValueError": 0,  # of settings: why pydantic refuses a value
     "BadParameter": 0,
@@ -45,6 +46,7 @@ _PLACES = {
     "warning": ("check/",),
     "park": ("reconcile/",),
     "put_off": ("reconcile/",),
+    "parked": ("reconcile/",),
 }
 """Where a name is a sayer only in some places."""
 RETURNERS = ("_no_way", "mismatch", "why_not_carried", "_wrong", "no_answer_yet")

@@ -151,7 +151,7 @@ def _delete(work: _Probe, ticket: Ticket) -> Finding:
     server, ref = work.server, ticket.ref
     try:
         for file in server.attachments_where(f"item_id = {ref.id} AND item_class = {oql.literal(ref.cls)}"):
-            server.delete_attachment(file.id)
+            server.delete_attachment(ref, file.id)
         server.delete_ticket(ref)
     except (AccessRefused, Refused):
         return warning(

@@ -99,7 +99,7 @@ def describe(action: Action) -> str:
     match action:
         case Create():
             parts = [f"create the internal copy: {', '.join(sorted(action.fields))}", counted(len(action.notes), "log entry")]
-            return "; ".join((*parts, *map(how, action.told)))
+            return "; ".join((*parts, *map(how, action.routes_taken)))
         case Write():
             parts = []
             if action.stimulus:
@@ -108,7 +108,7 @@ def describe(action: Action) -> str:
                 parts.append(f"set {', '.join(sorted(action.fields))}")
             if action.notes:
                 parts.append(f"append {counted(len(action.notes), 'log entry')}")
-            return f"{action.side}: {'; '.join((*parts, *map(how, action.told)))}"
+            return f"{action.side}: {'; '.join((*parts, *map(how, action.routes_taken)))}"
         case Upload(others=()):
             return f"{action.side}: attach {action.item.key}"
         case Upload():
@@ -126,10 +126,11 @@ def _action_as_json(action: Action) -> dict[str, Any]:
     shown: dict[str, Any] = {"action": type(action).__name__.lower(), "what": describe(action)}
     match action:
         case Create():
-            shown |= {"side": Side.INTERNAL, "fields": sorted(action.fields), "entries": len(action.notes), "how": action.told}
+            shown |= {"side": Side.INTERNAL, "fields": sorted(action.fields), "entries": len(action.notes)}
+            shown |= {"how": action.routes_taken}
         case Write():
             shown |= {"side": action.side, "fields": sorted(action.fields), "entries": len(action.notes)}
-            shown |= {"stimulus": action.stimulus, "state": action.leads_to, "how": action.told}
+            shown |= {"stimulus": action.stimulus, "state": action.leads_to, "how": action.routes_taken}
         case Upload():
             shown |= {"side": action.side, "item": action.item.key, "marker": action.marker}
         case Remove():

@@ -51,7 +51,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
     from itopsync.engine import stops
     from itopsync.engine.marker_loss import losses, refuse_lossy
     from itopsync.engine.pauses import REMEDY, pauses
-    from itopsync.engine.plan import refuse_out_of_sight
+    from itopsync.engine.safeguard import refuse_out_of_sight
     from itopsync.engine.unwritable import unwritable
 
     options: Options = context.obj

@@ -85,9 +85,8 @@ def _pair(name: str, section: ClassSection, faults: Faults) -> ClassPair | None:
 def _compile(pair: ClassPair, section: ClassSection, file: SyncFile, routes: BySide[SideRoutes], faults: Faults) -> ClassRules:
     state = compile_states(pair, section, section.rules.state or file.rules.state, faults)
     fields = _form(pair, section, file, faults)
-    companions = {rule.external for rules in state.companions.values() for rule in rules}
     looked_at = {*routes.external.looked_at, *routes.internal.looked_at}
-    _check_every_attribute_is_used(pair, section, fields, companions | looked_at, faults)
+    _check_every_attribute_is_used(pair, section, fields, state.every_companion.keys() | looked_at, faults)
     first = state.internal.mandatory[state.internal.initial]
     has = pair.internal.keys | pair.internal.attributes.keys() | first
     on_create = tuple(name for name in routes.internal.names if name in has)

@@ -261,7 +261,7 @@ class _Loop:
     def _run(self, kind: CycleKind, began: datetime, only: tuple[int, ...] | None) -> Report:
         self._recover()
         report = self._engine.cycle(kind, only=only)
-        if kind is CycleKind.SWEEP and not (report.interrupted or report.problems or report.paused):
+        if kind is CycleKind.SWEEP and not (report.interrupted or report.unavailable or report.paused):
             self._store.facts.put(LAST_SWEEP, began.isoformat())
         return report
 

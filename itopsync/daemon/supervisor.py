@@ -13,13 +13,14 @@ import gc
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
+from time import monotonic, sleep
 
 import structlog
 
@@ -40,6 +41,8 @@ RESTART_PAUSE = 15.0
 """Seconds until a pair that ended by a fault is started again, as in the unit of a single pair."""
 KILL_AFTER = 10.0
 """Seconds for a pair that hangs to write where it hangs."""
+STOP_WITHIN = 80.0
+"""Seconds for all pairs to end once they are told to; less than the unit's TimeoutStopSec."""
 LONGEST_WAIT = 1.0
 _AT_FAULT = (ExitCode.USAGE, ExitCode.CONFIGURATION)
 """A restart does not mend these; a changed configuration does."""
@@ -99,11 +102,14 @@ class _Supervisor:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Leave no process behind."""
+        """Leave no process behind, not even one that hangs."""
         for pair in self._pairs.values():
             _signal(pair, signal.SIGTERM)
+        deadline = monotonic() + STOP_WITHIN
         for pair in self._pairs.values():
             if pair.process is not None:
+                pair.process.join(max(0.0, deadline - monotonic()))
+                _signal(pair, signal.SIGKILL)
                 pair.process.join()
             pair.notifications.close()
 
@@ -174,7 +180,9 @@ class _Supervisor:
 
     def _start(self, pair: _Pair, now: float) -> None:
         pair.due, pair.aborted, pair.heard = None, None, now
-        pair.process = get_context("fork").Process(target=_run, args=(self._main, pair.file, self._environment(pair)))
+        heard = [each.notifications for each in self._pairs.values()]
+        above = _Above(os.getpid(), heard)
+        pair.process = get_context("fork").Process(target=_run, args=(self._main, pair.file, self._environment(pair), above))
         # a signal to the child waits until no handler of ours is left in it
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         try:
@@ -205,7 +213,7 @@ class _Supervisor:
         if not pair.file.exists():
             self._remove(pair)
         elif code in _AT_FAULT:
-            pair.status = "its configuration is at fault, see the log"
+            pair.status = "its configuration is at fault: mend it, then reload"
             log.error("pair at rest", config=str(pair.file))
         else:
             pair.status, pair.due = f"ended with {_how(code)}, starts again soon", now + RESTART_PAUSE
@@ -268,8 +276,21 @@ def _how(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
-def _run(main: Main, file: Path, environment: Mapping[str, str]) -> None:
+@dataclass(frozen=True)
+class _Above:
+    """What a pair's process has from the supervisor."""
+
+    number: int
+    """The supervisor's process."""
+    sockets: list[socket.socket]
+    """On which it listens. Whoever else has one open keeps what is sent there, until no more fits in and each sender waits."""
+
+
+def _run(main: Main, file: Path, environment: Mapping[str, str], above: _Above) -> None:
     """Be the process of one pair."""
+    for each in above.sockets:
+        each.close()
+    threading.Thread(target=_end_after, args=(above.number,), daemon=True).start()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -280,3 +301,11 @@ def _run(main: Main, file: Path, environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     logs.always(config=str(file))
     main(file)
+
+
+def _end_after(supervisor: int) -> None:
+    """Stop this pair when the supervisor is gone, so that the next one finds its lease free."""
+    while os.getppid() == supervisor:
+        sleep(LONGEST_WAIT)
+    log.error("supervisor gone")
+    os.kill(os.getpid(), signal.SIGTERM)

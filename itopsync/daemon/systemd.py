@@ -13,6 +13,8 @@ log = structlog.get_logger(__name__)
 _MICROSECONDS = 1_000_000
 _SHARE = 4
 """How often the watchdog is notified within its time."""
+_PATIENCE = 1.0
+"""Seconds for a notification to be taken: whoever hears none of them holds up no work."""
 
 
 class Systemd:
@@ -56,6 +58,7 @@ class Systemd:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
+                to.settimeout(_PATIENCE)
                 to.sendto("\n".join(line.replace("\n", " ") for line in lines).encode(), self._address)
         except OSError as error:
             log.warning("systemd does not hear us", reason=error.strerror or str(error))

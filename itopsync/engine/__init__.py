@@ -34,7 +34,7 @@ What guards them:
 ``lease``         the right to be the one writer
 ``host_clock``    whether this host's clock was set: what was sent gets its whole time to land again
 ``store_guard``   whether the store is this pair's, and the one that it had
-``safeguard``     what the plans of a cycle come to, and whether that is within the limits
+``safeguard``     what the plans of a cycle come to, whether that is within the limits, and whether what is missing is gone
 ``availability``  which sides can be worked with
 ``unwritable``    a side that is polled well and takes no writes
 ``visibility``    whether a side shows what it did
@@ -52,5 +52,5 @@ What operators ask for besides cycles:
 ``taking_over``   many such pairs, examined together
 ``proposing``     which tickets may be such pairs, for a person to approve
 ``rebuild``       a store that is gone, found again in iTop
-``tombstones``    which of them nobody needs any more
+``tombstones``    which links that have ended nobody needs any more
 """

@@ -20,19 +20,28 @@ from itopsync.engine.execute import FileBudget, PictureMissing, execute
 from itopsync.engine.job import Ending, Job, Phase
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
-from itopsync.engine.retry import fault_of
-from itopsync.engine.reused import free_copy
+from itopsync.engine.retry import report_fault
+from itopsync.engine.reused import take_copy
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.model import STATE, VERSION_TIME, Heading, ItemKey, ItemKind, Observation, Side, Ticket
 from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.moments import likely
-from itopsync.reconcile.plan import Action, Create, Upload, Write
+from itopsync.reconcile.plan import Action, Create, Remove, Upload, Write
 from itopsync.reconcile.planner import plan as plan_link
 
 log = structlog.get_logger(__name__)
 
 _OUTDATING = (WriteOutcome.REFUSED, WriteOutcome.NO_RIGHT)
 """How a write ends if the rest of its plan no longer holds."""
+
+
+@dataclass(frozen=True)
+class Keepers:
+    """The sides seen to keep our markers so far: those of entries, or those of files."""
+
+    sides: set[Side] = field(default_factory=set)
+    alone: Mapping[Side, Lock] = field(default_factory=lambda: {side: Lock() for side in Side})
+    """For the one write at a time that a side gets until it has kept a marker."""
 
 
 @dataclass
@@ -50,14 +59,16 @@ class Writing:
     """The links whose writes ended the work on all others in the previous cycle."""
     written: set[Side] = field(default_factory=set)
     """The sides that were written to."""
-    kept: set[tuple[Side, bool]] = field(default_factory=set)
-    """The sides seen to keep a marker so far, of entries or (True) of files."""
+    of_entries: Keepers = field(default_factory=Keepers)
+    of_files: Keepers = field(default_factory=Keepers)
     budget: FileBudget = field(init=False)
-    alone: Mapping[tuple[Side, bool], Lock] = field(init=False)
 
     def __post_init__(self) -> None:
         self.budget = FileBudget(self.pair.settings.file_budget)
-        self.alone = {(side, of_files): Lock() for side in Side for of_files in (False, True)}
+
+    def keepers_for(self, action: Action) -> Keepers:
+        """The sides seen to keep markers such as those of *action*."""
+        return self.of_files if isinstance(action, Upload) else self.of_entries
 
     def refuse_more(self) -> None:
         """Raise if nothing more may be written.
@@ -78,7 +89,7 @@ def apply(writing: Writing, job: Job) -> Job:
     """
     with structlog.contextvars.bound_contextvars(link=job.link.id, ticket=str(job.link.external)):
         if job.phase is Phase.AT_FILES:
-            job.phase = Phase.FILES
+            job.phase = Phase.WITH_FILES
         try:
             writing.refuse_more()
             _work_through(writing, job)
@@ -107,7 +118,7 @@ def _work_through(writing: Writing, job: Job) -> None:
         job.rounds += 1
         if not job.ended:
             rules, now = pair.fitting_rules(), pair.clock()
-            job.plan = plan_link(job.link, job.seen, rules, now, apart=job.one_by_one, answers=job.answers)
+            job.plan = plan_link(job.link, job.seen, rules, now, singly=job.singly, looked_up=job.looked_up)
             job.link = job.plan.link
 
 
@@ -121,10 +132,9 @@ def _announce(pair: Pair, job: Job) -> bool:
         return True
     what = type(job.plan.actions[0]).__name__.lower()
     headed = job.plan.link if heading is not None else None
-    loaded = None if job.begun else job.loaded
-    if not free_copy(pair.store, job.plan.link, job.loaded, pair.clock()):
+    if not take_copy(pair.store, job.plan.link, job.loaded, pair.clock()):
         return False
-    if not pair.store.links.begin_write(job.link.id, pair.clock(), what, saved=headed, loaded=loaded):
+    if not pair.store.links.begin_write(job.link.id, pair.clock(), what, saved=headed, loaded=job.as_loaded):
         return False
     job.begun, job.heading = True, heading
     return True
@@ -137,7 +147,7 @@ def _carry_out_all(writing: Writing, job: Job) -> bool:
         if not holds and not _is_a_picture(action):
             break
         writing.refuse_more()
-        if isinstance(action, Upload) and job.phase is Phase.TEXTS:
+        if isinstance(action, Upload) and job.phase is Phase.BEFORE_FILES:
             job.phase = Phase.AT_FILES
             job.plan = replace(job.plan, actions=job.plan.actions[place:])
             return False
@@ -157,11 +167,11 @@ def _is_a_picture(action: Action) -> bool:
 @contextmanager
 def _alone_until_kept(writing: Writing, action: Action) -> Iterator[None]:
     """Until a side has kept a marker, send one write at a time: if it loses markers, one thing lacks its own, not eight."""
-    kind = (action.side, isinstance(action, Upload))
-    if not _bears_marker(action) or kind in writing.kept:
+    keepers = writing.keepers_for(action)
+    if not _bears_marker(action) or action.side in keepers.sides:
         yield
         return
-    with writing.alone[kind]:
+    with keepers.alone[action.side]:
         writing.refuse_more()
         yield
 
@@ -181,7 +191,7 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
         error = failure
         writing.down = job.unavailable or writing.down
     except Exception as failure:
-        error = fault_of(failure, job.link)
+        error = report_fault(failure, job.link)
         outcome = failures.leave_unknown(pair, job, action, error)
     else:
         writing.written.add(action.side)
@@ -191,11 +201,11 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
         outcome = WriteOutcome.UNMARKED
         _note_loss(writing, job)
     elif outcome is WriteOutcome.DONE and _bears_marker(action):
-        writing.kept.add((action.side, isinstance(action, Upload)))
+        writing.keepers_for(action).sides.add(action.side)
     ended = pair.clock()
-    if outcome is WriteOutcome.REFUSED and _told_how(action):
+    if outcome is WriteOutcome.REFUSED and _routes_taken(action):
         pair.lookups.forget()  # perhaps what was found is gone by now
-    keys = (*(_told(item.key, action) for item in action.items), *_told_how(action))
+    keys = (*(_as_remembered(item.key, action) for item in action.items), *_routes_taken(action))
     written = Written(action.side, kind_of(action), outcome, round(perf_counter() - started, 3), ended, keys)
     if outcome is WriteOutcome.DONE and changed is not None:
         at_its_origin = ended + writing.ahead.get(written.side.other, timedelta())
@@ -205,15 +215,15 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
     return outcome
 
 
-def _told(key: ItemKey, action: Action) -> ItemKey:
+def _as_remembered(key: ItemKey, action: Action) -> ItemKey:
     """How an item is remembered: a state by its name."""
     leads_to = action.leads_to if isinstance(action, Write) and key == STATE else None
     return ItemKey.of(ItemKind.STATE, leads_to) if leads_to else key
 
 
-def _told_how(action: Action) -> tuple[ItemKey, ...]:
-    """By which route the defaults that it writes were chosen."""
-    return action.told if isinstance(action, Create | Write) else ()
+def _routes_taken(action: Action) -> tuple[ItemKey, ...]:
+    """By which route the defaults that it writes were chosen, and what fell back."""
+    return action.routes_taken if isinstance(action, Create | Write) else ()
 
 
 def _note_loss(writing: Writing, job: Job) -> None:
@@ -232,9 +242,17 @@ def _log(written: Written, error: ItopsyncError | None) -> None:
 
 def kind_of(action: Action) -> WriteKind:
     """The name of *action* in the log and in metrics."""
-    if isinstance(action, Write) and action.stimulus is not None:
-        return WriteKind.STATE
-    return WriteKind(type(action).__name__.lower())
+    match action:
+        case Create():
+            return WriteKind.CREATE
+        case Write(stimulus=None):
+            return WriteKind.WRITE
+        case Write():
+            return WriteKind.STATE
+        case Upload():
+            return WriteKind.UPLOAD
+        case Remove():
+            return WriteKind.REMOVE
 
 
 def _bears_marker(action: Action) -> bool:

@@ -45,7 +45,7 @@ class Availability:
             if state.problem is not None:
                 polls.put_side(replace(state, problem=None, problem_since=None))
 
-    def wrote(self, job: Job) -> None:
+    def note_writes(self, job: Job) -> None:
         """Record whether each side takes writes: one that polls well but takes none has a problem until it does."""
         store, error = self._pair.store, job.unavailable
         for side in {written.side for written in job.writes if written.outcome in _DECIDED}:

@@ -38,12 +38,14 @@ log = structlog.get_logger(__name__)
 class Cycle:
     """One cycle: it polls, and works on what is due."""
 
-    def __init__(self, pair: Pair, report: Report, accepted: Accepted, named: set[Side], only: Collection[int] | None) -> None:
-        """*named* are the sides that have told us who we are; this cycle adds to them."""
+    def __init__(
+        self, pair: Pair, report: Report, accepted: Accepted, accounts_asked: set[Side], only: Collection[int] | None
+    ) -> None:
+        """*accounts_asked*: the sides that were asked who we are; this cycle adds to them."""
         self._pair, self._report, self._only = pair, report, only
         self._safeguard, self._availability = Safeguard(pair, accepted), Availability(pair, report)
         self._shared = _Shared(pair, report, self._safeguard, self._availability)
-        self._polling = _Polling(self._shared, named)
+        self._polling = _Polling(self._shared, accounts_asked)
 
     def run(self) -> None:
         """Poll, and work on what is due. What a limit stops is stored, for a person to accept.
@@ -57,7 +59,7 @@ class Cycle:
         except SafetyStop as stop:
             self._safeguard.remember(stop)
             raise
-        if self._only is None and not (self._report.problems or self._report.paused):
+        if self._only is None and not (self._report.unavailable or self._report.paused):
             stops.forget(store)
 
     def _poll_and_work(self) -> None:
@@ -68,22 +70,22 @@ class Cycle:
         if resting:
             self._note_what_changes({side for pause in resting for side in pause.sides})
             return
-        self._safeguard.refuse_lossy()
+        self._safeguard.check_markers()
         found = self._polling.poll(report.kind)
-        if report.problems and knows_nothing(pair.store):
+        if report.unavailable and knows_nothing(pair.store):  # with a cursor, an empty store would not be checked any more
             self._availability.answered(found)
             return
         refuse_lost(pair.store, pair.servers[Side.INTERNAL], pair.rules)
-        if not report.problems:
+        if not report.unavailable:
             self._heed_scope()
         polled_at = self._polling.record(found)
-        if report.problems:
+        if report.unavailable:
             return
         if report.kind is CycleKind.SWEEP:
             swept_up, looked_at = sweep_both(pair, polled_at, self._availability.failed)
             report.counts[Count.SWEPT_UP] += swept_up
             report.counts[Count.LOOKED_AT] += looked_at
-        if report.problems or not self._polling.know_who_we_are(polled_at):
+        if report.unavailable or not self._polling.ask_who_we_are(polled_at):
             return
         ahead = {side: each.state.cursor - report.started for side, each in found.items() if each.state.cursor}
         _DueLinks(self._shared, self._polling, ahead, polled_at, self._only).work()
@@ -115,8 +117,8 @@ class _Shared:
 class _Polling:
     """Polls, at the start of a cycle and within a long one, and records what was found."""
 
-    def __init__(self, shared: _Shared, named: set[Side]) -> None:
-        self._pair, self._report, self._named = shared.pair, shared.report, named
+    def __init__(self, shared: _Shared, accounts_asked: set[Side]) -> None:
+        self._pair, self._report, self._accounts_asked = shared.pair, shared.report, accounts_asked
         self._safeguard, self._availability = shared.safeguard, shared.availability
         self._recorded = monotonic()
 
@@ -146,10 +148,10 @@ class _Polling:
             if each.away_since is not None:
                 log.info("side available again", side=side, seconds=round((now - each.away_since).total_seconds()))
             pair.know_account(each.state)
-            self._named |= {side} if each.named else set()
+            self._accounts_asked |= {side} if each.account_asked else set()
         return now
 
-    def know_who_we_are(self, polled_at: datetime) -> bool:
+    def ask_who_we_are(self, polled_at: datetime) -> bool:
         """Ask who we are on each side before the first work after a start; an idle cycle need not know.
 
         False: a side cannot be asked.
@@ -157,7 +159,7 @@ class _Polling:
         due = self._pair.store.links.due_counts(polled_at)
         if not (due.waiting or due.linked):
             return True
-        for side in [side for side in Side if side not in self._named]:
+        for side in [side for side in Side if side not in self._accounts_asked]:
             try:
                 state = self._pair.ask_account(side)
             except RemoteError as error:
@@ -165,7 +167,7 @@ class _Polling:
                 return False
             self._pair.store.polls.put_side(state)
             self._pair.know_account(state)
-            self._named.add(side)
+            self._accounts_asked.add(side)
         return True
 
 
@@ -201,14 +203,14 @@ class _DueLinks:
             self._count_due()
             Workers(self, self._pair).run()
         except SafetyStop as stop:
-            self._refuse_lossy()
+            self._refuse_new_losses()
             raise self._safeguard.whole_of(stop, self._polled_at) from None
         except Stopped:
-            self._refuse_lossy()
+            self._refuse_new_losses()
             raise
         self._blockers.save()
 
-    def _refuse_lossy(self) -> None:
+    def _refuse_new_losses(self) -> None:
         """Stop for a marker that was lost meanwhile, whatever else ended the work."""
         if self._writing.lost:
             marker_loss.refuse_lossy(marker_loss.losses(self._pair.store))
@@ -220,11 +222,11 @@ class _DueLinks:
 
         :raises SafetyStop: there are more new tickets than the limit allows
         """
-        if self._report.problems:
+        if self._report.unavailable:
             return ()
         if self._polling.is_due_again():
             self._polled_at = self._polling.record(self._polling.poll(CycleKind.POLL))
-            if self._report.problems:
+            if self._report.unavailable:
                 return ()
             self._exhausted = False
             self._backlog.polled(self._polled_at)
@@ -240,7 +242,7 @@ class _DueLinks:
         """
         observed = observe(self._pair, links)
         planned = plan(self._pair, observed)
-        self._safeguard.refuse_out_of_sight(planned)
+        self._safeguard.check_sight(planned)
         return planned
 
     def admit(self, prepared: Future[list[Planned]]) -> Sequence[Job]:
@@ -253,9 +255,10 @@ class _DueLinks:
         except RemoteError as error:
             self._availability.failed(error.side, error)
             return ()
-        if self._report.problems:
+        if self._report.unavailable:
             return ()
-        self._safeguard.check_plans(planned, self._polled_at)
+        self._safeguard.note_lost_markers(planned, self._polled_at)
+        self._safeguard.check_plans(planned)
         held = self._safeguard.hold_vanished(planned)
         return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in held]
 
@@ -285,7 +288,7 @@ class _DueLinks:
         self._report.counts[Count.LINKS] += 1
         if job.counts[WriteKind.CREATE]:
             self._created.add(job.link.id)
-        self._availability.wrote(job)
+        self._availability.note_writes(job)
         if job.unavailable is None:
             self._blockers.went(job.link.id)
         elif any(written.outcome is WriteOutcome.SIDE_UNAVAILABLE for written in job.writes):

@@ -28,9 +28,9 @@ class Engine:
     """Keeps a pair of servers in step, cycle by cycle."""
 
     def __init__(self, pair: Pair) -> None:
-        self.pair = self._pair = pair
-        self._named: set[Side] = set()
-        """The sides that have told us who we are since this process began or its configuration was read."""
+        self.pair = pair
+        self._accounts_asked: set[Side] = set()
+        """The sides that were asked who we are since this process began or its configuration was read."""
         self._begins_later = False
 
     def recover(self, running: Collection[int] = ()) -> None:
@@ -38,31 +38,31 @@ class Engine:
 
         *running*: the requests that this process itself is carrying out.
         """
-        now, wait = self._pair.clock(), self._pair.rules.limits.landing
-        self._pair.store.requests.recover(now, running)
-        found = self._pair.store.links.recover(now, now + wait)
+        now, wait = self.pair.clock(), self.pair.rules.limits.landing
+        self.pair.store.requests.recover(now, running)
+        found = self.pair.store.links.recover(now, now + wait)
         if found:
             log.warning("writes of unknown outcome", links=len(found), landing=str(wait))
 
     def _follow_clock(self) -> None:
         """Let nothing wait until a clock that was set back has caught up; what was sent may still land."""
-        now, settings, landing = self._pair.clock(), self._pair.settings, self._pair.rules.limits.landing
+        now, settings, landing = self.pair.clock(), self.pair.settings, self.pair.rules.limits.landing
         longest = max(landing, settings.longest_back_off, settings.overlap)
-        self._pair.store.links.hasten(now + longest, now + landing)
+        self.pair.store.links.hasten(now + longest, now + landing)
 
     def cycle(
         self, kind: CycleKind = CycleKind.POLL, accept: Collection[str] = (), *, only: Collection[int] | None = None
     ) -> Report:
         """Run one cycle, and keep how it ended.
 
-        *accept* names the safety limits that this one may exceed. It works on links *only*, where those are given. Where a
-        server's guard raises :class:`~itopsync.errors.Stopped`, it ends between two calls; what was due stays due.
+        *accept* names the safety limits that this one may exceed. It works on links *only*, where those are given. Told to stop,
+        it ends between two calls; what was due stays due.
 
         :raises SafetyStop: the plan exceeds a limit; what was due stays due
         :raises StoreError: the store is another pair's, or not the one that this pair had
         :raises AnotherInstance: the lease was lost; its next holder looks for what was under way
         """
-        report = Report(kind, self._pair.clock())
+        report = Report(kind, self.pair.clock())
         self._heed_since(report.started)
         with structlog.contextvars.bound_contextvars(cycle=f"{report.started:%Y%m%dT%H%M%S.%f}"):
             self._run_and_keep(report, accept, only)
@@ -70,17 +70,17 @@ class Engine:
 
     def _heed_since(self, now: datetime) -> None:
         """Warn once of a scope that begins in the future: the configuration or this host's clock is wrong."""
-        later = self._pair.rules.begin_after(now)
+        later = self.pair.rules.begin_after(now)
         if later and not self._begins_later:
-            log.warning("scope.since is in the future", since=self._pair.rules.since)
+            log.warning("scope.since is in the future", since=self.pair.rules.since)
         self._begins_later = later
 
     def _run_and_keep(self, report: Report, accept: Collection[str], only: Collection[int] | None) -> None:
         error: str | None = None
-        accepted = Accepted(accept, stops.accepted(self._pair.store))
+        accepted = Accepted(accept, stops.accepted(self.pair.store))
         try:
             self._follow_clock()
-            Cycle(self._pair, report, accepted, self._named, only).run()
+            Cycle(self.pair, report, accepted, self._accounts_asked, only).run()
             self._see_what_waits(report)
         except Stopped:
             report.interrupted = True
@@ -88,30 +88,30 @@ class Engine:
             error = str(stop) if isinstance(stop, ItopsyncError) else f"broken off by {type(stop).__name__}"
             raise
         finally:
-            report.finished = self._pair.clock()
+            report.finished = self.pair.clock()
             outcome = report.outcome if error is None else CycleOutcome.STOPPED
             problem = error or "; ".join((*report.paused, *report.problems.values())) or None
             _tell(report, outcome, problem)
             counts = {str(count): number for count, number in report.counts.items()}
-            store = self._pair.store
+            store = self.pair.store
             with store.transaction():
                 store.history.record(CycleRecord(None, report.kind, report.started, report.finished, outcome, counts, problem))
-                store.history.prune(report.finished - self._pair.settings.keep_history)
-                store.activity.prune(report.finished - self._pair.settings.keep_activity)
-                store.requests.prune(report.finished - self._pair.settings.keep_activity)
-                store.spells.prune(report.finished - self._pair.settings.keep_activity)
+                store.history.prune(report.finished - self.pair.settings.keep_history)
+                store.activity.prune(report.finished - self.pair.settings.keep_activity)
+                store.requests.prune(report.finished - self.pair.settings.keep_activity)
+                store.spells.prune(report.finished - self.pair.settings.keep_activity)
                 if outcome is not CycleOutcome.INTERRUPTED:
                     store.spells.note(lasting(store, report, outcome), report.started, report.finished)
 
     def _see_what_waits(self, report: Report) -> None:
         """No cycle goes well while a side takes no writes, or anything is parked or waits, even if it did nothing."""
-        store, now = self._pair.store, self._pair.clock()
+        store, now = self.pair.store, self.pair.clock()
         for side in Side:
             problem = unwritable.unwritable(store, side)
             if problem is not None:
                 report.problems.setdefault(side, problem.what)
-        if report.problems:
-            unwritable.forget_idle(store, now, self._pair.settings.first_back_off)
+        if report.unavailable:
+            unwritable.forget_idle(store, now, self.pair.settings.first_back_off)
         items = store.links.obstacle_counts()
         report.counts[Count.PARKED], report.counts[Count.WAITING] = items.parked, items.waiting + items.in_doubt
 

@@ -138,7 +138,7 @@ def _upload(pair: Pair, job: Job, action: Upload, budget: FileBudget) -> None:
 
 def _remove(pair: Pair, job: Job, action: Remove) -> None:
     ticket = job.ticket(action.side)
-    pair.servers[action.side].delete_attachment(action.attachment_id)
+    pair.servers[action.side].delete_attachment(ticket.ref, action.attachment_id)
     kept = tuple(attachment for attachment in ticket.attachments if attachment.id != action.attachment_id)
     job.see(replace(ticket, attachments=kept))
     job.link = agree.removed(job.link, action)

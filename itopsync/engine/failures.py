@@ -8,7 +8,7 @@ from itopsync.engine.job import Ending, Job
 from itopsync.engine.observe import attributes
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteOutcome
-from itopsync.engine.retry import fault_of, wait_after
+from itopsync.engine.retry import report_fault, wait_after
 from itopsync.errors import (
     AccessRefused,
     BadQuery,
@@ -26,8 +26,7 @@ from itopsync.errors import (
 from itopsync.model import ItemKind, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.entries import full_log
-from itopsync.reconcile.plan import Action, Item, TextSource, Upload, Write
-from itopsync.reconcile.planner import UNREAD
+from itopsync.reconcile.plan import UNREAD, Action, Item, TextSource, Upload, Write
 
 
 def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect: bool) -> WriteOutcome:
@@ -88,7 +87,7 @@ def leave_faulty(pair: Pair, job: Job, error: Exception) -> None:
 
     :raises ItopsyncError: *error* has a meaning of its own
     """
-    fault, now = fault_of(error, job.link), pair.clock()
+    fault, now = report_fault(error, job.link), pair.clock()
     wait = wait_after(fault, job.link, UNREAD, pair.settings, pair.rules.limits)
     job.link = agree.refused(job.link, UNREAD, str(fault), now, wait)
     if job.begun:
@@ -113,8 +112,8 @@ def _refused(pair: Pair, job: Job, action: Action, error: Refused) -> None:
         if full is not None:  # else each goes by itself, which shows the full log
             job.link = agree.refused(job.link, full_log(action.side, full), str(error), pair.clock(), None)
             return
-    if len(action.items) > 1 and not job.one_by_one:
-        job.one_by_one = True
+    if len(action.items) > 1 and not job.singly:
+        job.singly = True
         return
     job.counts[Count.REFUSED] += 1
     for item in action.items:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from itopsync.engine.pair import Pair
-from itopsync.engine.plan import PREVIEWED, Planned, held, plan_in_batches, refuse_lost_copies
+from itopsync.engine.plan import Planned, plan_in_batches
 from itopsync.engine.poll import poll
 from itopsync.engine.report import CycleKind
+from itopsync.engine.safeguard import PREVIEWED, held, refuse_lost_copies
 from itopsync.engine.scope import left_behind
 from itopsync.engine.store_guard import refuse_wrong
 from itopsync.model import TICKET, UNSAVED, Link, LinkStatus, Observation, Side

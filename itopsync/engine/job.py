@@ -10,7 +10,7 @@ from itopsync.engine.plan import Planned
 from itopsync.engine.report import Counts, Written
 from itopsync.errors import Missing, SideUnavailable
 from itopsync.model import Heading, Link, Observation, Side, Ticket
-from itopsync.reconcile.defaults import NOT_ASKED, Answers
+from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.plan import LostMarker, Plan
 from itopsync.reconcile.rules import ClassRules
 from itopsync.reconcile.unmarked import remembered, restored
@@ -19,12 +19,12 @@ from itopsync.reconcile.unmarked import remembered, restored
 class Phase(Enum):
     """How far the work on a link has come."""
 
-    TEXTS = auto()
-    """Its fields, notes and states are written."""
+    BEFORE_FILES = auto()
+    """It is in a thread for links, and has carried no file."""
     AT_FILES = auto()
     """It has come to its first file, and is to go on in a thread for files, so that large ones hold up no other link."""
-    FILES = auto()
-    """Its files are carried, and what is left."""
+    WITH_FILES = auto()
+    """It is in a thread for files, which carries them and all that is left: texts that wait for a file come after it."""
 
 
 class Ending(Enum):
@@ -56,17 +56,18 @@ class Job:
     plan: Plan
     """What is left to do, as far as it is known."""
     cls: ClassRules
-    answers: Answers = NOT_ASKED
+    looked_up: LookedUp = NOTHING_LOOKED_UP
+    """What decides on the defaults of its tickets: looked up before the first round, and the same in all."""
 
-    phase: Phase = Phase.TEXTS
+    phase: Phase = Phase.BEFORE_FILES
     begun: bool = False
     """A write has been recorded in the store: nobody else changes the link until it is saved."""
     heading: Heading | None = None
     """The states recorded with it."""
     rounds: int = 0
     """How often it was replanned."""
-    one_by_one: bool = False
-    """Each item goes by itself: several were refused together."""
+    singly: bool = False
+    """Each item goes in a call of its own: several were refused together."""
     narrowed: bool = False
     """A request was too large; its content is now cut to the limit known by now."""
 
@@ -83,7 +84,7 @@ class Job:
     @classmethod
     def of(cls, planned: Planned, rules: ClassRules) -> Job:
         """The job for a plan."""
-        return cls(planned.loaded, planned.plan.link, planned.seen, planned.plan, rules, planned.answers)
+        return cls(planned.loaded, planned.plan.link, planned.seen, planned.plan, rules, planned.looked_up)
 
     def ticket(self, side: Side) -> Ticket:
         """The ticket on *side*.
@@ -98,6 +99,11 @@ class Job:
     def see(self, ticket: Ticket) -> None:
         """Record what a side shows now."""
         self.seen = self.seen.with_(ticket.ref.side, restored(ticket, self.link))
+
+    @property
+    def as_loaded(self) -> Link | None:
+        """What the store must still have for the link to be saved; None once a write is recorded: nobody else changes it then."""
+        return None if self.begun else self.loaded
 
     @property
     def untouched(self) -> bool:

@@ -16,6 +16,7 @@ import structlog
 
 from itopsync.engine.host_clock import CLOCK, boot_id
 from itopsync.errors import AnotherInstance, StoreError, StoreGone, StoreUnavailable
+from itopsync.exits import ExitCode
 from itopsync.store.leases import started_at
 from itopsync.store.records import Holder
 from itopsync.store.store import Store
@@ -26,6 +27,8 @@ _PATIENCE = 5.0
 """Seconds to wait for a renewal that is under way when the lease is given up."""
 _SHARES = 4
 """The lease is renewed after one share of its time, and given up one share before its end."""
+_SILENCE = 30
+"""Seconds for which the store may leave a question about the lease unanswered once that has run out."""
 
 
 class Lease:
@@ -41,7 +44,9 @@ class Lease:
         self._good_until = 0.0
         self._trouble: StoreError | None = None
         """Why the last renewal failed."""
-        self._stop = threading.Event()
+        self._stop, self._ended = threading.Event(), threading.Event()
+        self._asking = False
+        """The store has yet to answer a question about the lease."""
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def acquire(self) -> bool:
@@ -55,6 +60,7 @@ class Lease:
         self._renewed(asked)
         self._store.lease.fence(self._holder)
         self._thread.start()
+        threading.Thread(target=self._watch, name="lease watch", daemon=True).start()
         return True
 
     def release(self) -> None:
@@ -64,9 +70,12 @@ class Lease:
         """
         self._stop.set()
         self._thread.join(_PATIENCE)
-        self._good_until = 0.0
-        self._store.lease.fence(None)
-        self._store.lease.release(self._holder)
+        self._asking, self._good_until = True, 0.0
+        try:
+            self._store.lease.fence(None)
+            self._store.lease.release(self._holder)
+        finally:
+            self._ended.set()
 
     def __enter__(self) -> Self:
         if not self.acquire():
@@ -123,7 +132,7 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._stop.wait(self._ttl.total_seconds() / _SHARES):
-            asked = _now()
+            asked, self._asking = _now(), True
             try:
                 renewed = self._store.lease.renew(self._holder, self._ttl)
             except StoreGone as error:
@@ -133,11 +142,26 @@ class Lease:
                 log.warning("lease not renewed", reason=str(error))
                 self._trouble = error
                 continue
+            finally:
+                self._asking = False
             self._trouble = None
             if not renewed:
                 self._good_until = 0.0
                 return
             self._renewed(asked)
+
+    def _watch(self) -> None:
+        """End the process if the lease has run out and the store answers nothing: what waits for it cannot be ended otherwise.
+
+        Such a silence comes from something in between that goes on accepting what we send. Time is counted in turns of our own:
+        a process that was held up itself is not in that case, and finds out by :meth:`check`.
+        """
+        silent = 0
+        while not self._ended.wait(1.0):
+            silent = silent + 1 if self._asking and self.remaining <= 0 else 0
+            if silent >= _SILENCE:
+                log.error("store unavailable", reason=f"the lease ran out, and nothing was answered for {_SILENCE} s: we end")
+                os._exit(ExitCode.STORE)
 
 
 def _now() -> float:

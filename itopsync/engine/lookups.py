@@ -18,9 +18,9 @@ from itopsync.model import Link, Observation, Ref, Side, Ticket
 from itopsync.reconcile.defaults import (
     EMAIL_OF,
     RESTS,
-    Answers,
     Asked,
     Found,
+    LookedUp,
     Lookup,
     Question,
     Unasked,
@@ -88,7 +88,8 @@ class Need:
         states = rules.for_external(link.external.cls).state
         if seen.internal is None or correspond(states, seen.external.state, seen.internal.state):
             return None
-        return cls(seen.external, tuple(Side), not seen.internal.fields.get(EMAIL_OF, "kept"))
+        lacks_caller = seen.internal.fields.get(EMAIL_OF) == ""  # a class without callers shows none
+        return cls(seen.external, tuple(Side), lacks_caller)
 
 
 class Lookups:
@@ -115,7 +116,7 @@ class Lookups:
         """Look everything up again when it is next needed."""
         self._at = None
 
-    def answers(self, needs: Sequence[Need]) -> dict[Ref, Answers]:
+    def ask_for(self, needs: Sequence[Need]) -> dict[Ref, LookedUp]:
         """Ask all that decides on the defaults of these tickets, in as few calls as there are kinds of questions.
 
         What a server refuses to answer is remembered as that, and told where it matters. What it fails on, while it answers a
@@ -136,7 +137,7 @@ class Lookups:
             meets = self._ask_conditions(needs, found, silent)
             callers = self._ask_callers(needs, silent) if self._by_email else {}
         refs = (need.ticket.ref for need in needs)
-        return {ref: Answers(found, meets[ref], callers.get(ref, ()), silent[ref]) for ref in refs}
+        return {ref: LookedUp(found, meets[ref], callers.get(ref, ()), silent[ref]) for ref in refs}
 
     # what a server fails on
 
@@ -258,7 +259,7 @@ class Lookups:
             ref = need.ticket.ref
             for side in need.sides:
                 try:
-                    route_of(self._routing[side], Asked(need.ticket, Answers(found, meets[ref])))
+                    route_of(self._routing[side], Asked(need.ticket, LookedUp(found, meets[ref])))
                 except Unasked as unasked:
                     if unasked.what not in silent[ref]:
                         wanted.setdefault((ref.cls, str(unasked.what)), set()).add(ref)
@@ -310,7 +311,7 @@ class Lookups:
         return {number: people.get(known.get(number, ""), ()) for number in numbers}
 
     def _by_value(self, side: Side, name: str, values: Sequence[str], shown: str) -> dict[str, tuple[int, ...]] | None:
-        """What a side's people *show* → their ids, of those whose *name* is one of *values*; None if it may not be read."""
+        """*shown* → ids, of a side's people whose attribute *name* has one of *values*; None if it may not be read."""
         target = self._target(side, EMAIL_OF)
         if target is None:
             return None
@@ -362,7 +363,7 @@ def _find_together(server: Server, cls: str, name: str, lookups: Sequence[Lookup
 
 
 def by_value(server: Server, cls: str, name: str, values: Sequence[str], shown: str) -> dict[str, tuple[int, ...]]:
-    """What objects of *cls* *show* → their ids, of those whose *name* is one of *values*, as the server compares."""
+    """*shown* → ids, of the objects of *cls* whose attribute *name* has one of *values*, as the server compares."""
     some = ",".join(value if name == "id" and value.isdecimal() else oql.literal(value) for value in values)
     query = f"SELECT {oql.name(cls)} WHERE {oql.name(name)} IN ({some})"
     found: dict[str, tuple[int, ...]] = {}

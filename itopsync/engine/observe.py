@@ -15,7 +15,7 @@ import structlog
 
 from itopsync.engine.lookups import Need
 from itopsync.engine.pair import Pair
-from itopsync.engine.retry import fault_of
+from itopsync.engine.retry import report_fault
 from itopsync.engine.store_guard import classes_of_copies
 from itopsync.errors import BadQuery, ItopsyncError, Refused, TicketFault
 from itopsync.itop import oql
@@ -23,10 +23,9 @@ from itopsync.itop.attributes import Attributes
 from itopsync.itop.piecewise import NO_ID
 from itopsync.model import VERSION_TIME, Attachment, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
-from itopsync.reconcile.defaults import NOT_ASKED, Answers
+from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.markers import like_tickets, ticket_marker
-from itopsync.reconcile.plan import LostMarker
-from itopsync.reconcile.planner import UNREAD
+from itopsync.reconcile.plan import UNREAD, LostMarker
 from itopsync.reconcile.rules import ClassRules, Kind
 from itopsync.reconcile.ticket_markers import is_copy
 from itopsync.reconcile.unmarked import remembered, restored, unmarked_opening
@@ -50,14 +49,14 @@ class Observed:
     """Why one of its tickets, or perhaps its copy, cannot be read; nothing can be said about the link then."""
     lost: tuple[LostMarker, ...] = ()
     """The marker of its copy, if the copy was found without it."""
-    answers: Answers = NOT_ASKED
-    """What decides on the defaults of its tickets."""
+    looked_up: LookedUp = NOTHING_LOOKED_UP
+    """What decides on the defaults of its tickets, besides what they show."""
 
 
 def observe(pair: Pair, links: Sequence[Link]) -> list[Observed]:
     """Read both tickets of each link, with their attachments, and look for the copies of links that wait for one.
 
-    What decides on defaults is asked for links that may need some.
+    For links that may get defaults, the servers are also asked what decides on them.
 
     :raises SideUnavailable: a server does not answer
     :raises Stopped: we were told to stop before a server answered
@@ -70,22 +69,22 @@ def observe(pair: Pair, links: Sequence[Link]) -> list[Observed]:
     adopted = {link.external: _adopt(pair, link, copies) for link in links if link.external in copies.found}
     shown = shown.updated(_read(pair, tuple(adopted.values()))) if adopted else shown
     copies = replace(copies, unread={**copies.unread, **resting})
-    return _with_answers(pair, [_observed(link, adopted.get(link.external, link), shown, copies) for link in links])
+    return _with_lookups(pair, [_observed(link, adopted.get(link.external, link), shown, copies) for link in links])
 
 
-def _with_answers(pair: Pair, observed: list[Observed]) -> list[Observed]:
+def _with_lookups(pair: Pair, observed: list[Observed]) -> list[Observed]:
     if not pair.lookups:
         return observed
     needs = (Need.of(each.link, each.seen, pair.rules) for each in observed if each.unread is None)
-    answers = pair.lookups.answers([need for need in needs if need is not None])
-    return [replace(each, answers=answers.get(each.link.external, NOT_ASKED)) for each in observed]
+    looked_up = pair.lookups.ask_for([need for need in needs if need is not None])
+    return [replace(each, looked_up=looked_up.get(each.link.external, NOTHING_LOOKED_UP)) for each in observed]
 
 
 def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:
     """Why a link is not read now even though somebody touched it: its server just failed on it, which may take minutes."""
     for obstacle in link.obstacles:
         rests = obstacle.not_before is not None and obstacle.not_before > pair.clock()
-        if (obstacle.key, obstacle.fingerprint) == (UNREAD.key, UNREAD.fingerprint) and rests:
+        if UNREAD.names(obstacle) and rests:
             return TicketFault(obstacle.reason)
     return None
 
@@ -236,7 +235,7 @@ def _find_copies_in(pair: Pair, links: Sequence[Link], cls: ClassRules, name: st
                 if is_copy(tickets[number], logs, rules.pair, link.external, rules.internal.accounts):
                     found.setdefault(link.external, tickets[number].ref)
             except Exception as error:
-                unreadable[number] = fault_of(error, link)
+                unreadable[number] = report_fault(error, link)
     if unreadable and len(links) > 1:  # any of the links may be the one
         return _merge(_find_copies_in(pair, [link], cls, name, logs) for link in links)
     unread = {link.external: failure for failure in unreadable.values() for link in links if link.external not in found}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -40,9 +40,9 @@ class Findings:
     changed: Mapping[int, str]
     """Link → its ticket's new version."""
     attached: frozenset[int]
-    """Links with an unknown attachment, or with a ticket that the server does not show to a poll."""
+    """Links to look at: with an unknown attachment, or with a ticket that the server does not show to a poll."""
     deletions: Searched
-    """Links whose attachments are not the known ones."""
+    """The links that lost attachments, and how far the search has come."""
     new: tuple[Sighting, ...]
     """External tickets in scope that are not linked, those that people touch first."""
     ignored: tuple[Sighting, ...]
@@ -51,7 +51,7 @@ class Findings:
     """Known tickets that bear another number than before."""
     reused: Reused
     """Ids of tickets whose links have ended, given to other tickets since."""
-    named: bool
+    account_asked: bool
     """The side was asked who we are there."""
     away_since: datetime | None
     """Since when the side could not be asked before this poll, if so."""
@@ -69,8 +69,8 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     server, store, rules, pool = pair.servers[side], pair.store, pair.rules, pair.threads.readers
     state = _with_believable_cursor(store.polls.side(side), now)
     classes = sorted(_classes(side, store, rules))
-    named = kind is CycleKind.SWEEP or state.account is None or state.problem_since is not None
-    account = pool.submit(pair.ask_account, side) if named else None
+    account_asked = kind is CycleKind.SWEEP or state.account is None or state.problem_since is not None
+    account = pool.submit(pair.ask_account, side) if account_asked else None
     asked = pool.submit(server.changed_tickets, classes, (state.cursor or now) - pair.settings.overlap)
     attachments = pool.submit(_new_attachments, pair, state, now)
     went = pool.submit(_search_deletions, pair, side, kind)
@@ -84,26 +84,33 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     compared = store.polls.compare(side, tuple((touched | scoped).values()))
     reused = find_reused(server, store, rules, compared.ended)
     unknown = (*compared.unknown, *reused.forgotten.values())
-    new: tuple[Sighting, ...] = ()
-    if side is Side.EXTERNAL and unknown:
-        among = in_scope_among(server, rules, [sighting for sighting in unknown if sighting.ref not in scoped])
-        # What people touch comes first: links are created in this order, and worked on in it when due at the same time.
-        rest = sorted((each for each in unknown if each.ref in scoped), key=lambda each: each.ref not in touched)
-        new = (*among, *rest)
-    taken = {sighting.ref for sighting in new}
+    new, ignored = _sorted_out(server, rules, unknown, scoped, touched) if side is Side.EXTERNAL else ((), ())
     found = attachments.result()
     return Findings(
-        _moved(state if account is None else account.result(), found, _signpost(side, changed.at, state, now), now),
-        compared.changed,
-        links_attached(side, store, rules, found.found) | _links_hidden(side, store, classes, changed.odd),
-        went.result(),
-        new,
-        tuple(sighting for sighting in unknown if sighting.ref not in taken) if side is Side.EXTERNAL else (),
-        frozenset(map(str, compared.known_as)),
-        reused,
-        named,
-        state.problem_since,
+        state=_moved(state if account is None else account.result(), found, _signpost(side, changed.at, state, now), now),
+        changed=compared.changed,
+        attached=links_attached(side, store, rules, found.found) | _links_hidden(side, store, classes, changed.odd),
+        deletions=went.result(),
+        new=new,
+        ignored=ignored,
+        replaced=frozenset(map(str, compared.known_as)),
+        reused=reused,
+        account_asked=account_asked,
+        away_since=state.problem_since,
     )
+
+
+def _sorted_out(
+    server: Server, rules: Rules, unknown: Sequence[Sighting], scoped: Collection[Ref], touched: Collection[Ref]
+) -> tuple[tuple[Sighting, ...], tuple[Sighting, ...]]:
+    """The *unknown* external tickets that are in scope, and those that are not. *scoped*: those known to be.
+
+    What people touch comes first: links are created in this order, and worked on in it when due at the same time.
+    """
+    among = in_scope_among(server, rules, [sighting for sighting in unknown if sighting.ref not in scoped])
+    new = (*among, *sorted((each for each in unknown if each.ref in scoped), key=lambda each: each.ref not in touched))
+    taken = {sighting.ref for sighting in new}
+    return new, tuple(sighting for sighting in unknown if sighting.ref not in taken)
 
 
 def _classes(side: Side, store: Store, rules: Rules) -> Collection[str]:
@@ -133,7 +140,7 @@ def poll_both(
     :raises Stopped: we were told to stop
     """
     now, found = pair.clock(), {}
-    polls = {side: pair.threads.sides.submit(poll, pair, side, kind=kind, now=now) for side in sides}
+    polls = {side: pair.threads.waiters.submit(poll, pair, side, kind=kind, now=now) for side in sides}
     for side, running in polls.items():
         try:
             found[side] = pair.answer_of(running)

@@ -9,7 +9,7 @@ from itopsync.engine.inspect import Inspector
 from itopsync.engine.observe import logs_of
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
-from itopsync.engine.retry import fault_of
+from itopsync.engine.retry import report_fault
 from itopsync.engine.scope import in_scope
 from itopsync.engine.store_guard import BEGUN, DONE, REBUILDING, claim, classes_of_copies, remember_classes
 from itopsync.itop.attributes import Attributes
@@ -161,7 +161,7 @@ def _rebuilt(pair: Pair, planned: Planned, youngest: Mapping[Side, int]) -> Rebu
     try:
         return rebuilt(plan, planned.seen, pair.rules, youngest, pair.clock())
     except Exception as error:
-        return Unreadable(plan.link.external, str(fault_of(error, plan.link)))
+        return Unreadable(plan.link.external, str(report_fault(error, plan.link)))
 
 
 def _is_linked(pair: Pair, copy: Ref | None) -> bool:

@@ -98,7 +98,7 @@ class Written:
     at: datetime
     """When it ended."""
     items: tuple[ItemKey, ...] = ()
-    """All that it carried."""
+    """All that it carried, and by which route its defaults were chosen."""
     age: timedelta | None = None
     """How old the content was on arrival; None if nothing was carried or its time is unknown."""
 
@@ -120,12 +120,17 @@ class Report:
     """What was sent, link by link."""
 
     @property
+    def unavailable(self) -> bool:
+        """Whether a side cannot be worked with: nothing more is begun in this cycle."""
+        return bool(self.problems)
+
+    @property
     def outcome(self) -> CycleOutcome:
         """How it ended, unless something was raised."""
         if self.interrupted:
             return CycleOutcome.INTERRUPTED
         if self.paused:
             return CycleOutcome.PAUSED
-        if self.problems:
+        if self.unavailable:
             return CycleOutcome.UNAVAILABLE
         return CycleOutcome.TROUBLED if any(self.counts[count] for count in _TROUBLE) else CycleOutcome.WELL

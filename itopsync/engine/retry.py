@@ -36,7 +36,7 @@ def back_off(settings: EngineSettings, link_id: int, tries: int) -> timedelta:
     return whole - whole * share
 
 
-def fault_of(error: Exception, link: Link) -> TicketFault:
+def report_fault(error: Exception, link: Link) -> TicketFault:
     """Report what one link's tickets triggered, with the lines of code that led to it and nothing that the tickets contain.
 
     Return it as an obstacle's reason.

@@ -81,7 +81,10 @@ def _read(server: Server, cls: ClassRules, refs: Iterable[Ref]) -> tuple[Mapping
 
 
 def _again(ticket: Ticket, cls: ClassRules, rules: Rules, holder: Link | None, link: Link) -> Link:
-    """What becomes of an ended *link* now that *ticket* is seen under an id of its; *holder* has its copy's id by now."""
+    """What becomes of an ended *link* now that *ticket* is seen under one of its ids.
+
+    *holder* is the link that has the copy's id today.
+    """
     if link.status is not LinkStatus.TOMBSTONE:  # an operator was quicker
         return link
     if ticket.ref.side is Side.EXTERNAL and (another := given_again(link, ticket, cls)) is not None:
@@ -102,11 +105,18 @@ def take_up(store: Store, reused: Reused, now: datetime) -> None:
     store.tombstones.forget(reused.forgotten)
 
 
-def free_copy(store: Store, link: Link, loaded: Link, now: datetime) -> bool:
-    """See that no other link holds the copy that *link* has got since it was *loaded*; False if such a one is written on."""
+def take_copy(store: Store, link: Link, loaded: Link, now: datetime) -> bool:
+    """Take the copy that *link* has got since it was *loaded* from another link that still names it, and park that one.
+
+    False: the other one is being written.
+    """
+    holder = _other_holder(store, link, loaded)
+    return holder is None or store.links.amend(holder.id, lambda known: bereft(known, link), now) is not None
+
+
+def _other_holder(store: Store, link: Link, loaded: Link) -> Link | None:
+    """The other link that still names the copy that *link* has got since it was *loaded*, if there is one."""
     if link.internal is None or link.internal == loaded.internal:
-        return True
+        return None
     holder = store.links.of(link.internal)
-    if holder is None or holder.id == link.id or holder.status is LinkStatus.TOMBSTONE:
-        return True
-    return store.links.amend(holder.id, lambda known: bereft(known, link), now) is not None
+    return None if holder is None or holder.id == link.id or holder.status is LinkStatus.TOMBSTONE else holder

@@ -1,16 +1,25 @@
-"""Holds a cycle to its safety limits, and tells a person all that a stop is about."""
+"""Holds a cycle to its safety limits, sees that what is gone is not only out of sight, and tells a person all of a stop."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
 from itopsync.engine import marker_loss, stops
 from itopsync.engine.pair import Pair
-from itopsync.engine.plan import PREVIEWED, Planned, bereft, held, missing_in, plan_in_batches, refuse_out_of_sight
+from itopsync.engine.plan import Planned, plan_in_batches
+from itopsync.engine.visibility import note_organisations, refuse_blindness, refuse_narrowness
 from itopsync.errors import RemoteError, SafetyStop, Stopped
-from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing
+from itopsync.model import LinkStatus, Side
+from itopsync.reconcile.files import COPIES_GONE, hold_vanished
+from itopsync.reconcile.plan import Remove
+from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing, removed_thing
+from itopsync.store.store import Store
+
+PREVIEWED = 1_000
+"""How many links that are due are planned to tell what would be done, without doing it."""
 
 
 class Safeguard:
@@ -21,8 +30,8 @@ class Safeguard:
         self._tally = Tally()
         self._bereft: set[int] = set()
 
-    def refuse_lossy(self) -> None:
-        """Check that both sides keep our markers, as far as we know.
+    def check_markers(self) -> None:
+        """Check that both sides keep our markers, as far as we know; forget the losses that were accepted.
 
         :raises SafetyStop: one does not, and that was not accepted
         """
@@ -51,26 +60,28 @@ class Safeguard:
         self._tally = replace(self._tally, creations=frozenset(map(str, links)))
         self._check()
 
-    def check_plans(self, planned: Sequence[Planned], polled_at: datetime) -> None:
+    def check_plans(self, planned: Sequence[Planned]) -> None:
         """Check whether these plans may be carried out.
 
         :raises SafetyStop: a limit is exceeded
         """
         for each in planned:
             self._tally = self._tally.add(each.plan)
-            lost = [
-                loss for loss in each.plan.lost if not self._accepted.allows(Excess.MARKERS, lost_thing(loss.ref, loss.marker))
-            ]
-            marker_loss.note(self._pair.store, lost, polled_at)
         self._check()
+
+    def note_lost_markers(self, planned: Sequence[Planned], polled_at: datetime) -> None:
+        """Remember the markers that turn out to be lost, unless that was accepted."""
+        lost = [loss for each in planned for loss in each.plan.lost]
+        refused = [loss for loss in lost if not self._accepted.allows(Excess.MARKERS, lost_thing(loss.ref, loss.marker))]
+        marker_loss.note(self._pair.store, refused, polled_at)
 
     def hold_vanished(self, planned: Sequence[Planned]) -> list[Planned]:
         """Leave copies of files that are gone from several tickets of this cycle for a person."""
         kept = held(self._pair.store, planned, self._bereft)
-        self._bereft |= bereft(planned)
+        self._bereft |= _bereft(planned)
         return kept
 
-    def refuse_out_of_sight(self, planned: Sequence[Planned]) -> None:
+    def check_sight(self, planned: Sequence[Planned]) -> None:
         """Check that what these plans take for gone is not only out of sight.
 
         :raises SafetyStop: it may be
@@ -113,7 +124,77 @@ class Safeguard:
             for each in planned:
                 self._tally = self._tally.add(each.plan)
             if kind == Excess.MISSING:
-                self._tally = replace(self._tally, missing=self._tally.missing | missing_in(planned))
+                self._tally = replace(self._tally, missing=self._tally.missing | _missing_in(planned))
 
     def _check(self) -> None:
         check(self._tally, self._pair.rules.limits, self._accepted)
+
+
+# what is gone, or only out of sight
+
+
+def held(store: Store, planned: Sequence[Planned], before: AbstractSet[int] = frozenset()) -> list[Planned]:
+    """Leave copies of files that are gone from several tickets for a person, as after a restore.
+
+    On a single ticket, somebody has deleted them, unless others are left for a person already. *before*: the links that lost some
+    earlier in the same cycle; what was planned then stands.
+    """
+    lost = _bereft(planned) | before
+    several = len(lost) > 1 or (lost and _held_some(store))
+    return [replace(each, plan=hold_vanished(each.plan)) for each in planned] if several else list(planned)
+
+
+def _bereft(planned: Sequence[Planned]) -> frozenset[int]:
+    """The links whose tickets lost copies of files."""
+    return frozenset(each.loaded.id for each in planned if each.plan.vanished)
+
+
+def _held_some(store: Store) -> bool:
+    return any(obstacle.reason == COPIES_GONE for link in store.links.troubled(PREVIEWED) for obstacle in link.obstacles)
+
+
+def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted, *, remember: bool = True) -> None:
+    """See that what is missing is not merely out of our sight: it is gone only where others are to be seen.
+
+    *remember*: store that a side shows fewer organisations, where a person has accepted that.
+
+    :raises SafetyStop: a copy or a linked ticket is not found on a side that shows nothing at all; or files are missing on a side
+        that shows fewer organisations than before
+    """
+    _refuse_blindness(pair, [each for each in planned if not accepted.allows(Excess.MISSING, str(each.loaded.id))])
+    removals = [(each, action) for each in planned for action in each.plan.actions if isinstance(action, Remove)]
+    for side in {action.side.other for _, action in removals}:
+        things = [removed_thing(each.plan.link.id, action) for each, action in removals if action.side.other is side]
+        if all(accepted.allows(Excess.DELETIONS, which) for which in things):
+            if remember:
+                note_organisations(pair.servers[side], pair.store, fewer=True)
+        else:
+            refuse_narrowness(pair.servers[side], pair.store)
+
+
+def refuse_lost_copies(pair: Pair, planned: Sequence[Planned]) -> None:
+    """Check that a copy that may exist but is not found is not merely out of sight.
+
+    :raises SafetyStop: internal shows nothing at all
+    """
+    if any(_has_lost_copy(each) for each in planned):
+        refuse_blindness(pair.servers[Side.INTERNAL], pair.store)
+
+
+def _refuse_blindness(pair: Pair, planned: Sequence[Planned]) -> None:
+    refuse_lost_copies(pair, planned)
+    gone = [each for each in planned if each.plan.link.status is LinkStatus.TOMBSTONE]
+    for side in Side:
+        if any(each.plan.link.ref(side) and not each.seen.of(side) for each in gone):
+            refuse_blindness(pair.servers[side], pair.store)
+
+
+def _missing_in(planned: Sequence[Planned]) -> frozenset[str]:
+    """The ids, as text, of links with a ticket that is not found, or with a copy that may have been made and is not found."""
+    gone = (each for each in planned if _has_lost_copy(each) or each.plan.link.status is LinkStatus.TOMBSTONE)
+    return frozenset(str(each.loaded.id) for each in gone)
+
+
+def _has_lost_copy(planned: Planned) -> bool:
+    waits = planned.loaded.status is LinkStatus.WAITING and planned.loaded.in_doubt
+    return waits and planned.plan.link.internal is None

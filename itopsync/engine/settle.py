@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itopsync.engine.job import Ending, Job
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
-from itopsync.engine.reused import free_copy
+from itopsync.engine.reused import take_copy
 from itopsync.engine.settings import EngineSettings
 from itopsync.model import VERSION_TIME, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.moments import likely
@@ -21,20 +21,21 @@ _TOGETHER = timedelta(minutes=5)
 _ANY_HOUR = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetime) -> Job:
+def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], begun: datetime) -> Job:
     """Store what the job's link has become, and what was written; one that was not touched stays as it is.
 
-    *ahead* says by how much each server's clock is ahead of ours; *cycle*, when this one began.
+    *ahead* says by how much each server's clock is ahead of ours; *begun*, when this cycle began.
 
     :raises StoreError: the store fails to save it
     """
     if job.untouched:
         return job
     now, link = pair.clock(), job.link
-    if not link.in_doubt or link.due_at is None or link.due_at <= now:
+    if not link.in_doubt or link.due_at is None or link.due_at <= now:  # else it was just left, for a write to land
         still_unknown = link.in_doubt and job.plan.unread is not None
         link = replace(link, in_doubt=still_unknown, due_at=_due_again(job, pair.settings, ahead, now))
-    if not free_copy(pair.store, link, job.loaded, now):  # found again by its marker when that link is not written on any more
+    if not take_copy(pair.store, link, job.loaded, now):
+        # Another link is writing to this copy: let go of it, and find it again by its marker later.
         later = now + pair.rules.limits.landing
         link = replace(link, internal=None, internal_number="", in_doubt=True, due_at=later)
     job.link = link
@@ -46,9 +47,9 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetim
         versions=versions,
         now=now,
         live=_is_live(job.seen, job.cls),
-        loaded=None if job.begun else job.loaded,
+        loaded=job.as_loaded,
         due_when_read=job.loaded.due_at,
-        activity=[_remembered(written, link.id, cycle) for written in job.writes if written.outcome is not WriteOutcome.WAITS],
+        activity=[_remembered(written, link.id, begun) for written in job.writes if written.outcome is not WriteOutcome.WAITS],
     )
     if not saved:
         job.link = job.loaded
@@ -56,7 +57,7 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], cycle: datetim
     return job
 
 
-def _remembered(written: Written, link: int, cycle: datetime) -> ActivityRecord:
+def _remembered(written: Written, link: int, begun: datetime) -> ActivityRecord:
     return ActivityRecord(
         at=written.at,
         link=link,
@@ -65,7 +66,7 @@ def _remembered(written: Written, link: int, cycle: datetime) -> ActivityRecord:
         outcome=written.outcome,
         items=written.items,
         age=written.age,
-        cycle=cycle,
+        cycle=begun,
     )
 
 

@@ -55,7 +55,7 @@ def sweep_both(pair: Pair, now: datetime, on_failure: Callable[[Side, RemoteErro
     :raises Stopped: we were told to stop
     """
     swept_up = 0
-    sweeps = {side: pair.threads.sides.submit(sweep, side, pair.servers[side], pair.store, pair.rules) for side in Side}
+    sweeps = {side: pair.threads.waiters.submit(sweep, side, pair.servers[side], pair.store, pair.rules) for side in Side}
     for side, running in sweeps.items():
         try:
             swept = pair.answer_of(running)
@@ -64,7 +64,7 @@ def sweep_both(pair: Pair, now: datetime, on_failure: Callable[[Side, RemoteErro
             on_failure(side, error)
         else:
             swept_up += record(pair.store, swept, now)
-    return swept_up, look_deep(pair.store, pair.settings.deep, now)
+    return swept_up, make_next_due(pair.store, pair.settings.deep, now)
 
 
 def sweep(side: Side, server: Server, store: Store, rules: Rules) -> Swept:
@@ -127,7 +127,7 @@ def record(store: Store, swept: Swept, now: datetime) -> int:
     return len(due) + len(added)
 
 
-def look_deep(store: Store, count: int, now: datetime) -> int:
+def make_next_due(store: Store, count: int, now: datetime) -> int:
     """Make the next *count* links due, starting over after the last; return how many there are."""
     after = int(store.facts.get(_DEEP) or 0)
     ids = store.links.linked_after(after, count)

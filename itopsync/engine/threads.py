@@ -19,8 +19,8 @@ _QUESTIONS = 4
 class Threads:
     """The thread pools."""
 
-    sides: Executor
-    """One thread per side, or for planning ahead: these wait for the readers."""
+    waiters: Executor
+    """What waits for the readers: one thread per side, and one that plans ahead."""
     readers: Executor
     """Single reads."""
     links: Executor
@@ -43,7 +43,7 @@ class Threads:
         """End all threads once pending writes have been answered; a read that nobody waits for any more ends by itself."""
         for pool in (self.links, self.files):
             pool.shutdown()
-        for pool in (self.sides, self.readers):
+        for pool in (self.waiters, self.readers):
             pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -1,4 +1,4 @@
-"""A side that polls well but takes no writes: a problem until a write is taken or refused for itself, or none is waiting."""
+"""A side that polls well but takes no writes: a problem until it takes one, or refuses one for its own sake, or none waits."""
 
 from __future__ import annotations
 

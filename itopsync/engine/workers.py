@@ -54,15 +54,14 @@ class Workers:
         :raises SafetyStop: the plan exceeds a limit; what was started before is finished first
         :raises Stopped: we were told to stop; what was started ends between two calls
         """
-        settings = self._pair.settings
         try:
             self._look_ahead()
             while self._running or self._ahead:
-                if self._ahead and len(self._running) <= settings.workers:
+                if self._ahead and self._has_room():
                     self._begin(self._ahead)
                 if self._running and (ended := self._next_ended()) is not None:
                     self._end(ended)
-                if not self._ahead and len(self._running) <= settings.chunk // 2:
+                if not self._ahead and self._runs_low():
                     self._look_ahead()
         except (AnotherInstance, StoreError):
             self._break_off()
@@ -73,13 +72,21 @@ class Workers:
                 raise failures[0] from None
             raise
 
+    def _has_room(self) -> bool:
+        """Whether no link waits for a thread: there are no more of them than threads."""
+        return len(self._running) <= self._pair.settings.workers
+
+    def _runs_low(self) -> bool:
+        """Whether half a batch is left: the next one, if it is begun now, is prepared in time."""
+        return len(self._running) <= self._pair.settings.chunk // 2
+
     def _look_ahead(self) -> None:
         """Start preparing what comes next."""
         links = self._stages.next_links()
         if links and self._pair.stopping():
             raise Stopped
         if links:
-            self._ahead = self._run_in(self._pair.threads.sides, self._stages.prepare, links)
+            self._ahead = self._run_in(self._pair.threads.waiters, self._stages.prepare, links)
 
     def _begin(self, ahead: Future[list[Planned]]) -> None:
         """Start carrying out what was prepared."""
@@ -129,7 +136,7 @@ class Workers:
         self._break_off()
         failures: list[BaseException] = []
         for future, job in self._running.items():
-            if future.cancelled() and job.phase is Phase.TEXTS:
+            if future.cancelled() and job.phase is Phase.BEFORE_FILES:
                 continue
             if not future.cancelled() and (failure := future.exception()) is not None:
                 failures.append(failure)

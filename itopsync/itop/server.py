@@ -73,50 +73,62 @@ class Server(Reader):
         }
         call = Call(self.side, "core/create", "Attachment", writes=True)
         try:
-            document = self._write(call, {"fields": fields}, OF_AN_ATTACHMENT, contents)
+            document = self._write(call, {"fields": fields}, OF_AN_ATTACHMENT, contents, of=ref.cls)
         finally:
             contents.release()
         return self._decode_written(call, document, self._attachment)
 
     def delete_ticket(self, ref: Ref) -> bool:
         """Delete a ticket, and return whether it still existed. Only :mod:`itopsync.check.probe` does so, with its own."""
-        return self._delete(ref.cls, ref.id)
+        return self._delete(ref.cls, ref.id, ref.cls)
 
-    def delete_attachment(self, id: int) -> bool:
-        """Delete an attachment, and return whether it still existed."""
-        return self._delete("Attachment", int(id))
+    def delete_attachment(self, ref: Ref, id: int) -> bool:
+        """Delete an attachment of a ticket, and return whether it still existed."""
+        return self._delete("Attachment", int(id), ref.cls)
 
     # Internals
 
-    def _delete(self, cls: str, id: int) -> bool:
+    def _delete(self, cls: str, id: int, of: str) -> bool:
         call = Call(self.side, "core/delete", cls, id, writes=True)
-        deleted = self._write(call, {"key": id}).counted
+        deleted = self._write(call, {"key": id}, of=of).counted
         if deleted is None:
             raise OutcomeUnknown(self.side, f"answered without a count; whether {call} was carried out is to be looked for")
         return deleted > 0
 
     def _write(
-        self, call: Call, parameters: Mapping[str, object], names: Iterable[str] = ("id",), contents: Contents | None = None
+        self,
+        call: Call,
+        parameters: Mapping[str, object],
+        names: Iterable[str] = ("id",),
+        contents: Contents | None = None,
+        *,
+        of: str,
     ) -> Document:
+        """Send a write to a ticket of the class *of*, or to one of its attachments."""
         common = {"comment": self.settings.comment, "class": call.cls, "output_fields": ",".join(names)}
         try:
             return self._caller.run(call, {**common, **parameters}, contents)
         except AccessRefused as error:
-            if self._takes_any_write():
+            if self._takes_any_write(call.cls, of):
                 raise
             raise ReadOnly(
                 self.side, f"{call} is refused, as every write is: the server is in read-only mode, or the account may only read"
             ) from error
 
-    def _takes_any_write(self) -> bool:
-        """Return whether any class may be written: in read-only mode, iTop responds as if every right were missing."""
+    def _takes_any_write(self, refused: str, ticket: str) -> bool:
+        """Return whether anything may be written although the class *refused* was not: neither an attachment nor a *ticket*.
+
+        In read-only mode, iTop responds as if every right were missing.
+        """
         try:
-            return self.may_create("Attachment") or self.may_delete("Attachment")
+            if self.may_create("Attachment") or self.may_delete("Attachment"):
+                return True
+            return ticket != refused and self.may_create(ticket)
         except RemoteError:
             return True
 
     def _write_ticket(self, call: Call, parameters: Mapping[str, object], attributes: Attributes) -> Ticket:
-        document = self._write(call, parameters, attributes.names)
+        document = self._write(call, parameters, attributes.names, of=call.cls)
         return self._decode_written(call, document, lambda row: self._ticket(row, attributes))
 
     def _decode_written(self, call: Call, document: Document, decode: Callable[[Row], T]) -> T:

@@ -8,6 +8,7 @@ No module in here does I/O, reads a clock or draws a random number.
 ``form``            which fields have changed
 ``state``           which side moved, and which follows
 ``lifecycle``       through which transitions it follows
+``creation``        the copy of a ticket that has none yet, which has no parts
 
 What they work from, and what they make:
 

@@ -1,4 +1,4 @@
-"""How a link's base changes once an action has been answered."""
+"""How a link changes once an action was answered, or its copy was found: its base, its files and its obstacles."""
 
 from __future__ import annotations
 
@@ -31,15 +31,14 @@ from itopsync.reconcile.state import initial
 
 def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: ClassRules, now: datetime) -> Link:
     """The link once its copy exists: the states start at the initial ones, the form agrees as far as it was carried."""
-    every_rule = {rule.external: rule for rules in cls.state.companions.values() for rule in rules}
-    rules = every_rule | {rule.external: rule for rule in cls.fields}
+    rules, companions = cls.by_external, cls.state.every_companion
     fields = {
         name: Agreed(
             action.agrees.get(name) or value_fingerprint(external.fields.get(name, ""), is_html=rule.is_html),
             value_fingerprint(copy.fields.get(rule.internal, ""), is_html=rule.is_html),
         )
         for name, rule in rules.items()
-        if name in action.agrees or name in every_rule or not external.fields.get(name)
+        if name in action.agrees or name in companions or not external.fields.get(name)
     }
     cut = _cut(action, copy, rules.values())
     notes = _noted({}, action.notes, Side.EXTERNAL, now)
@@ -49,9 +48,7 @@ def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: 
 
 def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: datetime) -> Link:
     """The link after *action*; *answer* shows the ticket as it is now."""
-    rules: dict[str, FieldRule] = {rule.external: rule for rules in cls.state.companions.values() for rule in rules}
-    rules |= {rule.external: rule for rule in cls.fields}
-    fields = dict(link.base.fields)
+    rules, fields = cls.by_external, dict(link.base.fields)
     for name, source in action.agrees.items():
         rule = rules[name]
         result = value_fingerprint(answer.fields.get(rule.name(action.side), ""), is_html=rule.is_html)
@@ -103,7 +100,7 @@ def removed(link: Link, action: Remove) -> Link:
 
 def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timedelta | None) -> Link:
     """The link after *item* was refused; the item is parked if *back_off* is None."""
-    before = next((known for known in link.obstacles if (known.key, known.fingerprint) == (item.key, item.fingerprint)), None)
+    before = next(filter(item.names, link.obstacles), None)
     tries = (before.tries if before else 0) + 1
     obstacle = Obstacle(item.key, item.fingerprint, reason, tries, back_off is None, None if back_off is None else now + back_off)
     others = tuple(other for other in link.obstacles if other.key != item.key)
@@ -112,7 +109,7 @@ def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timede
 
 def tries_of(link: Link, item: Item) -> int:
     """How often *item* has been refused so far."""
-    return sum(each.tries for each in link.obstacles if (each.key, each.fingerprint) == (item.key, item.fingerprint))
+    return sum(each.tries for each in link.obstacles if item.names(each))
 
 
 def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Side, now: datetime) -> dict[str, NoteRecord]:

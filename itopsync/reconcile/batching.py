@@ -55,16 +55,16 @@ def _fits(room: int, notes: Sequence[Note], values: Sequence[Value] = ()) -> boo
 def _write(side: Side, notes: tuple[Note, ...], values: Sequence[Value] = (), stage: Stage | None = None) -> Write:
     written = (*values, *(stage.companions if stage else ()))
     return Write(
-        side,
-        {**{value.rule.name(side): value.value for value in written}, **(stage.defaults.values if stage else {})},
-        notes,
-        (
+        side=side,
+        fields={**{value.rule.name(side): value.value for value in written}, **(stage.defaults.values if stage else {})},
+        notes=notes,
+        items=(
             *((stage.item,) if stage else ()),
             *(value.item for value in written),
             *(note_item(marker) for note in notes for marker in note.markers),
         ),
-        {value.rule.external: value.fingerprint for value in written},
-        stage.step.stimulus if stage else None,
-        stage.step.state if stage else None,
-        stage.defaults.told if stage else (),
+        agrees={value.rule.external: value.fingerprint for value in written},
+        stimulus=stage.step.stimulus if stage else None,
+        leads_to=stage.step.state if stage else None,
+        routes_taken=stage.defaults.routes_taken if stage else (),
     )

@@ -1,6 +1,6 @@
 """The values that a ticket gets on a side where nobody has chosen one: by the first route that fits it, else by the fall-back.
 
-All of it is a function of the rules, the external ticket, and what the servers were asked before (:class:`Answers`). Nothing that
+All of it is a function of the rules, the external ticket, and what was looked up before (:class:`LookedUp`). Nothing that
 an external ticket has is carried: it only decides which of the side's own values are taken.
 """
 
@@ -116,20 +116,20 @@ class Route:
 
         :raises Unasked: a look-up was not made, or the condition was not asked although all else fits
         """
-        answers = asked.answers
+        looked_up = asked.looked_up
         fit: list[bool | None] = [not self.classes or asked.ticket.ref.cls in self.classes]
         unasked: Unasked | None = None
         for demand in self.demands:
             try:
-                fit.append(demand.fits(asked.ticket, answers.found))
+                fit.append(demand.fits(asked.ticket, looked_up.found))
             except Unasked as missing:
                 unasked = missing
         if unasked is not None and False not in fit:
             raise unasked
         if self.condition and False not in fit:
-            if self.condition not in answers.meets:
+            if self.condition not in looked_up.meets:
                 raise Unasked(self.condition)
-            fit.append(answers.meets[self.condition])
+            fit.append(looked_up.meets[self.condition])
         return False if False in fit else None if None in fit else True
 
     def hides(self, later: Route) -> bool:
@@ -173,8 +173,8 @@ NO_ROUTES = Routing()
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What the servers were asked for the defaults of one ticket."""
+class LookedUp:
+    """What was looked up on the servers for the defaults of one ticket."""
 
     found: Mapping[Lookup, Found] = field(default_factory=lambda: MappingProxyType({}))
     meets: Mapping[str, bool | None] = field(default_factory=lambda: MappingProxyType({}))
@@ -185,7 +185,7 @@ class Answers:
     """What a server fails to answer, though it answers other questions → why. Its answer may come yet."""
 
 
-NOT_ASKED = Answers()
+NOTHING_LOOKED_UP = LookedUp()
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class Chosen:
 
     values: Mapping[str, object]
     """Attribute → an id or a plain value, or for a default whatever iTop's REST accepts for it."""
-    told: tuple[ItemKey, ...] = ()
+    routes_taken: tuple[ItemKey, ...] = ()
     """The route that was taken, and what fell back, for people to read."""
 
 
@@ -203,35 +203,34 @@ def choose(side: Side, routing: Routing, defaults: Mapping[str, object], names: 
 
     :raises Unasked: something that decides was not asked
     """
-    told: list[ItemKey] = []
-    route = route_of(routing, asked, told)
+    fell_back: list[ItemKey] = []
+    route = route_of(routing, asked, fell_back)
     chosen: dict[str, object] = {}
     for name in names:
         found = None
         for where, values in ((_named(route), route.values if route else {}), (f"{side}.defaults", routing.before)):
             with _asked_by(f"{where}: {name}"):
-                found = _first(name, values.get(name, ()), asked.answers, told)
+                found = _first(name, values.get(name, ()), asked.looked_up, fell_back)
             if found is not None:
                 break
         if found is not None:
             chosen[name] = found
         elif name in defaults:
             chosen[name] = defaults[name]
-    if routing.routes and chosen:
-        told.insert(0, ItemKey.of(ItemKind.ROUTE, route.name if route else f"{side}.defaults"))
-    return Chosen(chosen, tuple(told))
+    taken = [ItemKey.of(ItemKind.ROUTE, route.name if route else f"{side}.defaults")] if routing.routes and chosen else []
+    return Chosen(chosen, (*taken, *fell_back))
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The external ticket, and what was asked for its sake."""
+    """The external ticket, and what was looked up for its sake."""
 
     ticket: Ticket
-    answers: Answers
+    looked_up: LookedUp
 
 
-def route_of(routing: Routing, asked: Asked, told: list[ItemKey] | None = None) -> Route | None:
-    """The first route that fits, if one does; *told* learns of those that the server cannot tell.
+def route_of(routing: Routing, asked: Asked, fell_back: list[ItemKey] | None = None) -> Route | None:
+    """The first route that fits, if one does; to *fell_back* are added those of which the server cannot tell.
 
     :raises Unasked: a look-up or a condition that decides was not asked
     """
@@ -240,8 +239,8 @@ def route_of(routing: Routing, asked: Asked, told: list[ItemKey] | None = None) 
             fits = route.fits(asked)
         if fits:
             return route
-        if fits is None and told is not None:
-            told.append(ItemKey.of(ItemKind.FALL_BACK, f"route {route.name}: the server cannot tell whether it fits"))
+        if fits is None and fell_back is not None:
+            fell_back.append(ItemKey.of(ItemKind.FALL_BACK, f"route {route.name}: the server cannot tell whether it fits"))
     return None
 
 
@@ -286,26 +285,26 @@ def plain(text: str) -> str:
     return text.strip().casefold()
 
 
-def _first(name: str, candidates: Iterable[Candidate], answers: Answers, told: list[ItemKey]) -> object:
-    """The first candidate that is exactly one thing; the others are *told*."""
+def _first(name: str, candidates: Iterable[Candidate], looked_up: LookedUp, fell_back: list[ItemKey]) -> object:
+    """The first candidate that is exactly one thing; those before it are added to *fell_back*."""
     for candidate in candidates:
         if not isinstance(candidate, Lookup | ByEmail):
             return candidate
-        found = _look_up(candidate, answers)
+        found = _look_up(candidate, looked_up)
         if found is not None and len(found) == 1:
             return found[0]
-        told.append(ItemKey.of(ItemKind.FALL_BACK, f"{name}: {_why(candidate, found)}"))
+        fell_back.append(ItemKey.of(ItemKind.FALL_BACK, f"{name}: {_why(candidate, found)}"))
     return None
 
 
-def _look_up(candidate: Lookup | ByEmail, answers: Answers) -> Found:
+def _look_up(candidate: Lookup | ByEmail, looked_up: LookedUp) -> Found:
     if isinstance(candidate, Lookup):
-        if candidate not in answers.found:
+        if candidate not in looked_up.found:
             raise Unasked(candidate)
-        return answers.found[candidate]
-    if not answers.callers:
+        return looked_up.found[candidate]
+    if not looked_up.callers:
         raise Unasked(None)
-    return answers.callers[0]
+    return looked_up.callers[0]
 
 
 def _why(candidate: Lookup | ByEmail, found: Found) -> str:

@@ -102,9 +102,9 @@ def _is_notice(markers: Iterable[str], pair: str) -> bool:
     return any(here_of(marker, pair) is not None for marker in markers)
 
 
-def notice_of(pair: str, link: Ref, about: Item | Obstacle) -> str:
-    """The marker of the notice about a parked item; *link* is the external ticket."""
-    return notice_marker(pair, link, f"{about.key} {about.fingerprint}")
+def notice_of(pair: str, external: Ref, about: Item | Obstacle) -> str:
+    """The marker of the notice about a parked item of the *external* ticket."""
+    return notice_marker(pair, external, f"{about.key} {about.fingerprint}")
 
 
 @dataclass(frozen=True)

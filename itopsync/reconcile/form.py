@@ -58,6 +58,7 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
         now = {
             side: value_fingerprint(value, is_html=rule.is_html) for side, value in ((target.other, source), (target, present))
         }
+        # Less than half of what fits is taken to fit, however it is written there: to find out costs as much as to write it.
         if rule.limit is not None and way.allows(target.other) and len(source) * 2 > rule.limit:
             value = render(situation, part, target, rule, source)
             part.uploads += [value.whole] if value is not None and value.whole is not None else []
@@ -204,7 +205,17 @@ def _moved(base: Agreed | None, now: Mapping[Side, str], way: Direction) -> set[
 
 
 def _goes(moved: set[Side], target: Side, way: Direction) -> bool:
-    """Whether *target* takes the other side's value: that one changed, and internal wins where both may and did."""
+    """Whether *target* takes the other side's value. By which side changed it since both agreed:
+
+    ========  ==========================
+    external  internal takes it
+    internal  external takes it
+    both      external takes internal's
+    neither   each keeps its own
+    ========  ==========================
+
+    A change that the direction does not allow stays where it was made, and wins over nothing.
+    """
     if target.other not in moved or not way.allows(target.other):
         return False
     return target is Side.EXTERNAL or Side.INTERNAL not in moved or not way.allows(Side.INTERNAL)

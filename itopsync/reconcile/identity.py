@@ -13,17 +13,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observation, Obstacle, Side, Ticket
+from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.markers import born_together, is_note, ticket_marker
 from itopsync.reconcile.moments import moment
-from itopsync.reconcile.plan import Item
+from itopsync.reconcile.plan import ANOTHER, Item
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.ticket_markers import entries_in
 
-ANOTHER = Item(TICKET, "another")
-"""The item of a whole link one of whose tickets is another one than was linked: only unlinking, or linking anew, ends that."""
 _TITLE = "title"
 _WHOLE = Item(TICKET, "")
 _ANY_TIMEZONE = timedelta(hours=26)
@@ -83,14 +81,13 @@ def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
 
 def is_parked_as_another(link: Link) -> bool:
     """Whether one of the tickets of a parked *link* is another one, so that taking it up again would mix the two."""
-    known = ((obstacle.key, obstacle.fingerprint) for obstacle in link.obstacles)
-    return link.status is LinkStatus.PARKED and (ANOTHER.key, ANOTHER.fingerprint) in known
+    return link.status is LinkStatus.PARKED and any(map(ANOTHER.names, link.obstacles))
 
 
-def bereft(link: Link, by: Link) -> Link:
-    """The *link* whose copy is gone: its id is that of the copy of the link *by* now."""
+def bereft(link: Link, other: Link) -> Link:
+    """The *link* whose copy is gone: the server gave its id to the copy of *other*."""
     reason = (
-        f"its copy {link.internal} is gone, and the server gave that id to the copy of {by.external_number}. `itopsync resume "
+        f"its copy {link.internal} is gone, and the server gave that id to the copy of {other.external_number}. `itopsync resume "
         f"{link.id}` has a new copy made; to leave it, `itopsync unlink {link.id}`"
     )
     return needing_a_person(replace(link, internal=None, internal_number="", in_doubt=False, files=(), base=Base()), reason)
@@ -98,8 +95,7 @@ def bereft(link: Link, by: Link) -> Link:
 
 def needing_a_person(link: Link, reason: str, item: Item = _WHOLE) -> Link:
     """The link, parked as a whole for *reason*, held against *item*."""
-    obstacle = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
-    return replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,), due_at=None)
+    return replace(link, status=LinkStatus.PARKED, obstacles=(item.parked(reason),), due_at=None)
 
 
 def last_change(external: Ticket) -> str:

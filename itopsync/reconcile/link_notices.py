@@ -24,12 +24,14 @@ _ITEM = Item(ItemKey.of(ItemKind.LINK_NOTICE), "")
 def plan_link_notice(situation: Situation) -> Plan | None:
     """The plan for a link whose notice is unwritten or says that the link was ended; None if all is as it should be."""
     link = situation.link
-    is_copy = link.external in situation.ticket_markers.standing
+    is_copy, was_copy = (link.external in which for which in (situation.ticket_markers.standing, situation.ticket_markers.former))
     record = link.base.notes.get(ticket_marker(situation.rules.pair, link.external))
     if link.status is LinkStatus.UNLINKING:
         return _write(situation, _unlinking(situation)) if is_copy else Plan(ended(link, End.UNLINKED))
-    if record is None or (record.writes and not is_copy and link.external in situation.ticket_markers.former):
-        return Plan(ended(link, End.UNLINKED)) if link.external in situation.ticket_markers.former else None
+    if was_copy and (record is None or (record.writes and not is_copy)):
+        return Plan(ended(link, End.UNLINKED))
+    if record is None:
+        return None
     if record.unmarked:
         return _write(situation, _anew(situation))
     if _stands(situation, is_copy=is_copy, written=record.writes > 0):

@@ -1,20 +1,21 @@
 """What one kind of content contributes to a plan.
 
-Notes, form, files and state are each a function from a :class:`~itopsync.reconcile.situation.Situation` to a :class:`Part`.
+Notes, form, files and state are each a function from a :class:`Situation` to a :class:`Part`.
 The planner folds all parts in one place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from itopsync.model import ItemKey, Link, Obstacle, Side
 from itopsync.reconcile.defaults import Chosen
 from itopsync.reconcile.lifecycle import Step
-from itopsync.reconcile.plan import Action, Item, Kept, LostMarker, Note, Remark, Upload
+from itopsync.reconcile.plan import Action, Item, Kept, LostMarker, Note, Plan, Remark, Upload
 from itopsync.reconcile.rules import FieldRule
+from itopsync.reconcile.situation import Situation
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Part:
 
     def park(self, item: Item, reason: str) -> None:
         """Park *item* until a person has looked, or until it changes."""
-        self.held[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=1, parked=True, not_before=None)
+        self.held[item.key] = item.parked(reason)
 
     def put_off(self, item: Item, reason: str, until: datetime) -> None:
         """Leave *item* until its time; nothing has failed."""
@@ -125,8 +126,7 @@ class Part:
 
     def obstacles(self, link: Link) -> tuple[Obstacle, ...]:
         """The obstacles from now on: those of items still wanted and unchanged, with their tries, and those newly held."""
-        wanted = {(item.key, item.fingerprint) for item in self.wanted}
-        still = (each for each in link.obstacles if (each.key, each.fingerprint) in wanted and each.key not in self.held)
+        still = (each for each in link.obstacles if Item(each.key, each.fingerprint) in self.wanted and each.key not in self.held)
         return (*still, *self.held.values())
 
 
@@ -156,3 +156,16 @@ def fold(parts: Iterable[Part]) -> Part:
 
     whole.agree = agree
     return whole
+
+
+def finished(situation: Situation, part: Part, link: Link, actions: Sequence[Action]) -> Plan:
+    """The plan for *link*: these actions, with the obstacles and remarks that *part* leaves."""
+    obstacles = part.obstacles(situation.link)
+    return Plan(
+        replace(link, obstacles=obstacles),
+        tuple(actions),
+        (*part.remarks, *situation.remarks_on(obstacles)),
+        rewritten=part.rewritten,
+        vanished=frozenset(part.vanished),
+        lost=tuple(part.lost),
+    )

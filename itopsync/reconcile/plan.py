@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from itopsync.errors import ItopsyncError
-from itopsync.model import FilePair, ItemKey, ItemKind, Link, Ref, Side
+from itopsync.model import TICKET, FilePair, ItemKey, ItemKind, Link, Obstacle, Ref, Side
 from itopsync.reconcile.images import PictureSource
 from itopsync.reconcile.richtext import Picture, marked
 
@@ -22,6 +22,20 @@ class Item:
     fingerprint: str
     """Of what is carried: once it changes, the item is tried again."""
 
+    def names(self, obstacle: Obstacle) -> bool:
+        """Whether *obstacle* stands in the way of this very item, unchanged."""
+        return (obstacle.key, obstacle.fingerprint) == (self.key, self.fingerprint)
+
+    def parked(self, reason: str) -> Obstacle:
+        """What parks it until a person has looked, or until it changes."""
+        return Obstacle(self.key, self.fingerprint, reason, tries=1, parked=True, not_before=None)
+
+
+UNREAD = Item(TICKET, "unread")
+"""The item for a ticket that its server fails to show, or that triggers a fault of ours; it may wait or be parked."""
+ANOTHER = Item(TICKET, "another")
+"""The item of a whole link one of whose tickets is another one than was linked: only unlinking, or linking anew, ends that."""
+
 
 def file_item(origin: Side, original_id: int) -> Item:
     """The item under which trouble with a file is remembered."""
@@ -30,7 +44,7 @@ def file_item(origin: Side, original_id: int) -> Item:
 
 @dataclass(frozen=True)
 class Note:
-    """An entry to append: one person's, several joined, or a word of our own."""
+    """An entry to append: one person's, several joined, or a notice of ours."""
 
     log: str
     """The log's name on the target side."""
@@ -73,7 +87,7 @@ class Create:
     items: tuple[Item, ...]
     agrees: Mapping[str, str]
     """Attribute (external name) → fingerprint of the external value that the copy was created with."""
-    told: tuple[ItemKey, ...] = ()
+    routes_taken: tuple[ItemKey, ...] = ()
     """By which route the defaults were chosen, and what fell back."""
 
     side: ClassVar = Side.INTERNAL
@@ -90,7 +104,7 @@ class Write:
     agrees: Mapping[str, str]
     stimulus: str | None = None
     leads_to: str | None = None
-    told: tuple[ItemKey, ...] = ()
+    routes_taken: tuple[ItemKey, ...] = ()
     """By which route the defaults were chosen, and what fell back."""
 
 

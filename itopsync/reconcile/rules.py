@@ -134,6 +134,11 @@ class StateRules:
     def lifecycle(self, side: Side) -> Lifecycle:
         return side.pick(self.external, self.internal)
 
+    @property
+    def every_companion(self) -> dict[str, FieldRule]:
+        """The companions of all states, by their external names."""
+        return {rule.external: rule for rules in self.companions.values() for rule in rules}
+
 
 @dataclass(frozen=True)
 class ClassRules:
@@ -160,6 +165,11 @@ class ClassRules:
         The order may have been different when the copy was created.
         """
         return tuple(dict.fromkeys(log.internal for log in self.logs))
+
+    @property
+    def by_external(self) -> dict[str, FieldRule]:
+        """The form and the companions of all states, by their external names."""
+        return self.state.every_companion | {rule.external: rule for rule in self.fields}
 
     def cls(self, side: Side) -> str:
         return side.pick(self.external, self.internal)
@@ -250,7 +260,7 @@ Threshold = Annotated[StrictInt, Field(ge=0, le=1_000_000)]
 
 
 class Limits(Section):
-    """What stops a cycle before it writes anything, or makes one thing wait for a person."""
+    """How much one cycle may do before it stops, and what makes one thing wait for a person."""
 
     creations: Threshold = 200
     """More new tickets than that in one cycle stop it."""

@@ -1,4 +1,4 @@
-"""What stops a whole cycle before it writes: a plan that is larger than anybody would expect."""
+"""What stops a whole cycle before it exceeds a limit: a plan that is larger than anybody would expect."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from itopsync.model import Link, Observation, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.copies import Copies
-from itopsync.reconcile.defaults import NOT_ASKED, Answers, Asked, Chosen, Unasked, choose, no_answer_yet
+from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, Asked, Chosen, LookedUp, Unasked, choose, no_answer_yet
 from itopsync.reconcile.markers import attachment_marker, attachment_of, born_together, picture_marker, prefix
 from itopsync.reconcile.plan import Item, Kept, Remark
 from itopsync.reconcile.richtext import Origin, attachment_address
@@ -40,7 +40,7 @@ class Situation:
     rules: Rules
     cls: ClassRules
     now: datetime
-    answers: Answers = NOT_ASKED
+    looked_up: LookedUp = NOTHING_LOOKED_UP
 
     def ticket(self, side: Side) -> Ticket:
         """What *side* shows. Both tickets must be there."""
@@ -56,9 +56,9 @@ class Situation:
         """
         rules = self.rules.side(side)
         try:
-            return choose(side, rules.routing, rules.defaults, names, Asked(self.ticket(Side.EXTERNAL), self.answers))
+            return choose(side, rules.routing, rules.defaults, names, Asked(self.ticket(Side.EXTERNAL), self.looked_up))
         except Unasked as unasked:
-            why = self.answers.silent.get(unasked.what)
+            why = self.looked_up.silent.get(unasked.what)
             return None if why is None else no_answer_yet(unasked, why)
 
     @cached_property
@@ -77,7 +77,7 @@ class Situation:
     def obstacle(self, item: Item) -> Obstacle | None:
         """What stands in the way of *item* now; None if it may be tried."""
         for obstacle in self.link.obstacles:
-            if (obstacle.key, obstacle.fingerprint) == (item.key, item.fingerprint) and self.blocks(obstacle):
+            if item.names(obstacle) and self.blocks(obstacle):
                 return obstacle
         return None
 

@@ -105,7 +105,7 @@ class Address:
         try:
             yield
         except _OURS as error:
-            if getattr(error.orig, "sqlstate", None) != _NO_PRIVILEGE:
+            if getattr(error.orig, "sqlstate", None) not in (_NO_PRIVILEGE, _NO_TABLE):
                 raise
             raise self.unavailable(error) from None
         except (DBAPIError, PoolTimeout) as error:
@@ -120,6 +120,8 @@ class Address:
     def _remedy(self, report: str) -> str:
         if "lock timeout" in report or "locked" in report:
             return "Another process is using it; try again when it has finished."
+        if report.startswith(("no such table", 'relation "')):
+            return "It is not the store that was opened: was it made anew or restored? Start itopsync again."
         if not self.is_sqlite:
             return "Check that the database is running and that store.url and its password are right."
         if "not a database" in report or "malformed" in report:
@@ -129,6 +131,7 @@ class Address:
 
 _FORMS = "Write sqlite:///FILE or postgresql://USER@HOST/DATABASE in store.url."
 _NO_PRIVILEGE = "42501"
+_NO_TABLE = "42P01"
 _READ_ONLY = "25006"
 
 

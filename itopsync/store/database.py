@@ -86,8 +86,6 @@ class Database:
     def write_grouped(self, work: Callable[[Connection], T]) -> T:
         """Run one small piece of *work* in a transaction shared with what other threads are writing.
 
-        If *work* has changed nothing, it may raise a KeyError without affecting the others.
-
         :raises AnotherInstance: as from :meth:`writing`; nothing of the shared transaction is written then
         """
         opened = self._open()

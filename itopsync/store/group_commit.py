@@ -33,8 +33,8 @@ class GroupCommit:
     def run(self, work: Callable[[Connection], T]) -> T:
         """Run *work*, commit it, and return its result.
 
-        Work that raises a KeyError has changed nothing, and the rest of its transaction is committed. If it raises anything
-        else, the others are run again without it. If the transaction cannot be committed, every caller in it gets that error.
+        If it raises something, the others are run again without it. If the transaction cannot be committed, every caller in it
+        gets that error.
         """
         job = _Job(work)
         with self._waiting_lock:
@@ -71,8 +71,6 @@ class GroupCommit:
                     job.error = None
                     try:
                         job.result = job.work(connection)
-                    except KeyError as error:
-                        job.error = error
                     except (OperationalError, InterfaceError):  # the database failed, so all jobs did
                         raise
                     except BaseException:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from itopsync.errors import StoreGone
 from itopsync.model import ItemKey, Link, LinkStatus, Obstacle, Ref, Side
 from itopsync.store import codec
 from itopsync.store.activity import add_activity
@@ -173,7 +174,7 @@ class Links:
         is given and an operator has changed the link since it was read as that, nothing is saved. If a poll has changed the due
         time from *due_when_read*, the link stays due then, unless a write may still land. *activity* is what was written.
 
-        :raises KeyError: there is no such link
+        :raises StoreGone: there is no such link
         """
         seen = {VERSION[side].name: version for side, version in (versions or {}).items()}
         rest = {"live": live, "writing": None, "writing_since": None, "updated_at": now, "number": saved.id}
@@ -185,7 +186,7 @@ class Links:
             touched = connection.scalar(_DUE, {"number": saved.id}) if due_when_read and not saved.in_doubt else None
             still = touched is not None and touched != due_when_read and (saved.due_at is None or touched < saved.due_at)
             if not connection.execute(_BY_ID, values | {"due_at": touched} if still else values).rowcount:
-                raise KeyError(saved.id)
+                raise _gone(saved.id)
             write_files(connection, saved.id, saved.files)
             add_activity(connection, activity)
             return True
@@ -226,7 +227,7 @@ class Links:
         not changed. If *loaded* is given and an operator has changed the link since it was read as that, nothing is recorded
         and False returned.
 
-        :raises KeyError: there is no such link
+        :raises StoreGone: there is no such link
         """
         mark = {"number": link_id, "writing": what, "writing_since": now, "updated_at": now}
         values = values_of(saved) | mark if saved is not None else mark
@@ -236,7 +237,7 @@ class Links:
             if loaded is not None and _is_amended(connection, loaded):
                 return False
             if not connection.execute(_BY_ID, values).rowcount:
-                raise KeyError(link_id)
+                raise _gone(link_id)
             if saved is not None:
                 write_files(connection, link_id, saved.files)
             return True
@@ -361,6 +362,13 @@ class Links:
             for name, status, count in connection.execute(unkept.group_by(link.c.external_class, link.c.status)):
                 found.setdefault(name, {})[LinkStatus(status)] = count
         return found
+
+
+def _gone(number: int) -> StoreGone:
+    return StoreGone(
+        f"link {number} is not in the store any more, and nothing more is written: was the store made anew or restored? "
+        "Start itopsync again."
+    )
 
 
 _TOO_LONG = 19

@@ -54,9 +54,7 @@ def look_for_leaks(findings: Findings, case: Case, held: Iterable[Line], outside
 
 
 def _fields(external: Ticket, cls: ClassRules) -> Iterable[str]:
-    names = {rule.external for rule in cls.fields}
-    names |= {rule.external for rules in cls.state.companions.values() for rule in rules}
-    return (without_pictures(text_of(external.fields.get(name, "")).words) for name in names)
+    return (without_pictures(text_of(external.fields.get(name, "")).words) for name in cls.by_external)
 
 
 def _behind_the_tag(text: Text, rules: Rules) -> str:

@@ -39,6 +39,10 @@ def _pair(file: Path) -> None:
         sys.exit(ExitCode.CONFIGURATION)
     if how == "failing":
         sys.exit(ExitCode.STORE)
+    if how == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        (file.parent / "deaf").touch()
+        time.sleep(60)
     systemd = Systemd(os.environ, os.getpid())
     with Signals(reload=True) as signals:
         systemd.ready("at work")
@@ -54,7 +58,7 @@ def _pair(file: Path) -> None:
 def _supervise(folder: Path, address: str, log: Path) -> None:
     logs.configure(stream=log.open("a", buffering=1))
     os.environ |= {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": str(int(WATCHDOG * 1_000_000))}
-    supervisor.RESTART_PAUSE, supervisor.LONGEST_WAIT, supervisor.KILL_AFTER = 0.2, 0.1, 0.5
+    supervisor.RESTART_PAUSE, supervisor.LONGEST_WAIT, supervisor.KILL_AFTER, supervisor.STOP_WITHIN = 0.2, 0.1, 0.5, 1.0
     sys.exit(supervisor.run_all(folder, _pair))
 
 
@@ -133,7 +137,7 @@ def test_one_whose_configuration_is_at_fault_rests_until_it_is_mended(supervised
     supervised.pair("acme", "working")
     supervised.pair("globex", "faulty")
     supervised.process.start()
-    supervised.wait_until_it_says("STATUS=1 of 2 pairs run; globex: its configuration is at fault, see the log")
+    supervised.wait_until_it_says("STATUS=1 of 2 pairs run; globex: its configuration is at fault: mend it, then reload")
     time.sleep(0.5)
     assert len(supervised.starts("globex")) == 1
     supervised.pair("globex", "working")
@@ -175,6 +179,25 @@ def test_one_that_hangs_is_ended_and_started_again(supervised: Supervised) -> No
     assert _gone(supervised.starts("globex")[0])
 
 
+def test_they_stop_when_the_process_above_them_is_killed(supervised: Supervised) -> None:
+    for name in ("acme", "globex"):
+        supervised.pair(name, "working")
+    supervised.process.start()
+    supervised.wait_until_it_says("STATUS=2 of 2 pairs run")
+    supervised.send(signal.SIGKILL)
+    wait_for(lambda: all(map(_gone, [*supervised.starts("acme"), *supervised.starts("globex")])))
+    assert supervised.log.read_text().count("supervisor gone") == 2
+
+
+def test_one_that_does_not_end_is_killed_in_the_end(supervised: Supervised) -> None:
+    supervised.pair("acme", "working")
+    supervised.pair("globex", "deaf")
+    supervised.process.start()
+    wait_for((supervised.folder / "globex" / "deaf").exists)
+    assert supervised.stop() == ExitCode.WELL
+    assert _gone(supervised.starts("globex")[0])
+
+
 def test_pairs_that_come_and_go_are_found_on_a_reload(supervised: Supervised) -> None:
     supervised.pair("acme", "working")
     supervised.pair("globex", "working")
@@ -193,7 +216,7 @@ def test_one_that_rests_and_is_removed_is_forgotten(supervised: Supervised) -> N
     supervised.pair("acme", "working")
     supervised.pair("globex", "faulty")
     supervised.process.start()
-    supervised.wait_until_it_says("STATUS=1 of 2 pairs run; globex: its configuration is at fault, see the log")
+    supervised.wait_until_it_says("STATUS=1 of 2 pairs run; globex: its configuration is at fault: mend it, then reload")
     (supervised.folder / "globex" / "sync.toml").unlink()
     supervised.send(signal.SIGHUP)
     supervised.wait_until_it_says("STATUS=1 of 1 pairs run")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from itopsync.daemon import systemd as systemd_module
 from itopsync.daemon.systemd import Systemd
 
 
@@ -85,4 +86,17 @@ def test_without_systemd_nothing_is_said() -> None:
 def test_a_manager_that_is_gone_is_noted_and_ends_nothing(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as logs:
         Systemd({"NOTIFY_SOCKET": str(tmp_path / "gone")}, 7).ready("at work")
+    assert [entry["event"] for entry in logs] == ["systemd does not hear us"]
+
+
+def test_a_manager_that_listens_no_more_is_noted_and_holds_up_nothing(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(systemd_module, "_PATIENCE", 0.01)
+    systemd = Systemd({"NOTIFY_SOCKET": address(manager)}, 7)
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(5_000):  # more than any queue takes
+            systemd.status("at work")
+            if logs:
+                break
     assert [entry["event"] for entry in logs] == ["systemd does not hear us"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -12,6 +13,7 @@ import pytest
 
 from itopsync.engine.lease import Lease
 from itopsync.errors import AnotherInstance, StoreGone, StoreUnavailable
+from itopsync.exits import ExitCode
 from itopsync.store.store import Store
 
 SHORT = timedelta(seconds=1.6)
@@ -147,3 +149,25 @@ def test_a_store_that_is_gone_in_the_end_hides_no_other_trouble(
 
     with pytest.raises(trouble or StoreUnavailable):
         work()
+
+
+def test_a_store_that_never_answers_ends_the_process_once_the_lease_has_run_out(
+    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    silence = threading.Event()
+    monkeypatch.setattr("itopsync.engine.lease._SILENCE", 1)
+    monkeypatch.setattr("os._exit", ended.append)
+    with Lease(stores[0], SHORT) as lease:
+        time.sleep(SHORT.total_seconds() * 2)
+        assert ended == []
+        renew = stores[0].lease.renew
+        monkeypatch.setattr(stores[0].lease, "renew", lambda *given: silence.wait(20) and renew(*given))
+        deadline = time.monotonic() + 20
+        while not ended:
+            assert lease.remaining > -10
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert lease.remaining <= 0
+        silence.set()
+    assert set(ended) == {ExitCode.STORE}

@@ -173,11 +173,11 @@ def test_a_plan_tells_the_same_before_anything_is_written(opens: Opens) -> None:
     ((planned,), _) = rig.inspector.preview()
     (create,) = planned.plan.actions
     assert isinstance(create, Create)
-    assert [how(key) for key in create.told] == [
+    assert [how(key) for key in create.routes_taken] == [
         "route known",
         "fall-back caller_id: nobody in internal has the external caller's e-mail",
     ]
-    assert describe(create).endswith("; ".join(["", *map(how, create.told)]))
+    assert describe(create).endswith("; ".join(["", *map(how, create.routes_taken)]))
     assert rig.internal.tickets() == []
 
 

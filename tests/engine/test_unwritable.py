@@ -52,6 +52,19 @@ def test_a_write_that_is_taken_ends_it(read_only: Rig) -> None:
     assert len(read_only.internal.tickets("UserRequest")) == 1
 
 
+def test_one_that_takes_no_files_takes_what_is_written(rig: Rig) -> None:
+    numbers = [rig.customer.create("UserRequest", title=title) for title in ("Printer", "Mail")]
+    rig.sync()
+    rig.external.accounts["sync"] = rig.external.accounts["sync"].without("Attachment", "write", "bulk write", "delete")
+    rig.operator.attach("UserRequest", 1, "a.txt", "text/plain", b"hello")
+    for number in numbers:
+        rig.operator.note("UserRequest", number, "<p>It smokes.</p>")
+    rig.wait(minutes=1)
+    assert rig.sync().outcome == "troubled"
+    assert ["It smokes." in str(rig.external.ticket("UserRequest", number)["private_log"]) for number in numbers] == [True, True]
+    assert problem_of(rig.store, Side.EXTERNAL) is None
+
+
 def test_a_right_that_is_missing_since_then_is_told_in_its_place(rig: Rig) -> None:
     number = rig.customer.create("UserRequest", title="Printer")
     rig.sync()

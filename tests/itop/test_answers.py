@@ -21,7 +21,7 @@ from itopsync.errors import (
     Unreachable,
 )
 from itopsync.itop.answers import ServerFailed
-from itopsync.model import Ref, Side
+from itopsync.model import File, Ref, Side
 from tests.itop.fake import PASSWORD, TICKET, Fake, Reply, answer, error, objects, page, stored
 
 REF = Ref(Side.EXTERNAL, "UserRequest", 7)
@@ -140,7 +140,7 @@ def test_an_answer_to_a_write(
 def test_a_write_is_never_sent_twice_and_a_read_is(fake: Fake) -> None:
     server = fake.server(page(500), page(200), httpx.ReadTimeout("slow"), objects(found=3))
     with pytest.raises(OutcomeUnknown):
-        server.delete_attachment(1)
+        server.delete_attachment(REF, 1)
     assert len(fake.requests) == 1
     fake.replies.append(objects(found=3))
     assert fake.server(read_tries=3).count("UserRequest", "SELECT UserRequest") == 3
@@ -180,6 +180,18 @@ def test_a_server_in_read_only_mode_is_told_from_a_missing_right(fake: Fake) -> 
         ("core/update", "UserRequest"),
         ("core/create", "Attachment"),
         ("core/delete", "Attachment"),
+    ]
+
+
+def test_a_refused_file_is_no_read_only_mode_where_tickets_may_be_written(fake: Fake) -> None:
+    refused, taken = error(1, NO_RIGHT), error(100, "Error: itopsync-no-such-attribute: Unknown attribute")
+    with pytest.raises(AccessRefused) as caught:
+        fake.server(refused, refused, refused, taken).create_attachment(REF, 3, File("a", "b", b"c"), "m")
+    assert type(caught.value) is AccessRefused
+    assert [(asked["operation"], asked["class"]) for asked in fake.asked[1:]] == [
+        ("core/create", "Attachment"),
+        ("core/delete", "Attachment"),
+        ("core/create", "UserRequest"),
     ]
 
 

@@ -43,7 +43,7 @@ WRITES: dict[str, Callable[[Server], object]] = {
     "update": lambda server: server.update(REF, {"title": "x"}, {"private_log": NewEntry(AT, "y")}, TICKET),
     "stimulate": lambda server: server.stimulate(REF, "ev_x", {}, {}, TICKET),
     "create_attachment": lambda server: server.create_attachment(REF, 3, File("a", "b", b"c"), "m"),
-    "delete_attachment": lambda server: server.delete_attachment(5),
+    "delete_attachment": lambda server: server.delete_attachment(REF, 5),
 }
 ASKS = {**READS, **WRITES}
 

@@ -7,9 +7,10 @@ import pytest
 
 from itopsync.errors import Missing, Refused, TooLarge, Unreachable
 from itopsync.itop.settings import Login
-from itopsync.model import Attachment, File
+from itopsync.model import Attachment, File, Ref, Side
 from tests.itop.fake import Fake, contents, objects, page
 
+REF = Ref(Side.EXTERNAL, "UserRequest", 7)
 ATTACHMENT = {"id": "5", "temp_id": "m", "item_class": "UserRequest", "item_id": "7"}
 
 
@@ -47,7 +48,7 @@ def test_a_file_is_read_whole_or_not_at_all(fake: Fake) -> None:
     ("message", "gone"), [("Deleted: 1", True), ("Deleted: 0", False), ("Deleted: 1 plus (for DB integrity) 2", True)]
 )
 def test_a_deletion_says_whether_there_was_anything(fake: Fake, message: str, gone: bool) -> None:
-    assert fake.server(objects(message=message)).delete_attachment(5) is gone
+    assert fake.server(objects(message=message)).delete_attachment(REF, 5) is gone
     assert fake.asked[0]["key"] == 5
 
 

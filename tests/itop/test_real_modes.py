@@ -33,7 +33,7 @@ def test_a_server_in_read_only_mode(stage: Stage, mode: str) -> None:
         lambda: server.update(ticket.ref, {"title": "x"}, {}, REQUEST),
         lambda: server.stimulate(ticket.ref, "ev_assign", {}, {}, REQUEST),
         lambda: server.create_attachment(ticket.ref, 3, FILE, ""),
-        lambda: server.delete_attachment(attachment.id),
+        lambda: server.delete_attachment(ticket.ref, attachment.id),
     ):
         with pytest.raises(ReadOnly, match="the server is in read-only mode"):
             write()

@@ -96,8 +96,8 @@ def test_an_attachment_comes_and_goes(stage: Stage) -> None:
     ticket = open_request(server)
     made = server.create_attachment(ticket.ref, 3, File("a.txt", "text/plain", b"a"), "itopsync-marker")
     assert (made.cls, made.item_id, made.temp_id) == ("UserRequest", ticket.ref.id, "itopsync-marker")
-    assert server.delete_attachment(made.id)
-    assert not server.delete_attachment(made.id)
+    assert server.delete_attachment(ticket.ref, made.id)
+    assert not server.delete_attachment(ticket.ref, made.id)
     assert server.attachments_of("UserRequest", [ticket.ref.id]) == ({ticket.ref.id: ()}, {})
 
 

@@ -58,7 +58,7 @@ READS: list[Callable[[Server], object]] = [
 WRITES: list[Callable[[Server], object]] = [
     lambda server: server.update(REF, {"title": "x"}, {}, TICKET),
     lambda server: server.create_attachment(REF, 3, File("a", "b", b"c"), "m"),
-    lambda server: server.delete_attachment(1),
+    lambda server: server.delete_attachment(REF, 1),
 ]
 
 

@@ -36,7 +36,7 @@ class _Work:
 
     link: Link
     seen: Observation
-    apart: bool = False
+    singly: bool = False
     stop: bool = False
     replan: bool = False
 
@@ -76,7 +76,7 @@ class Courier:
     def plan(self, number: int) -> Plan:
         """What would be done about a link now."""
         link = self._adopted(self.links[number])
-        return plan(link, self._observe(link), self.rules, self.clock(), apart=any(one.tries for one in link.obstacles))
+        return plan(link, self._observe(link), self.rules, self.clock(), singly=any(one.tries for one in link.obstacles))
 
     # one link
 
@@ -90,7 +90,7 @@ class Courier:
                 self._round(planned, work)
                 if work.stop or not planned.actions:
                     break
-                planned = plan(work.link, work.seen, self.rules, self.clock(), apart=work.apart)
+                planned = plan(work.link, work.seen, self.rules, self.clock(), singly=work.singly)
                 work.link = planned.link
         except Died:
             self.links[number] = replace(self.links[number], in_doubt=True, due_at=self.clock() + self.rules.limits.landing)
@@ -202,8 +202,8 @@ class Courier:
             (note,) = action.notes
             work.link = agree.refused(work.link, full_log(action.side, note.log), str(error), self.clock(), None)
             return
-        if len(items) > 1 and not work.apart:
-            work.apart = True
+        if len(items) > 1 and not work.singly:
+            work.singly = True
             return
         for item in items:
             hopeless = isinstance(error, TooLarge) or agree.tries_of(work.link, item) + 1 >= self.rules.limits.tries

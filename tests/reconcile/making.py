@@ -186,8 +186,8 @@ def agreed(seen: Observation | None = None, these: Rules | None = None, cls: str
 # plans
 
 
-def plan(link: Link, seen: Observation, these: Rules | None = None, *, now: datetime = NOW, apart: bool = False) -> Plan:
-    return planner.plan(link, seen, these or default_rules(), now, apart=apart)
+def plan(link: Link, seen: Observation, these: Rules | None = None, *, now: datetime = NOW, singly: bool = False) -> Plan:
+    return planner.plan(link, seen, these or default_rules(), now, singly=singly)
 
 
 def creates(planned: Plan) -> list[Create]:

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from itopsync.model import ItemKind, Ref, Side, Ticket
 from itopsync.reconcile.defaults import (
-    Answers,
     Asked,
     ByEmail,
     Candidate,
     Chosen,
     Demand,
     Found,
+    LookedUp,
     Lookup,
     Route,
     Routing,
@@ -64,8 +64,8 @@ routes = st.builds(
 )
 routings = st.builds(Routing, st.lists(routes, max_size=5).map(tuple), values)
 found: st.SearchStrategy[Found] = st.one_of(st.none(), st.lists(st.integers(1, 3), unique=True, max_size=2).map(tuple))
-answers = st.builds(
-    Answers,
+looked_up = st.builds(
+    LookedUp,
     st.fixed_dictionaries(dict.fromkeys((*LOOKUPS, *OURS), found)),
     st.fixed_dictionaries({condition: st.sampled_from([True, False, None]) for condition in set(CONDITIONS) if condition}),
     found.map(lambda people: (people,)),
@@ -75,7 +75,7 @@ tickets = st.builds(
     st.sampled_from(["UserRequest", "Incident"]),
     st.fixed_dictionaries({}, optional=dict.fromkeys(("org_id", "org_id_friendlyname", "title"), texts)),
 )
-asked = st.builds(Asked, tickets, answers)
+asked = st.builds(Asked, tickets, looked_up)
 
 
 def ticket(**fields: str) -> Ticket:
@@ -93,12 +93,12 @@ def fits(route: Route, given: Asked) -> bool | None:
         told.append(given.ticket.ref.cls in route.classes)
     for demand in route.demands:
         shown = given.ticket.fields.get(demand.attribute)
-        ids = () if demand.lookup is None else given.answers.found[demand.lookup]
+        ids = () if demand.lookup is None else given.looked_up.found[demand.lookup]
         told.append(shown is not None and (shown in demand.values or any(_like(shown, each) for each in demand.patterns)))
         if not told[-1] and shown is not None and demand.lookup is not None:
             told[-1] = None if ids is None else shown in map(str, ids)
     if route.condition:
-        told.append(given.answers.meets[route.condition])
+        told.append(given.looked_up.meets[route.condition])
     return False if False in told else None if None in told else True
 
 
@@ -116,7 +116,7 @@ def _like(text: str, pattern: str) -> bool:
 def test_the_first_route_that_fits_is_taken_and_no_other(routing: Routing, given: Asked) -> None:
     first = next((route for route in routing.routes if fits(route, given)), None)
     assert route_of(routing, given) is first
-    told = [key.which for key in chosen(routing, given).told if key.kind is ItemKind.ROUTE]
+    told = [key.which for key in chosen(routing, given).routes_taken if key.kind is ItemKind.ROUTE]
     assert told == ([first.name if first else "internal.defaults"] if routing.routes else [])
 
 
@@ -132,11 +132,11 @@ def test_every_value_is_what_is_written_or_exactly_the_one_thing_found(routing: 
     route = route_of(routing, given)
     for name, value in chosen(routing, given).values.items():
         tried = (*(route.values.get(name, ()) if route else ()), *routing.before.get(name, ()))
-        one = [_taken(each, given.answers) for each in tried]
+        one = [_taken(each, given.looked_up) for each in tried]
         assert value == next((each for each in one if each is not None), DEFAULTS[name])
 
 
-def _taken(candidate: Candidate, given: Answers) -> int | str | None:
+def _taken(candidate: Candidate, given: LookedUp) -> int | str | None:
     if not isinstance(candidate, Lookup | ByEmail):
         return candidate
     ids = given.callers[0] if isinstance(candidate, ByEmail) else given.found[candidate]
@@ -148,21 +148,21 @@ def _taken(candidate: Candidate, given: Answers) -> int | str | None:
 
 @given(routings, asked)
 def test_whatever_is_not_found_there_is_a_value_and_it_is_told(routing: Routing, given: Asked) -> None:
-    nothing = replace(given.answers, found=dict.fromkeys(given.answers.found, ()), callers=((),))
-    result = chosen(routing, replace(given, answers=nothing))
+    nothing = replace(given.looked_up, found=dict.fromkeys(given.looked_up.found, ()), callers=((),))
+    result = chosen(routing, replace(given, looked_up=nothing))
     assert result.values.keys() == set(NAMES)
-    route = route_of(routing, replace(given, answers=nothing))
+    route = route_of(routing, replace(given, looked_up=nothing))
     for name in NAMES:
         tried = (*(route.values.get(name, ()) if route else ()), *routing.before.get(name, ()))
         plain = next((place for place, each in enumerate(tried) if not isinstance(each, Lookup | ByEmail)), len(tried))
-        told = [key for key in result.told if key.kind is ItemKind.FALL_BACK and key.which.startswith(f"{name}: ")]
+        told = [key for key in result.routes_taken if key.kind is ItemKind.FALL_BACK and key.which.startswith(f"{name}: ")]
         assert len(told) == plain
 
 
 @given(routings, asked)
 def test_what_is_told_says_nothing_of_the_ticket(routing: Routing, given: Asked) -> None:
     secret = {name: f"hush {value}" for name, value in given.ticket.fields.items()}
-    told = chosen(routing, replace(given, ticket=replace(given.ticket, fields=secret))).told
+    told = chosen(routing, replace(given, ticket=replace(given.ticket, fields=secret))).routes_taken
     assert "hush" not in "".join(told)
 
 
@@ -176,9 +176,9 @@ def test_what_is_told_says_nothing_of_the_ticket(routing: Routing, given: Asked)
 )
 def test_why_a_caller_falls_back(people: Found, words: str) -> None:
     routing = Routing((Route("all", {"caller_id": (ByEmail(),)}, demands=(Demand("org_id", frozenset({"3"})),)),))
-    result = chosen(routing, Asked(ticket(org_id="3"), Answers(callers=(people,))))
+    result = chosen(routing, Asked(ticket(org_id="3"), LookedUp(callers=(people,))))
     assert result.values["caller_id"] == DEFAULTS["caller_id"]
-    assert result.told == ("route:all", f"fall-back:caller_id: {words}")
+    assert result.routes_taken == ("route:all", f"fall-back:caller_id: {words}")
 
 
 # what was not asked
@@ -186,15 +186,15 @@ def test_why_a_caller_falls_back(people: Found, words: str) -> None:
 
 @given(routings, asked)
 def test_nothing_is_guessed_that_was_not_asked(routing: Routing, given: Asked) -> None:
-    """With answers left out, the choice is the same, or it is not made."""
+    """With look-ups left out, the choice is the same, or it is not made."""
     whole = chosen(routing, given)
     for fewer in (
-        replace(given.answers, found=MappingProxyType({})),
-        replace(given.answers, meets=MappingProxyType({})),
-        replace(given.answers, callers=()),
+        replace(given.looked_up, found=MappingProxyType({})),
+        replace(given.looked_up, meets=MappingProxyType({})),
+        replace(given.looked_up, callers=()),
     ):
         with suppress(Unasked):
-            assert chosen(routing, replace(given, answers=fewer)) == whole
+            assert chosen(routing, replace(given, looked_up=fewer)) == whole
 
 
 # routes behind others
@@ -202,9 +202,9 @@ def test_nothing_is_guessed_that_was_not_asked(routing: Routing, given: Asked) -
 
 @given(st.lists(routes, max_size=6), asked)
 def test_a_hidden_route_is_never_taken(several: list[Route], given: Asked) -> None:
-    certain = replace(given.answers, found={key: ids or () for key, ids in given.answers.found.items()})
-    certain = replace(certain, meets={key: bool(met) for key, met in given.answers.meets.items()})
-    taken = route_of(Routing(tuple(several)), replace(given, answers=certain))
+    certain = replace(given.looked_up, found={key: ids or () for key, ids in given.looked_up.found.items()})
+    certain = replace(certain, meets={key: bool(met) for key, met in given.looked_up.meets.items()})
+    taken = route_of(Routing(tuple(several)), replace(given, looked_up=certain))
     assert all(route is not taken for route, _ in hidden(several))
 
 
@@ -292,15 +292,15 @@ def by_a_person(side: Side, **fields: str) -> World:
     return world
 
 
-@given(routings, answers, st.fixed_dictionaries({name: st.sampled_from(sorted(THEIRS)) for name in NAMES}))
+@given(routings, looked_up, st.fixed_dictionaries({name: st.sampled_from(sorted(THEIRS)) for name in NAMES}))
 def test_no_organisation_person_or_service_of_external_is_ever_carried(
-    routing: Routing, given: Answers, theirs: dict[str, str]
+    routing: Routing, given: LookedUp, theirs: dict[str, str]
 ) -> None:
     """Whatever the routes, what a copy gets was configured or found in internal; the ticket's own ids only decide."""
     world = by_a_person(Side.EXTERNAL, **theirs, org_id_friendlyname="acme")
     rules = replace(world.rules, internal=replace(world.rules.internal, routing=routing))
     rules = replace(rules, classes=(replace(rules.classes[0], on_create=NAMES),))
-    (create,) = plan(world.link, world.observation, rules, world.now, answers=given).actions
+    (create,) = plan(world.link, world.observation, rules, world.now, looked_up=given).actions
     assert isinstance(create, Create)
     mine = {str(create.fields[name]) for name in NAMES}
     assert not mine & THEIRS
@@ -310,7 +310,7 @@ def test_no_organisation_person_or_service_of_external_is_ever_carried(
 
 @given(routings, st.sampled_from(list(Side)))
 def test_a_state_takes_the_same_routes(routing: Routing, target: Side) -> None:
-    given = Answers(dict.fromkeys((*LOOKUPS, *OURS), (2,)), dict.fromkeys(CONDITIONS, True), ((3,),))
+    given = LookedUp(dict.fromkeys((*LOOKUPS, *OURS), (2,)), dict.fromkeys(CONDITIONS, True), ((3,),))
     world = World()
     world.sync()
     world.moves(target.other, "ev_assign", team_id="900001", agent_id="900002")
@@ -318,12 +318,12 @@ def test_a_state_takes_the_same_routes(routing: Routing, target: Side) -> None:
     for name in ("team_id", "agent_id"):
         world.edits(target, **{name: ""})
     rules = world.rules.with_side(target, replace(world.rules.side(target), routing=routing))
-    actions = plan(world.link, world.observation, rules, world.now, answers=given).actions
+    actions = plan(world.link, world.observation, rules, world.now, looked_up=given).actions
     (write,) = [action for action in actions if isinstance(action, Write) and action.stimulus]
     external = world.tickets[Side.EXTERNAL]
     wanted = choose(target, routing, DEFAULTS, ("agent_id", "team_id"), Asked(external, given))
     assert {name: write.fields[name] for name in ("agent_id", "team_id")} == wanted.values
-    assert write.told == wanted.told
+    assert write.routes_taken == wanted.routes_taken
 
 
 @pytest.mark.parametrize("missing", ["look-up", "condition"])
@@ -340,8 +340,8 @@ def test_what_needs_an_answer_that_is_not_there_waits_and_nothing_else_does(miss
     (write,) = plan(world.link, world.observation, rules, world.now).actions
     assert isinstance(write, Write)
     assert (write.stimulus, len(write.notes)) == (None, 1)
-    known = Answers({LOOKUPS[0]: (3,)}, {"this.id = 1": True})
-    (write,) = plan(world.link, world.observation, rules, world.now, answers=known).actions
+    known = LookedUp({LOOKUPS[0]: (3,)}, {"this.id = 1": True})
+    (write,) = plan(world.link, world.observation, rules, world.now, looked_up=known).actions
     assert isinstance(write, Write)
     assert (write.stimulus, write.fields["team_id"], len(write.notes)) == ("ev_assign", 1, 1)
 

@@ -263,10 +263,10 @@ def test_what_a_state_demands_goes_along_where_the_other_side_emptied_it() -> No
 def test_each_thing_goes_alone_once_a_call_was_refused() -> None:
     seen = both(ticket(EXTERNAL, "assigned", title="Scanner", urgency="2"))
 
-    together, apart = plan(agreed(), seen), plan(agreed(), seen, apart=True)
+    together, singly = plan(agreed(), seen), plan(agreed(), seen, singly=True)
 
     assert len(writes(together)) == 1
-    assert [(one.stimulus, [item.key for item in one.items]) for one in writes(apart)] == [
+    assert [(one.stimulus, [item.key for item in one.items]) for one in writes(singly)] == [
         (None, ["field:title"]),
         (None, ["field:urgency"]),
         ("ev_assign", ["state"]),

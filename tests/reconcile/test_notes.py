@@ -371,11 +371,11 @@ def test_what_is_parked_is_told_once_on_the_internal_ticket() -> None:
 )
 def test_what_is_parked_is_told_as_people_say_it(key: str, told: str) -> None:
     link, seen = agreed(), both(ticket(EXTERNAL, "assigned", title="Scanner", log=(entry(CUSTOMER, f"<p>{PICTURE}</p>"),)))
-    items = {item.key.split(":")[0]: item for action in plan(link, seen, apart=True).actions for item in action.items}
+    items = {item.key.split(":")[0]: item for action in plan(link, seen, singly=True).actions for item in action.items}
     item = items[key.split(":", maxsplit=1)[0]]
     link = replace(link, obstacles=(Obstacle(item.key, item.fingerprint, "refused", 8, parked=True, not_before=None),))
 
-    words = [note.html for write in writes(plan(link, seen, apart=True), INTERNAL) for note in write.notes]
+    words = [note.html for write in writes(plan(link, seen, singly=True), INTERNAL) for note in write.notes]
 
     assert any(f"Not carried: {told} (refused)" in html for html in words)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from itopsync.errors import StoreGone
 from itopsync.model import STATE, ItemKey, ItemKind, LinkStatus, Side
 from itopsync.store.records import ActivityRecord
 from itopsync.store.store import Store
@@ -63,7 +64,7 @@ def test_a_write_of_unknown_age_has_none(two: Store) -> None:
 
 def test_nothing_is_remembered_where_the_link_is_not_stored(two: Store) -> None:
     (link,) = two.links.get([1])
-    with pytest.raises(KeyError):
+    with pytest.raises(StoreGone):
         two.links.save(replace(link, id=99), now=NOW, live=True, activity=[record(99)])
     two.links.amend(1, lambda known: replace(known, obstacles=()), NOW)
     assert len(two.activity.latest(10)) == 4

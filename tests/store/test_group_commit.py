@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 from sqlalchemy import Connection
 
-from itopsync.errors import AnotherInstance
+from itopsync.errors import AnotherInstance, StoreGone
 from itopsync.store.group_commit import GroupCommit
 from itopsync.store.records import Holder
 from itopsync.store.store import Store
@@ -72,7 +72,7 @@ def test_one_that_is_at_fault_spoils_nothing_for_the_others(store: Store) -> Non
 
     with ThreadPoolExecutor(9) as pool:
         jobs = {number: pool.submit(begin, number) for number in (99, *(link.id for link in links))}
-    assert {number for number, job in jobs.items() if isinstance(job.exception(), KeyError)} == {99}
+    assert {number for number, job in jobs.items() if isinstance(job.exception(), StoreGone)} == {99}
     assert set(store.links.recover(NOW, NOW)) == {link.id for link in links}
 
 

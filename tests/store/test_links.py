@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from itopsync.errors import StoreGone
 from itopsync.model import FileStatus, ItemKey, LinkStatus, Side
 from itopsync.store.records import DueCounts
 from itopsync.store.store import Store
@@ -29,9 +30,9 @@ def test_a_link_is_read_as_it_was_saved_whatever_it_was_before(store: Store, dat
 
 def test_a_link_that_is_not_there_cannot_be_saved(store: Store) -> None:
     link = replace(add(store, external(1)), id=99)
-    with pytest.raises(KeyError):
+    with pytest.raises(StoreGone, match="link 99 is not in the store any more"):
         store.links.save(link, now=NOW, live=True)
-    with pytest.raises(KeyError):
+    with pytest.raises(StoreGone):
         store.links.begin_write(99, NOW, "create")
 
 

@@ -192,6 +192,16 @@ def test_a_store_that_goes_away_is_unavailable(sqlite_url: str, tmp_path: Path) 
         store.polls.put_side(SideState(Side.EXTERNAL))
 
 
+def test_a_database_that_was_made_anew_meanwhile_is_told(url: str) -> None:
+    store = Store.open(url)
+    add(store, external(1))
+    with store.database.writing() as connection:
+        connection.execute(text("DROP TABLE file"))
+    with pytest.raises(StoreUnavailable, match=r"was it made anew or restored\? Start itopsync again"):
+        store.links.get([1])
+    store.close()
+
+
 def test_a_connection_that_was_cut_heals(cluster: Cluster) -> None:
     store = Store.open(cluster.new_store())
     add(store, external(1))

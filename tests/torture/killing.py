@@ -96,7 +96,7 @@ class MortalRig(Rig):
         super().start()
         inline: Any = Inline()
         self.pair.threads.close()
-        vars(self.pair.threads).update(dict.fromkeys(("sides", "readers", "links", "files"), inline))
+        vars(self.pair.threads).update(dict.fromkeys(("waiters", "readers", "links", "files"), inline))
 
     def restart(self) -> None:
         self.boundaries = Boundaries()

@@ -153,7 +153,7 @@ def test_a_file_that_is_known_by_its_id_alone_is_seen(monkeypatch: Patch) -> Non
 
 
 def test_copies_that_a_restore_took_away_and_are_let_go_are_seen(monkeypatch: Patch) -> None:
-    monkeypatch.setattr("itopsync.engine.plan.hold_vanished", lambda plan: plan)
+    monkeypatch.setattr("itopsync.engine.safeguard.hold_vanished", lambda plan: plan)
     assert any("has no copy" in one for one in seen("lose_copies", [0], before="attach"))
 
 
@@ -180,7 +180,7 @@ def test_a_date_that_ends_the_cycle_is_seen(how: Oddity, monkeypatch: Patch) -> 
     monkeypatch.setattr(Clock, "write", wrong)
     monkeypatch.setattr("itopsync.reconcile.form.why_not_carried", lambda *_: None)
     for module in ("apply", "failures", "plan"):
-        monkeypatch.setattr(f"itopsync.engine.{module}.fault_of", _raise)
+        monkeypatch.setattr(f"itopsync.engine.{module}.report_fault", _raise)
     found = seen_of_an_oddity(how, Side.EXTERNAL, "NormalChange")
     assert any("ended the cycle: ValueError" in one for one in found)
 
