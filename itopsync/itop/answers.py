@@ -135,7 +135,7 @@ def _judge_code(call: Call, document: Document) -> RemoteError:
 def judge_broken(call: Call, reply: Broken) -> RemoteError:
     """Return the error for a missing response."""
     if not reply.sent:
-        return Unreachable(call.side, f"cannot be reached ({reply.reason}). Check that it is up and that url is right")
+        return Unreachable(call.side, f"cannot be reached ({reply.reason}). {reply.remedy}")
     what = f"gave no answer ({reply.reason})"
     return TimedOut(call.side, what) if reply.late and not call.writes else _no_answer(call, what)
 
