@@ -227,8 +227,15 @@ EVENTS: dict[str, Event] = {
     "pair ended": Event(
         ("error",),
         ("reason",),
-        "The process of one of several pairs ended by a fault; it is started again. The other pairs go on.",
+        "The process of one of several pairs ended by a fault, with that exit code or by that signal; it is started again. The "
+        "other pairs go on.",
         "Read what that pair logged before.",
+    ),
+    "pair fails": Event(
+        ("error",),
+        ("reason",),
+        "One of several pairs cannot work; its process ends. The service of a single pair says the same in plain words.",
+        "Follow `reason`.",
     ),
     "pair at rest": Event(
         ("error",),

@@ -34,6 +34,19 @@ class ExitCode(IntEnum):
     """A fault of itopsync's own."""
 
 
+_MEANINGS = {
+    ExitCode.WELL: "all went well",
+    ExitCode.TROUBLED: "some tickets are in trouble",
+    ExitCode.USAGE: "the command line is wrong",
+    ExitCode.CONFIGURATION: "the configuration is at fault",
+    ExitCode.UNAVAILABLE: "a side is unavailable",
+    ExitCode.SAFETY_STOP: "a safety limit stopped it",
+    ExitCode.ANOTHER_INSTANCE: "another itopsync uses the store",
+    ExitCode.STORE: "the store is unusable",
+    ExitCode.PAUSED: "a side is paused",
+    ExitCode.INTERNAL_ERROR: "an internal error",
+}
+
 _BY_ERROR: tuple[tuple[type[ItopsyncError], ExitCode], ...] = (
     (ConfigurationError, ExitCode.CONFIGURATION),
     (StoreError, ExitCode.STORE),
@@ -46,3 +59,8 @@ _BY_ERROR: tuple[tuple[type[ItopsyncError], ExitCode], ...] = (
 def exit_code_of(error: ItopsyncError) -> ExitCode:
     """The exit code that tells *error*."""
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), ExitCode.INTERNAL_ERROR)
+
+
+def told(code: int) -> str:
+    """An exit code with its meaning, if it has one."""
+    return f"exit code {code}" + (f": {_MEANINGS[ExitCode(code)]}" if code in _MEANINGS else "")

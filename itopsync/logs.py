@@ -72,6 +72,11 @@ def always(**fields: str) -> None:
     _ALWAYS.update(fields)
 
 
+def are_of_one_of_several() -> bool:
+    """Whether each event of this process says which pair it is of, as plain lines could not."""
+    return bool(_ALWAYS)
+
+
 def leads_to_journal(stream: TextIO) -> bool:
     """Whether *stream* is what systemd connected with its journal, by ``JOURNAL_STREAM``."""
     device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")

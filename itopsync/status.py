@@ -12,7 +12,7 @@ from itopsync.engine.marker_loss import Loss, losses
 from itopsync.engine.pauses import Pause, pauses
 from itopsync.engine.unwritable import problem_of
 from itopsync.model import Link, Side
-from itopsync.store.records import CycleRecord, ObstacleCounts
+from itopsync.store.records import CycleRecord, ObstacleCounts, RequestKind
 
 if TYPE_CHECKING:
     from itopsync.reconcile.rules import Rules
@@ -39,6 +39,15 @@ class Writer:
     pid: int
     until: datetime
     """When its right to do so ends, unless it is renewed."""
+
+
+@dataclass(frozen=True)
+class WaitingRequest:
+    """What somebody asked for and no process has taken yet."""
+
+    kind: RequestKind
+    actor: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,8 @@ class Status:
     at: datetime
     writer: Writer | None
     """None: none is at work."""
+    requests: tuple[WaitingRequest, ...]
+    """Those that no process has taken yet, oldest first."""
     sides: tuple[SideHealth, ...]
     pauses: tuple[Pause, ...]
     """Those that are in force."""
@@ -103,6 +114,7 @@ def status(store: Store, pair: str, now: datetime, *, rules: Rules | None = None
         pair,
         now,
         _writer(store, now),
+        tuple(WaitingRequest(asked.kind, asked.actor, asked.at) for asked in store.requests.waiting()),
         tuple(_health(store, side, now) for side in Side),
         pauses(store, now),
         _stop(store),

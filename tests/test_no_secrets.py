@@ -29,6 +29,9 @@ BITS = 4.3
 """Of entropy for each character: words and names stay below, random base64 is above."""
 KNOWN = {
     ("tests/itop/tls/server.pem", "private key"),  # for localhost, made for one test, signed by an authority without a key
+    ("tests/itop/tls/expired.pem", "private key"),  # signed by itself, for one test
+    ("tests/itop/tls/future.pem", "private key"),  # the same
+    ("tests/itop/tls/elsewhere.pem", "private key"),  # the same
     ("itopsync/demo/story.py", "random text"),  # a picture of one pixel
     ("tests/contract/test_attachments.py", "random text"),  # the same
     ("tests/itop/test_secrets.py", "password in a setting"),  # planted there, to see that it is not shown

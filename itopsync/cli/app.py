@@ -108,9 +108,7 @@ def main() -> None:
     try:
         app()
     except ItopsyncError as error:
-        prefix = logs.priority("error", sys.stderr) + ("" if isinstance(error, ConfigurationError) else "itopsync: ")
-        with suppress(OSError):
-            typer.echo("\n".join(f"{prefix}{line}" for line in str(error).splitlines()), err=True)
+        _tell_error(error)
         _end(exit_code_of(error))
     except Exception as error:  # Python would exit with 1, which means that tickets failed
         _tell_internal_error(error)
@@ -139,6 +137,17 @@ def _end(code: int | str | None) -> NoReturn:
             sys.stderr.flush()
         os._exit(code or ExitCode.WELL)
     sys.exit(code)
+
+
+def _tell_error(error: ItopsyncError) -> None:
+    lines = str(error).splitlines()
+    if logs.are_of_one_of_several():
+        for line in lines:
+            log.error("pair fails", reason=line)
+        return
+    prefix = logs.priority("error", sys.stderr) + ("" if isinstance(error, ConfigurationError) else "itopsync: ")
+    with suppress(OSError):
+        typer.echo("\n".join(f"{prefix}{line}" for line in lines), err=True)
 
 
 def _tell_internal_error(error: BaseException | None) -> None:

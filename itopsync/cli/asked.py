@@ -1,4 +1,7 @@
-"""Makes a request and reports its result. The running process carries it out or, if there is none, this one."""
+"""Makes a request and reports its result. The running process carries it out or, if there is none, this one.
+
+Whoever carries out requests takes the oldest first: the last that was asked for is what holds.
+"""
 
 from __future__ import annotations
 
@@ -69,9 +72,8 @@ def await_end(store: Store, rules: Rules, number: int, inspector: Inspector | No
     """
     asked = store.requests.get(number)
     outcome = _end_of(store, number) if at_work(store) else None
-    ours = asked is not None and asked.kind not in _CYCLES
-    if outcome is None and ours and (request := store.requests.take(number, utc_now())) is not None:
-        outcome = Steering(store, rules, utc_now, inspector).carry_out(request)
+    if outcome is None and asked is not None and asked.kind not in _CYCLES:
+        outcome = _carry_out_up_to(number, store, rules, inspector)
     outcome = outcome or _end_of(store, number)
     if outcome is None:
         asked = store.requests.get(number)
@@ -82,6 +84,22 @@ def await_end(store: Store, rules: Rules, number: int, inspector: Inspector | No
         typer.echo(f"Request {number} {why}", err=True)
         raise typer.Exit(ExitCode.TROUBLED)
     return outcome
+
+
+def _carry_out_up_to(number: int, store: Store, rules: Rules, inspector: Inspector | None) -> Outcome | None:
+    """Carry out a request after all older ones that this process can carry out; None if another takes it."""
+    steering = Steering(store, rules, utc_now, inspector)
+    beyond = _CYCLES if inspector else (*_CYCLES, RequestKind.LINK)
+    for request in store.requests.waiting():
+        if request.id > number:
+            break
+        if request.kind in beyond or (taken := store.requests.take(request.id, utc_now())) is None:
+            continue
+        outcome = steering.carry_out(taken)
+        if request.id == number:
+            return outcome
+        typer.echo(f"First, as it was asked before, {request.kind} for {request.actor}: {outcome.result}", err=True)
+    return None
 
 
 def at_work(store: Store) -> bool:

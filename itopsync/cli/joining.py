@@ -64,6 +64,7 @@ def refuse_strangers(every: Iterable[Joined], history: Bridge | None, linked: It
 def tell(every: Sequence[tuple[str, Joined]], history: Bridge | None, *, shown: int = SHOWN) -> None:
     """Say what linking these pairs, each with its name, comes to; at most *shown* are named."""
     joined = [each for _, each in every]
+    _tell_full([name for name, each in every if each.full], shown)
     notes, files = _total(each.notes for each in joined), _total(each.files for each in joined)
     if history is None:
         stay = [
@@ -90,6 +91,14 @@ def tell(every: Sequence[tuple[str, Joined]], history: Bridge | None, *, shown: 
     if unnamed:
         _tell_writers(joined, history)
         typer.echo(f"No --copied-by for {' and '.join(unnamed)}: a copy there whose words were changed counts as new.")
+
+
+def _tell_full(names: Sequence[str], shown: int) -> None:
+    """Say which internal tickets may not take the mark of the link."""
+    for name in names[:shown]:
+        typer.echo(f"{name}: internal's log is full, or nearly so. If it takes no mark of the link, nothing is carried.")
+    if len(names) > shown:
+        typer.echo(f"And {len(names) - shown} more with such a log: --dry-run names them all.")
 
 
 def _tell_writers(joined: Iterable[Joined], history: Bridge) -> None:

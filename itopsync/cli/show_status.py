@@ -13,7 +13,7 @@ from itopsync.check.finding import Finding, Level
 from itopsync.cli.text import amounts, as_json, counted, span
 from itopsync.engine.pauses import REMEDY
 from itopsync.reconcile.rules import not_kept
-from itopsync.status import Freshness, SideHealth, Status, Trouble
+from itopsync.status import Freshness, SideHealth, Status, Trouble, WaitingRequest
 
 # findings
 
@@ -59,12 +59,19 @@ def status(found: Status) -> Group:
         *([Text(f"stopped since {found.stop.at:%Y-%m-%d %H:%M} UTC: {found.stop.reason}", style="red")] if found.stop else []),
         *([Text(_BEGINS_LATER, style="yellow")] if found.begins_later else []),
         f"running: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'no process'}",
+        *([_requests(found.requests)] if found.requests else []),
         f"links: {', '.join(counts) or 'none yet'}",
         *(Text(f"{counted(count, 'link')} of {name} at rest: {not_kept(name)}") for name, count in found.resting.items()),
         *([_troubles(found.troubles)] if found.troubles else []),
         *([_PARKED] if any(trouble.parked and trouble.tries for trouble in found.troubles) else []),
         *([_cycles(found)] if found.cycles else []),
     )
+
+
+def _requests(waiting: Sequence[WaitingRequest]) -> Text:
+    oldest = waiting[0]
+    asked = f"{oldest.kind}, asked for by {oldest.actor} at {oldest.at:%Y-%m-%d %H:%M} UTC"
+    return Text(f"requests: {len(waiting)} waiting to be carried out, the oldest is {asked}", style="yellow")
 
 
 def freshness(found: Status, judged: Freshness) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from itopsync.config.faults import Faults
 from itopsync.errors import clip
+from itopsync.settings.addresses import refuse_special
 
 LONGEST_FILE = 4_000_000
 """Bytes. A longer file is not such a list."""
@@ -39,6 +40,7 @@ def read_rows(path: Path, key: str, faults: Faults) -> Iterator[tuple[int, list[
 
 def _text(path: Path, key: str, faults: Faults) -> str | None:
     try:
+        refuse_special(path)
         with path.open("rb") as file:
             contents = file.read(LONGEST_FILE + 1)
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte

@@ -28,7 +28,7 @@ from itopsync import logs
 from itopsync.daemon.signals import Signals
 from itopsync.daemon.systemd import Systemd
 from itopsync.errors import ConfigurationError, Fault
-from itopsync.exits import ExitCode
+from itopsync.exits import ExitCode, told
 
 log = structlog.get_logger(__name__)
 
@@ -273,7 +273,7 @@ def _signal(pair: _Pair, number: signal.Signals) -> None:
 
 
 def _how(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return signal.Signals(-code).name if code < 0 else told(code)
 
 
 @dataclass(frozen=True)

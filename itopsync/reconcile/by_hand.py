@@ -16,7 +16,7 @@ from itopsync.reconcile.form import alike, plan_values
 from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.identity import is_parked_as_another
 from itopsync.reconcile.markers import ticket_marker
-from itopsync.reconcile.notes import read_log
+from itopsync.reconcile.notes import log_room, read_log
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.rebuilding import FILE_WITHOUT_COPY, TICKET_WITHOUT_COPY, base_of_now
 from itopsync.reconcile.rules import Rules
@@ -96,6 +96,8 @@ class Joined:
     """The same of attachments."""
     writers: Mapping[tuple[Side, str, str], int]
     """Who wrote the doubtful entries, and those of the older bridge: by side, account and name, how many."""
+    full: bool
+    """Whether the log in which internal is marked is full, or nearly so: without the mark, nothing is carried."""
 
 
 def joined(
@@ -135,6 +137,7 @@ def joined(
         Counter((line.side, standing) for line, standing in notes.items() if line.marker),
         Counter((pair.origin, standing) for pair, standing in files.items()),
         Counter((line.side, line.entry.author_id, line.entry.author) for line in lines if _tells_who(line, notes[line])),
+        _is_full(situation),
     )
 
 
@@ -147,6 +150,11 @@ def to_compare(link: Link, observation: Observation, rules: Rules, now: datetime
 
 def _stays(standing: Standing, history: Bridge | None) -> bool:
     return history is None or standing in (Standing.COPIED, Standing.DOUBTFUL, Standing.ALONE)
+
+
+def _is_full(situation: Situation) -> bool:
+    log = situation.cls.logs[0]
+    return log_room(situation, Part(), Side.INTERNAL, log, read_log(situation, Side.INTERNAL, log)) <= 0
 
 
 def _tells_who(line: Line, standing: Standing) -> bool:

@@ -27,17 +27,23 @@ def plan_link_notice(situation: Situation) -> Plan | None:
     is_copy, was_copy = (link.external in which for which in (situation.ticket_markers.standing, situation.ticket_markers.former))
     record = link.base.notes.get(ticket_marker(situation.rules.pair, link.external))
     if link.status is LinkStatus.UNLINKING:
-        return _write(situation, _unlinking(situation)) if is_copy else Plan(ended(link, End.UNLINKED))
+        remedy = f"Nothing is carried any more; `itopsync unlink {link.id} --no-notice` ends the link without that entry"
+        return _write(situation, _unlinking(situation), remedy) if is_copy else Plan(ended(link, End.UNLINKED))
     if was_copy and (record is None or (record.writes and not is_copy)):
         return Plan(ended(link, End.UNLINKED))
     if record is None:
         return None
+    waits = "Nothing is carried between the two before the link is marked there"
+    another = f"{waits}: run `itopsync unlink {link.id}`, and link another internal ticket"
     if record.unmarked:
-        return _write(situation, _anew(situation))
+        return _write(situation, _anew(situation), another)
     if _stands(situation, is_copy=is_copy, written=record.writes > 0):
         return None
-    vanishes = f"it was written {record.writes} times and vanished each time under somebody's save"
-    return _write(situation, _linking(situation), vanishes if record.writes > situation.rules.limits.rewrites else None)
+    vanishes = (
+        f"it was written {record.writes} times and vanished each time under somebody's save. "
+        f"{waits}: run `itopsync retry {link.id}` when nobody has an old form open"
+    )
+    return _write(situation, _linking(situation), another, vanishes if record.writes > situation.rules.limits.rewrites else None)
 
 
 def kept_markers(pair: str, link: Link) -> tuple[str, ...]:
@@ -54,13 +60,13 @@ def _stands(situation: Situation, *, is_copy: bool, written: bool) -> bool:
     return is_copy and kept <= there and (written or bool(kept) or not there)
 
 
-def _write(situation: Situation, note: Note, hopeless: str | None = None) -> Plan:
-    """Write the notice and nothing else. *hopeless*: why it is not even tried."""
+def _write(situation: Situation, note: Note, remedy: str, hopeless: str | None = None) -> Plan:
+    """Write the notice and nothing else. *remedy*: what to do where its log is full. *hopeless*: why it is not even tried."""
     link, ticket, part = situation.link, situation.ticket(Side.INTERNAL), Part()
     full = full_log(Side.INTERNAL, note.log)
     part.want(full, _ITEM)
     if situation.obstacle(full):
-        hopeless = f"{note.log} of {ticket.ref} takes no further entry: its index is full"
+        hopeless = f"{note.log} of {ticket.ref} takes no further entry: its index is full. {remedy}"
     waits = situation.obstacle(_ITEM) is not None
     if hopeless and not waits:
         part.park(_ITEM, hopeless)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import re
 import ssl
+import stat
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -99,12 +101,20 @@ def located(folder: Path, name: str | Path) -> Path:
     return folder / os.path.expanduser(name)
 
 
+def refuse_special(path: Path) -> None:
+    """:raises OSError: it is no regular file; a pipe, for one, would be waited for without an end"""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder says itself what it is
+        raise OSError(errno.EINVAL, "it is no regular file")
+
+
 def read_certificates(path: Path, info: ValidationInfo) -> Path:
     """Return the path of the file of certificates to trust. :raises Wrong: it contains none"""
     if info.context is None:
         return path
     found = located(info.context.folder, path)
     try:
+        refuse_special(found)
         ssl.create_default_context(cafile=found)
     except ssl.SSLError:
         raise Wrong(f"{clip(str(found), 120)} contains no PEM certificate", "Name a PEM file of certificates") from None

@@ -10,7 +10,7 @@ from typing import NoReturn, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from itopsync.errors import clip
-from itopsync.settings.addresses import located
+from itopsync.settings.addresses import located, refuse_special
 from itopsync.settings.section import Section, Text, Wrong
 
 LONGEST = 4_096
@@ -117,6 +117,7 @@ def _from_file(path: Path, *, private: bool) -> Secret:
     """Read a password file. *private*: refuse one that others may read; systemd protects its credentials itself."""
     shown = clip(str(path), 120)
     try:
+        refuse_special(path)
         with path.open("rb") as file:
             mode = path.stat().st_mode
             contents = file.read(LONGEST + 1)

@@ -13,6 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
+from itopsync.settings.addresses import refuse_special
+
 READABLE = 0o644
 """node_exporter runs as another user."""
 
@@ -80,6 +82,7 @@ def _key(sample: Sample) -> _Key:
 def _read(path: Path) -> dict[_Key, Sample]:
     """The samples in the file; empty if it does not exist or cannot be parsed, which restarts the counters."""
     try:
+        refuse_special(path)
         families = list(text_string_to_metric_families(path.read_text()))
     except (OSError, ValueError):
         return {}

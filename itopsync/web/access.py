@@ -67,7 +67,8 @@ class Access:
         peer = request.client.host if request.client else UNIX
         if peer not in proxy.peers:
             raise Denied("this comes from elsewhere than the proxy that signs people in")
-        names = request.headers.getlist(proxy.user_header)
+        # a proxy may join two headers of a name by a comma
+        names = ",".join(request.headers.getlist(proxy.user_header)).split(",")
         name = names[0].strip() if len(names) == 1 else ""
         if not name or not name.isprintable() or len(name) > LONGEST_NAME:
             raise Denied("the proxy does not say who this is")

@@ -15,6 +15,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from itopsync.errors import ConfigurationError, Fault
+from itopsync.settings.addresses import refuse_special
 from itopsync.settings.secrets import FOR_ITSELF_ALONE
 
 SHORTEST, LONGEST = 12, 200
@@ -45,6 +46,7 @@ class Accounts:
         :raises ConfigurationError: the file cannot be read, or others may read it
         """
         try:
+            refuse_special(self._path)
             with self._path.open(encoding="utf-8") as file:
                 mode = os.fstat(file.fileno()).st_mode
                 lines = file.read().splitlines()

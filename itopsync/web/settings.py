@@ -76,7 +76,7 @@ class ProxySection(Section):
     peers: Annotated[tuple[Text, ...], AfterValidator(_read_peers)] = Field(default=(), examples=[["unix"]])
     """From where it comes: IP addresses, or `unix` for the socket. Whoever comes from elsewhere is turned away."""
     user_header: HeaderName = "X-Auth-Request-Email"
-    """The header that names the user. Whoever comes without it, or with two of them, is turned away."""
+    """The header that names the user. Whoever comes without it, or with two names, is turned away: a name has no comma."""
     groups_header: HeaderName = "X-Auth-Request-Groups"
     """The header that lists the user's groups, parted by commas."""
 

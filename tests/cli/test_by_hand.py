@@ -53,6 +53,14 @@ def test_two_tickets_are_linked_and_unlinked_by_their_numbers(desk: Desk) -> Non
     assert [entry.text.count("Unlinked by hand from") for entry in copy["private_log"]] == [0, 1]
 
 
+def test_a_log_without_room_for_the_mark_is_told_before_the_link_is_made(desk: Desk) -> None:
+    one, other = _two(desk)
+    assert "full" not in desk.itopsync("link", one, other, "--dry-run").stdout
+    desk.operator.fill_log("UserRequest", 2)
+    told = desk.itopsync("link", one, other, "--dry-run").stdout
+    assert f"and {other} (internal:UserRequest:2): internal's log is full, or nearly so. If it takes no mark" in told
+
+
 def test_without_a_mark_neither_ticket_is_touched(desk: Desk) -> None:
     desk.customer.create("UserRequest", title="Printer")
     desk.itopsync("run-once")

@@ -151,3 +151,46 @@ def test_a_request_whose_process_is_gone_is_said_to_be_broken_off(desk: Desk, ca
         await_end(store, default_rules(), number)
     store.close()
     assert capsys.readouterr().err == f"Request {number} was broken off: the process that had taken it is gone. Ask again.\n"
+
+
+def wait_for(desk: Desk, *asked: tuple[RequestKind, int | None]) -> None:
+    """Ask as the console does, which leaves the rest to whoever comes."""
+    store = Store.open(f"sqlite:///{desk.folder}/store.sqlite")
+    for kind, link in asked:
+        store.requests.ask(kind, "web:anna", datetime.now(UTC), link=link)
+    store.close()
+
+
+def test_what_was_asked_for_before_is_carried_out_first(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="First")
+    desk.itopsync("run-once")
+    wait_for(desk, (RequestKind.SWEEP, None), (RequestKind.PAUSE, None), (RequestKind.LINK, None), (RequestKind.PARK, 1))
+    ended = desk.itopsync("unpause")
+    assert ended.stdout == "external and internal: worked with again.\n"
+    assert "First, as it was asked before, pause for web:anna: both sides are paused by web:anna" in ended.stderr
+    assert "park for web:anna: link 1, R-000001 (external:UserRequest:1) rests." in ended.stderr
+    assert "taken up again" in desk.itopsync("resume", "R-000001").stdout
+    asked = json.loads(desk.itopsync("activity", "--json").stdout)
+    assert [one["request"] for one in asked if one.get("state") == "waiting"] == ["link", "sweep"]
+    assert desk.itopsync("run-once").returncode == 0
+    assert json.loads(desk.itopsync("status", "--json").stdout)["counts"]["linked"] == 1
+
+
+def test_what_is_asked_for_later_stays_waiting(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store.open(f"sqlite:///{desk.folder}/store.sqlite")
+    number = store.requests.ask(RequestKind.UNPAUSE, "budi", datetime.now(UTC))
+    wait_for(desk, (RequestKind.PAUSE, None))
+    assert await_end(store, default_rules(), number).result == "external and internal: not paused, nothing to do."
+    assert [one.kind for one in store.requests.waiting()] == [RequestKind.PAUSE]
+    store.close()
+    assert capsys.readouterr().err == ""
+
+
+def test_the_status_says_in_a_line_what_waits(desk: Desk) -> None:
+    assert "waiting to be carried out" not in desk.itopsync("status").stdout
+    wait_for(desk, (RequestKind.PAUSE, None), (RequestKind.RETRY, None))
+    (line,) = [line for line in desk.itopsync("status").stdout.splitlines() if line.startswith("requests: ")]
+    assert line.startswith("requests: 2 waiting to be carried out, the oldest is pause, asked for by web:anna at ")
+    assert [one["kind"] for one in json.loads(desk.itopsync("status", "--json").stdout)["requests"]] == ["pause", "retry"]
+    desk.itopsync("unpause")
+    assert [one["kind"] for one in json.loads(desk.itopsync("status", "--json").stdout)["requests"]] == []

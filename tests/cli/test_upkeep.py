@@ -241,7 +241,7 @@ def test_one_way_to_show_the_status_at_a_time(desk: Desk) -> None:
 def test_the_json_of_the_status_is_whole(desk: Desk) -> None:
     desk.itopsync("run-once")
     told = json.loads(desk.itopsync("status", "--json").stdout)
-    parts = "pair at sides pauses stop losses writer counts resting items troubles cycles begins_later"
+    parts = "pair at requests sides pauses stop losses writer counts resting items troubles cycles begins_later"
     assert set(parts.split()) == told.keys()
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.making import GONE, Case, check_fault, faults
+from tests.config.making import GONE, Case, Changes, check_fault, faults
+from tests.pipes import pipe
 
 TABLE: list[Case] = [
     # what must be given
@@ -202,3 +203,17 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 def test_a_key_that_is_wrong_is_complained_of_once(tmp_path: Path) -> None:
     assert list(faults(tmp_path, {"external": 7})) == ["external"]
     assert list(faults(tmp_path, {"classes.UserRequest": 7})) == ["classes.UserRequest"]
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("internal.routes_file", {}),
+        ("external.ca_file", {}),
+        ("external.password_file", {"external.password_env": GONE}),
+    ],
+)
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path, key: str, changes: Changes) -> None:
+    with pipe(tmp_path / "pipe"):
+        found = faults(tmp_path, {**changes, key: "pipe"})
+    assert found[key].what == f"{tmp_path / 'pipe'} cannot be read: it is no regular file"

@@ -22,7 +22,7 @@ from itopsync import logs
 from itopsync.daemon import supervisor
 from itopsync.daemon.signals import Signals
 from itopsync.daemon.systemd import Systemd
-from itopsync.exits import ExitCode
+from itopsync.exits import ExitCode, told
 from tests.cli.conftest import Desk
 from tests.daemon.conftest import Host, wait_for
 
@@ -165,7 +165,7 @@ def test_one_that_ends_is_started_again_and_the_others_do_not_notice(supervised:
     wait_for(lambda: len(supervised.starts("globex")) > 1)
     assert len(supervised.starts("acme")) == 1
     (ended, *_) = [line for line in map(json.loads, supervised.log.read_text().splitlines()) if line["event"] == "pair ended"]
-    assert ended["reason"] == ("exit code 7" if how == "failing" else "SIGKILL")
+    assert ended["reason"] == ("exit code 7: the store is unusable" if how == "failing" else "SIGKILL")
     assert ended["config"] == str(supervised.folder / "globex" / "sync.toml")
 
 
@@ -248,6 +248,28 @@ def test_two_pairs_are_kept_in_step_by_the_command(desk: Desk, host: Host) -> No
     assert {event["config"].split("/")[-2] for event in daemon.events("started")} == {"acme", "globex"}
     assert daemon.stop() < 15
     assert daemon.process.returncode == ExitCode.WELL
+
+
+def test_one_that_cannot_work_says_why_in_lines_that_name_it(desk: Desk, host: Host) -> None:
+    """Two pairs that are given one store: the second finds it in use, or another pair's."""
+    text = (desk.folder / "sync.toml").read_text()
+    for name in ("acme", "globex"):
+        (desk.folder / name).mkdir()
+        (desk.folder / name / "sync.toml").write_text(re.sub(r"(?m)^pair = .*$", f'pair = "{name}"', text))
+    (desk.folder / "sync.toml").unlink()
+    daemon = host.start(configuration="", command=f"run-all {desk.folder}")
+    wait_for(lambda: daemon.events("pair ended"))
+    fails, ended = daemon.events("pair fails")[0], daemon.events("pair ended")[0]
+    daemon.stop()
+    assert "store" in fails["reason"]
+    assert fails["config"] == ended["config"]
+    assert re.fullmatch("exit code (6: another itopsync uses the store|7: the store is unusable)", ended["reason"])
+    assert [line for line in daemon.log.read_text().splitlines() if not line.startswith("{")] == []
+
+
+def test_every_exit_code_has_a_meaning() -> None:
+    assert [code for code in ExitCode if told(code) == f"exit code {code}"] == []
+    assert told(99) == "exit code 99"
 
 
 def test_a_folder_without_a_pair_is_told(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -201,21 +202,22 @@ def test_a_mark_that_vanishes_again_and_again_is_parked_and_nothing_is_carried(r
     rig.sync()
     (obstacle,) = rig.link(one).obstacles
     assert (obstacle.key, obstacle.parked) == ("link-notice", True)
-    assert "vanished each time under somebody's save" in obstacle.reason
+    assert re.search(r"under somebody's save\. Nothing is carried between the two .* `itopsync retry 1`", obstacle.reason)
     assert len([write for write in rig.writes(Side.INTERNAL) if write.verb == "update"]) == 4
     assert _said(rig, Side.INTERNAL, other, "Hello") == 0
 
 
-def test_a_full_log_takes_no_mark_and_so_nothing_is_carried(rig: Rig) -> None:
-    one, other = _two(rig)
+@pytest.mark.parametrize("parting", [True, False])
+def test_a_full_log_takes_no_mark_and_so_nothing_is_carried(rig: Rig, parting: bool) -> None:
+    one, other = _copied(rig) if parting else _two(rig)
     rig.operator.fill_log("UserRequest", other)
-    _link(rig, one, other)
+    written = rig.writes(Side.INTERNAL), rig.writes(Side.EXTERNAL)
+    _unlink(rig, one) if parting else _link(rig, one, other)
     rig.sync()
     rig.settle()
-    assert {item.key for item in rig.link(one).obstacles if item.parked} >= {"link-notice"}
-    assert "takes no further entry" in next(item.reason for item in rig.link(one).obstacles if item.key == "link-notice")
-    assert rig.writes(Side.INTERNAL) == []
-    assert rig.writes(Side.EXTERNAL) == []
+    (reason,) = [item.reason for item in rig.link(one).obstacles if item.key == "link-notice" and item.parked]
+    assert re.search(r"its index is full\. Nothing is carried .*`itopsync unlink 1" + " --no-notice" * parting + "`", reason)
+    assert (rig.writes(Side.INTERNAL), rig.writes(Side.EXTERNAL)) == written
 
 
 @pytest.mark.parametrize("kind", [FaultKind.LOST_BEFORE, FaultKind.LOST_AFTER, FaultKind.LANDS_LATE, FaultKind.HTML_500])

@@ -15,6 +15,7 @@ import pytest
 from itopsync.errors import ConfigurationError
 from itopsync.web.accounts import Accounts
 from itopsync.web.sessions import MOST, Sessions
+from tests.pipes import pipe
 from tests.web.desk import ACCOUNTS, Desk
 
 HERE = "http://localhost:8642"
@@ -170,3 +171,8 @@ def test_there_are_no_more_sessions_than_fit() -> None:
     first, *_, last = (sessions.begin("alice", "hash") for _ in range(MOST + 1))
     assert sessions.find(first, by_person=True) is None
     assert sessions.find(last, by_person=True) is not None
+
+
+def test_a_pipe_in_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
+    with pipe(tmp_path / "accounts"), pytest.raises(ConfigurationError, match="it is no regular file"):
+        Accounts(tmp_path / "accounts").all()

@@ -55,6 +55,7 @@ def test_the_socket_is_a_peer_of_its_own(desk: Desk) -> None:
         [("X-Auth-Request-Email", "   ")],
         [("X-Auth-Request-Email", "mallory"), ("X-Auth-Request-Email", "alice")],
         [("X-Auth-Request-Email", "a" * 201)],
+        [("X-Auth-Request-Email", "mallory, alice")],
         [("X-Forwarded-User", "alice")],
     ],
 )
