@@ -152,6 +152,30 @@ class Rogues(People):
         image = f'<img src="{self.pair.internal.url}/pages/ajax.document.php?{query}" alt="plan">'
         self._write(Side.INTERNAL, found, self._word("Note"), before=f"<p>See {image}</p>")
 
+    def give_the_copys_id_again(self, place: int, choice: int) -> None:
+        """The copy goes, and its server gives its id to a ticket of internal's own, perhaps its number and its files' ids too."""
+        if (found := self.pick(Side.INTERNAL, place)) is None:
+            return
+        internal, number = self.pair.internal, self._there(Side.INTERNAL, found)
+        before, files = internal.ticket(found[0], number), [one["id"] for one in internal.ticket(found[0], number)["attachments"]]
+        self.pair.operator.delete(found[0], number)
+        self.ledger.gone.add(found)
+        internal.store.table(found[0]).next_id = number
+        if choice % 2 and files:
+            internal.store.table("Attachment").next_id = files[0]
+        self.open_in_internal()
+        after = internal.store.get("UserRequest", number)
+        assert after is not None
+        internal.store.put({**after, "ref": before["ref"]} if choice // 2 % 2 else after)
+
+    def give_a_files_id_again(self, place: int, _choice: int) -> None:
+        """A file goes, and its server gives its id to a file of a ticket of internal's own."""
+        if (found := self.pick(Side.INTERNAL, place)) is not None:
+            file = self.pair.internal.ticket(found[0], self._there(Side.INTERNAL, found))["attachments"][0]["id"]
+            self.pair.operator.delete_attachment(file)
+            self.pair.internal.store.table("Attachment").next_id = file
+            self.open_in_internal()
+
     # what must arrive
 
     def open_a_long_story(self, cls: str) -> None:
