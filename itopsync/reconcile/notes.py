@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from itopsync.model import Entry, ItemKey, ItemKind, NoteRecord, Side
-from itopsync.reconcile.entries import ENTRY_BYTES, PersonEntry, Reading, arrived, full_log, note_item, notice_of, read
+from itopsync.reconcile.entries import ENTRY_BYTES, TOO_LONG, PersonEntry, Reading, arrived, full_log, note_item, notice_of, read
 from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.gate import words as guarded
 from itopsync.reconcile.lifecycle import is_terminal
@@ -350,7 +350,7 @@ def _in_pieces(situation: Situation, target: Side, note: Note) -> tuple[Note, tu
         if not situation.has_attachment(target, mark):
             uploads.append(Upload(target, mark, TextSource(names[-1], part), note_item(marker)))
     head = note.html[: note.html.index("</p>") + len("</p>")]
-    told = f"It is too long for one request. The whole text is in the attachments {names[0]} to {names[-1]}."
+    told = f"{TOO_LONG} The whole text is in the attachments {names[0]} to {names[-1]}."
     return replace(note, html=f"{head}<p>{html.escape(told)}</p>", pictures=()), tuple(uploads)
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 from itopsync.model import Side
+from itopsync.simulator.caselog import CaseLog
 from tests.engine.rig import TEAM
 from tests.torture.ledger import Place
 from tests.torture.oddities import DATES
@@ -222,6 +223,17 @@ class Rogues(People):
         log = self.pair.simulator(side).ticket(ticket[0], self._there(side, ticket))[PRIVATE]
         copied = [one.text for one in log if 'name="itopsync-demo-' in one.text and "<img" not in one.text]
         return [re.sub(r"\b(?:Meanwhile|Thanks\.|Note (\d+))", r"(\1)", text) for text in copied]
+
+    def answer_what_is_wiped_out(self, side: Side, place: int, _choice: int) -> None:
+        """A note that begins with a mirror of ours, and alone does: somebody's save has wiped that mirror out."""
+        if (found := self.pick(side, place)) is None:
+            return
+        number, simulator = self._there(side, found), self.pair.simulator(side)
+        log, row = simulator.ticket(found[0], number)[PRIVATE], simulator.store.get(found[0], number)
+        if row is not None and '"itopsync-demo-n-' in log[-1].text:
+            simulator.store.put({**row, PRIVATE: CaseLog(log[:-1])})
+            self.ledger.late.add((side, *found))
+            self._write(side, found, self._word("Note"), before=log[-1].text)
 
     def write_oddly(self, side: Side, place: int, choice: int) -> None:
         if (found := self.pick(side, place)) is not None:

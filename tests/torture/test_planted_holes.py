@@ -164,6 +164,11 @@ def test_a_marker_that_cannot_stand_there_and_is_taken_for_ours_is_seen(deed: st
     assert any("has no mirror on" in one for one in found)
 
 
+def test_an_answer_to_a_mirror_that_is_wiped_out_and_taken_for_it_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(entries._Place, "_is_quoted", lambda *_: False)
+    assert any("0 times mirrored" in one for one in seen("answer_what_is_wiped_out", [0], before="note"))
+
+
 def test_an_account_that_is_forgotten_is_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr(SideState, "as_account", lambda self, account, *_: replace(self, account=account))
     assert any("number of tickets" in one or "differ" in one or "mirror" in one for one in seen_of_another_account())

@@ -79,6 +79,10 @@ def test_a_file_under_an_id_that_was_given_before_arrives() -> None:
     assert seen("replace_a_file", range(8), before="attach") == []
 
 
+def test_an_answer_to_a_mirror_that_is_wiped_out_arrives() -> None:
+    assert seen("answer_what_is_wiped_out", [0], before="note") == []
+
+
 def test_copies_that_a_restore_took_away_come_back_when_one_says_so() -> None:
     assert seen("lose_copies", [0], before="attach") == []
 
