@@ -71,7 +71,13 @@ def test_the_picture_of_a_kept_note_that_goes_alone_is_seen(monkeypatch: Patch) 
     assert any("Picture" in one for one in seen("disguise", [0]))
 
 
+def _read_files_by_their_ids_alone(monkeypatch: Patch) -> None:
+    right = Reader.attachment_file
+    monkeypatch.setattr(Reader, "attachment_file", lambda self, id, *_: right(self, id))
+
+
 def test_a_file_of_another_ticket_that_is_taken_for_a_picture_is_seen(monkeypatch: Patch) -> None:
+    _read_files_by_their_ids_alone(monkeypatch)  # which would not let it leave
     right = richtext._picture
 
     def wrong(attributes: Any, origin: richtext.Origin) -> richtext.Picture | None:
@@ -105,8 +111,7 @@ def test_a_file_that_is_not_confirmed_to_be_the_copys_is_seen(choice: int, monke
 
 
 def test_a_file_that_is_known_by_its_id_alone_when_it_is_read_is_seen(monkeypatch: Patch) -> None:
-    right = Reader.attachment_file
-    monkeypatch.setattr(Reader, "attachment_file", lambda self, id, *_: right(self, id))
+    _read_files_by_their_ids_alone(monkeypatch)
     assert any(_leaked(seen_of_an_exchange(4, boundary) or []) for boundary in range(25, 40))
 
 
