@@ -16,6 +16,7 @@
     └── RemoteError             one of the two servers
         ├── SideUnavailable     pause the whole side; no ticket's retries are used up
         │   ├── Unreachable         no connection, a time-out before anything was sent, a 5xx on a read
+        │   │   └── TimedOut            a read was not answered in time
         │   ├── Maintenance         HTTP 503
         │   ├── LoginRefused        wrong user or password, no REST profile
         │   └── AccessRefused       a right that the account lacks
@@ -141,6 +142,10 @@ class SideUnavailable(RemoteError):
 
 class Unreachable(SideUnavailable):
     """The server does not answer."""
+
+
+class TimedOut(Unreachable):
+    """The server did not answer a read in time."""
 
 
 class Maintenance(SideUnavailable):

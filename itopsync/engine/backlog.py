@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from itopsync.model import Link
+from itopsync.reconcile.plan import UNREAD
 from itopsync.store.store import Store
 
 _BLOCKERS = "blockers"
@@ -48,6 +49,8 @@ class Backlog:
         """
         self._store, self._only = store, only
         self._last = frozenset(last)
+        self._alone: set[int] = set()
+        """Links with a ticket that its server failed to show: each is handed out by itself in the end, and delays no other."""
         self._polled_at = polled_at
         self._given: dict[int, datetime] = {}
         """The links handed out, each with the time of the poll before."""
@@ -58,14 +61,23 @@ class Backlog:
 
     def take(self, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links; none if nothing is left."""
-        ids = self._pick_all(limit, self._last)
-        if not ids and self._last:
+        taken: list[Link] = []
+        while not taken and (ids := self._pick_all(limit, self._last | self._alone)):
+            links = {link.id: link for link in self._store.links.get(ids)}
+            self._given |= dict.fromkeys(set(ids) - links.keys(), self._polled_at)
+            self._alone |= {link.id for link in links.values() if self._may_fail_again(link)}
+            taken = [links[number] for number in ids if number in links.keys() - self._alone]
+        if not taken and self._last:
             self._last = frozenset()
-            ids = self._pick_all(limit, self._last)
-        links = {link.id: link for link in self._store.links.get(ids)}
-        taken = tuple(links[number] for number in ids if number in links)
-        self._given |= dict.fromkeys(links, self._polled_at)
-        return taken
+            return self.take(limit)
+        if not taken and self._alone:
+            taken = list(self._store.links.get(self._pick_all(1, ())))
+        self._given |= dict.fromkeys((link.id for link in taken), self._polled_at)
+        return tuple(taken)
+
+    def _may_fail_again(self, link: Link) -> bool:
+        """Whether a ticket is to be read that its server failed to show the last time."""
+        return any(UNREAD.names(each) and (each.not_before or self._polled_at) <= self._polled_at for each in link.obstacles)
 
     def done(self, link: Link) -> None:
         """A link was worked on and stored."""

@@ -25,6 +25,7 @@ from itopsync.errors import (
     RemoteError,
     RequestTooLarge,
     StimulusRefused,
+    TimedOut,
     TooLarge,
     Unreachable,
     clip,
@@ -89,9 +90,12 @@ class Call:
 
 
 def passes(reply: Answer | Broken) -> bool:
-    """Whether a failed read may succeed in a moment: there was no response, a server error, or an HTML page."""
+    """Whether a failed read may succeed in a moment: the connection failed, or there was a server error or an HTML page.
+
+    One that took too long is not repeated at once: that would hold up others for as long again.
+    """
     if isinstance(reply, Broken):
-        return True
+        return not reply.late
     if not reply.whole:
         return False
     return reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR or (
@@ -131,8 +135,9 @@ def _judge_code(call: Call, document: Document) -> RemoteError:
 def judge_broken(call: Call, reply: Broken) -> RemoteError:
     """Return the error for a missing response."""
     if not reply.sent:
-        return Unreachable(call.side, f"cannot be reached ({reply.reason}). Check that it is up and that url is right")
-    return _no_answer(call, f"gave no answer ({reply.reason})")
+        return Unreachable(call.side, f"cannot be reached ({reply.reason}). {reply.remedy}")
+    what = f"gave no answer ({reply.reason})"
+    return TimedOut(call.side, what) if reply.late and not call.writes else _no_answer(call, what)
 
 
 def judge_status(call: Call, reply: Answer) -> RemoteError:

@@ -34,6 +34,13 @@ NOT_SENT = (
     httpx.UnsupportedProtocol,
 )
 
+CERTIFICATE = {
+    "has expired": "Have its certificate renewed; what has waited is carried then",
+    "not yet valid": "Check the clock of this host, and from when its certificate is valid",
+    "not valid for": "Name in url a host for which its certificate is made",
+}
+"""What to do about a certificate, by OpenSSL's words for what is wrong with it; else, its authority is unknown."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -54,6 +61,10 @@ class Broken:
     sent: bool
     """Whether part of the request may have reached the server."""
     reason: str
+    remedy: str = "Check that it is up and that url is right"
+    """What to do if nothing was sent."""
+    late: bool = False
+    """It did not come in time, though the request was sent."""
 
 
 class Connection:
@@ -128,9 +139,9 @@ class Connection:
             ) as response:
                 return self._receive(response)
         except NOT_SENT as error:
-            return Broken(False, _reason(error))
+            return Broken(False, _reason(error), _remedy(error))
         except httpx.HTTPError as error:
-            return Broken(True, _reason(error))
+            return Broken(True, _reason(error), late=isinstance(error, httpx.ReadTimeout))
         except BaseException as error:  # an interrupt: raise it without the frames that a traceback would show
             raise error.with_traceback(None) from None
 
@@ -172,7 +183,11 @@ def _reason(error: httpx.HTTPError | httpx.InvalidURL) -> str:
         return "the request could not be written as HTTP"
     # A response that is not HTTP is quoted after this.
     message = clip(str(error).partition(": bytearray(")[0])
-    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return f"{text}. Name its authority's certificate in ca_file"
-    return text
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _remedy(error: httpx.HTTPError | httpx.InvalidURL) -> str:
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" not in text:
+        return Broken.remedy
+    return next((remedy for fault, remedy in CERTIFICATE.items() if fault in text), "Name its authority's certificate in ca_file")

@@ -1,11 +1,11 @@
-"""If a read of many objects fails, halves it repeatedly to find the object at fault, so that it does not hold up the others."""
+"""If a read of many objects fails, reads less and less at once to find the object at fault, so that it holds up no others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from itopsync.errors import BadQuery, RemoteError, SideUnavailable, TooLarge
+from itopsync.errors import BadQuery, RemoteError, SideUnavailable, TimedOut, TooLarge
 
 T = TypeVar("T")
 
@@ -21,6 +21,8 @@ def read_piecewise(
     ids: Sequence[int], read: Callable[[Sequence[int]], list[T]], there: Callable[[Sequence[int], RemoteError], bool]
 ) -> tuple[list[T], dict[int, RemoteError]]:
     """Read the objects with *ids* (possibly a range); return them, and the error of each one that fails.
+
+    What fails is halved; what was not answered in time is read one by one, so that only the one at fault takes as long again.
 
     *there* is called after each failure and returns whether any of those *ids* exists; if the server or the query is at fault
     rather than a single object, it fails too, and the caller gets its exception.
@@ -45,6 +47,8 @@ def read_piecewise(
             continue
         if len(part) == 1:
             failed[part[0]] = failure
+        elif isinstance(failure, TimedOut) and not isinstance(part, range):
+            left += [[each] for each in reversed(part)]
         else:
             half = len(part) // 2
             left += [part[half:], part[:half]]

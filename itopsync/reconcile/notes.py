@@ -118,13 +118,14 @@ def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
         uploads += (*pictures, *files)
     left = log_room(situation, part, target, flow.log, flow.goal)
     if notes and left <= 0:
-        return _gather(flow, notes, uploads)
+        _gather(flow, notes, uploads)
+        return ()
     part.uploads += uploads
     return join(notes, left, room(situation.rules, target)) if notes else ()
 
 
-def _gather(flow: _Flow, notes: Sequence[Note], uploads: Sequence[Upload]) -> tuple[Note, ...]:
-    """Plan *notes* as files, *uploads* before them; return the notice that the log is full, if it is to be written."""
+def _gather(flow: _Flow, notes: Sequence[Note], uploads: Sequence[Upload]) -> None:
+    """Plan *notes* as files, *uploads* before them, and the notice that the log is full, if it is to be written."""
     target = flow.target
     notice = _notice_of_full(flow)
     there = flow.situation.ticket(target).attachments
@@ -132,8 +133,7 @@ def _gather(flow: _Flow, notes: Sequence[Note], uploads: Sequence[Upload]) -> tu
     first, *others = _grouped(flow, notes)
     files = (_as_file(target, first, "" if is_told else "log-is-full-"), *(_as_file(target, group) for group in others))
     gathered = Item(ItemKey.of(ItemKind.LOG, f"{target}:{flow.log.name(target)}:notes"), "")
-    flow.part.gathered.append(Gathering(gathered, (*uploads, *files), _until(flow, notes)))
-    return notice
+    flow.part.gathered.append(Gathering(target, gathered, notice, (*uploads, *files), _until(flow, notes)))
 
 
 def _until(flow: _Flow, notes: Sequence[Note]) -> datetime | None:

@@ -47,10 +47,13 @@ class Stage:
 class Gathering:
     """What a full log does not take, on its way to go as files."""
 
+    side: Side
     item: Item
+    notice: tuple[Note, ...]
+    """The entry that tells it, if it is still to be written: before the files, whose names tell it where that is refused."""
     uploads: tuple[Upload, ...]
     until: datetime | None
-    """When it goes, unless the ticket's state takes it along before; None: now."""
+    """When they go, unless the ticket's state takes them along before; None: now."""
 
 
 @dataclass

@@ -21,7 +21,7 @@ from itopsync.reconcile.link_notices import plan_link_notice
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import keeping_what_stood_there, plan_notes
 from itopsync.reconcile.notices import plan_notice
-from itopsync.reconcile.part import Part, finished, fold
+from itopsync.reconcile.part import Content, Part, finished, fold
 from itopsync.reconcile.plan import ANOTHER, UNREAD, Action, Kept, Plan, Remark, Upload
 from itopsync.reconcile.room import room
 from itopsync.reconcile.rules import Rules
@@ -103,7 +103,7 @@ def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None
 def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     """Fold what each part asks for into actions: pictures and files, then writes, then removals."""
     whole = fold(part(situation) for part in PARTS)
-    _gather(whole)
+    told = _gather(whole)
     put = one_by_one if singly else together
     writes: list[Action] = []
     for side in (Side.INTERNAL, Side.EXTERNAL):
@@ -112,11 +112,11 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     external, internal = (situation.ticket(side) for side in Side)
     link = whole.agree(replace(situation.link, external_number=external.number, internal_number=internal.number))
     link = replace(link, base=replace(link.base, last_change=last_change(external)))
-    return finished(situation, whole, link, (*_once(whole.uploads), *whole.files, *writes, *whole.removals))
+    return finished(situation, whole, link, (*told, *_once(whole.uploads), *whole.files, *writes, *whole.removals))
 
 
-def _gather(whole: Part) -> None:
-    """Let the notes that a full log does not take go with a state that moves, or at their time."""
+def _gather(whole: Part) -> Sequence[Action]:
+    """Let the notes that a full log does not take go with a state that moves, or at their time; return what tells it first."""
     moves = any(content.stages for content in whole.content.values())
     for gathering in whole.gathered:
         if moves or gathering.until is None:
@@ -124,6 +124,7 @@ def _gather(whole: Part) -> None:
         else:
             reason = "the log is full: what comes until then goes as one file, and there is nothing to do"
             whole.put_off(gathering.item, reason, gathering.until)
+    return [write for each in whole.gathered for write in one_by_one(each.side, Content(logs=[each.notice]), 0)]
 
 
 def _once(uploads: Iterable[Upload]) -> tuple[Upload, ...]:

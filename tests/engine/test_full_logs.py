@@ -206,3 +206,22 @@ def test_a_server_that_says_so_itself_gets_the_words_in_a_files_name(tmp_path: P
     assert name.startswith("log-is-full-notes-20261124-")
     assert compared(rig) == []
     rig.stop()
+
+
+@pytest.mark.parametrize("state", ["assigned", "closed"])
+def test_a_server_that_says_so_itself_tells_it_too_where_the_file_goes_at_once(rig: Rig, state: str) -> None:
+    ids = _opens(rig)
+    if state == "closed":
+        for stimulus, values in (("ev_assign", TEAM), ("ev_resolve", RESOLVED), ("ev_close", {"user_satisfaction": "1"})):
+            rig.customer.stimulus(REQUEST, ids[Side.EXTERNAL], stimulus, **values)
+        rig.settle(2)
+    rig.operator.fill_log(REQUEST, ids[Side.INTERNAL])
+    _says(rig, Side.EXTERNAL, ids, *WORDS[:2])
+    if state == "assigned":
+        rig.customer.stimulus(REQUEST, ids[Side.EXTERNAL], "ev_assign", **TEAM)
+    rig.sync()
+    assert rig.internal.ticket(REQUEST, ids[Side.INTERNAL])["status"] == state
+    (name,) = [one.filename for one in _files(rig, Side.INTERNAL, ids)]
+    assert name.startswith("log-is-full-notes-20261124-")
+    rig.settle(2)
+    assert compared(rig) == []

@@ -28,12 +28,14 @@ from tests.transport import SimulatorTransport
 
 @dataclass
 class FailingRig(Rig):
-    """A rig whose servers answer HTTP 500 to requests that match a pattern."""
+    """A rig with a server that answers HTTP 500 to requests that match a pattern."""
 
     pattern: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     """The requests that it did not answer."""
     failing: Side = Side.EXTERNAL
+    late: bool = False
+    """Instead of failing, they do not answer in time."""
 
     def make_transport(self, simulator: Simulator) -> httpx.BaseTransport:
         through = SimulatorTransport(simulator)
@@ -44,6 +46,8 @@ class FailingRig(Rig):
             struck = self.external if self.failing is Side.EXTERNAL else self.internal
             if simulator is struck and any(re.search(pattern, asked) for pattern in patterns):
                 self.failed.append(asked)
+                if self.late:
+                    raise httpx.ReadTimeout("timed out", request=request)
                 return httpx.Response(500, text="<b>Fatal error</b>: Allowed memory size exhausted")
             return through.handle_request(request)
 
@@ -83,6 +87,25 @@ def test_a_ticket_that_cannot_be_read_holds_up_no_other(rig: FailingRig) -> None
     rig.pattern.clear()
     rig.settle()
     assert rig.link(first).obstacles == ()
+    assert rig.differences() == []
+
+
+def test_a_ticket_that_is_not_shown_in_time_is_waited_for_twice_and_then_by_itself_after_the_others(rig: FailingRig) -> None:
+    first, *others = _opened(rig, 60)
+    rig.pattern.append(_reads_of(first))
+    rig.late = True
+    for round_trip in range(3):
+        for number in (first, *others):
+            rig.customer.note("UserRequest", number, f"<p>Any news? ({round_trip})</p>")
+        rig.wait(hours=2)
+        assert rig.sync().outcome == "troubled"
+        told = [any(f"({round_trip})" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(number))) for number in others]
+        assert all(told)
+        assert len(rig.failed) == (1 if round_trip else 2)
+        assert all(re.search(rf"IN \({first}\)", asked) for asked in rig.failed[-1:])
+        rig.failed.clear()
+    rig.pattern.clear()
+    rig.settle()
     assert rig.differences() == []
 
 

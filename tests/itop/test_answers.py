@@ -17,6 +17,7 @@ from itopsync.errors import (
     RemoteError,
     RequestTooLarge,
     StimulusRefused,
+    TimedOut,
     TooLarge,
     Unreachable,
 )
@@ -38,13 +39,14 @@ TITLE_TOO_LONG = (
     ": issues = {0=>Secret story}"
 )
 NOT_SENT = [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), httpx.PoolTimeout("busy"), httpx.ProxyError("no")]
-BROKEN = [httpx.ReadTimeout("slow"), httpx.WriteTimeout("slow"), httpx.ReadError("reset"), httpx.WriteError("pipe")]
+BROKEN = [httpx.WriteTimeout("slow"), httpx.ReadError("reset"), httpx.WriteError("pipe")]
 BROKEN += [httpx.RemoteProtocolError("disconnected"), httpx.LocalProtocolError(f"Illegal header value b'{PASSWORD}'")]
 
 CASES: list[tuple[Reply, type[RemoteError], type[RemoteError], str]] = [
     # what comes back, what it is for a read, what it is for a write, a word of the message
     *((reply, Unreachable, Unreachable, "cannot be reached") for reply in NOT_SENT),
     *((reply, Unreachable, OutcomeUnknown, "gave no answer") for reply in BROKEN),
+    (httpx.ReadTimeout("slow"), TimedOut, OutcomeUnknown, "gave no answer"),
     (MAINTENANCE, Maintenance, Maintenance, "maintenance"),
     (answer({"message": "Hors service"}, 503), Maintenance, OutcomeUnknown, "503"),
     (page(503), ServerFailed, OutcomeUnknown, "HTTP 503). See its own error log, or that of the proxy before it"),
@@ -138,7 +140,7 @@ def test_an_answer_to_a_write(
 
 
 def test_a_write_is_never_sent_twice_and_a_read_is(fake: Fake) -> None:
-    server = fake.server(page(500), page(200), httpx.ReadTimeout("slow"), objects(found=3))
+    server = fake.server(page(500), page(200), httpx.ReadError("cut"), objects(found=3))
     with pytest.raises(OutcomeUnknown):
         server.delete_attachment(REF, 1)
     assert len(fake.requests) == 1
@@ -146,6 +148,12 @@ def test_a_write_is_never_sent_twice_and_a_read_is(fake: Fake) -> None:
     assert fake.server(read_tries=3).count("UserRequest", "SELECT UserRequest") == 3
     assert fake.sleeps == [0.5, 1.0]
     assert [record.outcome for record in fake.records] == ["OutcomeUnknown", "Unreachable", "Unreachable", "ok"]
+
+
+def test_a_read_that_was_not_answered_in_time_is_not_sent_again_at_once(fake: Fake) -> None:
+    with pytest.raises(TimedOut):
+        fake.server(httpx.ReadTimeout("slow"), read_tries=3).count("UserRequest", "SELECT UserRequest")
+    assert len(fake.requests) == 1
 
 
 @pytest.mark.parametrize("reply", [error(1, "Error: Invalid login"), page(302, Location="/x"), error(100, "Error: no")])

@@ -20,7 +20,11 @@ Behaviour = Callable[[socket.socket], None]
 
 @contextmanager
 def listening(
-    behaviour: Behaviour, *, tls: bool = False, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+    behaviour: Behaviour,
+    *,
+    tls: bool = False,
+    newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+    certificate: Path = TLS / "server.pem",
 ) -> Iterator[tuple[str, list[bytes]]]:
     """Serve each connection by *behaviour*, one after the other; give the address, and what begins each request."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -28,7 +32,7 @@ def listening(
         context.minimum_version, context.maximum_version = min(newest, ssl.TLSVersion.TLSv1_2), newest
     if newest < ssl.TLSVersion.TLSv1_2:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    context.load_cert_chain(TLS / "server.pem")
+    context.load_cert_chain(certificate)
     begun: list[bytes] = []
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
 
