@@ -69,7 +69,7 @@ FIELDS = {
     "need": "why a person is needed: `parked`, `safety_stop`, `side_down` or `cycle_failed`",
     "outcome": "the outcome. Of a cycle: `well`, `troubled`, `unavailable`, `interrupted`, `paused` or `stopped`. Of a "
     "request: `done`, `refused` or `interrupted`. Of a write: `done`, "
-    "`waits` (for a picture), `refused`, `unknown`, `no right`, `read-only` or `side unavailable`",
+    "`waits` (for a picture, or another look), `refused`, `unknown`, `no right`, `read-only` or `side unavailable`",
     "pair": "the pair's name",
     "pairs": "the pairs' names",
     "parked": "parked items, across all tickets",

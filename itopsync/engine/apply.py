@@ -16,7 +16,7 @@ from time import perf_counter
 import structlog
 
 from itopsync.engine import failures, marker_loss
-from itopsync.engine.execute import FileBudget, PictureMissing, execute
+from itopsync.engine.execute import FileBudget, PictureMissing, Replaced, execute
 from itopsync.engine.job import Ending, Job, Phase
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
@@ -24,6 +24,7 @@ from itopsync.engine.retry import report_fault
 from itopsync.engine.reused import take_copy
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.model import STATE, VERSION_TIME, Heading, ItemKey, ItemKind, Observation, Side, Ticket
+from itopsync.reconcile.identity import mismatch
 from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.moments import likely
 from itopsync.reconcile.plan import Action, Create, Remove, Upload, Write
@@ -119,6 +120,9 @@ def _work_through(writing: Writing, job: Job) -> None:
         if not job.ended:
             rules, now = pair.fitting_rules(), pair.clock()
             job.plan = plan_link(job.link, job.seen, rules, now, singly=job.singly, looked_up=job.looked_up)
+            if job.plan.replaced:
+                job.end(Ending.FAILED)  # the next look stops the cycle, and parks it once a person has accepted that
+                return
             job.link = job.plan.link
 
 
@@ -155,7 +159,7 @@ def _carry_out_all(writing: Writing, job: Job) -> bool:
             outcome = _carry_out(writing, job, action)
         if job.ended:
             break
-        holds = holds and outcome not in _OUTDATING
+        holds = holds and outcome not in _OUTDATING and not mismatch(job.link, job.seen, writing.pair.rules, writing.pair.clock())
     return True
 
 
@@ -185,6 +189,9 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
         execute(pair, job, action, writing.budget)
     except PictureMissing:
         outcome = WriteOutcome.WAITS
+    except Replaced:
+        outcome = WriteOutcome.WAITS
+        job.end(Ending.FAILED)
     except RemoteError as failure:
         suspect = action.side in writing.written or job.link.id in writing.blockers
         outcome = failures.handle(pair, job, action, failure, suspect=suspect)

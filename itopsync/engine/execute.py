@@ -14,19 +14,25 @@ from itopsync.engine.observe import attributes
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count
 from itopsync.errors import StimulusRefused, TooLarge
+from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
-from itopsync.model import File, NewEntry, Side
+from itopsync.model import File, NewEntry, Ref, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.gate import guard_file
+from itopsync.reconcile.identity import mismatch
 from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
 from itopsync.reconcile.plan import Action, AttachmentSource, Create, Remove, TextSource, Upload, Write
 from itopsync.reconcile.richtext import fill, unfilled
 from itopsync.reconcile.situation import addresses_of
-from itopsync.reconcile.unmarked import lost_file, lost_markers
+from itopsync.reconcile.unmarked import lost_file, lost_markers, restored
 
 
 class PictureMissing(Exception):
     """A text shows a picture whose attachment is not there yet."""
+
+
+class Replaced(Exception):
+    """The copy that a file was listed for is another ticket by now, or gone."""
 
 
 class FileBudget:
@@ -72,6 +78,7 @@ def execute(pair: Pair, job: Job, action: Action, budget: FileBudget) -> None:
     """Send *action*.
 
     :raises PictureMissing: a picture that it shows must be uploaded first
+    :raises Replaced: the copy that its file was listed for is another ticket by now
     :raises RemoteError: a server refuses, fails, or gives no answer
     """
     match action:
@@ -121,7 +128,9 @@ def _upload(pair: Pair, job: Job, action: Upload, budget: FileBudget) -> None:
     ticket, origin = job.ticket(action.side), action.side.other
     most = pair.rules.limits.file_size
     with budget.share(most) as shrink:  # iTop tells a file's size only with its contents
-        file = _read_file(action, pair.servers[origin])
+        file = _read_file(action, pair.servers[origin], job.ticket(origin).ref)
+        if origin is Side.INTERNAL and isinstance(action.source, AttachmentSource | AttachedImage):
+            _confirm_copy(pair, job)
         file = guard_file(file, pair.rules.side(origin).addresses)
         size = len(file.data)
         if size > most:
@@ -136,6 +145,18 @@ def _upload(pair: Pair, job: Job, action: Upload, budget: FileBudget) -> None:
     job.counts[Count.BYTES] += size
 
 
+def _confirm_copy(pair: Pair, job: Job) -> None:
+    """Look once more whether the internal ticket is the copy: nothing else tells that it was, still, as its files were listed.
+
+    :raises Replaced: it is not
+    """
+    ref = job.ticket(Side.INTERNAL).ref
+    logs = Attributes(fields={}, logs=job.cls.internal_logs)
+    now = pair.servers[Side.INTERNAL].tickets(ref.cls, [ref.id], logs).get(ref.id)
+    if now is None or mismatch(job.link, job.seen.with_(Side.INTERNAL, restored(now, job.link)), pair.rules, pair.clock()):
+        raise Replaced
+
+
 def _remove(pair: Pair, job: Job, action: Remove) -> None:
     ticket = job.ticket(action.side)
     pair.servers[action.side].delete_attachment(ticket.ref, action.attachment_id)
@@ -144,11 +165,11 @@ def _remove(pair: Pair, job: Job, action: Remove) -> None:
     job.link = agree.removed(job.link, action)
 
 
-def _read_file(upload: Upload, origin: Server) -> File:
-    """The file that *upload* sends. Pictures are read from the configured server only, never from elsewhere."""
+def _read_file(upload: Upload, origin: Server, ticket: Ref) -> File:
+    """The file that *upload* sends, if *ticket* has it still. Pictures are read from the configured server only."""
     match upload.source:
         case AttachmentSource(id=number) | AttachedImage(id=number):
-            return origin.attachment_file(number)
+            return origin.attachment_file(number, ticket)
         case InlineImage(id=number, secret=secret):
             return origin.image(number, secret)
         case DataImage(mimetype=mimetype, data=data):

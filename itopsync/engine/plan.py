@@ -13,13 +13,9 @@ from itopsync.engine.retry import report_fault, wait_after
 from itopsync.errors import ItopsyncError
 from itopsync.model import Link, Observation
 from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
-from itopsync.reconcile.identity import mismatch
-from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.plan import UNREAD, Plan
-from itopsync.reconcile.planner import another_ticket, unread
 from itopsync.reconcile.planner import plan as plan_link
-from itopsync.reconcile.rules import Rules
-from itopsync.reconcile.unmarked import unmarked_opening
+from itopsync.reconcile.planner import unread
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +47,6 @@ def _plan_one(pair: Pair, observed: Observed) -> Plan:
     link, seen, failure, now = observed.link, observed.seen, observed.unread, pair.clock()
     if failure is None:
         try:
-            if reason := mismatch(link, seen, pair.rules, now):
-                return _with_lost(_another_ticket(link, reason, seen, pair.rules), observed)
             singly = any(obstacle.tries for obstacle in link.obstacles)
             made = plan_link(link, seen, pair.fitting_rules(), now, singly=singly, looked_up=observed.looked_up)
             return _with_lost(made, observed)
@@ -71,13 +65,3 @@ def _is_untold(failure: ItopsyncError) -> bool:
 
 def _with_lost(made: Plan, observed: Observed) -> Plan:
     return replace(made, lost=(*observed.lost, *made.lost)) if observed.lost else made
-
-
-def _another_ticket(link: Link, reason: str, seen: Observation, rules: Rules) -> Plan:
-    """The plan for a link one of whose tickets seems to be another one, or whose marker the server hides."""
-    made, name = another_ticket(link, reason), rules.for_external(link.external.cls).logs[0].internal
-    if seen.internal is None or not link.external_number:
-        return made
-    marker = ticket_marker(rules.pair, link.external)
-    lost = unmarked_opening(seen.internal, name, rules.internal.accounts, link.external_number, marker)
-    return made if lost is None else Plan(link, lost=(lost,))

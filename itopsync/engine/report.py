@@ -50,7 +50,7 @@ class WriteOutcome(StrEnum):
 
     DONE = "done"
     WAITS = "waits"
-    """Not sent: a picture that it shows is not there yet."""
+    """Not sent: a picture that it shows is not there yet, or its ticket is to be looked at again."""
     UNKNOWN = "unknown"
     """No answer: it may have been carried out."""
     REFUSED = "refused"

@@ -305,24 +305,31 @@ class Reader(Inquiry):
         """Return how many attachments meet an OQL *condition*."""
         return self.count("Attachment", f"SELECT Attachment WHERE {condition}")
 
-    def attachment_file(self, id: int) -> File:
+    def attachment_file(self, id: int, of: Ref | None = None) -> File:
         """Return the contents of an attachment. This takes two and a half times the file's size in memory.
 
-        :raises Missing: it does not exist
+        *of*: the ticket that must have it; a server may give its id to another file.
+
+        :raises Missing: it does not exist, or another ticket has it
         :raises TooLarge: the response exceeds ``max_answer_bytes``
         :raises Refused: the server answers, but fails on this one
         """
         call = Call(self.side, "core/get", "Attachment", int(id), reads_contents=True)
-        return self._contents(call, lambda: self._attachment_file(call))
+        return self._contents(call, lambda: self._attachment_file(call, of))
 
     def _attachment(self, row: Row) -> Attachment:
         return attachment_of(row, self.clock)
 
-    def _attachment_file(self, call: Call) -> File:
-        document = self._caller.run(call, parameters_of_get(call.cls, call.id or 0, ("contents",), None))
+    def _attachment_file(self, call: Call, of: Ref | None) -> File:
+        names = ("contents",) if of is None else ("contents", *OF_AN_ATTACHMENT)
+        document = self._caller.run(call, parameters_of_get(call.cls, call.id or 0, names, None))
         if not document.rows:
             raise Missing(self.side, f"there is no Attachment::{call.id}, or the account may not see it")
-        return self._decode(lambda row: file_of(row, document.contents), document.rows[0])
+        row = document.rows[0]
+        found = None if of is None else self._decode(self._attachment, row)
+        if of is not None and found is not None and (found.cls, found.item_id) != (of.cls, of.id):
+            raise Missing(self.side, f"Attachment::{call.id} is another ticket's by now")
+        return self._decode(lambda row: file_of(row, document.contents), row)
 
     def image(self, id: int, secret: str) -> File:
         """Return an image pasted into a text, by the id and the secret there, from this server only.

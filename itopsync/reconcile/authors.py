@@ -6,13 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from itopsync.model import Link, Observation, Ref, Side, Ticket
-from itopsync.reconcile.entries import read
+from itopsync.reconcile.entries import NOBODY, read
 from itopsync.reconcile.markers import here_of, ticket_of
 from itopsync.reconcile.richtext import head_markers
 from itopsync.reconcile.rules import Rules
-
-_NOBODY = frozenset({"", "0"})
-
 
 Makers = Mapping[Ref, Mapping[Ref, str]]
 """By external ticket: the internal tickets that bear its marker where we write it, and the account that wrote it there."""
@@ -33,7 +30,7 @@ def makers(tickets: Iterable[Ticket], logs: Sequence[str], pair: str) -> Makers:
 
 def agreed_upon(several: Iterable[Mapping[Ref, str]]) -> frozenset[str]:
     """The accounts that were alone in writing some ticket's marker. Where two wrote it, one is a person who pasted it."""
-    return frozenset().union(*({*made.values()} for made in several if len({*made.values()}) == 1)) - _NOBODY
+    return frozenset().union(*({*made.values()} for made in several if len({*made.values()}) == 1)) - NOBODY
 
 
 def writers(shown: Iterable[tuple[Link, Observation]], rules: Rules) -> Mapping[Side, frozenset[str]]:
@@ -51,7 +48,7 @@ def writers(shown: Iterable[tuple[Link, Observation]], rules: Rules) -> Mapping[
                     markers = missing.intersection(head_markers(entry.html, rules.pair))
                     found[side] |= {entry.author_id} if markers else set()
                     missing -= markers
-    return {side: frozenset(accounts) - _NOBODY for side, accounts in found.items()}
+    return {side: frozenset(accounts) - NOBODY for side, accounts in found.items()}
 
 
 def bare(ticket: Ticket, logs: Sequence[str], pair: str) -> Ticket:

@@ -19,11 +19,17 @@ from itopsync.reconcile.markers import (
     ticket_of,
 )
 from itopsync.reconcile.plan import Item
-from itopsync.reconcile.richtext import any_markers, fingerprint, head_markers
+from itopsync.reconcile.richtext import Origin, any_markers, carry, fingerprint, head_markers, lost_words
 from itopsync.reconcile.rules import LogRule, Rules
 
 ENTRY_BYTES = 180
 """What an entry takes of the 65,535 bytes of a log's index if its author's name is short (about 170, measured)."""
+
+NOBODY = frozenset({"", "0"})
+"""The ids of no account: who wrote the entry is not known."""
+TOO_LONG = "It is too long for one request."
+OURS_INSTEAD = (TOO_LONG, "[picture")
+"""What begins the words of ours that stand in place of a text or a picture."""
 
 
 def note_item(marker: str) -> Item:
@@ -67,8 +73,8 @@ def read(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) 
     Ours is what an account of ours wrote: iTop copies a parent's entries into its children, healed ones twice. By anybody else
     an entry is ours if it is the first bearer of a marker of this very link *that can stand there*
     (:meth:`_Place.can_stand`), as after a lost store the mirror that an account wrote which nobody knows any more; all other
-    bearers are people who pasted what they had copied. Where our account is not known, the first bearer of whatever marker of
-    this link is ours.
+    bearers are people who pasted what they had copied, and so are those who say more than a mirror that we know we wrote. Where
+    our account is not known, the first bearer of whatever marker of this link is ours.
     """
     place = _Place(link, seen, side, log, rules)
     people: list[PersonEntry] = []
@@ -144,7 +150,8 @@ class _Place:
         if not claimed or not self.accounts:
             return claimed
         opens = number == 0 or self.ticket.ref in {here_of(marker, pair) for marker in markers}
-        return [marker for marker in claimed if marker not in self._by_us and self.can_stand(marker, opens=opens)]
+        ours = [marker for marker in claimed if marker not in self._by_us and self.can_stand(marker, opens=opens)]
+        return [] if len(markers) == 1 and ours and self._is_quoted(ours[0], entry) else ours
 
     def can_stand(self, marker: str, *, opens: bool) -> bool:
         """Whether we may have written *marker*, one of this link, into this log.
@@ -164,6 +171,20 @@ class _Place:
             return opens
         return marker in {notice_of(self.rules.pair, self.link.external, obstacle) for obstacle in self.link.obstacles}
 
+    def _is_quoted(self, marker: str, entry: Entry) -> bool:
+        """Whether *entry*, by an account that is not known as ours, says more than the mirror with *marker*, which we carried.
+
+        Somebody's save wiped that mirror out; another one had pasted it and written below. The first line does not count, as
+        the configuration tells how it reads; nor do entries with words of ours in place of a long text or a picture.
+        """
+        record, original, there = self.link.base.notes.get(marker), self._originals.get(marker), self.seen.of(self.side.other)
+        if record is None or record.carried_at is None or original is None or there is None or entry.author_id in NOBODY:
+            return False
+        if any(words in entry.html for words in OURS_INSTEAD):
+            return False
+        origin = Origin(there.ref, self.rules.pair, self.rules.side(self.side.other).addresses, pictures=self.rules.images)
+        return bool(lost_words(entry.html.partition("</p>")[2], carry(original.html, origin).html))
+
     @cached_property
     def _by_us(self) -> frozenset[str]:
         """The markers that our accounts wrote on this ticket: anybody else's entries that bear them were pasted."""
@@ -178,10 +199,15 @@ class _Place:
         stays = {marker for marker, note in records.items() if note.carried_at is None}
         here, elsewhere = set[str](), set[str]()
         for log in self.rules.for_external(self.link.external.cls).logs:
-            (here if log.name(self.side) == self._name else elsewhere).update(self._originals(log))
+            (here if log.name(self.side) == self._name else elsewhere).update(marker for marker, _ in self._originals_in(log))
         return frozenset((here | (carried - elsewhere)) - stays)
 
-    def _originals(self, log: LogRule) -> Iterator[str]:
+    @cached_property
+    def _originals(self) -> Mapping[str, Entry]:
+        """The entries in the paired log, by the markers of their mirrors."""
+        return dict(self._originals_in(self.log))
+
+    def _originals_in(self, log: LogRule) -> Iterator[tuple[str, Entry]]:
         """The markers of the mirrors of all entries in the other side's log, whoever wrote them."""
         other = self.side.other
         there = self.seen.of(other)
@@ -190,7 +216,7 @@ class _Place:
         alike: Counter[str] = Counter()
         for entry in there.logs.get(log.name(other), ()):
             looks = fingerprint(entry.author_id, entry.html)
-            yield note_marker(self.rules.pair, self.link.external, there.ref, log.name(other), looks, ordinal=alike[looks])
+            yield note_marker(self.rules.pair, self.link.external, there.ref, log.name(other), looks, ordinal=alike[looks]), entry
             alike[looks] += 1
 
 

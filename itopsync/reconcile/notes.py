@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from itopsync.model import Entry, ItemKey, ItemKind, NoteRecord, Side
-from itopsync.reconcile.entries import ENTRY_BYTES, PersonEntry, Reading, arrived, full_log, note_item, notice_of, read
+from itopsync.reconcile.entries import ENTRY_BYTES, TOO_LONG, PersonEntry, Reading, arrived, full_log, note_item, notice_of, read
 from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.gate import words as guarded
 from itopsync.reconcile.lifecycle import is_terminal
@@ -64,27 +64,30 @@ def keeping_what_stood_there(situation: Situation) -> Situation:
 def plan_notes(situation: Situation) -> Part:
     """Plan the entries of all logs, both ways."""
     part, records = Part(), dict(situation.link.base.notes)
-    people: set[str] = set()
+    people: dict[Side, set[str]] = {side: set() for side in Side}
     for target in (Side.INTERNAL, Side.EXTERNAL):
         for log in situation.cls.logs:
             source, goal = read_log(situation, target.other, log), read_log(situation, target, log)
             notes = _plan_flow(_Flow(situation, part, target, log, source, goal, records))
             part.content[target].logs.append(notes)
-            people |= {person.marker for person in source.people}
-    vanished = [marker for marker, record in records.items() if record.carried_at is not None and marker not in people]
-    for marker in vanished:
-        part.remark(Kept.VANISHED, note_item(marker).key)
-    part.rewritten = _is_rewritten(records, vanished, people)
+            people[target.other] |= {person.marker for person in source.people}
+    for marker, record in records.items():
+        if record.carried_at is not None and marker not in people[record.origin]:
+            part.remark(Kept.VANISHED, note_item(marker).key)
+    part.rewritten = any(_is_rewritten(records, side, people[side]) for side in Side)
     part.agree = lambda link: replace(link, base=replace(link.base, notes=records))
     return part
 
 
-def _is_rewritten(records: Mapping[str, NoteRecord], vanished: Sequence[str], people: set[str]) -> bool:
-    """Whether every entry that was carried, or that stays, looks different now, with as many new ones in their place."""
-    new = len(people - records.keys())
-    carried = [marker for marker, record in records.items() if record.carried_at is not None]
-    kept = [marker for marker, record in records.items() if record.carried_at is None and is_note(marker)]
-    return (0 < len(carried) == len(vanished) <= new) or (0 < len(kept) <= new and people.isdisjoint(kept))
+def _is_rewritten(records: Mapping[str, NoteRecord], side: Side, people: set[str]) -> bool:
+    """Whether every entry of *side* that was carried, or that stays, looks different now, with as many new ones in their place.
+
+    A server that is upgraded, restored or migrated alters its own side's, and leaves the other's as they are.
+    """
+    new, known = len(people - records.keys()), [(one, record) for one, record in records.items() if record.origin is side]
+    carried = {marker for marker, record in known if record.carried_at is not None}
+    kept = {marker for marker, record in known if record.carried_at is None and is_note(marker)}
+    return any(0 < len(before) <= new and people.isdisjoint(before) for before in (carried, kept))
 
 
 def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
@@ -350,7 +353,7 @@ def _in_pieces(situation: Situation, target: Side, note: Note) -> tuple[Note, tu
         if not situation.has_attachment(target, mark):
             uploads.append(Upload(target, mark, TextSource(names[-1], part), note_item(marker)))
     head = note.html[: note.html.index("</p>") + len("</p>")]
-    told = f"It is too long for one request. The whole text is in the attachments {names[0]} to {names[-1]}."
+    told = f"{TOO_LONG} The whole text is in the attachments {names[0]} to {names[-1]}."
     return replace(note, html=f"{head}<p>{html.escape(told)}</p>", pictures=()), tuple(uploads)
 
 

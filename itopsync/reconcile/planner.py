@@ -16,8 +16,9 @@ from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form
-from itopsync.reconcile.identity import last_change
+from itopsync.reconcile.identity import last_change, mismatch
 from itopsync.reconcile.link_notices import plan_link_notice
+from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import keeping_what_stood_there, plan_notes
 from itopsync.reconcile.notices import plan_notice
 from itopsync.reconcile.part import Content, Part, finished, fold
@@ -26,6 +27,7 @@ from itopsync.reconcile.room import room
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import plan_state
+from itopsync.reconcile.unmarked import unmarked_opening
 
 PARTS: Sequence[Callable[[Situation], Part]] = (plan_files, plan_notes, plan_form, plan_state)
 """What a ticket consists of; another kind of content is another function here."""
@@ -40,11 +42,13 @@ def plan(
     singly: bool = False,
     looked_up: LookedUp = NOTHING_LOOKED_UP,
 ) -> Plan:
-    """Plan one link.
+    """Plan one link, unless one of its tickets is not the one that was linked: then nothing is written.
 
     *singly*: carry each thing in a call of its own, so that a refusal shows which one is at fault. *looked_up*: the
     look-ups for its defaults; a value whose look-up is missing waits.
     """
+    if reason := mismatch(link, observation, rules, now):
+        return _replaced(link, reason, observation, rules)
     if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
         return Plan(link)
     link = without_former(link, observation)
@@ -71,6 +75,16 @@ def another_ticket(link: Link, reason: str) -> Plan:
         remarks=(Remark(Kept.PARKED, TICKET, told),),
         replaced=True,
     )
+
+
+def _replaced(link: Link, reason: str, seen: Observation, rules: Rules) -> Plan:
+    """The plan for a link one of whose tickets seems to be another one, or whose marker the server hides."""
+    made, name = another_ticket(link, reason), rules.for_external(link.external.cls).logs[0].internal
+    if seen.internal is None or not link.external_number:
+        return made
+    marker = ticket_marker(rules.pair, link.external)
+    lost = unmarked_opening(seen.internal, name, rules.internal.accounts, link.external_number, marker)
+    return made if lost is None else Plan(link, lost=(lost,))
 
 
 def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None) -> Plan:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from itopsync.engine import linking
 from itopsync.engine.report import CycleKind
 from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
+from itopsync.itop.server import Server
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.copied import Bridge
 from itopsync.simulator import FaultKind, Simulator
 from itopsync.store.records import RequestKind
-from tests.engine.rig import Rig
+from tests.engine.rig import RESOLVED, TEAM, Rig
+from tests.torture.leaks import leaks
 
 
 def _opens(rig: Rig, title: str) -> int:
@@ -187,3 +191,82 @@ def test_an_id_that_is_given_again_in_internal_under_a_link_that_has_ended_stops
     rig.customer.note("UserRequest", other, "<p>Hello</p>")
     assert rig.sync().outcome == "well"
     assert "Hello" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(other)))
+
+
+def _becomes_anothers(rig: Rig, copy: int) -> None:
+    """The copy goes, and another ticket gets its id."""
+    rig.operator.delete("UserRequest", copy)
+    rig.internal.store.table("UserRequest").next_id = copy
+    assert rig.operator.create("UserRequest", title="Another", private_log="<p>Secret</p>") == copy
+    rig.operator.attach("UserRequest", copy, "secret.txt", "text/plain", b"Secret")
+
+
+def _meets(monkeypatch: pytest.MonkeyPatch, method: str, deed: Callable[[], None]) -> None:
+    """Let somebody do this once, when our client next begins this on internal."""
+    right: Callable[..., object] = getattr(Server, method)
+    left = [deed]
+
+    def wrong(server: Server, *asked: object) -> object:
+        if server.side is Side.INTERNAL and left:
+            left.pop()()
+        return right(server, *asked)
+
+    monkeypatch.setattr(Server, method, wrong)
+
+
+def _at_rest(rig: Rig) -> int:
+    number = _opens(rig, "Printer")
+    rig.settle(3)
+    return number
+
+
+def test_what_an_answer_shows_of_another_ticket_goes_nowhere_and_no_more_is_written_to_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = _at_rest(rig)
+    copy = rig.copy_of(number)
+    rig.customer.note("UserRequest", number, "<p>Any news?</p>")
+    rig.customer.stimulus("UserRequest", number, "ev_assign", **TEAM)
+    rig.customer.stimulus("UserRequest", number, "ev_resolve", **RESOLVED)
+    _meets(monkeypatch, "stimulate", lambda: _becomes_anothers(rig, copy))
+    rig.sync()
+    assert list(leaks(rig.external, ["Secret"])) == []
+    assert rig.internal.ticket("UserRequest", copy)["status"] == "assigned"  # not resolved
+    for _ in range(2):
+        with pytest.raises(SafetyStop, match="1 linked ids are other tickets"):
+            rig.sync()
+    rig.engine.cycle(accept=["replaced"])
+    assert rig.link(number).status is LinkStatus.PARKED
+    assert list(leaks(rig.external, ["Secret"])) == []
+
+
+def test_a_file_of_another_ticket_that_has_the_copys_id_by_now_goes_nowhere(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = _at_rest(rig)
+    copy = rig.copy_of(number)
+    rig.operator.attach("UserRequest", copy, "a.txt", "text/plain", b"a")
+
+    def happens() -> None:
+        rig.internal.store.table("Attachment").next_id = 1  # a restore forgets those ids too
+        _becomes_anothers(rig, copy)
+
+    _meets(monkeypatch, "attachment_file", happens)
+    rig.sync()
+    assert list(leaks(rig.external, ["Secret"])) == []
+    with pytest.raises(SafetyStop, match="1 linked ids are other tickets"):
+        rig.sync()
+
+
+def test_a_file_whose_id_is_another_tickets_by_now_goes_nowhere(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    number, other = _at_rest(rig), rig.operator.create("UserRequest", title="Own")
+    copy = rig.copy_of(number)
+    file = rig.operator.attach("UserRequest", copy, "a.txt", "text/plain", b"a")
+
+    def happens() -> None:
+        rig.operator.delete_attachment(file)
+        rig.internal.store.table("Attachment").next_id = file
+        assert rig.operator.attach("UserRequest", other, "secret.txt", "text/plain", b"Secret") == file
+
+    _meets(monkeypatch, "attachment_file", happens)
+    rig.settle(3)
+    assert list(leaks(rig.external, ["Secret"])) == []
+    assert rig.differences(besides=(other,)) == []

@@ -11,6 +11,7 @@ from itopsync.model import Attachment, File, Ref, Side
 from tests.itop.fake import Fake, contents, objects, page
 
 REF = Ref(Side.EXTERNAL, "UserRequest", 7)
+CONTENTS = {"data": "eA==", "mimetype": "text/plain", "filename": "a.txt"}
 ATTACHMENT = {"id": "5", "temp_id": "m", "item_class": "UserRequest", "item_id": "7"}
 
 
@@ -42,6 +43,15 @@ def test_a_file_is_read_whole_or_not_at_all(fake: Fake) -> None:
     fake.replies[0] = contents(bytes(1000))
     with pytest.raises(TooLarge):
         fake.server(max_answer_bytes=500).attachment_file(5)
+
+
+@pytest.mark.parametrize(("cls", "number"), [("UserRequest", "8"), ("Incident", "7")])
+def test_a_file_that_another_ticket_has_is_none_of_the_one_that_is_asked_for(fake: Fake, cls: str, number: str) -> None:
+    rows = [{**ATTACHMENT, "contents": CONTENTS}, {**ATTACHMENT, "item_class": cls, "item_id": number, "contents": CONTENTS}]
+    server = fake.server(*(objects(row, cls="Attachment") for row in rows))
+    assert server.attachment_file(5, REF).data == b"x"
+    with pytest.raises(Missing, match="Attachment::5 is another ticket's by now"):
+        server.attachment_file(5, REF)
 
 
 @pytest.mark.parametrize(

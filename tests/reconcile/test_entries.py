@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from itopsync.model import LinkStatus, NoteRecord, Side
+from itopsync.reconcile.notes import head_line
+from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.richtext import marked
 from tests.reconcile.making import (
     CUSTOMER,
@@ -101,6 +103,48 @@ def test_a_mirror_whose_original_is_gone_stays_ours_as_long_as_it_is_remembered(
     carried = replace(link, base=replace(link.base, notes={marker: NoteRecord(side.other, NOW)}))
 
     assert plan(carried, seen).actions == ()
+
+
+def _carried(side: Side, text: str, *below: str) -> Plan:
+    """What is planned where nobody whom we know as us has the only mirror of *side*'s *text*, which we carried."""
+    (marker,) = markers_of(side, text)
+    mirror = entry(UNKNOWN, marked((marker,), head_line("head") + "".join(below)))
+    seen = both().with_(side, ticket(side, log=(entry(PERSON[side], text),)))
+    seen = seen.with_(side.other, ticket(side.other, log=(mirror,)))
+    link = agreed()
+    return plan(replace(link, base=replace(link.base, notes={marker: NoteRecord(side, NOW)})), seen)
+
+
+@pytest.mark.parametrize("below", [("<p>hello</p>", "<p>Yes</p>"), ("<p>Yes</p>",), ("<p>hello Yes</p>",)])
+@pytest.mark.parametrize("side", list(Side))
+def test_one_who_says_more_than_a_mirror_that_was_wiped_out_quotes_it(side: Side, below: tuple[str, ...]) -> None:
+    planned = _carried(side, "<p>hello</p>", *below)
+
+    assert said(planned, side) != []  # where it was wiped out, it is written again
+    (written,) = writes(planned, side)
+    assert "Yes" in written.notes[0].html
+    (again,) = writes(planned, side.other)
+    assert "hello" in again.notes[0].html
+    assert planned.link.status is LinkStatus.LINKED
+
+
+@pytest.mark.parametrize(
+    ("text", "below"),
+    [
+        ("<p>hello</p>", ("<p>hello</p>",)),
+        (
+            "<p>hello <b>there</b></p><ul><li>a</li><li>b</li></ul>",
+            ("<p>hello there</p>", "<p>a b</p>"),
+        ),
+        ("<p>hello there</p>", ("<p>hello</p>",)),
+        ('<p>hello <img src="https://elsewhere.example/x.png" alt="plan"></p>', ("<p>hello [picture not carried: plan]</p>",)),
+        ("<p>hello</p>", ("<p>It is too long for one request. The whole text is in the attachments a.html to b.html.</p>",)),
+        ("<p>See [[UserRequest:41|R-000041]] as well</p>", ("<p>See R-000041 as well</p>",)),
+    ],
+)
+@pytest.mark.parametrize("side", list(Side))
+def test_a_mirror_that_says_no_more_than_we_wrote_is_ours_whoever_wrote_it(side: Side, text: str, below: tuple[str, ...]) -> None:
+    assert writes(_carried(side, text, *below)) == []
 
 
 def test_the_head_of_a_copy_is_ours_whoever_made_it() -> None:

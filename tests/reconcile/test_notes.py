@@ -191,6 +191,21 @@ def test_a_log_whose_every_entry_looks_new_is_told() -> None:
     assert not planned.replaced
 
 
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("stays", [False, True])
+def test_so_is_that_of_one_side_while_the_others_entries_look_as_they_did(side: Side, stays: bool) -> None:
+    said_there = {side: "hello", side.other: "and mine"}
+    markers = {each: markers_of(each, text)[0] for each, text in said_there.items()}
+    notes = {markers[each]: NoteRecord(each, None if stays else NOW) for each in Side}
+    link = replace(agreed(), base=replace(agreed().base, notes=notes))
+    mirror = () if stays else (ours(side, markers[side.other], text="and mine"),)
+    seen = both().with_(side, ticket(side, log=(*mirror, entry(PERSON[side], "hallo"))))
+    seen = seen.with_(side.other, ticket(side.other, log=(entry(PERSON[side.other], "and mine"),)))
+
+    assert plan(link, seen).rewritten
+    assert not plan(link, seen.with_(side, ticket(side, log=(*mirror, entry(PERSON[side], "hello"))))).rewritten
+
+
 def test_what_stood_there_when_two_tickets_were_linked_by_hand_stays() -> None:
     (marker,) = markers_of(EXTERNAL, "hello")
     link = agreed()

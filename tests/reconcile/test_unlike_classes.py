@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from itopsync.model import Agreed, Link, LinkStatus, Observation, Ref, Ticket
 from itopsync.reconcile import agree
+from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.plan import Write
 from itopsync.reconcile.richtext import value_fingerprint
 from itopsync.reconcile.rules import Direction, FieldRule, Kind, Lifecycle, StateRules
@@ -17,6 +18,7 @@ from tests.reconcile.making import (
     creates,
     default_rules,
     of_class,
+    ours,
     plan,
     unlinked,
     writes,
@@ -71,6 +73,7 @@ RULES = replace(
     internal=replace(default_rules().internal, defaults={"crew": 7, "org_id": 5, "caller_id": 6, "other": 1}),
 )
 LINK = replace(unlinked("Wish"), external=Ref(EXTERNAL, "Wish", 1))
+MARK = ours(INTERNAL, ticket_marker(RULES.pair, LINK.external))
 
 
 def wish(state: str = "open", **fields: str) -> Ticket:
@@ -79,7 +82,7 @@ def wish(state: str = "open", **fields: str) -> Ticket:
 
 
 def job(state: str = "fresh", **fields: str) -> Ticket:
-    return Ticket(Ref(INTERNAL, "Job", 2), "J-2", "1", state, {"name": "Chair", "rank": "9", **fields}, {"private_log": ()})
+    return Ticket(Ref(INTERNAL, "Job", 2), "J-2", "1", state, {"name": "Chair", "rank": "9", **fields}, {"private_log": (MARK,)})
 
 
 def made() -> Link:

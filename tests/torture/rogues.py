@@ -8,6 +8,7 @@ from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 from itopsync.model import Side
+from itopsync.simulator.caselog import CaseLog
 from tests.engine.rig import TEAM
 from tests.torture.ledger import Place
 from tests.torture.oddities import DATES
@@ -152,6 +153,30 @@ class Rogues(People):
         image = f'<img src="{self.pair.internal.url}/pages/ajax.document.php?{query}" alt="plan">'
         self._write(Side.INTERNAL, found, self._word("Note"), before=f"<p>See {image}</p>")
 
+    def give_the_copys_id_again(self, place: int, choice: int) -> None:
+        """The copy goes, and its server gives its id to a ticket of internal's own, perhaps its number and its files' ids too."""
+        if (found := self.pick(Side.INTERNAL, place)) is None:
+            return
+        internal, number = self.pair.internal, self._there(Side.INTERNAL, found)
+        before, files = internal.ticket(found[0], number), [one["id"] for one in internal.ticket(found[0], number)["attachments"]]
+        self.pair.operator.delete(found[0], number)
+        self.ledger.gone.add(found)
+        internal.store.table(found[0]).next_id = number
+        if choice % 2 and files:
+            internal.store.table("Attachment").next_id = files[0]
+        self.open_in_internal()
+        after = internal.store.get("UserRequest", number)
+        assert after is not None
+        internal.store.put({**after, "ref": before["ref"]} if choice // 2 % 2 else after)
+
+    def give_a_files_id_again(self, place: int, _choice: int) -> None:
+        """A file goes, and its server gives its id to a file of a ticket of internal's own."""
+        if (found := self.pick(Side.INTERNAL, place)) is not None:
+            file = self.pair.internal.ticket(found[0], self._there(Side.INTERNAL, found))["attachments"][0]["id"]
+            self.pair.operator.delete_attachment(file)
+            self.pair.internal.store.table("Attachment").next_id = file
+            self.open_in_internal()
+
     # what must arrive
 
     def open_a_long_story(self, cls: str) -> None:
@@ -198,6 +223,17 @@ class Rogues(People):
         log = self.pair.simulator(side).ticket(ticket[0], self._there(side, ticket))[PRIVATE]
         copied = [one.text for one in log if 'name="itopsync-demo-' in one.text and "<img" not in one.text]
         return [re.sub(r"\b(?:Meanwhile|Thanks\.|Note (\d+))", r"(\1)", text) for text in copied]
+
+    def answer_what_is_wiped_out(self, side: Side, place: int, _choice: int) -> None:
+        """A note that begins with a mirror of ours, and alone does: somebody's save has wiped that mirror out."""
+        if (found := self.pick(side, place)) is None:
+            return
+        number, simulator = self._there(side, found), self.pair.simulator(side)
+        log, row = simulator.ticket(found[0], number)[PRIVATE], simulator.store.get(found[0], number)
+        if row is not None and '"itopsync-demo-n-' in log[-1].text:
+            simulator.store.put({**row, PRIVATE: CaseLog(log[:-1])})
+            self.ledger.late.add((side, *found))
+            self._write(side, found, self._word("Note"), before=log[-1].text)
 
     def write_oddly(self, side: Side, place: int, choice: int) -> None:
         if (found := self.pick(side, place)) is not None:

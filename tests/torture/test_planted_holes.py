@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from itopsync.engine import failures
+from itopsync.engine import apply, execute, failures
 from itopsync.errors import Unreachable
 from itopsync.itop import older
 from itopsync.itop.dates import Clock
 from itopsync.itop.reader import Reader
 from itopsync.model import Link, Observation, Side
-from itopsync.reconcile import entries, form, gate, notes, richtext
+from itopsync.reconcile import entries, form, gate, notes, planner, richtext
 from itopsync.reconcile.images import AttachedImage, name_of, source_of
 from itopsync.reconcile.markers import picture_marker, prefix
 from itopsync.reconcile.rules import Rules
@@ -23,7 +23,14 @@ from itopsync.store.records import SideState
 from tests.engine.pair import Versions
 from tests.sampling import some
 from tests.torture.oddities import Oddity
-from tests.torture.test_rogues import seen, seen_of_a_correction, seen_of_a_long_story, seen_of_an_oddity, seen_of_another_account
+from tests.torture.test_rogues import (
+    seen,
+    seen_of_a_correction,
+    seen_of_a_long_story,
+    seen_of_an_exchange,
+    seen_of_an_oddity,
+    seen_of_another_account,
+)
 
 Patch = pytest.MonkeyPatch
 
@@ -64,7 +71,13 @@ def test_the_picture_of_a_kept_note_that_goes_alone_is_seen(monkeypatch: Patch) 
     assert any("Picture" in one for one in seen("disguise", [0]))
 
 
+def _read_files_by_their_ids_alone(monkeypatch: Patch) -> None:
+    right = Reader.attachment_file
+    monkeypatch.setattr(Reader, "attachment_file", lambda self, id, *_: right(self, id))
+
+
 def test_a_file_of_another_ticket_that_is_taken_for_a_picture_is_seen(monkeypatch: Patch) -> None:
+    _read_files_by_their_ids_alone(monkeypatch)  # which would not let it leave
     right = richtext._picture
 
     def wrong(attributes: Any, origin: richtext.Origin) -> richtext.Picture | None:
@@ -75,6 +88,31 @@ def test_a_file_of_another_ticket_that_is_taken_for_a_picture_is_seen(monkeypatc
 
     monkeypatch.setattr(richtext, "_picture", wrong)
     assert any("'Data" in one for one in seen("show_anothers_file", [0]))
+
+
+@pytest.mark.parametrize("choice", [0, 2])
+def test_an_answer_of_another_ticket_that_is_planned_from_is_seen(choice: int, monkeypatch: Patch) -> None:
+    right = planner.plan
+
+    def wrong(*known: Any, **named: Any) -> Any:
+        with monkeypatch.context() as within:
+            within.setattr(planner, "mismatch", lambda *_: None)
+            return right(*known, **named)
+
+    monkeypatch.setattr(apply, "mismatch", lambda *_: None)
+    monkeypatch.setattr(apply, "plan_link", wrong)
+    assert any(_leaked(seen_of_an_exchange(choice, boundary) or []) for boundary in range(30, 50))
+
+
+@pytest.mark.parametrize("choice", [0, 3])
+def test_a_file_that_is_not_confirmed_to_be_the_copys_is_seen(choice: int, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(execute, "_confirm_copy", lambda *_: None)
+    assert any(_leaked(seen_of_an_exchange(choice, boundary) or []) for boundary in range(20, 40))
+
+
+def test_a_file_that_is_known_by_its_id_alone_when_it_is_read_is_seen(monkeypatch: Patch) -> None:
+    _read_files_by_their_ids_alone(monkeypatch)
+    assert any(_leaked(seen_of_an_exchange(4, boundary) or []) for boundary in range(25, 40))
 
 
 def _find_plainly(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
@@ -129,6 +167,11 @@ def test_a_marker_that_cannot_stand_there_and_is_taken_for_ours_is_seen(deed: st
     found = seen(deed, sides=[side])
     assert any(f"of {side}: 'Note" in one for one in found)
     assert any("has no mirror on" in one for one in found)
+
+
+def test_an_answer_to_a_mirror_that_is_wiped_out_and_taken_for_it_is_seen(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(entries._Place, "_is_quoted", lambda *_: False)
+    assert any("0 times mirrored" in one for one in seen("answer_what_is_wiped_out", [0], before="note"))
 
 
 def test_an_account_that_is_forgotten_is_seen(monkeypatch: Patch) -> None:
@@ -208,6 +251,6 @@ def test_a_corrected_date_that_is_taken_for_another_ticket_is_seen(how: Oddity, 
         begins = observation.external.fields[rules.for_external(link.external.cls).since_attribute]
         return "another ticket" if began.setdefault(link.external, begins) != begins else None
 
-    monkeypatch.setattr("itopsync.engine.plan.mismatch", wrong)
+    monkeypatch.setattr("itopsync.reconcile.planner.mismatch", wrong)
     found = seen_of_an_oddity(how, Side.EXTERNAL, "UserRequest")
     assert any("other tickets than before" in one for one in found)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
+from itertools import count, takewhile
 
 import pytest
 
@@ -11,7 +12,7 @@ from itopsync.errors import SafetyStop
 from itopsync.model import Side
 from itopsync.simulator import Version
 from tests.engine.pair import Versions, usual_versions
-from tests.sampling import some
+from tests.sampling import in_steps_of, some
 from tests.torture.desks import Desks
 from tests.torture.oddities import Oddity
 from tests.torture.people import People
@@ -78,8 +79,50 @@ def test_a_file_under_an_id_that_was_given_before_arrives() -> None:
     assert seen("replace_a_file", range(8), before="attach") == []
 
 
+def test_an_answer_to_a_mirror_that_is_wiped_out_arrives() -> None:
+    assert seen("answer_what_is_wiped_out", [0], before="note") == []
+
+
 def test_copies_that_a_restore_took_away_come_back_when_one_says_so() -> None:
     assert seen("lose_copies", [0], before="attach") == []
+
+
+EXCHANGES = range(5)
+
+
+def seen_of_an_exchange(choice: int, boundary: int) -> list[str] | None:
+    """What left internal although it was another ticket's, to which the id of the copy or of a file went at that boundary.
+
+    None: the cycle has no such boundary.
+    """
+    with closing(Desks()) as desks:
+        rig, people = desks.rig, desks.people
+        people.open("UserRequest", 1, 0)
+        for _ in range(3):
+            rig.sync()
+        for deed, side in (("note", Side.EXTERNAL), ("note", Side.INTERNAL), ("attach", Side.INTERNAL)):
+            people.do(deed, side, 0, 0)
+        exchange = people.give_a_files_id_again if choice == 4 else people.give_the_copys_id_again
+        rig.meanwhile = {boundary: lambda: exchange(0, choice)}
+
+        def cycle() -> None:
+            rig.wait(minutes=2)
+            with suppress(SafetyStop):
+                rig.engine.cycle()
+
+        reached = len(rig.run(cycle)) > boundary
+        for _ in range(2):
+            cycle()
+        return list(desks.ledger.leaks()) if reached else None
+
+
+@in_steps_of(3)
+@pytest.mark.parametrize("choice", EXCHANGES)
+def test_whenever_an_id_becomes_another_tickets_nothing_of_that_leaves(choice: int, step: int) -> None:
+    boundaries = count(0, step)
+    found = list(takewhile(lambda leaked: leaked is not None, (seen_of_an_exchange(choice, each) for each in boundaries)))
+    assert len(found) > 50 // step
+    assert list(filter(None, found)) == []
 
 
 def seen_of_another_account() -> list[str]:
