@@ -191,16 +191,22 @@ def compare_logs(
     """
     ours = (Writer.MIRROR, Writer.BARE)
     matchings = {side: Matching([*logs.by(side, *ours), *files[side]]) for side in Side}
+    people: dict[Side, list[Line]] = {}
     missing: dict[Side, list[Line]] = {}
     for origin in Side:
-        people = [line for line in logs.by(origin, Writer.PERSON) if line.where not in held]
-        missing[origin] = matchings[origin.other].match(people)
-        findings.counts[f"{origin} entries"] += len(people)
+        people[origin] = [line for line in logs.by(origin, Writer.PERSON) if line.where not in held]
+        missing[origin] = matchings[origin.other].match(people[origin])
+        findings.counts[f"{origin} entries"] += len(people[origin])
     for side in Side:  # an unsure entry is ours if it mirrors a person's entry that nothing else does; otherwise a person's
         unsure = [line for line in logs.by(side, Writer.UNSURE) if line.where not in held]
         as_ours = Matching(unsure)
         missing[side.other] = as_ours.match_exactly(missing[side.other])
-        missing[side] += matchings[side.other].match(as_ours.left)
+        mirrored = {id(each.origin) for each in as_ours.found}
+        people[side.other] = [line for line in people[side.other] if id(line) not in mirrored]
+        if as_ours.left:  # what is joined is in the order in which it was written
+            people[side] = sorted((*people[side], *as_ours.left), key=_place)
+            matchings[side.other] = Matching(matchings[side.other].lines)
+            missing[side] = matchings[side.other].match(people[side])
     for origin in Side:
         matching = matchings[origin.other]
         findings.counts[f"{origin} entries mirrored"] += len(matching.found)

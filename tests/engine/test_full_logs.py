@@ -168,6 +168,17 @@ def test_a_file_that_is_refused_is_tried_note_by_note(rig: Rig) -> None:
     assert compared(rig) == []
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_a_note_that_quotes_an_entry_of_ours_is_found_in_the_file_before_a_later_one(rig: Rig, side: Side) -> None:
+    ids = _opens(rig)
+    head = rig.texts(Side.INTERNAL, ids[Side.INTERNAL])[0]
+    _says(rig, side, ids, WORDS[0], f"{head}As it says.", WORDS[1])
+    rig.settle(2)
+    (file,) = _files(rig, side.other, ids)
+    assert re.findall(r"Word\d\d\.|As it says\.", file.data.decode()) == [WORDS[0], "As it says.", WORDS[1]]
+    assert compared(rig) == []
+
+
 def test_what_is_missing_and_not_gathered_differs(rig: Rig) -> None:
     ids = _opens(rig)
     _says(rig, Side.EXTERNAL, ids, WORDS[0])
