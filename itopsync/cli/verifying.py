@@ -14,8 +14,10 @@ from itopsync.cli.session import open_pair, own, servers
 from itopsync.cli.text import as_json
 from itopsync.config import Configuration
 from itopsync.errors import Stopped
-from itopsync.model import Link, LinkStatus, Observation
+from itopsync.model import Link, LinkStatus, Observation, Side
+from itopsync.reconcile.entries import read
 from itopsync.reconcile.plan import Kept, Plan
+from itopsync.reconcile.rules import LogRule
 from itopsync.verify.comparing import Comparison
 from itopsync.verify.findings import Findings
 
@@ -67,10 +69,15 @@ def _compared(pair: Pair, batch: list[Planned], *, deep: bool) -> Iterator[Verif
     def reload(ids: Sequence[int]) -> list[Link]:
         return [link for link in pair.store.links.get(ids) if link.status is LinkStatus.LINKED]
 
+    def names(link: Link, seen: Observation, side: Side, log: LogRule) -> dict[int, str]:
+        ticket = seen.of(side)
+        places = {id(entry): place for place, entry in enumerate(ticket.logs.get(log.name(side), ()) if ticket else (), 1)}
+        return {places[id(person.entry)]: person.marker for person in read(link, seen, side, log, pair.rules).people}
+
     plans = [planned.plan for planned in batch]
     links = reload([plan.link.id for plan in plans if plan.link.status is LinkStatus.LINKED])
     kept = {plan.link.id: {remark.key for remark in plan.remarks if remark.kept in _ON_PURPOSE} for plan in plans}
-    found = Comparison(pair.servers, pair.rules, reload, deep=deep).compare(links, kept)
+    found = Comparison(pair.servers, pair.rules, reload, names, deep=deep).compare(links, kept)
     yield from (Verified(planned.plan, planned.seen, found.get(planned.plan.link.id)) for planned in batch)
 
 
