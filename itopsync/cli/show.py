@@ -14,7 +14,7 @@ from itopsync.engine.pauses import REMEDY
 from itopsync.engine.report import Count, CycleOutcome, Report, WriteKind
 from itopsync.model import TICKET, UNSAVED, FilePair, FileStatus, ItemKey, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.ends import why
-from itopsync.reconcile.plan import Action, Create, Plan, Remove, Upload, Write
+from itopsync.reconcile.plan import Action, Create, Kept, Plan, Remark, Remove, Upload, Write
 from itopsync.reconcile.rules import not_kept
 
 if TYPE_CHECKING:
@@ -82,9 +82,14 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
 
 
 def remarks(console: Console, plan: Plan, seen: Observation) -> None:
-    """Show which items of a link are left as they are, and why."""
+    """Show which items of a link are left as they are, and why: in one line what went as one file."""
+    together: dict[object, list[Remark]] = {}
     for remark in plan.remarks:
-        console.print(Text(f"{title(plan, seen)}: {remark.key}: {remark.kept}{f' ({remark.reason})' if remark.reason else ''}"))
+        note = plan.link.base.notes.get(remark.key.which) if remark.kept is Kept.COPY_DELETED else None
+        together.setdefault(note.carried_at if note is not None else id(remark), []).append(remark)
+    for remark, *others in together.values():
+        reason, more = f" ({remark.reason})" if remark.reason else "", f", and {len(others)} more like it" if others else ""
+        console.print(Text(f"{title(plan, seen)}: {remark.key}: {remark.kept}{reason}{more}"))
 
 
 def title(plan: Plan, seen: Observation) -> str:

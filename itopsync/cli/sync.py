@@ -96,13 +96,16 @@ def verify(
         inspector.pair.progress = progress
         every = verifying.verify(inspector, deep=deep)
         notable = [verified for verified in every if not verified.agrees or verified.plan.remarks]
+        copies = verifying.strays(inspector.pair)
         counts, resting = inspector.pair.store.links.counts(), inspector.pair.store.links.resting().values()
     linked = counts[LinkStatus.LINKED] - sum(by_status.get(LinkStatus.LINKED, 0) for by_status in resting)
     if as_json:
-        typer.echo(verifying.told_as_json(notable))
+        typer.echo(verifying.told_as_json(notable, copies))
     else:
+        verifying.tell_strays(Console(soft_wrap=True), configuration.rules, copies)
         verifying.tell(Console(soft_wrap=True), notable, linked, counts[LinkStatus.PARKED], counts["troubled"])
-    raise typer.Exit(ExitCode.WELL if all(verified.agrees for verified in notable) else ExitCode.TROUBLED)
+    well = not copies and all(verified.agrees for verified in notable)
+    raise typer.Exit(ExitCode.WELL if well else ExitCode.TROUBLED)
 
 
 def _have_verified(configuration: Configuration, *, deep: bool) -> None:

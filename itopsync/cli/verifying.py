@@ -13,11 +13,16 @@ from itopsync.cli import show
 from itopsync.cli.session import open_pair, own, servers
 from itopsync.cli.text import as_json
 from itopsync.config import Configuration
+from itopsync.engine.observe import logs_of
+from itopsync.engine.store_guard import classes_of_copies
 from itopsync.errors import Stopped
-from itopsync.model import Link, LinkStatus, Observation
+from itopsync.model import UNSAVED, Link, LinkStatus, Observation, Side, Sighting
+from itopsync.reconcile.entries import read
 from itopsync.reconcile.plan import Kept, Plan
+from itopsync.reconcile.rules import LogRule, Rules
 from itopsync.verify.comparing import Comparison
 from itopsync.verify.findings import Findings
+from itopsync.verify.strays import Stray, find_strays
 
 if TYPE_CHECKING:
     from itopsync.engine.inspect import Inspector
@@ -63,14 +68,35 @@ def verify(inspector: Inspector, *, deep: bool = False) -> Iterator[Verified]:
     yield from _compared(inspector.pair, batch, deep=deep)
 
 
+def strays(pair: Pair) -> list[Stray]:
+    """The stray copies in internal, once *pair* knows its accounts, as after :func:`verify`.
+
+    :raises SideUnavailable: internal cannot be asked
+    """
+    places: dict[str, tuple[str, ...]] = {}
+    for cls in pair.rules.classes:
+        for name in classes_of_copies(pair.store, cls):
+            places[name] = tuple(dict.fromkeys((*places.get(name, ()), *logs_of(pair, name, cls))))
+
+    def unknown(seen: Sequence[Sighting]) -> Sequence[Sighting]:
+        return pair.store.polls.compare(Side.INTERNAL, seen, ignored=False).unknown
+
+    return list(find_strays(pair.servers[Side.INTERNAL], pair.rules, places, unknown, pair.store.links.of))
+
+
 def _compared(pair: Pair, batch: list[Planned], *, deep: bool) -> Iterator[Verified]:
     def reload(ids: Sequence[int]) -> list[Link]:
         return [link for link in pair.store.links.get(ids) if link.status is LinkStatus.LINKED]
 
+    def names(link: Link, seen: Observation, side: Side, log: LogRule) -> dict[int, str]:
+        ticket = seen.of(side)
+        places = {id(entry): place for place, entry in enumerate(ticket.logs.get(log.name(side), ()) if ticket else (), 1)}
+        return {places[id(person.entry)]: person.marker for person in read(link, seen, side, log, pair.rules).people}
+
     plans = [planned.plan for planned in batch]
     links = reload([plan.link.id for plan in plans if plan.link.status is LinkStatus.LINKED])
     kept = {plan.link.id: {remark.key for remark in plan.remarks if remark.kept in _ON_PURPOSE} for plan in plans}
-    found = Comparison(pair.servers, pair.rules, reload, deep=deep).compare(links, kept)
+    found = Comparison(pair.servers, pair.rules, reload, names, deep=deep).compare(links, kept)
     yield from (Verified(planned.plan, planned.seen, found.get(planned.plan.link.id)) for planned in batch)
 
 
@@ -91,10 +117,23 @@ def found(configuration: Configuration, store: Store, stopping: Callable[[], boo
         open_pair(configuration, both, own(configuration, store), stopping=stopping) as pair,
     ):
         seen = [(verified.agrees, verified.plan.link) for verified in verify(Inspector(pair), deep=deep)]
+        copies = [stray.number for stray in strays(pair)]
     unlike = [link.external_number or str(link.external) for agrees, link in seen if not agrees]
-    more = f" and {len(unlike) - _NAMED} more" if len(unlike) > _NAMED else ""
-    names = f"; these do not: {', '.join(unlike[:_NAMED])}{more}" if unlike else ""
-    return f"{len(seen) - len(unlike)} of {len(seen)} linked tickets agree{names}."
+    names = f"; these do not: {_some(unlike)}" if unlike else ""
+    more = f" Copies in internal to which no link leads: {_some(copies)}. `itopsync verify` says more." if copies else ""
+    return f"{len(seen) - len(unlike)} of {len(seen)} linked tickets agree{names}.{more}"
+
+
+def _some(numbers: Sequence[str]) -> str:
+    more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+    return f"{', '.join(numbers[:_NAMED])}{more}"
+
+
+def tell_strays(console: Console, rules: Rules, copies: Sequence[Stray]) -> None:
+    """Show which copies no link leads to."""
+    for stray in copies:
+        where = f"{stray.number} ({stray.internal}, {rules.internal.page_of(stray.internal)})"
+        console.print(Text(f"{where} {stray.what}", style="red"))
 
 
 def tell(console: Console, notable: list[Verified], total: int, parked: int, troubled: int) -> None:
@@ -129,9 +168,17 @@ def _no_pair(plan: Plan) -> str:
     return "one of the two tickets is gone, or our account does not see it any more"
 
 
-def told_as_json(notable: list[Verified]) -> str:
+def told_as_json(notable: list[Verified], copies: Sequence[Stray]) -> str:
     """The same as JSON."""
-    return as_json([{**show.plan_as_json(verified.plan), **_findings_as_json(verified.findings)} for verified in notable])
+    linked = [{**show.plan_as_json(verified.plan), **_findings_as_json(verified.findings)} for verified in notable]
+    return as_json([*linked, *map(_stray_as_json, copies)])
+
+
+def _stray_as_json(stray: Stray) -> dict[str, object]:
+    """A copy to which no link leads, in the shape of a link."""
+    findings = Findings(Link(UNSAVED, stray.external, stray.internal, LinkStatus.TOMBSTONE, "", stray.number))
+    findings.differs("copy", f"{stray.number} {stray.what}")
+    return {**show.plan_as_json(Plan(findings.link)), "status": None, **_findings_as_json(findings)}
 
 
 def _findings_as_json(findings: Findings | None) -> dict[str, object]:

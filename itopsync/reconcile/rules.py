@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, ClassVar
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, StrictInt
 
 from itopsync.errors import clip
-from itopsync.model import NOTHING, Side
+from itopsync.model import NOTHING, Ref, Side
 from itopsync.reconcile.defaults import NO_ROUTES, Routing
 from itopsync.settings.hints import listed, meant_or
 from itopsync.settings.quantities import Duration, Size
@@ -210,6 +211,11 @@ class SideRules:
     def addresses(self) -> tuple[str, ...]:
         """The addresses of its pages."""
         return tuple(dict.fromkeys((self.url, self.public_url)))
+
+    def page_of(self, ref: Ref) -> str:
+        """The address of a ticket's page."""
+        query = urlencode({"operation": "details", "class": ref.cls, "id": ref.id})
+        return f"{self.public_url.rstrip('/')}/pages/UI.php?{query}"
 
 
 def check_template(template: str, places: Collection[str]) -> str:

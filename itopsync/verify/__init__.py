@@ -15,4 +15,5 @@ markers by name. It shares the rules with the planner, and none of its decisions
 ``files``      the attachments
 ``pictures``   the pictures in texts, by their bytes
 ``findings``   what is found
+``strays``     internal tickets that are marked as copies, and that no link leads to
 """

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 
 from itopsync.itop.server import Server
-from itopsync.model import Link, Observation, Ref, Side, Ticket
-from itopsync.reconcile.rules import Rules
+from itopsync.model import Attachment, Link, Observation, Ref, Side, Ticket
+from itopsync.reconcile.rules import LogRule, Rules
 from itopsync.verify.entries import Line, Logs, Mirrored, Writer, compare_logs, lines_of
 from itopsync.verify.files import compare_files
 from itopsync.verify.findings import Findings
@@ -16,6 +17,8 @@ from itopsync.verify.reading import Case, Library, Shown, read
 from itopsync.verify.secrets import Outside, held_back, look_for_leaks
 
 Kept = Mapping[int, Collection[str]]
+Names = Callable[[Link, Observation, Side, LogRule], Mapping[int, str]]
+"""Gives the markers under which the store knows people's entries in one log, by their places."""
 
 
 class Comparison:
@@ -26,11 +29,12 @@ class Comparison:
         servers: Mapping[Side, Server],
         rules: Rules,
         reload: Callable[[Sequence[int]], Sequence[Link]],
+        names: Names,
         *,
         deep: bool = False,
     ) -> None:
         """*rules* know our accounts; *reload* rereads links from the store; *deep*: compare files and pictures by bytes."""
-        self._servers, self._rules, self._reload, self._deep = servers, rules, reload, deep
+        self._servers, self._rules, self._reload, self._names, self._deep = servers, rules, reload, names, deep
 
     def compare(self, links: Sequence[Link], kept: Kept | None = None) -> dict[int, Findings]:
         """Compare *links*, whose status is linked; return the findings for each.
@@ -74,7 +78,8 @@ class Comparison:
         files = {side: self._texts(ticket, case.library) for side, ticket in tickets.items()}
         mirrored: list[Mirrored] = []
         for place, rule in enumerate(case.cls.logs):
-            logs = Logs(rule, {side: lines_of(ticket, rule.name(side), link, rules) for side, ticket in tickets.items()})
+            lines = {side: lines_of(ticket, rule.name(side), link, rules) for side, ticket in tickets.items()}
+            logs = Logs(rule, lines, self._deleted(link, Observation(external, internal), rule))
             if place == 0 and not _is_marked(logs, link) and not findings.obstacle("link-notice"):
                 findings.differs("link-notice", f"internal: no entry of {rule.internal} has the link's marker")
             held = held_back(logs, rules)
@@ -85,14 +90,35 @@ class Comparison:
             files = {side: [line for line in lines if id(line) not in used] for side, lines in files.items()}
         return mirrored
 
+    def _deleted(self, link: Link, seen: Observation, rule: LogRule) -> dict[str, datetime]:
+        """The entries that, by the store, went as a file that is not there any more: where they are, and when they went."""
+        deleted: dict[str, datetime] = {}
+        for origin in Side:
+            there = seen.of(origin.other)
+            sent = {marker: record for marker, record in link.base.notes.items() if record.as_file and record.origin is origin}
+            if there is None or not sent:
+                continue
+            held = {f"itopsync-{self._rules.pair}-{name}" for file in there.attachments for name in self._held(file)}
+            for place, marker in self._names(link, seen, origin, rule).items():
+                record = sent.get(marker)
+                if record is not None and record.carried_at is not None and marker not in held:
+                    deleted[f"entry:{origin}:{rule.name(origin)}:{place}"] = record.carried_at
+        return deleted
+
+    def _held(self, file: Attachment) -> tuple[str, ...]:
+        """The markers, without their common prefix, of the entries that a file of ours stands for; none of any other file."""
+        head = f"itopsync-{self._rules.pair}-"
+        if not file.temp_id.startswith(f"{head}n-"):
+            return ()
+        link, *digests = file.temp_id.removeprefix(head).split(".")
+        return tuple(f"{link}.{each}" for each in digests)
+
     def _texts(self, ticket: Ticket, library: Library) -> list[Line]:
         """The entries that were carried as files because the log was full."""
-        head = f"itopsync-{self._rules.pair}-"
         side, lines = ticket.ref.side, []
         for file in ticket.attachments:
-            if file.temp_id.startswith(f"{head}n-") and (text := library.text(side, file.id)) is not None:
-                link, *digests = file.temp_id.removeprefix(head).split(".")
-                markers = tuple(f"{link}.{each}" for each in digests)
+            markers = self._held(file)
+            if markers and (text := library.text(side, file.id)) is not None:
                 lines.append(Line(f"file:{side}:{file.id}", None, text, Writer.MIRROR, markers))
         return lines
 

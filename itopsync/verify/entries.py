@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from functools import cached_property
@@ -75,6 +75,8 @@ class Logs:
 
     rule: LogRule
     lines: dict[Side, list[Line]]
+    deleted: Mapping[str, datetime] = field(default_factory=dict)
+    """The entries that went as a file which somebody deleted: where they are, and when they went."""
 
     def by(self, side: Side, *writers: Writer) -> list[Line]:
         """The lines of *side* by any of *writers*."""
@@ -189,23 +191,30 @@ def compare_logs(
     *files* are the entries carried as attachments; *held* names the entries that are kept in internal. *most*: so long
     what a full log does not take may be gathered.
     """
-    ours = (Writer.MIRROR, Writer.BARE)
+    ours, passed_over = (Writer.MIRROR, Writer.BARE), {*held, *logs.deleted}
     matchings = {side: Matching([*logs.by(side, *ours), *files[side]]) for side in Side}
+    people: dict[Side, list[Line]] = {}
     missing: dict[Side, list[Line]] = {}
     for origin in Side:
-        people = [line for line in logs.by(origin, Writer.PERSON) if line.where not in held]
-        missing[origin] = matchings[origin.other].match(people)
-        findings.counts[f"{origin} entries"] += len(people)
+        people[origin] = [line for line in logs.by(origin, Writer.PERSON) if line.where not in passed_over]
+        missing[origin] = matchings[origin.other].match(people[origin])
+        findings.counts[f"{origin} entries"] += len(people[origin])
     for side in Side:  # an unsure entry is ours if it mirrors a person's entry that nothing else does; otherwise a person's
-        unsure = [line for line in logs.by(side, Writer.UNSURE) if line.where not in held]
+        unsure = [line for line in logs.by(side, Writer.UNSURE) if line.where not in passed_over]
         as_ours = Matching(unsure)
         missing[side.other] = as_ours.match_exactly(missing[side.other])
-        missing[side] += matchings[side.other].match(as_ours.left)
+        mirrored = {id(each.origin) for each in as_ours.found}
+        people[side.other] = [line for line in people[side.other] if id(line) not in mirrored]
+        if as_ours.left:  # what is joined is in the order in which it was written
+            people[side] = sorted((*people[side], *as_ours.left), key=_place)
+            matchings[side.other] = Matching(matchings[side.other].lines)
+            missing[side] = matchings[side.other].match(people[side])
     for origin in Side:
         matching = matchings[origin.other]
         findings.counts[f"{origin} entries mirrored"] += len(matching.found)
         if logs.rule.direction.allows(origin):
             _report_missing(findings, origin, missing[origin], _gathered_since(findings, logs.rule, origin, most))
+        _excuse_deleted(findings, [line for line in logs.lines[origin] if line.where in logs.deleted], logs.deleted)
         _report_doubled(findings, matching)
         for line in logs.by(origin, Writer.BARE):
             if _lost_markers(findings.link):
@@ -224,6 +233,16 @@ def _gathered_since(findings: Findings, rule: LogRule, origin: Side, most: timed
     """When the first may have been written of the entries that are gathered for the other side's full log, if any are."""
     obstacle = findings.obstacle(f"log:{origin.other}:{rule.name(origin.other)}:notes")
     return obstacle.not_before - most if obstacle is not None and obstacle.not_before is not None else None
+
+
+def _excuse_deleted(findings: Findings, lines: list[Line], deleted: Mapping[str, datetime]) -> None:
+    """Excuse what went as a file that somebody deleted: in one line what went at once."""
+    together: dict[datetime, list[Line]] = {}
+    for line in lines:
+        together.setdefault(deleted[line.where], []).append(line)
+    for first, *others in together.values():
+        more = f", and that of {len(others)} more" if others else ""
+        findings.excuse(first.where, f"somebody deleted its copy, which was a file{more}")
 
 
 def _report_missing(findings: Findings, origin: Side, missing: list[Line], gathered: datetime | None) -> None:

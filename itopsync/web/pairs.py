@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlencode
 
 from itopsync import config
 from itopsync.config.faults import Faults
@@ -60,8 +59,7 @@ class Watched:
 
     def address(self, ref: Ref) -> str:
         """The address of a ticket in its iTop."""
-        query = urlencode({"operation": "details", "class": ref.cls, "id": ref.id})
-        return f"{self.rules.side(ref.side).public_url.rstrip('/')}/pages/UI.php?{query}"
+        return self.rules.side(ref.side).page_of(ref)
 
     def close(self) -> None:
         """Close its store."""

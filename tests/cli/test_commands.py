@@ -76,6 +76,25 @@ def test_verify_tells_what_nothing_is_planned_for(desk: Desk) -> None:
     assert told["compared"]["external entries mirrored"] == 1
 
 
+def test_verify_tells_a_second_copy_by_its_number_and_address(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="Printer broken")
+    desk.itopsync("run-once")
+    (copy,) = desk.internal.tickets()
+    desk.internal.agent("sync").create("UserRequest", title="Late", private_log=copy["private_log"][0].text)
+    done = desk.itopsync("verify")
+    assert done.returncode == ExitCode.TROUBLED
+    page = f"{desk.internal.url}/pages/UI.php?operation=details&class=UserRequest&id=2"
+    first = (
+        f"R-000002 (internal:UserRequest:2, {page}) is a second copy of external:UserRequest:1, whose copy in use is R-000001 "
+    )
+    assert done.stdout.startswith(first)
+    assert done.stdout.endswith(
+        "Close it. See `itopsync show external:UserRequest:1`\n1 of 1 linked tickets agree. Nothing was written.\n"
+    )
+    (told,) = json.loads(desk.itopsync("verify", "--json").stdout)
+    assert [difference["item"] for difference in told["differences"]] == ["copy"]
+
+
 def test_a_refused_ticket_ends_with_one_and_status_says_why(desk: Desk) -> None:
     desk.configure('[limits]\nfile_size = "1kB"\n')
     number = desk.customer.create("UserRequest", title="Printer broken")

@@ -177,6 +177,13 @@ def test_what_is_asked_by_others_is_taken_up_as_well(desk: Desk, daemon: Daemon)
     store.close()
 
 
+def test_a_copy_to_which_no_link_leads_is_told_by_the_daemon(desk: Desk, daemon: Daemon) -> None:
+    (copy,) = desk.internal.tickets()
+    desk.internal.agent("sync").create("UserRequest", title="Late", private_log=copy["private_log"][0].text)
+    told = "1 of 1 linked tickets agree. Copies in internal to which no link leads: R-000002. `itopsync verify` says more."
+    assert told in desk.itopsync("verify", "--service").stdout
+
+
 def test_verifying_holds_up_no_cycle_and_a_second_one_is_refused(desk: Desk, daemon: Daemon) -> None:
     store = opened_store(desk)
     desk.internal.faults.add(FaultKind.SLOW, seconds=3.0, times=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,10 +12,13 @@ import pytest
 from rich.console import Console
 
 from itopsync.cli import show, show_status
+from itopsync.cli.verifying import tell
+from itopsync.engine import plan
 from itopsync.engine.rebuild import rebuild
 from itopsync.engine.report import CycleOutcome
 from itopsync.engine.story import explain
 from itopsync.model import Side
+from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import Limits
 from itopsync.simulator import FaultKind
 from itopsync.status import OK, freshness, status
@@ -168,29 +172,62 @@ def test_a_file_that_is_refused_is_tried_note_by_note(rig: Rig) -> None:
     assert compared(rig) == []
 
 
-def test_what_is_missing_and_not_gathered_differs(rig: Rig) -> None:
+@pytest.mark.parametrize("side", list(Side))
+def test_a_note_that_quotes_an_entry_of_ours_is_found_in_the_file_before_a_later_one(rig: Rig, side: Side) -> None:
     ids = _opens(rig)
-    _says(rig, Side.EXTERNAL, ids, WORDS[0])
+    head = rig.texts(Side.INTERNAL, ids[Side.INTERNAL])[0]
+    _says(rig, side, ids, WORDS[0], f"{head}As it says.", WORDS[1])
     rig.settle(2)
-    (file,) = rig.internal.ticket(REQUEST, ids[Side.INTERNAL])["attachments"]
-    rig.operator.delete_attachment(file["id"])
-    rig.wait(minutes=60)
-    _says(rig, Side.EXTERNAL, ids, *WORDS[1:3])
-    rig.sync()
-    (differs,) = compared(rig)
-    assert differs.endswith("external: entry 1 of private_log has no mirror on internal")
+    (file,) = _files(rig, side.other, ids)
+    assert re.findall(r"Word\d\d\.|As it says\.", file.data.decode()) == [WORDS[0], "As it says.", WORDS[1]]
+    assert compared(rig) == []
 
 
-def test_one_that_is_deleted_out_of_several_is_told(rig: Rig) -> None:
-    ids = _opens(rig)
-    _says(rig, Side.INTERNAL, ids, *WORDS[:3])
+def _sends(rig: Rig, side: Side, ids: dict[Side, int], *words: str) -> int:
+    """Notes that went as one file: its id."""
+    _says(rig, side, ids, *words)
+    before = {one["id"] for one in rig.simulator(side.other).ticket(REQUEST, ids[side.other])["attachments"]}
     rig.settle(2)
-    (file,) = rig.external.ticket(REQUEST, ids[Side.EXTERNAL])["attachments"]
-    rig.customer.delete_attachment(file["id"])
+    after = {one["id"] for one in rig.simulator(side.other).ticket(REQUEST, ids[side.other])["attachments"]}
+    (file,) = after - before
+    return int(file)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_file_that_somebody_deletes_is_excused_once_and_nothing_else_is(
+    rig: Rig, side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = _opens(rig)
+    gone = [_sends(rig, side, ids, *WORDS[:3]), _sends(rig, side, ids, "Same."), _sends(rig, side, ids, "Same.")]
+    for file in gone[:2]:
+        rig.agent(side.other).delete_attachment(file)
     rig.settle(1)
-    assert _files(rig, Side.EXTERNAL, ids) == []
-    assert len(compared(rig)) == 3
-    assert all("has no mirror on external" in one for one in compared(rig))
+    assert len(_files(rig, side.other, ids)) == 1
+    assert compared(rig) == []
+    assert all(one.agrees for one in verified(rig))
+    deleted = "somebody deleted its copy, which was a file"
+    assert excused(rig) == [("entry", f"{deleted}, and that of 2 more"), ("entry", deleted)]
+    lines = [line for line in _shown(lambda console: tell(console, verified(rig), 1, 0, 0)).splitlines() if "deleted" in line]
+    assert len(lines) == 2
+    assert lines[0].endswith(", and 2 more like it")
+
+    monkeypatch.setattr(plan, "plan_link", lambda link, *_, **__: Plan(link))
+    _says(rig, side, ids, WORDS[3], "Same.")
+    told = f"external:{REQUEST}:{ids[Side.EXTERNAL]}: {side}: entry {{}} of private_log has no mirror on {side.other}"
+    last = len(rig.texts(side, ids[side]))
+    assert compared(rig) == [told.format(last - 1), told.format(last)]
+
+
+def test_a_file_of_which_the_store_knows_nothing_never_arrived(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = _opens(rig)
+    file = _sends(rig, Side.EXTERNAL, ids, *WORDS[:2])
+    link = rig.link(ids[Side.EXTERNAL])
+    rig.store.links.amend(link.id, lambda known: replace(known, base=replace(known.base, notes={})), rig.now)
+    rig.operator.delete_attachment(file)
+    monkeypatch.setattr(plan, "plan_link", lambda link, *_, **__: Plan(link))
+    assert [one.partition(": entry ")[2] for one in compared(rig)] == [
+        f"{place} of private_log has no mirror on internal" for place in (1, 2)
+    ]
 
 
 def test_a_server_that_says_so_itself_gets_the_words_in_a_files_name(tmp_path: Path) -> None:

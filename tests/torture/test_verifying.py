@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from itopsync.cli.verifying import strays
 from tests.engine.rig import Rig
 from tests.engine.verifying import compared, verified
 from tests.torture.scenarios import SCENARIOS, Scenario, open_request
@@ -26,5 +27,6 @@ def test_where_all_is_at_rest_the_comparison_finds_nothing(tmp_path: Path, scena
         rig.settle()
         assert compared(rig) == []
         assert all(one.agrees for one in verified(rig, deep=False))
+        assert strays(rig.pair) == []
     finally:
         rig.stop()
