@@ -29,7 +29,9 @@ SLOW = (
     *(f"engine/test_{name}.py" for name in ("large_requests", "hostile_texts", "verifying", "rebuild", "reused_file_ids")),
     *(f"engine/test_{name}.py" for name in ("routes", "steering", "seen_again", "unreadable", "work", "restores", "rings")),
     *(f"engine/test_{name}.py" for name in ("lost_markers", "reused_ids", "old_bridge", "sweeps", "lasting", "changed_logs")),
-    *("watch/test_hooks.py", "watch/test_metrics.py", "check/test_defaults.py"),
+    *(f"engine/test_{name}.py" for name in ("full_logs", "unanswered", "clock_stepped", "changed_classes", "strays")),
+    *(f"check/test_{name}.py" for name in ("defaults", "routes", "check", "dates", "tickets")),
+    *("watch/test_hooks.py", "watch/test_metrics.py"),
     *("store/test_migrations.py", "store/test_opening.py"),
     *("torture", "itop/test_any_answer.py", "watch/test_nothing_leaks.py"),  # very many examples
     *(f"reconcile/test_{name}.py" for name in ("agreement", "any_html", "convergence", "defaults")),
