@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from itopsync.reconcile.markers import (
     ticket_of,
 )
 from itopsync.reconcile.plan import Item
-from itopsync.reconcile.richtext import Origin, any_markers, carry, fingerprint, head_markers, lost_words
+from itopsync.reconcile.richtext import Origin, any_markers, carry, fingerprint, head_markers, lost_words, visible_words
 from itopsync.reconcile.rules import LogRule, Rules
 
 ENTRY_BYTES = 180
@@ -28,8 +30,8 @@ ENTRY_BYTES = 180
 NOBODY = frozenset({"", "0"})
 """The ids of no account: who wrote the entry is not known."""
 TOO_LONG = "It is too long for one request."
-OURS_INSTEAD = (TOO_LONG, "[picture")
-"""What begins the words of ours that stand in place of a text or a picture."""
+_OURS_INSTEAD = re.compile(rf"\[picture[^\]]*\]|{re.escape(TOO_LONG)} The whole text is in the attachments \S+ to \S+")
+"""The words of ours that stand in place of a picture or a text."""
 
 
 def note_item(marker: str) -> Item:
@@ -175,15 +177,16 @@ class _Place:
         """Whether *entry*, by an account that is not known as ours, says more than the mirror with *marker*, which we carried.
 
         Somebody's save wiped that mirror out; another one had pasted it and written below. The first line does not count, as
-        the configuration tells how it reads; nor do entries with words of ours in place of a long text or a picture.
+        the configuration tells how it reads; nor do words of ours in place of a long text or a picture.
         """
         record, original, there = self.link.base.notes.get(marker), self._originals.get(marker), self.seen.of(self.side.other)
         if record is None or record.carried_at is None or original is None or there is None or entry.author_id in NOBODY:
             return False
-        if any(words in entry.html for words in OURS_INSTEAD):
-            return False
         origin = Origin(there.ref, self.rules.pair, self.rules.side(self.side.other).addresses, pictures=self.rules.images)
-        return bool(lost_words(entry.html.partition("</p>")[2], carry(original.html, origin).html))
+        says, said = _own_words(entry.html.partition("</p>")[2]), _own_words(carry(original.html, origin).html)
+        return len("".join(says)) > len("".join(said)) or bool(
+            lost_words(*(html.escape(" ".join(words)) for words in (says, said)))
+        )
 
     @cached_property
     def _by_us(self) -> frozenset[str]:
@@ -223,3 +226,8 @@ class _Place:
 def arrived(target: Ticket, reading: Reading) -> frozenset[str]:
     """The markers that have arrived: in the log, or on an attachment where the log was full."""
     return frozenset(reading.borne).union(*(gathered_in(attachment.temp_id) for attachment in target.attachments))
+
+
+def _own_words(fragment: str) -> list[str]:
+    """The words of a mirror, without those of ours in place of a picture or a long text."""
+    return _OURS_INSTEAD.sub(" ", " ".join(visible_words(fragment))).split()

@@ -115,10 +115,23 @@ def _carried(side: Side, text: str, *below: str) -> Plan:
     return plan(replace(link, base=replace(link.base, notes={marker: NoteRecord(side, NOW)})), seen)
 
 
-@pytest.mark.parametrize("below", [("<p>hello</p>", "<p>Yes</p>"), ("<p>Yes</p>",), ("<p>hello Yes</p>",)])
+@pytest.mark.parametrize(
+    ("text", "below"),
+    [
+        ("<p>hello</p>", ("<p>hello</p>", "<p>Yes</p>")),
+        ("<p>hello</p>", ("<p>Yes</p>",)),
+        ("<p>hello</p>", ("<p>hello Yes</p>",)),
+        ("<p>hello: Yesterday it did</p>", ("<p>hello: Yesterday it did</p>", "<p>Yes</p>")),
+        (
+            '<p>hello <img src="https://elsewhere.example/x.png" alt="plan"></p>',
+            ("<p>hello [picture: plan https://elsewhere.example/x.png]</p>", "<p>Yes</p>"),
+        ),
+        ("<p>hello [picture</p>", ("<p>hello [picture</p>", "<p>Yes</p>")),
+    ],
+)
 @pytest.mark.parametrize("side", list(Side))
-def test_one_who_says_more_than_a_mirror_that_was_wiped_out_quotes_it(side: Side, below: tuple[str, ...]) -> None:
-    planned = _carried(side, "<p>hello</p>", *below)
+def test_one_who_says_more_than_a_mirror_that_was_wiped_out_quotes_it(side: Side, text: str, below: tuple[str, ...]) -> None:
+    planned = _carried(side, text, *below)
 
     assert said(planned, side) != []  # where it was wiped out, it is written again
     (written,) = writes(planned, side)
