@@ -49,7 +49,7 @@ class Rows:
     """How many match, even beyond the limit."""
     rows: tuple[Row, ...]
     at: datetime
-    """The server's clock at the response (HTTP ``Date``), in UTC."""
+    """The server's own time of the answer (HTTP ``Date``), in UTC."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Changed:
     """What a poll saw."""
 
     at: datetime
-    """The server's clock at the response: the signpost."""
+    """The server's own time (HTTP ``Date``) of the earliest answer."""
     sightings: tuple[Sighting, ...]
     odd: frozenset[int] = frozenset()
     """The ids of tickets that changed, or may have, but that the server fails to show."""

@@ -33,7 +33,7 @@ PARTS: Sequence[Callable[[Situation], Part]] = (plan_files, plan_notes, plan_for
 """What a ticket consists of; another kind of content is another function here."""
 
 
-def plan(
+def plan_link(
     link: Link,
     observation: Observation,
     rules: Rules,

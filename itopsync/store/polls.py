@@ -99,22 +99,21 @@ class Polls:
         state: SideState,
         *,
         versions: Mapping[int, str],
-        due: Mapping[int, datetime],
+        due: Collection[int],
         new: Collection[Sighting],
         ignored: Collection[Sighting],
         now: datetime,
     ) -> tuple[int, ...]:
         """Store everything that one poll found together with its cursor, in one transaction; return the ids of the new links.
 
-        *versions* and *due* are keyed by link. Each *new* ticket gets a link that is due immediately. *ignored* tickets are not
-        read again at this version. A link that is settling keeps its due time; any other that was already due becomes due
-        *now*, so that it comes before links that have waited long.
+        *versions* are keyed by link. Each *new* ticket gets a link that is due immediately. *ignored* tickets are not read again
+        at this version. The links of *due* become due *now*, even if they were already due, so that they come before links that
+        have waited long; those in doubt keep their time.
         """
         with self._database.writing() as connection:
             _put_side(connection, state)
             _note_versions(connection, state.side, versions, now)
-            for at in sorted(set(due.values())):
-                make_due(connection, [number for number, when in due.items() if when == at], at, now, touched=True)
+            make_due(connection, due, now, now, touched=True)
             _ignore(connection, ignored, now)
             return _add(connection, new, now)
 

@@ -13,7 +13,7 @@ import pytest
 
 from itopsync.engine.backlog import Backlog
 from itopsync.engine.pair import CHECK_INTERVAL
-from itopsync.engine.poll import poll_both, record
+from itopsync.engine.poll import poll_both, store_findings
 from itopsync.engine.report import Count, CycleKind
 from itopsync.errors import BadQuery, SafetyStop, StoreUnavailable
 from itopsync.itop.server import Server
@@ -336,7 +336,7 @@ def test_a_link_that_is_touched_while_it_is_worked_on_stays_due(rig: Rig, monkey
         rig.wait(seconds=30)
         rig.customer.bind(second, "UserRequest", number)
         for found in poll_both(rig.pair, CycleKind.POLL, lambda *failure: pytest.fail(str(failure))).values():
-            record(rig.pair, found, rig.now)
+            store_findings(rig.pair, found, rig.now)
         return answer
 
     monkeypatch.setattr(Server, "create_attachment", slow)
