@@ -1,7 +1,7 @@
 """One cycle: poll both sides, observe what is due, plan, apply, and settle what was agreed.
 
-A changed ticket passes these stages: poll, observe, plan, apply, settle. ``cycle`` has them in this order, ``inspect`` goes as
-far as the plan, and the modules between them serve the one before:
+``cycle`` has these five stages in this order, ``inspect`` goes as far as the plan, and the modules between them serve the one
+before:
 
 ``poll``          what changed on each side since the cursor
 ``scope``         which external tickets are to be copied, and what waits for its copy after a change of that
@@ -9,11 +9,11 @@ far as the plan, and the modules between them serve the one before:
 ``reused``        ids that a server gave again, to other tickets
 ``sweep``         looks at everything, whatever the polls have seen
 ``observe``       both tickets of each due link, and the copies of links that wait for one
+``lookups``       what defaults depend on that is not on the ticket: asked once, or in batches
 ``plan``          what each link needs, by the pure planner
 ``apply``         carries out one plan, action by action
 ``execute``       one of its actions
 ``failures``      handles a failure instead of an answer
-``lookups``       what defaults depend on that is not on the ticket: asked once, or in batches
 ``settle``        stores what the link has become, with when to look again
 
 What runs them:
