@@ -93,7 +93,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
         deletions=went.result(),
         new=new,
         ignored=ignored,
-        replaced=frozenset(map(str, compared.known_as)),
+        replaced=frozenset(map(str, compared.renumbered)),
         reused=reused,
         account_asked=account_asked,
         away_since=state.problem_since,
@@ -131,7 +131,7 @@ def _with_believable_cursor(state: SideState, now: datetime) -> SideState:
 
 
 def poll_both(
-    pair: Pair, kind: CycleKind, on_failure: Callable[[Side, RemoteError], None], sides: Collection[Side] = tuple(Side)
+    pair: Pair, kind: CycleKind, on_failure: Callable[[Side, RemoteError], None], sides: Collection[Side]
 ) -> dict[Side, Findings]:
     """Poll both sides at once, or those of *sides*.
 

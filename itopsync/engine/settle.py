@@ -11,7 +11,7 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.reused import take_copy
 from itopsync.engine.settings import EngineSettings
-from itopsync.model import VERSION_TIME, LinkStatus, Observation, Side, Ticket
+from itopsync.model import VERSION_TIME, WORKED_ON, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.lifecycle import is_terminal
 from itopsync.reconcile.moments import likely
 from itopsync.reconcile.rules import ClassRules
@@ -78,7 +78,7 @@ def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, t
     no change.
     """
     link = job.link
-    if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
+    if link.status not in WORKED_ON:
         return None
     if job.ended is Ending.INTERRUPTED:
         return now

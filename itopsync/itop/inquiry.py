@@ -93,13 +93,6 @@ class Inquiry:
         """Check that the server answers and accepts our login."""
         self._caller.run(Call(self.side, "list_operations"), {})
 
-    def operations(self) -> list[str]:
-        """Return the verbs that the server's REST API offers us."""
-        offered = self._caller.run(Call(self.side, "list_operations"), {}).other.get("operations")
-        if not isinstance(offered, list):
-            raise Unreachable(self.side, "answered list_operations in an unknown shape. Check that it is iTop 3.2")
-        return [str(operation["verb"]) for operation in offered if isinstance(operation, dict) and "verb" in operation]
-
     def own_address(self) -> str:
         """Return what the server calls itself, without a trailing slash; ``""`` if it does not say.
 

@@ -73,8 +73,6 @@ class Document:
     rows: tuple[Row, ...] = field(repr=False)
     odd: int
     """How many rows have such an odd shape that they do not even identify their object."""
-    other: Mapping[str, Any] = field(repr=False)
-    """The whole document, for fields that only one operation returns."""
     contents: bytes | None = field(repr=False)
     """The contents of a file, if one was read."""
     at: datetime | None
@@ -112,7 +110,6 @@ def parse(body: bytearray, date: str | None, *, lift_contents: bool = False) -> 
             message=str(document.get("message") or ""),
             rows=tuple(row for row in rows if row is not None),
             odd=rows.count(None),
-            other=document,
             contents=contents,
             at=_date(date),
         )

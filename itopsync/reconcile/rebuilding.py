@@ -13,8 +13,6 @@ from itopsync.model import (
     Agreed,
     Attachment,
     Base,
-    ItemKey,
-    ItemKind,
     Link,
     LinkStatus,
     Observation,
@@ -25,28 +23,16 @@ from itopsync.model import (
 from itopsync.reconcile.form import alike
 from itopsync.reconcile.identity import last_change
 from itopsync.reconcile.markers import attachment_of
-from itopsync.reconcile.plan import Plan, Upload, Write
+from itopsync.reconcile.plan import Item, Plan, Upload, Write
 from itopsync.reconcile.richtext import value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import counted
 
-TICKET_WITHOUT_COPY = Obstacle(
-    TICKET,
-    "",
-    "no copy was found after the store was lost; `itopsync resume` has one made, `itopsync unlink` leaves it without",
-    tries=1,
-    parked=True,
-    not_before=None,
+TICKET_WITHOUT_COPY = (
+    "no copy was found after the store was lost; `itopsync resume` has one made, `itopsync unlink` leaves it without"
 )
-FILE_WITHOUT_COPY = Obstacle(
-    ItemKey.of(ItemKind.FILE),
-    "",
-    "no copy was found after the store was lost; `itopsync retry` has one made",
-    tries=1,
-    parked=True,
-    not_before=None,
-)
+FILE_WITHOUT_COPY = "no copy was found after the store was lost; `itopsync retry` has one made"
 
 
 @dataclass(frozen=True)
@@ -60,7 +46,7 @@ class Rebuilt:
     @property
     def without_copy(self) -> tuple[Obstacle, ...]:
         """The files that have no copy though younger ones do: left for a person to decide."""
-        return tuple(obstacle for obstacle in self.link.obstacles if obstacle.reason == FILE_WITHOUT_COPY.reason)
+        return tuple(obstacle for obstacle in self.link.obstacles if obstacle.reason == FILE_WITHOUT_COPY)
 
 
 def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mapping[Side, int], now: datetime) -> Rebuilt:
@@ -103,13 +89,15 @@ def youngest_of(copies: Mapping[Side, Iterable[Attachment]], pair: str) -> Mappi
 
 def without_copy(external: Sighting) -> Link:
     """The link of a ticket that has no copy though younger ones do: it rests until a person has decided."""
-    return Link(UNSAVED, external.ref, None, LinkStatus.PARKED, external.number, obstacles=(TICKET_WITHOUT_COPY,))
+    return Link(
+        UNSAVED, external.ref, None, LinkStatus.PARKED, external.number, obstacles=(Item(TICKET, "").parked(TICKET_WITHOUT_COPY),)
+    )
 
 
 def _of_files(plan: Plan, youngest: Mapping[Side, int]) -> Iterable[Obstacle]:
     for action in plan.actions:
         if isinstance(action, Upload) and action.pair and action.pair.original_id < youngest[action.pair.origin]:
-            yield replace(FILE_WITHOUT_COPY, key=action.item.key, fingerprint=action.item.fingerprint)
+            yield action.item.parked(FILE_WITHOUT_COPY)
 
 
 def every_rule(cls: ClassRules) -> tuple[FieldRule, ...]:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from itopsync.errors import StoreGone
-from itopsync.model import ItemKey, Link, LinkStatus, Obstacle, Ref, Side
+from itopsync.model import WORKED_ON, ItemKey, Link, LinkStatus, Obstacle, Ref, Side
 from itopsync.store import codec
 from itopsync.store.activity import add_activity
 from itopsync.store.database import Database
@@ -35,7 +35,6 @@ from itopsync.store.rows import (
     ID,
     NUMBER,
     VERSION,
-    WORKED_ON,
     batches,
     linked,
     of_classes,

@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from itopsync.model import Link, LinkStatus, Ref, Side, Sighting
+from itopsync.model import WORKED_ON, Link, LinkStatus, Ref, Side, Sighting
 from itopsync.store import codec
 from itopsync.store.database import Database
 from itopsync.store.links import make_due
 from itopsync.store.records import Compared, Ended, SideState
-from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, values_of
+from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, batches, values_of
 from itopsync.store.tables import link, side_state, sighting
 from itopsync.store.upsert import put
 
@@ -69,7 +69,7 @@ class Polls:
         """
         changed: dict[int, str] = {}
         unknown: list[Sighting] = []
-        known_as: dict[Ref, str] = {}
+        renumbered: set[Ref] = set()
         ended: dict[int, Ended] = {}
         if not sightings:
             return Compared(changed, ())
@@ -89,10 +89,10 @@ class Polls:
                                     ended[row.id] = Ended(seen, was_gone=not row.version)
                                 continue
                             if row.status != LinkStatus.PARKED and seen.number and row.number and seen.number != row.number:
-                                known_as[seen.ref] = row.number
+                                renumbered.add(seen.ref)
                             if row.status in WORKED_ON and row.version != seen.version:
                                 changed[row.id] = seen.version
-        return Compared(changed, tuple(unknown), known_as, ended)
+        return Compared(changed, tuple(unknown), frozenset(renumbered), ended)
 
     def record(
         self,

@@ -89,21 +89,21 @@ def test_tickets_out_of_scope_can_be_asked_about_again(store: Store) -> None:
 
 def test_a_known_id_that_bears_another_number_is_told_until_its_link_is_parked(store: Store) -> None:
     add_linked(store, external(1), internal(2), status=LinkStatus.PARKED)
-    assert not store.polls.compare(Side.EXTERNAL, [Sighting(external(1), "R-009999", "v1")]).known_as
+    assert not store.polls.compare(Side.EXTERNAL, [Sighting(external(1), "R-009999", "v1")]).renumbered
 
 
 @pytest.mark.parametrize("status", sorted(set(LinkStatus) - {LinkStatus.PARKED, LinkStatus.TOMBSTONE}))
 def test_a_known_id_that_bears_another_number_is_told(store: Store, status: LinkStatus) -> None:
     add_linked(store, external(1), internal(2), status=status)
     renamed = Sighting(external(1), "R-009999", "v1")
-    assert store.polls.compare(Side.EXTERNAL, [renamed]).known_as == {external(1): "R-000001"}
-    assert store.polls.compare(Side.INTERNAL, [Sighting(internal(2), "R-9", "v1")]).known_as == {internal(2): "R-000002"}
+    assert store.polls.compare(Side.EXTERNAL, [renamed]).renumbered == {external(1)}
+    assert store.polls.compare(Side.INTERNAL, [Sighting(internal(2), "R-9", "v1")]).renumbered == {internal(2)}
 
 
 def test_a_number_that_is_not_known_yet_is_no_other_number(store: Store) -> None:
     add_linked(store, external(1), internal(2), internal_number="")
-    assert not store.polls.compare(Side.INTERNAL, [sighting(internal(2))]).known_as
-    assert not store.polls.compare(Side.EXTERNAL, [Sighting(external(1), "", "v1")]).known_as
+    assert not store.polls.compare(Side.INTERNAL, [sighting(internal(2))]).renumbered
+    assert not store.polls.compare(Side.EXTERNAL, [Sighting(external(1), "", "v1")]).renumbered
 
 
 def test_very_many_sightings_are_compared_at_once(store: Store) -> None:
