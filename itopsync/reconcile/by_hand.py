@@ -59,11 +59,11 @@ def resumed(link: Link, now: datetime) -> Link:
 def to_be_copied(link: Link, now: datetime) -> Link:
     """The link with what `rebuild` found no copy of released for copying after all."""
     reasons = {obstacle.reason for obstacle in link.obstacles}
-    if TICKET_WITHOUT_COPY in reasons:
+    if TICKET_WITHOUT_COPY.reason in reasons:
         return resumed(link, now)
-    if FILE_WITHOUT_COPY not in reasons:
+    if FILE_WITHOUT_COPY.reason not in reasons:
         return link
-    others = tuple(obstacle for obstacle in link.obstacles if obstacle.reason != FILE_WITHOUT_COPY)
+    others = tuple(obstacle for obstacle in link.obstacles if obstacle.reason != FILE_WITHOUT_COPY.reason)
     return replace(retried(link, now), obstacles=others)
 
 

@@ -17,7 +17,10 @@ MANY_DELETIONS = Item(ItemKey.of(ItemKind.DELETIONS), "")
 """A ticket's deletions, where they exceed the limit."""
 
 
-COPIES_GONE = "its copy is gone, as are copies on other tickets; was the server restored? `itopsync retry` has it made again"
+COPY_GONE = Item(ItemKey.of(ItemKind.FILE), "").parked(
+    "its copy is gone, as are copies on other tickets; was the server restored? `itopsync retry` has it made again"
+)
+COPIES_GONE = COPY_GONE.reason
 
 
 def plan_files(situation: Situation) -> Part:
@@ -147,7 +150,7 @@ def hold_vanished(plan: Plan) -> Plan:
     )
     keys = sorted(plan.vanished)
     others = tuple(obstacle for obstacle in plan.link.obstacles if obstacle.key not in plan.vanished)
-    held = tuple(Item(key, "").parked(COPIES_GONE) for key in keys)
+    held = tuple(replace(COPY_GONE, key=key) for key in keys)
     return replace(
         plan,
         link=replace(plan.link, files=files, obstacles=(*others, *held)),

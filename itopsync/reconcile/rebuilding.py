@@ -13,6 +13,8 @@ from itopsync.model import (
     Agreed,
     Attachment,
     Base,
+    ItemKey,
+    ItemKind,
     Link,
     LinkStatus,
     Observation,
@@ -29,10 +31,12 @@ from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import counted
 
-TICKET_WITHOUT_COPY = (
+TICKET_WITHOUT_COPY = Item(TICKET, "").parked(
     "no copy was found after the store was lost; `itopsync resume` has one made, `itopsync unlink` leaves it without"
 )
-FILE_WITHOUT_COPY = "no copy was found after the store was lost; `itopsync retry` has one made"
+FILE_WITHOUT_COPY = Item(ItemKey.of(ItemKind.FILE), "").parked(
+    "no copy was found after the store was lost; `itopsync retry` has one made"
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Rebuilt:
     @property
     def without_copy(self) -> tuple[Obstacle, ...]:
         """The files that have no copy though younger ones do: left for a person to decide."""
-        return tuple(obstacle for obstacle in self.link.obstacles if obstacle.reason == FILE_WITHOUT_COPY)
+        return tuple(obstacle for obstacle in self.link.obstacles if obstacle.reason == FILE_WITHOUT_COPY.reason)
 
 
 def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mapping[Side, int], now: datetime) -> Rebuilt:
@@ -89,15 +93,13 @@ def youngest_of(copies: Mapping[Side, Iterable[Attachment]], pair: str) -> Mappi
 
 def without_copy(external: Sighting) -> Link:
     """The link of a ticket that has no copy though younger ones do: it rests until a person has decided."""
-    return Link(
-        UNSAVED, external.ref, None, LinkStatus.PARKED, external.number, obstacles=(Item(TICKET, "").parked(TICKET_WITHOUT_COPY),)
-    )
+    return Link(UNSAVED, external.ref, None, LinkStatus.PARKED, external.number, obstacles=(TICKET_WITHOUT_COPY,))
 
 
 def _of_files(plan: Plan, youngest: Mapping[Side, int]) -> Iterable[Obstacle]:
     for action in plan.actions:
         if isinstance(action, Upload) and action.pair and action.pair.original_id < youngest[action.pair.origin]:
-            yield action.item.parked(FILE_WITHOUT_COPY)
+            yield replace(FILE_WITHOUT_COPY, key=action.item.key, fingerprint=action.item.fingerprint)
 
 
 def every_rule(cls: ClassRules) -> tuple[FieldRule, ...]:

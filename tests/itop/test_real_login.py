@@ -13,15 +13,15 @@ from tests.itop.tickets import REQUEST, moment, open_request
 @pytest.mark.parametrize("login", [Login.FORM, Login.BASIC])
 def test_login_by_name_and_password(stage: Stage, login: Login) -> None:
     server = stage.server(login=login)
-    server.check_login()
-    assert server.count("Organization", "SELECT Organization")
+    for _ in range(2):
+        server.check_login()
 
 
 @only_on(["3.2.0"])  # the module authent-token does not come with iTop
 def test_login_by_token(stage: Stage) -> None:
     server = stage.server("token")
-    server.check_login()
-    assert server.count("Organization", "SELECT Organization")
+    for _ in range(2):
+        server.check_login()
 
 
 @pytest.mark.parametrize("login", Login)
