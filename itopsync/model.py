@@ -176,6 +176,10 @@ class LinkStatus(StrEnum):
     """It has ended, as its base tells: never touched again, unless a ticket that was gone is seen again."""
 
 
+WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.UNLINKING)
+"""The statuses of links that are looked at when they are due."""
+
+
 class End(StrEnum):
     """Why a link has ended."""
 

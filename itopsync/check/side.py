@@ -15,7 +15,7 @@ from itopsync.check.routes import check_routes
 from itopsync.check.tickets import check_class, check_public_log, check_scope
 from itopsync.config import Configuration
 from itopsync.errors import BadQuery, RemoteError
-from itopsync.itop import versions
+from itopsync.itop.inquiry import FIRST_WITH, OLDEST
 from itopsync.itop.server import Server
 from itopsync.model import Side
 from itopsync.reconcile.rules import Rules
@@ -62,7 +62,7 @@ def _version(server: Server) -> Iterator[Finding]:
     yield ok(server.side, f"it is iTop {version}{_BEYOND.get(version, '')}")
 
 
-_BEYOND = {versions.FIRST_WITH[0][0]: " or newer", versions.OLDEST: " or older"}
+_BEYOND = {FIRST_WITH[0][0]: " or newer", OLDEST: " or older"}
 
 
 def _account(server: Server) -> Iterator[Finding]:

@@ -59,7 +59,7 @@ def link(
     yes: Yes = False,
 ) -> None:
     """Link existing tickets, two of them or many. Existing differences stay; changes from now on are carried."""
-    from itopsync.cli import proposing, taking_over
+    from itopsync.cli import taking_over
     from itopsync.cli.joining import read_history
 
     options: Options = context.obj
@@ -71,7 +71,7 @@ def link(
     if within is not None and not (match or history):
         raise typer.BadParameter("--within is for --history and --match")
     if match:
-        proposing.propose(options.configuration(), field, within, since.date() if since else None)
+        taking_over.propose(options.configuration(), field, within, since.date() if since else None)
     elif pairs is not None:
         taking_over.take_over(options.configuration(), pairs, bridge, dry_run=dry_run, yes=yes)
     elif external is None or internal is None:

@@ -17,7 +17,7 @@ from itopsync.model import Side
 
 if TYPE_CHECKING:
     from itopsync.daemon import Ended
-    from itopsync.daemon.pause_watch import PauseWatch
+    from itopsync.daemon.asked import PauseWatch
     from itopsync.engine.engine import Engine
     from itopsync.engine.inspect import Inspector
     from itopsync.engine.pair import Pair
@@ -129,7 +129,7 @@ def writing_engine(
     :raises AnotherInstance: another process holds the lease
     """
     from itopsync.daemon import Signals
-    from itopsync.daemon.pause_watch import PauseWatch
+    from itopsync.daemon.asked import PauseWatch
     from itopsync.engine.engine import Engine
     from itopsync.engine.lease import Lease
 

@@ -1,8 +1,10 @@
-"""Links the many pairs of a file: examined together, linked in parts, and taken up again where it ended."""
+"""Proposes the many pairs of a file, and links them: examined together, in parts, and taken up again where it ended."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import typer
 
 from itopsync.cli.asking import ask
 from itopsync.cli.joining import SHOWN, refuse_strangers, tell
-from itopsync.cli.pairs_file import read_pairs
+from itopsync.cli.pairs_file import read_pairs, write_pairs
 from itopsync.cli.progress import progress_bar
 from itopsync.cli.session import looking, open_store, store_to_read, utc_now
 from itopsync.cli.text import counted
@@ -26,6 +28,35 @@ if TYPE_CHECKING:
 
 AT_ONCE = 50
 """So many pairs are linked by one request, in one transaction; a running process goes on with its cycles in between."""
+
+
+def propose(configuration: Configuration, field: str | None, within: int | None, since: date | None) -> None:
+    """Print which tickets may belong together, as the very file that ``link --from`` takes, for a person to approve.
+
+    They have the same number in an internal *field*, or the same title and began at most *within* minutes apart.
+
+    :raises typer.BadParameter: *field* is no attribute of internal's tickets
+    """
+    from itopsync.engine import proposing
+    from itopsync.engine.linking import CannotLink
+    from itopsync.itop import oql
+    from itopsync.reconcile.copied import WITHIN
+
+    if field is not None and not oql.NAME.fullmatch(field):
+        raise typer.BadParameter(f"{field!r} cannot be the code of an attribute, such as external_ref")
+    with looking(configuration, store_to_read) as inspector, progress_bar() as inspector.pair.progress:
+        try:
+            if field is not None:
+                proposals = proposing.by_field(inspector.pair, field, since)
+            else:
+                apart = WITHIN if within is None else timedelta(minutes=within)
+                proposals = proposing.by_title(inspector.pair, apart, since)
+        except CannotLink as error:
+            raise typer.BadParameter(str(error)) from None
+    write_pairs(sys.stdout, proposals)
+    doubtful = sum(proposal.doubtful for proposal in proposals)
+    told = f"{counted(len(proposals) - doubtful, 'pair')} proposed, {counted(doubtful, 'doubtful one')} below them after a #."
+    typer.echo(f"{told} Nothing was linked: look at each, then give the file to `itopsync link --from`.", err=True)
 
 
 def take_over(configuration: Configuration, path: Path, history: Bridge | None, *, dry_run: bool, yes: bool) -> None:

@@ -77,7 +77,7 @@ def prune(
     yes: Yes = False,
 ) -> None:
     """Delete old records, and old tombstones whose external ticket is gone. Contacts external, and asks first."""
-    from itopsync.engine.tombstones import without_original
+    from itopsync.engine.reused import without_original
 
     options: Options = context.obj
     configuration = options.configuration()

@@ -1,14 +1,13 @@
 """``itopsync run`` and ``run-all``: the service that runs cycles on a schedule.
 
-``loop``         the main loop: stand by until the lease is ours, then run cycles
-``cycles``       schedules the cycles, with APScheduler
-``asked``        carries out what people ask for
-``listeners``    who is notified when a cycle ends
-``pause_watch``  what ends a single cycle when a pause is asked for
-``reloading``    reloads the configuration
-``supervisor``   runs several pairs, each in a process of its own
-``signals``      signals to stop or reload
-``systemd``      notifications to systemd
+``loop``        the main loop: stand by until the lease is ours, then run cycles
+``cycles``      schedules the cycles, with APScheduler
+``asked``       notices and carries out what people ask for
+``listeners``   who is notified when a cycle ends
+``reloading``   reloads the configuration
+``supervisor``  runs several pairs, each in a process of its own
+``signals``     signals to stop or reload
+``systemd``     notifications to systemd
 """
 
 from itopsync.daemon.listeners import Ended, Listener

@@ -108,10 +108,10 @@ class Desk:
 
 
 @contextmanager
-def open_desk(directory: Path | None = None, versions: Versions = SAME) -> Iterator[Desk]:
+def open_desk(versions: Versions) -> Iterator[Desk]:
     """Two servers on loopback HTTP and an engine between them; all of them end with the context."""
     with ExitStack() as stack:
-        folder = directory or Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="itopsync-demo-")))
         clock = DeskClock(datetime.now(UTC).replace(hour=2, minute=0, second=0, microsecond=0))
         external = Simulator(timezone="Asia/Jakarta", clock=lambda: clock.now, version=versions[0])
         internal = Simulator(timezone="Europe/Paris", clock=lambda: clock.now, version=versions[1])

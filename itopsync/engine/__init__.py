@@ -1,24 +1,24 @@
 """One cycle: poll both sides, observe what is due, plan, apply, and settle what was agreed.
 
-A changed ticket passes these stages: poll, observe, plan, apply, settle. ``cycle`` has them in this order, ``inspect`` goes as
-far as the plan, and the modules between them serve the one before:
+``cycle`` has these five stages in this order, ``inspect`` goes as far as the plan, and the modules between them serve the one
+before:
 
 ``poll``          what changed on each side since the cursor
 ``scope``         which external tickets are to be copied, and what waits for its copy after a change of that
 ``deletions``     which attachments were deleted, found by counting and halving
-``reused``        ids that a server gave again, to other tickets
+``reused``        what is seen under the ids of links that have ended, and which of these nobody needs any more
 ``sweep``         looks at everything, whatever the polls have seen
 ``observe``       both tickets of each due link, and the copies of links that wait for one
+``lookups``       what defaults depend on that is not on the ticket: asked once, or in batches
 ``plan``          what each link needs, by the pure planner
 ``apply``         carries out one plan, action by action
 ``execute``       one of its actions
 ``failures``      handles a failure instead of an answer
-``lookups``       what defaults depend on that is not on the ticket: asked once, or in batches
 ``settle``        stores what the link has become, with when to look again
 
 What runs them:
 
-``engine``        runs cycles, and keeps how each ended
+``engine``        runs cycles, and keeps how each ended, and what lasts from one to the next
 ``cycle``         runs the five stages, and counts
 ``workers``       the threads: one link each, while the next ones are prepared
 ``backlog``       what is due, in order
@@ -39,7 +39,6 @@ What guards them:
 ``unwritable``    a side that is polled well and takes no writes
 ``visibility``    whether a side shows what it did
 ``pauses``        a side that a person wants left alone
-``lasting``       what lasts from cycle to cycle, to be remembered
 ``stops``         what a limit stopped, and what a person accepted of it
 ``marker_loss``   a side that loses our markers, remembered until it keeps them
 
@@ -52,5 +51,4 @@ What operators ask for besides cycles:
 ``taking_over``   many such pairs, examined together
 ``proposing``     which tickets may be such pairs, for a person to approve
 ``rebuild``       a store that is gone, found again in iTop
-``tombstones``    which links that have ended nobody needs any more
 """

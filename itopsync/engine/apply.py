@@ -28,7 +28,7 @@ from itopsync.reconcile.identity import mismatch
 from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.moments import likely
 from itopsync.reconcile.plan import Action, Create, Remove, Upload, Write
-from itopsync.reconcile.planner import plan as plan_link
+from itopsync.reconcile.planner import plan_link
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class Writing:
     """What all links written in one cycle share."""
 
     pair: Pair
-    ahead: Mapping[Side, timedelta]
+    clocks_ahead: Mapping[Side, timedelta]
     """How far each server's clock is ahead of ours."""
     down: SideUnavailable | None = None
     """A side that failed as a whole: nothing more is tried."""
@@ -83,7 +83,7 @@ class Writing:
             raise self.down
 
 
-def apply(writing: Writing, job: Job) -> Job:
+def apply(writing: Writing, job: Job) -> None:
     """Carry out the job's plan and what the answers call for, up to its first file; called again, its files and the rest.
 
     One call at a time per link; several links at once. A link that an operator has changed since it was loaded is left alone.
@@ -100,7 +100,6 @@ def apply(writing: Writing, job: Job) -> Job:
             job.break_off(error)
         except Exception as error:
             failures.leave_faulty(writing.pair, job, error)
-    return job
 
 
 def _work_through(writing: Writing, job: Job) -> None:
@@ -215,7 +214,7 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
     keys = (*(_as_remembered(item.key, action) for item in action.items), *_routes_taken(action))
     written = Written(action.side, kind_of(action), outcome, round(perf_counter() - started, 3), ended, keys)
     if outcome is WriteOutcome.DONE and changed is not None:
-        at_its_origin = ended + writing.ahead.get(written.side.other, timedelta())
+        at_its_origin = ended + writing.clocks_ahead.get(written.side.other, timedelta())
         written = replace(written, age=max(at_its_origin - changed, timedelta()))
     job.writes.append(written)
     _log(written, error)

@@ -21,7 +21,7 @@ from itopsync.engine.observe import observe
 from itopsync.engine.pair import Pair
 from itopsync.engine.pauses import pauses
 from itopsync.engine.plan import Planned, plan
-from itopsync.engine.poll import Findings, poll_both, record
+from itopsync.engine.poll import Findings, poll_both, store_findings
 from itopsync.engine.report import Count, CycleKind, Report, WriteKind, WriteOutcome
 from itopsync.engine.safeguard import Safeguard
 from itopsync.engine.settle import settle
@@ -78,7 +78,7 @@ class Cycle:
         refuse_lost(pair.store, pair.servers[Side.INTERNAL], pair.rules)
         if not report.unavailable:
             self._heed_scope()
-        polled_at = self._polling.record(found)
+        polled_at = self._polling.take_note(found)
         if report.unavailable:
             return
         if report.kind is CycleKind.SWEEP:
@@ -87,14 +87,14 @@ class Cycle:
             report.counts[Count.LOOKED_AT] += looked_at
         if report.unavailable or not self._polling.ask_who_we_are(polled_at):
             return
-        ahead = {side: each.state.cursor - report.started for side, each in found.items() if each.state.cursor}
-        _DueLinks(self._shared, self._polling, ahead, polled_at, self._only).work()
+        clocks_ahead = {side: each.state.cursor - report.started for side, each in found.items() if each.state.cursor}
+        _DueLinks(self._shared, self._polling, clocks_ahead, polled_at, self._only).work()
 
     def _note_what_changes(self, resting: Collection[Side]) -> None:
         """Poll the side that does not rest, if one does not: what changes there is due when the pause is over."""
         if len(resting) < len(Side) and not knows_nothing(self._pair.store):
             sides = [side for side in Side if side not in resting]
-            self._polling.record(self._polling.poll(CycleKind.POLL, sides))
+            self._polling.take_note(self._polling.poll(CycleKind.POLL, sides))
 
     def _heed_scope(self) -> None:
         """Drop what waits for a copy and is out of scope since the scope was changed."""
@@ -130,7 +130,7 @@ class _Polling:
         """Whether the last poll was so long ago that a long cycle polls in between."""
         return monotonic() - self._recorded >= self._pair.settings.look_meanwhile.total_seconds()
 
-    def record(self, found: Mapping[Side, Findings]) -> datetime:
+    def take_note(self, found: Mapping[Side, Findings]) -> datetime:
         """Store what a poll found; return when.
 
         :raises SafetyStop: known tickets are others now
@@ -142,7 +142,7 @@ class _Polling:
             host_clock.heed(pair.store, boot, pair.clock, pair.rules.limits.landing)
         with pair.store.transaction():
             for each in found.values():
-                counts[Count.NEW] += len(record(pair, each, now))
+                counts[Count.NEW] += len(store_findings(pair, each, now))
                 counts[Count.CHANGED] += len(each.changed)
         for side, each in found.items():
             if each.away_since is not None:
@@ -178,16 +178,16 @@ class _DueLinks:
         self,
         shared: _Shared,
         polling: _Polling,
-        ahead: Mapping[Side, timedelta],
+        clocks_ahead: Mapping[Side, timedelta],
         polled_at: datetime,
         only: Collection[int] | None,
     ) -> None:
-        """*ahead* says by how much each server's clock is ahead of ours. Of the due links, only those of *only* are worked on."""
+        """*clocks_ahead*: by how much each server's clock is ahead of ours. *only*: of the due links, no others are worked on."""
         self._pair, self._report, self._polling = shared.pair, shared.report, polling
         self._safeguard, self._availability = shared.safeguard, shared.availability
         self._polled_at = polled_at
         self._blockers = Blockers(self._pair.store)
-        self._writing = Writing(self._pair, ahead, blockers=self._blockers.known)
+        self._writing = Writing(self._pair, clocks_ahead, blockers=self._blockers.known)
         self._backlog = Backlog(self._pair.store, polled_at, self._blockers.known, only)
         self._exhausted = False
         self._created: set[int] = set()
@@ -225,7 +225,7 @@ class _DueLinks:
         if self._report.unavailable:
             return ()
         if self._polling.is_due_again():
-            self._polled_at = self._polling.record(self._polling.poll(CycleKind.POLL))
+            self._polled_at = self._polling.take_note(self._polling.poll(CycleKind.POLL))
             if self._report.unavailable:
                 return ()
             self._exhausted = False
@@ -262,18 +262,19 @@ class _DueLinks:
         held = self._safeguard.hold_vanished(planned)
         return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in held]
 
-    def carry_out(self, job: Job) -> Job:
+    def carry_out(self, job: Job) -> None:
         """Apply and settle; a job that has come to its files is settled once those are carried."""
-        applied = apply(self._writing, job)
-        return applied if applied.phase is Phase.AT_FILES else self._settle(applied)
+        apply(self._writing, job)
+        if job.phase is not Phase.AT_FILES:
+            self._settle(job)
 
     def leave(self, job: Job, *, interrupted: bool) -> None:
         """Settle a link that has come to its files, and leave those to a later cycle."""
         job.end(Ending.INTERRUPTED if interrupted else Ending.POSTPONED)
         self._settle(job)
 
-    def _settle(self, job: Job) -> Job:
-        return settle(self._pair, job, self._writing.ahead, self._report.started)
+    def _settle(self, job: Job) -> None:
+        settle(self._pair, job, self._writing.clocks_ahead, self._report.started)
 
     # around the stages
 

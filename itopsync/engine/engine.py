@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 import structlog
 
 from itopsync.engine import stops, unwritable
 from itopsync.engine.cycle import Cycle
-from itopsync.engine.lasting import lasting
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report
 from itopsync.errors import ItopsyncError, Stopped
 from itopsync.model import Side
 from itopsync.reconcile.safety import Accepted
-from itopsync.store.records import CycleRecord
+from itopsync.store.records import Cause, CycleRecord, Lasting
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +100,19 @@ class Engine:
                 store.requests.prune(report.finished - self.pair.settings.keep_activity)
                 store.spells.prune(report.finished - self.pair.settings.keep_activity)
                 if outcome is not CycleOutcome.INTERRUPTED:
-                    store.spells.note(lasting(store, report, outcome), report.started, report.finished)
+                    store.spells.note(frozenset(self._lasting(report, outcome)), report.started, report.finished)
+
+    def _lasting(self, report: Report, outcome: CycleOutcome) -> Iterator[Lasting]:
+        """What lasts from cycle to cycle, and keeps tickets from getting across: by how a cycle ended, and by the store."""
+        store = self.pair.store
+        for side in report.problems:
+            yield Lasting(Cause.NO_WRITES if store.polls.side(side).problem is None else Cause.DOWN, side)
+        if report.paused:
+            yield Lasting(Cause.PAUSED)
+        if outcome is CycleOutcome.STOPPED:
+            yield Lasting(Cause.STOPPED)
+        for link, item in store.links.parked():
+            yield Lasting(Cause.PARKED, None, link, item)
 
     def _see_what_waits(self, report: Report) -> None:
         """No cycle goes well while a side takes no writes, or anything is parked or waits, even if it did nothing."""

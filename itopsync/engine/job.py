@@ -45,7 +45,10 @@ class Ending(Enum):
 
 @dataclass
 class Job:
-    """What is known of a link while it is worked on, and how that ended."""
+    """What is known of a link while it is worked on, and how that ended.
+
+    The only value on the way that changes: ``apply``, ``execute``, ``failures`` and ``settle`` change it in place.
+    """
 
     loaded: Link
     """As the store had it."""

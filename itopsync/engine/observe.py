@@ -1,4 +1,4 @@
-"""Stage 2: what both sides show of a batch of links, with two calls for each class and side, however many links.
+"""Stage 2: what both sides show of a batch of links, with two calls for each class and side.
 
 A link that waits for its copy is observed with the copy found on internal by its marker, if any: one may exist if a create had
 no answer, or if this store was restored from a time before the create. No create is sent again before this search has been
@@ -43,7 +43,7 @@ class Observed:
     loaded: Link
     """As the store has it."""
     link: Link
-    """The same, with the copy found for it."""
+    """``loaded``, with the copy that was found, if any."""
     seen: Observation
     unread: ItopsyncError | None = None
     """Why one of its tickets, or perhaps its copy, cannot be read; nothing can be said about the link then."""

@@ -14,8 +14,7 @@ from itopsync.errors import ItopsyncError
 from itopsync.model import Link, Observation
 from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.plan import UNREAD, Plan
-from itopsync.reconcile.planner import plan as plan_link
-from itopsync.reconcile.planner import unread
+from itopsync.reconcile.planner import plan_link, unread
 
 log = structlog.get_logger(__name__)
 

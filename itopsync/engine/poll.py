@@ -50,7 +50,7 @@ class Findings:
     replaced: frozenset[str]
     """Known tickets that bear another number than before."""
     reused: Reused
-    """Ids of tickets whose links have ended, given to other tickets since."""
+    """What is seen under the ids of links that have ended: tickets that are back, or others."""
     account_asked: bool
     """The side was asked who we are there."""
     away_since: datetime | None
@@ -60,7 +60,7 @@ class Findings:
 def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     """Ask one side what changed, with all questions at once; writes nothing.
 
-    The cursor becomes the server's own clock at the start of the poll (HTTP ``Date``), so neither a slow answer nor a wrong clock
+    The cursor becomes the server's own time (HTTP ``Date``) of its earliest answer, so neither a slow answer nor a wrong clock
     loses anything. A sweep asks who we are there, and so does a poll if that is unknown or the side was away. Sweeps search for
     deleted attachments themselves, everywhere.
 
@@ -93,7 +93,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
         deletions=went.result(),
         new=new,
         ignored=ignored,
-        replaced=frozenset(map(str, compared.known_as)),
+        replaced=frozenset(map(str, compared.renumbered)),
         reused=reused,
         account_asked=account_asked,
         away_since=state.problem_since,
@@ -118,7 +118,7 @@ def _classes(side: Side, store: Store, rules: Rules) -> Collection[str]:
 
 
 def _signpost(side: Side, at: datetime, state: SideState, now: datetime) -> datetime:
-    """How far the cursor may move: to the server's clock at the start of the poll, unless that is absurd."""
+    """How far the cursor may move: to the time *at* by the server's clock, unless that is absurd."""
     if abs(at - now) <= FARTHEST:
         return at
     log.warning("absurd clock", side=side, date=f"{at:%Y-%m-%d %H:%M}")
@@ -131,7 +131,7 @@ def _with_believable_cursor(state: SideState, now: datetime) -> SideState:
 
 
 def poll_both(
-    pair: Pair, kind: CycleKind, on_failure: Callable[[Side, RemoteError], None], sides: Collection[Side] = tuple(Side)
+    pair: Pair, kind: CycleKind, on_failure: Callable[[Side, RemoteError], None], sides: Collection[Side]
 ) -> dict[Side, Findings]:
     """Poll both sides at once, or those of *sides*.
 
@@ -149,15 +149,16 @@ def poll_both(
     return found
 
 
-def record(pair: Pair, findings: Findings, now: datetime) -> tuple[int, ...]:
+def store_findings(pair: Pair, findings: Findings, now: datetime) -> tuple[int, ...]:
     """Store what a poll found, in one transaction with the cursor; return the new links."""
-    store, deletions = pair.store, findings.deletions
-    due = dict.fromkeys((*findings.changed, *findings.attached, *deletions.links), now)
-    take_up(store, findings.reused, now)
+    store, deletions, state = pair.store, findings.deletions, findings.state
+    due = {*findings.changed, *findings.attached, *deletions.links}
     versions = {**findings.changed, **findings.reused.versions}
-    new = store.polls.record(findings.state, versions=versions, due=due, new=findings.new, ignored=findings.ignored, now=now)
-    if (deletions.last or 0) != deletions.after:
-        store.facts.put(_searched(findings.state.side), None if deletions.last is None else str(deletions.last))
+    with store.transaction():
+        take_up(store, findings.reused, now)
+        new = store.polls.record(state, versions=versions, due=due, new=findings.new, ignored=findings.ignored, now=now)
+        if (deletions.last or 0) != deletions.after:
+            store.facts.put(_searched(state.side), None if deletions.last is None else str(deletions.last))
     return new
 
 
@@ -188,7 +189,7 @@ class _Attachments:
 
 
 def _new_attachments(pair: Pair, state: SideState, now: datetime) -> _Attachments:
-    """The attachments that are new, were drafts, or have a lower id than one that showed up before them."""
+    """The attachments that are new, were drafts, or came late: a larger upload that got its id before others were seen."""
     server = pair.servers[state.side]
     if not state.high_water_marks:
         return _Attachments(None, (), _highest_attachment(server))
@@ -223,7 +224,10 @@ def _moved(state: SideState, attachments: _Attachments, at: datetime, now: datet
 
 
 def _highest_attachment(server: Server) -> int:
-    """The highest attachment id. iTop can neither sort nor aggregate: as many as are above an id, so far at least it goes on."""
+    """The highest attachment id.
+
+    iTop can neither sort nor aggregate. But if *n* attachments have ids above *low*, the highest id is at least *low* + *n*.
+    """
     low = 0
     while (above := server.count_attachments(f"id > {low}")) > _LISTED:
         low += above

@@ -120,3 +120,23 @@ def _other_holder(store: Store, link: Link, loaded: Link) -> Link | None:
         return None
     holder = store.links.of(link.internal)
     return None if holder is None or holder.id == link.id or holder.status is LinkStatus.TOMBSTONE else holder
+
+
+def without_original(links: Iterable[Link], external: Server, rules: Rules) -> list[int]:
+    """Those of ended *links*, by their ids, whose external ticket is gone, so that no copy of it can be made.
+
+    Classes no longer configured are not asked about.
+
+    :raises SideUnavailable: external cannot be asked
+    """
+    configured = {cls.external for cls in rules.classes}
+    by_class: dict[str, list[Link]] = {}
+    for link in links:
+        if link.external.cls in configured:
+            by_class.setdefault(link.external.cls, []).append(link)
+    found: list[int] = []
+    for cls, group in by_class.items():
+        shown, hidden = external.readable_sightings(cls, "", [link.external.id for link in group])
+        there = {sighting.ref.id for sighting in shown} | hidden.keys()
+        found += [link.id for link in group if link.external.id not in there]
+    return sorted(found)

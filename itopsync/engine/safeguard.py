@@ -137,7 +137,7 @@ def held(store: Store, planned: Sequence[Planned], before: AbstractSet[int] = fr
     """Leave copies of files that are gone from several tickets for a person, as after a restore.
 
     On a single ticket, somebody has deleted them, unless others are left for a person already. *before*: the links that lost some
-    earlier in the same cycle; what was planned then stands.
+    earlier in the same cycle; their plans have been let through and are not changed.
     """
     lost = _bereft(planned) | before
     several = len(lost) > 1 or (lost and _held_some(store))

@@ -11,7 +11,8 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.reused import take_copy
 from itopsync.engine.settings import EngineSettings
-from itopsync.model import VERSION_TIME, LinkStatus, Observation, Side, Ticket
+from itopsync.model import VERSION_TIME, WORKED_ON, LinkStatus, Observation, Side, Ticket
+from itopsync.reconcile.lifecycle import is_terminal
 from itopsync.reconcile.moments import likely
 from itopsync.reconcile.rules import ClassRules
 from itopsync.store.records import ActivityRecord
@@ -21,19 +22,20 @@ _TOGETHER = timedelta(minutes=5)
 _ANY_HOUR = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], begun: datetime) -> Job:
+def settle(pair: Pair, job: Job, clocks_ahead: Mapping[Side, timedelta], cycle_began: datetime) -> None:
     """Store what the job's link has become, and what was written; one that was not touched stays as it is.
 
-    *ahead* says by how much each server's clock is ahead of ours; *begun*, when this cycle began.
+    *clocks_ahead*: by how much each server's clock is ahead of ours.
 
     :raises StoreError: the store fails to save it
     """
     if job.untouched:
-        return job
+        return
     now, link = pair.clock(), job.link
-    if not link.in_doubt or link.due_at is None or link.due_at <= now:  # else it was just left, for a write to land
+    just_left = link.in_doubt and link.due_at is not None and link.due_at > now  # for a write to land
+    if not just_left:
         still_unknown = link.in_doubt and job.plan.unread is not None
-        link = replace(link, in_doubt=still_unknown, due_at=_due_again(job, pair.settings, ahead, now))
+        link = replace(link, in_doubt=still_unknown, due_at=_due_again(job, pair.settings, clocks_ahead, now))
     if not take_copy(pair.store, link, job.loaded, now):
         # Another link is writing to this copy: let go of it, and find it again by its marker later.
         later = now + pair.rules.limits.landing
@@ -49,15 +51,14 @@ def settle(pair: Pair, job: Job, ahead: Mapping[Side, timedelta], begun: datetim
         live=_is_live(job.seen, job.cls),
         loaded=job.as_loaded,
         due_when_read=job.loaded.due_at,
-        activity=[_remembered(written, link.id, begun) for written in job.writes if written.outcome is not WriteOutcome.WAITS],
+        activity=[_remembered(each, link.id, cycle_began) for each in job.writes if each.outcome is not WriteOutcome.WAITS],
     )
     if not saved:
         job.link = job.loaded
         job.end(Ending.OVERTAKEN)
-    return job
 
 
-def _remembered(written: Written, link: int, begun: datetime) -> ActivityRecord:
+def _remembered(written: Written, link: int, cycle_began: datetime) -> ActivityRecord:
     return ActivityRecord(
         at=written.at,
         link=link,
@@ -66,18 +67,18 @@ def _remembered(written: Written, link: int, begun: datetime) -> ActivityRecord:
         outcome=written.outcome,
         items=written.items,
         age=written.age,
-        cycle=begun,
+        cycle=cycle_began,
     )
 
 
-def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelta], now: datetime) -> datetime | None:
+def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, timedelta], now: datetime) -> datetime | None:
     """When to look again: soon if something is unfinished or the ticket is fresh, or when an item's wait is over.
 
     And once more after the overlap, within which late commits may show up: to a poll, one with the very time that was seen is
     no change.
     """
     link = job.link
-    if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
+    if link.status not in WORKED_ON:
         return None
     if job.ended is Ending.INTERRUPTED:
         return now
@@ -87,9 +88,9 @@ def _due_again(job: Job, settings: EngineSettings, ahead: Mapping[Side, timedelt
     tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]
     known = [ticket for ticket in tickets if not (ticket.ref.side is Side.INTERNAL and _is_new(job))]
     for window, among in ((settings.same_second, known), (settings.look_again, tickets)):
-        if any(_is_fresh(ticket, now + ahead.get(ticket.ref.side, timedelta()), window) for ticket in among):
+        if any(_is_fresh(ticket, now + clocks_ahead.get(ticket.ref.side, timedelta()), window) for ticket in among):
             times.append(now + window)
-    ends = [_end_of(settings.overlap, ticket, ahead.get(ticket.ref.side, timedelta())) for ticket in tickets]
+    ends = [_end_of(settings.overlap, ticket, clocks_ahead.get(ticket.ref.side, timedelta())) for ticket in tickets]
     times += [end for end in ends if end is not None and now < end <= now + settings.overlap + _TOGETHER]
     return min(times, default=None)
 
@@ -123,4 +124,4 @@ def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:
 def _is_live(seen: Observation, cls: ClassRules) -> bool:
     """Whether the ticket can still change: one closed on both sides is left to the sweeps."""
     tickets = [(side, seen.of(side)) for side in Side]
-    return not all(ticket and not cls.state.lifecycle(side).transitions.get(ticket.state) for side, ticket in tickets)
+    return not all(ticket and is_terminal(cls.state.lifecycle(side), ticket.state) for side, ticket in tickets)

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from itopsync.engine import linking, stops
 from itopsync.engine.pauses import Pause, pause, pauses, unpause
 from itopsync.errors import ItopsyncError, RemoteError, TicketFault
-from itopsync.model import Link, LinkStatus, Ref, Side
+from itopsync.model import WORKED_ON, Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.by_hand import Joined
 from itopsync.reconcile.identity import is_parked_as_another
@@ -165,7 +165,7 @@ class Steering:
         name = _name(link)
         if link.external.cls not in self._rules.kept:
             raise Refusal(f"{name} rests: {not_kept(link.external.cls)}.")
-        if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
+        if link.status not in WORKED_ON:
             raise Refusal(f"{name} is {link.status}: it is not looked at.{_how_to_resume(link)}")
         if link.in_doubt:
             raise Refusal(f"{name}: a write on it may still land: try again in some minutes.")

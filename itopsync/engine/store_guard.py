@@ -27,14 +27,12 @@ def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
     refuse_lost(store, internal, rules)
 
 
-def refuse_other_pair(store: Store, rules: Rules) -> str | None:
-    """Return which pair the store belongs to, as far as it knows. Every command checks before using a store.
+def refuse_other_pair(store: Store, rules: Rules) -> None:
+    """Check that the store belongs to no other pair, as every command does before using a store.
 
     :raises StoreError: it is another pair's
     """
-    known = store.facts.get(PAIR)
-    refuse_other_name(store.address.name, known, rules)
-    return known
+    refuse_other_name(store.address.name, store.facts.get(PAIR), rules)
 
 
 def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:

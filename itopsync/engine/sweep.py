@@ -44,7 +44,7 @@ class Swept:
     attached: datetime | None
     """Up to when, by the server's clock, attachments were looked for by their dates."""
     reused: Reused
-    """Tickets that are there again, though their links ended as they were gone."""
+    """What is seen under the ids of links that have ended: tickets that are back, or others."""
 
 
 def sweep_both(pair: Pair, now: datetime, on_failure: Callable[[Side, RemoteError], None]) -> tuple[int, int]:
@@ -118,7 +118,7 @@ def _look_at_linked(side: Side, server: Server, store: Store, changed: dict[int,
 
 def record(store: Store, swept: Swept, now: datetime) -> int:
     """Store what a sweep of one side found, all or nothing; return how many links that makes due."""
-    due = dict.fromkeys((*swept.changed, *swept.other), now)
+    due = {*swept.changed, *swept.other}
     versions = {**swept.changed, **swept.reused.versions}
     with store.transaction():
         take_up(store, swept.reused, now)

@@ -27,7 +27,7 @@ class Stages(Protocol):
     def admit(self, prepared: Future[list[Planned]]) -> Sequence[Job]:
         """Wait for what was prepared, and check that it may be written."""
 
-    def carry_out(self, job: Job) -> Job:
+    def carry_out(self, job: Job) -> None:
         """Apply and settle one; up to its files, or from there on."""
 
     def leave(self, job: Job, *, interrupted: bool) -> None:
@@ -44,7 +44,7 @@ class Workers:
         self._stages, self._pair = stages, pair
         self._ended: SimpleQueue[Future[Any]] = SimpleQueue()
         self._running: dict[Future[Any], Job] = {}
-        self._ahead: Future[list[Planned]] | None = None
+        self._prepared: Future[list[Planned]] | None = None
 
     def run(self) -> None:
         """Work until nothing is left, the plan exceeds a limit, or we are told to stop.
@@ -56,12 +56,12 @@ class Workers:
         """
         try:
             self._look_ahead()
-            while self._running or self._ahead:
-                if self._ahead and self._has_room():
-                    self._begin(self._ahead)
+            while self._running or self._prepared:
+                if self._prepared and self._has_room():
+                    self._begin(self._prepared)
                 if self._running and (ended := self._next_ended()) is not None:
                     self._end(ended)
-                if not self._ahead and self._runs_low():
+                if not self._prepared and self._runs_low():
                     self._look_ahead()
         except (AnotherInstance, StoreError):
             self._break_off()
@@ -86,12 +86,12 @@ class Workers:
         if links and self._pair.stopping():
             raise Stopped
         if links:
-            self._ahead = self._run_in(self._pair.threads.waiters, self._stages.prepare, links)
+            self._prepared = self._run_in(self._pair.threads.waiters, self._stages.prepare, links)
 
-    def _begin(self, ahead: Future[list[Planned]]) -> None:
+    def _begin(self, prepared: Future[list[Planned]]) -> None:
         """Start carrying out what was prepared."""
-        self._ahead = None
-        for job in self._stages.admit(ahead):
+        self._prepared = None
+        for job in self._stages.admit(prepared):
             self._submit(job, self._pair.threads.links)
 
     def _submit(self, job: Job, pool: Executor) -> None:
@@ -148,8 +148,8 @@ class Workers:
 
     def _break_off(self) -> None:
         """Wait for what runs: whatever comes next must find no link still being worked on."""
-        if self._ahead is not None:
-            self._ahead.cancel()
+        if self._prepared is not None:
+            self._prepared.cancel()
         for future in self._running:
             future.cancel()
         wait(self._running)

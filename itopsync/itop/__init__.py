@@ -3,7 +3,7 @@
 ``settings``    the configuration of a server
 ``server``      the whole client, with the operations that write
 ``reader``      reads tickets and files
-``inquiry``     asks about the server itself, and runs queries
+``inquiry``     asks about the server itself: its version, its address, our account; and runs queries
 ``objects``     finds the objects that a configuration names
 ``piecewise``   finds the object that makes a read of many fail
 ``caller``      retries reads, sends writes once, records each exchange
@@ -15,8 +15,6 @@
 ``attributes``  which attributes of a ticket are read
 ``rows``        iTop's JSON to and from the model's values
 ``dates``       a server's timezone and date format
-``address``     what a server calls itself
-``versions``    a server's iTop version
 ``older``       conversion of attributes for iTop before 3.2
 ``blanks``      restores the blanks that iTop 3.0 drops
 ``images``      pictures pasted into texts

@@ -28,12 +28,9 @@ class CallRecord:
 
     side: Side
     verb: str
-    cls: str
     outcome: str
     """``ok``, or the name of the error's class."""
     seconds: float
-    request_bytes: int
-    answer_bytes: int
     attempt: int = 1
     """1 for the first attempt, 2 for the first retry of a read, and so on."""
 
@@ -131,11 +128,8 @@ class Caller:
                 CallRecord(
                     side=call.side,
                     verb=call.verb,
-                    cls=call.cls,
                     outcome=type(verdict).__name__ if isinstance(verdict, RemoteError) else "ok",
                     seconds=seconds,
-                    request_bytes=call.bytes,
-                    answer_bytes=len(reply.body) if isinstance(reply, Answer) else 0,
                     attempt=attempt,
                 )
             )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import unescape
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
-from itopsync.errors import AccessRefused, BadQuery, TooLarge, Unreachable
-from itopsync.itop import address, oql, versions
-from itopsync.itop.answers import Call
+from itopsync.errors import AccessRefused, BadQuery, RemoteError, TooLarge, Unreachable
+from itopsync.itop import oql
+from itopsync.itop.answers import Call, judge_broken
 from itopsync.itop.caller import Caller, CallRecord, Guard
-from itopsync.itop.connection import Transport
+from itopsync.itop.connection import Answer, Broken, Transport
 from itopsync.itop.dates import Clock
 from itopsync.itop.piecewise import NO_ID
 from itopsync.itop.rows import Rows
@@ -25,6 +27,20 @@ NO_KEY = "Unknown key in join condition"
 NO_CLASS = "is not a valid class"
 HIGHEST_ID = NO_ID + 1
 """The highest of iTop's keys, which are MySQL's signed integers."""
+PAGE = "pages/opensearch.xml.php"
+"""A short page for browsers, served without a login, that contains iTop's own address."""
+ADDRESS = re.compile(rb"""(?:template="|SearchForm>)(https?://[^"'<>\s]{1,2000}?)/*/pages/UI\.php""")
+OLDEST = "2.7"
+FIRST_WITH = (
+    ("3.2", "lnkActionNotificationToContact"),
+    ("3.1", "TriggerOnAttributeBlobDownload"),
+    ("3.0", "TriggerOnObjectMention"),
+)
+"""The classes that each version introduced, newest first: iTop's REST services do not report its version.
+
+Versions after 3.2 are not distinguished from it. Taken from the data models of 2.7.9, 3.0.4, 3.1.2 and 3.2.0, and tested on real
+servers of 2.7.11, 3.0.4, 3.1.2 and 3.2.0.
+"""
 
 
 class Inquiry:
@@ -77,16 +93,12 @@ class Inquiry:
         """Check that the server answers and accepts our login."""
         self._caller.run(Call(self.side, "list_operations"), {})
 
-    def operations(self) -> list[str]:
-        """Return the verbs that the server's REST API offers us."""
-        offered = self._caller.run(Call(self.side, "list_operations"), {}).other.get("operations")
-        if not isinstance(offered, list):
-            raise Unreachable(self.side, "answered list_operations in an unknown shape. Check that it is iTop 3.2")
-        return [str(operation["verb"]) for operation in offered if isinstance(operation, dict) and "verb" in operation]
-
     def own_address(self) -> str:
-        """Return what the server calls itself, without a trailing slash; ``""`` if it does not say."""
-        return self._caller.download(Call(self.side, address.VERB), address.PAGE, {}, address.judge_address)
+        """Return what the server calls itself, without a trailing slash; ``""`` if it does not say.
+
+        That is the ``app_root_url`` of its configuration, with which every address that it writes begins.
+        """
+        return self._caller.download(Call(self.side, "opensearch"), PAGE, {}, _judge_address)
 
     def account(self, known: str | None = None) -> str:
         """Return the id of our account, as log entries and attachments show it: in two calls if it is still *known*, otherwise
@@ -116,8 +128,8 @@ class Inquiry:
     def version(self) -> str:
         """Return the version of iTop: ``2.7`` (or older), ``3.0``, ``3.1`` or ``3.2`` (or newer). It is determined once."""
         if self._version is None:
-            newest = (version for version, cls in versions.FIRST_WITH if self._knows(cls))
-            self._version = next(newest, versions.OLDEST)
+            newest = (version for version, cls in FIRST_WITH if self._knows(cls))
+            self._version = next(newest, OLDEST)
         return self._version
 
     def _knows(self, cls: str) -> bool:
@@ -211,3 +223,11 @@ def parameters_of_get(cls: str, key: str | int, names: Iterable[str], limit: int
     """The parameters of ``core/get``."""
     parameters: dict[str, object] = {"class": cls, "key": key, "output_fields": ",".join(names)}
     return parameters if limit is None else {**parameters, "limit": limit}
+
+
+def _judge_address(call: Call, reply: Answer | Broken) -> str | RemoteError:
+    """Return the address without a trailing slash, ``""`` if there is no such page, or the error (not raised)."""
+    if isinstance(reply, Broken):
+        return judge_broken(call, reply)
+    found = ADDRESS.search(reply.body) if reply.status == HTTPStatus.OK else None
+    return unescape(found[1].decode(errors="replace")) if found else ""

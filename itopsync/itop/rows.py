@@ -49,7 +49,7 @@ class Rows:
     """How many match, even beyond the limit."""
     rows: tuple[Row, ...]
     at: datetime
-    """The server's clock at the response (HTTP ``Date``), in UTC."""
+    """The server's own time of the answer (HTTP ``Date``), in UTC."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Changed:
     """What a poll saw."""
 
     at: datetime
-    """The server's clock at the response: the signpost."""
+    """The server's own time (HTTP ``Date``) of the earliest answer."""
     sightings: tuple[Sighting, ...]
     odd: frozenset[int] = frozenset()
     """The ids of tickets that changed, or may have, but that the server fails to show."""
@@ -73,8 +73,6 @@ class Document:
     rows: tuple[Row, ...] = field(repr=False)
     odd: int
     """How many rows have such an odd shape that they do not even identify their object."""
-    other: Mapping[str, Any] = field(repr=False)
-    """The whole document, for fields that only one operation returns."""
     contents: bytes | None = field(repr=False)
     """The contents of a file, if one was read."""
     at: datetime | None
@@ -112,7 +110,6 @@ def parse(body: bytearray, date: str | None, *, lift_contents: bool = False) -> 
             message=str(document.get("message") or ""),
             rows=tuple(row for row in rows if row is not None),
             odd=rows.count(None),
-            other=document,
             contents=contents,
             at=_date(date),
         )

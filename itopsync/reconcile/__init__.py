@@ -2,12 +2,12 @@
 
 No module in here does I/O, reads a clock or draws a random number.
 
-``planner``         the whole decision on one link; the parts of a ticket come from the five below
+``planner``         the whole decision on one link; the parts of a ticket come from the four below
 ``files``           which attachments are copied, and which follow their counterpart
 ``notes``           which entries of the logs have not arrived, and how they read on the other side
 ``form``            which fields have changed
 ``state``           which side moved, and which follows
-``lifecycle``       through which transitions it follows
+``lifecycle``       through which transitions it follows: no part, ``state`` asks it
 ``creation``        the copy of a ticket that has none yet, which has no parts
 
 What they work from, and what they make:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from itopsync.model import TICKET, End, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
+from itopsync.model import TICKET, WORKED_ON, End, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
 from itopsync.reconcile.copied import UNSEEN, Bridge, Line, Looks, Standing, recognise, recognise_files
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.entries import arrived
@@ -23,15 +23,13 @@ from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import correspond
 
-_WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.UNLINKING)
-
 
 def retried(link: Link, now: datetime) -> Link:
     """The link with its obstacles cleared, due *now*; a write in doubt has time to land first.
 
     A ticket's many deletions may pass from now on: their obstacle is kept, as a permit, until they are fewer.
     """
-    if link.status not in _WORKED_ON:
+    if link.status not in WORKED_ON:
         return link
     many = (obstacle for obstacle in link.obstacles if obstacle.key == MANY_DELETIONS.key)
     passing = tuple(replace(obstacle, tries=0, parked=False, not_before=None) for obstacle in many)

@@ -12,7 +12,6 @@ from functools import cached_property
 
 from itopsync.model import Attachment, FilePair, FileStatus, Link, Observation, Side
 from itopsync.reconcile.markers import attachment_marker, attachment_of, born_together
-from itopsync.reconcile.plan import file_item
 
 
 @dataclass(frozen=True)
@@ -79,5 +78,5 @@ def without_former(link: Link, observation: Observation) -> Link:
     for pair in link.files:
         now = there.get(pair.origin, {}).get(pair.original_id)
         if now is not None and not born_together(pair.born, now.born):
-            gone.add(file_item(pair.origin, pair.original_id).key)
+            gone.add(pair.key)
     return replace(link, obstacles=tuple(each for each in link.obstacles if each.key not in gone)) if gone else link

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, ItemKind, Obstacle, Side
+from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, ItemKind, Side
 from itopsync.reconcile.markers import attachment_marker, prefix
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.plan import AttachmentSource, Item, Kept, Plan, Remark, Remove, Upload, file_item
@@ -17,13 +17,8 @@ MANY_DELETIONS = Item(ItemKey.of(ItemKind.DELETIONS), "")
 """A ticket's deletions, where they exceed the limit."""
 
 
-COPY_GONE = Obstacle(
-    ItemKey.of(ItemKind.FILE),
-    "",
-    "its copy is gone, as are copies on other tickets; was the server restored? `itopsync retry` has it made again",
-    tries=1,
-    parked=True,
-    not_before=None,
+COPY_GONE = Item(ItemKey.of(ItemKind.FILE), "").parked(
+    "its copy is gone, as are copies on other tickets; was the server restored? `itopsync retry` has it made again"
 )
 COPIES_GONE = COPY_GONE.reason
 
@@ -151,10 +146,7 @@ def hold_vanished(plan: Plan) -> Plan:
     if not plan.vanished:
         return plan
     files = tuple(
-        replace(pair, copy_id=None, status=FileStatus.WAITING)
-        if file_item(pair.origin, pair.original_id).key in plan.vanished
-        else pair
-        for pair in plan.link.files
+        replace(pair, copy_id=None, status=FileStatus.WAITING) if pair.key in plan.vanished else pair for pair in plan.link.files
     )
     keys = sorted(plan.vanished)
     others = tuple(obstacle for obstacle in plan.link.obstacles if obstacle.key not in plan.vanished)

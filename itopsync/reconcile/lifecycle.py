@@ -24,7 +24,7 @@ class Step:
     state: str
 
 
-def way(lifecycle: Lifecycle, start: str, target: str, taken: frozenset[str] = frozenset()) -> tuple[Step, ...] | None:
+def way(lifecycle: Lifecycle, start: str, target: str, taken: frozenset[str]) -> tuple[Step, ...] | None:
     """Return the way from *start* to *target*: empty if they are the same, None if there is no allowed one.
 
     *taken*: the decisions known to have been taken on the other side; the way may lead through those.

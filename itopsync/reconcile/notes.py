@@ -223,7 +223,8 @@ def _find_unmarked(flow: _Flow) -> frozenset[str]:
     rendered = [(person, render(situation, target, flow.log, person)) for person in people]
     found: dict[str, LostMarker] = {}
     claimed: list[Entry] = []
-    for by_words in (True, False):  # two notes written in the same second share their date and first line
+    # First by all their words, then by date and first line: two notes of the same second share those.
+    for by_words in (True, False):
         for person, note in rendered:
             there = left if by_words else [entry for entry in left if entry not in claimed]
             says = plain(note.html)

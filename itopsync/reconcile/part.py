@@ -89,7 +89,7 @@ class Part:
     uploads: list[Upload] = field(default_factory=list)
     """Uploads that the content needs first."""
     files: list[Upload] = field(default_factory=list)
-    """Uploads that nothing waits for."""
+    """The copies of attachments."""
     gathered: list[Gathering] = field(default_factory=list)
     """Uploads that may wait for more."""
     removals: list[Action] = field(default_factory=list)

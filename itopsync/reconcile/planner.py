@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from itopsync.errors import ItopsyncError
-from itopsync.model import TICKET, End, Link, LinkStatus, Observation, Side
+from itopsync.model import TICKET, WORKED_ON, End, Link, LinkStatus, Observation, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
 from itopsync.reconcile.copies import without_former
@@ -33,7 +33,7 @@ PARTS: Sequence[Callable[[Situation], Part]] = (plan_files, plan_notes, plan_for
 """What a ticket consists of; another kind of content is another function here."""
 
 
-def plan(
+def plan_link(
     link: Link,
     observation: Observation,
     rules: Rules,
@@ -49,7 +49,7 @@ def plan(
     """
     if reason := mismatch(link, observation, rules, now):
         return _replaced(link, reason, observation, rules)
-    if link.status in (LinkStatus.PARKED, LinkStatus.TOMBSTONE):
+    if link.status not in WORKED_ON:
         return Plan(link)
     link = without_former(link, observation)
     situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now, looked_up)

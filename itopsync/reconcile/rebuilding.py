@@ -25,27 +25,17 @@ from itopsync.model import (
 from itopsync.reconcile.form import alike
 from itopsync.reconcile.identity import last_change
 from itopsync.reconcile.markers import attachment_of
-from itopsync.reconcile.plan import Plan, Upload, Write
+from itopsync.reconcile.plan import Item, Plan, Upload, Write
 from itopsync.reconcile.richtext import value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import counted
 
-TICKET_WITHOUT_COPY = Obstacle(
-    TICKET,
-    "",
-    "no copy was found after the store was lost; `itopsync resume` has one made, `itopsync unlink` leaves it without",
-    tries=1,
-    parked=True,
-    not_before=None,
+TICKET_WITHOUT_COPY = Item(TICKET, "").parked(
+    "no copy was found after the store was lost; `itopsync resume` has one made, `itopsync unlink` leaves it without"
 )
-FILE_WITHOUT_COPY = Obstacle(
-    ItemKey.of(ItemKind.FILE),
-    "",
-    "no copy was found after the store was lost; `itopsync retry` has one made",
-    tries=1,
-    parked=True,
-    not_before=None,
+FILE_WITHOUT_COPY = Item(ItemKey.of(ItemKind.FILE), "").parked(
+    "no copy was found after the store was lost; `itopsync retry` has one made"
 )
 
 

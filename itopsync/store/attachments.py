@@ -35,7 +35,7 @@ class Attachments:
         """*classes*: as for :class:`~itopsync.store.links.Links`."""
         self._database, self._kept = database, of_classes(classes)
 
-    def by_ticket(self, side: Side, limit: int, *, live: bool, after: int = 0) -> FilesPart:
+    def by_ticket(self, side: Side, limit: int, *, live: bool, after: int) -> FilesPart:
         """Count the expected attachments of at most *limit* tickets whose links have ids above *after*.
 
         *live*: count those of tickets that can still change; otherwise, those of the others.

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from itopsync.errors import StoreGone
-from itopsync.model import ItemKey, Link, LinkStatus, Obstacle, Ref, Side
+from itopsync.model import WORKED_ON, ItemKey, Link, LinkStatus, Obstacle, Ref, Side
 from itopsync.store import codec
 from itopsync.store.activity import add_activity
 from itopsync.store.database import Database
@@ -35,7 +35,6 @@ from itopsync.store.rows import (
     ID,
     NUMBER,
     VERSION,
-    WORKED_ON,
     batches,
     linked,
     of_classes,
@@ -269,10 +268,10 @@ class Links:
         under_way = link.c.writing_since.is_not(None)
         with self._database.writing() as connection:
             ids = tuple(sorted(connection.scalars(select(link.c.id).where(under_way))))
-            settling = {"in_doubt": True, "troubled": True, "due_at": due_at}
+            in_doubt = {"in_doubt": True, "troubled": True, "due_at": due_at}
             ended = {"writing": None, "writing_since": None, "updated_at": now}
             if ids:
-                connection.execute(update(link).where(under_way).values(settling | ended))
+                connection.execute(update(link).where(under_way).values(in_doubt | ended))
         return ids
 
     def hasten(self, after: datetime, due_at: datetime) -> int:
@@ -297,24 +296,24 @@ class Links:
             return connection.execute(update(link).where(link.c.troubled, link.c.in_doubt).values(due_at=due_at)).rowcount
 
     def mark_due(self, ids: Iterable[int], at: datetime, *, now: datetime) -> None:
-        """Make links due at *at*, unless they are due earlier or settling."""
+        """Make links due at *at*, unless they are due earlier or in doubt."""
         with self._database.writing() as connection:
             make_due(connection, ids, at, now)
 
     def without_copy(self, cls: str) -> Mapping[int, int]:
-        """Map the external tickets of a class that wait for a copy, and cannot have one yet, to their links."""
+        """Map the external tickets of a class for whose copy no creation has been sent to their links."""
         with self._database.reading() as connection:
             rows = connection.execute(select(link.c.external_id, link.c.id).where(*_without_copy(), link.c.external_class == cls))
             return {row.external_id: row.id for row in rows}
 
     def drop(self, ids: Iterable[int]) -> None:
-        """Delete those of these links that wait for a copy and cannot have one yet; their tickets count as never seen."""
+        """Delete those of these links for whose copy no creation has been sent; their tickets count as never seen."""
         with self._database.writing() as connection:
             for batch in batches(sorted(set(ids))):
                 connection.execute(delete(link).where(*_without_copy(), link.c.id.in_(batch)))
 
     def mark_class_due(self, cls: str, at: datetime) -> None:
-        """Make all links of an external class due at *at*, unless they are due earlier or settling."""
+        """Make all links of an external class due at *at*, unless they are due earlier or in doubt."""
         with self._database.writing() as connection:
             meant = link.c.external_class == cls, link.c.status.in_(WORKED_ON), ~link.c.in_doubt
             later = or_(link.c.due_at.is_(None), link.c.due_at > at)
@@ -376,7 +375,7 @@ _TOO_LONG = 19
 
 
 def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: datetime, *, touched: bool = False) -> None:
-    """Make links due at *at*, unless they are due earlier or settling.
+    """Make links due at *at*, unless they are due earlier or in doubt.
 
     *touched*: people are working on the tickets, so links that are already due become due at *at* too.
     """

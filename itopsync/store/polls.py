@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from itopsync.model import Link, LinkStatus, Ref, Side, Sighting
+from itopsync.model import WORKED_ON, Link, LinkStatus, Ref, Side, Sighting
 from itopsync.store import codec
 from itopsync.store.database import Database
 from itopsync.store.links import make_due
 from itopsync.store.records import Compared, Ended, SideState
-from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, WORKED_ON, batches, values_of
+from itopsync.store.rows import CLASS, ID, NUMBER, VERSION, batches, values_of
 from itopsync.store.tables import link, side_state, sighting
 from itopsync.store.upsert import put
 
@@ -69,7 +69,7 @@ class Polls:
         """
         changed: dict[int, str] = {}
         unknown: list[Sighting] = []
-        known_as: dict[Ref, str] = {}
+        renumbered: set[Ref] = set()
         ended: dict[int, Ended] = {}
         if not sightings:
             return Compared(changed, ())
@@ -89,32 +89,31 @@ class Polls:
                                     ended[row.id] = Ended(seen, was_gone=not row.version)
                                 continue
                             if row.status != LinkStatus.PARKED and seen.number and row.number and seen.number != row.number:
-                                known_as[seen.ref] = row.number
+                                renumbered.add(seen.ref)
                             if row.status in WORKED_ON and row.version != seen.version:
                                 changed[row.id] = seen.version
-        return Compared(changed, tuple(unknown), known_as, ended)
+        return Compared(changed, tuple(unknown), frozenset(renumbered), ended)
 
     def record(
         self,
         state: SideState,
         *,
         versions: Mapping[int, str],
-        due: Mapping[int, datetime],
+        due: Collection[int],
         new: Collection[Sighting],
         ignored: Collection[Sighting],
         now: datetime,
     ) -> tuple[int, ...]:
         """Store everything that one poll found together with its cursor, in one transaction; return the ids of the new links.
 
-        *versions* and *due* are keyed by link. Each *new* ticket gets a link that is due immediately. *ignored* tickets are not
-        read again at this version. A link that is settling keeps its due time; any other that was already due becomes due
-        *now*, so that it comes before links that have waited long.
+        *versions* are keyed by link. Each *new* ticket gets a link that is due immediately. *ignored* tickets are not read again
+        at this version. The links of *due* become due *now*, even if they were already due, so that they come before links that
+        have waited long; those in doubt keep their time.
         """
         with self._database.writing() as connection:
             _put_side(connection, state)
             _note_versions(connection, state.side, versions, now)
-            for at in sorted(set(due.values())):
-                make_due(connection, [number for number, when in due.items() if when == at], at, now, touched=True)
+            make_due(connection, due, now, now, touched=True)
             _ignore(connection, ignored, now)
             return _add(connection, new, now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -36,9 +36,9 @@ class SideState:
         """All accounts whose entries are ours; empty if our own account is unknown."""
         return frozenset() if self.account is None else self.former_accounts | {self.account}
 
-    def as_account(self, account: str | None, former: Collection[str] = ()) -> SideState:
-        """The same with *account* as our account; the previous ones and *former* are kept as former accounts."""
-        before = {*self.former_accounts, *former, *((self.account,) if self.account else ())}
+    def as_account(self, account: str | None) -> SideState:
+        """The same with *account* as our account; the previous ones are kept as former accounts."""
+        before = {*self.former_accounts, *((self.account,) if self.account else ())}
         return replace(self, account=account, former_accounts=frozenset(before - {account}))
 
 
@@ -59,8 +59,8 @@ class Compared:
     """Link → its ticket's new version, for links that are worked on."""
     unknown: tuple[Sighting, ...]
     """Tickets without a link that were not out of scope at this version."""
-    known_as: Mapping[Ref, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Ticket → the number that we know it by, for tickets whose number has changed."""
+    renumbered: frozenset[Ref] = frozenset()
+    """Tickets that we know by another number."""
     ended: Mapping[int, Ended] = field(default_factory=lambda: MappingProxyType({}))
     """Link that has ended → its external ticket, if that has changed since."""
 

@@ -29,9 +29,6 @@ from itopsync.store.tables import file, link
 AT_ONCE = 500
 """How many ids go into one statement."""
 
-WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.UNLINKING)
-"""The statuses of links that are looked at when they are due."""
-
 CLASS = {Side.EXTERNAL: link.c.external_class, Side.INTERNAL: link.c.internal_class}
 ID = {Side.EXTERNAL: link.c.external_id, Side.INTERNAL: link.c.internal_id}
 NUMBER = {Side.EXTERNAL: link.c.external_number, Side.INTERNAL: link.c.internal_number}

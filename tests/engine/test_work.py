@@ -13,7 +13,7 @@ import pytest
 
 from itopsync.engine.backlog import Backlog
 from itopsync.engine.pair import CHECK_INTERVAL
-from itopsync.engine.poll import poll_both, record
+from itopsync.engine.poll import poll_both, store_findings
 from itopsync.engine.report import Count, CycleKind
 from itopsync.errors import BadQuery, SafetyStop, StoreUnavailable
 from itopsync.itop.server import Server
@@ -108,7 +108,7 @@ def test_what_is_touched_comes_first_then_what_waited_longest_and_each_once(rig:
     links = [rig.link(number) for number in numbers]
     for place, link in enumerate(links):
         rig.store.links.save(replace(link, due_at=rig.now - timedelta(minutes=place)), now=rig.now, live=True)
-    backlog = Backlog(rig.store, rig.now - timedelta(minutes=2))
+    backlog = Backlog(rig.store, rig.now - timedelta(minutes=2), ())
     first, second, third = backlog.take(2), backlog.take(3), backlog.take(9)
     assert [link.id for link in first] == [links[2].id, links[8].id]
     assert [link.id for link in second] == [links[7].id, links[6].id, links[5].id]
@@ -127,7 +127,7 @@ def test_what_falls_due_between_its_work_and_the_next_poll_is_given_out_again(ri
     rig.sync()
     link = replace(rig.link(number), due_at=rig.now)
     rig.store.links.save(link, now=rig.now, live=True)
-    backlog = Backlog(rig.store, rig.now)
+    backlog = Backlog(rig.store, rig.now, ())
     assert [one.id for one in backlog.take(9)] == [link.id]
     waits = replace(link, due_at=rig.now + timedelta(seconds=2))
     rig.store.links.save(waits, now=rig.now, live=True)
@@ -335,8 +335,8 @@ def test_a_link_that_is_touched_while_it_is_worked_on_stays_due(rig: Rig, monkey
         answer = attach(self, *arguments)
         rig.wait(seconds=30)
         rig.customer.bind(second, "UserRequest", number)
-        for found in poll_both(rig.pair, CycleKind.POLL, lambda *failure: pytest.fail(str(failure))).values():
-            record(rig.pair, found, rig.now)
+        for found in poll_both(rig.pair, CycleKind.POLL, lambda *failure: pytest.fail(str(failure)), tuple(Side)).values():
+            store_findings(rig.pair, found, rig.now)
         return answer
 
     monkeypatch.setattr(Server, "create_attachment", slow)

@@ -22,7 +22,6 @@ AT = datetime(2026, 11, 24, tzinfo=UTC)
 REF = Ref(Side.EXTERNAL, "UserRequest", 7)
 READS: dict[str, Callable[[Server], object]] = {
     "check_login": lambda server: server.check_login(),
-    "operations": lambda server: server.operations(),
     "own_address": lambda server: server.own_address(),
     "account": lambda server: server.account(),
     "key_class": lambda server: server.key_class("UserRequest", "org_id"),

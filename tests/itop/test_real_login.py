@@ -9,21 +9,19 @@ from itopsync.settings.secrets import Secret
 from tests.itop.stage import Stage, only_on
 from tests.itop.tickets import REQUEST, moment, open_request
 
-VERBS = {"core/get", "core/create", "core/update", "core/apply_stimulus", "core/delete"}
-
 
 @pytest.mark.parametrize("login", [Login.FORM, Login.BASIC])
 def test_login_by_name_and_password(stage: Stage, login: Login) -> None:
     server = stage.server(login=login)
-    server.check_login()
-    assert set(server.operations()) > VERBS
+    for _ in range(2):
+        server.check_login()
 
 
 @only_on(["3.2.0"])  # the module authent-token does not come with iTop
 def test_login_by_token(stage: Stage) -> None:
     server = stage.server("token")
-    server.check_login()
-    assert set(server.operations()) > VERBS
+    for _ in range(2):
+        server.check_login()
 
 
 @pytest.mark.parametrize("login", Login)

@@ -13,7 +13,7 @@ from itopsync.reconcile import agree
 from itopsync.reconcile.entries import full_log
 from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
 from itopsync.reconcile.plan import Action, AttachmentSource, Create, Item, Plan, Remove, TextSource, Upload, Write
-from itopsync.reconcile.planner import plan
+from itopsync.reconcile.planner import plan_link
 from itopsync.reconcile.richtext import attachment_address, fill, unfilled
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.situation import SAME_SERVER
@@ -76,7 +76,7 @@ class Courier:
     def plan(self, number: int) -> Plan:
         """What would be done about a link now."""
         link = self._adopted(self.links[number])
-        return plan(link, self._observe(link), self.rules, self.clock(), singly=any(one.tries for one in link.obstacles))
+        return plan_link(link, self._observe(link), self.rules, self.clock(), singly=any(one.tries for one in link.obstacles))
 
     # one link
 
@@ -90,7 +90,7 @@ class Courier:
                 self._round(planned, work)
                 if work.stop or not planned.actions:
                     break
-                planned = plan(work.link, work.seen, self.rules, self.clock(), singly=work.singly)
+                planned = plan_link(work.link, work.seen, self.rules, self.clock(), singly=work.singly)
                 work.link = planned.link
         except Died:
             self.links[number] = replace(self.links[number], in_doubt=True, due_at=self.clock() + self.rules.limits.landing)

@@ -171,14 +171,14 @@ def linked(cls: str = "UserRequest", these: Rules | None = None) -> Link:
     """A pair whose copy was made a moment ago, when the external ticket was new."""
     these = these or default_rules()
     external, link = ticket(EXTERNAL, cls=cls), unlinked(cls)
-    (action,) = creates(planner.plan(link, Observation(external, None), these, NOW))
+    (action,) = creates(planner.plan_link(link, Observation(external, None), these, NOW))
     return agree.created(link, action, external, ticket(INTERNAL, cls=cls), cls=these.for_external(cls), now=NOW)
 
 
 def agreed(seen: Observation | None = None, these: Rules | None = None, cls: str = "UserRequest") -> Link:
     """A pair that agrees on what *seen* shows: one look at it was taken, and there was nothing to do."""
     seen = seen or both(ticket(EXTERNAL, cls=cls), ticket(INTERNAL, cls=cls))
-    looked = planner.plan(linked(cls, these), seen, these or default_rules(), NOW)
+    looked = planner.plan_link(linked(cls, these), seen, these or default_rules(), NOW)
     assert looked.actions == ()
     return looked.link
 
@@ -187,7 +187,7 @@ def agreed(seen: Observation | None = None, these: Rules | None = None, cls: str
 
 
 def plan(link: Link, seen: Observation, these: Rules | None = None, *, now: datetime = NOW, singly: bool = False) -> Plan:
-    return planner.plan(link, seen, these or default_rules(), now, singly=singly)
+    return planner.plan_link(link, seen, these or default_rules(), now, singly=singly)
 
 
 def creates(planned: Plan) -> list[Create]:

@@ -31,7 +31,7 @@ from itopsync.reconcile.defaults import (
     route_of,
 )
 from itopsync.reconcile.plan import Create, Write
-from itopsync.reconcile.planner import plan
+from itopsync.reconcile.planner import plan_link
 from tests.reconcile.world import DEFAULTS, World
 
 NAMES = ("org_id", "caller_id", "team_id", "agent_id", "service_id")
@@ -300,7 +300,7 @@ def test_no_organisation_person_or_service_of_external_is_ever_carried(
     world = by_a_person(Side.EXTERNAL, **theirs, org_id_friendlyname="acme")
     rules = replace(world.rules, internal=replace(world.rules.internal, routing=routing))
     rules = replace(rules, classes=(replace(rules.classes[0], on_create=NAMES),))
-    (create,) = plan(world.link, world.observation, rules, world.now, looked_up=given).actions
+    (create,) = plan_link(world.link, world.observation, rules, world.now, looked_up=given).actions
     assert isinstance(create, Create)
     mine = {str(create.fields[name]) for name in NAMES}
     assert not mine & THEIRS
@@ -318,7 +318,7 @@ def test_a_state_takes_the_same_routes(routing: Routing, target: Side) -> None:
     for name in ("team_id", "agent_id"):
         world.edits(target, **{name: ""})
     rules = world.rules.with_side(target, replace(world.rules.side(target), routing=routing))
-    actions = plan(world.link, world.observation, rules, world.now, looked_up=given).actions
+    actions = plan_link(world.link, world.observation, rules, world.now, looked_up=given).actions
     (write,) = [action for action in actions if isinstance(action, Write) and action.stimulus]
     external = world.tickets[Side.EXTERNAL]
     wanted = choose(target, routing, DEFAULTS, ("agent_id", "team_id"), Asked(external, given))
@@ -337,11 +337,11 @@ def test_what_needs_an_answer_that_is_not_there_waits_and_nothing_else_does(miss
     world.edits(Side.INTERNAL, team_id="", agent_id="")
     world.writes_note(Side.EXTERNAL, "<p>Hello</p>")
     rules = replace(world.rules, internal=replace(world.rules.internal, routing=Routing((route,))))
-    (write,) = plan(world.link, world.observation, rules, world.now).actions
+    (write,) = plan_link(world.link, world.observation, rules, world.now).actions
     assert isinstance(write, Write)
     assert (write.stimulus, len(write.notes)) == (None, 1)
     known = LookedUp({LOOKUPS[0]: (3,)}, {"this.id = 1": True})
-    (write,) = plan(world.link, world.observation, rules, world.now, looked_up=known).actions
+    (write,) = plan_link(world.link, world.observation, rules, world.now, looked_up=known).actions
     assert isinstance(write, Write)
     assert (write.stimulus, write.fields["team_id"], len(write.notes)) == ("ev_assign", 1, 1)
 

@@ -65,7 +65,7 @@ NO_WAYS = [
 
 @pytest.mark.parametrize(("name", "start", "target", "stimuli"), WAYS)
 def test_the_way_with_the_least_side_effect_is_gone(name: str, start: str, target: str, stimuli: list[str]) -> None:
-    steps = way(classes()[name].lifecycle, start, target)
+    steps = way(classes()[name].lifecycle, start, target, frozenset())
 
     assert steps is not None
     assert [step.stimulus for step in steps] == stimuli
@@ -76,7 +76,7 @@ def test_the_way_with_the_least_side_effect_is_gone(name: str, start: str, targe
 def test_no_way_is_gone_through_what_nobody_decided_or_what_nothing_leaves(
     name: str, start: str, target: str, reason: str
 ) -> None:
-    assert way(classes()[name].lifecycle, start, target) is None, reason
+    assert way(classes()[name].lifecycle, start, target, frozenset()) is None, reason
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from itopsync.config.catalogue import TicketClass, classes
 from itopsync.model import Attachment, Entry, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.plan import Action, Create, Note, Plan, Remove, Upload, Write
-from itopsync.reconcile.planner import plan
+from itopsync.reconcile.planner import plan_link
 from itopsync.reconcile.richtext import attachment_address, fill, unfilled
 from itopsync.reconcile.rules import ClassRules, FieldRule, Rules, SideRules, StateRules
 from itopsync.reconcile.situation import SAME_SERVER
@@ -102,7 +102,7 @@ class World:
         return Observation(self.tickets[Side.EXTERNAL], self.tickets.get(Side.INTERNAL))
 
     def plan(self) -> Plan:
-        return plan(self.link, self.observation, self.rules, self.now)
+        return plan_link(self.link, self.observation, self.rules, self.now)
 
     def sync(self, *, lost_after: int | None = None) -> None:
         """Carry out plans until nothing is left. With *lost_after*, the process dies once so many actions were applied.

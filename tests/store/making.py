@@ -29,7 +29,7 @@ def sighting(ref: Ref, version: str = "v1") -> Sighting:
 
 def poll(store: Store, side: Side = Side.EXTERNAL, *, now: datetime = NOW, **found: Any) -> tuple[int, ...]:
     """Record a poll that found what is named and nothing else."""
-    nothing: Mapping[str, Any] = {"versions": {}, "due": {}, "new": (), "ignored": ()}
+    nothing: Mapping[str, Any] = {"versions": {}, "due": (), "new": (), "ignored": ()}
     return store.polls.record(SideState(side, cursor=now), **{**nothing, **found}, now=now)
 
 

@@ -51,7 +51,7 @@ def test_attachments_are_counted_as_a_plain_list_would_be(
 
     counted = {number: link for number, link in enumerate(links, 1) if link.status is LinkStatus.LINKED and link.live == live}
     expected = {number: len(link.ids(side)) for number, link in counted.items() if link.ids(side)}
-    parts = [store.attachments.by_ticket(side, limit, live=live)]
+    parts = [store.attachments.by_ticket(side, limit, live=live, after=0)]
     while (last := parts[-1].last) is not None:
         parts.append(store.attachments.by_ticket(side, limit, live=live, after=last))
     assert [tickets for part in parts for tickets in part.tickets.get("UserRequest", {}).items()] == list(expected.items())

@@ -97,7 +97,7 @@ def test_very_many_links_are_made_due_at_once(store: Store) -> None:
     found = store.polls.record(
         store.polls.side(Side.EXTERNAL),
         versions={},
-        due={},
+        due=(),
         new=[sighting(external(number)) for number in range(1, 1_202)],
         ignored=(),
         now=NOW + MINUTE,

@@ -89,21 +89,21 @@ def test_tickets_out_of_scope_can_be_asked_about_again(store: Store) -> None:
 
 def test_a_known_id_that_bears_another_number_is_told_until_its_link_is_parked(store: Store) -> None:
     add_linked(store, external(1), internal(2), status=LinkStatus.PARKED)
-    assert not store.polls.compare(Side.EXTERNAL, [Sighting(external(1), "R-009999", "v1")]).known_as
+    assert not store.polls.compare(Side.EXTERNAL, [Sighting(external(1), "R-009999", "v1")]).renumbered
 
 
 @pytest.mark.parametrize("status", sorted(set(LinkStatus) - {LinkStatus.PARKED, LinkStatus.TOMBSTONE}))
 def test_a_known_id_that_bears_another_number_is_told(store: Store, status: LinkStatus) -> None:
     add_linked(store, external(1), internal(2), status=status)
     renamed = Sighting(external(1), "R-009999", "v1")
-    assert store.polls.compare(Side.EXTERNAL, [renamed]).known_as == {external(1): "R-000001"}
-    assert store.polls.compare(Side.INTERNAL, [Sighting(internal(2), "R-9", "v1")]).known_as == {internal(2): "R-000002"}
+    assert store.polls.compare(Side.EXTERNAL, [renamed]).renumbered == {external(1)}
+    assert store.polls.compare(Side.INTERNAL, [Sighting(internal(2), "R-9", "v1")]).renumbered == {internal(2)}
 
 
 def test_a_number_that_is_not_known_yet_is_no_other_number(store: Store) -> None:
     add_linked(store, external(1), internal(2), internal_number="")
-    assert not store.polls.compare(Side.INTERNAL, [sighting(internal(2))]).known_as
-    assert not store.polls.compare(Side.EXTERNAL, [Sighting(external(1), "", "v1")]).known_as
+    assert not store.polls.compare(Side.INTERNAL, [sighting(internal(2))]).renumbered
+    assert not store.polls.compare(Side.EXTERNAL, [Sighting(external(1), "", "v1")]).renumbered
 
 
 def test_very_many_sightings_are_compared_at_once(store: Store) -> None:
@@ -144,18 +144,18 @@ def test_a_ticket_that_comes_into_scope_is_not_out_of_it_any_more(store: Store) 
 
 def test_a_changed_ticket_is_noted_at_its_version_and_made_due(store: Store) -> None:
     link = add_linked(store, external(1), internal(2))
-    poll(store, Side.INTERNAL, versions={link.id: "v2"}, due={link.id: NOW})
+    poll(store, Side.INTERNAL, versions={link.id: "v2"}, due=[link.id])
     assert get(store, link.id).due_at == NOW
     assert not store.polls.compare(Side.INTERNAL, [sighting(internal(2), "v2")]).changed
     assert not store.polls.compare(Side.EXTERNAL, [sighting(external(1), "v1")]).changed
 
 
-def test_a_poll_wakes_no_link_that_settles(store: Store) -> None:
-    settling = add_linked(store, external(1), internal(1), in_doubt=True, due_at=NOW + 5 * MINUTE)
+def test_a_poll_wakes_no_link_in_doubt(store: Store) -> None:
+    doubtful = add_linked(store, external(1), internal(1), in_doubt=True, due_at=NOW + 5 * MINUTE)
     calm = add_linked(store, external(2), internal(2), due_at=NOW + 9 * MINUTE)
-    ids = [settling.id, calm.id]
-    poll(store, versions=dict.fromkeys(ids, "v2"), due={ids[0]: NOW, ids[1]: NOW - MINUTE})
-    assert [link.due_at for link in store.links.get(ids)] == [NOW + 5 * MINUTE, NOW - MINUTE]
+    ids = [doubtful.id, calm.id]
+    poll(store, versions=dict.fromkeys(ids, "v2"), due=ids)
+    assert [link.due_at for link in store.links.get(ids)] == [NOW + 5 * MINUTE, NOW]
 
 
 def test_a_poll_is_recorded_whole_or_not_at_all(store: Store) -> None:
@@ -169,7 +169,7 @@ def test_a_poll_is_recorded_whole_or_not_at_all(store: Store) -> None:
             store,
             now=NOW + MINUTE,
             versions={link.id: "v2"},
-            due={link.id: NOW},
+            due=[link.id],
             new=[sighting(external(3))],
             ignored=[broken],
         )

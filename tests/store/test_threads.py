@@ -24,7 +24,7 @@ def test_links_are_written_at_once_and_none_is_lost(store: Store) -> None:
 
     with ThreadPoolExecutor(4) as workers:
         working = [workers.submit(work, link) for link in store.links.get(ids)]
-        poll(store, Side.INTERNAL, due=dict.fromkeys(ids[:3], NOW - MINUTE), ignored=[sighting(internal(200))])
+        poll(store, Side.INTERNAL, due=ids[:3], ignored=[sighting(internal(200))])
         left = [store.links.due_counts(NOW).waiting]
         while not all(one.done() for one in working):
             left.append(store.links.due_counts(NOW).waiting)

@@ -92,7 +92,7 @@ def test_a_file_of_another_ticket_that_is_taken_for_a_picture_is_seen(monkeypatc
 
 @pytest.mark.parametrize("choice", [0, 2])
 def test_an_answer_of_another_ticket_that_is_planned_from_is_seen(choice: int, monkeypatch: Patch) -> None:
-    right = planner.plan
+    right = planner.plan_link
 
     def wrong(*known: Any, **named: Any) -> Any:
         with monkeypatch.context() as within:

@@ -66,7 +66,7 @@ def fill(store: Store, links: int, now: datetime) -> None:
     _add(store, request, list(_requests(links, now)))
     for side in Side:
         seen = SideState(side, cursor=now, ok_at=now - timedelta(seconds=chance.randrange(3, 15)))
-        store.polls.record(seen, versions={}, due={}, new=(), ignored=(), now=now)
+        store.polls.record(seen, versions={}, due=(), new=(), ignored=(), now=now)
 
 
 def rich(store: Store, number: int, now: datetime) -> None:

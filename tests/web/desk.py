@@ -112,10 +112,10 @@ class Desk:
             at = NOW - minutes * MINUTE
             self.store.history.record(CycleRecord(None, "poll", at, at + timedelta(seconds=2), outcome, {"write": 1}))
         self.store.polls.record(
-            SideState(Side.EXTERNAL, cursor=NOW, ok_at=NOW - MINUTE), versions={}, due={}, new=(), ignored=(), now=NOW
+            SideState(Side.EXTERNAL, cursor=NOW, ok_at=NOW - MINUTE), versions={}, due=(), new=(), ignored=(), now=NOW
         )
         self.store.polls.record(
-            SideState(Side.INTERNAL, cursor=NOW, ok_at=NOW - MINUTE), versions={}, due={}, new=(), ignored=(), now=NOW
+            SideState(Side.INTERNAL, cursor=NOW, ok_at=NOW - MINUTE), versions={}, due=(), new=(), ignored=(), now=NOW
         )
 
     def add(self, number: int, obstacles: tuple[Obstacle, ...] = (), status: LinkStatus = LinkStatus.LINKED) -> int:

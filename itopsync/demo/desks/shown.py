@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,8 +26,7 @@ _MIRROR = re.compile(r'<a name="itopsync-demo-')
 class Novelties:
     """Remembers when each thing was first seen, so that a page can highlight what is new. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._seen: dict[object, tuple[object, float]] = {}
         self._began = False
 
@@ -38,7 +36,7 @@ class Novelties:
 
     def age(self, thing: object, looks: object = None) -> int | None:
         """For how many seconds *thing* has looked like *looks*; None if for longer than :data:`HIGHLIGHT`."""
-        now = self._clock()
+        now = time.monotonic()
         known = self._seen.get(thing)
         if known is None or known[0] != looks:
             known = self._seen[thing] = (looks, now if self._began else now - HIGHLIGHT)
