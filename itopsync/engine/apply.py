@@ -156,9 +156,9 @@ def _carry_out_all(writing: Writing, job: Job) -> bool:
             return False
         with _alone_until_kept(writing, action):
             outcome = _carry_out(writing, job, action)
-        if job.ended:
+        if job.ended or mismatch(job.link, job.seen, writing.pair.rules, writing.pair.clock()):
             break
-        holds = holds and outcome not in _OUTDATING and not mismatch(job.link, job.seen, writing.pair.rules, writing.pair.clock())
+        holds = holds and outcome not in _OUTDATING
     return True
 
 
