@@ -3,9 +3,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-# for two cores: many tests only wait, and those of `make quick` and `make torture` do not
-WORKERS ?= 5
-BUSY_WORKERS ?= 3
+WORKERS ?= 3
 FOR ?=
 PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -51,11 +49,11 @@ pytest: $(VENV)/dev  ## The tests alone
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet
 
 quick: $(VENV)/dev  ## The tests that take no time, to run while you write; FOR="itopsync/store/links.py" for all of its package's
-	$(BIN)/pytest --numprocesses=$(BUSY_WORKERS) --dist=worksteal --quiet -m "not torture$(if $(THEIRS),, and not slow)" $(THEIRS)
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet -m "not torture$(if $(THEIRS),, and not slow)" $(THEIRS)
 
 torture: $(VENV)/dev  ## The long and deep tests
-	$(BIN)/pytest --numprocesses=$(BUSY_WORKERS) --dist=worksteal --quiet --hypothesis-profile=deep tests/reconcile tests/itop/test_any_answer.py tests/config/test_fuzz.py
-	$(BIN)/pytest --numprocesses=$(BUSY_WORKERS) --dist=worksteal --quiet -m torture
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet --hypothesis-profile=deep tests/reconcile tests/itop/test_any_answer.py tests/config/test_fuzz.py
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --quiet -m torture
 
 bench: $(VENV)/dev  ## The measurements, into docs/performance.md; PARTS="idle backfill" for some
 	$(BIN)/python -m tests.bench --keep $(PARTS)

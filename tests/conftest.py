@@ -4,10 +4,12 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.network import stay_here
@@ -38,6 +40,13 @@ SLOW = (
     *("reconcile/test_costly_html.py", "verify/test_costly_html.py"),  # very long texts
 )
 """What takes more than a second or so: the marker ``slow``, which `make quick` leaves out, as of single tests elsewhere."""
+
+
+@pytest.fixture(autouse=True)
+def logs_as_at_first() -> Iterator[None]:
+    """What a test configures for its logs does not hold for the next one."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
