@@ -16,7 +16,7 @@ from itopsync.reconcile import by_hand
 from itopsync.reconcile.copied import Bridge
 from itopsync.simulator import FaultKind, Simulator
 from itopsync.store.records import RequestKind
-from tests.engine.rig import RESOLVED, TEAM, Rig
+from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
 from tests.torture.leaks import leaks
 
 
@@ -238,6 +238,19 @@ def test_what_an_answer_shows_of_another_ticket_goes_nowhere_and_no_more_is_writ
     rig.engine.cycle(accept=["replaced"])
     assert rig.link(number).status is LinkStatus.PARKED
     assert list(leaks(rig.external, ["Secret"])) == []
+
+
+def test_no_picture_either_goes_to_what_an_answer_shows_as_another_ticket(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = _at_rest(rig)
+    copy = rig.copy_of(number)
+    rig.operator.fill_log("UserRequest", copy, room=20)  # full by our mark: the notice that tells it goes first
+    picture = rig.customer.paste_image("UserRequest", number, "s.png", "image/png", PICTURE)
+    rig.customer.note("UserRequest", number, f"<p>See {picture}</p>")
+    rig.customer.stimulus("UserRequest", number, "ev_assign", **TEAM)  # the notes go with it, at once
+    _meets(monkeypatch, "update", lambda: _becomes_anothers(rig, copy))
+    rig.sync()
+    assert "full" in "".join(rig.texts(Side.INTERNAL, copy))
+    assert [one["contents"].filename for one in rig.internal.ticket("UserRequest", copy)["attachments"]] == ["secret.txt"]
 
 
 def test_a_file_of_another_ticket_that_has_the_copys_id_by_now_goes_nowhere(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
