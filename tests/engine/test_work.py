@@ -18,7 +18,7 @@ from itopsync.engine.report import Count, CycleKind
 from itopsync.errors import BadQuery, SafetyStop, StoreUnavailable
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, Link, Side
-from tests.engine.rig import Rig
+from tests.engine.rig import TEAM, Rig
 
 
 def with_settings(rig: Rig, **changes: Any) -> None:
@@ -30,18 +30,6 @@ def with_settings(rig: Rig, **changes: Any) -> None:
 def created(rig: Rig) -> list[str]:
     """The titles of the copies, in the order in which they were made."""
     return [str(one["title"]) for one in rig.internal.tickets()]
-
-
-@pytest.mark.parametrize(("before", "window"), [(0, "same_second"), (60, "look_again")])
-def test_a_new_copy_is_looked_at_again_soon_only_for_what_may_have_come_to_external_meanwhile(
-    rig: Rig, before: int, window: str
-) -> None:
-    number = rig.customer.create("UserRequest", title="Printer")
-    rig.wait(seconds=before)
-    rig.engine.cycle()
-    due = rig.link(number).due_at
-    assert due is not None
-    assert abs(due - rig.now - getattr(rig.pair.settings, window)) < timedelta(seconds=1)
 
 
 def test_in_a_backfill_the_tickets_that_people_touch_come_first(rig: Rig) -> None:
@@ -100,6 +88,16 @@ def test_a_ticket_with_very_many_files_does_not_keep_others_waiting(rig: Rig) ->
     done = [(write.verb, write.id) for write in rig.writes(Side.INTERNAL)]
     assert done.index(("update", rig.copy_of(other))) < 80
     assert rig.differences() == []
+
+
+def test_what_an_operator_does_in_the_very_second_in_which_a_copy_is_made_is_found_within_seconds(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.wait(minutes=1)
+    rig.engine.cycle()
+    rig.operator.stimulus("UserRequest", rig.copy_of(number), "ev_assign", **TEAM)
+    rig.wait(seconds=4)
+    rig.engine.cycle()
+    assert rig.external.ticket("UserRequest", number)["status"] == "assigned"
 
 
 def test_what_is_touched_comes_first_then_what_waited_longest_and_each_once(rig: Rig) -> None:
