@@ -8,18 +8,19 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack, nullcontext
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import typer
 
-from itopsync.cli.session import utc_now
+from itopsync.cli.session import looking, utc_now
 from itopsync.engine.steering import Outcome, Steering
 from itopsync.exits import ExitCode
-from itopsync.reconcile.rules import Rules
 from itopsync.store.records import RequestKind, RequestState
 
 if TYPE_CHECKING:
+    from itopsync.config import Configuration
     from itopsync.engine.inspect import Inspector
     from itopsync.engine.pair import Pair
     from itopsync.store.store import Store
@@ -41,8 +42,8 @@ def actor() -> str:
 
 
 def ask_for(
+    configuration: Configuration,
     store: Store,
-    rules: Rules,
     kind: RequestKind,
     *,
     link: int | None = None,
@@ -53,19 +54,19 @@ def ask_for(
 ) -> None:
     """Make a request, wait for it to be carried out, and print the result.
 
-    *store* is this pair's own; *inspector* is needed to link tickets.
+    *store* is this pair's own; *inspector* looks at both servers, if they are open already.
 
     :raises typer.Exit: with 1 if it was not carried out, or not yet
     """
     number = store.requests.ask(kind, actor(), utc_now(), link=link, reason=reason, fingerprint=fingerprint, arguments=arguments)
-    outcome = await_end(store, rules, number, inspector)
+    outcome = await_end(configuration, store, number, inspector)
     done = outcome.state is RequestState.DONE
     typer.echo(outcome.result, err=not done)
     if not done:
         raise typer.Exit(ExitCode.TROUBLED)
 
 
-def await_end(store: Store, rules: Rules, number: int, inspector: Inspector | None = None) -> Outcome:
+def await_end(configuration: Configuration, store: Store, number: int, inspector: Inspector | None = None) -> Outcome:
     """Wait for a request to be carried out, by this process if no other takes it.
 
     :raises typer.Exit: with 1 if nobody may take it now
@@ -73,7 +74,7 @@ def await_end(store: Store, rules: Rules, number: int, inspector: Inspector | No
     asked = store.requests.get(number)
     outcome = _end_of(store, number) if at_work(store) else None
     if outcome is None and asked is not None and asked.kind not in _CYCLES:
-        outcome = _carry_out_up_to(number, store, rules, inspector)
+        outcome = _carry_out_up_to(number, configuration, store, inspector)
     outcome = outcome or _end_of(store, number)
     if outcome is None:
         asked = store.requests.get(number)
@@ -86,19 +87,20 @@ def await_end(store: Store, rules: Rules, number: int, inspector: Inspector | No
     return outcome
 
 
-def _carry_out_up_to(number: int, store: Store, rules: Rules, inspector: Inspector | None) -> Outcome | None:
-    """Carry out a request after all older ones that this process can carry out; None if another takes it."""
-    steering = Steering(store, rules, utc_now, inspector)
-    beyond = _CYCLES if inspector else (*_CYCLES, RequestKind.LINK)
-    for request in store.requests.waiting():
-        if request.id > number:
-            break
-        if request.kind in beyond or (taken := store.requests.take(request.id, utc_now())) is None:
-            continue
-        outcome = steering.carry_out(taken)
-        if request.id == number:
-            return outcome
-        typer.echo(f"First, as it was asked before, {request.kind} for {request.actor}: {outcome.result}", err=True)
+def _carry_out_up_to(number: int, configuration: Configuration, store: Store, inspector: Inspector | None) -> Outcome | None:
+    """Carry out a request after all older ones that are not for a process that runs cycles; None if another takes it."""
+    with ExitStack() as stack:
+        for request in store.requests.waiting():
+            if request.id > number:
+                break
+            if request.kind in _CYCLES or (taken := store.requests.take(request.id, utc_now())) is None:
+                continue
+            if request.kind is RequestKind.LINK and inspector is None:
+                inspector = stack.enter_context(looking(configuration, lambda _: nullcontext(store)))
+            outcome = Steering(store, configuration.rules, utc_now, inspector).carry_out(taken)
+            if request.id == number:
+                return outcome
+            typer.echo(f"First, as it was asked before, {request.kind} for {request.actor}: {outcome.result}", err=True)
     return None
 
 

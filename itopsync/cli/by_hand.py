@@ -100,7 +100,7 @@ def _link_two(configuration: Configuration, named: tuple[str, str], history: Bri
             return
         ask("From now on, notes, files and states are carried between the two, and what was carried stays there.", yes=yes)
         arguments = linking.arguments_of([(original, copy)], history)
-        ask_for(pair.store, pair.rules, RequestKind.LINK, arguments=arguments, inspector=inspector)
+        ask_for(configuration, pair.store, RequestKind.LINK, arguments=arguments, inspector=inspector)
 
 
 def unlink(
@@ -127,7 +127,7 @@ def unlink(
             return
         ask(f"{pair}: from now on, nothing is carried between the two, nor made up for later.", yes=yes)
         arguments = {"notice": "no"} if no_notice else {}
-        ask_for(store, configuration.rules, RequestKind.UNLINK, link=found.id, arguments=arguments)
+        ask_for(configuration, store, RequestKind.UNLINK, link=found.id, arguments=arguments)
 
 
 def _the_ticket(server: Server, rules: Rules, text: str) -> Ref:

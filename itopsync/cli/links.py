@@ -159,7 +159,7 @@ def _ask_for(context: typer.Context, kind: str, ref: str | None, reason: str = "
     configuration = options.configuration()
     with open_store(configuration) as store:
         link = None if ref is None else meant_one(store, ref).id
-        ask_for(store, configuration.rules, RequestKind(kind), link=link, reason=reason)
+        ask_for(configuration, store, RequestKind(kind), link=link, reason=reason)
 
 
 def meant_one(store: Store, ref: str) -> Link:

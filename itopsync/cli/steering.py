@@ -41,7 +41,7 @@ def pause(
     options: Options = context.obj
     configuration = options.configuration()
     with open_store(configuration) as store:
-        ask_for(store, configuration.rules, RequestKind.PAUSE, reason=reason, arguments=arguments)
+        ask_for(configuration, store, RequestKind.PAUSE, reason=reason, arguments=arguments)
 
 
 def unpause(context: typer.Context, side: OneSide = None) -> None:
@@ -52,7 +52,7 @@ def unpause(context: typer.Context, side: OneSide = None) -> None:
     options: Options = context.obj
     configuration = options.configuration()
     with open_store(configuration) as store:
-        ask_for(store, configuration.rules, RequestKind.UNPAUSE, arguments={"side": side.value} if side else {})
+        ask_for(configuration, store, RequestKind.UNPAUSE, arguments={"side": side.value} if side else {})
 
 
 def accept(
@@ -73,7 +73,7 @@ def accept(
             what = "nothing" if stop is None else stop.kind
             raise typer.BadParameter(f"{what} stops the cycles now: see `itopsync status`")
         ask(f"{stop.reason.partition('. ')[0]}. This is allowed once, and nothing more.", yes=yes)
-        ask_for(store, configuration.rules, RequestKind.ACCEPT, fingerprint=stop.fingerprint, arguments={"kind": kind.value})
+        ask_for(configuration, store, RequestKind.ACCEPT, fingerprint=stop.fingerprint, arguments={"kind": kind.value})
 
 
 def sync(context: typer.Context, ref: Meant) -> None:
@@ -84,7 +84,7 @@ def sync(context: typer.Context, ref: Meant) -> None:
     options: Options = context.obj
     configuration = options.configuration()
     with open_store(configuration) as store:
-        ask_for(store, configuration.rules, RequestKind.SYNC, link=meant_one(store, ref).id)
+        ask_for(configuration, store, RequestKind.SYNC, link=meant_one(store, ref).id)
 
 
 def sweep(context: typer.Context) -> None:
@@ -95,4 +95,4 @@ def sweep(context: typer.Context) -> None:
     options: Options = context.obj
     configuration = options.configuration()
     with open_store(configuration) as store:
-        ask_for(store, configuration.rules, RequestKind.SWEEP)
+        ask_for(configuration, store, RequestKind.SWEEP)

@@ -113,7 +113,7 @@ def _have_verified(configuration: Configuration, *, deep: bool) -> None:
     from itopsync.store.records import RequestKind
 
     with open_store(configuration) as store:
-        ask_for(store, configuration.rules, RequestKind.VERIFY, arguments={"deep": "yes"} if deep else {})
+        ask_for(configuration, store, RequestKind.VERIFY, arguments={"deep": "yes"} if deep else {})
 
 
 def run_once(

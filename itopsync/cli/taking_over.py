@@ -74,7 +74,7 @@ def take_over(configuration: Configuration, path: Path, history: Bridge | None, 
             return
         ask("From now on, notes, files and states are carried between these, and what was carried stays there.", yes=yes)
         with progress_bar() as inspector.pair.progress:
-            _link(inspector, examined.to_link, history)
+            _link(configuration, inspector, examined.to_link, history)
 
 
 def _examine(inspector: Inspector, path: Path, history: Bridge | None) -> Examined:
@@ -111,7 +111,9 @@ def _tell(path: Path, examined: Examined, history: Bridge | None, *, shown: int)
         typer.echo("What differs stays as it is until it is changed.")
 
 
-def _link(inspector: Inspector, to_link: Sequence[tuple[Row, Joined]], history: Bridge | None) -> None:
+def _link(
+    configuration: Configuration, inspector: Inspector, to_link: Sequence[tuple[Row, Joined]], history: Bridge | None
+) -> None:
     from itopsync.cli.asked import actor, await_end
     from itopsync.engine import linking
     from itopsync.store.records import RequestKind, RequestState
@@ -123,7 +125,7 @@ def _link(inspector: Inspector, to_link: Sequence[tuple[Row, Joined]], history: 
         part = pairs[start : start + AT_ONCE]
         asked = linking.arguments_of(part, history)
         number = pair.store.requests.ask(RequestKind.LINK, actor(), utc_now(), arguments=asked)
-        outcome = await_end(pair.store, pair.rules, number, inspector)
+        outcome = await_end(configuration, pair.store, number, inspector)
         linked = sum(linking.linked(pair.store, *each) is not None for each in part)
         done += linked
         if outcome.state is not RequestState.DONE:

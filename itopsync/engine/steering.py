@@ -124,13 +124,15 @@ class Steering:
 
     # pauses and stops
 
-    def _pause(self, request: RequestRecord, _now: datetime) -> str:
+    def _pause(self, request: RequestRecord, now: datetime) -> str:
         named = request.arguments.get("until")
         until = datetime.fromisoformat(named).astimezone(UTC) if named else None
-        if until is not None and until <= request.at:  # it may be over by the time it is taken up: then so is the pause
+        if until is not None and until <= request.at:
             raise Refusal(f"{until:%Y-%m-%d %H:%M} UTC is past: name a time to come.")
         made = Pause(_sides(request), request.actor, request.reason, request.at, until)
         pause(self._store, made)
+        if until is not None and until <= now:
+            return f"the pause ended at {until:%Y-%m-%d %H:%M} UTC, before anyone carried this request out."
         return f"{made}."
 
     def _unpause(self, request: RequestRecord, now: datetime) -> str:

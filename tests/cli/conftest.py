@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from itopsync.config import Configuration, load
 from itopsync.simulator import Agent, Simulator
 from tests.cli import forked
 from tests.engine.rig import CONFIGURATION
@@ -39,6 +40,10 @@ class Desk:
         for fixed, actual in (("http://127.0.0.1:8081", self.external.url), ("http://127.0.0.1:8082", self.internal.url)):
             text = text.replace(fixed, actual)
         (self.folder / "sync.toml").write_text(text.replace('name = "IT Department"', 'name = "Demo"'))
+
+    def configuration(self) -> Configuration:
+        """What the sync.toml says, for what is called in this process."""
+        return load(self.folder / "sync.toml", {"PASSWORD": "sync-password"})
 
     def itopsync(
         self, *arguments: str, password: str = "sync-password", columns: str = "200"

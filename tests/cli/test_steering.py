@@ -11,11 +11,11 @@ import typer
 
 from itopsync.cli.asked import await_end
 from itopsync.exits import ExitCode
+from itopsync.model import LinkStatus
 from itopsync.simulator.faults import FaultKind
 from itopsync.store.records import RequestKind
 from itopsync.store.store import Store
 from tests.cli.conftest import Desk
-from tests.reconcile.making import default_rules
 
 
 def test_a_single_cycle_honours_a_pause_and_says_whose_it_is(desk: Desk) -> None:
@@ -148,7 +148,7 @@ def test_a_request_whose_process_is_gone_is_said_to_be_broken_off(desk: Desk, ca
     number = store.requests.ask(RequestKind.SWEEP, "anna", datetime.now(UTC))
     assert store.requests.take(number, datetime.now(UTC)) is not None
     with pytest.raises(typer.Exit):
-        await_end(store, default_rules(), number)
+        await_end(desk.configuration(), store, number)
     store.close()
     assert capsys.readouterr().err == f"Request {number} was broken off: the process that had taken it is gone. Ask again.\n"
 
@@ -164,23 +164,35 @@ def wait_for(desk: Desk, *asked: tuple[RequestKind, int | None]) -> None:
 def test_what_was_asked_for_before_is_carried_out_first(desk: Desk) -> None:
     desk.customer.create("UserRequest", title="First")
     desk.itopsync("run-once")
-    wait_for(desk, (RequestKind.SWEEP, None), (RequestKind.PAUSE, None), (RequestKind.LINK, None), (RequestKind.PARK, 1))
+    wait_for(desk, (RequestKind.SWEEP, None), (RequestKind.PAUSE, None), (RequestKind.PARK, 1))
     ended = desk.itopsync("unpause")
     assert ended.stdout == "external and internal: worked with again.\n"
     assert "First, as it was asked before, pause for web:anna: both sides are paused by web:anna" in ended.stderr
     assert "park for web:anna: link 1, R-000001 (external:UserRequest:1) rests." in ended.stderr
     assert "taken up again" in desk.itopsync("resume", "R-000001").stdout
     asked = json.loads(desk.itopsync("activity", "--json").stdout)
-    assert [one["request"] for one in asked if one.get("state") == "waiting"] == ["link", "sweep"]
+    assert [one["request"] for one in asked if one.get("state") == "waiting"] == ["sweep"]
     assert desk.itopsync("run-once").returncode == 0
     assert json.loads(desk.itopsync("status", "--json").stdout)["counts"]["linked"] == 1
+
+
+def test_a_link_that_waits_is_made_before_it_is_unlinked(desk: Desk) -> None:
+    """Its command was broken off; what was asked for last is what holds."""
+    desk.customer.create("UserRequest", title="Ours")
+    desk.operator.create("UserRequest", title="Theirs")
+    store = Store.open(f"sqlite:///{desk.folder}/store.sqlite")
+    store.requests.ask(RequestKind.LINK, "anna", datetime.now(UTC), arguments={"pairs": "UserRequest:1=UserRequest:1"})
+    number = store.requests.ask(RequestKind.UNLINK, "budi", datetime.now(UTC), link=1)
+    assert "nothing is carried any more" in await_end(desk.configuration(), store, number).result
+    assert [link.status for link in store.links.get([1])] == [LinkStatus.UNLINKING]
+    store.close()
 
 
 def test_what_is_asked_for_later_stays_waiting(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     store = Store.open(f"sqlite:///{desk.folder}/store.sqlite")
     number = store.requests.ask(RequestKind.UNPAUSE, "budi", datetime.now(UTC))
     wait_for(desk, (RequestKind.PAUSE, None))
-    assert await_end(store, default_rules(), number).result == "external and internal: not paused, nothing to do."
+    assert await_end(desk.configuration(), store, number).result == "external and internal: not paused, nothing to do."
     assert [one.kind for one in store.requests.waiting()] == [RequestKind.PAUSE]
     store.close()
     assert capsys.readouterr().err == ""

@@ -130,7 +130,9 @@ def test_a_short_pause_that_is_over_when_it_is_taken_up_takes_the_place_of_the_o
     rig.wait(seconds=2)
     request = rig.store.requests.take(number, rig.now)
     assert request is not None
-    assert steering(rig).carry_out(request).state is RequestState.DONE
+    outcome = steering(rig).carry_out(request)
+    assert outcome.state is RequestState.DONE
+    assert outcome.result.endswith("UTC, before anyone carried this request out.")
     assert pauses(rig.store, rig.now) == ()
 
 
