@@ -13,8 +13,10 @@ import structlog
 from hypothesis import settings
 
 from tests.network import stay_here
+from tests.store.compiling import share_compiled
 
 stay_here()
+share_compiled()
 
 if "XDG_RUNTIME_DIR" not in os.environ:  # as in a session without a login; what starts PostgreSQL wants one
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="itopsync-")
