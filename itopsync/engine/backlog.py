@@ -51,7 +51,7 @@ class Backlog:
         """Links with a ticket that its server failed to show: each is handed out by itself in the end, and delays no other."""
         self._polled_at = polled_at
         self._given: dict[int, datetime] = {}
-        """The links handed out, each with the time of the poll before."""
+        """The links handed out, each with the time of the last poll before that."""
 
     def polled(self, at: datetime) -> None:
         """Put what a new poll found first."""
@@ -85,7 +85,7 @@ class Backlog:
     def _pick_all(self, limit: int, but: Collection[int]) -> list[int]:
         if self._only is not None:
             due = (link.id for link in self._store.links.get(self._only) if link.due_at and link.due_at <= self._polled_at)
-            return [number for number in due if number not in self._given]
+            return [number for number in due if number not in self._given and number not in but][:limit]
         touched = self._pick(limit, but, since=self._polled_at)
         return touched + self._pick(limit - len(touched), but, before=self._polled_at)
 

@@ -16,6 +16,7 @@ import structlog
 from itopsync.engine import linking
 from itopsync.engine.rebuild import Unreadable, rebuild
 from itopsync.engine.report import CycleKind
+from itopsync.engine.steering import BEFORE_ALL
 from itopsync.errors import Refused, StimulusRefused, Unreachable
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
@@ -88,6 +89,24 @@ def test_a_ticket_that_cannot_be_read_holds_up_no_other(rig: FailingRig) -> None
     rig.settle()
     assert rig.link(first).obstacles == ()
     assert rig.differences() == []
+
+
+def test_a_ticket_that_could_not_be_read_is_looked_at_when_one_asks_for_it(rig: FailingRig) -> None:
+    first, _ = _opened(rig, 2)
+    link = rig.link(first).id
+    rig.pattern.append(_reads_of(first))
+    rig.customer.note("UserRequest", first, "<p>Any news?</p>")
+    for tries in (1, 2):
+        rig.wait(hours=2)
+        rig.store.links.mark_due([link], BEFORE_ALL, now=rig.now)
+        rig.engine.cycle(only=[link])
+        assert rig.link(first).obstacles[0].tries == tries
+    rig.pattern.clear()
+    rig.wait(hours=2)
+    rig.store.links.mark_due([link], BEFORE_ALL, now=rig.now)
+    rig.engine.cycle(only=[link])
+    assert rig.link(first).obstacles == ()
+    assert any("Any news?" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(first)))
 
 
 def test_a_ticket_that_is_not_shown_in_time_is_waited_for_twice_and_then_by_itself_after_the_others(rig: FailingRig) -> None:
