@@ -21,7 +21,6 @@ from itopsync.errors import (
     RemoteError,
     RequestTooLarge,
     SideUnavailable,
-    StimulusRefused,
 )
 from itopsync.model import ItemKind, Side
 from itopsync.reconcile import agree
@@ -104,14 +103,14 @@ def _refused(pair: Pair, job: Job, action: Action, error: Refused) -> None:
     if isinstance(error, RequestTooLarge) and not _is_a_file(action) and (error.news or not job.narrowed):
         job.narrowed = True  # it may have been planned before we learnt the limit from another job
         return  # its content is cut smaller now
-    if isinstance(error, StimulusRefused) and _has_moved_on(pair, job, action.side):
-        return
     if isinstance(error, LogFull) and isinstance(action, Write):
         logs = [note.log for note in action.notes]
         full = error.log if error.log in logs else logs[0] if len(logs) == 1 else None
         if full is not None:  # else each goes by itself, which shows the full log
             job.link = agree.refused(job.link, full_log(action.side, full), str(error), pair.clock(), None)
             return
+    elif isinstance(action, Write) and _has_moved_on(pair, job, action.side):
+        return
     if len(action.items) > 1 and not job.singly:
         job.singly = True
         return
@@ -129,6 +128,8 @@ def _hold_against(pair: Pair, job: Job, item: Item, error: RemoteError) -> None:
 
 def _access_refused(pair: Pair, job: Job, action: Action, error: AccessRefused) -> None:
     """A right is missing for this one thing: wait, and use up no retries."""
+    if isinstance(action, Write) and _has_moved_on(pair, job, action.side):
+        return
     job.counts[Count.NO_RIGHT] += 1
     for item in action.items:
         tries = next((obstacle.tries for obstacle in job.link.obstacles if obstacle.key == item.key), 0)
@@ -138,7 +139,10 @@ def _access_refused(pair: Pair, job: Job, action: Action, error: AccessRefused) 
 
 
 def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
-    """Reread a ticket that refused a stimulus: if its state is not what we thought, plan anew."""
+    """Reread a ticket that refused a write: if its state is not what we thought, plan anew.
+
+    What an extension of iTop answers after the commit looks like a refusal: a note that arrived with it is not to be sent again.
+    """
     thought = job.ticket(side)
     try:
         found = pair.servers[side].tickets(thought.ref.cls, [thought.ref.id], attributes(job.cls, side))
@@ -146,7 +150,8 @@ def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
         job.break_off(error)
         return True
     except (Refused, BadQuery):
-        return False  # the stimulus is held against the state
+        job.end(Ending.FAILED)  # what was refused is held back; the next look tells the rest
+        return False
     now = found.get(thought.ref.id)
     if now is None:
         job.end(Ending.FAILED)

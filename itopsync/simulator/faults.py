@@ -25,6 +25,7 @@ class FaultKind(StrEnum):
     MISSING_RIGHT = "the account lacks a right for this class"
     READ_ONLY = "the server is in read-only mode"
     TOO_LARGE = "PHP drops the form, as if it were larger than post_max_size"
+    REFUSED_AFTER = "an extension fails after the commit: code 100 for what was carried out"
     HUGE_ERROR = "the database refuses, and the error quotes the whole ticket"
     ODD_ROW = "one object of an answer has another shape"
     UNDATED = "the entries of a log have no date"
@@ -41,7 +42,7 @@ class FaultKind(StrEnum):
 
 
 #: Faults that only make sense for requests that write.
-WRITE_ONLY = frozenset({FaultKind.LANDS_LATE, FaultKind.READ_ONLY, FaultKind.HUGE_ERROR})
+WRITE_ONLY = frozenset({FaultKind.LANDS_LATE, FaultKind.READ_ONLY, FaultKind.REFUSED_AFTER, FaultKind.HUGE_ERROR})
 
 
 @dataclass(slots=True)

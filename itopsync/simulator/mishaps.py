@@ -48,6 +48,8 @@ class Mishaps:
             response.body = self._without_fields(response.body)
         if self._strike(FaultKind.UNDATED, incoming):
             response.body = _DATES.sub(b'"date":""', response.body)
+        if self._strike(FaultKind.REFUSED_AFTER, incoming):
+            return json_response({"code": 100, "message": "Error: the mail server does not answer"})
         if self._strike(FaultKind.LOST_AFTER, incoming):
             response.fate = "broken"
         return response

@@ -68,11 +68,15 @@ def test_a_crash_around_any_write_loses_and_doubles_nothing(rig: Rig, moment: st
     _each_once(rig)
 
 
+NO_ANSWER = [
+    *(FaultKind.LOST_BEFORE, FaultKind.LOST_AFTER, FaultKind.REFUSED_AFTER),
+    *(FaultKind.HTML_500, FaultKind.HTML_200, FaultKind.LANDS_LATE),
+]
+
+
 @pytest.mark.parametrize("verb", WRITES)
 @pytest.mark.parametrize("after", some(range(3), 3))
-@pytest.mark.parametrize(
-    "kind", [FaultKind.LOST_BEFORE, FaultKind.LOST_AFTER, FaultKind.HTML_500, FaultKind.HTML_200, FaultKind.LANDS_LATE]
-)
+@pytest.mark.parametrize("kind", NO_ANSWER)
 def test_a_lost_answer_loses_and_doubles_nothing(rig: Rig, kind: FaultKind, verb: str, after: int) -> None:
     _a_full_day(rig)
     for simulator in (rig.external, rig.internal):
