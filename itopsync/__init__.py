@@ -14,7 +14,7 @@ Read the packages from the bottom up; each may use only what stands below it:
 ``itop`` ``store``            the two I/O edges: iTop's REST API, and the database
 ``reconcile``                 the pure middle: from what is there to what is to be done
 ``settings``                  what the tables of ``sync.toml`` are made of
-``events`` ``exits`` ``logs``   what is logged, and how; the exit codes
+``exits`` ``logs``            the exit codes; how events are logged
 ``model`` ``errors``          the values that pass between layers, and what can go wrong
 
 ``simulator`` stands apart: an iTop that runs in memory, for the demo and the tests.

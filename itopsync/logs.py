@@ -1,7 +1,7 @@
 """Logs: for people on a terminal, one JSON object a line elsewhere. Never a ticket's text, never a secret.
 
 Under systemd each line begins with its priority (``<4>`` is a warning), which the journal takes off and files: ``journalctl -p
-warning`` finds what needs a look. What each event means, and what to do about it, stands in :mod:`itopsync.events`.
+warning`` finds what needs a look. What each event means, and what to do about it, stands in docs/reference/log-events.md.
 """
 
 from __future__ import annotations

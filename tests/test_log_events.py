@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from itopsync.events import ALWAYS, CONTEXT, EVENTS, FIELDS, reference
+from tests.events import ALWAYS, CONTEXT, EVENTS, FIELDS, reference
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "log-events.md"
@@ -35,7 +35,7 @@ CALLS = list(logged())
 
 
 def test_every_event_is_in_the_list_and_no_other_is() -> None:
-    assert {event for _, _, event, _ in CALLS} | {"library"} == EVENTS.keys(), "see itopsync/events.py"
+    assert {event for _, _, event, _ in CALLS} | {"library"} == EVENTS.keys(), "see tests/events.py"
 
 
 @pytest.mark.parametrize("call", CALLS, ids=[where for where, *_ in CALLS])
@@ -59,4 +59,4 @@ def test_what_is_a_warning_or_worse_says_what_to_do(name: str) -> None:
 
 
 def test_the_page_says_what_the_list_says() -> None:
-    assert PAGE.read_text() == reference(), f"python -m itopsync.events > {PAGE.relative_to(ROOT)}"
+    assert PAGE.read_text() == reference(), f"python -m tests.events > {PAGE.relative_to(ROOT)}"

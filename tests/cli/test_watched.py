@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from itopsync.events import EVENTS
 from itopsync.exits import ExitCode
 from tests.cli.conftest import Desk
 from tests.cli.forked import Process
+from tests.events import EVENTS
 from tests.watch.receiver import Receiver, receiving
 
 PATIENCE = 60.0

@@ -26,13 +26,13 @@ from itopsync import logs
 from itopsync.cli import app, show, show_status
 from itopsync.engine.report import CycleKind, Report
 from itopsync.errors import ItopsyncError
-from itopsync.events import ALWAYS, CONTEXT, EVENTS
 from itopsync.model import Side
 from itopsync.reconcile.rules import Limits
 from itopsync.simulator import AccessMode, FaultKind, Simulator
 from itopsync.status import status
 from itopsync.watch.watch import Watch
 from tests.engine.rig import PICTURE, TEAM, Rig
+from tests.events import ALWAYS, CONTEXT, EVENTS
 from tests.transport import SimulatorTransport
 from tests.watch.receiver import Receiver
 

@@ -1,6 +1,6 @@
 """Every event that is logged: its level, its fields, what it means and what to do about it.
 
-``python -m itopsync.events > docs/reference/log-events.md`` regenerates the page. Tests hold the code and the page to this list.
+``python -m tests.events > docs/reference/log-events.md`` regenerates the page. Tests hold the code and the page to this list.
 """
 
 from __future__ import annotations
