@@ -111,8 +111,8 @@ class Engine:
             yield Lasting(Cause.PAUSED)
         if outcome is CycleOutcome.STOPPED:
             yield Lasting(Cause.STOPPED)
-        for link, item in store.links.parked():
-            yield Lasting(Cause.PARKED, None, link, item)
+        for link, obstacle in store.links.parked():
+            yield Lasting(Cause.PARKED, None, link, obstacle.key)
 
     def _see_what_waits(self, report: Report) -> None:
         """No cycle goes well while a side takes no writes, or anything is parked or waits, even if it did nothing."""

@@ -28,7 +28,7 @@ class Safeguard:
     def __init__(self, pair: Pair, accepted: Accepted) -> None:
         self._pair, self._accepted = pair, accepted
         self._tally = Tally()
-        self._bereft: set[int] = set()
+        self._lost_files: set[int] = set()
 
     def check_markers(self) -> None:
         """Check that both sides keep our markers, as far as we know; forget the losses that were accepted.
@@ -77,8 +77,8 @@ class Safeguard:
 
     def hold_vanished(self, planned: Sequence[Planned]) -> list[Planned]:
         """Leave copies of files that are gone from several tickets of this cycle for a person."""
-        kept = held(self._pair.store, planned, self._bereft)
-        self._bereft |= _bereft(planned)
+        kept = held(self._pair.store, planned, self._lost_files)
+        self._lost_files |= _lost_files(planned)
         return kept
 
     def check_sight(self, planned: Sequence[Planned]) -> None:
@@ -139,18 +139,18 @@ def held(store: Store, planned: Sequence[Planned], before: AbstractSet[int] = fr
     On a single ticket, somebody has deleted them, unless others are left for a person already. *before*: the links that lost some
     earlier in the same cycle; their plans have been let through and are not changed.
     """
-    lost = _bereft(planned) | before
+    lost = _lost_files(planned) | before
     several = len(lost) > 1 or (lost and _held_some(store))
     return [replace(each, plan=hold_vanished(each.plan)) for each in planned] if several else list(planned)
 
 
-def _bereft(planned: Sequence[Planned]) -> frozenset[int]:
+def _lost_files(planned: Sequence[Planned]) -> frozenset[int]:
     """The links whose tickets lost copies of files."""
     return frozenset(each.loaded.id for each in planned if each.plan.vanished)
 
 
 def _held_some(store: Store) -> bool:
-    return any(obstacle.reason == COPIES_GONE for link in store.links.troubled(PREVIEWED) for obstacle in link.obstacles)
+    return any(obstacle.reason == COPIES_GONE for _, obstacle in store.links.parked())
 
 
 def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted, *, remember: bool = True) -> None:
@@ -161,7 +161,7 @@ def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accept
     :raises SafetyStop: a copy or a linked ticket is not found on a side that shows nothing at all; or files are missing on a side
         that shows fewer organisations than before
     """
-    _refuse_blindness(pair, [each for each in planned if not accepted.allows(Excess.MISSING, str(each.loaded.id))])
+    _refuse_missing(pair, [each for each in planned if not accepted.allows(Excess.MISSING, str(each.loaded.id))])
     removals = [(each, action) for each in planned for action in each.plan.actions if isinstance(action, Remove)]
     for side in {action.side.other for _, action in removals}:
         things = [removed_thing(each.plan.link.id, action) for each, action in removals if action.side.other is side]
@@ -181,7 +181,7 @@ def refuse_lost_copies(pair: Pair, planned: Sequence[Planned]) -> None:
         refuse_blindness(pair.servers[Side.INTERNAL], pair.store)
 
 
-def _refuse_blindness(pair: Pair, planned: Sequence[Planned]) -> None:
+def _refuse_missing(pair: Pair, planned: Sequence[Planned]) -> None:
     refuse_lost_copies(pair, planned)
     gone = [each for each in planned if each.plan.link.status is LinkStatus.TOMBSTONE]
     for side in Side:

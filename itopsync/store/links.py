@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from itopsync.errors import StoreGone
-from itopsync.model import WORKED_ON, ItemKey, Link, LinkStatus, Obstacle, Ref, Side
+from itopsync.model import WORKED_ON, Link, LinkStatus, Obstacle, Ref, Side
 from itopsync.store import codec
 from itopsync.store.activity import add_activity
 from itopsync.store.database import Database
@@ -337,12 +337,12 @@ class Links:
         waiting = sum(not (obstacle.parked or obstacle.gathers) for obstacle in obstacles)
         return ObstacleCounts(parked, waiting, sum(in_doubt for _, in_doubt in rows))
 
-    def parked(self) -> list[tuple[int, ItemKey]]:
-        """List what is parked, by link and item; not what concerns nobody but us."""
+    def parked(self) -> list[tuple[int, Obstacle]]:
+        """List what is parked, each with its link; not what concerns nobody but us."""
         with self._database.reading() as connection:
             rows = connection.execute(select(link.c.id, link.c.obstacles).where(link.c.troubled, *self._kept)).all()
         obstacles = ((number, one) for number, text in rows for one in codec.obstacles_from_json(text))
-        return [(number, one.key) for number, one in obstacles if one.parked and not one.key.concerns_us]
+        return [(number, one) for number, one in obstacles if one.parked and not one.key.concerns_us]
 
     def troubled(self, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links that are parked, in doubt or have obstacles, ordered by id."""

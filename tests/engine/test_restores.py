@@ -11,8 +11,9 @@ import pytest
 
 from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
-from itopsync.model import LinkStatus, Side
+from itopsync.model import LinkStatus, Ref, Side, Sighting
 from itopsync.reconcile.files import COPIES_GONE
+from itopsync.reconcile.rebuilding import without_copy
 from itopsync.store.records import RequestKind
 from tests.engine.rig import Rig
 from tests.engine.verifying import compared
@@ -171,8 +172,11 @@ def test_more_of_them_than_a_person_deletes_stop_the_cycle_first(rig: Rig) -> No
     assert rig.differences() == []
 
 
-def test_what_is_found_gone_later_is_held_like_the_others(rig: Rig) -> None:
-    """As where the cycle was broken off that had found several."""
+@pytest.mark.parametrize("others", [0, 1_000])
+def test_what_is_found_gone_later_is_held_like_the_others(rig: Rig, others: int) -> None:
+    """As where the cycle was broken off that had found several, and however many links were in trouble before."""
+    seen = (Sighting(Ref(Side.EXTERNAL, "UserRequest", 10_000 + place), "", "v1") for place in range(others))
+    rig.store.links.add(map(without_copy, seen), rig.now)
     numbers = _with_files(rig, 3, Side.EXTERNAL)
     rig.wait(minutes=1)
     rig.engine.cycle(only=[rig.link(number).id for number in numbers[:2]])
