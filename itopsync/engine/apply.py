@@ -233,7 +233,7 @@ def _routes_taken(action: Action) -> tuple[ItemKey, ...]:
 
 
 def _note_loss(writing: Writing, job: Job) -> None:
-    """Record that a server did not keep a marker: nobody writes to it any more."""
+    """Record that a server did not keep a marker: nothing more is written to either."""
     writing.lost = True
     marker_loss.note(writing.pair.store, job.lost, writing.pair.clock())
 

@@ -40,7 +40,7 @@ class Blockers:
 class Backlog:
     """The due links; each is handed out once, and again only if it becomes due again."""
 
-    def __init__(self, store: Store, polled_at: datetime, last: Collection[int], only: Collection[int] | None = None) -> None:
+    def __init__(self, store: Store, polled_at: datetime, last: Collection[int], only: Collection[int] | None) -> None:
         """*last* are links that ended the work on all others before: they come when nothing else is left.
 
         *only*: nothing but these.

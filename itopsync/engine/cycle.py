@@ -72,7 +72,7 @@ class Cycle:
             return
         self._safeguard.check_markers()
         found = self._polling.poll(report.kind)
-        if report.unavailable and knows_nothing(pair.store):  # with a cursor, an empty store would not be checked any more
+        if report.unavailable and knows_nothing(pair.store):  # a stored cursor is something known: refuse_lost would not look
             self._availability.answered(found)
             return
         refuse_lost(pair.store, pair.servers[Side.INTERNAL], pair.rules)
@@ -172,7 +172,7 @@ class _Polling:
 
 
 class _DueLinks:
-    """The links that are due. The workers call the stages, link by link."""
+    """The links that are due, and what the workers do with them."""
 
     def __init__(
         self,
@@ -215,7 +215,7 @@ class _DueLinks:
         if self._writing.lost:
             marker_loss.refuse_lossy(marker_loss.losses(self._pair.store))
 
-    # the stages, in order
+    # what the workers call, in order
 
     def next_links(self) -> Sequence[Link]:
         """The next due links. A long cycle polls in between, and what people touched comes first.
@@ -275,8 +275,6 @@ class _DueLinks:
 
     def _settle(self, job: Job) -> None:
         settle(self._pair, job, self._writing.clocks_ahead, self._report.started)
-
-    # around the stages
 
     def account_for(self, job: Job) -> None:
         """Count what was done on a link, and log what newly needs a person."""

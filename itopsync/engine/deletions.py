@@ -30,7 +30,7 @@ class Searched:
     """The link after which the next part begins; None: this was the last."""
 
 
-def search(side: Side, server: Server, store: Store, rules: Rules, *, live: bool, after: int = 0) -> Searched:
+def search(side: Side, server: Server, store: Store, rules: Rules, *, live: bool, after: int) -> Searched:
     """Search one part of the linked tickets with attachments, starting after a link: one call if nothing has changed.
 
     *live*: search the tickets that can still change; otherwise the rest, which sweeps take care of.

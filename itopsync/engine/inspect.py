@@ -43,7 +43,7 @@ class Inspector:
         for side in Side:
             found = poll(pair, side, kind=CycleKind.POLL, now=now)
             pair.know_account(found.state)
-            due |= found.changed.keys() | found.attached | found.deletions.links
+            due |= found.changed.keys() | found.also_due | found.deletions.links
             new += [Link(UNSAVED, each.ref, None, LinkStatus.WAITING, each.number) for each in found.new]
             replaced |= found.replaced
         later = {link.id for link in links.due(now + pair.settings.first_back_off, PREVIEWED) if not link.in_doubt} - due

@@ -47,7 +47,7 @@ class Ending(Enum):
 class Job:
     """What is known of a link while it is worked on, and how that ended.
 
-    The only value on the way that changes: ``apply``, ``execute``, ``failures`` and ``settle`` change it in place.
+    Unlike the frozen values before it, it is changed in place: by ``apply``, ``execute``, ``failures`` and ``settle``.
     """
 
     loaded: Link
@@ -79,7 +79,7 @@ class Job:
     unavailable: SideUnavailable | None = None
     """The side that stopped the work, if any: that uses up no ticket's retries."""
     lost: tuple[LostMarker, ...] = ()
-    """What a server stored without its marker: nothing more is written to that server."""
+    """What a server stored without its marker: nothing more is written."""
     counts: Counts = field(default_factory=Counter)
     writes: list[Written] = field(default_factory=list)
     """What was sent, in order, and how it ended."""

@@ -1,4 +1,4 @@
-"""A side that loses our markers: remembered in the store, so that nothing more is written to it until that is fixed."""
+"""A side that loses our markers: remembered in the store, so that no cycle writes anything until that is fixed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def losses(store: Store) -> tuple[Loss, ...]:
 
 
 def forget(store: Store, side: Side) -> None:
-    """Allow writes again to a side that keeps markers now."""
+    """Forget that a side lost markers: it keeps them now, or a person has accepted it."""
     store.facts.put(_fact(side), None)
 
 

@@ -39,8 +39,8 @@ class Findings:
     """The side's state with the cursor moved, to be stored together with the rest or not at all."""
     changed: Mapping[int, str]
     """Link → its ticket's new version."""
-    attached: frozenset[int]
-    """Links to look at: with an unknown attachment, or with a ticket that the server does not show to a poll."""
+    also_due: frozenset[int]
+    """Links to look at besides: with an unknown attachment, or with a ticket that the server does not show to a poll."""
     deletions: Searched
     """The links that lost attachments, and how far the search has come."""
     new: tuple[Sighting, ...]
@@ -73,7 +73,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     account = pool.submit(pair.ask_account, side) if account_asked else None
     asked = pool.submit(server.changed_tickets, classes, (state.cursor or now) - pair.settings.overlap)
     attachments = pool.submit(_new_attachments, pair, state, now)
-    went = pool.submit(_search_deletions, pair, side, kind)
+    deletions = pool.submit(_search_deletions, pair, side, kind)
     first = side is Side.EXTERNAL and state.cursor is None
     scoping = [pool.submit(all_in_scope, server, rules, cls) for cls in rules.classes if first]
     changed = asked.result()
@@ -87,10 +87,10 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
     new, ignored = _sorted_out(server, rules, unknown, scoped, touched) if side is Side.EXTERNAL else ((), ())
     found = attachments.result()
     return Findings(
-        state=_moved(state if account is None else account.result(), found, _signpost(side, changed.at, state, now), now),
+        state=_moved(state if account is None else account.result(), found, _next_cursor(side, changed.at, state, now), now),
         changed=compared.changed,
-        attached=links_attached(side, store, rules, found.found) | _links_hidden(side, store, classes, changed.odd),
-        deletions=went.result(),
+        also_due=links_attached(side, store, rules, found.found) | _links_hidden(side, store, classes, changed.odd),
+        deletions=deletions.result(),
         new=new,
         ignored=ignored,
         replaced=frozenset(map(str, compared.renumbered)),
@@ -117,7 +117,7 @@ def _classes(side: Side, store: Store, rules: Rules) -> Collection[str]:
     return {cls.external for cls in rules.classes} if side is Side.EXTERNAL else classes_of_copies(store, *rules.classes)
 
 
-def _signpost(side: Side, at: datetime, state: SideState, now: datetime) -> datetime:
+def _next_cursor(side: Side, at: datetime, state: SideState, now: datetime) -> datetime:
     """How far the cursor may move: to the time *at* by the server's clock, unless that is absurd."""
     if abs(at - now) <= FARTHEST:
         return at
@@ -152,7 +152,7 @@ def poll_both(
 def store_findings(pair: Pair, findings: Findings, now: datetime) -> tuple[int, ...]:
     """Store what a poll found, in one transaction with the cursor; return the new links."""
     store, deletions, state = pair.store, findings.deletions, findings.state
-    due = {*findings.changed, *findings.attached, *deletions.links}
+    due = {*findings.changed, *findings.also_due, *deletions.links}
     versions = {**findings.changed, **findings.reused.versions}
     with store.transaction():
         take_up(store, findings.reused, now)

@@ -100,7 +100,9 @@ def in_scope_among(server: Server, rules: Rules, unknown: Iterable[Sighting]) ->
 
 
 def heed(pair: Pair, now: datetime) -> None:
-    """Drop what waits for a copy and is now out of scope; it returns once in scope. Look at a class that is back.
+    """Drop the links that wait for a copy and are now out of scope; a sweep finds their tickets if they come into scope again.
+
+    The links of a class that is configured again become due.
 
     :raises RemoteError: external cannot be asked
     """

@@ -74,8 +74,8 @@ def _remembered(written: Written, link: int, cycle_began: datetime) -> ActivityR
 def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, timedelta], now: datetime) -> datetime | None:
     """When to look again: soon if something is unfinished or the ticket is fresh, or when an item's wait is over.
 
-    And once more after the overlap, within which late commits may show up: to a poll, one with the very time that was seen is
-    no change.
+    And once more after the overlap: until then a change may be committed late, and if it bears the time that was seen, no poll
+    shows it.
     """
     link = job.link
     if link.status not in WORKED_ON:

@@ -36,7 +36,7 @@ class EntryStory:
     author: str
     what: str
     """``written here``, ``written here, stays here`` (before two were linked by hand), ``mirror of the other side's``,
-    ``the mark of the link``, ``the mark of its end`` or ``our own word``."""
+    ``the mark of the link``, ``the mark of its end``, ``our own notice`` or ``ours, without a mark: carried nowhere``."""
     carried_at: datetime | None = None
     """When an entry written here was carried to the other side."""
 

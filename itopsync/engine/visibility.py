@@ -12,7 +12,7 @@ from itopsync.store.store import Store
 def refuse_narrowness(server: Server, store: Store) -> None:
     """Check that a side where files are missing shows as many organisations as before; else the files may be out of sight.
 
-    A file without an organisation is shown only to accounts that are limited to none.
+    A file without an organisation is shown only to accounts whose organisations are not limited.
 
     :raises SafetyStop: it shows fewer
     """

@@ -15,8 +15,8 @@ from itopsync.errors import AnotherInstance, SafetyStop, Stopped, StoreError
 from itopsync.model import Link
 
 
-class Stages(Protocol):
-    """What a cycle does with links, stage by stage. Only :meth:`prepare` and :meth:`carry_out` run in threads."""
+class LinkWork(Protocol):
+    """What a cycle does with links, in the order of the calls. Only :meth:`prepare` and :meth:`carry_out` run in threads."""
 
     def next_links(self) -> Sequence[Link]:
         """The next due links; none if nothing is left, or nothing more is to be started."""
@@ -38,10 +38,10 @@ class Stages(Protocol):
 
 
 class Workers:
-    """Work until nothing is left, one link per thread, while the next ones are prepared."""
+    """Works until nothing is left, one link per thread, while the next ones are prepared."""
 
-    def __init__(self, stages: Stages, pair: Pair) -> None:
-        self._stages, self._pair = stages, pair
+    def __init__(self, work: LinkWork, pair: Pair) -> None:
+        self._work, self._pair = work, pair
         self._ended: SimpleQueue[Future[Any]] = SimpleQueue()
         self._running: dict[Future[Any], Job] = {}
         self._prepared: Future[list[Planned]] | None = None
@@ -82,20 +82,20 @@ class Workers:
 
     def _look_ahead(self) -> None:
         """Start preparing what comes next."""
-        links = self._stages.next_links()
+        links = self._work.next_links()
         if links and self._pair.stopping():
             raise Stopped
         if links:
-            self._prepared = self._run_in(self._pair.threads.waiters, self._stages.prepare, links)
+            self._prepared = self._run_in(self._pair.threads.waiters, self._work.prepare, links)
 
     def _begin(self, prepared: Future[list[Planned]]) -> None:
         """Start carrying out what was prepared."""
         self._prepared = None
-        for job in self._stages.admit(prepared):
+        for job in self._work.admit(prepared):
             self._submit(job, self._pair.threads.links)
 
     def _submit(self, job: Job, pool: Executor) -> None:
-        future = self._run_in(pool, self._stages.carry_out, job)
+        future = self._run_in(pool, self._work.carry_out, job)
         self._running[future] = job
         future.add_done_callback(self._ended.put)
 
@@ -125,7 +125,7 @@ class Workers:
         if job.phase is Phase.AT_FILES:
             self._submit(job, self._pair.threads.files)
             return
-        self._stages.account_for(job)
+        self._work.account_for(job)
         if job.ended in (Ending.INTERRUPTED, Ending.UNMARKED):
             raise Stopped
 
@@ -142,8 +142,8 @@ class Workers:
                 failures.append(failure)
                 continue
             if job.phase is Phase.AT_FILES:
-                self._stages.leave(job, interrupted=interrupted)
-            self._stages.account_for(job)
+                self._work.leave(job, interrupted=interrupted)
+            self._work.account_for(job)
         return failures
 
     def _break_off(self) -> None:

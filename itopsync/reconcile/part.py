@@ -45,12 +45,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Gathering:
-    """What a full log does not take, on its way to go as files."""
+    """Notes that a full log does not take, and that go as files."""
 
     side: Side
     item: Item
     notice: tuple[Note, ...]
-    """The entry that tells it, if it is still to be written: before the files, whose names tell it where that is refused."""
+    """The entry that says so, if it is not there yet. It goes before the files; if it is refused, their names say it."""
     uploads: tuple[Upload, ...]
     until: datetime | None
     """When they go, unless the ticket's state takes them along before; None: now."""

@@ -43,7 +43,10 @@ class Situation:
     looked_up: LookedUp = NOTHING_LOOKED_UP
 
     def ticket(self, side: Side) -> Ticket:
-        """What *side* shows. Both tickets must be there."""
+        """What *side* shows.
+
+        :raises ValueError: it shows no such ticket
+        """
         ticket = self.observation.of(side)
         if ticket is None:
             raise ValueError(f"no ticket on {side} in link {self.link.id}")
@@ -52,7 +55,7 @@ class Situation:
     def defaults(self, side: Side, names: Collection[str]) -> Chosen | str | None:
         """The values of *names* for a ticket on *side*; None if something that decides was not asked.
 
-        Or why it is not answered, if a server fails on it for now.
+        A text, why, if a server fails to answer it for now.
         """
         rules = self.rules.side(side)
         try:

@@ -62,7 +62,7 @@ class Compared:
     renumbered: frozenset[Ref] = frozenset()
     """Tickets that we know by another number."""
     ended: Mapping[int, Ended] = field(default_factory=lambda: MappingProxyType({}))
-    """Link that has ended → its external ticket, if that has changed since."""
+    """Link that has ended → its ticket on this side, if an external one has changed since, or one that was gone is there."""
 
 
 @dataclass(frozen=True)

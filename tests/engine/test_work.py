@@ -106,7 +106,7 @@ def test_what_is_touched_comes_first_then_what_waited_longest_and_each_once(rig:
     links = [rig.link(number) for number in numbers]
     for place, link in enumerate(links):
         rig.store.links.save(replace(link, due_at=rig.now - timedelta(minutes=place)), now=rig.now, live=True)
-    backlog = Backlog(rig.store, rig.now - timedelta(minutes=2), ())
+    backlog = Backlog(rig.store, rig.now - timedelta(minutes=2), (), None)
     first, second, third = backlog.take(2), backlog.take(3), backlog.take(9)
     assert [link.id for link in first] == [links[2].id, links[8].id]
     assert [link.id for link in second] == [links[7].id, links[6].id, links[5].id]
@@ -125,7 +125,7 @@ def test_what_falls_due_between_its_work_and_the_next_poll_is_given_out_again(ri
     rig.sync()
     link = replace(rig.link(number), due_at=rig.now)
     rig.store.links.save(link, now=rig.now, live=True)
-    backlog = Backlog(rig.store, rig.now, ())
+    backlog = Backlog(rig.store, rig.now, (), None)
     assert [one.id for one in backlog.take(9)] == [link.id]
     waits = replace(link, due_at=rig.now + timedelta(seconds=2))
     rig.store.links.save(waits, now=rig.now, live=True)
