@@ -50,7 +50,7 @@ MADE_ELSEWHERE = {
     "reconcile/part.py: park",
     "reconcile/part.py: put_off",
     "reconcile/plan.py: parked",
-    "reconcile/planner.py: another_ticket",
+    "reconcile/planner.py: _replaced",
     "reconcile/safety.py: check",
     "reconcile/state.py: _follow",
     "reconcile/state.py: _stages",

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -41,11 +40,13 @@ class Cycle:
     def __init__(
         self, pair: Pair, report: Report, accepted: Accepted, accounts_asked: set[Side], only: Collection[int] | None
     ) -> None:
-        """*accounts_asked*: the sides that were asked who we are; this cycle adds to them."""
-        self._pair, self._report, self._only = pair, report, only
-        self._safeguard, self._availability = Safeguard(pair, accepted), Availability(pair, report)
-        self._shared = _Shared(pair, report, self._safeguard, self._availability)
-        self._polling = _Polling(self._shared, accounts_asked)
+        """*accounts_asked*: the sides that were asked who we are; this cycle adds to them.
+
+        *only*: of the due links, no others are worked on.
+        """
+        self.pair, self.report, self.only = pair, report, only
+        self.safeguard, self.availability = Safeguard(pair, accepted), Availability(pair, report)
+        self.polling = _Polling(self, accounts_asked)
 
     def run(self) -> None:
         """Poll, and work on what is due. What a limit stops is stored, for a person to accept.
@@ -53,73 +54,63 @@ class Cycle:
         :raises SafetyStop: a limit is exceeded
         :raises Stopped: we were told to stop
         """
-        store = self._pair.store
+        store = self.pair.store
         try:
             self._poll_and_work()
         except SafetyStop as stop:
-            self._safeguard.remember(stop)
+            self.safeguard.remember(stop)
             raise
-        if self._only is None and not (self._report.unavailable or self._report.paused):
+        if self.only is None and not (self.report.unavailable or self.report.paused):
             stops.forget(store)
 
     def _poll_and_work(self) -> None:
-        pair, report = self._pair, self._report
+        pair, report = self.pair, self.report
         claim(pair.store, pair.rules)
         resting = pauses(pair.store, report.started)
         report.paused = tuple(map(str, resting))
         if resting:
             self._note_what_changes({side for pause in resting for side in pause.sides})
             return
-        self._safeguard.check_markers()
-        found = self._polling.poll(report.kind)
+        self.safeguard.check_markers()
+        found = self.polling.poll(report.kind)
         if report.unavailable and knows_nothing(pair.store):  # a stored cursor is something known: refuse_lost would not look
-            self._availability.answered(found)
+            self.availability.answered(found)
             return
         refuse_lost(pair.store, pair.servers[Side.INTERNAL], pair.rules)
         if not report.unavailable:
             self._heed_scope()
-        polled_at = self._polling.take_note(found)
+        polled_at = self.polling.take_note(found)
         if report.unavailable:
             return
         if report.kind is CycleKind.SWEEP:
-            swept_up, looked_at = sweep_both(pair, polled_at, self._availability.failed)
+            swept_up, looked_at = sweep_both(pair, polled_at, self.availability.failed)
             report.counts[Count.SWEPT_UP] += swept_up
             report.counts[Count.LOOKED_AT] += looked_at
-        if report.unavailable or not self._polling.ask_who_we_are(polled_at):
+        if report.unavailable or not self.polling.ask_who_we_are(polled_at):
             return
         clocks_ahead = {side: each.state.cursor - report.started for side, each in found.items() if each.state.cursor}
-        _DueLinks(self._shared, self._polling, clocks_ahead, polled_at, self._only).work()
+        _DueLinks(self, clocks_ahead, polled_at).work()
 
     def _note_what_changes(self, resting: Collection[Side]) -> None:
         """Poll the side that does not rest, if one does not: what changes there is due when the pause is over."""
-        if len(resting) < len(Side) and not knows_nothing(self._pair.store):
+        if len(resting) < len(Side) and not knows_nothing(self.pair.store):
             sides = [side for side in Side if side not in resting]
-            self._polling.take_note(self._polling.poll(CycleKind.POLL, sides))
+            self.polling.take_note(self.polling.poll(CycleKind.POLL, sides))
 
     def _heed_scope(self) -> None:
         """Drop what waits for a copy and is out of scope since the scope was changed."""
         try:
-            scope.heed(self._pair, self._pair.clock())
+            scope.heed(self.pair, self.pair.clock())
         except RemoteError as error:
-            self._availability.failed(error.side, error)
-
-
-@dataclass(frozen=True)
-class _Shared:
-    """What the parts of one cycle share."""
-
-    pair: Pair
-    report: Report
-    safeguard: Safeguard
-    availability: Availability
+            self.availability.failed(error.side, error)
 
 
 class _Polling:
     """Polls, at the start of a cycle and within a long one, and records what was found."""
 
-    def __init__(self, shared: _Shared, accounts_asked: set[Side]) -> None:
-        self._pair, self._report, self._accounts_asked = shared.pair, shared.report, accounts_asked
-        self._safeguard, self._availability = shared.safeguard, shared.availability
+    def __init__(self, cycle: Cycle, accounts_asked: set[Side]) -> None:
+        self._pair, self._report, self._accounts_asked = cycle.pair, cycle.report, accounts_asked
+        self._safeguard, self._availability = cycle.safeguard, cycle.availability
         self._recorded = monotonic()
 
     def poll(self, kind: CycleKind, sides: Collection[Side] = tuple(Side)) -> Mapping[Side, Findings]:
@@ -174,21 +165,14 @@ class _Polling:
 class _DueLinks:
     """The links that are due, and what the workers do with them."""
 
-    def __init__(
-        self,
-        shared: _Shared,
-        polling: _Polling,
-        clocks_ahead: Mapping[Side, timedelta],
-        polled_at: datetime,
-        only: Collection[int] | None,
-    ) -> None:
-        """*clocks_ahead*: by how much each server's clock is ahead of ours. *only*: of the due links, no others are worked on."""
-        self._pair, self._report, self._polling = shared.pair, shared.report, polling
-        self._safeguard, self._availability = shared.safeguard, shared.availability
+    def __init__(self, cycle: Cycle, clocks_ahead: Mapping[Side, timedelta], polled_at: datetime) -> None:
+        """*clocks_ahead*: by how much each server's clock is ahead of ours."""
+        self._pair, self._report, self._polling = cycle.pair, cycle.report, cycle.polling
+        self._safeguard, self._availability = cycle.safeguard, cycle.availability
         self._polled_at = polled_at
         self._blockers = Blockers(self._pair.store)
         self._writing = Writing(self._pair, clocks_ahead, blockers=self._blockers.known)
-        self._backlog = Backlog(self._pair.store, polled_at, self._blockers.known, only)
+        self._backlog = Backlog(self._pair.store, polled_at, self._blockers.known, cycle.only)
         self._exhausted = False
         self._created: set[int] = set()
         self._done = self._total = 0

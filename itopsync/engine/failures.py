@@ -132,10 +132,7 @@ def _access_refused(pair: Pair, job: Job, action: Action, error: AccessRefused) 
         return
     job.counts[Count.NO_RIGHT] += 1
     for item in action.items:
-        tries = next((obstacle.tries for obstacle in job.link.obstacles if obstacle.key == item.key), 0)
-        link = agree.refused(job.link, item, str(error), pair.clock(), pair.settings.pause)
-        as_before = (replace(each, tries=tries) if each.key == item.key else each for each in link.obstacles)
-        job.link = replace(link, obstacles=tuple(as_before))
+        job.link = agree.refused(job.link, item, str(error), pair.clock(), pair.settings.pause, counts=False)
 
 
 def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:

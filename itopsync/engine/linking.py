@@ -139,11 +139,7 @@ def why_not(pair: Pair, external: Ref, internal: Ref) -> CannotLink | None:
     if counterpart != internal.cls:
         what = f"{external.cls} is kept in step with {counterpart}, and {internal} is another class"
         return CannotLink(what, f"name a ticket of class {counterpart}", Side.INTERNAL)
-    try:
-        refuse_linked(pair.store, external, internal)
-    except CannotLink as why:
-        return why
-    return None
+    return _why_taken(pair.store, external, internal)
 
 
 def _compared(pair: Pair, looked_at: Planned, *, history: Bridge | None) -> Joined | CannotLink | ItopsyncError:
@@ -177,26 +173,24 @@ def linked(store: Store, external: Ref, internal: Ref) -> Link | None:
     return known if together else None
 
 
-def refuse_linked(store: Store, external: Ref, internal: Ref) -> None:
-    """Check that neither ticket is in another link, and that nothing is under way.
-
-    :raises CannotLink: one is, or something is
-    """
+def _why_taken(store: Store, external: Ref, internal: Ref) -> CannotLink | None:
+    """Why the two cannot be linked, if one of them is in another link, or something is under way."""
     for ref in (external, internal):
         known = store.links.of(ref)
         if known is None or known.status is LinkStatus.TOMBSTONE:
             continue
         if known.internal is None and known.in_doubt:
-            raise CannotLink(f"a copy of {ref} may have been made just now", "try again in a few minutes", ref.side)
+            return CannotLink(f"a copy of {ref} may have been made just now", "try again in a few minutes", ref.side)
         parting = known.status is LinkStatus.UNLINKING
         if known.internal is None or (parting and (known.external, known.internal) == (external, internal)):
             continue
         other = known.internal if ref == known.external else known.external
         if parting:
             remedy = f"the next cycle ends that; or run `itopsync unlink {known.id} --no-notice`"
-            raise CannotLink(f"{ref} is being unlinked from {other}", remedy, ref.side)
+            return CannotLink(f"{ref} is being unlinked from {other}", remedy, ref.side)
         what = f"{ref} is linked with {other} already (link {known.id})"
-        raise CannotLink(what, f"run `itopsync unlink {known.id}` first", ref.side)
+        return CannotLink(what, f"run `itopsync unlink {known.id}` first", ref.side)
+    return None
 
 
 def told_of(pairs: Iterable[tuple[Ref, Ref]]) -> str:

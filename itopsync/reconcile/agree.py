@@ -98,10 +98,9 @@ def removed(link: Link, action: Remove) -> Link:
     return link if action.pair is None else replace(link, files=tuple(_other_pairs(link, action.pair)))
 
 
-def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timedelta | None) -> Link:
-    """The link after *item* was refused; the item is parked if *back_off* is None."""
-    before = next(filter(item.names, link.obstacles), None)
-    tries = (before.tries if before else 0) + 1
+def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timedelta | None, *, counts: bool = True) -> Link:
+    """The link after *item* was refused; the item is parked if *back_off* is None. *counts*: as one more try."""
+    tries = tries_of(link, item) + counts
     obstacle = Obstacle(item.key, item.fingerprint, reason, tries, back_off is None, None if back_off is None else now + back_off)
     others = tuple(other for other in link.obstacles if other.key != item.key)
     return replace(link, obstacles=(*others, obstacle))

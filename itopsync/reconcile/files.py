@@ -28,7 +28,7 @@ def plan_files(situation: Situation) -> Part:
     part = Part()
     pairs = tuple(pair_files(situation, part))
     _hold_many(situation, part)
-    part.agree = lambda link: replace(link, files=pairs)
+    part.record = lambda link: replace(link, files=pairs)
     return part
 
 

@@ -40,7 +40,7 @@ def plan_form(situation: Situation) -> Part:
     agreed: dict[str, Agreed] = {}
     for target in (Side.INTERNAL, Side.EXTERNAL):
         plan_values(situation, part, target, situation.cls.fields, agreed)
-    part.agree = noting(agreed)
+    part.record = noting(agreed)
     return part
 
 

@@ -70,15 +70,11 @@ def _write(situation: Situation, note: Note, remedy: str, hopeless: str | None =
     waits = situation.obstacle(_ITEM) is not None
     if hopeless and not waits:
         part.park(_ITEM, hopeless)
-    actions = () if hopeless or waits else (_action(note),)
+    actions = () if hopeless or waits else (Write(Side.INTERNAL, {}, (note,), (_ITEM,), {}),)
     others = (obstacle for obstacle in link.obstacles if obstacle.key not in (_ITEM.key, full.key))
     obstacles = part.obstacles(link)
     numbered = replace(link, external_number=situation.ticket(Side.EXTERNAL).number, internal_number=ticket.number)
     return Plan(replace(numbered, obstacles=(*others, *obstacles)), actions, tuple(situation.remarks_on(obstacles)))
-
-
-def _action(note: Note) -> Write:
-    return Write(Side.INTERNAL, {}, (note,), (_ITEM,), {})
 
 
 def _linking(situation: Situation) -> Note:

@@ -29,7 +29,7 @@ from itopsync.reconcile.room import groups, is_long, pieces, room, weight
 from itopsync.reconcile.route import stations
 from itopsync.reconcile.rules import LogRule
 from itopsync.reconcile.situation import Situation
-from itopsync.reconcile.unmarked import found_unmarked, is_one
+from itopsync.reconcile.unmarked import is_one, lost_entry
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def plan_notes(situation: Situation) -> Part:
         if record.carried_at is not None and marker not in people[record.origin]:
             part.remark(Kept.VANISHED, note_item(marker).key)
     part.rewritten = any(_is_rewritten(records, side, people[side]) for side in Side)
-    part.agree = lambda link: replace(link, base=replace(link.base, notes=records))
+    part.record = lambda link: replace(link, base=replace(link.base, notes=records))
     return part
 
 
@@ -235,7 +235,7 @@ def _find_unmarked(flow: _Flow) -> frozenset[str]:
             claimed.append(entry)
             if says == plain(entry.html):
                 left.remove(entry)
-            lost = found_unmarked(situation.ticket(target).ref, person.marker, entry)
+            lost = lost_entry(situation.ticket(target).ref, person.marker, entry)
             flow.records[person.marker] = NoteRecord(target.other, situation.now, unmarked=lost.fingerprint)
             found[person.marker] = lost
     flow.part.lost.extend(found.values())

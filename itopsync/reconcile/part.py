@@ -94,7 +94,7 @@ class Part:
     """Uploads that may wait for more."""
     removals: list[Action] = field(default_factory=list)
     """What goes last."""
-    agree: Callable[[Link], Link] = _as_it_is
+    record: Callable[[Link], Link] = _as_it_is
     """Records in a link what was found to be agreed."""
     remarks: list[Remark] = field(default_factory=list)
     lost: list[LostMarker] = field(default_factory=list)
@@ -133,7 +133,7 @@ class Part:
 def fold(parts: Iterable[Part]) -> Part:
     """Combine *parts* into one."""
     whole = Part()
-    agreeing: list[Callable[[Link], Link]] = []
+    records: list[Callable[[Link], Link]] = []
     for part in parts:
         for side in Side:
             whole.content[side].add(part.content[side])
@@ -147,14 +147,14 @@ def fold(parts: Iterable[Part]) -> Part:
         whole.vanished |= part.vanished
         whole.wanted |= part.wanted
         whole.held |= part.held
-        agreeing.append(part.agree)
+        records.append(part.record)
 
-    def agree(link: Link) -> Link:
-        for note in agreeing:
-            link = note(link)
+    def record(link: Link) -> Link:
+        for each in records:
+            link = each(link)
         return link
 
-    whole.agree = agree
+    whole.record = record
     return whole
 
 

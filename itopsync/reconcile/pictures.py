@@ -19,10 +19,13 @@ def illustrate(
 
     A picture that can never arrive (parked, or its copy was deleted) does not hold up the text: it is described in words.
     """
+    absent = [picture for picture in pictures if not situation.has_attachment(target, picture.marker)]
+    awaited = [(picture, attachment_of(picture.marker, situation.rules.pair)) for picture in absent]
+    part.want(*(_item(*each) for each in awaited))  # all of them, even if the text waits for the first
     uploads: list[Upload] = []
     missing: list[str] = []
-    for picture, item in want_pictures(situation, part, target, pictures):
-        original = attachment_of(picture.marker, situation.rules.pair)
+    for picture, original in awaited:
+        item = _item(picture, original)
         obstacle = situation.obstacle(item)
         if obstacle is not None and not obstacle.parked:
             return None
@@ -33,19 +36,10 @@ def illustrate(
     return without_pictures(html, missing), tuple(uploads)
 
 
-def want_pictures(situation: Situation, part: Part, target: Side, pictures: Sequence[Picture]) -> list[tuple[Picture, Item]]:
-    """Those of *pictures* that are not there yet, each with its item; all are marked as wanted."""
-    found: list[tuple[Picture, Item]] = []
-    for picture in pictures:
-        if not situation.has_attachment(target, picture.marker):
-            original = attachment_of(picture.marker, situation.rules.pair)
-            found.append((picture, _picture_item(picture) if original is None else file_item(original.side, original.id)))
-    part.want(*(item for _, item in found))
-    return found
-
-
-def _picture_item(picture: Picture) -> Item:
-    return Item(ItemKey.of(ItemKind.PICTURE, picture.marker), "")
+def _item(picture: Picture, original: Original | None) -> Item:
+    if original is None:
+        return Item(ItemKey.of(ItemKind.PICTURE, picture.marker), "")
+    return file_item(original.side, original.id)
 
 
 def _stays_away(situation: Situation, original: Original) -> bool:

@@ -64,8 +64,16 @@ def plan_link(
     return _plan_linked(situation, singly=singly)
 
 
-def another_ticket(link: Link, reason: str) -> Plan:
-    """The plan for a link one of whose tickets is another one by now: write nothing, ask a person."""
+def _replaced(link: Link, reason: str, seen: Observation, rules: Rules) -> Plan:
+    """The plan for a link one of whose tickets seems to be another one, or whose marker the server hides: write nothing.
+
+    For another one the cycle stops; once a person has accepted that, the link is parked.
+    """
+    if seen.internal is not None and link.external_number:
+        name, marker = rules.for_external(link.external.cls).logs[0].internal, ticket_marker(rules.pair, link.external)
+        lost = unmarked_opening(seen.internal, name, rules.internal.accounts, link.external_number, marker)
+        if lost is not None:
+            return Plan(link, lost=(lost,))
     told = (
         f"{reason}. `itopsync unlink {link.id}` leaves it; then `itopsync link {link.external} TICKET` links it with a ticket "
         f"that you open for it in internal, or with {link.internal or 'its copy'} if it is the same one again"
@@ -75,16 +83,6 @@ def another_ticket(link: Link, reason: str) -> Plan:
         remarks=(Remark(Kept.PARKED, TICKET, told),),
         replaced=True,
     )
-
-
-def _replaced(link: Link, reason: str, seen: Observation, rules: Rules) -> Plan:
-    """The plan for a link one of whose tickets seems to be another one, or whose marker the server hides."""
-    made, name = another_ticket(link, reason), rules.for_external(link.external.cls).logs[0].internal
-    if seen.internal is None or not link.external_number:
-        return made
-    marker = ticket_marker(rules.pair, link.external)
-    lost = unmarked_opening(seen.internal, name, rules.internal.accounts, link.external_number, marker)
-    return made if lost is None else Plan(link, lost=(lost,))
 
 
 def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None) -> Plan:
@@ -110,7 +108,7 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
         writes += put(side, whole.content[side], room(situation.rules, side))
     writes += plan_notice(situation, whole, whole.obstacles(situation.link))
     external, internal = (situation.ticket(side) for side in Side)
-    link = whole.agree(replace(situation.link, external_number=external.number, internal_number=internal.number))
+    link = whole.record(replace(situation.link, external_number=external.number, internal_number=internal.number))
     link = replace(link, base=replace(link.base, last_change=last_change(external)))
     return finished(situation, whole, link, (*told, *_once(whole.uploads), *whole.files, *writes, *whole.removals))
 

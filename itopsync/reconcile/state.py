@@ -47,7 +47,7 @@ def plan_state(situation: Situation) -> Part:
         if not content.stages:
             follow = None  # held back: we are not taking the ticket anywhere yet
     note_fields = noting(agreed)
-    part.agree = lambda link: _noted(note_fields(link), situation, decision.agreed, follow)
+    part.record = lambda link: _noted(note_fields(link), situation, decision.agreed, follow)
     return part
 
 

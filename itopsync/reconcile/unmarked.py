@@ -34,18 +34,13 @@ def lost_markers(answer: Ticket, notes: Sequence[Note]) -> tuple[LostMarker, ...
             says = plain(note.html)  # two entries written in the same second share their date and first line
             entry = next((each for each in left if plain(each.html) == says), left[-1 if len(notes) > 1 else 0] if left else None)
             taken += [entry] if entry is not None else []
-            lost += [_lost(answer.ref, marker, entry) for marker in missing]
+            lost += [lost_entry(answer.ref, marker, entry) for marker in missing]
     return tuple(lost)
 
 
 def lost_file(ref: Ref, marker: str, attachment: Attachment) -> tuple[LostMarker, ...]:
     """Compare the marker sent with a file with the one that came back."""
     return () if attachment.temp_id == marker else (LostMarker(ref, marker, "another temp_id" if attachment.temp_id else ""),)
-
-
-def found_unmarked(ref: Ref, marker: str, entry: Entry) -> LostMarker:
-    """An entry found to have been written by us and stored unmarked."""
-    return _lost(ref, marker, entry)
 
 
 def unmarked_opening(ticket: Ticket, log: str, accounts: Collection[str], number: str, marker: str) -> LostMarker | None:
@@ -58,7 +53,7 @@ def unmarked_opening(ticket: Ticket, log: str, accounts: Collection[str], number
         or number not in head_words(first.html).split()
     ):
         return None
-    return _lost(ticket.ref, marker, first)
+    return lost_entry(ticket.ref, marker, first)
 
 
 def is_one(entry: Entry, note: Note) -> bool:
@@ -99,7 +94,8 @@ def _with_marker(ref: Ref, entry: Entry, by_print: dict[str, list[str]]) -> Entr
     return replace(entry, html=marked(markers, entry.html)) if markers else entry
 
 
-def _lost(ref: Ref, marker: str, entry: Entry | None) -> LostMarker:
+def lost_entry(ref: Ref, marker: str, entry: Entry | None) -> LostMarker:
+    """An entry of ours that lacks its *marker*; None: it is not known which one."""
     if entry is None:
         return LostMarker(ref, marker, "")
     head = _TAGS.match(entry.html)

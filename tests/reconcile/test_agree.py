@@ -8,9 +8,8 @@ from datetime import timedelta
 from itopsync.model import Agreed, Attachment, FilePair, FileStatus, ItemKey, LinkStatus, NoteRecord, Obstacle, Ref
 from itopsync.reconcile import agree
 from itopsync.reconcile.plan import AttachmentSource, Create, Item, Note, Remove, Upload, Write
-from itopsync.reconcile.planner import another_ticket
 from itopsync.reconcile.richtext import value_fingerprint
-from tests.reconcile.making import EXTERNAL, INTERNAL, NOW, OPENED, agreed, cls_rules, ticket, unlinked
+from tests.reconcile.making import EXTERNAL, INTERNAL, NOW, OPENED, agreed, both, cls_rules, plan, ticket, unlinked
 
 NOTE = "itopsync-acme-n-1"
 PAIR = FilePair(EXTERNAL, 5, None, FileStatus.WAITING)
@@ -92,11 +91,14 @@ def test_a_copy_found_by_its_mark_is_compared_anew() -> None:
 
 
 def test_a_link_whose_ticket_is_another_one_rests_with_the_reason() -> None:
-    planned = another_ticket(agreed(), "another ticket")
+    bare = replace(ticket(INTERNAL), logs={"private_log": ()})
+
+    planned = plan(agreed(), both(internal=bare))
 
     reason = (
-        "another ticket. `itopsync unlink 1` leaves it; then `itopsync link external:UserRequest:1 TICKET` links it with a "
-        "ticket that you open for it in internal, or with internal:UserRequest:2 if it is the same one again"
+        "internal:UserRequest:2 no longer bears the mark of external:UserRequest:1: another ticket. `itopsync unlink 1` leaves "
+        "it; then `itopsync link external:UserRequest:1 TICKET` links it with a ticket that you open for it in internal, or with "
+        "internal:UserRequest:2 if it is the same one again"
     )
     assert planned.link.obstacles == (Obstacle(ItemKey("ticket"), "another", reason, 1, parked=True, not_before=None),)
     assert [remark.reason for remark in planned.remarks] == [reason]

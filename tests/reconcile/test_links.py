@@ -223,7 +223,7 @@ def test_an_internal_ticket_without_our_mark_is_another() -> None:
 
 
 def test_another_ticket_is_parked_and_counted() -> None:
-    parted = planner.another_ticket(agreed(), "another ticket")
+    parted = plan(replace(agreed(), external_number="R-000009"), both())
 
     assert parted.link.status is LinkStatus.PARKED
     assert parted.replaced
