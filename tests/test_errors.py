@@ -53,7 +53,7 @@ MADE_ELSEWHERE = {
     "reconcile/planner.py: _replaced",
     "reconcile/safety.py: check",
     "reconcile/state.py: _follow",
-    "reconcile/state.py: _stages",
+    "reconcile/state.py: _state_writes",
     "store/connection.py: unavailable",
     "store/upkeep.py: copy",
 }

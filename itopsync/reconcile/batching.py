@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from itopsync.model import Side
 from itopsync.reconcile.entries import note_item
-from itopsync.reconcile.part import Content, Stage, Value
+from itopsync.reconcile.part import Content, StateWrite, Value
 from itopsync.reconcile.plan import Note, Write
 from itopsync.reconcile.room import weight
 
@@ -23,9 +23,9 @@ def together(side: Side, content: Content, room: int) -> list[Write]:
     if not _fits(room, last, content.all_values):
         return one_by_one(side, content, room)
     writes = [_write(side, notes) for notes in rounds]
-    if content.stages:
-        writes.append(_write(side, last, content.values, content.stages[0]))
-        writes += [_write(side, (), (), stage) for stage in content.stages[1:]]
+    if content.state_writes:
+        writes.append(_write(side, last, content.values, content.state_writes[0]))
+        writes += [_write(side, (), (), each) for each in content.state_writes[1:]]
     elif last or content.values:
         writes.append(_write(side, last, content.values))
     return writes
@@ -36,7 +36,7 @@ def one_by_one(side: Side, content: Content, room: int) -> list[Write]:
     return [
         *(_write(side, (note,)) for notes in _rounds(content, room) for note in notes),
         *(_write(side, (), (value,)) for value in content.values),
-        *(replace(_write(side, (), (), stage), items=(stage.item,)) for stage in content.stages),
+        *(replace(_write(side, (), (), each), items=(each.item,)) for each in content.state_writes),
     ]
 
 
@@ -52,19 +52,19 @@ def _fits(room: int, notes: Sequence[Note], values: Sequence[Value] = ()) -> boo
     return weight(*(note.html for note in notes), *(value.value for value in values)) <= room
 
 
-def _write(side: Side, notes: tuple[Note, ...], values: Sequence[Value] = (), stage: Stage | None = None) -> Write:
-    written = (*values, *(stage.companions if stage else ()))
+def _write(side: Side, notes: tuple[Note, ...], values: Sequence[Value] = (), state: StateWrite | None = None) -> Write:
+    written = (*values, *(state.companions if state else ()))
     return Write(
         side=side,
-        fields={**{value.rule.name(side): value.value for value in written}, **(stage.defaults.values if stage else {})},
+        fields={**{value.rule.name(side): value.value for value in written}, **(state.defaults.values if state else {})},
         notes=notes,
         items=(
-            *((stage.item,) if stage else ()),
+            *((state.item,) if state else ()),
             *(value.item for value in written),
             *(note_item(marker) for note in notes for marker in note.markers),
         ),
         agrees={value.rule.external: value.fingerprint for value in written},
-        stimulus=stage.step.stimulus if stage else None,
-        leads_to=stage.step.state if stage else None,
-        routes_taken=stage.defaults.routes_taken if stage else (),
+        stimulus=state.step.stimulus if state else None,
+        leads_to=state.step.state if state else None,
+        routes_taken=state.defaults.routes_taken if state else (),
     )

@@ -34,7 +34,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StateWrite:
     """A stimulus with what it takes along."""
 
     step: Step
@@ -63,18 +63,18 @@ class Content:
     logs: list[tuple[Note, ...]] = field(default_factory=list)
     """The notes, by log; those of one log keep their order."""
     values: list[Value] = field(default_factory=list)
-    stages: tuple[Stage, ...] = ()
+    state_writes: tuple[StateWrite, ...] = ()
 
     @property
     def all_values(self) -> tuple[Value, ...]:
         """Including those that go along with a stimulus."""
-        return (*self.values, *(value for stage in self.stages for value in stage.companions))
+        return (*self.values, *(value for each in self.state_writes for value in each.companions))
 
     def add(self, other: Content) -> None:
         """Add *other*'s content."""
         self.logs += other.logs
         self.values += other.values
-        self.stages = (*self.stages, *other.stages)
+        self.state_writes = (*self.state_writes, *other.state_writes)
 
 
 def _as_it_is(link: Link) -> Link:

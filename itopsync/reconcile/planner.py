@@ -115,7 +115,7 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
 
 def _gather(whole: Part) -> Sequence[Action]:
     """Let the notes that a full log does not take go with a state that moves, or at their time; return what tells it first."""
-    moves = any(content.stages for content in whole.content.values())
+    moves = any(content.state_writes for content in whole.content.values())
     for gathering in whole.gathered:
         if moves or gathering.until is None:
             whole.uploads += gathering.uploads

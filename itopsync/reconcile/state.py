@@ -9,7 +9,7 @@ from itopsync.model import STATE, Agreed, Heading, Link, Side
 from itopsync.reconcile.defaults import RESTS, Chosen
 from itopsync.reconcile.form import carried_with_state, mandatory_defaults, noting, plan_values
 from itopsync.reconcile.lifecycle import Step, is_terminal, unavoidable_decisions, way
-from itopsync.reconcile.part import Part, Stage
+from itopsync.reconcile.part import Part, StateWrite
 from itopsync.reconcile.plan import Item, Kept
 from itopsync.reconcile.rules import FieldRule, StateRules
 from itopsync.reconcile.situation import Situation
@@ -42,9 +42,9 @@ def plan_state(situation: Situation) -> Part:
     follow = decision.follow
     if follow is not None:
         content = part.content[follow.side]
-        content.stages = _stages(situation, part, follow)
-        part.uploads += (upload for stage in content.stages for value in stage.companions for upload in value.uploads)
-        if not content.stages:
+        content.state_writes = _state_writes(situation, part, follow)
+        part.uploads += (upload for each in content.state_writes for value in each.companions for upload in value.uploads)
+        if not content.state_writes:
             follow = None  # held back: we are not taking the ticket anywhere yet
     note_fields = noting(agreed)
     part.record = lambda link: _noted(note_fields(link), situation, decision.agreed, follow)
@@ -68,10 +68,10 @@ def _companions_now(situation: Situation, decision: StateDecision) -> tuple[Fiel
     return tuple(replace(rule, direction=rules.direction) for rule in rules.companions.get(decision.agreed.external, ()))
 
 
-def _stages(situation: Situation, part: Part, follow: Follow) -> tuple[Stage, ...]:
+def _state_writes(situation: Situation, part: Part, follow: Follow) -> tuple[StateWrite, ...]:
     """The way of *follow*, up to where a companion has to wait, or where what it demands is not known yet."""
     rules = situation.cls.state
-    stages: list[Stage] = []
+    state_writes: list[StateWrite] = []
     for step in follow.steps:
         external = follow.side.pick(step.state, image(rules, Side.INTERNAL, step.state))
         if step is follow.steps[-1]:
@@ -87,8 +87,8 @@ def _stages(situation: Situation, part: Part, follow: Follow) -> tuple[Stage, ..
             part.put_off(follow.item, defaults, situation.now + RESTS)
         if not isinstance(defaults, Chosen):
             break
-        stages.append(Stage(step, follow.item, companions, defaults))
-    return tuple(stages)
+        state_writes.append(StateWrite(step, follow.item, companions, defaults))
+    return tuple(state_writes)
 
 
 def decide(situation: Situation, part: Part) -> StateDecision:
