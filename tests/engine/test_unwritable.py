@@ -79,3 +79,19 @@ def test_a_right_that_is_missing_since_then_is_told_in_its_place(rig: Rig) -> No
     assert problem_of(rig.store, Side.INTERNAL) is None
     (obstacle,) = rig.link(number).obstacles
     assert "lacks the right" in obstacle.reason
+
+
+def test_a_right_that_is_missing_uses_up_no_tries(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    account = rig.internal.accounts["sync"]
+    rig.internal.accounts["sync"] = account.without("UserRequest", "write")
+    rig.customer.note("UserRequest", number, "<p>It smokes.</p>")
+    for _ in range(3):
+        rig.wait(minutes=10)
+        assert [(write.outcome, write.side) for write in rig.sync().writes] == [("no right", Side.INTERNAL)]
+    assert [(obstacle.tries, obstacle.parked) for obstacle in rig.link(number).obstacles] == [(0, False)]
+    rig.internal.accounts["sync"] = account
+    rig.wait(minutes=10)
+    assert rig.sync().outcome == "well"
+    assert rig.differences() == []
