@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.engine import linking
+from itopsync.engine import linking, plan
 from itopsync.engine.rebuild import rebuild
 from itopsync.engine.report import CycleKind
 from itopsync.errors import StoreError
 from itopsync.model import Ref, Side
 from itopsync.reconcile.copied import Bridge
+from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import LogRule
 from itopsync.simulator import FaultKind
+from itopsync.simulator.caselog import CaseLog
 from tests.engine.rig import Rig
+from tests.engine.verifying import compared
 
 PRIVATE, PUBLIC = LogRule(), LogRule("public_log", "public_log")
 
@@ -53,7 +56,17 @@ def test_links_stay_what_they_are_where_the_order_of_logs_changes(both: Rig) -> 
     both.sync()
     both.settle()
     assert both.differences() == []
+    assert compared(both) == []
     assert len(both.internal.tickets()) == 3
+
+
+def test_a_copy_whose_marker_stands_in_none_of_the_logs_is_told(both: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    _open_three(both)
+    both.sync()
+    monkeypatch.setattr(plan, "plan_link", lambda link, *_, **__: Plan(link))  # the planner would stop at it
+    both.internal.store.put({**both.internal.ticket("UserRequest", both.copy_of(1)), "private_log": CaseLog(())})
+    said = "external:UserRequest:1: internal: no entry of private_log or public_log has the link's marker"
+    assert [what for what in compared(both) if "link's marker" in what] == [said]
 
 
 def test_a_create_without_an_answer_is_found_in_the_log_that_came_first_then(both: Rig) -> None:
