@@ -143,6 +143,6 @@ def _outside(external: Ticket, logs: Logs, files: Sequence[Line], found: Sequenc
 
 
 def _is_marked(logs: Logs, link: Link) -> bool:
-    """Whether an entry of this log of the internal ticket has the link's marker; a server that loses markers is reported elsewhere."""
+    """Whether an entry of internal's log has the link's marker; a server that loses markers is reported elsewhere."""
     marker = f"t-{link.external.cls}.{link.external.id}"
     return any(marker in line.markers for line in logs.lines[Side.INTERNAL]) or bool(logs.by(Side.INTERNAL, Writer.BARE))
