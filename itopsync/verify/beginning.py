@@ -12,6 +12,11 @@ from itopsync.verify.parsing import Parser
 _SHOWS_NOTHING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})
 _BLANKS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and symbols that show nothing."""
+_PARTING = "\x0b\x0c\x1c\x1d\x1e\x1f\x85"
+"""Control characters that show nothing either, but part words; all but one end a line."""
+_WRITTEN = re.compile(r"&#(?:x0*(b|1[c-f])(?![0-9a-f])|0*(11|28|29|30|31)(?![0-9]));?", re.IGNORECASE)
+"""Some of them written as references, which the standard library leaves out."""
+_SPACES = frozenset(f"\t\n\r{_PARTING}")
 
 
 def _names(text: str) -> frozenset[str]:
@@ -52,11 +57,11 @@ def begins_with(fragment: str, tag: str) -> bool:
         return False
     pattern = re.compile(r"\s*".join(signs))
     reader = _Reader()
-    reader.parse(fragment)
+    reader.parse(_WRITTEN.sub(lambda found: chr(int(found[1], 16) if found[1] else int(found[2])), fragment))
     every, own = _folded("".join(reader.every)), _folded("".join(reader.own))
     if reader.deepest > _DEEPEST or reader.is_broken:
-        return pattern.search(every) is not None
-    found = (pattern.search(text) for text in _beginnings(every, own))
+        return pattern.search(_shown(every)) is not None
+    found = (pattern.search(_shown(text)) for text in _beginnings(every, own))
     return any(match is not None and not any(map(str.isalnum, match.string[: match.start()])) for match in found)
 
 
@@ -70,17 +75,23 @@ def _beginnings(every: str, own: str) -> Iterator[str]:
 
 
 def _folded(text: str) -> str:
-    """The visible characters of *text*, with all forms of a letter made alike."""
+    """The visible characters of *text*, and those that part its lines and words, with all forms of a letter made alike."""
     for _ in range(2):
         text = normalise("NFKD", text).casefold()
-    shown = (letter for letter in text if letter in "\t\n\r" or unicodedata.category(letter) not in _SHOWS_NOTHING)
+    shown = (letter for letter in text if letter in _SPACES or unicodedata.category(letter) not in _SHOWS_NOTHING)
     return "".join(letter for letter in shown if letter not in _BLANKS).replace("ı", "i")
+
+
+def _shown(text: str) -> str:
+    """Folded *text* as it is read."""
+    return re.sub(f"[{_PARTING}]", "", text)
 
 
 def _behind_first_line(text: str) -> str:
     """The text after the first line that contains a letter or digit."""
-    found = re.search(r"[^\W_][^\n\r]*", text)
-    return text[found.end() :] if found else ""
+    lines = text.splitlines()
+    first = next((number for number, line in enumerate(lines) if re.search(r"[^\W_]", line)), len(lines))
+    return "\n".join(lines[first + 1 :])
 
 
 def _behind_quotes(text: str) -> str:

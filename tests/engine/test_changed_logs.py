@@ -6,15 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.engine import linking
+from itopsync.engine import linking, plan
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.report import CycleKind
-from itopsync.errors import StoreError
+from itopsync.engine.report import CycleKind, CycleOutcome
+from itopsync.errors import Maintenance, StoreError
+from itopsync.itop.server import Server
 from itopsync.model import Ref, Side
 from itopsync.reconcile.copied import Bridge
+from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import LogRule
 from itopsync.simulator import FaultKind
+from itopsync.simulator.caselog import CaseLog
 from tests.engine.rig import Rig
+from tests.engine.verifying import compared, verified
 
 PRIVATE, PUBLIC = LogRule(), LogRule("public_log", "public_log")
 
@@ -25,6 +29,14 @@ def _pair_logs(rig: Rig, *logs: LogRule) -> None:
     classes = tuple(replace(cls, logs=logs) if cls.external == "UserRequest" else cls for cls in rules.classes)
     rig.configuration = replace(rig.configuration, rules=replace(rules, classes=classes))
     rig.restart()
+
+
+def _all_agree(rig: Rig) -> bool:
+    return all(one.agrees for one in verified(rig))
+
+
+def _is_in_maintenance(server: Server, *_: object) -> int:
+    raise Maintenance(server.side, "in maintenance")
 
 
 def _open_three(rig: Rig) -> None:
@@ -53,7 +65,17 @@ def test_links_stay_what_they_are_where_the_order_of_logs_changes(both: Rig) -> 
     both.sync()
     both.settle()
     assert both.differences() == []
+    assert compared(both) == []
     assert len(both.internal.tickets()) == 3
+
+
+def test_a_copy_whose_marker_stands_in_none_of_the_logs_is_told(both: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    _open_three(both)
+    both.sync()
+    monkeypatch.setattr(plan, "plan_link", lambda link, *_, **__: Plan(link))  # the planner would stop at it
+    both.internal.store.put({**both.internal.ticket("UserRequest", both.copy_of(1)), "private_log": CaseLog(())})
+    said = "external:UserRequest:1: internal: no entry of private_log or public_log has the link's marker"
+    assert [what for what in compared(both) if "link's marker" in what] == [said]
 
 
 def test_a_create_without_an_answer_is_found_in_the_log_that_came_first_then(both: Rig) -> None:
@@ -89,6 +111,66 @@ def test_a_log_in_which_copies_are_marked_must_stay_paired(rig: Rig) -> None:
     _pair_logs(rig, PUBLIC, PRIVATE)
     rig.settle()
     assert rig.differences() == []
+
+
+@pytest.fixture
+def turned(both: Rig) -> Rig:
+    """One copy bears its marker in the log that came first then, another in the one that does since."""
+    both.customer.create("UserRequest", title="Older", private_log="<p>One</p>")
+    both.sync()
+    _pair_logs(both, PUBLIC, PRIVATE)
+    both.customer.create("UserRequest", title="Younger", private_log="<p>One</p>")
+    both.sync()
+    return both
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize(("left", "gone"), [(PUBLIC, "private_log"), (PRIVATE, "public_log")])
+def test_so_must_every_log_in_which_a_copy_is_marked(turned: Rig, left: LogRule, gone: str, lost: bool) -> None:
+    """Not only the one that came first last; also where the store was lost since."""
+    if lost:
+        _lose_the_store(turned)
+        assert len(list(rebuild(turned.inspector))) == 2
+    _pair_logs(turned, left)
+    for number in (1, 2):
+        turned.customer.note("UserRequest", number, "<p>Two</p>")
+        turned.operator.note("UserRequest", turned.copy_of(number), "<p>Two</p>", "public_log")
+    with pytest.raises(StoreError, match=rf"copies of UserRequest bear their markers in {gone}, which.*Put it back"):
+        turned.engine.cycle()
+    with pytest.raises(StoreError, match=rf"bear their markers in {gone}, which"):
+        turned.inspector.preview()
+    _pair_logs(turned, PRIVATE, PUBLIC)
+    turned.settle()
+    assert _all_agree(turned)
+    assert len(turned.internal.tickets()) == 2
+
+
+def test_a_log_that_came_first_once_may_go_where_no_copy_is_marked_in_it(both: Rig) -> None:
+    both.sync()
+    _pair_logs(both, PUBLIC, PRIVATE)
+    both.sync()
+    _pair_logs(both, PUBLIC)
+    _open_three(both)
+    both.sync()
+    assert len(both.internal.tickets()) == 3
+    assert both.pair.store.facts.get("logs:UserRequest") == "public_log"  # what is asked for is asked once
+
+
+def test_internal_that_does_not_say_whether_one_is_marked_in_it_is_waited_for(
+    turned: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _pair_logs(turned, PUBLIC)
+    turned.customer.note("UserRequest", 1, "<p>Two</p>")
+    with monkeypatch.context() as patched:
+        patched.setattr(Server, "count", _is_in_maintenance)
+        report = turned.engine.cycle()
+    assert (report.outcome, [*report.problems]) == (CycleOutcome.UNAVAILABLE, [Side.INTERNAL])
+    with pytest.raises(StoreError, match="bear their markers in private_log"):
+        turned.engine.cycle()
+    _pair_logs(turned, PUBLIC, PRIVATE)
+    turned.sync()
+    turned.settle()
+    assert _all_agree(turned)
 
 
 @pytest.mark.parametrize("history", [False, True])
