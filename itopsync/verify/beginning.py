@@ -56,8 +56,14 @@ def begins_with(fragment: str, tag: str) -> bool:
     if not signs:
         return False
     pattern = re.compile(r"\s*".join(signs))
-    reader = _Reader()
-    reader.parse(_WRITTEN.sub(lambda found: chr(int(found[1], 16) if found[1] else int(found[2])), fragment))
+    fragment = _WRITTEN.sub(lambda found: chr(int(found[1], 16) if found[1] else int(found[2])), fragment)
+    return any(_begins(pattern, fragment, every_anchor=every_anchor) for every_anchor in (False, True))
+
+
+def _begins(pattern: re.Pattern[str], fragment: str, *, every_anchor: bool) -> bool:
+    """As above. *every_anchor*: an ``<a>`` without an address is left out as a link too: iTop may have dropped that."""
+    reader = _Reader(every_anchor=every_anchor)
+    reader.parse(fragment)
     every, own = _folded("".join(reader.every)), _folded("".join(reader.own))
     if reader.deepest > _DEEPEST or reader.is_broken:
         return pattern.search(_shown(every)) is not None
@@ -118,8 +124,9 @@ def _behind_names(text: str) -> Iterator[str]:
 class _Reader(Parser):
     """Collects the visible text, and separately the author's own words in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, every_anchor: bool) -> None:
         super().__init__()
+        self._every_anchor = every_anchor
         self.every: list[str] = []
         self.own: list[str] = []
         self.deepest = 0
@@ -139,7 +146,8 @@ class _Reader(Parser):
         self._open += tag not in _ENDS_ITSELF
         self.deepest = max(self.deepest, self._open)
         given = {name: value or "" for name, value in attrs}
-        if tag == self._foreign[0] if self._foreign else _is_foreign(tag, given):
+        leaves_out = (self._every_anchor and tag == "a") or _is_foreign(tag, given)
+        if tag == self._foreign[0] if self._foreign else leaves_out:
             self._foreign.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

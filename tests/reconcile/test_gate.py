@@ -100,6 +100,8 @@ def test_only_what_is_below_the_origins_path_is_its_address() -> None:
                     "<br>",
                     "<p></p>",
                     '<a href="https://x.example">@Carla Demo</a>',
+                    "<a>R-000001</a> ",
+                    '<a name="x"></a>',
                     "[[UserRequest:41|R-000041]]",
                     "<!-- x -->",
                     "\n",
