@@ -353,6 +353,8 @@ class NoteRecord:
     """The server dropped words of it: the whole goes as a file, once."""
     unmarked: str = ""
     """Where the server stored it without its marker: the fingerprint of the entry that came back."""
+    log: str = ""
+    """The other side's log that it was written into, if that has another name than its own: a log may get another partner."""
 
 
 @dataclass(frozen=True)

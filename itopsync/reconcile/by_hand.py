@@ -189,9 +189,10 @@ def _apart(situation: Situation, history: Bridge) -> list[Line]:
     found: dict[object, Line] = {}
     for side in Side:
         bridge = history.accounts.get(side, frozenset())
+        borne = (marker for log in situation.cls.logs for marker in read_log(situation, side.other, log).borne)
+        present = arrived(situation.ticket(side.other), borne) - situation.ticket_markers.kept
         for log in situation.cls.logs:
-            here, there = (read_log(situation, each, log) for each in (side, side.other))
-            name, present = log.name(side), arrived(situation.ticket(side.other), there) - situation.ticket_markers.kept
+            here, name = read_log(situation, side, log), log.name(side)
             for person in here.people:
                 if person.marker not in present:
                     entry, by_bridge = person.entry, person.entry.author_id in bridge

@@ -95,6 +95,10 @@ class LogRule:
     def name(self, side: Side) -> str:
         return side.pick(self.external, self.internal)
 
+    def renamed(self, side: Side) -> str:
+        """Its name on *side* if the other side's log has another one; else empty. So :attr:`NoteRecord.log` tells it."""
+        return self.name(side) if self.external != self.internal else ""
+
 
 @dataclass(frozen=True)
 class Lifecycle:

@@ -80,7 +80,8 @@ class Comparison:
         is_marked = False
         for rule in case.cls.logs:
             lines = {side: lines_of(ticket, rule.name(side), link, rules) for side, ticket in tickets.items()}
-            logs = Logs(rule, lines, self._deleted(link, Observation(external, internal), rule))
+            seen = Observation(external, internal)
+            logs = Logs(rule, lines, self._deleted(link, seen, rule), self._elsewhere(link, seen, rule))
             is_marked = is_marked or _is_marked(logs, link)
             held = held_back(logs, rules)
             found = compare_logs(findings, logs, files, set(held), rules.limits.gather_most)
@@ -106,6 +107,18 @@ class Comparison:
                 if record is not None and record.carried_at is not None and marker not in held:
                     deleted[f"entry:{origin}:{rule.name(origin)}:{place}"] = record.carried_at
         return deleted
+
+    def _elsewhere(self, link: Link, seen: Observation, rule: LogRule) -> frozenset[str]:
+        """The entries that, by the store, were carried while their log had another partner: where they are."""
+        elsewhere: set[str] = set()
+        for origin in Side:
+            into = rule.renamed(origin.other)
+            entries = ((marker, record) for marker, record in link.base.notes.items() if record.carried_at and not record.as_file)
+            sent = {marker for marker, record in entries if record.log != into}
+            if sent:
+                places = self._names(link, seen, origin, rule)
+                elsewhere |= {f"entry:{origin}:{rule.name(origin)}:{place}" for place, name in places.items() if name in sent}
+        return frozenset(elsewhere)
 
     def _held(self, file: Attachment) -> tuple[str, ...]:
         """The markers, without their common prefix, of the entries that a file of ours stands for; none of any other file."""

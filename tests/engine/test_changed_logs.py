@@ -18,9 +18,13 @@ from itopsync.reconcile.rules import LogRule
 from itopsync.simulator import FaultKind
 from itopsync.simulator.caselog import CaseLog
 from tests.engine.rig import Rig
-from tests.engine.verifying import compared, verified
+from tests.engine.verifying import compared, excused, verified
 
 PRIVATE, PUBLIC = LogRule(), LogRule("public_log", "public_log")
+INWARDS, OUTWARDS = LogRule("public_log", "private_log"), LogRule("private_log", "public_log")
+"""What is public there is private here, and the other way round."""
+STRAIGHT, CROSSED = (PRIVATE, PUBLIC), (OUTWARDS, INWARDS)
+LOGS = ("private_log", "public_log")
 
 
 def _pair_logs(rig: Rig, *logs: LogRule) -> None:
@@ -200,3 +204,79 @@ def test_what_stands_in_a_log_that_is_paired_after_a_link_by_hand_stays(rig: Rig
     assert [len(there), len(here)] == [3, 3]
     assert "business" not in "".join(entry.text for entry in there)
     assert "Theirs" not in "".join(entry.text for entry in here)
+
+
+def _write_everywhere(rig: Rig, word: str) -> list[tuple[Side, str, str]]:
+    """People of both sides write into each log, also where it is not paired; return what: the side, the log, the word."""
+    written = []
+    for side, agent, number in ((Side.EXTERNAL, rig.customer, 1), (Side.INTERNAL, rig.operator, rig.copy_of(1))):
+        for log in LOGS:
+            rig.wait(seconds=5)
+            agent.note("UserRequest", number, f"<p>{word}-{side}-{log}</p>", log)
+            written.append((side, log, f"{word}-{side}-{log}"))
+    return written
+
+
+def _standing(rig: Rig, side: Side, word: str) -> list[str]:
+    """The logs of *side*'s ticket in which *word* stands, as often as it does."""
+    number = side.pick(1, rig.copy_of(1))
+    ticket = rig.simulator(side).ticket("UserRequest", number)
+    return [log for log in LOGS for entry in ticket[log] if word in entry.text]
+
+
+@pytest.mark.parametrize(
+    "pairings",
+    [
+        (STRAIGHT, CROSSED, STRAIGHT),
+        (CROSSED, STRAIGHT, CROSSED),
+        ((INWARDS,), STRAIGHT),
+        ((OUTWARDS,), STRAIGHT),
+        ((INWARDS,), (PRIVATE,), STRAIGHT),
+        ((PRIVATE,), (INWARDS,), STRAIGHT),
+        ((PRIVATE,), STRAIGHT, (INWARDS,), CROSSED),
+    ],
+)
+def test_a_note_stays_where_it_was_carried_when_its_log_gets_another_partner(
+    rig: Rig, pairings: tuple[tuple[LogRule, ...], ...]
+) -> None:
+    """Once, and no more, also where the former partner is not read any more; what comes later goes by the new pairing."""
+    _pair_logs(rig, *pairings[0])
+    rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    paired: dict[tuple[Side, str], str] = {}
+    carried: dict[tuple[Side, str, str], str] = {}
+    written: list[tuple[Side, str, str]] = []
+    for step, logs in enumerate(pairings):
+        written += _write_everywhere(rig, f"late-{step}") if step else []  # not carried yet when the configuration changes
+        _pair_logs(rig, *logs)
+        written += _write_everywhere(rig, f"word-{step}")
+        rig.sync()
+        rig.engine.cycle(CycleKind.SWEEP)
+        rig.settle(2)
+        paired = {(side, log.name(side)): log.name(side.other) for log in logs for side in Side}
+        carried = {each: paired[each[:2]] for each in written if each[:2] in paired} | carried
+        assert {each: _standing(rig, each[0].other, each[2]) for each in carried} == {
+            each: [into] for each, into in carried.items()
+        }
+        assert _all_agree(rig)
+    held = [why for _, why in excused(rig) if "another partner" in why]
+    assert len(held) == sum(paired.get(each[:2], into) != into for each, into in carried.items())
+
+
+@pytest.mark.parametrize("pairings", [(CROSSED, STRAIGHT), (STRAIGHT, CROSSED), ((INWARDS,), STRAIGHT)])
+def test_so_it_does_after_a_lost_store(rig: Rig, pairings: tuple[tuple[LogRule, ...], ...]) -> None:
+    """Where both logs are paired: there the markers tell."""
+    _pair_logs(rig, *pairings[0])
+    rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    written = [each for each in _write_everywhere(rig, "word") if each[1] in {log.name(each[0]) for log in pairings[0]}]
+    rig.settle(2)
+    before = {word: _standing(rig, side.other, word) for side, _, word in written}
+    _pair_logs(rig, *pairings[1])
+    _lose_the_store(rig)
+    assert len(list(rebuild(rig.inspector))) == 1
+    rig.settle(2)
+    rig.engine.cycle(CycleKind.SWEEP)
+    assert {word: _standing(rig, side.other, word) for side, _, word in written} == before
+    assert {len(logs) for logs in before.values()} == {1}
+    assert _all_agree(rig)
