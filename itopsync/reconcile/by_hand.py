@@ -124,7 +124,7 @@ def joined(
         status=LinkStatus.LINKED,
         external_number=situation.ticket(Side.EXTERNAL).number,
         internal_number=situation.ticket(Side.INTERNAL).number,
-        base=replace(base, notes={**mark, **stays}, joined_logs=frozenset(log.external for log in situation.cls.logs)),
+        base=replace(base, notes={**mark, **stays}, joined_logs=frozenset(log.names for log in situation.cls.logs)),
         files=tuple(FilePair(pair.origin, pair.original_id, None, FileStatus.KEPT, born=pair.born) for pair in kept),
         obstacles=(),
         due_at=now,

@@ -51,15 +51,18 @@ class _Flow:
 def keeping_what_stood_there(situation: Situation) -> Situation:
     """Note that what stands in a log stays, if the log was paired after two tickets had been linked by hand."""
     base = situation.link.base
-    late = [] if base.joined_logs is None else [log for log in situation.cls.logs if log.external not in base.joined_logs]
-    if base.joined_logs is None or not late:
+    if base.joined_logs is None:
+        return situation
+    pairs = [names.partition(":") for names in base.joined_logs]
+    known = {(side, side.pick(names[0], names[2] or names[0])) for names in pairs for side in Side}
+    late = [(side, log) for log in situation.cls.logs for side in Side if (side, log.name(side)) not in known]
+    if not late:
         return situation
     records = dict(base.notes)
-    for log in late:
-        for side in Side:
-            for person in read_log(situation, side, log).people:
-                records.setdefault(person.marker, NoteRecord(side, None))
-    base = replace(base, notes=records, joined_logs=base.joined_logs.union(log.external for log in late))
+    for side, log in late:
+        for person in read_log(situation, side, log).people:
+            records.setdefault(person.marker, NoteRecord(side, None))
+    base = replace(base, notes=records, joined_logs=base.joined_logs.union(log.names for _, log in late))
     return replace(situation, link=replace(situation.link, base=base))
 
 

@@ -12,6 +12,7 @@ from itopsync.engine.report import CycleKind, CycleOutcome
 from itopsync.errors import Maintenance, StoreError
 from itopsync.itop.server import Server
 from itopsync.model import Ref, Side
+from itopsync.reconcile import by_hand
 from itopsync.reconcile.copied import Bridge
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import LogRule
@@ -279,4 +280,51 @@ def test_so_it_does_after_a_lost_store(rig: Rig, pairings: tuple[tuple[LogRule, 
     rig.engine.cycle(CycleKind.SWEEP)
     assert {word: _standing(rig, side.other, word) for side, _, word in written} == before
     assert {len(logs) for logs in before.values()} == {1}
+    assert _all_agree(rig)
+
+
+@pytest.mark.parametrize("history", [False, True])
+def test_nor_is_it_carried_again_by_who_links_the_two_again(rig: Rig, history: bool) -> None:
+    _pair_logs(rig, *CROSSED)
+    rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    written = _write_everywhere(rig, "word")
+    rig.settle(2)
+    refs = Ref(Side.EXTERNAL, "UserRequest", 1), Ref(Side.INTERNAL, "UserRequest", rig.copy_of(1))
+    rig.store.links.amend(rig.link(1).id, lambda link: by_hand.unlinked(link, rig.now, notice=True), rig.now)
+    rig.settle(2)
+    _pair_logs(rig, *STRAIGHT)
+    joined = linking.compare(rig.inspector, *refs, history=Bridge() if history else None)
+    assert joined.notes == {}
+    linking.join(rig.pair, joined)
+    rig.settle(3)
+    assert [_standing(rig, side.other, word) for side, _, word in written] == [
+        [other] for _, log, _ in written for other in LOGS if other != log
+    ]
+    assert _all_agree(rig)
+
+
+@pytest.mark.parametrize("before", [INWARDS, OUTWARDS])
+@pytest.mark.parametrize("history", [False, True])
+def test_what_stands_in_the_new_partner_of_a_log_after_a_link_by_hand_stays(rig: Rig, before: LogRule, history: bool) -> None:
+    _pair_logs(rig, before)
+    rig.sync()
+    number = rig.customer.create("UserRequest", title="Printer", start_date="2026-01-01 00:00:00")
+    other = rig.operator.create("UserRequest", title="Printer")
+    refs = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", other)
+    late = {side: next(log for log in LOGS if log != before.name(side)) for side in Side}
+    rig.customer.note("UserRequest", number, "<p>theirs</p>", late[Side.EXTERNAL])
+    rig.operator.note("UserRequest", other, "<p>business</p>", late[Side.INTERNAL])
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=Bridge() if history else None))
+    rig.settle(3)
+    _pair_logs(rig, *STRAIGHT)
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.settle(3)
+    _lose_the_store(rig)
+    assert len(list(rebuild(rig.inspector))) == 1
+    rig.settle(3)
+    assert _standing(rig, Side.EXTERNAL, "business") == _standing(rig, Side.INTERNAL, "theirs") == []
+    written = _write_everywhere(rig, "word")
+    rig.settle(2)
+    assert [_standing(rig, side.other, word) for side, _, word in written] == [[log] for _, log, _ in written]
     assert _all_agree(rig)
