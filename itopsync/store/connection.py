@@ -111,6 +111,13 @@ class Address:
         except (DBAPIError, PoolTimeout) as error:
             raise self.unavailable(error) from None
 
+    def missing(self) -> StoreUnavailable:
+        """Return an error that says that there is no store here, and which one a running process may have."""
+        return StoreUnavailable(
+            f"{self.name}: there is no store yet. The first cycle creates it. If the service runs, it uses another: check "
+            "store.url, and restart it."
+        )
+
     def unavailable(self, error: Exception) -> StoreUnavailable:
         """Return an error that names the store, what the database reported, and the remedy."""
         cause = getattr(error, "orig", None) or error
