@@ -130,7 +130,10 @@ class Address:
         if report.startswith(("no such table", 'relation "')):
             return "It is not the store that was opened: was it made anew or restored? Start itopsync again."
         if not self.is_sqlite:
-            return "Check that the database is running and that store.url and its password are right."
+            return (
+                "Check that the database is running and that store.url and its password are right; "
+                "a new password needs a restart."
+            )
         if "not a database" in report or "malformed" in report:
             return "Restore a backup, or name another file in store.url."
         return "Check the disk, and that this account may write to the file, the files beside it (-wal, -shm) and their folder."
