@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from itertools import chain, islice
 from typing import BinaryIO
 
@@ -90,7 +90,7 @@ def check(store: Store, file: BinaryIO, frame: Callable[[str, datetime], Frame])
 def _made(text: str) -> datetime:
     """When a report says that it was made. :raises ValueError: it is no time that every timezone has"""
     made = datetime.fromisoformat(text)
-    if made.tzinfo is None or made.year == datetime.max.year:
+    if made.tzinfo is None or made.year == MAXYEAR:
         raise ValueError(text)
     return made
 
