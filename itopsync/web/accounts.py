@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import stat
 import threading
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -95,20 +97,32 @@ class Accounts:
 
         :raises ConfigurationError: the file cannot be written
         """
-        accounts = self.all()
-        accounts.pop(name, None)
-        if password is not None:
-            accounts[name] = _HASHER.hash(password)
+        hashed = None if password is None else _HASHER.hash(password)
         try:
-            with NamedTemporaryFile("w", encoding="utf-8", dir=self._path.parent, delete=False) as file:  # mode 600
-                file.write("".join(f"{each}:{hashed}\n" for each, hashed in sorted(accounts.items())))
-            if self._path.exists():
-                kept = self._path.stat()
-                os.chown(file.name, kept.st_uid, kept.st_gid)
-            Path(file.name).replace(self._path)
+            with self._alone():
+                others = {each: known for each, known in self.all().items() if each != name}
+                self._write(others if hashed is None else {**others, name: hashed})
         except OSError as error:
             remedy = "Name a file that this account may write."
             raise ConfigurationError([Fault(str(self._path), f"it cannot be written: {error.strerror}", remedy)]) from None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other process change the file meanwhile, which is replaced as a whole: the lock is on its folder."""
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+    def _write(self, accounts: Mapping[str, str]) -> None:
+        with NamedTemporaryFile("w", encoding="utf-8", dir=self._path.parent, delete=False) as file:  # mode 600
+            file.write("".join(f"{name}:{hashed}\n" for name, hashed in sorted(accounts.items())))
+        if self._path.exists():
+            kept = self._path.stat()
+            os.chown(file.name, kept.st_uid, kept.st_gid)
+        Path(file.name).replace(self._path)
 
 
 _NOBODYS = _HASHER.hash(os.urandom(16).hex())

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -197,6 +198,13 @@ def test_a_file_that_is_lost_is_told_as_that_and_sessions_go_on_when_it_is_back(
     path.write_bytes(kept)
     assert status(desk, session) == 200
     assert sign_in(desk).status_code == 303
+
+
+def test_accounts_that_are_made_at_once_are_all_there(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "accounts")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: accounts.put(f"user{number}", PASSWORD), range(24)))
+    assert len(accounts.all()) == 24
 
 
 def test_there_are_no_more_sessions_than_fit() -> None:
