@@ -9,6 +9,7 @@ import pytest
 from itopsync.engine import linking, plan
 from itopsync.engine.rebuild import rebuild
 from itopsync.engine.report import CycleKind, CycleOutcome
+from itopsync.engine.store_guard import remember_classes
 from itopsync.errors import Maintenance, StoreError
 from itopsync.itop.server import Server
 from itopsync.model import Ref, Side
@@ -150,15 +151,18 @@ def test_so_must_every_log_in_which_a_copy_is_marked(turned: Rig, left: LogRule,
     assert len(turned.internal.tickets()) == 2
 
 
-def test_a_log_that_came_first_once_may_go_where_no_copy_is_marked_in_it(both: Rig) -> None:
+@pytest.mark.parametrize("left", [PUBLIC, PRIVATE])
+def test_a_log_that_came_first_once_may_go_where_no_copy_is_marked_in_it(both: Rig, left: LogRule) -> None:
+    """Also where copies may be of a class that has no such log."""
     both.sync()
     _pair_logs(both, PUBLIC, PRIVATE)
     both.sync()
-    _pair_logs(both, PUBLIC)
+    remember_classes(both.store, both.configuration.rules.for_external("UserRequest"), ["Problem"])
+    _pair_logs(both, left)
     _open_three(both)
     both.sync()
     assert len(both.internal.tickets()) == 3
-    assert both.pair.store.facts.get("logs:UserRequest") == "public_log"  # what is asked for is asked once
+    assert both.store.facts.get("logs:UserRequest") == left.internal  # what is asked for is asked once
 
 
 def test_internal_that_does_not_say_whether_one_is_marked_in_it_is_waited_for(
