@@ -339,6 +339,12 @@ EVENTS: dict[str, Event] = {
         "A sign-in to the console failed. The name is not logged, since it may be a password typed into the wrong field.",
         "If it keeps happening, check who can reach the console.",
     ),
+    "accounts unusable": Event(
+        ("error",),
+        ("reason",),
+        "Nobody can sign in to the console: its file of accounts is gone, empty, damaged or not readable. Sessions are kept.",
+        "Do what the reason says.",
+    ),
     "a listener failed": Event(
         ("error",),
         ("listener", "exception"),

@@ -10,7 +10,7 @@ import typer
 
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.links import Meant, meant_one
-from itopsync.cli.session import Options, looking, open_store, store_to_read
+from itopsync.cli.session import Options, looking, open_store, store_to_read, store_to_steer
 from itopsync.config import Configuration
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile.rules import Rules
@@ -118,7 +118,7 @@ def unlink(
 
     options: Options = context.obj
     configuration = options.configuration()
-    with open_store(configuration) as store:
+    with store_to_steer(configuration) as store:
         found = meant_one(store, ref)
         name = f"link {found.id}, {found.external_number} ({found.external})"
         pair = f"link {found.id}, {found.external_number} → {found.internal_number or 'no copy yet'}"

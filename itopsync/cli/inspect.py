@@ -60,7 +60,10 @@ def status(
     else:
         for_tables().print(show_status.status(found))
         if store.address.in_memory:
-            typer.echo("There is no store yet: the first cycle creates it. If there was one, check store.url.")
+            typer.echo(
+                "There is no store yet: the first cycle creates it. If there was one, check store.url. A service that runs may "
+                "have another still: restart it."
+            )
 
 
 def _watch(look: Callable[[], Status]) -> NoReturn:

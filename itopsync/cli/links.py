@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from itopsync.cli import show
-from itopsync.cli.session import Options, looking, open_store, rebuilding, store_to_read
+from itopsync.cli.session import Options, looking, rebuilding, store_to_read, store_to_steer
 from itopsync.cli.text import counted
 from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus, Side
@@ -157,7 +157,7 @@ def _ask_for(context: typer.Context, kind: str, ref: str | None, reason: str = "
 
     options: Options = context.obj
     configuration = options.configuration()
-    with open_store(configuration) as store:
+    with store_to_steer(configuration) as store:
         link = None if ref is None else meant_one(store, ref).id
         ask_for(configuration, store, RequestKind(kind), link=link, reason=reason)
 

@@ -84,7 +84,7 @@ def own(configuration: Configuration, store: Store) -> Store:
 
 @contextmanager
 def open_store(configuration: Configuration) -> Iterator[Store]:
-    """The store, closed on exit.
+    """The store, closed on exit; created if there is none yet. For what runs cycles, or links what they go on from.
 
     :raises StoreError: it belongs to another pair
     """
@@ -95,6 +95,21 @@ def open_store(configuration: Configuration) -> Iterator[Store]:
         yield own(configuration, store)
     finally:
         store.close()
+
+
+@contextmanager
+def store_to_steer(configuration: Configuration) -> Iterator[Store]:
+    """The store, closed on exit: nobody would look into a new one, as long as the running process has another.
+
+    :raises StoreError: there is none, or it belongs to another pair
+    """
+    from itopsync.store.connection import Address
+    from itopsync.store.store import Store
+
+    if not Store.exists(configuration.store_url):
+        raise Address.parse(configuration.store_url).missing()
+    with open_store(configuration) as store:
+        yield store
 
 
 @contextmanager
@@ -111,7 +126,7 @@ def store_to_read(configuration: Configuration) -> Iterator[Store]:
 
 @contextmanager
 def looking(
-    configuration: Configuration, opening: Callable[[Configuration], AbstractContextManager[Store]] = open_store
+    configuration: Configuration, opening: Callable[[Configuration], AbstractContextManager[Store]]
 ) -> Iterator[Inspector]:
     """An inspector of the pair, which runs no cycle; another process may hold the lease."""
     from itopsync.engine.inspect import Inspector

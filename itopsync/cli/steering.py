@@ -10,7 +10,7 @@ import typer
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.durations import read, read_time
 from itopsync.cli.links import Meant, meant_one
-from itopsync.cli.session import Options, open_store, utc_now
+from itopsync.cli.session import Options, store_to_steer, utc_now
 from itopsync.model import Side
 from itopsync.reconcile.safety import Excess
 
@@ -40,7 +40,7 @@ def pause(
     arguments = ({"side": side.value} if side else {}) | ({"until": end.isoformat()} if end else {})
     options: Options = context.obj
     configuration = options.configuration()
-    with open_store(configuration) as store:
+    with store_to_steer(configuration) as store:
         ask_for(configuration, store, RequestKind.PAUSE, reason=reason, arguments=arguments)
 
 
@@ -51,7 +51,7 @@ def unpause(context: typer.Context, side: OneSide = None) -> None:
 
     options: Options = context.obj
     configuration = options.configuration()
-    with open_store(configuration) as store:
+    with store_to_steer(configuration) as store:
         ask_for(configuration, store, RequestKind.UNPAUSE, arguments={"side": side.value} if side else {})
 
 
@@ -67,7 +67,7 @@ def accept(
 
     options: Options = context.obj
     configuration = options.configuration()
-    with open_store(configuration) as store:
+    with store_to_steer(configuration) as store:
         stop = stops.current(store)
         if stop is None or stop.kind != kind:
             what = "nothing" if stop is None else stop.kind
@@ -83,7 +83,7 @@ def sync(context: typer.Context, ref: Meant) -> None:
 
     options: Options = context.obj
     configuration = options.configuration()
-    with open_store(configuration) as store:
+    with store_to_steer(configuration) as store:
         ask_for(configuration, store, RequestKind.SYNC, link=meant_one(store, ref).id)
 
 
@@ -94,5 +94,5 @@ def sweep(context: typer.Context) -> None:
 
     options: Options = context.obj
     configuration = options.configuration()
-    with open_store(configuration) as store:
+    with store_to_steer(configuration) as store:
         ask_for(configuration, store, RequestKind.SWEEP)

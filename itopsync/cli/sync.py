@@ -15,7 +15,16 @@ from rich.console import Console
 from itopsync import cli
 from itopsync.cli import show
 from itopsync.cli.progress import progress_bar
-from itopsync.cli.session import Options, WatchedEngines, looking, open_store, store_to_read, utc_now, writing_engine
+from itopsync.cli.session import (
+    Options,
+    WatchedEngines,
+    looking,
+    open_store,
+    store_to_read,
+    store_to_steer,
+    utc_now,
+    writing_engine,
+)
 from itopsync.config import Configuration
 from itopsync.engine.report import CycleKind, CycleOutcome, Report
 from itopsync.errors import ItopsyncError
@@ -112,7 +121,7 @@ def _have_verified(configuration: Configuration, *, deep: bool) -> None:
     from itopsync.cli.asked import ask_for
     from itopsync.store.records import RequestKind
 
-    with open_store(configuration) as store:
+    with store_to_steer(configuration) as store:
         ask_for(configuration, store, RequestKind.VERIFY, arguments={"deep": "yes"} if deep else {})
 
 

@@ -10,7 +10,7 @@ import typer
 
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.durations import read
-from itopsync.cli.session import Options, open_store, servers, utc_now
+from itopsync.cli.session import Options, servers, store_to_steer, utc_now
 from itopsync.cli.text import counted
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus, Side
@@ -63,7 +63,7 @@ def check(context: typer.Context) -> None:
     if faults:
         typer.echo("Stop the service and restore a backup; without one, name another store.url and run `itopsync rebuild`.")
         raise typer.Exit(ExitCode.STORE)
-    with open_store(options.configuration()) as store:
+    with store_to_steer(options.configuration()) as store:
         links = sum(store.links.counts()[status] for status in LinkStatus)
     typer.echo(f"The store is at {migrate.head()}, this itopsync's schema, and sound: {counted(links, 'link')}.")
 
@@ -82,7 +82,7 @@ def prune(
     options: Options = context.obj
     configuration = options.configuration()
     before = utc_now() - older_than
-    with servers(configuration) as both, open_store(configuration) as store:
+    with servers(configuration) as both, store_to_steer(configuration) as store:
         ids = without_original(store.tombstones.old(before), both[Side.EXTERNAL], configuration.rules)
         counts = {
             **store.history.count_old(before),

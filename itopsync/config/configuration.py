@@ -17,7 +17,7 @@ from itopsync.itop.settings import ServerSection, ServerSettings
 from itopsync.model import BySide, Side
 from itopsync.reconcile.defaults import Routing
 from itopsync.reconcile.rules import Limits, Rules, SideRules
-from itopsync.settings.addresses import identity
+from itopsync.settings.addresses import identity, located
 from itopsync.settings.quantities import to_utc, write_duration
 from itopsync.settings.section import Surroundings
 from itopsync.watch.settings import HooksSettings, MetricsSettings
@@ -51,7 +51,7 @@ def compile_configuration(file: SyncFile, path: Path, surroundings: Surroundings
     from itopsync.config.stores import store_url
 
     external, internal = (
-        _server(section, side, file.limits, faults)
+        _server(section, side, file.limits, surroundings.folder, faults)
         for section, side in ((file.external, Side.EXTERNAL), (file.internal, Side.INTERNAL))
     )
     if external.url and internal.url and identity(external.url) == identity(internal.url):
@@ -87,14 +87,17 @@ def compile_configuration(file: SyncFile, path: Path, surroundings: Surroundings
     )
 
 
-def _server(section: ServerSection, side: Side, limits: Limits, faults: Faults) -> ServerSettings:
+def _server(section: ServerSection, side: Side, limits: Limits, folder: Path, faults: Faults) -> ServerSettings:
     if section.timeout >= limits.landing:
         remedy = f"Make it shorter, or limits.landing longer, which is {write_duration(limits.landing)}"
         faults.add(f"{side}.timeout", "a write could still land after limits.landing", remedy)
     # Constructed without validating again: preparing another model would noticeably slow down the start.
     settings = ServerSettings.model_construct(**dict(section), side=side, password=section.secret)
     a_file = limits.file_size * 4 // 3 + _AROUND_A_FILE
-    return settings.model_copy(update={"max_answer_bytes": max(settings.max_answer_bytes, a_file)})
+    derived: dict[str, object] = {"max_answer_bytes": max(settings.max_answer_bytes, a_file)}
+    if section.password_file is not None:
+        derived["password_file"] = str(located(folder, section.password_file))
+    return settings.model_copy(update=derived)
 
 
 def _side(settings: ServerSettings, routing: Routing) -> SideRules:

@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from itertools import chain, islice
 from typing import BinaryIO
 
@@ -74,7 +74,7 @@ def check(store: Store, file: BinaryIO, frame: Callable[[str, datetime], Frame])
     if seal is None:
         raise NoReport
     try:
-        about = frame(seal["month"].decode(), datetime.fromisoformat(seal["made"].decode()))
+        about = frame(seal["month"].decode(), _made(seal["made"].decode()))
     except ValueError:
         raise NoReport from None
     form, version = Format(seal["format"].decode()), seal["version"].decode()
@@ -85,6 +85,14 @@ def check(store: Store, file: BinaryIO, frame: Callable[[str, datetime], Frame])
         only_file = list(islice(_missing(file, ours), TOLD))
         only_store = list(islice(_missing(anew, theirs), TOLD))
     return Checked(changed, not (only_file or only_store), version, only_file, only_store)
+
+
+def _made(text: str) -> datetime:
+    """When a report says that it was made. :raises ValueError: it is no time that every timezone has"""
+    made = datetime.fromisoformat(text)
+    if made.tzinfo is None or made.year == MAXYEAR:
+        raise ValueError(text)
+    return made
 
 
 def _closing(frame: Frame, form: Format, version: str, before: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -61,7 +62,8 @@ class Frame:
 
     def __post_init__(self) -> None:
         """Check the month. :raises ValueError: there is none such, or no iTop was there yet"""
-        if datetime.fromisoformat(f"{self.month}-01").year < _FIRST_YEAR:
+        # of "2026-11-30", Python would make the 30th at one o'clock
+        if not re.fullmatch(r"\d{4}-\d\d", self.month, re.ASCII) or self.begin.year < _FIRST_YEAR:
             raise ValueError(self.month)
 
     @property

@@ -184,7 +184,11 @@ def _client_error(call: Call, status: int) -> RemoteError:
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_large(call)
     if status == HTTPStatus.UNAUTHORIZED:
-        return LoginRefused(side, "the web server before iTop requires its own login (HTTP 401). Check login and password")
+        return LoginRefused(
+            side,
+            "the web server before iTop requires its own login (HTTP 401). Check login and password; if the password was changed "
+            "since itopsync started, restart it",
+        )
     if status == HTTPStatus.NOT_FOUND:
         return Unreachable(side, "there is no iTop at this address (HTTP 404). Check that url is right")
     if call.writes and status not in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS):
@@ -202,7 +206,11 @@ def _unauthorised(call: Call, text: str) -> RemoteError:
     if text.startswith("Error: This user is not authorized"):
         return LoginRefused(side, "the account lacks the profile REST Services User. Give it to the account in iTop")
     if text.startswith(("Error: Invalid login", "Error: Portal user", "Error: Unknown authentication")):
-        return LoginRefused(side, f"the login is refused ({clip(text)}). Check username, password and login")
+        return LoginRefused(
+            side,
+            f"the login is refused ({clip(text)}). Check username, password and login; if the password was changed since "
+            "itopsync started, restart it",
+        )
     # Such as "Only administrators can set the user id": only this request is at fault.
     kind = Refused if call.writes else AccessRefused
     return kind(side, f"{call} is refused: {wording.reason(text, call.fields)}")

@@ -74,6 +74,7 @@ class Caller:
 
         :raises RemoteError: as the response demands
         """
+        password = self._connection.password
         body = Body({"operation": call.verb, **parameters}, self._connection.form_login, contents)
         values = parameters.get("fields")
         call = replace(call, bytes=len(body), fields=values if isinstance(values, Mapping) else NOTHING)
@@ -89,6 +90,8 @@ class Caller:
             # PHP drops a form that exceeds post_max_size, so iTop finds no password.
             self.run(Call(call.side, "list_operations"), {})
             verdict = too_large(call)
+        if isinstance(verdict, LoginRefused) and self._connection.renew_password(password) and not call.writes:
+            return self.run(call, parameters, contents)
         if isinstance(verdict, RequestTooLarge) and call.bytes > LARGE:
             verdict.news = self.refused_bytes is None or call.bytes < self.refused_bytes
             self.refused_bytes = call.bytes if verdict.news else self.refused_bytes

@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 
 import httpx
 
@@ -15,7 +16,8 @@ from itopsync import __version__
 from itopsync.errors import clip
 from itopsync.itop.body import Body
 from itopsync.itop.settings import Login, ServerSettings
-from itopsync.settings.secrets import Secret
+from itopsync.settings.secrets import Secret, read_password_file
+from itopsync.settings.section import Wrong
 
 # httpx logs every address at INFO, and an image's address contains its secret. httpcore logs headers at DEBUG.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -75,6 +77,7 @@ class Connection:
 
     def __init__(self, settings: ServerSettings, transport: Transport | None = None) -> None:
         self._settings = settings
+        self.password = settings.password
         timeout = settings.timeout.total_seconds()
         self._client = httpx.Client(
             transport=transport,
@@ -106,7 +109,19 @@ class Connection:
         """The login's fields in the form."""
         if self._settings.login is not Login.FORM:
             return {}
-        return {"auth_user": Secret(self._settings.username), "auth_pwd": self._settings.password}
+        return {"auth_user": Secret(self._settings.username), "auth_pwd": self.password}
+
+    def renew_password(self, refused: Secret) -> bool:
+        """Return whether there is another password than the *refused* one, after reading ``password_file`` again.
+
+        A file that cannot be read, as while it is being written, changes nothing.
+        """
+        if self.password == refused and self._settings.password_file:
+            try:
+                self.password = read_password_file(Path(self._settings.password_file))
+            except Wrong:
+                return False
+        return self.password != refused
 
     def post(self, body: Body) -> Answer | Broken:
         """Send a form to the API, with the configured login."""
@@ -119,8 +134,8 @@ class Connection:
     def _login_headers(self) -> list[tuple[bytes, bytes]]:
         if self._settings.login is Login.BASIC:
             user = Secret(self._settings.username).encode()
-            return [(b"Authorization", b"Basic " + b64encode(user + b":" + self._settings.password.encode()))]
-        return [(b"Auth-Token", self._settings.password.encode())] if self._settings.login is Login.TOKEN else []
+            return [(b"Authorization", b"Basic " + b64encode(user + b":" + self.password.encode()))]
+        return [(b"Auth-Token", self.password.encode())] if self._settings.login is Login.TOKEN else []
 
     def _send(self, method: str, url: httpx.URL | str, form: Body | None) -> Answer | Broken:
         # Exceptions end here: httpx's contain the request, and their frames contain headers and forms.

@@ -152,7 +152,7 @@ class ServerSettings(ServerSection):
 
     side: Side
     password: InstanceOf[Secret]
-    """The password or, with :attr:`Login.TOKEN`, the token."""
+    """The password or, with :attr:`Login.TOKEN`, the token; ``password_file`` has the whole path of its file, if it has one."""
     connect_timeout: float = 10.0
     """Seconds."""
     max_answer_bytes: int = 128_000_000

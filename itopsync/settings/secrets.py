@@ -99,7 +99,7 @@ def no_password() -> tuple[tuple[str, ...], str]:
 
 def _read(way: str, name: str, folder: Path, environ: Mapping[str, str]) -> Secret:
     if way == "password_file":
-        return _from_file(located(folder, name), private=True)
+        return read_password_file(located(folder, name))
     if way == "password_env":
         if name not in environ:
             remedy = "Set it where itopsync is started, or use password_file"
@@ -111,6 +111,11 @@ def _read(way: str, name: str, folder: Path, environ: Mapping[str, str]) -> Secr
         remedy = f"Start itopsync with systemd and LoadCredential={name}:FILE, or use password_file"
         raise Wrong("there are no credentials from systemd: CREDENTIALS_DIRECTORY is not set", remedy)
     return _from_file(Path(environ["CREDENTIALS_DIRECTORY"]) / name, private=False)
+
+
+def read_password_file(path: Path) -> Secret:
+    """Read a file that must be its owner's alone. :raises Wrong: it is not, or contains no password"""
+    return _from_file(path, private=True)
 
 
 def _from_file(path: Path, *, private: bool) -> Secret:

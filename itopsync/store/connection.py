@@ -111,6 +111,13 @@ class Address:
         except (DBAPIError, PoolTimeout) as error:
             raise self.unavailable(error) from None
 
+    def missing(self) -> StoreUnavailable:
+        """Return an error that says that there is no store here, and which one a running process may have."""
+        return StoreUnavailable(
+            f"{self.name}: there is no store yet. The first cycle creates it. If the service runs, it uses another: check "
+            "store.url, and restart it."
+        )
+
     def unavailable(self, error: Exception) -> StoreUnavailable:
         """Return an error that names the store, what the database reported, and the remedy."""
         cause = getattr(error, "orig", None) or error
@@ -123,7 +130,10 @@ class Address:
         if report.startswith(("no such table", 'relation "')):
             return "It is not the store that was opened: was it made anew or restored? Start itopsync again."
         if not self.is_sqlite:
-            return "Check that the database is running and that store.url and its password are right."
+            return (
+                "Check that the database is running and that store.url and its password are right; "
+                "a new password needs a restart."
+            )
         if "not a database" in report or "malformed" in report:
             return "Restore a backup, or name another file in store.url."
         return "Check the disk, and that this account may write to the file, the files beside it (-wal, -shm) and their folder."

@@ -30,12 +30,17 @@ class Database:
         self._local = threading.local()
         self._group = GroupCommit(self.writing)
 
+    @property
+    def is_moved(self) -> bool:
+        """Whether the file that was opened is no longer the one at the store's address: moved, deleted or replaced."""
+        return self.address.identity != self._file
+
     def refuse_moved(self) -> None:
         """Check that the file at the store's address is the one that was opened.
 
         :raises StoreGone: it was moved, deleted or replaced
         """
-        if self.address.identity != self._file:
+        if self.is_moved:
             raise store_gone()
 
     @contextmanager

@@ -121,7 +121,7 @@ def refuse_downgrade(url: str, revision: str) -> None:
     found = current(url)
     address = Address.parse(url)
     if found is None:
-        raise StoreError(f"{address.name}: there is no store yet.")
+        raise address.missing()
     _refuse_downgrade(address, found, revision)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
+from itopsync.errors import printable
 from itopsync.store import codec
 from itopsync.store.database import Database
 from itopsync.store.records import RequestKind, RequestRecord, RequestState
@@ -139,9 +140,9 @@ def _record(row: Row[Any]) -> RequestRecord:
     return RequestRecord(
         id=row.id,
         kind=RequestKind(row.kind),
-        actor=row.actor,
+        actor=printable(row.actor),
         at=row.at,
-        reason=row.reason,
+        reason=printable(row.reason),
         link=row.link_id,
         fingerprint=row.fingerprint,
         arguments=codec.arguments_from_json(row.arguments),

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import Self
 
-from itopsync.errors import StoreUnavailable
 from itopsync.store import migrate
 from itopsync.store.activity import Activity
 from itopsync.store.attachments import Attachments
@@ -83,7 +82,7 @@ class Store:
         """
         address = Address.parse(url)
         if address.path is not None and not address.path.exists():
-            raise StoreUnavailable(f"{address.name}: there is no store yet. The first cycle makes it.")
+            raise address.missing()
         engine = engine_for(address, use=Use.LOOK)
         try:
             revision = migrate.revision_of(address, engine)

@@ -36,7 +36,7 @@ def faults(url: str) -> list[str]:
     """
     address = Address.parse(url)
     if migrate.check(url) is None:
-        raise StoreError(f"{address.name}: there is no store yet. The first cycle creates it.")
+        raise address.missing()
     engine = engine_for(address)
     try:
         with address.failures(), reader(engine).connect() as connection:
@@ -95,7 +95,7 @@ def copy(url: str, target: Path) -> None:
     if address.path is None:
         raise StoreError(f"{address.name}: {_NO_FILE}")
     if not address.path.exists():
-        raise StoreError(f"{address.name}: there is no store yet. The first cycle creates it.")
+        raise address.missing()
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:

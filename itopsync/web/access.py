@@ -56,6 +56,7 @@ class Access:
 
         :raises Denied: they are not to be let in
         :raises SignIn: they have not signed in, or their session has ended
+        :raises NoAccounts: it is not known whether their session has ended
         """
         if self.proxy is not None:
             return self._vouched_for(self.proxy, request)
@@ -81,7 +82,7 @@ class Access:
         found = self.sessions.find(token, by_person="hx-request" not in request.headers) if token else None
         if found is None:
             raise SignIn
-        if accounts.all().get(found.name) != found.proof:
+        if accounts.known().get(found.name) != found.proof:
             self.sessions.end(token)
             raise SignIn
         return self._let_in(found.name, frozenset(), session=True)

@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from itopsync.errors import ItopsyncError
 from itopsync.web.access import COOKIE, OVER_TLS, Access
-from itopsync.web.accounts import Accounts
+from itopsync.web.accounts import Accounts, NoAccounts
 from itopsync.web.actions import Actions, read_form
 from itopsync.web.guard import Guard
 from itopsync.web.pages import Pages
@@ -38,6 +38,7 @@ _WHY = {
     404: ("There is no such page", "The pair, the ticket or the request is not known here."),
     503: ("The store does not answer", ""),
 }
+_NO_ACCOUNTS = ("The accounts cannot be read", "The console's log says why, and what to do.")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,12 @@ class SigningIn:
             log.warning("sign-in refused", peer=peer, reason="too many tries")
             return self._shown(request, there, "Too many attempts. Wait five minutes.", 429)
         accounts = self.access.accounts
-        proof = accounts.check(name, form.get("password", "")) if accounts is not None else None
+        try:
+            proof = accounts.check(name, form.get("password", "")) if accounts is not None else None
+        except NoAccounts:
+            self.names.take_back(name)
+            self.peers.take_back(peer)
+            raise
         if proof is None:  # what was typed as a name may be a password: it is not logged
             log.warning("sign-in refused", peer=peer, reason="wrong name or password")
             return self._shown(request, there, "Wrong name or password.", 401)
@@ -132,7 +138,7 @@ def make(
 
     async def failed(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 503
-        heading, why = _WHY.get(status, ("This cannot be done", ""))
+        heading, why = _NO_ACCOUNTS if isinstance(error, NoAccounts) else _WHY.get(status, ("This cannot be done", ""))
         values = {"status": status, "heading": heading, "why": why or str(error)}
         return await run_in_threadpool(pages.show, request, "told.html", values, status)
 

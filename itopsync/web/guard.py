@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from itopsync.settings.addresses import is_loopback
 from itopsync.web.access import Access, Denied, SignIn
+from itopsync.web.accounts import NoAccounts
 
 POLICY = "; ".join(
     (
@@ -92,6 +93,8 @@ class Guard:
             return _told(str(denied), 403)
         except SignIn:
             return _sign_in(request)
+        except NoAccounts as error:
+            return _told(str(error), 503)
         return None
 
     def _for_us(self, request: Request) -> bool:

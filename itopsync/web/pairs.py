@@ -36,11 +36,14 @@ class Watched:
         return self.rules.pair
 
     def store(self) -> Store:
-        """Its store, for reading and for making requests.
+        """Its store, for reading and for making requests; opened anew if it was restored meanwhile.
 
         :raises StoreError: there is none, it is another pair's, or it does not answer
         """
         with self._opening:
+            if self._store is not None and self._store.database.is_moved:
+                self._store.close()
+                self._store = None
             if self._store is None:
                 opened = Store.look_at(self.store_url)
                 try:

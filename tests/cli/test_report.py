@@ -54,6 +54,8 @@ def test_json_goes_to_standard_output_and_the_last_month_is_meant(desk: Desk) ->
     [
         (("--month", "November"), "'November' is no month; write it as 2026-11"),
         (("--month", "0001-01"), "'0001-01' is no month; write it as 2026-11"),
+        (("--month", "2026-10-31"), "'2026-10-31' is no month; write it as 2026-11"),
+        (("--month", "2026-W40"), "'2026-W40' is no month; write it as 2026-11"),
         (("--month", "2999-01"), "2999-01 has not begun yet"),
         (("--month", "2026-01", "--output", "sync.toml"), "sync.toml cannot be written: File exists"),
         (("--check", "sync.toml"), "sync.toml has no checksum of a report"),

@@ -84,6 +84,31 @@ def test_a_stop_is_accepted_for_the_next_cycle(desk: Desk) -> None:
     assert "nothing stops the cycles now" in nothing.stderr
 
 
+@pytest.mark.usefixtures("no_store")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "pause --side external",
+        "unpause",
+        "accept creations --yes",
+        "sync R-000001",
+        "sweep",
+        "verify --service",
+        "retry --all",
+        "park R-000001",
+        "resume R-000001",
+        "unlink R-000001",
+        "db prune --yes",
+    ],
+)
+def test_nobody_is_told_of_a_pause_in_a_store_that_only_the_command_would_make(desk: Desk, words: str) -> None:
+    done = desk.itopsync(*words.split())
+    assert done.returncode == ExitCode.STORE
+    assert "there is no store yet" in done.stderr
+    assert "If the service runs, it uses another" in done.stderr
+    assert list(desk.folder.glob("store*")) == []
+
+
 def test_a_sync_is_for_the_next_cycle(desk: Desk) -> None:
     desk.customer.create("UserRequest", title="First")
     desk.itopsync("run-once")

@@ -6,6 +6,7 @@ import re
 import signal
 import sqlite3
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -129,6 +130,21 @@ def test_a_bad_configuration_is_refused_with_all_its_faults_and_the_old_one_goes
     desk.customer.create("UserRequest", title="First")
     wait_for(lambda: len(desk.internal.tickets()) == 1)
     assert daemon.stop() < 10
+
+
+def test_a_password_that_was_changed_in_its_file_is_used_without_a_reload(desk: Desk, host: Host) -> None:
+    password = desk.folder / "password"
+    password.write_text("sync-password\n")
+    password.chmod(0o600)
+    path = desk.folder / "sync.toml"
+    path.write_text(path.read_text().replace('password_env = "PASSWORD"', 'password_file = "password"', 1))
+    daemon = host.start()
+    daemon.wait_until_it_says("STATUS=the last cycle")
+    desk.external.accounts["sync"] = replace(desk.external.accounts["sync"], password="another")
+    daemon.wait_until_it_says("STATUS=external: the login is refused")
+    password.write_text("another\n")
+    desk.customer.create("UserRequest", title="First")
+    wait_for(lambda: len(desk.internal.tickets()) == 1)
 
 
 def test_what_needs_a_restart_is_said(desk: Desk, host: Host) -> None:

@@ -280,7 +280,15 @@ def test_a_change_of_no_figure_is_one_too(past: Rig, form: Format, change: Any) 
 
 
 @pytest.mark.parametrize(
-    "file", [b"", b"hello", b"itopsync-report month=2026-11 made=x format=html itopsync=1 sha256=" + b"0" * 64]
+    "file",
+    [
+        b"",
+        b"hello",
+        *(
+            b"itopsync-report month=2026-11 made=%s format=html itopsync=1 sha256=%s" % (made, b"0" * 64)
+            for made in (b"x", b"2026-11-30", b"9999-12-31T23:59:59+00:00")
+        ),
+    ],
 )
 def test_another_file_is_none(past: Rig, file: bytes) -> None:
     with pytest.raises(files.NoReport):

@@ -1,6 +1,8 @@
 """What is asked: named attributes, batches, one entry a log, and nothing that a server need not know."""
 
+from base64 import b64encode
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -237,6 +239,37 @@ def test_what_follows_a_refused_login_does_not_hide_it(fake: Fake) -> None:
     with pytest.raises(LoginRefused):
         fake.server(error(1, "Error: Invalid login")).account()
     assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize("login", Login)
+def test_a_password_that_was_changed_in_its_file_is_used_once_the_old_one_is_refused(
+    fake: Fake, tmp_path: Path, login: Login
+) -> None:
+    path = tmp_path / "password"
+    path.touch(0o600)
+    right = "second"
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        basic = b64encode(f"{USER}:{right}".encode()).decode()
+        sent = {fake.forms[-1].get("auth_pwd"), *map(request.headers.get, ("Auth-Token", "Authorization"))}
+        return objects(FIELDS) if sent & {right, f"Basic {basic}"} else error(1, "Error: Invalid login")
+
+    server = fake.server(reply, login=login, password=Secret("first"), password_file=str(path))
+    for contents in ("first\n", ""):  # empty: it is being written
+        path.write_text(contents)
+        with pytest.raises(LoginRefused, match="if the password was changed since itopsync started, restart it"):
+            server.count("UserRequest", "SELECT UserRequest")
+    assert len(fake.requests) == 2
+    path.write_text("second\n")
+    server.count("UserRequest", "SELECT UserRequest")
+    assert len(fake.requests) == 4
+    right = "third"
+    path.write_text("third\n")
+    with pytest.raises(LoginRefused):
+        server.update(REF, {}, {}, TICKET)  # a write is sent once
+    assert len(fake.requests) == 5
+    server.update(REF, {}, {}, TICKET)
+    assert len(fake.requests) == 6
 
 
 def test_a_log_that_is_full_is_told_before_anything_is_quoted(fake: Fake) -> None:

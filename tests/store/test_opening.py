@@ -164,7 +164,9 @@ def test_a_url_that_names_no_store_is_refused(url: str) -> None:
 def test_a_database_that_does_not_answer_is_told_without_its_password(scheme: str) -> None:
     message = refusal(f"{scheme}://itopsync:secret@127.0.0.1:1/itopsync?sslpassword=secret")
     assert message.startswith("store itopsync on PostgreSQL at 127.0.0.1: ")
-    assert message.endswith("Check that the database is running and that store.url and its password are right.")
+    assert message.endswith(
+        "Check that the database is running and that store.url and its password are right; a new password needs a restart."
+    )
     assert "secret" not in message
     assert "secret" not in repr(Address.parse(f"{scheme}://itopsync:secret@localhost/x?password=secret"))
 

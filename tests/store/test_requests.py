@@ -30,6 +30,13 @@ def test_what_was_asked_for_is_read_back_as_it_was(store: Store) -> None:
     assert store.requests.get(99) is None
 
 
+def test_no_reason_commands_the_terminal_that_shows_it(store: Store) -> None:
+    number = ask(store, RequestKind.PAUSE, reason="\x1b[2Jall is well\r\n\u202e")
+    for asked in (*store.requests.waiting(), store.requests.take(number, NOW), *store.requests.latest(9)):
+        assert asked is not None
+        assert asked.reason == " [2Jall is well   "
+
+
 def test_it_waits_until_it_is_taken_and_is_taken_once(store: Store) -> None:
     assert not store.requests.any_waiting()
     first, second = ask(store), ask(store)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from itopsync.errors import ConfigurationError
 from itopsync.web.accounts import Accounts
@@ -164,6 +166,45 @@ def test_the_file_holds_hashes_and_is_its_owners_alone(desk: Desk, tmp_path: Pat
     with pytest.raises(ConfigurationError, match=r"others may read it \(mode 640\)\. Run chmod 600"):
         Accounts(path).all()
     assert sign_in(desk).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (Path.unlink, "there is no account in it. Restore the file, or add accounts with `itopsync web-user`"),
+        (lambda path: path.write_text(""), "there is no account in it"),
+        (lambda path: path.write_text(path.read_text()[:-20]), "it is cut off or damaged. Restore it, or delete it"),
+        (lambda path: path.write_bytes(bytes(100) + b"\n"), "it is cut off or damaged"),
+        (lambda path: path.chmod(0o644), "others may read it"),
+    ],
+)
+def test_a_file_that_is_lost_is_told_as_that_and_sessions_go_on_when_it_is_back(
+    desk: Desk, tmp_path: Path, spoil: Callable[[Path], object], told: str
+) -> None:
+    path = tmp_path / "accounts"
+    session, kept = cookie(sign_in(desk)), path.read_bytes()
+    spoil(path)
+    with capture_logs() as logged:
+        for _ in range(7):  # these are no guesses
+            answer = sign_in(desk)
+            assert (answer.status_code, "The accounts cannot be read" in answer.text) == (503, True)
+            assert str(path) not in answer.text
+        answer = desk.get("/", origin=HERE, headers=session)
+        assert (answer.status_code, answer.text[:42]) == (503, "itopsync: the accounts cannot be read: the")
+    assert {(line["event"], line["log_level"]) for line in logged} == {("accounts unusable", "error")}
+    assert all(line["reason"].startswith(f"{path}: {told}") for line in logged)
+    path.unlink(missing_ok=True)
+    path.touch(0o600)
+    path.write_bytes(kept)
+    assert status(desk, session) == 200
+    assert sign_in(desk).status_code == 303
+
+
+def test_accounts_that_are_made_at_once_are_all_there(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "accounts")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: accounts.put(f"user{number}", PASSWORD), range(24)))
+    assert len(accounts.all()) == 24
 
 
 def test_there_are_no_more_sessions_than_fit() -> None:

@@ -17,7 +17,9 @@ from itopsync.engine.pauses import Pause, pause
 from itopsync.engine.report import CycleOutcome
 from itopsync.model import TICKET, FilePair, FileStatus, ItemKey, ItemKind, LinkStatus, Obstacle, Side
 from itopsync.reconcile import by_hand
+from itopsync.store import upkeep
 from itopsync.store.records import ActivityRecord, CycleRecord, Holder, RequestKind, RequestState
+from itopsync.store.store import Store
 from itopsync.web import runbook, words
 from itopsync.web.causes import causes, likeness
 from itopsync.web.figures import strip
@@ -106,6 +108,27 @@ def test_what_needs_somebody_comes_first(desk: Desk, tmp_path: Path) -> None:
     assert desk.get("/p/demo").status_code == 200
 
 
+def test_a_store_that_was_restored_is_looked_at_and_asked_and_not_the_one_that_is_gone(desk: Desk, tmp_path: Path) -> None:
+    path, kept = tmp_path / STORE, tmp_path / "kept.sqlite"
+    upkeep.copy(f"sqlite:///{path}", kept)
+    asking = {"kind": "pause", "side": "external"}
+    assert desk.post("/p/demo/ask", asking).status_code == 303  # it has the file open in both ways
+    for file in tmp_path.glob(f"{STORE}*"):
+        file.unlink()
+    assert "there is no store yet" in words_of(desk.get("/").text)
+    for answer in (desk.get("/p/demo/attention"), desk.post("/p/demo/ask", asking)):
+        assert answer.status_code == 503
+        assert "there is no store yet" in words_of(answer.text)
+    kept.rename(path)
+    restored = Store.open(f"sqlite:///{path}")
+    assert restored.requests.waiting() == ()
+    pause(restored, Pause((Side.INTERNAL,), "web:bob", "restored", NOW, NOW + timedelta(hours=2)))
+    assert "until 2026-11-29 14:00 UTC: restored" in words_of(desk.get("/p/demo").text)
+    assert desk.post("/p/demo/ask", asking).status_code == 303
+    assert [request.kind for request in restored.requests.waiting()] == ["pause"]
+    restored.close()
+
+
 def test_the_strip_shows_the_worst_of_each_quarter(desk: Desk) -> None:
     desk.store.history.record(CycleRecord(None, "poll", NOW - 31 * MINUTE, NOW, "well", {}))
     desk.store.history.record(CycleRecord(None, "poll", NOW, NOW, "paused", {}))
@@ -136,6 +159,22 @@ def test_what_waits_is_grouped_by_its_cause(desk: Desk) -> None:
     assert "raise the limit (and PHP&#39;s post_max_size on the other server)" in text
 
 
+def test_what_stands_still_is_not_told_as_nothing_to_do(desk: Desk) -> None:
+    for link in desk.store.links.troubled(99):
+        desk.store.links.amend(link.id, lambda found: by_hand.retried(found, NOW), NOW)
+    desk.store.links.amend(5, lambda found: by_hand.resumed(found, NOW), NOW)
+    assert "Nothing needs a person." in words_of(desk.get("/p/demo/attention").text)
+    desk.now += timedelta(hours=3)
+    text = words_of(desk.get("/p/demo/attention").text)
+    assert text.count("No good poll for too long: does the service run?") == 2
+    assert "Nothing needs a person." not in text
+    pause(desk.store, Pause(tuple(Side), "web:bob", "upgrade", NOW, None))
+    desk.store.lease.acquire(Holder("bridge", "boot", 4711, "1", "token"), MINUTE, desk.now)
+    assert "Nothing needs a person." in words_of(desk.get("/p/demo/attention").text)
+    stops.note(desk.store, STOP)
+    assert "Nothing needs a person." not in words_of(desk.get("/p/demo/attention").text)
+
+
 def test_two_reasons_are_alike_whatever_ticket_they_name() -> None:
     assert likeness("a file of 21.5 MB of R-000123, 'x' and internal:UserRequest:9") == "a file of … MB of …, … and …"
     assert likeness("the profile is missing") != likeness("the right is missing")
@@ -146,17 +185,6 @@ def test_a_stop_is_shown_with_its_numbers_and_accepted_for_this_plan(desk: Desk)
     text = desk.get("/p/demo/attention").text
     assert "Accept 2 creations" in text
     assert f'name="fingerprint" value="{STOP.fingerprint}"' in text
-
-
-def test_what_stands_above_needs_a_person_too(tmp_path: Path) -> None:
-    calm = Desk(tmp_path)
-    calm.store.history.record(CycleRecord(None, "poll", NOW, NOW, "well", {}))
-    assert "Nothing needs a person." in calm.get("/p/demo/attention").text
-    stops.note(calm.store, STOP)
-    text = calm.get("/p/demo/attention").text
-    calm.close()
-    assert "Nothing needs a person." not in text
-    assert "Nothing else needs a person." in text
 
 
 # a ticket
