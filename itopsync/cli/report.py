@@ -88,21 +88,25 @@ def _check(configuration: Configuration, path: Path) -> None:
     except files.NoReport:
         raise typer.BadParameter(f"{path} has no checksum of a report: it is another file, or was cut off") from None
     _tell(path, found)
-    raise typer.Exit(ExitCode.TROUBLED if found.changed or not found.same else ExitCode.WELL)
+    raise typer.Exit(ExitCode.WELL if found.same else ExitCode.TROUBLED)
 
 
 def _tell(path: Path, found: Checked) -> None:
-    typer.echo(f"{path} {'was changed after it was made' if found.changed else 'is as it was made'}.")
     if found.same:
-        typer.echo(
-            "Every line of it is what the store says."
-            if not found.changed
-            else "No line of it tells anything else than the store."
-        )
+        typer.echo(f"{path} is as it was made.\nEvery line of it is what the store says.")
         return
-    typer.echo("It differs from what the store says" + ("." if found.changed else ": the store has changed since."))
+    typer.echo(f"{path} {'has its checksum, which proves nothing' if found.sealed else 'was changed after it was made'}.")
+    why = ": the store, or sync.toml, has changed since, or the file has, and was given a new checksum." if found.sealed else "."
+    typer.echo(f"It differs from what the store says{why}")
     for whose, lines in (("file", found.only_file), ("store", found.only_store)):
         for line in lines:
             typer.echo(f"  by the {whose}: {line}")
+    if not (found.only_file or found.only_store):
+        typer.echo("  It has the same lines, in another order or with another checksum.")
+    oldest = utc_now() - found.frame.keep
+    if found.frame.begin < oldest:
+        typer.echo(
+            f"What was written before {oldest:%Y-%m-%d %H:%M} UTC is kept no longer: the store may lack it for that reason."
+        )
     if found.version != __version__:
         typer.echo(f"It was made by itopsync {found.version}; this is {__version__}, which may tell things otherwise.")

@@ -6,10 +6,11 @@ import hashlib
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from typing import BinaryIO
 
 from itopsync import __version__
@@ -29,8 +30,11 @@ class NoReport(Exception):
     """A file has no line with a report's checksum."""
 
 
-def write(store: Store, frame: Frame, form: Format, out: BinaryIO) -> None:
-    """Write a report. What is long of it waits in a temporary file, so that memory grows by eight bytes an arrival only."""
+def write(store: Store, frame: Frame, form: Format, out: BinaryIO, version: str = __version__) -> None:
+    """Write a report, as by that *version* of itopsync.
+
+    What is long of it waits in a temporary file, so that memory grows by eight bytes an arrival only.
+    """
     figures, digest = Figures(), hashlib.sha256()
     with tempfile.TemporaryFile("w+") as waiting:
         waiting.writelines(f"{json.dumps(line)}\n" for line in arrivals(store, frame, figures))
@@ -39,21 +43,23 @@ def write(store: Store, frame: Frame, form: Format, out: BinaryIO) -> None:
         for piece in body(form, f"itopsync {frame.pair}: {frame.month}", lines):
             out.write(piece.encode())
             digest.update(piece.encode())
-    out.write(_closing(frame, form, __version__, digest.hexdigest()))
+    out.write(_closing(frame, form, version, digest.hexdigest()))
 
 
 @dataclass(frozen=True)
 class Checked:
     """The result of comparing a file with the store."""
 
-    changed: bool
-    """The file is not as it was made."""
+    frame: Frame
+    """What the file says that it is about."""
+    sealed: bool
+    """The file has the checksum of what it holds. Everybody can compute that: it proves nothing."""
     same: bool
-    """The store says the very same."""
+    """The report, made anew from the store, is the very same file, byte for byte."""
     version: str
     """The itopsync that made it."""
     only_file: list[str]
-    """Lines that the file alone has, at most :data:`TOLD`; as text."""
+    """Lines that the file has and the store does not say, or not so often: at most :data:`TOLD`, as text."""
     only_store: list[str]
     """Lines that it should have by the store."""
 
@@ -78,13 +84,12 @@ def check(store: Store, file: BinaryIO, frame: Callable[[str, datetime], Frame])
     except ValueError:
         raise NoReport from None
     form, version = Format(seal["format"].decode()), seal["version"].decode()
-    changed = last != _closing(about, form, version, digest.hexdigest())
+    sealed = last == _closing(about, form, version, digest.hexdigest())
     with tempfile.TemporaryFile() as anew:
-        write(store, about, form, anew)
-        ours, theirs = _lines(anew), _lines(file)
-        only_file = list(islice(_missing(file, ours), TOLD))
-        only_store = list(islice(_missing(anew, theirs), TOLD))
-    return Checked(changed, not (only_file or only_store), version, only_file, only_store)
+        write(store, about, form, anew, version)
+        same = all(one == other for one, other in zip_longest(_lines(file), _lines(anew)))
+        only_file, only_store = list(_missing(file, anew)), list(_missing(anew, file))
+    return Checked(about, sealed, sealed and same, version, only_file, only_store)
 
 
 def _made(text: str) -> datetime:
@@ -101,23 +106,24 @@ def _closing(frame: Frame, form: Format, version: str, before: str) -> bytes:
     return closing(form, about + hashlib.sha256(f"{before} {about}".encode()).hexdigest()).encode()
 
 
-def _told(file: BinaryIO) -> Iterator[str]:
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """All lines, whole, but without the checksum: that is another one wherever a line is."""
     file.seek(0)
     for line in file:
-        if _SEAL.search(line):
-            return
-        if text := words(line.decode(errors="replace")):
-            yield text
+        seal = _SEAL.search(line)
+        yield line if seal is None else line[: seal.start("digest")] + line[seal.end("digest") :]
 
 
-def _lines(file: BinaryIO) -> set[bytes]:
-    """The digests of all lines: eight bytes of each are enough to tell them apart."""
-    return {_short(line) for line in _told(file)}
+def _missing(file: BinaryIO, other: BinaryIO) -> Iterator[str]:
+    """Lines of a file that the other lacks, or has less often. Of each line eight bytes are kept."""
+    there = Counter(map(_short, _lines(other)))
+
+    def lacking(line: bytes) -> bool:
+        there[_short(line)] -= 1
+        return there[_short(line)] < 0
+
+    return (words(line.decode(errors="replace")) for line in islice(filter(lacking, _lines(file)), TOLD))
 
 
-def _missing(file: BinaryIO, others: set[bytes]) -> Iterator[str]:
-    return (line for line in _told(file) if _short(line) not in others)
-
-
-def _short(line: str) -> bytes:
-    return hashlib.blake2b(line.encode(), digest_size=8).digest()
+def _short(line: bytes) -> bytes:
+    return hashlib.blake2b(line, digest_size=8).digest()

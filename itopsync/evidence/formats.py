@@ -51,9 +51,16 @@ def closing(form: Format, checksum: str) -> str:
 
 
 def words(line: str) -> str:
-    """The content of a file's line, in any format; empty if it has none."""
-    text = unescape(re.sub(r"<[^>]*>", " ", line)) if line.lstrip().startswith("<") else line.strip().removesuffix(",")
-    return " ".join(text.split()) if re.search(r"\w", text) else ""
+    """A file's line as people are told it: of a row its words, and anything else as it stands, harmless to a terminal."""
+    text = line.removesuffix("\n")
+    if _ROW.fullmatch(text):
+        text = " ".join(unescape(re.sub(r"<[^>]*>", " ", text)).split())
+    shown = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text[:_LONGEST])
+    return f"{shown}{'…' if len(text) > _LONGEST else ''}" if text.strip() else "(an empty line)"
+
+
+_ROW = re.compile(r"<tr>(<td>[^<]*</td>)+</tr>")
+_LONGEST = 400
 
 
 def _row(line: Line) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -13,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from itopsync import __version__
+from itopsync.errors import StoreError
 from itopsync.web import runbook, words
 from itopsync.web.access import User
+from itopsync.web.pairs import Watched
 
 LANGUAGE = "itopsync-language"
 """The cookie that remembers a choice."""
@@ -54,6 +57,7 @@ class Pages:
             "number": lambda value: _number(value, language),
             "runbook": runbook.remedy,
             "span": lambda time: _span(time, translate),
+            "nobody": cache(lambda pair: _nobody(pair, now)),
             "ago": lambda then: translate("{span} ago", span=_span(now - then, translate)),
         }
         html = (self.templates or ENVIRONMENT).get_template(name).render({**shared, **(values or {})})
@@ -62,6 +66,30 @@ class Pages:
             secure = request.url.scheme == "https"
             response.set_cookie(LANGUAGE, language, max_age=A_YEAR, httponly=True, samesite="lax", secure=secure)
         return response
+
+
+@dataclass(frozen=True)
+class Nobody:
+    """Nobody carries anything for a pair."""
+
+    since: datetime | None
+    """When its last cycle ended; None: there was none."""
+
+
+def _nobody(pair: Watched, now: datetime) -> Nobody | None:
+    """Whether no process runs the cycles of a pair, nor did within the time in which a timer starts the next one.
+
+    None too if its store cannot be read, which the page then tells.
+    """
+    try:
+        store = pair.store()
+        held, last = store.lease.current(), next(iter(store.history.cycles(1)), None)
+    except StoreError:
+        return None
+    since = None if last is None else last.finished or last.started
+    if (held is not None and held.until > now) or (since is not None and abs(now - since) <= pair.most_lag):
+        return None
+    return Nobody(since)
 
 
 def _number(value: float, language: str) -> str:

@@ -20,7 +20,7 @@ from itopsync.store.store import Store
 from itopsync.web.settings import StoreRole, WebSettings
 
 
-@dataclass
+@dataclass(eq=False)
 class Watched:
     """A pair as the console knows it, without iTop passwords."""
 

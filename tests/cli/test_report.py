@@ -40,6 +40,19 @@ def test_a_report_is_written_and_held_against_the_store(desk: Desk) -> None:
     )
 
 
+def test_a_right_checksum_is_not_told_as_proof_and_what_was_pruned_is_said(desk: Desk) -> None:
+    desk.itopsync("report", "--format", "csv", "--output", "r.csv")
+    toml = desk.folder / "sync.toml"
+    toml.write_text(toml.read_text().replace('label = "Cust', 'label = "New cust', 1) + '\n[activity]\nkeep = "1d"\n')
+    told = desk.itopsync("report", "--check", "r.csv")
+    first, second, *lines = told.stdout.splitlines()
+    assert (told.returncode, first) == (ExitCode.TROUBLED, "r.csv has its checksum, which proves nothing.")
+    assert "the store, or sync.toml, has changed since, or the file has, and was given a new checksum" in second
+    assert lines[0].startswith('  by the file: report,,,external,"Customer desk')
+    assert lines[1].startswith('  by the store: report,,,external,"New customer desk')
+    assert "is kept no longer: the store may lack it for that reason." in lines[-1]
+
+
 @pytest.mark.usefixtures("no_store")
 def test_json_goes_to_standard_output_and_the_last_month_is_meant(desk: Desk) -> None:
     told = json.loads(desk.itopsync("report", "--format", "json").stdout)

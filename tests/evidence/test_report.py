@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from itopsync.evidence import files
-from itopsync.evidence.formats import Format, words
+from itopsync.evidence.formats import Format, closing, words
 from itopsync.evidence.lines import COLUMNS, Figures, Frame, arrivals
 from itopsync.model import STATE, BySide, Side
 from itopsync.reconcile.rules import Limits
@@ -229,7 +230,7 @@ def test_what_a_label_holds_is_no_markup_of_the_page(past: Rig) -> None:
 @pytest.mark.parametrize("form", Format)
 def test_a_report_is_what_the_store_says(past: Rig, form: Format) -> None:
     found = checked(past, written(past, form))
-    assert (found.changed, found.same) == (False, True)
+    assert (found.sealed, found.same, found.only_file, found.only_store) == (True, True, [], [])
 
 
 @pytest.mark.parametrize("form", Format)
@@ -242,7 +243,7 @@ def test_a_changed_figure_is_found_in_a_changed_file(past: Rig, form: Format) ->
     file = written(past, form).decode()
     assert before in file
     found = checked(past, file.replace(before, after).encode())
-    assert (found.changed, found.same) == (True, False)
+    assert (found.sealed, found.same) == (False, False)
     assert all(after in line for line in found.only_file)
     assert len(found.only_file) == len(found.only_store) > 0
 
@@ -253,7 +254,7 @@ def test_a_changed_store_is_told_from_a_changed_file(rig: Rig, form: Format) -> 
     file = written(rig, form)
     rig.store.activity.prune(datetime(2026, 11, 24, 3, 3, tzinfo=UTC))
     found = checked(rig, file)
-    assert (found.changed, found.same) == (False, False)
+    assert (found.sealed, found.same) == (True, False)
     assert any("ticket" in line for line in found.only_file)
 
 
@@ -276,7 +277,63 @@ def test_what_happens_later_changes_nothing(rig: Rig, form: Format) -> None:
 def test_a_change_of_no_figure_is_one_too(past: Rig, form: Format, change: Any) -> None:
     file = change(written(past, form))
     found = checked(past, file)
-    assert found.changed
+    assert (found.sealed, found.same) == (False, False)
+
+
+def sealed(file: bytes, form: Format) -> bytes:
+    """A file with its checksum made anew, as anybody can."""
+    found = re.search(rb"itopsync-report .* sha256=", file)
+    assert found is not None
+    lines = file.splitlines(keepends=True)
+    (at,) = [number for number, line in enumerate(lines) if found[0] in line]
+    before, about = b"".join(lines[:at]), found[0].decode()
+    digest = hashlib.sha256(f"{hashlib.sha256(before).hexdigest()} {about}".encode()).hexdigest()
+    return before + closing(form, about + digest).encode()
+
+
+def twice(file: bytes) -> bytes:
+    return b"".join(line * (1 + (b"R-000001" in line)) for line in file.splitlines(keepends=True))
+
+
+def backwards(file: bytes) -> bytes:
+    *lines, last = file.splitlines(keepends=True)
+    return b"".join((*lines[:2], *reversed(lines[2:]), last))
+
+
+def changing(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
+    def change(file: bytes) -> bytes:
+        assert old in file
+        return file.replace(old, new, 1)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("form", "change", "told"),
+    [
+        *((form, twice, "R-000001") for form in Format),
+        *((form, backwards, None) for form in Format),
+        (Format.HTML, changing(b"<tr><td>R-000001", b'<tr style="display:none"><td>R-000001'), "<tr style="),
+        (Format.HTML, changing(b'<table class="arrival">', b'<img src="data:,"><table hidden class="arrival">'), "<img src="),
+        (Format.HTML, changing(b"<body>", b'<body><script src="https://example.com/x.js"></script>'), "<script src="),
+        (Format.HTML, changing(b"<h2>What was parked", b"<!-- <h2>What was parked"), "<!-- "),
+    ],
+)
+def test_a_forged_file_is_found_though_its_checksum_is_right(past: Rig, form: Format, change: Any, told: str | None) -> None:
+    file = written(past, form)
+    assert sealed(file, form) == file
+    forged = sealed(change(file), form)
+    found = checked(past, forged)
+    assert (found.sealed, found.same) == (True, False)
+    if told is not None:
+        assert any(told in line for line in found.only_file)
+
+
+@pytest.mark.parametrize("form", Format)
+def test_what_stands_after_the_end_is_told(past: Rig, form: Format) -> None:
+    found = checked(past, written(past, form) + b"All late items were external's fault.\n\x1b[2J\n")
+    assert (found.sealed, found.same, found.only_store) == (False, False, [])
+    assert found.only_file == ["All late items were external's fault.", "\\x1b[2J"]
 
 
 @pytest.mark.parametrize(
@@ -297,7 +354,8 @@ def test_another_file_is_none(past: Rig, file: bytes) -> None:
 
 def test_a_line_is_told_in_words() -> None:
     assert words("<tr><td>a &amp; b</td><td>2</td></tr>\n") == "a & b 2"
-    assert words("</table>\n") == ""
+    assert words("\n") == "(an empty line)"
+    assert words("<tr hidden><td>a</td></tr>\r\n") == r"<tr hidden><td>a</td></tr>\r"
 
 
 # very many

@@ -18,7 +18,7 @@ from itopsync.engine.report import CycleOutcome
 from itopsync.model import TICKET, FilePair, FileStatus, ItemKey, ItemKind, LinkStatus, Obstacle, Side
 from itopsync.reconcile import by_hand
 from itopsync.store import upkeep
-from itopsync.store.records import ActivityRecord, CycleRecord, RequestKind, RequestState
+from itopsync.store.records import ActivityRecord, CycleRecord, Holder, RequestKind, RequestState
 from itopsync.store.store import Store
 from itopsync.web import runbook, words
 from itopsync.web.causes import causes, likeness
@@ -71,6 +71,39 @@ def test_a_pause_and_a_stop_are_told_with_who_and_why(desk: Desk) -> None:
     assert "demo paused" in text
     assert "internal is paused by web:bob since 2026-11-29 12:00 UTC, until 2026-11-29 14:00 UTC: upgrade" in text
     assert "End the pause" in text
+
+
+NOBODY = "No process is running: until one does, nothing is carried and no request is carried out. The last cycle ended"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_tells_that_nobody_is_at_work(desk: Desk, page: str) -> None:
+    assert NOBODY not in words_of(desk.get(page).text), "a timer may start the next cycle"
+    desk.now = NOW + 24 * MINUTE
+    told = words_of(desk.get(page).text)
+    assert f"{NOBODY} 24 min ago. Does the service run?" in told
+    assert "Nothing needs a person." not in told
+    desk.store.lease.acquire(Holder("bridge", "boot", 4711, "1", "token"), MINUTE, desk.now)
+    assert NOBODY not in words_of(desk.get(page).text)
+
+
+def test_below_a_stop_it_is_not_said_that_nothing_needs_a_person(desk: Desk) -> None:
+    for link in desk.store.links.troubled(99):
+        desk.store.links.amend(link.id, lambda found: by_hand.retried(found, NOW), NOW)
+    desk.store.links.amend(5, lambda found: by_hand.resumed(found, NOW), NOW)
+    assert "Nothing needs a person." in words_of(desk.get("/p/demo/attention").text)
+    stops.note(desk.store, STOP)
+    told = words_of(desk.get("/p/demo/attention").text)
+    assert "Nothing needs a person." not in told
+    assert "Nothing else needs a person." in told
+
+
+def test_each_of_several_pairs_tells_that_nobody_is_at_work(desk: Desk, tmp_path: Path) -> None:
+    desk.configure(desk.web, other_pair(desk, tmp_path / "missing", "missing"))
+    desk.now = NOW + 24 * MINUTE
+    assert words_of(desk.get("/").text).count(f"{NOBODY} 24 min ago.") == 1
+    desk.store.lease.acquire(Holder("bridge", "boot", 4711, "1", "token"), MINUTE, desk.now)
+    assert NOBODY not in words_of(desk.get("/").text)
 
 
 def test_what_needs_somebody_comes_first(desk: Desk, tmp_path: Path) -> None:
@@ -322,7 +355,7 @@ def test_a_message_is_told_with_what_the_runbook_says(reason: str, does: str | N
 # what it costs
 
 
-QUERIES = {"/": 45, "attention": 39, "activity": 8, "cycles": 7, "verify": 5, "t/7": 12, "activity?show=requests&q=7": 11}
+QUERIES = {"/": 52, "attention": 46, "activity": 15, "cycles": 14, "verify": 12, "t/7": 19, "activity?show=requests&q=7": 18}
 """So many statements a page sends."""
 
 
