@@ -81,7 +81,7 @@ def plan_notes(situation: Situation) -> Part:
     for marker, record in records.items():
         if record.carried_at is not None and marker not in people[record.origin]:
             part.remark(Kept.VANISHED, note_item(marker).key)
-    part.rewritten = any(_is_rewritten(records, side, people[side]) for side in Side)
+    part.rewritten = any(_is_rewritten(situation.cls.logs, records, side, people[side]) for side in Side)
     part.record = lambda link: replace(link, base=replace(link.base, notes=records))
     return part
 
@@ -90,13 +90,15 @@ def _borne(readings: Mapping[LogRule, Reading], side: Side) -> dict[str, tuple[s
     return {marker: (log.name(side), entry) for log, each in readings.items() for marker, entry in each.borne.items()}
 
 
-def _is_rewritten(records: Mapping[str, NoteRecord], side: Side, people: set[str]) -> bool:
+def _is_rewritten(logs: Sequence[LogRule], records: Mapping[str, NoteRecord], side: Side, people: set[str]) -> bool:
     """Whether every entry of *side* that was carried, or that stays, looks different now, with as many new ones in their place.
 
-    A server that is upgraded, restored or migrated alters its own side's, and leaves the other's as they are.
+    A server that is upgraded, restored or migrated alters its own side's, and leaves the other's as they are. What was carried by
+    a pair of logs that is none any more does not count: its log may not be read.
     """
     new, known = len(people - records.keys()), [(one, record) for one, record in records.items() if record.origin is side]
-    carried = {marker for marker, record in known if record.carried_at is not None}
+    into = {log.renamed(side.other) for log in logs}
+    carried = {marker for marker, record in known if record.carried_at is not None and record.log in into}
     kept = {marker for marker, record in known if record.carried_at is None and is_note(marker)}
     return any(0 < len(before) <= new and people.isdisjoint(before) for before in (carried, kept))
 

@@ -268,6 +268,17 @@ def test_a_note_stays_where_it_was_carried_when_its_log_gets_another_partner(
     assert len(held) == sum(paired.get(each[:2], into) != into for each, into in carried.items())
 
 
+@pytest.mark.parametrize(("before", "after"), [(INWARDS, PRIVATE), (PRIVATE, INWARDS)])
+def test_entries_of_a_log_that_is_read_no_more_do_not_seem_to_be_rewritten(rig: Rig, before: LogRule, after: LogRule) -> None:
+    _pair_logs(rig, before)
+    for _ in range(rig.configuration.rules.limits.rewritten + 1):
+        rig.customer.create("UserRequest", title="Printer", private_log="<p>One</p>", public_log="<p>Two</p>")
+    rig.sync()
+    _pair_logs(rig, after)
+    rig.engine.cycle(CycleKind.SWEEP)
+    assert _all_agree(rig)
+
+
 @pytest.mark.parametrize("pairings", [(CROSSED, STRAIGHT), (STRAIGHT, CROSSED), ((INWARDS,), STRAIGHT)])
 def test_so_it_does_after_a_lost_store(rig: Rig, pairings: tuple[tuple[LogRule, ...], ...]) -> None:
     """Where both logs are paired: there the markers tell."""
