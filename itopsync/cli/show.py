@@ -166,7 +166,7 @@ def report(console: Console, done: Report) -> None:
 
 
 def report_as_json(done: Report) -> str:
-    """The same as JSON."""
+    """The same as JSON, on one line: cycle after cycle is appended to a file."""
     return as_json(
         {
             "outcome": done.outcome,
@@ -175,7 +175,8 @@ def report_as_json(done: Report) -> str:
             "counts": dict(done.counts),
             "problems": dict(done.problems),
             "paused": list(done.paused),
-        }
+        },
+        indent=None,
     )
 
 

@@ -40,8 +40,8 @@ def span(time: timedelta) -> str:
     return f"{seconds} s"
 
 
-def as_json(value: object) -> str:
-    """*value* as JSON: dates as ISO 8601, time spans in seconds."""
+def as_json(value: object, *, indent: int | None = 2) -> str:
+    """*value* as JSON, without *indent* on one line: dates as ISO 8601, time spans in seconds."""
 
     def plain(thing: object) -> object:
         if isinstance(thing, datetime):
@@ -50,4 +50,4 @@ def as_json(value: object) -> str:
             return thing.total_seconds()
         raise TypeError(type(thing).__name__)
 
-    return json.dumps(value, default=plain, ensure_ascii=False, indent=2)
+    return json.dumps(value, default=plain, ensure_ascii=False, indent=indent)

@@ -41,8 +41,8 @@ def test_one_cycle_carries_both_directions_and_the_next_writes_nothing(desk: Des
     assert desk.itopsync("run-once", "--sweep").returncode == ExitCode.WELL
     assert "On our way" in desk.external.ticket("UserRequest", number)["private_log"][-1].text
     written = len(desk.external.audit) + len(desk.internal.audit)
-    done = desk.itopsync("run-once", "--json")
-    assert json.loads(done.stdout)["outcome"] == "well"
+    (line,) = desk.itopsync("run-once", "--json").stdout.splitlines()
+    assert json.loads(line)["outcome"] == "well"
     assert len(desk.external.audit) + len(desk.internal.audit) == written
     assert desk.itopsync("verify").stdout.endswith("1 of 1 linked tickets agree. Nothing was written.\n")
 

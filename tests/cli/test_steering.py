@@ -28,7 +28,8 @@ def test_a_single_cycle_honours_a_pause_and_says_whose_it_is(desk: Desk) -> None
     assert done.returncode == ExitCode.PAUSED
     assert "until somebody ends it: upgrade of the desk. `itopsync unpause` ends it." in done.stdout
     assert desk.external.served + desk.internal.served == served
-    told = json.loads(desk.itopsync("run-once", "--json").stdout)
+    (line,) = desk.itopsync("run-once", "--json").stdout.splitlines()
+    told = json.loads(line)
     assert (told["outcome"], len(told["paused"])) == ("paused", 1)
     assert desk.itopsync("unpause", "--side", "external").stdout == "external: worked with again.\n"
     assert "internal is paused by" in desk.itopsync("run-once").stdout
