@@ -353,6 +353,8 @@ class NoteRecord:
     """The server dropped words of it: the whole goes as a file, once."""
     unmarked: str = ""
     """Where the server stored it without its marker: the fingerprint of the entry that came back."""
+    log: str = ""
+    """The other side's log that it was written into, if that has another name than its own: a log may get another partner."""
 
 
 @dataclass(frozen=True)
@@ -387,8 +389,9 @@ class Base:
     """What differed, and was left so, when two tickets were linked by hand or found again: ``state`` or an external attribute's
     name → what was taken for agreed then."""
     joined_logs: frozenset[str] | None = None
-    """Of two tickets that were linked by hand: the logs, by their external names, in which what stood there then is known. What
-    stands in one that is paired later stays where it is, too. ``None``: itopsync made the copy, and all is carried."""
+    """Of two tickets that were linked by hand: the logs in which what stood there then is known, as ``external:internal``, or as
+    one name if both have the same. What stands in one that is paired later stays where it is, too. ``None``: itopsync made the
+    copy, and all is carried."""
     ended: End | None = None
     """Why the link ended, if it did. Also ``None`` where it ended before that was noted."""
 

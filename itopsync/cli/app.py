@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -21,6 +22,7 @@ from itopsync.exits import ExitCode, exit_code_of
 log = structlog.get_logger(__name__)
 
 _STDOUT, _STDERR = 1, 2
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(
     name="itopsync",
@@ -111,6 +113,9 @@ def main() -> None:
         _tell_error(error)
         _end(exit_code_of(error))
     except Exception as error:  # Python would exit with 1, which means that tickets failed
+        if isinstance(error, OSError) and error.errno in _FULL:
+            _tell_full(error)
+            _end(ExitCode.TROUBLED)
         _tell_internal_error(error)
         _end(ExitCode.INTERNAL_ERROR)
     except SystemExit as end:
@@ -148,6 +153,13 @@ def _tell_error(error: ItopsyncError) -> None:
     prefix = logs.priority("error", sys.stderr) + ("" if isinstance(error, ConfigurationError) else "itopsync: ")
     with suppress(OSError):
         typer.echo("\n".join(f"{prefix}{line}" for line in lines), err=True)
+
+
+def _tell_full(error: OSError) -> None:
+    """Say that the disk under the output is full, and drop what is left of it, which would fail again in the end."""
+    with suppress(OSError):
+        typer.echo(f"itopsync: the output cannot be written: {error.strerror}.", err=True)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
 
 
 def _tell_internal_error(error: BaseException | None) -> None:

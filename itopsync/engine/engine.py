@@ -9,10 +9,11 @@ from datetime import datetime
 import structlog
 
 from itopsync.engine import stops, unwritable
+from itopsync.engine.availability import Availability
 from itopsync.engine.cycle import Cycle
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report
-from itopsync.errors import ItopsyncError, Stopped
+from itopsync.errors import ItopsyncError, RemoteError, Stopped
 from itopsync.model import Side
 from itopsync.reconcile.safety import Accepted
 from itopsync.store.records import Cause, CycleRecord, Lasting
@@ -79,7 +80,10 @@ class Engine:
         accepted = Accepted(accept, stops.accepted(self.pair.store))
         try:
             self._follow_clock()
-            Cycle(self.pair, report, accepted, self._accounts_asked, only).run()
+            try:
+                Cycle(self.pair, report, accepted, self._accounts_asked, only).run()
+            except RemoteError as down:  # whose copies are on internal could not be asked
+                Availability(self.pair, report).failed(down.side, down)
             self._see_what_waits(report)
         except Stopped:
             report.interrupted = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,15 +13,15 @@ from itopsync.engine.job import Job
 from itopsync.engine.observe import attributes
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count
-from itopsync.errors import StimulusRefused, TooLarge
+from itopsync.errors import RemoteError, StimulusRefused, TooLarge
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
-from itopsync.model import File, NewEntry, Ref, Side
+from itopsync.model import File, NewEntry, Ref, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.gate import guard_file
 from itopsync.reconcile.identity import mismatch
 from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
-from itopsync.reconcile.plan import Action, AttachmentSource, Create, Remove, TextSource, Upload, Write
+from itopsync.reconcile.plan import Action, AttachmentSource, Create, Note, Remove, TextSource, Upload, Write
 from itopsync.reconcile.richtext import fill, unfilled
 from itopsync.reconcile.situation import addresses_of
 from itopsync.reconcile.unmarked import lost_file, lost_markers, restored
@@ -98,7 +98,8 @@ def _create(pair: Pair, job: Job, action: Create) -> None:
     for note in action.notes:
         logs.setdefault(note.log, []).append(NewEntry(note.at, note.marked))
     wanted = attributes(job.cls, Side.INTERNAL)
-    copy = pair.servers[Side.INTERNAL].create(job.cls.internal, action.fields, logs, wanted)
+    server = pair.servers[Side.INTERNAL]
+    copy = _with_markers(server, server.create(job.cls.internal, action.fields, logs, wanted), action.notes, wanted)
     job.link = agree.created(job.link, action, external, copy, cls=job.cls, now=pair.clock())
     job.lose(lost_markers(copy, action.notes))
     job.see(copy)
@@ -117,11 +118,22 @@ def _write(pair: Pair, job: Job, action: Write) -> None:
         answer = server.update(ticket.ref, fields, entries, wanted)
     else:
         answer = server.stimulate(ticket.ref, action.stimulus, fields, entries, wanted)
+    answer = _with_markers(server, answer, action.notes, wanted)
     job.link = agree.written(job.link, action, answer, job.cls, pair.clock())
     job.lose(lost_markers(answer, action.notes))
     job.see(replace(answer, attachments=ticket.attachments))
     if action.leads_to is not None and answer.state != action.leads_to:
         raise StimulusRefused(action.side, f"{action.stimulus} was answered, and the ticket is '{answer.state}'")
+
+
+def _with_markers(server: Server, answer: Ticket, notes: Sequence[Note], wanted: Attributes) -> Ticket:
+    """*answer*, or where it lacks the markers of *notes*, what a look shows: one odd answer is no server that drops them."""
+    if not lost_markers(answer, notes):
+        return answer
+    try:
+        return server.tickets(answer.ref.cls, [answer.ref.id], wanted).get(answer.ref.id, answer)
+    except RemoteError:
+        return answer
 
 
 def _upload(pair: Pair, job: Job, action: Upload, budget: FileBudget) -> None:

@@ -11,7 +11,7 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
 from itopsync.engine.retry import report_fault
 from itopsync.engine.scope import in_scope
-from itopsync.engine.store_guard import BEGUN, DONE, REBUILDING, claim, classes_of_copies, remember_classes
+from itopsync.engine.store_guard import BEGUN, DONE, REBUILDING, claim, classes_of_copies, remember_classes, remember_logs
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.piecewise import NO_ID
 from itopsync.model import UNSAVED, VERSION_TIME, Attachment, Link, LinkStatus, Ref, Side, Sighting, Ticket
@@ -201,6 +201,7 @@ def _bearers(pair: Pair, cls: ClassRules) -> _Bearers:
         hidden = {number: why for number, why in hidden.items() if number not in numbers}
     unreadable += [Unreadable(Ref(Side.INTERNAL, "Ticket", number), str(why)) for number, why in sorted(hidden.items())]
     marked = [bare(ticket, logs[ticket.ref.cls], rules.pair) for ticket in shown]
+    remember_logs(pair.store, cls, {log for ticket in marked for log, entries in ticket.logs.items() if entries})
     return _Bearers(logs, marked, makers(shown, cls.internal_logs, rules.pair), unreadable)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from itopsync.errors import StoreError
+from itopsync.errors import BadQuery, StoreError
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.rules import ClassRules, Rules
@@ -60,14 +60,18 @@ def claim(store: Store, rules: Rules) -> None:
     for cls in rules.classes:
         used = _names(known.get(_logs_fact(cls)))
         if used and not used & set(cls.internal_logs):
-            raise StoreError(
-                f"{store.address.name}: copies of {cls.external} bear their markers in {' and '.join(sorted(used))}, which is no "
-                "longer paired. Put it back into [[logs]], at whatever place."
-            )
+            raise _not_paired(store, cls, used)
         if cls.internal_logs[0] not in used:
-            store.facts.put(_logs_fact(cls), ",".join(sorted(used | {cls.internal_logs[0]})))
+            remember_logs(store, cls, cls.internal_logs[:1])
         if cls.internal not in _names(known.get(_classes_fact(cls))):
             remember_classes(store, cls, (cls.internal,))
+
+
+def remember_logs(store: Store, cls: ClassRules, names: Iterable[str]) -> None:
+    """Remember that copies of an external class have, or may come to have, their markers in these logs."""
+    used = _names(store.facts.get(_logs_fact(cls)))
+    if not used.issuperset(names):
+        store.facts.put(_logs_fact(cls), ",".join(sorted(used.union(names))))
 
 
 def classes_of_copies(store: Store, *classes: ClassRules) -> tuple[str, ...]:
@@ -94,13 +98,21 @@ def knows_nothing(store: Store) -> bool:
 
 
 def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
-    """Check that internal holds no copies of this pair if the store knows nothing, and that a rebuild has completed.
+    """Check that internal holds no copies of this pair if the store knows nothing, that a rebuild has completed, and that every
+    log in which copies bear their markers is paired.
 
-    :raises StoreError: otherwise: with this store, tickets would get second copies, or lose what was changed on a copy
+    :raises StoreError: otherwise: with this store, tickets would get second copies, or lose what was changed on a copy; or copies
+        would be taken for other tickets
+    :raises RemoteError: internal cannot be asked
     """
     rebuilding = store.facts.get(REBUILDING)
     if rebuilding == BEGUN:
         raise StoreError(f"{store.address.name}: its rebuilding was broken off. Run `itopsync rebuild` again.")
+    known = store.facts.several(map(_logs_fact, rules.classes))
+    for cls in rules.classes:
+        gone = _names(known.get(_logs_fact(cls))).difference(cls.internal_logs)
+        if gone:
+            _refuse_unpaired(store, internal, rules.pair, cls, gone)
     if rebuilding == DONE or not knows_nothing(store):
         return
     places = [(cls.internal, cls.internal_logs) for cls in rules.classes]
@@ -114,12 +126,37 @@ def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
             )
 
 
+def _refuse_unpaired(store: Store, internal: Server, pair: str, cls: ClassRules, gone: frozenset[str]) -> None:
+    """Check that no copy bears its marker in logs that are *gone* from the pair's; forget them if none does."""
+    names = classes_of_copies(store, cls)
+    bearing = {log for log in gone if any(_bears_any(internal, name, log, pair, cls) for name in names)}
+    if bearing:
+        raise _not_paired(store, cls, bearing)
+    used = _names(store.facts.get(_logs_fact(cls)))
+    store.facts.put(_logs_fact(cls), ",".join(sorted(used - gone)))
+
+
+def _bears_any(internal: Server, name: str, log: str, pair: str, cls: ClassRules) -> bool:
+    """Whether a ticket of the internal class *name* bears a copy's marker in *log*, which that class need not have."""
+    try:
+        return internal.count(name, f"SELECT {name} WHERE {log} LIKE '%{prefix(pair)}t-{cls.external}.%'") > 0
+    except BadQuery:
+        return False
+
+
+def _not_paired(store: Store, cls: ClassRules, logs: Iterable[str]) -> StoreError:
+    return StoreError(
+        f"{store.address.name}: copies of {cls.external} bear their markers in {' and '.join(sorted(logs))}, which is no "
+        "longer paired. Put it back into [[logs]], at whatever place."
+    )
+
+
 def _names(fact: str | None) -> frozenset[str]:
     return frozenset(filter(None, (fact or "").split(",")))
 
 
 def _logs_fact(cls: ClassRules) -> str:
-    """The internal logs that have held new copies' markers so far."""
+    """The internal logs that hold copies' markers, as far as is known."""
     return f"logs:{cls.external}"
 
 

@@ -129,7 +129,14 @@ class Server(Reader):
 
     def _write_ticket(self, call: Call, parameters: Mapping[str, object], attributes: Attributes) -> Ticket:
         document = self._write(call, parameters, attributes.names, of=call.cls)
-        return self._decode_written(call, document, lambda row: self._ticket(row, attributes))
+
+        def decode(row: Row) -> Ticket:
+            ticket = self._ticket(row, attributes)
+            if call.id not in (None, ticket.ref.id):
+                raise ValueError(f"{call} is answered with {ticket.ref}")
+            return ticket
+
+        return self._decode_written(call, document, decode)
 
     def _decode_written(self, call: Call, document: Document, decode: Callable[[Row], T]) -> T:
         if not document.rows and call.verb == "core/apply_stimulus":

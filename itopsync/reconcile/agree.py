@@ -41,7 +41,7 @@ def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: 
         if name in action.agrees or name in companions or not external.fields.get(name)
     }
     cut = _cut(action, copy, rules.values())
-    notes = _noted({}, action.notes, Side.EXTERNAL, now)
+    notes = _noted({}, action.notes, Side.EXTERNAL, cls, now)
     base = replace(link.base, state=initial(cls.state), fields=fields, notes=notes, cut=cut)
     return replace(link, internal=copy.ref, internal_number=copy.number, status=LinkStatus.LINKED, base=base)
 
@@ -54,7 +54,7 @@ def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: dat
         result = value_fingerprint(answer.fields.get(rule.name(action.side), ""), is_html=rule.is_html)
         pair = {action.side.other: source, action.side: result}
         fields[name] = Agreed(pair[Side.EXTERNAL], pair[Side.INTERNAL])
-    notes = _noted(link.base.notes, action.notes, action.side.other, now)
+    notes = _noted(link.base.notes, action.notes, action.side.other, cls, now)
     carried = [rules[name] for name in action.agrees]
     before = link.base.cut - {cut_key(action.side, rule) for rule in carried}
     cut = before | _cut(action, answer, carried)
@@ -111,15 +111,18 @@ def tries_of(link: Link, item: Item) -> int:
     return sum(each.tries for each in link.obstacles if item.names(each))
 
 
-def _noted(before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Side, now: datetime) -> dict[str, NoteRecord]:
-    records = dict(before)
+def _noted(
+    before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Side, cls: ClassRules, now: datetime
+) -> dict[str, NoteRecord]:
+    records, renamed = dict(before), {log.name(origin.other): log.renamed(origin.other) for log in cls.logs}
     for note in notes:
         for marker in note.markers:
             known = records.get(marker)
             if known is not None and known.carried_at is None:
                 records[marker] = replace(known, writes=known.writes + 1, unmarked="")
             elif is_note(marker):
-                records[marker] = NoteRecord(origin, now, (known.writes + 1) if known else 1, unchecked=True)
+                writes = known.writes + 1 if known else 1
+                records[marker] = NoteRecord(origin, now, writes, unchecked=True, log=renamed[note.log])
     return records
 
 

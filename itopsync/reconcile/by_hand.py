@@ -124,7 +124,7 @@ def joined(
         status=LinkStatus.LINKED,
         external_number=situation.ticket(Side.EXTERNAL).number,
         internal_number=situation.ticket(Side.INTERNAL).number,
-        base=replace(base, notes={**mark, **stays}, joined_logs=frozenset(log.external for log in situation.cls.logs)),
+        base=replace(base, notes={**mark, **stays}, joined_logs=frozenset(log.names for log in situation.cls.logs)),
         files=tuple(FilePair(pair.origin, pair.original_id, None, FileStatus.KEPT, born=pair.born) for pair in kept),
         obstacles=(),
         due_at=now,
@@ -189,9 +189,10 @@ def _apart(situation: Situation, history: Bridge) -> list[Line]:
     found: dict[object, Line] = {}
     for side in Side:
         bridge = history.accounts.get(side, frozenset())
+        borne = (marker for log in situation.cls.logs for marker in read_log(situation, side.other, log).borne)
+        present = arrived(situation.ticket(side.other), borne) - situation.ticket_markers.kept
         for log in situation.cls.logs:
-            here, there = (read_log(situation, each, log) for each in (side, side.other))
-            name, present = log.name(side), arrived(situation.ticket(side.other), there) - situation.ticket_markers.kept
+            here, name = read_log(situation, side, log), log.name(side)
             for person in here.people:
                 if person.marker not in present:
                     entry, by_bridge = person.entry, person.entry.author_id in bridge

@@ -158,7 +158,7 @@ class _Place:
     def can_stand(self, marker: str, *, opens: bool) -> bool:
         """Whether we may have written *marker*, one of this link, into this log.
 
-        A note's marker may stand where its original is in the paired log, or where the base says it was carried; that of the
+        A note's marker may stand where its original is in the paired log, and where the base says it was carried; that of the
         notice that a log is full, in that log; any other notice's and a ticket's, on internal. *opens*: the entry is the log's
         first, or names the ticket that it stands on, as the bearer of a ticket's marker does. The marker of a link's end counts
         only if an account of ours wrote it.
@@ -201,14 +201,20 @@ class _Place:
         carried = {marker for marker, note in records.items() if note.origin is self.side.other and note.carried_at is not None}
         stays = {marker for marker, note in records.items() if note.carried_at is None}
         here, elsewhere = set[str](), set[str]()
-        for log in self.rules.for_external(self.link.external.cls).logs:
-            (here if log.name(self.side) == self._name else elsewhere).update(marker for marker, _ in self._originals_in(log))
+        for log in self._logs:
+            for marker, _ in self._originals_in(log):
+                before = {records[marker].log or log.name(self.side.other)} if marker in carried else set[str]()
+                (here if self._name in {log.name(self.side), *before} else elsewhere).add(marker)
         return frozenset((here | (carried - elsewhere)) - stays)
 
     @cached_property
     def _originals(self) -> Mapping[str, Entry]:
-        """The entries in the paired log, by the markers of their mirrors."""
-        return dict(self._originals_in(self.log))
+        """The entries in the other side's logs, by the markers of their mirrors."""
+        return {marker: entry for log in self._logs for marker, entry in self._originals_in(log)}
+
+    @property
+    def _logs(self) -> tuple[LogRule, ...]:
+        return self.rules.for_external(self.link.external.cls).logs
 
     def _originals_in(self, log: LogRule) -> Iterator[tuple[str, Entry]]:
         """The markers of the mirrors of all entries in the other side's log, whoever wrote them."""
@@ -223,9 +229,9 @@ class _Place:
             alike[looks] += 1
 
 
-def arrived(target: Ticket, reading: Reading) -> frozenset[str]:
-    """The markers that have arrived: in the log, or on an attachment where the log was full."""
-    return frozenset(reading.borne).union(*(gathered_in(attachment.temp_id) for attachment in target.attachments))
+def arrived(target: Ticket, borne: Iterable[str]) -> frozenset[str]:
+    """The markers that have arrived: those *borne* in the logs, and those on attachments where a log was full."""
+    return frozenset(borne).union(*(gathered_in(attachment.temp_id) for attachment in target.attachments))
 
 
 def _own_words(fragment: str) -> list[str]:

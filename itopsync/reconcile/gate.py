@@ -137,10 +137,10 @@ def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
     patterns = [_pattern(tag) for tag in tags if tag.strip()]
     if not patterns:
         return False
-    every, own = _readings(fragment)
+    every, *owns = _readings(fragment)
     if is_flattened(fragment):
         return any(pattern.search(_folded(every)) for pattern in patterns)
-    beginnings = itertools.chain(_beginnings(every), *map(_own_words, _beginnings(own, _unquoted)))
+    beginnings = itertools.chain(_beginnings(every), *(_own_words(text) for own in owns for text in _beginnings(own, _unquoted)))
     return any(_begins(text, pattern) for text in beginnings for pattern in patterns)
 
 
@@ -198,31 +198,48 @@ def _begins(text: str, pattern: re.Pattern[str]) -> bool:
     return found is not None and not any(char.isalnum() for char in shown[: found.start()])
 
 
-def _readings(fragment: str) -> tuple[str, str]:
-    """All that an entry says, and the part that its author wrote, as far as that can be told."""
+def _readings(fragment: str) -> tuple[str, str, str]:
+    """All that an entry says; the part that its author wrote, as far as that can be told; and that without any ``<a>``.
+
+    iTop drops the address of some links, and nobody can tell those from other anchors.
+    """
     every: list[str] = []
-    own: list[str] = []
-    inside: list[str] = []
+    own, without_anchors = _Own(_is_not_own), _Own(lambda piece: piece.tag == "a" or _is_not_own(piece))
     for piece in read(fragment):
         if isinstance(piece, Text):
             every.append(piece.text)
-            own += [] if inside else [piece.text]
-            continue
-        if piece.tag in _BREAKS:
+        elif piece.tag in _BREAKS:
             every.append("\n")
-            own.append("\n")
+        own.take(piece)
+        without_anchors.take(piece)
+    return "".join(every), "".join(own.texts), "".join(without_anchors.texts)
+
+
+class _Own:
+    """Collects what an entry's author wrote."""
+
+    def __init__(self, leaves_out: Callable[[Open], bool]) -> None:
+        self.texts: list[str] = []
+        self._leaves_out = leaves_out
+        self._inside: list[str] = []
+
+    def take(self, piece: Piece) -> None:
+        """Take the next piece of the entry."""
+        inside = self._inside
+        if isinstance(piece, Text):
+            self.texts += [] if inside else [piece.text]
+            return
+        if piece.tag in _BREAKS:
+            self.texts.append("\n")
         if isinstance(piece, Open):
-            if piece.tag == inside[0] if inside else _is_not_own(piece):
+            if piece.has_end and (piece.tag == inside[0] if inside else self._leaves_out(piece)):
                 inside.append(piece.tag)
         elif inside and piece.tag == inside[0]:
             inside.pop()
-    return "".join(every), "".join(own)
 
 
 def _is_not_own(piece: Open) -> bool:
     """Whether an element's content is a quote, a link, a mention, a picture's caption or hidden."""
-    if not piece.has_end:
-        return False
     of = piece.attributes
     return (
         piece.tag in _QUOTES

@@ -123,7 +123,7 @@ def _entries(link: Link, external: Ticket, observation: Observation, rules: Rule
     there: set[str] = set()
     for log in rules.for_external(link.external.cls).logs:
         reading = read(link, observation, Side.EXTERNAL, log, rules)
-        there |= {person.marker for person in reading.people} | arrived(external, reading)
+        there |= {person.marker for person in reading.people} | arrived(external, reading.borne)
     for marker, record in link.base.notes.items():
         if is_note(marker) and (record.origin is Side.EXTERNAL or record.carried_at is not None):
             yield marker in there

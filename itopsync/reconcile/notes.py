@@ -43,21 +43,26 @@ class _Flow:
     source: Reading
     goal: Reading
     """*target*'s log."""
+    borne: Mapping[str, tuple[str, Entry]]
+    """Our entries in any of *target*'s logs, by marker, each with its log: this one may have had another partner before."""
     records: dict[str, NoteRecord]
 
 
 def keeping_what_stood_there(situation: Situation) -> Situation:
     """Note that what stands in a log stays, if the log was paired after two tickets had been linked by hand."""
     base = situation.link.base
-    late = [] if base.joined_logs is None else [log for log in situation.cls.logs if log.external not in base.joined_logs]
-    if base.joined_logs is None or not late:
+    if base.joined_logs is None:
+        return situation
+    pairs = [names.partition(":") for names in base.joined_logs]
+    known = {(side, side.pick(names[0], names[2] or names[0])) for names in pairs for side in Side}
+    late = [(side, log) for log in situation.cls.logs for side in Side if (side, log.name(side)) not in known]
+    if not late:
         return situation
     records = dict(base.notes)
-    for log in late:
-        for side in Side:
-            for person in read_log(situation, side, log).people:
-                records.setdefault(person.marker, NoteRecord(side, None))
-    base = replace(base, notes=records, joined_logs=base.joined_logs.union(log.external for log in late))
+    for side, log in late:
+        for person in read_log(situation, side, log).people:
+            records.setdefault(person.marker, NoteRecord(side, None))
+    base = replace(base, notes=records, joined_logs=base.joined_logs.union(log.names for _, log in late))
     return replace(situation, link=replace(situation.link, base=base))
 
 
@@ -66,9 +71,11 @@ def plan_notes(situation: Situation) -> Part:
     part, records = Part(), dict(situation.link.base.notes)
     people: dict[Side, set[str]] = {side: set() for side in Side}
     for target in (Side.INTERNAL, Side.EXTERNAL):
-        for log in situation.cls.logs:
-            source, goal = read_log(situation, target.other, log), read_log(situation, target, log)
-            notes = _plan_flow(_Flow(situation, part, target, log, source, goal, records))
+        goals = {log: read_log(situation, target, log) for log in situation.cls.logs}
+        everywhere = _borne(goals, target)
+        for log, goal in goals.items():
+            source, borne = read_log(situation, target.other, log), everywhere | _borne({log: goal}, target)
+            notes = _plan_flow(_Flow(situation, part, target, log, source, goal, borne, records))
             part.content[target].logs.append(notes)
             people[target.other] |= {person.marker for person in source.people}
     for marker, record in records.items():
@@ -77,6 +84,10 @@ def plan_notes(situation: Situation) -> Part:
     part.rewritten = any(_is_rewritten(records, side, people[side]) for side in Side)
     part.record = lambda link: replace(link, base=replace(link.base, notes=records))
     return part
+
+
+def _borne(readings: Mapping[LogRule, Reading], side: Side) -> dict[str, tuple[str, Entry]]:
+    return {marker: (log.name(side), entry) for log, each in readings.items() for marker, entry in each.borne.items()}
 
 
 def _is_rewritten(records: Mapping[str, NoteRecord], side: Side, people: set[str]) -> bool:
@@ -179,17 +190,22 @@ def _full_marker(flow: _Flow) -> str:
 
 
 def _note_arrived(flow: _Flow) -> frozenset[str]:
-    """The markers already in the target's log; each is noted in the records."""
+    """The markers already in the target's logs; each is noted in the records, with where it stands."""
     situation, records = flow.situation, flow.records
     origin, there = flow.target.other, situation.ticket(flow.target)
-    present = arrived(there, flow.goal) | _find_unmarked(flow)
+    present = arrived(there, flow.borne) | _find_unmarked(flow)
     for person in flow.source.people:
         if person.marker in situation.ticket_markers.kept:
             records.setdefault(person.marker, NoteRecord(origin, None))
         elif person.marker in present:
-            known = records.get(person.marker) or NoteRecord(origin, situation.now, unchecked=True)
-            as_file = person.marker not in flow.goal.borne and not known.unmarked
-            records[person.marker] = replace(known, as_file=as_file)
+            new = NoteRecord(origin, situation.now, unchecked=True, log=flow.log.renamed(flow.target))
+            known = records.get(person.marker, new)
+            if person.marker in flow.borne:
+                where, _ = flow.borne[person.marker]
+                log = "" if where == flow.log.name(origin) else where
+                records[person.marker] = replace(known, as_file=False, log=log)
+            else:
+                records[person.marker] = replace(known, as_file=not known.unmarked)
     return present
 
 
@@ -201,7 +217,7 @@ def _send_cut_notes_whole(flow: _Flow) -> None:
         if record is None or not (record.unchecked or record.cut):
             continue
         note = render(situation, target, flow.log, person)
-        entry = flow.goal.borne.get(person.marker)
+        _, entry = flow.borne.get(person.marker, ("", None))
         marker = overflow_marker(situation.rules.pair, situation.ticket(target.other).ref, person.marker)
         cut = record.cut or (entry is not None and bool(lost_words(note.html.partition("</p>")[2], entry.html)))
         cut = cut and not situation.has_attachment(target, marker) and not is_long(situation.rules, target, note.html)
@@ -217,8 +233,8 @@ def _find_unmarked(flow: _Flow) -> frozenset[str]:
     """The markers of entries in the target's log that lack them: written, stored unmarked, and never answered for."""
     situation, target = flow.situation, flow.target
     left = list(flow.goal.unmarked)
-    known = flow.goal.borne.keys() | situation.ticket_markers.kept
-    known |= {marker for marker, record in flow.records.items() if record.carried_at is None}
+    known = flow.borne.keys() | situation.ticket_markers.kept
+    known |= {marker for marker, record in flow.records.items() if record.carried_at is None or _had_another(flow, record)}
     people = [person for person in flow.source.people if person.marker not in known] if left else []
     rendered = [(person, render(situation, target, flow.log, person)) for person in people]
     found: dict[str, LostMarker] = {}
@@ -236,7 +252,8 @@ def _find_unmarked(flow: _Flow) -> frozenset[str]:
             if says == plain(entry.html):
                 left.remove(entry)
             lost = lost_entry(situation.ticket(target).ref, person.marker, entry)
-            flow.records[person.marker] = NoteRecord(target.other, situation.now, unmarked=lost.fingerprint)
+            where = flow.log.renamed(target)
+            flow.records[person.marker] = NoteRecord(target.other, situation.now, unmarked=lost.fingerprint, log=where)
             found[person.marker] = lost
     flow.part.lost.extend(found.values())
     return frozenset(found)
@@ -323,10 +340,17 @@ def _may_go(flow: _Flow, person: PersonEntry) -> bool:
     if record is not None and record.as_file:
         part.remark(Kept.COPY_DELETED, person.item.key)
         return False
+    if record is not None and _had_another(flow, record):
+        return False
     if record is not None and record.writes > rules.limits.rewrites:
         part.park(person.item, f"it was written {record.writes} times and vanished each time under somebody's save")
         return False
     return True
+
+
+def _had_another(flow: _Flow, record: NoteRecord) -> bool:
+    """Whether an entry of this log was carried while the log had another partner: it stays where it was carried."""
+    return record.log != flow.log.renamed(flow.target)
 
 
 def log_room(situation: Situation, part: Part, target: Side, log: LogRule, reading: Reading) -> int:

@@ -69,7 +69,7 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
     differs = {rule.external for rule in every_rule(cls) if rule.external in told and not alike(situation, rule)}
     differs |= {"state" for write in writes if write.stimulus}
     differs |= {"state" for obstacle in plan.link.obstacles if obstacle.key == STATE}
-    by_hand = frozenset(log.external for log in cls.logs) if situation.ticket_markers.kept else None
+    by_hand = frozenset(log.names for log in cls.logs) if situation.ticket_markers.kept else None
     return Rebuilt(
         replace(
             link,

@@ -95,6 +95,15 @@ class LogRule:
     def name(self, side: Side) -> str:
         return side.pick(self.external, self.internal)
 
+    @property
+    def names(self) -> str:
+        """Its names on both sides, as one: :attr:`Base.joined_logs` tells it by them."""
+        return self.external if self.external == self.internal else f"{self.external}:{self.internal}"
+
+    def renamed(self, side: Side) -> str:
+        """Its name on *side* if the other side's log has another one; else empty. So :attr:`NoteRecord.log` tells it."""
+        return self.name(side) if self.external != self.internal else ""
+
 
 @dataclass(frozen=True)
 class Lifecycle:

@@ -57,12 +57,15 @@ def base_from_json(text: str) -> Base:
 
 def _note_to_json(note: NoteRecord) -> list[object]:
     flags = "".join(flag for flag, is_set in (("f", note.as_file), ("u", note.unchecked), ("c", note.cut)) if is_set)
-    more = [flags, note.unmarked] if note.unmarked else [flags] if flags else []
+    more = [flags, note.unmarked, note.log]
+    while more and not more[-1]:
+        more.pop()
     return [note.origin, _time_to_json(note.carried_at), note.writes, *more]
 
 
-def _note_from_json(origin: str, carried_at: str | None, writes: int, flags: str = "", unmarked: str = "") -> NoteRecord:
-    return NoteRecord(Side(origin), _time_from_json(carried_at), writes, "f" in flags, "u" in flags, "c" in flags, unmarked)
+def _note_from_json(origin: str, carried_at: str | None, writes: int, *more: str) -> NoteRecord:
+    flags, unmarked, log = (*more, "", "", "")[:3]
+    return NoteRecord(Side(origin), _time_from_json(carried_at), writes, "f" in flags, "u" in flags, "c" in flags, unmarked, log)
 
 
 def obstacles_to_json(obstacles: Iterable[Obstacle]) -> str:

@@ -12,6 +12,11 @@ from itopsync.verify.parsing import Parser
 _SHOWS_NOTHING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})
 _BLANKS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and symbols that show nothing."""
+_PARTING = "\x0b\x0c\x1c\x1d\x1e\x1f\x85"
+"""Control characters that show nothing either, but part words; all but one end a line."""
+_WRITTEN = re.compile(r"&#(?:x0*(b|1[c-f])(?![0-9a-f])|0*(11|28|29|30|31)(?![0-9]));?", re.IGNORECASE)
+"""Some of them written as references, which the standard library leaves out."""
+_SPACES = frozenset(f"\t\n\r{_PARTING}")
 
 
 def _names(text: str) -> frozenset[str]:
@@ -51,12 +56,18 @@ def begins_with(fragment: str, tag: str) -> bool:
     if not signs:
         return False
     pattern = re.compile(r"\s*".join(signs))
-    reader = _Reader()
+    fragment = _WRITTEN.sub(lambda found: chr(int(found[1], 16) if found[1] else int(found[2])), fragment)
+    return any(_begins(pattern, fragment, every_anchor=every_anchor) for every_anchor in (False, True))
+
+
+def _begins(pattern: re.Pattern[str], fragment: str, *, every_anchor: bool) -> bool:
+    """As above. *every_anchor*: an ``<a>`` without an address is left out as a link too: iTop may have dropped that."""
+    reader = _Reader(every_anchor=every_anchor)
     reader.parse(fragment)
     every, own = _folded("".join(reader.every)), _folded("".join(reader.own))
     if reader.deepest > _DEEPEST or reader.is_broken:
-        return pattern.search(every) is not None
-    found = (pattern.search(text) for text in _beginnings(every, own))
+        return pattern.search(_shown(every)) is not None
+    found = (pattern.search(_shown(text)) for text in _beginnings(every, own))
     return any(match is not None and not any(map(str.isalnum, match.string[: match.start()])) for match in found)
 
 
@@ -70,17 +81,23 @@ def _beginnings(every: str, own: str) -> Iterator[str]:
 
 
 def _folded(text: str) -> str:
-    """The visible characters of *text*, with all forms of a letter made alike."""
+    """The visible characters of *text*, and those that part its lines and words, with all forms of a letter made alike."""
     for _ in range(2):
         text = normalise("NFKD", text).casefold()
-    shown = (letter for letter in text if letter in "\t\n\r" or unicodedata.category(letter) not in _SHOWS_NOTHING)
+    shown = (letter for letter in text if letter in _SPACES or unicodedata.category(letter) not in _SHOWS_NOTHING)
     return "".join(letter for letter in shown if letter not in _BLANKS).replace("ı", "i")
+
+
+def _shown(text: str) -> str:
+    """Folded *text* as it is read."""
+    return re.sub(f"[{_PARTING}]", "", text)
 
 
 def _behind_first_line(text: str) -> str:
     """The text after the first line that contains a letter or digit."""
-    found = re.search(r"[^\W_][^\n\r]*", text)
-    return text[found.end() :] if found else ""
+    lines = text.splitlines()
+    first = next((number for number, line in enumerate(lines) if re.search(r"[^\W_]", line)), len(lines))
+    return "\n".join(lines[first + 1 :])
 
 
 def _behind_quotes(text: str) -> str:
@@ -107,8 +124,9 @@ def _behind_names(text: str) -> Iterator[str]:
 class _Reader(Parser):
     """Collects the visible text, and separately the author's own words in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, every_anchor: bool) -> None:
         super().__init__()
+        self._every_anchor = every_anchor
         self.every: list[str] = []
         self.own: list[str] = []
         self.deepest = 0
@@ -128,7 +146,8 @@ class _Reader(Parser):
         self._open += tag not in _ENDS_ITSELF
         self.deepest = max(self.deepest, self._open)
         given = {name: value or "" for name, value in attrs}
-        if tag == self._foreign[0] if self._foreign else _is_foreign(tag, given):
+        leaves_out = (self._every_anchor and tag == "a") or _is_foreign(tag, given)
+        if tag == self._foreign[0] if self._foreign else leaves_out:
             self._foreign.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

@@ -77,17 +77,20 @@ class Comparison:
         tickets = {Side.EXTERNAL: external, Side.INTERNAL: internal}
         files = {side: self._texts(ticket, case.library) for side, ticket in tickets.items()}
         mirrored: list[Mirrored] = []
-        for place, rule in enumerate(case.cls.logs):
+        is_marked = False
+        for rule in case.cls.logs:
             lines = {side: lines_of(ticket, rule.name(side), link, rules) for side, ticket in tickets.items()}
-            logs = Logs(rule, lines, self._deleted(link, Observation(external, internal), rule))
-            if place == 0 and not _is_marked(logs, link) and not findings.obstacle("link-notice"):
-                findings.differs("link-notice", f"internal: no entry of {rule.internal} has the link's marker")
+            seen = Observation(external, internal)
+            logs = Logs(rule, lines, self._deleted(link, seen, rule), self._elsewhere(link, seen, rule))
+            is_marked = is_marked or _is_marked(logs, link)
             held = held_back(logs, rules)
             found = compare_logs(findings, logs, files, set(held), rules.limits.gather_most)
             look_for_leaks(findings, case, held.values(), _outside(external, logs, files[Side.EXTERNAL], found))
             mirrored += found
             used = {id(mirrored_line.mirror) for mirrored_line in found}
             files = {side: [line for line in lines if id(line) not in used] for side, lines in files.items()}
+        if not is_marked and not findings.obstacle("link-notice"):
+            findings.differs("link-notice", f"internal: no entry of {' or '.join(case.cls.internal_logs)} has the link's marker")
         return mirrored
 
     def _deleted(self, link: Link, seen: Observation, rule: LogRule) -> dict[str, datetime]:
@@ -104,6 +107,18 @@ class Comparison:
                 if record is not None and record.carried_at is not None and marker not in held:
                     deleted[f"entry:{origin}:{rule.name(origin)}:{place}"] = record.carried_at
         return deleted
+
+    def _elsewhere(self, link: Link, seen: Observation, rule: LogRule) -> frozenset[str]:
+        """The entries that, by the store, were carried while their log had another partner: where they are."""
+        elsewhere: set[str] = set()
+        for origin in Side:
+            into = rule.renamed(origin.other)
+            entries = ((marker, record) for marker, record in link.base.notes.items() if record.carried_at and not record.as_file)
+            sent = {marker for marker, record in entries if record.log != into}
+            if sent:
+                places = self._names(link, seen, origin, rule)
+                elsewhere |= {f"entry:{origin}:{rule.name(origin)}:{place}" for place, name in places.items() if name in sent}
+        return frozenset(elsewhere)
 
     def _held(self, file: Attachment) -> tuple[str, ...]:
         """The markers, without their common prefix, of the entries that a file of ours stands for; none of any other file."""
@@ -141,6 +156,6 @@ def _outside(external: Ticket, logs: Logs, files: Sequence[Line], found: Sequenc
 
 
 def _is_marked(logs: Logs, link: Link) -> bool:
-    """Whether an entry of the internal ticket has the link's marker; a server that loses markers is reported elsewhere."""
+    """Whether an entry of internal's log has the link's marker; a server that loses markers is reported elsewhere."""
     marker = f"t-{link.external.cls}.{link.external.id}"
     return any(marker in line.markers for line in logs.lines[Side.INTERNAL]) or bool(logs.by(Side.INTERNAL, Writer.BARE))

@@ -77,6 +77,8 @@ class Logs:
     lines: dict[Side, list[Line]]
     deleted: Mapping[str, datetime] = field(default_factory=dict)
     """The entries that went as a file which somebody deleted: where they are, and when they went."""
+    elsewhere: frozenset[str] = frozenset()
+    """Those that were carried while their log had another partner: where they are."""
 
     def by(self, side: Side, *writers: Writer) -> list[Line]:
         """The lines of *side* by any of *writers*."""
@@ -191,7 +193,7 @@ def compare_logs(
     *files* are the entries carried as attachments; *held* names the entries that are kept in internal. *most*: so long
     what a full log does not take may be gathered.
     """
-    ours, passed_over = (Writer.MIRROR, Writer.BARE), {*held, *logs.deleted}
+    ours, passed_over = (Writer.MIRROR, Writer.BARE), {*held, *logs.deleted, *logs.elsewhere}
     matchings = {side: Matching([*logs.by(side, *ours), *files[side]]) for side in Side}
     people: dict[Side, list[Line]] = {}
     missing: dict[Side, list[Line]] = {}
@@ -215,6 +217,9 @@ def compare_logs(
         if logs.rule.direction.allows(origin):
             _report_missing(findings, origin, missing[origin], _gathered_since(findings, logs.rule, origin, most))
         _excuse_deleted(findings, [line for line in logs.lines[origin] if line.where in logs.deleted], logs.deleted)
+        for line in logs.lines[origin]:
+            if line.where in logs.elsewhere:
+                findings.excuse(line.where, "it was carried while its log had another partner")
         _report_doubled(findings, matching)
         for line in logs.by(origin, Writer.BARE):
             if _lost_markers(findings.link):

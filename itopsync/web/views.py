@@ -105,10 +105,7 @@ class Views:
         store = pair.store()
         status = status_of.status(store, pair.name, now, troubles=0, cycles=1)
         needed, waiting = causes(store.links.troubled(TROUBLED))
-        resting = {side for pause in status.pauses for side in pause.sides}
-        polled = {one.side for one in status.sides if one.problem or (one.lag is not None and one.lag <= pair.most_lag)}
-        lost = [side for side in Side if side not in resting | polled]
-        values = {"status": status, "lost": lost, "needed": needed, "waiting": waiting, "rows": ROWS, "few": FEW}
+        values = {"status": status, "needed": needed, "waiting": waiting, "rows": ROWS, "few": FEW}
         return self.pages.show(
             request, "attention.html", {**values, "pair": pair, **self.asked(request, store), "most": TROUBLED}
         )

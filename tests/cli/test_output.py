@@ -48,7 +48,19 @@ def test_a_fault_that_cannot_be_told_ends_with_its_code(desk: Desk) -> None:
     assert _run(desk, f"run-once 2>{FULL}") == ExitCode.CONFIGURATION
 
 
+@pytest.mark.parametrize("command", ["status", "status --json", "activity", "plan", "report", "run-once", "--help"])
+def test_a_full_disk_under_the_output_is_told_in_a_line(desk: Desk, command: str) -> None:
+    done = _ran(desk, f"{command} >{FULL}")
+    assert done.returncode == ExitCode.TROUBLED
+    assert done.stderr.decode().splitlines()[-1] == "itopsync: the output cannot be written: No space left on device."
+    assert b"Traceback" not in done.stderr
+
+
 def _run(desk: Desk, command: str) -> int:
+    return _ran(desk, command).returncode
+
+
+def _ran(desk: Desk, command: str) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PASSWORD": "sync-password"}
     words = ["sh", "-c", f'exec "$0" -m itopsync {command}', sys.executable]
-    return subprocess.run(words, cwd=desk.folder, env=environment, stdout=subprocess.DEVNULL, timeout=60, check=False).returncode
+    return subprocess.run(words, cwd=desk.folder, env=environment, capture_output=True, timeout=60, check=False)

@@ -140,9 +140,10 @@ def test_a_password_that_was_changed_in_its_file_is_used_without_a_reload(desk: 
     path.write_text(path.read_text().replace('password_env = "PASSWORD"', 'password_file = "password"', 1))
     daemon = host.start()
     daemon.wait_until_it_says("STATUS=the last cycle")
-    desk.external.accounts["sync"] = replace(desk.external.accounts["sync"], password="another")
+    changed = "another"
+    desk.external.accounts["sync"] = replace(desk.external.accounts["sync"], password=changed)
     daemon.wait_until_it_says("STATUS=external: the login is refused")
-    password.write_text("another\n")
+    password.write_text(f"{changed}\n")
     desk.customer.create("UserRequest", title="First")
     wait_for(lambda: len(desk.internal.tickets()) == 1)
 

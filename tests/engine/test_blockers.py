@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -175,6 +176,49 @@ def test_a_row_that_cannot_be_is_its_tickets_trouble(between: BetweenRig, side: 
     between.answer = _as_it_is
     between.settle(12)
     assert between.differences() == []
+
+
+def _without_entries(document: dict[str, Any]) -> None:
+    for row in document["objects"].values():
+        row["fields"]["private_log"] = {"entries": []}
+
+
+def _of_another_ticket(document: dict[str, Any]) -> None:
+    (row,) = document["objects"].values()
+    row["key"] = row["fields"]["id"] = str(int(row["key"]) + 1)
+    document["objects"] = {f"{CLASS}::{row['key']}": row}
+
+
+@pytest.mark.parametrize("alter", [_without_entries, _of_another_ticket])
+@pytest.mark.parametrize("side", list(Side))
+def test_an_odd_answer_to_a_write_stops_nothing_and_nothing_is_written_twice(
+    between: BetweenRig, side: Side, alter: Callable[[dict[str, Any]], None]
+) -> None:
+    """Extensions of iTop can put anything into an answer; what stands there is what counts."""
+    odd, *others = _linked(between, 3)
+    number = side.pick(odd, between.copy_of(odd))
+    left = [1]
+
+    def answer(where: Side, asked: dict[str, object], response: httpx.Response) -> httpx.Response | None:
+        if where is not side or asked.get("operation") != "core/update" or str(asked.get("key")) != str(number) or not left:
+            return None
+        left.clear()
+        document = response.json()
+        alter(document)
+        return httpx.Response(200, content=json.dumps(document).encode(), headers={"date": response.headers["date"]})
+
+    between.answer = answer
+    for each in (odd, *others):
+        between.customer.note(CLASS, each, "<p>Two</p>")
+        between.operator.note(CLASS, between.copy_of(each), "<p>Three</p>")
+    between.sync()
+    assert not left
+    assert all(_said(between, each) for each in others)
+    between.settle(12)
+    assert between.differences() == []
+    for each in (odd, *others):
+        assert sum("Two" in text for text in between.texts(Side.INTERNAL, between.copy_of(each))) == 1
+        assert sum("Three" in text for text in between.texts(Side.EXTERNAL, each)) == 1
 
 
 def test_a_note_with_many_pictures_that_are_gone_arrives_at_once(rig: Rig) -> None:

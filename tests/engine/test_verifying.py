@@ -121,6 +121,7 @@ def test_a_note_that_quotes_an_entry_of_ours_and_never_arrives_is_told(
     with monkeypatch.context() as before:  # the first bearer of whatever marker of this link was ours, by whomever
         before.setattr(entries._Place, "_by_us", frozenset())
         before.setattr(entries._Place, "can_stand", lambda *_, **__: True)
+        before.setattr(entries._Place, "_is_quoted", lambda *_: False)
         log = quote(rig, side, what)
         rig.settle(2)
         place = len(rig.simulator(side).ticket(REQUEST, 1 if side is Side.EXTERNAL else rig.copy_of(1))[log])

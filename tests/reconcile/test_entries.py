@@ -10,6 +10,7 @@ from itopsync.model import LinkStatus, NoteRecord, Side
 from itopsync.reconcile.notes import head_line
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.richtext import marked
+from itopsync.reconcile.rules import LogRule
 from tests.reconcile.making import (
     CUSTOMER,
     EXTERNAL,
@@ -23,6 +24,7 @@ from tests.reconcile.making import (
     default_rules,
     entry,
     markers_of,
+    of_class,
     ours,
     plan,
     said,
@@ -103,6 +105,21 @@ def test_a_mirror_whose_original_is_gone_stays_ours_as_long_as_it_is_remembered(
     carried = replace(link, base=replace(link.base, notes={marker: NoteRecord(side.other, NOW)}))
 
     assert plan(carried, seen).actions == ()
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("below", ["", "<p>Yes</p>"])
+def test_so_is_one_in_the_log_that_was_the_originals_partner_then_unless_it_says_more(side: Side, below: str) -> None:
+    straight = of_class(default_rules(), "UserRequest", logs=(LogRule(), LogRule("public_log", "public_log")))
+    (marker,) = markers_of(side.other, "hello")
+    mirror = entry(UNKNOWN, marked((marker,), f"{head_line('head')}<p>hello</p>{below}"))
+    seen = both().with_(side, replace(ticket(side), logs={**ticket(side).logs, "public_log": (mirror,)}))
+    seen = seen.with_(side.other, ticket(side.other, log=(entry(PERSON[side.other], "hello"),)))
+    link = agreed()
+    carried = replace(link, base=replace(link.base, notes={marker: NoteRecord(side.other, NOW, log="public_log")}))
+
+    expected = [["head", "hello", "Yes"]] if below else []
+    assert [text.split() for text in said(plan(carried, seen, straight), side.other)] == expected
 
 
 def _carried(side: Side, text: str, *below: str) -> Plan:

@@ -100,6 +100,8 @@ def test_only_what_is_below_the_origins_path_is_its_address() -> None:
                     "<br>",
                     "<p></p>",
                     '<a href="https://x.example">@Carla Demo</a>',
+                    "<a>R-000001</a> ",
+                    '<a name="x"></a>',
                     "[[UserRequest:41|R-000041]]",
                     "<!-- x -->",
                     "\n",
@@ -142,6 +144,10 @@ def test_whatever_stands_before_the_mark_a_note_that_bears_it_stays(before: str,
         "<p>no</p><p>no</p>#internal x",
         "one<br>two<br>three<br>four<br>#internal",
         "<p>Copied</p><p>Copied</p><blockquote>a<br>b<br>c<br>d</blockquote><p>Copied</p><p>@Carla #internal</p>",
+        *(
+            f"Copied from R-000001{end}#internal"
+            for end in ("\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "&#11;", "&#x1C;")
+        ),
     ],
 )
 def test_a_note_stays_when_one_of_its_first_five_lines_begins_with_the_mark(fragment: str) -> None:
@@ -167,6 +173,7 @@ def test_a_note_that_begins_with_another_word_goes(fragment: str) -> None:
     assert not begins_with(fragment, "#internal")
 
 
+LINE_ENDS = tuple(end for end in map(chr, range(0x1_0000)) if len(f"a{end}b".splitlines()) > 1)
 PIECES = (
     *("<span hidden>x</span>", "<span data-object-class='Person' data-object-id='1'>Carla</span> ", "<q>c</q>", "<cite>c</cite>"),
     *(
@@ -177,12 +184,21 @@ PIECES = (
     ),
     *("@Carla, @Otto Operator: ", "Hi @Carla ", "https://x.example/y ", "##", "1) ", "[[Person:Carla]] ", "<summary>x</summary>"),
     *("\u3164", "\u2800", "\u034f", "\ufe0f", "<div style='display:none'>hid</div>", "<p>Copied</p>", "<br>", "- ", "<p>no</p>"),
+    *("no", "&gt;", *LINE_ENDS, "\r\n", "&#11;", "&#12;", "&#133;", "&#x2028;", "&#x1c;"),
+    *("\0", "\b", "\t", "\x1f", "\x7f", "\xa0", "\xad", "\u2003", "\u200b", "\ufeff"),
 )
 MARKS = ("#internal", "# internal", "#\u0131nternal", "#int\u00e9rnal", "\ufe5finternal", "#\u3164internal", "#\U0001d422nternal")
+PARTED = tuple(
+    f"{before}{end}{behind}" for end in (*LINE_ENDS, "\x1f") for before, behind in (("#", "internal"), ("#inter", "nal"))
+)
 
 
 @often
-@given(st.lists(st.sampled_from(PIECES), max_size=4).map("".join), st.sampled_from(MARKS), st.sampled_from(["", "<p>", "<b>"]))
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=4).map("".join),
+    st.sampled_from(MARKS + PARTED),
+    st.sampled_from(["", "<p>", "<b>"]),
+)
 def test_what_verifies_knows_the_same_beginnings(before: str, mark: str, around: str) -> None:
     for fragment in (f"{around}{before}{mark} He pays late", f"{before}{around}{mark}: x", f"{before}<p>{mark}</p>"):
         assert begins_with(fragment, "#internal") is begins_with_tag(fragment, ("#internal",)), fragment

@@ -24,7 +24,11 @@ bases = st.builds(
     Base,
     state=st.none() | agreed,
     fields=st.dictionaries(words, agreed, max_size=4),
-    notes=st.dictionaries(words, st.builds(NoteRecord, sides, st.none() | moments, st.integers(0, 9), st.booleans()), max_size=4),
+    notes=st.dictionaries(
+        words,
+        st.builds(NoteRecord, sides, st.none() | moments, st.integers(0, 9), *[st.booleans()] * 3, *[st.just("") | words] * 2),
+        max_size=4,
+    ),
     last_change=words,
     joined_logs=st.none() | st.frozensets(words, max_size=3),
     heading=st.none() | st.builds(Heading, sides, st.lists(words, max_size=4).map(tuple)),

@@ -159,22 +159,6 @@ def test_what_waits_is_grouped_by_its_cause(desk: Desk) -> None:
     assert "raise the limit (and PHP&#39;s post_max_size on the other server)" in text
 
 
-def test_what_stands_still_is_not_told_as_nothing_to_do(desk: Desk) -> None:
-    for link in desk.store.links.troubled(99):
-        desk.store.links.amend(link.id, lambda found: by_hand.retried(found, NOW), NOW)
-    desk.store.links.amend(5, lambda found: by_hand.resumed(found, NOW), NOW)
-    assert "Nothing needs a person." in words_of(desk.get("/p/demo/attention").text)
-    desk.now += timedelta(hours=3)
-    text = words_of(desk.get("/p/demo/attention").text)
-    assert text.count("No good poll for too long: does the service run?") == 2
-    assert "Nothing needs a person." not in text
-    pause(desk.store, Pause(tuple(Side), "web:bob", "upgrade", NOW, None))
-    desk.store.lease.acquire(Holder("bridge", "boot", 4711, "1", "token"), MINUTE, desk.now)
-    assert "Nothing needs a person." in words_of(desk.get("/p/demo/attention").text)
-    stops.note(desk.store, STOP)
-    assert "Nothing needs a person." not in words_of(desk.get("/p/demo/attention").text)
-
-
 def test_two_reasons_are_alike_whatever_ticket_they_name() -> None:
     assert likeness("a file of 21.5 MB of R-000123, 'x' and internal:UserRequest:9") == "a file of … MB of …, … and …"
     assert likeness("the profile is missing") != likeness("the right is missing")
@@ -185,6 +169,18 @@ def test_a_stop_is_shown_with_its_numbers_and_accepted_for_this_plan(desk: Desk)
     text = desk.get("/p/demo/attention").text
     assert "Accept 2 creations" in text
     assert f'name="fingerprint" value="{STOP.fingerprint}"' in text
+
+
+def test_what_stands_still_is_not_told_as_nothing_to_do(tmp_path: Path) -> None:
+    calm = Desk(tmp_path)
+    calm.store.history.record(CycleRecord(None, "poll", NOW, NOW, "well", {}))
+    assert "Nothing needs a person." in calm.get("/p/demo/attention").text
+    calm.now += 3 * MINUTE
+    assert "No ticket needs a person." in calm.get("/p/demo/attention").text
+    calm.now = NOW
+    stops.note(calm.store, STOP)
+    assert "No ticket needs a person." in calm.get("/p/demo/attention").text
+    calm.close()
 
 
 # a ticket
