@@ -24,7 +24,7 @@ def web(context: typer.Context, file: WebFile = None) -> None:
     logs.configure(options.log_level or "info")
     with _needing_the_extra():
         from itopsync.web import serve, settings
-    serve.serve(settings.load(file, os.environ) if file else settings.of_one_pair(config.find(options.config)))
+    serve.serve(lambda: settings.load(file, os.environ) if file else settings.of_one_pair(config.find(options.config)))
 
 
 def web_user(

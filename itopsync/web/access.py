@@ -41,11 +41,12 @@ class SignIn(Exception):
     """The user must sign in first."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Access:
     """Determines who a request is from."""
 
     roles: RolesSection
+    """A reload replaces these."""
     proxy: ProxySection | None
     accounts: Accounts | None
     sessions: Sessions

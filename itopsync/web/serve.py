@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.web import pairs as of_pairs
+from itopsync.web.access import Access
 from itopsync.web.app import make
 from itopsync.web.guard import Guard
-from itopsync.web.settings import WebSettings
+from itopsync.web.settings import WebFile, WebSettings
 
 log = structlog.get_logger(__name__)
 
@@ -67,23 +69,43 @@ class Connection(H11Protocol):
             self._late = None
 
 
-def serve(settings: WebSettings, environ: Mapping[str, str] = os.environ) -> None:
-    """Serve the pairs until SIGINT or SIGTERM.
+def serve(load: Callable[[], WebSettings], environ: Mapping[str, str] = os.environ) -> None:
+    """Serve the pairs until SIGINT or SIGTERM; SIGHUP has it read again who may do what.
 
     :raises ConfigurationError: a configuration is at fault, or the address cannot be listened on
     """
+    settings = load()
     pairs = of_pairs.load(settings, environ)
+    app = make(settings, pairs)
+    # in a thread of its own: what a signal broke off may hold the lock of the log
+    signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload, args=(app.access, settings, load)).start())
     with _listening(settings) as listening:
         log.info("console", listen=settings.file.listen, pairs=", ".join(pairs))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)  # uvicorn raises again in the end what it was told to end by
         try:
-            server(make(settings, pairs)).run([listening])
+            server(app).run([listening])
         finally:
             for pair in pairs.values():
                 pair.close()
             if settings.file.socket is not None:
                 settings.file.socket.unlink(missing_ok=True)
+
+
+def reload(access: Access, old: WebSettings, load: Callable[[], WebSettings]) -> None:
+    """Take over the roles; *old* is what else holds until a restart. If the file is faulty, all stays as it is."""
+    try:
+        new = load()
+    except ConfigurationError as error:
+        for fault in error.faults:
+            log.error("configuration refused", fault=str(fault))
+        log.error("the old configuration goes on", faults=len(error.faults))
+        return
+    for key in sorted(WebFile.model_fields.keys() - {"roles"}):
+        if getattr(new.file, key) != getattr(old.file, key):
+            log.warning("needs a restart", key=key, until_then="the old one is used")
+    access.roles = new.file.roles
+    log.info("configuration taken over", path=str(new.folder))
 
 
 def server(app: Guard) -> uvicorn.Server:

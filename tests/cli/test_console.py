@@ -86,6 +86,16 @@ def test_the_socket_is_for_its_owner_and_the_group(desk: Desk) -> None:
         status, page = get(place, "/", "bridge.example.com", **{"X-Auth-Request-Email": "anna"})
         assert (status, "anna" in page, "demo" in page) == (200, True, True)
         assert get(place, "/", "bridge.example.com")[0] == 403
+        assert process.stderr is not None
+        for roles, event, status in (
+            ('viewers = ["otto"]', "configuration taken over", 403),
+            ("viewers = 1", "the old configuration goes on", 403),
+            ("", "configuration taken over", 200),
+        ):
+            (desk.folder / "web.toml").write_text(f"{text}[roles]\n{roles}\n")
+            process.send_signal(signal.SIGHUP)
+            assert any(event in line for line in process.stderr)
+            assert get(place, "/", "bridge.example.com", **{"X-Auth-Request-Email": "anna"})[0] == status
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) in (0, -signal.SIGTERM)
     assert not place.exists()

@@ -87,17 +87,6 @@ def test_every_page_tells_that_nobody_is_at_work(desk: Desk, page: str) -> None:
     assert NOBODY not in words_of(desk.get(page).text)
 
 
-def test_below_a_stop_it_is_not_said_that_nothing_needs_a_person(desk: Desk) -> None:
-    for link in desk.store.links.troubled(99):
-        desk.store.links.amend(link.id, lambda found: by_hand.retried(found, NOW), NOW)
-    desk.store.links.amend(5, lambda found: by_hand.resumed(found, NOW), NOW)
-    assert "Nothing needs a person." in words_of(desk.get("/p/demo/attention").text)
-    stops.note(desk.store, STOP)
-    told = words_of(desk.get("/p/demo/attention").text)
-    assert "Nothing needs a person." not in told
-    assert "Nothing else needs a person." in told
-
-
 def test_each_of_several_pairs_tells_that_nobody_is_at_work(desk: Desk, tmp_path: Path) -> None:
     desk.configure(desk.web, other_pair(desk, tmp_path / "missing", "missing"))
     desk.now = NOW + 24 * MINUTE
@@ -180,6 +169,18 @@ def test_a_stop_is_shown_with_its_numbers_and_accepted_for_this_plan(desk: Desk)
     text = desk.get("/p/demo/attention").text
     assert "Accept 2 creations" in text
     assert f'name="fingerprint" value="{STOP.fingerprint}"' in text
+
+
+def test_what_stands_still_is_not_told_as_nothing_to_do(tmp_path: Path) -> None:
+    calm = Desk(tmp_path)
+    calm.store.history.record(CycleRecord(None, "poll", NOW, NOW, "well", {}))
+    assert "Nothing needs a person." in calm.get("/p/demo/attention").text
+    calm.now += 24 * MINUTE
+    assert "No ticket needs a person." in calm.get("/p/demo/attention").text
+    calm.now = NOW
+    stops.note(calm.store, STOP)
+    assert "No ticket needs a person." in calm.get("/p/demo/attention").text
+    calm.close()
 
 
 # a ticket

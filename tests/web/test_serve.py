@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import uvicorn
+from structlog.testing import capture_logs
 
-from itopsync.web import serve
+from itopsync.web import serve, settings
 from tests.web.browser import serving
 from tests.web.desk import Desk
 
@@ -59,6 +60,22 @@ def test_who_takes_no_answer_makes_room(address: str) -> None:
     request = f"GET /sign-in HTTP/1.1\r\nHost: {urlsplit(address).netloc}\r\n\r\n".encode()
     with _connected(address) as held, pytest.raises(ConnectionError):
         held.sendall(request * 400_000)
+
+
+def test_what_a_reload_does_not_take_over_is_told(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    path = tmp_path / "web.toml"
+    old = settings.load(path, {})
+    path.write_text(path.read_text().replace("127.0.0.1", "127.0.0.2").replace('"alice"', '"bob"'))
+    with capture_logs() as logged:
+        serve.reload(desk.app.access, old, lambda: settings.load(path, {}))
+    assert [(line["event"], line.get("key")) for line in logged] == [
+        ("needs a restart", "proxy"),
+        ("configuration taken over", None),
+    ]
+    assert desk.app.access.roles.operators == ("bob", "group:leads")
+    assert desk.get("/").status_code == 200, "the proxy is the old one"
+    desk.close()
 
 
 def _connected(address: str, sent: bytes = b"") -> socket.socket:
