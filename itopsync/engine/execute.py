@@ -13,7 +13,7 @@ from itopsync.engine.job import Job
 from itopsync.engine.observe import attributes
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count
-from itopsync.errors import RemoteError, StimulusRefused, TooLarge
+from itopsync.errors import OutcomeUnknown, RemoteError, StimulusRefused, TooLarge
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
 from itopsync.model import File, NewEntry, Ref, Side, Ticket
@@ -127,13 +127,17 @@ def _write(pair: Pair, job: Job, action: Write) -> None:
 
 
 def _with_markers(server: Server, answer: Ticket, notes: Sequence[Note], wanted: Attributes) -> Ticket:
-    """*answer*, or where it lacks the markers of *notes*, what a look shows: one odd answer is no server that drops them."""
+    """*answer*, or where it lacks the markers of *notes*, what a look shows: one odd answer is no server that drops them.
+
+    :raises OutcomeUnknown: the look shows nothing
+    """
     if not lost_markers(answer, notes):
         return answer
     try:
-        return server.tickets(answer.ref.cls, [answer.ref.id], wanted).get(answer.ref.id, answer)
-    except RemoteError:
-        return answer
+        return server.tickets(answer.ref.cls, [answer.ref.id], wanted)[answer.ref.id]
+    except (RemoteError, KeyError) as error:
+        what = f"answered a write to {answer.ref} without what was written; whether that stands there is to be looked for"
+        raise OutcomeUnknown(server.side, what) from error
 
 
 def _upload(pair: Pair, job: Job, action: Upload, budget: FileBudget) -> None:

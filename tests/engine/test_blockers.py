@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -183,28 +183,32 @@ def _without_entries(document: dict[str, Any]) -> None:
         row["fields"]["private_log"] = {"entries": []}
 
 
+def _with_nothing(document: dict[str, Any]) -> None:
+    document["objects"] = None
+
+
 def _of_another_ticket(document: dict[str, Any]) -> None:
     (row,) = document["objects"].values()
     row["key"] = row["fields"]["id"] = str(int(row["key"]) + 1)
     document["objects"] = {f"{CLASS}::{row['key']}": row}
 
 
-@pytest.mark.parametrize("alter", [_without_entries, _of_another_ticket])
+@pytest.mark.parametrize("oddities", [[_without_entries], [_without_entries, _with_nothing], [_of_another_ticket]])
 @pytest.mark.parametrize("side", list(Side))
 def test_an_odd_answer_to_a_write_stops_nothing_and_nothing_is_written_twice(
-    between: BetweenRig, side: Side, alter: Callable[[dict[str, Any]], None]
+    between: BetweenRig, side: Side, oddities: Sequence[Callable[[dict[str, Any]], None]]
 ) -> None:
     """Extensions of iTop can put anything into an answer; what stands there is what counts."""
     odd, *others = _linked(between, 3)
     number = side.pick(odd, between.copy_of(odd))
-    left = [1]
+    left = list(oddities)
 
     def answer(where: Side, asked: dict[str, object], response: httpx.Response) -> httpx.Response | None:
-        if where is not side or asked.get("operation") != "core/update" or str(asked.get("key")) != str(number) or not left:
+        expected = "core/update" if len(left) == len(oddities) else "core/get"
+        if where is not side or asked.get("operation") != expected or str(number) not in str(asked.get("key")) or not left:
             return None
-        left.clear()
         document = response.json()
-        alter(document)
+        left.pop(0)(document)
         return httpx.Response(200, content=json.dumps(document).encode(), headers={"date": response.headers["date"]})
 
     between.answer = answer
