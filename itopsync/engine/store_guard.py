@@ -127,21 +127,22 @@ def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
 
 
 def _refuse_unpaired(store: Store, internal: Server, pair: str, cls: ClassRules, gone: frozenset[str]) -> None:
-    """Check that no copy bears its marker in logs that are *gone* from the pair's; forget them if none does."""
-    names = classes_of_copies(store, cls)
-    bearing = {log for log in gone if any(_bears_any(internal, name, log, pair, cls) for name in names)}
+    """Check that no copy bears its marker in logs that are *gone* from the pair's; forget those in which certainly none does."""
+    counts = {log: [_bearing(internal, name, log, pair, cls) for name in classes_of_copies(store, cls)] for log in gone}
+    bearing = {log for log, found in counts.items() if any(found)}
     if bearing:
         raise _not_paired(store, cls, bearing)
-    used = _names(store.facts.get(_logs_fact(cls)))
-    store.facts.put(_logs_fact(cls), ",".join(sorted(used - gone)))
+    bare = {log for log, found in counts.items() if None not in found}
+    if bare:
+        store.facts.put(_logs_fact(cls), ",".join(sorted(_names(store.facts.get(_logs_fact(cls))) - bare)))
 
 
-def _bears_any(internal: Server, name: str, log: str, pair: str, cls: ClassRules) -> bool:
-    """Whether a ticket of the internal class *name* bears a copy's marker in *log*, which that class need not have."""
+def _bearing(internal: Server, name: str, log: str, pair: str, cls: ClassRules) -> int | None:
+    """How many tickets of the internal class *name* bear a copy's marker in *log*; None: that class may not have such a log."""
     try:
-        return internal.count(name, f"SELECT {name} WHERE {log} LIKE '%{prefix(pair)}t-{cls.external}.%'") > 0
+        return internal.count(name, f"SELECT {name} WHERE {log} LIKE '%{prefix(pair)}t-{cls.external}.%'")
     except BadQuery:
-        return False
+        return None
 
 
 def _not_paired(store: Store, cls: ClassRules, logs: Iterable[str]) -> StoreError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from itopsync.engine import linking, plan
 from itopsync.engine.rebuild import rebuild
 from itopsync.engine.report import CycleKind, CycleOutcome
 from itopsync.engine.store_guard import remember_classes
-from itopsync.errors import Maintenance, StoreError
+from itopsync.errors import BadQuery, Maintenance, SafetyStop, StoreError
 from itopsync.itop.server import Server
 from itopsync.model import Ref, Side
 from itopsync.reconcile import by_hand
@@ -43,6 +44,10 @@ def _all_agree(rig: Rig) -> bool:
 
 def _is_in_maintenance(server: Server, *_: object) -> int:
     raise Maintenance(server.side, "in maintenance")
+
+
+def _fails(server: Server, *_: object) -> int:
+    raise BadQuery(server.side, "Error: MySQL server has gone away")
 
 
 def _open_three(rig: Rig) -> None:
@@ -151,9 +156,9 @@ def test_so_must_every_log_in_which_a_copy_is_marked(turned: Rig, left: LogRule,
     assert len(turned.internal.tickets()) == 2
 
 
-@pytest.mark.parametrize("left", [PUBLIC, PRIVATE])
-def test_a_log_that_came_first_once_may_go_where_no_copy_is_marked_in_it(both: Rig, left: LogRule) -> None:
-    """Also where copies may be of a class that has no such log."""
+@pytest.mark.parametrize(("left", "known"), [(PUBLIC, "public_log"), (PRIVATE, "private_log,public_log")])
+def test_a_log_that_came_first_once_may_go_where_no_copy_is_marked_in_it(both: Rig, left: LogRule, known: str) -> None:
+    """Also where copies may be of a class that has no such log; what no server could answer is asked again."""
     both.sync()
     _pair_logs(both, PUBLIC, PRIVATE)
     both.sync()
@@ -162,7 +167,17 @@ def test_a_log_that_came_first_once_may_go_where_no_copy_is_marked_in_it(both: R
     _open_three(both)
     both.sync()
     assert len(both.internal.tickets()) == 3
-    assert both.store.facts.get("logs:UserRequest") == left.internal  # what is asked for is asked once
+    assert both.store.facts.get("logs:UserRequest") == known
+
+
+def test_one_bad_answer_forgets_no_log_in_which_copies_are_marked(turned: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    _pair_logs(turned, PUBLIC)
+    with monkeypatch.context() as patched:
+        patched.setattr(Server, "count", _fails)
+        with suppress(SafetyStop):
+            turned.engine.cycle()
+    with pytest.raises(StoreError, match="bear their markers in private_log"):
+        turned.engine.cycle()
 
 
 def test_internal_that_does_not_say_whether_one_is_marked_in_it_is_waited_for(
