@@ -164,6 +164,7 @@ def test_a_correction_that_an_old_value_overwrites_is_seen(choice: int, side: Si
 def test_a_marker_that_cannot_stand_there_and_is_taken_for_ours_is_seen(deed: str, side: Side, monkeypatch: Patch) -> None:
     monkeypatch.setattr(entries._Place, "_by_us", frozenset())
     monkeypatch.setattr(entries._Place, "can_stand", lambda *_, **__: True)
+    monkeypatch.setattr(entries._Place, "_is_quoted", lambda *_: False)
     found = seen(deed, sides=[side])
     assert any(f"of {side}: 'Note" in one for one in found)
     assert any("has no mirror on" in one for one in found)
