@@ -74,7 +74,8 @@ class EngineSettings:
     ticket is looked at once more."""
     same_second: timedelta = timedelta(seconds=3)
     """A ticket read so soon after a change is read once more by the next poll: a second change may bear the same time, which to a
-    poll is no change. More than a second, for a server's clock is known to the second only."""
+    poll is no change. More than a second, for a server's clock is known to the second only. Not a copy that was only just made
+    of an older ticket, as in a backfill."""
     look_again: timedelta = timedelta(seconds=90)
     """And once more after this time, for changes that are committed late. More than a minute, since some servers' dates have no
     seconds."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from itopsync.engine.job import Ending, Job
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import Count, WriteOutcome, Written
+from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.reused import take_copy
 from itopsync.engine.settings import EngineSettings
 from itopsync.model import VERSION_TIME, WORKED_ON, LinkStatus, Observation, Side, Ticket
@@ -86,12 +86,21 @@ def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, t
     if job.ended or job.counts[Count.UNFINISHED]:
         times.append(now + settings.first_back_off)
     tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]
-    for window in (settings.same_second, settings.look_again):
-        if any(_is_fresh(ticket, now + clocks_ahead.get(ticket.ref.side, timedelta()), window) for ticket in tickets):
-            times.append(now + window)
+    fresh = {
+        window: {each.ref.side for each in tickets if _is_fresh(each, now + clocks_ahead.get(each.ref.side, timedelta()), window)}
+        for window in (settings.same_second, settings.look_again)
+    }
+    if _is_new(job) and Side.EXTERNAL not in fresh[settings.look_again]:  # in a backfill, nobody waits for the copy
+        fresh[settings.same_second].clear()
+    times += [now + window for window, sides in fresh.items() if sides]
     ends = [_end_of(settings.overlap, ticket, clocks_ahead.get(ticket.ref.side, timedelta())) for ticket in tickets]
     times += [end for end in ends if end is not None and now < end <= now + settings.overlap + _TOGETHER]
     return min(times, default=None)
+
+
+def _is_new(job: Job) -> bool:
+    """Whether the copy is only just made."""
+    return any(written.kind is WriteKind.CREATE and written.outcome is WriteOutcome.DONE for written in job.writes)
 
 
 def _end_of(overlap: timedelta, ticket: Ticket, ahead: timedelta) -> datetime | None:

@@ -32,6 +32,16 @@ def created(rig: Rig) -> list[str]:
     return [str(one["title"]) for one in rig.internal.tickets()]
 
 
+@pytest.mark.parametrize(("before", "window"), [(60, "same_second"), (100, "look_again")])
+def test_a_new_copy_is_looked_at_again_within_seconds_unless_its_ticket_is_older(rig: Rig, before: int, window: str) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.wait(seconds=before)
+    rig.engine.cycle()
+    due = rig.link(number).due_at
+    assert due is not None
+    assert abs(due - rig.now - getattr(rig.pair.settings, window)) < timedelta(seconds=1)
+
+
 def test_in_a_backfill_the_tickets_that_people_touch_come_first(rig: Rig) -> None:
     with_settings(rig, chunk=5, workers=1)
     numbers = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(30)]
