@@ -14,7 +14,7 @@ Read the packages from the bottom up; each may use only what stands below it:
 ``itop`` ``store``            the two I/O edges: iTop's REST API, and the database
 ``reconcile``                 the pure middle: from what is there to what is to be done
 ``settings``                  what the tables of ``sync.toml`` are made of
-``exits`` ``logs``            the exit codes; how events are logged
+``exits`` ``logs`` ``programs``  the exit codes; how events are logged, and programs started
 ``model`` ``errors``          the values that pass between layers, and what can go wrong
 
 ``simulator`` stands apart: an iTop that runs in memory, for the demo and the tests.

@@ -3,10 +3,12 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import cast
 
 import pytest
 import structlog
@@ -17,6 +19,8 @@ from tests.store.compiling import share_compiled
 
 stay_here()
 share_compiled()
+# As from Python 3.13 on: Apprise tries whether there is this one, which 3.11 and 3.12 warn of, and does without it
+cast("dict[str, object]", sys.modules)["imghdr"] = None
 
 if "XDG_RUNTIME_DIR" not in os.environ:  # as in a session without a login; what starts PostgreSQL wants one
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="itopsync-")

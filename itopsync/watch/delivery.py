@@ -13,7 +13,7 @@ from typing import Protocol
 
 import httpx
 
-from itopsync import __version__
+from itopsync import __version__, programs
 from itopsync.errors import ItopsyncError
 from itopsync.watch.settings import Receiver
 
@@ -52,13 +52,12 @@ class Command:
         parts = {f"ITOPSYNC_{name.upper()}": str(notification[name]) for name in ("event", "pair", "summary", "count")}
         environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
         try:
-            self._running = subprocess.Popen(  # noqa: S603 - configured by the operator, and run without a shell
+            self._running = programs.start(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                cwd="/",
-                env={**environment, **parts, "ITOPSYNC_NOTIFICATION": document},
-                start_new_session=True,
+                folder="/",
+                environment={**environment, **parts, "ITOPSYNC_NOTIFICATION": document},
             )
         except (OSError, ValueError) as error:
             raise NotDelivered(f"it cannot be run: {getattr(error, 'strerror', None) or type(error).__name__}") from None

@@ -8,6 +8,8 @@ import threading
 from enum import StrEnum
 from pathlib import Path
 
+from itopsync import programs
+
 _PATIENCE = 15.0
 """Seconds within which it should end."""
 
@@ -53,9 +55,7 @@ class Bridge:
                 return
             self._killed = False
             with self.log.open("ab") as log:
-                self._process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
-                    self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-                )
+                self._process = programs.start(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
     def kill(self) -> None:
         """Kill it like a power cut: it cannot finish anything."""
