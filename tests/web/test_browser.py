@@ -102,7 +102,7 @@ def test_an_operator_pauses_parks_resumes_retries_accepts_and_verifies(
 
     def told_done(tab: Page, says: str) -> None:
         """It waits; the process at work does it; the page tells by itself, or when it is loaded again."""
-        assert "waiting" in tab.locator("#asked").inner_text()
+        tab.locator("#asked", has_text="waiting").wait_for()
         carry_out(desk)
         if not scripts:
             tab.reload()
@@ -139,7 +139,7 @@ def test_an_operator_pauses_parks_resumes_retries_accepts_and_verifies(
         told_done(tab, "nothing is carried any more")
         tab.get_by_role("link", name="Verify").click()
         tab.get_by_role("button", name="Verify now").click()
-        assert "waiting" in tab.locator("#asked").inner_text()
+        tab.locator("#asked", has_text="waiting").wait_for()
     assert {each.kind for each in desk.asked()} == {
         RequestKind(kind) for kind in ("pause", "unpause", "accept", "retry", "park", "resume", "sync", "unlink", "verify")
     }
