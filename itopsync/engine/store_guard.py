@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from itopsync.errors import BadQuery, StoreError
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
 PAIR, REBUILDING, BEGUN, DONE = "pair", "rebuilding", "begun", "done"
 """The store's facts about its pair and its rebuilding."""
+_TAGS = "keep_internal"
+"""The fact that holds each prefix that keeps or kept notes in internal, and until when."""
 
 
 def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
@@ -48,15 +53,17 @@ def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
 
 
 def claim(store: Store, rules: Rules) -> None:
-    """Record that the store is this pair's, unless it says so already.
+    """Record that the store is this pair's, unless it says so already, and what keeps notes in internal.
 
     :raises StoreError: it is another pair's, or the log in which copies bear their markers is no longer paired; none of its links
         would be found again
     """
-    known = store.facts.several((PAIR, *(name(cls) for cls in rules.classes for name in (_logs_fact, _classes_fact))))
+    known = store.facts.several((PAIR, _TAGS, *(name(cls) for cls in rules.classes for name in (_logs_fact, _classes_fact))))
     refuse_other_name(store.address.name, known.get(PAIR), rules)
     if PAIR not in known:
         store.facts.put(PAIR, rules.pair)
+    if known.get(_TAGS) != (tags := _tags_fact(rules)):
+        store.facts.put(_TAGS, tags)
     for cls in rules.classes:
         used = _names(known.get(_logs_fact(cls)))
         if used and not used & set(cls.internal_logs):
@@ -65,6 +72,22 @@ def claim(store: Store, rules: Rules) -> None:
             remember_logs(store, cls, cls.internal_logs[:1])
         if cls.internal not in _names(known.get(_classes_fact(cls))):
             remember_classes(store, cls, (cls.internal,))
+
+
+def with_former_tags(rules: Rules, store: Store, now: datetime) -> Rules:
+    """*rules*, with the prefixes that were taken out of ``keep_internal``: a note that it kept in goes nowhere afterwards.
+
+    A store that knows of none is taken for one that had the default.
+    """
+    fact = store.facts.get(_TAGS)
+    known: Mapping[str, str | None] = dict.fromkeys(Rules.keep_internal) if fact is None else json.loads(fact)
+    former = {tag: now if until is None else datetime.fromisoformat(until) for tag, until in known.items()}
+    return replace(rules, kept_before=tuple((tag, former[tag]) for tag in sorted(former) if tag not in rules.keep_internal))
+
+
+def _tags_fact(rules: Rules) -> str:
+    former = {tag: until.isoformat() for tag, until in rules.kept_before}
+    return json.dumps(dict.fromkeys(rules.keep_internal) | former)
 
 
 def remember_logs(store: Store, cls: ClassRules, names: Iterable[str]) -> None:

@@ -25,18 +25,19 @@ _BUT_LETTERS = re.compile(rf"[^\w\s!-~]|[{_FILLERS}]")
 _ESCAPES = re.compile(r"(?:%(?:25)*[0-9a-f]{2})+", re.IGNORECASE)
 _ESCAPED_SIGN = re.compile(r"%(?:25)+(?=[0-9a-f]{2})", re.IGNORECASE)
 _AFTER = re.compile(r"\.?(?::(\d+)(?!@?[a-z0-9_])|(?::(?!\d))?(?![.@-]?[a-z0-9_]|:\d))")
-_PATH = re.compile(r"[/\\][!-\"$->@-~]{0,500}")
-_WHOLE_PATH = re.compile(r"[/\\][^\s?#]{0,500}")
-"""Including letters beyond ASCII and escaped blanks, which a configured path may contain."""
+_PATHS = (re.compile(r"[/\\][!$-;=@-~]{0,500}"), re.compile(r"[/\\][^\s?#]{0,500}"), re.compile(r"[/\\]\S{0,500}"))
+"""As it ends in a text; with letters beyond ASCII and escaped blanks, which a configured path may contain; and with any ``?`` or
+``#``, which is part of the path if it was escaped."""
 _BLANK = "\u2423"
 """Stands for a blank that was written as ``%20``."""
 _NUMBERS = re.compile(r"(?<![\w.])(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}(?![\w])|\[[0-9a-f:.]{2,45}\]")
 _LONG_PATH = 500
-_REST = re.compile(rf"[/\\?#][!-~{_BLANK}]*")
+_REST = re.compile(rf"[/\\?#][!#-;=?-~{_BLANK}]*")
 _CLOSING = ".,;:!?'\"()[]{}<>*"
 _OPEN_SCHEMES = ("https", "http", "ftp")
 """Browsers accept any number of slashes after these, or none."""
-_LONGEST_SCHEME, _LONGEST_USER = 20, 300
+_LONGEST_SCHEME, _LONGEST_USER = 20, 2000
+_SCHEME = re.compile(rf"(?:{'|'.join(_OPEN_SCHEMES)}):[/\\]*|(?:[a-z][a-z0-9+-]{{0,{_LONGEST_SCHEME}}}:)?[/\\]{{2,}}")
 _HTTP, _HTTPS = 80, 443
 _BYTE = 255
 
@@ -150,7 +151,7 @@ def _parts(host: str) -> list[str]:
 def _steps(path: str) -> list[str]:
     """The parts of a path, with ``.``, ``..`` and redundant slashes resolved."""
     steps: list[str] = []
-    for step in re.split(r"[/\\]", re.split(r"[?#]", path, maxsplit=1)[0]):
+    for step in re.split(r"[/\\]", path):
         name = step.partition(";")[0]
         if name == "..":
             del steps[-1:]
@@ -201,6 +202,7 @@ def _unescaped(text: str) -> Iterator[tuple[int, int, str]]:
         yield from ((place, place + 1, text[place]) for place in range(position, found.start()))
         escapes = [*re.finditer(r"%(?:25)*([0-9a-f]{2})", found[0], re.IGNORECASE)]
         chars = bytes.fromhex("".join(escape[1] for escape in escapes)).decode(errors="replace")
+        chars = re.sub(r"[\t\n\r]", "\0", chars)  # parts no words, unlike one that is not escaped
         if len(chars) == len(escapes):
             yield from (
                 (found.start() + escape.start(), found.start() + escape.end(), char)
@@ -241,12 +243,15 @@ def _address_at(folded: str, begin: int, place: _Place) -> tuple[int, int] | Non
     if after is None:
         return None
     port = int(after[1][-6:]) if after[1] else _HTTPS
-    paths = (pattern.match(folded, after.end()) for pattern in (_PATH, _WHOLE_PATH))
-    if port not in place.ports or not any(_is_below(path[0] if path else "", place) for path in paths):
+    paths = (pattern.match(folded, after.end()) for pattern in _PATHS)
+    ends = [path.end() if path else after.end() for path in paths if _is_below(path[0] if path else "", place)]
+    if port not in place.ports or not ends:
         return None
     rest = _REST.match(folded, after.end())
-    first = _begin(folded, begin, is_address="." in place.host or rest is not None or after[1] is not None)
-    last = rest.end() if rest else after.end()
+    is_address = "." in place.host or rest is not None or after[1] is not None
+    first = _begin(folded, begin, is_address=is_address, has_path=folded[after.end() : after.end() + 1] in ("/", "\\"))
+    last = more.end() if (more := _REST.match(folded, ends[0])) else ends[0]
+    last = max(last, rest.end() if rest else 0)
     while last > end and folded[last - 1] in _CLOSING:
         last -= 1
     return None if first is None else (first, last)
@@ -254,26 +259,35 @@ def _address_at(folded: str, begin: int, place: _Place) -> tuple[int, int] | Non
 
 def _is_below(path: str, place: _Place) -> bool:
     """Whether *path* is below that of *place*; a path too long to check counts as below."""
-    return len(path) > _LONG_PATH or tuple(_steps(path.rstrip(_CLOSING))[: len(place.path)]) == place.path
+    steps = (_steps(each.rstrip(_CLOSING)) for each in {path, re.split(r"[?#]", path, maxsplit=1)[0]})
+    return len(path) > _LONG_PATH or any(tuple(each[: len(place.path)]) == place.path for each in steps)
 
 
-def _begin(folded: str, host: int, *, is_address: bool) -> int | None:
+def _begin(folded: str, host: int, *, is_address: bool, has_path: bool) -> int | None:
     """Where the address begins whose host stands at *host*; None if that is part of another name or of a mail address."""
-    start = host
-    if folded[host - 1 : host] == "@":
-        start = host - 1
-        while start > max(0, host - _LONGEST_USER) and folded[start - 1] not in "/\\?#<>\"'" and not folded[start - 1].isspace():
-            start -= 1
-    slashes = start
+    before = folded[host - 1 : host]
+    if before == "@":
+        return _begin_of_user(folded, host, has_path=has_path)
+    slashes = host
     while slashes and folded[slashes - 1] in "/\\":
         slashes -= 1
     scheme = _scheme(folded, slashes)
-    if start - slashes > 1 or folded[scheme : slashes - 1] in _OPEN_SCHEMES:
+    if host - slashes > 1 or folded[scheme : slashes - 1] in _OPEN_SCHEMES:
         return scheme
-    before = folded[host - 1 : host]
-    if not is_address or before in ("@", ".", "-", "_") or (before.isascii() and before.isalnum()):
+    if not is_address or before in (".", "-", "_") or (before.isascii() and before.isalnum()):
         return None
     return host
+
+
+def _begin_of_user(folded: str, host: int, *, has_path: bool) -> int | None:
+    """Where the address begins whose host stands at *host*, behind an ``@``: what stands before that may be a user, whatever it
+    contains. None if nothing tells it from a mail address, which has neither a scheme nor a path.
+    """
+    user = folded[max(0, host - _LONGEST_USER) : host].rsplit(maxsplit=1)[-1]
+    schemes = [*_SCHEME.finditer(user)]
+    if schemes:
+        return host - len(user) + schemes[-1].start()
+    return host if has_path or len(user) == _LONGEST_USER else None
 
 
 def _scheme(folded: str, end: int) -> int:

@@ -24,11 +24,14 @@ _MENTION = re.compile(r"\[\[\w[^\[\]|:\n]{0,80}: *((?:(?!\]\]|\[\[)[^|\n])*?)(?:
 _NESTED = 5
 _HIDDEN = re.compile(r"(?:font-size|opacity)\s*:\s*0(?!\.?\d*[1-9])|display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _QUOTING = re.compile(r"quote|cite", re.IGNORECASE)
-_QUOTES = frozenset({"blockquote", "q", "cite", "figure", "figcaption"})
+_QUOTES = frozenset({"blockquote", "q", "cite"})
+_FIGURES = frozenset({"figure", "figcaption"})
+"""A picture's caption is no beginning, unless somebody writes a note there."""
 _MENTIONS = frozenset({"hidden", "data-object-class", "data-object-id"})
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 """RFC 6838."""
 _BREAKS = BLOCKS | {"br", "img"}
+_LETTER = "x"
 _HEAD = 200
 """How many characters are looked at, from the first letter on."""
 _TAGGED_LINES = 5
@@ -131,13 +134,14 @@ def _cut(texts: Sequence[str], cuts: Sequence[tuple[int, int, str]]) -> Iterator
 def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
     """Whether one of the first five lines of an entry begins with one of *tags*: as it is read, or as its author wrote it.
 
-    Invisible characters, pictures, quotes, links and mentions do not count, nor do signs before the tag; ``# tag`` is ``#tag``.
-    If an entry is too costly to read as it is laid out, its beginning cannot be told: there a tag counts wherever it stands.
+    Invisible characters, pictures, quotes, links and mentions do not count, nor does anything else before the tag that is no
+    word: signs, emojis, numbers, single letters. ``# tag`` is ``#tag``. If an entry is too costly to read as it is laid out,
+    its beginning cannot be told: there a tag counts wherever it stands.
     """
     patterns = [_pattern(tag) for tag in tags if tag.strip()]
     if not patterns:
         return False
-    every, *owns = _readings(fragment)
+    every, owns = _readings(fragment)
     if is_flattened(fragment):
         return any(pattern.search(_folded(every)) for pattern in patterns)
     beginnings = itertools.chain(_beginnings(every), *(_own_words(text) for own in owns for text in _beginnings(own, _unquoted)))
@@ -161,7 +165,7 @@ def _pattern(tag: str) -> re.Pattern[str]:
 def _behind_first_line(text: str) -> str:
     """*text* after the first line that says something."""
     lines = text.splitlines()
-    first = next((number for number, line in enumerate(lines) if any(char.isalnum() for char in _head(line))), len(lines))
+    first = next((number for number, line in enumerate(lines) if _has_word(_head(line)[1])), len(lines))
     return "\n".join(lines[first + 1 :])
 
 
@@ -176,51 +180,62 @@ def _one_spelling(char: str) -> str:
     return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold()).replace("ı", "i")
 
 
-def _head(text: str) -> str:
-    """The first visible characters of *text*, in one spelling."""
+def _head(text: str) -> tuple[str, str]:
+    """The first visible characters of *text*, in one spelling; and for each of them, whether it was written as a letter."""
     shown: list[str] = []
+    kinds: list[str] = []
     left = _HEAD
     met = False
     for char in text:
         for folded in _one_spelling(char):
             if not is_invisible(folded):
                 shown.append(folded)
+                kinds.append(_LETTER if _is_letter(char) else " ")
                 met = met or folded.isalnum()
         left -= met
         if left <= 0:
             break
-    return "".join(shown)
+    return "".join(shown), "".join(kinds)
+
+
+@lru_cache(maxsize=4096)
+def _is_letter(char: str) -> bool:
+    """Whether *char* is a letter, and no sign that stands for one, such as the information sign."""
+    return unicodedata.category(char)[0] == "L" and unicodedata.normalize("NFD", char) == unicodedata.normalize("NFKD", char)
+
+
+def _has_word(kinds: str) -> bool:
+    return 2 * _LETTER in kinds
 
 
 def _begins(text: str, pattern: re.Pattern[str]) -> bool:
-    shown = _head(text)
+    shown, kinds = _head(text)
     found = pattern.search(shown)
-    return found is not None and not any(char.isalnum() for char in shown[: found.start()])
+    return found is not None and not _has_word(kinds[: found.start()])
 
 
-def _readings(fragment: str) -> tuple[str, str, str]:
-    """All that an entry says; the part that its author wrote, as far as that can be told; and that without any ``<a>``.
-
-    iTop drops the address of some links, and nobody can tell those from other anchors.
+def _readings(fragment: str) -> tuple[str, list[str]]:
+    """All that an entry says, and the part that its author wrote, as far as that can be told: with or without what may be the
+    author's or not. iTop drops the address of some links, and nobody can tell those from other anchors.
     """
     every: list[str] = []
-    own, without_anchors = _Own(_is_not_own), _Own(lambda piece: piece.tag == "a" or _is_not_own(piece))
+    owns = [_Own(left_out) for left_out in (_QUOTES | _FIGURES, _QUOTES, _QUOTES | _FIGURES | {"a"}, _QUOTES | {"a"})]
     for piece in read(fragment):
         if isinstance(piece, Text):
             every.append(piece.text)
         elif piece.tag in _BREAKS:
             every.append("\n")
-        own.take(piece)
-        without_anchors.take(piece)
-    return "".join(every), "".join(own.texts), "".join(without_anchors.texts)
+        for own in owns:
+            own.take(piece)
+    return "".join(every), ["".join(own.texts) for own in owns]
 
 
 class _Own:
-    """Collects what an entry's author wrote."""
+    """Collects what an entry's author wrote, without the elements *left_out*."""
 
-    def __init__(self, leaves_out: Callable[[Open], bool]) -> None:
+    def __init__(self, left_out: frozenset[str]) -> None:
         self.texts: list[str] = []
-        self._leaves_out = leaves_out
+        self._left_out = left_out
         self._inside: list[str] = []
 
     def take(self, piece: Piece) -> None:
@@ -232,18 +247,17 @@ class _Own:
         if piece.tag in _BREAKS:
             self.texts.append("\n")
         if isinstance(piece, Open):
-            if piece.has_end and (piece.tag == inside[0] if inside else self._leaves_out(piece)):
+            if piece.has_end and (piece.tag == inside[0] if inside else piece.tag in self._left_out or _is_not_own(piece)):
                 inside.append(piece.tag)
         elif inside and piece.tag == inside[0]:
             inside.pop()
 
 
 def _is_not_own(piece: Open) -> bool:
-    """Whether an element's content is a quote, a link, a mention, a picture's caption or hidden."""
+    """Whether an element's attributes say that its content is a quote, a link, a mention or hidden."""
     of = piece.attributes
     return (
-        piece.tag in _QUOTES
-        or (piece.tag == "a" and "href" in of)
+        (piece.tag == "a" and "href" in of)
         or not of.keys().isdisjoint(_MENTIONS)
         or _QUOTING.search(of.get("class", "")) is not None
         or _HIDDEN.search(of.get("style", "")) is not None
@@ -252,7 +266,7 @@ def _is_not_own(piece: Open) -> bool:
 
 def _is_quoted(line: str) -> bool:
     """Whether a line is marked as a quote, or says nothing."""
-    shown = _head(line).strip()
+    shown = _head(line)[0].strip()
     signs = itertools.takewhile(lambda char: not char.isalnum(), shown)
     return not shown or ">" in signs
 
@@ -269,10 +283,10 @@ def _own_words(text: str) -> Iterator[str]:
     yield text
     named = 0
     for number, word in enumerate(re.finditer(r"\S+", text)):
-        shown = _head(word[0])
+        shown, kinds = _head(word[0])
         if "@" in shown[:3] or "://" in shown:
             named = _NAME
-        elif any(char.isalnum() for char in shown):
+        elif _has_word(kinds):
             named -= 1
         if named < 0 or number > _SPOKEN_TO:
             return

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from itopsync.errors import clip
 from itopsync.model import Ref
-from itopsync.reconcile.addresses import find, is_invisible
+from itopsync.reconcile.addresses import find, is_invisible, trimmed
 from itopsync.reconcile.gate import guard
 from itopsync.reconcile.images import AttachedImage, PictureSource, identity, name_of, source_of, with_identities
 from itopsync.reconcile.markers import MARK, digest, picture_marker, prefix
@@ -172,7 +172,7 @@ def _picture(attributes: Mapping[str, str], origin: Origin) -> Picture | None:
 
 def _in_words(attributes: Mapping[str, str], origin: Origin) -> str:
     """A picture that is not carried, in words: its description, and its address if that is a foreign one."""
-    alt, address = attributes.get("alt", "").strip(), attributes.get("src", "").strip()
+    alt, address = attributes.get("alt", "").strip(), trimmed(attributes.get("src", ""))
     is_foreign = re.match(r"https?://", address, re.IGNORECASE) and not find(address, origin.addresses)
     return " ".join(part for part in (alt, clip(address) if is_foreign else "") if part) or "?"
 

@@ -329,10 +329,16 @@ class Rules:
     new_tickets: bool = True
     keep_internal: tuple[str, ...] = ("#internal",)
     """A note never leaves internal when one of its first five lines begins with one of these."""
+    kept_before: tuple[tuple[str, datetime], ...] = ()
+    """Those that ``keep_internal`` named earlier, and until when: what was written by then stays in."""
     tell_parked: bool = True
     """Whether what is parked is told in a note on the internal ticket."""
     headers: Headers = field(default_factory=Headers)
     limits: Limits = field(default_factory=Limits)
+
+    def kept_in_at(self, at: datetime) -> tuple[str, ...]:
+        """What keeps in a note that was written at this time."""
+        return (*self.keep_internal, *(tag for tag, until in self.kept_before if at <= until))
 
     def begin_after(self, now: datetime) -> bool:
         """Whether ``since`` is in the future: no ticket is taken up until then, unless it is *now* that is wrong."""

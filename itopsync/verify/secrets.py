@@ -18,9 +18,14 @@ _TELLING = 16
 
 
 def held_back(logs: Logs, rules: Rules) -> dict[str, Line]:
-    """People's entries on internal that begin with a tag of ``keep_internal``, however disguised, by place."""
+    """People's entries on internal that begin with what kept them in when they were written, however disguised, by place."""
     people = logs.by(Side.INTERNAL, Writer.PERSON, Writer.UNSURE)
-    return {line.where: line for line in people if any(begins_with(line.html, tag) for tag in rules.keep_internal)}
+    return {line.where: line for line in people if any(begins_with(line.html, tag) for tag in _tags_of(line, rules))}
+
+
+def _tags_of(line: Line, rules: Rules) -> Iterable[str]:
+    before = (tag for tag, until in rules.kept_before if line.entry is None or line.entry.at <= until)
+    return {*rules.keep_internal, *before}
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def _fields(external: Ticket, cls: ClassRules) -> Iterable[str]:
 
 def _behind_the_tag(text: Text, rules: Rules) -> str:
     """The words after the first tag; empty if the tag appears in another form."""
-    for tag in map(folded, rules.keep_internal):
+    for tag in map(folded, (*rules.keep_internal, *(tag for tag, _ in rules.kept_before))):
         place = text.letters.casefold().find(tag.casefold())
         if tag and place >= 0:
             return text.letters[place + len(tag) :]

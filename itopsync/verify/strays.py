@@ -38,7 +38,7 @@ class Stray:
         """What is to be known of it, and done about it."""
         link, lost = self.link, "what people write on it goes nowhere"
         if link is None or link.internal is None:
-            still = "If that is so after a sweep too, close it, or use `itopsync link`"
+            still = "If that is so after a sweep too, stop the service and run `itopsync rebuild`, or close it"
             return f"is a copy of {self.external}, but no link leads to it: {lost}. {still}"
         used = f"{link.internal_number} ({link.internal})"
         whose = "whose link has ended, with" if link.status is LinkStatus.TOMBSTONE else "whose copy in use is"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from itopsync.engine.report import CycleKind
 from itopsync.model import Side
 from tests.engine.rig import TEAM, Rig
+from tests.engine.verifying import compared
 
 
 @pytest.fixture
@@ -81,6 +84,30 @@ def test_the_mark_in_the_midst_of_a_note_keeps_nothing_in(rig: Rig) -> None:
     rig.operator.note("UserRequest", rig.copy_of(number), "<p>We use #internal for that</p>")
     rig.sync()
     assert "We use #internal" in rig.texts(Side.EXTERNAL, number)[0]
+
+
+@pytest.mark.parametrize("tags", [("[staff]",), ()])
+def test_what_an_earlier_mark_kept_in_stays_in(rig: Rig, tags: tuple[str, ...]) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    rig.operator.note("UserRequest", rig.copy_of(number), "<p>#internal He pays late</p>")
+    rig.sync()
+    rig.wait(minutes=10)
+    rules = rig.configuration.rules
+    rig.configuration = replace(rig.configuration, rules=replace(rules, keep_internal=tags))
+    rig.restart()
+    assert compared(rig) == []
+    for _ in range(2):
+        rig.engine.cycle(CycleKind.SWEEP)
+        rig.wait(hours=1)
+        rig.restart()
+    rig.operator.note("UserRequest", rig.copy_of(number), "<p>#internal is no mark any more</p>")
+    rig.sync()
+    (text,) = rig.texts(Side.EXTERNAL, number)
+    assert "no mark any more" in text
+    rig.configuration = replace(rig.configuration, rules=rules)
+    rig.restart()
+    assert rig.pair.rules.kept_before == tuple((tag, rig.now) for tag in tags)
 
 
 # the other side's ticket

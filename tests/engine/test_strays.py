@@ -115,7 +115,7 @@ def test_one_whose_link_is_not_known_is_told(rig: Rig) -> None:
     twin = rig.internal.agent("sync").create(REQUEST, title="Late", private_log=begins)
     assert _told(rig) == [
         f"internal:{REQUEST}:{twin} is a copy of external:{REQUEST}:99, but no link leads to it: {NOWHERE}. "
-        "If that is so after a sweep too, close it, or use `itopsync link`"
+        "If that is so after a sweep too, stop the service and run `itopsync rebuild`, or close it"
     ]
 
 

@@ -98,6 +98,7 @@ def endless(connection: socket.socket) -> None:
 
 
 BOMB = gzip.compress(bytes(50_000_000))
+TWICE = gzip.compress(gzip.compress(bytes(10_000)))
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,10 @@ BOMB = gzip.compress(bytes(50_000_000))
         pytest.param(endless, id="endless"),
         pytest.param(saying(http(bytes(200_000))), id="told-at-once"),
         pytest.param(saying(http(BOMB, "200 OK", "Content-Encoding: gzip")), id="compressed"),
+        pytest.param(saying(http(TWICE, "200 OK", "Content-Encoding: gzip, gzip")), id="twice"),
+        pytest.param(
+            saying(http(TWICE, "200 OK", "Content-Encoding: gzip\r\nContent-Encoding: gzip")), id="twice-in-two-headers"
+        ),
     ],
 )
 def test_an_answer_is_read_up_to_a_limit(behaviour: Any) -> None:

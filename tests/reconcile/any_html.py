@@ -125,6 +125,10 @@ SPELLINGS = [
     f"https://evil.example/?to=https%3A%2F%2F{HOST}%2Fx",
     f"mailto:a@b.example?body={HOME}/x",
     f"see:{HOME}/x, or ({HOME}/y).",
+    *(f"https://www.example.net{sign}x@{HOST}/x" for sign in ("%2f", "%3F", "%23", "%5c", "%252f")),
+    f"https://{'a' * 3000}@{HOST}/x",
+    f"https://a'b@{HOST}/x",
+    f"a@{HOST}/x",
 ]
 INVISIBLE = [
     "\u200b",

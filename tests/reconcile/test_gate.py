@@ -79,7 +79,10 @@ def test_nothing_but_a_type_leaves_as_a_files_type(mimetype: str, leaves_as: str
 
 def test_only_what_is_below_the_origins_path_is_its_address() -> None:
     origin = Origin(ORIGIN.ref, "acme", (f"{HOME}/itop",))
-    for inside in ("/itop", "/ITOP/pages", "//itop/", "/x/../itop/", "/./itop", "/%69top/x", "/itop?x", "/itop;a/x", "/itop)."):
+    escaped = ("/%3f/../itop/", "/x%23y/../itop", "/%09/../itop", "/%0a/../itop", "/%ff/../itop", "/\u00fc/../itop")
+    for inside in (
+        *("/itop", "/ITOP/pages", "//itop/", "/x/../itop/", "/./itop", "/%69top/x", "/itop?x", "/itop;a/x", "/itop).", *escaped),
+    ):
         assert carry(f"<p>{HOME}{inside}</p>", origin).html.startswith("<p>[link]"), inside
     for outside in ("", "/wiki", "/itop2/x", "/x/itop"):
         assert carry(f"<p>{HOME}{outside}</p>", origin).html == f"<p>{HOME}{outside}</p>"
@@ -114,6 +117,14 @@ def test_only_what_is_below_the_origins_path_is_its_address() -> None:
                     "<span style='font-size:0'>x</span>",
                     "<script>x</script>",
                     "&gt; quoted<br>",
+                    "1. ",
+                    "a) ",
+                    "10:42 ",
+                    "\u2139\ufe0f ",
+                    "1\ufe0f\u20e3",
+                    "\u3299 ",
+                    "\u2122\u2122",
+                    "<figure><img><figcaption>",
                 ),
             ]
         ),
@@ -143,6 +154,10 @@ def test_whatever_stands_before_the_mark_a_note_that_bears_it_stays(before: str,
         "<blockquote>You said</blockquote><p>no</p>#internal x",
         "<p>no</p><p>no</p>#internal x",
         "one<br>two<br>three<br>four<br>#internal",
+        '<figure><img><figcaption><a href="https://x.example">it</a> #internal</figcaption></figure>',
+        "<figure><figcaption><q>You said</q>#internal</figcaption></figure>",
+        "<figure>1<br>no<br>no<br>no<br>no<br>no</figure>#internal",
+        "\u2139\ufe0f @Carla Demo \u2122 #internal",
         "<p>Copied</p><p>Copied</p><blockquote>a<br>b<br>c<br>d</blockquote><p>Copied</p><p>@Carla #internal</p>",
         *(
             f"Copied from R-000001{end}#internal"
@@ -164,6 +179,8 @@ def test_a_note_stays_when_one_of_its_first_five_lines_begins_with_the_mark(frag
         "internal",
         "# 1 internal",
         "<blockquote>You said</blockquote>Yes, #internal",
+        "1. No #internal",
+        "<figure><img><figcaption>No #internal</figcaption></figure>",
         "@Carla please look at the tag #internal",
         "",
     ],
@@ -185,6 +202,20 @@ PIECES = (
     *("@Carla, @Otto Operator: ", "Hi @Carla ", "https://x.example/y ", "##", "1) ", "[[Person:Carla]] ", "<summary>x</summary>"),
     *("\u3164", "\u2800", "\u034f", "\ufe0f", "<div style='display:none'>hid</div>", "<p>Copied</p>", "<br>", "- ", "<p>no</p>"),
     *("no", "&gt;", *LINE_ENDS, "\r\n", "&#11;", "&#12;", "&#133;", "&#x2028;", "&#x1c;"),
+    *(
+        "\u2139\u2139 ",
+        "\u2122",
+        "\u2167",
+        "\u00bd\u00bd",
+        "12",
+        "a b ",
+        "\u3299",
+        "\ue000",
+        "ab",
+        "a\u2139",
+        "<figure><figcaption>",
+        "<q>",
+    ),
     *("\0", "\b", "\t", "\x1f", "\x7f", "\xa0", "\xad", "\u2003", "\u200b", "\ufeff"),
 )
 MARKS = ("#internal", "# internal", "#\u0131nternal", "#int\u00e9rnal", "\ufe5finternal", "#\u3164internal", "#\U0001d422nternal")
