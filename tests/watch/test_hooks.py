@@ -149,7 +149,7 @@ def test_another_failure_of_a_cycle_is_told(service: Service, receiver: Listenin
 def test_what_a_person_parked_calls_nobody(service: Service, receiver: Listening) -> None:
     number = service.rig.customer.create("UserRequest", title="Printer")
     service.cycle()
-    service.rig.store.links.amend(service.rig.link(number).id, by_hand.parked, service.rig.now)
+    service.rig.store.links.amend(service.rig.link(number).id, lambda link: by_hand.parked(link, "anna"), service.rig.now)
     service.cycle()
     assert receiver.documents == []
 
@@ -171,7 +171,7 @@ def test_many_at_once_are_one_call_that_lists_some_and_counts_all(service: Servi
         service.rig.customer.create("UserRequest", title=f"No. {n}")
     service.cycle()
     for link in service.rig.store.links.get(range(1, LISTED + 6)):
-        stuck = replace(by_hand.parked(link).obstacles[0], key=ItemKey("state"), tries=3, reason="no way leads there")
+        stuck = replace(by_hand.parked(link, "anna").obstacles[0], key=ItemKey("state"), tries=3, reason="no way leads there")
         service.rig.store.links.save(replace(link, obstacles=(stuck,), due_at=None), now=service.rig.now, live=False)
     service.cycle()
     (told,) = receiver.documents
