@@ -97,7 +97,7 @@ def verify(
     from itopsync.cli import verifying
 
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=not service)
     if service:
         _have_verified(configuration, deep=deep)
         return
