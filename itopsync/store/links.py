@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     delete,
     func,
     insert,
@@ -320,13 +319,19 @@ class Links:
             connection.execute(update(link).where(*meant, later).values(due_at=at, updated_at=at))
 
     def counts(self) -> Mapping[str, int]:
-        """Count the links by status, and those that are ``troubled`` or ``in_doubt``."""
+        """Count the links by status, and those that are ``troubled``, ``in_doubt``, or not in trouble but ``gathering``."""
         by_status = select(link.c.status, func.count()).group_by(link.c.status)
-        trouble = select(func.count(), func.count(case((link.c.in_doubt, 1)))).where(link.c.troubled, *self._kept)
+        trouble = select(link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *self._kept)
         with self._database.reading() as connection:
             found = {LinkStatus(status): count for status, count in connection.execute(by_status)}
-            troubled, in_doubt = connection.execute(trouble).one()
-        return {status.value: found.get(status, 0) for status in LinkStatus} | {"troubled": troubled, "in_doubt": in_doubt}
+            rows = connection.execute(trouble).all()
+        known = [(codec.obstacles_from_json(row.obstacles), row.in_doubt) for row in rows]
+        full = [each for each, in_doubt in known if each and not in_doubt and all(one.is_no_trouble for one in each)]
+        return {status.value: found.get(status, 0) for status in LinkStatus} | {
+            "troubled": len(known) - len(full),
+            "in_doubt": sum(in_doubt for _, in_doubt in known),
+            "gathering": sum(any(one.gathers for one in each) for each in full),
+        }
 
     def obstacle_counts(self) -> ObstacleCounts:
         """Count the items that do not get across, over all links."""

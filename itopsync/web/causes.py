@@ -48,8 +48,8 @@ def causes(links: Iterable[Link]) -> tuple[list[Cause], list[Cause]]:
         for obstacle in link.obstacles:
             if link.status is LinkStatus.PARKED and not obstacle.tries:
                 continue  # it says by whom, and why
-            if obstacle.gathers:
-                continue  # no trouble
+            if obstacle.is_no_trouble:
+                continue
             group = needed if obstacle.parked and not obstacle.key.concerns_us else waiting
             _add(group, Cause(obstacle.key.kind, obstacle.reason, tried=True), link, obstacle)
         if link.in_doubt:

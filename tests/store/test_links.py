@@ -201,9 +201,17 @@ def test_links_are_counted_by_status_and_trouble(store: Store) -> None:
     add_linked(store, external(4), internal(4), in_doubt=True)
     add_linked(store, external(5), internal(5), status=LinkStatus.PARKED)
     add_linked(store, external(6), internal(6), status=LinkStatus.TOMBSTONE)
-    assert store.links.counts() == {"waiting": 1, "linked": 3, "unlinking": 0, "parked": 1, "tombstone": 1} | {
-        "troubled": 3,
-        "in_doubt": 1,
+    gathers = obstacle(ItemKey("log:internal:private_log:notes"))
+    add_linked(store, external(7), internal(7), obstacles=(gathers,))
+    full = obstacle(ItemKey("log:internal:private_log"), parked=True)
+    add_linked(store, external(8), internal(8), obstacles=(gathers, obstacle()))
+    add_linked(store, external(10), internal(10), obstacles=(gathers, full))
+    add_linked(store, external(11), internal(11), obstacles=(full,))
+    add_linked(store, external(9), internal(9), obstacles=(gathers,), in_doubt=True)
+    assert store.links.counts() == {"waiting": 1, "linked": 8, "unlinking": 0, "parked": 1, "tombstone": 1} | {
+        "troubled": 5,
+        "in_doubt": 2,
+        "gathering": 2,
     }
 
 
