@@ -175,7 +175,7 @@ class Links:
         :raises StoreGone: there is no such link
         """
         seen = {VERSION[side].name: version for side, version in (versions or {}).items()}
-        rest = {"live": live, "writing": None, "writing_since": None, "updated_at": now, "number": saved.id}
+        rest = {"live": live, "writing_since": None, "updated_at": now, "number": saved.id}
         values = values_of(saved) | seen | rest
 
         def write(connection: Connection) -> bool:
@@ -216,9 +216,7 @@ class Links:
                 number = connection.scalars(insert(link).values(values | more).returning(link.c.id)).one()
                 write_files(connection, number, added.files)
 
-    def begin_write(
-        self, link_id: int, now: datetime, what: str, *, saved: Link | None = None, loaded: Link | None = None
-    ) -> bool:
+    def begin_write(self, link_id: int, now: datetime, *, saved: Link | None = None, loaded: Link | None = None) -> bool:
         """Record that a write on this link is about to be sent; until the link is saved, the outcome counts as unknown.
 
         *saved* is the link as it should be found if the process dies now, if that differs from what is stored; its due time is
@@ -227,7 +225,7 @@ class Links:
 
         :raises StoreGone: there is no such link
         """
-        mark = {"number": link_id, "writing": what, "writing_since": now, "updated_at": now}
+        mark = {"number": link_id, "writing_since": now, "updated_at": now}
         values = values_of(saved) | mark if saved is not None else mark
         values.pop("due_at", None)
 
@@ -268,7 +266,7 @@ class Links:
         with self._database.writing() as connection:
             ids = tuple(sorted(connection.scalars(select(link.c.id).where(under_way))))
             in_doubt = {"in_doubt": True, "troubled": True, "due_at": due_at}
-            ended = {"writing": None, "writing_since": None, "updated_at": now}
+            ended = {"writing_since": None, "updated_at": now}
             if ids:
                 connection.execute(update(link).where(under_way).values(in_doubt | ended))
         return ids

@@ -33,7 +33,7 @@ def test_a_link_that_is_not_there_cannot_be_saved(store: Store) -> None:
     with pytest.raises(StoreGone, match="link 99 is not in the store any more"):
         store.links.save(link, now=NOW, live=True)
     with pytest.raises(StoreGone):
-        store.links.begin_write(99, NOW, "create")
+        store.links.begin_write(99, NOW)
 
 
 def test_what_is_due_comes_oldest_first_and_once(store: Store) -> None:
@@ -113,8 +113,8 @@ def test_very_many_links_are_made_due_at_once(store: Store) -> None:
 
 def test_a_write_that_was_under_way_when_the_process_died_is_left_to_settle(store: Store) -> None:
     dead, alive = add(store, external(1)), add(store, external(2))
-    store.links.begin_write(dead.id, NOW, "create")
-    store.links.begin_write(alive.id, NOW, "create")
+    store.links.begin_write(dead.id, NOW)
+    store.links.begin_write(alive.id, NOW)
     store.links.save(replace(alive, due_at=None), now=NOW, live=True)
 
     assert store.links.recover(NOW + MINUTE, NOW + 6 * MINUTE) == (dead.id,)
@@ -126,7 +126,7 @@ def test_a_write_that_was_under_way_when_the_process_died_is_left_to_settle(stor
 
 def test_a_write_is_recovered_from_once(store: Store) -> None:
     link = add(store, external(1))
-    store.links.begin_write(link.id, NOW, "create")
+    store.links.begin_write(link.id, NOW)
     assert store.links.recover(NOW, NOW + 5 * MINUTE) == (link.id,)
     assert store.links.recover(NOW + MINUTE, NOW + 6 * MINUTE) == ()
     assert get(store, link.id).due_at == NOW + 5 * MINUTE
