@@ -325,9 +325,14 @@ class Obstacle:
         return self.parked and self.tries > 0 and not self.key.concerns_us
 
     @property
+    def is_no_trouble(self) -> bool:
+        """Whether nothing failed: a log is full, and what it does not take goes as files."""
+        return self.key.kind is ItemKind.LOG
+
+    @property
     def gathers(self) -> bool:
-        """Whether nothing failed: what a full log does not take is gathered into one file until its time."""
-        return self.key.kind is ItemKind.LOG and not self.parked
+        """Whether what a full log does not take is gathered into one file until its time."""
+        return self.is_no_trouble and not self.parked
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ def _health(store: Store, side: Side, now: datetime) -> SideHealth:
 
 
 def troubles_of(link: Link) -> tuple[Trouble, ...]:
-    """What does not get across on *link*."""
+    """What does not get across on *link*; that a log is full is not told, only what is gathered for it."""
 
     def trouble(item: str, reason: str, tries: int, *, parked: bool, next_try: datetime | None, gathers: bool = False) -> Trouble:
         internal = str(link.internal) if link.internal else None
@@ -204,6 +204,7 @@ def troubles_of(link: Link) -> tuple[Trouble, ...]:
     found = [
         trouble(each.key, each.reason, each.tries, parked=each.parked, next_try=each.not_before, gathers=each.gathers)
         for each in link.obstacles
+        if each.gathers or not each.is_no_trouble
     ]
     if link.in_doubt:
         reason = "a write was sent whose outcome is not known; it is looked for before anything else is sent"

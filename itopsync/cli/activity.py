@@ -33,7 +33,7 @@ def activity(
 ) -> None:
     """List writes and requests, newest first, with their times and outcomes. Does not contact the servers."""
     options: Options = context.obj
-    with store_to_read(options.configuration()) as store:
+    with store_to_read(options.configuration(servers=False)) as store:
         link = meant_one(store, ref).id if ref is not None else None
         begin = utc_now() - since if since is not None else None
         records: list[ActivityRecord | RequestRecord] = [

@@ -93,10 +93,12 @@ def _carry_out_up_to(number: int, configuration: Configuration, store: Store, in
         for request in store.requests.waiting():
             if request.id > number:
                 break
-            if request.kind in _CYCLES or (taken := store.requests.take(request.id, utc_now())) is None:
+            if request.kind in _CYCLES:
                 continue
             if request.kind is RequestKind.LINK and inspector is None:
                 inspector = stack.enter_context(looking(configuration, lambda _: nullcontext(store)))
+            if (taken := store.requests.take(request.id, utc_now())) is None:
+                continue
             outcome = Steering(store, configuration.rules, utc_now, inspector).carry_out(taken)
             if request.id == number:
                 return outcome

@@ -117,7 +117,7 @@ def unlink(
     from itopsync.store.records import RequestKind
 
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=False)
     with store_to_steer(configuration) as store:
         found = meant_one(store, ref)
         name = f"link {found.id}, {found.external_number} ({found.external})"

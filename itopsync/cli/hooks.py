@@ -27,7 +27,7 @@ def try_them(
     from itopsync.watch.delivery import NotDelivered
 
     options: Options = context.obj
-    errands = _errands(options.configuration())
+    errands = _errands(options.configuration(servers=False))
     if not errands:
         raise typer.BadParameter("no hook is configured; see [hooks] in sync.toml")
     if name is not None and name not in errands:

@@ -42,7 +42,7 @@ def status(
     if as_json + watch + (max_age is not None) > 1:
         raise typer.BadParameter("give only one of --json, --watch and --max-age")
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=False)
     with store_to_read(configuration) as store:
 
         def look() -> Status:

@@ -156,7 +156,7 @@ def _ask_for(context: typer.Context, kind: str, ref: str | None, reason: str = "
     from itopsync.store.records import RequestKind
 
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=False)
     with store_to_steer(configuration) as store:
         link = None if ref is None else meant_one(store, ref).id
         ask_for(configuration, store, RequestKind(kind), link=link, reason=reason)

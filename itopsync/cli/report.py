@@ -38,7 +38,7 @@ def report(
 ) -> None:
     """Report a month: what arrived when, what delayed it, what was parked. Has no content; does not contact the servers."""
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=False)
     if check is not None:
         _check(configuration, check)
         return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from itopsync import config, logs
 from itopsync.config import Configuration
-from itopsync.errors import Stopped
+from itopsync.errors import ConfigurationError, Stopped
 from itopsync.model import Side
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ class Options:
     config: Path | None
     log_level: str | None
 
-    def configuration(self) -> Configuration:
-        """Find and load the configuration, and set up logging by it."""
-        loaded = config.load(config.find(self.config), os.environ)
+    def configuration(self, *, servers: bool = True) -> Configuration:
+        """Find and load the configuration, and set up logging by it. Their passwords are needed only if *servers* are asked."""
+        loaded = config.load(config.find(self.config), os.environ, servers=servers)
         logs.configure(self.log_level or loaded.log_level)
         return loaded
 
@@ -51,9 +51,13 @@ def servers(configuration: Configuration, guard: Guard | None = None, watch: Wat
     """Both servers, closed on exit.
 
     *guard* is called before each exchange, with whether it writes; *watch* after it.
+
+    :raises ConfigurationError: the configuration was loaded without their passwords
     """
     from itopsync.itop.server import Server
 
+    if configuration.unread:
+        raise ConfigurationError(configuration.unread)
     on_call = watch.called if watch else None
     with ExitStack() as stack:
         yield {

@@ -39,7 +39,7 @@ def pause(
     end = utc_now() + length if length is not None else until
     arguments = ({"side": side.value} if side else {}) | ({"until": end.isoformat()} if end else {})
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=False)
     with store_to_steer(configuration) as store:
         ask_for(configuration, store, RequestKind.PAUSE, reason=reason, arguments=arguments)
 
@@ -50,7 +50,7 @@ def unpause(context: typer.Context, side: OneSide = None) -> None:
     from itopsync.store.records import RequestKind
 
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=False)
     with store_to_steer(configuration) as store:
         ask_for(configuration, store, RequestKind.UNPAUSE, arguments={"side": side.value} if side else {})
 
@@ -66,7 +66,7 @@ def accept(
     from itopsync.store.records import RequestKind
 
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=False)
     with store_to_steer(configuration) as store:
         stop = stops.current(store)
         if stop is None or stop.kind != kind:
@@ -82,7 +82,7 @@ def sync(context: typer.Context, ref: Meant) -> None:
     from itopsync.store.records import RequestKind
 
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=False)
     with store_to_steer(configuration) as store:
         ask_for(configuration, store, RequestKind.SYNC, link=meant_one(store, ref).id)
 
@@ -93,6 +93,6 @@ def sweep(context: typer.Context) -> None:
     from itopsync.store.records import RequestKind
 
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=False)
     with store_to_steer(configuration) as store:
         ask_for(configuration, store, RequestKind.SWEEP)

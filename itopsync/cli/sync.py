@@ -68,14 +68,14 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
     with looking(configuration, store_to_read) as inspector:
         planned, tally = inspector.preview()
         store = inspector.pair.store
-        troubled = store.links.counts()["troubled"]
+        counts = store.links.counts()
         lossy, let_through = losses(store), stops.accepted(store)
         resting = [f"{pause}. {REMEDY}." for pause in pauses(store, utc_now())]
         problems = [problem.what for side in Side if (problem := unwritable(store, side)) is not None]
         if as_json:
             typer.echo(show.plans_as_json(planned))
         else:
-            show.plans(Console(soft_wrap=True), planned, troubled, [*resting, *problems])
+            show.plans(Console(soft_wrap=True), planned, counts, [*resting, *problems])
         if resting:
             raise typer.Exit(ExitCode.PAUSED)
         refuse_lossy(lossy)
@@ -97,7 +97,7 @@ def verify(
     from itopsync.cli import verifying
 
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=not service)
     if service:
         _have_verified(configuration, deep=deep)
         return

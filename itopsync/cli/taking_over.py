@@ -22,9 +22,10 @@ from itopsync.exits import ExitCode
 
 if TYPE_CHECKING:
     from itopsync.engine.inspect import Inspector
-    from itopsync.engine.taking_over import Examined, Row
-    from itopsync.reconcile.by_hand import Joined
+    from itopsync.engine.taking_over import Examined
+    from itopsync.model import Ref
     from itopsync.reconcile.copied import Bridge
+    from itopsync.store.store import Store
 
 AT_ONCE = 50
 """So many pairs are linked by one request, in one transaction; a running process goes on with its cycles in between."""
@@ -73,8 +74,15 @@ def take_over(configuration: Configuration, path: Path, history: Bridge | None, 
             typer.echo("Nothing was linked." if dry_run else "Nothing to do.")
             return
         ask("From now on, notes, files and states are carried between these, and what was carried stays there.", yes=yes)
-        with progress_bar() as inspector.pair.progress:
-            _link(configuration, inspector, examined.to_link, history)
+        refs = ((joined.link.external, joined.link.internal) for _, joined in examined.to_link)
+        pairs = [(external, internal) for external, internal in refs if internal is not None]
+        try:
+            with progress_bar() as inspector.pair.progress:
+                _link(configuration, inspector, pairs, history)
+        except KeyboardInterrupt:
+            done = _count_linked(inspector.pair.store, pairs)
+            typer.echo(f"{counted(done, 'pair')} linked. The same command, given again, goes on with the others.", err=True)
+            raise
 
 
 def _examine(inspector: Inspector, path: Path, history: Bridge | None) -> Examined:
@@ -111,22 +119,24 @@ def _tell(path: Path, examined: Examined, history: Bridge | None, *, shown: int)
         typer.echo("What differs stays as it is until it is changed.")
 
 
-def _link(
-    configuration: Configuration, inspector: Inspector, to_link: Sequence[tuple[Row, Joined]], history: Bridge | None
-) -> None:
+def _count_linked(store: Store, pairs: Sequence[tuple[Ref, Ref]]) -> int:
+    from itopsync.engine import linking
+
+    return sum(linking.linked(store, *each) is not None for each in pairs)
+
+
+def _link(configuration: Configuration, inspector: Inspector, pairs: Sequence[tuple[Ref, Ref]], history: Bridge | None) -> None:
     from itopsync.cli.asked import actor, await_end
     from itopsync.engine import linking
     from itopsync.store.records import RequestKind, RequestState
 
-    pair, refs = inspector.pair, [(joined.link.external, joined.link.internal) for _, joined in to_link]
-    pairs = [(external, internal) for external, internal in refs if internal is not None]
-    done = 0
+    pair, done = inspector.pair, 0
     for start in range(0, len(pairs), AT_ONCE):
         part = pairs[start : start + AT_ONCE]
         asked = linking.arguments_of(part, history)
         number = pair.store.requests.ask(RequestKind.LINK, actor(), utc_now(), arguments=asked)
         outcome = await_end(configuration, pair.store, number, inspector)
-        linked = sum(linking.linked(pair.store, *each) is not None for each in part)
+        linked = _count_linked(pair.store, part)
         done += linked
         if outcome.state is not RequestState.DONE:
             typer.echo(outcome.result, err=True)

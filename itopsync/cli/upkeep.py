@@ -63,7 +63,7 @@ def check(context: typer.Context) -> None:
     if faults:
         typer.echo("Stop the service and restore a backup; without one, name another store.url and run `itopsync rebuild`.")
         raise typer.Exit(ExitCode.STORE)
-    with store_to_steer(options.configuration()) as store:
+    with store_to_steer(options.configuration(servers=False)) as store:
         links = sum(store.links.counts()[status] for status in LinkStatus)
     typer.echo(f"The store is at {migrate.head()}, this itopsync's schema, and sound: {counted(links, 'link')}.")
 
@@ -127,7 +127,7 @@ def _own_url(context: typer.Context) -> str:
     from itopsync.store.connection import Address
 
     options: Options = context.obj
-    configuration = options.configuration()
+    configuration = options.configuration(servers=False)
     url = configuration.store_url
     refuse_other_name(Address.parse(url).name, upkeep.fact_of(url, PAIR), configuration.rules)
     return url

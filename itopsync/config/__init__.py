@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -29,15 +30,26 @@ from itopsync.config.faults import Faults
 from itopsync.config.loader import check, find, parse
 from itopsync.config.schema import SyncFile
 from itopsync.engine.settings import Schedule
+from itopsync.model import Side
+from itopsync.settings.secrets import WAYS
 from itopsync.settings.section import Surroundings
+
+_PASSWORDS = frozenset(f"{side}.{way}" for side in Side for way in WAYS)
 
 __all__ = ["Configuration", "Schedule", "example", "find", "load"]
 
 
 def load(
-    path: Path, environ: Mapping[str, str] = os.environ, *, now: datetime | None = None, secrets: bool = True
+    path: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    now: datetime | None = None,
+    secrets: bool = True,
+    servers: bool = True,
 ) -> Configuration:
     """Load *path*, with the secrets that it refers to in files and in *environ*; without *secrets*, no server can be asked.
+
+    Unless the *servers* are to be asked, what is wrong with their passwords alone is no error.
 
     :raises ConfigurationError: with every fault in the file, each with file, key and remedy
     """
@@ -45,8 +57,7 @@ def load(
     surroundings = Surroundings(path.absolute().parent, environ, now or datetime.now(UTC))
     file = check(SyncFile, table, surroundings, faults, look_outside=secrets)
     configuration = compile_configuration(file, path, surroundings, faults)
-    faults.raise_if_any()
-    return configuration
+    return replace(configuration, unread=faults.raise_if_any(but=() if servers else _PASSWORDS))
 
 
 def example() -> str:

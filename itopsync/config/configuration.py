@@ -13,6 +13,7 @@ from itopsync.config.faults import Faults
 from itopsync.config.routes import written_routes
 from itopsync.config.schema import ScopeSection, SyncFile
 from itopsync.engine.settings import EngineSettings, Schedule
+from itopsync.errors import Fault
 from itopsync.itop.settings import ServerSection, ServerSettings
 from itopsync.model import BySide, Side
 from itopsync.reconcile.defaults import Routing
@@ -44,6 +45,8 @@ class Configuration:
     hooks: HooksSettings
     log_level: str
     """``debug``, ``info``, ``warning`` or ``error``."""
+    unread: tuple[Fault, ...] = ()
+    """Why the passwords of the servers could not be read, where they were not needed: no server can be asked."""
 
 
 def compile_configuration(file: SyncFile, path: Path, surroundings: Surroundings, faults: Faults) -> Configuration:

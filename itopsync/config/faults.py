@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from itopsync.errors import ConfigurationError, Fault, clip
@@ -47,11 +47,15 @@ class Faults:
         """Whether *key*, a table that has it, or anything below it is known to be wrong; for an empty key, anything at all."""
         return self.known(key) or any(not key or found.startswith(f"{key}.") for found in self._found)
 
-    def raise_if_any(self) -> None:
-        """:raises ConfigurationError: with all faults, if there are any."""
-        found = [*self._told(), *self._told_of_lines()]
-        if found:
-            raise ConfigurationError(tuple(found))
+    def raise_if_any(self, *, but: Collection[str] = ()) -> tuple[Fault, ...]:
+        """Return the faults of the keys in *but*.
+
+        :raises ConfigurationError: with all faults, if there are any besides these
+        """
+        found = (*self._told(), *self._told_of_lines())
+        if len(found) > sum(key in but for key in self._found):
+            raise ConfigurationError(found)
+        return found
 
     def _told(self) -> Iterator[Fault]:
         for key, (what, remedy) in self._found.items():

@@ -133,11 +133,10 @@ def _announce(pair: Pair, job: Job) -> bool:
     heading = job.plan.link.base.heading
     if job.begun and not _is_news(heading, job.heading):
         return True
-    what = type(job.plan.actions[0]).__name__.lower()
     headed = job.plan.link if heading is not None else None
     if not take_copy(pair.store, job.plan.link, job.loaded, pair.clock()):
         return False
-    if not pair.store.links.begin_write(job.link.id, pair.clock(), what, saved=headed, loaded=job.as_loaded):
+    if not pair.store.links.begin_write(job.link.id, pair.clock(), saved=headed, loaded=job.as_loaded):
         return False
     job.begun, job.heading = True, heading
     return True

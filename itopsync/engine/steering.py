@@ -178,7 +178,7 @@ class Steering:
         return self._amend(request, lambda link: by_hand.retried(link, now), "is tried again by the next cycle")
 
     def _park(self, request: RequestRecord, _now: datetime) -> str:
-        return self._amend(request, by_hand.parked, "rests")
+        return self._amend(request, lambda link: by_hand.parked(link, request.actor, request.reason), "rests")
 
     def _resume(self, request: RequestRecord, now: datetime) -> str:
         link = self._known(request)

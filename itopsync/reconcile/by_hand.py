@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from itopsync.errors import clip
 from itopsync.model import TICKET, WORKED_ON, End, FilePair, FileStatus, Link, LinkStatus, NoteRecord, Observation, Obstacle, Side
 from itopsync.reconcile.copied import UNSEEN, Bridge, Line, Looks, Standing, recognise, recognise_files
 from itopsync.reconcile.ends import ended
@@ -36,11 +37,13 @@ def retried(link: Link, now: datetime) -> Link:
     return replace(link, obstacles=passing, due_at=link.due_at if link.in_doubt else now)
 
 
-def parked(link: Link) -> Link:
-    """The link, parked as a whole; one that is parked already keeps its reason."""
+def parked(link: Link, actor: str, reason: str = "") -> Link:
+    """The link, parked as a whole by *actor*; one that is parked already keeps its reason."""
     if link.status in (LinkStatus.TOMBSTONE, LinkStatus.UNLINKING, LinkStatus.PARKED):
         return link
-    obstacle = Obstacle(TICKET, "", "parked by hand; `itopsync resume` takes it up again", tries=0, parked=True, not_before=None)
+    why = f": {clip(reason)}" if reason else ""
+    told = f"parked by {actor}{why}; `itopsync resume` takes it up again"
+    obstacle = Obstacle(TICKET, "", told, tries=0, parked=True, not_before=None)
     return replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,))
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     delete,
     func,
     insert,
@@ -176,7 +175,7 @@ class Links:
         :raises StoreGone: there is no such link
         """
         seen = {VERSION[side].name: version for side, version in (versions or {}).items()}
-        rest = {"live": live, "writing": None, "writing_since": None, "updated_at": now, "number": saved.id}
+        rest = {"live": live, "writing_since": None, "updated_at": now, "number": saved.id}
         values = values_of(saved) | seen | rest
 
         def write(connection: Connection) -> bool:
@@ -217,9 +216,7 @@ class Links:
                 number = connection.scalars(insert(link).values(values | more).returning(link.c.id)).one()
                 write_files(connection, number, added.files)
 
-    def begin_write(
-        self, link_id: int, now: datetime, what: str, *, saved: Link | None = None, loaded: Link | None = None
-    ) -> bool:
+    def begin_write(self, link_id: int, now: datetime, *, saved: Link | None = None, loaded: Link | None = None) -> bool:
         """Record that a write on this link is about to be sent; until the link is saved, the outcome counts as unknown.
 
         *saved* is the link as it should be found if the process dies now, if that differs from what is stored; its due time is
@@ -228,7 +225,7 @@ class Links:
 
         :raises StoreGone: there is no such link
         """
-        mark = {"number": link_id, "writing": what, "writing_since": now, "updated_at": now}
+        mark = {"number": link_id, "writing_since": now, "updated_at": now}
         values = values_of(saved) | mark if saved is not None else mark
         values.pop("due_at", None)
 
@@ -269,7 +266,7 @@ class Links:
         with self._database.writing() as connection:
             ids = tuple(sorted(connection.scalars(select(link.c.id).where(under_way))))
             in_doubt = {"in_doubt": True, "troubled": True, "due_at": due_at}
-            ended = {"writing": None, "writing_since": None, "updated_at": now}
+            ended = {"writing_since": None, "updated_at": now}
             if ids:
                 connection.execute(update(link).where(under_way).values(in_doubt | ended))
         return ids
@@ -320,13 +317,19 @@ class Links:
             connection.execute(update(link).where(*meant, later).values(due_at=at, updated_at=at))
 
     def counts(self) -> Mapping[str, int]:
-        """Count the links by status, and those that are ``troubled`` or ``in_doubt``."""
+        """Count the links by status, and those that are ``troubled``, ``in_doubt``, or not in trouble but ``gathering``."""
         by_status = select(link.c.status, func.count()).group_by(link.c.status)
-        trouble = select(func.count(), func.count(case((link.c.in_doubt, 1)))).where(link.c.troubled, *self._kept)
+        trouble = select(link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *self._kept)
         with self._database.reading() as connection:
             found = {LinkStatus(status): count for status, count in connection.execute(by_status)}
-            troubled, in_doubt = connection.execute(trouble).one()
-        return {status.value: found.get(status, 0) for status in LinkStatus} | {"troubled": troubled, "in_doubt": in_doubt}
+            rows = connection.execute(trouble).all()
+        known = [(codec.obstacles_from_json(row.obstacles), row.in_doubt) for row in rows]
+        full = [each for each, in_doubt in known if each and not in_doubt and all(one.is_no_trouble for one in each)]
+        return {status.value: found.get(status, 0) for status in LinkStatus} | {
+            "troubled": len(known) - len(full),
+            "in_doubt": sum(in_doubt for _, in_doubt in known),
+            "gathering": sum(any(one.gathers for one in each) for each in full),
+        }
 
     def obstacle_counts(self) -> ObstacleCounts:
         """Count the items that do not get across, over all links."""

@@ -76,7 +76,6 @@ link = Table(
     Column("troubled", Boolean, nullable=False, comment="Has obstacles, is parked, or has a write of unknown outcome."),
     Column("due_at", UtcDateTime),
     Column("in_doubt", Boolean, nullable=False),
-    Column("writing", Text, comment="What kind of write was begun and not ended yet."),
     Column("writing_since", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

@@ -7,6 +7,8 @@ import os
 import signal
 import ssl
 import subprocess
+import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
@@ -19,6 +21,9 @@ from itopsync.watch.settings import Receiver
 
 HANDED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 """The variables of our environment that a command gets; others may contain passwords."""
+
+MOST_ERRORS = 4_096
+"""Bytes of a command's standard error that reach ours."""
 
 
 class NotDelivered(ItopsyncError):
@@ -38,7 +43,10 @@ class Way(Protocol):
 
 
 class Command:
-    """A program, run once for each notification, with JSON on standard input, and the JSON and its parts in the environment."""
+    """A program, run once for each notification, with JSON on standard input, and the JSON and its parts in the environment.
+
+    The end of what it writes to its standard error goes to ours.
+    """
 
     name = "command"
 
@@ -51,21 +59,27 @@ class Command:
         document = json.dumps(notification)
         parts = {f"ITOPSYNC_{name.upper()}": str(notification[name]) for name in ("event", "pair", "summary", "count")}
         environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+        errors = _Errors()
         try:
             self._running = programs.start(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
+                stderr=errors.sink,
                 folder="/",
                 environment={**environment, **parts, "ITOPSYNC_NOTIFICATION": document},
             )
         except (OSError, ValueError) as error:
             raise NotDelivered(f"it cannot be run: {getattr(error, 'strerror', None) or type(error).__name__}") from None
+        finally:
+            os.close(errors.sink)
         try:
             self._running.communicate(document.encode(), self._timeout)
         except subprocess.TimeoutExpired:
             self.kill()
             raise NotDelivered(f"it took longer than {self._timeout:g} s and was killed") from None
+        finally:
+            errors.pass_on()
         if self._running.returncode:
             raise NotDelivered(f"it exited with {self._running.returncode}")
 
@@ -75,6 +89,29 @@ class Command:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._running.pid, signal.SIGKILL)
             self._running.wait()
+
+
+class _Errors:
+    """What a program writes to its standard error, of which the end is kept."""
+
+    def __init__(self) -> None:
+        self._source, self.sink = os.pipe()
+        self._end, self._count = b"", 0
+        self._thread = threading.Thread(target=self._read, name="hook-errors", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with open(self._source, "rb", buffering=0) as source:
+            while part := source.read(MOST_ERRORS):
+                self._end, self._count = (self._end + part)[-MOST_ERRORS:], self._count + len(part)
+
+    def pass_on(self) -> None:
+        """Pass the end on to our own standard error. A child of the program that has it open still is not waited for."""
+        self._thread.join(1)
+        cut = f"A hook wrote {self._count:,} bytes to its standard error. The last {MOST_ERRORS:,}:\n"
+        with suppress(OSError, ValueError):
+            sys.stderr.write((cut if self._count > MOST_ERRORS else "") + self._end.decode(errors="replace"))
+            sys.stderr.flush()
 
 
 class Web:

@@ -43,12 +43,13 @@ def causes(links: Iterable[Link]) -> tuple[list[Cause], list[Cause]]:
     waiting: dict[str, Cause] = {}
     for link in links:
         if link.status is LinkStatus.PARKED:
-            _add(needed, Cause("ticket", PARKED, tried=False), link, None)
+            by_hand = next((obstacle for obstacle in link.obstacles if not obstacle.tries), None)
+            _add(needed, Cause("ticket", PARKED, tried=False), link, by_hand)
         for obstacle in link.obstacles:
             if link.status is LinkStatus.PARKED and not obstacle.tries:
-                continue  # the note that it is parked
-            if obstacle.gathers:
-                continue  # no trouble
+                continue  # it says by whom, and why
+            if obstacle.is_no_trouble:
+                continue
             group = needed if obstacle.parked and not obstacle.key.concerns_us else waiting
             _add(group, Cause(obstacle.key.kind, obstacle.reason, tried=True), link, obstacle)
         if link.in_doubt:

@@ -202,17 +202,20 @@ def test_check_ends_with_three_on_a_fault(desk: Desk) -> None:
     assert sum(finding["level"] == "fault" for finding in json.loads(done.stdout)) == 2
 
 
-def test_a_parked_link_rests_until_it_is_resumed(desk: Desk) -> None:
+def test_a_parked_link_rests_until_it_is_resumed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ITOPSYNC_ACTOR", "anna")
     number = desk.customer.create("UserRequest", title="Printer broken")
     desk.itopsync("run-once")
     time.sleep(1.1)
-    assert "rests" in desk.itopsync("park", "external:UserRequest:1").stdout
+    assert "rests" in desk.itopsync("park", "external:UserRequest:1", "--reason", "waits for the audit").stdout
     desk.customer.note("UserRequest", number, "<p>Hello</p>")
     desk.itopsync("run-once")
     (copy,) = desk.internal.tickets()
     assert len(copy["private_log"]) == 1
     shown = desk.itopsync("show", "1")
-    assert "parked by hand" in shown.stdout
+    reason = "parked by anna: waits for the audit; `itopsync resume` takes it up again"
+    assert reason in shown.stdout
+    assert json.loads(desk.itopsync("status", "--json").stdout)["troubles"][0]["reason"] == reason
     assert "Hello" not in shown.stdout
     desk.itopsync("resume", "1")
     desk.itopsync("run-once")

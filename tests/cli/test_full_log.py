@@ -26,7 +26,11 @@ def test_seventy_notes_wait_without_trouble_and_go_with_the_state(desk: Desk) ->
     assert re.search(rf"gathered into one file \(until {TIME} UTC: {REASON}\)", desk.itopsync("plan").stdout)
     assert desk.itopsync("run-once").returncode == ExitCode.WELL
     assert desk.internal.ticket(REQUEST, copy)["attachments"] == []
-    assert re.search(rf"gathered until \d\d-\d\d {TIME} +{REASON}", desk.itopsync("status").stdout)
+    assert desk.itopsync("plan").stdout.startswith("Nothing to write now.")
+    told = desk.itopsync("status").stdout
+    assert re.search(rf"gathered until \d\d-\d\d {TIME} +{REASON}", told)
+    assert "parked" not in told
+    assert re.search(r"^links: 1 linked, 1 gathering *$", told, re.MULTILINE)
     shown = desk.itopsync("show", "1").stdout
     assert re.search(rf"gathered until .* {TIME} UTC: log:internal:private_log:notes: {REASON}", shown)
     verified = desk.itopsync("verify")

@@ -66,6 +66,55 @@ def test_a_time_that_cannot_be_read_is_refused(desk: Desk, words: tuple[str, ...
     assert desk.itopsync("activity").stdout.startswith("There are no writes")
 
 
+@pytest.fixture
+def no_passwords(desk: Desk) -> None:
+    """A sync.toml whose two passwords are in a file that is not there."""
+    path = desk.folder / "sync.toml"
+    path.write_text(path.read_text().replace('password_env = "PASSWORD"', 'password_file = "nowhere"'))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "status",
+        "activity",
+        "report",
+        "pause",
+        "unpause",
+        "park R-000001",
+        "resume R-000001",
+        "retry R-000001",
+        "sync R-000001",
+        "unlink R-000001 --yes",
+        "db check",
+        "db backup copy.sqlite",
+    ],
+)
+def test_what_asks_no_server_needs_no_password(desk: Desk, line: str, request: pytest.FixtureRequest) -> None:
+    desk.customer.create("UserRequest", title="First")
+    desk.itopsync("run-once")
+    request.getfixturevalue("no_passwords")
+    done = desk.itopsync(*line.split())
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("no_passwords")
+def test_what_asks_a_server_names_both_passwords_that_are_not_there(desk: Desk) -> None:
+    for line in ("check", "plan", "run-once", "show R-000001", "verify", "db prune --yes"):
+        done = desk.itopsync(*line.split())
+        assert (done.returncode, done.stderr.count("password_file")) == (ExitCode.CONFIGURATION, 2)
+
+
+@pytest.mark.usefixtures("no_passwords")
+def test_a_link_that_waits_is_left_waiting_where_no_server_can_be_asked(desk: Desk) -> None:
+    store = Store.open(f"sqlite:///{desk.folder}/store.sqlite")
+    store.requests.ask(RequestKind.LINK, "anna", datetime.now(UTC), arguments={"pairs": "UserRequest:1=UserRequest:1"})
+    done = desk.itopsync("pause")
+    assert (done.returncode, done.stderr.count("password_file")) == (ExitCode.CONFIGURATION, 2)
+    assert [one.kind for one in store.requests.waiting()] == [RequestKind.LINK, RequestKind.PAUSE]
+    store.close()
+
+
 def test_a_stop_is_accepted_for_the_next_cycle(desk: Desk) -> None:
     desk.configure("[limits]\ncreations = 2\n")
     for n in range(3):

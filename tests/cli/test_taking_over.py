@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from itopsync.cli import taking_over
+from itopsync.cli.asked import await_end
+from itopsync.engine.steering import Outcome
 from itopsync.exits import ExitCode
 from tests.cli.conftest import Desk
 
@@ -59,6 +64,26 @@ def test_a_file_is_tried_linked_and_linked_again_with_more(desk: Desk) -> None:
     assert len(marks) == 53
     assert linked(desk) == 53
     assert desk.itopsync("verify").returncode == ExitCode.WELL
+
+
+def test_who_breaks_it_off_is_told_how_many_are_linked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(desk, pairs(desk, 3))
+    asked = []
+
+    def await_two(*given: Any) -> Outcome:
+        asked.append(given)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return await_end(*given)
+
+    monkeypatch.setattr("itopsync.cli.asked.await_end", await_two)
+    monkeypatch.setattr(taking_over, "AT_ONCE", 1)
+    with pytest.raises(KeyboardInterrupt):
+        taking_over.take_over(desk.configuration(), desk.folder / "pairs.csv", None, dry_run=False, yes=True)
+    assert capsys.readouterr().err == "2 pairs linked. The same command, given again, goes on with the others.\n"
+    assert "1 pair linked" in desk.itopsync("link", "--from", "pairs.csv", "--yes").stdout
 
 
 def test_every_fault_is_told_with_its_line_and_nothing_is_linked(desk: Desk) -> None:

@@ -93,17 +93,17 @@ def document(table: Mapping[str, object]) -> str:
     return "".join(f"{json.dumps(key)} = {toml(value)}\n" for key, value in table.items())
 
 
-def load(folder: Path, changes: Changes, environ: Mapping[str, str] = ENVIRON) -> Configuration:
+def load(folder: Path, changes: Changes, environ: Mapping[str, str] = ENVIRON, *, servers: bool = True) -> Configuration:
     """Load the good file with *changes*."""
     path = folder / "sync.toml"
     path.write_text(document(changed(changes)))
-    return config.load(path, environ, now=NOW)
+    return config.load(path, environ, now=NOW, servers=servers)
 
 
-def faults(folder: Path, changes: Changes, environ: Mapping[str, str] = ENVIRON) -> dict[str, Fault]:
+def faults(folder: Path, changes: Changes, environ: Mapping[str, str] = ENVIRON, *, servers: bool = True) -> dict[str, Fault]:
     """What is wrong with the good file once it is changed, by key."""
     with pytest.raises(ConfigurationError) as caught:
-        load(folder, changes, environ)
+        load(folder, changes, environ, servers=servers)
     before = f"{folder / 'sync.toml'}: "
     return {fault.where.removeprefix(before): fault for fault in caught.value.faults}
 

@@ -99,6 +99,14 @@ def test_a_credential_that_systemd_was_not_told_of(tmp_path: Path) -> None:
     assert "cannot be read: No such file" in found["external.password_credential"].what
 
 
+def test_who_asks_no_server_needs_no_password_of_one(tmp_path: Path) -> None:
+    changes = {**by("password_file", "nowhere"), "internal.password_env": GONE}
+    found = faults(tmp_path, changes)
+    assert list(found) == ["external.password_file", "internal.password_file"]
+    assert load(tmp_path, changes, servers=False).unread == tuple(found.values())
+    assert len(faults(tmp_path, changes | {"scope.since": "soon"}, servers=False)) == 3
+
+
 def test_an_empty_variable_is_no_password(tmp_path: Path) -> None:
     found = faults(tmp_path, {}, ENVIRON | {"EXTERNAL_PASSWORD": ""})
     assert "EXTERNAL_PASSWORD is empty" in found["external.password_env"].what

@@ -72,6 +72,6 @@ def test_what_was_dropped_is_copied_once_it_is_in_scope_again(stopped: Rig) -> N
 def test_a_copy_whose_create_is_in_doubt_is_not_dropped(stopped: Rig) -> None:
     """It may have been made: only what was never sent is forgotten."""
     (first, *_) = stopped.store.links.get(range(1, 4))
-    stopped.store.links.begin_write(first.id, stopped.now, "create", loaded=first, saved=first)
+    stopped.store.links.begin_write(first.id, stopped.now, loaded=first, saved=first)
     stopped.restart()
     assert first.external.id not in stopped.store.links.without_copy("UserRequest")

@@ -90,7 +90,7 @@ def test_what_is_parked_lasts_until_it_arrives_or_is_given_up(rig: Rig) -> None:
 def test_what_a_person_parks_is_parked_too(rig: Rig) -> None:
     number = rig.customer.create("UserRequest", title="Printer")
     rig.sync()
-    rig.store.links.amend(rig.link(number).id, by_hand.parked, rig.now)
+    rig.store.links.amend(rig.link(number).id, lambda link: by_hand.parked(link, "anna"), rig.now)
     rig.sync()
     ((what, _, until),) = lasted(rig)
     assert (what.cause, what.link, until) == (Cause.PARKED, rig.link(number).id, None)

@@ -316,16 +316,16 @@ def test_a_retry_forgets_what_stood_in_the_way() -> None:
 
 
 def test_a_link_is_parked_and_resumed() -> None:
-    rests = by_hand.parked(agreed())
+    rests = by_hand.parked(agreed(), "anna", "waits for\nthe audit")
 
     assert rests.status is LinkStatus.PARKED
-    reason = "parked by hand; `itopsync resume` takes it up again"
+    reason = "parked by anna: waits for the audit; `itopsync resume` takes it up again"
     assert rests.obstacles == (Obstacle(ItemKey("ticket"), "", reason, tries=0, parked=True, not_before=None),)
     again = by_hand.resumed(rests, NOW)
     assert (again.status, again.obstacles, again.base.last_change, again.due_at) == (LinkStatus.LINKED, (), "", NOW)
-    assert by_hand.resumed(by_hand.parked(unlinked()), NOW).status is LinkStatus.WAITING
+    assert by_hand.resumed(by_hand.parked(unlinked(), "anna"), NOW).status is LinkStatus.WAITING
     assert by_hand.resumed(agreed(), NOW) == agreed()
-    assert by_hand.parked(stopped(LinkStatus.TOMBSTONE)) == stopped(LinkStatus.TOMBSTONE)
+    assert by_hand.parked(stopped(LinkStatus.TOMBSTONE), "anna") == stopped(LinkStatus.TOMBSTONE)
 
 
 def test_only_what_was_found_without_a_copy_is_released_for_copying() -> None:

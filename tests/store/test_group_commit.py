@@ -68,7 +68,7 @@ def test_one_that_is_at_fault_spoils_nothing_for_the_others(store: Store) -> Non
     links = [add(store, external(number)) for number in range(1, 9)]
 
     def begin(number: int) -> None:
-        store.links.begin_write(number, NOW, "create")
+        store.links.begin_write(number, NOW)
 
     with ThreadPoolExecutor(9) as pool:
         jobs = {number: pool.submit(begin, number) for number in (99, *(link.id for link in links))}
@@ -121,7 +121,7 @@ def test_a_part_of_a_transaction_is_not_left_to_another_thread(store: Store) -> 
 
     def fail() -> None:
         with store.transaction(), store.transaction():
-            assert store.links.begin_write(link.id, NOW, "create")
+            assert store.links.begin_write(link.id, NOW)
             assert store.links.save(replace(link, external_number="R-000001"), now=NOW, live=True)
             raise RuntimeError
 
@@ -160,7 +160,7 @@ def test_a_lost_lease_fails_all_who_would_have_gone_together(store: Store) -> No
     links = [add(store, external(number)) for number in range(1, 9)]
     lose(store)
     with ThreadPoolExecutor(8) as pool:
-        jobs = [pool.submit(store.links.begin_write, link.id, NOW, "create") for link in links]
+        jobs = [pool.submit(store.links.begin_write, link.id, NOW) for link in links]
     assert [type(job.exception()) for job in jobs] == [AnotherInstance] * 8
     store.lease.fence(None)
     assert store.links.recover(NOW, NOW) == ()
@@ -180,5 +180,5 @@ def test_the_lease_is_looked_at_once_for_each_transaction(store: Store, monkeypa
         store.facts.put("a", "b")
         store.links.mark_due([link.id], NOW, now=NOW)
     assert len(looked) == 1
-    assert store.links.begin_write(link.id, NOW, "create")
+    assert store.links.begin_write(link.id, NOW)
     assert len(looked) == 2

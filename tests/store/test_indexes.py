@@ -34,7 +34,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         store = Store.open(cluster.new_store())
     for number in range(1, 20):
         add_linked(store, external(number), internal(number), files=(carried(Side.EXTERNAL, number, 100 + number),))
-    store.links.begin_write(2, NOW, "write")
+    store.links.begin_write(2, NOW)
     yield store
     store.close()
 
@@ -85,7 +85,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "links.find": lambda store: (store.links.find("1"), store.links.find("R-000001"), store.links.find("UserRequest:1")),
     "links.save": lambda store: store.links.save(replace(store.links.get([1])[0], files=()), now=NOW, live=True),
     "links.begin_write": lambda store: store.links.begin_write(
-        1, NOW, "create", loaded=store.links.get([1])[0], saved=store.links.get([1])[0]
+        1, NOW, loaded=store.links.get([1])[0], saved=store.links.get([1])[0]
     ),
     "links.join": lambda store: store.links.join(
         replace(store.links.get([1])[0], external=external(70), internal=internal(70)), NOW

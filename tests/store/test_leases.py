@@ -146,11 +146,11 @@ def test_who_has_lost_the_lease_writes_nothing_more_into_the_store(watched: Stor
     link = add(watched, external(1))
     watched.lease.acquire(ONE, MINUTE, NOW)
     watched.lease.fence(ONE)
-    watched.links.begin_write(link.id, NOW, "create")
+    watched.links.begin_write(link.id, NOW)
     watched.lease.acquire(TWO, MINUTE, NOW + MINUTE)
     for write in (
         lambda: watched.links.save(replace(link, in_doubt=True), now=NOW, live=True),
-        lambda: watched.links.begin_write(link.id, NOW, "write"),
+        lambda: watched.links.begin_write(link.id, NOW),
         lambda: watched.facts.put("name", "value"),
         lambda: watched.links.recover(NOW, NOW),
     ):

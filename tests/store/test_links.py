@@ -33,7 +33,7 @@ def test_a_link_that_is_not_there_cannot_be_saved(store: Store) -> None:
     with pytest.raises(StoreGone, match="link 99 is not in the store any more"):
         store.links.save(link, now=NOW, live=True)
     with pytest.raises(StoreGone):
-        store.links.begin_write(99, NOW, "create")
+        store.links.begin_write(99, NOW)
 
 
 def test_what_is_due_comes_oldest_first_and_once(store: Store) -> None:
@@ -113,8 +113,8 @@ def test_very_many_links_are_made_due_at_once(store: Store) -> None:
 
 def test_a_write_that_was_under_way_when_the_process_died_is_left_to_settle(store: Store) -> None:
     dead, alive = add(store, external(1)), add(store, external(2))
-    store.links.begin_write(dead.id, NOW, "create")
-    store.links.begin_write(alive.id, NOW, "create")
+    store.links.begin_write(dead.id, NOW)
+    store.links.begin_write(alive.id, NOW)
     store.links.save(replace(alive, due_at=None), now=NOW, live=True)
 
     assert store.links.recover(NOW + MINUTE, NOW + 6 * MINUTE) == (dead.id,)
@@ -126,7 +126,7 @@ def test_a_write_that_was_under_way_when_the_process_died_is_left_to_settle(stor
 
 def test_a_write_is_recovered_from_once(store: Store) -> None:
     link = add(store, external(1))
-    store.links.begin_write(link.id, NOW, "create")
+    store.links.begin_write(link.id, NOW)
     assert store.links.recover(NOW, NOW + 5 * MINUTE) == (link.id,)
     assert store.links.recover(NOW + MINUTE, NOW + 6 * MINUTE) == ()
     assert get(store, link.id).due_at == NOW + 5 * MINUTE
@@ -201,9 +201,17 @@ def test_links_are_counted_by_status_and_trouble(store: Store) -> None:
     add_linked(store, external(4), internal(4), in_doubt=True)
     add_linked(store, external(5), internal(5), status=LinkStatus.PARKED)
     add_linked(store, external(6), internal(6), status=LinkStatus.TOMBSTONE)
-    assert store.links.counts() == {"waiting": 1, "linked": 3, "unlinking": 0, "parked": 1, "tombstone": 1} | {
-        "troubled": 3,
-        "in_doubt": 1,
+    gathers = obstacle(ItemKey("log:internal:private_log:notes"))
+    add_linked(store, external(7), internal(7), obstacles=(gathers,))
+    full = obstacle(ItemKey("log:internal:private_log"), parked=True)
+    add_linked(store, external(8), internal(8), obstacles=(gathers, obstacle()))
+    add_linked(store, external(10), internal(10), obstacles=(gathers, full))
+    add_linked(store, external(11), internal(11), obstacles=(full,))
+    add_linked(store, external(9), internal(9), obstacles=(gathers,), in_doubt=True)
+    assert store.links.counts() == {"waiting": 1, "linked": 8, "unlinking": 0, "parked": 1, "tombstone": 1} | {
+        "troubled": 5,
+        "in_doubt": 2,
+        "gathering": 2,
     }
 
 

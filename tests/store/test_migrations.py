@@ -21,8 +21,8 @@ from itopsync.store.connection import MIGRATING, Address, engine_for, writer
 from itopsync.store.partial import metadata
 from itopsync.store.store import Store
 from tests.store.cluster import Cluster
-from tests.store.databases import backups, filled, links_of, rows
-from tests.store.making import add_linked, external, internal
+from tests.store.databases import backups, filled, links_of, rows, run
+from tests.store.making import NOW, add_linked, external, internal
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,18 +66,18 @@ def test_an_older_store_asks_for_its_upgrade(url: str, tomorrow: Callable[..., N
     filled(url)
     tomorrow()
     for refused in (Store.open, migrate.check):
-        with pytest.raises(StoreOutdated, match=r"it is at 0004, .* works with 0005\. .*`itopsync db upgrade`"):
+        with pytest.raises(StoreOutdated, match=r"it is at 0005, .* works with 0006\. .*`itopsync db upgrade`"):
             refused(url)
 
 
 def test_an_upgrade_and_a_downgrade_lose_nothing(url: str, tomorrow: Callable[..., None]) -> None:
     filled(url)
     tomorrow()
-    assert migrate.upgrade(url) == ("0004", "0005")
-    assert migrate.check(url) == "0005"
+    assert migrate.upgrade(url) == ("0005", "0006")
+    assert migrate.check(url) == "0006"
     assert rows(url, "SELECT id, external_seen, mood FROM link ORDER BY id") == [(1, "v1", "calm"), (2, "v1", "calm")]
     assert rows(url, "SELECT link_id, original_id, copy_id FROM file ORDER BY 2") == [(1, 1, 11), (1, 2, 12)]
-    assert migrate.downgrade(url, "0004") == ("0005", "0004")
+    assert migrate.downgrade(url, "0005") == ("0006", "0005")
     with pytest.raises(StoreOutdated):
         Store.open(url)
     assert rows(url, "SELECT id, external_version FROM link ORDER BY id") == [(1, "v1"), (2, "v1")]
@@ -89,32 +89,46 @@ def test_a_store_that_went_up_and_down_is_the_same(
     links = filled(url)
     tomorrow()
     migrate.upgrade(url)
-    migrate.downgrade(url, "0004")
+    migrate.downgrade(url, "0005")
     monkeypatch.undo()
     assert links_of(url) == links
 
 
+def test_a_write_that_is_under_way_stays_so_over_an_upgrade_from_0004(url: str) -> None:
+    links = filled(url)
+    store = Store.open(url)
+    store.links.begin_write(links[0].id, NOW)
+    store.close()
+    migrate.downgrade(url, "0004")
+    run(url, "UPDATE link SET writing = 'create' WHERE writing_since IS NOT NULL")
+    assert migrate.upgrade(url) == ("0004", "0005")
+    assert links_of(url) == links
+    store = Store.open(url)
+    assert store.links.recover(NOW, NOW) == (links[0].id,)
+    store.close()
+
+
 def test_a_store_that_is_up_to_date_is_left_alone(url: str, tmp_path: Path) -> None:
     links = filled(url)
-    assert migrate.upgrade(url) == ("0004", "0004")
+    assert migrate.upgrade(url) == ("0005", "0005")
     assert links_of(url) == links
     assert backups(tmp_path) == []
 
 
 def test_an_upgrade_makes_a_store_where_there_is_none(url: str, tmp_path: Path) -> None:
-    assert migrate.upgrade(url) == (migrate.EMPTY, "0004")
+    assert migrate.upgrade(url) == (migrate.EMPTY, "0005")
     assert links_of(url) == ()
     assert backups(tmp_path) == []
 
 
 def test_a_store_can_be_taken_down_to_nothing(url: str) -> None:
     filled(url)
-    assert migrate.downgrade(url, "base") == ("0004", migrate.EMPTY)
+    assert migrate.downgrade(url, "base") == ("0005", migrate.EMPTY)
     assert not Store.exists(url)
     assert links_of(url) == ()
 
 
-@pytest.mark.parametrize("revision", ["0004", "0005", "head", "-1", "nonsense"])
+@pytest.mark.parametrize("revision", ["0005", "0006", "head", "-1", "nonsense"])
 def test_a_downgrade_goes_to_an_older_revision_only(url: str, revision: str) -> None:
     links = filled(url)
     with pytest.raises(StoreError, match=f"'{revision}' is not an older revision"):
@@ -128,7 +142,7 @@ def test_a_migration_that_fails_changes_nothing(url: str, tomorrow: Callable[...
     tomorrow(trouble)
     with pytest.raises(Exception, match=r"the disk is full|nowhere"):
         migrate.upgrade(url)
-    assert rows(url, "SELECT version_num FROM alembic_version") == [("0004",)]
+    assert rows(url, "SELECT version_num FROM alembic_version") == [("0005",)]
     assert rows(url, "SELECT id, external_version FROM link ORDER BY id") == [(1, "v1"), (2, "v1")]
 
 
@@ -153,7 +167,7 @@ def test_a_migration_does_not_wait_for_long(url: str, tomorrow: Callable[..., No
         with pytest.raises(StoreUnavailable, match=r"lock.*Another process is using it; try again"):
             migrate.upgrade(url)
     engine.dispose()
-    assert migrate.upgrade(url) == ("0004", "0005")
+    assert migrate.upgrade(url) == ("0005", "0006")
 
 
 def test_one_process_migrates_at_a_time(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

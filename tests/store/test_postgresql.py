@@ -52,7 +52,7 @@ def test_a_lock_that_somebody_holds_is_not_waited_for_for_ever(patience: None, c
     with one.database.writing() as busy:
         busy.execute(text("UPDATE link SET external_version = 'v2'"))
         with pytest.raises(StoreUnavailable, match=r"lock timeout.*Another process is using it"):
-            two.links.begin_write(link.id, NOW, "create")
+            two.links.begin_write(link.id, NOW)
     one.close()
     two.close()
 

@@ -16,7 +16,7 @@ def test_links_are_written_at_once_and_none_is_lost(store: Store) -> None:
     ids = poll(store, new=[sighting(external(number)) for number in range(1, 61)])
 
     def work(link: Link) -> Link:
-        store.links.begin_write(link.id, NOW, "create")
+        store.links.begin_write(link.id, NOW)
         copy = internal(link.external.id)
         done = replace(link, internal=copy, status=LinkStatus.LINKED, files=(carried(Side.EXTERNAL, link.id, 100),), due_at=None)
         store.links.save(done, versions={Side.INTERNAL: "v1"}, now=NOW, live=True)

@@ -161,7 +161,7 @@ def test_what_is_linked_written_on_or_unsettled_is_not_joined(store: Store) -> N
     add_linked(store, external(2), internal(2), status=LinkStatus.PARKED)
     add_linked(store, external(3), internal(3), status=LinkStatus.UNLINKING)
     waiting = add(store, external(4))
-    store.links.begin_write(waiting.id, NOW, "create")
+    store.links.begin_write(waiting.id, NOW)
     unsure = add(store, external(5))
     store.links.save(replace(unsure, in_doubt=True), now=NOW, live=True)
     for one, other in ((1, 9), (9, 1), (2, 9), (9, 2), (3, 9), (9, 3), (4, 9), (5, 9)):
@@ -175,11 +175,11 @@ def test_what_is_linked_written_on_or_unsettled_is_not_joined(store: Store) -> N
 def test_a_link_that_was_changed_since_it_was_read_is_not_written_over(store: Store) -> None:
     read = add_linked(store, external(1), internal(1))
     assert store.links.amend(read.id, lambda link: replace(link, status=LinkStatus.PARKED), NOW) is not None
-    assert not store.links.begin_write(read.id, NOW, "write", loaded=read)
+    assert not store.links.begin_write(read.id, NOW, loaded=read)
     assert not store.links.save(read, now=NOW, live=True, loaded=read)
     assert get(store, read.id).status is LinkStatus.PARKED
     again = get(store, read.id)
-    assert store.links.begin_write(read.id, NOW, "write", loaded=again, saved=replace(again, internal_number="R-9"))
+    assert store.links.begin_write(read.id, NOW, loaded=again, saved=replace(again, internal_number="R-9"))
     assert get(store, read.id).internal_number == "R-9"
 
 
@@ -194,7 +194,7 @@ def test_a_link_that_is_being_changed_at_this_moment_is_not_written_over(store: 
 
     def begin() -> None:
         changing.wait(10)
-        begun.append(store.links.begin_write(read.id, NOW, "write", loaded=read))
+        begun.append(store.links.begin_write(read.id, NOW, loaded=read))
 
     other = threading.Thread(target=begin)
     other.start()
@@ -206,7 +206,7 @@ def test_a_link_that_is_being_changed_at_this_moment_is_not_written_over(store: 
 def test_what_a_poll_has_made_due_since_it_was_read_stays_due_once_it_is_saved(store: Store) -> None:
     read = add_linked(store, external(1), internal(1), due_at=NOW)
     store.links.mark_due([read.id], NOW - MINUTE, now=NOW)
-    assert store.links.begin_write(read.id, NOW, "write", loaded=read, saved=read)
+    assert store.links.begin_write(read.id, NOW, loaded=read, saved=read)
     assert get(store, read.id).due_at == NOW - MINUTE
     for then in (None, NOW + MINUTE):
         assert store.links.save(replace(read, due_at=then), now=NOW, live=True, due_when_read=NOW)

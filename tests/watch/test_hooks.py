@@ -21,6 +21,7 @@ from itopsync.model import ItemKey, Side
 from itopsync.reconcile import by_hand
 from itopsync.settings.section import Surroundings
 from itopsync.watch import HooksSettings, MetricsSettings, Need, Receiver
+from itopsync.watch.delivery import Command, NotDelivered
 from itopsync.watch.hooks import LISTED
 from itopsync.watch.watch import Watch
 from tests.engine.rig import Rig
@@ -149,7 +150,7 @@ def test_another_failure_of_a_cycle_is_told(service: Service, receiver: Listenin
 def test_what_a_person_parked_calls_nobody(service: Service, receiver: Listening) -> None:
     number = service.rig.customer.create("UserRequest", title="Printer")
     service.cycle()
-    service.rig.store.links.amend(service.rig.link(number).id, by_hand.parked, service.rig.now)
+    service.rig.store.links.amend(service.rig.link(number).id, lambda link: by_hand.parked(link, "anna"), service.rig.now)
     service.cycle()
     assert receiver.documents == []
 
@@ -171,7 +172,7 @@ def test_many_at_once_are_one_call_that_lists_some_and_counts_all(service: Servi
         service.rig.customer.create("UserRequest", title=f"No. {n}")
     service.cycle()
     for link in service.rig.store.links.get(range(1, LISTED + 6)):
-        stuck = replace(by_hand.parked(link).obstacles[0], key=ItemKey("state"), tries=3, reason="no way leads there")
+        stuck = replace(by_hand.parked(link, "anna").obstacles[0], key=ItemKey("state"), tries=3, reason="no way leads there")
         service.rig.store.links.save(replace(link, obstacles=(stuck,), due_at=None), now=service.rig.now, live=False)
     service.cycle()
     (told,) = receiver.documents
@@ -383,6 +384,26 @@ def test_a_command_that_fails_or_hangs_is_given_up(
     service.stop()
     assert reason in capsys.readouterr().out
     assert alive_in_group(int((tmp_path / "pid").read_text())) == []  # nor does anything that it started go on
+
+
+def test_only_the_end_of_what_a_command_complains_of_is_passed_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = Command((script(tmp_path, "echo no such host >&2"),), timeout=10)
+    command.send({"event": "test", "pair": "demo", "summary": "", "count": 0})
+    assert capsys.readouterr().err == "no such host\n"
+    command = Command((script(tmp_path, "head -c 1000000 /dev/zero | tr '\\0' x >&2; echo end >&2; exit 1"),), timeout=10)
+    with pytest.raises(NotDelivered, match="it exited with 1"):
+        command.send({"event": "test", "pair": "demo", "summary": "", "count": 0})
+    first, rest = capsys.readouterr().err.split("\n", 1)
+    assert first == "A hook wrote 1,000,004 bytes to its standard error. The last 4,096:"
+    assert rest == f"{'x' * 4092}end\n"
+
+
+def test_who_goes_on_writing_after_the_command_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = Command((script(tmp_path, "echo here >&2; sleep 5 &"),), timeout=10)
+    began = time.monotonic()
+    command.send({"event": "test", "pair": "demo", "summary": "", "count": 0})
+    assert time.monotonic() - began < 4
+    assert capsys.readouterr().err == "here\n"
 
 
 def alive_in_group(group: int) -> list[str]:

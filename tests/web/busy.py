@@ -25,6 +25,7 @@ from itopsync.model import (
     Ref,
     Side,
 )
+from itopsync.reconcile import by_hand
 from itopsync.store import codec
 from itopsync.store.records import RequestKind, RequestState, SideState
 from itopsync.store.rows import values_of
@@ -61,8 +62,9 @@ def fill(store: Store, links: int, now: datetime) -> None:
         _add(store, file, [_file(number) for number in ids if number % 3 == 0])
     for ids in _parts(links * WRITES):
         _add(store, activity, [_write(number, links * WRITES, links, now, chance) for number in ids])
-    for ids in _parts(CYCLES // POLL):
-        _add(store, cycle, [_cycle(number, now, chance) for number in ids])
+    cycles = CYCLES // POLL
+    for ids in _parts(cycles):
+        _add(store, cycle, [_cycle(cycles + 1 - number, now, chance) for number in ids])
     _add(store, request, list(_requests(links, now)))
     for side in Side:
         seen = SideState(side, cursor=now, ok_at=now - timedelta(seconds=chance.randrange(3, 15)))
@@ -116,13 +118,12 @@ def _link(number: int, now: datetime, chance: Random) -> dict[str, Any]:
     troubled = number % 640 == 7
     told = reason.format(mb=chance.randrange(21, 60), n=number)
     obstacles = (Obstacle(ItemKey.of(kind, "x"), "f", told, 3, parked, None if parked else now + timedelta(minutes=4)),)
-    status = LinkStatus.PARKED if number % 9_000 == 11 else LinkStatus.LINKED
     state = "assigned" if live else "closed"
     made = Link(
         0,
         Ref(Side.EXTERNAL, cls, number),
         Ref(Side.INTERNAL, cls, number + 40_000),
-        status,
+        LinkStatus.LINKED,
         f"{NAMES[cls]}-{number:06}",
         f"{NAMES[cls]}-{number + 40_000:06}",
         Base(Agreed(state, state), {"title": Agreed("a", "b")}),
@@ -130,6 +131,8 @@ def _link(number: int, now: datetime, chance: Random) -> dict[str, Any]:
         obstacles if troubled else (),
         due_at=now - timedelta(seconds=5) if number % 15_000 == 30 else None,
     )
+    if number % 9_000 == 11:
+        made = by_hand.parked(made, "web:anna", "waits for the supplier")
     return values_of(made) | {"id": number, "live": live, "created_at": now, "updated_at": now}
 
 
@@ -163,6 +166,7 @@ def _written(at: datetime, number: int, action: str, keys: Sequence[ItemKey], ag
 
 
 def _cycle(number: int, now: datetime, chance: Random) -> dict[str, Any]:
+    """One cycle, so many polls ago."""
     at = now - POLL * number
     hours = (now - at) / timedelta(hours=1)
     did = {"changed": 2, "looked at": 2, "write": 1} if chance.random() < 0.2 else {}

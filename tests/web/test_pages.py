@@ -151,10 +151,11 @@ def test_what_waits_is_grouped_by_its_cause(desk: Desk) -> None:
     needed, waiting = causes(desk.store.links.troubled(99))
     assert [(cause.kind, len(cause.found), cause.tried) for cause in needed] == [("file", 2, True), ("ticket", 1, False)]
     assert [(cause.kind, len(cause.found)) for cause in waiting] == [("state", 1)]
-    desk.store.links.amend(1, by_hand.parked, NOW)
+    desk.store.links.amend(1, lambda link: by_hand.parked(link, "anna", "waits for the audit"), NOW)
     needed, _ = causes(desk.store.links.troubled(99))
     assert {cause.kind: len(cause.found) for cause in needed} == {"file": 2, "ticket": 2}, "told once"
     text = desk.get("/p/demo/attention").text
+    assert "parked by anna: waits for the audit; " in text
     assert text.count("Retry all with this cause") == 2
     assert "raise the limit (and PHP&#39;s post_max_size on the other server)" in text
 
