@@ -52,6 +52,20 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
     return None
 
 
+def overwritten(link: Link, observation: Observation, rules: Rules, now: datetime) -> str | None:
+    """Say that nothing but the copy's log has gone, if it has its number and title still; else None.
+
+    iTop's CSV import puts its text in the place of a whole log.
+    """
+    internal, title = observation.internal, link.base.fields.get(_TITLE)
+    if internal is None or title is None or mismatch(link, Observation(observation.external, None), rules, now):
+        return None
+    name = rules.for_external(link.external.cls).by_external[_TITLE].internal
+    if internal.number == link.internal_number and title.internal == value_fingerprint(internal.fields.get(name, "")):
+        return f"the log of its copy {internal.ref} was overwritten or emptied"
+    return None
+
+
 def was_never_copied(link: Link, external: Ticket, *, was_gone: bool) -> bool:
     """Whether nothing stands in the way of a copy of what bears the external id of an ended *link* now.
 

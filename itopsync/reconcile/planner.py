@@ -16,7 +16,7 @@ from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form
-from itopsync.reconcile.identity import last_change, mismatch
+from itopsync.reconcile.identity import last_change, mismatch, overwritten
 from itopsync.reconcile.link_notices import plan_link_notice
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import keeping_what_stood_there, plan_notes
@@ -48,7 +48,7 @@ def plan_link(
     look-ups for its defaults; a value whose look-up is missing waits.
     """
     if reason := mismatch(link, observation, rules, now):
-        return _replaced(link, reason, observation, rules)
+        return _replaced(link, reason, observation, rules, now)
     if link.status not in WORKED_ON:
         return Plan(link)
     link = without_former(link, observation)
@@ -64,24 +64,28 @@ def plan_link(
     return _plan_linked(situation, singly=singly)
 
 
-def _replaced(link: Link, reason: str, seen: Observation, rules: Rules) -> Plan:
+def _replaced(link: Link, reason: str, seen: Observation, rules: Rules, now: datetime) -> Plan:
     """The plan for a link one of whose tickets seems to be another one, or whose marker the server hides: write nothing.
 
-    For another one the cycle stops; once a person has accepted that, the link is parked.
+    For another one the cycle stops; once a person has accepted that, the link is parked. Where somebody has only overwritten the
+    copy's log, it is parked at once.
     """
     if seen.internal is not None and link.external_number:
         name, marker = rules.for_external(link.external.cls).logs[0].internal, ticket_marker(rules.pair, link.external)
         lost = unmarked_opening(seen.internal, name, rules.internal.accounts, link.external_number, marker)
         if lost is not None:
             return Plan(link, lost=(lost,))
-    told = (
-        f"{reason}. `itopsync unlink {link.id}` leaves it; then `itopsync link {link.external} TICKET` links it with a ticket "
-        f"that you open for it in internal, or with {link.internal or 'its copy'} if it is the same one again"
-    )
+    emptied, again = overwritten(link, seen, rules, now), f"`itopsync link {link.external}"
+    if emptied:
+        remedy = f"{again} {link.internal} --history` goes on with it, and carries again what is missing"
+    else:
+        remedy = f"{again} TICKET` links it with a ticket that you open for it in internal, or with {link.internal or 'its copy'}"
+        remedy += " if it is the same one again"
+    told = f"{emptied or reason}. `itopsync unlink {link.id}` leaves it; then {remedy}"
     return Plan(
         replace(link, status=LinkStatus.PARKED, obstacles=(ANOTHER.parked(told),)),
         remarks=(Remark(Kept.PARKED, TICKET, told),),
-        replaced=True,
+        replaced=not emptied,
     )
 
 

@@ -1,0 +1,67 @@
+"""Somebody overwrites or empties a whole log of one copy, as iTop's CSV import does: that is this ticket's trouble alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from itopsync.engine import linking
+from itopsync.errors import SafetyStop
+from itopsync.model import LinkStatus, Ref, Side
+from itopsync.reconcile.by_hand import unlinked
+from itopsync.reconcile.copied import Bridge
+from itopsync.simulator.caselog import CaseLog, Entry
+from tests.engine.rig import Rig
+from tests.engine.verifying import compared
+
+
+def _overwrite(rig: Rig, copy: int, *texts: str) -> None:
+    """Put *texts* in the place of the copy's whole log."""
+    row, now = rig.internal.store.get("UserRequest", copy), rig.now
+    assert row is not None
+    entries = [Entry("Agent", 3, int(now.timestamp()), f"<p>{text}</p>") for text in texts]
+    rig.internal.store.put({**row, "private_log": CaseLog(entries)})
+    rig.operator.update("UserRequest", copy, impact="2")
+
+
+@pytest.mark.parametrize("texts", [(), ("Imported",)])
+def test_it_holds_up_no_other_ticket_and_what_is_told_goes_on_with_it(rig: Rig, texts: tuple[str, ...]) -> None:
+    numbers = [rig.customer.create("UserRequest", title=f"No. {place}") for place in range(3)]
+    rig.sync()
+    for number in numbers:
+        rig.customer.note("UserRequest", number, f"<p>Hers {number}</p>")
+        rig.operator.note("UserRequest", rig.copy_of(number), f"<p>Ours {number}</p>")
+    rig.settle(2)
+    first, *others = numbers
+    copy = rig.copy_of(first)
+    _overwrite(rig, copy, *texts)
+    for number in numbers:
+        rig.customer.note("UserRequest", number, f"<p>Later {number}</p>")
+    rig.settle(2)
+    for number in others:
+        assert "Later" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(number)))
+    link = rig.link(first)
+    assert link.status is LinkStatus.PARKED
+    (obstacle,) = link.obstacles
+    assert "overwritten or emptied" in obstacle.reason
+    # what it tells
+    external, internal = Ref(Side.EXTERNAL, "UserRequest", first), Ref(Side.INTERNAL, "UserRequest", copy)
+    assert f"`itopsync unlink {link.id}` leaves it; then `itopsync link {external} {internal} --history`" in obstacle.reason
+    rig.store.links.amend(link.id, lambda known: unlinked(known, rig.now, notice=True), rig.now)
+    rig.settle(2)
+    linking.join(rig.pair, linking.compare(rig.inspector, external, internal, history=Bridge()))
+    rig.settle()
+    said = "".join(rig.texts(Side.INTERNAL, copy))
+    assert [said.count(f"{words} {first}") for words in ("Hers", "Later")] == [1, 1]
+    there = "".join(rig.texts(Side.EXTERNAL, first))
+    assert [there.count(words) for words in (f"Ours {first}", *texts)] == [1] * (1 + len(texts))
+    assert compared(rig) == []
+
+
+def test_another_title_besides_stops_the_cycle(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.settle(2)
+    copy = rig.copy_of(number)
+    _overwrite(rig, copy)
+    rig.operator.update("UserRequest", copy, title="Something else")
+    with pytest.raises(SafetyStop, match="linked ids are other tickets"):
+        rig.sync()
