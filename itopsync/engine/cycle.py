@@ -201,8 +201,8 @@ class _DueLinks:
 
     # what the workers call, in order
 
-    def next_links(self) -> Sequence[Link]:
-        """The next due links. A long cycle polls in between, and what people touched comes first.
+    def next_links(self, *, touched_only: bool) -> Sequence[Link]:
+        """The next due links. A long cycle polls in between, and what people touched comes first, or alone.
 
         :raises SafetyStop: there are more new tickets than the limit allows
         """
@@ -215,8 +215,8 @@ class _DueLinks:
             self._exhausted = False
             self._backlog.polled(self._polled_at)
             self._count_due()
-        links = () if self._exhausted else self._backlog.take(self._pair.settings.chunk)
-        self._exhausted = not links
+        links = () if self._exhausted else self._backlog.take(self._pair.settings.chunk, touched_only=touched_only)
+        self._exhausted = self._exhausted or not (links or touched_only)
         return links
 
     def prepare(self, links: Sequence[Link]) -> list[Planned]:

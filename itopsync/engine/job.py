@@ -22,7 +22,7 @@ class Phase(Enum):
     BEFORE_FILES = auto()
     """It is in a thread for links, and has carried no file."""
     AT_FILES = auto()
-    """It has come to its first file, and is to go on in a thread for files, so that large ones hold up no other link."""
+    """It has come to its first file, and is to go on in a thread for files, so that large ones hold up no note."""
     WITH_FILES = auto()
     """It is in a thread for files, which carries them and all that is left: texts that wait for a file come after it."""
 
