@@ -54,7 +54,7 @@ class Writing:
     """How far each server's clock is ahead of ours."""
     down: SideUnavailable | None = None
     """A side that failed as a whole: nothing more is tried."""
-    lost: bool = False
+    marker_lost: bool = False
     """A server has stored something without its marker: nothing more is tried."""
     blockers: Collection[int] = ()
     """The links whose writes ended the work on all others in the previous cycle."""
@@ -77,7 +77,7 @@ class Writing:
         :raises Stopped: a server has lost a marker
         :raises SideUnavailable: a side has failed
         """
-        if self.lost:
+        if self.marker_lost:
             raise Stopped
         if self.down is not None:
             raise self.down
@@ -233,7 +233,7 @@ def _routes_taken(action: Action) -> tuple[ItemKey, ...]:
 
 def _note_loss(writing: Writing, job: Job) -> None:
     """Record that a server did not keep a marker: nothing more is written to either."""
-    writing.lost = True
+    writing.marker_lost = True
     marker_loss.note(writing.pair.store, job.lost, writing.pair.clock())
 
 

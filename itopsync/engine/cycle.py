@@ -127,7 +127,7 @@ class _Polling:
         :raises SafetyStop: known tickets are others now
         """
         pair, counts = self._pair, self._report.counts
-        self._safeguard.check_replaced(ticket for each in found.values() for ticket in each.replaced)
+        self._safeguard.check_replaced(ticket for each in found.values() for ticket in each.renumbered)
         now, self._recorded = pair.clock(), monotonic()
         if (boot := pair.boot()) is not None:
             host_clock.heed(pair.store, boot, pair.clock, pair.rules.limits.landing)
@@ -148,7 +148,7 @@ class _Polling:
         False: a side cannot be asked.
         """
         due = self._pair.store.links.due_counts(polled_at)
-        if not (due.waiting or due.linked):
+        if not due.total:
             return True
         for side in [side for side in Side if side not in self._accounts_asked]:
             try:
@@ -196,7 +196,7 @@ class _DueLinks:
 
     def _refuse_new_losses(self) -> None:
         """Stop for a marker that was lost meanwhile, whatever else ended the work."""
-        if self._writing.lost:
+        if self._writing.marker_lost:
             marker_loss.refuse_lossy(marker_loss.losses(self._pair.store))
 
     # what the workers call, in order
@@ -243,8 +243,8 @@ class _DueLinks:
             return ()
         self._safeguard.note_lost_markers(planned, self._polled_at)
         self._safeguard.check_plans(planned)
-        held = self._safeguard.hold_vanished(planned)
-        return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in held]
+        let_through = self._safeguard.hold_vanished(planned)
+        return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in let_through]
 
     def carry_out(self, job: Job) -> None:
         """Apply and settle; a job that has come to its files is settled once those are carried."""
@@ -282,8 +282,8 @@ class _DueLinks:
         """Count what is due, and check it against the limit for new tickets."""
         links = self._pair.store.links
         due = links.due_counts(self._polled_at)
-        self._total = self._done + due.waiting + due.linked
-        self._exhausted = not due.waiting and not due.linked
+        self._total = self._done + due.total
+        self._exhausted = not due.total
         if len(self._created) + due.waiting > self._pair.rules.limits.creations:
             self._safeguard.check_creations(self._created.union(links.waiting_ids(self._polled_at)))
 

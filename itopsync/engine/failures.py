@@ -35,7 +35,7 @@ def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect:
     succeed or it failed like this before. Then the side counts as unavailable only if it fails on a trivial question too.
     """
     match error:
-        case SideUnavailable() if (suspect or _was_held(job, action)) and not isinstance(error, AccessRefused):
+        case SideUnavailable() if (suspect or _failed_before(job, action)) and not isinstance(error, AccessRefused):
             return _ask_again(pair, job, action, error)
         case OutcomeUnknown():
             return leave_unknown(pair, job, action, error)
@@ -54,7 +54,7 @@ def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect:
     raise error
 
 
-def _was_held(job: Job, action: Action) -> bool:
+def _failed_before(job: Job, action: Action) -> bool:
     return any(agree.tries_of(job.link, item) for item in action.items)
 
 

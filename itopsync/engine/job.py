@@ -85,9 +85,9 @@ class Job:
     """What was sent, in order, and how it ended."""
 
     @classmethod
-    def of(cls, planned: Planned, rules: ClassRules) -> Job:
+    def of(cls, planned: Planned, of_class: ClassRules) -> Job:
         """The job for a plan."""
-        return cls(planned.loaded, planned.plan.link, planned.seen, planned.plan, rules, planned.looked_up)
+        return cls(planned.loaded, planned.plan.link, planned.seen, planned.plan, of_class, planned.looked_up)
 
     def ticket(self, side: Side) -> Ticket:
         """The ticket on *side*.

@@ -77,9 +77,9 @@ class Safeguard:
 
     def hold_vanished(self, planned: Sequence[Planned]) -> list[Planned]:
         """Leave copies of files that are gone from several tickets of this cycle for a person."""
-        kept = held(self._pair.store, planned, self._lost_files)
+        let_through = hold_if_several(self._pair.store, planned, self._lost_files)
         self._lost_files |= _lost_files(planned)
-        return kept
+        return let_through
 
     def check_sight(self, planned: Sequence[Planned]) -> None:
         """Check that what these plans take for gone is not only out of sight.
@@ -133,7 +133,7 @@ class Safeguard:
 # what is gone, or only out of sight
 
 
-def held(store: Store, planned: Sequence[Planned], before: AbstractSet[int] = frozenset()) -> list[Planned]:
+def hold_if_several(store: Store, planned: Sequence[Planned], before: AbstractSet[int] = frozenset()) -> list[Planned]:
     """Leave copies of files that are gone from several tickets for a person, as after a restore.
 
     On a single ticket, somebody has deleted them, unless others are left for a person already. *before*: the links that lost some
