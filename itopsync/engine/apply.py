@@ -179,29 +179,10 @@ def _alone_until_kept(writing: Writing, action: Action) -> Iterator[None]:
 
 
 def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
-    """Carry out one action or handle its failure, and log it; return how it ended."""
+    """Attempt one action, record and log how it ended, and return that."""
     pair = writing.pair
     started, changed = perf_counter(), _changed_at(action, job.seen)
-    error: ItopsyncError | None = None
-    try:
-        execute(pair, job, action, writing.budget)
-    except PictureMissing:
-        outcome = WriteOutcome.WAITS
-    except Replaced:
-        outcome = WriteOutcome.WAITS
-        job.end(Ending.FAILED)
-    except RemoteError as failure:
-        suspect = action.side in writing.written or job.link.id in writing.blockers
-        outcome = failures.handle(pair, job, action, failure, suspect=suspect)
-        error = failure
-        writing.down = job.unavailable or writing.down
-    except Exception as failure:
-        error = report_fault(failure, job.link)
-        outcome = failures.leave_unknown(pair, job, action, error)
-    else:
-        writing.written.add(action.side)
-        outcome = WriteOutcome.DONE
-        job.counts[kind_of(action)] += 1
+    outcome, error = _attempt(writing, job, action)
     if job.lost:
         outcome = WriteOutcome.UNMARKED
         _note_loss(writing, job)
@@ -218,6 +199,29 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
     job.writes.append(written)
     _log(written, error)
     return outcome
+
+
+def _attempt(writing: Writing, job: Job, action: Action) -> tuple[WriteOutcome, ItopsyncError | None]:
+    """Execute one action or handle its failure; return how it ended, and why if it failed."""
+    pair = writing.pair
+    try:
+        execute(pair, job, action, writing.budget)
+    except PictureMissing:
+        return WriteOutcome.WAITS, None
+    except Replaced:
+        job.end(Ending.FAILED)
+        return WriteOutcome.WAITS, None
+    except RemoteError as failure:
+        suspect = action.side in writing.written or job.link.id in writing.blockers
+        outcome = failures.handle(pair, job, action, failure, suspect=suspect)
+        writing.down = job.unavailable or writing.down
+        return outcome, failure
+    except Exception as failure:
+        fault = report_fault(failure, job.link)
+        return failures.leave_unknown(pair, job, action, fault), fault
+    writing.written.add(action.side)
+    job.counts[kind_of(action)] += 1
+    return WriteOutcome.DONE, None
 
 
 def _as_remembered(key: ItemKey, action: Action) -> ItemKey:
