@@ -1,6 +1,4 @@
-"""One pass over a pair: poll both sides, then observe, plan, apply and settle what is due, until nothing that was due at the
-start is left.
-"""
+"""One pass over a pair: poll both sides, then observe, plan, apply and settle, until nothing that is due is left."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 class Cycle:
-    """One cycle: it polls, and works on what is due."""
+    """What one cycle needs, and how far it is."""
 
     def __init__(
         self, pair: Pair, report: Report, accepted: Accepted, accounts_asked: set[Side], only: Collection[int] | None
@@ -122,7 +120,7 @@ class _Polling:
         return monotonic() - self._recorded >= self._pair.settings.look_meanwhile.total_seconds()
 
     def take_note(self, found: Mapping[Side, Findings]) -> datetime:
-        """Store what a poll found; return when.
+        """Store what a poll found; return the time of that.
 
         :raises SafetyStop: known tickets are others now
         """
@@ -222,7 +220,7 @@ class _DueLinks:
     def prepare(self, links: Sequence[Link]) -> list[Planned]:
         """Observe and plan.
 
-        :raises SafetyStop: what is missing may only be out of sight
+        :raises SafetyStop: what is missing may merely be out of sight
         """
         observed = observe(self._pair, links)
         planned = plan(self._pair, observed)

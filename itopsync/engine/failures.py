@@ -69,7 +69,7 @@ def _ask_again(pair: Pair, job: Job, action: Action, error: SideUnavailable) -> 
 
 
 def leave_unknown(pair: Pair, job: Job, action: Action, error: ItopsyncError) -> WriteOutcome:
-    """Look again once the write has had time to land. An action that keeps ending this way is held against its first item."""
+    """Look again once the write has had time to land. It counts as a failed try of the action's first item."""
     landing, now = pair.rules.limits.landing, pair.clock()
     for item in action.items[:1]:
         wait = wait_after(error, job.link, item, pair.settings, pair.rules.limits)

@@ -47,7 +47,7 @@ class Ending(Enum):
 class Job:
     """What is known of a link while it is worked on, and how that ended.
 
-    Unlike the frozen values before it, it is changed in place: by ``apply``, ``execute``, ``failures`` and ``settle``.
+    Unlike the frozen values before it, it is changed in place: by ``apply``, ``execute``, ``failures``, ``settle`` and the cycle.
     """
 
     loaded: Link
@@ -82,7 +82,7 @@ class Job:
     """What a server stored without its marker: nothing more is written."""
     counts: Counts = field(default_factory=Counter)
     writes: list[Written] = field(default_factory=list)
-    """What was sent, in order, and how it ended."""
+    """What was sent or had to wait, in order, and how it ended."""
 
     @classmethod
     def of(cls, planned: Planned, of_class: ClassRules) -> Job:

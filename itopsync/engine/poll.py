@@ -58,7 +58,7 @@ class Findings:
 
 
 def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
-    """Ask one side what changed, with all questions at once; writes nothing.
+    """Ask one side what changed, with all questions at once that need no answer first; writes nothing.
 
     The cursor becomes the server's own time (HTTP ``Date``) of its earliest answer, so neither a slow answer nor a wrong clock
     loses anything. A sweep asks who we are there, and so does a poll if that is unknown or the side was away. Sweeps search for
