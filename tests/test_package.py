@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from itopsync import __version__
 from itopsync.cli.app import app
@@ -143,6 +144,17 @@ def test_the_manual_page_has_every_command_option_and_exit_code() -> None:
     assert [option for option in sorted(options) if not re.search(rf"(?<![\w-]){option}(?![\w-])", text)] == []
     told = re.findall(r"^\\fB(\d+)\\fR$", whole, re.MULTILINE)
     assert {int(code) for code in told} == {*ExitCode, 130}
+
+
+def test_help_names_arguments_as_the_manual_page_does() -> None:
+    """In capitals, and in one pair of brackets at most."""
+    runner, shown = CliRunner(), set[str]()
+    for name in sorted(command_names(app)):
+        usage = re.search(r"Usage: .*? ((?:[a-z-]+ )+)\[OPTIONS\](.*)", runner.invoke(app, [*name.split(), "--help"]).output)
+        assert usage is not None, name
+        shown.add(name + re.sub(r"[{}]", "", usage[2]).rstrip())
+    headings = (line.removeprefix(".SS ") for line in MANUAL.read_text().splitlines() if line.startswith(".SS "))
+    assert shown == {heading.replace(r"\-", "-") for heading in headings}
 
 
 def test_the_manual_page_can_be_read() -> None:

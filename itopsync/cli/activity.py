@@ -23,7 +23,7 @@ from itopsync.store.records import ActivityRecord, RequestKind, RequestRecord, R
 
 def activity(
     context: typer.Context,
-    ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="A ticket, as for show.")] = None,
+    ref: Annotated[str | None, typer.Argument(metavar="REF", help="A ticket, as for show.")] = None,
     since: Annotated[
         timedelta | None,
         typer.Option(parser=read, metavar="TIME", help="How far back to look, such as 24h or 7d.", show_default="everything"),

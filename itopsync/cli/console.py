@@ -15,7 +15,7 @@ from itopsync import config, logs
 from itopsync.cli.session import Options
 from itopsync.errors import ConfigurationError, Fault
 
-WebFile = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The web.toml; default: one pair, for this machine only.")]
+WebFile = Annotated[Path | None, typer.Argument(metavar="FILE", help="The web.toml; default: one pair, for this machine only.")]
 
 
 def web(context: typer.Context, file: WebFile = None) -> None:
@@ -29,7 +29,7 @@ def web(context: typer.Context, file: WebFile = None) -> None:
 
 def web_user(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The web.toml that names the accounts file.")],
-    name: Annotated[str, typer.Argument(help="The user name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The user name.")],
     remove: Annotated[bool, typer.Option("--remove", help="Remove the account and end its sessions.")] = False,
 ) -> None:
     """Create a console account or change its password, which is prompted for or read from standard input."""

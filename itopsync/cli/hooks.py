@@ -20,7 +20,7 @@ hooks = typer.Typer(help="Manage the hooks.", no_args_is_help=True)
 def try_them(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="command, webhook, dead_man or alerts.NAME; default: all.")
+        str | None, typer.Argument(metavar="NAME", help="command, webhook, dead_man or alerts.NAME; default: all.")
     ] = None,
 ) -> None:
     """Send a test notification by each configured hook, and print the results. Contacts no iTop server, and uses no store."""

@@ -128,7 +128,7 @@ def _ask_about(account: UnknownAccount) -> str:
 
 def retry(
     context: typer.Context,
-    ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="A ticket, as for show.")] = None,
+    ref: Annotated[str | None, typer.Argument(metavar="REF", help="A ticket, as for show.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every link that has an obstacle.")] = False,
 ) -> None:
     """Clear a ticket's obstacles, so that the next cycle tries again."""

@@ -87,7 +87,7 @@ def _options(command: Any) -> Iterator[str]:
 
 def _argument(argument: Any) -> str:
     name = argument.metavar or argument.name.upper()
-    return name if argument.required or name.startswith("[") else f"[{name}]"
+    return name if argument.required else f"[{name}]"
 
 
 def _list(items: dict[str, str]) -> Iterator[str]:

@@ -36,7 +36,7 @@ def report(
         typer.Option(metavar="FILE", help="Compare an existing report with the store, and write nothing.", show_default=False),
     ] = None,
 ) -> None:
-    """Report a month: what arrived when, what delayed it, what was parked. Has no content; does not contact the servers."""
+    """Report a month: what arrived when, what delayed it, what was parked. Contains no content. Does not contact the servers."""
     options: Options = context.obj
     configuration = options.configuration(servers=False)
     if check is not None:

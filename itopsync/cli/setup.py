@@ -28,7 +28,7 @@ _FOR_ALL = 0o644
 
 
 def init(
-    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("sync.toml"),
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Where to write it.")] = Path("sync.toml"),
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of sync.toml instead, for completion in editors.")
     ] = False,

@@ -56,7 +56,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def plan(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show what a cycle would write, ticket by ticket; exit as it would if it exceeds a limit. Writes nothing anywhere."""
+    """Show what a cycle would write, ticket by ticket; exit with 5 if a limit would stop it. Writes nothing anywhere."""
     from itopsync.engine import stops
     from itopsync.engine.marker_loss import losses, refuse_lossy
     from itopsync.engine.pauses import REMEDY, pauses
@@ -176,7 +176,9 @@ def run(context: typer.Context) -> None:
 
 def run_all(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Where each pair has a folder with its sync.toml.")] = Path("/etc/itopsync"),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where each pair has a folder with its sync.toml.")] = Path(
+        "/etc/itopsync"
+    ),
 ) -> None:
     """Run the pairs of all FOLDER/*/sync.toml, each in a process of its own, as `run` does; SIGHUP looks for new ones."""
     from itopsync.daemon import supervisor

@@ -108,7 +108,7 @@ def prune(
 @db.command()
 def backup(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Where to write it; an existing file is not overwritten.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; an existing file is not overwritten.")],
 ) -> None:
     """Copy a snapshot of an SQLite store, even while the service runs. For PostgreSQL, print what to run instead."""
     from itopsync.store import migrate, upkeep

@@ -1,7 +1,7 @@
 """The main loop: wait for the lease, then run cycles until told to stop.
 
-Everything, including APScheduler's jobs, runs in the main thread, so that no failure goes unnoticed: one that a cycle cannot
-recover from ends the process.
+Cycles, APScheduler's jobs and all requests but verification run in the main thread, so that no failure goes unnoticed: one that
+a cycle cannot recover from ends the process.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Writing:
     """How far each server's clock is ahead of ours."""
     down: SideUnavailable | None = None
     """A side that failed as a whole: nothing more is tried."""
-    lost: bool = False
+    marker_lost: bool = False
     """A server has stored something without its marker: nothing more is tried."""
     blockers: Collection[int] = ()
     """The links whose writes ended the work on all others in the previous cycle."""
@@ -77,7 +77,7 @@ class Writing:
         :raises Stopped: a server has lost a marker
         :raises SideUnavailable: a side has failed
         """
-        if self.lost:
+        if self.marker_lost:
             raise Stopped
         if self.down is not None:
             raise self.down
@@ -179,29 +179,10 @@ def _alone_until_kept(writing: Writing, action: Action) -> Iterator[None]:
 
 
 def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
-    """Carry out one action or handle its failure, and log it; return how it ended."""
+    """Attempt one action, record and log how it ended, and return that."""
     pair = writing.pair
     started, changed = perf_counter(), _changed_at(action, job.seen)
-    error: ItopsyncError | None = None
-    try:
-        execute(pair, job, action, writing.budget)
-    except PictureMissing:
-        outcome = WriteOutcome.WAITS
-    except Replaced:
-        outcome = WriteOutcome.WAITS
-        job.end(Ending.FAILED)
-    except RemoteError as failure:
-        suspect = action.side in writing.written or job.link.id in writing.blockers
-        outcome = failures.handle(pair, job, action, failure, suspect=suspect)
-        error = failure
-        writing.down = job.unavailable or writing.down
-    except Exception as failure:
-        error = report_fault(failure, job.link)
-        outcome = failures.leave_unknown(pair, job, action, error)
-    else:
-        writing.written.add(action.side)
-        outcome = WriteOutcome.DONE
-        job.counts[kind_of(action)] += 1
+    outcome, error = _attempt(writing, job, action)
     if job.lost:
         outcome = WriteOutcome.UNMARKED
         _note_loss(writing, job)
@@ -220,6 +201,29 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
     return outcome
 
 
+def _attempt(writing: Writing, job: Job, action: Action) -> tuple[WriteOutcome, ItopsyncError | None]:
+    """Execute one action or handle its failure; return how it ended, and why if it failed."""
+    pair = writing.pair
+    try:
+        execute(pair, job, action, writing.budget)
+    except PictureMissing:
+        return WriteOutcome.WAITS, None
+    except Replaced:
+        job.end(Ending.FAILED)
+        return WriteOutcome.WAITS, None
+    except RemoteError as failure:
+        suspect = action.side in writing.written or job.link.id in writing.blockers
+        outcome = failures.handle(pair, job, action, failure, suspect=suspect)
+        writing.down = job.unavailable or writing.down
+        return outcome, failure
+    except Exception as failure:
+        fault = report_fault(failure, job.link)
+        return failures.leave_unknown(pair, job, action, fault), fault
+    writing.written.add(action.side)
+    job.counts[kind_of(action)] += 1
+    return WriteOutcome.DONE, None
+
+
 def _as_remembered(key: ItemKey, action: Action) -> ItemKey:
     """How an item is remembered: a state by its name."""
     leads_to = action.leads_to if isinstance(action, Write) and key == STATE else None
@@ -233,7 +237,7 @@ def _routes_taken(action: Action) -> tuple[ItemKey, ...]:
 
 def _note_loss(writing: Writing, job: Job) -> None:
     """Record that a server did not keep a marker: nothing more is written to either."""
-    writing.lost = True
+    writing.marker_lost = True
     marker_loss.note(writing.pair.store, job.lost, writing.pair.clock())
 
 

@@ -57,18 +57,18 @@ class Backlog:
         """Put what a new poll found first."""
         self._polled_at = at
 
-    def take(self, limit: int) -> tuple[Link, ...]:
-        """Return at most *limit* links; none if nothing is left."""
+    def take(self, limit: int, *, touched_only: bool = False) -> tuple[Link, ...]:
+        """Return at most *limit* links; none if nothing is left. *touched_only*: none that was due before the last poll."""
         taken: list[Link] = []
-        while not taken and (ids := self._pick_all(limit, self._last | self._alone)):
+        while not taken and (ids := self._pick_all(limit, self._last | self._alone, touched_only=touched_only)):
             links = {link.id: link for link in self._store.links.get(ids)}
             self._given |= dict.fromkeys(set(ids) - links.keys(), self._polled_at)
             self._alone |= {link.id for link in links.values() if self._may_fail_again(link)}
             taken = [links[number] for number in ids if number in links.keys() - self._alone]
-        if not taken and self._last:
+        if not taken and self._last and not touched_only:
             self._last = frozenset()
             return self.take(limit)
-        if not taken and self._alone:
+        if not taken and self._alone and not touched_only:
             taken = list(self._store.links.get(self._pick_all(1, ())))
         self._given |= dict.fromkeys((link.id for link in taken), self._polled_at)
         return tuple(taken)
@@ -82,12 +82,12 @@ class Backlog:
         if link.due_at is None or link.due_at > self._given.get(link.id, self._polled_at):
             self._given.pop(link.id, None)
 
-    def _pick_all(self, limit: int, but: Collection[int]) -> list[int]:
+    def _pick_all(self, limit: int, but: Collection[int], *, touched_only: bool = False) -> list[int]:
         if self._only is not None:
             due = (link.id for link in self._store.links.get(self._only) if link.due_at and link.due_at <= self._polled_at)
             return [number for number in due if number not in self._given and number not in but][:limit]
         touched = self._pick(limit, but, since=self._polled_at)
-        return touched + self._pick(limit - len(touched), but, before=self._polled_at)
+        return touched if touched_only else touched + self._pick(limit - len(touched), but, before=self._polled_at)
 
     def _pick(
         self, limit: int, but: Collection[int], *, since: datetime | None = None, before: datetime | None = None

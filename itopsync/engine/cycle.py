@@ -1,6 +1,4 @@
-"""One pass over a pair: poll both sides, then observe, plan, apply and settle what is due, until nothing that was due at the
-start is left.
-"""
+"""One pass over a pair: poll both sides, then observe, plan, apply and settle, until nothing that is due is left."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 class Cycle:
-    """One cycle: it polls, and works on what is due."""
+    """What one cycle needs, and how far it is."""
 
     def __init__(
         self, pair: Pair, report: Report, accepted: Accepted, accounts_asked: set[Side], only: Collection[int] | None
@@ -122,12 +120,12 @@ class _Polling:
         return monotonic() - self._recorded >= self._pair.settings.look_meanwhile.total_seconds()
 
     def take_note(self, found: Mapping[Side, Findings]) -> datetime:
-        """Store what a poll found; return when.
+        """Store what a poll found; return the time of that.
 
         :raises SafetyStop: known tickets are others now
         """
         pair, counts = self._pair, self._report.counts
-        self._safeguard.check_replaced(ticket for each in found.values() for ticket in each.replaced)
+        self._safeguard.check_replaced(ticket for each in found.values() for ticket in each.renumbered)
         now, self._recorded = pair.clock(), monotonic()
         if (boot := pair.boot()) is not None:
             host_clock.heed(pair.store, boot, pair.clock, pair.rules.limits.landing)
@@ -148,7 +146,7 @@ class _Polling:
         False: a side cannot be asked.
         """
         due = self._pair.store.links.due_counts(polled_at)
-        if not (due.waiting or due.linked):
+        if not due.total:
             return True
         for side in [side for side in Side if side not in self._accounts_asked]:
             try:
@@ -196,13 +194,13 @@ class _DueLinks:
 
     def _refuse_new_losses(self) -> None:
         """Stop for a marker that was lost meanwhile, whatever else ended the work."""
-        if self._writing.lost:
+        if self._writing.marker_lost:
             marker_loss.refuse_lossy(marker_loss.losses(self._pair.store))
 
     # what the workers call, in order
 
-    def next_links(self) -> Sequence[Link]:
-        """The next due links. A long cycle polls in between, and what people touched comes first.
+    def next_links(self, *, touched_only: bool) -> Sequence[Link]:
+        """The next due links. A long cycle polls in between, and what people touched comes first, or alone.
 
         :raises SafetyStop: there are more new tickets than the limit allows
         """
@@ -215,14 +213,14 @@ class _DueLinks:
             self._exhausted = False
             self._backlog.polled(self._polled_at)
             self._count_due()
-        links = () if self._exhausted else self._backlog.take(self._pair.settings.chunk)
-        self._exhausted = not links
+        links = () if self._exhausted else self._backlog.take(self._pair.settings.chunk, touched_only=touched_only)
+        self._exhausted = self._exhausted or not (links or touched_only)
         return links
 
     def prepare(self, links: Sequence[Link]) -> list[Planned]:
         """Observe and plan.
 
-        :raises SafetyStop: what is missing may only be out of sight
+        :raises SafetyStop: what is missing may merely be out of sight
         """
         observed = observe(self._pair, links)
         planned = plan(self._pair, observed)
@@ -243,8 +241,8 @@ class _DueLinks:
             return ()
         self._safeguard.note_lost_markers(planned, self._polled_at)
         self._safeguard.check_plans(planned)
-        held = self._safeguard.hold_vanished(planned)
-        return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in held]
+        let_through = self._safeguard.hold_vanished(planned)
+        return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in let_through]
 
     def carry_out(self, job: Job) -> None:
         """Apply and settle; a job that has come to its files is settled once those are carried."""
@@ -282,8 +280,8 @@ class _DueLinks:
         """Count what is due, and check it against the limit for new tickets."""
         links = self._pair.store.links
         due = links.due_counts(self._polled_at)
-        self._total = self._done + due.waiting + due.linked
-        self._exhausted = not due.waiting and not due.linked
+        self._total = self._done + due.total
+        self._exhausted = not due.total
         if len(self._created) + due.waiting > self._pair.rules.limits.creations:
             self._safeguard.check_creations(self._created.union(links.waiting_ids(self._polled_at)))
 

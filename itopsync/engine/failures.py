@@ -35,7 +35,7 @@ def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect:
     succeed or it failed like this before. Then the side counts as unavailable only if it fails on a trivial question too.
     """
     match error:
-        case SideUnavailable() if (suspect or _was_held(job, action)) and not isinstance(error, AccessRefused):
+        case SideUnavailable() if (suspect or _failed_before(job, action)) and not isinstance(error, AccessRefused):
             return _ask_again(pair, job, action, error)
         case OutcomeUnknown():
             return leave_unknown(pair, job, action, error)
@@ -54,7 +54,7 @@ def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect:
     raise error
 
 
-def _was_held(job: Job, action: Action) -> bool:
+def _failed_before(job: Job, action: Action) -> bool:
     return any(agree.tries_of(job.link, item) for item in action.items)
 
 
@@ -69,7 +69,7 @@ def _ask_again(pair: Pair, job: Job, action: Action, error: SideUnavailable) -> 
 
 
 def leave_unknown(pair: Pair, job: Job, action: Action, error: ItopsyncError) -> WriteOutcome:
-    """Look again once the write has had time to land. An action that keeps ending this way is held against its first item."""
+    """Look again once the write has had time to land. It counts as a failed try of the action's first item."""
     landing, now = pair.rules.limits.landing, pair.clock()
     for item in action.items[:1]:
         wait = wait_after(error, job.link, item, pair.settings, pair.rules.limits)

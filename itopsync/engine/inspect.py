@@ -11,7 +11,7 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan_in_batches
 from itopsync.engine.poll import poll
 from itopsync.engine.report import CycleKind
-from itopsync.engine.safeguard import PREVIEWED, held, refuse_lost_copies
+from itopsync.engine.safeguard import PREVIEWED, hold_if_several, refuse_lost_copies
 from itopsync.engine.scope import left_behind
 from itopsync.engine.store_guard import refuse_wrong
 from itopsync.model import TICKET, UNSAVED, Link, LinkStatus, Observation, Side
@@ -45,7 +45,7 @@ class Inspector:
             pair.know_account(found.state)
             due |= found.changed.keys() | found.also_due | found.deletions.links
             new += [Link(UNSAVED, each.ref, None, LinkStatus.WAITING, each.number) for each in found.new]
-            replaced |= found.replaced
+            replaced |= found.renumbered
         later = {link.id for link in links.due(now + pair.settings.first_back_off, PREVIEWED) if not link.in_doubt} - due
         left = links.get(left_behind(pair))
         behind = {link.id for link in left}
@@ -55,7 +55,7 @@ class Inspector:
         tally = Tally(creations=frozenset(waiting | {str(each.external) for each in new}), replaced=replaced)
         for each in planned:
             tally = tally if each.loaded.id in later else tally.add(each.plan)
-        return held(pair.store, planned), tally
+        return hold_if_several(pair.store, planned), tally
 
     def verify(self) -> Iterator[Planned]:
         """What every linked pair of tickets would need to agree, link by link.

@@ -22,7 +22,7 @@ class Phase(Enum):
     BEFORE_FILES = auto()
     """It is in a thread for links, and has carried no file."""
     AT_FILES = auto()
-    """It has come to its first file, and is to go on in a thread for files, so that large ones hold up no other link."""
+    """It has come to its first file, and is to go on in a thread for files, so that large ones hold up no note."""
     WITH_FILES = auto()
     """It is in a thread for files, which carries them and all that is left: texts that wait for a file come after it."""
 
@@ -47,7 +47,7 @@ class Ending(Enum):
 class Job:
     """What is known of a link while it is worked on, and how that ended.
 
-    Unlike the frozen values before it, it is changed in place: by ``apply``, ``execute``, ``failures`` and ``settle``.
+    Unlike the frozen values before it, it is changed in place: by ``apply``, ``execute``, ``failures``, ``settle`` and the cycle.
     """
 
     loaded: Link
@@ -82,12 +82,12 @@ class Job:
     """What a server stored without its marker: nothing more is written."""
     counts: Counts = field(default_factory=Counter)
     writes: list[Written] = field(default_factory=list)
-    """What was sent, in order, and how it ended."""
+    """What was sent or had to wait, in order, and how it ended."""
 
     @classmethod
-    def of(cls, planned: Planned, rules: ClassRules) -> Job:
+    def of(cls, planned: Planned, of_class: ClassRules) -> Job:
         """The job for a plan."""
-        return cls(planned.loaded, planned.plan.link, planned.seen, planned.plan, rules, planned.looked_up)
+        return cls(planned.loaded, planned.plan.link, planned.seen, planned.plan, of_class, planned.looked_up)
 
     def ticket(self, side: Side) -> Ticket:
         """The ticket on *side*.

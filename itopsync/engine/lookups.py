@@ -35,11 +35,11 @@ LASTING = timedelta(hours=1)
 AT_ONCE = 100
 """How many values one query looks for."""
 SOON = timedelta(seconds=5)
-"""How long a server may take to fail on some of many things for them to be told apart."""
+"""If a server takes longer than this to fail on several things at once, they are not tried one by one."""
 MANY_TIMES = 5
-"""So many times as long as a server took to fail on a question, it rests: it never takes most of our time."""
+"""After a failure, a question rests this many times as long as the server took to fail, which so never takes most of our time."""
 MOST_CALLERS = 1_000
-"""How many callers are remembered, by their ids; of those, nothing else is."""
+"""How many callers' ids are remembered; nothing else of callers is."""
 
 
 T = TypeVar("T")

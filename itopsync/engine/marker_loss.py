@@ -68,8 +68,8 @@ def refuse_lossy(known: Sequence[Loss]) -> None:
 
     :raises SafetyStop: one does
     """
-    for loss in known:
-        raise SafetyStop(Excess.MARKERS, f"{loss}. {loss.remedy}.")
+    if known:
+        raise SafetyStop(Excess.MARKERS, f"{known[0]}. {known[0].remedy}.")
 
 
 def _read(side: Side, text: str) -> Loss:

@@ -1,15 +1,15 @@
 """Stage 2: what both sides show of a batch of links, with two calls for each class and side.
 
-A link that waits for its copy is observed with the copy found on internal by its marker, if any: one may exist if a create had
-no answer, or if this store was restored from a time before the create. No create is sent again before this search has been
-made.
+A link that waits for its copy is observed with the copy found on internal, if any, by its marker, or by its first line if the
+server dropped that: one may exist if a create had no answer, or if this store was restored from a time before the create. No
+create is sent again before this search has been made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -43,7 +43,7 @@ class Observed:
     loaded: Link
     """As the store has it."""
     link: Link
-    """``loaded``, with the copy that was found, if any."""
+    """``loaded``, with the copy that was found, and out of doubt once both tickets could be read."""
     seen: Observation
     unread: ItopsyncError | None = None
     """Why one of its tickets, or perhaps its copy, cannot be read; nothing can be said about the link then."""
@@ -167,10 +167,10 @@ def _ask(pair: Pair, links: Sequence[Link], side: Side) -> Iterator[_Reading]:
 class _Copies:
     """Copies of external tickets whose links have none yet."""
 
-    found: Mapping[Ref, Ref] = field(default_factory=dict)
-    unmarked: Mapping[Ref, LostMarker] = field(default_factory=dict)
+    found: Mapping[Ref, Ref]
+    unmarked: Mapping[Ref, LostMarker]
     """External tickets whose copy was found by its first line because the server had dropped its marker."""
-    unread: Mapping[Ref, ItopsyncError] = field(default_factory=dict)
+    unread: Mapping[Ref, ItopsyncError]
     """External tickets whose copy may be a ticket that the server fails to show."""
 
 

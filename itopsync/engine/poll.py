@@ -47,7 +47,7 @@ class Findings:
     """External tickets in scope that are not linked, those that people touch first."""
     ignored: tuple[Sighting, ...]
     """Tickets that are out of scope at this version."""
-    replaced: frozenset[str]
+    renumbered: frozenset[str]
     """Known tickets that bear another number than before."""
     reused: Reused
     """What is seen under the ids of links that have ended: tickets that are back, or others."""
@@ -58,7 +58,7 @@ class Findings:
 
 
 def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
-    """Ask one side what changed, with all questions at once; writes nothing.
+    """Ask one side what changed, with all questions at once that need no answer first; writes nothing.
 
     The cursor becomes the server's own time (HTTP ``Date``) of its earliest answer, so neither a slow answer nor a wrong clock
     loses anything. A sweep asks who we are there, and so does a poll if that is unknown or the side was away. Sweeps search for
@@ -93,7 +93,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
         deletions=deletions.result(),
         new=new,
         ignored=ignored,
-        replaced=frozenset(map(str, compared.renumbered)),
+        renumbered=frozenset(map(str, compared.renumbered)),
         reused=reused,
         account_asked=account_asked,
         away_since=state.problem_since,

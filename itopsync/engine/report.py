@@ -117,7 +117,7 @@ class Report:
     paused: tuple[str, ...] = ()
     """The pauses that are in force, in words."""
     writes: list[Written] = field(default_factory=list)
-    """What was sent, link by link."""
+    """What was sent or had to wait, link by link."""
 
     @property
     def unavailable(self) -> bool:

@@ -1,4 +1,4 @@
-"""Holds a cycle to its safety limits, sees that what is gone is not only out of sight, and tells a person all of a stop."""
+"""Holds a cycle to its safety limits, sees that what is gone is not only out of sight, and shows the full extent of a stop."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Safeguard:
         marker_loss.refuse_lossy(marker_loss.losses(store))
 
     def check_replaced(self, tickets: Iterable[str]) -> None:
-        """Check whether so many known tickets may bear other numbers than before.
+        """Check that no known ticket bears another number than before.
 
-        :raises SafetyStop: they may not, or another limit is exceeded
+        :raises SafetyStop: one does, and that was not accepted; or another limit is exceeded
         """
         self._tally = replace(self._tally, replaced=self._tally.replaced.union(tickets))
         self._check()
@@ -77,19 +77,19 @@ class Safeguard:
 
     def hold_vanished(self, planned: Sequence[Planned]) -> list[Planned]:
         """Leave copies of files that are gone from several tickets of this cycle for a person."""
-        kept = held(self._pair.store, planned, self._lost_files)
+        let_through = hold_if_several(self._pair.store, planned, self._lost_files)
         self._lost_files |= _lost_files(planned)
-        return kept
+        return let_through
 
     def check_sight(self, planned: Sequence[Planned]) -> None:
         """Check that what these plans take for gone is not only out of sight.
 
-        :raises SafetyStop: it may be
+        :raises SafetyStop: it may only be out of sight
         """
         refuse_out_of_sight(self._pair, planned, self._accepted)
 
     def whole_of(self, stop: SafetyStop, polled_at: datetime) -> SafetyStop:
-        """Look at all that is due, unless it is known, so that a person learns the whole. Nothing is written.
+        """Look at up to :data:`PREVIEWED` due links, unless that is known, so that a person learns all of it. Nothing is written.
 
         Where a side cannot be asked, it stays with what was seen.
         """
@@ -133,7 +133,7 @@ class Safeguard:
 # what is gone, or only out of sight
 
 
-def held(store: Store, planned: Sequence[Planned], before: AbstractSet[int] = frozenset()) -> list[Planned]:
+def hold_if_several(store: Store, planned: Sequence[Planned], before: AbstractSet[int] = frozenset()) -> list[Planned]:
     """Leave copies of files that are gone from several tickets for a person, as after a restore.
 
     On a single ticket, somebody has deleted them, unless others are left for a person already. *before*: the links that lost some
@@ -154,7 +154,7 @@ def _held_some(store: Store) -> bool:
 
 
 def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted, *, remember: bool = True) -> None:
-    """See that what is missing is not merely out of our sight: it is gone only where others are to be seen.
+    """Check that what is missing is not merely out of sight: it counts as gone only on a side that shows other things.
 
     *remember*: store that a side shows fewer organisations, where a person has accepted that.
 

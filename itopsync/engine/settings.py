@@ -64,7 +64,8 @@ class ActivitySection(Section):
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """Time windows and sizes that nobody needs to choose: ``sync.toml`` has no such table.
+    """Time windows and sizes. ``sync.toml`` has no such table; ``workers``, ``look_meanwhile`` and ``keep_activity`` follow from
+    others there.
 
     What is carried is governed by :class:`itopsync.reconcile.rules.Rules`.
     """
@@ -73,9 +74,9 @@ class EngineSettings:
     """How far before the cursor each poll reads again: for clocks, late commits, the autumn hour. After this time, each changed
     ticket is looked at once more."""
     same_second: timedelta = timedelta(seconds=3)
-    """A ticket read so soon after a change is read once more by the next poll: a second change may bear the same time, which to a
-    poll is no change. More than a second, for a server's clock is known to the second only. Not a copy that was only just made
-    of an older ticket, as in a backfill."""
+    """A ticket read this soon after a change is read once more after that time: a second change may have the same time, and no
+    poll would see it. Longer than a second, because a server's clock is known only to the second. Does not apply to a copy just
+    made of an older ticket, as in a backfill."""
     look_again: timedelta = timedelta(seconds=90)
     """And once more after this time, for changes that are committed late. More than a minute, since some servers' dates have no
     seconds."""

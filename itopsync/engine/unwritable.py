@@ -36,7 +36,7 @@ def forget(store: Store, side: Side) -> None:
 def forget_idle(store: Store, now: datetime, again: timedelta) -> None:
     """Forget it for both sides if nothing is due, nor will be within *again*, after which a write is tried anew."""
     due = store.links.due_counts(now + again)
-    if not (due.waiting or due.linked):
+    if not due.total:
         for side in Side:
             forget(store, side)
 

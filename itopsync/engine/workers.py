@@ -14,12 +14,15 @@ from itopsync.engine.plan import Planned
 from itopsync.errors import AnotherInstance, SafetyStop, Stopped, StoreError
 from itopsync.model import Link
 
+_MOST_BATCHES = 4
+"""How many batches may be under way when another is taken: what waits for its files is held in memory, both tickets of each."""
+
 
 class LinkWork(Protocol):
     """What a cycle does with links, in the order of the calls. Only :meth:`prepare` and :meth:`carry_out` run in threads."""
 
-    def next_links(self) -> Sequence[Link]:
-        """The next due links; none if nothing is left, or nothing more is to be started."""
+    def next_links(self, *, touched_only: bool) -> Sequence[Link]:
+        """The next due links, or of them those that people have just touched; none if none are left, or to be started."""
 
     def prepare(self, links: Sequence[Link]) -> list[Planned]:
         """Observe and plan them."""
@@ -45,6 +48,7 @@ class Workers:
         self._ended: SimpleQueue[Future[Any]] = SimpleQueue()
         self._running: dict[Future[Any], Job] = {}
         self._prepared: Future[list[Planned]] | None = None
+        self._half = pair.settings.chunk // 2
 
     def run(self) -> None:
         """Work until nothing is left, the plan exceeds a limit, or we are told to stop.
@@ -73,16 +77,19 @@ class Workers:
             raise
 
     def _has_room(self) -> bool:
-        """Whether no link waits for a thread: there are no more of them than threads."""
-        return len(self._running) <= self._pair.settings.workers
+        """Whether no link waits for a thread for links: there are no more of them than threads."""
+        return self._before_files() <= self._pair.settings.workers
 
     def _runs_low(self) -> bool:
         """Whether half a batch is left: the next one, if it is begun now, is prepared in time."""
-        return len(self._running) <= self._pair.settings.chunk // 2
+        return self._before_files() <= self._half and len(self._running) <= _MOST_BATCHES * self._pair.settings.chunk
+
+    def _before_files(self) -> int:
+        return sum(job.phase is Phase.BEFORE_FILES for job in self._running.values())
 
     def _look_ahead(self) -> None:
-        """Start preparing what comes next."""
-        links = self._work.next_links()
+        """Start preparing what comes next: while many links are at their files, only what waits for none of those."""
+        links = self._work.next_links(touched_only=len(self._running) - self._before_files() > self._half)
         if links and self._pair.stopping():
             raise Stopped
         if links:

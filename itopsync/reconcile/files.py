@@ -142,7 +142,7 @@ def _copy_deleted(situation: Situation, part: Part, pair: FilePair) -> FilePair:
 
 
 def hold_vanished(plan: Plan) -> Plan:
-    """The plan with each copy that is gone left for a person: gone from several tickets at once, they are not one's deletion."""
+    """The plan with each copy that is gone left for a person: gone from several at once, they were not deleted one by one."""
     if not plan.vanished:
         return plan
     files = tuple(

@@ -291,7 +291,7 @@ class Limits(Section):
     rewritten: ClassVar[int] = 10
     """Tickets whose known entries all look different at once; more of them stop a cycle."""
     deleting: ClassVar[int] = 10
-    """On so few tickets deletions stop no cycle."""
+    """Deletions on at most this many tickets stop no cycle."""
     missing: ClassVar[int] = 10
     """Linked tickets that are gone at once, or that lost copies of files; more of them stop a cycle."""
     tries: ClassVar[int] = 8

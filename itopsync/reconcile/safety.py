@@ -52,7 +52,7 @@ class Accepted:
     """What a person lets through although it exceeds a limit."""
 
     kinds: Collection[str] = ()
-    """Whatever there is of these kinds."""
+    """Everything of these kinds."""
     things: Collection[str] = ()
     """And these things, each with its kind before it."""
 

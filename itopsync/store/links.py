@@ -94,8 +94,7 @@ class Links:
         with self._database.reading() as connection:
             rows = connection.execute(counted.group_by(link.c.status))
             found = {LinkStatus(status): count for status, count in rows}
-        waiting = found.get(LinkStatus.WAITING, 0)
-        return DueCounts(waiting, sum(found.values()) - waiting)
+        return DueCounts(found.get(LinkStatus.WAITING, 0), sum(found.values()))
 
     def waiting_ids(self, now: datetime) -> list[int]:
         """Return the ids of all due links without a copy."""

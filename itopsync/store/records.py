@@ -71,7 +71,8 @@ class DueCounts:
 
     waiting: int = 0
     """Links without a copy yet."""
-    linked: int = 0
+    total: int = 0
+    """All, with those."""
 
 
 @dataclass(frozen=True)

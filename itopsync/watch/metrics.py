@@ -162,7 +162,7 @@ class Metrics:
         for status in LinkStatus:
             self._links.labels(self._pair, status).set(counts[status])
         self._in_doubt.labels(self._pair).set(counts["in_doubt"])
-        self._due.labels(self._pair).set(due.waiting + due.linked)
+        self._due.labels(self._pair).set(due.total)
         self._items.labels(self._pair, "parked").set(items.parked)
         self._items.labels(self._pair, "waiting").set(items.waiting)
         for side in Side:

@@ -95,7 +95,7 @@ class Views:
             status = status_of.status(store, pair.name, now, troubles=0, cycles=1)
             due = store.links.due_counts(now)
             judged = status_of.freshness(status, pair.most_lag)
-            return Card(pair, "", status, judged, strip(store, now), arrivals(store, now), due.waiting + due.linked)
+            return Card(pair, "", status, judged, strip(store, now), arrivals(store, now), due.total)
         except StoreError as error:
             return Card(pair, str(error))
 

@@ -161,8 +161,10 @@ def test_a_query_that_a_server_refuses_is_told_as_that_sides_problem(rig: Rig, m
     assert rig.differences() == []
 
 
-def test_files_do_not_hold_up_notes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_settings(rig, workers=2)
+@pytest.mark.parametrize("chunk", [100, 10])
+def test_files_do_not_hold_up_notes(rig: Rig, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    """Be they of the same batch or of the next."""
+    with_settings(rig, workers=2, chunk=chunk)
     numbers = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(20)]
     rig.sync()
     for number in numbers[:10]:
@@ -191,6 +193,70 @@ def test_files_do_not_hold_up_notes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Server, "create_attachment", slow)
     rig.sync()
     assert waited == [True] * 10
+    assert rig.differences() == []
+
+
+def test_a_note_does_not_wait_for_files_that_were_due_before_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a backfill, with more files than one batch has."""
+    *full, other = (rig.customer.create("UserRequest", title=f"No. {n}") for n in range(31))
+    rig.sync()
+    for number in full:
+        rig.customer.attach("UserRequest", number, "large.bin", "text/plain", b"x")
+    for _ in range(2):  # else each poll that follows takes new attachments for touched
+        for found in poll_both(rig.pair, CycleKind.POLL, lambda *failure: pytest.fail(str(failure)), tuple(Side)).values():
+            store_findings(rig.pair, found, rig.now)
+        rig.wait(hours=1)
+    with_settings(rig, workers=2, chunk=5, look_meanwhile=timedelta())
+    arrived, asked = threading.Event(), threading.Lock()
+    update, attach = Server.update, Server.create_attachment
+
+    def updating(self: Server, *arguments: Any) -> Any:
+        answer = update(self, *arguments)
+        arrived.set()
+        return answer
+
+    waited: list[bool] = []
+
+    def slow(self: Server, *arguments: Any) -> Attachment:
+        with asked:
+            if not waited:
+                sleep(5 * CHECK_INTERVAL)  # by then, all is begun that is begun before a file is carried
+                rig.customer.note("UserRequest", other, "<p>Any news?</p>")
+            waited.append(arrived.wait(0 if False in waited else 10))
+        return attach(self, *arguments)
+
+    monkeypatch.setattr(Server, "update", updating)
+    monkeypatch.setattr(Server, "create_attachment", slow)
+    rig.sync()
+    assert waited == [True] * 30
+    assert rig.differences() == []
+
+
+def test_few_links_wait_for_their_files_however_many_were_touched(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(60)]
+    rig.sync()
+    with_settings(rig, workers=1, chunk=5)
+    for number in numbers:
+        rig.customer.attach("UserRequest", number, "large.bin", "text/plain", b"x")
+    begun: list[int] = []
+    begin, attach = rig.store.links.begin_write, Server.create_attachment
+
+    def beginning(link: int, *arguments: Any, **more: Any) -> bool:
+        begun.append(link)
+        return begin(link, *arguments, **more)
+
+    at_the_first: list[int] = []
+
+    def slow(self: Server, *arguments: Any) -> Attachment:
+        if not at_the_first:
+            sleep(10 * CHECK_INTERVAL)
+            at_the_first.append(len(begun))
+        return attach(self, *arguments)
+
+    monkeypatch.setattr(rig.store.links, "begin_write", beginning)
+    monkeypatch.setattr(Server, "create_attachment", slow)
+    rig.sync()
+    assert at_the_first[0] <= 5 * 5
     assert rig.differences() == []
 
 

@@ -70,7 +70,7 @@ def test_what_is_due_is_counted_by_what_is_to_be_done(store: Store) -> None:
     add(store, external(2))
     add_linked(store, external(3), internal(3), due_at=NOW)
     add_linked(store, external(4), internal(4), due_at=NOW + MINUTE)
-    assert store.links.due_counts(NOW) == DueCounts(waiting=2, linked=1)
+    assert store.links.due_counts(NOW) == DueCounts(waiting=2, total=3)
 
 
 def test_a_link_is_only_ever_made_due_earlier(store: Store) -> None:
@@ -104,7 +104,7 @@ def test_very_many_links_are_made_due_at_once(store: Store) -> None:
     )
     assert len(found) == 1_201
     store.links.mark_due(found, NOW, now=NOW)
-    assert store.links.due_counts(NOW) == DueCounts(waiting=1_201)
+    assert store.links.due_counts(NOW) == DueCounts(waiting=1_201, total=1_201)
     assert [link.id for link in store.links.get(found)] == list(found)
 
 

@@ -62,6 +62,6 @@ def test_what_one_store_commits_the_other_sees(url: str) -> None:
     link = add(daemon, external(1))
     assert command.links.due(NOW, 10) == (link,)
     command.links.mark_due([link.id], NOW - MINUTE, now=NOW)
-    assert daemon.links.due_counts(NOW - MINUTE) == DueCounts(waiting=1)
+    assert daemon.links.due_counts(NOW - MINUTE) == DueCounts(waiting=1, total=1)
     daemon.close()
     command.close()

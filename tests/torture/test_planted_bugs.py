@@ -207,7 +207,7 @@ def test_a_file_that_is_cut_short_is_seen(ground: Ground, monkeypatch: pytest.Mo
 
 
 def test_a_copy_that_is_not_looked_for_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observe, "_find_copies", lambda *_: observe._Copies())
+    monkeypatch.setattr(observe, "_find_copies", lambda *_: observe._Copies({}, {}, {}))
     assert _fatal(ground, NEW, "carried out, before the answer")
 
 
