@@ -18,6 +18,7 @@ from itopsync.engine.store_guard import classes_of_copies
 from itopsync.errors import Stopped
 from itopsync.model import UNSAVED, Link, LinkStatus, Observation, Side, Sighting
 from itopsync.reconcile.entries import read
+from itopsync.reconcile.identity import is_parked_as_another
 from itopsync.reconcile.plan import Kept, Plan
 from itopsync.reconcile.rules import LogRule, Rules
 from itopsync.verify.comparing import Comparison
@@ -163,8 +164,8 @@ def _no_pair(plan: Plan) -> str:
     """Why there are no two tickets to compare."""
     if plan.unread:
         return "one of the two tickets cannot be read"
-    if plan.replaced:
-        return "one of the two ids is another ticket than before"
+    if is_parked_as_another(plan.link):
+        return "one of the two is another ticket than before, or the copy's log was overwritten"
     return "one of the two tickets is gone, or our account does not see it any more"
 
 

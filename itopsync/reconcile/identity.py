@@ -57,10 +57,12 @@ def overwritten(link: Link, observation: Observation, rules: Rules, now: datetim
 
     iTop's CSV import puts its text in the place of a whole log.
     """
-    internal, title = observation.internal, link.base.fields.get(_TITLE)
+    internal, title, cls = observation.internal, link.base.fields.get(_TITLE), rules.for_external(link.external.cls)
     if internal is None or title is None or mismatch(link, Observation(observation.external, None), rules, now):
         return None
-    name = rules.for_external(link.external.cls).by_external[_TITLE].internal
+    if _bears(internal, cls.internal_logs, rules.pair, ticket_marker(rules.pair, link.external)):
+        return None
+    name = cls.by_external[_TITLE].internal
     if internal.number == link.internal_number and title.internal == value_fingerprint(internal.fields.get(name, "")):
         return f"the log of its copy {internal.ref} was overwritten or emptied"
     return None

@@ -176,10 +176,11 @@ def test_one_that_was_paused_right_before_a_write_does_not_send_it(desk: Desk, o
     """It is fetching the file that it is going to send. Nothing but the look at the lease lies between the two."""
     number = desk.customer.create("UserRequest", title="With a file")
     _wait_until_all_are_there_once(desk, 1)
-    slow = desk.external.faults.add(FaultKind.SLOW, seconds=2.0, verbs=["core/get"], classes=["Attachment"])
-    desk.customer.attach("UserRequest", number, "a.txt", "text/plain", b"hello")
     with psycopg.connect(_direct(desk), autocommit=True) as connection:
-        wait_for(lambda: connection.execute("SELECT 1 FROM link WHERE writing = 'upload'").fetchone())
+        wait_for(lambda: connection.execute("SELECT 1 FROM link WHERE writing_since IS NULL").fetchone())
+        slow = desk.external.faults.add(FaultKind.SLOW, seconds=2.0, verbs=["core/get"], classes=["Attachment"])
+        desk.customer.attach("UserRequest", number, "a.txt", "text/plain", b"hello")
+        wait_for(lambda: connection.execute("SELECT 1 FROM link WHERE writing_since IS NOT NULL").fetchone())
         one.process.send_signal(signal.SIGSTOP)
     desk.external.faults.remove(slow)
     two.wait_until_it_says("STATUS=at work")
