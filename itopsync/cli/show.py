@@ -14,7 +14,6 @@ from itopsync.engine.pauses import REMEDY
 from itopsync.engine.report import Count, CycleOutcome, Report, WriteKind
 from itopsync.model import TICKET, UNSAVED, FilePair, FileStatus, ItemKey, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.ends import why
-from itopsync.reconcile.identity import is_parked_as_another
 from itopsync.reconcile.plan import Action, Create, Kept, Plan, Remark, Remove, Upload, Write
 from itopsync.reconcile.rules import not_kept
 
@@ -54,8 +53,7 @@ def plans(console: Console, planned: Sequence[Planned], counts: Mapping[str, int
 
 def agrees(plan: Plan) -> bool:
     """Whether a link's tickets are still the linked ones, and there is nothing to write to either."""
-    ended = plan.link.status is LinkStatus.TOMBSTONE or is_parked_as_another(plan.link)
-    return not (plan.actions or plan.unread or ended)
+    return not (plan.actions or plan.replaced or plan.unread or plan.link.status is LinkStatus.TOMBSTONE)
 
 
 def trouble(console: Console, troubled: int) -> None:

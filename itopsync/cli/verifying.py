@@ -18,7 +18,6 @@ from itopsync.engine.store_guard import classes_of_copies
 from itopsync.errors import Stopped
 from itopsync.model import UNSAVED, Link, LinkStatus, Observation, Side, Sighting
 from itopsync.reconcile.entries import read
-from itopsync.reconcile.identity import is_parked_as_another
 from itopsync.reconcile.plan import Kept, Plan
 from itopsync.reconcile.rules import LogRule, Rules
 from itopsync.verify.comparing import Comparison
@@ -162,10 +161,12 @@ def tell(console: Console, notable: list[Verified], total: int, parked: int, tro
 
 def _no_pair(plan: Plan) -> str:
     """Why there are no two tickets to compare."""
+    if plan.emptied:
+        return "the copy's log tells no more whose copy it is"
     if plan.unread:
         return "one of the two tickets cannot be read"
-    if is_parked_as_another(plan.link):
-        return "one of the two is another ticket than before, or the copy's log was overwritten"
+    if plan.replaced:
+        return "one of the two ids is another ticket than before"
     return "one of the two tickets is gone, or our account does not see it any more"
 
 

@@ -44,17 +44,20 @@ def plan_in_batches(pair: Pair, links: Sequence[Link]) -> Iterator[list[Planned]
 
 def _plan_one(pair: Pair, observed: Observed) -> Plan:
     link, seen, failure, now = observed.link, observed.seen, observed.unread, pair.clock()
+    emptied = False
     if failure is None:
         try:
             singly = any(obstacle.tries for obstacle in link.obstacles)
             made = plan_link(link, seen, pair.fitting_rules(), now, singly=singly, looked_up=observed.looked_up)
-            return _with_lost(made, observed)
+            if made.unread is None:
+                return _with_lost(made, observed)
+            failure, emptied = made.unread, made.emptied
         except Exception as error:
             failure = report_fault(error, link)
     elif _is_untold(failure):
         log.error("ticket failed", link=link.id, ticket=str(link.external), reason=str(failure), exc_info=failure)
     wait = wait_after(failure, link, UNREAD, pair.settings, pair.rules.limits)
-    return _with_lost(unread(link, failure, now, wait), observed)
+    return _with_lost(replace(unread(link, failure, now, wait), emptied=emptied), observed)
 
 
 def _is_untold(failure: ItopsyncError) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from itopsync.errors import BadQuery, StoreError
@@ -21,6 +21,8 @@ PAIR, REBUILDING, BEGUN, DONE = "pair", "rebuilding", "begun", "done"
 """The store's facts about its pair and its rebuilding."""
 _TAGS = "keep_internal"
 """The fact that holds each prefix that keeps or kept notes in internal, and until when."""
+_CLOCKS = timedelta(hours=26)
+"""How far ahead of our clock a note may be dated, in whatever time zone."""
 
 
 def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
@@ -81,7 +83,7 @@ def with_former_tags(rules: Rules, store: Store, now: datetime) -> Rules:
     """
     fact = store.facts.get(_TAGS)
     known: Mapping[str, str | None] = dict.fromkeys(Rules.keep_internal) if fact is None else json.loads(fact)
-    former = {tag: now if until is None else datetime.fromisoformat(until) for tag, until in known.items()}
+    former = {tag: now + _CLOCKS if until is None else datetime.fromisoformat(until) for tag, until in known.items()}
     return replace(rules, kept_before=tuple((tag, former[tag]) for tag in sorted(former) if tag not in rules.keep_internal))
 
 

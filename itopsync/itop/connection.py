@@ -164,7 +164,8 @@ class Connection:
         limit = self._settings.max_answer_bytes
         body = bytearray()
         length = response.headers.get("Content-Length") or ""
-        twice = "," in response.headers.get("Content-Encoding", "")  # a few bytes unpack to gigabytes, before any are counted
+        twice = "," in response.headers.get("Content-Encoding", "").replace("identity", "").strip(", ")
+        # packed twice, a few bytes are gigabytes before any are counted
         whole = not twice and (not length.isdecimal() or int(length) <= limit)
         if whole:
             for piece in response.iter_bytes():

@@ -260,7 +260,8 @@ def _address_at(folded: str, begin: int, place: _Place) -> tuple[int, int] | Non
 def _is_below(path: str, place: _Place) -> bool:
     """Whether *path* is below that of *place*; a path too long to check counts as below."""
     steps = (_steps(each.rstrip(_CLOSING)) for each in {path, re.split(r"[?#]", path, maxsplit=1)[0]})
-    return len(path) > _LONG_PATH or any(tuple(each[: len(place.path)]) == place.path for each in steps)
+    too_long = len(path) > _LONG_PATH and (path.isascii() or ".." in path)  # without blanks, a text may go on behind an address
+    return too_long or any(tuple(each[: len(place.path)]) == place.path for each in steps)
 
 
 def _begin(folded: str, host: int, *, is_address: bool, has_path: bool) -> int | None:
@@ -285,9 +286,9 @@ def _begin_of_user(folded: str, host: int, *, has_path: bool) -> int | None:
     """
     user = folded[max(0, host - _LONGEST_USER) : host].rsplit(maxsplit=1)[-1]
     schemes = [*_SCHEME.finditer(user)]
-    if schemes:
+    if schemes and not re.search(r"[/\\?#]", user[schemes[-1].end() :]):
         return host - len(user) + schemes[-1].start()
-    return host if has_path or len(user) == _LONGEST_USER else None
+    return host if schemes or has_path or len(user) == _LONGEST_USER else None
 
 
 def _scheme(folded: str, end: int) -> int:

@@ -30,10 +30,12 @@ _FIGURES = frozenset({"figure", "figcaption"})
 _MENTIONS = frozenset({"hidden", "data-object-class", "data-object-id"})
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 """RFC 6838."""
+_SEPARATOR = re.compile(r"={5,} *\d{4}-\d\d-\d\d \d\d:\d\d:\d\d *: ")
+"""The line that iTop puts before each entry where it shows a log as text."""
 _BREAKS = BLOCKS | {"br", "img"}
 _LETTER = "x"
 _HEAD = 200
-"""How many characters are looked at, from the first letter on."""
+"""How many characters are looked at, from the first word on."""
 _TAGGED_LINES = 5
 """How many lines may bear the tag: with each step from parent to child iTop 3.3 puts one more line before an entry, in words that
 cannot be foreseen, and deeper than four steps no family of tickets reaches."""
@@ -135,14 +137,14 @@ def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
     """Whether one of the first five lines of an entry begins with one of *tags*: as it is read, or as its author wrote it.
 
     Invisible characters, pictures, quotes, links and mentions do not count, nor does anything else before the tag that is no
-    word: signs, emojis, numbers, single letters. ``# tag`` is ``#tag``. If an entry is too costly to read as it is laid out,
-    its beginning cannot be told: there a tag counts wherever it stands.
+    word: signs, emojis, numbers, single letters. ``# tag`` is ``#tag``. If an entry is too costly to read as it is laid out, or
+    holds other entries, as where somebody has put a log's export into it, a tag counts wherever it stands.
     """
     patterns = [_pattern(tag) for tag in tags if tag.strip()]
     if not patterns:
         return False
     every, owns = _readings(fragment)
-    if is_flattened(fragment):
+    if is_flattened(fragment) or _SEPARATOR.search(every):
         return any(pattern.search(_folded(every)) for pattern in patterns)
     beginnings = itertools.chain(_beginnings(every), *(_own_words(text) for own in owns for text in _beginnings(own, _unquoted)))
     return any(_begins(text, pattern) for text in beginnings for pattern in patterns)
@@ -191,7 +193,7 @@ def _head(text: str) -> tuple[str, str]:
             if not is_invisible(folded):
                 shown.append(folded)
                 kinds.append(_LETTER if _is_letter(char) else " ")
-                met = met or folded.isalnum()
+                met = met or kinds[-2:] == [_LETTER, _LETTER]
         left -= met
         if left <= 0:
             break

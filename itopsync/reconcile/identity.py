@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 
 from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.entries import arrived, read
-from itopsync.reconcile.markers import born_together, is_note, ticket_marker
+from itopsync.reconcile.markers import born_together, is_note, prefix, ticket_marker
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.plan import ANOTHER, Item
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.ticket_markers import entries_in
 
-_TITLE = "title"
+_TITLE, _DESCRIPTION = "title", "description"
 _WHOLE = Item(TICKET, "")
 _ANY_TIMEZONE = timedelta(hours=26)
 """More than a corrected timezone can shift a date."""
@@ -53,18 +53,21 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
 
 
 def overwritten(link: Link, observation: Observation, rules: Rules, now: datetime) -> str | None:
-    """Say that nothing but the copy's log has gone, if it has its number and title still; else None.
+    """Say that nothing but the copy's log has gone, if it has its number and its title or description still; else None.
 
-    iTop's CSV import puts its text in the place of a whole log.
+    iTop's CSV import puts its text in the place of a whole log. A log with a ticket's marker is another copy's.
     """
-    internal, title, cls = observation.internal, link.base.fields.get(_TITLE), rules.for_external(link.external.cls)
-    if internal is None or title is None or mismatch(link, Observation(observation.external, None), rules, now):
+    internal, cls = observation.internal, rules.for_external(link.external.cls)
+    if internal is None or mismatch(link, Observation(observation.external, None), rules, now):
         return None
-    if _bears(internal, cls.internal_logs, rules.pair, ticket_marker(rules.pair, link.external)):
+    heads = (marker for entry in entries_in(internal, cls.internal_logs) for marker in head_markers(entry.html, rules.pair))
+    if internal.number != link.internal_number or any(marker.startswith(f"{prefix(rules.pair)}t-") for marker in heads):
         return None
-    name = cls.by_external[_TITLE].internal
-    if internal.number == link.internal_number and title.internal == value_fingerprint(internal.fields.get(name, "")):
-        return f"the log of its copy {internal.ref} was overwritten or emptied"
+    for name in (_TITLE, _DESCRIPTION):
+        known, rule = link.base.fields.get(name), cls.by_external.get(name)
+        value = "" if rule is None else internal.fields.get(rule.internal, "")
+        if rule and known and value and known.internal == value_fingerprint(value, is_html=rule.is_html):
+            return f"the log of its copy {internal.ref} was overwritten or emptied"
     return None
 
 

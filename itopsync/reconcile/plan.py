@@ -190,6 +190,8 @@ class Plan:
     remarks: tuple[Remark, ...] = ()
     replaced: bool = field(default=False, kw_only=True)
     """One of the two tickets is not the one that was linked."""
+    emptied: bool = field(default=False, kw_only=True)
+    """The log of the copy tells no more whose copy it is, though all else does; it cannot be read as one."""
     rewritten: bool = field(default=False, kw_only=True)
     """Every carried entry looks different now: sanitising has changed, or this is another ticket."""
     vanished: frozenset[ItemKey] = field(default=frozenset(), kw_only=True)

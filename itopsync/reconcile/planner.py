@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from itopsync.errors import ItopsyncError
+from itopsync.errors import ItopsyncError, Refused
 from itopsync.model import TICKET, WORKED_ON, End, Link, LinkStatus, Observation, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
@@ -67,25 +67,27 @@ def plan_link(
 def _replaced(link: Link, reason: str, seen: Observation, rules: Rules, now: datetime) -> Plan:
     """The plan for a link one of whose tickets seems to be another one, or whose marker the server hides: write nothing.
 
-    For another one the cycle stops; once a person has accepted that, the link is parked. Where somebody has only overwritten the
-    copy's log, it is parked at once.
+    For another one the cycle stops; once a person has accepted that, the link is parked. A copy of which only the log was
+    overwritten counts as unreadable.
     """
     if seen.internal is not None and link.external_number:
         name, marker = rules.for_external(link.external.cls).logs[0].internal, ticket_marker(rules.pair, link.external)
         lost = unmarked_opening(seen.internal, name, rules.internal.accounts, link.external_number, marker)
         if lost is not None:
             return Plan(link, lost=(lost,))
-    emptied, again = overwritten(link, seen, rules, now), f"`itopsync link {link.external}"
-    if emptied:
-        remedy = f"{again} {link.internal} --history` goes on with it, and carries again what is missing"
-    else:
-        remedy = f"{again} TICKET` links it with a ticket that you open for it in internal, or with {link.internal or 'its copy'}"
-        remedy += " if it is the same one again"
-    told = f"{emptied or reason}. `itopsync unlink {link.id}` leaves it; then {remedy}"
+    leave, again = f"`itopsync unlink {link.id}` leaves it;", f"`itopsync link {link.external}"
+    if emptied := overwritten(link, seen, rules, now):
+        remedy = f"{leave} if that is the right ticket, {again} {link.internal} --history` then carries again what is missing"
+        return Plan(link, unread=Refused(Side.INTERNAL, f"{emptied}. {remedy}"), emptied=True)
+    remedy = (
+        f"{leave} then {again} TICKET` links it with a ticket that you open for it in internal, or with "
+        f"{link.internal or 'its copy'} if it is the same one again"
+    )
+    told = f"{reason}. {remedy}"
     return Plan(
         replace(link, status=LinkStatus.PARKED, obstacles=(ANOTHER.parked(told),)),
         remarks=(Remark(Kept.PARKED, TICKET, told),),
-        replaced=not emptied,
+        replaced=True,
     )
 
 

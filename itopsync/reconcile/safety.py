@@ -20,7 +20,7 @@ class Tally:
     deletions: frozenset[str] = frozenset()
     """The attachments, each with its link before it."""
     missing: frozenset[str] = frozenset()
-    """The links of tickets that are gone, or from which copies of files are."""
+    """The links of tickets that are gone, or that lost copies of files or their log."""
     rewritten: frozenset[str] = frozenset()
     """The links of tickets whose known entries all look different."""
     replaced: frozenset[str] = frozenset()
@@ -36,7 +36,7 @@ class Tally:
         return Tally(
             self.creations,
             self.deletions.union(removed),
-            self.missing.union([str(link.id)] if gone or plan.vanished else []),
+            self.missing.union([str(link.id)] if gone or plan.vanished or plan.emptied else []),
             self.rewritten.union([str(link.id)] if plan.rewritten else []),
             self.replaced.union([str(link.external)] if plan.replaced else []),
             self.markers.union(lost_thing(each.ref, each.marker) for each in plan.lost),
@@ -97,8 +97,8 @@ class Excess(StrEnum):
 _REASONS = {
     "creations": "{count} new tickets are to be created in internal, more than the limit of {limit}",
     "deletions": "{count} attachments of many tickets are to be deleted, more than the limit of {limit}",
-    "missing": "{count} linked tickets are gone, or copies of files on them, more than the limit of {limit}; perhaps an account "
-    "sees less than before, or a server was restored from a backup",
+    "missing": "{count} linked tickets are gone, or copies of files or the log on them, more than the limit of {limit}; perhaps "
+    "an account sees less than before, or a server was restored from a backup",
     "rewritten": "on {count} tickets all known entries look different, more than the limit of {limit}; perhaps by an upgrade",
     "replaced": "{count} linked ids are other tickets than before; perhaps a server was restored from a backup, or cloned",
     "markers": "{count} entries of ours stand there without their markers; perhaps a server loses them",

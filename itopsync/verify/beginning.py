@@ -59,7 +59,8 @@ def begins_with(fragment: str, tag: str) -> bool:
     """Whether one of the first five lines of an HTML *fragment* begins with *tag*.
 
     This holds if it is true of the whole text, or of the text without quotes, links, pictures, mentions and hidden parts, after
-    the people it addresses. In a fragment nested too deeply or too broken to tell, a tag anywhere counts.
+    the people it addresses. In a fragment nested too deeply or too broken to tell, or with a log's export in it, a tag anywhere
+    counts.
     """
     words = _folded(tag).replace(_NO_LETTER, "").split()
     if not words:
@@ -71,7 +72,7 @@ def begins_with(fragment: str, tag: str) -> bool:
     reader = _Reader()
     reader.parse(fragment)
     every = _folded("".join(reader.every))
-    if reader.deepest > _DEEPEST or reader.is_broken:
+    if reader.deepest > _DEEPEST or reader.is_broken or re.search(r"=====\s*\S+ \S+ : ", "".join(reader.every)):
         return pattern.search(_shown(every)) is not None
     owns = {_folded("".join(own.pieces)) for own in reader.owns}
     found = (pattern.search(_shown(text)) for text in chain(_beginnings(every), *map(_beginnings_of_own, owns)))

@@ -6,7 +6,7 @@ import pytest
 
 from itopsync.engine import linking
 from itopsync.errors import SafetyStop
-from itopsync.model import LinkStatus, Ref, Side
+from itopsync.model import Ref, Side
 from itopsync.reconcile.by_hand import unlinked
 from itopsync.reconcile.copied import Bridge
 from itopsync.simulator.caselog import CaseLog, Entry
@@ -14,13 +14,15 @@ from tests.engine.rig import Rig
 from tests.engine.verifying import compared
 
 
-def _overwrite(rig: Rig, copy: int, *texts: str) -> None:
-    """Put *texts* in the place of the copy's whole log."""
+def _overwrite(rig: Rig, copy: int, *texts: str) -> CaseLog:
+    """Put *texts* in the place of the copy's whole log; return what was there."""
     row, now = rig.internal.store.get("UserRequest", copy), rig.now
     assert row is not None
     entries = [Entry("Agent", 3, int(now.timestamp()), f"<p>{text}</p>") for text in texts]
     rig.internal.store.put({**row, "private_log": CaseLog(entries)})
     rig.operator.update("UserRequest", copy, impact="2")
+    before: CaseLog = row["private_log"]
+    return before
 
 
 @pytest.mark.parametrize("texts", [(), ("Imported",)])
@@ -40,12 +42,14 @@ def test_it_holds_up_no_other_ticket_and_what_is_told_goes_on_with_it(rig: Rig, 
     for number in others:
         assert "Later" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(number)))
     link = rig.link(first)
-    assert link.status is LinkStatus.PARKED
     (obstacle,) = link.obstacles
     assert "overwritten or emptied" in obstacle.reason
     # what it tells
     external, internal = Ref(Side.EXTERNAL, "UserRequest", first), Ref(Side.INTERNAL, "UserRequest", copy)
-    assert f"`itopsync unlink {link.id}` leaves it; then `itopsync link {external} {internal} --history`" in obstacle.reason
+    assert (
+        f"`itopsync unlink {link.id}` leaves it; if that is the right ticket, `itopsync link {external} {internal} --history`"
+        in obstacle.reason
+    )
     rig.store.links.amend(link.id, lambda known: unlinked(known, rig.now, notice=True), rig.now)
     rig.settle(2)
     linking.join(rig.pair, linking.compare(rig.inspector, external, internal, history=Bridge()))
@@ -57,11 +61,38 @@ def test_it_holds_up_no_other_ticket_and_what_is_told_goes_on_with_it(rig: Rig, 
     assert compared(rig) == []
 
 
-def test_another_title_besides_stops_the_cycle(rig: Rig) -> None:
+def test_a_log_that_is_back_heals_by_itself(rig: Rig) -> None:
     number = rig.customer.create("UserRequest", title="Printer")
+    rig.settle(2)
+    before = _overwrite(rig, rig.copy_of(number))
+    rig.customer.note("UserRequest", number, "<p>Meanwhile</p>")
+    rig.settle(1)
+    assert not rig.texts(Side.INTERNAL, rig.copy_of(number))
+    row = rig.internal.store.get("UserRequest", rig.copy_of(number))
+    assert row is not None
+    rig.internal.store.put({**row, "private_log": before})
+    rig.settle()
+    assert "Meanwhile" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(number)))
+    assert rig.link(number).obstacles == ()
+
+
+def test_many_at_once_stop_the_cycle(rig: Rig) -> None:
+    numbers = [rig.customer.create("UserRequest", title=f"No. {place}") for place in range(11)]
+    rig.settle(2)
+    for number in numbers:
+        _overwrite(rig, rig.copy_of(number))
+    with pytest.raises(SafetyStop, match="11 linked tickets are gone, or copies of files or the log"):
+        rig.sync()
+
+
+def test_another_title_and_description_besides_stop_the_cycle(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer", description="<p>It beeps.</p>")
     rig.settle(2)
     copy = rig.copy_of(number)
     _overwrite(rig, copy)
     rig.operator.update("UserRequest", copy, title="Something else")
+    rig.sync()
+    rig.operator.update("UserRequest", copy, description="<p>Something else</p>")
+    rig.wait(minutes=10)
     with pytest.raises(SafetyStop, match="linked ids are other tickets"):
         rig.sync()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -101,13 +102,14 @@ def test_what_an_earlier_mark_kept_in_stays_in(rig: Rig, tags: tuple[str, ...]) 
         rig.engine.cycle(CycleKind.SWEEP)
         rig.wait(hours=1)
         rig.restart()
+    rig.wait(hours=26)
     rig.operator.note("UserRequest", rig.copy_of(number), "<p>#internal is no mark any more</p>")
     rig.sync()
     (text,) = rig.texts(Side.EXTERNAL, number)
     assert "no mark any more" in text
     rig.configuration = replace(rig.configuration, rules=rules)
     rig.restart()
-    assert rig.pair.rules.kept_before == tuple((tag, rig.now) for tag in tags)
+    assert rig.pair.rules.kept_before == tuple((tag, rig.now + timedelta(hours=26)) for tag in tags)
 
 
 # the other side's ticket

@@ -162,7 +162,7 @@ def test_copies_that_a_restore_took_from_several_tickets_are_told_and_made_again
 
 def test_more_of_them_than_a_person_deletes_stop_the_cycle_first(rig: Rig) -> None:
     numbers = _with_files(rig, 11, Side.EXTERNAL)
-    with pytest.raises(SafetyStop, match="11 linked tickets are gone, or copies of files on them") as stop:
+    with pytest.raises(SafetyStop, match="11 linked tickets are gone, or copies of files or the log on them") as stop:
         rig.sync()
     assert stop.value.kind == "missing"
     rig.engine.cycle(accept={"missing"})

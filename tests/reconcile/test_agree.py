@@ -91,7 +91,11 @@ def test_a_copy_found_by_its_mark_is_compared_anew() -> None:
 
 
 def test_a_link_whose_ticket_is_another_one_rests_with_the_reason() -> None:
-    bare = replace(ticket(INTERNAL), logs={"private_log": ()}, fields={**ticket(INTERNAL).fields, "title": "Another"})
+    bare = replace(
+        ticket(INTERNAL),
+        logs={"private_log": ()},
+        fields={**ticket(INTERNAL).fields, "title": "Another", "description": "Another"},
+    )
 
     planned = plan(agreed(), both(internal=bare))
 

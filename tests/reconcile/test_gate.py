@@ -56,6 +56,11 @@ def test_an_address_with_several_users_is_the_last_ones(text: str) -> None:
     assert "desk.example" not in gate.words(text, ("https://desk.example/",))
 
 
+def test_a_link_elsewhere_that_names_somebodys_mail_address_keeps_its_own_words() -> None:
+    said = gate.words("https://elsewhere.example/?to=x&from=a@desk.example&more=1", ("https://desk.example/",))
+    assert said.startswith("https://elsewhere.example/?to=x&from=a@[link]")
+
+
 def test_a_mail_address_is_none() -> None:
     assert gate.words("ask x@y@desk.example", ("https://desk.example/",)) == "ask x@y@desk.example"
 
@@ -84,7 +89,7 @@ def test_only_what_is_below_the_origins_path_is_its_address() -> None:
         *("/itop", "/ITOP/pages", "//itop/", "/x/../itop/", "/./itop", "/%69top/x", "/itop?x", "/itop;a/x", "/itop).", *escaped),
     ):
         assert carry(f"<p>{HOME}{inside}</p>", origin).html.startswith("<p>[link]"), inside
-    for outside in ("", "/wiki", "/itop2/x", "/x/itop"):
+    for outside in ("", "/wiki", "/itop2/x", "/x/itop", "/wiki" + 600 * "\u8bf7"):
         assert carry(f"<p>{HOME}{outside}</p>", origin).html == f"<p>{HOME}{outside}</p>"
 
 
@@ -158,6 +163,8 @@ def test_whatever_stands_before_the_mark_a_note_that_bears_it_stays(before: str,
         "<figure><figcaption><q>You said</q>#internal</figcaption></figure>",
         "<figure>1<br>no<br>no<br>no<br>no<br>no</figure>#internal",
         "\u2139\ufe0f @Carla Demo \u2122 #internal",
+        40 * "1234567 " + "#internal",
+        7 * "so<br>" + "==== 2026-11-24 08:00:00 : Carla Demo (12) ============<br>#internal".replace("====", "=========="),
         "<p>Copied</p><p>Copied</p><blockquote>a<br>b<br>c<br>d</blockquote><p>Copied</p><p>@Carla #internal</p>",
         *(
             f"Copied from R-000001{end}#internal"
