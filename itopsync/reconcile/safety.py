@@ -20,7 +20,7 @@ class Tally:
     deletions: frozenset[str] = frozenset()
     """The attachments, each with its link before it."""
     missing: frozenset[str] = frozenset()
-    """The links of tickets that are gone, or from which copies of files are."""
+    """The links of tickets that are gone, or that lost copies of files."""
     rewritten: frozenset[str] = frozenset()
     """The links of tickets whose known entries all look different."""
     replaced: frozenset[str] = frozenset()
