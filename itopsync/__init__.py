@@ -15,7 +15,8 @@ Read the packages from the bottom up; each may use only what stands below it:
 ``reconcile``                 the pure middle: from what is there to what is to be done
 ``settings``                  what the tables of ``sync.toml`` are made of
 ``exits`` ``logs`` ``programs``  the exit codes; how events are logged, and programs started
-``model`` ``errors``          the values that pass between layers, and what can go wrong
+``errors``                    what can go wrong
+``model``                     the values that pass between layers
 
 ``simulator`` stands apart: an iTop that runs in memory, for the demo and the tests.
 """

@@ -4,9 +4,9 @@
 before:
 
 ``poll``          what changed on each side since the cursor
-``scope``         which external tickets are to be copied, and what waits for its copy after a change of that
+``scope``         which external tickets are to be copied, and which were already waiting when the scope was changed
 ``deletions``     which attachments were deleted, found by counting and halving
-``reused``        what is seen under the ids of links that have ended, and which of these nobody needs any more
+``reused``        what is seen under the ids of links that have ended; takes a copy from a link that still names it
 ``sweep``         looks at everything, whatever the polls have seen
 ``observe``       both tickets of each due link, and the copies of links that wait for one
 ``lookups``       what defaults depend on that is not on the ticket: asked once, or in batches
@@ -20,12 +20,12 @@ What runs them:
 
 ``engine``        runs cycles, and keeps how each ended, and what lasts from one to the next
 ``cycle``         runs the five stages, and counts
-``workers``       the threads: one link each, while the next ones are prepared
+``workers``       hands the links to the threads, and has the next ones prepared meanwhile
 ``backlog``       what is due, in order
 ``job``           one link on its way from its plan to the store
 ``pair``          both servers, the store, the rules and the clock
 ``settings``      time windows and sizes
-``threads``       what runs in parallel
+``threads``       the thread pools
 ``retry``         whether and when something is tried again
 ``report``        what one cycle did
 

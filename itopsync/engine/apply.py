@@ -126,9 +126,10 @@ def _work_through(writing: Writing, job: Job) -> None:
 
 
 def _announce(pair: Pair, job: Job) -> bool:
-    """Record in the store that writes are under way, and to which state, so that our own steps are not taken for a person's move.
+    """Take the copy from another link that names it, and record in the store that writes are under way, and to which state.
 
-    False: an operator has changed the link since it was loaded, or another link that held its copy is being written on.
+    That keeps our own steps from being taken for a person's move. False: an operator has changed the link since it was loaded,
+    or the other link that held its copy is being written.
     """
     heading = job.plan.link.base.heading
     if job.begun and not _is_news(heading, job.heading):

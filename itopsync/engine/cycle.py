@@ -218,7 +218,7 @@ class _DueLinks:
         return links
 
     def prepare(self, links: Sequence[Link]) -> list[Planned]:
-        """Observe and plan.
+        """Observe and plan, and check that what is missing is not only out of sight.
 
         :raises SafetyStop: what is missing may merely be out of sight
         """
@@ -228,7 +228,7 @@ class _DueLinks:
         return planned
 
     def admit(self, prepared: Future[list[Planned]]) -> Sequence[Job]:
-        """Check that no more is written than the limits allow.
+        """Wait for what was prepared, check that no more is written than the limits allow, and make the jobs.
 
         :raises SafetyStop: the plan exceeds one
         """

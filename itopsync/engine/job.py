@@ -38,9 +38,9 @@ class Ending(Enum):
     """A server stored something without its marker."""
     SIDE_UNAVAILABLE = auto()
     INTERRUPTED = auto()
-    """We were told to stop: the rest is due at once."""
+    """We were told to stop, or another link's write has lost its marker: the rest is due at once."""
     OVERTAKEN = auto()
-    """An operator has changed the link since it was loaded."""
+    """An operator has changed the link since it was loaded, or the link that held its copy is being written."""
 
 
 @dataclass

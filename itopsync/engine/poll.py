@@ -44,7 +44,7 @@ class Findings:
     deletions: Searched
     """The links that lost attachments, and how far the search has come."""
     new: tuple[Sighting, ...]
-    """External tickets in scope that are not linked, those that people touch first."""
+    """External tickets in scope that are not linked; those that people have just touched come first."""
     ignored: tuple[Sighting, ...]
     """Tickets that are out of scope at this version."""
     renumbered: frozenset[str]
@@ -235,7 +235,10 @@ def _highest_attachment(server: Server) -> int:
 
 
 def links_attached(side: Side, store: Store, rules: Rules, attachments: Iterable[Attachment]) -> frozenset[int]:
-    """The links whose tickets have attachments that are neither ours nor known, be it that a known id was given again."""
+    """The links whose tickets have attachments that are neither ours nor known.
+
+    Under a known id there may be another file by now.
+    """
     ours = prefix(rules.pair)
     foreign = [each for each in attachments if each.item_id and not each.temp_id.startswith(ours)]
     known = store.attachments.originals(side, [each.id for each in foreign])

@@ -29,6 +29,7 @@ class Safeguard:
         self._pair, self._accepted = pair, accepted
         self._tally = Tally()
         self._lost_files: set[int] = set()
+        """The links whose tickets lost copies of files in this cycle."""
 
     def check_markers(self) -> None:
         """Check that both sides keep our markers, as far as we know; forget the losses that were accepted.
@@ -89,9 +90,9 @@ class Safeguard:
         refuse_out_of_sight(self._pair, planned, self._accepted)
 
     def whole_of(self, stop: SafetyStop, polled_at: datetime) -> SafetyStop:
-        """Look at up to :data:`PREVIEWED` due links, unless that is known, so that a person learns all of it. Nothing is written.
+        """Return *stop* in its full extent: plan up to :data:`PREVIEWED` due links, unless the stored stop covers it.
 
-        Where a side cannot be asked, it stays with what was seen.
+        Nothing is written. Where a side cannot be asked, it stays with what was seen.
         """
         store, kind = self._pair.store, stop.kind
         if kind in (Excess.MARKERS, Excess.CREATIONS):

@@ -1,4 +1,4 @@
-"""Which external tickets are to be copied, and what has been waiting for its copy since the scope was another one.
+"""Which external tickets are to be copied, and which tickets were already waiting for their copies when the scope was changed.
 
 Scope decides about creation only: a ticket that waits for its copy must be in scope when that is made. This is checked only if
 the scope was changed since the ticket was seen: with the condition ``status = 'new'``, say, a ticket is copied even if

@@ -117,7 +117,7 @@ def _look_at_linked(side: Side, server: Server, store: Store, changed: dict[int,
 
 
 def record(store: Store, swept: Swept, now: datetime) -> int:
-    """Store what a sweep of one side found, all or nothing; return how many links that makes due."""
+    """Store what a sweep of one side found, all links in one transaction; return how many that makes due."""
     due = {*swept.changed, *swept.other}
     versions = {**swept.changed, **swept.reused.versions}
     with store.transaction():

@@ -1,4 +1,4 @@
-"""A cycle's threads: links are prepared one batch ahead of being written, so that the writers never wait."""
+"""Hands work on links to the threads: the next batch is prepared while one is written, so that the writers never wait."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LinkWork(Protocol):
         """Observe and plan them."""
 
     def admit(self, prepared: Future[list[Planned]]) -> Sequence[Job]:
-        """Wait for what was prepared, and check that it may be written."""
+        """Wait for what was prepared, check that it may be written, and make the jobs; none if a side is unavailable."""
 
     def carry_out(self, job: Job) -> None:
         """Apply and settle one; up to its files, or from there on."""
@@ -88,7 +88,7 @@ class Workers:
         return sum(job.phase is Phase.BEFORE_FILES for job in self._running.values())
 
     def _look_ahead(self) -> None:
-        """Start preparing what comes next: while many links are at their files, only what waits for none of those."""
+        """Start preparing what comes next: while many links are at their files, only what the latest poll or sweep made due."""
         links = self._work.next_links(touched_only=len(self._running) - self._before_files() > self._half)
         if links and self._pair.stopping():
             raise Stopped

@@ -12,7 +12,7 @@ No module in here does I/O, reads a clock or draws a random number.
 
 What they work from, and what they make:
 
-``situation``       one link, what both sides show of it, the rules and the time
+``situation``       one link, what both sides show of it, the look-ups, the rules and the time
 ``part``            what one kind of content contributes to a plan
 ``plan``            the actions, and what is left undone, with the reasons
 ``batching``        the content in requests, as few as iTop allows
@@ -31,7 +31,7 @@ Texts and pictures:
 ``gate``            what must not leave with a text
 ``addresses``       a server's addresses, however they are spelt
 ``images``          which picture is shown
-``pictures``        uploads the pictures that a text needs
+``pictures``        plans the uploads of the pictures that a text needs
 
 Copies and originals:
 

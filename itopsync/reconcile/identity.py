@@ -33,8 +33,8 @@ _CLOCKS = timedelta(hours=1)
 def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) -> str | None:
     """Say why a ticket of *link* is not the one that was linked, or None.
 
-    The external ticket is known by its number and by the signs above; the internal one by the marker at the head of its first
-    entry, or by its number if the two were linked by hand and that marker is not there (yet).
+    The external ticket is known by its number and by the signs above; the internal one by the marker at the head of any entry
+    in its paired logs, or by its number if the two were linked by hand and that marker is not there (yet).
     """
     if link.status is LinkStatus.UNLINKING:
         return None

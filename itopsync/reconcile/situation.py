@@ -1,4 +1,4 @@
-"""What the planner works from: one link, what both sides show of it, the rules and the time."""
+"""What the planner works from: one link, what both sides show of it, the look-ups, the rules and the time."""
 
 from __future__ import annotations
 
