@@ -22,7 +22,7 @@ from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.ticket_markers import entries_in
 
-_TITLE, _DESCRIPTION = "title", "description"
+_TITLE = "title"
 _WHOLE = Item(TICKET, "")
 _ANY_TIMEZONE = timedelta(hours=26)
 """More than a corrected timezone can shift a date."""
@@ -53,7 +53,7 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
 
 
 def overwritten(link: Link, observation: Observation, rules: Rules, now: datetime) -> str | None:
-    """Say that nothing but the copy's log has gone, if it has its number and its title or description still; else None.
+    """Say that nothing but the copy's log has gone, if it has its number and title still; else None.
 
     iTop's CSV import puts its text in the place of a whole log. A log with a ticket's marker is another copy's.
     """
@@ -63,11 +63,9 @@ def overwritten(link: Link, observation: Observation, rules: Rules, now: datetim
     heads = (marker for entry in entries_in(internal, cls.internal_logs) for marker in head_markers(entry.html, rules.pair))
     if internal.number != link.internal_number or any(marker.startswith(f"{prefix(rules.pair)}t-") for marker in heads):
         return None
-    for name in (_TITLE, _DESCRIPTION):
-        known, rule = link.base.fields.get(name), cls.by_external.get(name)
-        value = "" if rule is None else internal.fields.get(rule.internal, "")
-        if rule and known and value and known.internal == value_fingerprint(value, is_html=rule.is_html):
-            return f"the log of its copy {internal.ref} was overwritten or emptied"
+    known, rule = link.base.fields.get(_TITLE), cls.by_external.get(_TITLE)
+    if rule and known and known.internal == value_fingerprint(internal.fields.get(rule.internal, "")):
+        return f"the log of its copy {internal.ref} was overwritten or emptied"
     return None
 
 
