@@ -171,7 +171,7 @@ class Ledger:
         for text in dict.fromkeys(self.public.get((side, *ticket), ())):
             here = sum(f"{text}<" in one for one, is_ours in self._log(side, *ticket, "public_log") if not is_ours)
             there = sum(f"{text}<" in one for one, is_ours in self._log(side.other, *ticket, "public_log") if is_ours)
-            if here != there:
+            if here > there or (there > here and not self._may_lose_entries(side, ticket)):
                 yield f"{ticket[0]} {ticket[1]} of {side}: '{text}' stands {here} times in public and {there} times mirrored"
 
     def _each_once(self, side: Side, ticket: Place, own: list[str], mirrored: list[str]) -> Iterator[str]:
