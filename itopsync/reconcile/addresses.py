@@ -250,8 +250,7 @@ def _address_at(folded: str, begin: int, place: _Place) -> tuple[int, int] | Non
     rest = _REST.match(folded, after.end())
     is_address = "." in place.host or rest is not None or after[1] is not None
     first = _begin(folded, begin, is_address=is_address, has_path=folded[after.end() : after.end() + 1] in ("/", "\\"))
-    last = more.end() if (more := _REST.match(folded, ends[0])) else ends[0]
-    last = max(last, rest.end() if rest else 0)
+    last = max([ends[0], *(found.end() for found in (rest, _REST.match(folded, ends[0])) if found)])
     while last > end and folded[last - 1] in _CLOSING:
         last -= 1
     return None if first is None else (first, last)

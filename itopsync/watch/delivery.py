@@ -59,20 +59,21 @@ class Command:
         document = json.dumps(notification)
         parts = {f"ITOPSYNC_{name.upper()}": str(notification[name]) for name in ("event", "pair", "summary", "count")}
         environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
-        errors = _Errors()
         try:
-            self._running = programs.start(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=errors.sink,
-                folder="/",
-                environment={**environment, **parts, "ITOPSYNC_NOTIFICATION": document},
-            )
+            errors = _Errors()
+            try:
+                self._running = programs.start(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors.sink,
+                    folder="/",
+                    environment={**environment, **parts, "ITOPSYNC_NOTIFICATION": document},
+                )
+            finally:
+                os.close(errors.sink)
         except (OSError, ValueError) as error:
             raise NotDelivered(f"it cannot be run: {getattr(error, 'strerror', None) or type(error).__name__}") from None
-        finally:
-            os.close(errors.sink)
         try:
             self._running.communicate(document.encode(), self._timeout)
         except subprocess.TimeoutExpired:
@@ -109,9 +110,8 @@ class _Errors:
         """Pass the end on to our own standard error. A child of the program that has it open still is not waited for."""
         self._thread.join(1)
         cut = f"A hook wrote {self._count:,} bytes to its standard error. The last {MOST_ERRORS:,}:\n"
-        with suppress(OSError, ValueError):
-            sys.stderr.write((cut if self._count > MOST_ERRORS else "") + self._end.decode(errors="replace"))
-            sys.stderr.flush()
+        sys.stderr.write((cut if self._count > MOST_ERRORS else "") + self._end.decode(errors="replace"))
+        sys.stderr.flush()
 
 
 class Web:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -396,6 +397,15 @@ def test_only_the_end_of_what_a_command_complains_of_is_passed_on(tmp_path: Path
     first, rest = capsys.readouterr().err.split("\n", 1)
     assert first == "A hook wrote 1,000,004 bytes to its standard error. The last 4,096:"
     assert rest == f"{'x' * 4092}end\n"
+
+
+def test_a_command_for_which_no_file_can_be_opened_is_not_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("os.pipe", full)
+    with pytest.raises(NotDelivered, match="it cannot be run: Too many open files"):
+        Command((script(tmp_path, "true"),), timeout=10).send({"event": "test", "pair": "demo", "summary": "", "count": 0})
 
 
 def test_who_goes_on_writing_after_the_command_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
