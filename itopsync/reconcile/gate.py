@@ -216,7 +216,7 @@ def _begins(text: str, pattern: re.Pattern[str]) -> bool:
     return found is not None and not _has_word(kinds[: found.start()])
 
 
-def _readings(fragment: str) -> tuple[str, list[str]]:
+def _readings(fragment: str) -> tuple[str, set[str]]:
     """All that an entry says, and the part that its author wrote, as far as that can be told: with or without what may be the
     author's or not. iTop drops the address of some links, and nobody can tell those from other anchors.
     """
@@ -229,7 +229,7 @@ def _readings(fragment: str) -> tuple[str, list[str]]:
             every.append("\n")
         for own in owns:
             own.take(piece)
-    return "".join(every), ["".join(own.texts) for own in owns]
+    return "".join(every), {"".join(own.texts) for own in owns}
 
 
 class _Own:
