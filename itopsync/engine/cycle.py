@@ -22,7 +22,7 @@ from itopsync.engine.poll import Findings, poll_both, store_findings
 from itopsync.engine.report import Count, CycleKind, Report, WriteKind, WriteOutcome
 from itopsync.engine.safeguard import Safeguard
 from itopsync.engine.settle import settle
-from itopsync.engine.store_guard import claim, knows_nothing, refuse_lost
+from itopsync.engine.store_guard import claim, knows_nothing, refuse_incomplete
 from itopsync.engine.sweep import sweep_both
 from itopsync.engine.workers import Workers
 from itopsync.errors import RemoteError, SafetyStop, Stopped
@@ -71,10 +71,10 @@ class Cycle:
             return
         self.safeguard.check_markers()
         found = self.polling.poll(report.kind)
-        if report.unavailable and knows_nothing(pair.store):  # a stored cursor is something known: refuse_lost would not look
+        if report.unavailable and knows_nothing(pair.store):  # with a stored cursor, refuse_incomplete would not look
             self.availability.answered(found)
             return
-        refuse_lost(pair.store, pair.servers[Side.INTERNAL], pair.rules)
+        refuse_incomplete(pair.store, pair.servers[Side.INTERNAL], pair.rules)
         if not report.unavailable:
             self._heed_scope()
         polled_at = self.polling.take_note(found)

@@ -13,7 +13,7 @@ from itopsync.engine.plan import Planned, plan_in_batches
 from itopsync.engine.visibility import note_organisations, refuse_blindness, refuse_narrowness
 from itopsync.errors import RemoteError, SafetyStop, Stopped
 from itopsync.model import LinkStatus, Side
-from itopsync.reconcile.files import COPIES_GONE, hold_vanished
+from itopsync.reconcile.files import COPIES_GONE, with_vanished_held
 from itopsync.reconcile.plan import Remove
 from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing, removed_thing
 from itopsync.store.store import Store
@@ -28,7 +28,7 @@ class Safeguard:
     def __init__(self, pair: Pair, accepted: Accepted) -> None:
         self._pair, self._accepted = pair, accepted
         self._tally = Tally()
-        self._lost_files: set[int] = set()
+        self._lost_before: set[int] = set()
         """The links whose tickets lost copies of files in this cycle."""
 
     def check_markers(self) -> None:
@@ -78,8 +78,8 @@ class Safeguard:
 
     def hold_vanished(self, planned: Sequence[Planned]) -> list[Planned]:
         """Leave copies of files that are gone from several tickets of this cycle for a person."""
-        let_through = hold_if_several(self._pair.store, planned, self._lost_files)
-        self._lost_files |= _lost_files(planned)
+        let_through = hold_if_several(self._pair.store, planned, self._lost_before)
+        self._lost_before |= _lost_files(planned)
         return let_through
 
     def check_sight(self, planned: Sequence[Planned]) -> None:
@@ -142,7 +142,7 @@ def hold_if_several(store: Store, planned: Sequence[Planned], before: AbstractSe
     """
     lost = _lost_files(planned) | before
     several = len(lost) > 1 or (lost and _held_some(store))
-    return [replace(each, plan=hold_vanished(each.plan)) for each in planned] if several else list(planned)
+    return [replace(each, plan=with_vanished_held(each.plan)) for each in planned] if several else list(planned)
 
 
 def _lost_files(planned: Sequence[Planned]) -> frozenset[int]:
