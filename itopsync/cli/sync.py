@@ -31,6 +31,7 @@ from itopsync.errors import ItopsyncError
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.safety import Excess
+from itopsync.store.records import RequestKind
 
 _EXITS = {
     CycleOutcome.WELL: ExitCode.WELL,
@@ -113,7 +114,6 @@ def verify(
 
 def _have_verified(configuration: Configuration, *, deep: bool) -> None:
     from itopsync.cli.asked import ask_for
-    from itopsync.store.records import RequestKind
 
     with store_to_steer(configuration) as store:
         ask_for(configuration, store, RequestKind.VERIFY, arguments={"deep": "yes"} if deep else {})
