@@ -99,14 +99,14 @@ class DueLinks:
         """
         try:
             planned = self._pair.answer_of(prepared)
+            if self._report.unavailable:
+                return ()
+            self._safeguard.note_lost_markers(planned, self.polled_at)
+            self._safeguard.check_plans(planned)
+            let_through = self._safeguard.hold_vanished(planned)
         except RemoteError as error:
             self._availability.failed(error.side, error)
             return ()
-        if self._report.unavailable:
-            return ()
-        self._safeguard.note_lost_markers(planned, self.polled_at)
-        self._safeguard.check_plans(planned)
-        let_through = self._safeguard.hold_vanished(planned)
         return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in let_through]
 
     def carry_out(self, job: Job) -> None:

@@ -12,7 +12,13 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan_in_batches
 from itopsync.engine.poll import poll
 from itopsync.engine.report import CycleKind
-from itopsync.engine.safeguard import PREVIEWED, hold_if_several, refuse_lost_copies, refuse_out_of_sight
+from itopsync.engine.safeguard import (
+    PREVIEWED,
+    hold_if_several,
+    hold_orphaned_if_several,
+    refuse_lost_copies,
+    refuse_out_of_sight,
+)
 from itopsync.engine.scope import left_behind
 from itopsync.engine.store_guard import refuse_wrong
 from itopsync.model import TICKET, UNSAVED, Link, LinkStatus, Observation, Side
@@ -56,7 +62,8 @@ class Inspector:
         tally = Tally(creations=frozenset(waiting | {str(each.external) for each in new}), replaced=replaced)
         for each in planned:
             tally = tally if each.loaded.id in later else tally.add(each.plan)
-        return hold_if_several(pair.store, planned), tally
+        let_through = hold_if_several(pair.store, planned)
+        return hold_orphaned_if_several(pair, let_through, Accepted(things=stops.accepted(pair.store))), tally
 
     def refuse(self, planned: Sequence[Planned], tally: Tally) -> None:
         """Check that a cycle would carry out what :meth:`preview` showed.

@@ -15,7 +15,7 @@ from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
 from itopsync.model import VERSION_TIME, Link, LinkStatus, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.ends import bereft_of_copy, seen_again
-from itopsync.reconcile.identity import bereft, given_again, was_never_copied
+from itopsync.reconcile.identity import TITLE, bereft, given_again, was_never_copied
 from itopsync.reconcile.rules import ClassRules, Kind, Rules
 from itopsync.store.records import Ended
 from itopsync.store.store import Store
@@ -68,7 +68,7 @@ def _read(server: Server, cls: ClassRules, refs: Iterable[Ref]) -> tuple[Mapping
     """The tickets with what tells whether they are the ones that were linked, and which of them cannot be read."""
     side = server.side
     wanted = side.pick(
-        Attributes(fields={cls.since_attribute: Kind.DATE, VERSION_TIME: Kind.DATE}),
+        Attributes(fields={cls.since_attribute: Kind.DATE, VERSION_TIME: Kind.DATE, TITLE: Kind.TEXT}),
         Attributes(fields={}, logs=cls.internal_logs),
     )
     shown: dict[Ref, Ticket] = {}

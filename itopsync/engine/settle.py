@@ -14,6 +14,7 @@ from itopsync.engine.settings import EngineSettings
 from itopsync.model import WORKED_ON, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.identity import last_changed
 from itopsync.reconcile.lifecycle import is_terminal
+from itopsync.reconcile.plan import UNREAD
 from itopsync.reconcile.rules import ClassRules
 from itopsync.store.records import ActivityRecord
 
@@ -82,7 +83,8 @@ def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, t
         return None
     if job.ended is Ending.INTERRUPTED:
         return now
-    times = [each.not_before for each in link.obstacles if not each.parked and each.not_before is not None]
+    unread = [each for each in link.obstacles if UNREAD.names(each)]  # until it can be read, nothing else of it can be tried
+    times = [each.not_before for each in unread or link.obstacles if not each.parked and each.not_before is not None]
     if job.ended or job.counts[Count.UNFINISHED]:
         times.append(now + settings.first_back_off)
     tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]

@@ -22,7 +22,7 @@ from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.ticket_markers import entries_in
 
-_TITLE = "title"
+TITLE = "title"
 _WHOLE = Item(TICKET, "")
 _ANY_TIMEZONE = timedelta(hours=26)
 """More than a corrected timezone can shift a date."""
@@ -63,7 +63,7 @@ def overwritten(link: Link, observation: Observation, rules: Rules, now: datetim
     heads = (marker for entry in entries_in(internal, cls.internal_logs) for marker in head_markers(entry.html, rules.pair))
     if internal.number != link.internal_number or any(marker.startswith(f"{prefix(rules.pair)}t-") for marker in heads):
         return None
-    known, rule = link.base.fields.get(_TITLE), cls.by_external.get(_TITLE)
+    known, rule = link.base.fields.get(TITLE), cls.by_external.get(TITLE)
     if rule and known and known.internal == value_fingerprint(internal.fields.get(rule.internal, "")):
         return f"the log of its copy {internal.ref} was overwritten or emptied"
     return None
@@ -83,7 +83,7 @@ def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
     What was copied of the first one may stand in internal under the marker of that id.
     """
     before, begins = moment(link.base.last_change), moment(external.fields.get(cls.since_attribute, ""))
-    later = before is not None and begins is not None and before < begins
+    later = before is not None and begins is not None and before < begins and _renamed(link, external) is not False
     if link.external_number in ("", external.number) and not later:
         return None
     reason = (
@@ -135,9 +135,13 @@ def _nothing_is_left(link: Link, external: Ticket, observation: Observation, rul
     entries = list(_entries(link, external, observation, rules))
     if any(entries) or any(_files(link, external)):
         return False
-    title = link.base.fields.get(_TITLE)
-    renamed = title is not None and title.external != value_fingerprint(external.fields.get(_TITLE, ""))
-    return renamed or (bool(entries) and begins - before > _ANY_TIMEZONE)
+    return bool(_renamed(link, external)) or (bool(entries) and begins - before > _ANY_TIMEZONE)
+
+
+def _renamed(link: Link, external: Ticket) -> bool | None:
+    """Whether it bears another title than the one that was last agreed; None if none was."""
+    title = link.base.fields.get(TITLE)
+    return None if title is None else title.external != value_fingerprint(external.fields.get(TITLE, ""))
 
 
 def _entries(link: Link, external: Ticket, observation: Observation, rules: Rules) -> Iterator[bool]:

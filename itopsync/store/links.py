@@ -335,7 +335,7 @@ class Links:
             rows = connection.execute(select(link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *self._kept)).all()
         obstacles = [obstacle for text, _ in rows for obstacle in codec.obstacles_from_json(text)]
         parked = sum(obstacle.needs_person for obstacle in obstacles)
-        waiting = sum(not (obstacle.parked or obstacle.gathers) for obstacle in obstacles)
+        waiting = sum(not (obstacle.parked or obstacle.is_no_trouble) for obstacle in obstacles)
         return ObstacleCounts(parked, waiting, sum(in_doubt for _, in_doubt in rows))
 
     def parked(self) -> list[tuple[int, Obstacle]]:
@@ -417,13 +417,9 @@ def _may_join(known: Link, joined: Link) -> bool:
     """Whether a *known* link of one of the two tickets lets them be *joined*: it is unlinked, or has no copy yet."""
     if known.status is LinkStatus.TOMBSTONE:
         return True
-    if known.external != joined.external:
+    if known.external != joined.external or known.in_doubt:
         return False
-    return (
-        not known.in_doubt
-        if known.internal is None
-        else known.status is LinkStatus.UNLINKING and known.internal == joined.internal
-    )
+    return known.internal is None or (known.status is LinkStatus.UNLINKING and known.internal == joined.internal)
 
 
 def _by(latest: datetime, obstacles: str) -> Iterator[Obstacle]:
