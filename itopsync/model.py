@@ -338,6 +338,10 @@ class Obstacle:
         """Whether what a full log does not take is gathered into one file until its time."""
         return self.key.kind is ItemKind.LOG and not self.parked
 
+    def waits(self, now: datetime) -> bool:
+        """Whether it is not yet time for another try."""
+        return self.not_before is not None and self.not_before > now
+
 
 @dataclass(frozen=True)
 class Agreed(BySide[str]):

@@ -13,7 +13,7 @@ from itopsync.engine.plan import Planned, plan_in_batches
 from itopsync.engine.visibility import note_organisations, refuse_blindness, refuse_narrowness, went_together
 from itopsync.errors import RemoteError, SafetyStop, Stopped
 from itopsync.model import LinkStatus, Side
-from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE, hold_orphaned, hold_vanished
+from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE, hold_orphaned, with_vanished_held
 from itopsync.reconcile.plan import Plan, Remove
 from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing, removed_thing
 from itopsync.store.store import Store
@@ -28,7 +28,7 @@ class Safeguard:
     def __init__(self, pair: Pair, accepted: Accepted) -> None:
         self._pair, self._accepted = pair, accepted
         self._tally = Tally()
-        self._lost_files: set[int] = set()
+        self._lost_before: set[int] = set()
         """The links whose tickets lost copies of files in this cycle."""
         self._orphaned: frozenset[tuple[Side, int]] = frozenset()
         """The sides from which files are gone in this cycle, with the links."""
@@ -83,8 +83,8 @@ class Safeguard:
 
         :raises RemoteError: the side from which files are gone cannot be asked what is left
         """
-        let_through = hold_if_several(self._pair.store, planned, self._lost_files)
-        self._lost_files |= _lost_files(planned)
+        let_through = hold_if_several(self._pair.store, planned, self._lost_before)
+        self._lost_before |= _lost_files(planned)
         let_through = hold_orphaned_if_several(self._pair, let_through, self._accepted, self._orphaned)
         self._orphaned |= _orphaned_links(planned)
         return let_through
@@ -149,7 +149,7 @@ def hold_if_several(store: Store, planned: Sequence[Planned], before: AbstractSe
     """
     lost = _lost_files(planned) | before
     several = len(lost) > 1 or (lost and _held_some(store, COPIES_GONE))
-    return [replace(each, plan=hold_vanished(each.plan)) for each in planned] if several else list(planned)
+    return [replace(each, plan=with_vanished_held(each.plan)) for each in planned] if several else list(planned)
 
 
 def _lost_files(planned: Sequence[Planned]) -> frozenset[int]:

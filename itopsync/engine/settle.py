@@ -11,9 +11,9 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.reused import take_copy
 from itopsync.engine.settings import EngineSettings
-from itopsync.model import VERSION_TIME, WORKED_ON, LinkStatus, Observation, Side, Ticket
+from itopsync.model import WORKED_ON, LinkStatus, Observation, Side, Ticket
+from itopsync.reconcile.identity import last_changed
 from itopsync.reconcile.lifecycle import is_terminal
-from itopsync.reconcile.moments import likely
 from itopsync.reconcile.plan import UNREAD
 from itopsync.reconcile.rules import ClassRules
 from itopsync.store.records import ActivityRecord
@@ -107,7 +107,7 @@ def _is_new(job: Job) -> bool:
 
 def _end_of(overlap: timedelta, ticket: Ticket, ahead: timedelta) -> datetime | None:
     """By when late commits with the time of the ticket's last change have shown up, rounded so that links are grouped."""
-    changed = likely(ticket.fields.get(VERSION_TIME, ""))
+    changed = last_changed(ticket)
     if changed is None:
         return None
     end = changed + overlap - ahead
@@ -119,7 +119,7 @@ def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:
 
     In the repeated autumn hour, a moment ago may read as an hour ago.
     """
-    changed = likely(ticket.fields.get(VERSION_TIME, ""))
+    changed = last_changed(ticket)
     if changed is None:
         return True
     age = at - changed

@@ -31,7 +31,7 @@ def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
     :raises StoreError: it is not
     """
     refuse_other_pair(store, rules)
-    refuse_lost(store, internal, rules)
+    refuse_incomplete(store, internal, rules)
 
 
 def refuse_other_pair(store: Store, rules: Rules) -> None:
@@ -122,7 +122,7 @@ def knows_nothing(store: Store) -> bool:
     return not any(counts[status] for status in LinkStatus)
 
 
-def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
+def refuse_incomplete(store: Store, internal: Server, rules: Rules) -> None:
     """Check that internal holds no copies of this pair if the store knows nothing, that a rebuild has completed, and that every
     log in which copies bear their markers is paired.
 

@@ -174,7 +174,7 @@ def _copy_deleted(situation: Situation, part: Part, pair: FilePair) -> FilePair:
     return replace(pair, copy_id=None, status=FileStatus.COPY_DELETED)
 
 
-def hold_vanished(plan: Plan) -> Plan:
+def with_vanished_held(plan: Plan) -> Plan:
     """The plan with each copy that is gone left for a person: gone from several at once, they were not deleted one by one."""
     if not plan.vanished:
         return plan

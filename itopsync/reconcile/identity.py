@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.markers import born_together, is_note, prefix, ticket_marker
-from itopsync.reconcile.moments import moment
+from itopsync.reconcile.moments import likely, moment
 from itopsync.reconcile.plan import ANOTHER, Item
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, Rules
@@ -119,6 +119,11 @@ def last_change(external: Ticket) -> str:
     """When a ticket last changed, by its server's clock, as ISO 8601 in UTC; empty if that is not known."""
     text = external.fields.get(VERSION_TIME, "")
     return text if moment(text) is not None else ""
+
+
+def last_changed(ticket: Ticket) -> datetime | None:
+    """The same as a time; None if it is not known, or none that a ticket can have changed at."""
+    return likely(ticket.fields.get(VERSION_TIME, ""))
 
 
 def _nothing_is_left(link: Link, external: Ticket, observation: Observation, rules: Rules, now: datetime) -> bool:

@@ -181,13 +181,17 @@ class ClassRules:
         """The form and the companions of all states, by their external names."""
         return self.state.every_companion | {rule.external: rule for rule in self.fields}
 
+    @property
+    def every_rule(self) -> tuple[FieldRule, ...]:
+        """The rules of the form and of the companions of all states."""
+        return (*self.fields, *(rule for companions in self.state.companions.values() for rule in companions))
+
     def cls(self, side: Side) -> str:
         return side.pick(self.external, self.internal)
 
     def attributes(self, side: Side) -> Mapping[str, Kind]:
         """The attributes to read on *side*, besides those that every ticket has, with their kinds."""
-        rules = (*self.fields, *(rule for rules in self.state.companions.values() for rule in rules))
-        wanted = {rule.name(side): rule.kind for rule in rules}
+        wanted = {rule.name(side): rule.kind for rule in self.every_rule}
         for names in self.state.lifecycle(side).mandatory.values():
             wanted |= {name: Kind.CODE for name in names if name not in wanted}
         if side is Side.EXTERNAL:

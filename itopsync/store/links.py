@@ -270,12 +270,12 @@ class Links:
                 connection.execute(update(link).where(under_way).values(in_doubt | ended))
         return ids
 
-    def hasten(self, after: datetime, due_at: datetime) -> int:
-        """Make the links that are due later than *after* due at *due_at*, with whatever of them waits longer; return how many."""
+    def hasten(self, after: datetime, due_at: datetime) -> None:
+        """Make the links that are due later than *after* due at *due_at*, with whatever of them waits longer."""
         late = (link.c.due_at > after, link.c.status.in_(WORKED_ON))
         with self._database.reading() as connection:
             if connection.execute(select(link.c.id).where(*late).limit(1)).first() is None:
-                return 0
+                return
         with self._database.writing() as connection:
             rows = connection.execute(select(link.c.id, link.c.obstacles).where(*late).with_for_update()).all()
             values = [
@@ -284,7 +284,6 @@ class Links:
             ]
             if values:
                 connection.execute(_BY_ID, values)
-            return len(values)
 
     def land_by(self, due_at: datetime) -> int:
         """Make the links that are in doubt due at *due_at*, however long they have waited; return how many."""

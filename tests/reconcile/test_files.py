@@ -9,7 +9,7 @@ import pytest
 
 from itopsync.model import FilePair, FileStatus, ItemKey, Link, Observation, Obstacle, Side
 from itopsync.reconcile import by_hand
-from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE, hold_orphaned, hold_vanished
+from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE, hold_orphaned, with_vanished_held
 from itopsync.reconcile.plan import AttachmentSource, Item, Remove, Upload, Write
 from tests.reconcile.making import (
     CUSTOMER,
@@ -275,7 +275,7 @@ def test_copies_that_are_gone_are_left_for_a_person_where_others_are_gone_too() 
     for these in (rules(), rules(rules__deletion="both")):
         planned = plan(knowing(CARRIED, kept_pair), seen, these)
         assert planned.vanished == {"file:external:5"}
-        held = hold_vanished(planned)
+        held = with_vanished_held(planned)
         assert held.actions == ()
         assert held.link.files == (FilePair(EXTERNAL, 5, None, FileStatus.WAITING), kept_pair)
         assert parked(held) == {"file:external:5": COPIES_GONE}
@@ -283,7 +283,7 @@ def test_copies_that_are_gone_are_left_for_a_person_where_others_are_gone_too() 
         assert plan(held.link, seen, these).vanished == frozenset()
         assert [one.marker for one in uploads(plan(by_hand.retried(held.link, NOW), seen, these))] == [COPY_OF_5]
     quiet = plan(agreed(), both())
-    assert hold_vanished(quiet) is quiet
+    assert with_vanished_held(quiet) is quiet
 
 
 def test_copies_whose_originals_are_gone_are_left_for_a_person_where_others_are_gone_too() -> None:

@@ -197,7 +197,7 @@ def test_a_file_that_is_known_by_its_id_alone_is_seen(monkeypatch: Patch) -> Non
 
 
 def test_copies_that_a_restore_took_away_and_are_let_go_are_seen(monkeypatch: Patch) -> None:
-    monkeypatch.setattr("itopsync.engine.safeguard.hold_vanished", lambda plan: plan)
+    monkeypatch.setattr("itopsync.engine.safeguard.with_vanished_held", lambda plan: plan)
     assert any("has no copy" in one for one in seen("lose_copies", [0], before="attach"))
 
 
