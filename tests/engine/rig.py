@@ -199,8 +199,8 @@ class Rig(TwoServers):
         self.wait(minutes=1)
         return report
 
-    def settle(self, cycles: int = 6) -> None:
-        """Time enough for every wait that ends by itself within the hour, with a cycle every ten minutes."""
-        for _ in range(cycles):
-            self.wait(minutes=10)
+    def settle(self, cycles: int | None = None) -> None:
+        """Time enough for every wait that ends by itself within the hour; or so many *cycles*, one every ten minutes."""
+        for minutes in (10, 20, 30) if cycles is None else [10] * cycles:
+            self.wait(minutes=minutes)
             self.engine.cycle()
