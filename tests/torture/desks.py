@@ -99,7 +99,7 @@ class Desks:
                 simulator.loses_marks = ()
                 marker_loss.forget(self.rig.store, side)
                 accepted.add("markers")
-        for minutes in (1, 10, 10, 10, 120, 400, 10, 10):
+        for minutes in (1, 10, 20, 120, 400, 10, 10):
             self.rig.wait(minutes=minutes)
             self.rig.engine.cycle(CycleKind.SWEEP if minutes == 120 else CycleKind.POLL, accepted)
             have_copies_made_again(self.rig.store, self.rig.now)
