@@ -91,7 +91,7 @@ def test_tickets_whose_write_is_refused_before_the_server_hold_up_nobody(between
         for number in toxic:
             between.customer.note(CLASS, number, "<p>Two again</p>")
     assert all(_said(between, number) for number in others)
-    for _ in range(50):  # longer than the waits between all tries take
+    for _ in range(20):  # longer than the waits between all tries take
         between.wait(hours=1)
         between.engine.cycle()
     assert all(any(obstacle.parked for obstacle in between.link(number).obstacles) for number in toxic)
@@ -175,7 +175,7 @@ def test_a_row_that_cannot_be_is_its_tickets_trouble(between: BetweenRig, side: 
     between.sync()
     assert all(_said(between, each) for each in others)
     between.answer = _as_it_is
-    between.settle(12)
+    between.settle()
     assert between.differences() == []
 
 
@@ -219,7 +219,7 @@ def test_an_odd_answer_to_a_write_stops_nothing_and_nothing_is_written_twice(
     between.sync()
     assert not left
     assert all(_said(between, each) for each in others)
-    between.settle(12)
+    between.settle()
     assert between.differences() == []
     for each in (odd, *others):
         assert sum("Two" in text for text in between.texts(Side.INTERNAL, between.copy_of(each))) == 1
