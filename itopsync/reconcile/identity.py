@@ -83,7 +83,9 @@ def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
     What was copied of the first one may stand in internal under the marker of that id.
     """
     before, begins = moment(link.base.last_change), moment(external.fields.get(cls.since_attribute, ""))
-    later = before is not None and begins is not None and before < begins and _renamed(link, external) is not False
+    later = before is not None and begins is not None and before < begins
+    if later and not (link.base.ended and Side.EXTERNAL in link.base.ended.gone):
+        later = _renamed(link, external) is not False  # it was there all the time: people edit dates
     if link.external_number in ("", external.number) and not later:
         return None
     reason = (
