@@ -112,6 +112,28 @@ def test_what_an_earlier_mark_kept_in_stays_in(rig: Rig, tags: tuple[str, ...]) 
     assert rig.pair.rules.kept_before == tuple((tag, rig.now + timedelta(hours=26)) for tag in tags)
 
 
+def test_a_new_stores_own_marks_are_all_that_keep_anything_in(rig: Rig) -> None:
+    rig.configuration = replace(rig.configuration, rules=replace(rig.configuration.rules, keep_internal=("#privat",)))
+    rig.restart()
+    assert rig.pair.rules.kept_before == ()
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    rig.restart()
+    for text in ("#internal is a channel of ours", "#privat He pays late"):
+        rig.operator.note("UserRequest", rig.copy_of(number), f"<p>{text}</p>")
+    rig.sync()
+    (text,) = rig.texts(Side.EXTERNAL, number)
+    assert "a channel of ours" in text
+
+
+def test_a_store_that_knows_tickets_and_no_mark_had_the_default(rig: Rig) -> None:
+    rig.sync()
+    rig.pair.store.facts.put("keep_internal", None)
+    rig.configuration = replace(rig.configuration, rules=replace(rig.configuration.rules, keep_internal=()))
+    rig.restart()
+    assert [tag for tag, _ in rig.pair.rules.kept_before] == ["#internal"]
+
+
 # the other side's ticket
 
 
