@@ -39,7 +39,9 @@ _BESIDE = names("body img td th option optgroup")
 """Those of the breaks that may stand on one line with other words."""
 _FOLDED_UP = names("details dialog")
 """What may be out of sight."""
-_LETTER = "x"
+_LETTER, _SIGN = "x", "s"
+"""The kinds of characters: written as letters, and others. A capital stands behind what shows nothing, but parts words."""
+_WORD = re.compile(f"[{_LETTER}{_LETTER.upper()}]{_LETTER}")
 _HEAD = 200
 """How many characters are looked at, from the first word on."""
 _TAGGED_LINES = 5
@@ -145,8 +147,8 @@ def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
 
     Five lines are counted as they are seen, and a line of the source may be one of them. Invisible characters, pictures, quotes,
     links and mentions do not count, nor does anything else before the tag that is no word: signs, emojis, numbers, single
-    letters. ``# tag`` is ``#tag``. If an entry is too costly to read as it is laid out, or holds other entries, as where somebody
-    has put a log's export into it, a tag counts wherever it stands.
+    letters. ``# tag`` is ``#tag``, and ``#tagged`` or ``#tag-name`` another word. If an entry is too costly to read as it is laid
+    out, or holds other entries, as where somebody has put a log's export into it, a tag counts wherever it stands.
     """
     patterns = [_pattern(tag) for tag in tags if tag.strip()]
     if not patterns:
@@ -220,13 +222,17 @@ def _head(text: str) -> tuple[str, str]:
     shown: list[str] = []
     kinds: list[str] = []
     left = _HEAD
-    met = False
+    met = parted = False
     for char in text:
         for folded in _one_spelling(char):
-            if not is_invisible(folded):
+            if is_invisible(folded):
+                parted = parted or folded.isspace()
+            else:
                 shown.append(folded)
-                kinds.append(_LETTER if _is_letter(char) else " ")
-                met = met or kinds[-2:] == [_LETTER, _LETTER]
+                kind = _LETTER if _is_letter(char) else _SIGN
+                kinds.append(kind.upper() if parted else kind)
+                met = met or _has_word("".join(kinds[-2:]))
+                parted = False
         left -= met
         if left <= 0:
             break
@@ -240,13 +246,20 @@ def _is_letter(char: str) -> bool:
 
 
 def _has_word(kinds: str) -> bool:
-    return 2 * _LETTER in kinds
+    return _WORD.search(kinds) is not None
 
 
 def _begins(text: str, pattern: re.Pattern[str]) -> bool:
     shown, kinds = _head(text)
     found = pattern.search(shown)
-    return found is not None and not _has_word(kinds[: found.start()])
+    return found is not None and not _has_word(kinds[: found.start()]) and not _goes_on(shown, kinds, found.end())
+
+
+def _goes_on(shown: str, kinds: str, end: int) -> bool:
+    """Whether a word of Latin letters that is there until *end* goes on, be it behind a hyphen: then it is another one."""
+    behind = end + (shown[end : end + 1] in {"-", "_"} and kinds[end] == _SIGN)
+    inside = f"{shown[end - 1]}{shown[behind : behind + 1]}"
+    return f"{kinds[end - 1].lower()}{kinds[behind : behind + 1]}" == 2 * _LETTER and inside.isascii()
 
 
 def _readings(fragment: str) -> tuple[str, set[str]]:

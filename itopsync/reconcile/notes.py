@@ -27,7 +27,7 @@ from itopsync.reconcile.plan import Item, Kept, LostMarker, Note, TextSource, Up
 from itopsync.reconcile.richtext import carry, in_words, lost_words, plain
 from itopsync.reconcile.room import groups, is_long, pieces, room, weight
 from itopsync.reconcile.route import stations
-from itopsync.reconcile.rules import LogRule
+from itopsync.reconcile.rules import LogRule, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.unmarked import is_one, lost_entry
 
@@ -337,7 +337,7 @@ def _may_go(flow: _Flow, person: PersonEntry) -> bool:
     if record is not None and record.carried_at is None:
         return False
     if flow.target is Side.EXTERNAL and begins_with_tag(person.entry.html, rules.kept_in_at(person.entry.at)):
-        part.remark(Kept.INTERNAL_NOTE, person.item.key)
+        part.remark(Kept.INTERNAL_NOTE, person.item.key, _why_kept_in(person, rules))
         return False
     if record is not None and record.as_file:
         part.remark(Kept.COPY_DELETED, person.item.key)
@@ -348,6 +348,13 @@ def _may_go(flow: _Flow, person: PersonEntry) -> bool:
         part.park(person.item, f"it was written {record.writes} times and vanished each time under somebody's save")
         return False
     return True
+
+
+def _why_kept_in(person: PersonEntry, rules: Rules) -> str:
+    tags = rules.kept_in_at(person.entry.at)
+    tag = next((tag for tag in tags if begins_with_tag(person.entry.html, (tag,))), tags[0])
+    removed = "" if tag in rules.keep_internal else ", which rules.keep_internal listed when it was written, or shortly before"
+    return f"one of its first five lines begins with '{tag}'{removed}"
 
 
 def _had_another(flow: _Flow, record: NoteRecord) -> bool:

@@ -54,6 +54,7 @@ _LINES_TO_READ = 5
 """iTop 3.3 puts one more line before an entry with each copy from parent to child; deeper than four steps no family reaches."""
 _MOST_PLACES = 100
 _WORD = re.compile(r"[^\W\d_]{2}")
+_GOES_ON = re.compile(r"[a-z][-_]?[a-z]")
 _SEEN = re.compile(r"[^\n]+")
 """A line as a browser shows it."""
 _WRITTEN_LINE = re.compile(f"[^\n\r\u2028\u2029{_PARTING.replace(chr(0x1F), '')}]+")
@@ -75,9 +76,9 @@ def begins_with(fragment: str, tag: str) -> bool:
     words = _folded(tag).replace(_NO_LETTER, "").split()
     if not words:
         return False
-    between = rf"{_NO_LETTER}*"
-    signs = [between.join(re.escape(sign) + ("" if sign.isalnum() else r"\s*") for sign in word) for word in words]
-    pattern = re.compile(rf"{between}\s*{between}".join(signs))
+    within, behind = rf"[{_NO_LETTER}{_PARTING}]*+", rf"[\s{_NO_LETTER}]*+"
+    signs = ("".join(re.escape(sign) + (within if sign.isalnum() else behind) for sign in word[:-1]) for word in words)
+    pattern = re.compile(behind.join(f"{most}{re.escape(word[-1])}" for most, word in zip(signs, words, strict=True)))
     fragment = _WRITTEN.sub(lambda found: chr(int(found[1], 16) if found[1] else int(found[2])), fragment)
     reader = _Reader()
     reader.parse(fragment)
@@ -86,7 +87,7 @@ def begins_with(fragment: str, tag: str) -> bool:
         reader.parse(fragment)
     every = _folded("".join(reader.every))
     if reader.deepest > _DEEPEST or reader.is_broken or re.search(r"=====\s*\S+ \S+ : ", "".join(reader.every)):
-        return pattern.search(_shown(every)) is not None
+        return pattern.search(every) is not None
     owns = {_MENTION.sub(" ", _folded("".join(own.pieces))) for own in reader.owns}
     readings = [(every, _NEVER, _as_it_is), *((own, _QUOTED, _behind_names) for own in owns)]
     return any(_begins(text, pattern, _places(text, quoted), trimmed) for text, quoted, trimmed in readings)
@@ -94,9 +95,15 @@ def begins_with(fragment: str, tag: str) -> bool:
 
 def _begins(text: str, pattern: re.Pattern[str], places: list[int], trimmed: Callable[[str], Iterator[str]]) -> bool:
     if len(places) > _MOST_PLACES:
-        return pattern.search(_shown(text)) is not None
-    found = (pattern.search(_shown(words)) for place in places for words in trimmed(text[place:]))
-    return any(match is not None and not _WORD.search(match.string[: match.start()]) for match in found)
+        return pattern.search(text) is not None
+    found = (pattern.search(words) for place in places for words in trimmed(text[place:]))
+    return any(match is not None and _is_first(match) for match in found)
+
+
+def _is_first(tag: re.Match[str]) -> bool:
+    """Whether a tag stands before all words, and is no part of one."""
+    part = _GOES_ON.match(tag.string, tag.end() - 1)
+    return part is None and not _WORD.search(tag.string[: tag.start()])
 
 
 def _places(text: str, quoted: re.Pattern[str]) -> list[int]:
@@ -130,11 +137,6 @@ def _told_apart(sign: str) -> str:
     return (
         sign if is_letter or not re.search(r"[^\W_]", read) else "".join(f"{_NO_LETTER}{letter}" for letter in read) + _NO_LETTER
     )
-
-
-def _shown(text: str) -> str:
-    """Folded *text* as it is read."""
-    return re.sub(f"[{_PARTING}]", "", text)
 
 
 def _as_it_is(text: str) -> Iterator[str]:

@@ -337,3 +337,33 @@ def test_a_mark_behind_five_lines_that_are_seen_keeps_nothing_in(fragment: str) 
 def test_where_it_is_in_doubt_what_is_seen_as_a_line_a_note_stays(fragment: str) -> None:
     assert begins_with_tag(fragment, ("#internal",))
     assert begins_with(fragment, "#internal")
+
+
+@often
+@given(
+    st.sampled_from(MARKS),
+    st.sampled_from(["", "-", "_", "\u2010", "."]),
+    st.sampled_from([*"a1\u00e9\u24d8\u2139\u4ed6\u0434", *LINE_ENDS, "\x1f", "\u200b", "\xa0", "<b>", "<br>"]),
+    st.sampled_from(["", "x", "z y"]),
+)
+def test_what_verifies_knows_where_another_word_begins_with_the_mark(mark: str, sign: str, first: str, more: str) -> None:
+    fragment = f"<p>{mark}{sign}{first}{more}</p>"
+    assert begins_with(fragment, "#internal") is begins_with_tag(fragment, ("#internal",))
+
+
+@pytest.mark.parametrize(
+    "word", ["#internals", "#internalization", "# Internals", "#internal-api.example.com", "#internal_network", "#internal\u00e9"]
+)
+def test_another_word_that_begins_like_the_mark_keeps_nothing_in(word: str) -> None:
+    assert not begins_with_tag(f"<p>{word} is down</p>", ("#internal",))
+    assert not begins_with(f"<p>{word} is down</p>", "#internal")
+
+
+@pytest.mark.parametrize(
+    "behind", ["", ":", ".", ",", "-", "_", " - he", "\u2014he", "\u4ed6", "2", "<br>he", "&nbsp;he", "&#11;he", "\u24d8"]
+)
+def test_a_mark_that_is_written_close_to_what_is_no_part_of_its_word_counts(behind: str) -> None:
+    assert begins_with_tag(f"<p>#internal{behind}</p>", ("#internal",))
+    assert begins_with(f"<p>#internal{behind}</p>", "#internal")
+    assert begins_with_tag("<p>[staff]only</p>", ("[staff]",))
+    assert begins_with("<p>[staff]only</p>", "[staff]")
