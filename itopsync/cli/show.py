@@ -211,7 +211,7 @@ def story(console: Console, shown: Story) -> None:
     console.print(f"state: {states or 'unknown'}{agreed}")
     for entry in shown.entries:
         carried = f", carried {entry.carried_at:%Y-%m-%d %H:%M:%S} UTC" if entry.carried_at else ""
-        what = f"{_ENTRIES.get(entry.what, entry.what)}{': ' if entry.why else ''}{entry.why}"
+        what = f"{_ENTRIES.get(entry.what, entry.what)}{' ' if entry.why else ''}{entry.why}"
         console.print(f"{entry.side:<9}{entry.log} {entry.at:%Y-%m-%d %H:%M:%S} UTC by {entry.author}: {what}{carried}")
     for pair in shown.files:
         copy = f"copy {pair.copy_id}" if pair.copy_id else "no copy"

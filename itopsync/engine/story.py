@@ -41,7 +41,7 @@ class EntryStory:
     carried_at: datetime | None = None
     """When an entry written here was carried to the other side."""
     why: str = ""
-    """Why it is kept in internal."""
+    """What keeps it in internal."""
 
 
 @dataclass(frozen=True)

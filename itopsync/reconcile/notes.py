@@ -354,7 +354,7 @@ def _why_kept_in(person: PersonEntry, rules: Rules) -> str:
     tags = rules.kept_in_at(person.entry.at)
     tag = next((tag for tag in tags if begins_with_tag(person.entry.html, (tag,))), tags[0])
     removed = "" if tag in rules.keep_internal else ", which rules.keep_internal listed when it was written, or shortly before"
-    return f"one of its first five lines begins with '{tag}'{removed}"
+    return f"by the prefix '{tag}'{removed}"
 
 
 def _had_another(flow: _Flow, record: NoteRecord) -> bool:

@@ -126,7 +126,7 @@ def test_what_a_mark_keeps_in_is_told_with_the_mark(rig: Rig) -> None:
         rig.operator.note("UserRequest", rig.copy_of(number), f"<p>{text}</p>")
     rig.sync()
     assert len(rig.texts(Side.EXTERNAL, number)) == 1
-    why = "one of its first five lines begins with '#internal'"
+    why = "by the prefix '#internal'"
     told = [(entry.what, entry.why) for entry in story_of(rig).entries if entry.side is Side.INTERNAL]
     assert told[1:] == [("written here, kept in internal", why), ("written here", "")]
     rig.configuration = replace(rig.configuration, rules=replace(rig.configuration.rules, keep_internal=("#privat",)))
