@@ -48,6 +48,8 @@ _TAGGED_LINES = 5
 """How many lines may bear the tag: with each step from parent to child iTop 3.3 puts one more line before an entry, in words that
 cannot be foreseen, and deeper than four steps no family of tickets reaches."""
 _MOST_BEGINNINGS = 100
+_ASCII = {code: None if is_invisible(chr(code)) else chr(code).lower() for code in range(0x80)}
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _SPOKEN_TO, _NAME = 30, 3
 """How many words may name the addressees, and how many of them may follow one @."""
 
@@ -156,17 +158,25 @@ def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
     every, owns = _readings(fragment)
     if is_flattened(fragment) or _SEPARATOR.search(every):
         return _bears(every, patterns)
-    return _one_begins(every, _beginnings(every), patterns, lambda text: (text,)) or any(
-        _one_begins(own, _beginnings(own, _is_quoted), patterns, _own_words) for own in owns
-    )
+    return _one_begins(every, patterns) or any(_one_begins(own, patterns, _is_quoted, _own_words) for own in owns)
+
+
+def _itself(text: str) -> Iterable[str]:
+    return (text,)
 
 
 def _one_begins(
-    text: str, beginnings: Sequence[int], patterns: Sequence[re.Pattern[str]], trimmed: Callable[[str], Iterable[str]]
+    text: str,
+    patterns: Sequence[re.Pattern[str]],
+    is_passed_over: Callable[[str], bool] = str.isspace,
+    trimmed: Callable[[str], Iterable[str]] = _itself,
 ) -> bool:
-    """Whether *text* begins with one of *patterns* at one of the *beginnings*, from where it may be *trimmed*."""
+    """Whether one of the first lines of *text* begins with one of *patterns*, from where it may be *trimmed*."""
+    if not _bears(text, patterns):
+        return False
+    beginnings = _beginnings(text, is_passed_over)
     if len(beginnings) > _MOST_BEGINNINGS:
-        return _bears(text, patterns)
+        return True
     return any(_begins(words, pattern) for begin in beginnings for words in trimmed(text[begin:]) for pattern in patterns)
 
 
@@ -175,7 +185,7 @@ def _bears(text: str, patterns: Iterable[re.Pattern[str]]) -> bool:
     return any(pattern.search(folded) for pattern in patterns)
 
 
-def _beginnings(text: str, is_passed_over: Callable[[str], bool] = str.isspace) -> list[int]:
+def _beginnings(text: str, is_passed_over: Callable[[str], bool]) -> list[int]:
     """Where in *text* a tag may stand: at the start of each line of its source up to the fifth that is seen and says something.
 
     A start is left out where no word parts it from the one before, and a line that *is_passed_over*: that is not counted either.
@@ -208,8 +218,12 @@ def _pattern(tag: str) -> re.Pattern[str]:
 
 def _folded(text: str) -> str:
     """The visible characters of *text*, in one spelling."""
-    spelt = (char for shown in text for char in _one_spelling(shown))
-    return "".join(char for char in spelt if not is_invisible(char))
+    return _BEYOND_ASCII.sub(lambda found: "".join(map(_visible, found[0])), text.translate(_ASCII))
+
+
+@lru_cache(maxsize=4096)
+def _visible(char: str) -> str:
+    return "".join(char for char in _one_spelling(char) if not is_invisible(char))
 
 
 @lru_cache(maxsize=4096)
