@@ -336,8 +336,9 @@ def _may_go(flow: _Flow, person: PersonEntry) -> bool:
     rules, part, record = flow.situation.rules, flow.part, flow.records.get(person.marker)
     if record is not None and record.carried_at is None:
         return False
-    if flow.target is Side.EXTERNAL and begins_with_tag(person.entry.html, rules.kept_in_at(person.entry.at)):
-        part.remark(Kept.INTERNAL_NOTE, person.item.key, _why_kept_in(person, rules))
+    tags = rules.kept_in_at(person.entry.at) if flow.target is Side.EXTERNAL else ()
+    if begins_with_tag(person.entry.html, tags):
+        part.remark(Kept.INTERNAL_NOTE, person.item.key, _why_kept_in(person.entry.html, tags, rules))
         return False
     if record is not None and record.as_file:
         part.remark(Kept.COPY_DELETED, person.item.key)
@@ -350,9 +351,8 @@ def _may_go(flow: _Flow, person: PersonEntry) -> bool:
     return True
 
 
-def _why_kept_in(person: PersonEntry, rules: Rules) -> str:
-    tags = rules.kept_in_at(person.entry.at)
-    tag = next((tag for tag in tags if begins_with_tag(person.entry.html, (tag,))), tags[0])
+def _why_kept_in(text: str, tags: Sequence[str], rules: Rules) -> str:
+    tag = next((tag for tag in tags if begins_with_tag(text, (tag,))), tags[0])
     removed = "" if tag in rules.keep_internal else ", which rules.keep_internal listed when it was written, or shortly before"
     return f"by the prefix '{tag}'{removed}"
 
