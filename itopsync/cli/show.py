@@ -185,6 +185,7 @@ def report_as_json(done: Report) -> str:
 
 _ENTRIES = {
     "written here, stays here": "written here, and stays here: not carried",
+    "written here, kept in internal": "written here, and kept in internal",
     "mirror of the other side's": "copy of an entry on the other side",
     "the mark of the link": "itopsync's marker of the link",
     "the mark of its end": "itopsync's marker that the link has ended",
@@ -209,7 +210,7 @@ def story(console: Console, shown: Story) -> None:
     console.print(f"state: {states or 'unknown'}{agreed}")
     for entry in shown.entries:
         carried = f", carried {entry.carried_at:%Y-%m-%d %H:%M:%S} UTC" if entry.carried_at else ""
-        what = _ENTRIES.get(entry.what, entry.what)
+        what = f"{_ENTRIES.get(entry.what, entry.what)}{' ' if entry.why else ''}{entry.why}"
         console.print(f"{entry.side:<9}{entry.log} {entry.at:%Y-%m-%d %H:%M:%S} UTC by {entry.author}: {what}{carried}")
     for pair in shown.files:
         copy = f"copy {pair.copy_id}" if pair.copy_id else "no copy"

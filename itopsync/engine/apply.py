@@ -212,6 +212,7 @@ def _attempt(writing: Writing, job: Job, action: Action) -> tuple[WriteOutcome, 
         job.end(Ending.FAILED)
         return WriteOutcome.WAITS, None
     except RemoteError as failure:
+        failures.hide_names(job, failure)
         suspect = action.side in writing.written or job.link.id in writing.blockers
         outcome = failures.handle(pair, job, action, failure, suspect=suspect)
         writing.down = job.unavailable or writing.down

@@ -212,7 +212,8 @@ class Steering:
         ended = self._store.links.amend(link.id, lambda known: by_hand.unlinked(known, now, notice=notice), now)
         if ended is None or (ended.status is not LinkStatus.UNLINKING and by_hand.must_wait(ended, notice=notice)):
             raise Refusal(f"{name}: a write on it is under way or may still land: try again in some minutes.")
-        noted = f" The next cycle notes that on {ended.internal_number}." if ended.status is LinkStatus.UNLINKING else ""
+        marked = f"on {ended.internal_number}, if its log bears our mark still"
+        noted = f" The next cycle notes that {marked}." if ended.status is LinkStatus.UNLINKING else ""
         if noted and ended.external.cls not in self._rules.kept:
             noted = f" That is not noted on {ended.internal_number} while its class is not kept in step."
         return f"{name}: nothing is carried any more, in either direction.{noted}"

@@ -122,9 +122,9 @@ class Part:
         """Leave *item* until its time; nothing has failed."""
         self.held[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=0, parked=False, not_before=until)
 
-    def remark(self, kept: Kept, key: ItemKey) -> None:
+    def remark(self, kept: Kept, key: ItemKey, reason: str = "") -> None:
         """List something that is left as it is."""
-        self.remarks.append(Remark(kept, key))
+        self.remarks.append(Remark(kept, key, reason))
 
     def obstacles(self, link: Link) -> tuple[Obstacle, ...]:
         """The obstacles from now on: those of items still wanted and unchanged, with their tries, and those newly held."""

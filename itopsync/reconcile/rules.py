@@ -334,7 +334,7 @@ class Rules:
     keep_internal: tuple[str, ...] = ("#internal",)
     """A note never leaves internal when one of its first five lines begins with one of these."""
     kept_before: tuple[tuple[str, datetime], ...] = ()
-    """Those that ``keep_internal`` named earlier, and until when: what was written by then stays in."""
+    """Those that ``keep_internal`` named earlier, and until when (and some hours more): what was written by then stays in."""
     tell_parked: bool = True
     """Whether what is parked is told in a note on the internal ticket."""
     headers: Headers = field(default_factory=Headers)

@@ -53,6 +53,7 @@ def test_it_holds_up_no_other_ticket_and_what_is_told_goes_on_with_it(rig: Rig, 
     )
     rig.store.links.amend(link.id, lambda known: unlinked(known, rig.now, notice=True), rig.now)
     rig.settle(2)
+    assert len(rig.texts(Side.INTERNAL, copy)) == len(texts)  # it bears no mark of ours, so nothing is noted there
     linking.join(rig.pair, linking.compare(rig.inspector, external, internal, history=Bridge()))
     rig.settle()
     said = "".join(rig.texts(Side.INTERNAL, copy))

@@ -63,6 +63,32 @@ def test_a_disguised_secret_that_stands_on_external_is_told(linked: Rig, fragmen
     assert compared(linked) == [f"{LINK}: internal: entry 3 of private_log is to stay in internal, but its words are on external"]
 
 
+def test_a_kept_note_that_quotes_the_customer_has_not_leaked(rig: Rig) -> None:
+    crash = "<p># Internal Error (sharedRuntime.cpp:553), pid=1234</p>"
+    rig.customer.create(REQUEST, title="Crash", description=f"<p>Our server crashed:</p>{crash}")
+    rig.settle(1)
+    rig.operator.note(REQUEST, rig.copy_of(1), crash)
+    rig.customer.note(REQUEST, 1, "<p>Again:</p><p># Internal disk is full, as of 11:40</p>")
+    rig.settle(1)
+    rig.wait(minutes=1)
+    rig.operator.note(REQUEST, rig.copy_of(1), "<p># Internal disk is full, as of 11:40</p>")
+    rig.settle(1)
+    assert rig.writes(Side.EXTERNAL) == []
+    assert compared(rig) == []
+
+
+def test_a_kept_note_that_leaked_is_told_though_the_customer_quotes_it(linked: Rig) -> None:
+    secret = "<p>#internal They never pay their bills</p>"
+    linked.operator.note(REQUEST, linked.copy_of(1), secret)
+    linked.external.agent("sync").note(
+        REQUEST, 1, f'<p class="itopsync-demo-n-1.0123456789abcdef"><em>Operations</em></p>{secret}'
+    )
+    linked.wait(minutes=1)
+    linked.customer.note(REQUEST, 1, f"<p>Who says so?</p><blockquote>{secret}</blockquote>")
+    linked.settle(1)
+    assert any("is to stay in internal, but its words are on external" in told for told in compared(linked))
+
+
 @pytest.mark.parametrize(
     "fragment",
     [

@@ -73,6 +73,12 @@ def test_a_kept_note_that_reaches_external_through_a_child_is_seen(monkeypatch: 
     assert _leaked(seen("lend_what_is_kept", versions=("3.2", "3.3")))
 
 
+@pytest.mark.parametrize("hole", [("_SOURCE_LINE", "\n"), ("_BESIDE", frozenset[str]())])
+def test_lines_that_are_counted_as_the_source_has_them_are_seen(hole: tuple[str, object], monkeypatch: Patch) -> None:
+    monkeypatch.setattr(gate, *hole)
+    assert _leaked(seen("wrap_a_mail"))
+
+
 def test_the_picture_of_a_kept_note_that_goes_alone_is_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr(notes, "begins_with_tag", lambda *_: False)
     assert any("Picture" in one for one in seen("disguise", [0]))
