@@ -149,7 +149,7 @@ def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
 
     Five lines are counted as they are seen, and a line of the source may be one of them. Invisible characters, pictures, quotes,
     links and mentions do not count, nor does anything else before the tag that is no word: signs, emojis, numbers, single
-    letters. ``# tag`` is ``#tag``, and ``#tagged`` or ``#tag-name`` another word. If an entry is too costly to read as it is laid
+    letters. ``# tag`` is ``#tag``, and so is the beginning of ``#tagged``. If an entry is too costly to read as it is laid
     out, or holds other entries, as where somebody has put a log's export into it, a tag counts wherever it stands.
     """
     patterns = [_pattern(tag) for tag in tags if tag.strip()]
@@ -266,14 +266,7 @@ def _has_word(kinds: str) -> bool:
 def _begins(text: str, pattern: re.Pattern[str]) -> bool:
     shown, kinds = _head(text)
     found = pattern.search(shown)
-    return found is not None and not _has_word(kinds[: found.start()]) and not _goes_on(shown, kinds, found.end())
-
-
-def _goes_on(shown: str, kinds: str, end: int) -> bool:
-    """Whether a word of Latin letters that is there until *end* goes on, be it behind a hyphen: then it is another one."""
-    behind = end + (shown[end : end + 1] in {"-", "_"} and kinds[end] == _SIGN)
-    inside = f"{shown[end - 1]}{shown[behind : behind + 1]}"
-    return f"{kinds[end - 1].lower()}{kinds[behind : behind + 1]}" == 2 * _LETTER and inside.isascii()
+    return found is not None and not _has_word(kinds[: found.start()])
 
 
 def _readings(fragment: str) -> tuple[str, set[str]]:

@@ -54,7 +54,6 @@ _LINES_TO_READ = 5
 """iTop 3.3 puts one more line before an entry with each copy from parent to child; deeper than four steps no family reaches."""
 _MOST_PLACES = 100
 _WORD = re.compile(r"[^\W\d_]{2}")
-_GOES_ON = re.compile(r"[a-z][-_]?[a-z]")
 _SEEN = re.compile(r"[^\n]+")
 """A line as a browser shows it."""
 _WRITTEN_LINE = re.compile(f"[^\n\r\u2028\u2029{_PARTING.replace(chr(0x1F), '')}]+")
@@ -97,13 +96,7 @@ def _begins(text: str, pattern: re.Pattern[str], places: list[int], trimmed: Cal
     if len(places) > _MOST_PLACES:
         return pattern.search(text) is not None
     found = (pattern.search(words) for place in places for words in trimmed(text[place:]))
-    return any(match is not None and _is_first(match) for match in found)
-
-
-def _is_first(tag: re.Match[str]) -> bool:
-    """Whether a tag stands before all words, and is no part of one."""
-    part = _GOES_ON.match(tag.string, tag.end() - 1)
-    return part is None and not _WORD.search(tag.string[: tag.start()])
+    return any(match is not None and not _WORD.search(match.string[: match.start()]) for match in found)
 
 
 def _places(text: str, quoted: re.Pattern[str]) -> list[int]:

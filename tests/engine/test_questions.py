@@ -122,7 +122,7 @@ def test_what_an_earlier_mark_kept_in_stays_in(rig: Rig, tags: tuple[str, ...]) 
 def test_what_a_mark_keeps_in_is_told_with_the_mark(rig: Rig) -> None:
     number = rig.customer.create("UserRequest", title="Printer")
     rig.sync()
-    for text in ("# Internal server error since 9:00", "#internals of the printer"):
+    for text in ("# Internal server error since 9:00", "Known to all"):
         rig.operator.note("UserRequest", rig.copy_of(number), f"<p>{text}</p>")
     rig.sync()
     assert len(rig.texts(Side.EXTERNAL, number)) == 1
