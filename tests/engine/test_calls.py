@@ -135,7 +135,7 @@ def test_a_file_that_went_among_5_000_tickets_is_found_by_the_next_cycle_with_12
     assert rig.differences() == []
     assert (first[1], second[1]) == (0, 1)
     assert first[0] - idle <= 12
-    assert sum(second) - idle <= 12
+    assert sum(second) - idle <= 14  # the same, and a last look before the copy goes
 
 
 def test_an_idle_cycle_makes_at_most_six_calls_with_more_tickets_than_one_call_counts(

@@ -262,7 +262,10 @@ def test_few_links_wait_for_their_files_however_many_were_touched(rig: Rig, monk
 
 def test_a_safety_stop_leaves_nothing_half_written(rig: Rig) -> None:
     numbers = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(20)]
-    files = [rig.customer.attach("UserRequest", number, "a.txt", "text/plain", b"a") for number in numbers]
+    files = []
+    for number in numbers:
+        files.append(rig.customer.attach("UserRequest", number, "a.txt", "text/plain", b"a"))
+        rig.customer.attach("UserRequest", number, "stays.txt", "text/plain", b"s")
     rig.sync()
     rig.settle()
     limits = rig.configuration.rules.limits.model_copy(update={"deletions": 7})

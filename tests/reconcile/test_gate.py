@@ -346,7 +346,7 @@ def test_where_it_is_in_doubt_what_is_seen_as_a_line_a_note_stays(fragment: str)
     st.sampled_from([*"a1\u00e9\u24d8\u2139\u4ed6\u0434", *LINE_ENDS, "\x1f", "\u200b", "\xa0", "<b>", "<br>"]),
     st.sampled_from(["", "x", "z y"]),
 )
-def test_what_verifies_knows_where_another_word_begins_with_the_mark(mark: str, sign: str, first: str, more: str) -> None:
+def test_what_verifies_knows_what_may_stand_behind_the_mark(mark: str, sign: str, first: str, more: str) -> None:
     fragment = f"<p>{mark}{sign}{first}{more}</p>"
     assert begins_with(fragment, "#internal") is begins_with_tag(fragment, ("#internal",))
 
