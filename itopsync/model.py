@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Generic, Self, TypeVar
@@ -35,6 +35,8 @@ class _Nothing(Mapping[str, str]):
 
 
 NOTHING: Mapping[str, str] = _Nothing()
+ANY_TIME = datetime.min.replace(tzinfo=UTC)
+"""Earlier than anything: when that may have been written whose time is not known."""
 
 
 class Side(StrEnum):
@@ -90,6 +92,13 @@ class Entry:
     """The author's friendly name, as people read it."""
     at: datetime
     html: str
+    dated: bool = True
+    """Whether the server says when it was written; else *at* is a guess, by where it stands, and may change."""
+
+    @property
+    def earliest(self) -> datetime:
+        """When it may have been written at the earliest."""
+        return self.at if self.dated else ANY_TIME
 
 
 @dataclass(frozen=True)

@@ -336,7 +336,7 @@ def _may_go(flow: _Flow, person: PersonEntry) -> bool:
     rules, part, record = flow.situation.rules, flow.part, flow.records.get(person.marker)
     if record is not None and record.carried_at is None:
         return False
-    if flow.target is Side.EXTERNAL and begins_with_tag(person.entry.html, rules.kept_in_at(person.entry.at)):
+    if flow.target is Side.EXTERNAL and begins_with_tag(person.entry.html, rules.kept_in_at(person.entry.earliest)):
         part.remark(Kept.INTERNAL_NOTE, person.item.key)
         return False
     if record is not None and record.as_file:
