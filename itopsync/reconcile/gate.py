@@ -140,7 +140,7 @@ def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
     word: signs, emojis, numbers, single letters. ``# tag`` is ``#tag``. If an entry is too costly to read as it is laid out, or
     holds other entries, as where somebody has put a log's export into it, a tag counts wherever it stands.
     """
-    patterns = [_pattern(tag) for tag in tags if tag.strip()]
+    patterns = [_pattern(tag) for tag in tags if shows_something(tag)]
     if not patterns:
         return False
     every, owns = _readings(fragment)
@@ -156,6 +156,11 @@ def _beginnings(text: str, trim: Callable[[str], str] = str) -> Iterator[str]:
         text = trim(text)
         yield text
         text = _behind_first_line(text)
+
+
+def shows_something(tag: str) -> bool:
+    """Whether there is anything in *tag* to know it by: every note begins with nothing."""
+    return bool(_folded(tag).strip())
 
 
 def _pattern(tag: str) -> re.Pattern[str]:

@@ -278,3 +278,12 @@ def test_of_what_nests_too_deep_to_tell_both_say_that_it_stays() -> None:
     fragment = "<div>" * 3_000 + "<p>so</p><p>and so</p><p>#internal</p>"
     assert begins_with_tag(fragment, ("#internal",))
     assert begins_with(fragment, "#internal")
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\ufe0f", "\u2800", "¨", "\ufe0f\u20e3"])
+def test_what_is_not_seen_of_a_mark_does_not_count(unseen: str) -> None:
+    for tag in (f"#internal{unseen}", f"{unseen}#internal", f"#inter{unseen}nal"):
+        for keeps_in in (begins_with_tag, lambda text, tags: begins_with(text, *tags)):
+            assert keeps_in("<p>#internal He pays late</p>", (tag,))
+            assert not keeps_in("<p>He pays late</p>", (tag,))
+    assert not begins_with_tag("<p>He pays late</p>", (unseen,))
