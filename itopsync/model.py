@@ -392,6 +392,9 @@ class Base:
     last_change: str = ""
     """When the external ticket had last changed, by its server's clock, when it was last looked at: what begins later is another
     ticket, or the same one with a corrected date. ISO 8601 in UTC."""
+    began: str = ""
+    """When the copy began, by its server's clock, when it was last looked at: of all that tells it from another ticket under its
+    id, people edit this least. ISO 8601 in UTC."""
     cut: frozenset[str] = frozenset()
     """Attributes of which a server dropped words, as ``internal:description``: the whole goes as a file, once."""
     unmarked_files: Mapping[str, tuple[Side, int]] = field(default_factory=lambda: MappingProxyType({}))

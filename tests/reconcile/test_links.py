@@ -425,4 +425,6 @@ def test_what_is_read_of_a_ticket_is_what_the_rules_speak_of() -> None:
     cls = default_rules().for_external("UserRequest")
 
     assert {"title", "solution", "team_id", "start_date"} <= cls.attributes(EXTERNAL).keys()
-    assert cls.attributes(EXTERNAL).keys() - cls.attributes(INTERNAL).keys() == {"start_date"}
+    assert cls.attributes(EXTERNAL) == cls.attributes(INTERNAL)
+    change = replace(cls, since_attribute="creation_date")
+    assert change.attributes(EXTERNAL).keys() ^ change.attributes(INTERNAL).keys() == {"creation_date", "start_date"}
