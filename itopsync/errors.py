@@ -131,9 +131,17 @@ class Stopped(ItopsyncError):
 class RemoteError(ItopsyncError):
     """A server did not do what it was asked."""
 
+    quoted = ""
+    """What the message ends with, if it is in words of the server's that nobody foresaw: they may name the ticket."""
+
     def __init__(self, side: Side, message: str) -> None:
         self.side = side
         super().__init__(f"{side}: {message}")
+
+    def requote(self, quoted: str) -> None:
+        """Put *quoted* in the place of what is quoted."""
+        self.args = (f"{str(self).removesuffix(self.quoted)}{quoted}",)
+        self.quoted = quoted
 
 
 class SideUnavailable(RemoteError):

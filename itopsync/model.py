@@ -231,6 +231,8 @@ class FileStatus(StrEnum):
     """Somebody deleted the copy: it is not made again."""
     KEPT = "kept"
     """Stays where it is: what stood there when two tickets were linked by hand."""
+    LEFT = "left"
+    """The original is not there, and the copy stays."""
 
 
 @dataclass(frozen=True)
@@ -260,6 +262,8 @@ class ItemKind(StrEnum):
     FIELD = "field"
     NOTE = "note"
     FILE = "file"
+    GONE = "gone"
+    """A file that was not there at one look; what that means is decided by a later one."""
     PICTURE = "picture"
     WHOLE = "whole"
     """A whole text of which a server dropped words."""
@@ -335,13 +339,17 @@ class Obstacle:
 
     @property
     def is_no_trouble(self) -> bool:
-        """Whether nothing failed: a log is full, and what it does not take goes as files."""
-        return self.key.kind is ItemKind.LOG
+        """Whether nothing failed: a log is full, and what it does not take goes as files; or a second look is awaited."""
+        return self.key.kind in (ItemKind.LOG, ItemKind.GONE)
 
     @property
     def gathers(self) -> bool:
         """Whether what a full log does not take is gathered into one file until its time."""
-        return self.is_no_trouble and not self.parked
+        return self.key.kind is ItemKind.LOG and not self.parked
+
+    def waits(self, now: datetime) -> bool:
+        """Whether it is not yet time for another try."""
+        return self.not_before is not None and self.not_before > now
 
 
 @dataclass(frozen=True)

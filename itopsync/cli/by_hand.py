@@ -14,6 +14,7 @@ from itopsync.cli.session import Options, looking, open_store, store_to_read, st
 from itopsync.config import Configuration
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile.rules import Rules
+from itopsync.store.records import RequestKind
 
 if TYPE_CHECKING:
     from itopsync.itop.server import Server
@@ -84,7 +85,6 @@ def _link_two(configuration: Configuration, named: tuple[str, str], history: Bri
     from itopsync.cli.asked import ask_for
     from itopsync.cli.joining import refuse_strangers
     from itopsync.engine import linking
-    from itopsync.store.records import RequestKind
 
     with looking(configuration, store_to_read if dry_run else open_store) as inspector:
         pair = inspector.pair
@@ -114,7 +114,6 @@ def unlink(
 ) -> None:
     """Stop carrying anything between two tickets, and make no other copy. Only a note is added, to the internal ticket."""
     from itopsync.cli.asked import ask_for
-    from itopsync.store.records import RequestKind
 
     options: Options = context.obj
     configuration = options.configuration(servers=False)

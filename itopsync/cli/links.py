@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from itopsync.cli.session import Options, looking, rebuilding, store_to_read, st
 from itopsync.cli.text import counted
 from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus, Side
+from itopsync.store.records import RequestKind
 
 if TYPE_CHECKING:
     from itopsync.engine.rebuild import UnknownAccount
@@ -134,7 +136,7 @@ def retry(
     """Clear a ticket's obstacles, so that the next cycle tries again."""
     if (ref is None) is not everything:
         raise typer.BadParameter("give either a ticket or --all")
-    _ask_for(context, "retry", ref)
+    make_request(context, RequestKind.RETRY, ref)
 
 
 def park(
@@ -143,23 +145,30 @@ def park(
     reason: Annotated[str, typer.Option(metavar="TEXT", help="The reason, for others to read.", show_default=False)] = "",
 ) -> None:
     """Suspend a link until it is resumed."""
-    _ask_for(context, "park", ref, reason)
+    make_request(context, RequestKind.PARK, ref, reason=reason)
 
 
 def resume(context: typer.Context, ref: Meant) -> None:
     """Resume a parked link, with its tickets as they are now."""
-    _ask_for(context, "resume", ref)
+    make_request(context, RequestKind.RESUME, ref)
 
 
-def _ask_for(context: typer.Context, kind: str, ref: str | None, reason: str = "") -> None:
+def make_request(
+    context: typer.Context,
+    kind: RequestKind,
+    ref: str | None = None,
+    *,
+    reason: str = "",
+    arguments: Mapping[str, str] | None = None,
+) -> None:
+    """Make a request, about one ticket or about none, and print its result."""
     from itopsync.cli.asked import ask_for
-    from itopsync.store.records import RequestKind
 
     options: Options = context.obj
     configuration = options.configuration(servers=False)
     with store_to_steer(configuration) as store:
         link = None if ref is None else meant_one(store, ref).id
-        ask_for(configuration, store, RequestKind(kind), link=link, reason=reason)
+        ask_for(configuration, store, kind, link=link, reason=reason, arguments=arguments)
 
 
 def meant_one(store: Store, ref: str) -> Link:
@@ -175,11 +184,6 @@ def meant_one(store: Store, ref: str) -> Link:
         )
     alive = tuple(link for link in found if link.status is not LinkStatus.TOMBSTONE) or found
     if len(alive) > 1:
-        several = "".join(f"\n  {_title(link)}" for link in alive)
+        several = "".join(f"\n  {show.name_of(link)}" for link in alive)
         raise typer.BadParameter(f"{ref!r} may mean several links; name one by its number:{several}")
     return alive[0]
-
-
-def _title(link: Link) -> str:
-    internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
-    return f"link {link.id}: {link.external_number} ({link.external}) → {internal}"

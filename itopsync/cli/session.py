@@ -89,14 +89,16 @@ def own(configuration: Configuration, store: Store) -> Store:
 
 
 @contextmanager
-def open_store(configuration: Configuration) -> Iterator[Store]:
+def open_store(configuration: Configuration, url: str | None = None) -> Iterator[Store]:
     """The store, closed on exit; created if there is none yet. For what runs cycles, or links what they go on from.
+
+    *url*: another than the configured one.
 
     :raises StoreError: it belongs to another pair
     """
     from itopsync.store.store import Store
 
-    store = Store.open(configuration.store_url)
+    store = Store.open(url or configuration.store_url)
     try:
         yield own(configuration, store)
     finally:
@@ -118,16 +120,11 @@ def store_to_steer(configuration: Configuration) -> Iterator[Store]:
         yield store
 
 
-@contextmanager
-def store_to_read(configuration: Configuration) -> Iterator[Store]:
+def store_to_read(configuration: Configuration) -> AbstractContextManager[Store]:
     """The store or, if there is none yet, an empty one in memory: a command that only reads creates no file."""
     from itopsync.store.store import Store
 
-    store = Store.open(configuration.store_url if Store.exists(configuration.store_url) else "sqlite://")
-    try:
-        yield own(configuration, store)
-    finally:
-        store.close()
+    return open_store(configuration, None if Store.exists(configuration.store_url) else "sqlite://")
 
 
 def tell_other_configuration(configuration: Configuration, store: Store) -> None:

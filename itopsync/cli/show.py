@@ -185,6 +185,7 @@ def report_as_json(done: Report) -> str:
 
 _ENTRIES = {
     "written here, stays here": "written here, and stays here: not carried",
+    "written here, kept in internal": "written here, and kept in internal",
     "mirror of the other side's": "copy of an entry on the other side",
     "the mark of the link": "itopsync's marker of the link",
     "the mark of its end": "itopsync's marker that the link has ended",
@@ -197,8 +198,7 @@ _ENTRIES = {
 def story(console: Console, shown: Story) -> None:
     """Show where everything on a link came from, and what is still to be carried."""
     link = shown.link
-    internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
-    console.print(Text(f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {_standing(link)}", style="bold"))
+    console.print(Text(f"{name_of(link)}, {_standing(link)}", style="bold"))
     if shown.stopped:
         console.print(Text(f"all cycles stop: {shown.stopped}", style="red"))
     if shown.plan.unread is not None:
@@ -210,7 +210,7 @@ def story(console: Console, shown: Story) -> None:
     console.print(f"state: {states or 'unknown'}{agreed}")
     for entry in shown.entries:
         carried = f", carried {entry.carried_at:%Y-%m-%d %H:%M:%S} UTC" if entry.carried_at else ""
-        what = _ENTRIES.get(entry.what, entry.what)
+        what = f"{_ENTRIES.get(entry.what, entry.what)}{' ' if entry.why else ''}{entry.why}"
         console.print(f"{entry.side:<9}{entry.log} {entry.at:%Y-%m-%d %H:%M:%S} UTC by {entry.author}: {what}{carried}")
     for pair in shown.files:
         copy = f"copy {pair.copy_id}" if pair.copy_id else "no copy"
@@ -257,6 +257,12 @@ def story_as_json(shown: Story) -> str:
     return as_json(plain)
 
 
+def name_of(link: Link) -> str:
+    """A link's number, and its two tickets."""
+    internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
+    return f"link {link.id}: {link.external_number} ({link.external}) → {internal}"
+
+
 def _standing(link: Link) -> str:
     """A link's status, in words; one that waits for its copy may be held up by what only a person can mend."""
     return "its creation is parked" if link.status is LinkStatus.WAITING and link.is_parked(TICKET) else link.status
@@ -269,9 +275,8 @@ def _is_parked(link: Link, pair: FilePair) -> bool:
 
 def resting(link: Link) -> str:
     """A link whose class is not synced, in words."""
-    internal = f"{link.internal_number} ({link.internal})" if link.internal else "no copy yet"
-    name = f"link {link.id}: {link.external_number} ({link.external}) → {internal}, {link.status}"
-    return f"{name}\nat rest: {not_kept(link.external.cls)}. Nothing is lost: put the class back, and the link continues."
+    at_rest = f"at rest: {not_kept(link.external.cls)}. Nothing is lost: put the class back, and the link continues."
+    return f"{name_of(link)}, {link.status}\n{at_rest}"
 
 
 def resting_as_json(link: Link) -> str:

@@ -9,10 +9,11 @@ import typer
 
 from itopsync.cli.asking import Yes, ask
 from itopsync.cli.durations import read, read_time
-from itopsync.cli.links import Meant, meant_one
+from itopsync.cli.links import Meant, make_request
 from itopsync.cli.session import Options, store_to_steer, utc_now
 from itopsync.model import Side
 from itopsync.reconcile.safety import Excess
+from itopsync.store.records import RequestKind
 
 OneSide = Annotated[Side | None, typer.Option("--side", help="Only this side; default: both.", show_default=False)]
 
@@ -31,28 +32,16 @@ def pause(
     reason: Annotated[str, typer.Option(metavar="TEXT", help="The reason, for others to read.", show_default=False)] = "",
 ) -> None:
     """Pause both sides, or one: nothing is read or written there until `itopsync unpause` or the given time."""
-    from itopsync.cli.asked import ask_for
-    from itopsync.store.records import RequestKind
-
     if until is not None and length is not None:
         raise typer.BadParameter("give only one of --until and --for")
     end = utc_now() + length if length is not None else until
     arguments = ({"side": side.value} if side else {}) | ({"until": end.isoformat()} if end else {})
-    options: Options = context.obj
-    configuration = options.configuration(servers=False)
-    with store_to_steer(configuration) as store:
-        ask_for(configuration, store, RequestKind.PAUSE, reason=reason, arguments=arguments)
+    make_request(context, RequestKind.PAUSE, reason=reason, arguments=arguments)
 
 
 def unpause(context: typer.Context, side: OneSide = None) -> None:
     """End a pause, and carry what came up meanwhile."""
-    from itopsync.cli.asked import ask_for
-    from itopsync.store.records import RequestKind
-
-    options: Options = context.obj
-    configuration = options.configuration(servers=False)
-    with store_to_steer(configuration) as store:
-        ask_for(configuration, store, RequestKind.UNPAUSE, arguments={"side": side.value} if side else {})
+    make_request(context, RequestKind.UNPAUSE, arguments={"side": side.value} if side else {})
 
 
 def accept(
@@ -63,7 +52,6 @@ def accept(
     """Allow once exactly what a safety limit stopped. Anything more stops the cycles again."""
     from itopsync.cli.asked import ask_for
     from itopsync.engine import stops
-    from itopsync.store.records import RequestKind
 
     options: Options = context.obj
     configuration = options.configuration(servers=False)
@@ -78,21 +66,9 @@ def accept(
 
 def sync(context: typer.Context, ref: Meant) -> None:
     """Sync one ticket now, before all others."""
-    from itopsync.cli.asked import ask_for
-    from itopsync.store.records import RequestKind
-
-    options: Options = context.obj
-    configuration = options.configuration(servers=False)
-    with store_to_steer(configuration) as store:
-        ask_for(configuration, store, RequestKind.SYNC, link=meant_one(store, ref).id)
+    make_request(context, RequestKind.SYNC, ref)
 
 
 def sweep(context: typer.Context) -> None:
     """Make the running process check everything now, not only what changed."""
-    from itopsync.cli.asked import ask_for
-    from itopsync.store.records import RequestKind
-
-    options: Options = context.obj
-    configuration = options.configuration(servers=False)
-    with store_to_steer(configuration) as store:
-        ask_for(configuration, store, RequestKind.SWEEP)
+    make_request(context, RequestKind.SWEEP)

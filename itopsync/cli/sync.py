@@ -30,7 +30,8 @@ from itopsync.engine.report import CycleKind, CycleOutcome, Report
 from itopsync.errors import ItopsyncError
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus, Side
-from itopsync.reconcile.safety import Accepted, Excess, check
+from itopsync.reconcile.safety import Excess
+from itopsync.store.records import RequestKind
 
 _EXITS = {
     CycleOutcome.WELL: ExitCode.WELL,
@@ -57,10 +58,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def plan(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what a cycle would write, ticket by ticket; exit with 5 if a limit would stop it. Writes nothing anywhere."""
-    from itopsync.engine import stops
-    from itopsync.engine.marker_loss import losses, refuse_lossy
     from itopsync.engine.pauses import REMEDY, pauses
-    from itopsync.engine.safeguard import refuse_out_of_sight
     from itopsync.engine.unwritable import unwritable
 
     options: Options = context.obj
@@ -69,7 +67,6 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
         planned, tally = inspector.preview()
         store = inspector.pair.store
         counts = store.links.counts()
-        lossy, let_through = losses(store), stops.accepted(store)
         resting = [f"{pause}. {REMEDY}." for pause in pauses(store, utc_now())]
         problems = [problem.what for side in Side if (problem := unwritable(store, side)) is not None]
         if as_json:
@@ -78,9 +75,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
             show.plans(Console(soft_wrap=True), planned, counts, [*resting, *problems])
         if resting:
             raise typer.Exit(ExitCode.PAUSED)
-        refuse_lossy(lossy)
-        refuse_out_of_sight(inspector.pair, planned, Accepted(things=let_through), remember=False)
-    check(tally, configuration.rules.limits, Accepted(things=let_through))
+        inspector.refuse(planned, tally)
 
 
 def verify(
@@ -119,7 +114,6 @@ def verify(
 
 def _have_verified(configuration: Configuration, *, deep: bool) -> None:
     from itopsync.cli.asked import ask_for
-    from itopsync.store.records import RequestKind
 
     with store_to_steer(configuration) as store:
         ask_for(configuration, store, RequestKind.VERIFY, arguments={"deep": "yes"} if deep else {})

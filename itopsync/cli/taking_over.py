@@ -19,6 +19,7 @@ from itopsync.cli.text import counted
 from itopsync.config import Configuration
 from itopsync.config.faults import Faults
 from itopsync.exits import ExitCode
+from itopsync.store.records import RequestKind, RequestState
 
 if TYPE_CHECKING:
     from itopsync.engine.inspect import Inspector
@@ -128,7 +129,6 @@ def _count_linked(store: Store, pairs: Sequence[tuple[Ref, Ref]]) -> int:
 def _link(configuration: Configuration, inspector: Inspector, pairs: Sequence[tuple[Ref, Ref]], history: Bridge | None) -> None:
     from itopsync.cli.asked import actor, await_end
     from itopsync.engine import linking
-    from itopsync.store.records import RequestKind, RequestState
 
     pair, done = inspector.pair, 0
     for start in range(0, len(pairs), AT_ONCE):

@@ -25,7 +25,7 @@ def upgrade(context: typer.Context) -> None:
     from itopsync.store import migrate, upkeep
 
     url = _own_url(context)
-    with upkeep.at_rest(url, this_process(), utc_now()):
+    with upkeep.at_rest(url, this_process()):
         before, after = migrate.upgrade(url)
     typer.echo(f"The store is at {after}." if before == after else f"The store went from {before} to {after}.")
 
@@ -41,11 +41,11 @@ def downgrade(
     from itopsync.store import migrate, upkeep
 
     url = _own_url(context)
-    with upkeep.at_rest(url, this_process(), utc_now()):
+    with upkeep.at_rest(url, this_process()):
         migrate.refuse_downgrade(url, revision)
     lost = "everything in it is deleted" if revision == "base" else "what only the newer schema can hold is lost"
     ask(f"The store goes from {migrate.current(url)} to {revision}: {lost}.", yes=yes)
-    with upkeep.at_rest(url, this_process(), utc_now()):  # anew: the lease is for minutes, and an answer may take hours
+    with upkeep.at_rest(url, this_process()):  # anew: the lease is for minutes, and an answer may take hours
         before, after = migrate.downgrade(url, revision)
     typer.echo(f"The store went from {before} to {after}.")
 

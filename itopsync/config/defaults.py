@@ -18,7 +18,7 @@ _HINTS = {
     "caller_id": '{ email = "customers@example.com" }',
 }
 
-_EMAIL_OF = "email_of"
+BY_EMAIL = "email_of"
 
 _NAMED = ("org_id", "team_id", "service_id", "servicesubcategory_id")
 """Keys of objects that a name alone identifies."""
@@ -58,7 +58,7 @@ def check_defaults(settable: Settable, defaults: Mapping[str, object], faults: F
     """Check a side's defaults like :func:`check_values`, and that there is a last resort for each."""
     check_values(settable, f"{settable.side}.defaults", defaults, faults)
     for name, value in last(defaults).items():
-        if isinstance(value, Mapping) and _EMAIL_OF in value:
+        if isinstance(value, Mapping) and BY_EMAIL in value:
             what = "there is no value for a caller whose e-mail nobody in internal has"
             faults.add(f"{settable.side}.defaults.{name}", what, f"Add one: {OTHERWISE} = {_HINTS['caller_id']}")
 
@@ -71,7 +71,7 @@ def check_values(settable: Settable, place: str, values: Mapping[str, object], f
 
 
 def _check_value(settable: Settable, key: str, name: str, value: object, faults: Faults) -> None:
-    if isinstance(value, Mapping) and _EMAIL_OF in value:
+    if isinstance(value, Mapping) and BY_EMAIL in value:
         _check_email_of(settable.side, key, name, value, faults)
     elif name in KEPT_BY_ITOP:
         faults.add(key, f"iTop keeps {name} itself", "Remove it")
@@ -90,11 +90,11 @@ def _check_email_of(side: Side, key: str, name: str, value: Mapping[str, object]
     """Check that only the caller of an internal ticket is looked up by e-mail: nobody else of external is looked for."""
     if side is not Side.INTERNAL:
         faults.add(key, "nobody of internal is told to external, so nobody is looked up there by e-mail", "Remove it")
-    elif name != EMAIL_OF or value[_EMAIL_OF] != EMAIL_OF:
+    elif name != EMAIL_OF or value[BY_EMAIL] != EMAIL_OF:
         what = "only a ticket's caller is looked up by e-mail: agents and others are never carried"
-        faults.add(key, what, f'Write it as {EMAIL_OF} = {{ {_EMAIL_OF} = "{EMAIL_OF}" }}, or remove it')
+        faults.add(key, what, f'Write it as {EMAIL_OF} = {{ {BY_EMAIL} = "{EMAIL_OF}" }}, or remove it')
     elif len(value) > 1:
-        faults.add(key, f"{_EMAIL_OF} stands alone", f"Put the rest behind it: {OTHERWISE} = {{ … }}")
+        faults.add(key, f"{BY_EMAIL} stands alone", f"Put the rest behind it: {OTHERWISE} = {{ … }}")
 
 
 def _criterion(name: str, value: str) -> str:

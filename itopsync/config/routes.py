@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from itopsync.config.attributes import ClassPair
-from itopsync.config.defaults import Settable, candidates, check_values
+from itopsync.config.defaults import BY_EMAIL, Settable, candidates, check_values
 from itopsync.config.faults import Faults
 from itopsync.config.loader import check
 from itopsync.config.routes_file import read_routes
@@ -61,7 +61,7 @@ class SideRoutes:
     def ask_for_callers(self) -> bool:
         """Whether a caller is looked up by e-mail anywhere."""
         values = (value for table in (self.defaults, *(route.section.set for route in self.routes)) for value in table.values())
-        return any(isinstance(each, Mapping) and "email_of" in each for value in values for each in candidates(value))
+        return any(isinstance(each, Mapping) and BY_EMAIL in each for value in values for each in candidates(value))
 
 
 def written_routes(section: ServerSection, side: Side, surroundings: Surroundings, faults: Faults) -> SideRoutes:
@@ -191,7 +191,7 @@ def _tried(side: Side, name: str, value: object) -> tuple[Candidate, ...]:
 
 def _candidate(side: Side, name: str, value: object) -> Candidate:
     if isinstance(value, Mapping):
-        if "email_of" in value:
+        if BY_EMAIL in value:
             return ByEmail()
         return Lookup(side, name, tuple((each, str(part)) for each, part in value.items()))
     text = str(value).strip()

@@ -116,8 +116,9 @@ class RulesSection(Section):
     """Whether pictures in texts are carried as attachments."""
     keep_internal: tuple[Mark, ...] = ("#internal",)
     """A note never leaves internal when one of its first five lines begins with one of these prefixes: iTop 3.3 puts a line
-    before what it copies from a parent, at each step down. This list replaces the default. What a prefix kept in stays in when
-    it is removed here."""
+    before what it copies from a parent, at each step down. In doubt it stays, as `# Internal Error` does, and `plan`, `show` and
+    `verify` name it. This list replaces the default. A prefix that is removed here goes on keeping in what was written before,
+    and within 26 hours after: a server's dates may be that far off, by its timezone here."""
     tell_parked: StrictBool = True
     """Whether a note on the internal ticket says, once, what could not be carried."""
 

@@ -196,8 +196,8 @@ class _Loop:
             self._broken_off = None
 
     def _carry_out(self, request: RequestRecord) -> None:
-        rules = self._engine.pair.rules
-        steering = Steering(self._store.keeping(rules.kept), rules, _now, Inspector(self._engine.pair))
+        pair = self._engine.pair
+        steering = Steering(pair.store, pair.rules, _now, Inspector(pair))
         if request.kind is RequestKind.VERIFY:
             verify, configuration, store = self._verify, self._configuration, self._store
             self._verification.start(request, steering, lambda stopping, deep: verify(configuration, store, stopping, deep))

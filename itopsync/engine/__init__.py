@@ -19,8 +19,10 @@ before:
 What runs them:
 
 ``engine``        runs cycles, and keeps how each ended, and what lasts from one to the next
-``cycle``         runs the five stages, and counts
-``workers``       hands the links to the threads, and has the next ones prepared meanwhile
+``cycle``         polls, and has the links that are due worked on
+``polling``       polls, once more within a long cycle too, and takes note of what was found
+``due_links``     takes the links that are due through the other four stages, and counts
+``workers``       hands them to the threads, and has the next ones prepared meanwhile
 ``backlog``       what is due, in order
 ``job``           one link on its way from its plan to the store
 ``pair``          both servers, the store, the rules and the clock

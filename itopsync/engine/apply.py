@@ -23,10 +23,9 @@ from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.retry import report_fault
 from itopsync.engine.reused import take_copy
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
-from itopsync.model import STATE, VERSION_TIME, Heading, ItemKey, ItemKind, Observation, Side, Ticket
-from itopsync.reconcile.identity import mismatch
+from itopsync.model import STATE, Heading, ItemKey, ItemKind, Observation, Side
+from itopsync.reconcile.identity import last_changed, mismatch
 from itopsync.reconcile.markers import is_note
-from itopsync.reconcile.moments import likely
 from itopsync.reconcile.plan import Action, Create, Remove, Upload, Write
 from itopsync.reconcile.planner import plan_link
 
@@ -213,6 +212,7 @@ def _attempt(writing: Writing, job: Job, action: Action) -> tuple[WriteOutcome, 
         job.end(Ending.FAILED)
         return WriteOutcome.WAITS, None
     except RemoteError as failure:
+        failures.hide_names(job, failure)
         suspect = action.side in writing.written or job.link.id in writing.blockers
         outcome = failures.handle(pair, job, action, failure, suspect=suspect)
         writing.down = job.unavailable or writing.down
@@ -284,14 +284,11 @@ def _changed_at(action: Action, seen: Observation) -> datetime | None:
     """
     if not isinstance(action, Create | Write):
         return None
-    last_change = _last_change(seen.of(action.side.other))
+    origin = seen.of(action.side.other)
+    last_change = last_changed(origin) if origin else None
     if isinstance(action, Create):
         return last_change
     times = [note.at for note in action.notes if any(is_note(marker) for marker in note.markers)]
     if action.agrees or action.stimulus is not None:
         times += [last_change] if last_change else []
     return min(times, default=None)
-
-
-def _last_change(ticket: Ticket | None) -> datetime | None:
-    return likely(ticket.fields.get(VERSION_TIME, "")) if ticket else None

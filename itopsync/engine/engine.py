@@ -82,7 +82,7 @@ class Engine:
             self._follow_clock()
             try:
                 Cycle(self.pair, report, accepted, self._accounts_asked, only).run()
-            except RemoteError as down:  # internal could not be asked whether it has copies of this pair (refuse_lost)
+            except RemoteError as down:  # internal could not be asked whether it has copies of this pair (refuse_incomplete)
                 Availability(self.pair, report).failed(down.side, down)
             self._see_what_waits(report)
         except Stopped:

@@ -16,7 +16,7 @@ from itopsync.engine.report import Count
 from itopsync.errors import OutcomeUnknown, RemoteError, StimulusRefused, TooLarge
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
-from itopsync.model import File, NewEntry, Ref, Side, Ticket
+from itopsync.model import File, FilePair, NewEntry, Ref, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.gate import guard_file
 from itopsync.reconcile.identity import mismatch
@@ -32,7 +32,7 @@ class PictureMissing(Exception):
 
 
 class Replaced(Exception):
-    """The copy that a file was listed for is another ticket by now, or gone."""
+    """What was planned from is not so any more: a copy is another ticket by now, or gone, or a file is there again."""
 
 
 class FileBudget:
@@ -175,10 +175,25 @@ def _confirm_copy(pair: Pair, job: Job) -> None:
 
 def _remove(pair: Pair, job: Job, action: Remove) -> None:
     ticket = job.ticket(action.side)
+    if action.pair is not None:
+        _confirm_gone(pair, job, action.pair, action.side.other)
     pair.servers[action.side].delete_attachment(ticket.ref, action.attachment_id)
     kept = tuple(attachment for attachment in ticket.attachments if attachment.id != action.attachment_id)
     job.see(replace(ticket, attachments=kept))
     job.link = agree.removed(job.link, action)
+
+
+def _confirm_gone(pair: Pair, job: Job, file: FilePair, side: Side) -> None:
+    """Look once more whether a file is gone from *side*, and its ticket is not.
+
+    :raises Replaced: it is there, or its ticket is gone
+    """
+    ref, server = job.ticket(side).ref, pair.servers[side]
+    number = file.original_id if file.origin is side else file.copy_id
+    listed, _ = server.attachments_of(ref.cls, [ref.id])
+    there = server.tickets(ref.cls, [ref.id], Attributes(fields={}, logs=()))
+    if ref.id not in there or any(attachment.id == number for attachment in listed.get(ref.id, ())):
+        raise Replaced
 
 
 def _read_file(upload: Upload, origin: Server, ticket: Ref) -> File:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 from itopsync.engine.job import Ending, Job
 from itopsync.engine.observe import attributes
@@ -22,10 +24,12 @@ from itopsync.errors import (
     RequestTooLarge,
     SideUnavailable,
 )
-from itopsync.model import ItemKind, Side
+from itopsync.itop.wording import WORD, hidden
+from itopsync.model import ItemKind, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.entries import full_log
 from itopsync.reconcile.plan import UNREAD, Action, Item, TextSource, Upload, Write
+from itopsync.reconcile.richtext import plain
 
 
 def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect: bool) -> WriteOutcome:
@@ -52,6 +56,22 @@ def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect:
             job.break_off(error)
             return WriteOutcome.SIDE_UNAVAILABLE
     raise error
+
+
+def hide_names(job: Job, error: RemoteError) -> None:
+    """Take out of *error*, where it quotes a server's own words, those by which the two tickets and their people are called."""
+    if error.quoted:
+        seen = filter(None, map(job.seen.of, Side))
+        error.requote(hidden(error.quoted, (word for ticket in seen for word in _names(ticket))))
+
+
+def _names(ticket: Ticket) -> Iterator[str]:
+    """The words of a ticket's values, of the names of those who wrote its entries, and those in the entries that may be names."""
+    for value in ticket.fields.values():
+        yield from WORD.findall(plain(value))
+    for entry in chain.from_iterable(ticket.logs.values()):
+        yield from WORD.findall(entry.author)
+        yield from (word for word in WORD.findall(plain(entry.html)) if not word.islower())
 
 
 def _failed_before(job: Job, action: Action) -> bool:

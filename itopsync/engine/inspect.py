@@ -7,16 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from itopsync.engine import marker_loss, stops
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan_in_batches
 from itopsync.engine.poll import poll
 from itopsync.engine.report import CycleKind
-from itopsync.engine.safeguard import PREVIEWED, hold_if_several, refuse_lost_copies
+from itopsync.engine.safeguard import (
+    PREVIEWED,
+    hold_if_several,
+    hold_orphaned_if_several,
+    refuse_lost_copies,
+    refuse_out_of_sight,
+)
 from itopsync.engine.scope import left_behind
 from itopsync.engine.store_guard import refuse_wrong
 from itopsync.model import TICKET, UNSAVED, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Kept, Plan, Remark
-from itopsync.reconcile.safety import Tally
+from itopsync.reconcile.safety import Accepted, Tally, check
 
 
 class Inspector:
@@ -55,7 +62,18 @@ class Inspector:
         tally = Tally(creations=frozenset(waiting | {str(each.external) for each in new}), replaced=replaced)
         for each in planned:
             tally = tally if each.loaded.id in later else tally.add(each.plan)
-        return hold_if_several(pair.store, planned), tally
+        let_through = hold_if_several(pair.store, planned)
+        return hold_orphaned_if_several(pair, let_through, Accepted(things=stops.accepted(pair.store))), tally
+
+    def refuse(self, planned: Sequence[Planned], tally: Tally) -> None:
+        """Check that a cycle would carry out what :meth:`preview` showed.
+
+        :raises SafetyStop: it would stop instead
+        """
+        pair, accepted = self.pair, Accepted(things=stops.accepted(self.pair.store))
+        marker_loss.refuse_lossy(marker_loss.losses(pair.store))
+        refuse_out_of_sight(pair, planned, accepted, remember=False)
+        check(tally, pair.rules.limits, accepted)
 
     def verify(self) -> Iterator[Planned]:
         """What every linked pair of tickets would need to agree, link by link.

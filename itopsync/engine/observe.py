@@ -83,8 +83,7 @@ def _with_lookups(pair: Pair, observed: list[Observed]) -> list[Observed]:
 def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:
     """Why a link is not read now even though somebody touched it: its server just failed on it, which may take minutes."""
     for obstacle in link.obstacles:
-        rests = obstacle.not_before is not None and obstacle.not_before > pair.clock()
-        if UNREAD.names(obstacle) and rests:
+        if UNREAD.names(obstacle) and obstacle.waits(pair.clock()):
             return TicketFault(obstacle.reason)
     return None
 

@@ -15,7 +15,7 @@ from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
 from itopsync.model import VERSION_TIME, Link, LinkStatus, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.ends import bereft_of_copy, seen_again
-from itopsync.reconcile.identity import bereft, given_again, was_never_copied
+from itopsync.reconcile.identity import TITLE, bereft, given_again, was_never_copied
 from itopsync.reconcile.rules import ClassRules, Kind, Rules
 from itopsync.store.records import Ended
 from itopsync.store.store import Store
@@ -56,7 +56,7 @@ def find_reused(server: Server, store: Store, rules: Rules, ended: Mapping[int, 
                 forgotten[link.id] = known.sighting
                 continue
             if ticket is not None:
-                again = partial(_again, ticket, cls, rules, None if link.internal is None else store.links.of(link.internal))
+                again = partial(_again, ticket, cls, rules, _other_holder(store, link))
                 if again(link) is not link:
                     changed[link.id] = again
             if ticket is not None or (ref in failed and not known.was_gone):
@@ -68,7 +68,7 @@ def _read(server: Server, cls: ClassRules, refs: Iterable[Ref]) -> tuple[Mapping
     """The tickets with what tells whether they are the ones that were linked, and which of them cannot be read."""
     side = server.side
     wanted = side.pick(
-        Attributes(fields={cls.since_attribute: Kind.DATE, VERSION_TIME: Kind.DATE}),
+        Attributes(fields={cls.since_attribute: Kind.DATE, VERSION_TIME: Kind.DATE, TITLE: Kind.TEXT}),
         Attributes(fields={}, logs=cls.internal_logs),
     )
     shown: dict[Ref, Ticket] = {}
@@ -83,14 +83,14 @@ def _read(server: Server, cls: ClassRules, refs: Iterable[Ref]) -> tuple[Mapping
 def _again(ticket: Ticket, cls: ClassRules, rules: Rules, holder: Link | None, link: Link) -> Link:
     """What becomes of an ended *link* now that *ticket* is seen under one of its ids.
 
-    *holder* is the link that has the copy's id today.
+    *holder* is the other link that has the copy's id today, if there is one.
     """
     if link.status is not LinkStatus.TOMBSTONE:  # an operator was quicker
         return link
     if ticket.ref.side is Side.EXTERNAL and (another := given_again(link, ticket, cls)) is not None:
         return another
     again = seen_again(link, ticket, cls, rules)
-    if again is None or holder is None or holder.id == link.id or holder.status is LinkStatus.TOMBSTONE:
+    if again is None or holder is None:
         return again or link
     return bereft_of_copy(again, holder) if ticket.ref.side is Side.EXTERNAL else link
 
@@ -110,15 +110,13 @@ def take_copy(store: Store, link: Link, loaded: Link, now: datetime) -> bool:
 
     False: the other one is being written.
     """
-    holder = _other_holder(store, link, loaded)
+    holder = None if link.internal == loaded.internal else _other_holder(store, link)
     return holder is None or store.links.amend(holder.id, lambda known: bereft(known, link), now) is not None
 
 
-def _other_holder(store: Store, link: Link, loaded: Link) -> Link | None:
-    """The other link that still names the copy that *link* has got since it was *loaded*, if there is one."""
-    if link.internal is None or link.internal == loaded.internal:
-        return None
-    holder = store.links.of(link.internal)
+def _other_holder(store: Store, link: Link) -> Link | None:
+    """The other link that still names the copy of *link*, if there is one."""
+    holder = None if link.internal is None else store.links.of(link.internal)
     return None if holder is None or holder.id == link.id or holder.status is LinkStatus.TOMBSTONE else holder
 
 

@@ -10,11 +10,11 @@ from datetime import datetime
 from itopsync.engine import marker_loss, stops
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan_in_batches
-from itopsync.engine.visibility import note_organisations, refuse_blindness, refuse_narrowness
+from itopsync.engine.visibility import note_organisations, refuse_blindness, refuse_narrowness, went_together
 from itopsync.errors import RemoteError, SafetyStop, Stopped
 from itopsync.model import LinkStatus, Side
-from itopsync.reconcile.files import COPIES_GONE, hold_vanished
-from itopsync.reconcile.plan import Remove
+from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE, hold_orphaned, with_vanished_held
+from itopsync.reconcile.plan import Plan, Remove
 from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing, removed_thing
 from itopsync.store.store import Store
 
@@ -28,8 +28,10 @@ class Safeguard:
     def __init__(self, pair: Pair, accepted: Accepted) -> None:
         self._pair, self._accepted = pair, accepted
         self._tally = Tally()
-        self._lost_files: set[int] = set()
+        self._lost_before: set[int] = set()
         """The links whose tickets lost copies of files in this cycle."""
+        self._orphaned: frozenset[tuple[Side, int]] = frozenset()
+        """The sides from which files are gone in this cycle, with the links."""
 
     def check_markers(self) -> None:
         """Check that both sides keep our markers, as far as we know; forget the losses that were accepted.
@@ -77,9 +79,14 @@ class Safeguard:
         marker_loss.note(self._pair.store, refused, polled_at)
 
     def hold_vanished(self, planned: Sequence[Planned]) -> list[Planned]:
-        """Leave copies of files that are gone from several tickets of this cycle for a person."""
-        let_through = hold_if_several(self._pair.store, planned, self._lost_files)
-        self._lost_files |= _lost_files(planned)
+        """Leave files, and copies of files, that are gone from several tickets of this cycle for a person, as after a restore.
+
+        :raises RemoteError: the side from which files are gone cannot be asked what is left
+        """
+        let_through = hold_if_several(self._pair.store, planned, self._lost_before)
+        self._lost_before |= _lost_files(planned)
+        let_through = hold_orphaned_if_several(self._pair, let_through, self._accepted, self._orphaned)
+        self._orphaned |= _orphaned_links(planned)
         return let_through
 
     def check_sight(self, planned: Sequence[Planned]) -> None:
@@ -141,8 +148,8 @@ def hold_if_several(store: Store, planned: Sequence[Planned], before: AbstractSe
     earlier in the same cycle; their plans have been let through and are not changed.
     """
     lost = _lost_files(planned) | before
-    several = len(lost) > 1 or (lost and _held_some(store))
-    return [replace(each, plan=hold_vanished(each.plan)) for each in planned] if several else list(planned)
+    several = len(lost) > 1 or (lost and _held_some(store, COPIES_GONE))
+    return [replace(each, plan=with_vanished_held(each.plan)) for each in planned] if several else list(planned)
 
 
 def _lost_files(planned: Sequence[Planned]) -> frozenset[int]:
@@ -150,8 +157,39 @@ def _lost_files(planned: Sequence[Planned]) -> frozenset[int]:
     return frozenset(each.loaded.id for each in planned if each.plan.vanished)
 
 
-def _held_some(store: Store) -> bool:
-    return any(obstacle.reason == COPIES_GONE for _, obstacle in store.links.parked())
+def hold_orphaned_if_several(
+    pair: Pair, planned: Sequence[Planned], accepted: Accepted, before: AbstractSet[tuple[Side, int]] = frozenset()
+) -> list[Planned]:
+    """Leave copies for a person whose originals are gone from several tickets, if a restore of their side may have taken those.
+
+    What was accepted goes, and so does what is gone from a single ticket, unless others are left for a person already. *before*:
+    as for :func:`hold_if_several`.
+
+    :raises RemoteError: the side from which they are gone cannot be asked what is left
+    """
+    waiting = [each for each in planned if each.plan.orphaned and not _are_accepted(each.plan, accepted)]
+    links = _orphaned_links(waiting)
+    restored = {
+        side
+        for side in {side for side, _ in links}
+        if len({link for of, link in links | before if of is side}) > 1 or _held_some(pair.store, ORIGINALS_GONE)
+        if went_together(pair.servers[side], [file for each in waiting for file in each.plan.orphaned if file.origin is side])
+    }
+    held = {each.loaded.id for each in waiting if restored.intersection(file.origin for file in each.plan.orphaned)}
+    return [replace(each, plan=hold_orphaned(each.plan)) if each.loaded.id in held else each for each in planned]
+
+
+def _are_accepted(plan: Plan, accepted: Accepted) -> bool:
+    removals = (action for action in plan.actions if isinstance(action, Remove))
+    return all(accepted.allows(Excess.DELETIONS, removed_thing(plan.link.id, action)) for action in removals)
+
+
+def _orphaned_links(planned: Sequence[Planned]) -> frozenset[tuple[Side, int]]:
+    return frozenset((file.origin, each.loaded.id) for each in planned for file in each.plan.orphaned)
+
+
+def _held_some(store: Store, why: str) -> bool:
+    return any(obstacle.reason == why for _, obstacle in store.links.parked())
 
 
 def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted, *, remember: bool = True) -> None:

@@ -11,9 +11,10 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.reused import take_copy
 from itopsync.engine.settings import EngineSettings
-from itopsync.model import VERSION_TIME, WORKED_ON, LinkStatus, Observation, Side, Ticket
+from itopsync.model import WORKED_ON, LinkStatus, Observation, Side, Ticket
+from itopsync.reconcile.identity import last_changed
 from itopsync.reconcile.lifecycle import is_terminal
-from itopsync.reconcile.moments import likely
+from itopsync.reconcile.plan import UNREAD
 from itopsync.reconcile.rules import ClassRules
 from itopsync.store.records import ActivityRecord
 
@@ -82,7 +83,8 @@ def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, t
         return None
     if job.ended is Ending.INTERRUPTED:
         return now
-    times = [each.not_before for each in link.obstacles if not each.parked and each.not_before is not None]
+    unread = [each for each in link.obstacles if UNREAD.names(each)]  # until it can be read, nothing else of it can be tried
+    times = [each.not_before for each in unread or link.obstacles if not each.parked and each.not_before is not None]
     if job.ended or job.counts[Count.UNFINISHED]:
         times.append(now + settings.first_back_off)
     tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]
@@ -105,7 +107,7 @@ def _is_new(job: Job) -> bool:
 
 def _end_of(overlap: timedelta, ticket: Ticket, ahead: timedelta) -> datetime | None:
     """By when late commits with the time of the ticket's last change have shown up, rounded so that links are grouped."""
-    changed = likely(ticket.fields.get(VERSION_TIME, ""))
+    changed = last_changed(ticket)
     if changed is None:
         return None
     end = changed + overlap - ahead
@@ -117,7 +119,7 @@ def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:
 
     In the repeated autumn hour, a moment ago may read as an hour ago.
     """
-    changed = likely(ticket.fields.get(VERSION_TIME, ""))
+    changed = last_changed(ticket)
     if changed is None:
         return True
     age = at - changed

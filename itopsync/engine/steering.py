@@ -175,7 +175,8 @@ class Steering:
         return f"{name} is looked at by the next cycle, before all others."
 
     def _retry(self, request: RequestRecord, now: datetime) -> str:
-        return self._amend(request, lambda link: by_hand.retried(link, now), "is tried again by the next cycle")
+        alone = request.link is not None
+        return self._amend(request, lambda link: by_hand.retried(link, now, alone=alone), "is tried again by the next cycle")
 
     def _park(self, request: RequestRecord, _now: datetime) -> str:
         return self._amend(request, lambda link: by_hand.parked(link, request.actor, request.reason), "rests")
@@ -209,9 +210,10 @@ class Steering:
         if link.status is LinkStatus.TOMBSTONE or (link.status is LinkStatus.UNLINKING and notice):
             return f"{name} is {link.status}: nothing to do."
         ended = self._store.links.amend(link.id, lambda known: by_hand.unlinked(known, now, notice=notice), now)
-        if ended is None or by_hand.may_have_a_copy(ended):
+        if ended is None or (ended.status is not LinkStatus.UNLINKING and by_hand.must_wait(ended, notice=notice)):
             raise Refusal(f"{name}: a write on it is under way or may still land: try again in some minutes.")
-        noted = f" The next cycle notes that on {ended.internal_number}." if ended.status is LinkStatus.UNLINKING else ""
+        marked = f"on {ended.internal_number}, if its log bears our mark still"
+        noted = f" The next cycle notes that {marked}." if ended.status is LinkStatus.UNLINKING else ""
         if noted and ended.external.cls not in self._rules.kept:
             noted = f" That is not noted on {ended.internal_number} while its class is not kept in step."
         return f"{name}: nothing is carried any more, in either direction.{noted}"

@@ -22,7 +22,7 @@ PAIR, REBUILDING, BEGUN, DONE = "pair", "rebuilding", "begun", "done"
 _TAGS = "keep_internal"
 """The fact that holds each prefix that keeps or kept notes in internal, and until when."""
 _CLOCKS = timedelta(hours=26)
-"""How far ahead of our clock a note may be dated, in whatever time zone."""
+"""How far ahead of our clock a note may be dated, if the timezone that is configured for its server is wrong."""
 
 
 def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
@@ -31,7 +31,7 @@ def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
     :raises StoreError: it is not
     """
     refuse_other_pair(store, rules)
-    refuse_lost(store, internal, rules)
+    refuse_incomplete(store, internal, rules)
 
 
 def refuse_other_pair(store: Store, rules: Rules) -> None:
@@ -79,10 +79,11 @@ def claim(store: Store, rules: Rules) -> None:
 def with_former_tags(rules: Rules, store: Store, now: datetime) -> Rules:
     """*rules*, with the prefixes that were taken out of ``keep_internal``: a note that it kept in goes nowhere afterwards.
 
-    A store that knows of none is taken for one that had the default.
+    A store that knows tickets and no prefix is taken for one that had the default.
     """
     fact = store.facts.get(_TAGS)
-    known: Mapping[str, str | None] = dict.fromkeys(Rules.keep_internal) if fact is None else json.loads(fact)
+    before = () if fact is None and knows_nothing(store) else Rules.keep_internal
+    known: Mapping[str, str | None] = dict.fromkeys(before) if fact is None else json.loads(fact)
     former = {tag: now + _CLOCKS if until is None else datetime.fromisoformat(until) for tag, until in known.items()}
     return replace(rules, kept_before=tuple((tag, former[tag]) for tag in sorted(former) if tag not in rules.keep_internal))
 
@@ -122,7 +123,7 @@ def knows_nothing(store: Store) -> bool:
     return not any(counts[status] for status in LinkStatus)
 
 
-def refuse_lost(store: Store, internal: Server, rules: Rules) -> None:
+def refuse_incomplete(store: Store, internal: Server, rules: Rules) -> None:
     """Check that internal holds no copies of this pair if the store knows nothing, that a rebuild has completed, and that every
     log in which copies bear their markers is paired.
 

@@ -18,7 +18,7 @@ from itopsync.model import End, FilePair, Link, LinkStatus, Observation, Ref, Si
 from itopsync.reconcile.ends import seen_again, why
 from itopsync.reconcile.entries import read
 from itopsync.reconcile.markers import prefix
-from itopsync.reconcile.plan import Plan
+from itopsync.reconcile.plan import Kept, Plan
 from itopsync.reconcile.richtext import any_markers
 from itopsync.reconcile.rules import LogRule, Rules
 
@@ -35,10 +35,13 @@ class EntryStory:
     at: datetime
     author: str
     what: str
-    """``written here``, ``written here, stays here`` (before two were linked by hand), ``mirror of the other side's``,
-    ``the mark of the link``, ``the mark of its end``, ``our own notice`` or ``ours, without a mark: carried nowhere``."""
+    """``written here``, ``written here, stays here`` (before two were linked by hand), ``written here, kept in internal``,
+    ``mirror of the other side's``, ``the mark of the link``, ``the mark of its end``, ``our own notice`` or ``ours, without a
+    mark: carried nowhere``."""
     carried_at: datetime | None = None
     """When an entry written here was carried to the other side."""
+    why: str = ""
+    """What keeps it in internal."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def explain(pair: Pair, planned: Planned) -> Story:
     link, seen, plan, rules = planned.loaded, planned.seen, planned.plan, pair.rules
     cls = rules.for_external(link.external.cls)
     tickets = {side: ticket for side in Side if (ticket := seen.of(side)) is not None}
-    entries = tuple(entry for side in tickets for log in cls.logs for entry in _entries(link, seen, side, log, rules))
+    entries = tuple(entry for side in tickets for log in cls.logs for entry in _entries(planned, side, log, rules))
     states = {side: ticket.state for side, ticket in tickets.items()}
     unscoped = why_not(pair.servers[Side.EXTERNAL], rules, link.external) or "" if link.id in left_behind(pair) else ""
     plan = Plan(link) if unscoped else plan
@@ -82,24 +85,25 @@ def _ended(link: Link, seen: Observation, rules: Rules) -> str:
     if any(seen_again(link, ticket, cls, rules) for side in Side if (ticket := seen.of(side)) is not None):
         return f"{why(link)}, and is back: the next sweep parks it for you to decide; to sweep now, {SWEEP_NOW}"
     if link.base.ended is End.UNLINKED:
-        return f"{why(link)}; `itopsync link` takes the two up again"
+        return f"{why(link)}; `itopsync link` takes the two up again, from then on; with `--history` also what one side lacks"
     return why(link)
 
 
-def _entries(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) -> list[EntryStory]:
-    name, ticket = log.name(side), seen.of(side)
-    reading = read(link, seen, side, log, rules)
-    people = {id(person.entry): person.marker for person in reading.people}
+def _entries(planned: Planned, side: Side, log: LogRule, rules: Rules) -> list[EntryStory]:
+    link, name, ticket = planned.loaded, log.name(side), planned.seen.of(side)
+    reading = read(link, planned.seen, side, log, rules)
+    people = {id(person.entry): person for person in reading.people}
+    kept = {remark.key: remark.reason for remark in planned.plan.remarks if remark.kept is Kept.INTERNAL_NOTE}
     told = []
     for entry in ticket.logs.get(name, ()) if ticket is not None else ():
-        marker = people.get(id(entry))
-        if marker is None:
-            what, carried = _ours(entry.html, rules.pair), None
-        else:
-            record = link.base.notes.get(marker)
-            stays = record is not None and record.carried_at is None
-            what, carried = "written here, stays here" if stays else "written here", record.carried_at if record else None
-        told.append(EntryStory(side, name, entry.at, entry.author, what, carried))
+        person = people.get(id(entry))
+        if person is None:
+            told.append(EntryStory(side, name, entry.at, entry.author, _ours(entry.html, rules.pair)))
+            continue
+        record, why = link.base.notes.get(person.marker), kept.get(person.item.key, "")
+        stays = record is not None and record.carried_at is None
+        what = "written here, stays here" if stays else "written here, kept in internal" if why else "written here"
+        told.append(EntryStory(side, name, entry.at, entry.author, what, record.carried_at if record else None, why))
     return told
 
 

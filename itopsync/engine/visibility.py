@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from itopsync.errors import AccessRefused, BadQuery, SafetyStop
 from itopsync.itop.server import Server
-from itopsync.model import LinkStatus
+from itopsync.model import FilePair, LinkStatus
 from itopsync.reconcile.safety import Excess
 from itopsync.store.store import Store
+
+_AMONG_OTHERS = 200
+"""What more than so many attachments are left of was not restored: they need not be read."""
 
 
 def refuse_narrowness(server: Server, store: Store) -> None:
@@ -43,6 +48,23 @@ def count_organisations(server: Server) -> int | None:
 
 def _fact(server: Server) -> str:
     return f"organisations.{server.side}"
+
+
+def went_together(server: Server, gone: Collection[FilePair]) -> bool:
+    """Whether no attachment is left of those that a side got between the first and the last of what is *gone* from there.
+
+    Then a restored backup may have taken them all. What people delete, they choose from among others. An attachment that is
+    younger than the last one came after the restore, under an id that is given again.
+
+    :raises RemoteError: the side cannot be asked
+    """
+    numbers = [file.original_id for file in gone]
+    between = f"id > {min(numbers)} AND id < {max(numbers)}"
+    if server.count_attachments(between) > _AMONG_OTHERS:
+        return False
+    last = max(file.born for file in gone)
+    others = (each for each in server.attachments_where(between) if each.id not in numbers)
+    return all(last and each.born > last for each in others)
 
 
 def refuse_blindness(server: Server, store: Store) -> None:

@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
+from itopsync.engine.due_links import DueLinks
 from itopsync.engine.job import Ending, Job, Phase
 from itopsync.engine.pair import CHECK_INTERVAL, Pair
 from itopsync.engine.plan import Planned
 from itopsync.errors import AnotherInstance, SafetyStop, Stopped, StoreError
-from itopsync.model import Link
 
 _MOST_BATCHES = 4
 """How many batches may be under way when another is taken: what waits for its files is held in memory, both tickets of each."""
 
 
-class LinkWork(Protocol):
-    """What a cycle does with links, in the order of the calls. Only :meth:`prepare` and :meth:`carry_out` run in threads."""
-
-    def next_links(self, *, touched_only: bool) -> Sequence[Link]:
-        """The next due links, or of them those that people have just touched; none if none are left, or to be started."""
-
-    def prepare(self, links: Sequence[Link]) -> list[Planned]:
-        """Observe and plan them."""
-
-    def admit(self, prepared: Future[list[Planned]]) -> Sequence[Job]:
-        """Wait for what was prepared, check that it may be written, and make the jobs; none if a side is unavailable."""
-
-    def carry_out(self, job: Job) -> None:
-        """Apply and settle one; up to its files, or from there on."""
-
-    def leave(self, job: Job, *, interrupted: bool) -> None:
-        """Settle a link that has come to its files without carrying them."""
-
-    def account_for(self, job: Job) -> None:
-        """Count a link that is done."""
-
-
 class Workers:
     """Works until nothing is left, one link per thread, while the next ones are prepared."""
 
-    def __init__(self, work: LinkWork, pair: Pair) -> None:
-        self._work, self._pair = work, pair
+    def __init__(self, due: DueLinks, pair: Pair) -> None:
+        self._due, self._pair = due, pair
         self._ended: SimpleQueue[Future[Any]] = SimpleQueue()
         self._running: dict[Future[Any], Job] = {}
         self._prepared: Future[list[Planned]] | None = None
@@ -89,20 +67,20 @@ class Workers:
 
     def _look_ahead(self) -> None:
         """Start preparing what comes next: while many links are at their files, only what the latest poll or sweep made due."""
-        links = self._work.next_links(touched_only=len(self._running) - self._before_files() > self._half)
+        links = self._due.next_links(touched_only=len(self._running) - self._before_files() > self._half)
         if links and self._pair.stopping():
             raise Stopped
         if links:
-            self._prepared = self._run_in(self._pair.threads.waiters, self._work.prepare, links)
+            self._prepared = self._run_in(self._pair.threads.waiters, self._due.prepare, links)
 
     def _begin(self, prepared: Future[list[Planned]]) -> None:
         """Start carrying out what was prepared."""
         self._prepared = None
-        for job in self._work.admit(prepared):
+        for job in self._due.admit(prepared):
             self._submit(job, self._pair.threads.links)
 
     def _submit(self, job: Job, pool: Executor) -> None:
-        future = self._run_in(pool, self._work.carry_out, job)
+        future = self._run_in(pool, self._due.carry_out, job)
         self._running[future] = job
         future.add_done_callback(self._ended.put)
 
@@ -132,7 +110,7 @@ class Workers:
         if job.phase is Phase.AT_FILES:
             self._submit(job, self._pair.threads.files)
             return
-        self._work.account_for(job)
+        self._due.account_for(job)
         if job.ended in (Ending.INTERRUPTED, Ending.UNMARKED):
             raise Stopped
 
@@ -149,8 +127,8 @@ class Workers:
                 failures.append(failure)
                 continue
             if job.phase is Phase.AT_FILES:
-                self._work.leave(job, interrupted=interrupted)
-            self._work.account_for(job)
+                self._due.leave(job, interrupted=interrupted)
+            self._due.account_for(job)
         return failures
 
     def _break_off(self) -> None:

@@ -213,7 +213,14 @@ def _unauthorised(call: Call, text: str) -> RemoteError:
         )
     # Such as "Only administrators can set the user id": only this request is at fault.
     kind = Refused if call.writes else AccessRefused
-    return kind(side, f"{call} is refused: {wording.reason(text, call.fields)}")
+    why = wording.reason(text, call.fields)
+    return _quoting(kind(side, f"{call} is refused: {why}"), text, why)
+
+
+def _quoting(error: RemoteError, text: str, why: str) -> RemoteError:
+    """*error*, which ends with what is kept of *text*."""
+    error.quoted = why if wording.known_reason(text) is None else ""
+    return error
 
 
 def _refused_write(call: Call, text: str) -> RemoteError:
@@ -225,9 +232,9 @@ def _refused_write(call: Call, text: str) -> RemoteError:
     if (gone := NO_OBJECT.fullmatch(text)) and (gone[1], gone[2]) == (call.cls, str(call.id)):
         return Missing(call.side, f"there is no {call.cls}::{call.id}, or the account may not see it")
     if TOO_LONG.match(text):
-        return TooLarge(call.side, f"{call} is refused: {why}")
+        return _quoting(TooLarge(call.side, f"{call} is refused: {why}"), text, why)
     kind = StimulusRefused if text.startswith("Invalid stimulus") else Refused
-    return kind(call.side, f"{call} is refused: {why}")
+    return _quoting(kind(call.side, f"{call} is refused: {why}"), text, why)
 
 
 def _refused_by_database(call: Call, error: wording.DatabaseError, why: str) -> RemoteError:

@@ -5,13 +5,14 @@ that an administrator made part of an object's name, or the whole SQL with the t
 
 - of errors in the known forms of iTop's own code, only names and numbers are kept (:data:`FORMS`, :data:`CHECKS`);
 - of a database error, only its number and the column that it names;
-- of any other text, such as an extension's, what precedes the first quote or bracket, without the words that we sent.
+- of any other text, such as an extension's, what precedes the first quote or bracket, without the words that we sent, and
+  without those by which the two tickets and their people are called (:func:`hidden`, once it is known which tickets these are).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from itopsync.errors import clip
@@ -89,19 +90,33 @@ def database_error(text: str) -> DatabaseError | None:
 
 def reason(text: str, sent: object) -> str:
     """Return why iTop refuses a write. *sent* contains the values that were sent, at any depth."""
+    known = known_reason(text)
+    if known is not None:
+        return known
+    return hidden(clip(QUOTES.split(_message(text), maxsplit=1)[0]), _words(sent))
+
+
+def known_reason(text: str) -> str | None:
+    """The same of an error in a known form, in which no word is the ticket's; else None."""
     if error := database_error(text):
         return str(error)
-    text = text.removeprefix("Error: ").partition(": issues = {")[0]
+    text = _message(text)
     for form in FORMS:
         if found := form.fullmatch(text):
             return clip("".join(found.groups()))
     checks = dict.fromkeys(f"{name or older_name}: {problem}" for name, older_name, problem in CHECKS.findall(text))
-    if checks:
-        return clip(", ".join(checks))
-    kept = clip(QUOTES.split(text, maxsplit=1)[0])
-    ours = {word.casefold() for word in _words(sent)}
-    kept = WORD.sub(lambda word: "…" if word[0].casefold() in ours else word[0], kept).strip(" :,;")
+    return clip(", ".join(checks)) if checks else None
+
+
+def hidden(text: str, words: Iterable[str]) -> str:
+    """Free *text* without those of its words that are among *words*, in whatever case."""
+    ours = {word.casefold() for word in words}
+    kept = WORD.sub(lambda word: "…" if word[0].casefold() in ours else word[0], text).strip(" :,;")
     return kept if WORD.search(kept) else "iTop's reason quotes the ticket, and is not kept"
+
+
+def _message(text: str) -> str:
+    return text.removeprefix("Error: ").partition(": issues = {")[0]
 
 
 def query_fault(text: str) -> str:

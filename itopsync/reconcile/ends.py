@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from itopsync.model import Base, End, Link, LinkStatus, Side, Ticket
+from itopsync.model import Base, End, FilePair, FileStatus, Link, LinkStatus, Side, Ticket
 from itopsync.reconcile.identity import given_again, needing_a_person
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.ticket_markers import is_copy
@@ -50,7 +50,12 @@ def seen_again(link: Link, ticket: Ticket, cls: ClassRules, rules: Rules) -> Lin
         f"`itopsync resume {link.id}` takes the two up again and carries what was written meanwhile; to leave them, "
         f"`itopsync unlink {link.id}`"
     )
-    return needing_a_person(replace(link, base=replace(link.base, ended=None)), reason)
+    return needing_a_person(replace(link, base=replace(link.base, ended=None), files=_decided(link)), reason)
+
+
+def _decided(link: Link) -> tuple[FilePair, ...]:
+    """The files of which a person has decided. The others are found again by their markers: a backup may lack some of them."""
+    return tuple(pair for pair in link.files if pair.status in (FileStatus.KEPT, FileStatus.COPY_DELETED, FileStatus.LEFT))
 
 
 def bereft_of_copy(link: Link, holder: Link) -> Link:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
+from datetime import timedelta
 
-from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, ItemKind, Side
+from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, ItemKind, Obstacle, Side
 from itopsync.reconcile.markers import attachment_marker, prefix
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.plan import AttachmentSource, Item, Kept, Plan, Remark, Remove, Upload, file_item
@@ -13,6 +14,8 @@ from itopsync.reconcile.rules import Deletion
 from itopsync.reconcile.situation import Situation
 
 _ORGANISATION = "org_id"
+_SECOND_LOOK = timedelta(minutes=1)
+"""How long a file must be gone. iTop takes a tenth of a second for each file of a ticket that it deletes."""
 MANY_DELETIONS = Item(ItemKey.of(ItemKind.DELETIONS), "")
 """A ticket's deletions, where they exceed the limit."""
 
@@ -21,6 +24,10 @@ COPY_GONE = Item(ItemKey.of(ItemKind.FILE), "").parked(
     "its copy is gone, as are copies on other tickets; was the server restored? `itopsync retry` has it made again"
 )
 COPIES_GONE = COPY_GONE.reason
+ORIGINAL_GONE = Item(ItemKey.of(ItemKind.FILE), "").parked(
+    "the file is gone, and all that its server got about then; was it restored? Its copy stays; `itopsync retry` ends this"
+)
+ORIGINALS_GONE = ORIGINAL_GONE.reason
 
 
 def plan_files(situation: Situation) -> Part:
@@ -54,10 +61,10 @@ def pair_files(situation: Situation, part: Part) -> Iterator[FilePair]:
         for number in sorted(candidates):
             original = originals.get(number)
             if original is None:
-                pair = known.get((origin, number)) or FilePair(origin, number, None, FileStatus.WAITING)
-                kept = _without_original(situation, part, pair, [copy.id for copy in copies.under(origin, number)])
+                pair = known.get((origin, number))
+                kept = _without_original(situation, part, (origin, number), pair, copies.under(origin, number))
             else:
-                kept = _with_original(situation, part, original, origin)
+                kept = _with_original(situation, part, original, known.get((origin, number)), origin)
             if kept is not None:
                 yield kept
 
@@ -67,15 +74,16 @@ def _originals(situation: Situation, side: Side) -> dict[int, Attachment]:
     return {file.id: file for file in situation.ticket(side).attachments if not file.temp_id.startswith(ours)}
 
 
-def _with_original(situation: Situation, part: Part, original: Attachment, origin: Side) -> FilePair:
-    """Decide about a file that is there, and remove the copies of one that bore its id before."""
+def _with_original(situation: Situation, part: Part, original: Attachment, known: FilePair | None, origin: Side) -> FilePair:
+    """Decide about a file that is there, and remove the copies of *known*, which bore its id before, if that is another one."""
     pair = situation.copies.known(origin, original)
     if not pair.organisation:
         pair = replace(pair, organisation=situation.ticket(origin).fields.get(_ORGANISATION, ""))
     target, item = origin.other, file_item(origin, original.id)
     copies = [copy.id for copy in situation.copies.of(origin, original)]
-    if _follows(situation, origin):
-        former = (copy.id for copy in situation.copies.under(origin, original.id) if copy.id not in copies)
+    former = [copy.id for copy in situation.copies.under(origin, original.id) if copy.id not in copies]
+    if former and known is not None and known.status is not FileStatus.LEFT and _follows(situation, origin):
+        part.orphaned.add(known)
         part.removals += [Remove(target, copy, item) for copy in former]
     if not copies:
         return _without_copy(situation, part, pair)
@@ -83,19 +91,42 @@ def _with_original(situation: Situation, part: Part, original: Attachment, origi
     return replace(pair, copy_id=copies[0], status=FileStatus.CARRIED)
 
 
-def _without_original(situation: Situation, part: Part, pair: FilePair, copies: list[int]) -> FilePair | None:
-    """Decide about a file that is not there; None if it is to be forgotten."""
-    target, item = pair.origin.other, file_item(pair.origin, pair.original_id)
-    surplus = [Remove(target, copy, item) for copy in copies[1:]]
-    if not copies or not _follows(situation, pair.origin):
-        part.removals += surplus
+def _without_original(
+    situation: Situation, part: Part, which: tuple[Side, int], pair: FilePair | None, copies: Sequence[Attachment]
+) -> FilePair | None:
+    """Decide about a file that is not there; None if it is to be forgotten.
+
+    A copy whose original never was on this link's tickets stays: it came with another link, or from a ticket that is gone.
+    """
+    if not copies:
         return None
+    origin, number = which
+    item, copy = file_item(origin, number), copies[0].id
+    if pair is None or pair.status in (FileStatus.KEPT, FileStatus.LEFT):
+        part.remark(Kept.COPY_LEFT, item.key)
+        return FilePair(origin, number, copy, FileStatus.LEFT)
+    surplus = [Remove(origin.other, each.id, item) for each in copies[1:]]
+    if not _follows(situation, origin):
+        part.removals += surplus
+        return replace(pair, copy_id=copy, status=FileStatus.LEFT)
     part.want(item)
     if _may_be_out_of_sight(situation, pair):
         part.park(item, "it is not shown any more, perhaps because its ticket went to another organisation")
-    elif not situation.obstacle(item):
-        part.removals += [Remove(target, copies[0], item, pair), *surplus]
-    return replace(pair, copy_id=copies[0])
+    elif not situation.obstacle(item) and _is_gone_for_good(situation, part, pair):
+        part.orphaned.add(pair)
+        part.removals += [Remove(origin.other, copy, item, pair), *surplus]
+    return replace(pair, copy_id=copy)
+
+
+def _is_gone_for_good(situation: Situation, part: Part, pair: FilePair) -> bool:
+    """Whether a file was gone at an earlier look already: iTop deletes a ticket's files before the ticket, which is no reason to
+    delete their counterparts."""
+    item = Item(ItemKey.of(ItemKind.GONE, pair.key.which), "")
+    part.want(item)
+    if any(map(item.names, situation.link.obstacles)):
+        return situation.obstacle(item) is None
+    part.put_off(item, "it is gone; its counterpart goes too if it still is at the next look", situation.now + _SECOND_LOOK)
+    return False
 
 
 def _follows(situation: Situation, origin: Side) -> bool:
@@ -118,6 +149,8 @@ def _without_copy(situation: Situation, part: Part, pair: FilePair) -> FilePair:
     marker = attachment_marker(rules.pair, pair.origin, pair.original_id, pair.born)
     if pair.status is FileStatus.KEPT:
         return replace(pair, copy_id=None)
+    if pair.status is FileStatus.LEFT:
+        pair = replace(pair, copy_id=None, status=FileStatus.WAITING)
     if pair.copy_id is not None or pair.status is FileStatus.COPY_DELETED:
         return _copy_deleted(situation, part, pair)
     if rules.attachments.allows(pair.origin):
@@ -134,29 +167,39 @@ def _copy_deleted(situation: Situation, part: Part, pair: FilePair) -> FilePair:
         part.vanished.add(item.key)
     if situation.rules.deletion is Deletion.BOTH and pair.status is FileStatus.CARRIED:
         part.want(item)
-        if not situation.obstacle(item):
+        if not situation.obstacle(item) and _is_gone_for_good(situation, part, pair):
             part.removals.append(Remove(pair.origin, pair.original_id, item, pair))
         return pair
     part.remark(Kept.COPY_DELETED, item.key)
     return replace(pair, copy_id=None, status=FileStatus.COPY_DELETED)
 
 
-def hold_vanished(plan: Plan) -> Plan:
+def with_vanished_held(plan: Plan) -> Plan:
     """The plan with each copy that is gone left for a person: gone from several at once, they were not deleted one by one."""
     if not plan.vanished:
         return plan
     files = tuple(
         replace(pair, copy_id=None, status=FileStatus.WAITING) if pair.key in plan.vanished else pair for pair in plan.link.files
     )
-    keys = sorted(plan.vanished)
-    others = tuple(obstacle for obstacle in plan.link.obstacles if obstacle.key not in plan.vanished)
-    held = tuple(replace(COPY_GONE, key=key) for key in keys)
+    return _held(replace(plan, link=replace(plan.link, files=files)), plan.vanished, COPY_GONE)
+
+
+def hold_orphaned(plan: Plan) -> Plan:
+    """The plan with each copy whose original is gone left for a person."""
+    return _held(plan, {pair.key for pair in plan.orphaned}, ORIGINAL_GONE) if plan.orphaned else plan
+
+
+def _held(plan: Plan, files: Set[ItemKey], why: Obstacle) -> Plan:
+    """The plan with these files parked, and none of their attachments removed."""
+    void = files | {ItemKey.of(ItemKind.GONE, key.which) for key in files}
+    others = tuple(obstacle for obstacle in plan.link.obstacles if obstacle.key not in void)
+    held = tuple(replace(why, key=key) for key in sorted(files))
     return replace(
         plan,
-        link=replace(plan.link, files=files, obstacles=(*others, *held)),
-        actions=tuple(each for each in plan.actions if not (isinstance(each, Remove) and each.item.key in plan.vanished)),
+        link=replace(plan.link, obstacles=(*others, *held)),
+        actions=tuple(each for each in plan.actions if not (isinstance(each, Remove) and each.item.key in files)),
         remarks=(
-            *(remark for remark in plan.remarks if remark.key not in plan.vanished),
-            *(Remark(Kept.PARKED, key, COPIES_GONE) for key in keys),
+            *(remark for remark in plan.remarks if remark.key not in void),
+            *(Remark(Kept.PARKED, obstacle.key, obstacle.reason) for obstacle in held),
         ),
     )

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from itopsync.model import File
 from itopsync.reconcile.addresses import find, is_invisible, trimmed
-from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, is_flattened, read
+from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, is_flattened, names, read
 
 LINK = "[link]"
 """Replaces an address of the origin."""
@@ -33,12 +33,23 @@ _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 _SEPARATOR = re.compile(r"={5,} *\d{4}-\d\d-\d\d \d\d:\d\d:\d\d *: ")
 """The line that iTop puts before each entry where it shows a log as text."""
 _BREAKS = BLOCKS | {"br", "img"}
-_LETTER = "x"
+_LINE, _SOURCE_LINE = "\n", "\r"
+"""What ends a line as it is seen; and one of the source, which is seen as a space, or may be."""
+_BESIDE = names("body img td th option optgroup")
+"""Those of the breaks that may stand on one line with other words."""
+_FOLDED_UP = names("details dialog")
+"""What may be out of sight."""
+_LETTER, _SIGN = "x", "s"
+"""The kinds of characters: written as letters, and others. A capital stands behind what shows nothing, but parts words."""
+_WORD = re.compile(f"[{_LETTER}{_LETTER.upper()}]{_LETTER}")
 _HEAD = 200
 """How many characters are looked at, from the first word on."""
 _TAGGED_LINES = 5
 """How many lines may bear the tag: with each step from parent to child iTop 3.3 puts one more line before an entry, in words that
 cannot be foreseen, and deeper than four steps no family of tickets reaches."""
+_MOST_BEGINNINGS = 100
+_ASCII = {code: None if is_invisible(chr(code)) else chr(code).lower() for code in range(0x80)}
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _SPOKEN_TO, _NAME = 30, 3
 """How many words may name the addressees, and how many of them may follow one @."""
 
@@ -136,26 +147,67 @@ def _cut(texts: Sequence[str], cuts: Sequence[tuple[int, int, str]]) -> Iterator
 def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
     """Whether one of the first five lines of an entry begins with one of *tags*: as it is read, or as its author wrote it.
 
-    Invisible characters, pictures, quotes, links and mentions do not count, nor does anything else before the tag that is no
-    word: signs, emojis, numbers, single letters. ``# tag`` is ``#tag``. If an entry is too costly to read as it is laid out, or
-    holds other entries, as where somebody has put a log's export into it, a tag counts wherever it stands.
+    Five lines are counted as they are seen, and a line of the source may be one of them. Invisible characters, pictures, quotes,
+    links and mentions do not count, nor does anything else before the tag that is no word: signs, emojis, numbers, single
+    letters. ``# tag`` is ``#tag``, and ``#tagged`` or ``#tag-name`` another word. If an entry is too costly to read as it is laid
+    out, or holds other entries, as where somebody has put a log's export into it, a tag counts wherever it stands.
     """
     patterns = [_pattern(tag) for tag in tags if shows_something(tag)]
     if not patterns:
         return False
     every, owns = _readings(fragment)
     if is_flattened(fragment) or _SEPARATOR.search(every):
-        return any(pattern.search(_folded(every)) for pattern in patterns)
-    beginnings = itertools.chain(_beginnings(every), *(_own_words(text) for own in owns for text in _beginnings(own, _unquoted)))
-    return any(_begins(text, pattern) for text in beginnings for pattern in patterns)
+        return _bears(every, patterns)
+    return _one_begins(every, patterns) or any(_one_begins(own, patterns, _is_quoted, _own_words) for own in owns)
 
 
-def _beginnings(text: str, trim: Callable[[str], str] = str) -> Iterator[str]:
-    """*text* from where a tag may stand: from its start, and from behind each of its first lines; each trimmed by *trim*."""
-    for _ in range(_TAGGED_LINES):
-        text = trim(text)
-        yield text
-        text = _behind_first_line(text)
+def _itself(text: str) -> Iterable[str]:
+    return (text,)
+
+
+def _one_begins(
+    text: str,
+    patterns: Sequence[re.Pattern[str]],
+    is_passed_over: Callable[[str], bool] = str.isspace,
+    trimmed: Callable[[str], Iterable[str]] = _itself,
+) -> bool:
+    """Whether one of the first lines of *text* begins with one of *patterns*, from where it may be *trimmed*."""
+    if not _bears(text, patterns):
+        return False
+    beginnings = _beginnings(text, is_passed_over)
+    if len(beginnings) > _MOST_BEGINNINGS:
+        return True
+    return any(_begins(words, pattern) for begin in beginnings for words in trimmed(text[begin:]) for pattern in patterns)
+
+
+def _bears(text: str, patterns: Iterable[re.Pattern[str]]) -> bool:
+    folded = _folded(text)
+    return any(pattern.search(folded) for pattern in patterns)
+
+
+def _beginnings(text: str, is_passed_over: Callable[[str], bool]) -> list[int]:
+    """Where in *text* a tag may stand: at the start of each line of its source up to the fifth that is seen and says something.
+
+    A start is left out where no word parts it from the one before, and a line that *is_passed_over*: that is not counted either.
+    """
+    found: list[int] = []
+    begin = seen = 0
+    behind_word = True
+    for line in text.split(_LINE):
+        says_something = False
+        for part in line.splitlines(keepends=True):
+            speaks, passed_over = _has_word(_head(part)[1]), is_passed_over(part)
+            if behind_word and not passed_over:
+                found.append(begin)
+                behind_word = False
+            behind_word = behind_word or speaks
+            says_something = says_something or speaks
+            begin += len(part)
+        begin += len(_LINE)
+        seen += says_something and not is_passed_over(line)
+        if seen == _TAGGED_LINES or len(found) > _MOST_BEGINNINGS:
+            break
+    return found
 
 
 def shows_something(tag: str) -> bool:
@@ -169,17 +221,14 @@ def _pattern(tag: str) -> re.Pattern[str]:
     return re.compile(r"\s*".join(words))
 
 
-def _behind_first_line(text: str) -> str:
-    """*text* after the first line that says something."""
-    lines = text.splitlines()
-    first = next((number for number, line in enumerate(lines) if _has_word(_head(line)[1])), len(lines))
-    return "\n".join(lines[first + 1 :])
-
-
 def _folded(text: str) -> str:
     """The visible characters of *text*, in one spelling."""
-    spelt = (char for shown in text for char in _one_spelling(shown))
-    return "".join(char for char in spelt if not is_invisible(char))
+    return _BEYOND_ASCII.sub(lambda found: "".join(map(_visible, found[0])), text.translate(_ASCII))
+
+
+@lru_cache(maxsize=4096)
+def _visible(char: str) -> str:
+    return "".join(char for char in _one_spelling(char) if not is_invisible(char))
 
 
 @lru_cache(maxsize=4096)
@@ -192,13 +241,17 @@ def _head(text: str) -> tuple[str, str]:
     shown: list[str] = []
     kinds: list[str] = []
     left = _HEAD
-    met = False
+    met = parted = False
     for char in text:
         for folded in _one_spelling(char):
-            if not is_invisible(folded):
+            if is_invisible(folded):
+                parted = parted or folded.isspace()
+            else:
                 shown.append(folded)
-                kinds.append(_LETTER if _is_letter(char) else " ")
-                met = met or kinds[-2:] == [_LETTER, _LETTER]
+                kind = _LETTER if _is_letter(char) else _SIGN
+                kinds.append(kind.upper() if parted else kind)
+                met = met or _has_word("".join(kinds[-2:]))
+                parted = False
         left -= met
         if left <= 0:
             break
@@ -212,29 +265,61 @@ def _is_letter(char: str) -> bool:
 
 
 def _has_word(kinds: str) -> bool:
-    return 2 * _LETTER in kinds
+    return _WORD.search(kinds) is not None
 
 
 def _begins(text: str, pattern: re.Pattern[str]) -> bool:
     shown, kinds = _head(text)
     found = pattern.search(shown)
-    return found is not None and not _has_word(kinds[: found.start()])
+    return found is not None and not _has_word(kinds[: found.start()]) and not _goes_on(shown, kinds, found.end())
+
+
+def _goes_on(shown: str, kinds: str, end: int) -> bool:
+    """Whether a word of Latin letters that is there until *end* goes on, be it behind a hyphen: then it is another one."""
+    behind = end + (shown[end : end + 1] in {"-", "_"} and kinds[end] == _SIGN)
+    inside = f"{shown[end - 1]}{shown[behind : behind + 1]}"
+    return f"{kinds[end - 1].lower()}{kinds[behind : behind + 1]}" == 2 * _LETTER and inside.isascii()
 
 
 def _readings(fragment: str) -> tuple[str, set[str]]:
     """All that an entry says, and the part that its author wrote, as far as that can be told: with or without what may be the
-    author's or not. iTop drops the address of some links, and nobody can tell those from other anchors.
+    author's or not. iTop drops the address of some links, and nobody can tell those from other anchors. Mentions are no words of
+    the author's.
     """
     every: list[str] = []
     owns = [_Own(left_out) for left_out in (_QUOTES | _FIGURES, _QUOTES, _QUOTES | _FIGURES | {"a"}, _QUOTES | {"a"})]
-    for piece in read(fragment):
-        if isinstance(piece, Text):
-            every.append(piece.text)
-        elif piece.tag in _BREAKS:
-            every.append("\n")
+    for piece, said in _laid_out(list(read(fragment))):
+        every.append(said)
         for own in owns:
-            own.take(piece)
-    return "".join(every), {"".join(own.texts) for own in owns}
+            own.take(piece, said)
+    return "".join(every), {_MENTION.sub(" ", "".join(own.texts)) for own in owns}
+
+
+def _laid_out(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
+    """*pieces*, each with what is read of it: its text, or what ends a line.
+
+    Styles, and elements that fold up, can put what seem to be lines beside each other or out of sight: where some do, no line is
+    certain to be seen as one.
+    """
+    opened = [piece for piece in pieces if isinstance(piece, Open)]
+    restyled = any("white-space" in _style(piece) for piece in opened)
+    displaced = any(piece.tag in _FOLDED_UP or (piece.tag in BLOCKS and _floats(piece)) for piece in opened)
+    preformatted = 0
+    for piece in pieces:
+        if isinstance(piece, Text):
+            yield piece, piece.text if preformatted and not restyled else piece.text.replace(_LINE, _SOURCE_LINE)
+            continue
+        preformatted += (1 if isinstance(piece, Open) else -1) * (piece.tag == "pre")
+        end = _SOURCE_LINE if displaced or piece.tag in _BESIDE else _LINE
+        yield piece, end if piece.tag in _BREAKS else ""
+
+
+def _style(piece: Open) -> str:
+    return piece.attributes.get("style", "").casefold()
+
+
+def _floats(piece: Open) -> bool:
+    return "float" in _style(piece) or (piece.tag == "table" and "align" in piece.attributes)
 
 
 class _Own:
@@ -245,14 +330,13 @@ class _Own:
         self._left_out = left_out
         self._inside: list[str] = []
 
-    def take(self, piece: Piece) -> None:
-        """Take the next piece of the entry."""
+    def take(self, piece: Piece, said: str) -> None:
+        """Take the next piece of the entry, of which *said* is read."""
         inside = self._inside
         if isinstance(piece, Text):
-            self.texts += [] if inside else [piece.text]
+            self.texts += [] if inside else [said]
             return
-        if piece.tag in _BREAKS:
-            self.texts.append("\n")
+        self.texts.append(said)
         if isinstance(piece, Open):
             if piece.has_end and (piece.tag == inside[0] if inside else piece.tag in self._left_out or _is_not_own(piece)):
                 inside.append(piece.tag)
@@ -276,13 +360,6 @@ def _is_quoted(line: str) -> bool:
     shown = _head(line)[0].strip()
     signs = itertools.takewhile(lambda char: not char.isalnum(), shown)
     return not shown or ">" in signs
-
-
-def _unquoted(own: str) -> str:
-    """An author's own words without mentions, after any quoted lines at the beginning."""
-    lines = _MENTION.sub(" ", own).splitlines()
-    first = next((number for number, line in enumerate(lines) if not _is_quoted(line)), len(lines))
-    return "\n".join(lines[first:])
 
 
 def _own_words(text: str) -> Iterator[str]:

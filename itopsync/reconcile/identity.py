@@ -16,13 +16,13 @@ from datetime import datetime, timedelta
 from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.markers import attachment_of, born_together, is_note, prefix, speaks_for, ticket_marker
-from itopsync.reconcile.moments import moment
+from itopsync.reconcile.moments import likely, moment
 from itopsync.reconcile.plan import ANOTHER, Item
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
 from itopsync.reconcile.ticket_markers import entries_in
 
-_TITLE, _DESCRIPTION = "title", "description"
+TITLE, _DESCRIPTION = "title", "description"
 _WHOLE = Item(TICKET, "")
 _ANY_TIMEZONE = timedelta(hours=26)
 """More than a corrected timezone can shift a date."""
@@ -88,7 +88,7 @@ def _is_still_the_copy(link: Link, internal: Ticket, cls: ClassRules, pair: str)
     if before is not None and begins is not None:
         shifted = abs(begins - before)
         return shifted <= _ANY_TIMEZONE and not shifted % _TIMEZONES
-    rules = [cls.by_external.get(name) for name in (_TITLE, _DESCRIPTION)]
+    rules = [cls.by_external.get(name) for name in (TITLE, _DESCRIPTION)]
     return all(rule is not None and _is_as_agreed(link, internal, rule) for rule in rules)
 
 
@@ -113,6 +113,8 @@ def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
     """
     before, begins = moment(link.base.last_change), moment(external.fields.get(cls.since_attribute, ""))
     later = before is not None and begins is not None and before < begins
+    if later and not (link.base.ended and Side.EXTERNAL in link.base.ended.gone):
+        later = _renamed(link, external) is not False  # it was there all the time: people edit dates
     if link.external_number in ("", external.number) and not later:
         return None
     reason = (
@@ -150,6 +152,11 @@ def last_change(external: Ticket) -> str:
     return text if moment(text) is not None else ""
 
 
+def last_changed(ticket: Ticket) -> datetime | None:
+    """The same as a time; None if it is not known, or none that a ticket can have changed at."""
+    return likely(ticket.fields.get(VERSION_TIME, ""))
+
+
 def _nothing_is_left(link: Link, external: Ticket, observation: Observation, rules: Rules, now: datetime) -> bool:
     """Whether all that is known of the external ticket is gone and it began later; never if next to nothing is known."""
     cls = rules.for_external(link.external.cls)
@@ -159,9 +166,13 @@ def _nothing_is_left(link: Link, external: Ticket, observation: Observation, rul
     entries = list(_entries(link, external, observation, rules))
     if any(entries) or any(_files(link, external)):
         return False
-    title = link.base.fields.get(_TITLE)
-    renamed = title is not None and title.external != value_fingerprint(external.fields.get(_TITLE, ""))
-    return renamed or (bool(entries) and begins - before > _ANY_TIMEZONE)
+    return bool(_renamed(link, external)) or (bool(entries) and begins - before > _ANY_TIMEZONE)
+
+
+def _renamed(link: Link, external: Ticket) -> bool | None:
+    """Whether it bears another title than the one that was last agreed; None if none was."""
+    title = link.base.fields.get(TITLE)
+    return None if title is None else title.external != value_fingerprint(external.fields.get(TITLE, ""))
 
 
 def _entries(link: Link, external: Ticket, observation: Observation, rules: Rules) -> Iterator[bool]:

@@ -27,7 +27,7 @@ from itopsync.reconcile.plan import Item, Kept, LostMarker, Note, TextSource, Up
 from itopsync.reconcile.richtext import carry, in_words, lost_words, plain
 from itopsync.reconcile.room import groups, is_long, pieces, room, weight
 from itopsync.reconcile.route import stations
-from itopsync.reconcile.rules import LogRule
+from itopsync.reconcile.rules import LogRule, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.unmarked import is_one, lost_entry
 
@@ -336,8 +336,9 @@ def _may_go(flow: _Flow, person: PersonEntry) -> bool:
     rules, part, record = flow.situation.rules, flow.part, flow.records.get(person.marker)
     if record is not None and record.carried_at is None:
         return False
-    if flow.target is Side.EXTERNAL and begins_with_tag(person.entry.html, rules.kept_in_at(person.entry.earliest)):
-        part.remark(Kept.INTERNAL_NOTE, person.item.key)
+    tags = rules.kept_in_at(person.entry.earliest) if flow.target is Side.EXTERNAL else ()
+    if begins_with_tag(person.entry.html, tags):
+        part.remark(Kept.INTERNAL_NOTE, person.item.key, _why_kept_in(person.entry.html, tags, rules))
         return False
     if record is not None and record.as_file:
         part.remark(Kept.COPY_DELETED, person.item.key)
@@ -348,6 +349,12 @@ def _may_go(flow: _Flow, person: PersonEntry) -> bool:
         part.park(person.item, f"it was written {record.writes} times and vanished each time under somebody's save")
         return False
     return True
+
+
+def _why_kept_in(text: str, tags: Sequence[str], rules: Rules) -> str:
+    tag = next((tag for tag in tags if begins_with_tag(text, (tag,))), tags[0])
+    removed = "" if tag in rules.keep_internal else ", which rules.keep_internal listed when it was written, or shortly before"
+    return f"by the prefix '{tag}'{removed}"
 
 
 def _had_another(flow: _Flow, record: NoteRecord) -> bool:

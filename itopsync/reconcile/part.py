@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from itopsync.model import ItemKey, Link, Obstacle, Side
+from itopsync.model import FilePair, ItemKey, Link, Obstacle, Side
 from itopsync.reconcile.defaults import Chosen
 from itopsync.reconcile.lifecycle import Step
 from itopsync.reconcile.plan import Action, Item, Kept, LostMarker, Note, Plan, Remark, Upload
@@ -103,6 +103,8 @@ class Part:
     """Every carried entry looks different now."""
     vanished: set[ItemKey] = field(default_factory=set)
     """Files whose copies were there at the last look and are gone."""
+    orphaned: set[FilePair] = field(default_factory=set)
+    """Files that are gone, so that their copies are to go too, without a person having said so."""
     wanted: set[Item] = field(default_factory=set)
     """Every item to get across, whether or not it may be tried now: obstacles of other items are void."""
     held: dict[ItemKey, Obstacle] = field(default_factory=dict)
@@ -120,9 +122,9 @@ class Part:
         """Leave *item* until its time; nothing has failed."""
         self.held[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=0, parked=False, not_before=until)
 
-    def remark(self, kept: Kept, key: ItemKey) -> None:
+    def remark(self, kept: Kept, key: ItemKey, reason: str = "") -> None:
         """List something that is left as it is."""
-        self.remarks.append(Remark(kept, key))
+        self.remarks.append(Remark(kept, key, reason))
 
     def obstacles(self, link: Link) -> tuple[Obstacle, ...]:
         """The obstacles from now on: those of items still wanted and unchanged, with their tries, and those newly held."""
@@ -145,6 +147,7 @@ def fold(parts: Iterable[Part]) -> Part:
         whole.lost += part.lost
         whole.rewritten = whole.rewritten or part.rewritten
         whole.vanished |= part.vanished
+        whole.orphaned |= part.orphaned
         whole.wanted |= part.wanted
         whole.held |= part.held
         records.append(part.record)
@@ -167,5 +170,6 @@ def finished(situation: Situation, part: Part, link: Link, actions: Sequence[Act
         (*part.remarks, *situation.remarks_on(obstacles)),
         rewritten=part.rewritten,
         vanished=frozenset(part.vanished),
+        orphaned=frozenset(part.orphaned),
         lost=tuple(part.lost),
     )

@@ -163,6 +163,7 @@ class Kept(StrEnum):
     INTERNAL_EDIT = "internal edit kept"
     INTERNAL_NOTE = "note kept in internal"
     COPY_DELETED = "copy deleted, not made again"
+    COPY_LEFT = "copy of a file that was never on these tickets"
     PARKED = "parked"
     WAITING = "waiting for another try"
     GATHERED = "gathered into one file"
@@ -196,6 +197,8 @@ class Plan:
     """Every carried entry looks different now: sanitising has changed, or this is another ticket."""
     vanished: frozenset[ItemKey] = field(default=frozenset(), kw_only=True)
     """Files whose copies were there at the last look and are gone."""
+    orphaned: frozenset[FilePair] = field(default=frozenset(), kw_only=True)
+    """Files that are gone, so that their copies are to go too, without a person having said so."""
     lost: tuple[LostMarker, ...] = field(default=(), kw_only=True)
     """What turns out to have been written but stored without its marker."""
     unread: ItopsyncError | None = field(default=None, kw_only=True)

@@ -98,7 +98,7 @@ def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None
     A change to it meanwhile uses up no further try.
     """
     before = next(filter(UNREAD.names, link.obstacles), None)
-    if before is None or not (before.parked or (before.not_before is not None and before.not_before > now)):
+    if before is None or not (before.parked or before.waits(now)):
         link = agree.refused(link, UNREAD, str(why), now, wait)
     parked = any(known.parked for known in link.obstacles if known.key == UNREAD.key)
     remark = Remark(Kept.PARKED if parked else Kept.WAITING, UNREAD.key, str(why))

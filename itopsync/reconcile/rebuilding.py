@@ -27,7 +27,7 @@ from itopsync.reconcile.identity import last_change
 from itopsync.reconcile.markers import attachment_of
 from itopsync.reconcile.plan import Item, Plan, Upload, Write
 from itopsync.reconcile.richtext import value_fingerprint
-from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
+from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import counted
 
@@ -66,7 +66,7 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
     writes = [action for action in plan.actions if isinstance(action, Write)]
     situation = Situation(plan.link, observation, rules, cls, now)
     told = {name for write in writes for name in write.agrees}
-    differs = {rule.external for rule in every_rule(cls) if rule.external in told and not alike(situation, rule)}
+    differs = {rule.external for rule in cls.every_rule if rule.external in told and not alike(situation, rule)}
     differs |= {"state" for write in writes if write.stimulus}
     differs |= {"state" for obstacle in plan.link.obstacles if obstacle.key == STATE}
     by_hand = frozenset(log.names for log in cls.logs) if situation.ticket_markers.kept else None
@@ -102,11 +102,6 @@ def _of_files(plan: Plan, youngest: Mapping[Side, int]) -> Iterable[Obstacle]:
             yield replace(FILE_WITHOUT_COPY, key=action.item.key, fingerprint=action.item.fingerprint)
 
 
-def every_rule(cls: ClassRules) -> tuple[FieldRule, ...]:
-    """The rules of the form and of the companions of states."""
-    return (*cls.fields, *(rule for companions in cls.state.companions.values() for rule in companions))
-
-
 def base_of_now(observation: Observation, cls: ClassRules, differs: Collection[str]) -> Base:
     """A base at which both sides' form and state count as agreed as they are now. Both tickets must be there.
 
@@ -120,7 +115,7 @@ def base_of_now(observation: Observation, cls: ClassRules, differs: Collection[s
             value_fingerprint(external.fields.get(rule.external, ""), is_html=rule.is_html),
             value_fingerprint(internal.fields.get(rule.internal, ""), is_html=rule.is_html),
         )
-        for rule in every_rule(cls)
+        for rule in cls.every_rule
     }
     state = Agreed(counted(cls.state, external.state), counted(cls.state, internal.state))
     apart = {name: agreed for name, agreed in {**fields, "state": state}.items() if name in differs}

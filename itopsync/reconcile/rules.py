@@ -183,13 +183,17 @@ class ClassRules:
         """The form and the companions of all states, by their external names."""
         return self.state.every_companion | {rule.external: rule for rule in self.fields}
 
+    @property
+    def every_rule(self) -> tuple[FieldRule, ...]:
+        """The rules of the form and of the companions of all states."""
+        return (*self.fields, *(rule for companions in self.state.companions.values() for rule in companions))
+
     def cls(self, side: Side) -> str:
         return side.pick(self.external, self.internal)
 
     def attributes(self, side: Side) -> Mapping[str, Kind]:
         """The attributes to read on *side*, besides those that every ticket has, with their kinds."""
-        rules = (*self.fields, *(rule for rules in self.state.companions.values() for rule in rules))
-        wanted = {rule.name(side): rule.kind for rule in rules}
+        wanted = {rule.name(side): rule.kind for rule in self.every_rule}
         for names in self.state.lifecycle(side).mandatory.values():
             wanted |= {name: Kind.CODE for name in names if name not in wanted}
         if side is Side.EXTERNAL:
@@ -332,7 +336,7 @@ class Rules:
     keep_internal: tuple[str, ...] = ("#internal",)
     """A note never leaves internal when one of its first five lines begins with one of these."""
     kept_before: tuple[tuple[str, datetime], ...] = ()
-    """Those that ``keep_internal`` named earlier, and until when: what was written by then stays in."""
+    """Those that ``keep_internal`` named earlier, and until when (and some hours more): what was written by then stays in."""
     tell_parked: bool = True
     """Whether what is parked is told in a note on the internal ticket."""
     headers: Headers = field(default_factory=Headers)

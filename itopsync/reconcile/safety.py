@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from itopsync.errors import SafetyStop
-from itopsync.reconcile.plan import Plan, Remove
+from itopsync.reconcile.plan import UNREAD, Plan, Remove
 from itopsync.reconcile.rules import Limits
 
 
@@ -32,11 +32,12 @@ class Tally:
         """This tally with *plan* counted in; creations are counted from the store, before anything is read."""
         link = plan.link
         gone = link.internal is not None and link.base.ended is not None and bool(link.base.ended.gone)
+        emptied = plan.emptied and not any(UNREAD.names(each) and each.tries > 1 for each in link.obstacles)  # and was counted
         removed = (removed_thing(link.id, each) for each in plan.actions if isinstance(each, Remove))
         return Tally(
             self.creations,
             self.deletions.union(removed),
-            self.missing.union([str(link.id)] if gone or plan.vanished or plan.emptied else []),
+            self.missing.union([str(link.id)] if gone or plan.vanished or emptied else []),
             self.rewritten.union([str(link.id)] if plan.rewritten else []),
             self.replaced.union([str(link.external)] if plan.replaced else []),
             self.markers.union(lost_thing(each.ref, each.marker) for each in plan.lost),

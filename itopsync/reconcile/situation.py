@@ -94,7 +94,7 @@ class Situation:
 
     def blocks(self, obstacle: Obstacle) -> bool:
         """Whether *obstacle* stands in the way now."""
-        return obstacle.parked or (obstacle.not_before is not None and obstacle.not_before > self.now)
+        return obstacle.parked or obstacle.waits(self.now)
 
     def has_attachment(self, side: Side, marker: str) -> bool:
         """Whether the ticket on *side* has the attachment that a placeholder stands for."""

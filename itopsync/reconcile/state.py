@@ -11,6 +11,7 @@ from itopsync.reconcile.form import carried_with_state, mandatory_defaults, noti
 from itopsync.reconcile.lifecycle import Step, is_terminal, unavoidable_decisions, way
 from itopsync.reconcile.part import Part, StateWrite
 from itopsync.reconcile.plan import Item, Kept
+from itopsync.reconcile.richtext import value_fingerprint
 from itopsync.reconcile.rules import FieldRule, StateRules
 from itopsync.reconcile.situation import Situation
 
@@ -157,7 +158,7 @@ def _follow(situation: Situation, part: Part, leader: Side, base: Agreed) -> Fol
     wanted = counted(rules, situation.ticket(leader).state)
     present = situation.ticket(follower).state
     target = image(rules, leader, wanted)
-    item = Item(STATE, f"{leader}:{wanted}:{present}")
+    item = Item(STATE, f"{leader}:{wanted}:{present}:{_said(situation, leader)}")
     part.want(item)
     if situation.obstacle(item):
         return None
@@ -168,6 +169,13 @@ def _follow(situation: Situation, part: Part, leader: Side, base: Agreed) -> Fol
         part.park(item, _no_way(rules, follower, present, target))
         return None
     return Follow(follower, steps, item)
+
+
+def _said(situation: Situation, leader: Side) -> str:
+    """A fingerprint of what goes with states: once somebody corrects what was refused, the state is tried again."""
+    said = situation.ticket(leader).fields
+    texts = (said.get(rule.name(leader), "") for rule in situation.cls.state.every_companion.values())
+    return value_fingerprint("\n".join(map(value_fingerprint, texts)))
 
 
 def _no_way(rules: StateRules, follower: Side, present: str, target: str) -> str:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, select
 
-from itopsync.model import LinkStatus, Ref, Side
+from itopsync.model import FileStatus, LinkStatus, Ref, Side
 from itopsync.store.database import Database
 from itopsync.store.records import FilesPart
 from itopsync.store.rows import CLASS, ID, batches, linked, of_classes
 from itopsync.store.tables import file, link
 
 
+def _expected(side: Side) -> ColumnElement[int | None]:
+    """The id of what a pair has on *side*, if anything."""
+    left = (file.c.origin == side) & (file.c.status == FileStatus.LEFT)
+    return case((left, None), (file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
+
+
 def _counted(side: Side) -> Select[Any]:
-    of_side = case((file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
+    of_side = _expected(side)
     counted = select(link.c.id, CLASS[side].label("cls"), ID[side].label("ticket"), func.count(of_side), func.max(of_side))
     found = counted.join(file, file.c.link_id == link.c.id).where(link.c.id > bindparam("after"))
     return found.group_by(link.c.id).order_by(link.c.id).limit(bindparam("most"))
@@ -56,8 +62,7 @@ class Attachments:
         found: set[int] = set()
         with self._database.reading() as connection:
             for batch in batches(sorted(set(tickets))):
-                of_side = case((file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
-                meant = select(of_side).join_from(link, file, file.c.link_id == link.c.id)
+                meant = select(_expected(side)).join_from(link, file, file.c.link_id == link.c.id)
                 meant = meant.where(CLASS[side] == cls, ID[side].in_(batch), link.c.status == LinkStatus.LINKED)
                 found.update(number for number in connection.scalars(meant) if number is not None)
         return frozenset(found)

@@ -270,12 +270,12 @@ class Links:
                 connection.execute(update(link).where(under_way).values(in_doubt | ended))
         return ids
 
-    def hasten(self, after: datetime, due_at: datetime) -> int:
-        """Make the links that are due later than *after* due at *due_at*, with whatever of them waits longer; return how many."""
+    def hasten(self, after: datetime, due_at: datetime) -> None:
+        """Make the links that are due later than *after* due at *due_at*, with whatever of them waits longer."""
         late = (link.c.due_at > after, link.c.status.in_(WORKED_ON))
         with self._database.reading() as connection:
             if connection.execute(select(link.c.id).where(*late).limit(1)).first() is None:
-                return 0
+                return
         with self._database.writing() as connection:
             rows = connection.execute(select(link.c.id, link.c.obstacles).where(*late).with_for_update()).all()
             values = [
@@ -284,7 +284,6 @@ class Links:
             ]
             if values:
                 connection.execute(_BY_ID, values)
-            return len(values)
 
     def land_by(self, due_at: datetime) -> int:
         """Make the links that are in doubt due at *due_at*, however long they have waited; return how many."""
@@ -336,7 +335,7 @@ class Links:
             rows = connection.execute(select(link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *self._kept)).all()
         obstacles = [obstacle for text, _ in rows for obstacle in codec.obstacles_from_json(text)]
         parked = sum(obstacle.needs_person for obstacle in obstacles)
-        waiting = sum(not (obstacle.parked or obstacle.gathers) for obstacle in obstacles)
+        waiting = sum(not (obstacle.parked or obstacle.is_no_trouble) for obstacle in obstacles)
         return ObstacleCounts(parked, waiting, sum(in_doubt for _, in_doubt in rows))
 
     def parked(self) -> list[tuple[int, Obstacle]]:
@@ -418,13 +417,9 @@ def _may_join(known: Link, joined: Link) -> bool:
     """Whether a *known* link of one of the two tickets lets them be *joined*: it is unlinked, or has no copy yet."""
     if known.status is LinkStatus.TOMBSTONE:
         return True
-    if known.external != joined.external:
+    if known.external != joined.external or known.in_doubt:
         return False
-    return (
-        not known.in_doubt
-        if known.internal is None
-        else known.status is LinkStatus.UNLINKING and known.internal == joined.internal
-    )
+    return known.internal is None or (known.status is LinkStatus.UNLINKING and known.internal == joined.internal)
 
 
 def _by(latest: datetime, obstacles: str) -> Iterator[Obstacle]:

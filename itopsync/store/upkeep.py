@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
@@ -135,7 +135,7 @@ def fact_of(url: str, name: str) -> str | None:
 
 
 @contextmanager
-def at_rest(url: str, holder: Holder, now: datetime) -> Iterator[None]:
+def at_rest(url: str, holder: Holder) -> Iterator[None]:
     """Hold the lease of a store of any revision, so that no other process works on it.
 
     :raises AnotherInstance: another process holds it
@@ -147,7 +147,7 @@ def at_rest(url: str, holder: Holder, now: datetime) -> Iterator[None]:
     engine = engine_for(address)
     leases = Leases(Database(address, engine), started_at)
     try:
-        if not leases.acquire(holder, _MIGRATING, now):
+        if not leases.acquire(holder, _MIGRATING):
             held = leases.current()
             who = f"process {held.holder.pid} on {held.holder.host}" if held else "a process that is not known"
             raise AnotherInstance(f"another itopsync works on this store: {who}. Stop it first.")

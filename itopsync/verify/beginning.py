@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain
+from itertools import islice
 
 from itopsync.reconcile.normalising import normalise
 from itopsync.verify.parsing import Parser
@@ -34,11 +34,13 @@ _NOT_READ = _names(
 )
 _EMPTY = _names("area base br col embed frame hr img input link meta param source track wbr")
 _LINES = _names(
-    "address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset figcaption figure footer "
-    "form h1 h2 h3 h4 h5 h6 header hgroup hr img legend li listing main menu nav ol optgroup option p plaintext pre search "
-    "section summary table tbody td tfoot th thead tr ul xmp"
+    "address article aside blockquote br caption center dd details dialog dir div dl dt fieldset figcaption figure footer form "
+    "h1 h2 h3 h4 h5 h6 header hgroup hr legend li listing main menu nav ol p plaintext pre search section summary table tbody "
+    "tfoot thead tr ul xmp"
 )
 """Elements that start and end a line."""
+_CELLS = _names("body img option optgroup td th")
+"""Elements that may do so, or stand on a line with what is around them."""
 _ENDS_ITSELF = _names("p li dd dt td th tr tbody thead tfoot option")
 _DEEPEST = 200
 _QUOTES = _names("blockquote q cite")
@@ -50,7 +52,16 @@ _MENTION = re.compile(r"\[\[\w[^\[\]|:\n]{0,80}:[^\]|\n]{0,300}(?:\|[^\]]{0,300}
 """No name or label in iTop has more than 255 characters."""
 _LINES_TO_READ = 5
 """iTop 3.3 puts one more line before an entry with each copy from parent to child; deeper than four steps no family reaches."""
+_MOST_PLACES = 100
 _WORD = re.compile(r"[^\W\d_]{2}")
+_GOES_ON = re.compile(r"[a-z][-_]?[a-z]")
+_SEEN = re.compile(r"[^\n]+")
+"""A line as a browser shows it."""
+_WRITTEN_LINE = re.compile(f"[^\n\r\u2028\u2029{_PARTING.replace(chr(0x1F), '')}]+")
+"""What may be a line, as the source has it."""
+_NEVER = re.compile(r"(?!)")
+_QUOTED = re.compile(r"[\W_]*>|\s*\Z")
+"""A line that is marked as a quote, or empty."""
 _ADDRESSED = 30
 """The number of leading words that may address people, each by a name of up to three words."""
 
@@ -59,39 +70,54 @@ def begins_with(fragment: str, tag: str) -> bool:
     """Whether one of the first five lines of an HTML *fragment* begins with *tag*.
 
     This holds if it is true of the whole text, or of the text without quotes, links, pictures, mentions and hidden parts, after
-    the people it addresses. In a fragment nested too deeply or too broken to tell, or with a log's export in it, a tag anywhere
-    counts.
+    the people it addresses. Lines are counted as a browser shows them; up to there each line of the source counts as well. In a
+    fragment nested too deeply or too broken to tell, in very many lines, or with a log's export in it, a tag anywhere counts.
     """
     words = _folded(tag).replace(_NO_LETTER, "").split()
     if not words:
         return False
-    between = rf"{_NO_LETTER}*"
-    signs = [between.join(re.escape(sign) + ("" if sign.isalnum() else r"\s*") for sign in word) for word in words]
-    pattern = re.compile(rf"{between}\s*{between}".join(signs))
+    within, behind = rf"[{_NO_LETTER}{_PARTING}]*+", rf"[\s{_NO_LETTER}]*+"
+    signs = ("".join(re.escape(sign) + (within if sign.isalnum() else behind) for sign in word[:-1]) for word in words)
+    pattern = re.compile(behind.join(f"{most}{re.escape(word[-1])}" for most, word in zip(signs, words, strict=True)))
     fragment = _WRITTEN.sub(lambda found: chr(int(found[1], 16) if found[1] else int(found[2])), fragment)
     reader = _Reader()
     reader.parse(fragment)
+    if reader.doubts:
+        reader = _Reader(frozenset(reader.doubts))
+        reader.parse(fragment)
     every = _folded("".join(reader.every))
     if reader.deepest > _DEEPEST or reader.is_broken or re.search(r"=====\s*\S+ \S+ : ", "".join(reader.every)):
-        return pattern.search(_shown(every)) is not None
-    owns = {_folded("".join(own.pieces)) for own in reader.owns}
-    found = (pattern.search(_shown(text)) for text in chain(_beginnings(every), *map(_beginnings_of_own, owns)))
-    return any(match is not None and not _WORD.search(match.string[: match.start()]) for match in found)
+        return pattern.search(every) is not None
+    owns = {_MENTION.sub(" ", _folded("".join(own.pieces))) for own in reader.owns}
+    readings = [(every, _NEVER, _as_it_is), *((own, _QUOTED, _behind_names) for own in owns)]
+    return any(_begins(text, pattern, _places(text, quoted), trimmed) for text, quoted, trimmed in readings)
 
 
-def _beginnings(every: str) -> Iterator[str]:
-    """Where a tag may stand in the whole text."""
-    for _ in range(_LINES_TO_READ):
-        yield every
-        every = _behind_first_line(every)
+def _begins(text: str, pattern: re.Pattern[str], places: list[int], trimmed: Callable[[str], Iterator[str]]) -> bool:
+    if len(places) > _MOST_PLACES:
+        return pattern.search(text) is not None
+    found = (pattern.search(words) for place in places for words in trimmed(text[place:]))
+    return any(match is not None and _is_first(match) for match in found)
 
 
-def _beginnings_of_own(own: str) -> Iterator[str]:
-    """Where it may stand in the author's own words."""
-    for _ in range(_LINES_TO_READ):
-        own = _behind_quotes(own)
-        yield from _behind_names(own)
-        own = _behind_first_line(own)
+def _is_first(tag: re.Match[str]) -> bool:
+    """Whether a tag stands before all words, and is no part of one."""
+    part = _GOES_ON.match(tag.string, tag.end() - 1)
+    return part is None and not _WORD.search(tag.string[: tag.start()])
+
+
+def _places(text: str, quoted: re.Pattern[str]) -> list[int]:
+    """Where a tag may stand: where a line begins, up to the end of the fifth that is seen, has a word and is not *quoted*."""
+    lines = (line for line in _SEEN.finditer(text) if _WORD.search(line[0]) and not quoted.match(line[0]))
+    last = next(islice(lines, _LINES_TO_READ - 1, None), None)
+    places: list[int] = []
+    has_word = True
+    for line in _WRITTEN_LINE.finditer(text, 0, last.end() if last else len(text)):
+        if has_word and not quoted.match(line[0]):
+            places.append(line.start())
+            has_word = False
+        has_word = has_word or _WORD.search(line[0]) is not None
+    return places
 
 
 def _folded(text: str) -> str:
@@ -113,24 +139,8 @@ def _told_apart(sign: str) -> str:
     )
 
 
-def _shown(text: str) -> str:
-    """Folded *text* as it is read."""
-    return re.sub(f"[{_PARTING}]", "", text)
-
-
-def _behind_first_line(text: str) -> str:
-    """The text after the first line that contains a word."""
-    lines = text.splitlines()
-    first = next((number for number, line in enumerate(lines) if _WORD.search(line)), len(lines))
-    return "\n".join(lines[first + 1 :])
-
-
-def _behind_quotes(text: str) -> str:
-    """The text without mentions and without leading lines that are empty or quoted."""
-    lines = _MENTION.sub(" ", text).splitlines()
-    while lines and (not lines[0].strip() or ">" in re.split(r"[^\W_]", lines[0], maxsplit=1)[0]):
-        del lines[0]
-    return "\n".join(lines)
+def _as_it_is(text: str) -> Iterator[str]:
+    yield text
 
 
 def _behind_names(text: str) -> Iterator[str]:
@@ -168,28 +178,36 @@ class _Own:
 
 
 class _Reader(Parser):
-    """Collects the visible text, and separately the author's own words in it, by each way to tell them."""
+    """Collects the visible text, and separately the author's own words in it, by each way to tell them.
 
-    def __init__(self) -> None:
+    What is shown as the end of a line is a line feed there; any other end of a line is not, nor is what is *doubted* to be one.
+    """
+
+    def __init__(self, doubted: frozenset[str] = frozenset()) -> None:
         super().__init__()
+        self.doubts: set[str] = set()
+        """What need not end lines in this text, by its styles: ``blocks``, or the lines of preformatted text (``pre``)."""
         self.every: list[str] = []
         self.owns = [_Own(_QUOTES | more) for more in (_names(""), _FIGURES, _ANCHORS, _FIGURES | _ANCHORS)]
         self.deepest = 0
+        self._doubted = doubted
         self._left_out: list[str] = []
         self._open = 0
+        self._preformatted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _NOT_READ and tag not in _EMPTY:
             self._left_out.append(tag)
         if self._left_out:
             return
-        if tag in _LINES:
-            self._break()
+        given = {name: value or "" for name, value in attrs}
+        self._doubt(tag, given)
+        self._break(tag)
         if tag in _EMPTY:
             return
+        self._preformatted += tag == "pre"
         self._open += tag not in _ENDS_ITSELF
         self.deepest = max(self.deepest, self._open)
-        given = {name: value or "" for name, value in attrs}
         is_foreign = _is_foreign(tag, given)
         for own in self.owns:
             own.open(tag, is_foreign=is_foreign)
@@ -199,8 +217,8 @@ class _Reader(Parser):
             if tag == self._left_out[-1]:
                 self._left_out.pop()
             return
-        if tag in _LINES:
-            self._break()
+        self._break(tag)
+        self._preformatted = max(0, self._preformatted - (tag == "pre"))
         self._open -= tag not in _ENDS_ITSELF
         for own in self.owns:
             own.close(tag)
@@ -211,14 +229,31 @@ class _Reader(Parser):
     def handle_data(self, data: str) -> None:
         if self._left_out:
             return
-        self.every.append(data)
-        for own in self.owns:
-            own.add(data)
+        self._add(data if self._preformatted and "pre" not in self._doubted else data.replace("\n", "\r"))
 
-    def _break(self) -> None:
-        self.every.append("\n")
+    def _add(self, text: str) -> None:
+        self.every.append(text)
         for own in self.owns:
-            own.pieces.append("\n")
+            own.add(text)
+
+    def _break(self, tag: str) -> None:
+        if tag in _LINES | _CELLS:
+            end = "\n" if tag in _LINES and "blocks" not in self._doubted else "\r"
+            self.every.append(end)
+            for own in self.owns:
+                own.pieces.append(end)
+
+    def _doubt(self, tag: str, given: Mapping[str, str]) -> None:
+        """Note what puts words beside each other, or out of sight, that other HTML shows on lines of their own."""
+        style = given.get("style", "").casefold()
+        if "white-space" in style:
+            self.doubts.add("pre")
+        if (
+            tag in ("details", "dialog")
+            or (tag == "table" and "align" in given)
+            or (tag in _LINES | _CELLS and tag != "img" and "float" in style)
+        ):
+            self.doubts.add("blocks")
 
 
 def _is_foreign(tag: str, given: Mapping[str, str]) -> bool:

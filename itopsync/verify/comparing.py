@@ -85,7 +85,7 @@ class Comparison:
             is_marked = is_marked or _is_marked(logs, link)
             held = held_back(logs, rules)
             found = compare_logs(findings, logs, files, set(held), rules.limits.gather_most)
-            look_for_leaks(findings, case, held.values(), _outside(external, logs, files[Side.EXTERNAL], found))
+            look_for_leaks(findings, case, held.values(), _outside(external, internal, logs, files[Side.EXTERNAL], found))
             mirrored += found
             used = {id(mirrored_line.mirror) for mirrored_line in found}
             files = {side: [line for line in lines if id(line) not in used] for side, lines in files.items()}
@@ -148,11 +148,11 @@ class Comparison:
         return shown.tickets.get(ref)
 
 
-def _outside(external: Ticket, logs: Logs, files: Sequence[Line], found: Sequence[Mirrored]) -> Outside:
+def _outside(external: Ticket, copy: Ticket, logs: Logs, files: Sequence[Line], found: Sequence[Mirrored]) -> Outside:
     ours = logs.by(Side.EXTERNAL, Writer.MIRROR, Writer.BARE, Writer.NOTICE, Writer.OTHER_LINK)
     used = {id(mirrored.mirror) for mirrored in found}
     surplus = [line for line in ours if line.writer in {Writer.MIRROR, Writer.BARE} and id(line) not in used]
-    return Outside(external, [*ours, *files], surplus)
+    return Outside(external, copy, logs.by(Side.EXTERNAL, Writer.PERSON), [*ours, *files], surplus)
 
 
 def _is_marked(logs: Logs, link: Link) -> bool:

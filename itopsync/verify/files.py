@@ -41,7 +41,8 @@ def compare_files(findings: Findings, seen: Observation, rules: Rules, library: 
                 findings.differs(item, f"{origin}: attachment {number} has {counted[number]} copies")
             elif not counted[number]:
                 _report_missing(findings, origin, original, known.get(number))
-        for number in sorted({copy.original for copy in told if copy not in copies}):
+        linked = {number for number, pair in known.items() if pair.status not in (FileStatus.KEPT, FileStatus.LEFT)}
+        for number in sorted({copy.original for copy in told if copy not in copies} & linked):
             held = findings.obstacle(f"file:{origin}:{number}") or findings.obstacle("deletions")
             if rules.deletion is not Deletion.NEVER and not findings.waits and held is None:
                 what = f"{origin}: attachment {number} is gone, but its copy is still there"

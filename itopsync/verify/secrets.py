@@ -29,13 +29,16 @@ class Outside:
     """What is on external and is, or may be, ours."""
 
     ticket: Ticket
+    copy: Ticket
+    """What came of it in internal."""
+    people: Sequence[Line]
     ours: Sequence[Line]
     surplus: Sequence[Line]
     """Lines of ours without an original."""
 
 
 def look_for_leaks(findings: Findings, case: Case, held: Iterable[Line], outside: Outside) -> None:
-    """Report each *held* note whose words appear *outside*, in a field or in a line of ours.
+    """Report each *held* note whose words appear *outside*, in a field or in a line of ours, unless they were said there before.
 
     Lines without an original are also searched for the words after the tag.
     """
@@ -48,10 +51,20 @@ def look_for_leaks(findings: Findings, case: Case, held: Iterable[Line], outside
         rest = _behind_the_tag(line.text, case.rules)
         telling = len(whole) >= _TELLING
         leaked = any(whole in words if telling else words.endswith(whole) for words in written)
-        if leaked or (len(rest) >= _TELLING and any(rest in words for words in unexplained)):
+        leaked = leaked or (len(rest) >= _TELLING and any(rest in words for words in unexplained))
+        if leaked and not _quotes(line, case, outside):
             findings.differs(line.where, f"{line.label} is to stay in internal, but its words are on external")
         else:
             findings.excuse(line.where, "it is kept in internal")
+
+
+def _quotes(line: Line, case: Case, outside: Outside) -> bool:
+    """Whether external's people had said all of it: in an earlier entry, or in a value that only comes from there."""
+    earlier = (each for each in outside.people if each.entry and line.entry and each.entry.at < line.entry.at)
+    rules = (rule for rule in case.cls.fields if not rule.direction.allows(Side.INTERNAL))
+    values = ((outside.ticket.fields.get(rule.external, ""), outside.copy.fields.get(rule.internal, "")) for rule in rules)
+    came = (there.letters for there, here in (map(text_of, value) for value in values) if there.letters == here.letters)
+    return any(line.text.letters in words for words in (*(each.text.letters for each in earlier), *came))
 
 
 def _fields(external: Ticket, cls: ClassRules) -> Iterable[str]:

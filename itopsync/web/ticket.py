@@ -75,7 +75,7 @@ def items(link: Link, writes: Sequence[ActivityRecord]) -> list[Item]:
         notes.append(item(key, "", note.origin, what, note.carried_at))
     found += sorted(notes, key=lambda note: note.arrived.timestamp() if note.arrived else 0.0)
     for file in link.files:
-        told = {FileStatus.KEPT: "left as it is", FileStatus.COPY_DELETED: "copy deleted"}.get(file.status, file.status.value)
+        told = _DECIDED.get(file.status, file.status.value)
         told = "parked" if _waits(file) and link.is_parked(file.key) else told
         found.append(item(file.key, str(file.original_id), file.origin, told))
     return found
@@ -106,6 +106,13 @@ def to_come(link: Link, *, kept: bool, paused: bool, now: datetime) -> list[ToCo
         late = link.due_at <= now
         told.append(ToCome("The next cycle looks at it.", None) if late else ToCome("The next look is due:", link.due_at))
     return told if told or link.obstacles else [ToCome("Nothing: both sides agreed at the last look.")]
+
+
+_DECIDED = {
+    FileStatus.KEPT: "left as it is",
+    FileStatus.LEFT: "left as it is",
+    FileStatus.COPY_DELETED: "copy deleted",
+}
 
 
 def _waits(file: FilePair) -> bool:

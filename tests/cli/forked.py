@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import signal
@@ -18,13 +19,16 @@ _FROM.set_forkserver_preload(
     ["itopsync.cli.app", "itopsync.cli.sync", "itopsync.engine.engine", "itopsync.check.checking", "itopsync.daemon", "psycopg"]
 )
 
+Streams = tuple[str, Path, Path]
+"""What is typed, and where the output and the errors go."""
+
 
 class Process:
     """A command that runs, as :class:`subprocess.Popen` tells of one."""
 
-    def __init__(self, arguments: list[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path) -> None:
+    def __init__(self, arguments: list[str], folder: Path, environment: Mapping[str, str], streams: Streams) -> None:
         os.umask(mask := os.umask(0))
-        self._process = _FROM.Process(target=_main, args=(arguments, folder, mask, dict(environment), (out, err)))
+        self._process = _FROM.Process(target=_main, args=(arguments, folder, mask, dict(environment), streams))
         self._process.start()
         self._arguments = arguments
         assert self._process.pid is not None
@@ -59,14 +63,18 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
 
-def run(arguments: list[str], folder: Path, environment: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
-    """What ``python -m itopsync`` does with *arguments*, as :func:`subprocess.run` tells it; *timeout* in seconds.
+def run(
+    arguments: list[str], folder: Path, environment: Mapping[str, str], timeout: float, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """What ``python -m itopsync`` does with *arguments* and what is *typed*, as :func:`subprocess.run` tells it.
+
+    It may take *timeout* seconds.
 
     :raises subprocess.TimeoutExpired: it did not end; it was killed
     """
     with tempfile.TemporaryDirectory() as told:
         out, err = Path(told, "out"), Path(told, "err")
-        process = Process(arguments, folder, environment, out, err)
+        process = Process(arguments, folder, environment, (typed, out, err))
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -77,13 +85,15 @@ def run(arguments: list[str], folder: Path, environment: Mapping[str, str], time
     return subprocess.CompletedProcess(["itopsync", *arguments], code, *texts)
 
 
-def _main(arguments: list[str], folder: Path, mask: int, environment: dict[str, str], told: tuple[Path, Path]) -> None:
+def _main(arguments: list[str], folder: Path, mask: int, environment: dict[str, str], streams: Streams) -> None:
     os.chdir(folder)
     os.umask(mask)
     sys.path.insert(0, "")
     os.environ.clear()
     os.environ.update(environment)
+    typed, *told = streams
     for number, path in enumerate(told, 1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    sys.stdin = io.StringIO(typed)
     sys.argv = ["itopsync", *arguments]
     main()

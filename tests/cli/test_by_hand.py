@@ -45,7 +45,7 @@ def test_two_tickets_are_linked_and_unlinked_by_their_numbers(desk: Desk) -> Non
     assert (done.returncode, done.stdout) == (
         ExitCode.WELL,
         f"link 1, {one} (external:UserRequest:1): nothing is carried any more, in either direction. "
-        f"The next cycle notes that on {other}.\n",
+        f"The next cycle notes that on {other}, if its log bears our mark still.\n",
     )
     desk.itopsync("run-once")
     assert "is tombstone: nothing to do." in desk.itopsync("unlink", "1", "--yes").stdout

@@ -226,6 +226,20 @@ def test_a_parked_link_rests_until_it_is_resumed(desk: Desk, monkeypatch: pytest
     assert told["actions"] == []
 
 
+def test_a_note_that_stays_in_is_named_with_its_prefix_by_all_that_look(desk: Desk) -> None:
+    desk.customer.create("UserRequest", title="Printer broken")
+    desk.itopsync("run-once")
+    time.sleep(1.1)
+    desk.operator.note("UserRequest", 1, "<p># Internal server error</p>")
+    desk.itopsync("run-once")
+    why = "by the prefix '#internal'"
+    assert f"written here, and kept in internal {why}" in desk.itopsync("show", "1").stdout
+    assert json.loads(desk.itopsync("show", "1", "--json").stdout)["entries"][-1]["why"] == why
+    assert f"note kept in internal ({why})" in desk.itopsync("verify").stdout
+    desk.customer.note("UserRequest", 1, "<p>More</p>")
+    assert f"note kept in internal ({why})" in desk.itopsync("plan").stdout
+
+
 def test_retry_forgets_what_stood_in_the_way(desk: Desk) -> None:
     desk.configure('[limits]\nfile_size = "1kB"\n')
     number = desk.customer.create("UserRequest", title="Printer broken")

@@ -18,6 +18,7 @@ import pytest
 
 from itopsync.exits import ExitCode
 from itopsync.web.accounts import Accounts
+from tests.cli import forked
 from tests.cli.conftest import Desk
 
 ACCOUNTS = 'pairs = ["sync.toml"]\n[accounts]\nfile = "accounts"\n'
@@ -26,8 +27,7 @@ PASSWORD = "correct horse battery"
 
 def run(desk: Desk, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     """A command that reads what is typed."""
-    command = [sys.executable, "-m", "itopsync", *arguments]
-    return subprocess.run(command, cwd=desk.folder, input=typed, capture_output=True, text=True, timeout=120, check=False)
+    return forked.run(list(arguments), desk.folder, os.environ, 120, typed)
 
 
 @contextmanager

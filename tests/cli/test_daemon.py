@@ -24,7 +24,7 @@ def daemon(desk: Desk) -> Iterator[Process]:
     desk.configure('[schedule]\npoll = "1s"\n')
     nowhere = Path(os.devnull)
     environment = {**os.environ, "PASSWORD": "sync-password"}
-    process = Process(["--log-level", "error", "run"], desk.folder, environment, nowhere, nowhere)
+    process = Process(["--log-level", "error", "run"], desk.folder, environment, ("", nowhere, nowhere))
     yield process
     if process.poll() is None:
         process.kill()

@@ -48,7 +48,7 @@ def test_a_fault_that_cannot_be_told_ends_with_its_code(desk: Desk) -> None:
     assert _run(desk, f"run-once 2>{FULL}") == ExitCode.CONFIGURATION
 
 
-@pytest.mark.parametrize("command", ["status", "status --json", "activity", "plan", "report", "run-once", "--help"])
+@pytest.mark.parametrize("command", ["status", "status --json", "report", "run-once", "--help"])
 def test_a_full_disk_under_the_output_is_told_in_a_line(desk: Desk, command: str) -> None:
     done = _ran(desk, f"{command} >{FULL}")
     assert done.returncode == ExitCode.TROUBLED

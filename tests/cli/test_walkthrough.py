@@ -63,7 +63,10 @@ def _type(line: str, pair: Playground) -> str:
         return pair.told
     if line == "curl …":
         time.sleep(1.1)  # no person types within the second
-        return "".join(_well(pair.shell(curl)) for curl in pair.curls())
+        opened, written = (_well(pair.shell(curl)) for curl in pair.curls())
+        assert '"message":"created"' in opened
+        assert '"code":0' in written
+        return opened + written
     if line.startswith("export"):
         return line
     return _well(pair.shell(line))

@@ -115,7 +115,7 @@ def loop(desk: Desk) -> Iterator[Callable[[], Process]]:
     def start() -> Process:
         environment = {**os.environ, "PASSWORD": "sync-password"}
         (desk.folder / "log").touch()
-        started.append(Process(["run"], desk.folder, environment, Path(os.devnull), desk.folder / "log"))
+        started.append(Process(["run"], desk.folder, environment, ("", Path(os.devnull), desk.folder / "log")))
         return started[-1]
 
     yield start

@@ -92,7 +92,7 @@ class Host:
         words = [*(["--config", configuration] if configuration else []), *command.split()]
         given = {**os.environ, "PASSWORD": "sync-password", "NOTIFY_SOCKET": address, **environment}
         log.touch()
-        process = Process(words, self.desk.folder, given, Path(os.devnull), log)
+        process = Process(words, self.desk.folder, given, ("", Path(os.devnull), log))
         daemon = Daemon(process, log, notices)
         listener = threading.Thread(target=daemon.listen)
         listener.start()

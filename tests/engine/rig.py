@@ -6,7 +6,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 
@@ -83,6 +85,19 @@ since = "2026-11-20"
 """
 
 
+def _load(path: Path) -> Configuration:
+    return config.load(path, {"PASSWORD": "sync-password"}, now=BEGIN)
+
+
+@cache
+def _usual() -> Configuration:
+    """The configuration with nothing more: to compile it takes as long as all else that makes a rig."""
+    with TemporaryDirectory(prefix="itopsync-") as folder:
+        path = Path(folder) / "sync.toml"
+        path.write_text(CONFIGURATION.format(store=path, more=""))
+        return _load(path)
+
+
 class Crash(BaseException):
     """The process ends here and now."""
 
@@ -124,9 +139,10 @@ class Rig(TwoServers):
             "http://127.0.0.1:8082", "Europe/Paris", lambda: self.now, chance=random.Random(2), version=internal
         )
         self.customer, self.operator = self.external.agent("agent"), self.internal.agent("agent")
-        path = self.folder / "sync.toml"
-        path.write_text(CONFIGURATION.format(store=self.folder / "store.sqlite", more=self.more))
-        self.configuration = config.load(path, {"PASSWORD": "sync-password"}, now=BEGIN)
+        path, store = self.folder / "sync.toml", self.folder / "store.sqlite"
+        path.write_text(CONFIGURATION.format(store=store, more=self.more))
+        usual = None if self.more else replace(_usual(), path=path, store_url=f"sqlite:///{store}")
+        self.configuration = usual or _load(path)
         if self.limits is not None:
             self.configuration = replace(self.configuration, rules=replace(self.configuration.rules, limits=self.limits))
         self.start()
@@ -199,8 +215,8 @@ class Rig(TwoServers):
         self.wait(minutes=1)
         return report
 
-    def settle(self, cycles: int = 6) -> None:
-        """Time enough for every wait that ends by itself within the hour, with a cycle every ten minutes."""
-        for _ in range(cycles):
-            self.wait(minutes=10)
+    def settle(self, cycles: int | None = None) -> None:
+        """Time enough for every wait that ends by itself within the hour; or so many *cycles*, one every ten minutes."""
+        for minutes in (10, 20, 30) if cycles is None else [10] * cycles:
+            self.wait(minutes=minutes)
             self.engine.cycle()

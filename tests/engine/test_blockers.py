@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from itopsync.model import Side
+from itopsync.engine import execute
+from itopsync.model import LinkStatus, Side
 from itopsync.reconcile import by_hand
 from itopsync.simulator import Simulator
 from tests.engine.rig import Rig
@@ -90,7 +91,7 @@ def test_tickets_whose_write_is_refused_before_the_server_hold_up_nobody(between
         for number in toxic:
             between.customer.note(CLASS, number, "<p>Two again</p>")
     assert all(_said(between, number) for number in others)
-    for _ in range(50):  # longer than the waits between all tries take
+    for _ in range(20):  # longer than the waits between all tries take
         between.wait(hours=1)
         between.engine.cycle()
     assert all(any(obstacle.parked for obstacle in between.link(number).obstacles) for number in toxic)
@@ -174,7 +175,7 @@ def test_a_row_that_cannot_be_is_its_tickets_trouble(between: BetweenRig, side: 
     between.sync()
     assert all(_said(between, each) for each in others)
     between.answer = _as_it_is
-    between.settle(12)
+    between.settle()
     assert between.differences() == []
 
 
@@ -218,7 +219,7 @@ def test_an_odd_answer_to_a_write_stops_nothing_and_nothing_is_written_twice(
     between.sync()
     assert not left
     assert all(_said(between, each) for each in others)
-    between.settle(12)
+    between.settle()
     assert between.differences() == []
     for each in (odd, *others):
         assert sum("Two" in text for text in between.texts(Side.INTERNAL, between.copy_of(each))) == 1
@@ -235,3 +236,44 @@ def test_a_note_with_many_pictures_that_are_gone_arrives_at_once(rig: Rig) -> No
     rig.sync()
     rig.sync()
     assert _said(rig, number)
+
+
+# a ticket that is deleted while it is looked at: iTop deletes its files one by one before it
+
+
+@pytest.mark.parametrize("deletion", ["origin", "both"])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("side", list(Side))
+def test_the_files_of_a_ticket_that_is_being_deleted_stay_on_the_other_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: Side, late: bool, deletion: str
+) -> None:
+    """*late*: only once the second look has found them gone, too."""
+    rig = Rig(tmp_path, f'[rules]\ndeletion = "{deletion}"\n')
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    there = {Side.EXTERNAL: number, Side.INTERNAL: rig.copy_of(number)}
+    for origin in Side:
+        rig.agent(origin).attach("UserRequest", there[origin], "a.txt", "text/plain", origin.encode())
+    rig.settle(1)
+    assert len(rig.simulator(side.other).ticket("UserRequest", there[side.other])["attachments"]) == 2
+    for file in rig.simulator(side).ticket("UserRequest", there[side])["attachments"]:
+        rig.agent(side).delete_attachment(file["id"])
+    rig.sync()
+    confirm = execute._confirm_gone
+
+    def delete() -> None:
+        if rig.simulator(side).tickets():
+            rig.agent(side).delete("UserRequest", there[side])
+
+    def confirm_late(*what: Any) -> None:
+        delete()
+        confirm(*what)
+
+    if late:
+        monkeypatch.setattr(execute, "_confirm_gone", confirm_late)
+    else:
+        delete()
+    rig.settle(3)
+    assert rig.link(number).status is LinkStatus.TOMBSTONE
+    assert len(rig.simulator(side.other).ticket("UserRequest", there[side.other])["attachments"]) == 2
+    rig.stop()

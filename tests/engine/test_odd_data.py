@@ -213,7 +213,7 @@ def test_a_row_of_an_unknown_shape_is_its_ticket_s_trouble(rig: OddRig, odd: str
 def test_an_odd_ticket_is_parked_in_the_end_and_the_poll_goes_on(rig: OddRig) -> None:
     first, other = _opened(rig, 2)
     rig.odd[first] = lambda row: row.update(fields=[])
-    for number in range(60):
+    for number in range(20):
         if number % 10 == 0:
             _ask(rig, [first, other])
         assert rig.sync().problems == {}
@@ -296,7 +296,7 @@ def test_a_fault_of_ours_that_one_ticket_brings_out_waits_and_is_parked(
         assert line["exception"].endswith("builtins.LookupError")
         assert list(rig.inspector.verify())
         if where != "planning again":  # what was written before it is not undone by trying again
-            rig.settle(60)
+            rig.settle(20)
             assert any(one.parked for one in rig.link(first).obstacles)
     rig.store.links.amend(rig.link(first).id, lambda link: replace(link, obstacles=(), due_at=rig.now), rig.now)
     rig.settle()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from itopsync.engine.report import CycleKind
+from itopsync.engine.story import Story, explain
 from itopsync.model import Side
 from tests.engine.rig import TEAM, Rig
 from tests.engine.verifying import compared
@@ -33,6 +34,12 @@ def rig_with(more: str, opened: list[Rig], folder: Path) -> Rig:
 def found(rig: Rig, side: Side, query: str) -> list[int]:
     """What a person finds by OQL."""
     return sorted(row.id for row in rig.server(side).get("Ticket", query, ("id",)).rows)
+
+
+def story_of(rig: Rig, number: int = 1) -> Story:
+    """What ``itopsync show`` tells of a ticket."""
+    (planned,) = rig.inspector.inspect([rig.link(number)])
+    return explain(rig.pair, planned)
 
 
 # customers' replies in public logs
@@ -110,6 +117,45 @@ def test_what_an_earlier_mark_kept_in_stays_in(rig: Rig, tags: tuple[str, ...]) 
     rig.configuration = replace(rig.configuration, rules=rules)
     rig.restart()
     assert rig.pair.rules.kept_before == tuple((tag, rig.now + timedelta(hours=26)) for tag in tags)
+
+
+def test_what_a_mark_keeps_in_is_told_with_the_mark(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    for text in ("# Internal server error since 9:00", "#internals of the printer"):
+        rig.operator.note("UserRequest", rig.copy_of(number), f"<p>{text}</p>")
+    rig.sync()
+    assert len(rig.texts(Side.EXTERNAL, number)) == 1
+    why = "by the prefix '#internal'"
+    told = [(entry.what, entry.why) for entry in story_of(rig).entries if entry.side is Side.INTERNAL]
+    assert told[1:] == [("written here, kept in internal", why), ("written here", "")]
+    rig.configuration = replace(rig.configuration, rules=replace(rig.configuration.rules, keep_internal=("#privat",)))
+    rig.restart()
+    assert f"{why}, which rules.keep_internal listed when it was written, or shortly before" in [
+        entry.why for entry in story_of(rig).entries
+    ]
+
+
+def test_a_new_stores_own_marks_are_all_that_keep_anything_in(rig: Rig) -> None:
+    rig.configuration = replace(rig.configuration, rules=replace(rig.configuration.rules, keep_internal=("#privat",)))
+    rig.restart()
+    assert rig.pair.rules.kept_before == ()
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    rig.restart()
+    for text in ("#internal is a channel of ours", "#privat He pays late"):
+        rig.operator.note("UserRequest", rig.copy_of(number), f"<p>{text}</p>")
+    rig.sync()
+    (text,) = rig.texts(Side.EXTERNAL, number)
+    assert "a channel of ours" in text
+
+
+def test_a_store_that_knows_tickets_and_no_mark_had_the_default(rig: Rig) -> None:
+    rig.sync()
+    rig.pair.store.facts.put("keep_internal", None)
+    rig.configuration = replace(rig.configuration, rules=replace(rig.configuration.rules, keep_internal=()))
+    rig.restart()
+    assert [tag for tag, _ in rig.pair.rules.kept_before] == ["#internal"]
 
 
 # the other side's ticket

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from itopsync.engine import linking
+from itopsync.engine.report import CycleKind
 from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Ref, Side, Sighting
-from itopsync.reconcile.files import COPIES_GONE
+from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE
 from itopsync.reconcile.rebuilding import without_copy
 from itopsync.store.records import RequestKind
 from tests.engine.rig import Rig
@@ -199,3 +201,100 @@ def test_a_copy_that_is_gone_from_one_ticket_was_deleted_on_purpose(rig: Rig) ->
     assert rig.sync().outcome == "well"
     assert rig.link(number).obstacles == ()
     assert rig.internal.ticket("UserRequest", rig.copy_of(number))["attachments"] == []
+
+
+# files that a restore took away, of which the copies are the last
+
+
+def _attach(rig: Rig, side: Side, number: int, name: str = "a.txt") -> int:
+    there = number if side is Side.EXTERNAL else rig.copy_of(number)
+    return rig.agent(side).attach("UserRequest", there, name, "text/plain", f"{number} {name}".encode())
+
+
+def _copies(rig: Rig, side: Side) -> int:
+    return sum(len(each["attachments"]) for each in rig.simulator(side).tickets())
+
+
+def _originals_taken_away(rig: Rig, side: Side, count: int) -> list[int]:
+    """So many linked tickets, each with two files of *side* that its restore has taken away."""
+    numbers = [_opens(rig, f"No. {place}") for place in range(count)]
+    _attach(rig, side, numbers[0], "before the backup")
+    rig.settle(1)
+    backup = rig.simulator(side).snapshot()
+    for number in (*numbers, *numbers):
+        rig.wait(minutes=1)
+        _attach(rig, side, number)
+    rig.settle(1)
+    assert _copies(rig, side.other) == 2 * count + 1
+    rig.simulator(side).restore(backup)
+    rig.wait(minutes=1)
+    return numbers
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("meanwhile", [0, 2])
+def test_the_last_copies_of_files_that_a_restore_took_stay_until_one_says_so(tmp_path: Path, side: Side, meanwhile: int) -> None:
+    """Also where people have attached others since, under ids that are given again."""
+    rig = Rig(tmp_path)
+    numbers = _originals_taken_away(rig, side, 3)
+    fresh = _opens(rig, "A new one") if meanwhile else 0
+    rig.wait(minutes=1)
+    for place in range(meanwhile):
+        _attach(rig, side, fresh, f"new {place}")
+    rig.sync()
+    planned, _ = rig.inspector.preview()
+    assert [remark.reason for each in planned for remark in each.plan.remarks] == [ORIGINALS_GONE] * 6
+    rig.settle(3)
+    rig.wait(minutes=10)
+    rig.engine.cycle(CycleKind.SWEEP)
+    assert _copies(rig, side.other) == 7 + meanwhile
+    assert [obstacle.reason for number in numbers for obstacle in rig.link(number).obstacles] == [ORIGINALS_GONE] * 6
+    _retry_all(rig)
+    rig.settle(3)
+    assert _copies(rig, side.other) == 7 + meanwhile
+    assert rig.store.links.troubled(10) == ()
+    assert compared(rig) == []
+    rig.stop()
+
+
+def test_what_people_delete_from_several_tickets_goes(rig: Rig) -> None:
+    """Others that came meanwhile are still there, so this was no restore."""
+    numbers = [_opens(rig, f"No. {place}") for place in range(3)]
+    files = [_attach(rig, Side.INTERNAL, number) for number in numbers]
+    rig.settle(1)
+    for deleted in (files[0], files[2]):
+        rig.operator.delete_attachment(deleted)
+    rig.settle(2)
+    assert rig.differences() == []
+    assert _copies(rig, Side.EXTERNAL) == 1
+
+
+def test_deletions_that_were_accepted_go(rig: Rig) -> None:
+    _originals_taken_away(rig, Side.INTERNAL, 30)
+    rig.sync()
+    with pytest.raises(SafetyStop) as stop:
+        rig.sync()
+    assert stop.value.kind == "deletions"
+    rig.wait(minutes=1)
+    rig.engine.cycle(accept={"deletions"})
+    rig.settle(1)
+    assert _copies(rig, Side.EXTERNAL) == 1
+
+
+# files of former copies
+
+
+def test_what_internal_sent_stays_where_its_ticket_was_deleted_and_another_one_is_linked(rig: Rig) -> None:
+    number = _opens(rig, "Printer")
+    _attach(rig, Side.INTERNAL, number)
+    rig.settle(1)
+    rig.operator.delete("UserRequest", rig.copy_of(number))
+    rig.settle(2)
+    assert rig.link(number).status is LinkStatus.TOMBSTONE
+    another = rig.operator.create("UserRequest", title="Printer")
+    refs = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", another)
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=None))
+    rig.settle(3)
+    assert _copies(rig, Side.EXTERNAL) == 1
+    assert rig.link(number).status is LinkStatus.LINKED
+    assert compared(rig) == []

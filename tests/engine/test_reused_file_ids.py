@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -233,8 +234,10 @@ def test_a_server_that_shows_its_dates_another_way_changes_nothing(rig: Rig) -> 
     for simulator in (rig.external, rig.internal):
         simulator.date_format = "d/m/Y H:i"
     rig.stop()
-    for server in (rig.configuration.external, rig.configuration.internal):
-        object.__setattr__(server, "date_format", "d/m/Y H:i")
+    other = {"date_format": "d/m/Y H:i"}
+    settings = rig.configuration
+    external, internal = (one.model_copy(update=other) for one in (settings.external, settings.internal))
+    rig.configuration = replace(settings, external=external, internal=internal)
     rig.start()
     rig.engine.cycle(CycleKind.SWEEP)
     rig.settle(2)

@@ -287,6 +287,9 @@ def delete_files(rig: Rig, numbers: list[int]) -> None:
     for number in numbers:
         for one in rig.external.ticket("UserRequest", number)["attachments"]:
             rig.customer.delete_attachment(one["id"])
+    rig.wait(minutes=1)
+    rig.engine.cycle(only=[rig.link(number).id for number in numbers])  # only at the second look do they count as gone
+    rig.wait(minutes=1)
 
 
 def copies(rig: Rig) -> int:

@@ -132,7 +132,7 @@ def test_a_new_ticket_that_cannot_be_read_is_parked_in_the_end_and_copied_once_i
     number = rig.customer.create("UserRequest", title="Broken")
     rig.pattern.append(_reads_of(number))
     rig.sync()
-    rig.settle(40)
+    rig.settle(20)
     (obstacle,) = rig.link(number).obstacles
     assert (obstacle.key, obstacle.parked) == ("ticket", True)
     rig.pattern.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from itopsync.cli import show
 from itopsync.engine import linking, plan
 from itopsync.engine.observe import attributes
 from itopsync.engine.rebuild import rebuild
-from itopsync.model import NewEntry, Ref, Side
+from itopsync.model import FilePair, FileStatus, NewEntry, Ref, Side
 from itopsync.reconcile import entries, gate
 from itopsync.reconcile.plan import Plan
 from itopsync.store.links import Links
@@ -60,6 +61,32 @@ def test_a_disguised_secret_that_stands_on_external_is_told(linked: Rig, fragmen
         REQUEST, 1, f'<p class="itopsync-demo-n-1.0123456789abcdef"><em>Operations</em></p>{fragment}'
     )
     assert compared(linked) == [f"{LINK}: internal: entry 3 of private_log is to stay in internal, but its words are on external"]
+
+
+def test_a_kept_note_that_quotes_the_customer_has_not_leaked(rig: Rig) -> None:
+    crash = "<p># Internal Error (sharedRuntime.cpp:553), pid=1234</p>"
+    rig.customer.create(REQUEST, title="Crash", description=f"<p>Our server crashed:</p>{crash}")
+    rig.settle(1)
+    rig.operator.note(REQUEST, rig.copy_of(1), crash)
+    rig.customer.note(REQUEST, 1, "<p>Again:</p><p># Internal disk is full, as of 11:40</p>")
+    rig.settle(1)
+    rig.wait(minutes=1)
+    rig.operator.note(REQUEST, rig.copy_of(1), "<p># Internal disk is full, as of 11:40</p>")
+    rig.settle(1)
+    assert rig.writes(Side.EXTERNAL) == []
+    assert compared(rig) == []
+
+
+def test_a_kept_note_that_leaked_is_told_though_the_customer_quotes_it(linked: Rig) -> None:
+    secret = "<p>#internal They never pay their bills</p>"
+    linked.operator.note(REQUEST, linked.copy_of(1), secret)
+    linked.external.agent("sync").note(
+        REQUEST, 1, f'<p class="itopsync-demo-n-1.0123456789abcdef"><em>Operations</em></p>{secret}'
+    )
+    linked.wait(minutes=1)
+    linked.customer.note(REQUEST, 1, f"<p>Who says so?</p><blockquote>{secret}</blockquote>")
+    linked.settle(1)
+    assert any("is to stay in internal, but its words are on external" in told for told in compared(linked))
 
 
 @pytest.mark.parametrize(
@@ -212,9 +239,11 @@ def test_a_copy_with_other_bytes_is_told_where_bytes_are_compared(linked: Rig) -
 
 def test_a_copy_that_outlives_its_original_and_one_too_many_are_told(linked: Rig, blind: pytest.MonkeyPatch) -> None:
     sync = linked.internal.agent("sync")
-    for original in (7, 8, 8):
+    for original in (6, 7, 8, 8):  # of the first, the original never was on this ticket
         made = sync.attach(REQUEST, linked.copy_of(1), "a.txt", "text/plain", b"a")
         sync.update("Attachment", made, temp_id=f"itopsync-demo-a-e{original}")
+    known = tuple(FilePair(Side.EXTERNAL, number, number, FileStatus.CARRIED) for number in (7, 8))
+    linked.store.links.amend(linked.link(1).id, lambda link: replace(link, files=known), linked.now)
     assert compared(linked) == [
         f"{LINK}: external: attachment {number} is gone, but its copy is still there" for number in (7, 8)
     ]

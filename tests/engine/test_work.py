@@ -272,6 +272,7 @@ def test_a_safety_stop_leaves_nothing_half_written(rig: Rig) -> None:
         rig.customer.attach("UserRequest", number, "b.txt", "text/plain", b"b")
     for file in files:
         rig.customer.delete_attachment(file)
+    rig.sync()
     with pytest.raises(SafetyStop):
         rig.sync()
     assert rig.store.links.recover(rig.now, rig.now) == ()

@@ -190,6 +190,13 @@ def plan(link: Link, seen: Observation, these: Rules | None = None, *, now: date
     return planner.plan_link(link, seen, these or default_rules(), now, singly=singly)
 
 
+def plan_twice(link: Link, seen: Observation, these: Rules | None = None) -> Plan:
+    """The plan at a second look, a minute after the first one: only then files count as gone."""
+    first = plan(link, seen, these)
+    assert removals(first) == []
+    return plan(first.link, seen, these, now=NOW + timedelta(minutes=1))
+
+
 def creates(planned: Plan) -> list[Create]:
     return [action for action in planned.actions if isinstance(action, Create)]
 

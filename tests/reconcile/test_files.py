@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from itopsync.model import FilePair, FileStatus, ItemKey, Link, Observation, Obstacle, Side
 from itopsync.reconcile import by_hand
-from itopsync.reconcile.files import COPIES_GONE, hold_vanished
+from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE, hold_orphaned, with_vanished_held
 from itopsync.reconcile.plan import AttachmentSource, Item, Remove, Upload, Write
 from tests.reconcile.making import (
     CUSTOMER,
@@ -24,6 +25,7 @@ from tests.reconcile.making import (
     kept,
     parked,
     plan,
+    plan_twice,
     removals,
     rules,
     ticket,
@@ -81,16 +83,40 @@ def test_a_file_that_waits_for_another_try_waits() -> None:
 
 
 def test_a_copy_goes_with_its_original() -> None:
-    planned = plan(knowing(CARRIED), both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),))))
+    seen = both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
+    planned = plan_twice(knowing(CARRIED), seen)
 
     assert planned.actions == (Remove(INTERNAL, 8, ITEM, CARRIED),)
     assert planned.link.files == (CARRIED,)
 
 
-def test_a_copy_whose_store_is_lost_goes_with_its_original_too() -> None:
-    planned = plan(agreed(), both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),))))
+def test_a_file_counts_as_gone_only_once_it_was_gone_for_a_minute() -> None:
+    """iTop deletes a ticket's files one by one before the ticket itself."""
+    of_copy = both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
+    for these, seen in ((rules(), of_copy), (rules(rules__deletion="both"), both(ticket(EXTERNAL, files=(file(5),))))):
+        first = plan(knowing(CARRIED), seen, these)
+        assert kept(first) == {("waiting for another try", "gone")}
+        soon = plan(first.link, seen, these, now=NOW + timedelta(seconds=59))
+        assert soon.actions == ()
+        assert soon.link.obstacles == first.link.obstacles
+        assert [obstacle.needs_person or not obstacle.is_no_trouble for obstacle in soon.link.obstacles] == [False]
+        there = both(ticket(EXTERNAL, files=(file(5),)), ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
+        assert plan(first.link, there, these).link == knowing(CARRIED)
 
-    assert [(one.side, one.attachment_id) for one in removals(planned)] == [(INTERNAL, 8)]
+
+@pytest.mark.parametrize("link", [knowing(), knowing(replace(CARRIED, copy_id=None, status=FileStatus.KEPT))])
+def test_a_copy_stays_whose_original_never_was_on_this_links_tickets(link: Link) -> None:
+    """It came with another link, or with a ticket that is gone, or its original went while the store was lost."""
+    planned = plan(link, both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),))))
+
+    left = FilePair(EXTERNAL, 5, 8, FileStatus.LEFT)
+    assert planned.actions == ()
+    assert planned.link.files == (left,)
+    assert kept(planned) == {("copy of a file that was never on these tickets", "file")}
+    assert plan_twice(planned.link, both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))).link == planned.link
+    assert plan(planned.link, both()).link.files == ()  # somebody deleted it
+    back = plan(planned.link, both(ticket(EXTERNAL, files=(file(5),))))  # or that, and the original is there after all
+    assert [one.marker for one in uploads(back)] == [COPY_OF_5]
 
 
 def test_a_deletion_that_waits_waits() -> None:
@@ -106,7 +132,10 @@ def test_a_deletion_that_waits_waits() -> None:
 def test_a_copy_is_left_where_the_rules_say_so(changes: dict[str, object]) -> None:
     seen = both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
 
-    assert plan(knowing(CARRIED), seen, rules(**changes)).actions == ()
+    planned = plan_twice(knowing(CARRIED), seen, rules(**changes))
+
+    assert planned.actions == ()
+    assert planned.link.files == (replace(CARRIED, status=FileStatus.LEFT),)
 
 
 def test_a_deleted_copy_is_not_made_again_and_its_original_stays() -> None:
@@ -122,7 +151,7 @@ def test_deletions_that_go_both_ways_take_the_original() -> None:
     both_ways = rules(rules__deletion="both")
     seen = both(ticket(EXTERNAL, files=(file(5),)))
 
-    planned = plan(knowing(CARRIED), seen, both_ways)
+    planned = plan_twice(knowing(CARRIED), seen, both_ways)
 
     assert planned.actions == (Remove(EXTERNAL, 5, ITEM, CARRIED),)
     assert planned.link.files == (CARRIED,)
@@ -137,7 +166,7 @@ def test_a_surplus_copy_of_a_write_that_landed_late_is_taken_away() -> None:
     twice = (file(8, COPY_OF_5, ticket=2), file(9, COPY_OF_5, ticket=2))
 
     with_original = plan(agreed(), both(ticket(EXTERNAL, files=(file(5),)), ticket(INTERNAL, files=twice)))
-    without = plan(knowing(CARRIED), both(internal=ticket(INTERNAL, files=twice)))
+    without = plan_twice(knowing(CARRIED), both(internal=ticket(INTERNAL, files=twice)))
     never = plan(knowing(CARRIED), both(internal=ticket(INTERNAL, files=twice)), rules(rules__deletion="never"))
 
     assert removals(with_original) == [Remove(INTERNAL, 9, ITEM)]
@@ -172,10 +201,10 @@ def test_another_file_under_a_known_id_is_carried_and_the_copy_of_the_first_one_
     # and so it is where the process died before it noted anything, or noted the first half
     kept = (file(8, marker, ticket=2), file(9, f"{COPY_OF_5}.{NOON}", ticket=2))
     again = seen.with_(INTERNAL, ticket(INTERNAL, files=kept))
-    for known in (knowing(CARRIED_IN_THE_MORNING), planned.link, knowing()):
+    for known, goes in ((knowing(CARRIED_IN_THE_MORNING), True), (planned.link, True), (knowing(), False)):
         later = plan(known, again)
         assert later.link.files == (replace(new, copy_id=9, status=FileStatus.CARRIED),)
-        assert later.actions == (Remove(INTERNAL, 8, ITEM),)
+        assert later.actions == ((Remove(INTERNAL, 8, ITEM),) if goes else ())
     assert [one.marker for one in uploads(plan(planned.link, seen))] == [f"{COPY_OF_5}.{NOON}"]
 
 
@@ -246,7 +275,7 @@ def test_copies_that_are_gone_are_left_for_a_person_where_others_are_gone_too() 
     for these in (rules(), rules(rules__deletion="both")):
         planned = plan(knowing(CARRIED, kept_pair), seen, these)
         assert planned.vanished == {"file:external:5"}
-        held = hold_vanished(planned)
+        held = with_vanished_held(planned)
         assert held.actions == ()
         assert held.link.files == (FilePair(EXTERNAL, 5, None, FileStatus.WAITING), kept_pair)
         assert parked(held) == {"file:external:5": COPIES_GONE}
@@ -254,7 +283,26 @@ def test_copies_that_are_gone_are_left_for_a_person_where_others_are_gone_too() 
         assert plan(held.link, seen, these).vanished == frozenset()
         assert [one.marker for one in uploads(plan(by_hand.retried(held.link, NOW), seen, these))] == [COPY_OF_5]
     quiet = plan(agreed(), both())
-    assert hold_vanished(quiet) is quiet
+    assert with_vanished_held(quiet) is quiet
+
+
+def test_copies_whose_originals_are_gone_are_left_for_a_person_where_others_are_gone_too() -> None:
+    seen = both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
+    planned = plan_twice(knowing(CARRIED), seen)
+    assert planned.orphaned == {CARRIED}
+    held = hold_orphaned(planned)
+    assert held.actions == ()
+    assert held.link.files == (CARRIED,)
+    assert parked(held) == {"file:external:5": ORIGINALS_GONE}
+    assert kept(held) == {("parked", "file")}
+    assert plan(held.link, seen).orphaned == frozenset()
+    left = plan_twice(by_hand.retried(held.link, NOW), seen)
+    assert (left.actions, left.link.obstacles) == ((), ())
+    assert left.link.files == (replace(CARRIED, status=FileStatus.LEFT),)
+    back = both(ticket(EXTERNAL, files=(file(5),)), ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
+    assert plan(held.link, back).link.obstacles == ()
+    quiet = plan(agreed(), both())
+    assert hold_orphaned(quiet) is quiet
 
 
 # pictures that are attachments
@@ -347,22 +395,24 @@ def _gone(count: int) -> tuple[Link, Observation]:
 
 def test_as_many_deletions_as_the_limit_says_go_at_once() -> None:
     link, seen = _gone(50)
-    assert len(removals(plan(link, seen))) == 50
+    assert len(removals(plan_twice(link, seen))) == 50
 
 
 def test_more_deletions_on_one_ticket_wait_for_a_person_and_go_when_one_says_so() -> None:
     link, seen = _gone(51)
-    planned = plan(link, seen)
+    planned = plan_twice(link, seen)
     assert removals(planned) == []
     assert parked(planned).keys() == {"deletions"}
     assert "limits.deletions" in parked(planned)["deletions"]
     (told,) = writes(planned, INTERNAL)
     assert "the deletion of files" in told.notes[0].html
 
-    passed = plan(by_hand.retried(planned.link, NOW), seen)
+    then = NOW + timedelta(minutes=1)
+    assert parked(plan(by_hand.retried(planned.link, NOW, alone=False), seen, now=then)).keys() == {"deletions"}
+    passed = plan(by_hand.retried(planned.link, NOW), seen, now=then)
     assert len(removals(passed)) == 51
     assert parked(passed) == {}
-    again = plan(passed.link, seen)  # as after a crash in the middle of them
+    again = plan(passed.link, seen, now=then)  # as after a crash in the middle of them
     assert len(removals(again)) == 51
     done = plan(again.link, both())
     assert done.link.obstacles == ()

@@ -231,6 +231,7 @@ def test_a_note_that_begins_with_another_word_goes(fragment: str) -> None:
 
 LINE_ENDS = tuple(end for end in map(chr, range(0x1_0000)) if len(f"a{end}b".splitlines()) > 1)
 PIECES = (
+    *("<td>", "<pre>", "</pre>", "<p style='float:left'>", "<i style='white-space:pre'>", "<details>", "so\nand\nso"),
     *("<span hidden>x</span>", "<span data-object-class='Person' data-object-id='1'>Carla</span> ", "<q>c</q>", "<cite>c</cite>"),
     *(
         "<div class='gmail_quote'>You said</div>",
@@ -287,3 +288,123 @@ def test_what_is_not_seen_of_a_mark_does_not_count(unseen: str) -> None:
             assert keeps_in("<p>#internal He pays late</p>", (tag,))
             assert not keeps_in("<p>He pays late</p>", (tag,))
     assert not begins_with_tag("<p>He pays late</p>", (unseen,))
+
+
+SPACES = (" ", "\n", "\r\n", "\t", "\n\n    ", " \n", "\f", "&#10;", "\x85", "\u2028")
+"""What stands between the words of a line, in its source."""
+BESIDE = (*SPACES, '<img src="x">', "</td><td>", "</th><th scope='col'>")
+"""What stands between words that are seen on one line."""
+SHOWN_LINES = (
+    *(("<p>{}</p>", words) for words in (SPACES, BESIDE)),
+    ("<div><div>{}</div></div>\n", SPACES),
+    ("{}<br>", SPACES),
+    ("{}<br />\n", BESIDE),
+    ("<ul>\n<li>{}</li>\n</ul>", SPACES),
+    ("<table>\n<tr>\n<td>{}</td>\n</tr>\n</table>", BESIDE),
+    ("<pre>{}</pre>", (" ", "\t", "  ")),
+    ("<h2>{}</h2>\n\n", SPACES),
+)
+"""How a line that is seen as one may stand in the source, and between its words."""
+UNCOUNTED = (
+    "",
+    "",
+    "\n\n\n",
+    "<p>\n</p>",
+    "<p>&nbsp;</p>",
+    "<br><br>\n<br>",
+    "<!-- one\ntwo\nthree -->",
+    "<p style='display:none'>not\nseen</p>",
+)
+
+
+@often
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(SHOWN_LINES), st.lists(st.sampled_from(BESIDE), max_size=6), st.sampled_from(UNCOUNTED)),
+        max_size=4,
+    ),
+    st.sampled_from(
+        [
+            "<p>#internal He pays late</p>",
+            "#internal<br>He pays late",
+            "<pre>#internal\nHe pays late</pre>",
+            "<div>\n# internal</div>",
+        ]
+    ),
+)
+def test_lines_are_counted_as_they_are_seen_however_the_source_is_wrapped(
+    before: list[tuple[tuple[str, tuple[str, ...]], list[str], str]], mark: str
+) -> None:
+    lines = []
+    for (line, parting), between, uncounted in before:
+        words = "".join(f"word{parting[BESIDE.index(space) % len(parting)]}" for space in between)
+        lines.append(line.format(f"{words}word") + uncounted)
+    fragment = "".join(lines) + mark
+    assert begins_with_tag(fragment, ("#internal",)), fragment
+    assert begins_with(fragment, "#internal"), fragment
+
+
+FIVE = ("one and\nmore", "two\r\nor so", "three", "four\n", "five")
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "".join(f"<p>{line}</p>\n" for line in FIVE) + "#internal",
+        "<pre>one\ntwo\nthree\nfour\nfive\n#internal</pre>",
+        "<pre>one\ntwo\nthree\n</pre>four<br>five<p>#internal</p>",
+        "<table>" + "".join(f"<tr><td>{line}</td><td>it</td></tr>" for line in FIVE) + "</table>#internal",
+        "<p style='color:red'>one</p>" + "".join(f"<p>{line}<img style='float:left'></p>" for line in FIVE) + "#internal",
+    ],
+)
+def test_a_mark_behind_five_lines_that_are_seen_keeps_nothing_in(fragment: str) -> None:
+    assert not begins_with_tag(fragment, ("#internal",))
+    assert not begins_with(fragment, "#internal")
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "".join(f"<p style='Float: left'>{line}</p>" for line in FIVE) + "<p>#internal</p>",
+        "".join(f"<table align='left'><tr><td>{line}</td></tr></table>" for line in FIVE) + "#internal",
+        "<details><summary>Mail</summary>" + "".join(f"<p>{line}</p>" for line in FIVE) + "</details><p>#internal</p>",
+        "<pre><span style='white-space:normal'>one\ntwo\nthree\nfour\nfive\n</span></pre>#internal",
+        "<pre>one\ntwo\n\n</pre><p style='white-space: normal'>three</p>four<br>#internal",
+        "<p>" + "\n".join(f"line {number}" for number in range(99)) + "\n#internal</p>",
+        "<p>" + "\n".join(f"line {number}" for number in range(120)) + " and #internal</p>",
+        "<p>" + 120 * "one\n" + "</p>" + "<p>two, #internal</p>",
+    ],
+)
+def test_where_it_is_in_doubt_what_is_seen_as_a_line_a_note_stays(fragment: str) -> None:
+    assert begins_with_tag(fragment, ("#internal",))
+    assert begins_with(fragment, "#internal")
+
+
+@often
+@given(
+    st.sampled_from(MARKS),
+    st.sampled_from(["", "-", "_", "\u2010", "."]),
+    st.sampled_from([*"a1\u00e9\u24d8\u2139\u4ed6\u0434", *LINE_ENDS, "\x1f", "\u200b", "\xa0", "<b>", "<br>"]),
+    st.sampled_from(["", "x", "z y"]),
+)
+def test_what_verifies_knows_where_another_word_begins_with_the_mark(mark: str, sign: str, first: str, more: str) -> None:
+    fragment = f"<p>{mark}{sign}{first}{more}</p>"
+    assert begins_with(fragment, "#internal") is begins_with_tag(fragment, ("#internal",))
+
+
+@pytest.mark.parametrize(
+    "word", ["#internals", "#internalization", "# Internals", "#internal-api.example.com", "#internal_network", "#internal\u00e9"]
+)
+def test_another_word_that_begins_like_the_mark_keeps_nothing_in(word: str) -> None:
+    assert not begins_with_tag(f"<p>{word} is down</p>", ("#internal",))
+    assert not begins_with(f"<p>{word} is down</p>", "#internal")
+
+
+@pytest.mark.parametrize(
+    "behind", ["", ":", ".", ",", "-", "_", " - he", "\u2014he", "\u4ed6", "2", "<br>he", "&nbsp;he", "&#11;he", "\u24d8"]
+)
+def test_a_mark_that_is_written_close_to_what_is_no_part_of_its_word_counts(behind: str) -> None:
+    assert begins_with_tag(f"<p>#internal{behind}</p>", ("#internal",))
+    assert begins_with(f"<p>#internal{behind}</p>", "#internal")
+    assert begins_with_tag("<p>[staff]only</p>", ("[staff]",))
+    assert begins_with("<p>[staff]only</p>", "[staff]")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from time import sleep
+from typing import Self
 
 import pytest
 from sqlalchemy import text
 
+from itopsync.cli.app import app
 from itopsync.errors import AnotherInstance, StoreError
 from itopsync.model import Link, LinkStatus
 from itopsync.store import migrate, upkeep
 from itopsync.store.records import CycleRecord, Holder
 from itopsync.store.store import Store
+from tests.engine.rig import CONFIGURATION
 from tests.store.cluster import Cluster
 from tests.store.databases import filled, links_of, run
 from tests.store.making import MINUTE, NOW, add, add_linked, carried, external, get, internal
@@ -89,20 +93,56 @@ def test_a_copy_that_fails_leaves_nothing_behind(sqlite_url: str, tmp_path: Path
 def test_a_store_that_somebody_works_on_is_not_at_rest(url: str) -> None:
     filled(url)
     store = Store.open(url)
-    store.lease.acquire(THEM, MINUTE, NOW)
-    with pytest.raises(AnotherInstance, match=r"process 2 on there\. Stop it first"), upkeep.at_rest(url, US, NOW):
+    store.lease.acquire(THEM, MINUTE)
+    with pytest.raises(AnotherInstance, match=r"process 2 on there\. Stop it first"), upkeep.at_rest(url, US):
         raise AssertionError("it was let in")
     store.lease.release(THEM)
-    with upkeep.at_rest(url, US, NOW):
-        assert not store.lease.acquire(THEM, MINUTE, NOW)
-    assert store.lease.acquire(THEM, MINUTE, NOW)
+    with upkeep.at_rest(url, US):
+        assert not store.lease.acquire(THEM, MINUTE)
+    assert store.lease.acquire(THEM, MINUTE)
     store.close()
 
 
+class Off(datetime):
+    """A host whose clock is off."""
+
+    by = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return super().now(tz) + cls.by
+
+
+@pytest.mark.parametrize("minutes", [2, -11], ids=["ahead", "behind"])
+def test_a_host_whose_clock_is_off_migrates_no_store_that_another_one_uses(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    url = cluster.new_store()
+    configuration = CONFIGURATION.format(store="", more="").replace("sqlite:///", url.replace("postgres:@", "postgres@"))
+    (tmp_path / "sync.toml").write_text(configuration)
+    for module in ("itopsync.cli.session", "itopsync.store.leases"):
+        monkeypatch.setattr(f"{module}.datetime", Off)
+    monkeypatch.setattr(Off, "by", timedelta(minutes=minutes))
+    command, upgrade, taken = ["--config", f"{tmp_path}/sync.toml", "db", "upgrade"], migrate.upgrade, list[bool]()
+    with closing(Store.open(url)) as store:
+
+        def upgrading(url: str) -> tuple[str, str]:
+            taken.append(store.lease.acquire(THEM, MINUTE))
+            return upgrade(url)
+
+        monkeypatch.setattr(migrate, "upgrade", upgrading)
+        app(command, standalone_mode=False)
+        assert taken == [False], "it is ours while the schema changes"
+        assert store.lease.acquire(THEM, MINUTE)
+        with pytest.raises(AnotherInstance):
+            app(command, standalone_mode=False)
+        assert taken == [False]
+
+
 def test_a_store_of_another_schema_and_none_can_be_at_rest(url: str) -> None:
-    with upkeep.at_rest(url, US, NOW):
+    with upkeep.at_rest(url, US):
         migrate.upgrade(url)
-    with upkeep.at_rest(url, US, NOW):
+    with upkeep.at_rest(url, US):
         migrate.downgrade(url, "base")
     assert not Store.exists(url)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from tests.engine.pair import Versions, usual_versions
 from tests.engine.rig import BEGIN
 from tests.engine.verifying import compared
 from tests.torture.killing import MortalRig
-from tests.torture.ledger import Ledger, have_copies_made_again
+from tests.torture.ledger import Ledger, retry_what_is_gone
 from tests.torture.oddities import Oddity, Spoiler, strike
 from tests.torture.rogues import AT_ONCE, Rogues
 
@@ -56,7 +57,7 @@ class Desks:
     versions: Versions = field(default_factory=usual_versions)
 
     def __post_init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="itopsync-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="itopsync-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT") or None))
         self.rig = InsideRig(self._folder, BOTH_LOGS, now=self.now, versions=self.versions)
         self.ledger = Ledger(self.rig, inside=(INSIDE,))
         self.people = Rogues(self.rig, self.ledger)
@@ -98,10 +99,10 @@ class Desks:
                 simulator.loses_marks = ()
                 marker_loss.forget(self.rig.store, side)
                 accepted.add("markers")
-        for minutes in (1, 10, 10, 10, 120, 400, 10, 10):
+        for minutes in (1, 10, 20, 120, 400, 10, 10):
             self.rig.wait(minutes=minutes)
             self.rig.engine.cycle(CycleKind.SWEEP if minutes == 120 else CycleKind.POLL, accepted)
-            have_copies_made_again(self.rig.store, self.rig.now)
+            retry_what_is_gone(self.rig.store, self.rig.now)
 
     def violations(self) -> list[str]:
         """What is not as it must be, once all is at rest."""

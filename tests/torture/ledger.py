@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from itopsync.model import Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
-from itopsync.reconcile.files import COPIES_GONE
+from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE
 from itopsync.simulator import Simulator
 from itopsync.store.store import Store
 from tests.engine.pair import Pair
@@ -273,10 +273,10 @@ class Ledger:
         return {(ref.cls, ref.id) for ref in refs if isinstance(ref, Ref)}
 
 
-def have_copies_made_again(store: Store, now: datetime) -> None:
-    """What an operator does where copies went from several tickets at once: ``itopsync retry``."""
+def retry_what_is_gone(store: Store, now: datetime) -> None:
+    """What an operator does where files or their copies went from several tickets at once: ``itopsync retry``."""
     for link in store.links.troubled(1_000):
-        if any(obstacle.reason == COPIES_GONE for obstacle in link.obstacles):
+        if any(obstacle.reason in (COPIES_GONE, ORIGINALS_GONE) for obstacle in link.obstacles):
             store.links.amend(link.id, lambda known: by_hand.retried(known, now), now)
 
 

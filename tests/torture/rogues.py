@@ -83,6 +83,7 @@ class Rogues(People):
         *("disguise", "tell_an_address", "tell_an_address_with_a_state", "mention", "name_a_file", "show_anothers_file"),
         *("paste_a_copy", "write_oddly", "change_a_picture", "paste_what_is_gone", "resolve_with_what_is_gone"),
         *("plan_oddly", "copy_back", "quote_in_public", "forge_a_marker", "lend_what_is_kept", "resolve_with_a_link"),
+        "wrap_a_mail",
     )
 
     # what may not leave
@@ -95,6 +96,14 @@ class Rogues(People):
         picture = self._picture(Side.INTERNAL, found, self._secret("Picture"))
         text = before.format(picture=picture, url=self.pair.internal.url)
         self._say(Side.INTERNAL, found, f"{text}{mark} {self._secret('Secret')} {picture}")
+
+    def wrap_a_mail(self, _side: Side, place: int, choice: int) -> None:
+        """A note that is to stay by the mark on its second line, where the first takes several in its source, as mails do."""
+        if (found := self.pick(Side.INTERNAL, place)) is None:
+            return
+        words = ("\n", "\n    ", "</td><td>")[choice % 3].join(["Answer"] * 7)
+        first = f"<table><tbody><tr><td>{words}</td></tr></tbody></table>" if "td" in words else f"<p>{words}</p>\n"
+        self._say(Side.INTERNAL, found, f"{first}<p>{MARKS[choice % len(MARKS)]} {self._secret('Secret')}</p>")
 
     def lend_what_is_kept(self, _side: Side, place: int, choice: int) -> None:
         """A note that is to stay, on a ticket whose entries iTop copies into another one, since 3.3 behind a line of its own."""

@@ -22,7 +22,7 @@ from itopsync.simulator import Agent, Simulator
 from itopsync.simulator.load import Latency
 from itopsync.store.store import Store
 from tests.engine.pair import Pair, Versions, usual_versions
-from tests.torture.ledger import Ledger, have_copies_made_again
+from tests.torture.ledger import Ledger, retry_what_is_gone
 from tests.torture.people import CLASSES, People
 from tests.torture.rogues import Rogues
 
@@ -113,7 +113,7 @@ def _serve(connection: Connection, seed: int, tickets: int, pause: float, versio
             "served": lambda: desk.external.served + desk.internal.served,
             "written": desk.written,
             "end": crowd.end,
-            "copies": lambda: have_copies_made_again(desk.store, datetime.now(UTC)),
+            "copies": lambda: retry_what_is_gone(desk.store, datetime.now(UTC)),
             "judge": lambda: list(ledger.violations()),
         }
         while (asked := connection.recv()) is not None:

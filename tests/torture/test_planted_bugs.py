@@ -217,7 +217,8 @@ def test_a_state_of_ours_that_is_taken_for_a_persons_move_is_seen(ground: Ground
 
 
 def _fatal(ground: Ground, scenario: Scenario, boundary: str) -> bool:
-    """Whether a kill at any boundary of that name does harm."""
+    """Whether a kill at any boundary of that name does harm: first those in the middle, where what is read before is written."""
     boundaries, _ = play(ground, scenario, ())
     places = [place for place, name in enumerate(boundaries) if name == boundary]
+    places.sort(key=lambda place: abs(place - len(boundaries) // 2))
     return any(play(ground, scenario, (place,))[1] for place in places)

@@ -39,6 +39,13 @@ def _leaked(found: Collection[str]) -> bool:
     return any(one.startswith("leaked") for one in found)
 
 
+def _leaked_in_an_exchange(choice: int, boundaries: range) -> bool:
+    """Whether an exchange at one of these boundaries lets anything out; the middle ones come first."""
+    middle = boundaries[len(boundaries) // 2]
+    from_there = sorted(boundaries, key=lambda boundary: abs(boundary - middle))
+    return any(_leaked(seen_of_an_exchange(choice, boundary) or []) for boundary in from_there)
+
+
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("deed", ["paste_what_is_gone", "resolve_with_what_is_gone"])
 def test_a_picture_that_is_gone_and_holds_things_up_is_seen(deed: str, side: Side, monkeypatch: Patch) -> None:
@@ -64,6 +71,12 @@ def test_a_disguised_mark_that_is_not_known_is_seen(choice: int, monkeypatch: Pa
 def test_a_kept_note_that_reaches_external_through_a_child_is_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr(gate, "_TAGGED_LINES", 1)
     assert _leaked(seen("lend_what_is_kept", versions=("3.2", "3.3")))
+
+
+@pytest.mark.parametrize("hole", [("_SOURCE_LINE", "\n"), ("_BESIDE", frozenset[str]())])
+def test_lines_that_are_counted_as_the_source_has_them_are_seen(hole: tuple[str, object], monkeypatch: Patch) -> None:
+    monkeypatch.setattr(gate, *hole)
+    assert _leaked(seen("wrap_a_mail"))
 
 
 def test_the_picture_of_a_kept_note_that_goes_alone_is_seen(monkeypatch: Patch) -> None:
@@ -101,18 +114,18 @@ def test_an_answer_of_another_ticket_that_is_planned_from_is_seen(choice: int, m
 
     monkeypatch.setattr(apply, "mismatch", lambda *_: None)
     monkeypatch.setattr(apply, "plan_link", wrong)
-    assert any(_leaked(seen_of_an_exchange(choice, boundary) or []) for boundary in range(30, 50))
+    assert _leaked_in_an_exchange(choice, range(30, 50))
 
 
 @pytest.mark.parametrize("choice", [0, 3])
 def test_a_file_that_is_not_confirmed_to_be_the_copys_is_seen(choice: int, monkeypatch: Patch) -> None:
     monkeypatch.setattr(execute, "_confirm_copy", lambda *_: None)
-    assert any(_leaked(seen_of_an_exchange(choice, boundary) or []) for boundary in range(20, 40))
+    assert _leaked_in_an_exchange(choice, range(20, 40))
 
 
 def test_a_file_that_is_known_by_its_id_alone_when_it_is_read_is_seen(monkeypatch: Patch) -> None:
     _read_files_by_their_ids_alone(monkeypatch)
-    assert any(_leaked(seen_of_an_exchange(4, boundary) or []) for boundary in range(25, 40))
+    assert _leaked_in_an_exchange(4, range(25, 40))
 
 
 def _find_plainly(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
@@ -197,7 +210,7 @@ def test_a_file_that_is_known_by_its_id_alone_is_seen(monkeypatch: Patch) -> Non
 
 
 def test_copies_that_a_restore_took_away_and_are_let_go_are_seen(monkeypatch: Patch) -> None:
-    monkeypatch.setattr("itopsync.engine.safeguard.hold_vanished", lambda plan: plan)
+    monkeypatch.setattr("itopsync.engine.safeguard.with_vanished_held", lambda plan: plan)
     assert any("has no copy" in one for one in seen("lose_copies", [0], before="attach"))
 
 

@@ -116,10 +116,10 @@ def seen_of_an_exchange(choice: int, boundary: int) -> list[str] | None:
         return list(desks.ledger.leaks()) if reached else None
 
 
-@in_steps_of(3)
+@in_steps_of(5)
 @pytest.mark.parametrize("choice", EXCHANGES)
 def test_whenever_an_id_becomes_another_tickets_nothing_of_that_leaves(choice: int, step: int) -> None:
-    boundaries = count(0, step)
+    boundaries = count(choice % step, step)  # in long steps, the choices share out the boundaries between them
     found = list(takewhile(lambda leaked: leaked is not None, (seen_of_an_exchange(choice, each) for each in boundaries)))
     assert len(found) > 50 // step
     assert list(filter(None, found)) == []

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from itopsync.reconcile.rules import Limits
 from tests.engine.rig import Rig
 from tests.watch.receiver import Receiver, receiving
+
+TOO_LARGE = 20_001
 
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
-    """Two servers, agreed on nothing yet."""
-    made = Rig(tmp_path)
+    """Two servers, agreed on nothing yet; a file of :data:`TOO_LARGE` bytes is not carried."""
+    made = Rig(tmp_path, limits=Limits(file_size=TOO_LARGE - 1))
     yield made
     made.stop()
 

@@ -26,6 +26,7 @@ from itopsync.watch.delivery import Command, NotDelivered
 from itopsync.watch.hooks import LISTED
 from itopsync.watch.watch import Watch
 from tests.engine.rig import Rig
+from tests.watch.conftest import TOO_LARGE
 from tests.watch.receiver import Receiver as Listening
 
 PATIENCE = 20.0
@@ -82,7 +83,7 @@ def park(rig: Rig, count: int = 1) -> list[int]:
     """Tickets with a file that is too large."""
     numbers = [rig.customer.create("UserRequest", title=f"Secret plan {n}") for n in range(count)]
     for number in numbers:
-        rig.customer.attach("UserRequest", number, "secret plan.bin", "application/octet-stream", bytes(20_000_001))
+        rig.customer.attach("UserRequest", number, "secret plan.bin", "application/octet-stream", bytes(TOO_LARGE))
     return numbers
 
 
@@ -98,7 +99,7 @@ def test_a_parked_ticket_calls_somebody_with_what_is_wrong_and_what_to_do(servic
     assert told["event"] == "parked"
     assert (told["version"], told["pair"], told["count"]) == (1, "demo", 1)
     assert told["summary"] == (
-        f"itopsync demo: {link.external_number}: file: internal: the file has 20000001 bytes, more than limits.file_size allows. "
+        f"itopsync demo: {link.external_number}: file: internal: the file has 20001 bytes, more than limits.file_size allows. "
         f"Do what the reason says, or fix the cause and run `itopsync retry {link.id}`; `itopsync show {link.id}` "
         "shows the details."
     )

@@ -18,6 +18,7 @@ from itopsync.watch.metrics import Metrics
 from itopsync.watch.textfile import Textfile
 from tests.engine.rig import TEAM, Rig
 from tests.transport import SimulatorTransport
+from tests.watch.conftest import TOO_LARGE
 
 Values = dict[tuple[str, tuple[str, ...]], float]
 
@@ -111,7 +112,7 @@ def test_a_side_that_is_down_lags_from_cycle_to_cycle(rig: Rig, metrics: Metrics
 def test_what_does_not_get_across_is_counted_as_parked_or_waiting(rig: Rig, metrics: Metrics) -> None:
     number = rig.customer.create("UserRequest", title="Printer")
     cycle(rig, metrics)
-    rig.customer.attach("UserRequest", number, "huge.bin", "application/octet-stream", bytes(20_000_001))
+    rig.customer.attach("UserRequest", number, "huge.bin", "application/octet-stream", bytes(TOO_LARGE))
     assert cycle(rig, metrics)["itopsync_items", ("parked",)] == 1
     rig.internal.faults.add(FaultKind.HTML_500, verbs=["core/update"])
     rig.customer.note("UserRequest", number, "<p>Hello</p>")

@@ -229,12 +229,14 @@ def everything_fails(service: Service) -> None:
     """Each fault on each side, then servers that take nothing, then faults of our own and of libraries."""
     service.run()
     for kind in FaultKind:
+        people_do_everything(service)
         for simulator, verbs in ((service.external, ()), (service.internal, WRITES)):
-            people_do_everything(service)
             simulator.faults.add(kind, times=4, verbs=verbs, accounts=["sync"], seconds=1, requests=2)
-            service.run()
-            simulator.faults.clear()
-            service.run()
+        service.run()
+        service.external.faults.clear()
+        service.run()
+        service.internal.faults.clear()
+        service.run()
     for way in QUOTES:
         people_do_everything(service)
         for server in service.quoting:

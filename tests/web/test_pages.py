@@ -208,6 +208,7 @@ def test_what_is_not_there_is_told(desk: Desk, path: str) -> None:
 
 def test_a_ticket_tells_what_arrived_and_what_is_to_come(desk: Desk) -> None:
     text = desk.get("/p/demo/t/2").text
+    assert "Notes that a prefix keeps in internal are not listed here: <code>itopsync show 2</code>" in text
     assert "http://127.0.0.1:8081/pages/UI.php?operation=details&amp;class=UserRequest&amp;id=2" in text
     assert "http://127.0.0.1:8082/pages/UI.php?operation=details&amp;class=UserRequest&amp;id=102" in text
     said = words_of(text)
