@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Generic, Self, TypeVar
@@ -35,6 +35,8 @@ class _Nothing(Mapping[str, str]):
 
 
 NOTHING: Mapping[str, str] = _Nothing()
+ANY_TIME = datetime.min.replace(tzinfo=UTC)
+"""Earlier than anything: when that may have been written whose time is not known."""
 
 
 class Side(StrEnum):
@@ -90,6 +92,13 @@ class Entry:
     """The author's friendly name, as people read it."""
     at: datetime
     html: str
+    dated: bool = True
+    """Whether the server says when it was written; else *at* is a guess, by where it stands, and may change."""
+
+    @property
+    def earliest(self) -> datetime:
+        """When it may have been written at the earliest."""
+        return self.at if self.dated else ANY_TIME
 
 
 @dataclass(frozen=True)
@@ -391,6 +400,9 @@ class Base:
     last_change: str = ""
     """When the external ticket had last changed, by its server's clock, when it was last looked at: what begins later is another
     ticket, or the same one with a corrected date. ISO 8601 in UTC."""
+    began: str = ""
+    """When the copy began, by its server's clock, when it was last looked at: of all that tells it from another ticket under its
+    id, people edit this least. ISO 8601 in UTC."""
     cut: frozenset[str] = frozenset()
     """Attributes of which a server dropped words, as ``internal:description``: the whole goes as a file, once."""
     unmarked_files: Mapping[str, tuple[Side, int]] = field(default_factory=lambda: MappingProxyType({}))

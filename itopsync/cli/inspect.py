@@ -13,7 +13,7 @@ from rich.console import Console
 from itopsync import status as status_of
 from itopsync.cli import show_status
 from itopsync.cli.durations import read
-from itopsync.cli.session import Options, store_to_read, utc_now
+from itopsync.cli.session import Options, store_to_read, tell_other_configuration, utc_now
 from itopsync.cli.tables import for_tables
 from itopsync.exits import ExitCode
 from itopsync.status import Status
@@ -51,6 +51,8 @@ def status(
         if watch:
             _watch(look)
         found = look()
+        if max_age is None:
+            tell_other_configuration(configuration, store)
     if max_age is not None:
         judged = status_of.freshness(found, max_age)
         typer.echo(show_status.freshness(found, judged))

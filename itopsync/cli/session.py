@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from itopsync import config, logs
 from itopsync.config import Configuration
 from itopsync.errors import ConfigurationError, Stopped
@@ -125,6 +127,14 @@ def store_to_read(configuration: Configuration) -> AbstractContextManager[Store]
     return open_store(configuration, None if Store.exists(configuration.store_url) else "sqlite://")
 
 
+def tell_other_configuration(configuration: Configuration, store: Store) -> None:
+    """Say so on stderr if the process at work has another configuration."""
+    from itopsync.engine import in_use
+
+    if in_use.is_other(store, configuration.fingerprint, utc_now()):
+        typer.echo(in_use.OTHER, err=True)
+
+
 @contextmanager
 def looking(
     configuration: Configuration, opening: Callable[[Configuration], AbstractContextManager[Store]]
@@ -133,6 +143,7 @@ def looking(
     from itopsync.engine.inspect import Inspector
 
     with servers(configuration) as both, opening(configuration) as store, open_pair(configuration, both, store) as pair:
+        tell_other_configuration(configuration, store)
         yield Inspector(pair)
 
 
@@ -146,10 +157,12 @@ def writing_engine(
     """
     from itopsync.daemon import Signals
     from itopsync.daemon.asked import PauseWatch
+    from itopsync.engine import in_use
     from itopsync.engine.engine import Engine
     from itopsync.engine.lease import Lease
 
     with open_store(configuration) as store, Lease(store, configuration.lease) as lease, Signals() as signals:
+        in_use.note(store, configuration.fingerprint)
         pausing = PauseWatch(store)
 
         def stopping() -> bool:

@@ -12,7 +12,7 @@ from rich.console import Console
 from itopsync import config
 from itopsync.check.finding import LOSES, Finding, Level
 from itopsync.cli import show_status
-from itopsync.cli.session import Options, open_store, servers, store_to_read, utc_now
+from itopsync.cli.session import Options, open_store, servers, store_to_read, tell_other_configuration, utc_now
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.exits import ExitCode
 from itopsync.model import Side
@@ -73,6 +73,7 @@ def check(
         def look_at_store() -> checking.StoreLook:
             revision = migrate.check(configuration.store_url)
             with store_to_read(configuration) as store:
+                tell_other_configuration(configuration, store)
                 refuse_wrong(store, both[Side.INTERNAL], configuration.rules)
                 resting = {name: sum(counts.values()) for name, counts in store.links.resting().items()}
                 return checking.StoreLook(revision, losses(store), resting)

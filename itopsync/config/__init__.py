@@ -18,10 +18,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
@@ -34,6 +36,7 @@ from itopsync.model import Side
 from itopsync.settings.secrets import WAYS
 from itopsync.settings.section import Surroundings
 
+_DIGITS = 16
 _PASSWORDS = frozenset(f"{side}.{way}" for side in Side for way in WAYS)
 
 __all__ = ["Configuration", "Schedule", "example", "find", "load"]
@@ -54,10 +57,11 @@ def load(
     :raises ConfigurationError: with every fault in the file, each with file, key and remedy
     """
     table, faults = parse(path), Faults(path)
+    fingerprint = sha256(json.dumps(table, sort_keys=True, default=str).encode()).hexdigest()[:_DIGITS]
     surroundings = Surroundings(path.absolute().parent, environ, now or datetime.now(UTC))
     file = check(SyncFile, table, surroundings, faults, look_outside=secrets)
     configuration = compile_configuration(file, path, surroundings, faults)
-    return replace(configuration, unread=faults.raise_if_any(but=() if servers else _PASSWORDS))
+    return replace(configuration, fingerprint=fingerprint, unread=faults.raise_if_any(but=() if servers else _PASSWORDS))
 
 
 def example() -> str:

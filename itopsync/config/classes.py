@@ -104,6 +104,7 @@ def _compile(pair: ClassPair, section: ClassSection, file: SyncFile, routes: ByS
         looked_at=read_for_routes(pair, (routes.external, routes.internal)),
         scope=conditions[0] if len(conditions) == 1 else " AND ".join(f"({condition})" for condition in conditions),
         since_attribute=pair.external.since_attribute,
+        copy_since=pair.internal.since_attribute,
     )
 
 

@@ -45,6 +45,8 @@ class Configuration:
     hooks: HooksSettings
     log_level: str
     """``debug``, ``info``, ``warning`` or ``error``."""
+    fingerprint: str = ""
+    """Of what the file says, whatever its comments."""
     unread: tuple[Fault, ...] = ()
     """Why the passwords of the servers could not be read, where they were not needed: no server can be asked."""
 

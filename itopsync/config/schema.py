@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Stri
 from itopsync.engine.settings import ActivitySection, Schedule
 from itopsync.itop.settings import ServerSection
 from itopsync.model import Side
+from itopsync.reconcile.gate import shows_something
 from itopsync.reconcile.rules import Deletion, Direction, Headers, Kind, Limits
 from itopsync.settings.conditions import Condition
 from itopsync.settings.quantities import Duration, Moment, write_duration
@@ -47,8 +48,14 @@ def _check_new_tickets(direction: Direction) -> Direction:
     return direction
 
 
+def _check_mark(mark: str) -> str:
+    if not shows_something(mark):
+        raise Wrong("it has no letter or sign that is seen, so it would keep every note in", "Write the prefix anew, by hand")
+    return mark
+
+
 Pair = Annotated[str, BeforeValidator(_read_pair), Written("text", {"type": "string", "pattern": "^[a-z0-9]{1,20}$"})]
-Mark = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Mark = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_check_mark)]
 Row = Annotated[
     Annotated[Direction, Tag("one for all")] | Annotated[dict[Name, Direction], Tag("by name")],
     Discriminator(lambda value: "by name" if isinstance(value, Mapping) else "one for all"),

@@ -22,6 +22,7 @@ from itopsync.daemon.listeners import Ended, Listener, tell
 from itopsync.daemon.reloading import reread
 from itopsync.daemon.signals import Signals
 from itopsync.daemon.systemd import Systemd
+from itopsync.engine import in_use
 from itopsync.engine.engine import Engine
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.lease import Lease
@@ -300,6 +301,7 @@ class _Loop:
     def _start_engine(self) -> None:
         """Start an engine with the current configuration, and close the old one, if any."""
         self._engines.close()
+        in_use.note(self._store, self._configuration.fingerprint)
         self._engine = self._engines.enter_context(
             self._working(self._configuration, self._store, self._guard, lambda: self._signals.told or self._asked.look())
         )

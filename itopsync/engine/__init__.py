@@ -35,6 +35,7 @@ What guards them:
 
 ``lease``         the right to be the one writer
 ``host_clock``    whether this host's clock was set: what was sent gets its whole time to land again
+``in_use``        the configuration that the process at work has
 ``store_guard``   whether the store is this pair's, and the one that it had
 ``safeguard``     what the plans of a cycle come to, whether that is within the limits, and whether what is missing is gone
 ``availability``  which sides can be worked with

@@ -171,7 +171,8 @@ def value_of(name: str, value: object, clock: Clock, kind: Kind) -> object:
 
 
 def entries_of(entries: Sequence[Mapping[str, Any]], clock: Clock, otherwise: datetime) -> tuple[Entry, ...]:
-    """Return the entries of a case log. One without a valid date gets the date of the one before it, or else after it.
+    """Return the entries of a case log. One without a valid date gets that of the one before it, or else after it, for its
+    place among others.
 
     :raises AttributeError, TypeError: they have another shape
     """
@@ -182,7 +183,7 @@ def entries_of(entries: Sequence[Mapping[str, Any]], clock: Clock, otherwise: da
         before = before if at is None else at
         html = entry.get("message_html") or escape(str(entry.get("message") or ""), quote=False).replace("\n", "<br>\n")
         author = printable(str(entry.get("user_login") or ""))  # people choose their names
-        found.append(Entry(str(entry.get("user_id") or ""), author, before, str(html)))
+        found.append(Entry(str(entry.get("user_id") or ""), author, before, str(html), dated=at is not None))
     return tuple(found)
 
 

@@ -1,7 +1,8 @@
 """Finds a server's addresses in texts, however they are spelt, the way a browser would understand them.
 
 Another case, full-width or invisible letters, percent-encoding, an international name or its code, a user before the host, a
-default port, a dot at the end, a missing scheme, ``//``, ``\\\\``, ``/./`` and ``/x/../``: all name the same place.
+default port, a dot at the end, a missing scheme, ``//``, ``\\\\``, ``/./`` and ``/x/../``: all name the same place. So does an
+address that a service put into its own, with signs of its own for ``:``, ``/`` and ``%``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
@@ -24,10 +25,14 @@ _PLAIN = re.compile(r"[\t\n\r -$&-~]*")
 _BUT_LETTERS = re.compile(rf"[^\w\s!-~]|[{_FILLERS}]")
 _ESCAPES = re.compile(r"(?:%(?:25)*[0-9a-f]{2})+", re.IGNORECASE)
 _ESCAPED_SIGN = re.compile(r"%(?:25)+(?=[0-9a-f]{2})", re.IGNORECASE)
-_AFTER = re.compile(r"\.?(?::(\d+)(?!@?[a-z0-9_])|(?::(?!\d))?(?![.@-]?[a-z0-9_]|:\d))")
+_ON = r"(?:[a-z0-9]|_+[a-z0-9.@:/\\-])"
+"""What goes on a name: underscores at its end are somebody else's, as in ``__https://desk.example.com__;``."""
+_AFTER = re.compile(rf"\.?(?::(\d+)(?!@?{_ON})|(?::(?!\d))?(?![.@-]?{_ON}|:\d))")
 _PATHS = (re.compile(r"[/\\][!$-;=@-~]{0,500}"), re.compile(r"[/\\][^\s?#]{0,500}"), re.compile(r"[/\\]\S{0,500}"))
 """As it ends in a text; with letters beyond ASCII and escaped blanks, which a configured path may contain; and with any ``?`` or
 ``#``, which is part of the path if it was escaped."""
+_PATH_ENDS = (re.compile(r"[?#]"), re.compile(r"[?#&]|__;"))
+"""The second: where it is inside another address, what that one has next."""
 _BLANK = "\u2423"
 """Stands for a blank that was written as ``%20``."""
 _NUMBERS = re.compile(r"(?<![\w.])(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}(?![\w])|\[[0-9a-f:.]{2,45}\]")
@@ -38,6 +43,16 @@ _OPEN_SCHEMES = ("https", "http", "ftp")
 """Browsers accept any number of slashes after these, or none."""
 _LONGEST_SCHEME, _LONGEST_USER = 20, 2000
 _SCHEME = re.compile(rf"(?:{'|'.join(_OPEN_SCHEMES)}):[/\\]*|(?:[a-z][a-z0-9+-]{{0,{_LONGEST_SCHEME}}}:)?[/\\]{{2,}}")
+_SIGN = r"%(?:25)*[0-9a-f]{2}|(?:\\x|\\u00|[!-$&-.;-@\[\]^-`{-~])"
+_SIGNS = re.compile(rf"({_SIGN})([0-9a-f]{{2}})?", re.IGNORECASE)
+_SLASHES = rf"(?P<slash>{_SIGN})(?P=slash)+|(?P<first>{_SIGN})2f|(?(escape)[/\\]|(?!))"
+_WRAPPED = re.compile(rf"(?:https?|ftp)(?::|(?P<escape>{_SIGN})3a)?(?:{_SLASHES})", re.IGNORECASE)
+"""The beginning of an address whose ``:`` or ``//`` is written otherwise, which tells how its other signs are:
+``https-3A__desk.example.com_itop-2Dold``."""
+_WRAPPINGS = 3
+"""How deep an address is looked for inside others."""
+_UNSEEN = "\u200b"
+"""Fills the room of a longer sign."""
 _HTTP, _HTTPS = 80, 443
 _BYTE = 255
 
@@ -69,17 +84,55 @@ def trimmed(address: str) -> str:
 
 def find(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
     """The non-overlapping spans of *text* that hold an address below one of *addresses*, in order."""
-    places = [place for place in (*_places(addresses), *_numeric_places(text, addresses)) if _may_hold(text, place)]
-    if not places:
-        return []
-    spans = _spans(text.lower(), places) if _PLAIN.fullmatch(text) else _spans_of_words(text, places)
     apart: list[tuple[int, int]] = []
-    for begin, end in sorted(spans):
+    for begin, end in sorted(span for reading in _readings(text) for span in _found(reading, addresses)):
         if apart and begin < apart[-1][1]:
             apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
         else:
             apart.append((begin, end))
     return apart
+
+
+def _found(text: str, addresses: tuple[str, ...]) -> Iterable[tuple[int, int]]:
+    places = [place for place in (*_places(addresses), *_numeric_places(text, addresses)) if _may_hold(text, place)]
+    if not places:
+        return ()
+    return _spans(text.lower(), places) if _PLAIN.fullmatch(text) else _spans_of_words(text, places)
+
+
+# addresses inside others
+
+
+def _readings(text: str) -> Iterator[str]:
+    """*text*, and as it is once the addresses inside others are unwrapped, and once those inside them are; all of one length."""
+    yield text
+    for _ in range(_WRAPPINGS):
+        wrapped = list(_WRAPPED.finditer(text))
+        if not wrapped:
+            return
+        ends = [*(found.start() for found in wrapped[1:]), len(text)]
+        kept, escapes = text[: wrapped[0].start()], set[str]()
+        spans = zip(wrapped, ends, strict=True)
+        text = kept + "".join(_unwrapped(text[found.start() : end], found, escapes) for found, end in spans)
+        yield text
+
+
+def _unwrapped(text: str, found: re.Match[str], escapes: set[str]) -> str:
+    """*text*, which begins with a wrapped address, with the usual signs in the first of its words.
+
+    *escapes*: the signs in place of ``%`` by now: one that it is wrapped in goes on.
+    """
+    escape, slash = ((sign or "").lower() for sign in (found["escape"] or found["first"], found["slash"]))
+    escapes.add(escape)
+
+    def usual(found: re.Match[str]) -> str:
+        sign, number = found[1].lower(), found[2] or ""
+        if number and sign in escapes:
+            return f"%{number}".rjust(len(found[0]), _UNSEEN)
+        return "/".rjust(len(sign), _UNSEEN) + number if sign == slash else found[0]
+
+    word = text.split(maxsplit=1)[0]
+    return _SIGNS.sub(usual, word) + text[len(word) :]
 
 
 # the server's own addresses
@@ -258,7 +311,7 @@ def _address_at(folded: str, begin: int, place: _Place) -> tuple[int, int] | Non
 
 def _is_below(path: str, place: _Place) -> bool:
     """Whether *path* is below that of *place*; a path too long to check counts as below."""
-    steps = (_steps(each.rstrip(_CLOSING)) for each in {path, re.split(r"[?#]", path, maxsplit=1)[0]})
+    steps = (_steps(each.rstrip(_CLOSING)) for each in {path, *(end.split(path, maxsplit=1)[0] for end in _PATH_ENDS)})
     too_long = len(path) > _LONG_PATH and (path.isascii() or ".." in path)  # without blanks, a text may go on behind an address
     return too_long or any(tuple(each[: len(place.path)]) == place.path for each in steps)
 

@@ -194,7 +194,7 @@ def _as_allowed(standing: Standing, allowed: bool) -> Standing:
 
 
 def _may_be_carried(situation: Situation, line: Line) -> bool:
-    if line.side is Side.INTERNAL and begins_with_tag(line.entry.html, situation.rules.kept_in_at(line.entry.at)):
+    if line.side is Side.INTERNAL and begins_with_tag(line.entry.html, situation.rules.kept_in_at(line.entry.earliest)):
         return False
     return any(log.direction.allows(line.side) for log in situation.cls.logs if log.name(line.side) == line.log)
 

@@ -115,7 +115,7 @@ def _resembling(copies: Iterable[Line], originals: Iterable[Line], within: timed
     free = {line: _Said.by(line.entry) for line in originals}
     for copy in sorted(copies, key=lambda line: line.entry.at):
         rest = _Said.by(copy.entry)
-        near = (line for line in free if line.entry.at <= copy.entry.at + within)
+        near = (line for line in free if not copy.entry.dated or line.entry.earliest <= copy.entry.at + within)
         held = {line: len(places) for line in near if (places := rest.holds(free[line])) is not None}
         for line in sorted(held, key=lambda line: (-held[line], abs(line.entry.at - copy.entry.at))):
             places = rest.holds(free[line])

@@ -152,7 +152,7 @@ def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
     letters. ``# tag`` is ``#tag``, and so is the beginning of ``#tagged``. If an entry is too costly to read as it is laid
     out, or holds other entries, as where somebody has put a log's export into it, a tag counts wherever it stands.
     """
-    patterns = [_pattern(tag) for tag in tags if tag.strip()]
+    patterns = [_pattern(tag) for tag in tags if shows_something(tag)]
     if not patterns:
         return False
     every, owns = _readings(fragment)
@@ -208,6 +208,11 @@ def _beginnings(text: str, is_passed_over: Callable[[str], bool]) -> list[int]:
         if seen == _TAGGED_LINES or len(found) > _MOST_BEGINNINGS:
             break
     return found
+
+
+def shows_something(tag: str) -> bool:
+    """Whether there is anything in *tag* to know it by: every note begins with nothing."""
+    return bool(_folded(tag).strip())
 
 
 def _pattern(tag: str) -> re.Pattern[str]:

@@ -15,17 +15,19 @@ from datetime import datetime, timedelta
 
 from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.entries import arrived, read
-from itopsync.reconcile.markers import born_together, is_note, prefix, ticket_marker
+from itopsync.reconcile.markers import attachment_of, born_together, is_note, prefix, speaks_for, ticket_marker
 from itopsync.reconcile.moments import likely, moment
 from itopsync.reconcile.plan import ANOTHER, Item
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
-from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
 from itopsync.reconcile.ticket_markers import entries_in
 
-TITLE = "title"
+TITLE, _DESCRIPTION = "title", "description"
 _WHOLE = Item(TICKET, "")
 _ANY_TIMEZONE = timedelta(hours=26)
 """More than a corrected timezone can shift a date."""
+_TIMEZONES = timedelta(minutes=15)
+"""By multiples of this timezones differ."""
 _CLOCKS = timedelta(hours=1)
 """How far ahead of our clock a start may be; anything later is planned."""
 
@@ -53,7 +55,7 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
 
 
 def overwritten(link: Link, observation: Observation, rules: Rules, now: datetime) -> str | None:
-    """Say that nothing but the copy's log has gone, if it has its number and title still; else None.
+    """Say that nothing but the copy's log has gone, if all else tells that it is still the copy; else None.
 
     iTop's CSV import puts its text in the place of a whole log. A log with a ticket's marker is another copy's.
     """
@@ -63,10 +65,37 @@ def overwritten(link: Link, observation: Observation, rules: Rules, now: datetim
     heads = (marker for entry in entries_in(internal, cls.internal_logs) for marker in head_markers(entry.html, rules.pair))
     if internal.number != link.internal_number or any(marker.startswith(f"{prefix(rules.pair)}t-") for marker in heads):
         return None
-    known, rule = link.base.fields.get(TITLE), cls.by_external.get(TITLE)
-    if rule and known and known.internal == value_fingerprint(internal.fields.get(rule.internal, "")):
+    if _is_still_the_copy(link, internal, cls, rules.pair):
         return f"the log of its copy {internal.ref} was overwritten or emptied"
     return None
+
+
+def _is_still_the_copy(link: Link, internal: Ticket, cls: ClassRules, pair: str) -> bool:
+    """Whether what is left on a ticket under the copy's id and number is the copy's: what we wrote there, or when it began.
+
+    People edit titles and descriptions, and those of another ticket may be the same: they count only, both of them, where it is
+    not known when the copy began.
+    """
+    heads = {marker for log in internal.logs.values() for entry in log for marker in head_markers(entry.html, pair)}
+    markers = {*heads, *(attachment.temp_id for attachment in internal.attachments)}
+    carried = {each.original_id for each in link.files if each.origin is Side.EXTERNAL}
+    originals = (original for marker in markers if (original := attachment_of(marker, pair)) is not None)
+    if any(speaks_for(marker, pair, link.external) for marker in markers) or any(
+        original.side is Side.EXTERNAL and original.id in carried for original in originals
+    ):
+        return True
+    before, begins = moment(link.base.began), moment(internal.fields.get(cls.copy_since, ""))
+    if before is not None and begins is not None:
+        shifted = abs(begins - before)
+        return shifted <= _ANY_TIMEZONE and not shifted % _TIMEZONES
+    rules = [cls.by_external.get(name) for name in (TITLE, _DESCRIPTION)]
+    return all(rule is not None and _is_as_agreed(link, internal, rule) for rule in rules)
+
+
+def _is_as_agreed(link: Link, internal: Ticket, rule: FieldRule) -> bool:
+    known = link.base.fields.get(rule.external)
+    value = internal.fields.get(rule.internal, "")
+    return known is not None and known.internal == value_fingerprint(value, is_html=rule.is_html)
 
 
 def was_never_copied(link: Link, external: Ticket, *, was_gone: bool) -> bool:

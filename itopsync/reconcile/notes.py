@@ -336,7 +336,7 @@ def _may_go(flow: _Flow, person: PersonEntry) -> bool:
     rules, part, record = flow.situation.rules, flow.part, flow.records.get(person.marker)
     if record is not None and record.carried_at is None:
         return False
-    tags = rules.kept_in_at(person.entry.at) if flow.target is Side.EXTERNAL else ()
+    tags = rules.kept_in_at(person.entry.earliest) if flow.target is Side.EXTERNAL else ()
     if begins_with_tag(person.entry.html, tags):
         part.remark(Kept.INTERNAL_NOTE, person.item.key, _why_kept_in(person.entry.html, tags, rules))
         return False

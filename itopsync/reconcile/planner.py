@@ -29,6 +29,7 @@ from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import plan_state
 from itopsync.reconcile.unmarked import unmarked_opening
 
+_EITHER_WAY = "what either of the two has and the other lacks"
 PARTS: Sequence[Callable[[Situation], Part]] = (plan_files, plan_notes, plan_form, plan_state)
 """What a ticket consists of; another kind of content is another function here."""
 
@@ -77,11 +78,11 @@ def _replaced(link: Link, reason: str, seen: Observation, rules: Rules, now: dat
             return Plan(link, lost=(lost,))
     leave, again = f"`itopsync unlink {link.id}` leaves it;", f"`itopsync link {link.external}"
     if emptied := overwritten(link, seen, rules, now):
-        remedy = f"{leave} if that is the right ticket, {again} {link.internal} --history` then carries again what is missing"
+        remedy = f"{leave} if that is the right ticket, {again} {link.internal} --history` then carries {_EITHER_WAY}"
         return Plan(link, unread=Refused(Side.INTERNAL, f"{emptied}. {remedy}"), emptied=True)
     remedy = (
-        f"{leave} then {again} TICKET` links it with a ticket that you open for it in internal, or with "
-        f"{link.internal or 'its copy'} if it is the same one again"
+        f"{leave} then {again} TICKET --history` links it with a ticket that you open for it in internal, or with "
+        f"{link.internal or 'its copy'} if it is the same one again, never with one of internal's own: it carries {_EITHER_WAY}"
     )
     told = f"{reason}. {remedy}"
     return Plan(
@@ -115,7 +116,9 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     writes += plan_notice(situation, whole, whole.obstacles(situation.link))
     external, internal = (situation.ticket(side) for side in Side)
     link = whole.record(replace(situation.link, external_number=external.number, internal_number=internal.number))
-    link = replace(link, base=replace(link.base, last_change=last_change(external)))
+    link = replace(
+        link, base=replace(link.base, last_change=last_change(external), began=internal.fields.get(situation.cls.copy_since, ""))
+    )
     return finished(situation, whole, link, (*told, *_once(whole.uploads), *whole.files, *writes, *whole.removals))
 
 

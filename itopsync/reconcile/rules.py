@@ -167,6 +167,8 @@ class ClassRules:
     """An OQL condition on the external class, with the alias ``this``; empty means every ticket."""
     since_attribute: str = "start_date"
     """What ``since`` is compared with. A change's ``start_date`` is planned, so its is ``creation_date``."""
+    copy_since: str = "start_date"
+    """What says when a copy began: the same of the internal class."""
 
     @property
     def internal_logs(self) -> tuple[str, ...]:
@@ -196,7 +198,7 @@ class ClassRules:
             wanted |= {name: Kind.CODE for name in names if name not in wanted}
         if side is Side.EXTERNAL:
             wanted |= {name: Kind.CODE for name in self.looked_at if name not in wanted}
-            wanted[self.since_attribute] = Kind.DATE
+        wanted[side.pick(self.since_attribute, self.copy_since)] = Kind.DATE
         return wanted
 
 

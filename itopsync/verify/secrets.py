@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from itopsync.model import Side, Ticket
+from itopsync.model import ANY_TIME, Side, Ticket
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.verify.beginning import begins_with
 from itopsync.verify.entries import Line, Logs, Writer
@@ -14,8 +13,6 @@ from itopsync.verify.findings import Findings
 from itopsync.verify.reading import Case
 from itopsync.verify.words import Text, folded, text_of, without_pictures
 
-_AT_ANY_TIME = datetime.min.replace(tzinfo=UTC)
-"""Before any prefix was removed."""
 _TELLING = 16
 """Characters: shorter texts may be on both sides by chance."""
 
@@ -23,7 +20,7 @@ _TELLING = 16
 def held_back(logs: Logs, rules: Rules) -> dict[str, Line]:
     """People's entries on internal that begin with what kept them in when they were written, however disguised, by place."""
     people = logs.by(Side.INTERNAL, Writer.PERSON, Writer.UNSURE)
-    dated = ((line, rules.kept_in_at(line.entry.at if line.entry else _AT_ANY_TIME)) for line in people)
+    dated = ((line, rules.kept_in_at(line.entry.earliest if line.entry else ANY_TIME)) for line in people)
     return {line.where: line for line, tags in dated if any(begins_with(line.html, tag) for tag in tags)}
 
 
@@ -76,7 +73,7 @@ def _fields(external: Ticket, cls: ClassRules) -> Iterable[str]:
 
 def _behind_the_tag(text: Text, rules: Rules) -> str:
     """The words after the first tag; empty if the tag appears in another form."""
-    for tag in map(folded, rules.kept_in_at(_AT_ANY_TIME)):
+    for tag in map(folded, rules.kept_in_at(ANY_TIME)):
         place = text.letters.casefold().find(tag.casefold())
         if tag and place >= 0:
             return text.letters[place + len(tag) :]

@@ -72,3 +72,27 @@ def test_a_side_that_is_down_does_not_end_the_loop(desk: Desk, daemon: Process) 
     assert daemon.poll() is None
     desk.internal.maintenance = False
     _wait_for(lambda: len(desk.internal.tickets()) == 1)
+
+
+def test_commands_tell_a_configuration_that_the_loop_has_not_taken_over(desk: Desk, daemon: Process) -> None:
+    """A prefix that was added and not reloaded: plan would say that it keeps a note in, and the loop sends it."""
+
+    def told() -> set[bool]:
+        done = [desk.itopsync(command) for command in ("plan", "verify", "status", "check")]
+        assert {each.returncode for each in done} == {ExitCode.WELL}
+        return {"works with another configuration" in each.stderr for each in done}
+
+    desk.customer.create("UserRequest", title="First")
+    _wait_for(lambda: len(desk.internal.tickets()) == 1)
+    assert told() == {False}
+    file = desk.folder / "sync.toml"
+    file.write_text(f"# a comment\n{file.read_text()}")
+    assert told() == {False}
+    file.write_text(file.read_text() + '[rules]\nkeep_internal = ["#staff"]\n')
+    assert told() == {True}
+    daemon.send_signal(signal.SIGHUP)
+    _wait_for(lambda: told() == {False})
+    desk.configure()
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait(PATIENCE)
+    assert told() == {False}

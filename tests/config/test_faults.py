@@ -41,6 +41,8 @@ TABLE: list[Case] = [
     ("a text for yes or no", {"rules.images": "yes"}, "rules.images", "'yes' is not valid", "true or false"),
     ("a text for a list", {"rules.keep_internal": "#x"}, "rules.keep_internal", "'#x' is not valid", "a list"),
     ("an empty mark", {"rules.keep_internal": [" "]}, "rules.keep_internal.0", "' ' is not valid", "at least 1"),
+    ("an unseen mark", {"rules.keep_internal": ["#x", "\u200b\ufe0f"]}, "rules.keep_internal.1", "keep every note in", "anew"),
+    ("an accent of nothing", {"rules.keep_internal": ["¨"]}, "rules.keep_internal.0", "keep every note in", "anew"),
     ("a text for a table", {"limits": "none"}, "limits", "'none' is not valid", "a table"),
     ("an unknown direction", {"rules.form": "out"}, "rules.form", "'out' is not valid", "'to_internal'"),
     ("a duration without a unit", {"schedule.poll": 60}, "schedule.poll", "60 is not valid", '"90s"'),

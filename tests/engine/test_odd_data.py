@@ -20,6 +20,7 @@ from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Side
 from itopsync.simulator import FaultKind, Simulator
 from tests.engine.rig import Rig
+from tests.engine.verifying import excused
 from tests.transport import SimulatorTransport
 
 SECRET = "The password is hunter2"
@@ -235,6 +236,25 @@ def test_an_entry_without_a_date_is_carried(rig: OddRig) -> None:
     rig.odd[first] = undated
     assert rig.sync().problems == {}
     assert all(_arrived(rig, number) for number in (first, *others))
+
+
+def test_an_entry_without_a_date_stays_in_for_good_once_a_prefix_kept_it_in(rig: OddRig) -> None:
+    """As iTop shows what a CSV import put into a log: any change of the ticket moves the time that is guessed for it."""
+    rules = rig.configuration.rules
+    rig.configuration = replace(rig.configuration, rules=replace(rules, keep_internal=("#internal", "#staff")))
+    rig.restart()
+    (number,) = _opened(rig, 1)
+    copy = rig.copy_of(number)
+    rig.internal.faults.add(FaultKind.UNDATED, probability=1.0, classes=["UserRequest"])
+    rig.operator.note("UserRequest", copy, "<p>#staff He pays late</p>")
+    rig.sync()
+    rig.configuration = replace(rig.configuration, rules=replace(rules, keep_internal=("#internal",)))
+    rig.restart()
+    rig.wait(hours=30)
+    rig.operator.update("UserRequest", copy, urgency="1")
+    rig.settle(2)
+    assert rig.texts(Side.EXTERNAL, number) == []
+    assert "it is kept in internal" in [why for _, why in excused(rig)]
 
 
 # whatever else

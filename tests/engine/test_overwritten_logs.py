@@ -91,11 +91,66 @@ def test_many_at_once_stop_the_cycle(rig: Rig) -> None:
     rig.engine.cycle(CycleKind.SWEEP)
 
 
-def test_another_title_besides_stops_the_cycle(rig: Rig) -> None:
+def test_a_copy_that_people_had_edited_is_still_known(rig: Rig) -> None:
     number = rig.customer.create("UserRequest", title="Printer")
+    other = rig.customer.create("UserRequest", title="Another one")
+    rig.customer.note("UserRequest", number, "<p>Hers</p>")
     rig.settle(2)
     copy = rig.copy_of(number)
-    _overwrite(rig, copy)
-    rig.operator.update("UserRequest", copy, title="Something else")
+    rig.operator.update("UserRequest", copy, title="Printer (Lyon)", description="<p>Seen to</p>")
+    rig.settle(2)
+    _overwrite(rig, copy, "Imported")
+    rig.customer.note("UserRequest", other, "<p>It beeps</p>")
+    rig.settle(2)
+    assert "It beeps" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(other)))
+    (obstacle,) = rig.link(number).obstacles
+    assert "overwritten or emptied" in obstacle.reason
+
+
+@pytest.mark.parametrize("file", [False, True])
+def test_another_ticket_of_the_same_number_title_and_description_is_not_taken_for_it(rig: Rig, file: bool) -> None:
+    """Internal was restored from a backup, and gave the copy's id to a ticket of its own."""
+    rig.settle(2)
+    backup = rig.internal.snapshot()
+    words = {"title": "Printer", "description": "<p>It beeps</p>"}
+    number = rig.customer.create("UserRequest", **words)
+    if file:
+        rig.customer.attach("UserRequest", number, "hers.txt", "text/plain", b"hers")
+    rig.settle(2)
+    copy = rig.copy_of(number)
+    rig.internal.restore(backup)
+    rig.wait(minutes=7)
+    assert rig.operator.create("UserRequest", **words) == copy
+    rig.operator.note("UserRequest", copy, "<p>Payroll</p>")
     with pytest.raises(SafetyStop, match="linked ids are other tickets"):
         rig.sync()
+
+
+def test_what_a_parked_link_with_another_ticket_tells_loses_nothing(rig: Rig) -> None:
+    rig.settle(2)
+    backup = rig.internal.snapshot()
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.customer.note("UserRequest", number, "<p>Hers</p>")
+    rig.settle(2)
+    copy = rig.copy_of(number)
+    rig.internal.restore(backup)
+    rig.wait(minutes=7)
+    assert rig.operator.create("UserRequest", title="Payroll") == copy
+    rig.customer.note("UserRequest", number, "<p>Later</p>")
+    with pytest.raises(SafetyStop):
+        rig.sync()
+    rig.engine.cycle(accept={"replaced"})
+    rig.settle(2)
+    link = rig.link(number)
+    (obstacle,) = link.obstacles
+    external = Ref(Side.EXTERNAL, "UserRequest", number)
+    assert f"then `itopsync link {external} TICKET --history` links it with a ticket that you open for it" in obstacle.reason
+    assert "never with one of internal's own" in obstacle.reason
+    rig.store.links.amend(link.id, lambda known: unlinked(known, rig.now, notice=True), rig.now)
+    rig.settle(2)
+    opened = Ref(Side.INTERNAL, "UserRequest", rig.operator.create("UserRequest", title="Printer"))
+    linking.join(rig.pair, linking.compare(rig.inspector, external, opened, history=Bridge()))
+    rig.settle()
+    said = "".join(rig.texts(Side.INTERNAL, opened.id))
+    assert [said.count(words) for words in ("Hers", "Later")] == [1, 1]
+    assert rig.texts(Side.EXTERNAL, number) == ["<p>Hers</p>", "<p>Later</p>"]

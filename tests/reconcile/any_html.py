@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import nh3
 from hypothesis import settings
@@ -130,6 +130,37 @@ SPELLINGS = [
     f"https://a'b@{HOST}/x",
     f"a@{HOST}/x",
 ]
+
+
+def _escaped(url: str) -> str:
+    return quote(url, safe="")
+
+
+def _with_signs(url: str, escape: str, slash: str) -> str:
+    """*url*, with *escape* for the ``%`` of its escapes and *slash* for ``/``, which are escaped themselves."""
+    own: dict[int, str] = {ord(sign): f"%{ord(sign):02X}" for sign in (escape, slash) if len(sign) == 1}
+    return quote(url, safe="/").translate(own).replace("%", escape).replace("/", slash)
+
+
+WRAPPERS: dict[str, Callable[[str], str]] = {
+    "Proofpoint 1": lambda url: f"https://urldefense.proofpoint.com/v1/url?u={url}&k=abc",
+    "Proofpoint 2": lambda url: f"https://urldefense.proofpoint.com/v2/url?u={_with_signs(url, '-', '_')}&d=DwMFAg",
+    "Proofpoint 3": lambda url: f"https://urldefense.com/v3/__{url}__;!!Abc!xyz$",
+    "Barracuda": lambda url: f"https://linkprotect.cudasvc.com/url?a={_escaped(url).lower()}&c=E,1",
+    "Cisco": lambda url: f"https://secure-web.cisco.com/1AbC-x_y/{_escaped(url)}",
+    "FireEye": lambda url: f"https://protect2.fireeye.com/v1/url?k=1-2&q=1&e=a&u={_escaped(url)}",
+    "Trend Micro": lambda url: f"https://ctp.trendmicro.com:443/wis/clicktime/v1/query?url={_escaped(url)}&umid=1",
+    "Google": lambda url: f"https://www.google.com/url?q={url}&sa=D",
+    "Outlook": lambda url: f"https://eur01.safelinks.protection.outlook.com/?url={_escaped(url)}&data=05%7C01",
+    "Symantec": lambda url: f"https://clicktime.symantec.com/3AbC?u={_escaped(url)}",
+    "quoted-printable": lambda url: _with_signs(url, "=", "/"),
+    "JSON": lambda url: url.replace(":", "\\u003a").replace("/", "\\u002F"),
+    "JavaScript": lambda url: url.replace("/", "\\x2f"),
+    "a file's name": lambda url: url.replace("://", "___").replace("/", "_"),
+    "stars": lambda url: _with_signs(url, "*", "*2F"),
+}
+"""What services, and below them programs, make of the address of a link."""
+SERVICES = [*WRAPPERS][:10]
 INVISIBLE = [
     "\u200b",
     "&ZeroWidthSpace;",

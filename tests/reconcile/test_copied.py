@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -106,6 +107,14 @@ def test_what_resembles_an_entry_of_the_older_bridge_is_doubtful(
 def test_an_entry_of_the_older_bridge_resembles_the_nearest_one_only() -> None:
     first, second = line(EXTERNAL, "It smokes a lot"), line(EXTERNAL, "It smokes a lot", 300)
     assert standings(first, second, line(INTERNAL, "She says: It smokes a lot", 301, BRIDGE)) == [NEW, DOUBTFUL, DOUBTFUL]
+
+
+@pytest.mark.parametrize("undated", [0, 1])
+def test_an_entry_without_a_date_may_have_been_copied_at_any_time(undated: int) -> None:
+    lines = [line(EXTERNAL, "It smokes a lot", 300), line(INTERNAL, "It smokes a lot", 0, BRIDGE)]
+    assert standings(*lines) == [NEW, ALONE]
+    lines[undated] = replace(lines[undated], entry=replace(lines[undated].entry, dated=False))
+    assert standings(*lines) == [DOUBTFUL, DOUBTFUL]
 
 
 def test_each_entry_that_the_older_bridge_joined_into_one_is_doubtful() -> None:

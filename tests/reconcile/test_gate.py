@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
@@ -14,7 +15,7 @@ from itopsync.reconcile import gate
 from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.richtext import Origin, carry
 from itopsync.verify.beginning import begins_with
-from tests.reconcile.any_html import HOME, INVISIBLE, ORIGIN, SPELLINGS, often
+from tests.reconcile.any_html import HOME, INVISIBLE, ORIGIN, SERVICES, SPELLINGS, WRAPPERS, often
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -35,6 +36,37 @@ def test_an_address_is_known_in_every_spelling(spelling: str) -> None:
     assert gate.words(f"a {spelling} b", ORIGIN.addresses).split()[0] == "a"
     assert "[link]" in gate.words(f"a {spelling} b", ORIGIN.addresses)
     assert gate.words(elsewhere, ORIGIN.addresses) == elsewhere
+
+
+@pytest.mark.parametrize("outer", WRAPPERS)
+@pytest.mark.parametrize(
+    "server", ["https://desk.example.com/itop", "https://help-desk.example.com/my-itop", "https://desk.example.com:8443"]
+)
+def test_an_address_is_known_inside_another_whatever_stands_for_its_signs(outer: str, server: str) -> None:
+    for inner in ("", *SERVICES):
+        for behind in ("", "/pages/UI.php?operation=details&id=41"):
+            url = WRAPPERS[outer](WRAPPERS[inner](f"{server}{behind}") if inner else f"{server}{behind}")
+            carried = carry(
+                f'<p>See <a href="{html.escape(url)}">it</a> or {html.escape(url)} now</p>', replace(ORIGIN, addresses=(server,))
+            )
+            assert "desk" not in carried.html, (inner, url, carried.html)
+            assert carried.html.startswith("<p>See it or ")
+            assert carried.html.endswith(" now</p>")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https-3A__mydesk.example.com_itop",
+        "https-3A__desk.example.com.evil.example_itop",
+        "https-3A__desk.example.com_itop-2Dold",
+        "https-3A__elsewhere.example_desk.example.comments_itop",
+        "https:__desk.example.com.evil.example_itop",
+        "desk.example.com_itop.tar and https... desk.example.com or https://desk.example.com_x/itop",
+    ],
+)
+def test_what_only_looks_like_an_address_inside_another_stays(text: str) -> None:
+    assert gate.words(text, ("https://desk.example.com/itop",)) == text
 
 
 @pytest.mark.parametrize("behind", ["", ".txt", ".", "-2", ", see", "/pages/UI.php.txt", ":"])
@@ -247,6 +279,15 @@ def test_of_what_nests_too_deep_to_tell_both_say_that_it_stays() -> None:
     fragment = "<div>" * 3_000 + "<p>so</p><p>and so</p><p>#internal</p>"
     assert begins_with_tag(fragment, ("#internal",))
     assert begins_with(fragment, "#internal")
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\ufe0f", "\u2800", "¨", "\ufe0f\u20e3"])
+def test_what_is_not_seen_of_a_mark_does_not_count(unseen: str) -> None:
+    for tag in (f"#internal{unseen}", f"{unseen}#internal", f"#inter{unseen}nal"):
+        for keeps_in in (begins_with_tag, lambda text, tags: begins_with(text, *tags)):
+            assert keeps_in("<p>#internal He pays late</p>", (tag,))
+            assert not keeps_in("<p>He pays late</p>", (tag,))
+    assert not begins_with_tag("<p>He pays late</p>", (unseen,))
 
 
 SPACES = (" ", "\n", "\r\n", "\t", "\n\n    ", " \n", "\f", "&#10;", "\x85", "\u2028")

@@ -52,6 +52,7 @@ from tests.reconcile.making import (
     kept,
     ours,
     plan,
+    plan_twice,
     rules,
     ticket,
     unlinked,
@@ -272,7 +273,8 @@ def test_what_was_accepted_passes_and_what_has_come_since_counts() -> None:
 
 def test_a_tally_counts_what_plans_do() -> None:
     gone = plan(agreed(), replace(both(), external=None))
-    deletes = plan(agreed(), both(internal=ticket(INTERNAL, files=(file(8, "itopsync-acme-a-e5", ticket=2),))))
+    known = replace(agreed(), files=(FilePair(EXTERNAL, 5, 8, FileStatus.CARRIED),))
+    deletes = plan_twice(known, both(internal=ticket(INTERNAL, files=(file(8, "itopsync-acme-a-e5", ticket=2),))))
     odd = replace(Plan(agreed(), rewritten=True), replaced=True)
 
     waiting = frozenset({"1", "2", "3"})
@@ -425,4 +427,6 @@ def test_what_is_read_of_a_ticket_is_what_the_rules_speak_of() -> None:
     cls = default_rules().for_external("UserRequest")
 
     assert {"title", "solution", "team_id", "start_date"} <= cls.attributes(EXTERNAL).keys()
-    assert cls.attributes(EXTERNAL).keys() - cls.attributes(INTERNAL).keys() == {"start_date"}
+    assert cls.attributes(EXTERNAL) == cls.attributes(INTERNAL)
+    change = replace(cls, since_attribute="creation_date")
+    assert change.attributes(EXTERNAL).keys() ^ change.attributes(INTERNAL).keys() == {"creation_date", "start_date"}

@@ -30,6 +30,7 @@ bases = st.builds(
         max_size=4,
     ),
     last_change=words,
+    began=words,
     joined_logs=st.none() | st.frozensets(words, max_size=3),
     heading=st.none() | st.builds(Heading, sides, st.lists(words, max_size=4).map(tuple)),
 )
