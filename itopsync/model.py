@@ -447,6 +447,10 @@ class Link:
     def ref(self, side: Side) -> Ref | None:
         return side.pick(self.external, self.internal)
 
+    def may_land(self, now: datetime) -> bool:
+        """Whether a write whose outcome is not known may still land."""
+        return self.in_doubt and self.due_at is not None and self.due_at > now
+
     def is_parked(self, key: ItemKey) -> bool:
         """Whether an item does not get across before a person has looked."""
         return any(obstacle.parked for obstacle in self.obstacles if obstacle.key == key)

@@ -28,6 +28,7 @@ from itopsync.itop.wording import WORD, hidden
 from itopsync.model import ItemKind, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.entries import full_log
+from itopsync.reconcile.identity import TITLE
 from itopsync.reconcile.plan import UNREAD, Action, Item, TextSource, Upload, Write
 from itopsync.reconcile.richtext import plain
 
@@ -66,12 +67,15 @@ def hide_names(job: Job, error: RemoteError) -> None:
 
 
 def _names(ticket: Ticket) -> Iterator[str]:
-    """The words of a ticket's values, of the names of those who wrote its entries, and those in the entries that may be names."""
-    for value in ticket.fields.values():
-        yield from WORD.findall(plain(value))
-    for entry in chain.from_iterable(ticket.logs.values()):
-        yield from WORD.findall(entry.author)
-        yield from (word for word in WORD.findall(plain(entry.html)) if not word.islower())
+    """The words of a ticket's title, of the names of those who wrote its entries, and those in its texts that may be names.
+
+    Not the other words of its texts: a long description has most words of any sentence.
+    """
+    entries = tuple(chain.from_iterable(ticket.logs.values()))
+    for name in (ticket.fields.get(TITLE, ""), *(entry.author for entry in entries)):
+        yield from WORD.findall(plain(name))
+    for text in (*ticket.fields.values(), *(entry.html for entry in entries)):
+        yield from (word for word in WORD.findall(plain(text)) if not word.islower())
 
 
 def _failed_before(job: Job, action: Action) -> bool:

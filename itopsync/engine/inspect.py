@@ -23,7 +23,7 @@ from itopsync.engine.scope import left_behind
 from itopsync.engine.store_guard import refuse_wrong
 from itopsync.model import TICKET, UNSAVED, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Kept, Plan, Remark
-from itopsync.reconcile.safety import Accepted, Tally, check
+from itopsync.reconcile.safety import Accepted, Excess, Tally, check, exceeds
 
 
 class Inspector:
@@ -62,8 +62,10 @@ class Inspector:
         tally = Tally(creations=frozenset(waiting | {str(each.external) for each in new}), replaced=replaced)
         for each in planned:
             tally = tally if each.loaded.id in later else tally.add(each.plan)
-        let_through = hold_if_several(pair.store, planned)
-        return hold_orphaned_if_several(pair, let_through, Accepted(things=stops.accepted(pair.store))), tally
+        let_through, accepted = hold_if_several(pair.store, planned), Accepted(things=stops.accepted(pair.store))
+        if exceeds(Excess.DELETIONS, tally, pair.rules.limits, accepted):
+            return let_through, tally  # who accepts that accepts every one of them
+        return hold_orphaned_if_several(pair, let_through, accepted), tally
 
     def refuse(self, planned: Sequence[Planned], tally: Tally) -> None:
         """Check that a cycle would carry out what :meth:`preview` showed.

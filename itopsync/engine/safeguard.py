@@ -180,8 +180,8 @@ def hold_orphaned_if_several(
 
 
 def _are_accepted(plan: Plan, accepted: Accepted) -> bool:
-    removals = (action for action in plan.actions if isinstance(action, Remove))
-    return all(accepted.allows(Excess.DELETIONS, removed_thing(plan.link.id, action)) for action in removals)
+    removals = [action for action in plan.actions if isinstance(action, Remove)]
+    return bool(removals) and all(accepted.allows(Excess.DELETIONS, removed_thing(plan.link.id, action)) for action in removals)
 
 
 def _orphaned_links(planned: Sequence[Planned]) -> frozenset[tuple[Side, int]]:

@@ -11,7 +11,8 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
 from itopsync.engine.reused import take_copy
 from itopsync.engine.settings import EngineSettings
-from itopsync.model import WORKED_ON, LinkStatus, Observation, Side, Ticket
+from itopsync.model import WORKED_ON, ItemKind, LinkStatus, Observation, Side, Ticket
+from itopsync.reconcile.files import MANY_DELETIONS
 from itopsync.reconcile.identity import last_changed
 from itopsync.reconcile.lifecycle import is_terminal
 from itopsync.reconcile.plan import UNREAD
@@ -84,7 +85,9 @@ def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, t
     if job.ended is Ending.INTERRUPTED:
         return now
     unread = [each for each in link.obstacles if UNREAD.names(each)]  # until it can be read, nothing else of it can be tried
-    times = [each.not_before for each in unread or link.obstacles if not each.parked and each.not_before is not None]
+    held = link.is_parked(MANY_DELETIONS.key)  # until a person lets them pass, no look decides about what is gone
+    waiting = [each for each in unread or link.obstacles if not (held and each.key.kind is ItemKind.GONE)]
+    times = [each.not_before for each in waiting if not each.parked and each.not_before is not None]
     if job.ended or job.counts[Count.UNFINISHED]:
         times.append(now + settings.first_back_off)
     tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]

@@ -210,7 +210,7 @@ class Steering:
         if link.status is LinkStatus.TOMBSTONE or (link.status is LinkStatus.UNLINKING and notice):
             return f"{name} is {link.status}: nothing to do."
         ended = self._store.links.amend(link.id, lambda known: by_hand.unlinked(known, now, notice=notice), now)
-        if ended is None or (ended.status is not LinkStatus.UNLINKING and by_hand.must_wait(ended, notice=notice)):
+        if ended is None or (ended.status is not LinkStatus.TOMBSTONE and by_hand.must_wait(ended, now, notice=notice)):
             raise Refusal(f"{name}: a write on it is under way or may still land: try again in some minutes.")
         marked = f"on {ended.internal_number}, if its log bears our mark still"
         noted = f" The next cycle notes that {marked}." if ended.status is LinkStatus.UNLINKING else ""

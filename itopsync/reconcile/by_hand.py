@@ -25,7 +25,7 @@ from itopsync.model import (
 from itopsync.reconcile.copied import UNSEEN, Bridge, Line, Looks, Standing, recognise, recognise_files
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.entries import arrived
-from itopsync.reconcile.files import MANY_DELETIONS, ORIGINALS_GONE, pair_files
+from itopsync.reconcile.files import MANY_DELETIONS, pair_files
 from itopsync.reconcile.form import alike, plan_values
 from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.identity import is_parked_as_another
@@ -42,18 +42,16 @@ def retried(link: Link, now: datetime, *, alone: bool = True) -> Link:
     """The link with its obstacles cleared, due *now*; a write in doubt has time to land first.
 
     A ticket's many deletions may pass from now on, if it is meant *alone*: their obstacle is kept, as a permit, until they are
-    fewer. A copy that was held as its original is gone stays for good. An entry that vanished too often is written again.
+    fewer. An entry that vanished too often is written again.
     """
     if link.status not in WORKED_ON:
         return link
     gone = tuple(obstacle for obstacle in link.obstacles if obstacle.key.kind is ItemKind.GONE)
     many = (obstacle for obstacle in link.obstacles if obstacle.key == MANY_DELETIONS.key)
     passing = tuple(replace(each, tries=0, parked=False, not_before=None) if alone else each for each in many)
-    held = {obstacle.key for obstacle in link.obstacles if obstacle.reason == ORIGINALS_GONE}
-    files = tuple(replace(pair, status=FileStatus.LEFT) if pair.key in held else pair for pair in link.files)
     notes = {marker: replace(record, writes=min(record.writes, 1)) for marker, record in link.base.notes.items()}
     base = replace(link.base, notes=notes) if notes != link.base.notes else link.base
-    return replace(link, base=base, files=files, obstacles=(*gone, *passing), due_at=link.due_at if link.in_doubt else now)
+    return replace(link, base=base, obstacles=(*gone, *passing), due_at=link.due_at if link.may_land(now) else now)
 
 
 def parked(link: Link, actor: str, reason: str = "") -> Link:
@@ -91,19 +89,21 @@ def to_be_copied(link: Link, now: datetime) -> Link:
 
 def unlinked(link: Link, now: datetime, *, notice: bool) -> Link:
     """The link ended; nothing more is carried. With *notice*, the next cycle says so on the internal ticket first."""
-    if link.status is LinkStatus.TOMBSTONE or must_wait(link, notice=notice):
+    if link.status is LinkStatus.TOMBSTONE or must_wait(link, now, notice=notice):
         return link
     if notice and link.internal is not None:
         return retried(replace(link, status=LinkStatus.UNLINKING), now)
     return ended(link, End.UNLINKED)
 
 
-def must_wait(link: Link, *, notice: bool) -> bool:
+def must_wait(link: Link, now: datetime, *, notice: bool) -> bool:
     """Whether a write that may still land keeps the link from being ended: if the two were linked again, it would be sent twice.
 
-    With *notice*, it ends only after a look, unless it has no copy that we know of.
+    Where a copy may exist that we do not know of, that must be known first; with *notice*, the link ends only after a look.
     """
-    return link.in_doubt and not (notice and link.internal is not None)
+    if link.internal is None:
+        return link.in_doubt
+    return link.may_land(now) and not notice
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,12 @@ class Copies:
         same = born_together(pair.born, original.born)
         return tuple(copy for copy, born in told if not born and same and copy.id == pair.copy_id)
 
+    def of_known(self, pair: FilePair) -> tuple[Attachment, ...]:
+        """The copies of the file that a pair names, whatever bears its id now: none that may be another file's."""
+        named = ((copy, attachment_of(copy.temp_id, self.pair)) for copy in self.under(pair.origin, pair.original_id))
+        told = ((copy, of.born) for copy, of in named if of is not None)
+        return tuple(copy for copy, born in told if (born_together(born, pair.born) if born else copy.id == pair.copy_id))
+
     def under(self, origin: Side, number: int) -> tuple[Attachment, ...]:
         """The copies of whatever bore an id on *origin*."""
         return self._by_id[origin].get(number, ())

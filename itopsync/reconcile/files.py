@@ -81,10 +81,11 @@ def _with_original(situation: Situation, part: Part, original: Attachment, known
         pair = replace(pair, organisation=situation.ticket(origin).fields.get(_ORGANISATION, ""))
     target, item = origin.other, file_item(origin, original.id)
     copies = [copy.id for copy in situation.copies.of(origin, original)]
-    former = [copy.id for copy in situation.copies.under(origin, original.id) if copy.id not in copies]
-    if former and known is not None and known.status is not FileStatus.LEFT and _follows(situation, origin):
+    former = situation.copies.of_known(known) if known is not None and known.status is FileStatus.CARRIED else ()
+    former = tuple(copy for copy in former if copy.id not in copies)
+    if former and known is not None and _follows(situation, origin):
         part.orphaned.add(known)
-        part.removals += [Remove(target, copy, item) for copy in former]
+        part.removals += [Remove(target, copy.id, item) for copy in former]
     if not copies:
         return _without_copy(situation, part, pair)
     part.removals += [Remove(target, surplus, item) for surplus in copies[1:]]
@@ -102,9 +103,11 @@ def _without_original(
         return None
     origin, number = which
     item, copy = file_item(origin, number), copies[0].id
-    if pair is None or pair.status in (FileStatus.KEPT, FileStatus.LEFT):
-        part.remark(Kept.COPY_LEFT, item.key)
-        return FilePair(origin, number, copy, FileStatus.LEFT)
+    if pair is None or _stays(pair):
+        part.want(item)
+        if not situation.obstacle(item):
+            part.remark(Kept.COPY_LEFT, item.key)
+        return replace(pair or FilePair(origin, number, copy, FileStatus.LEFT), copy_id=copy, status=FileStatus.LEFT)
     surplus = [Remove(origin.other, each.id, item) for each in copies[1:]]
     if not _follows(situation, origin):
         part.removals += surplus
@@ -115,7 +118,12 @@ def _without_original(
     elif not situation.obstacle(item) and _is_gone_for_good(situation, part, pair):
         part.orphaned.add(pair)
         part.removals += [Remove(origin.other, copy, item, pair), *surplus]
-    return replace(pair, copy_id=copy)
+    return replace(pair, copy_id=copy, status=FileStatus.CARRIED)
+
+
+def _stays(pair: FilePair) -> bool:
+    """Whether a copy stays whose original is not there. Earlier versions noted one that came with another link as waiting."""
+    return pair.status in (FileStatus.KEPT, FileStatus.LEFT) or (pair.status is FileStatus.WAITING and pair.copy_id is not None)
 
 
 def _is_gone_for_good(situation: Situation, part: Part, pair: FilePair) -> bool:
@@ -185,8 +193,18 @@ def with_vanished_held(plan: Plan) -> Plan:
 
 
 def hold_orphaned(plan: Plan) -> Plan:
-    """The plan with each copy whose original is gone left for a person."""
-    return _held(plan, {pair.key for pair in plan.orphaned}, ORIGINAL_GONE) if plan.orphaned else plan
+    """The plan with the copies of files that are gone left where they are, for a person to know of.
+
+    Where another file has the id of such a one by now, that goes on.
+    """
+    if not plan.orphaned:
+        return plan
+    gone = {(pair.key, pair.born) for pair in plan.orphaned}
+    left = {pair.key for pair in plan.link.files if (pair.key, pair.born) in gone}
+    files = tuple(replace(pair, status=FileStatus.LEFT) if pair.key in left else pair for pair in plan.link.files)
+    keys = {key for key, _ in gone}
+    actions = tuple(each for each in plan.actions if not (isinstance(each, Remove) and each.item.key in keys))
+    return _held(replace(plan, link=replace(plan.link, files=files), actions=actions), left, ORIGINAL_GONE)
 
 
 def _held(plan: Plan, files: Set[ItemKey], why: Obstacle) -> Plan:

@@ -163,7 +163,7 @@ class Kept(StrEnum):
     INTERNAL_EDIT = "internal edit kept"
     INTERNAL_NOTE = "note kept in internal"
     COPY_DELETED = "copy deleted, not made again"
-    COPY_LEFT = "copy of a file that was never on these tickets"
+    COPY_LEFT = "copy without its original, left as it is"
     PARKED = "parked"
     WAITING = "waiting for another try"
     GATHERED = "gathered into one file"

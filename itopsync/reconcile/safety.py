@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -97,7 +97,8 @@ class Excess(StrEnum):
 
 _REASONS = {
     "creations": "{count} new tickets are to be created in internal, more than the limit of {limit}",
-    "deletions": "{count} attachments of many tickets are to be deleted, more than the limit of {limit}",
+    "deletions": "{count} attachments of many tickets are to be deleted, more than the limit of {limit}; if a server was restored "
+    "from a backup, these are the last copies",
     "missing": "{count} linked tickets are gone, or copies of files or the log on them, more than the limit of {limit}; perhaps "
     "an account sees less than before, or a server was restored from a backup",
     "rewritten": "on {count} tickets all known entries look different, more than the limit of {limit}; perhaps by an upgrade",
@@ -111,18 +112,29 @@ def check(tally: Tally, limits: Limits, accepted: Accepted = NOTHING) -> None:
 
     :raises SafetyStop: a limit is exceeded by what is not *accepted*
     """
-    for kind, limit in {
-        "markers": 0,
-        "replaced": 0,
-        "missing": limits.missing,
-        "rewritten": limits.rewritten,
-        "deletions": limits.deletions,
-        "creations": limits.creations,
-    }.items():
-        left = accepted.left_of(tally, kind)
-        if kind == "deletions" and len({which.partition(" ")[0] for which in left}) <= min(limit, limits.deleting):
-            continue  # the deed of a person on a few tickets; of those that lose very many each waits by itself
-        if len(left) > limit:
-            reason = _REASONS[kind].format(count=len(left), limit=limit)
+    for kind in _LIMITS:
+        if exceeds(kind, tally, limits, accepted):
+            reason = _REASONS[kind].format(count=len(accepted.left_of(tally, kind)), limit=_LIMITS[kind](limits))
             do = f"run `itopsync accept {kind}`"
             raise SafetyStop(kind, f"{reason}. Look at `itopsync plan`; if it is right, {do}.", counted=True)
+
+
+_LIMITS: Mapping[Excess, Callable[[Limits], int]] = {
+    Excess.MARKERS: lambda _: 0,
+    Excess.REPLACED: lambda _: 0,
+    Excess.MISSING: lambda limits: limits.missing,
+    Excess.REWRITTEN: lambda limits: limits.rewritten,
+    Excess.DELETIONS: lambda limits: limits.deletions,
+    Excess.CREATIONS: lambda limits: limits.creations,
+}
+
+
+def exceeds(kind: Excess, tally: Tally, limits: Limits, accepted: Accepted = NOTHING) -> bool:
+    """Whether more things of a kind than its limit allows were not accepted.
+
+    Deletions on a few tickets are the deed of a person; of those tickets, one that loses very many files waits by itself.
+    """
+    left, limit = accepted.left_of(tally, kind), _LIMITS[kind](limits)
+    if kind is Excess.DELETIONS and len({which.partition(" ")[0] for which in left}) <= min(limit, limits.deleting):
+        return False
+    return len(left) > limit

@@ -246,7 +246,7 @@ class Links:
         """
         with self._database.writing() as connection:
             known_links = _links_of_either(connection, joined)
-            if any(not _may_join(known, joined) for known in known_links) or _is_written(connection, joined):
+            if any(not _may_join(known, joined, now) for known in known_links) or _is_written(connection, joined):
                 return None
             connection.execute(delete(file).where(file.c.link_id.in_(_ids_of_either(joined))))
             more = {"live": True, "external_version": None, "internal_version": None, "updated_at": now}
@@ -413,13 +413,15 @@ def _is_written(connection: Connection, joined: Link) -> bool:
     return connection.execute(under_way).first() is not None
 
 
-def _may_join(known: Link, joined: Link) -> bool:
+def _may_join(known: Link, joined: Link, now: datetime) -> bool:
     """Whether a *known* link of one of the two tickets lets them be *joined*: it is unlinked, or has no copy yet."""
     if known.status is LinkStatus.TOMBSTONE:
         return True
-    if known.external != joined.external or known.in_doubt:
+    if known.external != joined.external:
         return False
-    return known.internal is None or (known.status is LinkStatus.UNLINKING and known.internal == joined.internal)
+    if known.internal is None:
+        return not known.in_doubt
+    return known.status is LinkStatus.UNLINKING and known.internal == joined.internal and not known.may_land(now)
 
 
 def _by(latest: datetime, obstacles: str) -> Iterator[Obstacle]:

@@ -41,8 +41,9 @@ def compare_files(findings: Findings, seen: Observation, rules: Rules, library: 
                 findings.differs(item, f"{origin}: attachment {number} has {counted[number]} copies")
             elif not counted[number]:
                 _report_missing(findings, origin, original, known.get(number))
-        linked = {number for number, pair in known.items() if pair.status not in (FileStatus.KEPT, FileStatus.LEFT)}
-        for number in sorted({copy.original for copy in told if copy not in copies} & linked):
+        for number in sorted(
+            {copy.original for copy in told if copy not in copies and _was_linked(copy, known.get(copy.original))}
+        ):
             held = findings.obstacle(f"file:{origin}:{number}") or findings.obstacle("deletions")
             if rules.deletion is not Deletion.NEVER and not findings.waits and held is None:
                 what = f"{origin}: attachment {number} is gone, but its copy is still there"
@@ -65,6 +66,13 @@ def _is_of(copy: _Copy, original: Attachment | None, known: FilePair | None) -> 
     if copy.born or known is None or not known.born:
         return _alike(copy.born, original.born)
     return known.copy_id == copy.id and _alike(known.born, original.born)
+
+
+def _was_linked(copy: _Copy, known: FilePair | None) -> bool:
+    """Whether its original was on the ticket once, so that it is to go with that."""
+    if known is None or known.status in (FileStatus.KEPT, FileStatus.LEFT):
+        return False
+    return _alike(copy.born, known.born) if copy.born else known.copy_id == copy.id
 
 
 def _alike(one: str, other: str) -> bool:

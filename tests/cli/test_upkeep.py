@@ -41,7 +41,7 @@ def test_a_sound_store_is_said_to_be_so(desk: Desk) -> None:
     done = desk.itopsync("db", "check")
     assert (done.returncode, done.stdout) == (
         ExitCode.WELL,
-        "The store is at 0005, this itopsync's schema, and sound: 1 link.\n",
+        "The store is at 0006, this itopsync's schema, and sound: 1 link.\n",
     )
 
 
@@ -99,8 +99,8 @@ def test_nobody_changes_the_schema_under_a_daemon(desk: Desk) -> None:
 
 @pytest.mark.usefixtures("no_store")
 def test_the_lease_is_given_back_after_an_upgrade(desk: Desk) -> None:
-    assert desk.itopsync("db", "upgrade").stdout == "The store went from empty to 0005.\n"
-    assert desk.itopsync("db", "upgrade").stdout == "The store is at 0005.\n"
+    assert desk.itopsync("db", "upgrade").stdout == "The store went from empty to 0006.\n"
+    assert desk.itopsync("db", "upgrade").stdout == "The store is at 0006.\n"
     assert desk.itopsync("run-once").returncode == ExitCode.WELL
 
 
@@ -110,8 +110,8 @@ def test_a_downgrade_leaves_a_copy_and_says_where_it_went(desk: Desk) -> None:
     assert done.returncode == ExitCode.STORE
     assert "'0000' is not an older revision" in done.stderr
     done = desk.itopsync("db", "downgrade", "base", "--yes")
-    assert (done.returncode, done.stdout) == (ExitCode.WELL, "The store went from 0005 to empty.\n")
-    assert [path.name for path in desk.folder.glob("*.backup")] == ["store.sqlite.0005-1.backup"]
+    assert (done.returncode, done.stdout) == (ExitCode.WELL, "The store went from 0006 to empty.\n")
+    assert [path.name for path in desk.folder.glob("*.backup")] == ["store.sqlite.0006-1.backup"]
 
 
 def test_the_lease_is_free_while_a_downgrade_waits_for_an_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,4 +246,4 @@ def test_the_json_of_the_status_is_whole(desk: Desk) -> None:
 
 
 def test_the_version_names_the_schema(desk: Desk) -> None:
-    assert desk.itopsync("--version").stdout == "itopsync 0.1.0 (store schema 0005)\n"
+    assert desk.itopsync("--version").stdout == "itopsync 0.1.0 (store schema 0006)\n"

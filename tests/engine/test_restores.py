@@ -14,8 +14,11 @@ from itopsync.engine.report import CycleKind
 from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Ref, Side, Sighting
+from itopsync.reconcile.by_hand import retried
 from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE
+from itopsync.reconcile.plan import Remove
 from itopsync.reconcile.rebuilding import without_copy
+from itopsync.reconcile.rules import Limits
 from itopsync.store.records import RequestKind
 from tests.engine.rig import Rig
 from tests.engine.verifying import compared
@@ -243,7 +246,8 @@ def test_the_last_copies_of_files_that_a_restore_took_stay_until_one_says_so(tmp
         _attach(rig, side, fresh, f"new {place}")
     rig.sync()
     planned, _ = rig.inspector.preview()
-    assert [remark.reason for each in planned for remark in each.plan.remarks] == [ORIGINALS_GONE] * 6
+    if not meanwhile:
+        assert [remark.reason for each in planned for remark in each.plan.remarks] == [ORIGINALS_GONE] * 6
     rig.settle(3)
     rig.wait(minutes=10)
     rig.engine.cycle(CycleKind.SWEEP)
@@ -254,6 +258,43 @@ def test_the_last_copies_of_files_that_a_restore_took_stay_until_one_says_so(tmp
     assert _copies(rig, side.other) == 7 + meanwhile
     assert rig.store.links.troubled(10) == ()
     assert compared(rig) == []
+    rig.stop()
+
+
+@pytest.mark.parametrize("retried", [False, True])
+def test_what_is_left_stays_though_another_file_gets_the_id_of_its_original(rig: Rig, retried: bool) -> None:
+    numbers = _originals_taken_away(rig, Side.INTERNAL, 3)
+    rig.settle(2)
+    if retried:
+        _retry_all(rig)
+        rig.settle(1)
+    for number in numbers:
+        _attach(rig, Side.INTERNAL, number, "again.txt")
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.settle(3)
+    assert _copies(rig, Side.EXTERNAL) == 7 + 3
+    _retry_all(rig)
+    rig.settle(3)
+    assert _copies(rig, Side.EXTERNAL) == 7 + 3
+    assert rig.store.links.troubled(10) == ()
+
+
+def test_so_does_what_is_left_of_a_ticket_that_lost_very_many(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, limits=Limits(deletions=3))
+    numbers = [_opens(rig, f"No. {place}") for place in range(2)]
+    rig.settle(1)
+    backup = rig.internal.snapshot()
+    for number in (*[numbers[0]] * 4, numbers[1]):
+        _attach(rig, Side.INTERNAL, number)
+    rig.settle(1)
+    rig.internal.restore(backup)
+    rig.settle(4)
+    assert _copies(rig, Side.EXTERNAL) == 5
+    for number in numbers:
+        rig.store.links.amend(rig.link(number).id, lambda link: retried(link, rig.now), rig.now)
+    rig.settle(4)
+    assert _copies(rig, Side.EXTERNAL) == 5
+    assert rig.store.links.troubled(10) == ()
     rig.stop()
 
 
@@ -275,6 +316,8 @@ def test_deletions_that_were_accepted_go(rig: Rig) -> None:
     with pytest.raises(SafetyStop) as stop:
         rig.sync()
     assert stop.value.kind == "deletions"
+    planned, _ = rig.inspector.preview()
+    assert sum(isinstance(action, Remove) for each in planned for action in each.plan.actions) == 60
     rig.wait(minutes=1)
     rig.engine.cycle(accept={"deletions"})
     rig.settle(1)

@@ -112,7 +112,7 @@ def test_a_copy_stays_whose_original_never_was_on_this_links_tickets(link: Link)
     left = FilePair(EXTERNAL, 5, 8, FileStatus.LEFT)
     assert planned.actions == ()
     assert planned.link.files == (left,)
-    assert kept(planned) == {("copy of a file that was never on these tickets", "file")}
+    assert kept(planned) == {("copy without its original, left as it is", "file")}
     assert plan_twice(planned.link, both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))).link == planned.link
     assert plan(planned.link, both()).link.files == ()  # somebody deleted it
     back = plan(planned.link, both(ticket(EXTERNAL, files=(file(5),))))  # or that, and the original is there after all
@@ -201,7 +201,7 @@ def test_another_file_under_a_known_id_is_carried_and_the_copy_of_the_first_one_
     # and so it is where the process died before it noted anything, or noted the first half
     kept = (file(8, marker, ticket=2), file(9, f"{COPY_OF_5}.{NOON}", ticket=2))
     again = seen.with_(INTERNAL, ticket(INTERNAL, files=kept))
-    for known, goes in ((knowing(CARRIED_IN_THE_MORNING), True), (planned.link, True), (knowing(), False)):
+    for known, goes in ((knowing(CARRIED_IN_THE_MORNING), True), (planned.link, False), (knowing(), False)):
         later = plan(known, again)
         assert later.link.files == (replace(new, copy_id=9, status=FileStatus.CARRIED),)
         assert later.actions == ((Remove(INTERNAL, 8, ITEM),) if goes else ())
@@ -292,10 +292,11 @@ def test_copies_whose_originals_are_gone_are_left_for_a_person_where_others_are_
     assert planned.orphaned == {CARRIED}
     held = hold_orphaned(planned)
     assert held.actions == ()
-    assert held.link.files == (CARRIED,)
+    assert held.link.files == (replace(CARRIED, status=FileStatus.LEFT),)
     assert parked(held) == {"file:external:5": ORIGINALS_GONE}
     assert kept(held) == {("parked", "file")}
     assert plan(held.link, seen).orphaned == frozenset()
+    assert plan(held.link, seen).link == held.link
     left = plan_twice(by_hand.retried(held.link, NOW), seen)
     assert (left.actions, left.link.obstacles) == ((), ())
     assert left.link.files == (replace(CARRIED, status=FileStatus.LEFT),)

@@ -55,7 +55,7 @@ def tomorrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
     def come(trouble: str = "") -> None:
         folder = tmp_path / "migrations"
         shutil.copytree(migrate.migrations(), folder)
-        (folder / "versions" / "0006_tomorrow.py").write_text(TOMORROW.format(trouble=trouble))
+        (folder / "versions" / "0007_tomorrow.py").write_text(TOMORROW.format(trouble=trouble))
         monkeypatch.setattr(migrate, "migrations", lambda: folder)
 
     return come

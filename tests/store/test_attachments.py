@@ -27,7 +27,7 @@ class Known:
     files: tuple[FilePair, ...]
 
     def ids(self, side: Side) -> list[int]:
-        originals = [pair.original_id for pair in self.files if pair.origin is side]
+        originals = [pair.original_id for pair in self.files if pair.origin is side and pair.status is not FileStatus.LEFT]
         copies = [pair.copy_id for pair in self.files if pair.origin is not side and pair.copy_id is not None]
         return originals + copies
 

@@ -20,13 +20,13 @@ def test_a_file_is_copied_before_it_is_upgraded(sqlite_url: str, tomorrow: Calla
     filled(sqlite_url)
     tomorrow()
     migrate.upgrade(sqlite_url)
-    assert backups(tmp_path) == ["store.sqlite.0005-1.backup"]
-    copy = tmp_path / "store.sqlite.0005-1.backup"
+    assert backups(tmp_path) == ["store.sqlite.0006-1.backup"]
+    copy = tmp_path / "store.sqlite.0006-1.backup"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert rows(f"sqlite:///{copy}", "SELECT id, external_version FROM link ORDER BY id") == [(1, "v1"), (2, "v1")]
-    migrate.downgrade(sqlite_url, "0005")
+    migrate.downgrade(sqlite_url, "0006")
     migrate.upgrade(sqlite_url)
-    assert backups(tmp_path) == [f"store.sqlite.000{name}.backup" for name in ("5-1", "5-2", "6-1")]
+    assert backups(tmp_path) == [f"store.sqlite.000{name}.backup" for name in ("6-1", "6-2", "7-1")]
 
 
 def test_a_copy_is_a_whole_store_even_while_it_is_written_to(sqlite_url: str) -> None:
@@ -48,7 +48,7 @@ def test_a_copy_that_cannot_be_made_leaves_nothing_behind(
     with sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None) as other:
         other.execute("PRAGMA journal_mode = DELETE")
         other.execute("BEGIN EXCLUSIVE")
-        monkeypatch.setattr(migrate, "current", lambda _url: "0005")
+        monkeypatch.setattr(migrate, "current", lambda _url: "0006")
         with pytest.raises(StoreUnavailable, match="locked"):
             migrate.backup(sqlite_url)
     other.close()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from itopsync.errors import StoreError, StoreOutdated, StoreUnavailable
+from itopsync.model import FileStatus, ItemKey, Obstacle
 from itopsync.store import migrate
 from itopsync.store.connection import MIGRATING, Address, engine_for, writer
 from itopsync.store.partial import metadata
@@ -66,18 +68,18 @@ def test_an_older_store_asks_for_its_upgrade(url: str, tomorrow: Callable[..., N
     filled(url)
     tomorrow()
     for refused in (Store.open, migrate.check):
-        with pytest.raises(StoreOutdated, match=r"it is at 0005, .* works with 0006\. .*`itopsync db upgrade`"):
+        with pytest.raises(StoreOutdated, match=r"it is at 0006, .* works with 0007\. .*`itopsync db upgrade`"):
             refused(url)
 
 
 def test_an_upgrade_and_a_downgrade_lose_nothing(url: str, tomorrow: Callable[..., None]) -> None:
     filled(url)
     tomorrow()
-    assert migrate.upgrade(url) == ("0005", "0006")
-    assert migrate.check(url) == "0006"
+    assert migrate.upgrade(url) == ("0006", "0007")
+    assert migrate.check(url) == "0007"
     assert rows(url, "SELECT id, external_seen, mood FROM link ORDER BY id") == [(1, "v1", "calm"), (2, "v1", "calm")]
     assert rows(url, "SELECT link_id, original_id, copy_id FROM file ORDER BY 2") == [(1, 1, 11), (1, 2, 12)]
-    assert migrate.downgrade(url, "0005") == ("0006", "0005")
+    assert migrate.downgrade(url, "0006") == ("0007", "0006")
     with pytest.raises(StoreOutdated):
         Store.open(url)
     assert rows(url, "SELECT id, external_version FROM link ORDER BY id") == [(1, "v1"), (2, "v1")]
@@ -89,7 +91,7 @@ def test_a_store_that_went_up_and_down_is_the_same(
     links = filled(url)
     tomorrow()
     migrate.upgrade(url)
-    migrate.downgrade(url, "0005")
+    migrate.downgrade(url, "0006")
     monkeypatch.undo()
     assert links_of(url) == links
 
@@ -101,34 +103,47 @@ def test_a_write_that_is_under_way_stays_so_over_an_upgrade_from_0004(url: str) 
     store.close()
     migrate.downgrade(url, "0004")
     run(url, "UPDATE link SET writing = 'create' WHERE writing_since IS NOT NULL")
-    assert migrate.upgrade(url) == ("0004", "0005")
+    assert migrate.upgrade(url) == ("0004", "0006")
     assert links_of(url) == links
     store = Store.open(url)
     assert store.links.recover(NOW, NOW) == (links[0].id,)
     store.close()
 
 
+def test_an_older_program_gets_no_word_that_it_does_not_know(url: str) -> None:
+    first, second = filled(url)
+    full = Obstacle(ItemKey("log:private_log"), "", "full", tries=0, parked=False, not_before=None)
+    store = Store.open(url)
+    gone = replace(full, key=ItemKey("gone:external:1"), reason="it is gone")
+    files = (replace(first.files[0], status=FileStatus.LEFT), *first.files[1:])
+    store.links.save(replace(first, files=files, obstacles=(gone, full)), now=NOW, live=True)
+    store.close()
+    assert migrate.downgrade(url, "0005") == ("0006", "0005")
+    assert migrate.upgrade(url) == ("0005", "0006")
+    assert links_of(url) == (replace(first, files=first.files[1:], obstacles=(full,)), second)
+
+
 def test_a_store_that_is_up_to_date_is_left_alone(url: str, tmp_path: Path) -> None:
     links = filled(url)
-    assert migrate.upgrade(url) == ("0005", "0005")
+    assert migrate.upgrade(url) == ("0006", "0006")
     assert links_of(url) == links
     assert backups(tmp_path) == []
 
 
 def test_an_upgrade_makes_a_store_where_there_is_none(url: str, tmp_path: Path) -> None:
-    assert migrate.upgrade(url) == (migrate.EMPTY, "0005")
+    assert migrate.upgrade(url) == (migrate.EMPTY, "0006")
     assert links_of(url) == ()
     assert backups(tmp_path) == []
 
 
 def test_a_store_can_be_taken_down_to_nothing(url: str) -> None:
     filled(url)
-    assert migrate.downgrade(url, "base") == ("0005", migrate.EMPTY)
+    assert migrate.downgrade(url, "base") == ("0006", migrate.EMPTY)
     assert not Store.exists(url)
     assert links_of(url) == ()
 
 
-@pytest.mark.parametrize("revision", ["0005", "0006", "head", "-1", "nonsense"])
+@pytest.mark.parametrize("revision", ["0006", "0007", "head", "-1", "nonsense"])
 def test_a_downgrade_goes_to_an_older_revision_only(url: str, revision: str) -> None:
     links = filled(url)
     with pytest.raises(StoreError, match=f"'{revision}' is not an older revision"):
@@ -142,7 +157,7 @@ def test_a_migration_that_fails_changes_nothing(url: str, tomorrow: Callable[...
     tomorrow(trouble)
     with pytest.raises(Exception, match=r"the disk is full|nowhere"):
         migrate.upgrade(url)
-    assert rows(url, "SELECT version_num FROM alembic_version") == [("0005",)]
+    assert rows(url, "SELECT version_num FROM alembic_version") == [("0006",)]
     assert rows(url, "SELECT id, external_version FROM link ORDER BY id") == [(1, "v1"), (2, "v1")]
 
 
@@ -167,7 +182,7 @@ def test_a_migration_does_not_wait_for_long(url: str, tomorrow: Callable[..., No
         with pytest.raises(StoreUnavailable, match=r"lock.*Another process is using it; try again"):
             migrate.upgrade(url)
     engine.dispose()
-    assert migrate.upgrade(url) == ("0005", "0006")
+    assert migrate.upgrade(url) == ("0006", "0007")
 
 
 def test_one_process_migrates_at_a_time(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
