@@ -12,7 +12,7 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan_in_batches
 from itopsync.engine.visibility import note_organisations, refuse_blindness, refuse_narrowness, went_together
 from itopsync.errors import RemoteError, SafetyStop, Stopped
-from itopsync.model import LinkStatus, Side
+from itopsync.model import ItemKind, LinkStatus, Side
 from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE, hold_orphaned, with_vanished_held
 from itopsync.reconcile.plan import Plan, Remove
 from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing, removed_thing
@@ -148,7 +148,7 @@ def hold_if_several(store: Store, planned: Sequence[Planned], before: AbstractSe
     earlier in the same cycle; their plans have been let through and are not changed.
     """
     lost = _lost_files(planned) | before
-    several = len(lost) > 1 or (lost and _held_some(store, COPIES_GONE))
+    several = len(lost) > 1 or (lost and _held_some(store))
     return [replace(each, plan=with_vanished_held(each.plan)) for each in planned] if several else list(planned)
 
 
@@ -162,19 +162,19 @@ def hold_orphaned_if_several(
 ) -> list[Planned]:
     """Leave copies for a person whose originals are gone from several tickets, if a restore of their side may have taken those.
 
-    What was accepted goes, and so does what is gone from a single ticket, unless others are left for a person already. *before*:
-    as for :func:`hold_if_several`.
+    What was accepted goes, and so does what is gone from a single ticket, unless others are left for a person already, or were
+    gone at their last look. *before*: as for :func:`hold_if_several`.
 
     :raises RemoteError: the side from which they are gone cannot be asked what is left
     """
     waiting = [each for each in planned if each.plan.orphaned and not _are_accepted(each.plan, accepted)]
-    links = _orphaned_links(waiting)
-    restored = {
-        side
-        for side in {side for side, _ in links}
-        if len({link for of, link in links | before if of is side}) > 1 or _held_some(pair.store, ORIGINALS_GONE)
-        if went_together(pair.servers[side], [file for each in waiting for file in each.plan.orphaned if file.origin is side])
-    }
+    restored: set[Side] = set()
+    for side in Side:
+        gone = [file for each in waiting for file in each.plan.orphaned if file.origin is side]
+        elsewhere = _gone_by_now(pair.store, side) if gone else frozenset()
+        links = {link for of, link in _orphaned_links(waiting) | before if of is side} | {link for link, _ in elsewhere}
+        if gone and len(links) > 1 and went_together(pair.servers[side], gone, {number for _, number in elsewhere}):
+            restored.add(side)
     held = {each.loaded.id for each in waiting if restored.intersection(file.origin for file in each.plan.orphaned)}
     return [replace(each, plan=hold_orphaned(each.plan)) if each.loaded.id in held else each for each in planned]
 
@@ -188,8 +188,18 @@ def _orphaned_links(planned: Sequence[Planned]) -> frozenset[tuple[Side, int]]:
     return frozenset((file.origin, each.loaded.id) for each in planned for file in each.plan.orphaned)
 
 
-def _held_some(store: Store, why: str) -> bool:
-    return any(obstacle.reason == why for _, obstacle in store.links.parked())
+def _held_some(store: Store) -> bool:
+    return any(obstacle.reason == COPIES_GONE for _, obstacle in store.links.parked())
+
+
+def _gone_by_now(store: Store, side: Side) -> frozenset[tuple[int, int]]:
+    """The files of *side* that are left for a person as they are gone, or were gone at the last look, each by link and id."""
+    found = (
+        (link, obstacle.key.which.partition(":"))
+        for link, obstacle in store.links.obstacles()
+        if obstacle.key.kind is ItemKind.GONE or obstacle.reason == ORIGINALS_GONE
+    )
+    return frozenset((link, int(number)) for link, (origin, _, number) in found if origin == side)
 
 
 def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted, *, remember: bool = True) -> None:

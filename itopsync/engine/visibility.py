@@ -10,8 +10,8 @@ from itopsync.model import FilePair, LinkStatus
 from itopsync.reconcile.safety import Excess
 from itopsync.store.store import Store
 
-_AMONG_OTHERS = 200
-"""What more than so many attachments are left of was not restored: they need not be read."""
+_NEAR = 1_000
+"""How many ids near one that is gone are looked at."""
 
 
 def refuse_narrowness(server: Server, store: Store) -> None:
@@ -50,21 +50,20 @@ def _fact(server: Server) -> str:
     return f"organisations.{server.side}"
 
 
-def went_together(server: Server, gone: Collection[FilePair]) -> bool:
-    """Whether no attachment is left of those that a side got between the first and the last of what is *gone* from there.
+def went_together(server: Server, gone: Collection[FilePair], others: Collection[int]) -> bool:
+    """Whether next to nothing is left of what a side got between the first and the last of what is *gone* from there.
 
-    Then a restored backup may have taken them all. What people delete, they choose from among others. An attachment that is
-    younger than the last one came after the restore, under an id that is given again.
+    Then a restored backup may have taken it all. What people delete, they choose from among what stays. An attachment that is
+    younger than the last one came after the restore, under an id that is given again. *others*: ids that are gone besides. Looked
+    at is what was attached soon after the first one, and shortly before the last.
 
     :raises RemoteError: the side cannot be asked
     """
-    numbers = [file.original_id for file in gone]
-    between = f"id > {min(numbers)} AND id < {max(numbers)}"
-    if server.count_attachments(between) > _AMONG_OTHERS:
-        return False
-    last = max(file.born for file in gone)
-    others = (each for each in server.attachments_where(between) if each.id not in numbers)
-    return all(last and each.born > last for each in others)
+    numbers = {file.original_id for file in gone}.union(others)
+    first, last, born = min(numbers), max(numbers), max(file.born for file in gone)
+    windows = ((first, min(last, first + _NEAR)), (max(first, last - _NEAR), last))
+    near = (each for low, high in windows for each in server.attachments_where(f"id > {low} AND id < {high}"))
+    return all(each.id in numbers or (born and each.born > born) for each in near)
 
 
 def refuse_blindness(server: Server, store: Store) -> None:

@@ -97,8 +97,8 @@ class Excess(StrEnum):
 
 _REASONS = {
     "creations": "{count} new tickets are to be created in internal, more than the limit of {limit}",
-    "deletions": "{count} attachments of many tickets are to be deleted, more than the limit of {limit}; if a server was restored "
-    "from a backup, these are the last copies",
+    "deletions": "{count} attachments of many tickets are to be deleted, more than the limit of {limit}; if a server was "
+    "restored from a backup, these are the last copies",
     "missing": "{count} linked tickets are gone, or copies of files or the log on them, more than the limit of {limit}; perhaps "
     "an account sees less than before, or a server was restored from a backup",
     "rewritten": "on {count} tickets all known entries look different, more than the limit of {limit}; perhaps by an upgrade",

@@ -158,13 +158,14 @@ def _follow(situation: Situation, part: Part, leader: Side, base: Agreed) -> Fol
     wanted = counted(rules, situation.ticket(leader).state)
     present = situation.ticket(follower).state
     target = image(rules, leader, wanted)
-    item = Item(STATE, f"{leader}:{wanted}:{present}:{_said(situation, leader)}")
-    part.want(item)
-    if situation.obstacle(item):
-        return None
     taken = unavoidable_decisions(rules.lifecycle(leader), base.of(leader), wanted)
     there = frozenset(image(rules, leader, decision) for decision in taken)
     steps = way(rules.lifecycle(follower), present, target, there)
+    move = f"{leader}:{wanted}:{present}"
+    item = Item(STATE, f"{move}:{_said(situation, leader)}" if steps else move)
+    part.want(item)
+    if situation.obstacle(item):
+        return None
     if not steps:
         part.park(item, _no_way(rules, follower, present, target))
         return None

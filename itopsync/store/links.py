@@ -338,12 +338,15 @@ class Links:
         waiting = sum(not (obstacle.parked or obstacle.is_no_trouble) for obstacle in obstacles)
         return ObstacleCounts(parked, waiting, sum(in_doubt for _, in_doubt in rows))
 
-    def parked(self) -> list[tuple[int, Obstacle]]:
-        """List what is parked, each with its link; not what concerns nobody but us."""
+    def obstacles(self) -> list[tuple[int, Obstacle]]:
+        """List all obstacles, each with its link."""
         with self._database.reading() as connection:
             rows = connection.execute(select(link.c.id, link.c.obstacles).where(link.c.troubled, *self._kept)).all()
-        obstacles = ((number, one) for number, text in rows for one in codec.obstacles_from_json(text))
-        return [(number, one) for number, one in obstacles if one.parked and not one.key.concerns_us]
+        return [(number, one) for number, text in rows for one in codec.obstacles_from_json(text)]
+
+    def parked(self) -> list[tuple[int, Obstacle]]:
+        """List what is parked, each with its link; not what concerns nobody but us."""
+        return [(number, one) for number, one in self.obstacles() if one.parked and not one.key.concerns_us]
 
     def troubled(self, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links that are parked, in doubt or have obstacles, ordered by id."""

@@ -45,7 +45,7 @@ def compare_files(findings: Findings, seen: Observation, rules: Rules, library: 
             {copy.original for copy in told if copy not in copies and _was_linked(copy, known.get(copy.original))}
         ):
             held = findings.obstacle(f"file:{origin}:{number}") or findings.obstacle("deletions")
-            if rules.deletion is not Deletion.NEVER and not findings.waits and held is None:
+            if rules.deletion is not Deletion.NEVER and not findings.waits and not held:
                 what = f"{origin}: attachment {number} is gone, but its copy is still there"
                 findings.differs(f"file:{origin}:{number}", what)
         if library is not None:
@@ -72,7 +72,7 @@ def _was_linked(copy: _Copy, known: FilePair | None) -> bool:
     """Whether its original was on the ticket once, so that it is to go with that."""
     if known is None or known.status in (FileStatus.KEPT, FileStatus.LEFT):
         return False
-    return _alike(copy.born, known.born) if copy.born else known.copy_id == copy.id
+    return _alike(copy.born, known.born)
 
 
 def _alike(one: str, other: str) -> bool:
@@ -84,7 +84,7 @@ def _report_missing(findings: Findings, origin: Side, original: Attachment, pair
     number, item = original.id, f"file:{origin}:{original.id}"
     if (why := _reason(pair, original)) is not None:
         findings.excuse(item, why)
-    elif (obstacle := findings.obstacle(item)) is not None:
+    elif (obstacle := findings.obstacle(item) or findings.obstacle(f"gone:{origin}:{number}")) is not None:
         findings.excuse(item, "it is parked" if obstacle.parked else "it waits")
     elif findings.waits:
         findings.excuse(item, "it waits")

@@ -45,5 +45,5 @@ class Findings:
     def waits(self) -> bool:
         """Whether writes on the link may be waiting: something will be retried, or the link's marker is missing."""
         return self.link.in_doubt or any(
-            not (obstacle.parked or obstacle.gathers) or obstacle.key == "link-notice" for obstacle in self.link.obstacles
+            not (obstacle.parked or obstacle.is_no_trouble) or obstacle.key == "link-notice" for obstacle in self.link.obstacles
         )

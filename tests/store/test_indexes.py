@@ -138,6 +138,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
         store.requests.latest(10, before=(NOW, 5)),
     ),
     "requests.prune": lambda store: store.requests.prune(NOW),
+    "links.obstacles": lambda store: store.links.obstacles(),
     "links.parked": lambda store: store.links.parked(),
     "spells.note": note_spells,
     "spells.prune": lambda store: store.spells.prune(NOW),
