@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from itopsync.engine import deletions, scope, sweep
 from itopsync.engine.report import CycleKind
 from itopsync.engine.settings import EngineSettings
 from itopsync.itop.reader import LIGHT_BATCH
+from itopsync.reconcile.rules import Deletion, Direction
 from itopsync.simulator import Simulator
 from tests.engine.rig import RESOLVED, TEAM, Rig
 
@@ -167,3 +169,18 @@ def test_a_sweep_of_100_000_tickets_makes_at_most_200_calls_a_side_and_40_find_a
     assert reads + writes - still <= 40
     calls(rig)
     assert rig.differences() == []
+
+
+@pytest.mark.parametrize("change", [{"deletion": Deletion.NEVER}, {"attachments": Direction.TO_EXTERNAL}])
+def test_a_copy_that_stays_without_its_original_costs_no_call(rig: Rig, change: dict[str, Any]) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    file = rig.customer.attach("UserRequest", number, "a.txt", "text/plain", b"a")
+    rig.settle(2)
+    idle, _ = calls(rig)
+    rig.configuration = replace(rig.configuration, rules=replace(rig.configuration.rules, **change))
+    rig.restart()
+    rig.customer.delete_attachment(file)
+    rig.settle(2)
+    assert len(rig.internal.ticket("UserRequest", rig.copy_of(number))["attachments"]) == 1
+    assert calls(rig)[0] <= idle

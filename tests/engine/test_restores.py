@@ -21,6 +21,7 @@ from itopsync.reconcile.rebuilding import without_copy
 from itopsync.reconcile.rules import Limits
 from itopsync.store.records import RequestKind
 from tests.engine.rig import Rig
+from tests.engine.test_work import with_settings
 from tests.engine.verifying import compared
 
 
@@ -277,6 +278,13 @@ def test_what_is_left_stays_though_another_file_gets_the_id_of_its_original(rig:
     rig.settle(3)
     assert _copies(rig, Side.EXTERNAL) == 7 + 3
     assert rig.store.links.troubled(10) == ()
+
+
+def test_so_does_what_is_found_gone_in_batches_of_one(rig: Rig) -> None:
+    _originals_taken_away(rig, Side.INTERNAL, 3)
+    with_settings(rig, chunk=1)
+    rig.settle(4)
+    assert _copies(rig, Side.EXTERNAL) == 7
 
 
 def test_so_does_what_is_left_of_a_ticket_that_lost_very_many(tmp_path: Path) -> None:

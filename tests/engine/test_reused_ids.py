@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -191,6 +192,15 @@ def test_an_id_that_is_given_again_in_internal_under_a_link_that_has_ended_stops
     rig.customer.note("UserRequest", other, "<p>Hello</p>")
     assert rig.sync().outcome == "well"
     assert "Hello" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(other)))
+
+
+def test_a_ticket_that_was_unlinked_is_no_other_one_as_its_beginning_is_corrected(rig: Rig) -> None:
+    number = _opens(rig, "Printer")
+    rig.store.links.amend(rig.link(number).id, lambda link: by_hand.unlinked(link, rig.now, notice=False), rig.now)
+    rig.wait(days=1)
+    rig.customer.update("UserRequest", number, start_date=f"{rig.now + timedelta(hours=7):%Y-%m-%d %H:%M:%S}")
+    assert rig.sync().outcome == "well"
+    assert rig.link(number).status is LinkStatus.TOMBSTONE
 
 
 def _becomes_anothers(rig: Rig, copy: int) -> None:

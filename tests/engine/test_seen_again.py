@@ -221,3 +221,25 @@ def test_one_that_goes_again_as_it_is_resumed_is_still_the_same_ticket(rig: Rig)
     assert link.status is LinkStatus.PARKED
     assert link.internal is not None
     assert "is back" in link.obstacles[0].reason
+
+
+def test_a_copy_that_is_back_from_a_backup_without_a_file_takes_none_from_the_other_side(rig: Rig) -> None:
+    number = rig.customer.create(NAME, title="Printer")
+    rig.sync()
+    rig.customer.create(NAME, title="Other")
+    copy = rig.copy_of(number)
+    backup = rig.internal.snapshot()
+    rig.operator.attach(NAME, copy, "staff.txt", "text/plain", b"staff")
+    rig.customer.attach(NAME, number, "hers.txt", "text/plain", b"hers")
+    rig.settle(2)
+    rig.operator.delete(NAME, copy)
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.settle(2)
+    assert rig.link(number).status is LinkStatus.TOMBSTONE
+    rig.internal.restore(backup)
+    rig.wait(minutes=1)
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.store.links.amend(rig.link(number).id, lambda link: by_hand.resumed(link, rig.now), rig.now)
+    rig.settle(4)
+    assert len(rig.external.ticket(NAME, number)["attachments"]) == 2
+    assert len(rig.internal.ticket(NAME, copy)["attachments"]) == 1

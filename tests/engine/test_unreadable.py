@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from itopsync.engine.steering import BEFORE_ALL
 from itopsync.errors import Refused, StimulusRefused, Unreachable
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
-from itopsync.model import LinkStatus, Ref, Side, Ticket
+from itopsync.model import ItemKey, LinkStatus, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind, Simulator
 from tests.engine.rig import PICTURE, TEAM, Rig
@@ -353,3 +353,16 @@ def test_a_changed_ticket_without_a_usable_id_is_told(tmp_path: Path, side: Side
         assert rig.sync().problems == {}
     assert {one["side"] for one in told if one["event"] == "unusable id"} == {side}
     rig.stop()
+
+
+def test_one_that_is_parked_is_not_read_any_more_though_a_note_of_it_had_waited(rig: FailingRig) -> None:
+    first, _ = _opened(rig, 2)
+    link = rig.link(first)
+    note = Obstacle(ItemKey("note:itopsync-demo-n-1"), "", "no answer", tries=1, parked=False, not_before=rig.now)
+    rig.store.links.save(replace(link, obstacles=(note,), due_at=rig.now), now=rig.now, live=True)
+    rig.pattern.append(_reads_of(first))
+    rig.settle(40)
+    assert rig.link(first).is_parked(ItemKey("ticket"))
+    rig.failed.clear()
+    rig.settle(6)
+    assert rig.failed == []

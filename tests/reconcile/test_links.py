@@ -343,6 +343,22 @@ def test_a_link_is_unlinked_once_and_not_while_a_copy_may_be_on_its_way() -> Non
     assert by_hand.unlinked(in_doubt, NOW, notice=True) == in_doubt
 
 
+def test_a_link_is_unlinked_once_nothing_may_land_on_it_any_more() -> None:
+    """If the two were linked again before, the note would be sent twice."""
+    in_doubt = replace(agreed(), in_doubt=True, due_at=NOW + MINUTE)
+    assert by_hand.unlinked(in_doubt, NOW, notice=False) == in_doubt
+    told = by_hand.unlinked(in_doubt, NOW, notice=True)  # which a look goes before
+    assert (told.status, told.in_doubt, told.due_at) == (LinkStatus.UNLINKING, True, NOW + MINUTE)
+    for due_at in (NOW, None):  # also where the ticket cannot be read, so that nobody will ever know
+        assert by_hand.unlinked(replace(in_doubt, due_at=due_at), NOW, notice=False).status is LinkStatus.TOMBSTONE
+        assert by_hand.retried(replace(in_doubt, due_at=due_at), NOW).due_at == NOW
+
+
+def test_a_retry_lets_what_vanished_too_often_be_written_again() -> None:
+    link = replace(agreed(), base=replace(agreed().base, notes={"itopsync-acme-n-1": NoteRecord(EXTERNAL, NOW, writes=4)}))
+    assert by_hand.retried(link, NOW).base.notes["itopsync-acme-n-1"].writes == 1
+
+
 def test_the_marks_on_a_ticket_say_whose_it_is_and_whose_it_was() -> None:
     """In their order, whoever else is named."""
     one, two = Ref(EXTERNAL, "UserRequest", 1), Ref(EXTERNAL, "UserRequest", 7)

@@ -125,3 +125,13 @@ def test_what_has_no_way_is_parked_with_what_to_do(
 
     assert [one for one in writes(planned) if one.stimulus] == []
     assert reason in parked(planned)["state"]
+
+
+def test_a_state_is_tried_again_once_what_was_refused_with_it_is_corrected() -> None:
+    link = at("assigned", "assigned")
+    seen = both(ticket(EXTERNAL, "assigned"), ticket(INTERNAL, "pending", pending_reason="Refused"))
+    (write,) = writes(plan(link, seen))
+    refused = replace(link, obstacles=tuple(item.parked("it is refused") for item in write.items if item.key == "state"))
+    assert plan(refused, seen).actions == ()
+    corrected = both(ticket(EXTERNAL, "assigned"), ticket(INTERNAL, "pending", pending_reason="Better"))
+    assert [one.stimulus for one in writes(plan(refused, corrected))] == ["ev_pending"]
