@@ -20,7 +20,7 @@ from tests.engine.pair import Versions, usual_versions
 from tests.engine.rig import BEGIN
 from tests.engine.verifying import compared
 from tests.torture.killing import MortalRig
-from tests.torture.ledger import Ledger, retry_what_is_gone
+from tests.torture.ledger import Ledger, see_to_what_is_gone
 from tests.torture.oddities import Oddity, Spoiler, strike
 from tests.torture.rogues import AT_ONCE, Rogues
 
@@ -102,7 +102,7 @@ class Desks:
         for minutes in (1, 10, 20, 120, 400, 10, 10):
             self.rig.wait(minutes=minutes)
             self.rig.engine.cycle(CycleKind.SWEEP if minutes == 120 else CycleKind.POLL, accepted)
-            retry_what_is_gone(self.rig.store, self.rig.now)
+            see_to_what_is_gone(self.rig, self.rig.store, self.rig.now)
 
     def violations(self) -> list[str]:
         """What is not as it must be, once all is at rest."""

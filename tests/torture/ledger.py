@@ -273,10 +273,18 @@ class Ledger:
         return {(ref.cls, ref.id) for ref in refs if isinstance(ref, Ref)}
 
 
-def retry_what_is_gone(store: Store, now: datetime) -> None:
-    """What an operator does where files or their copies went from several tickets at once: ``itopsync retry``."""
+def see_to_what_is_gone(pair: Pair, store: Store, now: datetime) -> None:
+    """What an operator does where files or their copies went from several tickets at once: ``itopsync retry``.
+
+    Where people deleted the files themselves, the operator deletes the copies too.
+    """
     for link in store.links.troubled(1_000):
-        if any(obstacle.reason in (COPIES_GONE, ORIGINALS_GONE) for obstacle in link.obstacles):
+        reasons = {obstacle.key: obstacle.reason for obstacle in link.obstacles}
+        for file in link.files:
+            side = file.origin.other
+            if reasons.get(file.key) == ORIGINALS_GONE and pair.simulator(side).store.get("Attachment", file.copy_id or 0):
+                pair.agent(side).delete_attachment(file.copy_id or 0)
+        if {COPIES_GONE, ORIGINALS_GONE}.intersection(reasons.values()):
             store.links.amend(link.id, lambda known: by_hand.retried(known, now), now)
 
 

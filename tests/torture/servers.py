@@ -17,12 +17,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from itopsync.errors import StoreError
-from itopsync.model import Side
+from itopsync.model import ItemKind, Side
 from itopsync.simulator import Agent, Simulator
 from itopsync.simulator.load import Latency
 from itopsync.store.store import Store
 from tests.engine.pair import Pair, Versions, usual_versions
-from tests.torture.ledger import Ledger, retry_what_is_gone
+from tests.torture.ledger import Ledger, see_to_what_is_gone
 from tests.torture.people import CLASSES, People
 from tests.torture.rogues import Rogues
 
@@ -113,7 +113,8 @@ def _serve(connection: Connection, seed: int, tickets: int, pause: float, versio
             "served": lambda: desk.external.served + desk.internal.served,
             "written": desk.written,
             "end": crowd.end,
-            "copies": lambda: retry_what_is_gone(desk.store, datetime.now(UTC)),
+            "awaited": lambda: sum(one.key.kind is ItemKind.GONE for _, one in desk.store.links.obstacles()),
+            "copies": lambda: see_to_what_is_gone(desk, desk.store, datetime.now(UTC)),
             "judge": lambda: list(ledger.violations()),
         }
         while (asked := connection.recv()) is not None:
