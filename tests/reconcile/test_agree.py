@@ -94,15 +94,16 @@ def test_a_link_whose_ticket_is_another_one_rests_with_the_reason() -> None:
     bare = replace(
         ticket(INTERNAL),
         logs={"private_log": ()},
-        fields={**ticket(INTERNAL).fields, "title": "Another", "description": "Another"},
+        fields={**ticket(INTERNAL).fields, "title": "Another", "start_date": "2026-11-24T20:00:17+00:00"},
     )
 
     planned = plan(agreed(), both(internal=bare))
 
     reason = (
         "internal:UserRequest:2 no longer bears the mark of external:UserRequest:1: another ticket. `itopsync unlink 1` leaves "
-        "it; then `itopsync link external:UserRequest:1 TICKET` links it with a ticket that you open for it in internal, or with "
-        "internal:UserRequest:2 if it is the same one again"
+        "it; then `itopsync link external:UserRequest:1 TICKET --history` links it with a ticket that you open for it in "
+        "internal, or with internal:UserRequest:2 if it is the same one again, never with one of internal's own: it carries what "
+        "either of the two has and the other lacks"
     )
     assert planned.link.obstacles == (Obstacle(ItemKey("ticket"), "another", reason, 1, parked=True, not_before=None),)
     assert [remark.reason for remark in planned.remarks] == [reason]
