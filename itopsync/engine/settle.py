@@ -88,6 +88,9 @@ def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, t
     held = link.is_parked(MANY_DELETIONS.key)  # until a person lets them pass, no look decides about what is gone
     waiting = [each for each in unread or link.obstacles if not (held and each.key.kind is ItemKind.GONE)]
     times = [each.not_before for each in waiting if not each.parked and each.not_before is not None]
+    parked = {each.key for each in job.loaded.obstacles if each.parked}
+    if not job.begun and any(each.needs_person and each.key not in parked and not UNREAD.names(each) for each in link.obstacles):
+        times.append(now)  # what was held before anything was written is told with the next look
     if job.ended or job.counts[Count.UNFINISHED]:
         times.append(now + settings.first_back_off)
     tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]

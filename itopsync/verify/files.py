@@ -44,7 +44,7 @@ def compare_files(findings: Findings, seen: Observation, rules: Rules, library: 
         for number in sorted(
             {copy.original for copy in told if copy not in copies and _was_linked(copy, known.get(copy.original))}
         ):
-            held = findings.obstacle(f"file:{origin}:{number}") or findings.obstacle("deletions")
+            held = any(map(findings.obstacle, (f"file:{origin}:{number}", f"gone:{origin}:{number}", "deletions")))
             if rules.deletion is not Deletion.NEVER and not findings.waits and not held:
                 what = f"{origin}: attachment {number} is gone, but its copy is still there"
                 findings.differs(f"file:{origin}:{number}", what)

@@ -116,6 +116,7 @@ def test_attachments_come_and_go_both_ways(rig: Rig, request_id: int) -> None:
     rig.customer.delete_attachment(ours)
     rig.operator.delete_attachment(theirs)
     rig.sync()
+    assert compared(rig) == []
     rig.sync()
     assert rig.external.ticket("UserRequest", request_id)["attachments"] == []
     assert rig.internal.ticket("UserRequest", copy)["attachments"] == []
