@@ -81,11 +81,9 @@ def _with_original(situation: Situation, part: Part, original: Attachment, known
         pair = replace(pair, organisation=situation.ticket(origin).fields.get(_ORGANISATION, ""))
     target, item = origin.other, file_item(origin, original.id)
     copies = [copy.id for copy in situation.copies.of(origin, original)]
-    former = situation.copies.of_known(known) if known is not None and known.status is FileStatus.CARRIED else ()
-    former = tuple(copy for copy in former if copy.id not in copies)
-    if former and known is not None and _follows(situation, origin):
-        part.orphaned.add(known)
-        part.removals += [Remove(target, copy.id, item) for copy in former]
+    if known is not None and known.status not in (FileStatus.KEPT, FileStatus.LEFT) and _follows(situation, origin):
+        former = (copy.id for copy in situation.copies.of_known(known) if copy.id not in copies)
+        part.removals += [Remove(target, copy, item) for copy in former]
     if not copies:
         return _without_copy(situation, part, pair)
     part.removals += [Remove(target, surplus, item) for surplus in copies[1:]]
