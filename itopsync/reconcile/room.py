@@ -35,7 +35,7 @@ def is_long(rules: Rules, side: Side, text: str) -> bool:
 
 def pieces(text: str, most: int) -> list[str]:
     """Cut *text* so that each piece, as a base64 file, takes at most *most* bytes of a request."""
-    data, size = text.encode("utf-8", "replace"), max(most * 3 // 4, 4)
+    data, size = text.encode("utf-8", "replace"), max(most // 4 * 3, 4)
     return [piece.decode() for piece in _cut(data, size)]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from itopsync.reconcile.room import groups, pieces, weight
 
 
+@example("00\U00010000\U00010000", 14)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300), st.integers(1, 200))
 def test_pieces_are_the_whole_and_each_fits(text: str, most: int) -> None:
     cut = pieces(text, most)
