@@ -245,10 +245,6 @@ def test_the_last_copies_of_files_that_a_restore_took_stay_until_one_says_so(tmp
     rig.wait(minutes=1)
     for place in range(meanwhile):
         _attach(rig, side, fresh, f"new {place}")
-    rig.sync()
-    planned, _ = rig.inspector.preview()
-    if not meanwhile:
-        assert [remark.reason for each in planned for remark in each.plan.remarks] == [ORIGINALS_GONE] * 6
     rig.settle(3)
     rig.wait(minutes=10)
     rig.engine.cycle(CycleKind.SWEEP)
@@ -261,6 +257,14 @@ def test_the_last_copies_of_files_that_a_restore_took_stay_until_one_says_so(tmp
     assert rig.store.links.troubled(10) == ()
     assert compared(rig) == []
     rig.stop()
+
+
+def test_the_preview_tells_that_they_stay(rig: Rig) -> None:
+    _originals_taken_away(rig, Side.INTERNAL, 3)
+    rig.sync()
+    planned, _ = rig.inspector.preview()
+    assert [remark.reason for each in planned for remark in each.plan.remarks] == [ORIGINALS_GONE] * 6
+    assert [action for each in planned for action in each.plan.actions] == []
 
 
 @pytest.mark.parametrize("retried", [False, True])

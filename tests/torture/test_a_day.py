@@ -29,8 +29,6 @@ PAUSE = 1.0
 """Seconds between two deeds of people, at most: two deeds a second on average."""
 GROWTH = 16.0
 """MB: less than so much more at the end of the day than after its first quarter. Tickets grow all day, and answers with them."""
-THREADS = 35
-"""The engine's pools may grow to 27, and the daemon has a few of its own; one more with each poll would be hundreds."""
 MORE = """
 [metrics]
 listen = "127.0.0.1:{port}"
@@ -78,7 +76,7 @@ def test_a_day_of_traffic_leaves_memory_and_file_handles_flat(
     assert violations == []
     assert late.memory < early.memory + GROWTH, samples
     assert late.files <= early.files + 2, samples  # a connection more or less
-    assert late.threads <= THREADS, samples  # pools grow as they are needed, and not beyond their size
+    assert late.threads <= early.threads + 2, samples  # pools grow as they are needed, and not beyond their size
 
 
 def _watch(daemon: BaseProcess, url: str, port: int) -> list[Sample]:
