@@ -246,11 +246,11 @@ def test_the_last_copies_of_files_that_a_restore_took_stay_until_one_says_so(tmp
     for place in range(meanwhile):
         _attach(rig, side, fresh, f"new {place}")
     rig.settle(3)
+    assert all("was it restored?" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(number))) for number in numbers)
     rig.wait(minutes=10)
     rig.engine.cycle(CycleKind.SWEEP)
     assert _copies(rig, side.other) == 7 + meanwhile
     assert [obstacle.reason for number in numbers for obstacle in rig.link(number).obstacles] == [ORIGINALS_GONE] * 6
-    assert all("was it restored?" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(number))) for number in numbers)
     _retry_all(rig)
     rig.settle(3)
     assert _copies(rig, side.other) == 7 + meanwhile

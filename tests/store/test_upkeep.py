@@ -189,6 +189,15 @@ def test_what_was_parted_is_joined_under_its_old_number(store: Store, status: Li
         assert other.internal == internal(4)
 
 
+def test_what_is_being_parted_is_joined_once_no_write_on_it_may_land_any_more(store: Store) -> None:
+    old = add_linked(store, external(1), internal(2), status=LinkStatus.UNLINKING)
+    store.links.save(replace(old, in_doubt=True, due_at=NOW + MINUTE), now=NOW, live=True)
+    assert store.links.join(_pair(1, 2), NOW) is None
+    made = store.links.join(_pair(1, 2), NOW + MINUTE)
+    assert made is not None
+    assert made.id == old.id
+
+
 def test_a_ticket_that_waits_for_its_copy_is_joined(store: Store) -> None:
     old = add(store, external(1))
     made = store.links.join(_pair(1, 2), NOW)
