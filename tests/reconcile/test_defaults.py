@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
-from time import perf_counter
+from time import process_time
 from types import MappingProxyType
 from typing import Any
 
@@ -271,11 +271,11 @@ def test_a_pattern(pattern: str, text: str, same: bool) -> None:
 
 
 def test_no_text_makes_a_pattern_slow() -> None:
-    began = perf_counter()
+    began = process_time()
     for count in (5, 50):
         pattern = "*".join(["", *"a" * count, "b"])
         assert not Demand("title", patterns=frozenset({pattern})).fits(ticket(title="a" * 60_000), {})
-    assert perf_counter() - began < 2
+    assert process_time() - began < 2
 
 
 def test_what_a_ticket_does_not_have_fits_nothing() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from itopsync.verify.beginning import begins_with
 from itopsync.verify.words import text_of
+from tests.costs import grows_with_length
 
 
 @pytest.mark.parametrize(
@@ -17,14 +16,16 @@ from itopsync.verify.words import text_of
         *("\u0300\u0316", "\uff9e\u0300"),
     ],
 )
-@pytest.mark.parametrize(("size", "seconds"), [(100_000, 1.2), pytest.param(500_000, 6, marks=pytest.mark.torture)])
-def test_half_a_megabyte_takes_seconds(hostile: str, size: int, seconds: float) -> None:
-    """Or a fifth of it a fifth of that: what takes the square of the length takes very much longer on either."""
-    text = hostile * (size // len(hostile))
-    begun = time.process_time()
-    text_of(text)
-    begins_with(text, "#internal")
-    assert time.process_time() - begun < seconds
+def test_time_grows_with_the_length(hostile: str) -> None:
+    def read(text: str) -> None:
+        text_of(text)
+        begins_with(text, "#internal")
+
+    assert grows_with_length(read, lambda count: hostile * count, 80_000 // len(hostile))
+
+
+def test_what_takes_the_square_of_the_length_is_told_from_what_does_not() -> None:
+    assert not grows_with_length(lambda text: sum(one == two for one in text for two in text), lambda count: "<" * count, 3_000)
 
 
 @pytest.mark.parametrize("unfinished", ["<a ", '<a b==">"', "<!--x>", "<?", "</b "])
