@@ -127,7 +127,7 @@ def _noted(
 
 
 def _other_pairs(link: Link, pair: FilePair) -> list[FilePair]:
-    return [other for other in link.files if (other.origin, other.original_id) != (pair.origin, pair.original_id)]
+    return [other for other in link.files if (other.key, other.born) != (pair.key, pair.born)]
 
 
 def adopted(link: Link, copy: Ref, cls: ClassRules) -> Link:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from itopsync.model import Attachment, FilePair, FileStatus, Link, Observation, Side
+from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, Link, Observation, Side
 from itopsync.reconcile.markers import attachment_marker, attachment_of, born_together
 
 
@@ -27,12 +27,11 @@ class Copies:
 
     def known(self, origin: Side, original: Attachment) -> FilePair:
         """What is known of a file of *origin*: nothing yet if another one bore its id when both sides last agreed."""
-        pair = self._pairs.get((origin, original.id))
-        if pair is None or not born_together(pair.born, original.born):
-            fresh = FilePair(origin, original.id, None, FileStatus.WAITING, born=original.born)
-            stays = pair is None and attachment_marker(self.pair, origin, original.id) in self.kept
-            return replace(fresh, status=FileStatus.KEPT) if stays else fresh
-        return replace(pair, born=original.born or pair.born)
+        pair = self._pair_of(origin, original)
+        if pair is not None:
+            return replace(pair, born=original.born or pair.born)
+        stays = not self._under(origin, original.id) and attachment_marker(self.pair, origin, original.id) in self.kept
+        return FilePair(origin, original.id, None, FileStatus.KEPT if stays else FileStatus.WAITING, born=original.born)
 
     def of(self, origin: Side, original: Attachment) -> tuple[Attachment, ...]:
         """The copies of a file of *origin*, the oldest first; several only if a write landed late."""
@@ -40,17 +39,44 @@ class Copies:
         told = [(copy, of.born) for copy, of in named if of is not None]
         if exact := tuple(copy for copy, born in told if born and born_together(born, original.born)):
             return exact
-        pair = self._pairs.get((origin, original.id))
-        if pair is None or not pair.born:
+        if not any(pair.born for pair in self._under(origin, original.id)):
             return tuple(copy for copy, born in told if not born)
-        same = born_together(pair.born, original.born)
-        return tuple(copy for copy, born in told if not born and same and copy.id == pair.copy_id)
+        pair = self._pair_of(origin, original)
+        return tuple(copy for copy, born in told if not born and pair is not None and copy.id == pair.copy_id)
 
-    def of_known(self, pair: FilePair) -> tuple[Attachment, ...]:
-        """The copies of the file that a pair names, whatever bears its id now: none that may be another file's."""
-        named = ((copy, attachment_of(copy.temp_id, self.pair)) for copy in self.under(pair.origin, pair.original_id))
-        told = ((copy, of.born) for copy, of in named if of is not None)
-        return tuple(copy for copy, born in told if (born_together(born, pair.born) if born else copy.id == pair.copy_id))
+    def without_original(
+        self, origin: Side, number: int, original: Attachment | None
+    ) -> Mapping[FilePair, tuple[Attachment, ...]]:
+        """The copies of files of *origin* that bore an id and are gone, by file; *original* is what bears the id now.
+
+        A file of which nothing is known is one whose copy is to be left.
+        """
+        there = self.of(origin, original) if original is not None else ()
+        found: dict[FilePair, tuple[Attachment, ...]] = {}
+        for copy in self.under(origin, number):
+            named = attachment_of(copy.temp_id, self.pair)
+            if copy in there or named is None:
+                continue
+            pair = self._pair_named(origin, number, copy.id, named.born)
+            if pair is None or (original is not None and born_together(pair.born, original.born)):
+                pair = FilePair(origin, number, copy.id, FileStatus.LEFT, born=named.born)
+            found[pair] = (*found.get(pair, ()), copy)
+        return found
+
+    def _pair_named(self, origin: Side, number: int, copy: int, born: str) -> FilePair | None:
+        """The known file that a copy's marker names."""
+        pairs = self._under(origin, number)
+        if not born:
+            return next((pair for pair in pairs if pair.copy_id == copy or not pair.born), None)
+        return next((pair for pair in pairs if born_together(pair.born, born)), None)
+
+    def _pair_of(self, origin: Side, original: Attachment) -> FilePair | None:
+        pairs = self._under(origin, original.id)
+        return next((pair for pair in pairs if born_together(pair.born, original.born)), None)
+
+    def _under(self, origin: Side, number: int) -> tuple[FilePair, ...]:
+        """The known files that bore an id; those of which it is known when they were made come first."""
+        return self._pairs.get((origin, number), ())
 
     def under(self, origin: Side, number: int) -> tuple[Attachment, ...]:
         """The copies of whatever bore an id on *origin*."""
@@ -61,8 +87,12 @@ class Copies:
         return frozenset(self._by_id[origin])
 
     @cached_property
-    def _pairs(self) -> Mapping[tuple[Side, int], FilePair]:
-        return {(pair.origin, pair.original_id): pair for pair in self.link.files}
+    def _pairs(self) -> Mapping[tuple[Side, int], tuple[FilePair, ...]]:
+        found: dict[tuple[Side, int], tuple[FilePair, ...]] = {}
+        for pair in sorted(self.link.files, key=lambda pair: not pair.born):
+            which = pair.origin, pair.original_id
+            found[which] = (*found.get(which, ()), pair)
+        return found
 
     @cached_property
     def _by_id(self) -> Mapping[Side, Mapping[int, tuple[Attachment, ...]]]:
@@ -80,9 +110,11 @@ class Copies:
 def without_former(link: Link, observation: Observation) -> Link:
     """The link without the obstacles of files whose ids other files bear now."""
     there = {side: {file.id: file for file in ticket.attachments} for side in Side if (ticket := observation.of(side))}
-    gone = set()
+    gone: set[ItemKey] = set()
+    known: set[ItemKey] = set()
     for pair in link.files:
         now = there.get(pair.origin, {}).get(pair.original_id)
-        if now is not None and not born_together(pair.born, now.born):
-            gone.add(pair.key)
+        if now is not None:
+            (known if born_together(pair.born, now.born) else gone).add(pair.key)
+    gone -= known
     return replace(link, obstacles=tuple(each for each in link.obstacles if each.key not in gone)) if gone else link

@@ -54,19 +54,14 @@ def _hold_many(situation: Situation, part: Part) -> None:
 
 def pair_files(situation: Situation, part: Part) -> Iterator[FilePair]:
     """The file pairs as they are now; *part* takes the actions they call for."""
-    known = {(pair.origin, pair.original_id): pair for pair in situation.link.files}
     for origin in Side:
         originals, copies = _originals(situation, origin), situation.copies
-        candidates = {number for side, number in known if side is origin} | originals.keys() | copies.ids(origin)
-        for number in sorted(candidates):
+        for number in sorted(originals.keys() | copies.ids(origin)):
             original = originals.get(number)
-            if original is None:
-                pair = known.get((origin, number))
-                kept = _without_original(situation, part, (origin, number), pair, copies.under(origin, number))
-            else:
-                kept = _with_original(situation, part, original, known.get((origin, number)), origin)
-            if kept is not None:
-                yield kept
+            if original is not None:
+                yield _with_original(situation, part, original, origin)
+            for pair, left in copies.without_original(origin, number, original).items():
+                yield _without_original(situation, part, pair, left, given_again=original is not None)
 
 
 def _originals(situation: Situation, side: Side) -> dict[int, Attachment]:
@@ -74,16 +69,13 @@ def _originals(situation: Situation, side: Side) -> dict[int, Attachment]:
     return {file.id: file for file in situation.ticket(side).attachments if not file.temp_id.startswith(ours)}
 
 
-def _with_original(situation: Situation, part: Part, original: Attachment, known: FilePair | None, origin: Side) -> FilePair:
-    """Decide about a file that is there, and remove the copies of *known*, which bore its id before, if that is another one."""
+def _with_original(situation: Situation, part: Part, original: Attachment, origin: Side) -> FilePair:
+    """Decide about a file that is there."""
     pair = situation.copies.known(origin, original)
     if not pair.organisation:
         pair = replace(pair, organisation=situation.ticket(origin).fields.get(_ORGANISATION, ""))
     target, item = origin.other, file_item(origin, original.id)
     copies = [copy.id for copy in situation.copies.of(origin, original)]
-    if known is not None and known.status not in (FileStatus.KEPT, FileStatus.LEFT) and _follows(situation, origin):
-        former = (copy.id for copy in situation.copies.of_known(known) if copy.id not in copies)
-        part.removals += [Remove(target, copy, item) for copy in former]
     if not copies:
         return _without_copy(situation, part, pair)
     part.removals += [Remove(target, surplus, item) for surplus in copies[1:]]
@@ -91,21 +83,19 @@ def _with_original(situation: Situation, part: Part, original: Attachment, known
 
 
 def _without_original(
-    situation: Situation, part: Part, which: tuple[Side, int], pair: FilePair | None, copies: Sequence[Attachment]
-) -> FilePair | None:
-    """Decide about a file that is not there; None if it is to be forgotten.
+    situation: Situation, part: Part, pair: FilePair, copies: Sequence[Attachment], *, given_again: bool
+) -> FilePair:
+    """Decide about a file that is not there.
 
-    A copy whose original never was on this link's tickets stays: it came with another link, or from a ticket that is gone.
+    A copy whose original never was on this link's tickets stays: it came with another link, or from a ticket that is gone. So
+    does one whose original's id is *given again*: a server that does so has probably been restored.
     """
-    if not copies:
-        return None
-    origin, number = which
-    item, copy = file_item(origin, number), copies[0].id
-    if pair is None or _stays(pair):
+    origin, item, copy = pair.origin, file_item(pair.origin, pair.original_id), copies[0].id
+    if given_again or _stays(pair):
         part.want(item)
-        if not situation.obstacle(item):
+        if given_again or not situation.obstacle(item):
             part.remark(Kept.COPY_LEFT, item.key)
-        return replace(pair or FilePair(origin, number, copy, FileStatus.LEFT), copy_id=copy, status=FileStatus.LEFT)
+        return replace(pair, copy_id=copy, status=FileStatus.LEFT)
     surplus = [Remove(origin.other, each.id, item) for each in copies[1:]]
     if not _follows(situation, origin):
         part.removals += surplus
@@ -185,16 +175,16 @@ def with_vanished_held(plan: Plan) -> Plan:
     if not plan.vanished:
         return plan
     files = tuple(
-        replace(pair, copy_id=None, status=FileStatus.WAITING) if pair.key in plan.vanished else pair for pair in plan.link.files
+        replace(pair, copy_id=None, status=FileStatus.WAITING)
+        if pair.key in plan.vanished and pair.status is not FileStatus.LEFT
+        else pair
+        for pair in plan.link.files
     )
     return _held(replace(plan, link=replace(plan.link, files=files)), plan.vanished, COPY_GONE)
 
 
 def hold_orphaned(plan: Plan) -> Plan:
-    """The plan with the copies of files that are gone left where they are, for a person to know of.
-
-    Where another file has the id of such a one by now, that goes on.
-    """
+    """The plan with the copies of files that are gone left where they are, for a person to know of."""
     if not plan.orphaned:
         return plan
     gone = {(pair.key, pair.born) for pair in plan.orphaned}

@@ -120,6 +120,7 @@ _THIS_FILE = (
     file.c.link_id == bindparam("link"),
     file.c.origin == bindparam("from"),
     file.c.original_id == bindparam("original"),
+    file.c.born == bindparam("made"),
 )
 _ADD, _CHANGE, _DROP = insert(file), update(file).where(*_THIS_FILE), delete(file).where(*_THIS_FILE)
 """Built once: building a statement takes longer than executing it."""
@@ -127,17 +128,18 @@ _ADD, _CHANGE, _DROP = insert(file), update(file).where(*_THIS_FILE), delete(fil
 
 def write_files(connection: Connection, link_id: int, pairs: Iterable[FilePair]) -> None:
     """Make a link's file rows match *pairs*, writing only those that differ."""
-    columns = (file.c.copy_id, file.c.status, file.c.organisation, file.c.born)
+    columns = (file.c.copy_id, file.c.status, file.c.organisation)
     rows = connection.execute(_FILES, {"link": link_id})
-    known = {(row.origin, row.original_id): tuple(row._mapping[column] for column in columns) for row in rows}
+    known = {(row.origin, row.original_id, row.born): tuple(row._mapping[column] for column in columns) for row in rows}
     wanted = {
-        (pair.origin.value, pair.original_id): (pair.copy_id, pair.status.value, pair.organisation, pair.born) for pair in pairs
+        (pair.origin.value, pair.original_id, pair.born): (pair.copy_id, pair.status.value, pair.organisation) for pair in pairs
     }
-    for origin, original in known.keys() - wanted.keys():
-        connection.execute(_DROP, {"link": link_id, "from": origin, "original": original})
-    for (origin, original), values in wanted.items():
+    for origin, original, made in known.keys() - wanted.keys():
+        connection.execute(_DROP, {"link": link_id, "from": origin, "original": original, "made": made})
+    for which, values in wanted.items():
+        origin, original, made = which
         now = {column.name: value for column, value in zip(columns, values, strict=True)}
-        if (origin, original) not in known:
-            connection.execute(_ADD, {"link_id": link_id, "origin": origin, "original_id": original, **now})
-        elif known[origin, original] != values:
-            connection.execute(_CHANGE, {"link": link_id, "from": origin, "original": original, **now})
+        if which not in known:
+            connection.execute(_ADD, {"link_id": link_id, "origin": origin, "original_id": original, "born": made, **now})
+        elif known[which] != values:
+            connection.execute(_CHANGE, {"link": link_id, "from": origin, "original": original, "made": made, **now})

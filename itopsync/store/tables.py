@@ -99,7 +99,7 @@ file = Table(
     Column("copy_id", BigInteger),
     Column("status", Text, nullable=False),
     Column("organisation", Text, nullable=False),
-    Column("born", Text, nullable=False, server_default="", comment="When the original was made; empty until it is known."),
+    Column("born", Text, primary_key=True, server_default="", comment="When the original was made; empty until it is known."),
     Index("ix_file_original", "origin", "original_id"),
     Index("ix_file_copy", "origin", "copy_id"),
     comment="Attachments and their copies.",

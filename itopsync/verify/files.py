@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from itopsync.model import Attachment, FilePair, FileStatus, Observation, Side, Ticket
@@ -29,9 +30,12 @@ def compare_files(findings: Findings, seen: Observation, rules: Rules, library: 
         if here is None or there is None or not rules.attachments.allows(origin):
             continue
         originals = {file.id: file for file in here.attachments if f"itopsync-{rules.pair}-" not in file.temp_id}
-        known = {pair.original_id: pair for pair in findings.link.files if pair.origin is origin}
+        known: dict[int, list[FilePair]] = defaultdict(list)
+        for pair in findings.link.files:
+            if pair.origin is origin:
+                known[pair.original_id].append(pair)
         told = _copies(there, rules.pair, origin)
-        copies = [copy for copy in told if _is_of(copy, originals.get(copy.original), known.get(copy.original))]
+        copies = [copy for copy in told if _is_of(copy, originals.get(copy.original), known[copy.original])]
         counted = Counter(copy.original for copy in copies)
         findings.counts[f"{origin} files"] += len(originals)
         findings.counts[f"{origin} files copied"] += sum(number in counted for number in originals)
@@ -40,10 +44,8 @@ def compare_files(findings: Findings, seen: Observation, rules: Rules, library: 
             if counted[number] > 1:
                 findings.differs(item, f"{origin}: attachment {number} has {counted[number]} copies")
             elif not counted[number]:
-                _report_missing(findings, origin, original, known.get(number))
-        for number in sorted(
-            {copy.original for copy in told if copy not in copies and _was_linked(copy, known.get(copy.original))}
-        ):
+                _report_missing(findings, origin, original, known[number])
+        for number in sorted({copy.original for copy in told if copy not in copies and _was_linked(copy, known[copy.original])}):
             held = any(map(findings.obstacle, (f"file:{origin}:{number}", f"gone:{origin}:{number}", "deletions")))
             if rules.deletion is not Deletion.NEVER and not findings.waits and not held:
                 what = f"{origin}: attachment {number} is gone, but its copy is still there"
@@ -59,20 +61,22 @@ def _copies(ticket: Ticket, pair: str, origin: Side) -> list[_Copy]:
     return [_Copy(number, int(name[1]), name[2] or "") for name, number in named if name is not None]
 
 
-def _is_of(copy: _Copy, original: Attachment | None, known: FilePair | None) -> bool:
+def _is_of(copy: _Copy, original: Attachment | None, known: Iterable[FilePair]) -> bool:
     """Whether it is a copy of what bears the id now, and not of what bore it before."""
     if original is None:
         return False
-    if copy.born or known is None or not known.born:
+    if copy.born or not any(pair.born for pair in known):
         return _alike(copy.born, original.born)
-    return known.copy_id == copy.id and _alike(known.born, original.born)
+    return any(pair.copy_id == copy.id and _alike(pair.born, original.born) for pair in known)
 
 
-def _was_linked(copy: _Copy, known: FilePair | None) -> bool:
+def _was_linked(copy: _Copy, known: Iterable[FilePair]) -> bool:
     """Whether its original was on the ticket once, so that it is to go with that."""
-    if known is None or known.status in (FileStatus.KEPT, FileStatus.LEFT):
-        return False
-    return _alike(copy.born, known.born)
+    stays = (FileStatus.KEPT, FileStatus.LEFT)
+    named = [pair for pair in known if pair.copy_id == copy.id or _alike(copy.born, pair.born)]
+    return any(pair.status not in stays for pair in named) and not any(
+        pair.status in stays and pair.copy_id == copy.id for pair in named
+    )
 
 
 def _alike(one: str, other: str) -> bool:
@@ -80,9 +84,9 @@ def _alike(one: str, other: str) -> bool:
     return all(left == right for left, right in zip(one, other, strict=False))
 
 
-def _report_missing(findings: Findings, origin: Side, original: Attachment, pair: FilePair | None) -> None:
+def _report_missing(findings: Findings, origin: Side, original: Attachment, known: Iterable[FilePair]) -> None:
     number, item = original.id, f"file:{origin}:{original.id}"
-    if (why := _reason(pair, original)) is not None:
+    if (why := next(filter(None, (_reason(pair, original) for pair in known)), None)) is not None:
         findings.excuse(item, why)
     elif (obstacle := findings.obstacle(item) or findings.obstacle(f"gone:{origin}:{number}")) is not None:
         findings.excuse(item, "it is parked" if obstacle.parked else "it waits")
@@ -92,8 +96,8 @@ def _report_missing(findings: Findings, origin: Side, original: Attachment, pair
         findings.differs(item, f"{origin}: attachment {number} has no copy on {origin.other}")
 
 
-def _reason(pair: FilePair | None, original: Attachment) -> str | None:
-    if pair is None or not _alike(pair.born, original.born):
+def _reason(pair: FilePair, original: Attachment) -> str | None:
+    if not _alike(pair.born, original.born):
         return None
     if pair.status is FileStatus.KEPT:
         return "it was there before the two were linked by hand"

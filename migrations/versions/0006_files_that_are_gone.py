@@ -1,7 +1,7 @@
 """Copies that are left where their originals are gone, and files that were gone at one look.
 
-Revision 0006. Nothing of the tables changes, but an older program knows neither word. A migration stands for itself: it imports
-nothing of itopsync, whose tables go on changing.
+A file is known by its id and by when it was made: the copy of one may be left whose id another one has by now. Revision 0006.
+A migration stands for itself: it imports nothing of itopsync, whose tables go on changing.
 """
 
 from __future__ import annotations
@@ -17,8 +17,17 @@ branch_labels = None
 depends_on = None
 
 
+_BEFORE = ["link_id", "origin", "original_id"]
+
+
 def upgrade() -> None:
-    """Nothing has the new words yet."""
+    """Let a ticket have several files under one id. Nothing has the new words yet."""
+    with op.batch_alter_table("file") as table:
+        table.drop_constraint("pk_file", type_="primary")
+        table.create_primary_key("pk_file", [*_BEFORE, "born"])
+        table.alter_column(
+            "born", existing_type=sa.Text, existing_nullable=False, server_default=""
+        )  # SQLite puts it in brackets
 
 
 def downgrade() -> None:
@@ -31,3 +40,6 @@ def downgrade() -> None:
     for number, obstacles in connection.execute(known).all():
         kept = [each for each in json.loads(obstacles) if not each["key"].startswith("gone:")]
         connection.execute(sa.update(link).where(link.c.id == number).values(obstacles=json.dumps(kept)))
+    with op.batch_alter_table("file") as table:
+        table.drop_constraint("pk_file", type_="primary")
+        table.create_primary_key("pk_file", _BEFORE)

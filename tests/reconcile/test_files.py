@@ -10,7 +10,7 @@ import pytest
 from itopsync.model import FilePair, FileStatus, ItemKey, Link, Observation, Obstacle, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE, hold_orphaned, with_vanished_held
-from itopsync.reconcile.plan import AttachmentSource, Item, Remove, Upload, Write
+from itopsync.reconcile.plan import AttachmentSource, Item, Kept, Remove, Upload, Write
 from tests.reconcile.making import (
     CUSTOMER,
     EXTERNAL,
@@ -190,22 +190,47 @@ CARRIED_IN_THE_MORNING = replace(CARRIED, born=MORNING)
 
 
 @pytest.mark.parametrize("marker", [COPY_OF_5, f"{COPY_OF_5}.{MORNING}"])
-def test_another_file_under_a_known_id_is_carried_and_the_copy_of_the_first_one_goes(marker: str) -> None:
+def test_another_file_under_a_known_id_is_carried_and_the_copy_of_the_first_one_is_left(marker: str) -> None:
     seen = both(ticket(EXTERNAL, files=(born(file(5), NOON),)), ticket(INTERNAL, files=(file(8, marker, ticket=2),)))
 
     planned = plan(knowing(CARRIED_IN_THE_MORNING), seen)
 
     new = FilePair(EXTERNAL, 5, None, FileStatus.WAITING, born=NOON)
-    assert planned.link.files == (new,)
-    assert planned.actions == (Upload(INTERNAL, f"{COPY_OF_5}.{NOON}", AttachmentSource(5), ITEM, new), Remove(INTERNAL, 8, ITEM))
+    left = replace(CARRIED_IN_THE_MORNING, status=FileStatus.LEFT)
+    assert planned.link.files == (new, left)
+    assert planned.actions == (Upload(INTERNAL, f"{COPY_OF_5}.{NOON}", AttachmentSource(5), ITEM, new),)
+    assert [each.kept for each in planned.remarks] == [Kept.COPY_LEFT]
     # and so it is where the process died before it noted anything, or noted the first half
     kept = (file(8, marker, ticket=2), file(9, f"{COPY_OF_5}.{NOON}", ticket=2))
     again = seen.with_(INTERNAL, ticket(INTERNAL, files=kept))
-    for known, goes in ((knowing(CARRIED_IN_THE_MORNING), True), (planned.link, False), (knowing(), False)):
+    for known in (knowing(CARRIED_IN_THE_MORNING), planned.link):
         later = plan(known, again)
-        assert later.link.files == (replace(new, copy_id=9, status=FileStatus.CARRIED),)
-        assert later.actions == ((Remove(INTERNAL, 8, ITEM),) if goes else ())
-    assert [one.marker for one in uploads(plan(planned.link, seen))] == [f"{COPY_OF_5}.{NOON}"]
+        assert later.link.files == (replace(new, copy_id=9, status=FileStatus.CARRIED), left)
+        assert later.actions == ()
+    assert plan(knowing(), again).actions == ()
+    assert [each.marker for each in uploads(plan(planned.link, seen))] == [f"{COPY_OF_5}.{NOON}"]
+
+
+def test_what_another_file_waits_for_outlives_the_copy_that_is_left_under_its_id() -> None:
+    seen = both(ticket(EXTERNAL, files=(born(file(5), NOON),)), ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
+    known = plan(knowing(CARRIED_IN_THE_MORNING), seen).link
+
+    planned = plan(replace(known, obstacles=(replace(WAITING, parked=True),)), seen)
+
+    assert planned.link.obstacles == (replace(WAITING, parked=True),)
+    assert uploads(planned) == []
+
+
+def test_a_file_that_comes_back_is_known_by_when_it_was_made() -> None:
+    copies = (file(8, f"{COPY_OF_5}.{MORNING}", ticket=2), file(9, f"{COPY_OF_5}.{NOON}", ticket=2))
+    both_known = knowing(replace(CARRIED, copy_id=9, born=NOON), replace(CARRIED_IN_THE_MORNING, status=FileStatus.LEFT))
+
+    back = plan(both_known, both(ticket(EXTERNAL, files=(born(file(5), MORNING),)), ticket(INTERNAL, files=copies)))
+    gone = plan(both_known, both(internal=ticket(INTERNAL, files=copies)))
+
+    assert back.link.files == (CARRIED_IN_THE_MORNING, replace(CARRIED, copy_id=9, born=NOON, status=FileStatus.LEFT))
+    assert {pair.born: pair.status for pair in gone.link.files} == {NOON: FileStatus.CARRIED, MORNING: FileStatus.LEFT}
+    assert (back.actions, gone.actions) == ((), ())
 
 
 @pytest.mark.parametrize("changes", [{"rules__deletion": "never"}, {"rules__attachments": "to_external"}])

@@ -64,6 +64,8 @@ class Ledger:
     """By ticket and attribute: what somebody corrected of what had gone with a state, and nobody has said otherwise since."""
     gone: set[Place] = field(default_factory=set)
     """Tickets of which somebody deleted one side's."""
+    replaced: set[str] = field(default_factory=set)
+    """The markers of copies whose originals' ids other files of the ticket got: such a copy may be the last one, and stays."""
     late: set[tuple[Side, str, int]] = field(default_factory=set)
     """Tickets of a side on which a save of somebody's became visible late, over what others had written meanwhile."""
     parents: set[tuple[Side, str, int]] = field(default_factory=set)
@@ -214,11 +216,9 @@ class Ledger:
         for side in Side:
             files = {one["id"]: one for one in _files_of(self.pair.simulator(side), linked[side]) if not _is_ours(one)}
             there = self.pair.simulator(side.other)
-            copies = [
-                (int(found[2]), one)
-                for one in _files_of(there, linked[side.other])
-                if (found := _COPY.fullmatch(str(one["temp_id"]))) and found[1] == side[0]
-            ]
+            named = [(_COPY.fullmatch(str(one["temp_id"])), one) for one in _files_of(there, linked[side.other])]
+            copies = [(int(found[2]), one) for found, one in named if found and found[1] == side[0]]
+            copies = [(number, one) for number, one in copies if one["temp_id"] not in self.replaced]
             counted = Counter(number for number, _ in copies)
             yield from (f"file {number} of {side}: {count} copies" for number, count in counted.items() if count > 1)
             for number, copy in copies:
@@ -227,7 +227,7 @@ class Ledger:
                 elif files[number]["contents"].data != copy["contents"].data:
                     yield f"file {number} of {side}: its copy differs"
             deleted = _copies_that_people_deleted(there)
-            missing = {number for number in files.keys() - counted.keys() if _marker_of(side, files[number]) not in deleted}
+            missing = {number for number in files.keys() - counted.keys() if marker_of(side, files[number]) not in deleted}
             yield from (f"file {number} of {side} has no copy" for number in sorted(missing))
 
     def _pictures(self) -> Iterator[str]:
@@ -315,7 +315,7 @@ def _is_picture_marker(marker: str) -> bool:
     return marker.startswith("itopsync-demo-p-")
 
 
-def _marker_of(side: Side, file: dict[str, Any]) -> str:
+def marker_of(side: Side, file: dict[str, Any]) -> str:
     """The marker of a file's copy: the id alone would be that of every file that ever bore it."""
     made = re.sub(r"\D", "", str(file["creation_date"]))
     return f"itopsync-demo-a-{side[0]}{file['id']}.{made}"

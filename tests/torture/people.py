@@ -13,7 +13,7 @@ from itopsync.simulator import BareRefusal, FaultKind, Refusal
 from itopsync.simulator.refusals import Crash
 from tests.engine.pair import Pair
 from tests.engine.rig import PICTURE, RESOLVED, TEAM
-from tests.torture.ledger import Ledger, Place
+from tests.torture.ledger import Ledger, Place, marker_of
 
 PRIVATE, PUBLIC = "private_log", "public_log"
 CLASSES = ("UserRequest", "Incident", "Problem", "NormalChange")
@@ -254,6 +254,7 @@ class People:
         if files:
             old, table = files[choice % len(files)]["id"], simulator.store.table("Attachment")
             with simulator.exclusively():
+                self.ledger.replaced.add(marker_of(side, simulator.store.get("Attachment", old) or {}))
                 agent.delete_attachment(old)
                 table.next_id, after = old, table.next_id
                 self.attach(side, place, choice)

@@ -53,7 +53,7 @@ def _busy(threads: Threads) -> Threads:
     """The same, with each thread started."""
     pools: tuple[Executor, ...] = (threads.waiters, threads.readers, threads.links, threads.files)
     for pool in pools:
-        size: int = pool._max_workers  # type: ignore[attr-defined]
+        size: int = vars(pool)["_max_workers"]
         barrier = Barrier(size)
         for waiting in [pool.submit(barrier.wait) for _ in range(size)]:
             waiting.result()
