@@ -10,14 +10,16 @@ from datetime import datetime
 from itopsync.engine import marker_loss, stops
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan_in_batches
-from itopsync.engine.visibility import note_organisations, refuse_blindness, refuse_narrowness, went_together
+from itopsync.engine.visibility import last_left, note_organisations, refuse_blindness, refuse_narrowness
 from itopsync.errors import RemoteError, SafetyStop, Stopped
-from itopsync.model import ItemKind, LinkStatus, Side
+from itopsync.model import FilePair, ItemKind, LinkStatus, Side
 from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE, hold_orphaned, with_vanished_held
 from itopsync.reconcile.plan import Plan, Remove
 from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing, removed_thing
 from itopsync.store.store import Store
 
+_SEVERAL = 2
+"""From so many tickets at once, nobody deletes files."""
 PREVIEWED = 1_000
 """How many links that are due are planned to tell what would be done, without doing it."""
 
@@ -162,21 +164,24 @@ def hold_orphaned_if_several(
 ) -> list[Planned]:
     """Leave copies for a person whose originals are gone from several tickets, if a restore of their side may have taken those.
 
-    What was accepted goes, and so does what is gone from a single ticket, unless others are left for a person already, or were
-    gone at their last look. *before*: as for :func:`hold_if_several`.
+    That takes the last ones that the side got. What was accepted goes, and so does what is gone from a single ticket, unless
+    others are left for a person already, or were gone at their last look. *before*: as for :func:`hold_if_several`.
 
     :raises RemoteError: the side from which they are gone cannot be asked what is left
     """
     waiting = [each for each in planned if each.plan.orphaned and not _are_accepted(each.plan, accepted)]
-    restored: set[Side] = set()
+    restored: set[FilePair] = set()
     for side in Side:
-        gone = [file for each in waiting for file in each.plan.orphaned if file.origin is side]
+        gone = {file: each.loaded.id for each in waiting for file in each.plan.orphaned if file.origin is side}
         elsewhere = _gone_by_now(pair.store, side) if gone else frozenset()
-        links = {link for of, link in _orphaned_links(waiting) | before if of is side} | {link for link, _ in elsewhere}
-        if gone and len(links) > 1 and went_together(pair.servers[side], gone, {number for _, number in elsewhere}):
-            restored.add(side)
-    held = {each.loaded.id for each in waiting if restored.intersection(file.origin for file in each.plan.orphaned)}
-    return [replace(each, plan=hold_orphaned(each.plan)) if each.loaded.id in held else each for each in planned]
+        if len({*gone.values(), *(link for link, _ in elsewhere), *(link for of, link in before if of is side)}) < _SEVERAL:
+            continue
+        last = last_left(pair.servers[side], pair.store, pair.rules.pair, gone)
+        taken = {file: link for file, link in gone.items() if file.original_id > last}
+        others = {link for link, number in elsewhere if number > last} | {link for of, link in before if of is side}
+        if len(others.union(taken.values())) >= _SEVERAL:
+            restored |= taken.keys()
+    return [replace(each, plan=hold_orphaned(each.plan, restored)) for each in planned]
 
 
 def _are_accepted(plan: Plan, accepted: Accepted) -> bool:

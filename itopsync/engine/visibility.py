@@ -6,12 +6,15 @@ from collections.abc import Collection
 
 from itopsync.errors import AccessRefused, BadQuery, SafetyStop
 from itopsync.itop.server import Server
-from itopsync.model import FilePair, LinkStatus
+from itopsync.model import Attachment, FilePair, LinkStatus
+from itopsync.reconcile.markers import attachment_of, born_together
 from itopsync.reconcile.safety import Excess
 from itopsync.store.store import Store
 
 _NEAR = 1_000
-"""How many ids near one that is gone are looked at."""
+"""How many ids before one that is gone are looked at."""
+_AT_ONCE = 200
+"""How many known attachments are looked for by one call."""
 
 
 def refuse_narrowness(server: Server, store: Store) -> None:
@@ -50,20 +53,32 @@ def _fact(server: Server) -> str:
     return f"organisations.{server.side}"
 
 
-def went_together(server: Server, gone: Collection[FilePair], others: Collection[int]) -> bool:
-    """Whether next to nothing is left of what a side got between the first and the last of what is *gone* from there.
+def last_left(server: Server, store: Store, pair: str, gone: Collection[FilePair]) -> int:
+    """The highest id of an attachment that a side has kept, of those that it had when it had what is *gone*; 0 if none is known.
 
-    Then a restored backup may have taken it all. What people delete, they choose from among what stays. An attachment that is
-    younger than the last one came after the restore, under an id that is given again. *others*: ids that are gone besides. Looked
-    at is what was attached soon after the first one, and shortly before the last.
+    A restored backup takes the last ids that the server gave, all of them: what is gone from below this one was deleted. Looked
+    at are the attachments that we know, and those that we do not know shortly before the last one that is gone. What is younger
+    than that, or bears the id of another one that we knew, came after the restore: ids are given again.
 
     :raises RemoteError: the side cannot be asked
     """
-    numbers = {file.original_id for file in gone}.union(others)
-    first, last, born = min(numbers), max(numbers), max(file.born for file in gone)
-    windows = ((first, min(last, first + _NEAR)), (max(first, last - _NEAR), last))
-    near = (each for low, high in windows for each in server.attachments_where(f"id > {low} AND id < {high}"))
-    return all(each.id in numbers or (born and each.born > born) for each in near)
+    numbers, born = {file.original_id for file in gone}, max(file.born for file in gone)
+    known, below = store.attachments.youngest(server.side, _AT_ONCE), max(numbers)
+    kept = 0
+    while known and not kept:
+        listed = server.attachments_where(f"id IN ({','.join(map(str, sorted(known)))})")
+        kept = max((each.id for each in listed if _is_that(each, known[each.id], pair)), default=0)
+        known = {} if kept else store.attachments.youngest(server.side, _AT_ONCE, below=min(known))
+    near = server.attachments_where(f"id > {max(kept, below - _NEAR)} AND id < {below}")
+    return max((each.id for each in near if each.id not in numbers and born and each.born and each.born <= born), default=kept)
+
+
+def _is_that(attachment: Attachment, known: FilePair, pair: str) -> bool:
+    """Whether an attachment is the original, or the copy, that bore its id when it was last seen."""
+    named = attachment_of(attachment.temp_id, pair)
+    if named is None:
+        return attachment.id == known.original_id and born_together(attachment.born, known.born)
+    return (named.side, named.id) == (known.origin, known.original_id) and born_together(named.born, known.born)
 
 
 def refuse_blindness(server: Server, store: Store) -> None:

@@ -183,11 +183,11 @@ def with_vanished_held(plan: Plan) -> Plan:
     return _held(replace(plan, link=replace(plan.link, files=files)), plan.vanished, COPY_GONE)
 
 
-def hold_orphaned(plan: Plan) -> Plan:
-    """The plan with the copies of files that are gone left where they are, for a person to know of."""
-    if not plan.orphaned:
+def hold_orphaned(plan: Plan, taken: Set[FilePair]) -> Plan:
+    """The plan with the copies of those files that are gone and *taken* left where they are, for a person to know of."""
+    gone = {(pair.key, pair.born) for pair in plan.orphaned & taken}
+    if not gone:
         return plan
-    gone = {(pair.key, pair.born) for pair in plan.orphaned}
     left = {pair.key for pair in plan.link.files if (pair.key, pair.born) in gone}
     files = tuple(replace(pair, status=FileStatus.LEFT) if pair.key in left else pair for pair in plan.link.files)
     keys = {key for key, _ in gone}

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, case, func, select
 
-from itopsync.model import FileStatus, LinkStatus, Ref, Side
+from itopsync.model import FilePair, FileStatus, LinkStatus, Ref, Side
 from itopsync.store.database import Database
 from itopsync.store.records import FilesPart
-from itopsync.store.rows import CLASS, ID, batches, linked, of_classes
+from itopsync.store.rows import CLASS, ID, batches, file_pair, linked, of_classes
 from itopsync.store.tables import file, link
 
 
@@ -66,6 +66,22 @@ class Attachments:
                 meant = meant.where(CLASS[side] == cls, ID[side].in_(batch), link.c.status == LinkStatus.LINKED)
                 found.update(number for number in connection.scalars(meant) if number is not None)
         return frozenset(found)
+
+    def youngest(self, side: Side, most: int, *, below: int | None = None) -> Mapping[int, FilePair]:
+        """Return the pairs whose original or copy is on *side*, by the id that it has there: the highest ids, at most so many.
+
+        *below*: only ids below this one.
+        """
+        found: dict[int, FilePair] = {}
+        with self._database.reading() as connection:
+            for number, of_side in (
+                (file.c.original_id, (file.c.origin == side, file.c.status != FileStatus.LEFT)),
+                (file.c.copy_id, (file.c.origin == side.other, file.c.copy_id.is_not(None))),
+            ):
+                known = select(file).where(*of_side).order_by(number.desc()).limit(most)
+                for row in connection.execute(known if below is None else known.where(number < below)):
+                    found[row._mapping[number]] = file_pair(row)
+        return {number: found[number] for number in sorted(found, reverse=True)[:most]}
 
     def originals(self, side: Side, ids: Iterable[int]) -> Mapping[tuple[int, Ref], str]:
         """Return when the known originals on *side* with these ids were made, each by its ticket, whatever the link's status."""

@@ -76,9 +76,13 @@ def read_links(connection: Connection, wanted: Select[Any]) -> tuple[Link, ...]:
     files: dict[int, list[FilePair]] = {}
     for ids in batches(row.id for row in rows):
         for row in connection.execute(select(file).where(file.c.link_id.in_(ids)).order_by(*file.primary_key)):
-            pair = FilePair(Side(row.origin), row.original_id, row.copy_id, FileStatus(row.status), row.organisation, row.born)
-            files.setdefault(row.link_id, []).append(pair)
+            files.setdefault(row.link_id, []).append(file_pair(row))
     return tuple(_link(row, files.get(row.id, ())) for row in rows)
+
+
+def file_pair(row: Row[Any]) -> FilePair:
+    """The pair that a row of the file table holds."""
+    return FilePair(Side(row.origin), row.original_id, row.copy_id, FileStatus(row.status), row.organisation, row.born)
 
 
 def _link(row: Row[Any], files: Sequence[FilePair]) -> Link:

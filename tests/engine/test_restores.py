@@ -219,17 +219,18 @@ def _copies(rig: Rig, side: Side) -> int:
     return sum(len(each["attachments"]) for each in rig.simulator(side).tickets())
 
 
-def _originals_taken_away(rig: Rig, side: Side, count: int) -> list[int]:
-    """So many linked tickets, each with two files of *side* that its restore has taken away."""
+def _originals_taken_away(rig: Rig, side: Side, count: int, before: int = 1) -> list[int]:
+    """So many linked tickets, each with two files of *side* that its restore has taken away, and so many *before* the backup."""
     numbers = [_opens(rig, f"No. {place}") for place in range(count)]
-    _attach(rig, side, numbers[0], "before the backup")
+    for place in range(before):
+        _attach(rig, side, numbers[place], "before the backup")
     rig.settle(1)
     backup = rig.simulator(side).snapshot()
     for number in (*numbers, *numbers):
         rig.wait(minutes=1)
         _attach(rig, side, number)
     rig.settle(1)
-    assert _copies(rig, side.other) == 2 * count + 1
+    assert _copies(rig, side.other) == 2 * count + before
     rig.simulator(side).restore(backup)
     rig.wait(minutes=1)
     return numbers
@@ -257,6 +258,34 @@ def test_the_last_copies_of_files_that_a_restore_took_stay_until_one_says_so(tmp
     assert rig.store.links.troubled(10) == ()
     assert compared(rig) == []
     rig.stop()
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_they_stay_though_somebody_deletes_an_older_file_meanwhile(rig: Rig, side: Side) -> None:
+    numbers = _originals_taken_away(rig, side, 3, before=2)
+    older = rig.simulator(side).ticket("UserRequest", numbers[0] if side is Side.EXTERNAL else rig.copy_of(numbers[0]))
+    rig.agent(side).delete_attachment(older["attachments"][0]["id"])
+    rig.settle(3)
+    assert _copies(rig, side.other) == 7
+    assert [obstacle.reason for number in numbers for obstacle in rig.link(number).obstacles] == [ORIGINALS_GONE] * 6
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_so_do_those_of_a_second_restore_while_the_first_ones_wait_for_a_person(rig: Rig, side: Side) -> None:
+    _originals_taken_away(rig, side, 3)
+    rig.settle(3)
+    numbers = [_opens(rig, f"Later {place}") for place in range(3)]
+    rig.settle(1)
+    backup = rig.simulator(side).snapshot()
+    for number in numbers:
+        _attach(rig, side, number)
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.settle(1)
+    assert _copies(rig, side.other) == 7 + 3
+    rig.simulator(side).restore(backup)
+    rig.settle(4)
+    assert _copies(rig, side.other) == 7 + 3
+    assert [obstacle.reason for number in numbers for obstacle in rig.link(number).obstacles] == [ORIGINALS_GONE] * 3
 
 
 def test_the_preview_tells_that_they_stay(rig: Rig) -> None:

@@ -315,7 +315,8 @@ def test_copies_whose_originals_are_gone_are_left_for_a_person_where_others_are_
     seen = both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
     planned = plan_twice(knowing(CARRIED), seen)
     assert planned.orphaned == {CARRIED}
-    held = hold_orphaned(planned)
+    assert hold_orphaned(planned, set()) == planned
+    held = hold_orphaned(planned, {CARRIED})
     assert held.actions == ()
     assert held.link.files == (replace(CARRIED, status=FileStatus.LEFT),)
     assert parked(held) == {"file:external:5": ORIGINALS_GONE}
@@ -328,7 +329,7 @@ def test_copies_whose_originals_are_gone_are_left_for_a_person_where_others_are_
     back = both(ticket(EXTERNAL, files=(file(5),)), ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))
     assert plan(held.link, back).link.obstacles == ()
     quiet = plan(agreed(), both())
-    assert hold_orphaned(quiet) is quiet
+    assert hold_orphaned(quiet, {CARRIED}) is quiet
 
 
 # pictures that are attachments
