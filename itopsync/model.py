@@ -275,6 +275,8 @@ class ItemKind(StrEnum):
     """An entry of ours about what is parked."""
     LOG = "log"
     """A log that takes no further entry."""
+    RESTORED = "restored"
+    """A ticket of a side that shows itself as it was before."""
     DELETIONS = "deletions"
     """The deletion of many files of one ticket at once."""
     ROUTE = "route"
@@ -400,6 +402,8 @@ class Base:
     last_change: str = ""
     """When the external ticket had last changed, by its server's clock, when it was last looked at: what begins later is another
     ticket, or the same one with a corrected date. ISO 8601 in UTC."""
+    copy_last_change: str = ""
+    """The same of the internal ticket."""
     began: str = ""
     """When the copy began, by its server's clock, when it was last looked at: of all that tells it from another ticket under its
     id, people edit this least. ISO 8601 in UTC."""

@@ -40,6 +40,7 @@ Copies and originals:
 ``unmarked``        recognises what a server stored without its marker
 ``entries``         tells people's entries from ours
 ``copies``          which file is the copy of which
+``restored``        a ticket that shows itself as it was before
 ``copied``          what another bridge or a person had copied before
 ``authors``         which accounts were ours, once the store is lost
 ``route``           through which servers a ticket came

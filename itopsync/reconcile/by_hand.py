@@ -49,6 +49,8 @@ def retried(link: Link, now: datetime, *, alone: bool = True) -> Link:
     gone = tuple(obstacle for obstacle in link.obstacles if obstacle.key.kind is ItemKind.GONE)
     many = (obstacle for obstacle in link.obstacles if obstacle.key == MANY_DELETIONS.key)
     passing = tuple(replace(each, tries=0, parked=False, not_before=None) if alone else each for each in many)
+    restored = (each for each in link.obstacles if each.key.kind is ItemKind.RESTORED)
+    passing += tuple(replace(each, tries=0, parked=False) for each in restored)
     notes = {marker: replace(record, writes=min(record.writes, 1)) for marker, record in link.base.notes.items()}
     base = replace(link.base, notes=notes) if notes != link.base.notes else link.base
     return replace(link, base=base, obstacles=(*gone, *passing), due_at=link.due_at if link.may_land(now) else now)

@@ -146,9 +146,9 @@ def needing_a_person(link: Link, reason: str, item: Item = _WHOLE) -> Link:
     return replace(link, status=LinkStatus.PARKED, obstacles=(item.parked(reason),), due_at=None)
 
 
-def last_change(external: Ticket) -> str:
+def last_change(ticket: Ticket) -> str:
     """When a ticket last changed, by its server's clock, as ISO 8601 in UTC; empty if that is not known."""
-    text = external.fields.get(VERSION_TIME, "")
+    text = ticket.fields.get(VERSION_TIME, "")
     return text if moment(text) is not None else ""
 
 

@@ -23,6 +23,7 @@ from itopsync.reconcile.notes import keeping_what_stood_there, plan_notes
 from itopsync.reconcile.notices import plan_notice
 from itopsync.reconcile.part import Content, Part, finished, fold
 from itopsync.reconcile.plan import ANOTHER, UNREAD, Action, Kept, Plan, Remark, Upload
+from itopsync.reconcile.restored import as_before, held_as_restored
 from itopsync.reconcile.room import room
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import Situation
@@ -107,6 +108,9 @@ def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None
 
 def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     """Fold what each part asks for into actions: pictures and files, then writes, then removals."""
+    if (held := held_as_restored(situation.link, situation.observation)) is not None:
+        return held
+    situation = replace(situation, link=as_before(situation.link, situation.observation, situation.cls))
     whole = fold(part(situation) for part in PARTS)
     told = _gather(whole)
     put = one_by_one if singly else together
@@ -117,7 +121,13 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     external, internal = (situation.ticket(side) for side in Side)
     link = whole.record(replace(situation.link, external_number=external.number, internal_number=internal.number))
     link = replace(
-        link, base=replace(link.base, last_change=last_change(external), began=internal.fields.get(situation.cls.copy_since, ""))
+        link,
+        base=replace(
+            link.base,
+            last_change=last_change(external),
+            copy_last_change=last_change(internal),
+            began=internal.fields.get(situation.cls.copy_since, ""),
+        ),
     )
     return finished(situation, whole, link, (*told, *_once(whole.uploads), *whole.files, *writes, *whole.removals))
 

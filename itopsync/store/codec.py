@@ -25,6 +25,7 @@ def base_to_json(base: Base) -> str:
             **({"fields": fields} if fields else {}),
             **({"notes": notes} if notes else {}),
             **({"last_change": base.last_change} if base.last_change else {}),
+            **({"copy_last_change": base.copy_last_change} if base.copy_last_change else {}),
             **({"began": base.began} if base.began else {}),
             **({"cut": sorted(base.cut)} if base.cut else {}),
             **({"unmarked_files": dict(base.unmarked_files)} if base.unmarked_files else {}),
@@ -45,6 +46,7 @@ def base_from_json(text: str) -> Base:
         fields=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("fields", {}).items()}),
         notes=MappingProxyType(notes),
         last_change=read.get("last_change", ""),
+        copy_last_change=read.get("copy_last_change", ""),
         began=read.get("began", ""),
         cut=frozenset(read.get("cut", ())),
         unmarked_files=MappingProxyType(

@@ -20,7 +20,7 @@ from itopsync.reconcile.plan import Remove
 from itopsync.reconcile.rebuilding import without_copy
 from itopsync.reconcile.rules import Limits
 from itopsync.store.records import RequestKind
-from tests.engine.rig import Rig
+from tests.engine.rig import TEAM, Rig
 from tests.engine.test_work import with_settings
 from tests.engine.verifying import compared
 
@@ -364,6 +364,66 @@ def test_deletions_that_were_accepted_go(rig: Rig) -> None:
     rig.engine.cycle(accept={"deletions"})
     rig.settle(1)
     assert _copies(rig, Side.EXTERNAL) == 1
+
+
+# tickets that went back
+
+
+def _moved_before_the_restore(rig: Rig, side: Side) -> int:
+    """A ticket that *side*'s restore took back to its first state and form, and that the other side has as it was."""
+    number = _opens(rig, "Printer")
+    rig.settle(1)
+    rig.wait(hours=3)
+    backup = rig.simulator(side).snapshot()
+    rig.customer.update("UserRequest", number, title="Printer on fire")
+    rig.operator.stimulus("UserRequest", rig.copy_of(number), "ev_assign", **TEAM)
+    rig.settle(2)
+    assert rig.differences() == []
+    rig.simulator(side).restore(backup)
+    rig.wait(hours=3)
+    return number
+
+
+def _shown(rig: Rig, number: int) -> list[tuple[str, str]]:
+    both = rig.external.ticket("UserRequest", number), rig.internal.ticket("UserRequest", rig.copy_of(number))
+    return [(each["title"], each["status"]) for each in both]
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_what_a_restored_ticket_shows_is_no_move_of_anybodys(rig: Rig, side: Side) -> None:
+    number = _moved_before_the_restore(rig, side)
+    before = _shown(rig, number)
+    assert len(set(before)) == 2
+    written = rig.written()
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.settle(2)
+    assert rig.written() == written
+    (obstacle,) = rig.link(number).obstacles
+    assert obstacle.parked
+    assert obstacle.reason.startswith(f"{side} shows an earlier state of the ticket than before")
+    assert compared(rig) == []
+    _retry_all(rig)
+    rig.settle(3)
+    title = "Printer" if side is Side.EXTERNAL else "Printer on fire"
+    assert _shown(rig, number) == [(title, "assigned"), (title, "assigned")]
+    assert rig.link(number).obstacles == ()
+    assert compared(rig) == []
+
+
+def test_where_both_servers_were_restored_both_count_as_they_are(rig: Rig) -> None:
+    number = _opens(rig, "Printer")
+    rig.wait(hours=3)
+    backups = [(simulator, simulator.snapshot()) for simulator in (rig.external, rig.internal)]
+    rig.customer.update("UserRequest", number, title="Printer on fire")
+    rig.settle(2)
+    for simulator, backup in backups:
+        simulator.restore(backup)
+    rig.wait(hours=3)
+    rig.engine.cycle(CycleKind.SWEEP)
+    _retry_all(rig)
+    rig.settle(2)
+    assert _shown(rig, number) == [("Printer", "new"), ("Printer", "new")]
+    assert rig.link(number).obstacles == ()
 
 
 # files of former copies
