@@ -78,7 +78,7 @@ def execute(pair: Pair, job: Job, action: Action, budget: FileBudget) -> None:
     """Send *action*.
 
     :raises PictureMissing: a picture that it shows must be uploaded first
-    :raises Replaced: the copy that its file was listed for is another ticket by now
+    :raises Replaced: what the action was planned from is not so any more: a ticket is another one, or a file is back
     :raises RemoteError: a server refuses, fails, or gives no answer
     """
     match action:
