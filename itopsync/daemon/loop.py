@@ -26,7 +26,7 @@ from itopsync.engine import in_use
 from itopsync.engine.engine import Engine
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.lease import Lease
-from itopsync.engine.report import CycleKind, CycleOutcome, Report, WriteOutcome
+from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report, WriteOutcome
 from itopsync.engine.steering import Outcome, Steering
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, Stopped, StoreError, StoreUnavailable
 from itopsync.itop.caller import Guard
@@ -48,7 +48,7 @@ ASK_AGAIN = 10
 """How many times a standby asks for the lease within its duration."""
 STORE_PAUSE = timedelta(seconds=5)
 """The wait before retrying a store that did not answer."""
-_STILL = frozenset({"links", "looked at", "swept up", "bytes", "refused", "no right", "unknown", "parked", "waiting"})
+_STILL = frozenset(Count) - {Count.NEW, Count.CHANGED, Count.UNFINISHED}
 """A cycle's counts that do not mean that something moved."""
 
 

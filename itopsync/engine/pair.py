@@ -27,14 +27,6 @@ CHECK_INTERVAL = 0.2
 """Seconds between checks, while waiting, whether we are to stop."""
 
 
-def _never() -> bool:
-    return False
-
-
-def _unknown() -> None:
-    return None
-
-
 @dataclass
 class Pair:
     """Two servers, and what is needed to keep them in step. As a context, it ends its threads on exit."""
@@ -45,11 +37,11 @@ class Pair:
     store: Store
     settings: EngineSettings
     clock: Callable[[], datetime]
-    stopping: Callable[[], bool] = _never
+    stopping: Callable[[], bool] = lambda: False
     """Whether we were told to stop: no further answer is waited for."""
     progress: Callable[[int, int], None] | None = None
     """Called with the number of links done and the total."""
-    boot: Callable[[], Boot | None] = _unknown
+    boot: Callable[[], Boot | None] = lambda: None
     """By which it shows that the clock was set; None if that cannot be known."""
     threads: Threads = field(init=False)
     lookups: Lookups = field(init=False)

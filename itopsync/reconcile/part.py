@@ -77,10 +77,6 @@ class Content:
         self.state_writes = (*self.state_writes, *other.state_writes)
 
 
-def _as_it_is(link: Link) -> Link:
-    return link
-
-
 @dataclass
 class Part:
     """What one kind of content asks for on one link, and what it notices."""
@@ -94,7 +90,7 @@ class Part:
     """Uploads that may wait for more."""
     removals: list[Action] = field(default_factory=list)
     """What goes last."""
-    record: Callable[[Link], Link] = _as_it_is
+    record: Callable[[Link], Link] = lambda link: link
     """Records in a link what was found to be agreed."""
     remarks: list[Remark] = field(default_factory=list)
     lost: list[LostMarker] = field(default_factory=list)

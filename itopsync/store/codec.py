@@ -107,13 +107,13 @@ def marks_from_json(text: str) -> tuple[tuple[datetime, int], ...]:
     return tuple((datetime.fromisoformat(at), highest) for at, highest in json.loads(text))
 
 
-def ids_to_json(ids: Iterable[int]) -> str:
-    """Encode a set of ids."""
+def set_to_json(ids: Iterable[int] | Iterable[str]) -> str:
+    """Encode a set of ids, of attachments or of accounts."""
     return _dump(sorted(ids))
 
 
-def ids_from_json(text: str) -> frozenset[int]:
-    """Decode what :func:`ids_to_json` encoded."""
+def set_from_json(text: str) -> frozenset[Any]:
+    """Decode what :func:`set_to_json` encoded."""
     return frozenset(json.loads(text))
 
 
@@ -125,16 +125,6 @@ def items_to_json(items: Iterable[ItemKey]) -> str:
 def items_from_json(text: str) -> tuple[ItemKey, ...]:
     """Decode what :func:`items_to_json` encoded."""
     return tuple(ItemKey(key) for key in json.loads(text))
-
-
-def accounts_to_json(accounts: Iterable[str]) -> str:
-    """Encode a set of account ids."""
-    return _dump(sorted(accounts))
-
-
-def accounts_from_json(text: str) -> frozenset[str]:
-    """Decode what :func:`accounts_to_json` encoded."""
-    return frozenset(json.loads(text))
 
 
 def counts_to_json(counts: Mapping[str, int]) -> str:

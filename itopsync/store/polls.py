@@ -49,9 +49,9 @@ class Polls:
             side,
             row.cursor,
             codec.marks_from_json(row.high_water_marks),
-            codec.ids_from_json(row.drafts),
+            codec.set_from_json(row.drafts),
             row.account,
-            codec.accounts_from_json(row.former_accounts),
+            codec.set_from_json(row.former_accounts),
             row.ok_at,
             row.problem,
             row.problem_since,
@@ -122,8 +122,8 @@ def _put_side(connection: Connection, state: SideState) -> None:
     values = asdict(state) | {
         "side": state.side.value,
         "high_water_marks": codec.marks_to_json(state.high_water_marks),
-        "drafts": codec.ids_to_json(state.drafts),
-        "former_accounts": codec.accounts_to_json(state.former_accounts),
+        "drafts": codec.set_to_json(state.drafts),
+        "former_accounts": codec.set_to_json(state.former_accounts),
     }
     put(connection, side_state, [values])
 

@@ -27,7 +27,7 @@ def test_obstacles_are_read_as_they_were_written(written: list[Obstacle]) -> Non
 @given(st.lists(st.tuples(moments, st.integers(min_value=0))), st.frozensets(st.integers(min_value=0)))
 def test_marks_and_drafts_are_read_as_they_were_written(marks: list[tuple[datetime, int]], ids: frozenset[int]) -> None:
     assert codec.marks_from_json(codec.marks_to_json(marks)) == tuple(marks)
-    assert codec.ids_from_json(codec.ids_to_json(ids)) == ids
+    assert codec.set_from_json(codec.set_to_json(ids)) == ids
 
 
 @given(bases)
