@@ -174,7 +174,10 @@ def hold_orphaned_if_several(
     for side in Side:
         gone = {file: each.loaded.id for each in waiting for file in each.plan.orphaned if file.origin is side}
         elsewhere = _gone_by_now(pair.store, side) if gone else frozenset()
-        if len({*gone.values(), *(link for link, _ in elsewhere), *(link for of, link in before if of is side)}) < _SEVERAL:
+        if (
+            not gone
+            or len({*gone.values(), *(link for link, _ in elsewhere), *(link for of, link in before if of is side)}) < _SEVERAL
+        ):
             continue
         last = last_left(pair.servers[side], pair.store, pair.rules.pair, gone)
         taken = {file: link for file, link in gone.items() if file.original_id > last}

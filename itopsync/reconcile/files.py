@@ -91,11 +91,15 @@ def _without_original(
     does one whose original's id is *given again*: a server that does so has probably been restored.
     """
     origin, item, copy = pair.origin, file_item(pair.origin, pair.original_id), copies[0].id
-    if given_again or _stays(pair):
+    left = replace(pair, copy_id=copy, status=FileStatus.LEFT)
+    if given_again:
+        part.remark(Kept.COPY_LEFT, item.key)
+        return left
+    if _stays(pair):
         part.want(item)
-        if given_again or not situation.obstacle(item):
+        if not situation.obstacle(item):
             part.remark(Kept.COPY_LEFT, item.key)
-        return replace(pair, copy_id=copy, status=FileStatus.LEFT)
+        return left
     surplus = [Remove(origin.other, each.id, item) for each in copies[1:]]
     if not _follows(situation, origin):
         part.removals += surplus

@@ -219,6 +219,10 @@ def test_what_another_file_waits_for_outlives_the_copy_that_is_left_under_its_id
 
     assert planned.link.obstacles == (replace(WAITING, parked=True),)
     assert uploads(planned) == []
+    arrived = seen.with_(
+        INTERNAL, ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2), file(9, f"{COPY_OF_5}.{NOON}", ticket=2)))
+    )
+    assert plan(replace(known, obstacles=(WAITING,)), arrived).link.obstacles == ()
 
 
 def test_a_file_that_comes_back_is_known_by_when_it_was_made() -> None:
