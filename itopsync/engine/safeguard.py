@@ -173,16 +173,15 @@ def hold_orphaned_if_several(
     restored: set[FilePair] = set()
     for side in Side:
         gone = {file: each.loaded.id for each in waiting for file in each.plan.orphaned if file.origin is side}
-        elsewhere = _gone_by_now(pair.store, side) if gone else frozenset()
-        if (
-            not gone
-            or len({*gone.values(), *(link for link, _ in elsewhere), *(link for of, link in before if of is side)}) < _SEVERAL
-        ):
+        if not gone:
+            continue
+        elsewhere, earlier = _gone_by_now(pair.store, side), {link for of, link in before if of is side}
+        if len(earlier.union(gone.values(), (link for link, _ in elsewhere))) < _SEVERAL:
             continue
         last = last_left(pair.servers[side], pair.store, pair.rules.pair, gone)
         taken = {file: link for file, link in gone.items() if file.original_id > last}
-        others = {link for link, number in elsewhere if number > last} | {link for of, link in before if of is side}
-        if len(others.union(taken.values())) >= _SEVERAL:
+        others = {link for link, number in elsewhere if number > last}
+        if len(earlier.union(taken.values(), others)) >= _SEVERAL:
             restored |= taken.keys()
     return [replace(each, plan=hold_orphaned(each.plan, restored)) for each in planned]
 
