@@ -108,9 +108,9 @@ def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None
 
 def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     """Fold what each part asks for into actions: pictures and files, then writes, then removals."""
-    if (held := held_as_restored(situation.link, situation.observation)) is not None:
+    if (held := held_as_restored(situation)) is not None:
         return held
-    situation = replace(situation, link=as_before(situation.link, situation.observation, situation.cls))
+    situation = replace(situation, link=as_before(situation))
     whole = fold(part(situation) for part in PARTS)
     told = _gather(whole)
     put = one_by_one if singly else together

@@ -7,28 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from itopsync.model import VERSION_TIME, Agreed, Base, ItemKey, ItemKind, Link, Observation, Side, Ticket
+from itopsync.model import VERSION_TIME, Agreed, Base, ItemKey, ItemKind, Link, Side, Ticket
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.plan import Item, Kept, Plan, Remark
 from itopsync.reconcile.richtext import value_fingerprint
 from itopsync.reconcile.rules import ClassRules
+from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import counted, image
 
-_CLOCKS = timedelta(minutes=90)
-"""More than a server's clock goes back by itself: by an hour in an autumn night, and by as long as a save may take to show."""
+_SAVING = timedelta(minutes=10)
+"""A save bears the time at which it began: by so much a ticket may go back without a restore."""
+_AUTUMN = timedelta(hours=1)
+"""By so much more in the hour that comes twice."""
 _ANY_TIMEZONE = timedelta(hours=26)
 _TIMEZONES = timedelta(minutes=15)
 """A time that is off by a multiple of this one was read in another timezone."""
 
 
-def held_as_restored(link: Link, observation: Observation) -> Plan | None:
+def held_as_restored(situation: Situation) -> Plan | None:
     """The plan that leaves a link to a person where a ticket went back in time, unless one has let it pass.
 
     :func:`~itopsync.reconcile.by_hand.retried` leaves the obstacle as that permit.
     """
-    back = dict(_gone_back(link, observation))
+    link, back = situation.link, dict(_gone_back(situation))
     permitted = {obstacle.key for obstacle in link.obstacles if not obstacle.parked}
     if not back or permitted.issuperset(item.key for item in back.values()):
         return None
@@ -44,18 +48,17 @@ def held_as_restored(link: Link, observation: Observation) -> Plan | None:
     return Plan(replace(link, obstacles=(*others, *held)), remarks=remarks)
 
 
-def as_before(link: Link, observation: Observation, cls: ClassRules) -> Link:
+def as_before(situation: Situation) -> Link:
     """The link on which what a restored ticket lost counts as moved on the other side, so that it is written again.
 
     External's form is carried as it is: what its server shows now is what the customer sees. Where both tickets went back, both
     count as they are.
     """
-    back = [side for side, _ in _gone_back(link, observation)]
+    link, back = situation.link, [side for side, _ in _gone_back(situation)]
     if len(back) != 1:
         return link
-    (side,) = back
-    ticket, base = observation.of(side), link.base
-    return link if ticket is None else replace(link, base=_with_fields(_with_state(base, ticket, cls), ticket, cls))
+    ticket, cls = situation.ticket(back[0]), situation.cls
+    return replace(link, base=_with_fields(_with_state(link.base, ticket, cls), ticket, cls))
 
 
 def _with_state(base: Base, ticket: Ticket, cls: ClassRules) -> Base:
@@ -78,12 +81,20 @@ def _with_fields(base: Base, ticket: Ticket, cls: ClassRules) -> Base:
     return replace(base, fields=fields)
 
 
-def _gone_back(link: Link, observation: Observation) -> Iterator[tuple[Side, Item]]:
+def _gone_back(situation: Situation) -> Iterator[tuple[Side, Item]]:
     """The sides whose tickets changed last at an earlier time than when they were last looked at."""
-    for side, before in ((Side.EXTERNAL, link.base.last_change), (Side.INTERNAL, link.base.copy_last_change)):
-        ticket = observation.of(side)
-        known, now = moment(before), moment(ticket.fields.get(VERSION_TIME, "")) if ticket is not None else None
-        if known is None or now is None or known - now <= _CLOCKS:
+    base = situation.link.base
+    for side, before in ((Side.EXTERNAL, base.last_change), (Side.INTERNAL, base.copy_last_change)):
+        known, now = moment(before), moment(situation.ticket(side).fields.get(VERSION_TIME, ""))
+        if known is None or now is None:
             continue
-        if known - now > _ANY_TIMEZONE or (known - now) % _TIMEZONES:
+        zone, back = situation.rules.side(side).timezone, known - now
+        if back <= _SAVING + (_AUTUMN if _comes_twice(now, zone) or _comes_twice(known, zone) else timedelta()):
+            continue
+        if back > _ANY_TIMEZONE or back % _TIMEZONES:
             yield side, Item(ItemKey.of(ItemKind.RESTORED, side), "")
+
+
+def _comes_twice(at: datetime, zone: ZoneInfo) -> bool:
+    local = at.astimezone(zone)
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()

@@ -373,7 +373,7 @@ def _moved_before_the_restore(rig: Rig, side: Side) -> int:
     """A ticket that *side*'s restore took back to its first state and form, and that the other side has as it was."""
     number = _opens(rig, "Printer")
     rig.settle(1)
-    rig.wait(hours=3)
+    rig.wait(minutes=11)
     backup = rig.simulator(side).snapshot()
     rig.customer.update("UserRequest", number, title="Printer on fire")
     rig.operator.stimulus("UserRequest", rig.copy_of(number), "ev_assign", **TEAM)

@@ -1,0 +1,60 @@
+"""A ticket that went back in time: by how much, and what else explains it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from itopsync.model import Agreed, Link, Observation, Side
+from itopsync.reconcile import by_hand
+from tests.reconcile.making import EXTERNAL, INTERNAL, MINUTE, NOW, agreed, both, parked, plan, ticket, writes
+
+MORNING = datetime(2026, 11, 24, 8, 0, 7, tzinfo=UTC)
+AUTUMN = datetime(2026, 10, 25, 0, 40, 7, tzinfo=UTC)
+"""20 minutes before Paris reads the same hour again."""
+
+
+def _seen(changed: datetime, side: Side, state: str = "new") -> Observation:
+    return both().with_(side, ticket(side, state, last_update=changed.isoformat()))
+
+
+def _looked_at(changed: datetime, side: Side) -> Link:
+    return agreed(_seen(changed, side))
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("back", [11 * MINUTE, timedelta(hours=9, seconds=1), timedelta(days=30)])
+def test_a_ticket_that_went_back_is_left_to_a_person(side: Side, back: timedelta) -> None:
+    planned = plan(_looked_at(MORNING, side), _seen(MORNING - back, side, "assigned"))
+    assert planned.actions == ()
+    (reason,) = parked(planned).values()
+    assert reason.startswith(f"{side} shows an earlier state of the ticket than before")
+    assert planned.link.base == _looked_at(MORNING, side).base
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("back", [timedelta(), -9 * MINUTE, 9 * MINUTE, timedelta(hours=7), timedelta(minutes=345)])
+def test_a_long_save_or_a_corrected_timezone_is_no_restore(side: Side, back: timedelta) -> None:
+    assert parked(plan(_looked_at(MORNING, side), _seen(MORNING - back, side))) == {}
+
+
+def test_the_hour_that_comes_twice_is_no_restore() -> None:
+    early = AUTUMN - 20 * MINUTE - timedelta(seconds=3)
+    assert parked(plan(_looked_at(AUTUMN, INTERNAL), _seen(early, INTERNAL))) == {}
+    assert parked(plan(_looked_at(AUTUMN, EXTERNAL), _seen(early, EXTERNAL))) != {}  # Jakarta knows no such hour
+
+
+def test_once_a_person_says_retry_the_other_side_counts_as_moved() -> None:
+    link = agreed(both(ticket(EXTERNAL, "assigned", last_update=MORNING.isoformat()), ticket(INTERNAL, "assigned")))
+    assert link.base.state == Agreed("assigned", "assigned")
+    restored = both(
+        ticket(EXTERNAL, last_update=(MORNING - 30 * MINUTE + timedelta(seconds=1)).isoformat()), ticket(INTERNAL, "assigned")
+    )
+    held = plan(link, restored).link
+
+    planned = plan(by_hand.retried(held, NOW), restored)
+
+    assert [(each.side, each.leads_to) for each in writes(planned)] == [(EXTERNAL, "assigned")]
+    assert planned.link.obstacles == ()
+    assert parked(plan(planned.link, restored)) == {}
