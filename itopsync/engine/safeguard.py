@@ -10,7 +10,7 @@ from datetime import datetime
 from itopsync.engine import marker_loss, stops
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan_in_batches
-from itopsync.engine.visibility import last_left, note_organisations, refuse_blindness, refuse_narrowness
+from itopsync.engine.visibility import note_organisations, perhaps_restored, refuse_blindness, refuse_narrowness
 from itopsync.errors import RemoteError, SafetyStop, Stopped
 from itopsync.model import FilePair, ItemKind, LinkStatus, Side
 from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE, hold_orphaned, with_vanished_held
@@ -178,9 +178,9 @@ def hold_orphaned_if_several(
         elsewhere, earlier = _gone_by_now(pair.store, side), {link for of, link in before if of is side}
         if len(earlier.union(gone.values(), (link for link, _ in elsewhere))) < _SEVERAL:
             continue
-        last = last_left(pair.servers[side], pair.store, pair.rules.pair, gone)
-        taken = {file: link for file, link in gone.items() if file.original_id > last}
-        others = {link for link, number in elsewhere if number > last}
+        may_be_taken = perhaps_restored(pair.servers[side], pair.store, pair.rules.pair, gone)
+        taken = {file: link for file, link in gone.items() if may_be_taken(file.original_id)}
+        others = {link for link, number in elsewhere if may_be_taken(number)}
         if len(earlier.union(taken.values(), others)) >= _SEVERAL:
             restored |= taken.keys()
     return [replace(each, plan=hold_orphaned(each.plan, restored)) for each in planned]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 
 from itopsync.errors import AccessRefused, BadQuery, SafetyStop
 from itopsync.itop.server import Server
-from itopsync.model import Attachment, FilePair, LinkStatus
-from itopsync.reconcile.markers import attachment_of, born_together
+from itopsync.model import FilePair, LinkStatus
+from itopsync.reconcile.copies import is_of
 from itopsync.reconcile.safety import Excess
 from itopsync.store.store import Store
 
@@ -53,32 +53,29 @@ def _fact(server: Server) -> str:
     return f"organisations.{server.side}"
 
 
-def last_left(server: Server, store: Store, pair: str, gone: Collection[FilePair]) -> int:
-    """The highest id of an attachment that a side has kept, of those that it had when it had what is *gone*; 0 if none is known.
+def perhaps_restored(server: Server, store: Store, pair: str, gone: Collection[FilePair]) -> Callable[[int], bool]:
+    """Return what tells of the id of a file that is gone from a side whether a restored backup may have taken it.
 
-    A restored backup takes the last ids that the server gave, all of them: what is gone from below this one was deleted. Looked
-    at are the attachments that we know, and those that we do not know shortly before the last one that is gone. What is younger
-    than that, or bears the id of another one that we knew, came after the restore: ids are given again.
+    A restore takes the last ids that the server gave, all of them, and the server gives them again. So what is gone from below an
+    attachment that is left was deleted, unless its id is another one's by now. Looked at are the attachments that we know, and
+    those that we do not know shortly before the last one of what is *gone*, if they are older than that one.
 
     :raises RemoteError: the side cannot be asked
     """
     numbers, born = {file.original_id for file in gone}, max(file.born for file in gone)
-    known, below = store.attachments.youngest(server.side, _AT_ONCE), max(numbers)
-    kept = 0
-    while known and not kept:
-        listed = server.attachments_where(f"id IN ({','.join(map(str, sorted(known)))})")
-        kept = max((each.id for each in listed if _is_that(each, known[each.id], pair)), default=0)
-        known = {} if kept else store.attachments.youngest(server.side, _AT_ONCE, below=min(known))
-    near = server.attachments_where(f"id > {max(kept, below - _NEAR)} AND id < {below}")
-    return max((each.id for each in near if each.id not in numbers and born and each.born and each.born <= born), default=kept)
+    given_again = {each.id for each in server.attachments_where(_among(numbers))}
+    known, last = store.attachments.youngest(server.side, _AT_ONCE), 0
+    while known and not last:
+        listed = server.attachments_where(_among(known))
+        last = max((each.id for each in listed if is_of(each, known[each.id], pair)), default=0)
+        known = {} if last else store.attachments.youngest(server.side, _AT_ONCE, below=min(known))
+    near = server.attachments_where(f"id > {max(last, max(numbers) - _NEAR)} AND id < {max(numbers)}")
+    last = max((each.id for each in near if each.id not in numbers and born and each.born and each.born <= born), default=last)
+    return lambda number: number > last or number in given_again
 
 
-def _is_that(attachment: Attachment, known: FilePair, pair: str) -> bool:
-    """Whether an attachment is the original, or the copy, that bore its id when it was last seen."""
-    named = attachment_of(attachment.temp_id, pair)
-    if named is None:
-        return attachment.id == known.original_id and born_together(attachment.born, known.born)
-    return (named.side, named.id) == (known.origin, known.original_id) and born_together(named.born, known.born)
+def _among(ids: Iterable[int]) -> str:
+    return f"id IN ({','.join(map(str, sorted(ids)))})"
 
 
 def refuse_blindness(server: Server, store: Store) -> None:

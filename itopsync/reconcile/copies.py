@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, Link, Observation, Side
-from itopsync.reconcile.markers import attachment_marker, attachment_of, born_together
+from itopsync.reconcile.markers import attachment_marker, attachment_of, born_together, prefix
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,22 @@ class Copies:
         return found
 
 
-def without_former(link: Link, observation: Observation) -> Link:
-    """The link without the obstacles of files whose ids other files bear now."""
-    there = {side: {file.id: file for file in ticket.attachments} for side in Side if (ticket := observation.of(side))}
+def is_of(attachment: Attachment, known: FilePair, pair: str) -> bool:
+    """Whether an attachment with the id of *known*'s original, or of its copy, is that one, and not another under its id."""
+    named = attachment_of(attachment.temp_id, pair)
+    if named is None:
+        return attachment.id == known.original_id and born_together(attachment.born, known.born)
+    return (named.side, named.id) == (known.origin, known.original_id) and born_together(named.born, known.born)
+
+
+def without_former(link: Link, observation: Observation, pair_name: str) -> Link:
+    """The link without the obstacles of files whose ids other people's files bear now."""
+    ours = prefix(pair_name)
+    there = {
+        side: {file.id: file for file in ticket.attachments if not file.temp_id.startswith(ours)}
+        for side in Side
+        if (ticket := observation.of(side))
+    }
     gone: set[ItemKey] = set()
     known: set[ItemKey] = set()
     for pair in link.files:

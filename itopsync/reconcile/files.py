@@ -100,6 +100,11 @@ def _without_original(
         if not situation.obstacle(item):
             part.remark(Kept.COPY_LEFT, item.key)
         return left
+    if any(
+        file.id == pair.original_id for file in situation.ticket(origin).attachments
+    ):  # of ours, so nobody else needs the item
+        part.park(item, ORIGINALS_GONE)
+        return left
     surplus = [Remove(origin.other, each.id, item) for each in copies[1:]]
     if not _follows(situation, origin):
         part.removals += surplus

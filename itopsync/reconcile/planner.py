@@ -53,7 +53,7 @@ def plan_link(
         return _replaced(link, reason, observation, rules, now)
     if link.status not in WORKED_ON:
         return Plan(link)
-    link = without_former(link, observation)
+    link = without_former(link, observation, rules.pair)
     situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now, looked_up)
     gone = [side for side in Side if link.ref(side) is not None and observation.of(side) is None]
     if gone:

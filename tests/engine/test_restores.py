@@ -288,6 +288,21 @@ def test_so_do_those_of_a_second_restore_while_the_first_ones_wait_for_a_person(
     assert [obstacle.reason for number in numbers for obstacle in rig.link(number).obstacles] == [ORIGINALS_GONE] * 3
 
 
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("extra", [0, 1])
+def test_so_do_those_whose_ids_our_own_copies_get(tmp_path: Path, side: Side, extra: int) -> None:
+    """The other side's people attach files before itopsync has looked: their copies bear the ids of what the restore took."""
+    rig = Rig(tmp_path)
+    numbers = _originals_taken_away(rig, side, 3)
+    others = [_opens(rig, "Another")] if extra else []
+    for number in (*numbers, *numbers, *others):
+        _attach(rig, side.other, number, "from here.txt")
+    rig.settle(4)
+    assert _copies(rig, side.other) == 7 + 6 + extra
+    assert [obstacle.reason for number in numbers for obstacle in rig.link(number).obstacles] == [ORIGINALS_GONE] * 6
+    rig.stop()
+
+
 def test_the_preview_tells_that_they_stay(rig: Rig) -> None:
     _originals_taken_away(rig, Side.INTERNAL, 3)
     rig.sync()

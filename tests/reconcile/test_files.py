@@ -225,6 +225,18 @@ def test_what_another_file_waits_for_outlives_the_copy_that_is_left_under_its_id
     assert plan(replace(known, obstacles=(WAITING,)), arrived).link.obstacles == ()
 
 
+def test_a_copy_of_ours_that_gets_the_id_of_a_file_that_is_gone_changes_nothing_about_that() -> None:
+    held = replace(WAITING, parked=True, reason=ORIGINALS_GONE)
+    link = replace(knowing(replace(CARRIED, status=FileStatus.LEFT)), obstacles=(held,))
+    ours = file(5, "itopsync-acme-a-i3")
+
+    planned = plan(
+        link, both(ticket(EXTERNAL, files=(ours,)), ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2), file(3, ticket=2))))
+    )
+
+    assert held in planned.link.obstacles
+
+
 def test_a_file_that_comes_back_is_known_by_when_it_was_made() -> None:
     copies = (file(8, f"{COPY_OF_5}.{MORNING}", ticket=2), file(9, f"{COPY_OF_5}.{NOON}", ticket=2))
     both_known = knowing(replace(CARRIED, copy_id=9, born=NOON), replace(CARRIED_IN_THE_MORNING, status=FileStatus.LEFT))
