@@ -103,7 +103,7 @@ def _without_original(
     if any(
         file.id == pair.original_id for file in situation.ticket(origin).attachments
     ):  # of ours, so nobody else needs the item
-        part.park(item, ORIGINALS_GONE)
+        part.held[item.key] = replace(ORIGINAL_GONE, key=item.key)
         return left
     surplus = [Remove(origin.other, each.id, item) for each in copies[1:]]
     if not _follows(situation, origin):
