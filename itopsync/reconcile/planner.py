@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from itopsync.errors import ItopsyncError, Refused
-from itopsync.model import TICKET, WORKED_ON, End, Link, LinkStatus, Observation, Side
+from itopsync.model import TICKET, WORKED_ON, Agreed, End, Link, LinkStatus, Observation, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
 from itopsync.reconcile.copies import without_former
@@ -126,6 +126,7 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
             link.base,
             last_change=last_change(external),
             copy_last_change=last_change(internal),
+            timezones=Agreed(*(situation.rules.side(side).timezone.key for side in Side)),
             began=internal.fields.get(situation.cls.copy_since, ""),
         ),
     )

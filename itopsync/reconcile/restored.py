@@ -22,9 +22,8 @@ _SAVING = timedelta(minutes=10)
 """A save bears the time at which it began: by so much a ticket may go back without a restore."""
 _AUTUMN = timedelta(hours=1)
 """By so much more in the hour that comes twice."""
-_ANY_TIMEZONE = timedelta(hours=26)
-_TIMEZONES = timedelta(minutes=15)
-"""A time that is off by a multiple of this one was read in another timezone."""
+_CLOCKS = timedelta(hours=1)
+"""So far apart clocks may be. What is known to have changed later than that was changed by a clock that has been set back."""
 
 
 def held_as_restored(situation: Situation) -> Plan | None:
@@ -82,16 +81,19 @@ def _with_fields(base: Base, ticket: Ticket, cls: ClassRules) -> Base:
 
 
 def _gone_back(situation: Situation) -> Iterator[tuple[Side, Item]]:
-    """The sides whose tickets changed last at an earlier time than when they were last looked at."""
+    """The sides whose tickets changed last at an earlier time than when they were last looked at.
+
+    A corrected timezone in ``sync.toml`` shifts all times.
+    """
     base = situation.link.base
     for side, before in ((Side.EXTERNAL, base.last_change), (Side.INTERNAL, base.copy_last_change)):
         known, now = moment(before), moment(situation.ticket(side).fields.get(VERSION_TIME, ""))
         if known is None or now is None:
             continue
-        zone, back = situation.rules.side(side).timezone, known - now
-        if back <= _SAVING + (_AUTUMN if _comes_twice(now, zone) or _comes_twice(known, zone) else timedelta()):
+        zone = situation.rules.side(side).timezone
+        if base.timezones is None or base.timezones.of(side) != zone.key or known > situation.now + _CLOCKS:
             continue
-        if back > _ANY_TIMEZONE or back % _TIMEZONES:
+        if known - now > _SAVING + (_AUTUMN if _comes_twice(now, zone) or _comes_twice(known, zone) else timedelta()):
             yield side, Item(ItemKey.of(ItemKind.RESTORED, side), "")
 
 

@@ -26,6 +26,7 @@ def base_to_json(base: Base) -> str:
             **({"notes": notes} if notes else {}),
             **({"last_change": base.last_change} if base.last_change else {}),
             **({"copy_last_change": base.copy_last_change} if base.copy_last_change else {}),
+            **({"timezones": [base.timezones.external, base.timezones.internal]} if base.timezones else {}),
             **({"began": base.began} if base.began else {}),
             **({"cut": sorted(base.cut)} if base.cut else {}),
             **({"unmarked_files": dict(base.unmarked_files)} if base.unmarked_files else {}),
@@ -47,6 +48,7 @@ def base_from_json(text: str) -> Base:
         notes=MappingProxyType(notes),
         last_change=read.get("last_change", ""),
         copy_last_change=read.get("copy_last_change", ""),
+        timezones=Agreed(*read["timezones"]) if "timezones" in read else None,
         began=read.get("began", ""),
         cut=frozenset(read.get("cut", ())),
         unmarked_files=MappingProxyType(
