@@ -1,11 +1,12 @@
 """What holds for every test: nothing but this machine can be reached, examples repeat, and what was tried is told in the end."""
 
 import atexit
+import gc
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import cast
@@ -53,6 +54,17 @@ def logs_as_at_first() -> Iterator[None]:
     """What a test configures for its logs does not hold for the next one."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage meanwhile, nor look through the tests for any later: that takes as long as all else here."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
