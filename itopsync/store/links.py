@@ -53,6 +53,9 @@ _ADD = insert(link).returning(link.c.id)
 _OF = {side: select(link).where(CLASS[side] == bindparam("cls"), ID[side] == bindparam("number")) for side in Side}
 _GET = select(link).where(link.c.id.in_(bindparam("ids", expanding=True))).order_by(link.c.id)
 _LOCKED = select(link).where(link.c.id == bindparam("number")).with_for_update()
+_BY_STATUS = select(link.c.status, func.count()).group_by(link.c.status)
+_UNDER_WAY = link.c.writing_since.is_not(None)
+_WRITTEN = select(link.c.id).where(_UNDER_WAY)
 _LATER = select(link.c.id).where(link.c.due_at > bindparam("after"), link.c.status.in_(WORKED_ON)).limit(1)
 """Built once: building a statement takes longer than executing it."""
 _REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
@@ -264,13 +267,12 @@ class Links:
 
     def recover(self, now: datetime, due_at: datetime) -> tuple[int, ...]:
         """Mark the links on which a process died during a write as in doubt, due at *due_at*; return their ids."""
-        under_way = link.c.writing_since.is_not(None)
         with self._database.writing() as connection:
-            ids = tuple(sorted(connection.scalars(select(link.c.id).where(under_way))))
+            ids = tuple(sorted(connection.scalars(_WRITTEN)))
             in_doubt = {"in_doubt": True, "troubled": True, "due_at": due_at}
             ended = {"writing_since": None, "updated_at": now}
             if ids:
-                connection.execute(update(link).where(under_way).values(in_doubt | ended))
+                connection.execute(update(link).where(_UNDER_WAY).values(in_doubt | ended))
         return ids
 
     def hasten(self, after: datetime, due_at: datetime) -> None:
@@ -319,9 +321,8 @@ class Links:
 
     def counts(self) -> Mapping[str, int]:
         """Count the links by status, and those that are ``troubled``, ``in_doubt``, or not in trouble but ``gathering``."""
-        by_status = select(link.c.status, func.count()).group_by(link.c.status)
         with self._database.reading() as connection:
-            found = {LinkStatus(status): count for status, count in connection.execute(by_status)}
+            found = {LinkStatus(status): count for status, count in connection.execute(_BY_STATUS)}
             rows = connection.execute(_troubled(self._classes)).all()
         known = [(codec.obstacles_from_json(row.obstacles), row.in_doubt) for row in rows]
         full = [each for each, in_doubt in known if each and not in_doubt and all(one.is_no_trouble for one in each)]
