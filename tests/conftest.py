@@ -1,11 +1,12 @@
 """What holds for every test: nothing but this machine can be reached, examples repeat, and what was tried is told in the end."""
 
 import atexit
+import gc
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import cast
@@ -13,6 +14,10 @@ from typing import cast
 import pytest
 import structlog
 from hypothesis import settings
+from structlog.contextvars import merge_contextvars
+from structlog.dev import set_exc_info
+from structlog.processors import KeyValueRenderer, add_log_level, format_exc_info
+from structlog.typing import Processor
 
 from tests.network import stay_here
 from tests.store.compiling import share_compiled
@@ -29,6 +34,8 @@ if "XDG_RUNTIME_DIR" not in os.environ:  # as in a session without a login; what
 settings.register_profile("steady", derandomize=True, max_examples=60, deadline=None)
 settings.register_profile("deep", max_examples=2_000, deadline=None)
 settings.load_profile("steady")
+
+PLAIN: list[Processor] = [merge_contextvars, add_log_level, set_exc_info, format_exc_info, KeyValueRenderer()]
 
 SLOW = (
     *("cli", "daemon", "test_package.py", "web/test_browser.py", "web/test_desks.py", "web/test_serve.py"),  # whole processes
@@ -50,9 +57,24 @@ SLOW = (
 
 @pytest.fixture(autouse=True)
 def logs_as_at_first() -> Iterator[None]:
-    """What a test configures for its logs does not hold for the next one."""
+    """What a test configures for its logs does not hold for the next one.
+
+    At first they are plain: each traceback with colours and all variables takes longer than what is tested.
+    """
+    structlog.configure(processors=[*PLAIN])
     yield
     structlog.reset_defaults()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage meanwhile, nor look through the tests for any later: that takes as long as all else here."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

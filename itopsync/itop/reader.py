@@ -250,6 +250,8 @@ class Reader(Inquiry):
 
     def _with_blanks_in_logs(self, ticket: Ticket, row: Row) -> Ticket:
         """The ticket in *row* with the blanks that the server dropped from its logs' HTML."""
+        if not any(blanks.may_lack(entry.html) for entries in ticket.logs.values() for entry in entries):
+            return ticket
         logs = {
             log: tuple(
                 replace(entry, html=blanks.restored(entry.html, str(shown.get("message") or "")))

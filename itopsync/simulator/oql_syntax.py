@@ -263,6 +263,7 @@ def parse(query: str) -> tuple[Select, ...]:
     return selects
 
 
+@lru_cache(1_000)
 def closest(word: str, candidates: tuple[str, ...]) -> str:
     """The last of the candidates nearest to ``word``, at most three edits away; empty if there is none."""
     best, shortest = "", 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, case, func, select
@@ -10,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, case, func, select
 from itopsync.model import FilePair, FileStatus, LinkStatus, Ref, Side
 from itopsync.store.database import Database
 from itopsync.store.records import FilesPart
-from itopsync.store.rows import CLASS, ID, batches, file_pair, linked, of_classes
+from itopsync.store.rows import CLASS, ID, batches, file_pair, in_order, linked, of_classes
 from itopsync.store.tables import file, link
 
 
@@ -20,15 +21,15 @@ def _expected(side: Side) -> ColumnElement[int | None]:
     return case((left, None), (file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
 
 
-def _counted(side: Side) -> Select[Any]:
+@cache
+def _counted(side: Side, classes: tuple[str, ...] | None, *, live: bool) -> Select[Any]:
+    """Built once: building a statement takes longer than executing it."""
     of_side = _expected(side)
     counted = select(link.c.id, CLASS[side].label("cls"), ID[side].label("ticket"), func.count(of_side), func.max(of_side))
-    found = counted.join(file, file.c.link_id == link.c.id).where(link.c.id > bindparam("after"))
+    found = counted.join(file, file.c.link_id == link.c.id).where(
+        link.c.id > bindparam("after"), *linked(live=live), *of_classes(classes)
+    )
     return found.group_by(link.c.id).order_by(link.c.id).limit(bindparam("most"))
-
-
-_COUNTED = {side: _counted(side) for side in Side}
-"""Built once: building a statement takes longer than executing it."""
 
 
 class Attachments:
@@ -39,14 +40,14 @@ class Attachments:
 
     def __init__(self, database: Database, classes: Collection[str] | None = None) -> None:
         """*classes*: as for :class:`~itopsync.store.links.Links`."""
-        self._database, self._kept = database, of_classes(classes)
+        self._database, self._classes = database, in_order(classes)
 
     def by_ticket(self, side: Side, limit: int, *, live: bool, after: int) -> FilesPart:
         """Count the expected attachments of at most *limit* tickets whose links have ids above *after*.
 
         *live*: count those of tickets that can still change; otherwise, those of the others.
         """
-        found = _COUNTED[side].where(*linked(live=live), *self._kept)
+        found = _counted(side, self._classes, live=live)
         with self._database.reading() as connection:
             rows = connection.execute(found, {"after": after, "most": limit + 1}).all()
         tickets: dict[str, dict[int, int]] = {}

@@ -108,7 +108,7 @@ class Address:
             if getattr(error.orig, "sqlstate", None) not in (_NO_PRIVILEGE, _NO_TABLE):
                 raise
             raise self.unavailable(error) from None
-        except (DBAPIError, PoolTimeout) as error:
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
             raise self.unavailable(error) from None
 
     def missing(self) -> StoreUnavailable:
@@ -222,7 +222,10 @@ def _sqlite(address: Address, use: Use, *, foreign_keys: bool) -> Engine:
     def begin(connection: Connection) -> None:
         # A transaction that starts as a reader may fail without waiting when it first writes; one that starts as a writer waits.
         writing = connection.get_execution_options().get(_WRITING, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        # Said to the driver itself: as a statement of SQLAlchemy's it would take longer than most of what is read.
+        begun = connection.connection.cursor()
+        begun.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        begun.close()
 
     return engine
 

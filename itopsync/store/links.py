@@ -6,17 +6,20 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Select,
+    Update,
     and_,
     bindparam,
     delete,
     func,
     insert,
-    literal,
     or_,
     select,
     tuple_,
@@ -35,6 +38,7 @@ from itopsync.store.rows import (
     NUMBER,
     VERSION,
     batches,
+    in_order,
     linked,
     of_classes,
     read_links,
@@ -45,6 +49,14 @@ from itopsync.store.tables import file, link
 
 _BY_ID = update(link).where(link.c.id == bindparam("number"))
 _DUE = select(link.c.due_at).where(link.c.id == bindparam("number"))
+_ADD = insert(link).returning(link.c.id)
+_OF = {side: select(link).where(CLASS[side] == bindparam("cls"), ID[side] == bindparam("number")) for side in Side}
+_GET = select(link).where(link.c.id.in_(bindparam("ids", expanding=True))).order_by(link.c.id)
+_LOCKED = select(link).where(link.c.id == bindparam("number")).with_for_update()
+_BY_STATUS = select(link.c.status, func.count()).group_by(link.c.status)
+_UNDER_WAY = link.c.writing_since.is_not(None)
+_WRITTEN = select(link.c.id).where(_UNDER_WAY)
+_LATER = select(link.c.id).where(link.c.due_at > bindparam("after"), link.c.status.in_(WORKED_ON)).limit(1)
 """Built once: building a statement takes longer than executing it."""
 _REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
 
@@ -54,7 +66,8 @@ class Links:
 
     def __init__(self, database: Database, classes: Collection[str] | None = None) -> None:
         """*classes*: the external classes that are synced; None for all."""
-        self._database, self._classes, self._kept = database, classes, of_classes(classes)
+        self._database, self._classes = database, in_order(classes)
+        self._kept = of_classes(self._classes)
 
     def due(self, now: datetime, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* due links, longest due first."""
@@ -75,24 +88,17 @@ class Links:
 
         *since* and *before* restrict those times; *after* continues behind the last (time, id) of an earlier answer.
         """
-        meant = [link.c.due_at <= now, link.c.status.in_(WORKED_ON), *self._kept]
-        if since is not None:
-            meant.append(link.c.due_at >= since)
-        if before is not None:
-            meant.append(link.c.due_at < before)
-        if after is not None:
-            place = tuple_(literal(after[0], link.c.due_at.type), literal(after[1]))
-            meant.append(tuple_(link.c.due_at, link.c.id) > place)
-        found = select(link.c.id, link.c.due_at).where(*meant).order_by(link.c.due_at, link.c.id).limit(limit)
+        at, number = after or (None, None)
+        given = {"since": since, "before": before, "after": at}
+        found = _due(self._classes, *(name for name, time in given.items() if time is not None))
         with self._database.reading() as connection:
-            return [(row.id, row.due_at) for row in connection.execute(found)]
+            rows = connection.execute(found, given | {"now": now, "number": number, "most": limit})
+            return [(row.id, row.due_at) for row in rows]
 
     def due_counts(self, now: datetime) -> DueCounts:
         """Count the due links."""
-        meant = (link.c.due_at <= now, link.c.status.in_(WORKED_ON), *self._kept)
-        counted = select(link.c.status, func.count()).where(*meant)
         with self._database.reading() as connection:
-            rows = connection.execute(counted.group_by(link.c.status))
+            rows = connection.execute(_due_counts(self._classes), {"now": now})
             found = {LinkStatus(status): count for status, count in rows}
         return DueCounts(found.get(LinkStatus.WAITING, 0), sum(found.values()))
 
@@ -132,7 +138,7 @@ class Links:
     def of(self, ref: Ref) -> Link | None:
         """Return the link of a ticket; a tombstone only if there is no other."""
         with self._database.reading() as connection:
-            found = read_links(connection, select(link).where(CLASS[ref.side] == ref.cls, ID[ref.side] == ref.id))
+            found = read_links(connection, _OF[ref.side], {"cls": ref.cls, "number": ref.id})
         return min(found, key=lambda known: known.status is LinkStatus.TOMBSTONE, default=None)
 
     def find(self, text: str) -> tuple[Link, ...]:
@@ -212,7 +218,7 @@ class Links:
             for added in links:
                 values = values_of(replace(added, due_at=now))
                 more = {"live": True, "created_at": now, "updated_at": now}
-                number = connection.scalars(insert(link).values(values | more).returning(link.c.id)).one()
+                number = connection.scalars(_ADD, values | more).one()
                 write_files(connection, number, added.files)
 
     def begin_write(self, link_id: int, now: datetime, *, saved: Link | None = None, loaded: Link | None = None) -> bool:
@@ -261,20 +267,19 @@ class Links:
 
     def recover(self, now: datetime, due_at: datetime) -> tuple[int, ...]:
         """Mark the links on which a process died during a write as in doubt, due at *due_at*; return their ids."""
-        under_way = link.c.writing_since.is_not(None)
         with self._database.writing() as connection:
-            ids = tuple(sorted(connection.scalars(select(link.c.id).where(under_way))))
+            ids = tuple(sorted(connection.scalars(_WRITTEN)))
             in_doubt = {"in_doubt": True, "troubled": True, "due_at": due_at}
             ended = {"writing_since": None, "updated_at": now}
             if ids:
-                connection.execute(update(link).where(under_way).values(in_doubt | ended))
+                connection.execute(update(link).where(_UNDER_WAY).values(in_doubt | ended))
         return ids
 
     def hasten(self, after: datetime, due_at: datetime) -> None:
         """Make the links that are due later than *after* due at *due_at*, with whatever of them waits longer."""
         late = (link.c.due_at > after, link.c.status.in_(WORKED_ON))
         with self._database.reading() as connection:
-            if connection.execute(select(link.c.id).where(*late).limit(1)).first() is None:
+            if connection.execute(_LATER, {"after": after}).first() is None:
                 return
         with self._database.writing() as connection:
             rows = connection.execute(select(link.c.id, link.c.obstacles).where(*late).with_for_update()).all()
@@ -316,11 +321,9 @@ class Links:
 
     def counts(self) -> Mapping[str, int]:
         """Count the links by status, and those that are ``troubled``, ``in_doubt``, or not in trouble but ``gathering``."""
-        by_status = select(link.c.status, func.count()).group_by(link.c.status)
-        trouble = select(link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *self._kept)
         with self._database.reading() as connection:
-            found = {LinkStatus(status): count for status, count in connection.execute(by_status)}
-            rows = connection.execute(trouble).all()
+            found = {LinkStatus(status): count for status, count in connection.execute(_BY_STATUS)}
+            rows = connection.execute(_troubled(self._classes)).all()
         known = [(codec.obstacles_from_json(row.obstacles), row.in_doubt) for row in rows]
         full = [each for each, in_doubt in known if each and not in_doubt and all(one.is_no_trouble for one in each)]
         return {status.value: found.get(status, 0) for status in LinkStatus} | {
@@ -332,7 +335,7 @@ class Links:
     def obstacle_counts(self) -> ObstacleCounts:
         """Count the items that do not get across, over all links."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *self._kept)).all()
+            rows = connection.execute(_troubled(self._classes)).all()
         obstacles = [obstacle for text, _ in rows for obstacle in codec.obstacles_from_json(text)]
         parked = sum(obstacle.needs_person for obstacle in obstacles)
         waiting = sum(not (obstacle.parked or obstacle.is_no_trouble) for obstacle in obstacles)
@@ -359,7 +362,7 @@ class Links:
         if self._classes is None:
             return {}
         counted = select(link.c.external_class, link.c.status, func.count()).where(link.c.status != LinkStatus.TOMBSTONE)
-        unkept = counted.where(link.c.external_class.not_in(sorted(self._classes)))
+        unkept = counted.where(link.c.external_class.not_in(self._classes))
         found: dict[str, dict[LinkStatus, int]] = {}
         with self._database.reading() as connection:
             for name, status, count in connection.execute(unkept.group_by(link.c.external_class, link.c.status)):
@@ -383,10 +386,40 @@ def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: date
 
     *touched*: people are working on the tickets, so links that are already due become due at *at* too.
     """
-    free = and_(~link.c.in_doubt, *([] if touched else [link.c.due_at > at]))
     for batch in batches(sorted(set(ids))):
-        meant = (link.c.id.in_(batch), link.c.status.in_(WORKED_ON), or_(link.c.due_at.is_(None), free))
-        connection.execute(update(link).where(*meant).values(due_at=at, updated_at=now))
+        connection.execute(_making_due(touched), {"ids": batch, "at": at, "now": now})
+
+
+@cache
+def _making_due(touched: bool) -> Update:
+    free = and_(~link.c.in_doubt, *([] if touched else [link.c.due_at > bindparam("at")]))
+    meant = (link.c.id.in_(bindparam("ids", expanding=True)), link.c.status.in_(WORKED_ON), or_(link.c.due_at.is_(None), free))
+    return update(link).where(*meant).values(due_at=bindparam("at"), updated_at=bindparam("now"))
+
+
+@cache
+def _due(classes: tuple[str, ...] | None, *given: str) -> Select[Any]:
+    """The due links, restricted by what is *given*."""
+    meant = [link.c.due_at <= bindparam("now"), link.c.status.in_(WORKED_ON), *of_classes(classes)]
+    if "since" in given:
+        meant.append(link.c.due_at >= bindparam("since"))
+    if "before" in given:
+        meant.append(link.c.due_at < bindparam("before"))
+    if "after" in given:
+        place = tuple_(bindparam("after", type_=link.c.due_at.type), bindparam("number", type_=Integer))
+        meant.append(tuple_(link.c.due_at, link.c.id) > place)
+    return select(link.c.id, link.c.due_at).where(*meant).order_by(link.c.due_at, link.c.id).limit(bindparam("most"))
+
+
+@cache
+def _due_counts(classes: tuple[str, ...] | None) -> Select[Any]:
+    meant = (link.c.due_at <= bindparam("now"), link.c.status.in_(WORKED_ON), *of_classes(classes))
+    return select(link.c.status, func.count()).where(*meant).group_by(link.c.status)
+
+
+@cache
+def _troubled(classes: tuple[str, ...] | None) -> Select[Any]:
+    return select(link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *of_classes(classes))
 
 
 def _without_copy() -> tuple[ColumnElement[bool], ...]:
@@ -397,7 +430,7 @@ def _without_copy() -> tuple[ColumnElement[bool], ...]:
 
 def _is_amended(connection: Connection, loaded: Link) -> bool:
     """Whether an operator has changed a link since it was *loaded*; locks it until the transaction ends."""
-    (now,) = read_links(connection, select(link).where(link.c.id == loaded.id).with_for_update()) or (None,)
+    (now,) = read_links(connection, _LOCKED, {"number": loaded.id}) or (None,)
     return now is not None and (now.status, now.internal, now.obstacles) != (loaded.status, loaded.internal, loaded.obstacles)
 
 
@@ -434,4 +467,4 @@ def _by(latest: datetime, obstacles: str) -> Iterator[Obstacle]:
 
 
 def _by_id(connection: Connection, ids: list[int]) -> tuple[Link, ...]:
-    return read_links(connection, select(link).where(link.c.id.in_(ids)).order_by(link.c.id))
+    return read_links(connection, _GET, {"ids": ids})

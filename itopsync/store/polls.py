@@ -30,6 +30,13 @@ _IGNORED = select(sighting.c.id, sighting.c.version).where(
     sighting.c["class"] == bindparam("cls"),
     sighting.c.id.in_(bindparam("ids", expanding=True)),
 )
+_BY_ID = update(link).where(link.c.id == bindparam("number"))
+_ADD = insert(link).returning(link.c.id, sort_by_parameter_order=True)
+_NO_LONGER_IGNORED = delete(sighting).where(
+    sighting.c.side == Side.EXTERNAL,
+    sighting.c["class"] == bindparam("cls"),
+    sighting.c.id.in_(bindparam("ids", expanding=True)),
+)
 """Built once: building a statement takes longer than executing it."""
 
 
@@ -130,9 +137,8 @@ def _put_side(connection: Connection, state: SideState) -> None:
 
 def _note_versions(connection: Connection, side: Side, versions: Mapping[int, str], now: datetime) -> None:
     if versions:
-        noted = {VERSION[side].name: bindparam("seen"), "updated_at": now}
-        rows = [{"number": number, "seen": version} for number, version in versions.items()]
-        connection.execute(update(link).where(link.c.id == bindparam("number")).values(noted), rows)
+        rows = [{"number": number, VERSION[side].name: version, "updated_at": now} for number, version in versions.items()]
+        connection.execute(_BY_ID, rows)
 
 
 def _by_class(sightings: Iterable[Sighting]) -> dict[str, list[Sighting]]:
@@ -173,10 +179,8 @@ def _add(connection: Connection, new: Iterable[Sighting], now: datetime) -> tupl
             known = _known(connection, Side.EXTERNAL, name, ids)
             rows = [_blank(seen, now) for seen in {seen.ref: seen for seen in batch}.values() if seen.ref.id not in known]
             if rows:
-                made = insert(link).returning(link.c.id, sort_by_parameter_order=True)
-                added += connection.scalars(made, rows)
-            meant = (sighting.c.side == Side.EXTERNAL, sighting.c["class"] == name, sighting.c.id.in_(ids))
-            connection.execute(delete(sighting).where(*meant))
+                added += connection.scalars(_ADD, rows)
+            connection.execute(_NO_LONGER_IGNORED, {"cls": name, "ids": ids})
     return tuple(added)
 
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from itopsync.errors import printable
 from itopsync.store import codec
@@ -22,6 +22,12 @@ _KNOWN = (request.c.kind.in_(list(RequestKind)), request.c.state.in_(list(Reques
 """Hides rows of other kinds that somebody else has put there."""
 _WAITING = (_OPEN, request.c.state == RequestState.WAITING, *_KNOWN)
 _LOST = "the process that was carrying this out ended: check whether it was done, and ask again if not."
+_INTERRUPTED = (
+    update(request)
+    .where(_OPEN, request.c.state == RequestState.TAKEN, request.c.id.not_in(bindparam("running", expanding=True)))
+    .values(state=RequestState.INTERRUPTED.value, result=_LOST, finished_at=bindparam("now"))
+)
+"""Built once: building a statement takes longer than executing it."""
 
 
 class Requests:
@@ -90,10 +96,8 @@ class Requests:
 
     def recover(self, now: datetime, running: Collection[int] = ()) -> int:
         """Mark the requests that were taken and are not *running* as interrupted; return how many."""
-        lost = update(request).where(_OPEN, request.c.state == RequestState.TAKEN, request.c.id.not_in(running))
         with self._database.writing() as connection:
-            ended = lost.values(state=RequestState.INTERRUPTED.value, result=_LOST, finished_at=now)
-            return connection.execute(ended).rowcount
+            return connection.execute(_INTERRUPTED, {"running": running, "now": now}).rowcount
 
     def get(self, number: int) -> RequestRecord | None:
         """Return a request, or None."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -40,12 +41,18 @@ def linked(*, live: bool) -> tuple[ColumnElement[bool], ...]:
     return (link.c.status == LinkStatus.LINKED, link.c.live if live else ~link.c.live)
 
 
-def of_classes(classes: Collection[str] | None) -> tuple[ColumnElement[bool], ...]:
+def in_order(classes: Collection[str] | None) -> tuple[str, ...] | None:
+    """External classes, as statements that depend on them are built once for each."""
+    return None if classes is None else tuple(sorted(classes))
+
+
+@cache
+def of_classes(classes: tuple[str, ...] | None) -> tuple[ColumnElement[bool], ...]:
     """The condition for links of these external classes; None means all.
 
     The column is wrapped in a function because SQLite would otherwise prefer its index to a more selective one.
     """
-    return () if classes is None else (func.coalesce(link.c.external_class, "").in_(sorted(classes)),)
+    return () if classes is None else (func.coalesce(link.c.external_class, "").in_(classes),)
 
 
 def newest(
@@ -70,12 +77,16 @@ def batches(values: Iterable[Any]) -> Iterator[list[Any]]:
         yield whole[start : start + AT_ONCE]
 
 
-def read_links(connection: Connection, wanted: Select[Any]) -> tuple[Link, ...]:
-    """Read the links that *wanted*, a select on the link table, finds, in its order and with their files."""
-    rows = connection.execute(wanted).all()
+_FILES_OF = select(file).where(file.c.link_id.in_(bindparam("links", expanding=True))).order_by(*file.primary_key)
+"""Built once: building a statement takes longer than executing it."""
+
+
+def read_links(connection: Connection, wanted: Select[Any], given: Mapping[str, object] | None = None) -> tuple[Link, ...]:
+    """Read the links that *wanted*, a select on the link table, finds by what is *given*, in its order and with their files."""
+    rows = connection.execute(wanted, given).all()
     files: dict[int, list[FilePair]] = {}
     for ids in batches(row.id for row in rows):
-        for row in connection.execute(select(file).where(file.c.link_id.in_(ids)).order_by(*file.primary_key)):
+        for row in connection.execute(_FILES_OF, {"links": ids}):
             files.setdefault(row.link_id, []).append(file_pair(row))
     return tuple(_link(row, files.get(row.id, ())) for row in rows)
 

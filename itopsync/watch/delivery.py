@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cached_property
 from typing import Protocol
 
 import httpx
@@ -132,6 +133,11 @@ class Web:
     def kill(self) -> None:
         """Do nothing: a request ends by itself."""
 
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made once: loading the authorities takes longer than asking."""
+        return ssl.create_default_context(cafile=self._receiver.ca_file) if self._receiver.ca_file else httpx.create_ssl_context()
+
     def _ask(self, method: str, body: bytes | None) -> None:
         receiver = self._receiver
         headers = {"User-Agent": f"itopsync/{__version__}"}
@@ -140,9 +146,8 @@ class Web:
         if receiver.token is not None:
             headers["Authorization"] = f"Bearer {receiver.token.reveal()}"
         try:
-            verify = ssl.create_default_context(cafile=receiver.ca_file) if receiver.ca_file else True
             with (
-                httpx.Client(timeout=self._timeout, verify=verify, follow_redirects=False) as client,
+                httpx.Client(timeout=self._timeout, verify=self._tls, follow_redirects=False) as client,
                 client.stream(method, receiver.address.reveal(), content=body, headers=headers) as response,
             ):
                 status = response.status_code

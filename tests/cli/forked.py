@@ -15,9 +15,7 @@ from pathlib import Path
 from itopsync.cli import main
 
 _FROM = multiprocessing.get_context("forkserver")
-_FROM.set_forkserver_preload(
-    ["itopsync.cli.app", "itopsync.cli.sync", "itopsync.engine.engine", "itopsync.check.checking", "itopsync.daemon", "psycopg"]
-)
+_FROM.set_forkserver_preload(["tests.cli.loaded"])
 
 Streams = tuple[str, Path, Path]
 """What is typed, and where the output and the errors go."""

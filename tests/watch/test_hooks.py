@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import ssl
 import stat
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from itopsync.engine.report import CycleKind
@@ -22,7 +24,7 @@ from itopsync.model import ItemKey, Side
 from itopsync.reconcile import by_hand
 from itopsync.settings.section import Surroundings
 from itopsync.watch import HooksSettings, MetricsSettings, Need, Receiver
-from itopsync.watch.delivery import Command, NotDelivered
+from itopsync.watch.delivery import Command, NotDelivered, Web
 from itopsync.watch.hooks import LISTED
 from itopsync.watch.watch import Watch
 from tests.engine.rig import Rig
@@ -313,6 +315,21 @@ def test_the_dead_man_hears_of_good_cycles_only(rig: Rig, receiver: Listening) -
     service.watch.cycle_ended(CycleKind.POLL, SafetyStop("deletions", "too many"))
     service.stop()
     assert [(method, path) for method, path, _, _ in receiver.asked] == [("GET", "/ping/secret")] * 2
+
+
+def test_the_authorities_are_loaded_once(receiver: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[ssl.SSLContext] = []
+    load = httpx.create_ssl_context
+
+    def note() -> ssl.SSLContext:
+        loaded.append(load())
+        return loaded[-1]
+
+    monkeypatch.setattr(httpx, "create_ssl_context", note)
+    way = Web(Receiver(url=receiver.url), "webhook", 5)
+    for _ in range(3):
+        way.ping()
+    assert (len(receiver.asked), len(loaded)) == (3, 1)
 
 
 def test_a_password_is_sent_as_a_bearer_token(rig: Rig, receiver: Listening) -> None:
