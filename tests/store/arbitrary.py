@@ -30,14 +30,17 @@ bases = st.builds(
         max_size=4,
     ),
     last_change=words,
+    copy_last_change=words,
+    timezones=st.none() | agreed,
     began=words,
     joined_logs=st.none() | st.frozensets(words, max_size=3),
     heading=st.none() | st.builds(Heading, sides, st.lists(words, max_size=4).map(tuple)),
 )
 obstacles = st.builds(Obstacle, words, words, words, st.integers(0, 99), st.booleans(), st.none() | moments)
-pairs = st.builds(FilePair, sides, ids, st.none() | ids, st.sampled_from(FileStatus))
-files = st.lists(pairs, max_size=5, unique_by=lambda pair: (pair.origin, pair.original_id)).map(
-    lambda found: tuple(sorted(found, key=lambda pair: (pair.origin, pair.original_id)))
+births = st.sampled_from(["", "20261124100824", "20261124100825"])
+pairs = st.builds(FilePair, sides, ids, st.none() | ids, st.sampled_from(FileStatus), names, births)
+files = st.lists(pairs, max_size=5, unique_by=lambda pair: (pair.origin, pair.original_id, pair.born)).map(
+    lambda found: tuple(sorted(found, key=lambda pair: (pair.origin, pair.original_id, pair.born)))
 )
 
 
