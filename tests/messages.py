@@ -49,7 +49,7 @@ _PLACES = {
     "parked": ("reconcile/",),
 }
 """Where a name is a sayer only in some places."""
-RETURNERS = ("_no_way", "mismatch", "overwritten", "why_not_carried", "_wrong", "no_answer_yet")
+RETURNERS = ("_no_way", "mismatch", "given_away", "overwritten", "why_not_carried", "_wrong", "no_answer_yet")
 """Functions that return one."""
 TABLES = ("_EXPLAINED", "_EXPECTED", "_REASONS", "_NEVER_CARRIED", "_PASSWORD", "_ADDRESS")
 """Constants that hold messages."""

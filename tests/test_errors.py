@@ -50,6 +50,7 @@ MADE_ELSEWHERE = {
     "reconcile/part.py: park",
     "reconcile/part.py: put_off",
     "reconcile/plan.py: parked",
+    "reconcile/planner.py: _parked_as_another",
     "reconcile/planner.py: _replaced",
     "reconcile/safety.py: check",
     "reconcile/state.py: _follow",

@@ -91,6 +91,10 @@ def rebuild(
                 tickets += 1
                 console.print(f"{found.number} ({found.external}) has no copy, though younger tickets have")
                 continue
+            if found.link.status is LinkStatus.PARKED:
+                for obstacle in found.link.obstacles:
+                    console.print(f"{found.link.external_number} is parked: {obstacle.reason}")
+                continue
             total += 1
             if found.link.status is LinkStatus.TOMBSTONE:
                 console.print(f"{found.link.internal}, copy of {found.link.external}: {why(found.link)}; it is left alone")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from itopsync.model import Attachment, FilePair, FileStatus, ItemKey, ItemKind, Obstacle, Side
+from itopsync.reconcile.entries import note_item
 from itopsync.reconcile.markers import attachment_marker, prefix
 from itopsync.reconcile.part import Part
 from itopsync.reconcile.plan import AttachmentSource, Item, Kept, Plan, Remark, Remove, Upload, file_item
@@ -189,7 +190,12 @@ def with_vanished_held(plan: Plan) -> Plan:
         else pair
         for pair in plan.link.files
     )
-    return _held(replace(plan, link=replace(plan.link, files=files)), plan.vanished, COPY_GONE)
+    notes = {
+        marker: replace(record, as_file=False, deleted=False) if note_item(marker).key in plan.vanished else record
+        for marker, record in plan.link.base.notes.items()
+    }
+    link = replace(plan.link, files=files, base=replace(plan.link.base, notes=notes))
+    return _held(replace(plan, link=link), plan.vanished, COPY_GONE)
 
 
 def hold_orphaned(plan: Plan, taken: Set[FilePair]) -> Plan:

@@ -4,22 +4,24 @@ iTop derives a ticket's ref from its id, so another ticket under a known id bear
 together, since people edit each of them and a corrected timezone in ``sync.toml`` shifts all dates. It is another ticket if it
 began after the last known change of the one that was linked (and not in the future), *and* bears another title, *and* has none of
 the known entries and files. Where entries were known, a start more than a day later counts in place of the title: nobody edits
-entries.
+entries. Of a ticket whose copy is found by its mark alone, the copy tells these things.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from itopsync.model import TICKET, VERSION_TIME, Base, FileStatus, Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.entries import arrived, read
-from itopsync.reconcile.markers import attachment_of, born_together, is_note, prefix, speaks_for, ticket_marker
+from itopsync.reconcile.form import alike
+from itopsync.reconcile.markers import attachment_of, born_together, here_of, is_note, prefix, speaks_for, ticket_marker
 from itopsync.reconcile.moments import likely, moment
 from itopsync.reconcile.plan import ANOTHER, Item
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
+from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.ticket_markers import entries_in
 
 TITLE, _DESCRIPTION = "title", "description"
@@ -51,6 +53,24 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
         return None
     if marker not in link.base.notes or internal.number != link.internal_number:
         return f"{internal.ref} no longer bears the mark of {link.external}: another ticket"
+    return None
+
+
+def given_away(situation: Situation) -> str | None:
+    """Say that a copy of which nothing but its mark is known is that of another ticket, whose id the server gave again; or None.
+
+    The mark bears an id only. So the copy of a ticket that a restore took away is found for the next one under that id.
+    """
+    link, rules, now = situation.link, situation.rules, situation.now
+    parted = link.status is LinkStatus.UNLINKING or link.external in situation.ticket_markers.former
+    if parted or link.base.last_change or link.base.fields:
+        return None
+    external, internal = situation.ticket(Side.EXTERNAL), situation.ticket(Side.INTERNAL)
+    title = situation.cls.by_external.get(TITLE)
+    renamed = title is not None and not alike(situation, title)
+    entries, files = _entries_of_copy(situation), _files_of_copy(situation)
+    if _is_another(_begun_by(situation), _beginning(external, rules), now, entries, files, renamed=renamed):
+        return f"{external.ref} began after the ticket whose mark {internal.ref} bears, and has nothing of it: another ticket"
     return None
 
 
@@ -159,14 +179,34 @@ def last_changed(ticket: Ticket) -> datetime | None:
 
 def _nothing_is_left(link: Link, external: Ticket, observation: Observation, rules: Rules, now: datetime) -> bool:
     """Whether all that is known of the external ticket is gone and it began later; never if next to nothing is known."""
-    cls = rules.for_external(link.external.cls)
-    before, begins = moment(link.base.last_change), moment(external.fields.get(cls.since_attribute, ""))
+    before, entries = moment(link.base.last_change), _entries(link, external, observation, rules)
+    begins = _beginning(external, rules)
+    return _is_another(before, begins, now, entries, _files(link, external), renamed=bool(_renamed(link, external)))
+
+
+def _is_another(
+    before: datetime | None,
+    begins: datetime | None,
+    now: datetime,
+    entries: Iterable[bool],
+    files: Iterable[bool],
+    *,
+    renamed: bool,
+) -> bool:
+    """Whether the signs tell that a ticket that *begins* then is not the one that had begun *before*.
+
+    *entries* and *files*: for each that is known of the latter, whether it is there.
+    """
     if before is None or begins is None or not before < begins < now + _CLOCKS:
         return False
-    entries = list(_entries(link, external, observation, rules))
-    if any(entries) or any(_files(link, external)):
+    known = list(entries)
+    if any(known) or any(files):
         return False
-    return bool(_renamed(link, external)) or (bool(entries) and begins - before > _ANY_TIMEZONE)
+    return renamed or (bool(known) and begins - before > _ANY_TIMEZONE)
+
+
+def _beginning(external: Ticket, rules: Rules) -> datetime | None:
+    return moment(external.fields.get(rules.for_external(external.ref.cls).since_attribute, ""))
 
 
 def _renamed(link: Link, external: Ticket) -> bool | None:
@@ -194,6 +234,46 @@ def _files(link: Link, external: Ticket) -> Iterator[bool]:
         if number is not None and pair.status is not FileStatus.LEFT:
             born = pair.origin.pick(pair.born, "")
             yield number in there and born_together(born, there[number])
+
+
+def _begun_by(situation: Situation) -> datetime | None:
+    """By when the ticket whose copy the internal one is had begun.
+
+    The entry with its mark has that ticket's date, if a create wrote it; ours, if a link by hand did. Failing that, the copy
+    was made later.
+    """
+    internal, pair, ours = situation.ticket(Side.INTERNAL), situation.rules.pair, situation.rules.internal.accounts
+    found: list[datetime] = []
+    for entry in entries_in(internal, situation.cls.internal_logs):
+        markers = head_markers(entry.html, pair) if not ours or entry.author_id in ours else ()
+        if entry.dated and ticket_marker(pair, situation.link.external) in markers:
+            by_hand = any(here_of(marker, pair) for marker in markers)
+            found.append(entry.at + _CLOCKS if by_hand else entry.at)
+    made = moment(internal.fields.get(situation.cls.copy_since, ""))
+    return max(found, default=None if made is None else made + _CLOCKS)
+
+
+def _entries_of_copy(situation: Situation) -> Iterator[bool]:
+    """For each mirror of an entry, on either side, whether its original is on the other ticket; so of what stays on external."""
+    link, rules = situation.link, situation.rules
+    readings = {side: [read(link, situation.observation, side, log, rules) for log in situation.cls.logs] for side in Side}
+    people = {side: {person.marker for reading in readings[side] for person in reading.people} for side in Side}
+    for side in Side:
+        borne = (marker for reading in readings[side] for marker in reading.borne)
+        for marker in arrived(situation.ticket(side), borne):
+            if is_note(marker) and speaks_for(marker, rules.pair, link.external):
+                yield marker in people[side.other]
+    yield from (True for _ in people[Side.EXTERNAL] & situation.ticket_markers.kept)
+
+
+def _files_of_copy(situation: Situation) -> Iterator[bool]:
+    """For each attachment that is a copy, on either side, whether its original is on the other ticket."""
+    for side in Side:
+        there = {attachment.id: attachment.born for attachment in situation.ticket(side).attachments}
+        for attachment in situation.ticket(side.other).attachments:
+            original = attachment_of(attachment.temp_id, situation.rules.pair)
+            if original is not None and original.side is side:
+                yield original.id in there and born_together(original.born, there[original.id])
 
 
 def _bears(ticket: Ticket, logs: Sequence[str], pair: str, marker: str) -> bool:

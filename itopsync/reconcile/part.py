@@ -98,7 +98,7 @@ class Part:
     rewritten: bool = False
     """Every carried entry looks different now."""
     vanished: set[ItemKey] = field(default_factory=set)
-    """Files whose copies were there at the last look and are gone."""
+    """Files whose copies were there at the last look and are gone, and notes that went as files of which that is so."""
     orphaned: set[FilePair] = field(default_factory=set)
     """Files that are gone, so that their copies are to go too, without a person having said so."""
     wanted: set[Item] = field(default_factory=set)

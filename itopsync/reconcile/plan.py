@@ -196,7 +196,7 @@ class Plan:
     rewritten: bool = field(default=False, kw_only=True)
     """Every carried entry looks different now: sanitising has changed, or this is another ticket."""
     vanished: frozenset[ItemKey] = field(default=frozenset(), kw_only=True)
-    """Files whose copies were there at the last look and are gone."""
+    """Files whose copies were there at the last look and are gone, and notes that went as files of which that is so."""
     orphaned: frozenset[FilePair] = field(default=frozenset(), kw_only=True)
     """Files that are gone, so that their copies are to go too, without a person having said so."""
     lost: tuple[LostMarker, ...] = field(default=(), kw_only=True)

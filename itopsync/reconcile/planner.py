@@ -16,7 +16,7 @@ from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form
-from itopsync.reconcile.identity import last_change, mismatch, overwritten
+from itopsync.reconcile.identity import given_away, last_change, mismatch, overwritten
 from itopsync.reconcile.link_notices import plan_link_notice
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import keeping_what_stood_there, plan_notes
@@ -60,9 +60,6 @@ def plan_link(
         return Plan(ended(link, End.UNLINKED if link.status is LinkStatus.UNLINKING else End.of_gone(gone)))
     if link.internal is None:
         return plan_creation(situation, singly=singly)
-    situation = keeping_what_stood_there(situation)
-    if (marking := plan_link_notice(situation)) is not None:
-        return marking
     return _plan_linked(situation, singly=singly)
 
 
@@ -77,10 +74,19 @@ def _replaced(link: Link, reason: str, seen: Observation, rules: Rules, now: dat
         lost = unmarked_opening(seen.internal, name, rules.internal.accounts, link.external_number, marker)
         if lost is not None:
             return Plan(link, lost=(lost,))
-    leave, again = f"`itopsync unlink {link.id}` leaves it;", f"`itopsync link {link.external}"
     if emptied := overwritten(link, seen, rules, now):
+        leave, again = _ways_out(link)
         remedy = f"{leave} if that is the right ticket, {again} {link.internal} --history` then carries {_EITHER_WAY}"
         return Plan(link, unread=Refused(Side.INTERNAL, f"{emptied}. {remedy}"), emptied=True)
+    return replace(_parked_as_another(link, reason), replaced=True)
+
+
+def _ways_out(link: Link) -> tuple[str, str]:
+    return f"`itopsync unlink {link.id or link.external}` leaves it;", f"`itopsync link {link.external}"
+
+
+def _parked_as_another(link: Link, reason: str) -> Plan:
+    leave, again = _ways_out(link)
     remedy = (
         f"{leave} then {again} TICKET --history` links it with a ticket that you open for it in internal, or with "
         f"{link.internal or 'its copy'} if it is the same one again, never with one of internal's own: it carries {_EITHER_WAY}"
@@ -89,7 +95,6 @@ def _replaced(link: Link, reason: str, seen: Observation, rules: Rules, now: dat
     return Plan(
         replace(link, status=LinkStatus.PARKED, obstacles=(ANOTHER.parked(told),)),
         remarks=(Remark(Kept.PARKED, TICKET, told),),
-        replaced=True,
     )
 
 
@@ -107,7 +112,15 @@ def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None
 
 
 def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
-    """Fold what each part asks for into actions: pictures and files, then writes, then removals."""
+    """Fold what each part asks for into actions: pictures and files, then writes, then removals.
+
+    None of that is done where the copy turns out to be another ticket's, or is to be marked first.
+    """
+    if reason := given_away(situation):
+        return _parked_as_another(_numbered(situation), reason)
+    situation = keeping_what_stood_there(situation)
+    if (marking := plan_link_notice(situation)) is not None:
+        return marking
     if (held := held_as_restored(situation)) is not None:
         return held
     situation = replace(situation, link=as_before(situation))
@@ -119,7 +132,7 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
         writes += put(side, whole.content[side], room(situation.rules, side))
     writes += plan_notice(situation, whole, whole.obstacles(situation.link))
     external, internal = (situation.ticket(side) for side in Side)
-    link = whole.record(replace(situation.link, external_number=external.number, internal_number=internal.number))
+    link = whole.record(_numbered(situation))
     link = replace(
         link,
         base=replace(
@@ -131,6 +144,11 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
         ),
     )
     return finished(situation, whole, link, (*told, *_once(whole.uploads), *whole.files, *writes, *whole.removals))
+
+
+def _numbered(situation: Situation) -> Link:
+    external, internal = (situation.ticket(side) for side in Side)
+    return replace(situation.link, external_number=external.number, internal_number=internal.number)
 
 
 def _gather(whole: Part) -> Sequence[Action]:

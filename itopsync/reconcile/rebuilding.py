@@ -61,7 +61,7 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
     """
     link, cls = plan.link, rules.for_external(plan.link.external.cls)
     external, internal = observation.external, observation.internal
-    if external is None or internal is None or link.status is LinkStatus.TOMBSTONE:
+    if external is None or internal is None or link.status is not LinkStatus.LINKED:
         return Rebuilt(link, ())
     writes = [action for action in plan.actions if isinstance(action, Write)]
     situation = Situation(plan.link, observation, rules, cls, now)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from itopsync.model import VERSION_TIME, Agreed, Base, ItemKey, ItemKind, Link, Side, Ticket
+from itopsync.model import VERSION_TIME, Agreed, Base, FileStatus, ItemKey, ItemKind, Link, Side, Ticket
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.plan import Item, Kept, Plan, Remark
 from itopsync.reconcile.richtext import value_fingerprint
@@ -50,6 +50,7 @@ def held_as_restored(situation: Situation) -> Plan | None:
 def as_before(situation: Situation) -> Link:
     """The link on which what a restored ticket lost counts as moved on the other side, so that it is written again.
 
+    Copies of files, and notes that went as files, count as on their way: where they are still there, they are found.
     External's form is carried as it is: what its server shows now is what the customer sees. Where both tickets went back, both
     count as they are.
     """
@@ -57,7 +58,19 @@ def as_before(situation: Situation) -> Link:
     if len(back) != 1:
         return link
     ticket, cls = situation.ticket(back[0]), situation.cls
-    return replace(link, base=_with_fields(_with_state(link.base, ticket, cls), ticket, cls))
+    lost = ticket.ref.side.other
+    files = tuple(
+        replace(pair, copy_id=None, status=FileStatus.WAITING)
+        if pair.origin is lost and pair.status is FileStatus.CARRIED
+        else pair
+        for pair in link.files
+    )
+    notes = {
+        marker: replace(record, as_file=False) if record.origin is lost and not record.deleted else record
+        for marker, record in link.base.notes.items()
+    }
+    base = replace(_with_fields(_with_state(link.base, ticket, cls), ticket, cls), notes=notes)
+    return replace(link, base=base, files=files)
 
 
 def _with_state(base: Base, ticket: Ticket, cls: ClassRules) -> Base:

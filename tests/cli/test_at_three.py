@@ -84,6 +84,25 @@ def test_a_rebuild_asks_what_becomes_of_that_which_has_no_copy(desk: Desk) -> No
     assert len(desk.internal.tickets()) == 3
 
 
+def test_a_rebuild_names_the_copy_of_a_ticket_whose_id_another_one_has(desk: Desk) -> None:
+    before = desk.external.snapshot()
+    _linked(desk)
+    desk.external.restore(before)
+    desk.customer.create("UserRequest", title="Scanner")
+    _lose_the_store(desk)
+    told = desk.itopsync("rebuild").stdout
+    assert told.startswith(
+        "R-000001 is parked: external:UserRequest:1 began after the ticket whose mark internal:UserRequest:1 bears"
+    )
+    assert "\n0 links found again.\n" in told
+    assert desk.itopsync("run-once").returncode == ExitCode.TROUBLED
+    assert [ticket["title"] for ticket in desk.internal.tickets()] == ["Printer 0"]
+    unlink = re.search(r"`itopsync (unlink \S+)`", told)
+    assert unlink
+    assert desk.itopsync(*unlink[1].split(), "--yes").returncode == ExitCode.WELL
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+
+
 def test_a_plan_ends_as_its_cycle_would(desk: Desk) -> None:
     _linked(desk)
     desk.configure("[limits]\ncreations = 0\n")

@@ -15,14 +15,16 @@ from itopsync.cli import show, show_status
 from itopsync.cli.verifying import tell
 from itopsync.engine import plan
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.report import CycleOutcome
+from itopsync.engine.report import CycleKind, CycleOutcome
 from itopsync.engine.story import explain
 from itopsync.model import Side
+from itopsync.reconcile.by_hand import retried
+from itopsync.reconcile.files import COPIES_GONE
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import Limits
 from itopsync.simulator import FaultKind
 from itopsync.status import OK, freshness, status
-from tests.engine.rig import RESOLVED, TEAM, Rig
+from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
 from tests.engine.verifying import compared, excused, verified
 
 REQUEST = "UserRequest"
@@ -216,6 +218,58 @@ def test_a_file_that_somebody_deletes_is_excused_once_and_nothing_else_is(
     told = f"external:{REQUEST}:{ids[Side.EXTERNAL]}: {side}: entry {{}} of private_log has no mirror on {side.other}"
     last = len(rig.texts(side, ids[side]))
     assert compared(rig) == [told.format(last - 1), told.format(last)]
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("written", [False, True])
+def test_files_that_a_restore_took_from_several_tickets_are_told_and_made_again_when_one_says_so(
+    rig: Rig, side: Side, written: bool
+) -> None:
+    """With the pictures that their notes show. What was *written* besides tells that the tickets went back: they wait whole."""
+    tickets = [_opens(rig) for _ in range(3)]
+    for ids in tickets if not written else ():
+        _sends(rig, side, ids, WORDS[2])  # so that its readers know that the log is full
+    backup = rig.simulator(side.other).snapshot()
+    rig.wait(seconds=7)  # as no timezone shifts it
+    for ids in tickets:
+        picture = rig.agent(side).paste_image(REQUEST, ids[side], "s.png", "image/png", PICTURE)
+        rig.agent(side).note(REQUEST, ids[side], f"<p>{WORDS[0]} {picture}</p>")
+        _says(rig, side, ids, WORDS[1])
+        rig.agent(side).attach(REQUEST, ids[side], "a.txt", "text/plain", b"a")
+    rig.settle(2)
+
+    def there() -> list[list[tuple[str, bytes]]]:
+        return [sorted((one.filename, one.data) for one in _files(rig, side.other, ids)) for ids in tickets]
+
+    before = there()
+    rig.simulator(side.other).restore(backup)
+    rig.wait(minutes=10)
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.settle(2)
+    links = [rig.link(ids[Side.EXTERNAL]) for ids in tickets]
+    told = {one.reason for link in links for one in link.obstacles if one.parked}
+    assert told != {COPIES_GONE} if written else told == {COPIES_GONE}
+    assert [len(one) for one in there()] == [not written] * 3
+    for link in links:
+        rig.store.links.amend(link.id, lambda known: retried(known, rig.now), rig.now)
+        rig.settle(2)
+    assert [[data for _, data in one] for one in there()] == [[data for _, data in one] for one in before]
+    assert compared(rig) == []
+    assert rig.store.links.troubled(10) == ()
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_those_that_people_delete_on_several_tickets_on_several_days_are_not_made_again(rig: Rig, side: Side) -> None:
+    tickets = [_opens(rig) for _ in range(3)]
+    for ids in tickets:
+        rig.agent(side.other).delete_attachment(_sends(rig, side, ids, WORDS[0]))
+        rig.settle(2)
+    rig.engine.cycle(CycleKind.SWEEP)
+    for ids in tickets:
+        _says(rig, side, ids, WORDS[1])
+    rig.settle(2)
+    assert [len(_files(rig, side.other, ids)) for ids in tickets] == [1] * 3
+    assert rig.store.links.troubled(10) == ()
 
 
 def test_a_file_of_which_the_store_knows_nothing_never_arrived(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from itopsync.engine import linking
+from itopsync.engine.rebuild import rebuild
 from itopsync.engine.report import CycleKind
 from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
@@ -15,6 +17,7 @@ from itopsync.itop.server import Server
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.copied import Bridge
+from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind, Simulator
 from itopsync.store.records import RequestKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
@@ -97,6 +100,93 @@ def test_a_ticket_that_bears_id_and_number_of_another_is_never_poured_into_its_c
     rig.settle(2)
     assert "Hello" in "".join(rig.texts(Side.INTERNAL, mine))
     assert "Hello" not in "".join(rig.texts(Side.INTERNAL, copy))
+
+
+def _found_by_its_mark(rig: Rig, how: str) -> tuple[int, Callable[[], None]]:
+    """A ticket whose copy only its mark tells from now on; and what is to be done before the next cycle."""
+    if how == "store restored":
+        rig.stop()
+        shutil.copytree(rig.folder, rig.folder / "backup", ignore=shutil.ignore_patterns("backup"))
+        rig.start()
+    if how == "answer lost":
+        rig.internal.faults.add(FaultKind.LOST_AFTER, verbs=["core/create"], times=1)
+    number = _opens(rig, "Of a customer")
+    rig.internal.faults.clear()
+
+    def store_is_lost() -> None:
+        if how == "answer lost":
+            return
+        rig.stop()
+        for file in rig.folder.glob("store*"):
+            file.unlink()
+        for file in rig.folder.glob("backup/store*"):
+            shutil.copy(file, rig.folder)
+        rig.start()
+        if how == "store lost":
+            assert [found.link.external.id for found in rebuild(rig.inspector) if isinstance(found, Rebuilt)][-1] == number
+
+    return number, store_is_lost
+
+
+@pytest.mark.parametrize("how", ["answer lost", "store lost", "store restored"])
+def test_a_copy_that_is_found_by_its_mark_gets_nothing_of_another_ticket_under_that_id(rig: Rig, how: str) -> None:
+    kept = _opens(rig, "Kept")
+    backup = rig.external.snapshot()
+    number, store_is_lost = _found_by_its_mark(rig, how)
+    copy = int(max(rig.internal.tickets(), key=lambda ticket: ticket["id"])["id"])
+    rig.operator.note("UserRequest", copy, "<p>Nobody else's business</p>")
+    rig.operator.attach("UserRequest", copy, "contract.pdf", "application/pdf", b"Secret")
+    if how != "answer lost":
+        rig.customer.note("UserRequest", number, "<p>Of a customer, too</p>")
+        rig.settle(1)
+    rig.external.restore(backup)
+    rig.wait(minutes=10)
+    assert rig.customer.create("UserRequest", title="Of another customer") == number
+    rig.customer.note("UserRequest", number, "<p>Of another customer, too</p>")
+    rig.customer.note("UserRequest", kept, "<p>Hello</p>")
+    store_is_lost()
+    rig.settle(3)
+    assert rig.link(number).status is LinkStatus.PARKED
+    assert rig.sync().outcome == "troubled"
+    assert "Hello" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(kept)))
+    for kind in (RequestKind.RETRY, RequestKind.RESUME):
+        assert f"`itopsync link external:UserRequest:{number} TICKET --history`" in _asks(rig, kind, number)
+    rig.settle(2)
+
+    def is_apart() -> bool:
+        theirs = "".join(rig.texts(Side.EXTERNAL, number)) + str(rig.external.ticket("UserRequest", number)["attachments"])
+        ours = "".join(rig.texts(Side.INTERNAL, copy)) + str(rig.internal.ticket("UserRequest", copy)["title"])
+        return "business" not in theirs and "contract" not in theirs and "another customer" not in ours
+
+    assert is_apart()
+    # what is said helps, for good
+    _asks(rig, RequestKind.UNLINK, number)
+    rig.settle(1)
+    mine = rig.operator.create("UserRequest", title="Of another customer")
+    refs = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", mine)
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=Bridge()))
+    rig.settle(2)
+    assert "Of another customer, too" in "".join(rig.texts(Side.INTERNAL, mine))
+    if how == "store lost":
+        store_is_lost()
+        rig.settle(2)
+        assert rig.copy_of(number) == mine
+    assert rig.sync().outcome == "well"
+    assert is_apart()
+
+
+@pytest.mark.parametrize("how", ["answer lost", "store lost", "store restored"])
+def test_one_that_is_found_by_its_mark_is_taken_up_though_somebody_corrected_when_its_ticket_began(rig: Rig, how: str) -> None:
+    _opens(rig, "Kept")
+    number, store_is_lost = _found_by_its_mark(rig, how)
+    rig.wait(days=1)
+    rig.customer.update("UserRequest", number, start_date=f"{rig.now + timedelta(hours=7):%Y-%m-%d %H:%M:%S}")
+    rig.wait(days=1)
+    store_is_lost()
+    rig.settle(3)
+    assert rig.link(number).status is LinkStatus.LINKED
+    assert len(rig.internal.tickets()) == 2
+    assert rig.differences() == []
 
 
 def test_so_is_one_that_bears_the_id_alone_and_nobody_else_waits(rig: Rig) -> None:

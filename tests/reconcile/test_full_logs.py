@@ -10,7 +10,9 @@ from typing import ClassVar
 import pytest
 
 from itopsync.model import Entry, ItemKey, Link, Observation, Obstacle, Side, Ticket
+from itopsync.reconcile.by_hand import retried
 from itopsync.reconcile.entries import full_log, note_item
+from itopsync.reconcile.files import COPIES_GONE, with_vanished_held
 from itopsync.reconcile.markers import gathered_in
 from itopsync.reconcile.plan import Plan, TextSource, Upload
 from itopsync.reconcile.richtext import plain
@@ -198,12 +200,35 @@ def test_what_an_older_version_sent_is_not_sent_again_by_any_file() -> None:
 
 def test_a_file_that_somebody_deletes_is_not_made_again() -> None:
     seen = seen_with(EXTERNAL, 90, 80)
-    carried = plan(agreed(), there(seen, INTERNAL, *uploads(plan(agreed(), seen, full()))), full()).link
+    arrived = there(seen, INTERNAL, *uploads(plan(agreed(), seen, full())))
+    carried = plan(agreed(), arrived, full()).link
 
     planned = plan(carried, seen, full())
 
     assert uploads(planned) == []
     assert ("copy deleted, not made again", "note") in kept(planned)
+    assert plan(planned.link, seen, full()).vanished == frozenset()  # it is found gone once
+    back = plan(planned.link, arrived, full())
+    assert (back.link, plan(back.link, seen, full()).vanished) == (carried, planned.vanished)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_one_that_is_gone_where_others_are_gone_too_is_left_for_a_person(side: Side) -> None:
+    seen = seen_with(side, 90, 80)
+    (sent,) = uploads(plan(agreed(), seen, full()))
+    planned = plan(plan(agreed(), there(seen, side.other, sent), full()).link, seen, full())
+    keys = {note_item(marker).key for marker in gathered_in(sent.marker)}
+
+    held = with_vanished_held(planned)
+
+    assert planned.vanished == keys
+    assert {one.key: one.reason for one in held.link.obstacles if one.parked} == dict.fromkeys(keys, COPIES_GONE)
+    assert kept(held) == {("parked", "note")}
+    again = plan(held.link, seen, full())
+    assert (again.vanished, uploads(again), again.link) == (frozenset(), [], held.link)
+    assert uploads(plan(retried(held.link, NOW), seen, full())) == [sent]
+    back = plan(held.link, there(seen, side.other, sent), full())
+    assert (uploads(back), kept(back)) == ([], set())
 
 
 def test_what_was_refused_goes_by_itself_and_the_others_keep_their_order() -> None:

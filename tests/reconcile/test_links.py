@@ -1,4 +1,4 @@
-"""What becomes of a link as a whole: taken up, at rest, gone, another ticket, taken in hand, found again."""
+"""What becomes of a link as a whole: taken up, at rest, gone, taken in hand, found again."""
 
 from __future__ import annotations
 
@@ -10,29 +10,24 @@ import pytest
 from itopsync.errors import Refused, SafetyStop
 from itopsync.model import (
     Agreed,
-    Attachment,
     Base,
     End,
-    Entry,
     FilePair,
     FileStatus,
     ItemKey,
     Link,
     LinkStatus,
     NoteRecord,
-    Observation,
     Obstacle,
     Ref,
     Side,
     Ticket,
 )
 from itopsync.reconcile import by_hand, planner, safety
-from itopsync.reconcile.entries import read
-from itopsync.reconcile.identity import mismatch
 from itopsync.reconcile.markers import ticket_marker, unlinked_marker
 from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rebuilding import base_of_now, rebuilt
-from itopsync.reconcile.rules import Limits, LogRule
+from itopsync.reconcile.rules import Limits
 from itopsync.reconcile.safety import Accepted
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.ticket_markers import read_ticket_markers
@@ -118,117 +113,6 @@ def test_nobody_looks_at_a_ticket_that_is_not_there() -> None:
     with pytest.raises(ValueError, match="no ticket on internal in link 1"):
         situation.ticket(INTERNAL)
     assert not situation.has_attachment(INTERNAL, "there.5")
-
-
-# another ticket under the same id
-
-
-def test_the_tickets_that_were_linked_are_known_again() -> None:
-    assert mismatch(agreed(), both(), default_rules(), NEXT_YEAR) is None
-    assert mismatch(unlinked(), NEW, default_rules(), NEXT_YEAR) is None
-
-
-def test_what_is_planned_for_later_is_no_beginning_of_another_ticket() -> None:
-    planned = external(title="Scanner", start_date=DAYS_LATER)
-
-    assert mismatch(known(), planned, default_rules(), NOW) is None
-
-
-LATER, DAYS_LATER = "2026-11-24T09:00:00Z", "2026-12-24T08:00:00Z"
-SHIFTED = "2026-11-24T14:00:00Z"
-"""By a timezone that was mended."""
-
-
-def known(*entries: Entry, files: tuple[Attachment, ...] = ()) -> Link:
-    """A link of which entries and files on external are known."""
-    people = read(agreed(), external(*entries), EXTERNAL, LogRule(), default_rules()).people
-    notes = {person.marker: NoteRecord(EXTERNAL, NOW) for person in people}
-    pairs = tuple(FilePair(EXTERNAL, one.id, one.id + 100, FileStatus.CARRIED) for one in files)
-    return replace(agreed(), base=replace(agreed().base, notes=notes), files=pairs)
-
-
-def external(*entries: Entry, files: tuple[Attachment, ...] = (), **fields: str) -> Observation:
-    return both(ticket(EXTERNAL, log=entries, files=files, **fields))
-
-
-HELLO = Entry("42", "Ann", NOW, "<p>Hello</p>")
-OTHER = Entry("43", "Bob", NOW, "<p>Another matter</p>")
-
-
-@pytest.mark.parametrize(
-    "now",
-    [
-        external(HELLO, title="Scanner", description="<p>It smokes</p>", start_date=LATER),  # all of the form is written anew
-        external(HELLO, start_date=DAYS_LATER),  # somebody corrected a date
-        external(HELLO, title="Scanner", start_date="2026-11-01T08:00:00Z"),
-        external(HELLO, title="Scanner", start_date=""),
-        external(HELLO, title="Scanner", start_date="0001-01-01 00:00:00"),
-        external(OTHER, start_date=SHIFTED),  # an upgraded server that shows all entries differently, and another timezone
-        external(OTHER, title="Scanner", description="<p>It smokes</p>"),
-    ],
-)
-def test_a_ticket_is_known_again_by_any_one_thing(now: Observation) -> None:
-    assert mismatch(known(HELLO), now, default_rules(), NEXT_YEAR) is None
-
-
-def test_a_file_is_one_of_the_things() -> None:
-    link, changed = known(files=(file(5),)), {"title": "Scanner", "start_date": DAYS_LATER}
-
-    assert mismatch(link, external(files=(file(5),), **changed), default_rules(), NEXT_YEAR) is None
-    assert mismatch(link, external(files=(file(6),), **changed), default_rules(), NEXT_YEAR) is not None
-
-
-def test_a_ticket_of_which_next_to_nothing_is_known_is_known_again_by_its_title() -> None:
-    assert mismatch(known(), external(start_date=DAYS_LATER, description="<p>It smokes</p>"), default_rules(), NEXT_YEAR) is None
-
-
-@pytest.mark.parametrize(
-    ("link", "now"),
-    [
-        (known(), external(title="Scanner", start_date=LATER)),
-        (known(HELLO), external(title="Scanner", start_date=LATER)),
-        (known(HELLO), external(OTHER, title="Scanner", start_date=LATER)),
-        (known(HELLO), external(OTHER, start_date=DAYS_LATER)),  # by its title alone it would pass
-    ],
-)
-def test_a_ticket_that_began_later_and_has_nothing_of_it_is_another(link: Link, now: Observation) -> None:
-    reason = mismatch(link, now, default_rules(), NEXT_YEAR)
-
-    told = "began after its last known change, and nothing that was known of it is there: another ticket"
-    assert reason == f"external:UserRequest:1 {told}"
-
-
-def test_a_ticket_of_another_number_is_another() -> None:
-    link = replace(agreed(), external_number="R-000009")
-
-    reason = mismatch(link, both(), default_rules(), NEXT_YEAR)
-
-    assert reason == "external:UserRequest:1 was R-000009 when it was linked, and is R-000001 now: another ticket"
-
-
-def test_what_began_before_the_last_change_of_the_linked_ticket_is_that_ticket() -> None:
-    """Somebody corrects when it began, to and fro, and its title."""
-    link = plan(known(), external(start_date="1000-01-01T00:00:00Z", last_update=SHIFTED)).link
-
-    assert link.base.last_change == SHIFTED
-    assert mismatch(link, external(title="Scanner", start_date=LATER), default_rules(), NEXT_YEAR) is None
-    assert mismatch(link, external(title="Scanner", start_date=DAYS_LATER), default_rules(), NEXT_YEAR) is not None
-
-
-def test_an_internal_ticket_without_our_mark_is_another() -> None:
-    bare = replace(ticket(INTERNAL), logs={"private_log": ()})
-
-    reason = mismatch(agreed(), both(internal=bare), default_rules(), NEXT_YEAR)
-
-    assert reason == "internal:UserRequest:2 no longer bears the mark of external:UserRequest:1: another ticket"
-
-
-def test_another_ticket_is_parked_and_counted() -> None:
-    parted = plan(replace(agreed(), external_number="R-000009"), both())
-
-    assert parted.link.status is LinkStatus.PARKED
-    assert parted.replaced
-    assert kept(parted) == {("parked", "ticket")}
 
 
 def test_a_ticket_that_cannot_be_read_waits_then_rests_and_stays_linked_until_it_can() -> None:

@@ -26,7 +26,15 @@ bases = st.builds(
     fields=st.dictionaries(words, agreed, max_size=4),
     notes=st.dictionaries(
         words,
-        st.builds(NoteRecord, sides, st.none() | moments, st.integers(0, 9), *[st.booleans()] * 3, *[st.just("") | words] * 2),
+        st.builds(
+            NoteRecord,
+            sides,
+            st.none() | moments,
+            st.integers(0, 9),
+            *[st.booleans()] * 3,
+            *[st.just("") | words] * 2,
+            st.booleans(),
+        ),
         max_size=4,
     ),
     last_change=words,
