@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.observe import logs_of
@@ -211,16 +212,22 @@ def _marked(logs: Iterable[str], marker: str) -> str:
 
 
 def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tuple[Ref, Ref]]:
-    """The external tickets of a class and their copies: the first if several bear a marker; failing that, one unlinked."""
-    found: dict[Ref, Ref] = {}
-    unlinked: dict[Ref, Ref] = {}
+    """The external tickets of a class and their copies.
+
+    If several bear a marker, it is the one that a person linked last, or else the first; failing that, one unlinked.
+    """
+    found: dict[Ref, tuple[datetime | None, Ref]] = {}
+    unlinked: dict[Ref, tuple[datetime | None, Ref]] = {}
     for ticket in tickets:
         marks = read_ticket_markers(ticket, cls.internal_logs, rules.pair, rules.internal.accounts)
         for group, externals in ((found, marks.standing), (unlinked, marks.former)):
             for external in externals:
-                if external.cls == cls.external:
-                    group.setdefault(external, ticket.ref)
-    return sorted((unlinked | found).items())
+                if external.cls != cls.external:
+                    continue
+                linked, known = marks.by_hand.get(external), group.get(external)
+                if known is None or (linked is not None and (known[0] is None or linked > known[0])):
+                    group[external] = linked, ticket.ref
+    return sorted((external, copy) for external, (_, copy) in (unlinked | found).items())
 
 
 def _remember_accounts(pair: Pair, accounts: Mapping[Side, Collection[str]]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from itopsync.model import Entry, Ref, Ticket
 from itopsync.reconcile.markers import here_of, ticket_of, unlinked_of
@@ -16,6 +17,8 @@ class TicketMarkers:
 
     standing: frozenset[Ref] = frozenset()
     """The external tickets whose copy it is: one, unless somebody tampered."""
+    by_hand: Mapping[Ref, datetime] = field(default_factory=dict)
+    """When a person linked it with which of them."""
     former: frozenset[Ref] = frozenset()
     """Those whose copy it was until a person unlinked them."""
     kept: frozenset[str] = frozenset()
@@ -26,6 +29,7 @@ def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts
     """Read the markers that *accounts* of ours wrote into *logs* of an internal *ticket*; anybody's if there are no accounts."""
     standing: set[Ref] = set()
     former: set[Ref] = set()
+    by_hand: dict[Ref, datetime] = {}
     kept: frozenset[str] = frozenset()
     for entry in entries_in(ticket, logs):
         markers = head_markers(entry.html, pair) if not accounts or entry.author_id in accounts else ()
@@ -35,6 +39,7 @@ def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts
         for external in filter(None, (ticket_of(marker, pair) for marker in markers)):
             if where:
                 former, standing, kept = former | standing, set(), frozenset(markers)
+                by_hand[external] = entry.at
             standing.add(external)
             former.discard(external)
         for external in filter(None, (unlinked_of(marker, pair) for marker in markers)):
@@ -42,7 +47,7 @@ def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts
                 kept = frozenset()
             standing.discard(external)
             former.add(external)
-    return TicketMarkers(frozenset(standing), frozenset(former), kept)
+    return TicketMarkers(frozenset(standing), by_hand, frozenset(former), kept)
 
 
 def is_copy(ticket: Ticket, logs: Sequence[str], pair: str, external: Ref, accounts: Collection[str]) -> bool:

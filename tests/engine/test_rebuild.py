@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from itopsync.engine import linking
 from itopsync.engine.rebuild import WithoutCopy, rebuild
 from itopsync.engine.report import CycleKind
 from itopsync.errors import StoreError
-from itopsync.model import LinkStatus, Side
+from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.rebuilding import Rebuilt
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
@@ -96,6 +97,30 @@ def test_a_copy_without_its_original_is_left_alone(rig: Rig) -> None:
     before = rig.written()
     rig.settle()
     assert rig.written() == before
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_of_several_copies_the_one_that_a_person_linked_last_is_found(rig: Rig, later: bool) -> None:
+    """The first copy was out of our sight when another ticket was linked, so nothing on it says that it is unlinked."""
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    first = rig.copy_of(number)
+    row = rig.internal.store.get("UserRequest", first)
+    assert row is not None
+    rig.internal.store.remove("UserRequest", first)
+    rig.settle(2)
+    linked = [rig.operator.create("UserRequest", title=f"Printer {place}") for place in range(1 + later)]
+    external = Ref(Side.EXTERNAL, "UserRequest", number)
+    for another in linked:
+        rig.store.links.amend(rig.link(number).id, lambda link: by_hand.unlinked(link, rig.now, notice=False), rig.now)
+        refs = external, Ref(Side.INTERNAL, "UserRequest", another)
+        linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=None))
+        rig.settle(2)
+    rig.internal.store.put(row)
+
+    _found_again(rig)
+
+    assert rig.copy_of(number) == linked[-1]
 
 
 def test_it_makes_only_what_the_store_does_not_know(rig: Rig) -> None:
