@@ -281,6 +281,17 @@ def test_of_what_nests_too_deep_to_tell_both_say_that_it_stays() -> None:
     assert begins_with(fragment, "#internal")
 
 
+@pytest.mark.parametrize("length", [10, 201, 800])
+@pytest.mark.parametrize("before", ["", "<p>Good morning</p>", "<p>@Bob, @Eve: ", "<p>12) "])
+@pytest.mark.parametrize("gap", [" ", "\r\n      ", "&nbsp; \u200b" * 300])
+def test_a_mark_counts_however_long_it_is(length: int, before: str, gap: str) -> None:
+    mark = ("Nicht für Kunden bestimmt! " * 40)[:length]
+    assert begins_with_tag(f"{before}<p>{mark.upper().strip().replace(' ', gap, 9)} and more", (mark,))
+    assert begins_with(f"{before}<p>{mark.upper().strip().replace(' ', gap, 9)} and more", mark)
+    assert not begins_with_tag(f"{before}<p>{mark.strip()[:-1]} and more", (mark,))
+    assert not begins_with_tag(f"<p>We wrote {mark}", (mark,))
+
+
 @pytest.mark.parametrize("unseen", ["\u200b", "\ufe0f", "\u2800", "¨", "\ufe0f\u20e3"])
 def test_what_is_not_seen_of_a_mark_does_not_count(unseen: str) -> None:
     for tag in (f"#internal{unseen}", f"{unseen}#internal", f"#inter{unseen}nal"):
