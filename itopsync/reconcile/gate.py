@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from itopsync.model import File
 from itopsync.reconcile.addresses import find, is_invisible, trimmed
-from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, is_flattened, names, read
+from itopsync.reconcile.markup import BLOCKS, Close, Open, Piece, Text, is_flattened, names, read
 
 LINK = "[link]"
 """Replaces an address of the origin."""
@@ -37,6 +37,7 @@ _LINE, _SOURCE_LINE = "\n", "\r"
 """What ends a line as it is seen; and one of the source, which is seen as a space, or may be."""
 _BESIDE = names("body img td th option optgroup")
 """Those of the breaks that may stand on one line with other words."""
+_CELLS, _ROWS, _ON_TOP = names("td th"), names("tr tbody thead tfoot caption"), names("thead caption")
 _FOLDED_UP = names("details dialog")
 """What may be out of sight."""
 _LETTER, _SIGN = "x", "s"
@@ -295,12 +296,12 @@ def _readings(fragment: str) -> tuple[str, set[str]]:
 def _laid_out(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
     """*pieces*, each with what is read of it: its text, or what ends a line.
 
-    Styles, and elements that fold up, can put what seem to be lines beside each other or out of sight: where some do, no line is
-    certain to be seen as one.
+    Styles, tables, and elements that fold up, can put what seem to be lines beside each other or out of sight: where some do, no
+    line is certain to be seen as one.
     """
     opened = [piece for piece in pieces if isinstance(piece, Open)]
     restyled = any("white-space" in _style(piece) for piece in opened)
-    displaced = any(piece.tag in _FOLDED_UP or (piece.tag in BLOCKS and _floats(piece)) for piece in opened)
+    displaced = any(piece.tag in _FOLDED_UP or (piece.tag in BLOCKS and _floats(piece)) for piece in opened) or _shifts(pieces)
     preformatted = 0
     for piece in pieces:
         if isinstance(piece, Text):
@@ -309,6 +310,32 @@ def _laid_out(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
         preformatted += (1 if isinstance(piece, Open) else -1) * (piece.tag == "pre")
         end = _SOURCE_LINE if displaced or piece.tag in _BESIDE else _LINE
         yield piece, end if piece.tag in _BREAKS else ""
+
+
+def _shifts(pieces: Sequence[Piece]) -> bool:
+    """Whether a table shows lines beside or before others that come earlier: a cell beside one of several lines does, one that
+    reaches into other rows, and a part of the table that stands elsewhere than where it is seen.
+    """
+    tall: list[bool] = []
+    has_rows = False
+    for piece in pieces:
+        if isinstance(piece, Text):
+            continue
+        if isinstance(piece, Close):
+            if piece.tag == "table":
+                tall.pop()
+            continue
+        if piece.tag in _CELLS:
+            if "rowspan" in piece.attributes or (tall and tall[-1]):
+                return True
+        elif piece.tag == "tfoot" or (piece.tag in _ON_TOP and has_rows):
+            return True
+        elif piece.tag == "tr":
+            has_rows = True
+            tall[-1:] = [False]
+        elif piece.tag in _BREAKS - _BESIDE - _ROWS:
+            tall = [True for _ in tall] + [False] * (piece.tag == "table")
+    return False
 
 
 def _style(piece: Open) -> str:

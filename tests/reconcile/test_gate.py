@@ -365,6 +365,11 @@ FIVE = ("one and\nmore", "two\r\nor so", "three", "four\n", "five")
         "<pre>one\ntwo\nthree\nfour\nfive\n#internal</pre>",
         "<pre>one\ntwo\nthree\n</pre>four<br>five<p>#internal</p>",
         "<table>" + "".join(f"<tr><td>{line}</td><td>it</td></tr>" for line in FIVE) + "</table>#internal",
+        "<table><tr><td>" + "".join(f"<p>{line}</p>" for line in FIVE) + "</td></tr></table>#internal",
+        "<table><thead><tr><th>one</th></tr></thead>"
+        + "".join(f"<tr><td>{line}</td></tr>" for line in FIVE)
+        + "</table>#internal",
+        "<table><tr><td>one</td><td>" + "<br>".join(FIVE) + "</td></tr><tr><td>#internal</td></tr></table>",
         "<p style='color:red'>one</p>" + "".join(f"<p>{line}<img style='float:left'></p>" for line in FIVE) + "#internal",
     ],
 )
@@ -378,6 +383,16 @@ def test_a_mark_behind_five_lines_that_are_seen_keeps_nothing_in(fragment: str) 
     [
         "".join(f"<p style='Float: left'>{line}</p>" for line in FIVE) + "<p>#internal</p>",
         "".join(f"<table align='left'><tr><td>{line}</td></tr></table>" for line in FIVE) + "#internal",
+        "<table><tr><td>" + "".join(f"<p>{line}</p>" for line in FIVE) + "</td><td>#internal</td></tr></table>",
+        "<table><tr><td>" + "<br>".join(FIVE) + "</td><td>so</td><th><p>#internal</p></th></tr></table>",
+        "<table><tr><td><table>" + "".join(f"<tr><td>{line}</td></tr>" for line in FIVE) + "</table></td><td>#internal</table>",
+        "<table><tr><td>one<br>two<br>three</td></tr><tr><td>four<br>five</td><td>#internal</td></tr></table>",
+        "<table><tr><td rowspan='2'>" + "<br>".join(FIVE) + "</td></tr><tr><td>#internal</td></tr></table>",
+        *(
+            "<table>" + "".join(f"<tr><td>{line}</td></tr>" for line in FIVE) + f"<{part}>{inner}</{part}></table>"
+            for part, inner in (("caption", "#internal"), ("thead", "<tr><td>#internal</td></tr>"))
+        ),
+        "<table><tfoot>" + "".join(f"<tr><td>{line}</td></tr>" for line in FIVE) + "</tfoot><tr><td>#internal</td></tr></table>",
         "<details><summary>Mail</summary>" + "".join(f"<p>{line}</p>" for line in FIVE) + "</details><p>#internal</p>",
         "<pre><span style='white-space:normal'>one\ntwo\nthree\nfour\nfive\n</span></pre>#internal",
         "<pre>one\ntwo\n\n</pre><p style='white-space: normal'>three</p>four<br>#internal",
