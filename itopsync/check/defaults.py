@@ -10,6 +10,7 @@ from itopsync.errors import AccessRefused, BadQuery
 from itopsync.itop.objects import is_a, key_of, target_of
 from itopsync.itop.rows import Row
 from itopsync.itop.server import Server
+from itopsync.reconcile.defaults import shown
 from itopsync.reconcile.rules import Rules
 
 
@@ -96,10 +97,3 @@ def _check_fit(server: Server, fit: Fit, found: Mapping[str, int]) -> Iterator[F
             f"{defaults}.{fit.name} {fit.wrong} {defaults}.{fit.within}: iTop accepts it, but its forms do not offer it",
             "Name one that fits, or fix it in iTop: otherwise whoever edits such a ticket has to choose again.",
         )
-
-
-def shown(value: object) -> str:
-    """The value of a default, in words."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} = {text}" for name, text in value.items())
-    return str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from itopsync.check.defaults import FITS, Fit, shown
+from itopsync.check.defaults import FITS, Fit
 from itopsync.check.finding import Finding, fault, ok, warning
 from itopsync.engine.lookups import alike, by_value, look_up
 from itopsync.errors import AccessRefused, BadQuery
@@ -14,10 +14,12 @@ from itopsync.itop.attributes import is_key
 from itopsync.itop.objects import target_of
 from itopsync.itop.server import Server
 from itopsync.model import Side
-from itopsync.reconcile.defaults import EMAIL_OF, Candidate, Found, Lookup, Route, hidden
+from itopsync.reconcile.defaults import EMAIL_OF, Candidate, Demand, Found, Lookup, Route, hidden, shown
 from itopsync.reconcile.rules import Rules
 
 _AT_ONCE = 100
+_SHOWN = "friendlyname"
+"""The name by which a ticket shows what a key points to."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ def check_routes(server: Server, rules: Rules) -> Iterator[Finding]:
         )
     yield from _misfits(server, rules, found)
     if side is Side.EXTERNAL:
+        yield from _check_patterns(server, rules, classes)
         yield from _check_conditions(server, rules)
     if rules.internal.routing.asks_for_callers:
         yield from _check_people(server, classes)
@@ -61,8 +64,8 @@ def _uses(side: Side, rules: Rules) -> dict[Lookup, list[_Use]]:
         for route in rules.side(owner).routing.routes:
             where = f"{owner}.routes: {route.name}"
             for demand in route.demands:
-                if demand.lookup and demand.lookup.side is side:
-                    uses.setdefault(demand.lookup, []).append(_Use(f"{where}: when.{demand.attribute}", False))
+                for lookup in _demanded(demand) if side is Side.EXTERNAL else ():
+                    uses.setdefault(lookup, []).append(_Use(f"{where}: when.{lookup.key}", False))
             for key, candidates in route.values.items() if owner is side else ():
                 for lookup in filter(None, (_named(side, key, each) for each in candidates)):
                     uses.setdefault(lookup, []).append(_Use(f"{where}: set.{key}", True))
@@ -70,6 +73,15 @@ def _uses(side: Side, rules: Rules) -> dict[Lookup, list[_Use]]:
         for lookup in filter(None, (_named(side, key, each) for each in candidates)):
             uses.setdefault(lookup, []).append(_Use(f"{side}.defaults.{key}", True))
     return uses
+
+
+def _demanded(demand: Demand) -> Iterator[Lookup]:
+    """What a route demands of a key: what it looks up, and what it knows by the name or the id that a ticket shows."""
+    if demand.lookup:
+        yield demand.lookup
+    key = demand.attribute.removesuffix(f"_{_SHOWN}")
+    by = "id" if key == demand.attribute else _SHOWN
+    yield from (Lookup(Side.EXTERNAL, key, ((by, value),)) for value in sorted(demand.values) if value and is_key(key))
 
 
 def _named(side: Side, key: str, candidate: Candidate) -> Lookup | None:
@@ -85,14 +97,14 @@ def _judge(side: Side, lookup: Lookup, ids: Found, target: str | None, uses: Seq
     if ids is None:
         what = f"{where} cannot be looked up ({lookup})"
         yield warning(side, what, "Give the account the right to read what it points to, or fix the criterion or the query.")
-    elif not ids and lookup.criterion[:1] and lookup.criterion[0][0] == "id":
+    elif not ids and is_set and lookup.criterion[:1] and lookup.criterion[0][0] == "id":
         yield fault(side, f"{where} finds no {target} ({shown(dict(lookup.criterion))})", "Name one that exists.")
     elif not ids and is_set:
         yield warning(
             side, f"{where} finds no {target} ({lookup}): the next value is used instead", "Name one that exists, or remove it."
         )
     elif not ids:
-        yield warning(side, f"{where} finds no {target} ({lookup}): no ticket fits", "Name one that exists, or remove the route.")
+        yield warning(side, f"{where} finds no {target} ({lookup}): no ticket has it", "Name one that exists, or remove it.")
     elif len(ids) > 1 and is_set:
         yield warning(
             side,
@@ -145,7 +157,28 @@ def _pairs(server: Server, fit: Fit, ids: Sequence[int]) -> set[tuple[int, int]]
     return {(row.id if fit.mine == "id" else int(row.fields[fit.mine]), int(row.fields[fit.its])) for row in rows}
 
 
-# conditions and callers
+# patterns, conditions and callers
+
+
+def _check_patterns(server: Server, rules: Rules, classes: Sequence[str]) -> Iterator[Finding]:
+    """Ask for each pattern of names whether any name fits it."""
+    asked: dict[tuple[str, str], str] = {}
+    for owner in Side:
+        for route in rules.side(owner).routing.routes:
+            for demand in route.demands:
+                key = demand.attribute.removesuffix(f"_{_SHOWN}")
+                for pattern in sorted(demand.patterns) if key != demand.attribute else ():
+                    asked.setdefault((key, pattern), f"{owner}.routes: {route.name}: when.{key}")
+    for (key, pattern), where in asked.items():
+        target = target_of(server, classes, key)
+        like = oql.literal(pattern.replace("*", "%").replace("?", "_"))
+        try:
+            fits = target is None or server.count(target, f"SELECT {target} WHERE {_SHOWN} LIKE {like}") > 0
+        except (AccessRefused, BadQuery):  # syncing does not need to read this class
+            continue
+        if not fits:
+            what = f"{where} finds no {target} ({Lookup(server.side, key, ((_SHOWN, pattern),))}): no ticket has it"
+            yield warning(server.side, what, "Name one that exists, or remove it.")
 
 
 def _check_conditions(server: Server, rules: Rules) -> Iterator[Finding]:

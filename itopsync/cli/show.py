@@ -229,7 +229,8 @@ def story(console: Console, shown: Story) -> None:
     for action in shown.plan.actions:
         console.print(f"still to do: {describe(action)}")
     if not shown.plan.actions:
-        nothing = "nothing until then" if gathered else "nothing"
+        waits = any(obstacle.not_before and not obstacle.parked for obstacle in link.obstacles)
+        nothing = "nothing until then" if waits else "nothing"
         console.print(Text(f"still to do: {nothing}{f'; no copy is made: {shown.unscoped}' if shown.unscoped else ''}"))
 
 

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from itopsync.config.faults import Faults
 from itopsync.errors import ConfigurationError, Fault, clip
+from itopsync.settings.secrets import WAYS
 from itopsync.settings.section import Section, Surroundings, Wrong, section_at, section_in
 
 S = TypeVar("S", bound=Section)
@@ -58,6 +59,9 @@ _EXPLAINED = {
     "since": ("the key is outside its table", "Write it below [scope]"),
 }
 """Keys that people are likely to try, and why they do not exist."""
+
+_MAY_BE_SECRET = re.compile(rf"(?:^|\.)(?:{'|'.join(WAYS)}|url|public_url|command)(?:\.|$)")
+"""Keys in which people put passwords and tokens, wrong as that is: what they say is not quoted."""
 
 _EXPECTED = {
     "string_pattern_mismatch": "it must be a name in iTop: letters, digits and underscores",
@@ -141,7 +145,8 @@ def _report(root: type[Section], detail: ErrorDetails, place: Sequence[int | str
     else:
         message = _EXPECTED.get(detail["type"]) or detail["msg"]
         remedy = message.removeprefix("Value error, ").replace("Input should be", "it must be")
-        faults.add(key, f"{clip(_shown(table, place), 60)} is not valid", remedy[:1].upper() + remedy[1:])
+        shown = "this" if _MAY_BE_SECRET.search(key) else clip(_shown(table, place), 60)
+        faults.add(key, f"{shown} is not valid", remedy[:1].upper() + remedy[1:])
 
 
 def _report_lacking(file: Section, surroundings: Surroundings, faults: Faults) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from itopsync.config.faults import Faults
 from itopsync.config.schema import StoreSection
-from itopsync.errors import StoreUnavailable, clip
+from itopsync.errors import StoreUnavailable
 from itopsync.store.connection import Address
 
 _KEY = "store.url"
@@ -19,7 +19,7 @@ def store_url(section: StoreSection, folder: Path, faults: Faults) -> str:
         address = Address.parse(section.url)
     except StoreUnavailable:
         remedy = "Write sqlite:///FILE or postgresql://USER@HOST/DATABASE"
-        faults.add(_KEY, f"{clip(repr(_without_password(section.url)), 80)} is not the address of a store", remedy)
+        faults.add(_KEY, "it is not the address of a store", remedy)  # not quoted, since it may contain a password
         return ""
     password = section.secret.reveal()
     if not address.is_sqlite:
@@ -46,8 +46,3 @@ def _postgresql(url: str, password: str, faults: Faults) -> str:
         user, _, host = parts.netloc.rpartition("@")
         return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
     return url
-
-
-def _without_password(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    return f"…@{tail}" if at and ":" in head else url

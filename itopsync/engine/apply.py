@@ -213,6 +213,7 @@ def _attempt(writing: Writing, job: Job, action: Action) -> tuple[WriteOutcome, 
         return WriteOutcome.WAITS, None
     except RemoteError as failure:
         failures.hide_names(job, failure)
+        failures.name_the_key(pair, action, failure)
         suspect = action.side in writing.written or job.link.id in writing.blockers
         outcome = failures.handle(pair, job, action, failure, suspect=suspect)
         writing.down = job.unavailable or writing.down

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
@@ -27,10 +28,13 @@ from itopsync.errors import (
 from itopsync.itop.wording import WORD, hidden
 from itopsync.model import ItemKind, Side, Ticket
 from itopsync.reconcile import agree
+from itopsync.reconcile.defaults import shown
 from itopsync.reconcile.entries import full_log
 from itopsync.reconcile.identity import TITLE
-from itopsync.reconcile.plan import UNREAD, Action, Item, TextSource, Upload, Write
+from itopsync.reconcile.plan import UNREAD, Action, Create, Item, TextSource, Upload, Write
 from itopsync.reconcile.richtext import plain
+
+_NOT_ONE = re.compile(r"(\w+): (?:No item found|Several items found \(\d+\)|Invalid object \w+::\d+)\Z")
 
 
 def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect: bool) -> WriteOutcome:
@@ -157,6 +161,18 @@ def _access_refused(pair: Pair, job: Job, action: Action, error: AccessRefused) 
     job.counts[Count.NO_RIGHT] += 1
     for item in action.items:
         job.link = agree.refused(job.link, item, str(error), pair.clock(), pair.settings.pause, counts=False)
+
+
+def name_the_key(pair: Pair, action: Action, error: RemoteError) -> None:
+    """Say of an object that iTop does not find, or not only once, which key of the configuration names it."""
+    found = _NOT_ONE.search(str(error))
+    if found is None or not isinstance(action, Create | Write) or found[1] not in action.fields:
+        return
+    value = action.fields[found[1]]
+    routes = [key.which for key in action.routes_taken if key.kind is ItemKind.ROUTE]
+    is_default = value == pair.rules.side(action.side).defaults.get(found[1]) or not routes
+    key = f"{action.side}.defaults.{found[1]}" if is_default else f"route {routes[0]}: {found[1]}"
+    error.args = (f"{error}, by {key} ({shown(value)}). Name one that exists; `itopsync check` looks up all",)
 
 
 def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 from itopsync.engine.host_clock import Boot
 from itopsync.engine.lookups import Lookups
 from itopsync.engine.settings import EngineSettings
-from itopsync.engine.store_guard import with_former_tags
+from itopsync.engine.store_guard import with_what_was
 from itopsync.engine.threads import Threads
 from itopsync.errors import AccessRefused, BadQuery, Stopped
 from itopsync.itop.server import Server
@@ -48,7 +48,7 @@ class Pair:
 
     def __post_init__(self) -> None:
         self.store = self.store.keeping(self.rules.kept)
-        self.rules = with_former_tags(self.rules, self.store, self.clock())
+        self.rules = with_what_was(self.rules, self.store, self.clock())
         self.threads = Threads.start(self.settings)
         self.lookups = Lookups(self.servers, self.rules, self.clock)
 

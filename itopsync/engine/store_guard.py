@@ -12,6 +12,7 @@ from itopsync.errors import BadQuery, StoreError
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.settings.addresses import identity
 
 if TYPE_CHECKING:
     from itopsync.itop.server import Server
@@ -21,6 +22,8 @@ PAIR, REBUILDING, BEGUN, DONE = "pair", "rebuilding", "begun", "done"
 """The store's facts about its pair and its rebuilding."""
 _TAGS = "keep_internal"
 """The fact that holds each prefix that keeps or kept notes in internal, and until when."""
+_ADDRESSES = "addresses"
+"""The fact that holds each address that internal has or had."""
 _CLOCKS = timedelta(hours=26)
 """How far ahead of our clock a note may be dated, if the timezone that is configured for its server is wrong."""
 
@@ -55,17 +58,21 @@ def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
 
 
 def claim(store: Store, rules: Rules) -> None:
-    """Record that the store is this pair's, unless it says so already, and what keeps notes in internal.
+    """Record that the store is this pair's, unless it says so already, what keeps notes in internal, and its addresses.
 
     :raises StoreError: it is another pair's, or the log in which copies bear their markers is no longer paired; none of its links
         would be found again
     """
-    known = store.facts.several((PAIR, _TAGS, *(name(cls) for cls in rules.classes for name in (_logs_fact, _classes_fact))))
+    known = store.facts.several(
+        (PAIR, _TAGS, _ADDRESSES, *(name(cls) for cls in rules.classes for name in (_logs_fact, _classes_fact)))
+    )
     refuse_other_name(store.address.name, known.get(PAIR), rules)
     if PAIR not in known:
         store.facts.put(PAIR, rules.pair)
     if known.get(_TAGS) != (tags := _tags_fact(rules)):
         store.facts.put(_TAGS, tags)
+    if known.get(_ADDRESSES) != (addresses := json.dumps(sorted(rules.internal.addresses))):
+        store.facts.put(_ADDRESSES, addresses)
     for cls in rules.classes:
         used = _names(known.get(_logs_fact(cls)))
         if used and not used & set(cls.internal_logs):
@@ -76,16 +83,26 @@ def claim(store: Store, rules: Rules) -> None:
             remember_classes(store, cls, (cls.internal,))
 
 
-def with_former_tags(rules: Rules, store: Store, now: datetime) -> Rules:
-    """*rules*, with the prefixes that were taken out of ``keep_internal``: a note that it kept in goes nowhere afterwards.
+def with_what_was(rules: Rules, store: Store, now: datetime) -> Rules:
+    """*rules*, with what the configuration said before: what that kept in goes nowhere afterwards.
 
-    A store that knows tickets and no prefix is taken for one that had the default.
+    These are the prefixes that were taken out of ``keep_internal``, and internal's former addresses, but for any that is
+    external's now. A store that knows tickets and no prefix is taken for one that had the default.
     """
-    fact = store.facts.get(_TAGS)
+    facts = store.facts.several((_TAGS, _ADDRESSES))
+    here = rules.internal.addresses
+    others = {identity(address) for address in rules.external.addresses}
+    were = (address for address in json.loads(facts.get(_ADDRESSES, "[]")) if address not in here)
+    former_addresses = tuple(address for address in were if identity(address) not in others)
+    fact = facts.get(_TAGS)
     before = () if fact is None and knows_nothing(store) else Rules.keep_internal
     known: Mapping[str, str | None] = dict.fromkeys(before) if fact is None else json.loads(fact)
     former = {tag: now + _CLOCKS if until is None else datetime.fromisoformat(until) for tag, until in known.items()}
-    return replace(rules, kept_before=tuple((tag, former[tag]) for tag in sorted(former) if tag not in rules.keep_internal))
+    return replace(
+        rules,
+        internal=replace(rules.internal, former_addresses=former_addresses),
+        kept_before=tuple((tag, former[tag]) for tag in sorted(former) if tag not in rules.keep_internal),
+    )
 
 
 def _tags_fact(rules: Rules) -> str:

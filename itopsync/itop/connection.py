@@ -16,6 +16,7 @@ from itopsync import __version__
 from itopsync.errors import clip
 from itopsync.itop.body import Body
 from itopsync.itop.settings import Login, ServerSettings
+from itopsync.settings.proxies import proxy_for, without_user
 from itopsync.settings.secrets import Secret, read_password_file
 from itopsync.settings.section import Wrong
 
@@ -42,6 +43,9 @@ CERTIFICATE = {
     "not valid for": "Name in url a host for which its certificate is made",
 }
 """What to do about a certificate, by OpenSSL's words for what is wrong with it; else, its authority is unknown."""
+
+_CHECK_PROXY = "Check that proxy, or name this host in no_proxy"
+_OTHER_PROXY = "Name one that begins with http:// or https:// in https_proxy, or this host in no_proxy"
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,11 @@ class Connection:
         self._settings = settings
         self.password = settings.password
         timeout = settings.timeout.total_seconds()
+        self._proxy = proxy_for(settings.url) if transport is None else None
         self._client = httpx.Client(
             transport=transport,
+            trust_env=False,
+            proxy=self._usable_proxy(),
             verify=_tls(settings),
             timeout=httpx.Timeout(
                 connect=settings.connect_timeout,
@@ -100,6 +107,18 @@ class Connection:
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         query = "version=1.3&login_mode=basic" if settings.login is Login.BASIC else "version=1.3"
         self._api = _parsed(f"{settings.url}/webservices/rest.php?{query}")
+
+    def _usable_proxy(self) -> httpx.Proxy | None:
+        """The proxy; None if there is none, or none that could be used, which :meth:`_send` tells."""
+        self._unusable = False
+        try:
+            proxy = httpx.Proxy(self._proxy) if self._proxy else None
+            if proxy is not None:
+                httpx.HTTPTransport(proxy=proxy).close()
+        except (ImportError, ValueError, httpx.InvalidURL):
+            self._unusable = True
+            return None
+        return proxy
 
     def close(self) -> None:
         self._client.close()
@@ -138,6 +157,8 @@ class Connection:
         return [(b"Auth-Token", self.password.encode())] if self._settings.login is Login.TOKEN else []
 
     def _send(self, method: str, url: httpx.URL | str, form: Body | None) -> Answer | Broken:
+        if self._unusable:
+            return Broken(False, f"{self._through()} is of no kind that can be used", _OTHER_PROXY)
         # Exceptions end here: httpx's contain the request, and their frames contain headers and forms.
         try:
             with self._client.stream(
@@ -154,11 +175,16 @@ class Connection:
             ) as response:
                 return self._receive(response)
         except NOT_SENT as error:
+            if self._proxy:
+                return Broken(False, f"{_reason(error)}, by {self._through()}", _remedy(error, _CHECK_PROXY))
             return Broken(False, _reason(error), _remedy(error))
         except httpx.HTTPError as error:
             return Broken(True, _reason(error), late=isinstance(error, httpx.ReadTimeout))
         except BaseException as error:  # an interrupt: raise it without the frames that a traceback would show
             raise error.with_traceback(None) from None
+
+    def _through(self) -> str:
+        return f"the proxy {clip(without_user(self._proxy or ''), 80)} that the environment names"
 
     def _receive(self, response: httpx.Response) -> Answer:
         limit = self._settings.max_answer_bytes
@@ -203,8 +229,8 @@ def _reason(error: httpx.HTTPError | httpx.InvalidURL) -> str:
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def _remedy(error: httpx.HTTPError | httpx.InvalidURL) -> str:
+def _remedy(error: httpx.HTTPError | httpx.InvalidURL, otherwise: str = Broken.remedy) -> str:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" not in text:
-        return Broken.remedy
+        return otherwise
     return next((remedy for fault, remedy in CERTIFICATE.items() if fault in text), "Name its authority's certificate in ca_file")

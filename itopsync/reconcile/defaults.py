@@ -280,6 +280,13 @@ def hidden(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
             places.append(place)
 
 
+def shown(value: object) -> str:
+    """The value of a default, in words."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} = {text}" for name, text in value.items())
+    return str(value)
+
+
 def plain(text: str) -> str:
     """*text* as it is compared: case and outer spaces do not count, as they do not in iTop's own queries."""
     return text.strip().casefold()

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from itopsync.model import File
 from itopsync.reconcile.addresses import find, is_invisible, trimmed
-from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, is_flattened, names, read
+from itopsync.reconcile.markup import BLOCKS, Close, Open, Piece, Text, is_flattened, names, read
 
 LINK = "[link]"
 """Replaces an address of the origin."""
@@ -37,13 +37,16 @@ _LINE, _SOURCE_LINE = "\n", "\r"
 """What ends a line as it is seen; and one of the source, which is seen as a space, or may be."""
 _BESIDE = names("body img td th option optgroup")
 """Those of the breaks that may stand on one line with other words."""
+_CELLS, _ROWS, _ON_TOP = names("td th"), names("tr tbody thead tfoot caption"), names("thead caption")
 _FOLDED_UP = names("details dialog")
 """What may be out of sight."""
 _LETTER, _SIGN = "x", "s"
 """The kinds of characters: written as letters, and others. A capital stands behind what shows nothing, but parts words."""
 _WORD = re.compile(f"[{_LETTER}{_LETTER.upper()}]{_LETTER}")
 _HEAD = 200
-"""How many characters are looked at, from the first word on."""
+"""How many characters are looked at, from the first word on; more for a longer tag."""
+_GAPS = re.compile(r"[^\S\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]{2,}")
+"""Blanks on one line."""
 _TAGGED_LINES = 5
 """How many lines may bear the tag: with each step from parent to child iTop 3.3 puts one more line before an entry, in words that
 cannot be foreseen, and deeper than four steps no family of tickets reaches."""
@@ -161,7 +164,7 @@ def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
     return _one_begins(every, patterns) or any(_one_begins(own, patterns, _is_quoted, _own_words) for own in owns)
 
 
-def _itself(text: str) -> Iterable[str]:
+def _itself(text: str, _: int) -> Iterable[str]:
     return (text,)
 
 
@@ -169,15 +172,18 @@ def _one_begins(
     text: str,
     patterns: Sequence[re.Pattern[str]],
     is_passed_over: Callable[[str], bool] = str.isspace,
-    trimmed: Callable[[str], Iterable[str]] = _itself,
+    trimmed: Callable[[str, int], Iterable[str]] = _itself,
 ) -> bool:
     """Whether one of the first lines of *text* begins with one of *patterns*, from where it may be *trimmed*."""
     if not _bears(text, patterns):
         return False
+    text = _GAPS.sub(" ", "".join(char for char in text if char.isspace() or not is_invisible(char)))
     beginnings = _beginnings(text, is_passed_over)
     if len(beginnings) > _MOST_BEGINNINGS:
         return True
-    return any(_begins(words, pattern) for begin in beginnings for words in trimmed(text[begin:]) for pattern in patterns)
+    reach = _HEAD + max(len(pattern.pattern) for pattern in patterns)
+    starts = (words for begin in beginnings for words in trimmed(text[begin:], 10 * reach))
+    return any(_begins(words, pattern, reach) for words in starts for pattern in patterns)
 
 
 def _bears(text: str, patterns: Iterable[re.Pattern[str]]) -> bool:
@@ -217,8 +223,8 @@ def shows_something(tag: str) -> bool:
 
 def _pattern(tag: str) -> re.Pattern[str]:
     """A pattern for *tag* in folded text, allowing any white space between its words and after its signs."""
-    words = ("".join(re.escape(char) + ("" if char.isalnum() else r"\s*") for char in word) for word in _folded(tag).split())
-    return re.compile(r"\s*".join(words))
+    words = ("".join(re.escape(char) + ("" if char.isalnum() else r"\s*+") for char in word) for word in _folded(tag).split())
+    return re.compile(r"\s*+".join(words))
 
 
 def _folded(text: str) -> str:
@@ -236,11 +242,10 @@ def _one_spelling(char: str) -> str:
     return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold()).replace("ı", "i")
 
 
-def _head(text: str) -> tuple[str, str]:
+def _head(text: str, left: int = _HEAD) -> tuple[str, str]:
     """The first visible characters of *text*, in one spelling; and for each of them, whether it was written as a letter."""
     shown: list[str] = []
     kinds: list[str] = []
-    left = _HEAD
     met = parted = False
     for char in text:
         for folded in _one_spelling(char):
@@ -268,8 +273,8 @@ def _has_word(kinds: str) -> bool:
     return _WORD.search(kinds) is not None
 
 
-def _begins(text: str, pattern: re.Pattern[str]) -> bool:
-    shown, kinds = _head(text)
+def _begins(text: str, pattern: re.Pattern[str], reach: int) -> bool:
+    shown, kinds = _head(text, reach)
     found = pattern.search(shown)
     return found is not None and not _has_word(kinds[: found.start()])
 
@@ -291,12 +296,12 @@ def _readings(fragment: str) -> tuple[str, set[str]]:
 def _laid_out(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
     """*pieces*, each with what is read of it: its text, or what ends a line.
 
-    Styles, and elements that fold up, can put what seem to be lines beside each other or out of sight: where some do, no line is
-    certain to be seen as one.
+    Styles, tables, and elements that fold up, can put what seem to be lines beside each other or out of sight: where some do, no
+    line is certain to be seen as one.
     """
     opened = [piece for piece in pieces if isinstance(piece, Open)]
     restyled = any("white-space" in _style(piece) for piece in opened)
-    displaced = any(piece.tag in _FOLDED_UP or (piece.tag in BLOCKS and _floats(piece)) for piece in opened)
+    displaced = any(piece.tag in _FOLDED_UP or (piece.tag in BLOCKS and _floats(piece)) for piece in opened) or _shifts(pieces)
     preformatted = 0
     for piece in pieces:
         if isinstance(piece, Text):
@@ -305,6 +310,32 @@ def _laid_out(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
         preformatted += (1 if isinstance(piece, Open) else -1) * (piece.tag == "pre")
         end = _SOURCE_LINE if displaced or piece.tag in _BESIDE else _LINE
         yield piece, end if piece.tag in _BREAKS else ""
+
+
+def _shifts(pieces: Sequence[Piece]) -> bool:
+    """Whether a table shows lines beside or before others that come earlier: a cell beside one of several lines does, one that
+    reaches into other rows, and a part of the table that stands elsewhere than where it is seen.
+    """
+    tall: list[bool] = []
+    has_rows = False
+    for piece in pieces:
+        if isinstance(piece, Text):
+            continue
+        if isinstance(piece, Close):
+            if piece.tag == "table":
+                tall.pop()
+            continue
+        if piece.tag in _CELLS:
+            if "rowspan" in piece.attributes or (tall and tall[-1]):
+                return True
+        elif piece.tag == "tfoot" or (piece.tag in _ON_TOP and has_rows):
+            return True
+        elif piece.tag == "tr":
+            has_rows = True
+            tall[-1:] = [False]
+        elif piece.tag in _BREAKS - _BESIDE - _ROWS:
+            tall = [True for _ in tall] + [False] * (piece.tag == "table")
+    return False
 
 
 def _style(piece: Open) -> str:
@@ -355,8 +386,8 @@ def _is_quoted(line: str) -> bool:
     return not shown or ">" in signs
 
 
-def _own_words(text: str) -> Iterator[str]:
-    """Where an author's own words may begin: at the start of *text*, or after the people it addresses."""
+def _own_words(text: str, reach: int) -> Iterator[str]:
+    """Where an author's own words may begin: at the start of *text*, or after the people it addresses (*reach* letters)."""
     yield text
     named = 0
     for number, word in enumerate(re.finditer(r"\S+", text)):
@@ -367,4 +398,4 @@ def _own_words(text: str) -> Iterator[str]:
             named -= 1
         if named < 0 or number > _SPOKEN_TO:
             return
-        yield text[word.end() : word.end() + 10 * _HEAD]
+        yield text[word.end() : word.end() + reach]

@@ -221,11 +221,13 @@ class SideRules:
     """How large a request that carries texts may become. PHP's default limit is 8 MiB."""
     accounts: frozenset[str] = frozenset()
     """The ids of our own accounts there, present and former; empty if unknown."""
+    former_addresses: tuple[str, ...] = ()
+    """Those that ``url`` and ``public_url`` named earlier: they stay its own."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The addresses of its pages."""
-        return tuple(dict.fromkeys((self.url, self.public_url)))
+        """The addresses of its pages, present and former."""
+        return tuple(dict.fromkeys((self.url, self.public_url, *self.former_addresses)))
 
     def page_of(self, ref: Ref) -> str:
         """The address of a ticket's page."""

@@ -5,6 +5,7 @@
 ``cron``        cron expressions
 ``conditions``  conditions in OQL
 ``addresses``   addresses of servers, and certificates to trust
+``proxies``     the proxy that the environment names
 ``secrets``     passwords, and where they are read from
 ``routes``      which tickets get which values
 ``hints``       suggestions for unknown names

@@ -27,8 +27,7 @@ def read_address(text: str) -> str:
     """Return an address without a trailing slash. :raises Wrong: it is not an address"""
     what, remedy = _wrong(text) if text else ("", "")
     if what:
-        shown = re.sub(r"//[^/]*@", "//…@", text)  # this may be a password
-        raise Wrong(f"{clip(repr(shown), 80)} {what}", remedy)
+        raise Wrong(what, remedy)  # not quoted, since it may contain a password
     return text.rstrip("/")
 
 
@@ -41,7 +40,7 @@ def check_is_private(url: str, allowed: str | None) -> None:
     host = parts.hostname or ""
     if allowed is not None and allowed.lower() != host:
         remedy = f'Write allow_http = "{host}", or remove it' if parts.scheme == "http" else "Remove it: the address is https"
-        raise Wrong(f"'{clip(allowed, 60)}' is not the host in url", remedy, "allow_http", beside="url")
+        raise Wrong("it is not the host in url", remedy, "allow_http", beside="url")
     if parts.scheme == "http" and not is_loopback(host) and allowed is None:
         remedy = f'Use https://, or allow it with allow_http = "{host}"'
         raise Wrong("over http:// the password is sent unencrypted", remedy, "url")
@@ -133,13 +132,13 @@ def _wrong(text: str) -> tuple[str, str]:
     except ValueError:
         usable = False
     if not usable:
-        return "is not the address of a web server", complete
+        return "it is not the address of a web server", complete
     if parts.username is not None:
-        return "contains a user name", "Name the user in username and the password by password_file"
+        return "it contains a user name", "Name the user in username and the password by password_file"
     if parts.query or parts.fragment or "?" in text or "#" in text or not _IN_A_PATH.fullmatch(parts.path):
-        return "has more than a host and a path", complete
+        return "it has more than a host and a path", complete
     if parts.path.rstrip("/").endswith(".php"):
-        return "names a page", f"Remove {_API}: {text.partition(_API)[0]}" if _API in text else complete
+        return "it names a page", f"Remove {_API}: {text.partition(_API)[0]}" if _API in text else complete
     return "", ""
 
 

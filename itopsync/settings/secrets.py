@@ -1,4 +1,7 @@
-"""Passwords, read from where ``sync.toml`` says they are. No fault ever contains any of their text."""
+"""Passwords, read from where ``sync.toml`` says they are. No fault ever contains any of their text.
+
+Nor what a key says that names no source which is there: that may be the password itself.
+"""
 
 from __future__ import annotations
 
@@ -103,12 +106,12 @@ def _read(way: str, name: str, folder: Path, environ: Mapping[str, str]) -> Secr
     if way == "password_env":
         if name not in environ:
             remedy = "Set it where itopsync is started, or use password_file"
-            raise Wrong(f"the environment variable {clip(name, 60)} is not set", remedy)
+            raise Wrong("the environment variable that it names is not set", remedy)
         return _checked(environ[name], f"the environment variable {clip(name, 60)}")
     if not name or "/" in name or name in (".", ".."):
-        raise Wrong(f"{clip(repr(name), 60)} cannot be a credential's name", "Write only the name, without a path")
+        raise Wrong("it cannot be a credential's name", "Write only the name, without a path")
     if not environ.get("CREDENTIALS_DIRECTORY"):
-        remedy = f"Start itopsync with systemd and LoadCredential={name}:FILE, or use password_file"
+        remedy = "Start itopsync with systemd and LoadCredential=NAME:FILE, or use password_file"
         raise Wrong("there are no credentials from systemd: CREDENTIALS_DIRECTORY is not set", remedy)
     return _from_file(Path(environ["CREDENTIALS_DIRECTORY"]) / name, private=False)
 
@@ -128,7 +131,7 @@ def _from_file(path: Path, *, private: bool) -> Secret:
             contents = file.read(LONGEST + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not a path"
-        raise Wrong(f"{shown} cannot be read: {reason}", "Check the path and who may read it") from None
+        raise Wrong(f"the file that it names cannot be read: {reason}", "Check the path and who may read it") from None
     if private and mode & FOR_ITSELF_ALONE:
         raise Wrong(f"others may read {shown} (mode {stat.S_IMODE(mode):o})", f"Run chmod 600 {shown}")
     if len(contents) > LONGEST:

@@ -42,6 +42,7 @@ _LINES = _names(
 _CELLS = _names("body img option optgroup td th")
 """Elements that may do so, or stand on a line with what is around them."""
 _ENDS_ITSELF = _names("p li dd dt td th tr tbody thead tfoot option")
+_OF_TABLES = _names("tr tbody thead tfoot caption")
 _DEEPEST = 200
 _QUOTES = _names("blockquote q cite")
 _FIGURES = _names("figure figcaption")
@@ -187,6 +188,9 @@ class _Reader(Parser):
         self._left_out: list[str] = []
         self._open = 0
         self._preformatted = 0
+        self._rows: list[bool] = []
+        """For each open table, whether a cell of its last row has lines of its own."""
+        self._met_a_row = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _NOT_READ and tag not in _EMPTY:
@@ -195,6 +199,7 @@ class _Reader(Parser):
             return
         given = {name: value or "" for name, value in attrs}
         self._doubt(tag, given)
+        self._lay_out(tag, given)
         self._break(tag)
         if tag in _EMPTY:
             return
@@ -210,6 +215,8 @@ class _Reader(Parser):
             if tag == self._left_out[-1]:
                 self._left_out.pop()
             return
+        if tag == "table" and self._rows:
+            self._rows.pop()
         self._break(tag)
         self._preformatted = max(0, self._preformatted - (tag == "pre"))
         self._open -= tag not in _ENDS_ITSELF
@@ -247,6 +254,23 @@ class _Reader(Parser):
             or (tag in _LINES | _CELLS and tag != "img" and "float" in style)
         ):
             self.doubts.add("blocks")
+
+    def _lay_out(self, tag: str, given: Mapping[str, str]) -> None:
+        """Note what a table shows beside or above lines that come before it."""
+        if tag in ("td", "th"):
+            beside = bool(self._rows) and self._rows[-1]
+            moved = beside or "rowspan" in given
+        else:
+            moved = tag == "tfoot" or (self._met_a_row and tag in ("thead", "caption"))
+        if moved:
+            self.doubts.add("blocks")
+        if tag in _LINES - _OF_TABLES:
+            self._rows = [True] * len(self._rows)
+        if tag == "table":
+            self._rows.append(False)
+        if tag == "tr":
+            self._met_a_row = True
+            self._rows[-1:] = [False]
 
 
 def _is_foreign(tag: str, given: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ from itopsync.verify.findings import Findings
 from itopsync.verify.form import compare_fields, compare_states
 from itopsync.verify.pictures import compare_fields_pictures, compare_notes_pictures
 from itopsync.verify.reading import Case, Library, Shown, read
-from itopsync.verify.secrets import Outside, held_back, look_for_leaks
+from itopsync.verify.secrets import Outside, held_back, look_for_addresses, look_for_leaks
 
 Kept = Mapping[int, Collection[str]]
 Names = Callable[[Link, Observation, Side, LogRule], Mapping[int, str]]
@@ -88,7 +88,9 @@ class Comparison:
             is_marked = is_marked or _is_marked(logs, link)
             held = held_back(logs, rules)
             found = compare_logs(findings, logs, files, set(held), rules.limits.gather_most)
-            look_for_leaks(findings, case, held.values(), _outside(external, internal, logs, files[Side.EXTERNAL], found))
+            outside = _outside(external, internal, logs, files[Side.EXTERNAL], found)
+            look_for_leaks(findings, case, held.values(), outside)
+            look_for_addresses(findings, rules, outside.ours)
             mirrored += found
             used = {id(mirrored_line.mirror) for mirrored_line in found}
             files = {side: [line for line in lines if id(line) not in used] for side, lines in files.items()}

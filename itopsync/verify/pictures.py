@@ -119,8 +119,8 @@ def _attachment(picture: Mapping[str, str], side: Side, case: Case) -> int | Non
 
 def _query(source: str, side: Side, case: Case) -> Mapping[str, list[str]]:
     """The query of an address; empty if it is not one of *side*'s."""
-    addresses = {case.rules.side(side).url, case.rules.side(side).public_url}
-    return parse_qs(urlsplit(source).query) if any(source.startswith(f"{address}/") for address in addresses) else {}
+    own = any(source.startswith(f"{address}/") for address in case.rules.side(side).addresses)
+    return parse_qs(urlsplit(source).query) if own else {}
 
 
 def _first(query: Mapping[str, list[str]], name: str) -> str:

@@ -1,9 +1,12 @@
-"""Notes kept in internal: their words must appear nowhere on external."""
+"""What is kept in internal: the words of such notes, and its addresses, must appear nowhere on external."""
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from itopsync.model import ANY_TIME, Side, Ticket
 from itopsync.reconcile.rules import ClassRules, Rules
@@ -56,6 +59,17 @@ def look_for_leaks(findings: Findings, case: Case, held: Iterable[Line], outside
             findings.differs(line.where, f"{line.label} is to stay in internal, but its words are on external")
         else:
             findings.excuse(line.where, "it is kept in internal")
+
+
+def look_for_addresses(findings: Findings, rules: Rules, ours: Iterable[Line]) -> None:
+    """Report each line of *ours* on external that names a page of internal's in its plainest spelling."""
+    theirs = [f"{address}/" for address in rules.external.addresses]
+    own = [address for address in rules.internal.addresses if not any(their.startswith(f"{address}/") for their in theirs)]
+    hosts = "|".join(re.escape(f"//{parts.netloc}{parts.path}") for parts in map(urlsplit, own))
+    pattern = re.compile(rf"""(?:{hosts})(?=[/?#\s"'<>]|\Z)""", re.IGNORECASE)
+    for line in ours:
+        if own and pattern.search(html.unescape(line.html)):
+            findings.differs(line.where, f"{line.label} names an address of internal")
 
 
 def _quotes(line: Line, case: Case, outside: Outside) -> bool:

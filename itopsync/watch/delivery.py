@@ -18,6 +18,7 @@ import httpx
 
 from itopsync import __version__, programs
 from itopsync.errors import ItopsyncError
+from itopsync.settings.proxies import proxy_for
 from itopsync.watch.settings import Receiver
 
 HANDED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
@@ -146,12 +147,17 @@ class Web:
         if receiver.token is not None:
             headers["Authorization"] = f"Bearer {receiver.token.reveal()}"
         try:
+            address = receiver.address.reveal()
+            proxy = proxy_for(address)
             with (
-                httpx.Client(timeout=self._timeout, verify=self._tls, follow_redirects=False) as client,
-                client.stream(method, receiver.address.reveal(), content=body, headers=headers) as response,
+                httpx.Client(
+                    timeout=self._timeout, verify=self._tls, follow_redirects=False, trust_env=False, proxy=proxy
+                ) as client,
+                client.stream(method, address, content=body, headers=headers) as response,
             ):
                 status = response.status_code
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # their texts may contain the address
+        except (httpx.HTTPError, httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+            # their texts may contain the address
             raise NotDelivered(f"there was no answer: {type(error).__name__}") from None
         if not httpx.codes.is_success(status):
             raise NotDelivered(f"it answered HTTP {status}")

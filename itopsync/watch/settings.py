@@ -165,11 +165,13 @@ class Alert(PasswordSource):
 def _check_command(command: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     if not command or info.context is None:
         return command
-    program, shown = Path(command[0]), clip(repr(command[0]), 120)
+    program = Path(command[0])  # not quoted, since a whole line with a token may stand there
     if not program.is_absolute() or any("\0" in part for part in command):
-        raise Wrong(f"{shown} is not the full path of a program", 'Write it like ["/usr/local/bin/page-somebody", "--quiet"]')
+        raise Wrong(
+            "it does not begin with the full path of a program", 'Write it like ["/usr/local/bin/page-somebody", "--quiet"]'
+        )
     if not os.access(program, os.X_OK) or program.is_dir():
-        raise Wrong(f"{shown} cannot be run", "Check the path, and that this account may run it")
+        raise Wrong("the program that it names cannot be run", "Check the path, and that this account may run it")
     return command
 
 

@@ -96,8 +96,26 @@ def test_all_that_is_wrong_is_told_at_once_and_what_is_named_twice_once(opens: O
 def test_what_a_route_looks_for_in_external_and_is_not_there(opens: Opens) -> None:
     rig = opens(route("team_id = 37", 'when = { org_id = { code = "NONE" } }'))
     assert rig.warning(EXTERNAL) == (
-        "internal.routes: acme: when.org_id finds no Organization (code = NONE): no ticket fits. "
-        "Name one that exists, or remove the route."
+        "internal.routes: acme: when.org_id finds no Organization (code = NONE): no ticket has it. "
+        "Name one that exists, or remove it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("demand", "words"),
+    [
+        ('{ name = "Dmeo" }', "friendlyname = dmeo"),
+        ('{ name = ["Demo", "Dmeo"] }', "friendlyname = dmeo"),
+        ('{ pattern = "Dme*" }', "friendlyname = dme*"),
+        ('{ pattern = ["D?mo", "It dep*", "*x?"] }', "friendlyname = *x?"),
+        ("[3, 99]", "id = 99"),
+    ],
+)
+def test_what_a_route_knows_by_name_or_id_and_is_not_there(opens: Opens, demand: str, words: str) -> None:
+    rig = opens(route("team_id = 37", f"when = {{ org_id = {demand} }}"))
+    assert rig.warning(EXTERNAL) == (
+        f"internal.routes: acme: when.org_id finds no Organization ({words}): no ticket has it. "
+        "Name one that exists, or remove it."
     )
 
 

@@ -218,4 +218,4 @@ def test_a_key_that_is_wrong_is_complained_of_once(tmp_path: Path) -> None:
 def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path, key: str, changes: Changes) -> None:
     with pipe(tmp_path / "pipe"):
         found = faults(tmp_path, {**changes, key: "pipe"})
-    assert found[key].what == f"{tmp_path / 'pipe'} cannot be read: it is no regular file"
+    assert found[key].what.endswith("cannot be read: it is no regular file")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from itopsync.itop.settings import Login
+from itopsync.settings.secrets import WAYS
 from tests.config.making import ENVIRON, GONE, Changes, faults, load
 
 PASSWORD = "pä55 wörd"
@@ -82,7 +83,7 @@ def test_how_to_take_others_rights_away_is_told(tmp_path: Path) -> None:
         ("password_file", "nowhere", "No such file"),
         ("password_file", ".", "directory"),
         ("password_file", "a\0b", "not a path"),
-        ("password_env", "NOWHERE", "NOWHERE is not set"),
+        ("password_env", "NOWHERE", "that it names is not set"),
         ("password_credential", "external", "CREDENTIALS_DIRECTORY is not set"),
         ("password_credential", "../external", "cannot be a credential's name"),
         ("password_credential", "", "cannot be a credential's name"),
@@ -146,3 +147,31 @@ def test_no_password_shows_in_a_fault(tmp_path: Path) -> None:
     secret_file(tmp_path, PASSWORD.encode() + b"\nmore")
     found = faults(tmp_path, {**by("password_file", "secret"), "store.url": f"postgresql//me:{PASSWORD}@host"})
     assert PASSWORD not in " ".join(map(str, found.values()))
+
+
+SLIP = "hunter2-SECRET"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *((f"{table}.{way}", SLIP) for table in ("external", "store", "hooks.webhook") for way in WAYS),
+        *((f"external.{way}", [SLIP]) for way in WAYS),
+        ("external.password_credential", f"a/{SLIP}"),
+        ("external.url", SLIP),
+        ("external.url", f"https:/me:{SLIP}@desk.example.com"),
+        ("external.url", f"https://desk.example.com/itop?auth_pwd={SLIP}"),
+        ("internal.public_url", f"https://desk.example.com/itop#{SLIP}"),
+        ("external.allow_http", f"me:{SLIP}@desk.example.com"),
+        ("store.url", f"postgres:me {SLIP}"),
+        ("hooks.webhook.url", f"desk.example.com/{SLIP}"),
+        ("hooks.command", f"/bin/false --token {SLIP}"),
+        ("hooks.command", [f"/bin/false --token {SLIP}"]),
+        ("hooks.command", [f"curl -H {SLIP}"]),
+    ],
+)
+def test_what_people_put_where_a_secret_may_stand_is_never_quoted(tmp_path: Path, key: str, value: object) -> None:
+    named = key.startswith("external.password_") and key != "external.password_env"
+    found = faults(tmp_path, {"external.password_env": GONE, key: value} if named else {key: value})
+    assert found
+    assert SLIP not in "".join(map(str, found.values()))

@@ -158,6 +158,55 @@ def test_a_store_that_knows_tickets_and_no_mark_had_the_default(rig: Rig) -> Non
     assert [tag for tag, _ in rig.pair.rules.kept_before] == ["#internal"]
 
 
+# addresses of internal's
+
+
+def _renamed(rig: Rig, side: Side, address: str) -> None:
+    """Restart with another ``public_url`` of *side*."""
+    rules = rig.configuration.rules
+    rules = rules.with_side(side, replace(rules.side(side), public_url=address))
+    rig.configuration = replace(rig.configuration, rules=rules)
+    rig.restart()
+
+
+def test_what_was_once_internals_address_never_goes_out(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    for address in ("https://desk.example.com/itop", "https://itsm.example.com/itop", "https://help.example.com"):
+        _renamed(rig, Side.INTERNAL, address)
+        rig.sync()
+    page = "https://desk.example.com/itop/pages/UI.php?operation=details&amp;class=UserRequest&amp;id=4711"
+    rig.operator.note("UserRequest", rig.copy_of(number), f'<p>As in {page} and <a href="{page}">there</a></p>')
+    rig.sync()
+    (text,) = rig.texts(Side.EXTERNAL, number)
+    assert "As in [link] and there" in text
+    assert compared(rig) == []
+
+
+def test_verify_tells_an_address_that_went_out_before_it_was_internals(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    for text in ("As in HTTPS://Desk.example.com/itop/", "As in https://desk.example.com/itops"):
+        rig.operator.note("UserRequest", rig.copy_of(number), f"<p>{text}</p>")
+    rig.sync()
+    assert compared(rig) == []
+    for address in ("https://desk.example.com/itop", "https://itsm.example.com/itop"):
+        _renamed(rig, Side.INTERNAL, address)
+        assert compared(rig) == [f"{rig.link(1).external}: external: entry 1 of private_log names an address of internal"]
+        rig.sync()
+
+
+def test_an_address_that_was_internals_and_is_externals_now_may_go(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    for side in (Side.INTERNAL, Side.EXTERNAL):
+        _renamed(rig, side, "https://desk.example.com/itop")
+        rig.sync()
+        _renamed(rig, Side.INTERNAL, "https://itsm.example.com/itop")
+    rig.operator.note("UserRequest", rig.copy_of(number), "<p>See https://desk.example.com/itop/pages</p>")
+    rig.sync()
+    (text,) = rig.texts(Side.EXTERNAL, number)
+    assert "See https://desk.example.com/itop/pages" in text
+
+
 # the other side's ticket
 
 

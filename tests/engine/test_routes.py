@@ -374,6 +374,32 @@ def test_a_server_that_does_not_answer_the_lookup_is_down_and_nothing_is_created
     assert copy["team_id"] == NETWORK
 
 
+# what is refused
+
+
+@pytest.mark.parametrize(
+    ("more", "name", "told"),
+    [
+        ("", "IT Department", "org_id: No item found, by internal.defaults.org_id (name = IT Department)"),
+        (
+            '[[internal.routes]]\nname = "acme"\nwhen = { org_id = 3 }\nset = { team_id = 9999 }\n',
+            "Demo",
+            "team_id: Invalid object Team::9999, by route acme: team_id (9999)",
+        ),
+    ],
+)
+def test_a_refusal_names_the_key_that_finds_nothing(opens: Opens, more: str, name: str, told: str) -> None:
+    rig = opens(more)
+    (org,) = (row for row in rig.internal.store.rows("Organization") if row["name"] == name)
+    rig.internal.store.put({**org, "name": "Renamed"})
+    rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    (obstacle,) = rig.link(1).obstacles
+    assert obstacle.reason == (
+        f"internal: core/create UserRequest is refused: {told}. Name one that exists; `itopsync check` looks up all"
+    )
+
+
 # what is carried
 
 

@@ -4,7 +4,7 @@ import gzip
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import repeat
@@ -54,6 +54,49 @@ def test_a_write_that_never_got_out_was_not_carried_out(url: str) -> None:
         for ask in (write, Server.check_login):
             with pytest.raises(Unreachable, match="cannot be reached"):
                 ask(server)
+
+
+@pytest.fixture
+def through(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Names a proxy in the environment, for all."""
+
+    def named(proxy: str) -> None:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+            monkeypatch.delenv(name.upper(), raising=False)
+            monkeypatch.setenv(name, "" if name == "no_proxy" else proxy)
+
+    return named
+
+
+@pytest.mark.parametrize("proxy", ["socks5://bob:secret@127.0.0.1:1", "gopher://127.0.0.1", "http://bob:secret@127.0.0.1:port"])
+def test_a_proxy_of_another_kind_is_told(through: Callable[[str], None], proxy: str) -> None:
+    through(proxy)
+    with client("https://desk.example.com") as server, pytest.raises(Unreachable, match="of no kind that can be used") as told:
+        server.check_login()
+    assert "the proxy " in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+def test_what_a_proxy_does_not_reach_names_it(through: Callable[[str], None]) -> None:
+    proxy = nobody()
+    through(proxy.replace("//", "//bob:secret@"))
+    with client("https://desk.example.com") as server, pytest.raises(Unreachable, match="cannot be reached") as told:
+        server.check_login()
+    assert f"by the proxy {proxy} that the environment names). Check that proxy" in str(told.value)
+
+
+def test_what_is_not_encrypted_goes_through_no_proxy(through: Callable[[str], None]) -> None:
+    through(nobody())
+    with listening(saying(OK)) as (url, _), client(url) as server, pytest.raises(Unreachable, match="gave an answer"):
+        server.count("UserRequest", "SELECT UserRequest")
+
+
+def test_a_host_in_no_proxy_is_reached_without(through: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    through("socks5://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with client(nobody().replace("http:", "https:")) as server, pytest.raises(Unreachable) as told:
+        server.check_login()
+    assert "proxy" not in str(told.value)
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,17 @@ def test_of_what_nests_too_deep_to_tell_both_say_that_it_stays() -> None:
     assert begins_with(fragment, "#internal")
 
 
+@pytest.mark.parametrize("length", [10, 201, 800])
+@pytest.mark.parametrize("before", ["", "<p>Good morning</p>", "<p>@Bob, @Eve: ", "<p>12) "])
+@pytest.mark.parametrize("gap", [" ", "\r\n      ", "&nbsp; \u200b" * 300])
+def test_a_mark_counts_however_long_it_is(length: int, before: str, gap: str) -> None:
+    mark = ("Nicht für Kunden bestimmt! " * 40)[:length]
+    assert begins_with_tag(f"{before}<p>{mark.upper().strip().replace(' ', gap, 9)} and more", (mark,))
+    assert begins_with(f"{before}<p>{mark.upper().strip().replace(' ', gap, 9)} and more", mark)
+    assert not begins_with_tag(f"{before}<p>{mark.strip()[:-1]} and more", (mark,))
+    assert not begins_with_tag(f"<p>We wrote {mark}", (mark,))
+
+
 @pytest.mark.parametrize("unseen", ["\u200b", "\ufe0f", "\u2800", "¨", "\ufe0f\u20e3"])
 def test_what_is_not_seen_of_a_mark_does_not_count(unseen: str) -> None:
     for tag in (f"#internal{unseen}", f"{unseen}#internal", f"#inter{unseen}nal"):
@@ -354,6 +365,11 @@ FIVE = ("one and\nmore", "two\r\nor so", "three", "four\n", "five")
         "<pre>one\ntwo\nthree\nfour\nfive\n#internal</pre>",
         "<pre>one\ntwo\nthree\n</pre>four<br>five<p>#internal</p>",
         "<table>" + "".join(f"<tr><td>{line}</td><td>it</td></tr>" for line in FIVE) + "</table>#internal",
+        "<table><tr><td>" + "".join(f"<p>{line}</p>" for line in FIVE) + "</td></tr></table>#internal",
+        "<table><thead><tr><th>one</th></tr></thead>"
+        + "".join(f"<tr><td>{line}</td></tr>" for line in FIVE)
+        + "</table>#internal",
+        "<table><tr><td>one</td><td>" + "<br>".join(FIVE) + "</td></tr><tr><td>#internal</td></tr></table>",
         "<p style='color:red'>one</p>" + "".join(f"<p>{line}<img style='float:left'></p>" for line in FIVE) + "#internal",
     ],
 )
@@ -367,6 +383,16 @@ def test_a_mark_behind_five_lines_that_are_seen_keeps_nothing_in(fragment: str) 
     [
         "".join(f"<p style='Float: left'>{line}</p>" for line in FIVE) + "<p>#internal</p>",
         "".join(f"<table align='left'><tr><td>{line}</td></tr></table>" for line in FIVE) + "#internal",
+        "<table><tr><td>" + "".join(f"<p>{line}</p>" for line in FIVE) + "</td><td>#internal</td></tr></table>",
+        "<table><tr><td>" + "<br>".join(FIVE) + "</td><td>so</td><th><p>#internal</p></th></tr></table>",
+        "<table><tr><td><table>" + "".join(f"<tr><td>{line}</td></tr>" for line in FIVE) + "</table></td><td>#internal</table>",
+        "<table><tr><td>one<br>two<br>three</td></tr><tr><td>four<br>five</td><td>#internal</td></tr></table>",
+        "<table><tr><td rowspan='2'>" + "<br>".join(FIVE) + "</td></tr><tr><td>#internal</td></tr></table>",
+        *(
+            "<table>" + "".join(f"<tr><td>{line}</td></tr>" for line in FIVE) + f"<{part}>{inner}</{part}></table>"
+            for part, inner in (("caption", "#internal"), ("thead", "<tr><td>#internal</td></tr>"))
+        ),
+        "<table><tfoot>" + "".join(f"<tr><td>{line}</td></tr>" for line in FIVE) + "</tfoot><tr><td>#internal</td></tr></table>",
         "<details><summary>Mail</summary>" + "".join(f"<p>{line}</p>" for line in FIVE) + "</details><p>#internal</p>",
         "<pre><span style='white-space:normal'>one\ntwo\nthree\nfour\nfive\n</span></pre>#internal",
         "<pre>one\ntwo\n\n</pre><p style='white-space: normal'>three</p>four<br>#internal",

@@ -293,6 +293,20 @@ def test_a_receiver_that_is_not_there_stops_nothing_and_its_address_is_not_told(
     assert "hook-secret" not in told
 
 
+def test_a_proxy_gets_no_unencrypted_request_and_one_of_another_kind_stops_nothing(
+    receiver: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.setenv(name, "socks5://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    Web(Receiver(url=receiver.url), "webhook", 2).send({"event": "x"})
+    assert len(receiver.documents) == 1
+    with pytest.raises(NotDelivered, match="there was no answer"):
+        Web(Receiver(url="https://alerts.example.com"), "webhook", 2).send({"event": "x"})
+
+
 def test_a_store_that_does_not_answer_stops_nothing(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise StoreUnavailable
