@@ -322,7 +322,7 @@ def _shifts(pieces: Sequence[Piece]) -> bool:
         if isinstance(piece, Text):
             continue
         if isinstance(piece, Close):
-            if piece.tag == "table":
+            if piece.tag == "table" and tall:
                 tall.pop()
             continue
         if piece.tag in _CELLS:
