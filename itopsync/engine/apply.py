@@ -125,20 +125,21 @@ def _work_through(writing: Writing, job: Job) -> None:
 
 
 def _announce(pair: Pair, job: Job) -> bool:
-    """Take the copy from another link that names it, and record in the store that writes are under way, and to which state.
+    """Take the copy from another link that names it, and record in the store that states and files are on their way.
 
-    That keeps our own steps from being taken for a person's move. False: an operator has changed the link since it was loaded,
-    or the other link that held its copy is being written.
+    That keeps our own steps from being taken for a person's move, and the copy of a file that somebody deletes just then from
+    being left. False: an operator has changed the link since it was loaded, or the other link that held its copy is written to.
     """
-    heading = job.plan.link.base.heading
-    if job.begun and not _is_news(heading, job.heading):
+    heading, files = job.plan.link.base.heading, {action.pair for action in job.plan.actions if isinstance(action, Upload)}
+    has_news = _is_news(heading, job.heading) or not files <= job.files
+    if job.begun and not has_news:
         return True
-    headed = job.plan.link if heading is not None else None
+    headed = job.plan.link if has_news else None
     if not take_copy(pair.store, job.plan.link, job.loaded, pair.clock()):
         return False
     if not pair.store.links.begin_write(job.link.id, pair.clock(), saved=headed, loaded=job.as_loaded):
         return False
-    job.begun, job.heading = True, heading
+    job.begun, job.heading, job.files = True, heading, job.files | files
     return True
 
 

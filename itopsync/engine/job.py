@@ -9,7 +9,7 @@ from enum import Enum, auto
 from itopsync.engine.plan import Planned
 from itopsync.engine.report import Counts, Written
 from itopsync.errors import Missing, SideUnavailable
-from itopsync.model import Heading, Link, Observation, Side, Ticket
+from itopsync.model import FilePair, Heading, Link, Observation, Side, Ticket
 from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.plan import LostMarker, Plan
 from itopsync.reconcile.rules import ClassRules
@@ -67,6 +67,8 @@ class Job:
     """A write has been recorded in the store: nobody else changes the link until it is saved."""
     heading: Heading | None = None
     """The states recorded with it."""
+    files: frozenset[FilePair | None] = frozenset({None})
+    """The files recorded with it; an upload without one is part of a text."""
     rounds: int = 0
     """How often it was replanned."""
     singly: bool = False

@@ -149,3 +149,30 @@ def test_a_kill_on_the_way_of_a_new_copy_through_its_states_is_no_move_of_a_pers
     rig.settle()
     assert rig.external.ticket("UserRequest", number)["status"] == "resolved"
     _each_once(rig)
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("new", [False, True], ids=["known ticket", "new ticket"])
+def test_a_file_that_is_withdrawn_after_a_kill_goes_from_the_other_side(rig: Rig, side: Side, new: bool) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    if not new or side is Side.INTERNAL:
+        rig.settle(2)
+    there = number if side is Side.EXTERNAL else rig.copy_of(number)
+    file = rig.agent(side).attach("UserRequest", there, "a.txt", "text/plain", b"a")
+    landed = False
+
+    def probe(where: str) -> None:
+        nonlocal landed
+        if where == "after:core/create" and any(each["attachments"] for each in rig.simulator(side.other).tickets()):
+            landed = True
+            raise Crash
+
+    rig.probe = probe
+    with pytest.raises(Crash):
+        rig.sync()
+    assert landed
+    rig.restart()
+    rig.agent(side).delete_attachment(file)
+    rig.settle(4)
+    assert [each["attachments"] for each in rig.simulator(side.other).tickets()] == [[]]
+    assert rig.link(number).files == ()
