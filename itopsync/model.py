@@ -407,7 +407,7 @@ class Base:
     copy_last_change: str = ""
     """The same of the internal ticket."""
     timezones: Agreed | None = None
-    """In which timezones these two were read, by their names."""
+    """In which timezones these two were read, by their names; None if one was not to be believed then."""
     began: str = ""
     """When the copy began, by its server's clock, when it was last looked at: of all that tells it from another ticket under its
     id, people edit this least. ISO 8601 in UTC."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from itopsync.errors import ItopsyncError, Refused
-from itopsync.model import TICKET, WORKED_ON, Agreed, End, Link, LinkStatus, Observation, Side
+from itopsync.model import TICKET, WORKED_ON, End, Link, LinkStatus, Observation, Side
 from itopsync.reconcile import agree
 from itopsync.reconcile.batching import one_by_one, together
 from itopsync.reconcile.copies import without_former
@@ -23,7 +23,7 @@ from itopsync.reconcile.notes import keeping_what_stood_there, plan_notes
 from itopsync.reconcile.notices import plan_notice
 from itopsync.reconcile.part import Content, Part, finished, fold
 from itopsync.reconcile.plan import ANOTHER, UNREAD, Action, Kept, Plan, Remark, Upload
-from itopsync.reconcile.restored import as_before, held_as_restored
+from itopsync.reconcile.restored import as_before, held_as_restored, timezones
 from itopsync.reconcile.room import room
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import Situation
@@ -139,7 +139,7 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
             link.base,
             last_change=last_change(external),
             copy_last_change=last_change(internal),
-            timezones=Agreed(*(situation.rules.side(side).timezone.key for side in Side)),
+            timezones=timezones(situation),
             began=internal.fields.get(situation.cls.copy_since, ""),
         ),
     )

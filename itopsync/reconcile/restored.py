@@ -73,6 +73,14 @@ def as_before(situation: Situation) -> Link:
     return replace(link, base=base, files=files)
 
 
+def timezones(situation: Situation) -> Agreed | None:
+    """In which timezones both tickets' times are read; None if one is yet to come, by a clock that may be set right."""
+    times = [moment(situation.ticket(side).fields.get(VERSION_TIME, "")) for side in Side]
+    if any(time is not None and time > situation.now + _SAVING for time in times):
+        return None
+    return Agreed(*(situation.rules.side(side).timezone.key for side in Side))
+
+
 def _with_state(base: Base, ticket: Ticket, cls: ClassRules) -> Base:
     side, shown = ticket.ref.side, counted(cls.state, ticket.state)
     if base.state is None or shown == base.state.of(side):

@@ -48,6 +48,15 @@ def test_a_corrected_timezone_or_a_clock_that_is_set_right_is_no_restore(side: S
     assert parked(plan(_looked_at(MORNING, side), seen, now=MORNING)) != {}
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_a_time_that_was_yet_to_come_when_it_was_looked_at_tells_nothing(side: Side) -> None:
+    ahead = plan(agreed(), _seen(NOW + 30 * MINUTE, side)).link
+    set_right = _seen(NOW + 15 * MINUTE, side)
+    assert parked(plan(ahead, set_right, now=NOW + 15 * MINUTE)) == {}
+    seen_later = plan(ahead, _seen(NOW + 30 * MINUTE, side), now=NOW + 40 * MINUTE).link
+    assert parked(plan(seen_later, set_right, now=NOW + 41 * MINUTE)) != {}
+
+
 def test_the_hour_that_comes_twice_is_no_restore() -> None:
     early = AUTUMN - 20 * MINUTE - timedelta(seconds=3)
     assert parked(plan(_looked_at(AUTUMN, INTERNAL), _seen(early, INTERNAL))) == {}
