@@ -379,8 +379,8 @@ class NoteRecord:
     """Where the server stored it without its marker: the fingerprint of the entry that came back."""
     log: str = ""
     """The other side's log that it was written into, if that has another name than its own: a log may get another partner."""
-    deleted: bool = False
-    """The file that it went as was not there any more at the last look."""
+    there: bool = False
+    """The file that it went as was there at the last look."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ class _Use:
     where: str
     is_set: bool
     """Whether a ticket gets what is found, or else has it."""
+    is_shown: bool = False
+    """Whether it is known by what a ticket shows: our account need not read it."""
 
 
 def check_routes(server: Server, rules: Rules) -> Iterator[Finding]:
@@ -64,8 +66,10 @@ def _uses(side: Side, rules: Rules) -> dict[Lookup, list[_Use]]:
         for route in rules.side(owner).routing.routes:
             where = f"{owner}.routes: {route.name}"
             for demand in route.demands:
-                for lookup in _demanded(demand) if side is Side.EXTERNAL else ():
-                    uses.setdefault(lookup, []).append(_Use(f"{where}: when.{lookup.key}", False))
+                if demand.lookup and demand.lookup.side is side:
+                    uses.setdefault(demand.lookup, []).append(_Use(f"{where}: when.{demand.attribute}", False))
+                for lookup in _shown_by_tickets(demand) if side is Side.EXTERNAL else ():
+                    uses.setdefault(lookup, []).append(_Use(f"{where}: when.{lookup.key}", False, is_shown=True))
             for key, candidates in route.values.items() if owner is side else ():
                 for lookup in filter(None, (_named(side, key, each) for each in candidates)):
                     uses.setdefault(lookup, []).append(_Use(f"{where}: set.{key}", True))
@@ -75,10 +79,8 @@ def _uses(side: Side, rules: Rules) -> dict[Lookup, list[_Use]]:
     return uses
 
 
-def _demanded(demand: Demand) -> Iterator[Lookup]:
-    """What a route demands of a key: what it looks up, and what it knows by the name or the id that a ticket shows."""
-    if demand.lookup:
-        yield demand.lookup
+def _shown_by_tickets(demand: Demand) -> Iterator[Lookup]:
+    """What a route demands of a key by the name or the id that a ticket shows: syncing itself looks up none of it."""
     key = demand.attribute.removesuffix(f"_{_SHOWN}")
     by = "id" if key == demand.attribute else _SHOWN
     yield from (Lookup(Side.EXTERNAL, key, ((by, value),)) for value in sorted(demand.values) if value and is_key(key))
@@ -94,6 +96,8 @@ def _named(side: Side, key: str, candidate: Candidate) -> Lookup | None:
 def _judge(side: Side, lookup: Lookup, ids: Found, target: str | None, uses: Sequence[_Use]) -> Iterator[Finding]:
     is_set = any(use.is_set for use in uses)
     where = f"{uses[0].where}{f' and {len(uses) - 1} more' if len(uses) > 1 else ''}"
+    if ids is None and all(use.is_shown for use in uses):
+        return
     if ids is None:
         what = f"{where} cannot be looked up ({lookup})"
         yield warning(side, what, "Give the account the right to read what it points to, or fix the criterion or the query.")

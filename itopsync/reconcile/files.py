@@ -191,7 +191,7 @@ def with_vanished_held(plan: Plan) -> Plan:
         for pair in plan.link.files
     )
     notes = {
-        marker: replace(record, as_file=False, deleted=False) if note_item(marker).key in plan.vanished else record
+        marker: replace(record, as_file=False, there=False) if note_item(marker).key in plan.vanished else record
         for marker, record in plan.link.base.notes.items()
     }
     link = replace(plan.link, files=files, base=replace(plan.link.base, notes=notes))

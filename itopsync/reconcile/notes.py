@@ -205,9 +205,9 @@ def _note_arrived(flow: _Flow) -> frozenset[str]:
             if person.marker in flow.borne:
                 where, _ = flow.borne[person.marker]
                 log = "" if where == flow.log.name(origin) else where
-                records[person.marker] = replace(known, as_file=False, deleted=False, log=log)
+                records[person.marker] = replace(known, as_file=False, there=False, log=log)
             else:
-                records[person.marker] = replace(known, as_file=not known.unmarked, deleted=False)
+                records[person.marker] = replace(known, as_file=not known.unmarked, there=True)
     return present
 
 
@@ -341,9 +341,9 @@ def _may_go(flow: _Flow, person: PersonEntry) -> bool:
         part.remark(Kept.INTERNAL_NOTE, person.item.key, _why_kept_in(person.entry.html, tags, rules))
         return False
     if record is not None and record.as_file:
-        if not record.deleted:
+        if record.there:
             part.vanished.add(person.item.key)
-            flow.records[person.marker] = replace(record, deleted=True)
+            flow.records[person.marker] = replace(record, there=False)
         part.remark(Kept.COPY_DELETED, person.item.key)
         return False
     if record is not None and _had_another(flow, record):

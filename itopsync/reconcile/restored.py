@@ -37,7 +37,7 @@ def held_as_restored(situation: Situation) -> Plan | None:
         return None
     held = tuple(
         item.parked(
-            f"{side} shows an earlier state of the ticket than before: was it restored, or its clock set back? "
+            f"{side} shows an earlier state of the ticket than before: was it restored, or its clock or timezone changed? "
             f"`itopsync retry` writes there again what {side.other} has"
         )
         for side, item in back.items()
@@ -66,7 +66,7 @@ def as_before(situation: Situation) -> Link:
         for pair in link.files
     )
     notes = {
-        marker: replace(record, as_file=False) if record.origin is lost and not record.deleted else record
+        marker: replace(record, as_file=False) if record.origin is lost and record.there else record
         for marker, record in link.base.notes.items()
     }
     base = replace(_with_fields(_with_state(link.base, ticket, cls), ticket, cls), notes=notes)

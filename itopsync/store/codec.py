@@ -62,7 +62,7 @@ def base_from_json(text: str) -> Base:
 
 
 def _note_to_json(note: NoteRecord) -> list[object]:
-    known = (("f", note.as_file), ("u", note.unchecked), ("c", note.cut), ("d", note.deleted))
+    known = (("f", note.as_file), ("u", note.unchecked), ("c", note.cut), ("t", note.there))
     flags = "".join(flag for flag, is_set in known if is_set)
     more = [flags, note.unmarked, note.log]
     while more and not more[-1]:
@@ -72,8 +72,8 @@ def _note_to_json(note: NoteRecord) -> list[object]:
 
 def _note_from_json(origin: str, carried_at: str | None, writes: int, *more: str) -> NoteRecord:
     flags, unmarked, log = (*more, "", "", "")[:3]
-    as_file, unchecked, cut, deleted = (flag in flags for flag in "fucd")
-    return NoteRecord(Side(origin), _time_from_json(carried_at), writes, as_file, unchecked, cut, unmarked, log, deleted)
+    as_file, unchecked, cut, there = (flag in flags for flag in "fuct")
+    return NoteRecord(Side(origin), _time_from_json(carried_at), writes, as_file, unchecked, cut, unmarked, log, there)
 
 
 def obstacles_to_json(obstacles: Iterable[Obstacle]) -> str:

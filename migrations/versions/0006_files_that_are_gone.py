@@ -36,9 +36,10 @@ def downgrade() -> None:
     link = sa.table("link", sa.column("id"), sa.column("obstacles"))
     connection = op.get_bind()
     connection.execute(sa.delete(file).where(file.c.status == "left"))
-    known = sa.select(link.c.id, link.c.obstacles).where(link.c.obstacles.like('%"gone:%'))
+    new = ("gone:", "restored:")
+    known = sa.select(link.c.id, link.c.obstacles).where(sa.or_(*(link.c.obstacles.like(f'%"{word}%') for word in new)))
     for number, obstacles in connection.execute(known).all():
-        kept = [each for each in json.loads(obstacles) if not each["key"].startswith("gone:")]
+        kept = [each for each in json.loads(obstacles) if not each["key"].startswith(new)]
         connection.execute(sa.update(link).where(link.c.id == number).values(obstacles=json.dumps(kept)))
     with op.batch_alter_table("file") as table:
         table.drop_constraint("pk_file", type_="primary")
