@@ -404,10 +404,9 @@ class Base:
     last_change: str = ""
     """When the external ticket had last changed, by its server's clock, when it was last looked at: what begins later is another
     ticket, or the same one with a corrected date. ISO 8601 in UTC."""
-    copy_last_change: str = ""
-    """The same of the internal ticket."""
-    timezones: Agreed | None = None
-    """In which timezones these two were read, by their names; None if one was not to be believed then."""
+    changed: Agreed | None = None
+    """When each ticket had last changed when both were last looked at, and in which timezone that was read, as
+    ``2026-11-24T08:00:07+00:00 Asia/Jakarta``: what shows an earlier time was restored. None if one was yet to come."""
     began: str = ""
     """When the copy began, by its server's clock, when it was last looked at: of all that tells it from another ticket under its
     id, people edit this least. ISO 8601 in UTC."""

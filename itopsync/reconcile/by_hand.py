@@ -63,7 +63,8 @@ def parked(link: Link, actor: str, reason: str = "") -> Link:
     why = f": {clip(reason)}" if reason else ""
     told = f"parked by {actor}{why}; `itopsync resume` takes it up again"
     obstacle = Obstacle(TICKET, "", told, tries=0, parked=True, not_before=None)
-    return replace(link, status=LinkStatus.PARKED, obstacles=(obstacle,))
+    restored = (each for each in link.obstacles if each.key.kind is ItemKind.RESTORED)
+    return replace(link, status=LinkStatus.PARKED, obstacles=(obstacle, *restored))
 
 
 def resumed(link: Link, now: datetime) -> Link:

@@ -23,7 +23,7 @@ from itopsync.reconcile.notes import keeping_what_stood_there, plan_notes
 from itopsync.reconcile.notices import plan_notice
 from itopsync.reconcile.part import Content, Part, finished, fold
 from itopsync.reconcile.plan import ANOTHER, UNREAD, Action, Kept, Plan, Remark, Upload
-from itopsync.reconcile.restored import as_before, held_as_restored, timezones
+from itopsync.reconcile.restored import as_before, held_as_restored, last_changes
 from itopsync.reconcile.room import room
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import Situation
@@ -138,8 +138,7 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
         base=replace(
             link.base,
             last_change=last_change(external),
-            copy_last_change=last_change(internal),
-            timezones=timezones(situation),
+            changed=last_changes(situation),
             began=internal.fields.get(situation.cls.copy_since, ""),
         ),
     )

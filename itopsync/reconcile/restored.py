@@ -5,7 +5,6 @@ What such a ticket shows is no move of anybody's. A person decides; then what th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -31,16 +30,16 @@ def held_as_restored(situation: Situation) -> Plan | None:
 
     :func:`~itopsync.reconcile.by_hand.retried` leaves the obstacle as that permit.
     """
-    link, back = situation.link, dict(_gone_back(situation))
+    link, restored = situation.link, _restored(situation)
     permitted = {obstacle.key for obstacle in link.obstacles if not obstacle.parked}
-    if not back or permitted.issuperset(item.key for item in back.values()):
+    if not restored or permitted.issuperset(item.key for item in restored.values()):
         return None
     held = tuple(
         item.parked(
             f"{side} shows an earlier state of the ticket than before: was it restored, or its clock or timezone changed? "
             f"`itopsync retry` writes there again what {side.other} has"
         )
-        for side, item in back.items()
+        for side, item in restored.items()
     )
     others = tuple(each for each in link.obstacles if each.key.kind is not ItemKind.RESTORED)
     remarks = tuple(Remark(Kept.PARKED, obstacle.key, obstacle.reason) for obstacle in held)
@@ -54,10 +53,10 @@ def as_before(situation: Situation) -> Link:
     External's form is carried as it is: what its server shows now is what the customer sees. Where both tickets went back, both
     count as they are.
     """
-    link, back = situation.link, [side for side, _ in _gone_back(situation)]
-    if len(back) != 1:
+    link, restored = situation.link, [*_restored(situation)]
+    if len(restored) != 1:
         return link
-    ticket, cls = situation.ticket(back[0]), situation.cls
+    ticket, cls = situation.ticket(restored[0]), situation.cls
     lost = ticket.ref.side.other
     files = tuple(
         replace(pair, copy_id=None, status=FileStatus.WAITING)
@@ -73,12 +72,16 @@ def as_before(situation: Situation) -> Link:
     return replace(link, base=base, files=files)
 
 
-def timezones(situation: Situation) -> Agreed | None:
-    """In which timezones both tickets' times are read; None if one is yet to come, by a clock that may be set right."""
-    times = [moment(situation.ticket(side).fields.get(VERSION_TIME, "")) for side in Side]
-    if any(time is not None and time > situation.now + _SAVING for time in times):
-        return None
-    return Agreed(*(situation.rules.side(side).timezone.key for side in Side))
+def last_changes(situation: Situation) -> Agreed | None:
+    """What :attr:`~itopsync.model.Base.changed` is to say of a look at both tickets."""
+    seen = []
+    for side in Side:
+        text = situation.ticket(side).fields.get(VERSION_TIME, "")
+        changed = moment(text)
+        if changed is None or changed > situation.now + _SAVING:  # by a clock that may be set right
+            return None
+        seen.append(f"{text} {situation.rules.side(side).timezone.key}")
+    return Agreed(*seen)
 
 
 def _with_state(base: Base, ticket: Ticket, cls: ClassRules) -> Base:
@@ -101,21 +104,24 @@ def _with_fields(base: Base, ticket: Ticket, cls: ClassRules) -> Base:
     return replace(base, fields=fields)
 
 
-def _gone_back(situation: Situation) -> Iterator[tuple[Side, Item]]:
-    """The sides whose tickets changed last at an earlier time than when they were last looked at.
+def _restored(situation: Situation) -> dict[Side, Item]:
+    """The sides that show what they had before: their tickets went back, now or at an earlier look, and nobody has decided."""
+    items = {side: Item(ItemKey.of(ItemKind.RESTORED, side), "") for side in Side}
+    held = {obstacle.key for obstacle in situation.link.obstacles}
+    return {side: item for side, item in items.items() if item.key in held or _went_back(situation, side)}
+
+
+def _went_back(situation: Situation, side: Side) -> bool:
+    """Whether a ticket changed last at an earlier time than when it was last looked at.
 
     A corrected timezone in ``sync.toml`` shifts all times.
     """
-    base = situation.link.base
-    for side, before in ((Side.EXTERNAL, base.last_change), (Side.INTERNAL, base.copy_last_change)):
-        known, now = moment(before), moment(situation.ticket(side).fields.get(VERSION_TIME, ""))
-        if known is None or now is None:
-            continue
-        zone = situation.rules.side(side).timezone
-        if base.timezones is None or base.timezones.of(side) != zone.key or known > situation.now + _CLOCKS:
-            continue
-        if known - now > _SAVING + (_AUTUMN if _comes_twice(now, zone) or _comes_twice(known, zone) else timedelta()):
-            yield side, Item(ItemKey.of(ItemKind.RESTORED, side), "")
+    base, zone = situation.link.base, situation.rules.side(side).timezone
+    before, _, read_in = base.changed.of(side).partition(" ") if base.changed is not None else ("", "", "")
+    known, now = moment(before), moment(situation.ticket(side).fields.get(VERSION_TIME, ""))
+    if known is None or now is None or read_in != zone.key or known > situation.now + _CLOCKS:
+        return False
+    return known - now > _SAVING + (_AUTUMN if _comes_twice(now, zone) or _comes_twice(known, zone) else timedelta())
 
 
 def _comes_twice(at: datetime, zone: ZoneInfo) -> bool:

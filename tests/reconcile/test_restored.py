@@ -10,6 +10,7 @@ from itopsync.model import Agreed, Link, Observation, Side
 from itopsync.reconcile import by_hand
 from tests.reconcile.making import EXTERNAL, INTERNAL, MINUTE, NOW, agreed, both, parked, plan, rules, ticket, writes
 
+HOUR = timedelta(hours=1)
 MORNING = datetime(2026, 11, 24, 8, 0, 7, tzinfo=UTC)
 AUTUMN = datetime(2026, 10, 25, 0, 40, 7, tzinfo=UTC)
 """20 minutes before Paris reads the same hour again."""
@@ -76,3 +77,31 @@ def test_once_a_person_says_retry_the_other_side_counts_as_moved() -> None:
     assert [(each.side, each.leads_to) for each in writes(planned)] == [(EXTERNAL, "assigned")]
     assert planned.link.obstacles == ()
     assert parked(plan(planned.link, restored)) == {}
+
+
+def _resolved_and_held() -> tuple[Link, Observation]:
+    """A link at rest, whose external ticket was restored to its first state, and is held for that."""
+    known = agreed(both(ticket(EXTERNAL, "assigned", last_update=MORNING.isoformat()), ticket(INTERNAL, "assigned")))
+    restored = both(ticket(EXTERNAL, last_update=(MORNING - 2 * HOUR).isoformat()), ticket(INTERNAL, "assigned"))
+    return plan(known, restored).link, restored
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_a_save_on_the_restored_ticket_makes_no_move_of_what_the_restore_did(decided: bool) -> None:
+    held, restored = _resolved_and_held()
+    saved = restored.with_(EXTERNAL, ticket(EXTERNAL, last_update=(MORNING + HOUR).isoformat(), title="Printer, still"))
+    if not decided:
+        assert plan(held, saved).actions == ()
+        assert parked(plan(held, saved)) == parked(plan(held, restored))
+    planned = plan(by_hand.retried(held, NOW), saved)
+    assert [(each.side, each.leads_to) for each in writes(planned) if each.leads_to] == [(EXTERNAL, "assigned")]
+
+
+@pytest.mark.parametrize("parked_first", [False, True])
+def test_neither_does_a_person_who_parks_and_resumes_it(parked_first: bool) -> None:
+    held, restored = _resolved_and_held()
+    known = agreed(both(ticket(EXTERNAL, "assigned", last_update=MORNING.isoformat()), ticket(INTERNAL, "assigned")))
+    resumed = by_hand.resumed(by_hand.parked(known if parked_first else held, "somebody"), NOW)
+    planned = plan(resumed, restored)
+    assert [each.side for each in writes(planned) if each.leads_to] == ([] if parked_first else [EXTERNAL])
+    assert bool(parked(planned)) == parked_first
