@@ -18,7 +18,6 @@ from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
 from itopsync.model import File, FilePair, NewEntry, Ref, Side, Ticket
 from itopsync.reconcile import agree
-from itopsync.reconcile.copies import is_of
 from itopsync.reconcile.gate import guard_file
 from itopsync.reconcile.identity import mismatch
 from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
@@ -193,8 +192,7 @@ def _confirm_gone(pair: Pair, job: Job, file: FilePair, side: Side) -> None:
     number = file.original_id if file.origin is side else file.copy_id
     listed, _ = server.attachments_of(ref.cls, [ref.id])
     there = server.tickets(ref.cls, [ref.id], Attributes(fields={}, logs=()))
-    shown = (attachment for attachment in listed.get(ref.id, ()) if attachment.id == number)
-    if ref.id not in there or any(is_of(attachment, file, pair.rules.pair) for attachment in shown):
+    if ref.id not in there or any(attachment.id == number for attachment in listed.get(ref.id, ())):
         raise Replaced
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from itopsync.model import TICKET, VERSION_TIME, Base, FileStatus, Link, LinkStatus, Observation, Side, Ticket
+from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.form import alike
 from itopsync.reconcile.markers import attachment_of, born_together, here_of, is_note, prefix, speaks_for, ticket_marker
@@ -231,7 +231,7 @@ def _files(link: Link, external: Ticket) -> Iterator[bool]:
     there = {attachment.id: attachment.born for attachment in external.attachments}
     for pair in link.files:
         number = pair.origin.pick(pair.original_id, pair.copy_id)
-        if number is not None and pair.status is not FileStatus.LEFT:
+        if number is not None:
             born = pair.origin.pick(pair.born, "")
             yield number in there and born_together(born, there[number])
 

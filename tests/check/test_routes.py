@@ -119,6 +119,13 @@ def test_what_a_route_knows_by_name_or_id_and_is_not_there(opens: Opens, demand:
     )
 
 
+def test_what_a_ticket_shows_by_name_needs_no_right_to_read_it(opens: Opens) -> None:
+    rig = opens(route("team_id = 37", 'when = { caller_id = { name = "Alice Agent" } }'))
+    rig.defaults(EXTERNAL, agent_id=0, manager_id=0, supervisor_id=0)
+    rig.without(EXTERNAL, "Person", "read")
+    assert rig.wrong() == []
+
+
 def test_the_routes_of_external_are_looked_up_there(opens: Opens) -> None:
     rig = opens(route('team_id = { name = "Nobody" }', side=EXTERNAL))
     assert rig.warning(EXTERNAL).startswith("external.routes: acme: set.team_id finds no Team (name = Nobody)")

@@ -227,14 +227,26 @@ def test_what_another_file_waits_for_outlives_the_copy_that_is_left_under_its_id
 
 def test_a_copy_of_ours_that_gets_the_id_of_a_file_that_is_gone_changes_nothing_about_that() -> None:
     held = replace(WAITING, parked=True, reason=ORIGINALS_GONE)
-    link = replace(knowing(replace(CARRIED, status=FileStatus.LEFT)), obstacles=(held,))
-    ours = file(5, "itopsync-acme-a-i3")
+    link = replace(knowing(replace(CARRIED_IN_THE_MORNING, status=FileStatus.LEFT)), obstacles=(held,))
+    ours = born(file(5, "itopsync-acme-a-i3"), NOON)
 
     planned = plan(
         link, both(ticket(EXTERNAL, files=(ours,)), ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2), file(3, ticket=2))))
     )
 
     assert held in planned.link.obstacles
+
+
+def test_a_copy_that_is_left_stays_so_though_the_one_under_the_same_id_vanishes() -> None:
+    left = replace(CARRIED_IN_THE_MORNING, status=FileStatus.LEFT)
+    known = knowing(replace(CARRIED, copy_id=9, born=NOON), left)
+    copies = (file(8, f"{COPY_OF_5}.{MORNING}", ticket=2),)
+
+    planned = plan(known, both(ticket(EXTERNAL, files=(born(file(5), NOON),)), ticket(INTERNAL, files=copies)))
+
+    assert planned.vanished == {CARRIED.key}
+    waiting = FilePair(EXTERNAL, 5, None, FileStatus.WAITING, born=NOON)
+    assert with_vanished_held(planned).link.files == (waiting, left)
 
 
 def test_a_file_that_comes_back_is_known_by_when_it_was_made() -> None:
