@@ -62,10 +62,13 @@ class Comparison:
         external, internal = tickets[Side.EXTERNAL], tickets[Side.INTERNAL]
         if external is None or internal is None:
             return findings
+        case = Case(self._rules, self._rules.for_external(link.external.cls), library, kept)
         if any(obstacle.parked and obstacle.key.startswith("restored:") for obstacle in link.obstacles):
+            apart = Findings(link)
+            self._compare_logs(apart, case, external, internal)
+            findings.differences += apart.leaked
             findings.excuse("ticket", "it is parked")
             return findings
-        case = Case(self._rules, self._rules.for_external(link.external.cls), library, kept)
         compare_states(findings, case, external, internal)
         fields = compare_fields(findings, case, external, internal)
         mirrored = self._compare_logs(findings, case, external, internal)

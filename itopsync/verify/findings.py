@@ -24,6 +24,8 @@ class Findings:
 
     link: Link
     differences: list[Difference] = field(default_factory=list)
+    leaked: list[Difference] = field(default_factory=list)
+    """What may not have left internal and did; also among the differences."""
     excused: list[Difference] = field(default_factory=list)
     """What differs for a reason given by the store or the rules."""
     counts: Counter[str] = field(default_factory=Counter)
@@ -32,6 +34,11 @@ class Findings:
     def differs(self, item: str, what: str) -> None:
         """Record a difference."""
         self.differences.append(Difference(item, what))
+
+    def leaks(self, item: str, what: str) -> None:
+        """Record what may not have left internal."""
+        self.leaked.append(Difference(item, what))
+        self.differs(item, what)
 
     def excuse(self, item: str, why: str) -> None:
         """Record what differs for a known reason."""

@@ -56,7 +56,7 @@ def look_for_leaks(findings: Findings, case: Case, held: Iterable[Line], outside
         leaked = any(whole in words if telling else words.endswith(whole) for words in written)
         leaked = leaked or (len(rest) >= _TELLING and any(rest in words for words in unexplained))
         if leaked and not _quotes(line, case, outside):
-            findings.differs(line.where, f"{line.label} is to stay in internal, but its words are on external")
+            findings.leaks(line.where, f"{line.label} is to stay in internal, but its words are on external")
         else:
             findings.excuse(line.where, "it is kept in internal")
 
@@ -69,7 +69,7 @@ def look_for_addresses(findings: Findings, rules: Rules, ours: Iterable[Line]) -
     pattern = re.compile(rf"""(?:{hosts})(?=[/?#\s"'<>]|\Z)""", re.IGNORECASE)
     for line in ours:
         if own and pattern.search(html.unescape(line.html)):
-            findings.differs(line.where, f"{line.label} names an address of internal")
+            findings.leaks(line.where, f"{line.label} names an address of internal")
 
 
 def _quotes(line: Line, case: Case, outside: Outside) -> bool:

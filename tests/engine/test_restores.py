@@ -425,6 +425,17 @@ def test_what_a_restored_ticket_shows_is_no_move_of_anybodys(rig: Rig, side: Sid
     assert compared(rig) == []
 
 
+def test_what_leaked_is_told_of_a_ticket_that_is_held(rig: Rig) -> None:
+    number = _moved_before_the_restore(rig, Side.INTERNAL)
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.operator.note("UserRequest", rig.copy_of(number), "<p>#internal They never pay their bills</p>")
+    rig.external.agent("sync").note("UserRequest", number, "<p>They never pay their bills</p>")
+    rig.engine.cycle(CycleKind.SWEEP)
+    assert rig.link(number).obstacles != ()
+    (told,) = compared(rig)
+    assert told.endswith("is to stay in internal, but its words are on external")
+
+
 def test_where_both_servers_were_restored_both_count_as_they_are(rig: Rig) -> None:
     number = _opens(rig, "Printer")
     rig.wait(hours=3)
