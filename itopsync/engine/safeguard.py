@@ -178,7 +178,9 @@ def hold_orphaned_if_several(
         elsewhere, earlier = _gone_by_now(pair.store, side), {link for of, link in before if of is side}
         if len(earlier.union(gone.values(), (link for link, _ in elsewhere))) < _SEVERAL:
             continue
-        may_be_taken = perhaps_restored(pair.servers[side], pair.store, pair.rules.pair, gone)
+        may_be_taken = perhaps_restored(
+            pair.servers[side], pair.store, pair.rules.pair, gone, {number for _, number in elsewhere}
+        )
         taken = {file: link for file, link in gone.items() if may_be_taken(file.original_id)}
         others = {link for link, number in elsewhere if may_be_taken(number)}
         if len(earlier.union(taken.values(), others)) >= _SEVERAL:

@@ -53,17 +53,20 @@ def _fact(server: Server) -> str:
     return f"organisations.{server.side}"
 
 
-def perhaps_restored(server: Server, store: Store, pair: str, gone: Collection[FilePair]) -> Callable[[int], bool]:
+def perhaps_restored(
+    server: Server, store: Store, pair: str, gone: Collection[FilePair], others: Collection[int]
+) -> Callable[[int], bool]:
     """Return what tells of the id of a file that is gone from a side whether a restored backup may have taken it.
 
     A restore takes the last ids that the server gave, all of them, and the server gives them again. So what is gone from below an
     attachment that is left was deleted, unless its id is another one's by now. Looked at are the attachments that we know, and
-    those that we do not know shortly before the last one of what is *gone*, if they are older than that one.
+    those that we do not know shortly before the last one of what is *gone*, if they are older than that one. *others*: ids of
+    files that are gone besides.
 
     :raises RemoteError: the side cannot be asked
     """
     numbers, born = {file.original_id for file in gone}, max(file.born for file in gone)
-    given_again = {each.id for each in server.attachments_where(_among(numbers))}
+    given_again = {each.id for each in server.attachments_where(_among(numbers.union(others)))}
     known, last = store.attachments.youngest(server.side, _AT_ONCE), 0
     while known and not last:
         listed = server.attachments_where(_among(known))

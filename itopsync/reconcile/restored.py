@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from itopsync.model import VERSION_TIME, Agreed, Base, FileStatus, ItemKey, ItemKind, Link, Side, Ticket
+from itopsync.model import VERSION_TIME, Agreed, Base, FilePair, FileStatus, ItemKey, ItemKind, Link, Side, Ticket
+from itopsync.reconcile.markers import born_together
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.plan import Item, Kept, Plan, Remark
 from itopsync.reconcile.richtext import value_fingerprint
@@ -58,12 +59,7 @@ def as_before(situation: Situation) -> Link:
         return link
     ticket, cls = situation.ticket(restored[0]), situation.cls
     lost = ticket.ref.side.other
-    files = tuple(
-        replace(pair, copy_id=None, status=FileStatus.WAITING)
-        if pair.origin is lost and pair.status is FileStatus.CARRIED
-        else pair
-        for pair in link.files
-    )
+    files = tuple(_with_file(pair, ticket) for pair in link.files)
     notes = {
         marker: replace(record, as_file=False) if record.origin is lost and record.there else record
         for marker, record in link.base.notes.items()
@@ -82,6 +78,16 @@ def last_changes(situation: Situation) -> Agreed | None:
             return None
         seen.append(f"{text} {situation.rules.side(side).timezone.key}")
     return Agreed(*seen)
+
+
+def _with_file(pair: FilePair, ticket: Ticket) -> FilePair:
+    """A copy that the restored *ticket* may have lost is on its way again; the copy of a file that it lost is left."""
+    if pair.status is not FileStatus.CARRIED:
+        return pair
+    if pair.origin is not ticket.ref.side:
+        return replace(pair, copy_id=None, status=FileStatus.WAITING)
+    there = any(file.id == pair.original_id and born_together(file.born, pair.born) for file in ticket.attachments)
+    return pair if there else replace(pair, status=FileStatus.LEFT)
 
 
 def _with_state(base: Base, ticket: Ticket, cls: ClassRules) -> Base:

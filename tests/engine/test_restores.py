@@ -13,7 +13,7 @@ from itopsync.engine import linking
 from itopsync.engine.report import CycleKind
 from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
-from itopsync.model import LinkStatus, Ref, Side, Sighting
+from itopsync.model import FileStatus, LinkStatus, Ref, Side, Sighting
 from itopsync.reconcile.by_hand import retried
 from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE
 from itopsync.reconcile.plan import Remove
@@ -423,6 +423,34 @@ def test_what_a_restored_ticket_shows_is_no_move_of_anybodys(rig: Rig, side: Sid
     assert _shown(rig, number) == [(title, "assigned"), (title, "assigned")]
     assert rig.link(number).obstacles == ()
     assert compared(rig) == []
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_retry_of_held_tickets_one_by_one_takes_no_last_copy_away(rig: Rig, side: Side, at_once: bool) -> None:
+    numbers = [_opens(rig, f"No. {place}") for place in range(3)]
+    rig.settle(1)
+    rig.wait(minutes=11)
+    backup = rig.simulator(side).snapshot()
+    for number in numbers:
+        rig.wait(minutes=1)
+        _attach(rig, side, number, "lost.txt")
+        rig.agent(side).note("UserRequest", number if side is Side.EXTERNAL else rig.copy_of(number), "<p>after</p>")
+    rig.settle(2)
+    rig.simulator(side).restore(backup)
+    rig.wait(hours=3)
+    rig.engine.cycle(CycleKind.SWEEP)
+    assert [len(rig.link(number).obstacles) for number in numbers] == [1] * 3
+    if at_once:
+        _retry_all(rig)
+    for number in () if at_once else numbers:
+        rig.store.links.amend(rig.link(number).id, lambda link: retried(link, rig.now), rig.now)
+        rig.settle(3)
+    rig.settle(3)
+    rig.engine.cycle(CycleKind.SWEEP)
+    rig.settle(2)
+    assert _copies(rig, side.other) == 3
+    assert [pair.status for number in numbers for pair in rig.link(number).files] == [FileStatus.LEFT] * 3
 
 
 def test_what_leaked_is_told_of_a_ticket_that_is_held(rig: Rig) -> None:
