@@ -142,9 +142,11 @@ class Clock:
     def read_entry(self, value: str) -> datetime | None:
         """Return when a log entry was written, in UTC; None if its date is invalid."""
         try:
-            # A full log has 385 of them, and strptime takes long.
-            read = datetime.fromisoformat if _OF_AN_ENTRY.fullmatch(value) else _read_internal
-            found = read(value).replace(tzinfo=self._timezone).astimezone(UTC)
+            if _OF_AN_ENTRY.fullmatch(value):  # a full log has 385 of them, and strptime takes long
+                local = datetime.fromisoformat(value).replace(tzinfo=self._timezone)
+            else:
+                local = datetime.strptime(value, INTERNAL).replace(tzinfo=self._timezone)
+            found = local.astimezone(UTC)
         except (ValueError, OverflowError):
             return None
         return found if FIRST_ENTRY <= found < LAST_ENTRY else None
@@ -177,10 +179,6 @@ class Clock:
     def _local(self, moment: datetime) -> datetime:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return aware.astimezone(self._timezone)
-
-
-def _read_internal(value: str) -> datetime:
-    return datetime.strptime(value, INTERNAL)  # noqa: DTZ007 - of whatever timezone the server is
 
 
 def _plain(local: datetime) -> str:

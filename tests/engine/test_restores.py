@@ -441,12 +441,10 @@ def test_a_retry_of_held_tickets_one_by_one_takes_no_last_copy_away(rig: Rig, si
     rig.wait(hours=3)
     rig.engine.cycle(CycleKind.SWEEP)
     assert [len(rig.link(number).obstacles) for number in numbers] == [1] * 3
-    if at_once:
-        _retry_all(rig)
-    for number in () if at_once else numbers:
-        rig.store.links.amend(rig.link(number).id, lambda link: retried(link, rig.now), rig.now)
+    for batch in [numbers] if at_once else [[number] for number in numbers]:
+        for number in batch:
+            rig.store.links.amend(rig.link(number).id, lambda link: retried(link, rig.now), rig.now)
         rig.settle(3)
-    rig.settle(3)
     rig.engine.cycle(CycleKind.SWEEP)
     rig.settle(2)
     assert _copies(rig, side.other) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -102,8 +103,11 @@ def test_a_ticket_that_bears_id_and_number_of_another_is_never_poured_into_its_c
     assert "Hello" not in "".join(rig.texts(Side.INTERNAL, copy))
 
 
-def _found_by_its_mark(rig: Rig, how: str) -> tuple[int, Callable[[], None]]:
-    """A ticket whose copy only its mark tells from now on; and what is to be done before the next cycle."""
+def _found_by_its_mark(rig: Rig, how: str) -> tuple[int, Callable[[], list[int]]]:
+    """A ticket whose copy only its mark tells from now on; and what is to be done before the next cycle.
+
+    That returns the tickets that `rebuild` found, if it was run.
+    """
     if how == "store restored":
         rig.stop()
         shutil.copytree(rig.folder, rig.folder / "backup", ignore=shutil.ignore_patterns("backup"))
@@ -113,66 +117,94 @@ def _found_by_its_mark(rig: Rig, how: str) -> tuple[int, Callable[[], None]]:
     number = _opens(rig, "Of a customer")
     rig.internal.faults.clear()
 
-    def store_is_lost() -> None:
+    def store_is_lost() -> list[int]:
         if how == "answer lost":
-            return
+            return []
         rig.stop()
         for file in rig.folder.glob("store*"):
             file.unlink()
         for file in rig.folder.glob("backup/store*"):
             shutil.copy(file, rig.folder)
         rig.start()
-        if how == "store lost":
-            assert [found.link.external.id for found in rebuild(rig.inspector) if isinstance(found, Rebuilt)][-1] == number
+        found = rebuild(rig.inspector) if how == "store lost" else ()
+        return [each.link.external.id for each in found if isinstance(each, Rebuilt)]
 
     return number, store_is_lost
 
 
-@pytest.mark.parametrize("how", ["answer lost", "store lost", "store restored"])
-def test_a_copy_that_is_found_by_its_mark_gets_nothing_of_another_ticket_under_that_id(rig: Rig, how: str) -> None:
-    kept = _opens(rig, "Kept")
-    backup = rig.external.snapshot()
-    number, store_is_lost = _found_by_its_mark(rig, how)
-    copy = int(max(rig.internal.tickets(), key=lambda ticket: ticket["id"])["id"])
-    rig.operator.note("UserRequest", copy, "<p>Nobody else's business</p>")
-    rig.operator.attach("UserRequest", copy, "contract.pdf", "application/pdf", b"Secret")
-    if how != "answer lost":
-        rig.customer.note("UserRequest", number, "<p>Of a customer, too</p>")
-        rig.settle(1)
-    rig.external.restore(backup)
-    rig.wait(minutes=10)
-    assert rig.customer.create("UserRequest", title="Of another customer") == number
-    rig.customer.note("UserRequest", number, "<p>Of another customer, too</p>")
-    rig.customer.note("UserRequest", kept, "<p>Hello</p>")
-    store_is_lost()
-    rig.settle(3)
-    assert rig.link(number).status is LinkStatus.PARKED
-    assert rig.sync().outcome == "troubled"
-    assert "Hello" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(kept)))
-    for kind in (RequestKind.RETRY, RequestKind.RESUME):
-        assert f"`itopsync link external:UserRequest:{number} TICKET --history`" in _asks(rig, kind, number)
-    rig.settle(2)
+@dataclass
+class _Taken:
+    """Another customer's ticket has the id of one that a restore of external took away."""
 
-    def is_apart() -> bool:
-        theirs = "".join(rig.texts(Side.EXTERNAL, number)) + str(rig.external.ticket("UserRequest", number)["attachments"])
-        ours = "".join(rig.texts(Side.INTERNAL, copy)) + str(rig.internal.ticket("UserRequest", copy)["title"])
+    rig: Rig
+    how: str
+
+    def __post_init__(self) -> None:
+        rig = self.rig
+        self.kept = _opens(rig, "Kept")
+        backup = rig.external.snapshot()
+        self.number, self.store_is_lost = _found_by_its_mark(rig, self.how)
+        self.copy = int(max(rig.internal.tickets(), key=lambda ticket: ticket["id"])["id"])
+        rig.operator.note("UserRequest", self.copy, "<p>Nobody else's business</p>")
+        rig.operator.attach("UserRequest", self.copy, "contract.pdf", "application/pdf", b"Secret")
+        if self.how != "answer lost":
+            rig.customer.note("UserRequest", self.number, "<p>Of a customer, too</p>")
+            rig.settle(1)
+        rig.external.restore(backup)
+        rig.wait(minutes=10)
+        assert rig.customer.create("UserRequest", title="Of another customer") == self.number
+        rig.customer.note("UserRequest", self.number, "<p>Of another customer, too</p>")
+        rig.customer.note("UserRequest", self.kept, "<p>Hello</p>")
+        self.found = self.store_is_lost()
+        rig.settle(3)
+
+    @property
+    def is_apart(self) -> bool:
+        """Nothing of one customer's is on the other one's ticket."""
+        external, internal = (
+            self.rig.external.ticket("UserRequest", self.number),
+            self.rig.internal.ticket("UserRequest", self.copy),
+        )
+        theirs = "".join(self.rig.texts(Side.EXTERNAL, self.number)) + str(external["attachments"])
+        ours = "".join(self.rig.texts(Side.INTERNAL, self.copy)) + str(internal["title"])
         return "business" not in theirs and "contract" not in theirs and "another customer" not in ours
 
-    assert is_apart()
-    # what is said helps, for good
-    _asks(rig, RequestKind.UNLINK, number)
-    rig.settle(1)
-    mine = rig.operator.create("UserRequest", title="Of another customer")
-    refs = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", mine)
-    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=Bridge()))
+    def link_with_its_own(self) -> int:
+        """Do what is said: unlink it, and link it with a ticket that is opened for it; returns that one."""
+        _asks(self.rig, RequestKind.UNLINK, self.number)
+        self.rig.settle(1)
+        mine = self.rig.operator.create("UserRequest", title="Of another customer")
+        refs = Ref(Side.EXTERNAL, "UserRequest", self.number), Ref(Side.INTERNAL, "UserRequest", mine)
+        linking.join(self.rig.pair, linking.compare(self.rig.inspector, *refs, history=Bridge()))
+        self.rig.settle(2)
+        return mine
+
+
+@pytest.mark.parametrize("how", ["answer lost", "store lost", "store restored"])
+def test_a_copy_that_is_found_by_its_mark_gets_nothing_of_another_ticket_under_that_id(rig: Rig, how: str) -> None:
+    taken = _Taken(rig, how)
+    assert rig.link(taken.number).status is LinkStatus.PARKED
+    assert rig.sync().outcome == "troubled"
+    assert "Hello" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(taken.kept)))
+    for kind in (RequestKind.RETRY, RequestKind.RESUME):
+        assert f"`itopsync link external:UserRequest:{taken.number} TICKET --history`" in _asks(rig, kind, taken.number)
     rig.settle(2)
+    assert taken.is_apart
+    mine = taken.link_with_its_own()
     assert "Of another customer, too" in "".join(rig.texts(Side.INTERNAL, mine))
-    if how == "store lost":
-        store_is_lost()
-        rig.settle(2)
-        assert rig.copy_of(number) == mine
     assert rig.sync().outcome == "well"
-    assert is_apart()
+    assert taken.is_apart
+
+
+def test_a_lost_store_finds_it_and_then_the_ticket_that_it_was_linked_with(rig: Rig) -> None:
+    taken = _Taken(rig, "store lost")
+    assert taken.found[-1] == taken.number
+    mine = taken.link_with_its_own()
+    taken.store_is_lost()
+    rig.settle(2)
+    assert rig.copy_of(taken.number) == mine
+    assert rig.sync().outcome == "well"
+    assert taken.is_apart
 
 
 @pytest.mark.parametrize("how", ["answer lost", "store lost", "store restored"])

@@ -86,14 +86,20 @@ def _resolved_and_held() -> tuple[Link, Observation]:
     return plan(known, restored).link, restored
 
 
-@pytest.mark.parametrize("decided", [False, True])
-def test_a_save_on_the_restored_ticket_makes_no_move_of_what_the_restore_did(decided: bool) -> None:
+SAVED = ticket(EXTERNAL, last_update=(MORNING + HOUR).isoformat(), title="Printer, still")
+"""The restored ticket, after somebody has saved it."""
+
+
+def test_a_save_on_the_restored_ticket_makes_no_move_of_what_the_restore_did() -> None:
     held, restored = _resolved_and_held()
-    saved = restored.with_(EXTERNAL, ticket(EXTERNAL, last_update=(MORNING + HOUR).isoformat(), title="Printer, still"))
-    if not decided:
-        assert plan(held, saved).actions == ()
-        assert parked(plan(held, saved)) == parked(plan(held, restored))
-    planned = plan(by_hand.retried(held, NOW), saved)
+    planned = plan(held, restored.with_(EXTERNAL, SAVED))
+    assert planned.actions == ()
+    assert parked(planned) == parked(plan(held, restored))
+
+
+def test_nor_does_one_before_the_next_look_at_what_a_person_has_let_pass() -> None:
+    held, restored = _resolved_and_held()
+    planned = plan(by_hand.retried(held, NOW), restored.with_(EXTERNAL, SAVED))
     assert [(each.side, each.leads_to) for each in writes(planned) if each.leads_to] == [(EXTERNAL, "assigned")]
 
 

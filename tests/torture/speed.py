@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Executor
+from concurrent.futures import Executor, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from threading import Barrier
+from threading import Event
 from unittest.mock import patch
 
 from itopsync import config, daemon, logs
@@ -19,6 +19,8 @@ from itopsync.engine.threads import Threads
 from itopsync.store.store import Store
 
 POLL = timedelta(seconds=0.02)
+MORE_THAN_ANY = 100
+"""More threads than any pool has."""
 POOLED = 5
 """SQLAlchemy keeps as many connections open."""
 
@@ -53,10 +55,12 @@ def _busy(threads: Threads) -> Threads:
     """The same, with each thread started."""
     pools: tuple[Executor, ...] = (threads.waiters, threads.readers, threads.links, threads.files)
     for pool in pools:
-        size: int = vars(pool)["_max_workers"]
-        barrier = Barrier(size)
-        for waiting in [pool.submit(barrier.wait) for _ in range(size)]:
-            waiting.result()
+        done = Event()
+        waiting = [
+            pool.submit(done.wait) for _ in range(MORE_THAN_ANY)
+        ]  # a pool starts a thread for each while all others are busy
+        done.set()
+        wait(waiting)
     return threads
 
 
