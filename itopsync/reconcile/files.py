@@ -101,15 +101,13 @@ def _without_original(
         if not situation.obstacle(item):
             part.remark(Kept.COPY_LEFT, item.key)
         return left
-    if any(
-        file.id == pair.original_id for file in situation.ticket(origin).attachments
-    ):  # of ours, so nobody else needs the item
-        part.held[item.key] = replace(ORIGINAL_GONE, key=item.key)
+    if any(file.id == pair.original_id for file in situation.ticket(origin).attachments):
+        part.held[item.key] = replace(ORIGINAL_GONE, key=item.key)  # a copy of ours has its id, so nobody else needs the item
         return left
     surplus = [Remove(origin.other, each.id, item) for each in copies[1:]]
     if not _follows(situation, origin):
         part.removals += surplus
-        return replace(pair, copy_id=copy, status=FileStatus.LEFT)
+        return left
     part.want(item)
     if _may_be_out_of_sight(situation, pair):
         part.park(item, "it is not shown any more, perhaps because its ticket went to another organisation")
