@@ -237,6 +237,17 @@ def test_a_copy_of_ours_that_gets_the_id_of_a_file_that_is_gone_changes_nothing_
     assert held in planned.link.obstacles
 
 
+def test_the_copy_of_a_file_whose_id_a_copy_of_ours_has_is_left_to_a_person() -> None:
+    ours = born(file(5, "itopsync-acme-a-i3"), NOON)
+    seen = both(ticket(EXTERNAL, files=(ours,)), ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2), file(3, ticket=2))))
+
+    planned = plan_twice(knowing(CARRIED_IN_THE_MORNING), seen)
+
+    assert parked(planned) == {"file:external:5": ORIGINALS_GONE}
+    assert removals(planned) == []
+    assert replace(CARRIED_IN_THE_MORNING, status=FileStatus.LEFT) in planned.link.files
+
+
 def test_a_copy_that_is_left_stays_so_though_the_one_under_the_same_id_vanishes() -> None:
     left = replace(CARRIED_IN_THE_MORNING, status=FileStatus.LEFT)
     known = knowing(replace(CARRIED, copy_id=9, born=NOON), left)
