@@ -11,6 +11,8 @@ from itopsync.errors import StoreUnavailable
 from itopsync.store.connection import Address
 
 _KEY = "store.url"
+_SECRETS = frozenset({"sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
+"""PostgreSQL's connection parameters that are secret, besides ``password``."""
 
 
 def store_url(section: StoreSection, folder: Path, faults: Faults) -> str:
@@ -23,6 +25,12 @@ def store_url(section: StoreSection, folder: Path, faults: Faults) -> str:
         return ""
     password = section.secret.reveal()
     if not address.is_sqlite:
+        if address.url.password is not None or "password" in address.url.query:
+            remedy = "Put it into a file with mode 600 and name that file in store.password_file"
+            faults.add(_KEY, "a password does not belong in this file", remedy)
+        elif secret := sorted(_SECRETS.intersection(address.url.query)):
+            remedy = "Put it into libpq's service file, with mode 600, and name its section by service=NAME"
+            faults.add(_KEY, f"{secret[0]} does not belong in this file", remedy)
         return _postgresql(section.url, password, faults)
     if password:
         faults.add("store.password_file", "SQLite takes no password", "Remove it")
@@ -35,10 +43,7 @@ def store_url(section: StoreSection, folder: Path, faults: Faults) -> str:
 
 def _postgresql(url: str, password: str, faults: Faults) -> str:
     parts = urlsplit(url)
-    if parts.password is not None:
-        remedy = "Put it into a file with mode 600 and name that file in store.password_file"
-        faults.add(_KEY, "a password does not belong in this file", remedy)
-    elif not parts.path.strip("/"):
+    if not parts.path.strip("/"):
         faults.add(_KEY, "it names no database", "Write postgresql://USER@HOST/DATABASE")
     elif password and parts.username is None:
         faults.add(_KEY, "there is a password but no user", "Write postgresql://USER@HOST/DATABASE")

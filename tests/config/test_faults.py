@@ -139,6 +139,20 @@ TABLE: list[Case] = [
         "does not belong in this file",
         "store.password_file",
     ),
+    (
+        "a password among the store's parameters",
+        {"store.url": "postgresql://me@host/db?sslmode=require&p%61ssword=secret"},
+        "store.url",
+        "a password does not belong in this file",
+        "store.password_file",
+    ),
+    (
+        "another secret among the store's parameters",
+        {"store.url": "postgresql://me@host/db?sslmode=require&sslpassword=secret"},
+        "store.url",
+        "sslpassword does not belong in this file",
+        "service=NAME",
+    ),
     ("no database", {"store.url": "postgresql://me@host"}, "store.url", "no database", "DATABASE"),
     (
         "a password for nobody",
