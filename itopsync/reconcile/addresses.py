@@ -53,6 +53,12 @@ _WRAPPINGS = 3
 """How deep an address is looked for inside others."""
 _UNSEEN = "\u200b"
 """Fills the room of a longer sign."""
+_SIGNS_FOR = str.maketrans({"\u3002": ".", **dict.fromkeys("\u2044\u2215\u29f8", "/"), **dict.fromkeys("\u2236\ua789", ":")})
+"""Signs that stand for others: in names of hosts; in names of files, where the others may not be."""
+_TELLING = 3
+"""So many things tell an address in a file's name: each word of host and path, the host's own dots, a scheme, and ``php``."""
+_WORDS, _ANY_SIGNS = re.compile(r"[^\W_]+"), r"[\W_]++"
+_SUFFIX = r"(?:\.[^\W_]{1,10})?\Z"
 _HTTP, _HTTPS = 80, 443
 _BYTE = 255
 
@@ -91,6 +97,41 @@ def find(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
         else:
             apart.append((begin, end))
     return apart
+
+
+def find_in_name(name: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
+    """The spans of a file's *name* that hold an address below one of *addresses*, in order, without the name's suffix.
+
+    Whatever wrote the name put its own signs in place of an address's, or left some out. So all signs are alike here.
+    """
+    folded, where = _folded(name)
+    spans: list[tuple[int, int]] = []
+    for pattern, telling in _in_names(addresses):
+        for found in pattern.finditer(folded):
+            if telling + sum(found[sign] is not None for sign in ("scheme", "dotted", "php")) >= _TELLING:
+                spans.append((where[found.start()][0], where[found.end() - 1][1]))
+    apart: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if not apart or begin >= apart[-1][1]:
+            apart.append((begin, end))
+    return apart
+
+
+@lru_cache(maxsize=64)
+def _in_names(addresses: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], int], ...]:
+    """For each spelling of *addresses*, the pattern for it in a file's name, and how many words it has."""
+    patterns: dict[re.Pattern[str], int] = {}
+    for place in _places(addresses):
+        host, path = (_WORDS.findall(part) for part in (place.host, "/".join(place.path)))
+        dotted = re.escape(place.host) if "." in place.host else "(?!)"
+        port = "|".join(map(str, sorted(place.ports)))
+        below = "".join(_ANY_SIGNS + re.escape(word) for word in path)
+        pattern = re.compile(
+            rf"(?<![^\W_])(?:(?P<scheme>https?){_ANY_SIGNS})?(?:(?P<dotted>{dotted})|{_ANY_SIGNS.join(map(re.escape, host))})"
+            rf"(?:{_ANY_SIGNS}(?:{port}))?{below}(?![^\W_])(?=(?P<php>\S*?[\W_]php(?![^\W_]))?)(?:\S*?(?={_SUFFIX})|\S*)"
+        )
+        patterns[pattern] = len(host) + len(path)
+    return tuple(patterns.items())
 
 
 def _found(text: str, addresses: tuple[str, ...]) -> Iterable[tuple[int, int]]:
@@ -228,7 +269,7 @@ def _skimmed(text: str) -> str:
 
 
 def _one_spelling(text: str) -> str:
-    return normalise("NFKC", text).casefold().replace("\u3002", ".")
+    return normalise("NFKC", text).casefold().translate(_SIGNS_FOR)
 
 
 def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from itopsync.model import File
-from itopsync.reconcile.addresses import find, is_invisible, trimmed
+from itopsync.reconcile.addresses import find, find_in_name, is_invisible, trimmed
 from itopsync.reconcile.markup import BLOCKS, Close, Open, Piece, Text, is_flattened, names, read
 
 LINK = "[link]"
@@ -71,7 +71,9 @@ def guard_file(file: File, addresses: tuple[str, ...]) -> File:
     """*file* with the name and the type that may leave: a type is free text on a server, and leaves without its parameters."""
     kind = file.mimetype.partition(";")[0].strip()
     fits = _MEDIA_TYPE.fullmatch(kind) and words(kind, addresses) == kind
-    return replace(file, name=words(file.name, addresses), mimetype=kind if fits else "application/octet-stream")
+    name = words(file.name, addresses)
+    name = "".join(_cut([name], [(*span, LINK) for span in find_in_name(name, addresses)]))
+    return replace(file, name=name, mimetype=kind if fits else "application/octet-stream")
 
 
 def guard(pieces: Iterable[Piece], addresses: tuple[str, ...]) -> list[Piece]:

@@ -11,6 +11,7 @@ from itopsync.model import Attachment, FilePair, FileStatus, Observation, Side, 
 from itopsync.reconcile.rules import Deletion, Rules
 from itopsync.verify.findings import Findings
 from itopsync.verify.reading import Library
+from itopsync.verify.secrets import names_an_address
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def compare_files(findings: Findings, seen: Observation, rules: Rules, library: 
                 what = f"{origin}: attachment {number} is gone, but its copy is still there"
                 findings.differs(f"file:{origin}:{number}", what)
         if library is not None:
-            _compare_bytes(findings, origin, [(copy.original, copy.id) for copy in copies], library)
+            _compare_bytes(findings, origin, [(copy.original, copy.id) for copy in copies], library, rules)
 
 
 def _copies(ticket: Ticket, pair: str, origin: Side) -> list[_Copy]:
@@ -106,7 +107,7 @@ def _reason(pair: FilePair, original: Attachment) -> str | None:
     return None
 
 
-def _compare_bytes(findings: Findings, origin: Side, copies: list[tuple[int, int]], library: Library) -> None:
+def _compare_bytes(findings: Findings, origin: Side, copies: list[tuple[int, int]], library: Library, rules: Rules) -> None:
     for original, copy in copies:
         prints = library.attachment(origin, original), library.attachment(origin.other, copy)
         item = f"file:{origin}:{original}"
@@ -115,3 +116,5 @@ def _compare_bytes(findings: Findings, origin: Side, copies: list[tuple[int, int
             findings.differs(item, f"{origin}: attachment {original} or its copy cannot be read")
         elif not prints[0].is_that_of(prints[1]):
             findings.differs(item, f"{origin}: attachment {original} and its copy are not the same file")
+        elif origin is Side.INTERNAL and names_an_address(prints[1].name, rules):
+            findings.leaks(item, f"external: the name of attachment {copy} names an address of internal")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from itopsync.model import ANY_TIME, Side, Ticket
+from itopsync.reconcile.normalising import normalise
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.verify.beginning import begins_with
 from itopsync.verify.entries import Line, Logs, Writer
@@ -18,6 +19,8 @@ from itopsync.verify.words import Text, folded, text_of, without_pictures
 
 _TELLING = 16
 """Characters: shorter texts may be on both sides by chance."""
+_PARTED = 2
+"""Blanks: what has fewer words may be in a file's name by chance."""
 
 
 def held_back(logs: Logs, rules: Rules) -> dict[str, Line]:
@@ -63,13 +66,27 @@ def look_for_leaks(findings: Findings, case: Case, held: Iterable[Line], outside
 
 def look_for_addresses(findings: Findings, rules: Rules, ours: Iterable[Line]) -> None:
     """Report each line of *ours* on external that names a page of internal's in its plainest spelling."""
-    theirs = [f"{address}/" for address in rules.external.addresses]
-    own = [address for address in rules.internal.addresses if not any(their.startswith(f"{address}/") for their in theirs)]
+    own = _own_addresses(rules)
     hosts = "|".join(re.escape(f"//{parts.netloc}{parts.path}") for parts in map(urlsplit, own))
     pattern = re.compile(rf"""(?:{hosts})(?=[/?#\s"'<>]|\Z)""", re.IGNORECASE)
     for line in ours:
         if own and pattern.search(html.unescape(line.html)):
             findings.leaks(line.where, f"{line.label} names an address of internal")
+
+
+def names_an_address(name: str, rules: Rules) -> bool:
+    """Whether a file's *name* has all words of an address of internal's in a row, whatever stands between them."""
+    pages = (_words(f"{parts.hostname}{parts.path}") for parts in map(urlsplit, _own_addresses(rules)))
+    return any(page.count(" ") >= _PARTED and f" {page} " in f" {_words(name)} " for page in pages)
+
+
+def _words(name: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+", normalise("NFKC", name).casefold()))
+
+
+def _own_addresses(rules: Rules) -> list[str]:
+    theirs = [f"{address}/" for address in rules.external.addresses]
+    return [address for address in rules.internal.addresses if not any(their.startswith(f"{address}/") for their in theirs)]
 
 
 def _quotes(line: Line, case: Case, outside: Outside) -> bool:

@@ -195,6 +195,20 @@ def test_verify_tells_an_address_that_went_out_before_it_was_internals(rig: Rig)
         rig.sync()
 
 
+def test_verify_tells_a_files_name_that_went_out_before_an_address_in_it_was_internals(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    copy = rig.copy_of(number)
+    names = ("screencapture-desk-example-com-itop-pages-UI-php.png", "desk.example.com_itop2.html")
+    files = [rig.operator.attach("UserRequest", copy, name, "image/png", b"a") for name in names]
+    rig.sync()
+    assert compared(rig) == []
+    _renamed(rig, Side.INTERNAL, "https://desk.example.com/itop")
+    (told,) = compared(rig)
+    of = next(pair.copy_id for pair in rig.link(1).files if pair.original_id == files[0])
+    assert told == f"{rig.link(1).external}: external: the name of attachment {of} names an address of internal"
+
+
 def test_an_address_that_was_internals_and_is_externals_now_may_go(rig: Rig) -> None:
     number = rig.customer.create("UserRequest", title="Printer")
     for side in (Side.INTERNAL, Side.EXTERNAL):

@@ -114,6 +114,60 @@ def test_nothing_but_a_type_leaves_as_a_files_type(mimetype: str, leaves_as: str
     assert file.mimetype == leaves_as
 
 
+@pytest.mark.parametrize(
+    ("name", "leaves_as"),
+    [
+        ("desk.example.com_itop_pages_UI.php_id=4711.webarchive", "[link].webarchive"),
+        ("https_desk.example.com_itop_pages_UI.php.html", "[link].html"),
+        ("screencapture-desk-example-com-itop-pages-UI-php-2026-11-30-10_32_11.png", "screencapture-[link].png"),
+        ("as in DESK_EXAMPLE_COM_443_ITOP_x, and more.txt", "as in [link] and more.txt"),
+        ("https:\u2044\u2044desk.example.com\u2044itop\u2044x", "[link]"),
+        ("https\ua789\u29f8\u29f8desk.example.com\u29f8itop.pdf", "[link].pdf"),
+        ("desk\u2215example\u2215com\u2215i\u200btop.pdf", "[link].pdf"),
+        ("d\uff45sk\uff0eexample\uff0ecom\uff3fitop.pdf", "[link].pdf"),
+    ],
+)
+def test_an_address_in_a_files_name_is_known_whatever_stands_for_its_signs(name: str, leaves_as: str) -> None:
+    assert gate.guard_file(File(name, "", b""), ("https://desk.example.com/itop",)).name == leaves_as
+
+
+@pytest.mark.parametrize(
+    ("server", "name"),
+    [
+        ("https://desk.example.com/itop", "desk.example.com_wiki.png"),
+        ("https://desk.example.com/itop", "mydesk-example-com-itop.png"),
+        ("https://desk.example.com/itop", "desk-example-com-itops.png"),
+        ("https://desk.example.com/itop", "deskexamplecomitop.png"),
+        ("https://itop", "itop.png"),
+        ("https://itop", "itop-config.php"),
+        ("https://desk/itop", "desk_itop.png"),
+        ("https://help.desk", "Help Desk.png"),
+    ],
+)
+def test_words_that_may_be_in_any_files_name_stay(server: str, name: str) -> None:
+    assert gate.guard_file(File(name, "", b""), (server,)).name == name
+
+
+@pytest.mark.parametrize(
+    ("server", "name"),
+    [
+        ("https://itop", "https_itop_pages_UI.php.html"),
+        ("https://help.desk", "screencapture-help-desk-pages-UI-php.html"),
+        ("https://help.desk", "help.desk_pages.html"),
+        ("https://desk/itop", "https_desk_itop_pages.html"),
+        ("https://10.1.2.3:8443", "10-1-2-3-8443-pages.html"),
+        ("https://b\u00fccher.example/itop", "xn--bcher-kva-example-itop.html"),
+    ],
+)
+def test_a_short_hosts_address_is_known_in_a_files_name_by_what_else_is_there(server: str, name: str) -> None:
+    assert gate.guard_file(File(name, "", b""), (server,)).name.removeprefix("screencapture-") == "[link].html"
+
+
+def test_a_slash_that_only_looks_like_one_hides_no_address_in_a_text() -> None:
+    said = gate.words("see desk.example.com\u2044itop\u2044x", ("https://desk.example.com/itop",))
+    assert said == "see [link]"
+
+
 def test_only_what_is_below_the_origins_path_is_its_address() -> None:
     origin = Origin(ORIGIN.ref, "acme", (f"{HOME}/itop",))
     escaped = ("/%3f/../itop/", "/x%23y/../itop", "/%09/../itop", "/%0a/../itop", "/%ff/../itop", "/\u00fc/../itop")
