@@ -16,7 +16,7 @@ from itopsync.model import Link, LinkStatus, Side
 from itopsync.store.records import RequestKind
 
 if TYPE_CHECKING:
-    from itopsync.engine.rebuild import UnknownAccount
+    from itopsync.engine.rebuild import AnotherBearer, UnknownAccount, Unreadable, WithoutCopy
     from itopsync.store.store import Store
 
 _SHOWN = 5
@@ -70,6 +70,7 @@ def rebuild(
     """Recreate a lost store from the markers on both servers. Writes to neither; lists the differences for you to decide on."""
     from itopsync.engine import rebuild as finding
     from itopsync.reconcile.ends import why
+    from itopsync.reconcile.rebuilding import Rebuilt
 
     options: Options = context.obj
     configuration = options.configuration()
@@ -79,17 +80,11 @@ def rebuild(
         counts = inspector.pair.store.links.counts()
         known = sum(counts[status] for status in LinkStatus)
         for found in finding.rebuild(inspector, create_missing=create_missing, ours=former_account or (), people=person or ()):
-            if isinstance(found, finding.UnknownAccount):
-                unknown += 1
-                console.print(_ask_about(found))
-                continue
-            if isinstance(found, finding.Unreadable):
-                unreadable += 1
-                console.print(f"{found.ref}: it cannot be read, so it is not linked: {found.reason}")
-                continue
-            if isinstance(found, finding.WithoutCopy):
-                tickets += 1
-                console.print(f"{found.number} ({found.external}) has no copy, though younger tickets have")
+            if not isinstance(found, Rebuilt):
+                unknown += isinstance(found, finding.UnknownAccount)
+                unreadable += isinstance(found, finding.Unreadable)
+                tickets += isinstance(found, finding.WithoutCopy)
+                console.print(_not_linked(found))
                 continue
             if found.link.status is LinkStatus.PARKED:
                 for obstacle in found.link.obstacles:
@@ -120,6 +115,23 @@ def rebuild(
         console.print("Fix what cannot be read, and run `itopsync rebuild` again before you start the service.")
         raise typer.Exit(ExitCode.TROUBLED)
     console.print("Run `itopsync verify`, then start the service.")
+
+
+def _not_linked(found: UnknownAccount | Unreadable | WithoutCopy | AnotherBearer) -> str:
+    from itopsync.engine import rebuild as finding
+
+    match found:
+        case finding.UnknownAccount():
+            return _ask_about(found)
+        case finding.Unreadable():
+            return f"{found.ref}: it cannot be read, so it is not linked: {found.reason}"
+        case finding.WithoutCopy():
+            return f"{found.number} ({found.external}) has no copy, though younger tickets have"
+        case finding.AnotherBearer():
+            return (
+                f"{found.number} ({found.ref}) bears the mark of {found.external} too, as a second copy or a clone does: it is "
+                f"left alone. If this is the copy, unlink the other, and run `itopsync link {found.external} {found.ref}`"
+            )
 
 
 def _ask_about(account: UnknownAccount) -> str:

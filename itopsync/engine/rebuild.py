@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.observe import logs_of
@@ -52,7 +51,16 @@ class UnknownAccount:
     """Internal tickets that bear such a marker."""
 
 
-Found = Rebuilt | Unreadable | WithoutCopy | UnknownAccount
+@dataclass(frozen=True)
+class AnotherBearer:
+    """An internal ticket that bears the mark of an external one as the copy does: a second copy or a clone of it."""
+
+    ref: Ref
+    number: str
+    external: Ref
+
+
+Found = Rebuilt | Unreadable | WithoutCopy | UnknownAccount | AnotherBearer
 
 
 def rebuild(
@@ -85,11 +93,13 @@ def rebuild(
     unread: set[Ref] = set()
     last = 0
     for cls in pair.rules.classes:
-        copies = _copies(pair.rules, cls, bearers[cls.external].tickets)
+        copies, others = _copies(pair.rules, cls, bearers[cls.external].tickets)
         last = max([last, *(external.id for external, _ in copies)])
         yield from bearers[cls.external].unreadable
         for start in range(0, len(copies), _AT_ONCE):
-            for found in _make_links(inspector, copies[start : start + _AT_ONCE], youngest):
+            some = [each for each in copies[start : start + _AT_ONCE] if pair.store.links.of(each[0]) is None]
+            yield from (other for external, _ in some for other in others[external])
+            for found in _make_links(inspector, some, youngest):
                 unread |= {found.ref} if isinstance(found, Unreadable) else set()
                 yield found
     if create_missing:
@@ -112,11 +122,9 @@ def _unknown_accounts(pair: Pair, bearers: Iterable[_Bearers], people: Collectio
 
 
 def _make_links(inspector: Inspector, copies: Iterable[tuple[Ref, Ref]], youngest: Mapping[Side, int]) -> Iterator[Found]:
-    """Make the links of a few tickets and their copies, unless the store knows them."""
+    """Make the links of a few tickets and their copies, which the store does not know."""
     pair = inspector.pair
-    lost = [
-        Link(UNSAVED, external, copy, LinkStatus.LINKED) for external, copy in copies if pair.store.links.of(external) is None
-    ]
+    lost = [Link(UNSAVED, external, copy, LinkStatus.LINKED) for external, copy in copies]
     planned = inspector.plan(lost)
     _remember_accounts(pair, writers(((each.plan.link, each.seen) for each in planned), pair.rules))
     told = [_rebuilt(pair, each, youngest) for each in planned]
@@ -211,23 +219,25 @@ def _marked(logs: Iterable[str], marker: str) -> str:
     return " OR ".join(f"this.{log} LIKE '%{marker}%'" for log in logs)
 
 
-def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tuple[Ref, Ref]]:
-    """The external tickets of a class and their copies.
+def _copies(
+    rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]
+) -> tuple[list[tuple[Ref, Ref]], Mapping[Ref, list[AnotherBearer]]]:
+    """The external tickets of a class and their copies; and the others that bear the mark of each.
 
-    If several bear a marker, it is the one that a person linked last, or else the first; failing that, one unlinked.
+    If several bear a mark, the copy is the one that a person linked last. Failing that, it is one that a person unlinked, since
+    no other has been made after that; and failing that, the first.
     """
-    found: dict[Ref, tuple[datetime | None, Ref]] = {}
-    unlinked: dict[Ref, tuple[datetime | None, Ref]] = {}
+    bearers: dict[Ref, dict[Ref, tuple[bool, float]]] = {}
+    others: dict[Ref, list[AnotherBearer]] = {}
     for ticket in tickets:
         marks = read_ticket_markers(ticket, cls.internal_logs, rules.pair, rules.internal.accounts)
-        for group, externals in ((found, marks.standing), (unlinked, marks.former)):
-            for external in externals:
-                if external.cls != cls.external:
-                    continue
-                linked, known = marks.by_hand.get(external), group.get(external)
-                if known is None or (linked is not None and (known[0] is None or linked > known[0])):
-                    group[external] = linked, ticket.ref
-    return sorted((external, copy) for external, (_, copy) in (unlinked | found).items())
+        for external in (each for each in marks.standing | marks.former if each.cls == cls.external):
+            stands = external in marks.standing
+            linked = marks.by_hand.get(external) if stands else None
+            bearers.setdefault(external, {})[ticket.ref] = not stands or linked is not None, linked.timestamp() if linked else 0.0
+            others.setdefault(external, []).extend([AnotherBearer(ticket.ref, ticket.number, external)] if stands else [])
+    copies = sorted((external, max(those, key=lambda ref: those[ref])) for external, those in bearers.items())
+    return copies, {external: [each for each in others[external] if each.ref != copy] for external, copy in copies}
 
 
 def _remember_accounts(pair: Pair, accounts: Mapping[Side, Collection[str]]) -> None:

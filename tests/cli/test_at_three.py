@@ -103,6 +103,19 @@ def test_a_rebuild_names_the_copy_of_a_ticket_whose_id_another_one_has(desk: Des
     assert desk.itopsync("run-once").returncode == ExitCode.WELL
 
 
+def test_a_rebuild_names_a_second_ticket_with_a_copys_mark(desk: Desk) -> None:
+    _linked(desk)
+    copy = desk.internal.store.get("UserRequest", 1)
+    assert copy is not None
+    desk.internal.store.put({**copy, "id": 7, "ref": "R-000007"})
+    _lose_the_store(desk)
+    told = desk.itopsync("rebuild").stdout
+    assert told.startswith(
+        "R-000007 (internal:UserRequest:7) bears the mark of external:UserRequest:1 too, as a second copy or a clone"
+    )
+    assert "run `itopsync link external:UserRequest:1 internal:UserRequest:7`\n1 link found again.\n" in told
+
+
 def test_a_plan_ends_as_its_cycle_would(desk: Desk) -> None:
     _linked(desk)
     desk.configure("[limits]\ncreations = 0\n")

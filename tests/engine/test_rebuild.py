@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from itopsync.engine import linking
-from itopsync.engine.rebuild import WithoutCopy, rebuild
+from itopsync.engine.rebuild import AnotherBearer, WithoutCopy, rebuild
 from itopsync.engine.report import CycleKind
 from itopsync.errors import StoreError
 from itopsync.model import LinkStatus, Ref, Side
@@ -118,9 +118,53 @@ def test_of_several_copies_the_one_that_a_person_linked_last_is_found(rig: Rig, 
         rig.settle(2)
     rig.internal.store.put(row)
 
-    _found_again(rig)
+    _lose_the_store(rig)
+    others = [each.ref.id for each in rebuild(rig.inspector) if isinstance(each, AnotherBearer)]
 
     assert rig.copy_of(number) == linked[-1]
+    assert others == [first, *linked[:-1]]
+
+
+def _clone(rig: Rig, copy: int) -> int:
+    """A ticket of an agent's own, made from *copy* by an extension that takes the log along."""
+    clone = rig.operator.create("UserRequest", title="Follow-up")
+    row, cloned = (rig.internal.store.get("UserRequest", number) for number in (copy, clone))
+    assert row is not None
+    assert cloned is not None
+    rig.internal.store.put({**cloned, "private_log": row["private_log"]})
+    rig.operator.note("UserRequest", clone, "<p>Only ours</p>")
+    return clone
+
+
+def test_a_clone_of_a_copy_is_named(rig: Rig) -> None:
+    number = _day(rig)
+    copy = rig.copy_of(number)
+    clone = Ref(Side.INTERNAL, "UserRequest", _clone(rig, copy))
+    named = AnotherBearer(clone, f"R-{clone.id:06}", Ref(Side.EXTERNAL, "UserRequest", number))
+    _lose_the_store(rig)
+    assert [each for each in rebuild(rig.inspector) if not isinstance(each, Rebuilt)] == [named]
+    assert list(rebuild(rig.inspector)) == []
+    rig.sync()
+    assert rig.copy_of(number) == copy
+    assert not any("Only ours" in text for text in rig.texts(Side.EXTERNAL, number))
+
+
+def test_a_clone_of_a_copy_that_a_person_unlinked_is_named_and_not_linked(rig: Rig) -> None:
+    number = _day(rig)
+    copy = rig.copy_of(number)
+    clone = Ref(Side.INTERNAL, "UserRequest", _clone(rig, copy))
+    rig.store.links.amend(rig.link(number).id, lambda link: by_hand.unlinked(link, rig.now, notice=True), rig.now)
+    rig.sync()
+    _lose_the_store(rig)
+    other, ended = rebuild(rig.inspector)
+    assert isinstance(other, AnotherBearer)
+    assert other.ref == clone
+    assert isinstance(ended, Rebuilt)
+    assert (ended.link.status, ended.link.internal and ended.link.internal.id) == (LinkStatus.TOMBSTONE, copy)
+    before = rig.written()
+    rig.sync()
+    rig.settle()
+    assert rig.written() == before
 
 
 def test_it_makes_only_what_the_store_does_not_know(rig: Rig) -> None:
