@@ -37,8 +37,8 @@ def held_as_restored(situation: Situation) -> Plan | None:
         return None
     held = tuple(
         item.parked(
-            f"{side} shows an earlier state of the ticket than before: was it restored, or its clock or timezone changed? "
-            f"`itopsync retry` writes there again what {side.other} has"
+            f"{side} shows an earlier state of the ticket than before: was it restored, or its clock, timezone or date format "
+            f"changed? `itopsync retry` writes there again what {side.other} has: set timezone and date_format right first"
         )
         for side, item in restored.items()
     )

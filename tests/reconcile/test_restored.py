@@ -31,6 +31,7 @@ def test_a_ticket_that_went_back_is_left_to_a_person(side: Side, back: timedelta
     assert planned.actions == ()
     (reason,) = parked(planned).values()
     assert reason.startswith(f"{side} shows an earlier state of the ticket than before")
+    assert reason.endswith(f"writes there again what {side.other} has: set timezone and date_format right first")
     assert planned.link.base == _looked_at(MORNING, side).base
 
 
