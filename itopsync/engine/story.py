@@ -8,11 +8,13 @@ from datetime import datetime
 
 from itopsync.engine import stops
 from itopsync.engine.linking import REF
+from itopsync.engine.observe import logs_of
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
 from itopsync.engine.scope import left_behind, why_not
-from itopsync.engine.store_guard import refuse_wrong
+from itopsync.engine.store_guard import classes_of_copies, refuse_wrong
 from itopsync.itop import oql
+from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
 from itopsync.model import End, FilePair, Link, LinkStatus, Observation, Ref, Side, Sighting
 from itopsync.reconcile.ends import seen_again, why
@@ -21,6 +23,7 @@ from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.plan import Kept, Plan
 from itopsync.reconcile.richtext import any_markers
 from itopsync.reconcile.rules import LogRule, Rules
+from itopsync.reconcile.ticket_markers import read_ticket_markers
 
 SWEEP_NOW = "run `itopsync sweep`, or `itopsync run-once --sweep` if no service is running"
 """``run-once`` is refused beside a service."""
@@ -133,7 +136,7 @@ def unlinked(pair: Pair, text: str) -> tuple[Unlinked, ...]:
     :raises StoreError: the store is not the one that the pair had, so it knows none of the pair's links
     """
     found = tuple(
-        Unlinked(seen.ref, seen.number, _why(server, pair.rules, seen))
+        Unlinked(seen.ref, seen.number, _why(pair, server, seen))
         for side, server in pair.servers.items()
         for seen in _seen(side, server, text.strip())
         if pair.store.links.of(seen.ref) is None
@@ -153,11 +156,30 @@ def _seen(side: Side, server: Server, typed: str) -> Iterator[Sighting]:
         yield from (sighting for sighting in server.sightings("Ticket", "", [int(found[3])]) if sighting.ref.cls == found[2])
 
 
-def _why(server: Server, rules: Rules, seen: Sighting) -> str:
-    ref = seen.ref
-    if ref.side is Side.INTERNAL:
+def _why(pair: Pair, server: Server, seen: Sighting) -> str:
+    if seen.ref.side is Side.INTERNAL:
+        if (external := _marked_for(pair, server, seen.ref)) is not None:
+            link = pair.store.links.of(external)
+            is_second = link is not None and link.internal is not None
+            what = (
+                f"second copy of {external}, or a clone of that" if is_second else f"copy of {external}, but no link leads to it"
+            )
+            return f"it is a {what}: what people write on it goes nowhere"
         return "it is internal's own, no copy: such tickets are never carried"
-    return why_not(server, rules, ref) or (
+    return why_not(server, pair.rules, seen.ref) or (
         "it is in scope, and the next cycle takes it up; if it came into scope only later, the next sweep does; "
         f"to sweep now, {SWEEP_NOW}"
     )
+
+
+def _marked_for(pair: Pair, server: Server, ref: Ref) -> Ref | None:
+    """The external ticket whose copy an internal one is by the marks that we wrote on it; None: it is nobody's."""
+    for cls in pair.rules.classes:
+        logs = logs_of(pair, ref.cls, cls) if ref.cls in classes_of_copies(pair.store, cls) else ()
+        tickets, _ = server.readable_tickets(ref.cls, [ref.id] if logs else [], Attributes(logs=tuple(logs)))
+        for ticket in tickets.values():
+            marks = read_ticket_markers(ticket, logs, pair.rules.pair, pair.rules.internal.accounts)
+            for external in sorted(marks.standing):
+                if external.cls == cls.external:
+                    return external
+    return None

@@ -42,7 +42,8 @@ class Stray:
             return f"is a copy of {self.external}, but no link leads to it: {lost}. {still}"
         used = f"{link.internal_number} ({link.internal})"
         whose = "whose link has ended, with" if link.status is LinkStatus.TOMBSTONE else "whose copy in use is"
-        return f"is a second copy of {self.external}, {whose} {used}: {lost}. Close it. See `itopsync show {self.external}`"
+        rest = f"{lost}. Close it, unless it is a clone. See `itopsync show {self.external}`"
+        return f"is a second copy of {self.external}, {whose} {used}, or a clone of that: {rest}"
 
 
 def find_strays(

@@ -91,7 +91,8 @@ def test_verify_tells_a_second_copy_by_its_number_and_address(desk: Desk) -> Non
     )
     assert done.stdout.startswith(first)
     assert done.stdout.endswith(
-        "Close it. See `itopsync show external:UserRequest:1`\n1 of 1 linked tickets agree. Nothing was written.\n"
+        "Close it, unless it is a clone. See `itopsync show external:UserRequest:1`\n"
+        "1 of 1 linked tickets agree. Nothing was written.\n"
     )
     (told,) = json.loads(desk.itopsync("verify", "--json").stdout)
     assert [difference["item"] for difference in told["differences"]] == ["copy"]

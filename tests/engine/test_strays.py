@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from itopsync.cli import verifying
-from itopsync.engine import linking
+from itopsync.engine import linking, story
 from itopsync.engine.report import CycleKind
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
@@ -60,8 +60,10 @@ def _twin(rig: Rig, copy: int) -> int:
 
 def _second(twin: int, copy: int) -> str:
     used = f"R-{copy:06} (internal:{REQUEST}:{copy})"
-    whose = f"is a second copy of external:{REQUEST}:1, whose copy in use is {used}"
-    return f"internal:{REQUEST}:{twin} {whose}: {NOWHERE}. Close it. See `itopsync show external:{REQUEST}:1`"
+    whose = f"is a second copy of external:{REQUEST}:1, whose copy in use is {used}, or a clone of that"
+    return (
+        f"internal:{REQUEST}:{twin} {whose}: {NOWHERE}. Close it, unless it is a clone. See `itopsync show external:{REQUEST}:1`"
+    )
 
 
 def test_a_create_that_arrives_twice_is_told(tmp_path: Path) -> None:
@@ -85,6 +87,8 @@ def test_a_second_copy_is_told_until_it_is_closed(rig: Rig) -> None:
     twin = _twin(rig, copy)
     told = [_second(twin, copy)]
     assert _told(rig) == told
+    (ticket,) = story.unlinked(rig.pair, f"internal:{REQUEST}:{twin}")
+    assert ticket.why == f"it is a second copy of external:{REQUEST}:1, or a clone of that: {NOWHERE}"
     (shown,) = json.loads(verifying.told_as_json([], verifying.strays(rig.pair)))
     assert (shown["link"], shown["status"], shown["internal"]) == (None, None, f"internal:{REQUEST}:{twin}")
     assert shown["differences"][0]["what"].endswith(told[0].partition(f":{twin} ")[2])
@@ -117,6 +121,8 @@ def test_one_whose_link_is_not_known_is_told(rig: Rig) -> None:
         f"internal:{REQUEST}:{twin} is a copy of external:{REQUEST}:99, but no link leads to it: {NOWHERE}. "
         "If that is so after a sweep too, stop the service and run `itopsync rebuild`, or close it"
     ]
+    (ticket,) = story.unlinked(rig.pair, f"internal:{REQUEST}:{twin}")
+    assert ticket.why == f"it is a copy of external:{REQUEST}:99, but no link leads to it: {NOWHERE}"
 
 
 def test_one_that_its_link_is_about_to_find_is_not_told(rig: Rig) -> None:
