@@ -111,6 +111,7 @@ def _side(settings: ServerSettings, routing: Routing) -> SideRules:
         url=settings.url,
         public_url=settings.public_url or settings.url,
         timezone=settings.timezone,
+        date_format=settings.date_format,
         defaults=MappingProxyType(last(settings.defaults)),
         routing=routing,
     )

@@ -29,6 +29,9 @@ _CLOCKS = timedelta(hours=1)
 def held_as_restored(situation: Situation) -> Plan | None:
     """The plan that leaves a link to a person where a ticket went back in time, unless one has let it pass.
 
+    A hold ends by itself where a wrong timezone or date format was the cause: ``sync.toml`` has another one now, by which the
+    ticket is no older than was known, and nobody had saved it while it was held.
+
     :func:`~itopsync.reconcile.by_hand.retried` leaves the obstacle as that permit.
     """
     link, restored = situation.link, _restored(situation)
@@ -111,10 +114,30 @@ def _with_fields(base: Base, ticket: Ticket, cls: ClassRules) -> Base:
 
 
 def _restored(situation: Situation) -> dict[Side, Item]:
-    """The sides that show what they had before: their tickets went back, now or at an earlier look, and nobody has decided."""
-    items = {side: Item(ItemKey.of(ItemKind.RESTORED, side), "") for side in Side}
-    held = {obstacle.key for obstacle in situation.link.obstacles}
-    return {side: item for side, item in items.items() if item.key in held or _went_back(situation, side)}
+    """The sides that show what they had before: their tickets went back, now or at an earlier look, and nobody has decided.
+
+    The item's fingerprint tells what the ticket showed, and how that was read, until a look shows something else.
+    """
+    held = {obstacle.key: obstacle for obstacle in situation.link.obstacles}
+    restored = {}
+    for side in Side:
+        key, (text, reading) = ItemKey.of(ItemKind.RESTORED, side), _shown(situation, side)
+        known = held.get(key)
+        if known is None:
+            if _went_back(situation, side):
+                restored[side] = Item(key, f"{text} {reading}")
+            continue
+        was_shown, _, was_read = known.fingerprint.partition(" ")
+        if known.parked and known.fingerprint and reading != was_read and _is_earlier(situation, side) is False:
+            continue
+        restored[side] = Item(key, known.fingerprint if (was_shown, was_read) == (text, reading) else "")
+    return restored
+
+
+def _shown(situation: Situation, side: Side) -> tuple[str, str]:
+    """When a ticket changed last; and how its server's dates are read by ``sync.toml``."""
+    rules = situation.rules.side(side)
+    return situation.ticket(side).fields.get(VERSION_TIME, ""), f"{rules.timezone.key} {rules.date_format}"
 
 
 def _went_back(situation: Situation, side: Side) -> bool:
@@ -123,10 +146,17 @@ def _went_back(situation: Situation, side: Side) -> bool:
     A corrected timezone in ``sync.toml`` shifts all times.
     """
     base, zone = situation.link.base, situation.rules.side(side).timezone
-    before, _, read_in = base.changed.of(side).partition(" ") if base.changed is not None else ("", "", "")
-    known, now = moment(before), moment(situation.ticket(side).fields.get(VERSION_TIME, ""))
-    if known is None or now is None or read_in != zone.key or known > situation.now + _CLOCKS:
-        return False
+    read_in = base.changed.of(side).partition(" ")[2] if base.changed is not None else ""
+    return read_in == zone.key and _is_earlier(situation, side) is True
+
+
+def _is_earlier(situation: Situation, side: Side) -> bool | None:
+    """Whether a ticket's last change, as it is read now, is before the one that was known; None if that is not known."""
+    base, zone = situation.link.base, situation.rules.side(side).timezone
+    before = base.changed.of(side).partition(" ")[0] if base.changed is not None else ""
+    known, now = moment(before), moment(_shown(situation, side)[0])
+    if known is None or now is None or known > situation.now + _CLOCKS:
+        return None
     return known - now > _SAVING + (_AUTUMN if _comes_twice(now, zone) or _comes_twice(known, zone) else timedelta())
 
 

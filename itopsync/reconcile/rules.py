@@ -213,6 +213,8 @@ class SideRules:
     public_url: str
     """The address that people use, without a trailing slash."""
     timezone: ZoneInfo
+    date_format: str = ""
+    """In which it shows dates, besides the timezone."""
     defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     """Attribute → an id, a criterion (``{"name": …}``) or an OQL query, as iTop's REST accepts for a key."""
     routing: Routing = NO_ROUTES

@@ -104,6 +104,39 @@ def test_nor_does_one_before_the_next_look_at_what_a_person_has_let_pass() -> No
     assert [(each.side, each.leads_to) for each in writes(planned) if each.leads_to] == [(EXTERNAL, "assigned")]
 
 
+MENDED = {"date_format": "m/d/Y H:i", "timezone": "America/New_York"}
+"""What ``sync.toml`` says once it is right."""
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("mended", MENDED)
+def test_once_dates_are_read_right_what_was_held_for_them_goes_on(side: Side, mended: str) -> None:
+    known = _looked_at(MORNING, side)
+    held = plan(known, _seen(MORNING - timedelta(days=60), side, "assigned")).link
+    mine = rules(**{f"{side}__{mended}": MENDED[mended]})
+    planned = plan(held, _seen(MORNING + HOUR, side, "assigned"), mine)
+    assert parked(planned) == {}
+    assert [(each.side, each.leads_to) for each in writes(planned) if each.leads_to] == [(side.other, "assigned")]
+    assert planned.link.obstacles == ()
+
+
+@pytest.mark.parametrize("mended", MENDED)
+def test_a_ticket_that_was_restored_stays_held_all_the_same(mended: str) -> None:
+    held, restored = _resolved_and_held()
+    mine = rules(**{f"external__{mended}": MENDED[mended]})
+    still = plan(held, restored, mine)
+    assert parked(still) == parked(plan(held, restored))
+    assert parked(plan(still.link, restored.with_(EXTERNAL, SAVED), mine)) != {}, "it was older by the right dates"
+    saved = plan(held, restored.with_(EXTERNAL, SAVED))
+    assert parked(plan(saved.link, restored.with_(EXTERNAL, SAVED), mine)) != {}, "somebody had saved it while it was held"
+
+
+def test_a_retry_of_what_is_held_counts_however_dates_are_read_then() -> None:
+    held, restored = _resolved_and_held()
+    planned = plan(by_hand.retried(held, NOW), restored.with_(EXTERNAL, SAVED), rules(external__date_format="m/d/Y H:i"))
+    assert [(each.side, each.leads_to) for each in writes(planned) if each.leads_to] == [(EXTERNAL, "assigned")]
+
+
 @pytest.mark.parametrize("parked_first", [False, True])
 def test_neither_does_a_person_who_parks_and_resumes_it(parked_first: bool) -> None:
     held, restored = _resolved_and_held()

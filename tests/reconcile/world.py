@@ -36,7 +36,9 @@ def rules_of(name: str) -> Rules:
     state = StateRules(known.lifecycle, known.lifecycle, left_out=known.left_out, companions=companions)
     cls = ClassRules(name, name, state, tuple(map(rule, known.form)), since_attribute=known.since_attribute)
     sides = {
-        side: SideRules(str(side), ADDRESSES[side], ADDRESSES[side], ZoneInfo(zone), DEFAULTS, accounts=frozenset({ACCOUNT}))
+        side: SideRules(
+            str(side), ADDRESSES[side], ADDRESSES[side], ZoneInfo(zone), defaults=DEFAULTS, accounts=frozenset({ACCOUNT})
+        )
         for side, zone in ((Side.EXTERNAL, "Asia/Jakarta"), (Side.INTERNAL, "Europe/Paris"))
     }
     return Rules("acme", sides[Side.EXTERNAL], sides[Side.INTERNAL], (cls,), "2026-01-01T00:00:00+00:00")
