@@ -136,6 +136,7 @@ def _find_plainly(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]
 @pytest.mark.parametrize("choice", [1, 5])
 def test_an_address_in_another_spelling_that_is_not_known_is_seen(deed: str, choice: int, monkeypatch: Patch) -> None:
     monkeypatch.setattr(gate, "find", _find_plainly)
+    monkeypatch.setattr(gate, "find_in_name", _find_plainly)
     assert _leaked(seen(deed, [choice, choice]))
 
 
