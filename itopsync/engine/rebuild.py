@@ -29,7 +29,7 @@ _ALL = 1_000_000
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A ticket that its server fails to show: its link cannot be made, since that is made only of what both sides show."""
+    """A ticket that its server fails to show; no link can be made without it."""
 
     ref: Ref
     reason: str
@@ -37,7 +37,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class WithoutCopy:
-    """An external ticket in scope that has no copy though younger ones do: perhaps a person deleted it."""
+    """An external ticket in scope that has no copy though a younger one does; perhaps a person deleted the copy."""
 
     external: Ref
     number: str
@@ -45,7 +45,7 @@ class WithoutCopy:
 
 @dataclass(frozen=True)
 class UnknownAccount:
-    """An unknown account that wrote markers of copies. Only a person can say whether it was ours: anybody can paste a marker."""
+    """An unknown account that wrote markers of copies. Anybody can paste a marker, so only a person can say if it was ours."""
 
     id: str
     tickets: tuple[Ref, ...]
@@ -58,15 +58,15 @@ Found = Rebuilt | Unreadable | WithoutCopy | UnknownAccount
 def rebuild(
     inspector: Inspector, *, create_missing: bool = False, ours: Collection[str] = (), people: Collection[str] = ()
 ) -> Iterator[Found]:
-    """Find every copy in internal by its marker, and make the links that the store does not know. Writes to neither server.
+    """Find every copy in internal by its marker, and make the links that the store does not know. Write to neither server.
 
     A deletion leaves no trace in iTop. So tickets and files that have no copy though younger ones do are parked, unless
     *create_missing*: then later cycles copy them, along with those that an earlier call parked.
 
-    Markers are believed only of our own accounts: the present one, and former ones that *ours* names by their ids on internal.
-    If accounts wrote such markers that are neither ours nor *people*, it reports them and ends there.
+    Markers count only if our own accounts wrote them: the present one, or former ones, which *ours* names by their ids on
+    internal. If other accounts wrote such markers, and they are not among *people*, they are reported, and nothing more is done.
 
-    It can be interrupted, and run again for the rest; until it has completed once, no cycle runs on the store.
+    A rebuild that is interrupted can be run again for the rest; no cycle runs on the store until one has completed.
 
     :raises StoreError: the store is another pair's
     """
@@ -101,7 +101,7 @@ def rebuild(
 
 
 def _unknown_accounts(pair: Pair, bearers: Iterable[_Bearers], people: Collection[str]) -> Iterator[UnknownAccount]:
-    """Accounts that were alone in writing some ticket's marker and are unknown. None if we do not know who we are."""
+    """The unknown accounts that alone wrote some ticket's marker. None if we do not know our own account."""
     known = pair.rules.internal.accounts
     if not known:
         return
@@ -112,7 +112,7 @@ def _unknown_accounts(pair: Pair, bearers: Iterable[_Bearers], people: Collectio
 
 
 def _make_links(inspector: Inspector, copies: Iterable[tuple[Ref, Ref]], youngest: Mapping[Side, int]) -> Iterator[Found]:
-    """Make the links of a few tickets and their copies, unless the store knows them."""
+    """Make the links of a few tickets and their copies, except those that the store knows."""
     pair = inspector.pair
     lost = [
         Link(UNSAVED, external, copy, LinkStatus.LINKED) for external, copy in copies if pair.store.links.of(external) is None
@@ -133,14 +133,14 @@ def _copied_files(pair: Pair) -> Mapping[Side, tuple[Attachment, ...]]:
 
 
 def _without_copy(pair: Pair, bearers: Mapping[str, _Bearers], last: int) -> Iterator[list[Sighting]]:
-    """The external tickets in scope, range by range, that no link knows though a younger one has a copy; none above *last*."""
+    """The external tickets in scope below the id *last* that the store does not know and that have no copy, range by range."""
     external, internal, rules = pair.servers[Side.EXTERNAL], pair.servers[Side.INTERNAL], pair.rules
     for cls in rules.classes:
         hidden, logs = bearers[cls.external].unreadable, bearers[cls.external].logs
         for piece in in_scope(external, rules, cls):
             older = [sighting for sighting in piece.found if sighting.ref.id < last]
             unknown = pair.store.polls.compare(Side.EXTERNAL, older, ignored=False).unknown
-            if hidden:  # a copy that cannot be read is one
+            if hidden:  # a copy that cannot be read is a copy nevertheless
                 marks = ((each, ticket_marker(rules.pair, each.ref)) for each in unknown)
                 unknown = tuple(
                     each for each, mark in marks if not any(internal.sightings(name, _marked(logs[name], mark)) for name in logs)
@@ -175,15 +175,15 @@ class _Bearers:
     """The internal tickets that bear a marker of this pair for tickets of one external class."""
 
     logs: Mapping[str, Sequence[str]]
-    """The classes that are searched, each with the logs to search."""
+    """Class to be searched → its logs to be searched."""
     tickets: list[Ticket]
-    """By class and id, with only the marked entries of their logs."""
+    """In the order of class and id, with only the marked entries of their logs."""
     makers: Makers
     unreadable: list[Unreadable]
 
 
 def _bearers(pair: Pair, cls: ClassRules) -> _Bearers:
-    """Find them in every class that may hold copies: the configured one may have been another before."""
+    """Find the bearers for one class in every internal class that may hold copies: the configured one may have changed."""
     rules, internal, mark = pair.rules, pair.servers[Side.INTERNAL], f"{prefix(pair.rules.pair)}t-{cls.external}."
     anywhere, hidden = internal.readable_sightings("Ticket", f"this.private_log LIKE '%{mark}%'")
     remember_classes(pair.store, cls, {sighting.ref.cls for sighting in anywhere})
@@ -207,14 +207,15 @@ def _bearers(pair: Pair, cls: ClassRules) -> _Bearers:
 
 
 def _marked(logs: Iterable[str], marker: str) -> str:
-    """The OQL condition for the internal tickets with a marker of this beginning in any of *logs*."""
+    """The OQL condition for internal tickets with a marker that begins with *marker* in any of *logs*."""
     return " OR ".join(f"this.{log} LIKE '%{marker}%'" for log in logs)
 
 
 def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tuple[Ref, Ref]]:
-    """The external tickets of a class and their copies.
+    """The external tickets of a class with their copies.
 
-    If several bear a marker, it is the one that a person linked last, or else the first; failing that, one unlinked.
+    If several tickets bear the same marker, the copy is the one that a person linked last, or else the first. Unlinked ones count
+    only if there is no other.
     """
     found: dict[Ref, tuple[datetime | None, Ref]] = {}
     unlinked: dict[Ref, tuple[datetime | None, Ref]] = {}
@@ -231,7 +232,7 @@ def _copies(rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]) -> list[tu
 
 
 def _remember_accounts(pair: Pair, accounts: Mapping[Side, Collection[str]]) -> None:
-    """Take accounts that wrote what only we write for former ones of ours."""
+    """Treat accounts that wrote our markers as former accounts of itopsync."""
     new = {side: set(found) - pair.rules.side(side).accounts for side, found in accounts.items()}
     for side, found in new.items():
         if found:
