@@ -1,6 +1,6 @@
-"""A ticket that shows itself as it was before both sides last agreed: its server was restored from a backup.
+"""Handles a ticket in an older state than when both sides last agreed, because its server was restored from a backup.
 
-What such a ticket shows is no move of anybody's. A person decides; then what the other side has counts as new.
+What such a ticket shows is nobody's change. A person decides; then what the other side has counts as new.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import counted, image
 
 _SAVING = timedelta(minutes=10)
-"""A save bears the time at which it began: by so much a ticket may go back without a restore."""
+"""How far a ticket's time may go back without a restore: a save has the time at which it began."""
 _AUTUMN = timedelta(hours=1)
-"""By so much more in the hour that comes twice."""
+"""How much further it may go back in the hour that comes twice."""
 _CLOCKS = timedelta(hours=1)
-"""So far apart clocks may be. What is known to have changed later than that was changed by a clock that has been set back."""
+"""How far apart clocks may be. A change dated further ahead was made before a clock was set back."""
 
 
 def held_as_restored(situation: Situation) -> Plan | None:
-    """The plan that leaves a link to a person where a ticket went back in time, unless one has let it pass.
+    """The plan that leaves a link to a person if a ticket went back in time, unless a person has let it pass.
 
-    :func:`~itopsync.reconcile.by_hand.retried` leaves the obstacle as that permit.
+    :func:`~itopsync.reconcile.by_hand.retried` leaves the obstacle in place as the permit.
     """
     link, restored = situation.link, _restored(situation)
     permitted = {obstacle.key for obstacle in link.obstacles if not obstacle.parked}
@@ -48,11 +48,11 @@ def held_as_restored(situation: Situation) -> Plan | None:
 
 
 def as_before(situation: Situation) -> Link:
-    """The link on which what a restored ticket lost counts as moved on the other side, so that it is written again.
+    """The link with whatever a restored ticket lost counted as changed on the other side, so that it is written again.
 
-    Copies of files, and notes that went as files, count as on their way: where they are still there, they are found.
-    External's form is carried as it is: what its server shows now is what the customer sees. Where both tickets went back, both
-    count as they are.
+    Copies of files, and notes carried as files, count as waiting to be sent; those that are still there are found. External's
+    form is carried as it is: what its server shows now is what the customer sees. If both tickets went back, both are taken as
+    they are.
     """
     link, restored = situation.link, [*_restored(situation)]
     if len(restored) != 1:
@@ -69,19 +69,19 @@ def as_before(situation: Situation) -> Link:
 
 
 def last_changes(situation: Situation) -> Agreed | None:
-    """What :attr:`~itopsync.model.Base.changed` is to say of a look at both tickets."""
+    """The value of :attr:`~itopsync.model.Base.changed` after a look at both tickets."""
     seen = []
     for side in Side:
         text = situation.ticket(side).fields.get(VERSION_TIME, "")
         changed = moment(text)
-        if changed is None or changed > situation.now + _SAVING:  # by a clock that may be set right
+        if changed is None or changed > situation.now + _SAVING:  # by a clock that is fast, and may be corrected
             return None
         seen.append(f"{text} {situation.rules.side(side).timezone.key}")
     return Agreed(*seen)
 
 
 def _with_file(pair: FilePair, ticket: Ticket) -> FilePair:
-    """A copy that the restored *ticket* may have lost is on its way again; the copy of a file that it lost is left."""
+    """A copy that the restored *ticket* may have lost is to be sent again; the copy of a file that it lost is left alone."""
     if pair.status is not FileStatus.CARRIED:
         return pair
     if pair.origin is not ticket.ref.side:
@@ -111,16 +111,16 @@ def _with_fields(base: Base, ticket: Ticket, cls: ClassRules) -> Base:
 
 
 def _restored(situation: Situation) -> dict[Side, Item]:
-    """The sides that show what they had before: their tickets went back, now or at an earlier look, and nobody has decided."""
+    """The sides whose tickets went back in time, now or at an earlier look, each with its item."""
     items = {side: Item(ItemKey.of(ItemKind.RESTORED, side), "") for side in Side}
     held = {obstacle.key for obstacle in situation.link.obstacles}
     return {side: item for side, item in items.items() if item.key in held or _went_back(situation, side)}
 
 
 def _went_back(situation: Situation, side: Side) -> bool:
-    """Whether a ticket changed last at an earlier time than when it was last looked at.
+    """Whether a ticket's last change is earlier than at the last look.
 
-    A corrected timezone in ``sync.toml`` shifts all times.
+    If the timezone in ``sync.toml`` was corrected, all times have shifted and do not count.
     """
     base, zone = situation.link.base, situation.rules.side(side).timezone
     before, _, read_in = base.changed.of(side).partition(" ") if base.changed is not None else ("", "", "")
