@@ -11,7 +11,7 @@ from itopsync.errors import clip
 from itopsync.settings.addresses import refuse_special
 
 LONGEST_FILE = 4_000_000
-"""Bytes. A longer file is not such a list."""
+"""Maximum size in bytes; a larger file is rejected."""
 
 
 def read_rows(path: Path, key: str, faults: Faults) -> Iterator[tuple[int, list[str], Faults]]:

@@ -283,7 +283,7 @@ class _Above:
     number: int
     """The supervisor's process."""
     sockets: list[socket.socket]
-    """On which it listens. Whoever else has one open keeps what is sent there, until no more fits in and each sender waits."""
+    """Its listening sockets. The child must close them: an unread copy would fill up and block every sender."""
 
 
 def _run(main: Main, file: Path, environment: Mapping[str, str], above: _Above) -> None:

@@ -1,6 +1,6 @@
-"""Bases, obstacles and high-water marks to and from JSON, all in one place: a change to the model means a change here.
+"""Converts bases, obstacles and high-water marks to and from JSON, all in one place: a change to the model means a change here.
 
-ASCII only: PostgreSQL text takes neither NUL nor lone surrogates, and a server's messages may contain both.
+The JSON is ASCII: PostgreSQL text accepts neither NUL nor lone surrogates, and a server's messages may contain both.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def arguments_to_json(arguments: Mapping[str, str]) -> str:
 
 
 def arguments_from_json(text: str) -> Mapping[str, str]:
-    """Decode what :func:`arguments_to_json` encoded; anything else that was put there counts as no arguments."""
+    """Decode what :func:`arguments_to_json` encoded; anything else counts as no arguments."""
     try:
         read = json.loads(text)
     except ValueError:

@@ -26,13 +26,13 @@ from itopsync.web.pages import Pages
 from itopsync.web.pairs import Watched
 
 ROWS = 50
-"""On a page of what happened."""
+"""Rows per page of what happened."""
 CYCLES = 400
-"""So many are looked at; of the idle ones those in a row are put together."""
+"""How many cycles are looked at; consecutive idle ones are shown as one."""
 FEW = 5
-"""So many tickets of a cause are shown at once."""
+"""Tickets shown per cause."""
 TROUBLED = 500
-"""So many links in trouble are grouped by cause; the others come up when those are mended."""
+"""How many links in trouble are grouped by cause; others appear once these are resolved."""
 _WAITING = "TROUBLED"
 """What stands for ``OK`` where something is parked or waits."""
 _WORST_FIRST = (status_of.STOPPED, status_of.STALE, status_of.PAUSED, _WAITING, status_of.OK)

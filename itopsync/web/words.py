@@ -60,4 +60,4 @@ ENGLISH = {
 """How English says what the program calls otherwise."""
 
 INDONESIAN: dict[str, str] = tomllib.loads(files("itopsync.web").joinpath("words.id.toml").read_text(encoding="utf-8"))
-"""By the English."""
+"""English text → Indonesian."""
