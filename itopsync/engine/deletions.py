@@ -84,7 +84,7 @@ class _Search:
         return found
 
     def _parts(self, owners: Owners, missing: int) -> Iterator[Owners]:
-        """Narrow *owners* down to the parts at fault; *missing* of their attachments are gone (negative: some are extra)."""
+        """Narrow *owners* down to the parts with differences; *missing* of their attachments are gone (if negative, extra)."""
         if missing == 0:
             return
         if sum(map(len, owners.values())) <= LIST_FROM:

@@ -69,7 +69,7 @@ class Engine:
         return report
 
     def _heed_since(self, now: datetime) -> None:
-        """Warn once of a scope that begins in the future: the configuration or this host's clock is wrong."""
+        """Warn once if the scope begins in the future: the configuration or this host's clock is wrong."""
         later = self.pair.rules.begin_after(now)
         if later and not self._begins_later:
             log.warning("scope.since is in the future", since=self.pair.rules.since)

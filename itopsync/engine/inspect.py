@@ -78,7 +78,7 @@ class Inspector:
         check(tally, pair.rules.limits, accepted)
 
     def verify(self) -> Iterator[Planned]:
-        """What every linked pair of tickets would need to agree, link by link.
+        """What every linked pair of tickets still needs in order to agree, link by link.
 
         :raises RemoteError: a server cannot be asked
         :raises StoreError: the store is not this pair's own
@@ -94,7 +94,7 @@ class Inspector:
                 pair.progress(done, total)
 
     def inspect(self, links: Sequence[Link]) -> list[Planned]:
-        """What *links* would need to agree, whatever their status.
+        """What *links* still need in order to agree, whatever their status.
 
         :raises RemoteError: a server cannot be asked
         :raises StoreError: the store is not this pair's own

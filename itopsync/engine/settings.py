@@ -94,7 +94,7 @@ class EngineSettings:
     """How many links are worked on at once, plus as many that have reached their files. ``connections`` limits the resulting
     calls per server; there are more workers than that, so that one that is busy here takes no slot there."""
     file_budget: int = 100_000_000
-    """How many bytes of files are held at once. Until its contents are read, a file counts as the largest allowed."""
+    """How many bytes of files are held at once. Until its contents are read, a file counts with the maximum size allowed."""
     look_meanwhile: timedelta = timedelta(seconds=15)
     """How often a long cycle polls again; recently changed tickets then come first."""
     keep_history: timedelta = timedelta(days=30)

@@ -46,9 +46,9 @@ def refuse_other_pair(store: Store, rules: Rules) -> None:
 
 
 def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
-    """Check that a *store*, as people call it, belongs to no other pair.
+    """Check that a store belongs to no other pair. *store*: its name in messages; *known*: the name of its pair.
 
-    :raises StoreError: *known* is another pair's name
+    :raises StoreError: it is another pair's
     """
     if known is not None and known != rules.pair:
         raise StoreError(

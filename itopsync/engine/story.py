@@ -23,7 +23,7 @@ from itopsync.reconcile.richtext import any_markers
 from itopsync.reconcile.rules import LogRule, Rules
 
 SWEEP_NOW = "run `itopsync sweep`, or `itopsync run-once --sweep` if no service is running"
-"""``run-once`` is refused beside a service."""
+"""Names both commands, because ``run-once`` is refused while a service is running."""
 
 
 @dataclass(frozen=True)

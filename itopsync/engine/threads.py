@@ -1,4 +1,4 @@
-"""An engine's threads. No pool waits for anything that runs in itself."""
+"""An engine's threads. Work in one pool never waits for work in the same pool."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def notice_of(pair: str, external: Ref, about: Item | Obstacle) -> str:
 
 @dataclass(frozen=True)
 class _Place:
-    """One log of one side's ticket of a link, and which of our markers may stand in it."""
+    """One log of a link's ticket on one side, and which of our markers may be in it."""
 
     link: Link
     seen: Observation

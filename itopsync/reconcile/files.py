@@ -102,7 +102,7 @@ def _without_original(
             part.remark(Kept.COPY_LEFT, item.key)
         return left
     if any(file.id == pair.original_id for file in situation.ticket(origin).attachments):
-        part.held[item.key] = replace(ORIGINAL_GONE, key=item.key)  # one of our copies has its id now, so the item is free
+        part.held[item.key] = replace(ORIGINAL_GONE, key=item.key)  # one of our copies has its id now: nothing else uses the item
         return left
     surplus = [Remove(origin.other, each.id, item) for each in copies[1:]]
     if not _follows(situation, origin):

@@ -51,7 +51,7 @@ class Note:
     markers: tuple[str, ...]
     at: datetime
     html: str = field(repr=False)
-    """With placeholders for pictures, and without markers."""
+    """The text, with placeholders for pictures and without markers."""
     pictures: tuple[Picture, ...] = ()
 
     @property

@@ -30,7 +30,7 @@ def marks_of_internal(rules: Rules) -> frozenset[str]:
 
 
 def _came_by(external: Ticket, cls: ClassRules) -> frozenset[str]:
-    """The stations named in the first entry of a log, where a copy's marker stands."""
+    """The stations named in the first entry of each log, which may bear a copy's marker."""
     first = (entry for log in cls.logs for entry in external.logs.get(log.external, ())[:1])
     named = (station_of(marker) for entry in first for marker in any_markers(entry.html))
     return frozenset(station for station in named if station)

@@ -211,7 +211,7 @@ class SideRules:
     """The address that people use, without a trailing slash."""
     timezone: ZoneInfo
     defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
-    """Attribute → an id, a criterion (``{"name": …}``) or an OQL query, as iTop's REST accepts for a key."""
+    """Attribute → an id, a criterion (``{"name": …}``) or an OQL query, as iTop's REST service accepts for a key."""
     routing: Routing = NO_ROUTES
     """The routes, which are tried before the defaults."""
     request_bytes: int = 8_000_000
@@ -353,7 +353,7 @@ class Rules:
         return side.pick(self.external, self.internal)
 
     def with_side(self, side: Side, rules: SideRules) -> Rules:
-        """The same, with other rules of one side."""
+        """The same, but with other rules for *side*."""
         return replace(self, external=rules) if side is Side.EXTERNAL else replace(self, internal=rules)
 
     @property

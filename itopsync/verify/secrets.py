@@ -21,7 +21,7 @@ _TELLING = 16
 
 
 def held_back(logs: Logs, rules: Rules) -> dict[str, Line]:
-    """Place → entry, for people's internal entries that begin with a prefix, however disguised, that kept them in at their time."""
+    """Place → entry, for people's internal entries that begin with a prefix in force at their time, however disguised."""
     people = logs.by(Side.INTERNAL, Writer.PERSON, Writer.UNSURE)
     dated = ((line, rules.kept_in_at(line.entry.earliest if line.entry else ANY_TIME)) for line in people)
     return {line.where: line for line, tags in dated if any(begins_with(line.html, tag) for tag in tags)}
