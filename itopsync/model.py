@@ -417,6 +417,9 @@ class Base:
     heading: Heading | None = None
     """Where we were taking a side's state: kept before the first stimulus is sent, so that what we did ourselves is never
     taken for a person's move, whatever crashes in between."""
+    made_at: str = ""
+    """The state in which the create left the copy, if not the initial one: internal's own rules set it, and no person. Until the
+    states agree."""
     apart: Mapping[str, Agreed] = field(default_factory=lambda: MappingProxyType({}))
     """What differed, and was left so, when two tickets were linked by hand or found again: ``state`` or an external attribute's
     name → what was taken for agreed then."""
