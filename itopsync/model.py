@@ -418,6 +418,9 @@ class Base:
     heading: Heading | None = None
     """The states through which we are taking a side, recorded before the first stimulus is sent, so that our own writes are never
     taken for a person's change, whatever crashes in between."""
+    made_at: str = ""
+    """The state in which the create left the copy, if not the initial one: internal's own rules set it, not a person. Empty once
+    the states agree."""
     apart: Mapping[str, Agreed] = field(default_factory=lambda: MappingProxyType({}))
     """What differed when two tickets were linked by hand or found again, and was left so: ``state`` or an external attribute's
     name → the values that then counted as agreed."""

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 History = Annotated[bool, typer.Option("--history", help="Also carry their existing log entries and files, both ways.")]
 CopiedBy = Annotated[
     list[str] | None,
-    typer.Option(metavar="SIDE:ID", help="An account by which an older bridge wrote copies: external:12; may be repeated."),
+    typer.Option(
+        metavar="SIDE:ID", help="An account with which an older bridge wrote copies, such as external:12; may be repeated."
+    ),
 ]
 Within = Annotated[
     int | None,
@@ -47,7 +49,8 @@ def link(
         bool, typer.Option("--match", help="Print which tickets may belong together, as a file for --from. Links nothing.")
     ] = False,
     field: Annotated[
-        str | None, typer.Option(metavar="NAME", help="With --match: an attribute of internal that has external's number.")
+        str | None,
+        typer.Option(metavar="NAME", help="With --match: the attribute of internal tickets that holds external's number."),
     ] = None,
     since: Annotated[
         datetime | None,
@@ -56,10 +59,10 @@ def link(
     history: History = False,
     copied_by: CopiedBy = None,
     within: Within = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be linked and carried, and link nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be linked and carried. Links nothing.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Link existing tickets, two of them or many. Existing differences stay; changes from now on are carried."""
+    """Link two existing tickets, or many pairs at once. Existing differences stay; changes from now on are carried."""
     from itopsync.cli import taking_over
     from itopsync.cli.joining import read_history
 
@@ -112,7 +115,7 @@ def unlink(
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Stop carrying anything between two tickets, and make no other copy. Only a note is added, to the internal ticket."""
+    """Stop carrying anything between two tickets, and make no other copy. Writes only a notice, on the internal ticket."""
     from itopsync.cli.asked import ask_for
 
     options: Options = context.obj

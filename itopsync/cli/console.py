@@ -19,7 +19,7 @@ WebFile = Annotated[Path | None, typer.Argument(metavar="FILE", help="The web.to
 
 
 def web(context: typer.Context, file: WebFile = None) -> None:
-    """Serve the console, where a browser shows status and operators make requests. Does not contact the servers."""
+    """Serve the console, where operators see the status and make requests in a browser. Does not contact the servers."""
     options: Options = context.obj
     logs.configure(options.log_level or "info")
     with _needing_the_extra():

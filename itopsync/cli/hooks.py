@@ -13,7 +13,7 @@ from itopsync.exits import ExitCode
 if TYPE_CHECKING:
     from itopsync.config import Configuration
 
-hooks = typer.Typer(help="Manage the hooks.", no_args_is_help=True)
+hooks = typer.Typer(help="Test the hooks.", no_args_is_help=True)
 
 
 @hooks.command("test")
@@ -23,7 +23,7 @@ def try_them(
         str | None, typer.Argument(metavar="NAME", help="command, webhook, dead_man or alerts.NAME; default: all.")
     ] = None,
 ) -> None:
-    """Send a test notification by each configured hook, and print the results. Contacts no iTop server, and uses no store."""
+    """Send a test notification through each configured hook, and print the results. Contacts no iTop server and uses no store."""
     from itopsync.watch.delivery import NotDelivered
 
     options: Options = context.obj

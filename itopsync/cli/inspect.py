@@ -35,7 +35,9 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Update every two seconds, until Ctrl-C.")] = False,
     max_age: Annotated[
         timedelta | None,
-        typer.Option(parser=read, metavar="TIME", help="For monitoring: one line; exits with 4 if a side's last poll is older."),
+        typer.Option(
+            parser=read, metavar="TIME", help="For monitoring: prints one line, and exits with 4 if a side's last poll is older."
+        ),
     ] = None,
 ) -> None:
     """Show the state of both sides, what is waiting and what failed. Does not contact the servers."""

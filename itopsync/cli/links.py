@@ -64,10 +64,10 @@ def rebuild(
         list[str] | None, typer.Option(metavar="ID", help="An internal account that itopsync used before; may be repeated.")
     ] = None,
     person: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="An internal account that it never used; may be repeated.")
+        list[str] | None, typer.Option(metavar="ID", help="An internal account that itopsync never used; may be repeated.")
     ] = None,
 ) -> None:
-    """Recreate a lost store from the markers on both servers. Writes to neither, and lists the differences for a decision."""
+    """Recreate a lost store from the markers on both servers. Writes to neither; lists the differences for you to decide on."""
     from itopsync.engine import rebuild as finding
     from itopsync.reconcile.ends import why
 
@@ -135,7 +135,7 @@ def _ask_about(account: UnknownAccount) -> str:
 def retry(
     context: typer.Context,
     ref: Annotated[str | None, typer.Argument(metavar="REF", help="A ticket, as for show.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every link that has an obstacle.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Retry every link that has an obstacle.")] = False,
 ) -> None:
     """Clear a ticket's obstacles, so that the next cycle tries again."""
     if (ref is None) is not everything:

@@ -33,10 +33,10 @@ def report(
     ] = None,
     check: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Compare an existing report with the store, and write nothing.", show_default=False),
+        typer.Option(metavar="FILE", help="Compare an existing report with the store. Writes nothing.", show_default=False),
     ] = None,
 ) -> None:
-    """Report a month: what arrived when, what delayed it, what was parked. Contains no content. Does not contact the servers."""
+    """Report on a month: arrivals, delays, and what was parked. Contains no content. Does not contact the servers."""
     options: Options = context.obj
     configuration = options.configuration(servers=False)
     if check is not None:

@@ -128,7 +128,7 @@ def demo(
         bool,
         typer.Option("--serve", help="Run two servers with sample tickets, and a page to play on, until Ctrl-C."),
     ] = False,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The page's port; 0: a free one.")] = 0,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The page's port; 0 picks a free one.")] = 0,
     *,
     external: Annotated[Itop, typer.Option("--external-version", help="The iTop version of external.")] = Itop.V3_2,
     internal: Annotated[Itop, typer.Option("--internal-version", help="The iTop version of internal.")] = Itop.V3_2,

@@ -40,7 +40,7 @@ def pause(
 
 
 def unpause(context: typer.Context, side: OneSide = None) -> None:
-    """End a pause, and carry what came up meanwhile."""
+    """End a pause, and carry what has changed in the meantime."""
     make_request(context, RequestKind.UNPAUSE, arguments={"side": side.value} if side else {})
 
 
@@ -49,7 +49,7 @@ def accept(
     kind: Annotated[Excess, typer.Argument(metavar="KIND", help="The exceeded limit, as named in the safety stop's message.")],
     yes: Yes = False,
 ) -> None:
-    """Allow once exactly what a safety limit stopped. Anything more stops the cycles again."""
+    """Allow, once, exactly what a safety limit stopped. Anything more stops the cycles again."""
     from itopsync.cli.asked import ask_for
     from itopsync.engine import stops
 

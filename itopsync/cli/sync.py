@@ -57,7 +57,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def plan(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show what a cycle would write, ticket by ticket; exit with 5 if a limit would stop it. Writes nothing anywhere."""
+    """Show what a cycle would write, ticket by ticket; exits with 5 if a limit would stop it. Writes nothing."""
     from itopsync.engine.pauses import REMEDY, pauses
     from itopsync.engine.unwritable import unwritable
 
@@ -88,7 +88,7 @@ def verify(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare every linked ticket on both servers, item by item, with the planner and without it. Writes nothing anywhere."""
+    """Compare every linked ticket on both servers, item by item: with the planner, then independently of it. Writes nothing."""
     from itopsync.cli import verifying
 
     options: Options = context.obj
@@ -170,11 +170,11 @@ def run(context: typer.Context) -> None:
 
 def run_all(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where each pair has a folder with its sync.toml.")] = Path(
-        "/etc/itopsync"
-    ),
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The folder that has a subfolder with a sync.toml for each pair.")
+    ] = Path("/etc/itopsync"),
 ) -> None:
-    """Run the pairs of all FOLDER/*/sync.toml, each in a process of its own, as `run` does; SIGHUP looks for new ones."""
+    """Run every pair that has a FOLDER/*/sync.toml, each in its own process, as `run` does; SIGHUP makes it look for new ones."""
     from itopsync.daemon import supervisor
 
     options: Options = context.obj

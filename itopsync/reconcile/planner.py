@@ -27,7 +27,7 @@ from itopsync.reconcile.restored import as_before, held_as_restored, last_change
 from itopsync.reconcile.room import room
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import Situation
-from itopsync.reconcile.state import plan_state
+from itopsync.reconcile.state import as_made, plan_state
 from itopsync.reconcile.unmarked import unmarked_opening
 
 _EITHER_WAY = "what either of the two has and the other lacks"
@@ -124,6 +124,7 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     if (held := held_as_restored(situation)) is not None:
         return held
     situation = replace(situation, link=as_before(situation))
+    situation = replace(situation, link=as_made(situation))
     whole = fold(part(situation) for part in PARTS)
     told = _gather(whole)
     put = one_by_one if singly else together

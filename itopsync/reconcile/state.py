@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from itopsync.model import STATE, Agreed, Heading, Link, Side
+from itopsync.model import STATE, VERSION_TIME, Agreed, Heading, Link, Side
 from itopsync.reconcile.defaults import RESTS, Chosen
 from itopsync.reconcile.form import carried_with_state, mandatory_defaults, noting, plan_values
 from itopsync.reconcile.lifecycle import Step, is_terminal, unavoidable_decisions, way
+from itopsync.reconcile.moments import moment
 from itopsync.reconcile.part import Part, StateWrite
 from itopsync.reconcile.plan import Item, Kept
 from itopsync.reconcile.richtext import value_fingerprint
 from itopsync.reconcile.rules import FieldRule, StateRules
 from itopsync.reconcile.situation import Situation
+
+_CREATING = timedelta(minutes=1)
+"""How much later than its beginning a create may still change the new ticket."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def plan_state(situation: Situation) -> Part:
 
 def _noted(link: Link, situation: Situation, agreed: Agreed | None, follow: Follow | None) -> Link:
     if agreed is not None:
-        return replace(link, base=replace(link.base, state=agreed, heading=None))
+        return replace(link, base=replace(link.base, state=agreed, heading=None, made_at=""))
     if follow is not None:
         heading = heading_of(follow, situation.ticket(follow.side).state)
         return replace(link, base=replace(link.base, heading=heading))
@@ -140,17 +145,36 @@ def _has_moved(situation: Situation, side: Side, base: Agreed) -> bool:
 
 
 def _leader(situation: Situation, part: Part, moved: set[Side]) -> Side | None:
-    """The side whose state is carried: internal if both moved. In a conflict, a state set by a timer does not count."""
+    """The side whose state is carried: internal if both moved. In a conflict, a state set by a server itself does not count."""
     rules = situation.cls.state
     if len(moved) > 1:
-        by_people = {side for side in moved if situation.ticket(side).state not in rules.lifecycle(side).timers}
-        moved = by_people or moved
+        moved = {side for side in moved if not _is_by_itself(situation, side)} or moved
     allowed = {side for side in moved if rules.direction.allows(side)}
     if moved and not allowed:
         part.remark(Kept.LEFT_OUT, STATE)
     if not allowed:
         return None
     return Side.INTERNAL if Side.INTERNAL in allowed else Side.EXTERNAL
+
+
+def _is_by_itself(situation: Situation, side: Side) -> bool:
+    """Whether a timer brought the ticket to its state, or the create that made it."""
+    state = situation.ticket(side).state
+    made = side is Side.INTERNAL and state == situation.link.base.made_at
+    return made or state in situation.cls.state.lifecycle(side).timers
+
+
+def as_made(situation: Situation) -> Link:
+    """The link with the state in which a create left the copy, as on a server that assigns each new ticket by itself.
+
+    That is known at the first look at a copy, and only if nobody has changed it since.
+    """
+    link, copy = situation.link, situation.ticket(Side.INTERNAL)
+    began, changed = (moment(copy.fields.get(name, "")) for name in (situation.cls.copy_since, VERSION_TIME))
+    if link.base.last_change or began is None or changed is None or changed - began > _CREATING:
+        return link
+    made_at = "" if copy.state == situation.cls.state.internal.initial else copy.state
+    return replace(link, base=replace(link.base, made_at=made_at))
 
 
 def _follow(situation: Situation, part: Part, leader: Side, base: Agreed) -> Follow | None:
