@@ -47,7 +47,7 @@ class FileBudget:
     def share(self, size: int) -> Iterator[Callable[[int], None]]:
         """Wait for *size* bytes, or for the whole budget if it is smaller, and hold them.
 
-        Yields a function that returns all but a given number of bytes to the budget, for when the real size is known.
+        Yields a function that gives back all but a given number of bytes, for when the real size is known.
         """
         held, place = min(size, self._total), object()
         with self._changed:

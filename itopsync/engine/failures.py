@@ -176,7 +176,7 @@ def name_the_key(pair: Pair, action: Action, error: RemoteError) -> None:
 
 
 def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
-    """Read a ticket again that refused a write; True if its state is another than we thought, or work on the link has ended.
+    """Read a ticket again that refused a write; True if it is in another state than we thought, is gone, or cannot be asked for.
 
     An error that an iTop extension raises after the commit looks like a refusal; a note that arrived must not be sent again.
     """

@@ -84,7 +84,8 @@ class Steering:
     def look_at(self, request: RequestRecord, cycle: Callable[[int], Outcome]) -> Outcome:
         """Carry out a ``sync`` at once: *cycle* works on the link with a given id.
 
-        :raises KeyError: as from :meth:`carry_out`, as for a store that does not answer
+        :raises KeyError: as from :meth:`carry_out`
+        :raises StoreError: as from :meth:`carry_out`
         """
         try:
             with self._store.transaction():
