@@ -232,7 +232,7 @@ UNSEEN: Looks = {}
 
 
 def recognise_files(looks: Looks) -> dict[tuple[Side, int], Standing]:
-    """The standing of each file: the same name and contents mean a copy; the same contents, or unreadable ones, a doubtful one."""
+    """The standing of each file: equal names and contents mean a copy; equal contents alone, or unreadable ones, doubt."""
     shown = {key: look for key, look in looks.items() if look is not None}
     found = dict.fromkeys(_in_pairs({key: (look.name, look.digest) for key, look in shown.items()}), Standing.COPIED)
     left = {key: (look.digest,) for key, look in shown.items() if key not in found}

@@ -135,8 +135,8 @@ def carry(fragment: str, origin: Origin) -> Carried:
     """Convert *fragment* for the other server.
 
     Pictures become placeholders (:func:`fill`) if they are embedded in the text, were pasted into it or are attachments of the
-    same ticket; others are described in words. Dropped are mentions and addresses of the origin
-    (:mod:`~itopsync.reconcile.gate`), and everything that some iTop drops, that would act or fetch by itself, or that could be
+    same ticket; others are described in words. Mentions and addresses of the origin are dropped
+    (:mod:`~itopsync.reconcile.gate`), as is everything that some iTop drops, that would act or fetch by itself, or that could be
     taken for one of our markers (:mod:`~itopsync.reconcile.whitelist`).
     """
     found: dict[str, Picture] = {}

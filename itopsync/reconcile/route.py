@@ -1,7 +1,7 @@
 """Which servers a ticket came through. A pair's copies name them, so that pairs in a ring do not copy for ever.
 
-A chain is fine: another pair may copy further what one pair copied from external. But nothing is copied to a server that its
-ticket came from, or through the same pair twice.
+A chain is fine: another pair may take what one pair copied from external to a third server. But nothing is copied to a server
+that its ticket came from, or through the same pair twice.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from itopsync.reconcile.rules import FieldRule, StateRules
 from itopsync.reconcile.situation import Situation
 
 _CREATING = timedelta(minutes=1)
-"""How much later than its beginning a create may still change the new ticket."""
+"""How long after it began a create may still change the new ticket."""
 
 
 @dataclass(frozen=True)
@@ -165,9 +165,9 @@ def _is_by_itself(situation: Situation, side: Side) -> bool:
 
 
 def as_made(situation: Situation) -> Link:
-    """The link with the state in which a create left the copy, as on a server that assigns each new ticket by itself.
+    """The link with the state in which the create left the copy, for instance on a server that assigns each new ticket itself.
 
-    That is known at the first look at a copy, and only if nobody has changed it since.
+    This is known only at the first look at a copy, and only if nobody has changed the copy since.
     """
     link, copy = situation.link, situation.ticket(Side.INTERNAL)
     began, changed = (moment(copy.fields.get(name, "")) for name in (situation.cls.copy_since, VERSION_TIME))
