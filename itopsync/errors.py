@@ -10,9 +10,9 @@
     │   ├── StoreGone               the store's file was moved or replaced: look at the one that is there
     │   └── StoreUnavailable        wait; the database does not answer
     ├── AnotherInstance         wait; somebody else holds the lease
-    ├── SafetyStop              a person looks, and lets the plan through or not
-    ├── TicketFault             a fault of ours that one ticket brings out: that one waits, is parked in the end, and is reported
-    ├── Stopped                 nothing: we were told to end between two calls, and the next cycle goes on
+    ├── SafetyStop              a person looks, and accepts the plan or not
+    ├── TicketFault             a fault of ours that one ticket triggers: the ticket waits, is parked in the end, and is reported
+    ├── Stopped                 nothing: we were told to end between two calls, and the next cycle continues
     └── RemoteError             one of the two servers
         ├── SideUnavailable     pause the whole side; no ticket's retries are used up
         │   ├── Unreachable         no connection, a time-out before anything was sent, a 5xx on a read
@@ -183,7 +183,7 @@ class StimulusRefused(Refused):
 class LogFull(Refused):
     """The case log takes no further entry.
 
-    *log* is the name of its attribute, by what the database calls its column.
+    *log* is the name of its attribute, inferred from the database column that the server names.
     """
 
     def __init__(self, side: Side, message: str, *, log: str | None = None) -> None:

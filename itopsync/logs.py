@@ -21,12 +21,12 @@ from structlog.types import EventDict, Processor, WrappedLogger
 from itopsync.errors import ItopsyncError, clip
 
 PATIENCE = 1
-"""Seconds that a line waits for a reader who is slow."""
+"""How many seconds a line waits for a slow reader."""
 LONGEST = 1_000
 """Characters of one field. Only a traceback may be longer."""
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-"""Of syslog, as ``sd-daemon(3)`` has them."""
+"""Syslog's priorities, as in ``sd-daemon(3)``."""
 _FIRST = ("timestamp", "level", "event")
 _ALWAYS: dict[str, str] = {}
 _EXCEPTION = "exception"
@@ -88,7 +88,7 @@ def leads_to_journal(stream: TextIO) -> bool:
 
 
 def priority(level: str, stream: TextIO) -> str:
-    """What a line of *level* on *stream* begins with: nothing but where it leads into the journal."""
+    """The prefix of a line of *level* on *stream*: empty unless *stream* leads into the journal."""
     return f"<{_PRIORITIES[level]}>" if leads_to_journal(stream) else ""
 
 
@@ -117,7 +117,7 @@ def _add_always(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDi
 
 
 class _Outlet:
-    """A stream that drops what cannot be written, as on a full disk or into a pipe that nobody reads: what is told of goes on."""
+    """A stream that drops what cannot be written, on a full disk or to a pipe that nobody reads: logging must not stop work."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._patience, self._blocks = stream, PATIENCE, False

@@ -1,6 +1,6 @@
-"""The values that pass between the layers. All frozen; none of them does anything.
+"""The values that pass between the layers. All are frozen, and none of them does anything.
 
-Dates are aware datetimes in UTC: the edge that talks to a server knows its timezone and its format, nobody else does.
+Dates are aware datetimes in UTC: only the edge that talks to a server knows its timezone and format.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class _Nothing(Mapping[str, str]):
-    """An empty mapping that may stand as a dataclass's default: a mapping proxy cannot be hashed before Python 3.12."""
+    """An empty mapping that can be a dataclass's default: a mapping proxy is not hashable before Python 3.12."""
 
     def __getitem__(self, key: str) -> str:
         raise KeyError(key)
@@ -36,7 +36,7 @@ class _Nothing(Mapping[str, str]):
 
 NOTHING: Mapping[str, str] = _Nothing()
 ANY_TIME = datetime.min.replace(tzinfo=UTC)
-"""Earlier than anything: when that may have been written whose time is not known."""
+"""Earlier than anything: the earliest time of an entry without a date."""
 
 
 class Side(StrEnum):
@@ -50,7 +50,7 @@ class Side(StrEnum):
         return Side.INTERNAL if self is Side.EXTERNAL else Side.EXTERNAL
 
     def pick(self, external: T, internal: T) -> T:
-        """The one of two values that is this side's."""
+        """Whichever of two values is this side's."""
         return external if self is Side.EXTERNAL else internal
 
 
@@ -66,13 +66,13 @@ class BySide(Generic[T]):
         return side.pick(self.external, self.internal)
 
     def with_(self, side: Side, value: T) -> Self:
-        """The same, but for the value of *side*."""
+        """The same, except for the value of *side*."""
         return replace(self, external=value) if side is Side.EXTERNAL else replace(self, internal=value)
 
 
 @dataclass(frozen=True, order=True)
 class Ref:
-    """Where a ticket is: side, class and id. Written ``external:UserRequest:17``."""
+    """A ticket's address: side, class and id. Written ``external:UserRequest:17``."""
 
     side: Side
     cls: str
@@ -87,17 +87,17 @@ class Entry:
     """One entry of a case log, as the server lists it. Entries have no id of their own."""
 
     author_id: str
-    """The author's account (``user_id``); ``"0"`` or empty where iTop knows none."""
+    """The author's account (``user_id``); ``"0"`` or empty if iTop knows none."""
     author: str
     """The author's friendly name, as people read it."""
     at: datetime
     html: str
     dated: bool = True
-    """Whether the server says when it was written; else *at* is a guess, by where it stands, and may change."""
+    """Whether the server says when it was written; if not, *at* is guessed from its place in the log, and may change."""
 
     @property
     def earliest(self) -> datetime:
-        """When it may have been written at the earliest."""
+        """The earliest time at which it may have been written."""
         return self.at if self.dated else ANY_TIME
 
 
@@ -112,8 +112,8 @@ class Attachment:
     item_id: int
     """The id of the ticket; 0 while it is a draft."""
     born: str = ""
-    """When it was made, by the server's own clock, as digits: ``20261124100824``. Without seconds where the server shows none;
-    empty if it says nothing."""
+    """When it was created, by the server's own clock, as digits: ``20261124100824``; without seconds if the server shows none,
+    and empty if it does not say."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +135,12 @@ class Ticket:
 
     ref: Ref
     number: str
-    """iTop's own ``ref``, as people say it: ``R-000123``."""
+    """iTop's own ``ref``, which people use: ``R-000123``."""
     version: str
-    """``last_update`` as the server wrote it: to be compared for equality only."""
+    """``last_update`` as the server wrote it; to be compared for equality only."""
     state: str
     fields: Mapping[str, str] = field(default=NOTHING, repr=False)
-    """The attributes that the rules speak of. Dates are ISO 8601 in UTC; what is empty is ``""``, a key of nothing too."""
+    """The attributes that the rules name. Dates are ISO 8601 in UTC; empty values, and keys that point to nothing, are ``""``."""
     logs: Mapping[str, tuple[Entry, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     attachments: tuple[Attachment, ...] = ()
 
@@ -164,10 +164,10 @@ class NewEntry:
 
 @dataclass(frozen=True)
 class Observation(BySide[Ticket | None]):
-    """What both sides show of one link. ``None``: there is no such ticket (not yet, or not any more)."""
+    """What both sides show of one link. ``None``: there is no such ticket (not yet, or no longer)."""
 
     def map(self, change: Callable[[Ticket], Ticket]) -> Observation:
-        """The same, with *change* made to both tickets."""
+        """The same, with *change* applied to both tickets."""
         return Observation(*(None if one is None else change(one) for one in (self.external, self.internal)))
 
 
@@ -175,14 +175,14 @@ class LinkStatus(StrEnum):
     """What is to be done with a link."""
 
     WAITING = "waiting"
-    """The external ticket is in scope; its copy is not made yet."""
+    """The external ticket is in scope, but has no copy yet."""
     LINKED = "linked"
     UNLINKING = "unlinking"
-    """A person is unlinking the two tickets: nothing is carried any more, and a notice of that is written in internal next."""
+    """A person has unlinked the two tickets: nothing is carried any more, and a notice in internal will be written next."""
     PARKED = "parked"
     """Needs a person: the whole link rests until ``itopsync resume``."""
     TOMBSTONE = "tombstone"
-    """It has ended, as its base tells: never touched again, unless a ticket that was gone is seen again."""
+    """It has ended, for the reason in its base; it is never touched again, unless a ticket that was gone is seen again."""
 
 
 WORKED_ON = (LinkStatus.WAITING, LinkStatus.LINKED, LinkStatus.UNLINKING)
@@ -195,13 +195,13 @@ class End(StrEnum):
     UNLINKED = "unlinked"
     """A person has unlinked the two tickets."""
     EXTERNAL_GONE = "external gone"
-    """The ticket was deleted, or out of our account's sight: a server does not say which."""
+    """The ticket was deleted or hidden from our account; a server does not say which."""
     INTERNAL_GONE = "internal gone"
     BOTH_GONE = "both gone"
     COPY = "copy"
-    """The external ticket is itself a copy of what came from internal, or through the same pair before."""
+    """The external ticket is itself a copy of a ticket that came from internal, or through the same pair before."""
     PROBE = "probe"
-    """The external ticket is one that ``check --probe-external`` left there."""
+    """``check --probe-external`` left the external ticket there."""
 
     @classmethod
     def of_gone(cls, sides: Collection[Side]) -> End:
@@ -225,14 +225,14 @@ class FileStatus(StrEnum):
     """How far a file has been carried."""
 
     WAITING = "waiting"
-    """The original is known, its copy is not made yet."""
+    """The original is known, but has no copy yet."""
     CARRIED = "carried"
     COPY_DELETED = "copy-deleted"
-    """Somebody deleted the copy: it is not made again."""
+    """Somebody deleted the copy, which is not made again."""
     KEPT = "kept"
-    """Stays where it is: what stood there when two tickets were linked by hand."""
+    """The file was there when two tickets were linked by hand, and stays where it is."""
     LEFT = "left"
-    """The original is not there, and the copy stays."""
+    """The original is gone, and the copy stays."""
 
 
 @dataclass(frozen=True)
@@ -244,13 +244,13 @@ class FilePair:
     copy_id: int | None
     status: FileStatus
     organisation: str = ""
-    """The id of the organisation that the original's ticket had when the original was first seen; empty where it told none."""
+    """The id of the organisation of the original's ticket when the original was first seen; empty if it had none."""
     born: str = ""
-    """When the original was made, as its :class:`Attachment` says: a server may give its id again. Empty until it is known."""
+    """When the original was created, as in its :class:`Attachment`; a server may reuse its id. Empty until it is known."""
 
     @property
     def key(self) -> ItemKey:
-        """The item of carrying the original."""
+        """The key of the item that stands for the original."""
         return ItemKey.of(ItemKind.FILE, f"{self.origin}:{self.original_id}")
 
 
@@ -263,36 +263,36 @@ class ItemKind(StrEnum):
     NOTE = "note"
     FILE = "file"
     GONE = "gone"
-    """A file that was not there at one look; what that means is decided by a later one."""
+    """A file that was missing at one look; a later look decides what that means."""
     PICTURE = "picture"
     WHOLE = "whole"
-    """A whole text of which a server dropped words."""
+    """The whole of a text from which a server dropped words."""
     OVERFLOW = "overflow"
-    """A whole text that did not fit."""
+    """The whole of a text that did not fit."""
     LINK_NOTICE = "link-notice"
-    """The entry that says that two tickets were linked, or unlinked, by hand."""
+    """The entry that says that two tickets were linked or unlinked by hand."""
     NOTICE = "notice"
-    """An entry of ours about what is parked."""
+    """An entry of ours about parked items."""
     LOG = "log"
-    """A log that takes no further entry."""
+    """A log that takes no more entries."""
     RESTORED = "restored"
-    """A ticket of a side that shows itself as it was before."""
+    """A ticket that a restored server shows in an older state."""
     DELETIONS = "deletions"
     """The deletion of many files of one ticket at once."""
     ROUTE = "route"
-    """By which route a ticket got its defaults."""
+    """The route by which a ticket got its defaults."""
     FALL_BACK = "fall-back"
-    """What of a route was not to be had, and why."""
+    """What a route could not supply, and why."""
 
 
 class ItemKey(str):
-    """The name of an item: its kind, and which one it is: ``state``, ``field:title``, ``note:<marker>``, ``file:external:17``."""
+    """The name of an item, its kind and which one it is: ``state``, ``field:title``, ``note:<marker>``, ``file:external:17``."""
 
     __slots__ = ()
 
     @classmethod
     def of(cls, kind: ItemKind, which: str = "") -> ItemKey:
-        """The name of the item of *kind* that *which* tells from others of its ticket."""
+        """The name of an item of *kind*; *which* distinguishes it from others of its ticket."""
         return cls(f"{kind}:{which}" if which else kind)
 
     @property
@@ -302,17 +302,17 @@ class ItemKey(str):
 
     @property
     def which(self) -> str:
-        """What tells it from others of its kind."""
+        """What distinguishes it from others of its kind; empty if nothing does."""
         return self.partition(":")[2]
 
     @property
     def tells_how(self) -> bool:
-        """Whether it tells how a write was made up, and is nothing that was carried."""
+        """Whether it tells how a write's content was chosen, instead of naming something that was carried."""
         return self.kind in (ItemKind.ROUTE, ItemKind.FALL_BACK)
 
     @property
     def concerns_us(self) -> bool:
-        """Whether it is an entry of our own, or something for which there is another way, such as a full log."""
+        """Whether it concerns nobody but us: an entry of our own, or a full log, which notes bypass as files."""
         return self.kind in (ItemKind.LOG, ItemKind.NOTICE)
 
 
@@ -322,9 +322,9 @@ STATE = ItemKey.of(ItemKind.STATE)
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why one item of a ticket does not get across; the other items go on.
+    """Why one item of a ticket cannot be carried; the other items are not affected.
 
-    *fingerprint* says what of the item was tried, so that a change of it makes a new trial.
+    *fingerprint* is that of the content that was tried; once the content changes, the item is tried again.
     """
 
     key: ItemKey
@@ -336,51 +336,51 @@ class Obstacle:
 
     @property
     def needs_person(self) -> bool:
-        """Whether somebody must do something: not where a person has parked it, nor where there is another way (a full log)."""
+        """Whether somebody must act: not if a person has parked it, nor if it concerns only us."""
         return self.parked and self.tries > 0 and not self.key.concerns_us
 
     @property
     def is_no_trouble(self) -> bool:
-        """Whether nothing failed: a log is full, and what it does not take goes as files; or a second look is awaited."""
+        """Whether nothing failed: a log is full, so its notes are sent as files, or a second look is due."""
         return self.key.kind in (ItemKind.LOG, ItemKind.GONE)
 
     @property
     def gathers(self) -> bool:
-        """Whether what a full log does not take is gathered into one file until its time."""
+        """Whether notes that a full log does not take are being gathered into one file."""
         return self.key.kind is ItemKind.LOG and not self.parked
 
     def waits(self, now: datetime) -> bool:
-        """Whether it is not yet time for another try."""
+        """Whether the time for another try has not come yet."""
         return self.not_before is not None and self.not_before > now
 
 
 @dataclass(frozen=True)
 class Agreed(BySide[str]):
-    """Fingerprints of one value as each side returned it when both last agreed."""
+    """The fingerprints of one value as each side returned it when both last agreed."""
 
 
 @dataclass(frozen=True)
 class NoteRecord:
-    """What we know of one entry that was carried, or that stays where it is."""
+    """What we know of one entry that was carried or that stays where it is."""
 
     origin: Side
     carried_at: datetime | None
-    """``None``: it is not to be carried: what stood in the log when two tickets were linked by hand, and the mark of that itself,
-    under the ticket's marker."""
+    """``None`` if it is not to be carried: an entry from before two tickets were linked by hand, or the notice of that link,
+    which is recorded under the ticket's marker."""
     writes: int = 1
-    """How often it was written; more than once when an agent's save wiped it out."""
+    """How often it was written: more than once if an agent's save wiped it out."""
     as_file: bool = False
-    """It went as a file, as the log was full; one that somebody deletes then is not made again."""
+    """Whether it was sent as a file because the log was full; if somebody deletes that file, it is not made again."""
     unchecked: bool = False
-    """Whether the server kept every word of it is still to be looked at."""
+    """Whether it is still to be checked that the server kept every word of it."""
     cut: bool = False
-    """The server dropped words of it: the whole goes as a file, once."""
+    """Whether the server dropped words of it, so that the whole must be sent as a file, once."""
     unmarked: str = ""
-    """Where the server stored it without its marker: the fingerprint of the entry that came back."""
+    """The fingerprint of the entry that came back, if the server stored it without its marker."""
     log: str = ""
-    """The other side's log that it was written into, if that has another name than its own: a log may get another partner."""
+    """The other side's log that it was written into, if its name differs from that of its own log: the pairing may change."""
     there: bool = False
-    """The file that it went as was there at the last look."""
+    """Whether the file as which it was sent was there at the last look."""
 
 
 @dataclass(frozen=True)
@@ -393,39 +393,43 @@ class Heading:
 
 @dataclass(frozen=True)
 class Base:
-    """What both sides of a link last agreed on. Fingerprints and states only: never a text."""
+    """What both sides of a link last agreed on: fingerprints and states, never a text."""
 
     state: Agreed | None = None
-    """The pair of states, in clear."""
+    """The pair of states, in plain text."""
     fields: Mapping[str, Agreed] = field(default_factory=lambda: MappingProxyType({}))
-    """By the external attribute's name: the form and the companions of states."""
+    """External attribute's name → its fingerprints, for the form and the companions of states."""
     notes: Mapping[str, NoteRecord] = field(default_factory=lambda: MappingProxyType({}))
-    """By marker."""
+    """Marker → what is known of the entry."""
     last_change: str = ""
-    """When the external ticket had last changed, by its server's clock, when it was last looked at: what begins later is another
-    ticket, or the same one with a corrected date. ISO 8601 in UTC."""
+    """The external ticket's last change as of the last look, by its server's clock, as ISO 8601 in UTC. A ticket that began later
+    is another one, or the same one with a corrected date."""
     changed: Agreed | None = None
-    """When each ticket had last changed when both were last looked at, and in which timezone that was read, as
-    ``2026-11-24T08:00:07+00:00 Asia/Jakarta``: what shows an earlier time was restored. None if one was yet to come."""
+    """Each ticket's last change as of the last look at both, with the timezone in which it was read, as
+    ``2026-11-24T08:00:07+00:00 Asia/Jakarta``: a ticket that shows an earlier time was restored. None if either was unknown or
+    in the future."""
     began: str = ""
-    """When the copy began, by its server's clock, when it was last looked at: of all that tells it from another ticket under its
-    id, people edit this least. ISO 8601 in UTC."""
+    """When the copy began, by its server's clock, as of the last look, as ISO 8601 in UTC. Of everything that distinguishes the
+    copy from another ticket with its id, people edit this least."""
     cut: frozenset[str] = frozenset()
-    """Attributes of which a server dropped words, as ``internal:description``: the whole goes as a file, once."""
+    """Attributes from which a server dropped words, as ``internal:description``; the whole text is sent as a file, once."""
     unmarked_files: Mapping[str, tuple[Side, int]] = field(default_factory=lambda: MappingProxyType({}))
-    """By marker: the attachments that the server stored without it."""
+    """Marker → the attachment that the server stored without it, as (side, id)."""
     heading: Heading | None = None
-    """Where we were taking a side's state: kept before the first stimulus is sent, so that what we did ourselves is never
-    taken for a person's move, whatever crashes in between."""
+    """The states through which we are taking a side, recorded before the first stimulus is sent, so that our own writes are never
+    taken for a person's change, whatever crashes in between."""
+    made_at: str = ""
+    """The state in which the create left the copy, if not the initial one: internal's own rules set it, not a person. Empty once
+    the states agree."""
     apart: Mapping[str, Agreed] = field(default_factory=lambda: MappingProxyType({}))
-    """What differed, and was left so, when two tickets were linked by hand or found again: ``state`` or an external attribute's
-    name → what was taken for agreed then."""
+    """What differed when two tickets were linked by hand or found again, and was left so: ``state`` or an external attribute's
+    name → the values that then counted as agreed."""
     joined_logs: frozenset[str] | None = None
-    """Of two tickets that were linked by hand: the logs in which what stood there then is known, as ``external:internal``, or as
-    one name if both have the same. What stands in one that is paired later stays where it is, too. ``None``: itopsync made the
-    copy, and all is carried."""
+    """For two tickets that were linked by hand: the logs whose entries from before are known, as ``external:internal``, or as one
+    name if both are the same. The entries of a log that is paired later stay where they are, too. ``None``: itopsync made the
+    copy, and everything is carried."""
     ended: End | None = None
-    """Why the link ended, if it did. Also ``None`` where it ended before that was noted."""
+    """Why the link ended; ``None`` if it has not, or if it ended before reasons were recorded."""
 
 
 UNSAVED = 0
@@ -437,7 +441,7 @@ class Link:
     """A pair of tickets: the external one, and its copy in internal."""
 
     id: int
-    """:data:`UNSAVED`, or the store's."""
+    """The store's id, or :data:`UNSAVED`."""
     external: Ref
     internal: Ref | None
     status: LinkStatus
@@ -447,17 +451,17 @@ class Link:
     files: tuple[FilePair, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
     due_at: datetime | None = None
-    """When to look at it next: dirty if that is past, a back-off or a second look if it is to come; ``None``: clean."""
+    """When to look at it next: dirty if that has passed, waiting or to be looked at again if not; ``None`` if it is clean."""
     in_doubt: bool = False
-    """A write was sent whose outcome is not known: look before anything is written."""
+    """Whether the outcome of a write is unknown; then both tickets are read before anything is written."""
 
     def ref(self, side: Side) -> Ref | None:
         return side.pick(self.external, self.internal)
 
     def may_land(self, now: datetime) -> bool:
-        """Whether a write whose outcome is not known may still land."""
+        """Whether a write of unknown outcome may still land."""
         return self.in_doubt and self.due_at is not None and self.due_at > now
 
     def is_parked(self, key: ItemKey) -> bool:
-        """Whether an item does not get across before a person has looked."""
+        """Whether an item is parked."""
         return any(obstacle.parked for obstacle in self.obstacles if obstacle.key == key)

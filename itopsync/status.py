@@ -1,4 +1,4 @@
-"""How things stand: both sides' health, the links, what waits and why, and the latest cycles. Read from the store alone."""
+"""The current status: both sides' health, the links, what waits and why, and the latest cycles. Read from the store alone."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Writer:
     host: str
     pid: int
     until: datetime
-    """When its right to do so ends, unless it is renewed."""
+    """When its lease ends, unless it is renewed."""
 
 
 @dataclass(frozen=True)
 class WaitingRequest:
-    """What somebody asked for and no process has taken yet."""
+    """A request that no process has taken yet."""
 
     kind: RequestKind
     actor: str
@@ -65,7 +65,7 @@ class StopFound:
 
 @dataclass(frozen=True)
 class Trouble:
-    """One thing that does not get across."""
+    """One item that cannot be carried."""
 
     link: int
     external: str
@@ -78,12 +78,12 @@ class Trouble:
     parked: bool
     next_try: datetime | None
     gathers: bool = False
-    """Whether it is no trouble: what a full log does not take goes as one file at its time."""
+    """Whether it is no trouble: notes for a full log are being gathered, and will be sent as one file."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """Everything that ``itopsync status`` tells."""
+    """Everything that ``itopsync status`` reports."""
 
     pair: str
     at: datetime
@@ -183,7 +183,7 @@ def _health(store: Store, side: Side, now: datetime) -> SideHealth:
 
 
 def troubles_of(link: Link) -> tuple[Trouble, ...]:
-    """What does not get across on *link*; that a log is full is not told, only what is gathered for it."""
+    """What cannot be carried on *link*. A full log itself is left out, but not the notes gathered for it."""
 
     def trouble(item: str, reason: str, tries: int, *, parked: bool, next_try: datetime | None, gathers: bool = False) -> Trouble:
         internal = str(link.internal) if link.internal else None

@@ -26,7 +26,7 @@ class Fit:
     its: str
     """The one that has the id of *within*."""
     wrong: str
-    """The fault if there is no such object, phrased to stand between *name* and *within*."""
+    """The fault if there is no such object, phrased to fit between *name* and *within*."""
 
 
 def _member(person: str, team: str) -> Fit:

@@ -30,7 +30,7 @@ class _Use:
     is_set: bool
     """Whether a ticket gets what is found, or else has it."""
     is_shown: bool = False
-    """Whether it is known by what a ticket shows: our account need not read it."""
+    """Whether a ticket shows it, so that our account need not read it."""
 
 
 def check_routes(server: Server, rules: Rules) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ def check_routes(server: Server, rules: Rules) -> Iterator[Finding]:
 
 
 def _uses(side: Side, rules: Rules) -> dict[Lookup, list[_Use]]:
-    """All that is looked up on *side*, ids too, with where."""
+    """Each look-up on *side*, including ids → where the configuration uses it."""
     uses: dict[Lookup, list[_Use]] = {}
     for owner in Side:
         for route in rules.side(owner).routing.routes:
@@ -80,7 +80,7 @@ def _uses(side: Side, rules: Rules) -> dict[Lookup, list[_Use]]:
 
 
 def _shown_by_tickets(demand: Demand) -> Iterator[Lookup]:
-    """What a route demands of a key by the name or the id that a ticket shows: syncing itself looks up none of it."""
+    """The objects whose name or id a route demands of a key. A ticket shows these, so syncing itself never looks them up."""
     key = demand.attribute.removesuffix(f"_{_SHOWN}")
     by = "id" if key == demand.attribute else _SHOWN
     yield from (Lookup(Side.EXTERNAL, key, ((by, value),)) for value in sorted(demand.values) if value and is_key(key))

@@ -52,7 +52,7 @@ def load(
 ) -> Configuration:
     """Load *path*, with the secrets that it refers to in files and in *environ*; without *secrets*, no server can be asked.
 
-    Unless the *servers* are to be asked, what is wrong with their passwords alone is no error.
+    Unless the *servers* will be asked, faults in their passwords alone are no error.
 
     :raises ConfigurationError: with every fault in the file, each with file, key and remedy
     """

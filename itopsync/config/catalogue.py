@@ -88,7 +88,7 @@ class TicketClass:
     logs: tuple[str, ...]
     form: tuple[str, ...]
     companions: Mapping[str, tuple[str, ...]]
-    """By state."""
+    """State → its companions."""
     since_attribute: str
     left_out: Mapping[str, str]
 

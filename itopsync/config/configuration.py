@@ -46,9 +46,9 @@ class Configuration:
     log_level: str
     """``debug``, ``info``, ``warning`` or ``error``."""
     fingerprint: str = ""
-    """Of what the file says, whatever its comments."""
+    """The fingerprint of the file's values, regardless of comments."""
     unread: tuple[Fault, ...] = ()
-    """Why the passwords of the servers could not be read, where they were not needed: no server can be asked."""
+    """Why the servers' passwords could not be read, if they were not needed; no server can be asked then."""
 
 
 def compile_configuration(file: SyncFile, path: Path, surroundings: Surroundings, faults: Faults) -> Configuration:

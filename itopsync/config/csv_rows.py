@@ -11,11 +11,11 @@ from itopsync.errors import clip
 from itopsync.settings.addresses import refuse_special
 
 LONGEST_FILE = 4_000_000
-"""Bytes. A longer file is not such a list."""
+"""Maximum size in bytes; a larger file is rejected."""
 
 
 def read_rows(path: Path, key: str, faults: Faults) -> Iterator[tuple[int, list[str], Faults]]:
-    """Tell the first row, and each other one that is not empty: the number of its line, its cells, and where its faults go.
+    """Yield the first row and all others that are not empty, as (line number, cells, collector of its faults).
 
     *key* names the file in *faults*. Cells are separated by commas, or by semicolons if only these are in the first line.
     """

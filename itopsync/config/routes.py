@@ -29,7 +29,7 @@ _CLASS = "class"
 
 @dataclass(frozen=True)
 class WrittenRoute:
-    """A route as it is written, and where its faults go."""
+    """A route as written, and the collector of its faults."""
 
     section: RouteSection
     name: str
@@ -172,7 +172,7 @@ def _instead_of(name: str, known: Collection[str]) -> str:
 
 
 def _read_as(name: str, demand: object) -> str:
-    """The attribute to read: of a key that is told by name or pattern, the name of what it points to."""
+    """The attribute to read; for a key demanded by name or pattern, the one with the name of the object it points to."""
     return f"{name}{NAME}" if is_key(name) and isinstance(demand, Mapping) and demand.keys() <= {"name", "pattern"} else name
 
 

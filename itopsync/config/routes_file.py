@@ -16,7 +16,7 @@ _COLUMNS = "Name the columns like name, when.org_id.name, when.request_type, con
 
 
 def read_routes(path: Path, key: str, faults: Faults) -> Iterator[tuple[int, dict[str, Any], Faults]]:
-    """Tell each line that is a route: its number, its table, and where its faults go. *key* names the file in ``sync.toml``."""
+    """Yield each route as (line number, table, collector of its faults). *key* names the file in ``sync.toml``."""
     columns: Sequence[str] = ()
     for number, cells, at in read_rows(path, key, faults):
         if number == 1:

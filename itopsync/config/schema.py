@@ -115,10 +115,10 @@ class RulesSection(Section):
     images: StrictBool = True
     """Whether pictures in texts are carried as attachments."""
     keep_internal: tuple[Mark, ...] = ("#internal",)
-    """A note never leaves internal when one of its first five lines begins with one of these prefixes: iTop 3.3 puts a line
-    before what it copies from a parent, at each step down. In doubt it stays, as `# Internal Error` does, and `plan`, `show` and
-    `verify` name it. This list replaces the default. A prefix that is removed here goes on keeping in what was written before,
-    and within 26 hours after: a server's dates may be that far off, by its timezone here."""
+    """A note never leaves internal if one of its first five lines begins with one of these prefixes (iTop 3.3 puts a line before
+    an entry that it copies from a parent, at each step down). In doubt it stays, as `# Internal Error` does, and `plan`, `show`
+    and `verify` name it. This list replaces the default. A prefix that is removed here still keeps in what was written before, or
+    within 26 hours after: a server's dates may be that far off if its timezone is wrong here."""
     tell_parked: StrictBool = True
     """Whether a note on the internal ticket says, once, what could not be carried."""
 

@@ -79,7 +79,7 @@ class PauseWatch:
         return self._asked.waits
 
     def begin(self) -> None:
-        """Notice what comes on top of the pauses that are in force now."""
+        """From now on, notice pauses that are added to the current ones."""
         self._known = pauses(self._store, datetime.now(UTC))
 
     def look(self) -> bool:

@@ -121,7 +121,7 @@ class Cycles:
         self._failure = event.exception
 
     def _follow_clock(self) -> None:
-        """If somebody has set the clock, shift the jobs along, since APScheduler goes by it: intervals keep their length."""
+        """If somebody has set the clock, by which APScheduler works, shift the jobs so that intervals keep their length."""
         moved = timedelta(seconds=_clock_ahead() - self._clock_ahead)
         if abs(moved) < _STEP:
             return

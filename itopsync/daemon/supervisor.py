@@ -40,9 +40,9 @@ LOADED = "pairs"
 RESTART_PAUSE = 15.0
 """Seconds until a pair that ended by a fault is started again, as in the unit of a single pair."""
 KILL_AFTER = 10.0
-"""Seconds for a pair that hangs to write where it hangs."""
+"""How many seconds a pair that hangs gets to log where it hangs."""
 STOP_WITHIN = 80.0
-"""Seconds for all pairs to end once they are told to; less than the unit's TimeoutStopSec."""
+"""How many seconds all pairs get to end once they are told to; less than the unit's TimeoutStopSec."""
 LONGEST_WAIT = 1.0
 _AT_FAULT = (ExitCode.USAGE, ExitCode.CONFIGURATION)
 """A restart does not mend these; a changed configuration does."""
@@ -283,7 +283,7 @@ class _Above:
     number: int
     """The supervisor's process."""
     sockets: list[socket.socket]
-    """On which it listens. Whoever else has one open keeps what is sent there, until no more fits in and each sender waits."""
+    """Its listening sockets. The child must close them: an unread copy would fill up and block every sender."""
 
 
 def _run(main: Main, file: Path, environment: Mapping[str, str], above: _Above) -> None:

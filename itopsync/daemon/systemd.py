@@ -14,7 +14,7 @@ _MICROSECONDS = 1_000_000
 _SHARE = 4
 """How often the watchdog is notified within its time."""
 _PATIENCE = 1.0
-"""Seconds for a notification to be taken: whoever hears none of them holds up no work."""
+"""How many seconds to wait until a notification is accepted, so that nobody who ignores them holds up work."""
 
 
 class Systemd:

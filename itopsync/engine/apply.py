@@ -1,7 +1,7 @@
-"""Stage 4: carry out one link's plan, action by action, in order. Further planning starts from what each answer shows.
+"""Stage 4: carry out one link's plan, action by action, in order; then plan again from the answers.
 
 Before the first write, the store records that the link is being written; whatever happens after that, the markers in iTop
-say what arrived.
+show what arrived.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from itopsync.reconcile.planner import plan_link
 log = structlog.get_logger(__name__)
 
 _OUTDATING = (WriteOutcome.REFUSED, WriteOutcome.NO_RIGHT)
-"""How a write ends if the rest of its plan no longer holds."""
+"""Outcomes after which the rest of the plan no longer holds."""
 
 
 @dataclass(frozen=True)
 class Keepers:
-    """The sides seen to keep our markers so far: those of entries, or those of files."""
+    """The sides that have kept our markers so far, either on entries or on files."""
 
     sides: set[Side] = field(default_factory=set)
     alone: Mapping[Side, Lock] = field(default_factory=lambda: {side: Lock() for side in Side})
-    """For the one write at a time that a side gets until it has kept a marker."""
+    """Until a side has kept a marker, its lock admits one write at a time."""
 
 
 @dataclass
@@ -52,11 +52,11 @@ class Writing:
     clocks_ahead: Mapping[Side, timedelta]
     """How far each server's clock is ahead of ours."""
     down: SideUnavailable | None = None
-    """A side that failed as a whole: nothing more is tried."""
+    """A side that failed as a whole; no further writes are tried."""
     marker_lost: bool = False
-    """A server has stored something without its marker: nothing more is tried."""
+    """A server has stored something without its marker; no further writes are tried."""
     blockers: Collection[int] = ()
-    """The links whose writes ended the work on all others in the previous cycle."""
+    """The links whose writes ended the previous cycle."""
     written: set[Side] = field(default_factory=set)
     """The sides that were written to."""
     of_entries: Keepers = field(default_factory=Keepers)
@@ -67,7 +67,7 @@ class Writing:
         self.budget = FileBudget(self.pair.settings.file_budget)
 
     def keepers_for(self, action: Action) -> Keepers:
-        """The sides seen to keep markers such as those of *action*."""
+        """The keepers for the kind of marker that *action* bears."""
         return self.of_files if isinstance(action, Upload) else self.of_entries
 
     def refuse_more(self) -> None:
@@ -83,9 +83,10 @@ class Writing:
 
 
 def apply(writing: Writing, job: Job) -> None:
-    """Carry out the job's plan and what the answers call for, up to its first file; called again, its files and the rest.
+    """Carry out the job's plan, and replan from the answers, up to its first file; a second call continues from there.
 
-    One call at a time per link; several links at once. A link that an operator has changed since it was loaded is left alone.
+    Different links may run concurrently, but one link only once at a time. A link that an operator has changed since it was
+    loaded is left alone.
     """
     with structlog.contextvars.bound_contextvars(link=job.link.id, ticket=str(job.link.external)):
         if job.phase is Phase.AT_FILES:
@@ -125,10 +126,11 @@ def _work_through(writing: Writing, job: Job) -> None:
 
 
 def _announce(pair: Pair, job: Job) -> bool:
-    """Take the copy from another link that names it, and record in the store that states and files are on their way.
+    """Take the copy from any other link that names it, and record in the store which states and files are about to be written.
 
-    That keeps our own steps from being taken for a person's move, and the copy of a file that somebody deletes just then from
-    being left. False: an operator has changed the link since it was loaded, or the other link that held its copy is written to.
+    Otherwise our own state changes could be taken for a person's, and a copy could be left behind if its file is deleted during
+    the upload.
+    False: an operator has changed the link since it was loaded, or the other link that held its copy is being written.
     """
     heading, files = job.plan.link.base.heading, {action.pair for action in job.plan.actions if isinstance(action, Upload)}
     has_news = _is_news(heading, job.heading) or not files <= job.files
@@ -144,7 +146,7 @@ def _announce(pair: Pair, job: Job) -> bool:
 
 
 def _carry_out_all(writing: Writing, job: Job) -> bool:
-    """Carry out the plan's actions as long as it holds; False if the job has come to its files."""
+    """Carry out the plan's actions for as long as the plan holds; False if the job has reached its files."""
     holds = True
     for place, action in enumerate(job.plan.actions):
         if not holds and not _is_a_picture(action):
@@ -163,13 +165,13 @@ def _carry_out_all(writing: Writing, job: Job) -> bool:
 
 
 def _is_a_picture(action: Action) -> bool:
-    """Whether *action* uploads a picture in a text: all of those are tried before the text is replanned."""
+    """Whether *action* uploads a picture of a text; all of these are tried before the text is replanned."""
     return isinstance(action, Upload) and action.item.key.kind is ItemKind.PICTURE
 
 
 @contextmanager
 def _alone_until_kept(writing: Writing, action: Action) -> Iterator[None]:
-    """Until a side has kept a marker, send one write at a time: if it loses markers, one thing lacks its own, not eight."""
+    """Send one write at a time until a side has kept a marker; if it drops markers, only one write is affected, not eight."""
     keepers = writing.keepers_for(action)
     if not _bears_marker(action) or action.side in keepers.sides:
         yield
@@ -180,7 +182,7 @@ def _alone_until_kept(writing: Writing, action: Action) -> Iterator[None]:
 
 
 def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
-    """Attempt one action, record and log how it ended, and return that."""
+    """Attempt one action; record, log and return its outcome."""
     pair = writing.pair
     started, changed = perf_counter(), _changed_at(action, job.seen)
     outcome, error = _attempt(writing, job, action)
@@ -191,7 +193,7 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
         writing.keepers_for(action).sides.add(action.side)
     ended = pair.clock()
     if outcome is WriteOutcome.REFUSED and _routes_taken(action):
-        pair.lookups.forget()  # perhaps what was found is gone by now
+        pair.lookups.forget()  # an object that was looked up may be gone
     keys = (*(_as_remembered(item.key, action) for item in action.items), *_routes_taken(action))
     written = Written(action.side, kind_of(action), outcome, round(perf_counter() - started, 3), ended, keys)
     if outcome is WriteOutcome.DONE and changed is not None:
@@ -203,7 +205,7 @@ def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
 
 
 def _attempt(writing: Writing, job: Job, action: Action) -> tuple[WriteOutcome, ItopsyncError | None]:
-    """Execute one action or handle its failure; return how it ended, and why if it failed."""
+    """Execute one action or handle its failure; return the outcome and any error."""
     pair = writing.pair
     try:
         execute(pair, job, action, writing.budget)
@@ -228,18 +230,18 @@ def _attempt(writing: Writing, job: Job, action: Action) -> tuple[WriteOutcome, 
 
 
 def _as_remembered(key: ItemKey, action: Action) -> ItemKey:
-    """How an item is remembered: a state by its name."""
+    """The key under which an item is recorded; for a state, it includes the state's name."""
     leads_to = action.leads_to if isinstance(action, Write) and key == STATE else None
     return ItemKey.of(ItemKind.STATE, leads_to) if leads_to else key
 
 
 def _routes_taken(action: Action) -> tuple[ItemKey, ...]:
-    """By which route the defaults that it writes were chosen, and what fell back."""
+    """The routes that chose the defaults in *action*, and what fell back."""
     return action.routes_taken if isinstance(action, Create | Write) else ()
 
 
 def _note_loss(writing: Writing, job: Job) -> None:
-    """Record that a server did not keep a marker: nothing more is written to either."""
+    """Record that a server dropped a marker; nothing more is written to either server."""
     writing.marker_lost = True
     marker_loss.note(writing.pair.store, job.lost, writing.pair.clock())
 
@@ -272,7 +274,7 @@ def _bears_marker(action: Action) -> bool:
 
 
 def _is_news(heading: Heading | None, announced: Heading | None) -> bool:
-    """Whether *heading* leads a ticket through states that were not *announced*."""
+    """Whether *heading* leads through states that were not *announced*."""
     if heading is None or announced is None:
         return heading is not None
     return heading.side is not announced.side or not set(heading.states) <= set(announced.states)
@@ -281,8 +283,8 @@ def _is_news(heading: Heading | None, announced: Heading | None) -> bool:
 def _changed_at(action: Action, seen: Observation) -> datetime | None:
     """When the content of *action* was changed on the other side, by that side's clock.
 
-    A note has its own time, of several the oldest counts; all else is as old as the ticket's last change. Attachments have no
-    time that we read.
+    A note has its own time; of several, the oldest counts. Everything else is as old as the ticket's last change. Attachments
+    have no time that we read.
     """
     if not isinstance(action, Create | Write):
         return None

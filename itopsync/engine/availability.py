@@ -1,4 +1,4 @@
-"""Which sides can be worked with in a cycle, and what is remembered of one that cannot."""
+"""Which sides can be worked with in a cycle, and what is recorded about one that cannot."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from itopsync.model import Side
 log = structlog.get_logger(__name__)
 
 _NOT_WRITTEN = (WriteOutcome.READ_ONLY, WriteOutcome.SIDE_UNAVAILABLE)
-"""How a write ends if the side is known to take none."""
+"""Outcomes that show the side accepts no writes."""
 _DECIDED = (WriteOutcome.DONE, WriteOutcome.REFUSED, WriteOutcome.NO_RIGHT)
-"""How it ends if the side takes writes, whether or not this one."""
+"""Outcomes that show the side accepts writes, even if it refused this one."""
 
 
 class Availability:
-    """Records in the report and in the store that a side cannot be worked with, and logs it once rather than every cycle."""
+    """Records in the report and the store that a side cannot be worked with, and logs it once rather than every cycle."""
 
     def __init__(self, pair: Pair, report: Report) -> None:
         self._pair, self._report = pair, report
@@ -39,14 +39,14 @@ class Availability:
             log.warning("side unavailable", side=side, reason=reason)
 
     def answered(self, sides: Iterable[Side]) -> None:
-        """Note that *sides* can be asked again, though nothing that they showed is recorded yet."""
+        """Record that *sides* answer again, though nothing that they showed is stored yet."""
         polls = self._pair.store.polls
         for state in map(polls.side, sides):
             if state.problem is not None:
                 polls.put_side(replace(state, problem=None, problem_since=None))
 
     def note_writes(self, job: Job) -> None:
-        """Record whether each side takes writes: one that polls well but takes none has a problem until it does."""
+        """Record whether each side accepts writes: one that answers polls but no writes has a problem until it does."""
         store, error = self._pair.store, job.unavailable
         for side in {written.side for written in job.writes if written.outcome in _DECIDED}:
             if unwritable.unwritable(store, side) is not None:

@@ -1,4 +1,4 @@
-"""The due links, in the order in which they are worked on: what people touch now, then what has waited longest."""
+"""The due links in processing order: first those that people have just touched, then those that have waited longest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BLOCKERS = "blockers"
 
 
 class Blockers:
-    """The links whose writes ended the last cycle's work: they come last, so that others proceed whatever the cause."""
+    """The links whose writes ended the previous cycle; they go last so that they cannot block the others again."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -23,15 +23,15 @@ class Blockers:
         self._blocked: list[int] = []
 
     def went(self, link: int) -> None:
-        """No side stopped the work on *link*."""
+        """Record that no side stopped the work on *link*."""
         self._went.add(link)
 
     def blocked(self, link: int) -> None:
-        """A write for *link* ended the work, because a side seemed unavailable."""
+        """Record that a write for *link* ended the work because a side seemed unavailable."""
         self._blocked.append(link)
 
     def save(self) -> None:
-        """Store them for the next cycle; those that were not worked on stay."""
+        """Store the blockers for the next cycle; known ones that were not worked on stay."""
         if self._blocked or self.known:
             left = [number for number in self.known if number not in self._went]
             self._store.facts.put(_BLOCKERS, ",".join(map(str, dict.fromkeys((*self._blocked, *left)))) or None)
@@ -41,24 +41,24 @@ class Backlog:
     """The due links; each is handed out once, and again only if it becomes due again."""
 
     def __init__(self, store: Store, polled_at: datetime, last: Collection[int], only: Collection[int] | None) -> None:
-        """*last* are links that ended the work on all others before: they come when nothing else is left.
+        """*last*: links to hand out when nothing else is left, because they ended the previous cycle.
 
-        *only*: nothing but these.
+        *only*: hand out no other links.
         """
         self._store, self._only = store, only
         self._last = frozenset(last)
         self._alone: set[int] = set()
-        """Links with a ticket that its server failed to show: each is handed out by itself in the end, and delays no other."""
+        """Links with a ticket that its server failed to show; each is handed out alone at the end, and delays no other."""
         self._polled_at = polled_at
         self._given: dict[int, datetime] = {}
-        """The links handed out, each with the time of the last poll before that."""
+        """The links handed out, each with the time of the preceding poll."""
 
     def polled(self, at: datetime) -> None:
-        """Put what a new poll found first."""
+        """Put first what a new poll found."""
         self._polled_at = at
 
     def take(self, limit: int, *, touched_only: bool = False) -> tuple[Link, ...]:
-        """Return at most *limit* links; none if nothing is left. *touched_only*: none that was due before the last poll."""
+        """Return at most *limit* links, or none if nothing is left. *touched_only*: only links due since the last poll."""
         taken: list[Link] = []
         while not taken and (ids := self._pick_all(limit, self._last | self._alone, touched_only=touched_only)):
             links = {link.id: link for link in self._store.links.get(ids)}
@@ -74,11 +74,11 @@ class Backlog:
         return tuple(taken)
 
     def _may_fail_again(self, link: Link) -> bool:
-        """Whether a ticket is to be read that its server failed to show the last time."""
+        """Whether it is time to read a ticket again that its server failed to show."""
         return any(UNREAD.names(each) and (each.not_before or self._polled_at) <= self._polled_at for each in link.obstacles)
 
     def done(self, link: Link) -> None:
-        """A link was worked on and stored."""
+        """Record that a link was worked on and stored; it may be handed out again if it is due later."""
         if link.due_at is None or link.due_at > self._given.get(link.id, self._polled_at):
             self._given.pop(link.id, None)
 

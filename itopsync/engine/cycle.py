@@ -1,4 +1,4 @@
-"""One pass over a pair: poll both sides, then observe, plan, apply and settle, until nothing that is due is left."""
+"""One pass over a pair: poll both sides, then observe, plan, apply and settle until nothing is due."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from itopsync.reconcile.safety import Accepted
 
 
 class Cycle:
-    """What one cycle needs, and how far it is."""
+    """One cycle, with everything that it needs."""
 
     def __init__(
         self, pair: Pair, report: Report, accepted: Accepted, accounts_asked: set[Side], only: Collection[int] | None
     ) -> None:
-        """*accounts_asked*: the sides that were asked who we are; this cycle adds to them.
+        """*accounts_asked*: the sides that were asked for our account; this cycle adds to them.
 
-        *only*: of the due links, no others are worked on.
+        *only*: work on no other due links.
         """
         self._pair, self._report, self._only = pair, report, only
         self._safeguard, self._availability = Safeguard(pair, accepted), Availability(pair, report)
         self._polling = Polling(pair, report, self._safeguard, self._availability, accounts_asked)
 
     def run(self) -> None:
-        """Poll, and work on what is due. What a limit stops is stored, for a person to accept.
+        """Poll, and work on the due links. A stop is stored, for a person to accept.
 
         :raises SafetyStop: a limit is exceeded
         :raises Stopped: we were told to stop
@@ -89,7 +89,7 @@ class Cycle:
         )
 
     def _work_on(self, links: DueLinks) -> None:
-        """Work until nothing that was due is left.
+        """Work until nothing is due.
 
         :raises SafetyStop: a limit is exceeded, or a server has lost a marker
         :raises Stopped: we were told to stop
@@ -106,13 +106,13 @@ class Cycle:
         links.remember_blockers()
 
     def _note_what_changes(self, resting: Collection[Side]) -> None:
-        """Poll the side that does not rest, if one does not: what changes there is due when the pause is over."""
+        """Poll the side that is not paused, if any: what changes there becomes due when the pause ends."""
         if len(resting) < len(Side) and not knows_nothing(self._pair.store):
             sides = [side for side in Side if side not in resting]
             self._polling.take_note(self._polling.poll(CycleKind.POLL, sides))
 
     def _heed_scope(self) -> None:
-        """Drop what waits for a copy and is out of scope since the scope was changed."""
+        """Drop the links that wait for a copy and are out of scope since the scope was changed."""
         try:
             scope.heed(self._pair, self._pair.clock())
         except RemoteError as error:

@@ -1,4 +1,4 @@
-"""Deleted attachments leave no trace: they are found by counting, then by halving, so a listing is needed only after a loss."""
+"""Finds deleted attachments, which leave no trace: by counting, then by halving, so that it lists only after a loss."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from itopsync.reconcile.rules import Rules
 from itopsync.store.store import Store
 
 AT_ONCE = 5_000
-"""On how many tickets one call counts attachments. Their ids stand in the query: 5,000 of them take iTop 0.8 s to read
-the first time and 0.14 s each further time, 20,000 take 6.5 s."""
+"""How many tickets' attachments one call counts. The query contains the tickets' ids: iTop takes 0.8 s to read 5,000 of them
+the first time and 0.14 s after that, and 6.5 s for 20,000."""
 LIST_FROM = 400
-"""Up to how many tickets have their attachments listed instead of being halved again."""
+"""For up to this many tickets, attachments are listed instead of halving again."""
 
 
 @dataclass(frozen=True)
 class Searched:
-    """The result of a search for tickets whose attachments are not the known ones."""
+    """The result of a search for tickets whose attachments differ from the known ones."""
 
     links: frozenset[int] = frozenset()
     """Links with such a ticket."""
     after: int = 0
-    """The link after which this part began."""
+    """The link after which this part of the search began."""
     last: int | None = None
-    """The link after which the next part begins; None: this was the last."""
+    """The link after which the next part begins; None after the last part."""
 
 
 def search(side: Side, server: Server, store: Store, rules: Rules, *, live: bool, after: int) -> Searched:
-    """Search one part of the linked tickets with attachments, starting after a link: one call if nothing has changed.
+    """Search one part of the linked tickets with attachments, starting after link *after*; one call if nothing has changed.
 
-    *live*: search the tickets that can still change; otherwise the rest, which sweeps take care of.
+    *live*: search the tickets that can still change; otherwise the rest, which is left to sweeps.
     """
     part = store.attachments.by_ticket(side, AT_ONCE, live=live, after=after)
     looking = _Search(side, server, store, prefix(rules.pair), part.highest)
@@ -44,7 +44,7 @@ def search(side: Side, server: Server, store: Store, rules: Rules, *, live: bool
 
 
 def search_all(side: Side, server: Server, store: Store, rules: Rules, *, live: bool) -> frozenset[int]:
-    """Search all parts; return the links whose tickets have other attachments than the known ones."""
+    """Search all parts; return the links whose tickets' attachments differ from the known ones."""
     found: frozenset[int] = frozenset()
     after: int | None = 0
     while after is not None:
@@ -55,22 +55,22 @@ def search_all(side: Side, server: Server, store: Store, rules: Rules, *, live: 
 
 
 Owners = Mapping[str, Mapping[int, int]]
-"""Class → ticket → how many attachments should be on it."""
+"""Class → ticket → expected number of attachments."""
 
 
 @dataclass(frozen=True)
 class _Search:
-    """A search among attachments up to the highest known id: later ones are the poll's."""
+    """A search among attachments up to the highest known id; the poll finds later ones."""
 
     side: Side
     server: Server
     store: Store
     ours: str
-    """How our own markers begin."""
+    """The prefix of our own markers."""
     highest: int
 
     def tickets(self, owners: Owners, missing: int) -> set[Ref]:
-        """The tickets whose attachments are not the known ones; *missing* are gone in all."""
+        """The tickets whose attachments differ from the known ones; *missing* are gone in total."""
         found: set[Ref] = set()
         for part in self._parts(owners, missing):
             there: dict[tuple[str, int], set[int]] = {}
@@ -84,7 +84,7 @@ class _Search:
         return found
 
     def _parts(self, owners: Owners, missing: int) -> Iterator[Owners]:
-        """Narrow *owners* down to the parts at fault; *missing* of their attachments are gone (negative: some are extra)."""
+        """Narrow *owners* down to the parts with differences; *missing* of their attachments are gone (if negative, extra)."""
         if missing == 0:
             return
         if sum(map(len, owners.values())) <= LIST_FROM:
@@ -101,7 +101,7 @@ class _Search:
         return known - self.server.count_attachments(self._condition(owners))
 
     def _condition(self, owners: Owners) -> str:
-        """The OQL condition for the attachments that we know of on *owners*, without pictures and texts of ours."""
+        """The OQL condition for attachments on *owners* up to the highest known id, without our uploaded pictures and texts."""
         on = " OR ".join(
             f"(item_class = '{cls}' AND item_id IN ({','.join(map(str, sorted(counts)))}))"
             for cls, counts in sorted(owners.items())

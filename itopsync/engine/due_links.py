@@ -1,4 +1,4 @@
-"""The links that are due: taken in batches, observed, planned and admitted; carried out one by one, and accounted for."""
+"""The due links: taken in batches, observed, planned and admitted; then carried out one by one, and counted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class DueLinks:
-    """The links that are due, and what is done with them. Only :meth:`prepare` and :meth:`carry_out` run in threads."""
+    """The due links and the stages that they pass. Only :meth:`prepare` and :meth:`carry_out` run in threads."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class DueLinks:
         polled_at: datetime,
         only: Collection[int] | None,
     ) -> None:
-        """*clocks_ahead*: by how much each server's clock is ahead of ours. *only*: no other links are worked on."""
+        """*clocks_ahead*: by how much each server's clock is ahead of ours. *only*: work on no other links."""
         self._pair, self._report, self._polling = pair, report, polling
         self._safeguard, self._availability = safeguard, availability
         self.polled_at = polled_at
@@ -53,9 +53,9 @@ class DueLinks:
         self._done = self._total = 0
 
     def count(self) -> None:
-        """Count what is due, and check it against the limit for new tickets.
+        """Count the due links, and check the new tickets among them against the limit.
 
-        :raises SafetyStop: there are more new tickets than that
+        :raises SafetyStop: there are more new tickets than the limit allows
         """
         links = self._pair.store.links
         due = links.due_counts(self.polled_at)
@@ -65,7 +65,9 @@ class DueLinks:
             self._safeguard.check_creations(self._created.union(links.waiting_ids(self.polled_at)))
 
     def next_links(self, *, touched_only: bool) -> Sequence[Link]:
-        """The next due links. A long cycle polls in between, and what people touched comes first, or alone.
+        """The next due links. A long cycle polls again; newly touched links then come first.
+
+        *touched_only*: no others.
 
         :raises SafetyStop: there are more new tickets than the limit allows
         """
@@ -83,9 +85,9 @@ class DueLinks:
         return links
 
     def prepare(self, links: Sequence[Link]) -> list[Planned]:
-        """Observe and plan, and check that what is missing is not only out of sight.
+        """Observe and plan, and check that what is missing is not merely hidden from our account.
 
-        :raises SafetyStop: what is missing may merely be out of sight
+        :raises SafetyStop: what is missing may merely be hidden
         """
         observed = observe(self._pair, links)
         planned = plan(self._pair, observed)
@@ -93,9 +95,9 @@ class DueLinks:
         return planned
 
     def admit(self, prepared: Future[list[Planned]]) -> Sequence[Job]:
-        """Wait for what was prepared, check that no more is written than the limits allow, and make the jobs.
+        """Wait for the prepared plans, check them against the limits, and make the jobs.
 
-        :raises SafetyStop: the plan exceeds one
+        :raises SafetyStop: the plans exceed a limit, or a guard finds something wrong
         """
         try:
             planned = self._pair.answer_of(prepared)
@@ -110,13 +112,13 @@ class DueLinks:
         return [Job.of(each, self._pair.rules.for_external(each.loaded.external.cls)) for each in let_through]
 
     def carry_out(self, job: Job) -> None:
-        """Apply and settle; a job that has come to its files is settled once those are carried."""
+        """Apply and settle; a job that has reached its files is settled once those are carried."""
         apply(self._writing, job)
         if job.phase is not Phase.AT_FILES:
             self._settle(job)
 
     def leave(self, job: Job, *, interrupted: bool) -> None:
-        """Settle a link that has come to its files, and leave those to a later cycle."""
+        """Settle a link that has reached its files, and leave the files to a later cycle."""
         job.end(Ending.INTERRUPTED if interrupted else Ending.POSTPONED)
         self._settle(job)
 
@@ -124,7 +126,7 @@ class DueLinks:
         settle(self._pair, job, self._writing.clocks_ahead, self._report.started)
 
     def account_for(self, job: Job) -> None:
-        """Count what was done on a link, and log what newly needs a person."""
+        """Add a job to the report, and log what newly needs a person."""
         self._done += 1
         self._backlog.done(job.link)
         if self._pair.progress is not None:
@@ -144,20 +146,20 @@ class DueLinks:
     # however the work ends
 
     def refuse_new_losses(self) -> None:
-        """Stop for a marker that was lost meanwhile, whatever else ended the work.
+        """Raise a safety stop if a marker was lost during this work, even if something else ended it.
 
-        :raises SafetyStop: one was
+        :raises SafetyStop: a marker was lost
         """
         if self._writing.marker_lost:
             marker_loss.refuse_lossy(marker_loss.losses(self._pair.store))
 
     def remember_blockers(self) -> None:
-        """Store for the next cycle which links held up the others."""
+        """Store which links ended the work, for the next cycle."""
         self._blockers.save()
 
 
 def _log_parked(job: Job) -> None:
-    """Log what needs a person from now on."""
+    """Log what newly needs a person."""
     before = {(obstacle.key, obstacle.fingerprint) for obstacle in job.loaded.obstacles if obstacle.needs_person}
     for obstacle in job.link.obstacles:
         if obstacle.needs_person and (obstacle.key, obstacle.fingerprint) not in before:

@@ -1,4 +1,4 @@
-"""Keeps a pair of servers in step: runs cycles, and keeps how each ended."""
+"""Keeps a pair of servers in step: runs cycles, and records how each ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from itopsync.store.records import Cause, CycleRecord, Lasting
 log = structlog.get_logger(__name__)
 
 _LEVELS = {CycleOutcome.UNAVAILABLE: logging.WARNING, CycleOutcome.STOPPED: logging.ERROR}
-"""A cycle's log level by outcome, else INFO: a ticket's failures wait for another try, or are logged as parked."""
+"""Outcome → a cycle's log level; otherwise INFO, since a ticket's failures are retried, or logged as parked."""
 
 
 class Engine:
@@ -30,11 +30,11 @@ class Engine:
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self._accounts_asked: set[Side] = set()
-        """The sides that were asked who we are since this process began or its configuration was read."""
+        """The sides asked for our account since this process started or its configuration was read."""
         self._begins_later = False
 
     def recover(self, running: Collection[int] = ()) -> None:
-        """Take note of what was under way when an earlier process died: writes get time to land, then are looked for.
+        """Mark the writes that were under way when an earlier process died as in doubt, to be checked once they may have landed.
 
         *running*: the requests that this process itself is carrying out.
         """
@@ -45,7 +45,7 @@ class Engine:
             log.warning("writes of unknown outcome", links=len(found), landing=str(wait))
 
     def _follow_clock(self) -> None:
-        """Let nothing wait until a clock that was set back has caught up; what was sent may still land."""
+        """Make links that are due implausibly late, as after the clock was set back, due after the landing time."""
         now, settings, landing = self.pair.clock(), self.pair.settings, self.pair.rules.limits.landing
         longest = max(landing, settings.longest_back_off, settings.overlap)
         self.pair.store.links.hasten(now + longest, now + landing)
@@ -53,14 +53,14 @@ class Engine:
     def cycle(
         self, kind: CycleKind = CycleKind.POLL, accept: Collection[str] = (), *, only: Collection[int] | None = None
     ) -> Report:
-        """Run one cycle, and keep how it ended.
+        """Run one cycle, and record how it ended.
 
-        *accept* names the safety limits that this one may exceed. It works on links *only*, where those are given. Told to stop,
-        it ends between two calls; what was due stays due.
+        *accept* names the safety limits that this cycle may exceed. *only*: work on no other links. Told to stop, the cycle ends
+        between two calls; what was due stays due.
 
         :raises SafetyStop: the plan exceeds a limit; what was due stays due
         :raises StoreError: the store is another pair's, or not the one that this pair had
-        :raises AnotherInstance: the lease was lost; its next holder looks for what was under way
+        :raises AnotherInstance: the lease was lost; its next holder checks what was under way
         """
         report = Report(kind, self.pair.clock())
         self._heed_since(report.started)
@@ -69,7 +69,7 @@ class Engine:
         return report
 
     def _heed_since(self, now: datetime) -> None:
-        """Warn once of a scope that begins in the future: the configuration or this host's clock is wrong."""
+        """Warn once if the scope begins in the future: the configuration or this host's clock is wrong."""
         later = self.pair.rules.begin_after(now)
         if later and not self._begins_later:
             log.warning("scope.since is in the future", since=self.pair.rules.since)
@@ -107,7 +107,7 @@ class Engine:
                     store.spells.note(frozenset(self._lasting(report, outcome)), report.started, report.finished)
 
     def _lasting(self, report: Report, outcome: CycleOutcome) -> Iterator[Lasting]:
-        """What lasts from cycle to cycle, and keeps tickets from getting across: by how a cycle ended, and by the store."""
+        """What holds tickets up beyond this cycle, according to its outcome and the store."""
         store = self.pair.store
         for side in report.problems:
             yield Lasting(Cause.NO_WRITES if store.polls.side(side).problem is None else Cause.DOWN, side)
@@ -119,7 +119,7 @@ class Engine:
             yield Lasting(Cause.PARKED, None, link, obstacle.key)
 
     def _see_what_waits(self, report: Report) -> None:
-        """No cycle goes well while a side takes no writes, or anything is parked or waits, even if it did nothing."""
+        """Report sides that accept no writes, and what is parked or waits: no cycle ends well then, even if it did nothing."""
         store, now = self.pair.store, self.pair.clock()
         for side in Side:
             problem = unwritable.unwritable(store, side)
@@ -132,7 +132,7 @@ class Engine:
 
 
 def _tell(report: Report, outcome: CycleOutcome, problem: str | None) -> None:
-    """Log a whole cycle on one line, without its zeroes."""
+    """Log a cycle on one line, omitting counts of zero."""
     seconds = (report.finished - report.started).total_seconds() if report.finished else 0.0
     counts = {count.value.replace(" ", "_"): number for count, number in report.counts.items() if number}
     more = {"problem": problem} if problem else {}

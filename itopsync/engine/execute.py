@@ -1,4 +1,4 @@
-"""Executes one action: reads what it needs, makes the call, and records the answer in the job. Nothing is tried twice."""
+"""Executes one action: reads what it needs, makes the call, and records the answer in the job. Retries nothing."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from itopsync.reconcile.unmarked import lost_file, lost_markers, restored
 
 
 class PictureMissing(Exception):
-    """A text shows a picture whose attachment is not there yet."""
+    """A text shows a picture that has not been uploaded yet."""
 
 
 class Replaced(Exception):
-    """What was planned from is not so any more: a copy is another ticket by now, or gone, or a file is there again."""
+    """The plan is out of date: a copy is gone or is now another ticket, or a file that was gone is back."""
 
 
 class FileBudget:
-    """The bytes of files that may be held at once, shared by the threads, first come, first served."""
+    """The number of bytes of files that may be held at once, shared by the threads, first come, first served."""
 
     def __init__(self, total: int) -> None:
         self._total = self._free = total
@@ -47,7 +47,7 @@ class FileBudget:
     def share(self, size: int) -> Iterator[Callable[[int], None]]:
         """Wait for *size* bytes, or for the whole budget if it is smaller, and hold them.
 
-        Yields a function that gives back all but the given number of bytes, once it is known how many are needed.
+        Yields a function that gives back all but a given number of bytes, for when the real size is known.
         """
         held, place = min(size, self._total), object()
         with self._changed:
@@ -78,7 +78,7 @@ def execute(pair: Pair, job: Job, action: Action, budget: FileBudget) -> None:
     """Send *action*.
 
     :raises PictureMissing: a picture that it shows must be uploaded first
-    :raises Replaced: what the action was planned from is not so any more: a ticket is another one, or a file is back
+    :raises Replaced: the plan is out of date: a copy is gone or is another ticket, or a file is back
     :raises RemoteError: a server refuses, fails, or gives no answer
     """
     match action:
@@ -127,9 +127,9 @@ def _write(pair: Pair, job: Job, action: Write) -> None:
 
 
 def _with_markers(server: Server, answer: Ticket, notes: Sequence[Note], wanted: Attributes) -> Ticket:
-    """*answer*, or where it lacks the markers of *notes*, what a look shows: one odd answer is no server that drops them.
+    """*answer*; or the ticket read again if that lacks the markers of *notes*, since one odd answer does not prove a loss.
 
-    :raises OutcomeUnknown: the look shows nothing
+    :raises OutcomeUnknown: the ticket cannot be read
     """
     if not lost_markers(answer, notes):
         return answer
@@ -162,9 +162,9 @@ def _upload(pair: Pair, job: Job, action: Upload, budget: FileBudget) -> None:
 
 
 def _confirm_copy(pair: Pair, job: Job) -> None:
-    """Look once more whether the internal ticket is the copy: nothing else tells that it was, still, as its files were listed.
+    """Check once more that the internal ticket is the copy: its files were listed by a call of their own.
 
-    :raises Replaced: it is not
+    :raises Replaced: it is not the copy
     """
     ref = job.ticket(Side.INTERNAL).ref
     logs = Attributes(fields={}, logs=job.cls.internal_logs)
@@ -184,9 +184,9 @@ def _remove(pair: Pair, job: Job, action: Remove) -> None:
 
 
 def _confirm_gone(pair: Pair, job: Job, file: FilePair, side: Side) -> None:
-    """Look once more whether a file is gone from *side*, and its ticket is not.
+    """Check once more that a file is gone from *side* though its ticket is not.
 
-    :raises Replaced: it is there, or its ticket is gone
+    :raises Replaced: the file is there, or its ticket is gone
     """
     ref, server = job.ticket(side).ref, pair.servers[side]
     number = file.original_id if file.origin is side else file.copy_id
@@ -197,7 +197,7 @@ def _confirm_gone(pair: Pair, job: Job, file: FilePair, side: Side) -> None:
 
 
 def _read_file(upload: Upload, origin: Server, ticket: Ref) -> File:
-    """The file that *upload* sends, if *ticket* has it still. Pictures are read from the configured server only."""
+    """Read the file for *upload*, provided that *ticket* still has it. Inline pictures come from the configured server only."""
     match upload.source:
         case AttachmentSource(id=number) | AttachedImage(id=number):
             return origin.attachment_file(number, ticket)

@@ -1,4 +1,4 @@
-"""What follows from a failed action: an item is held back, something is tried differently, or work on the link stops."""
+"""Handles failed actions: holds back an item, tries something different, or stops the work on the link."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _NOT_ONE = re.compile(r"(\w+): (?:No item found|Several items found \(\d+\)|Inva
 
 
 def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect: bool) -> WriteOutcome:
-    """Do what the failure of *action* calls for; return the outcome.
+    """Handle the failure of *action*; return the outcome.
 
     *suspect*: the failure may concern this ticket alone, perhaps because of something in front of the server, since other writes
-    succeed or it failed like this before. Then the side counts as unavailable only if it fails on a trivial question too.
+    succeeded or this link failed like this before. The side then counts as unavailable only if it fails a trivial request too.
     """
     match error:
         case SideUnavailable() if (suspect or _failed_before(job, action)) and not isinstance(error, AccessRefused):
@@ -64,16 +64,16 @@ def handle(pair: Pair, job: Job, action: Action, error: RemoteError, *, suspect:
 
 
 def hide_names(job: Job, error: RemoteError) -> None:
-    """Take out of *error*, where it quotes a server's own words, those by which the two tickets and their people are called."""
+    """Remove from the server's words in *error* any that could identify the two tickets or the people on them."""
     if error.quoted:
         seen = filter(None, map(job.seen.of, Side))
         error.requote(hidden(error.quoted, (word for ticket in seen for word in _names(ticket))))
 
 
 def _names(ticket: Ticket) -> Iterator[str]:
-    """The words of a ticket's title, of the names of those who wrote its entries, and those in its texts that may be names.
+    """The words of a ticket's title and of its authors' names, and those words of its texts that may be names.
 
-    Not the other words of its texts: a long description has most words of any sentence.
+    The other words of its texts are left out: a long description has most words of any sentence.
     """
     entries = tuple(chain.from_iterable(ticket.logs.values()))
     for name in (ticket.fields.get(TITLE, ""), *(entry.author for entry in entries)):
@@ -87,7 +87,7 @@ def _failed_before(job: Job, action: Action) -> bool:
 
 
 def _ask_again(pair: Pair, job: Job, action: Action, error: SideUnavailable) -> WriteOutcome:
-    """Check whether the side is really unavailable. If not, nobody knows whether the write was carried out."""
+    """Check whether the side is really unavailable. If not, the outcome of the write is unknown."""
     try:
         pair.servers[action.side].check_login()
     except SideUnavailable as down:
@@ -97,7 +97,7 @@ def _ask_again(pair: Pair, job: Job, action: Action, error: SideUnavailable) -> 
 
 
 def leave_unknown(pair: Pair, job: Job, action: Action, error: ItopsyncError) -> WriteOutcome:
-    """Look again once the write has had time to land. It counts as a failed try of the action's first item."""
+    """Have the link looked at once the write has had time to land; count a failed try of the action's first item."""
     landing, now = pair.rules.limits.landing, pair.clock()
     for item in action.items[:1]:
         wait = wait_after(error, job.link, item, pair.settings, pair.rules.limits)
@@ -110,9 +110,9 @@ def leave_unknown(pair: Pair, job: Job, action: Action, error: ItopsyncError) ->
 
 
 def leave_faulty(pair: Pair, job: Job, error: Exception) -> None:
-    """Leave a link whose tickets trigger a fault of ours; what was sent is looked for before anything else happens.
+    """Leave a link whose tickets trigger a fault of ours; if a write was begun, it is looked for before anything else happens.
 
-    :raises ItopsyncError: *error* has a meaning of its own
+    :raises ItopsyncError: *error* itself, if it is no fault of ours
     """
     fault, now = report_fault(error, job.link), pair.clock()
     wait = wait_after(fault, job.link, UNREAD, pair.settings, pair.rules.limits)
@@ -125,16 +125,16 @@ def leave_faulty(pair: Pair, job: Job, error: Exception) -> None:
 
 def _refused(pair: Pair, job: Job, action: Action, error: Refused) -> None:
     if isinstance(error, Missing) and not isinstance(action, Upload):
-        job.end(Ending.FAILED)  # gone or out of sight: the next look tells
+        job.end(Ending.FAILED)  # gone or hidden: the next look tells which
         job.counts[Count.REFUSED] += 1
         return
     if isinstance(error, RequestTooLarge) and not _is_a_file(action) and (error.news or not job.narrowed):
-        job.narrowed = True  # it may have been planned before we learnt the limit from another job
-        return  # its content is cut smaller now
+        job.narrowed = True  # it may have been planned before another job found the limit
+        return  # the next plan cuts its content smaller
     if isinstance(error, LogFull) and isinstance(action, Write):
         logs = [note.log for note in action.notes]
         full = error.log if error.log in logs else logs[0] if len(logs) == 1 else None
-        if full is not None:  # else each goes by itself, which shows the full log
+        if full is not None:  # else each note is sent by itself, which shows the full log
             job.link = agree.refused(job.link, full_log(action.side, full), str(error), pair.clock(), None)
             return
     elif isinstance(action, Write) and _has_moved_on(pair, job, action.side):
@@ -148,14 +148,14 @@ def _refused(pair: Pair, job: Job, action: Action, error: Refused) -> None:
 
 
 def _hold_against(pair: Pair, job: Job, item: Item, error: RemoteError) -> None:
-    """Record the refusal: a missing picture in a text is described in words at once, all else is tried again."""
+    """Record the refusal. A missing picture of a text is at once described in words; everything else is tried again."""
     is_gone = isinstance(error, Missing) and item.key.kind is ItemKind.PICTURE
     wait = None if is_gone else wait_after(error, job.link, item, pair.settings, pair.rules.limits)
     job.link = agree.refused(job.link, item, str(error), pair.clock(), wait)
 
 
 def _access_refused(pair: Pair, job: Job, action: Action, error: AccessRefused) -> None:
-    """A right is missing for this one thing: wait, and use up no retries."""
+    """The account lacks a right for these items: try them again later, without counting a failure."""
     if isinstance(action, Write) and _has_moved_on(pair, job, action.side):
         return
     job.counts[Count.NO_RIGHT] += 1
@@ -164,7 +164,7 @@ def _access_refused(pair: Pair, job: Job, action: Action, error: AccessRefused) 
 
 
 def name_the_key(pair: Pair, action: Action, error: RemoteError) -> None:
-    """Say of an object that iTop does not find, or not only once, which key of the configuration names it."""
+    """If iTop finds no object for a key, or several, add to *error* which key of the configuration names it."""
     found = _NOT_ONE.search(str(error))
     if found is None or not isinstance(action, Create | Write) or found[1] not in action.fields:
         return
@@ -176,9 +176,9 @@ def name_the_key(pair: Pair, action: Action, error: RemoteError) -> None:
 
 
 def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
-    """Reread a ticket that refused a write: if its state is not what we thought, plan anew.
+    """Read a ticket again that refused a write; True if it is in another state than we thought, is gone, or cannot be asked for.
 
-    What an extension of iTop answers after the commit looks like a refusal: a note that arrived with it is not to be sent again.
+    An error that an iTop extension raises after the commit looks like a refusal; a note that arrived must not be sent again.
     """
     thought = job.ticket(side)
     try:
@@ -187,7 +187,7 @@ def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
         job.break_off(error)
         return True
     except (Refused, BadQuery):
-        job.end(Ending.FAILED)  # what was refused is held back; the next look tells the rest
+        job.end(Ending.FAILED)  # the refused items are held back; the next look tells the rest
         return False
     now = found.get(thought.ref.id)
     if now is None:
@@ -198,5 +198,5 @@ def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
 
 
 def _is_a_file(action: Action) -> bool:
-    """Whether *action* carries something that cannot be cut."""
+    """Whether *action* uploads a file, whose content cannot be cut."""
     return isinstance(action, Upload) and not isinstance(action.source, TextSource)

@@ -1,4 +1,4 @@
-"""Whether this host's clock was set: then what was sent gets its whole time to land once more, since no wait can be trusted."""
+"""Detects that this host's clock was set; pending writes then get their full landing time again, since no wait can be trusted."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from itopsync.store.store import Store
 log = structlog.get_logger(__name__)
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""This clock goes on while the machine is suspended, and nobody can set it."""
+"""A clock that runs on while the machine is suspended, and that nobody can set."""
 _FACT = "boots"
-"""The fact that tells of the last boots that cycles ran on, when each began by its clock."""
+"""The fact that holds the last boots on which cycles ran, and when each began by its host's clock."""
 _KEPT = 8
-"""Hosts that take turns at one store each remember their own."""
+"""How many boots are remembered: hosts may take turns at one store."""
 _STEP = timedelta(seconds=2)
 """A smaller jump does not mean that somebody set the clock."""
 
@@ -31,11 +31,11 @@ class Boot:
 
     id: str
     began: datetime
-    """By the host's clock as it is now: it changes only if somebody sets that."""
+    """By the host's present clock, so it changes only if somebody sets the clock."""
 
 
 def boot_id() -> str:
-    """What tells this boot from any other; empty if this host does not say."""
+    """An id that tells this boot from any other; empty if this host has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -49,9 +49,9 @@ def this_boot() -> Boot | None:
 
 
 def heed(store: Store, boot: Boot, clock: Callable[[], datetime], landing: timedelta) -> None:
-    """If the clock was set since the last call, or no cycle ran on this boot before, let what was sent land from now on.
+    """Give every write in doubt its full landing time again if the clock was set, or if this is the first cycle since the boot.
 
-    Called after the time was read by which links are due, and so before any of them is worked on.
+    To be called once the time of the poll has been taken, before any due link is worked on.
     """
     known: dict[str, str] = json.loads(store.facts.get(_FACT) or "{}")
     moved = boot.began - datetime.fromisoformat(known.pop(boot.id)) if boot.id in known else None

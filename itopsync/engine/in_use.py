@@ -1,4 +1,4 @@
-"""The configuration that the process at work has, so that a command that reads another one can say so."""
+"""The configuration that the running process uses, so that a command with a different one can say so."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _FACT = "configuration"
 
 
 def note(store: Store, fingerprint: str) -> None:
-    """Remember what is worked with from now on, for as long as the lease is ours."""
+    """Record the configuration in use from now on; it counts while somebody holds the lease."""
     if store.facts.get(_FACT) != fingerprint:
         store.facts.put(_FACT, fingerprint)
 
 
 def is_other(store: Store, fingerprint: str, now: datetime) -> bool:
-    """Whether a process is at work with another configuration."""
+    """Whether the running process uses a different configuration."""
     held = store.lease.current()
     return held is not None and held.until > now and store.facts.get(_FACT) not in (None, fingerprint)

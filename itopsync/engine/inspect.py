@@ -1,6 +1,6 @@
-"""What operators may look at without writing anything: what a cycle would do, whether both sides agree, one link's story.
+"""What operators may look at without any write: what a cycle would do, whether both sides agree, one link's story.
 
-It follows the stages of a cycle up to the plan.
+Follows the stages of a cycle up to the plan.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Inspector:
         self._prepared = False
 
     def preview(self) -> tuple[list[Planned], Tally]:
-        """What a cycle would do now, link by link, and the total.
+        """What a cycle would do now, link by link, and the tally.
 
-        Includes what is waiting briefly for a side to take writes again, which no limit counts before it is due.
+        Includes links that wait briefly for a side to accept writes again; the tally leaves them out, as they are not due.
 
         :raises RemoteError: a server cannot be asked
         :raises StoreError: the store is not this pair's own
@@ -64,7 +64,7 @@ class Inspector:
             tally = tally if each.loaded.id in later else tally.add(each.plan)
         let_through, accepted = hold_if_several(pair.store, planned), Accepted(things=stops.accepted(pair.store))
         if exceeds(Excess.DELETIONS, tally, pair.rules.limits, accepted):
-            return let_through, tally  # who accepts that accepts every one of them
+            return let_through, tally  # accepting these deletions accepts every one of them
         return hold_orphaned_if_several(pair, let_through, accepted), tally
 
     def refuse(self, planned: Sequence[Planned], tally: Tally) -> None:
@@ -78,7 +78,7 @@ class Inspector:
         check(tally, pair.rules.limits, accepted)
 
     def verify(self) -> Iterator[Planned]:
-        """What every linked pair of tickets would need to agree, link by link.
+        """What every linked pair of tickets still needs in order to agree, link by link.
 
         :raises RemoteError: a server cannot be asked
         :raises StoreError: the store is not this pair's own
@@ -94,7 +94,7 @@ class Inspector:
                 pair.progress(done, total)
 
     def inspect(self, links: Sequence[Link]) -> list[Planned]:
-        """What *links* would need to agree, whatever their status.
+        """What *links* still need in order to agree, whatever their status.
 
         :raises RemoteError: a server cannot be asked
         :raises StoreError: the store is not this pair's own
@@ -115,7 +115,7 @@ class Inspector:
         return every
 
     def _prepare(self) -> None:
-        """Check the store, and ask both servers who we are: once, since a new store makes that a dozen calls and more."""
+        """Check the store and ask both servers for our accounts; only once, since with a new store that takes a dozen calls."""
         if not self._prepared:
             self._refuse_wrong_store()
             self.pair.learn_accounts()

@@ -17,54 +17,55 @@ from itopsync.reconcile.unmarked import remembered, restored
 
 
 class Phase(Enum):
-    """How far the work on a link has come."""
+    """How far the work on a link has got."""
 
     BEFORE_FILES = auto()
-    """It is in a thread for links, and has carried no file."""
+    """It is in a thread for links and has carried no file yet."""
     AT_FILES = auto()
-    """It has come to its first file, and is to go on in a thread for files, so that large ones hold up no note."""
+    """It has reached its first file, and continues in a thread for files, so that large files hold up no note."""
     WITH_FILES = auto()
-    """It is in a thread for files, which carries them and all that is left: texts that wait for a file come after it."""
+    """It is in a thread for files, which carries these and whatever comes after them, such as texts that refer to them."""
 
 
 class Ending(Enum):
     """Why nothing more is done on a link in this cycle."""
 
     FAILED = auto()
-    """Something failed in a way that calls for another look at both tickets."""
+    """Something failed, and both tickets must be looked at again."""
     POSTPONED = auto()
     """Its files are left to a later cycle."""
     UNMARKED = auto()
     """A server stored something without its marker."""
     SIDE_UNAVAILABLE = auto()
     INTERRUPTED = auto()
-    """We were told to stop, or another link's write has lost its marker: the rest is due at once."""
+    """We were told to stop, or another link's write lost its marker; the rest is due at once."""
     OVERTAKEN = auto()
     """An operator has changed the link since it was loaded, or the link that held its copy is being written."""
 
 
 @dataclass
 class Job:
-    """What is known of a link while it is worked on, and how that ended.
+    """What is known of a link during the work on it, and how that ended.
 
-    Unlike the frozen values before it, it is changed in place: by ``apply``, ``execute``, ``failures``, ``settle`` and the cycle.
+    Unlike the frozen values of the earlier stages, it is changed in place: by ``apply``, ``execute``, ``failures``, ``settle``
+    and the cycle.
     """
 
     loaded: Link
     """As the store had it."""
     link: Link
-    """As it is by now."""
+    """As it is now."""
     seen: Observation
-    """What both sides show by now."""
+    """What both sides show now."""
     plan: Plan
-    """What is left to do, as far as it is known."""
+    """What is left to do, as far as known."""
     cls: ClassRules
     looked_up: LookedUp = NOTHING_LOOKED_UP
-    """What decides on the defaults of its tickets: looked up before the first round, and the same in all."""
+    """What decides on its tickets' defaults; looked up before the first round, and kept for all rounds."""
 
     phase: Phase = Phase.BEFORE_FILES
     begun: bool = False
-    """A write has been recorded in the store: nobody else changes the link until it is saved."""
+    """The store has recorded a write as under way: nobody else changes the link until it is saved."""
     heading: Heading | None = None
     """The states recorded with it."""
     files: frozenset[FilePair | None] = frozenset({None})
@@ -72,16 +73,16 @@ class Job:
     rounds: int = 0
     """How often it was replanned."""
     singly: bool = False
-    """Each item goes in a call of its own: several were refused together."""
+    """Each item is sent in a call of its own, because several were refused together."""
     narrowed: bool = False
-    """A request was too large; its content is now cut to the limit known by now."""
+    """A request was too large; content is now cut to the limit known since."""
 
     ended: Ending | None = None
-    """Why nothing more is done on it in this cycle; None as long as something is, or if its plan was carried out."""
+    """Why nothing more is done on it in this cycle; None while work goes on, or if its plan was carried out."""
     unavailable: SideUnavailable | None = None
-    """The side that stopped the work, if any: that uses up no ticket's retries."""
+    """The side that stopped the work, if any; that counts as no failed try."""
     lost: tuple[LostMarker, ...] = ()
-    """What a server stored without its marker: nothing more is written."""
+    """What a server stored without its marker; nothing more is written then."""
     counts: Counts = field(default_factory=Counter)
     writes: list[Written] = field(default_factory=list)
     """What was sent or had to wait, in order, and how it ended."""
@@ -107,7 +108,7 @@ class Job:
 
     @property
     def as_loaded(self) -> Link | None:
-        """What the store must still have for the link to be saved; None once a write is recorded: nobody else changes it then."""
+        """What the store must still have for the link to be saved; None once a write has begun: nobody else changes it then."""
         return None if self.begun else self.loaded
 
     @property
@@ -117,17 +118,17 @@ class Job:
         return self.ended is Ending.OVERTAKEN or (self.ended in before and not self.begun)
 
     def lose(self, lost: tuple[LostMarker, ...]) -> None:
-        """Record what a server stored without its marker; nothing more is done on this link."""
+        """Record what a server stored without its marker, and end the work on this link if it did."""
         if lost:
             self.link = remembered(self.link, lost)
             self.lost = (*self.lost, *lost)
             self.end(Ending.UNMARKED)
 
     def break_off(self, error: SideUnavailable) -> None:
-        """Do nothing more: a side is unavailable."""
+        """End the work, because a side is unavailable."""
         self.unavailable = error
         self.end(Ending.SIDE_UNAVAILABLE)
 
     def end(self, why: Ending) -> None:
-        """Do nothing more in this cycle. What came first counts."""
+        """End the work in this cycle. The first reason counts."""
         self.ended = self.ended or why

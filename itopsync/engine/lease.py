@@ -1,4 +1,4 @@
-"""The right to be the one writer: held in the store, renewed during work, checked before each write."""
+"""The right to be the only writer: held in the store, renewed during work, checked before each write."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from itopsync.store.store import Store
 log = structlog.get_logger(__name__)
 
 _PATIENCE = 5.0
-"""Seconds to wait for a renewal that is under way when the lease is given up."""
+"""How many seconds to wait for a renewal that is under way when the lease is given up."""
 _SHARES = 4
-"""The lease is renewed after one share of its time, and given up one share before its end."""
+"""Into how many shares the lease's time is divided: it is renewed after each, and considered lost one share before its end."""
 _SILENCE = 30
-"""Seconds for which the store may leave a question about the lease unanswered once that has run out."""
+"""How many seconds the store may leave a call about the lease unanswered once the lease has run out."""
 
 
 class Lease:
-    """The lease on a store. As a context: we are the one writer, and every write transaction of the store is fenced.
+    """The lease on a store. As a context: we are the only writer, and every write transaction of the store is fenced.
 
-    :raises AnotherInstance: on entering, if somebody else holds it; from :meth:`check`, if it may be somebody else's
+    :raises AnotherInstance: on entering, if somebody else holds it; from :meth:`check`, if somebody else may hold it
     :raises StoreUnavailable: from :meth:`check`, if the database refused a renewal or does not answer
     """
 
@@ -46,14 +46,14 @@ class Lease:
         """Why the last renewal failed."""
         self._stop, self._ended = threading.Event(), threading.Event()
         self._asking = False
-        """The store has yet to answer a question about the lease."""
+        """Whether a call to the store about the lease is unanswered."""
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def acquire(self) -> bool:
-        """Take the lease if it is free, and keep it; say whether it is ours."""
+        """Take the lease if it is free, and keep renewing it; return whether it is ours."""
         if not self._store.lease.acquire(self._holder, self._ttl):
             return False
-        # A holder paused in the middle of a transaction may have kept us waiting: its time counts from now.
+        # A holder that was paused in the middle of a transaction may have kept us waiting, so our time counts from now.
         asked = _now()
         if not self._store.lease.renew(self._holder, self._ttl):
             return False
@@ -64,9 +64,9 @@ class Lease:
         return True
 
     def release(self) -> None:
-        """Give the lease up, if it is still ours, so that nobody waits for its end.
+        """Give up the lease if it is still ours, so that nobody has to wait until it expires.
 
-        :raises StoreUnavailable: the database does not answer; the lease ends by itself
+        :raises StoreUnavailable: the database does not answer; the lease then expires by itself
         """
         self._stop.set()
         self._thread.join(_PATIENCE)
@@ -96,14 +96,14 @@ class Lease:
 
     @property
     def remaining(self) -> float:
-        """Seconds for which it is certainly ours without a renewal."""
+        """For how many more seconds it is certainly ours without a renewal."""
         return self._good_until - _now()
 
     def check(self) -> None:
         """Check that we may write now; called right before each write.
 
-        Our own clock shows that a process was paused. The database shows that a machine was paused with all its clocks, or
-        that its clock runs slow.
+        Our own clock shows if this process was paused. The database shows if the whole machine was paused with its clocks, or if
+        its clock runs slow.
         """
         self.check_time()
         if not self._store.lease.is_held_by(self._holder):
@@ -112,7 +112,7 @@ class Lease:
         self.check_time()
 
     def check_time(self) -> None:
-        """Check by our own clock alone that it cannot have run out.
+        """Check by our own clock alone that the lease cannot have run out.
 
         :raises AnotherInstance: this process was held up
         :raises StoreUnavailable: the database refused to renew it in time
@@ -151,10 +151,10 @@ class Lease:
             self._renewed(asked)
 
     def _watch(self) -> None:
-        """End the process if the lease has run out and the store answers nothing: what waits for it cannot be ended otherwise.
+        """End the process if the lease has run out and the store does not answer: nothing else can end what waits for it.
 
-        Such a silence comes from something in between that goes on accepting what we send. Time is counted in turns of our own:
-        a process that was held up itself is not in that case, and finds out by :meth:`check`.
+        Such a silence comes from something in between that still accepts what we send. Time is counted in iterations, so that a
+        process that was itself held up does not end here, but finds out by :meth:`check`.
         """
         silent = 0
         while not self._ended.wait(1.0):
@@ -169,12 +169,12 @@ def _now() -> float:
 
 
 def this_process() -> Holder:
-    """Who we are, so that another process on this host can tell whether we are alive."""
+    """Identifies this process, so that another on this host can tell whether it is alive."""
     return Holder(socket.gethostname(), _boot_and_namespace(), os.getpid(), started_at(os.getpid()), uuid.uuid4().hex)
 
 
 def _boot_and_namespace() -> str:
-    """This boot and process-id namespace: in two containers on one host, the same pid is not the same process."""
+    """This boot and process-id namespace: the same pid in two containers of a host is not the same process."""
     try:
         return f"{boot_id()} {Path('/proc/self/ns/pid').readlink()}" if boot_id() else ""
     except OSError:

@@ -1,4 +1,4 @@
-"""Links two existing tickets by hand: finds, inspects and compares them."""
+"""Links two existing tickets by hand: finds, inspects and compares them first."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from itopsync.reconcile.rules import Rules
 from itopsync.store.store import Store
 
 AT_ONCE = 1000
-"""So many numbers are looked up in one call."""
+"""How many numbers are looked up in one call."""
 REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d{1,10})")
 """A ticket as ``external:UserRequest:17``, or without the side."""
 
 
 class CannotLink(Exception):
-    """Two tickets cannot be linked: *what* is wrong, the *remedy*, and the *side* of the ticket at fault, if it is one."""
+    """Two tickets cannot be linked: *what* is wrong, the *remedy*, and the *side* of the ticket at fault, if only one is."""
 
     def __init__(self, what: str, remedy: str, side: Side | None = None) -> None:
         self.what, self.remedy, self.side = what, remedy, side
@@ -36,7 +36,7 @@ class CannotLink(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """A ticket that a number may mean."""
+    """A ticket that matches a given number."""
 
     ref: Ref
     number: str
@@ -46,9 +46,9 @@ class Place:
 
 
 def locate(server: Server, rules: Rules, texts: Collection[str]) -> dict[str, Ref | CannotLink]:
-    """The ticket on one side that each text means: ``external:UserRequest:17``, ``UserRequest:17`` or a number, ``R-000017``.
+    """Text → the ticket that it names on one side: ``external:UserRequest:17``, ``UserRequest:17`` or a number, ``R-000017``.
 
-    Asks for many at once: one call for each class and thousand.
+    Makes one call for each class and thousand texts.
     """
     side, classes = server.side, sorted({cls.cls(server.side) for cls in rules.classes})
     found: dict[str, Ref | CannotLink] = {}
@@ -81,9 +81,9 @@ def _there(server: Server, refs: Iterable[Ref]) -> dict[Ref, Place]:
 
 
 def numbered(server: Server, classes: Mapping[str, str], numbers: Sequence[str]) -> dict[str, tuple[Place, ...]]:
-    """The tickets that bear each of these *numbers*, in capitals: one call for each class and thousand.
+    """Number → the tickets that bear it. *numbers* are in capitals. Makes one call for each class and thousand numbers.
 
-    :param classes: class → a condition that its tickets must meet, or nothing
+    :param classes: class → a condition that its tickets must meet; empty for none
     """
     found: dict[str, tuple[Place, ...]] = {}
     for start in range(0, len(numbers), AT_ONCE):
@@ -106,9 +106,9 @@ def _the_one(side: Side, text: str, places: Sequence[Place]) -> Ref | CannotLink
 
 
 def compare(inspector: Inspector, external: Ref, internal: Ref, *, history: Bridge | None) -> Joined:
-    """Look at two tickets, and return the link they would make. Nothing is written anywhere.
+    """Look at two tickets, and return the link that they would make. Nothing is written anywhere.
 
-    :raises CannotLink: their classes do not correspond, or one of them is gone or is in another link
+    :raises CannotLink: their classes do not correspond, or one of them is gone or in another link
     :raises Refused: a server fails to show one of them
     """
     (told,) = compare_all(inspector, [(external, internal)], history=history)
@@ -120,9 +120,9 @@ def compare(inspector: Inspector, external: Ref, internal: Ref, *, history: Brid
 def compare_all(
     inspector: Inspector, pairs: Sequence[tuple[Ref, Ref]], *, history: Bridge | None
 ) -> list[Joined | CannotLink | ItopsyncError]:
-    """The same for several pairs: the link of each, or why there can be none. No ticket may be in two of them.
+    """Compare several pairs; return the link of each, or why there can be none. No ticket may be in two pairs.
 
-    With *history*, the files of two tickets that both have some are read.
+    With *history*, files are read if both tickets of a pair have some.
     """
     pair = inspector.pair
     refused = {each: why for each in pairs if (why := why_not(pair, *each)) is not None}
@@ -132,7 +132,7 @@ def compare_all(
 
 
 def why_not(pair: Pair, external: Ref, internal: Ref) -> CannotLink | None:
-    """Why the two cannot be linked, as far as the rules and the store tell; None if they may be."""
+    """Why the rules or the store forbid linking the two; None if they allow it."""
     if external.cls not in pair.rules.kept:
         return CannotLink(f"{external.cls} is not kept in step", "add it to sync.toml", Side.EXTERNAL)
     counterpart = pair.rules.for_external(external.cls).internal
@@ -154,7 +154,7 @@ def _compared(pair: Pair, looked_at: Planned, *, history: Bridge | None) -> Join
 
 
 def _looks(pair: Pair, link: Link, seen: Observation) -> Looks:
-    """What the files of both tickets look like, where both have some. One after the other: they may be large."""
+    """The names and digests of both tickets' files, if both have some. Read one by one, as they may be large."""
     return {key: _look(pair.servers[key[0]], key[1]) for key in to_compare(link, seen, pair.rules, pair.clock())}
 
 
@@ -167,14 +167,14 @@ def _look(server: Server, number: int) -> FileLook | None:
 
 
 def linked(store: Store, external: Ref, internal: Ref) -> Link | None:
-    """The link of the two, if they are linked with each other already."""
+    """The link of the two, if they are already linked with each other."""
     known = store.links.of(external)
     together = known is not None and known.internal == internal and known.status in (LinkStatus.LINKED, LinkStatus.PARKED)
     return known if together else None
 
 
 def _why_taken(store: Store, external: Ref, internal: Ref) -> CannotLink | None:
-    """Why the two cannot be linked, if one of them is in another link, or something is under way."""
+    """Why the two cannot be linked: one of them is in another link, or a write is under way. None if neither."""
     for ref in (external, internal):
         known = store.links.of(ref)
         if known is None or known.status is LinkStatus.TOMBSTONE:
@@ -194,12 +194,12 @@ def _why_taken(store: Store, external: Ref, internal: Ref) -> CannotLink | None:
 
 
 def told_of(pairs: Iterable[tuple[Ref, Ref]]) -> str:
-    """Pairs of tickets, external's first, as a request's argument: ``UserRequest:17=UserRequest:42``, with blanks between."""
+    """Pairs of tickets as a request's argument, external's first: ``UserRequest:17=UserRequest:42``, separated by blanks."""
     return " ".join("=".join(f"{ref.cls}:{ref.id}" for ref in pair) for pair in pairs)
 
 
 def pairs_of(text: str) -> list[tuple[Ref, Ref]]:
-    """The pairs that :func:`told_of` put into words. :raises ValueError: there are none, or something else is there."""
+    """Parse what :func:`told_of` returned. :raises ValueError: there is no pair, or something else."""
     found: list[tuple[Ref, Ref]] = []
     for pair in text.split():
         names = [REF.fullmatch(name) for name in pair.split("=")]
@@ -221,7 +221,7 @@ def arguments_of(pairs: Iterable[tuple[Ref, Ref]], history: Bridge | None) -> di
 
 
 def history_of(arguments: Mapping[str, str]) -> Bridge | None:
-    """How the history is to be carried, by a request's arguments. :raises ValueError: they say something else."""
+    """How a request's arguments say to carry the history; None if not at all. :raises ValueError: they are malformed."""
     if arguments.get("history") != "yes":
         return None
     named = [account.partition(":") for account in arguments.get("copied_by", "").split()]

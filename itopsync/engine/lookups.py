@@ -1,4 +1,4 @@
-"""What servers are asked for defaults that depend on the ticket: criteria once, conditions and callers in batches."""
+"""Looks up what defaults depend on besides the ticket: criteria once, conditions and callers in batches."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.state import correspond
 
 LASTING = timedelta(hours=1)
-"""After this time what was found is looked up again, once it is needed: the servers' organisations change without the file."""
+"""How long results are kept: objects on the servers change independently of ``sync.toml``."""
 AT_ONCE = 100
 """How many values one query looks for."""
 SOON = timedelta(seconds=5)
-"""If a server takes longer than this to fail on several things at once, they are not tried one by one."""
+"""If a server takes longer than this to fail on several values at once, they are not tried one by one."""
 MANY_TIMES = 5
-"""After a failure, a question rests this many times as long as the server took to fail, which so never takes most of our time."""
+"""A failed question rests for this multiple of the time that the server took to fail, so it never takes most of our time."""
 MOST_CALLERS = 1_000
-"""How many callers' ids are remembered; nothing else of callers is."""
+"""How many callers' ids are remembered; nothing else about callers is."""
 
 
 T = TypeVar("T")
 F = TypeVar("F")
 Silent = Mapping[Ref, dict[Question, str]]
-"""Of each ticket: what a server fails to answer that concerns it → why."""
+"""Ticket → what a server fails to answer about it → why."""
 
 
 class _WholeFails(Exception):
@@ -58,13 +58,14 @@ class _WholeFails(Exception):
 
 @dataclass(frozen=True)
 class _Read(Generic[T, F]):
-    """What a server answered of several values, and why it failed on the others."""
+    """What a server answered about several values, and why it failed on the others."""
 
     found: dict[T, F]
     failed: dict[T, str]
     rest: timedelta
-    """How long what failed rests."""
+    """How long the failed ones rest."""
     whole: bool
+    """Whether the server failed on the question as a whole."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,13 @@ class Need:
     ticket: Ticket
     """The external one."""
     sides: tuple[Side, ...]
-    """Where it may get them."""
+    """The sides on which it may get them."""
     caller: bool
     """Whether its caller may be needed."""
 
     @classmethod
     def of(cls, link: Link, seen: Observation, rules: Rules) -> Self | None:
-        """What a link may need: everything for a new copy; where the states differ, what a state may demand on either side."""
+        """What a link may need: everything for a new copy; if the states differ, whatever a state may demand on either side."""
         if seen.external is None:
             return None
         if link.internal is None:
@@ -117,10 +118,10 @@ class Lookups:
         self._at = None
 
     def ask_for(self, needs: Sequence[Need]) -> dict[Ref, LookedUp]:
-        """Ask all that decides on the defaults of these tickets, in as few calls as there are kinds of questions.
+        """Look up everything that decides on these tickets' defaults, in about one call for each kind of question.
 
-        What a server refuses to answer is remembered as that, and told where it matters. What it fails on, while it answers a
-        trivial question, is silent for the tickets that need it, and rests for a while.
+        What a server refuses to answer is remembered as such, and reported where it matters. If it fails on a question but
+        answers a trivial one, that question is silent for the tickets that need it, and rests for a while.
 
         :raises SideUnavailable: a server does not answer
         """
@@ -148,9 +149,10 @@ class Lookups:
         read: Callable[[Sequence[T]], Iterable[tuple[T, F]]],
         fails: Callable[[], bool] = lambda: False,
     ) -> _Read[T, F]:
-        """Read something of many *values* at once; where a server fails on a few of them, these are found.
+        """Read many *values* at once; if a server fails on a few of them, narrow the failure down to these.
 
-        It fails on the whole if it takes long to, or *fails* says so. After a long time nothing more is asked for now.
+        The question fails as a whole if the failure took long, or if *fails* says so. After a very long failure, the sides are
+        asked nothing more in this call of :meth:`ask_for`.
 
         :raises SideUnavailable: one of *sides* fails on a trivial question too
         """
@@ -187,14 +189,14 @@ class Lookups:
         self._resting[question] = (why, now, now + rest)
 
     def _why_at_rest(self, question: object) -> str | None:
-        """Why *question* is not asked now: a server has just failed on it."""
+        """Why *question* is not asked now, since a server has just failed on it; None if it may be asked."""
         why, since, until = self._resting.get(question, ("", self._clock(), self._clock()))
         return why if since <= self._clock() < until else None
 
     # criteria
 
     def _look_up_again(self) -> None:
-        """Look up what is not known, or was found long ago."""
+        """Look up what is unknown or out of date."""
         now = self._clock()
         if self._at is None or not self._at <= now < self._at + LASTING:
             self._callers.clear()
@@ -218,7 +220,7 @@ class Lookups:
     def _ask_conditions(
         self, needs: Sequence[Need], found: Mapping[Lookup, Found], silent: Silent
     ) -> dict[Ref, dict[str, bool | None]]:
-        """Ask for each ticket only the conditions that decide, up to the first route that fits."""
+        """Ask, for each ticket, only the conditions that decide, up to the first route that fits."""
         meets: dict[Ref, dict[str, bool | None]] = {need.ticket.ref: {} for need in needs}
         while wanted := self._undecided(needs, found, meets, silent):
             for (cls, condition), refs in wanted.items():
@@ -231,7 +233,7 @@ class Lookups:
         return meets
 
     def _ask_condition(self, cls: str, condition: str, ids: Sequence[int]) -> tuple[dict[int, bool | None], dict[int, str]]:
-        """Which tickets meet it, and why the server does not tell of others."""
+        """Whether each ticket meets the condition, None if the server refuses it; and why it fails on others."""
         if (why := self._why_at_rest((cls, condition))) is not None:
             return {}, dict.fromkeys(ids, why)
 
@@ -276,7 +278,7 @@ class Lookups:
     # callers
 
     def _ask_callers(self, needs: Sequence[Need], silent: Silent) -> dict[Ref, tuple[Found, ...]]:
-        """Find the callers by their e-mails, which are kept nowhere."""
+        """Find the callers by their e-mail addresses, which are stored nowhere."""
         callers = {need.ticket.ref: need.ticket.fields.get(EMAIL_OF, "") for need in needs if need.caller}
         asked = sorted({number for number in callers.values() if number.isdecimal()} - self._callers.keys())
         found: dict[str, Found] = {}
@@ -302,7 +304,7 @@ class Lookups:
         return told
 
     def _people_of(self, numbers: Sequence[str]) -> dict[str, Found]:
-        """External people, by id → those in internal with the same e-mail."""
+        """External person's id → the people in internal with the same e-mail address."""
         emails = self._by_value(Side.EXTERNAL, "id", numbers, "email")
         known = {number: plain(email) for email, each in (emails or {}).items() for number in map(str, each) if plain(email)}
         people = self._by_value(Side.INTERNAL, "email", sorted(set(known.values())), "email") if known else {}
@@ -311,7 +313,7 @@ class Lookups:
         return {number: people.get(known.get(number, ""), ()) for number in numbers}
 
     def _by_value(self, side: Side, name: str, values: Sequence[str], shown: str) -> dict[str, tuple[int, ...]] | None:
-        """*shown* → ids, of a side's people whose attribute *name* has one of *values*; None if it may not be read."""
+        """Value of *shown* → ids of the people on *side* whose *name* has one of *values*; None if we may not read that."""
         target = self._target(side, EMAIL_OF)
         if target is None:
             return None
@@ -322,7 +324,7 @@ class Lookups:
 
 
 def alike(lookups: Iterable[Lookup]) -> Iterator[Sequence[Lookup]]:
-    """Put together what is looked up together: by one attribute, for one key of one side."""
+    """Group the look-ups that one call can answer: by one attribute, for one key of one side."""
     together: dict[object, list[Lookup]] = {}
     for lookup in lookups:
         single = len(lookup.criterion) == 1
@@ -335,7 +337,7 @@ def alike(lookups: Iterable[Lookup]) -> Iterator[Sequence[Lookup]]:
 def look_up(
     servers: Mapping[Side, Server], lookups: Sequence[Lookup], target: Callable[[Side, str], str | None]
 ) -> Iterator[tuple[Lookup, Found]]:
-    """Look up several that are :func:`alike`. *target* tells what a key points to."""
+    """Look up one group of :func:`alike`. *target* tells which class a key points to."""
     first = lookups[0]
     server, cls = servers[first.side], target(first.side, first.key)
     if cls is None:
@@ -358,12 +360,12 @@ def _find_together(server: Server, cls: str, name: str, lookups: Sequence[Lookup
             yield lookup, None
         elif alike:
             yield lookup, found.get(plain(value), ())
-        else:  # the server finds alike what we do not, such as letters with accents: it says which is which
+        else:  # the server takes more values for equal than we do, such as accented letters: ask it for each by itself
             yield lookup, _find(server, cls, lookup)
 
 
 def by_value(server: Server, cls: str, name: str, values: Sequence[str], shown: str) -> dict[str, tuple[int, ...]]:
-    """*shown* → ids, of the objects of *cls* whose attribute *name* has one of *values*, as the server compares."""
+    """Value of *shown* → ids of the objects of *cls* whose attribute *name* equals one of *values*, as the server compares."""
     some = ",".join(value if name == "id" and value.isdecimal() else oql.literal(value) for value in values)
     query = f"SELECT {oql.name(cls)} WHERE {oql.name(name)} IN ({some})"
     found: dict[str, tuple[int, ...]] = {}

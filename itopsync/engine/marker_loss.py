@@ -1,4 +1,4 @@
-"""A side that loses our markers: remembered in the store, so that no cycle writes anything until that is fixed."""
+"""The sides that lose our markers, remembered in the store so that no cycle writes anything until that is fixed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Loss:
     ticket: str
     sent: str
     kept: str
-    """The tags that came back in its place; no text."""
+    """The tags that came back instead, without any text."""
 
     def __str__(self) -> str:
         return (
@@ -45,7 +45,7 @@ class Loss:
 
 
 def note(store: Store, lost: Sequence[LostMarker], now: datetime) -> None:
-    """Remember that a side loses markers, with the first evidence."""
+    """Record that sides lose markers, each with its first evidence."""
     for each in lost:
         if store.facts.get(_fact(each.ref.side)) is None:
             told = {"at": now.isoformat(), "ticket": str(each.ref), "sent": each.marker, "kept": each.kept}
@@ -59,7 +59,7 @@ def losses(store: Store) -> tuple[Loss, ...]:
 
 
 def forget(store: Store, side: Side) -> None:
-    """Forget that a side lost markers: it keeps them now, or a person has accepted it."""
+    """Forget that a side lost markers, because it keeps them now or a person has accepted the loss."""
     store.facts.put(_fact(side), None)
 
 

@@ -1,8 +1,8 @@
-"""Stage 2: what both sides show of a batch of links, with two calls for each class and side.
+"""Stage 2: read both tickets of a batch of links, with two calls for each class and side.
 
-A link that waits for its copy is observed with the copy found on internal, if any, by its marker, or by its first line if the
-server dropped that: one may exist if a create had no answer, or if this store was restored from a time before the create. No
-create is sent again before this search has been made.
+For a link that waits for its copy, internal is searched for one: by its marker, or by its first line if the server dropped the
+marker. There may be a copy if a create got no answer, or if the store was restored from a time before the create. No create is
+sent again before this search.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from itopsync.reconcile.unmarked import remembered, restored, unmarked_opening
 log = structlog.get_logger(__name__)
 
 COPIES_AT_ONCE = 25
-"""How many copies one query looks for. Where none share a pattern, each is a scan of all logs (90 ms for 100,000 short ones)."""
+"""How many copies one query looks for. If they share no pattern, each takes a scan of all logs (90 ms for 100,000 short ones)."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,20 @@ class Observed:
     loaded: Link
     """As the store has it."""
     link: Link
-    """``loaded``, with the copy that was found, and out of doubt once both tickets could be read."""
+    """``loaded``, with any copy that was found, and no longer in doubt if both tickets could be read."""
     seen: Observation
     unread: ItopsyncError | None = None
-    """Why one of its tickets, or perhaps its copy, cannot be read; nothing can be said about the link then."""
+    """Why one of its tickets, or a possible copy, cannot be read; nothing can be decided about the link then."""
     lost: tuple[LostMarker, ...] = ()
-    """The marker of its copy, if the copy was found without it."""
+    """The marker of its copy, if the copy was found without one."""
     looked_up: LookedUp = NOTHING_LOOKED_UP
-    """What decides on the defaults of its tickets, besides what they show."""
+    """What decides on its tickets' defaults besides the tickets themselves."""
 
 
 def observe(pair: Pair, links: Sequence[Link]) -> list[Observed]:
     """Read both tickets of each link, with their attachments, and look for the copies of links that wait for one.
 
-    For links that may get defaults, the servers are also asked what decides on them.
+    For links that may get defaults, also look up what decides on them.
 
     :raises SideUnavailable: a server does not answer
     :raises Stopped: we were told to stop before a server answered
@@ -81,7 +81,7 @@ def _with_lookups(pair: Pair, observed: list[Observed]) -> list[Observed]:
 
 
 def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:
-    """Why a link is not read now even though somebody touched it: its server just failed on it, which may take minutes."""
+    """Why a link is not read now, even if somebody has touched it: its server just failed on it, which may take minutes."""
     for obstacle in link.obstacles:
         if UNREAD.names(obstacle) and obstacle.waits(pair.clock()):
             return TicketFault(obstacle.reason)
@@ -89,7 +89,7 @@ def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:
 
 
 def attributes(cls: ClassRules, side: Side) -> Attributes:
-    """What to read of a ticket of *cls* on *side*."""
+    """The attributes to read of a ticket of *cls* on *side*."""
     fields = {**cls.attributes(side), VERSION_TIME: Kind.DATE}
     return Attributes(fields=fields, logs=tuple(log.name(side) for log in cls.logs))
 
@@ -98,7 +98,7 @@ def _observed(loaded: Link, link: Link, shown: _Shown, copies: _Copies) -> Obser
     failures = (shown.failed.get(ref) for ref in (link.external, link.internal) if ref is not None)
     unread = next(filter(None, (*failures, copies.unread.get(link.external))), None)
     if unread is None:
-        link = replace(link, in_doubt=False)  # whatever was sent is visible by now, or never will be
+        link = replace(link, in_doubt=False)  # whatever was sent has landed by now, or never will
     internal = shown.tickets.get(link.internal) if link.internal else None
     seen = Observation(shown.tickets.get(link.external), internal).map(lambda ticket: restored(ticket, link))
     lost = copies.unmarked.get(link.external)
@@ -110,13 +110,13 @@ def _observed(loaded: Link, link: Link, shown: _Shown, copies: _Copies) -> Obser
 
 @dataclass(frozen=True)
 class _Shown:
-    """The tickets that two servers show, and those that exist but fail to be shown."""
+    """The tickets that both servers show, and those that they fail to show."""
 
     tickets: Mapping[Ref, Ticket]
     failed: Mapping[Ref, Refused]
 
     def updated(self, later: _Shown) -> _Shown:
-        """These, overridden by what was shown later."""
+        """The same, overridden by what was shown *later*."""
         failed = {ref: failure for ref, failure in self.failed.items() if ref not in later.tickets}
         return _Shown({**self.tickets, **later.tickets}, {**failed, **later.failed})
 
@@ -164,13 +164,13 @@ def _ask(pair: Pair, links: Sequence[Link], side: Side) -> Iterator[_Reading]:
 
 @dataclass(frozen=True)
 class _Copies:
-    """Copies of external tickets whose links have none yet."""
+    """The copies found for external tickets whose links have none yet."""
 
     found: Mapping[Ref, Ref]
     unmarked: Mapping[Ref, LostMarker]
-    """External tickets whose copy was found by its first line because the server had dropped its marker."""
+    """External ticket → the lost marker, if its copy was found by the first line because the server had dropped the marker."""
     unread: Mapping[Ref, ItopsyncError]
-    """External tickets whose copy may be a ticket that the server fails to show."""
+    """External ticket → the failure, if its copy may be a ticket that the server fails to show."""
 
 
 def _adopt(pair: Pair, link: Link, copies: _Copies) -> Link:
@@ -181,12 +181,12 @@ def _adopt(pair: Pair, link: Link, copies: _Copies) -> Link:
 
 
 def _search_copies(pair: Pair, links: Sequence[Link]) -> list[Future[_Copies]]:
-    """Start looking on internal for the copies of *links* by their markers."""
+    """Start searching internal for the copies of *links* by their markers."""
     by_class: dict[str, list[Link]] = {}
     for link in links:
         by_class.setdefault(link.external.cls, []).append(link)
     for group in by_class.values():
-        group.sort(key=lambda link: link.external.id)  # neighbours share a pattern
+        group.sort(key=lambda link: link.external.id)  # neighbouring ids share a pattern
     return [
         pair.threads.readers.submit(_find_copies, pair, group[start : start + COPIES_AT_ONCE], pair.rules.for_external(name))
         for name, group in by_class.items()
@@ -203,7 +203,7 @@ def _find_copies(pair: Pair, links: Sequence[Link], cls: ClassRules) -> _Copies:
 
 
 def logs_of(pair: Pair, name: str, cls: ClassRules) -> tuple[str, ...]:
-    """The logs of *cls* that an internal class has, which need not be the configured one."""
+    """The logs of *cls* that the internal class *name* has; it need not be the configured class."""
     if name == cls.internal:
         return cls.internal_logs
 
@@ -218,7 +218,7 @@ def logs_of(pair: Pair, name: str, cls: ClassRules) -> tuple[str, ...]:
 
 
 def _find_copies_in(pair: Pair, links: Sequence[Link], cls: ClassRules, name: str, logs: Sequence[str]) -> _Copies:
-    """Look for them in one class."""
+    """Look for the copies of a few links in one internal class."""
     server, rules, asked = pair.servers[Side.INTERNAL], pair.rules, Attributes(fields={VERSION_TIME: Kind.DATE}, logs=tuple(logs))
     patterns = list(like_tickets(rules.pair, [link.external for link in links]))
     condition = " OR ".join(f"{log} LIKE {oql.literal(pattern)}" for log in logs for pattern in patterns)
@@ -235,7 +235,7 @@ def _find_copies_in(pair: Pair, links: Sequence[Link], cls: ClassRules, name: st
                     found.setdefault(link.external, tickets[number].ref)
             except Exception as error:
                 unreadable[number] = report_fault(error, link)
-    if unreadable and len(links) > 1:  # any of the links may be the one
+    if unreadable and len(links) > 1:  # it may be the copy of any of the links
         return _merge(_find_copies_in(pair, [link], cls, name, logs) for link in links)
     unread = {link.external: failure for failure in unreadable.values() for link in links if link.external not in found}
     doubtful = [link for link in links if link.in_doubt and link.external not in found | unread]
@@ -246,9 +246,10 @@ def _find_copies_in(pair: Pair, links: Sequence[Link], cls: ClassRules, name: st
 
 
 def _find_unmarked(pair: Pair, links: Sequence[Link], name: str, log: str) -> tuple[dict[Ref, LostMarker], ItopsyncError | None]:
-    """Look for copies that an unanswered create may have made on a server that drops markers; and why one may not be seen.
+    """Look for copies that an unanswered create may have made on a server that drops markers.
 
-    The first entry of such a copy is ours, bears no marker, and names the external ticket.
+    The first entry of such a copy is ours, bears no marker, and names the external ticket. Also return why a copy may have been
+    missed, if so.
     """
     numbered = {link.external_number: link for link in links if link.external_number}
     if not numbered:
@@ -269,7 +270,7 @@ def _find_unmarked(pair: Pair, links: Sequence[Link], name: str, log: str) -> tu
 
 
 def _merge(several: Iterable[_Copies]) -> _Copies:
-    """Combine them into one."""
+    """Merge the results of several searches."""
     merged = list(several)
     return _Copies(
         {external: ref for copies in merged for external, ref in copies.found.items()},

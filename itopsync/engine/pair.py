@@ -1,4 +1,4 @@
-"""What every stage works with: a pair's two servers, its store, its rules, and the time."""
+"""What every stage works with: a pair's two servers, its store, its rules and the clock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from itopsync.store.store import Store
 T = TypeVar("T")
 
 CHECK_INTERVAL = 0.2
-"""Seconds between checks, while waiting, whether we are to stop."""
+"""How often, in seconds, a wait checks whether we are to stop."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Pair:
     """Two servers, and what is needed to keep them in step. As a context, it ends its threads on exit."""
 
     rules: Rules
-    """Including our accounts, as far as the servers have named them."""
+    """With our accounts, as far as the servers have named them."""
     servers: Mapping[Side, Server]
     store: Store
     settings: EngineSettings
@@ -42,7 +42,7 @@ class Pair:
     progress: Callable[[int, int], None] | None = None
     """Called with the number of links done and the total."""
     boot: Callable[[], Boot | None] = lambda: None
-    """By which it shows that the clock was set; None if that cannot be known."""
+    """The current boot, which shows whether the clock was set; None if that cannot be known."""
     threads: Threads = field(init=False)
     lookups: Lookups = field(init=False)
 
@@ -59,23 +59,23 @@ class Pair:
         self.close()
 
     def close(self) -> None:
-        """End the threads; a read that nobody waits for any more ends by itself."""
+        """End the threads; a read whose answer nobody awaits ends by itself."""
         self.threads.close()
 
     def answer_of(self, reading: Future[T]) -> T:
-        """Wait for what *reading* returns or raises.
+        """Wait for *reading*, and return or raise its result.
 
-        :raises Stopped: we were told to stop before an answer came. A read that nobody waits for does no harm
+        :raises Stopped: we were told to stop before an answer came; the read goes on, but does no harm
         """
         while True:
-            wait((reading,), CHECK_INTERVAL)  # rather than a TimeoutError, which the read may raise, too
+            wait((reading,), CHECK_INTERVAL)  # instead of a TimeoutError, which the read itself may raise
             if reading.done():
                 return reading.result()
             if self.stopping():
                 raise Stopped
 
     def fitting_rules(self) -> Rules:
-        """The rules, with the request size halved from the smallest that a side refused, if that is less than they allow."""
+        """The rules, with each side's request size limited to half the smallest size that it has refused."""
         rules = self.rules
         for side in Side:
             known, refused = rules.side(side), self.servers[side].refused_bytes
@@ -83,17 +83,17 @@ class Pair:
                 rules = rules.with_side(side, replace(known, request_bytes=refused // 2))
         return rules
 
-    # our accounts: they tell our entries from what people pasted
+    # our accounts, which distinguish our entries from what people pasted
 
     def learn_accounts(self) -> None:
-        """Ask both servers who we are."""
+        """Ask both servers for our accounts."""
         for side in Side:
             self.know_account(self.ask_account(side))
 
     def ask_account(self, side: Side) -> SideState:
-        """Ask one server who we are; return the side's state with the answer, not stored yet.
+        """Ask one server for our account; return the side's state with the answer, not stored yet.
 
-        If it does not tell, a marker's first bearer counts as ours.
+        If the server does not say, the first entry that bears a marker counts as ours.
         """
         state = self.store.polls.side(side)
         try:
@@ -103,6 +103,6 @@ class Pair:
         return state.as_account(account)
 
     def know_account(self, state: SideState) -> None:
-        """Accept the accounts in a side's state as ours."""
+        """Treat the accounts in a side's state as ours."""
         known = replace(self.rules.side(state.side), accounts=state.accounts)
         self.rules = self.rules.with_side(state.side, known)

@@ -1,4 +1,4 @@
-"""Pauses: a side that a person wants left alone is neither read nor written; what changes on the other one is noted meanwhile."""
+"""Pauses: a paused side is neither read nor written; what changes on the other side meanwhile is stored."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pause:
-    """One side or both at rest, as a person wished."""
+    """A person's instruction to leave one side or both alone."""
 
     sides: tuple[Side, ...]
     actor: str
     reason: str
     since: datetime
     until: datetime | None
-    """When it ends by itself; None: when somebody ends it."""
+    """When it ends by itself; None if somebody must end it."""
 
     def __str__(self) -> str:
         end = f"until {self.until:%Y-%m-%d %H:%M} UTC" if self.until else "until somebody ends it"
@@ -36,7 +36,7 @@ REMEDY = "`itopsync unpause` ends it"
 
 
 def pause(store: Store, paused: Pause) -> None:
-    """Let sides rest; an earlier pause of theirs is replaced."""
+    """Pause sides; this replaces their earlier pauses."""
     told = {
         "actor": paused.actor,
         "reason": paused.reason,
@@ -48,13 +48,13 @@ def pause(store: Store, paused: Pause) -> None:
 
 
 def unpause(store: Store, sides: Iterable[Side]) -> None:
-    """Let sides be worked with again."""
+    """End the pauses of *sides*."""
     for side in sides:
         store.facts.put(_fact(side), None)
 
 
 def pauses(store: Store, now: datetime) -> tuple[Pause, ...]:
-    """The pauses that are in force."""
+    """The pauses in force, one for the sides that were paused together."""
     known = store.facts.several(map(_fact, Side))
     sides: dict[str, tuple[Side, ...]] = {}
     for side in Side:

@@ -1,4 +1,4 @@
-"""Stage 3: what each observed link needs. The planner itself is pure (:mod:`itopsync.reconcile.planner`)."""
+"""Stage 3: plan what each observed link needs. The planner itself is pure (:mod:`itopsync.reconcile.planner`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Planned:
-    """A link, and what is to be done about it."""
+    """A link and its plan."""
 
     loaded: Link
     """As the store has it."""
@@ -31,7 +31,7 @@ class Planned:
 
 
 def plan(pair: Pair, observed: Sequence[Observed]) -> list[Planned]:
-    """Plan what was observed, link by link; write nothing. A fault triggered by a ticket affects its own link only."""
+    """Plan what was observed, link by link; write nothing. A fault that a ticket triggers affects only its own link."""
     return [Planned(each.loaded, each.seen, _plan_one(pair, each), each.looked_up) for each in observed]
 
 
@@ -61,7 +61,7 @@ def _plan_one(pair: Pair, observed: Observed) -> Plan:
 
 
 def _is_untold(failure: ItopsyncError) -> bool:
-    """Whether our code failed on what a server showed, and no log says where: a fault that was reported has no cause."""
+    """Whether our code failed on what a server showed and this is not logged yet: a reported fault has no ``__cause__``."""
     return failure.__cause__ is not None
 
 

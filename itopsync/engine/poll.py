@@ -1,4 +1,4 @@
-"""Stage 1: what changed on each side since the cursor: tickets by their last update, attachments by their id."""
+"""Stage 1: find what changed on each side since the cursor: tickets by their last update, attachments by their id."""
 
 from __future__ import annotations
 
@@ -26,43 +26,43 @@ from itopsync.store.store import Store
 log = structlog.get_logger(__name__)
 
 FARTHEST = timedelta(days=400)
-"""A server's clock further from ours is a fault: a cursor that followed it would make later polls fail or see nothing."""
+"""A server's clock further than this from ours is wrong: a cursor set by it would make later polls fail or see nothing."""
 _LISTED = 2_000
-"""Up to how many attachments are listed to find the highest id among them."""
+"""How many attachments may be listed to find the highest id among them."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What one poll found; none of it is recorded yet."""
+    """What one poll of one side found; none of it is stored yet."""
 
     state: SideState
-    """The side's state with the cursor moved, to be stored together with the rest or not at all."""
+    """The side's state with the cursor moved, to be stored with all the rest or not at all."""
     changed: Mapping[int, str]
     """Link → its ticket's new version."""
     also_due: frozenset[int]
-    """Links to look at besides: with an unknown attachment, or with a ticket that the server does not show to a poll."""
+    """Other links to look at: with an unknown attachment, or with a ticket that the server fails to show to a poll."""
     deletions: Searched
-    """The links that lost attachments, and how far the search has come."""
+    """The links that lost attachments, and how far the search has got."""
     new: tuple[Sighting, ...]
-    """External tickets in scope that are not linked; those that people have just touched come first."""
+    """External tickets in scope that are not linked; recently changed ones come first."""
     ignored: tuple[Sighting, ...]
     """Tickets that are out of scope at this version."""
     renumbered: frozenset[str]
-    """Known tickets that bear another number than before."""
+    """Known tickets whose number has changed."""
     reused: Reused
-    """What is seen under the ids of links that have ended: tickets that are back, or others."""
+    """Tickets seen under the ids of ended links: the same ones, back again, or others."""
     account_asked: bool
-    """The side was asked who we are there."""
+    """Whether the side was asked for our account."""
     away_since: datetime | None
-    """Since when the side could not be asked before this poll, if so."""
+    """Since when the side had been unavailable until this poll; None if it was available."""
 
 
 def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
-    """Ask one side what changed, with all questions at once that need no answer first; writes nothing.
+    """Ask one side what changed, with all independent calls at once; write nothing.
 
     The cursor becomes the server's own time (HTTP ``Date``) of its earliest answer, so neither a slow answer nor a wrong clock
-    loses anything. A sweep asks who we are there, and so does a poll if that is unknown or the side was away. Sweeps search for
-    deleted attachments themselves, everywhere.
+    loses anything. A sweep also asks for our account, and so does a poll if that is unknown or the side was unavailable. Sweeps
+    search for deleted attachments themselves, everywhere.
 
     :raises RemoteError: the side cannot be asked
     """
@@ -103,9 +103,9 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
 def _sorted_out(
     server: Server, rules: Rules, unknown: Sequence[Sighting], scoped: Collection[Ref], touched: Collection[Ref]
 ) -> tuple[tuple[Sighting, ...], tuple[Sighting, ...]]:
-    """The *unknown* external tickets that are in scope, and those that are not. *scoped*: those known to be.
+    """Divide the *unknown* external tickets into those in scope and the others. *scoped*: tickets known to be in scope.
 
-    What people touch comes first: links are created in this order, and worked on in it when due at the same time.
+    Recently changed tickets come first: links are created in this order, and processed in it if due at the same time.
     """
     among = in_scope_among(server, rules, [sighting for sighting in unknown if sighting.ref not in scoped])
     new = (*among, *sorted((each for each in unknown if each.ref in scoped), key=lambda each: each.ref not in touched))
@@ -118,7 +118,7 @@ def _classes(side: Side, store: Store, rules: Rules) -> Collection[str]:
 
 
 def _next_cursor(side: Side, at: datetime, state: SideState, now: datetime) -> datetime:
-    """How far the cursor may move: to the time *at* by the server's clock, unless that is absurd."""
+    """The new cursor: the time *at* by the server's clock, unless that is absurd."""
     if abs(at - now) <= FARTHEST:
         return at
     log.warning("absurd clock", side=side, date=f"{at:%Y-%m-%d %H:%M}")
@@ -126,16 +126,16 @@ def _next_cursor(side: Side, at: datetime, state: SideState, now: datetime) -> d
 
 
 def _with_believable_cursor(state: SideState, now: datetime) -> SideState:
-    """*state* as if the side was never polled, if its cursor is absurd."""
+    """*state*, without its cursor if that is absurd, as if the side had never been polled."""
     return state if state.cursor is None or abs(state.cursor - now) <= FARTHEST else replace(state, cursor=None)
 
 
 def poll_both(
     pair: Pair, kind: CycleKind, on_failure: Callable[[Side, RemoteError], None], sides: Collection[Side]
 ) -> dict[Side, Findings]:
-    """Poll both sides at once, or those of *sides*.
+    """Poll *sides* at once.
 
-    A side that cannot be asked is told to *on_failure*, and what the other one shows is kept.
+    *on_failure* is told of a side that cannot be asked; what the other one shows is still returned.
 
     :raises Stopped: we were told to stop
     """
@@ -170,12 +170,12 @@ def _search_deletions(pair: Pair, side: Side, kind: CycleKind) -> Searched:
 
 
 def _searched(side: Side) -> str:
-    """The fact that holds where the last search for deleted attachments ended, if one was not enough."""
+    """The fact that holds where the last search for deleted attachments ended, if there is more to search."""
     return f"deletions.{side}"
 
 
 def _links_hidden(side: Side, store: Store, classes: Iterable[str], odd: Iterable[int]) -> frozenset[int]:
-    """The links of tickets that changed, or may have, and cannot be read at all: they are looked at one by one."""
+    """The links of tickets that may have changed but that the poll could not read; they are looked at one by one."""
     links = (store.links.of(Ref(side, name, number)) for number in odd for name in classes)
     return frozenset(link.id for link in links if link is not None and link.status in (LinkStatus.WAITING, LinkStatus.LINKED))
 
@@ -183,13 +183,13 @@ def _links_hidden(side: Side, store: Store, classes: Iterable[str], odd: Iterabl
 @dataclass(frozen=True)
 class _Attachments:
     low: tuple[datetime, int] | None
-    """The mark above which attachments were looked for; None on the first poll."""
+    """The high-water mark above which attachments were looked for; None on the first poll."""
     found: tuple[Attachment, ...]
     highest: int
 
 
 def _new_attachments(pair: Pair, state: SideState, now: datetime) -> _Attachments:
-    """The attachments that are new, were drafts, or came late: a larger upload that got its id before others were seen."""
+    """The attachments that are new, were drafts, or appeared late: a large upload gets its id before smaller, later ones."""
     server = pair.servers[state.side]
     if not state.high_water_marks:
         return _Attachments(None, (), _highest_attachment(server))
@@ -226,7 +226,8 @@ def _moved(state: SideState, attachments: _Attachments, at: datetime, now: datet
 def _highest_attachment(server: Server) -> int:
     """The highest attachment id.
 
-    iTop can neither sort nor aggregate. But if *n* attachments have ids above *low*, the highest id is at least *low* + *n*.
+    iTop's REST service can neither sort nor aggregate. But if *n* attachments have ids above *low*, the highest id is at least
+    *low* + *n*.
     """
     low = 0
     while (above := server.count_attachments(f"id > {low}")) > _LISTED:
@@ -237,7 +238,7 @@ def _highest_attachment(server: Server) -> int:
 def links_attached(side: Side, store: Store, rules: Rules, attachments: Iterable[Attachment]) -> frozenset[int]:
     """The links whose tickets have attachments that are neither ours nor known.
 
-    Under a known id there may be another file by now.
+    A file under a known id that was created at another time is unknown too.
     """
     ours = prefix(rules.pair)
     foreign = [each for each in attachments if each.item_id and not each.temp_id.startswith(ours)]

@@ -1,4 +1,4 @@
-"""The polls of a cycle: one at its start, more within a long one, and what they found taken note of."""
+"""The polls of a cycle: one at its start, more within a long one; stores what they found."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ log = structlog.get_logger(__name__)
 
 
 class Polling:
-    """Polls, at the start of a cycle and within a long one, and records what was found."""
+    """Polls at the start of a cycle and again within a long one, and stores what was found."""
 
     def __init__(
         self, pair: Pair, report: Report, safeguard: Safeguard, availability: Availability, accounts_asked: set[Side]
     ) -> None:
-        """*accounts_asked*: the sides that were asked who we are; more are added."""
+        """*accounts_asked*: the sides that were asked for our account; others are added to it."""
         self._pair, self._report, self._accounts_asked = pair, report, accounts_asked
         self._safeguard, self._availability = safeguard, availability
         self._recorded = monotonic()
@@ -36,13 +36,13 @@ class Polling:
         return poll_both(self._pair, kind, self._availability.failed, sides)
 
     def is_due_again(self) -> bool:
-        """Whether the last poll was so long ago that a long cycle polls in between."""
+        """Whether the last poll is old enough for a long cycle to poll again."""
         return monotonic() - self._recorded >= self._pair.settings.look_meanwhile.total_seconds()
 
     def take_note(self, found: Mapping[Side, Findings]) -> datetime:
-        """Store what a poll found; return the time of that.
+        """Store what a poll found; return when.
 
-        :raises SafetyStop: known tickets are others now
+        :raises SafetyStop: known tickets have other numbers now
         """
         pair, counts = self._pair, self._report.counts
         self._safeguard.check_replaced(ticket for each in found.values() for ticket in each.renumbered)
@@ -61,7 +61,7 @@ class Polling:
         return now
 
     def ask_who_we_are(self, polled_at: datetime) -> bool:
-        """Ask who we are on each side before the first work after a start; an idle cycle need not know.
+        """Ask each side for our account before the first work after a start; an idle cycle does not need it.
 
         False: a side cannot be asked.
         """

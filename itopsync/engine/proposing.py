@@ -1,6 +1,6 @@
-"""Proposes which tickets of both sides belong together, for a person to approve. Links nothing, and writes nothing anywhere.
+"""Proposes which tickets of both sides belong together, for a person to approve. Links nothing and writes nothing.
 
-Of external's tickets, only those that meet ``scope.condition`` are looked at.
+Of external's tickets, it looks only at those that meet ``scope.condition`` or the class's ``scope``.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from itopsync.reconcile.rules import ClassRules, Kind
 
 _TITLE = "title"
 _AT_ONCE = 1000
-"""So many tickets are read before progress is told."""
+"""How many tickets are read between two reports of progress."""
 _LONGEST = 100
-"""No ticket's number has more characters."""
+"""The most characters that a ticket's number may have."""
 _BETWEEN = re.compile(r"[\s,;|()\[\]]+")
-"""What may stand between the numbers in a field."""
+"""Separates the numbers in a field."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Proposal:
     internal: Place
     reason: str
     doubtful: bool = False
-    """One of the two may belong to another one as well, or they are of classes that are not kept in step with each other."""
+    """Either of the two is in another proposal as well, or their classes are not kept in step with each other."""
 
 
 def by_field(pair: Pair, field: str, since: date | None = None) -> list[Proposal]:
-    """Internal tickets that name the number of an external one in *field*. *since*: those that began on that day or later.
+    """Internal tickets that name an external ticket's number in *field*. *since*: only those that began on that day or later.
 
     :raises CannotLink: no synced class of internal has that attribute
     """
@@ -73,7 +73,7 @@ def by_field(pair: Pair, field: str, since: date | None = None) -> list[Proposal
 
 
 def by_title(pair: Pair, within: timedelta, since: date | None = None) -> list[Proposal]:
-    """Tickets of the same title that began at most *within* apart. *since*: those that began on that day or later."""
+    """Tickets with the same title that began at most *within* apart. *since*: only those that began on that day or later."""
     found: list[Proposal] = []
     for cls in pair.rules.classes:
         asked = {_TITLE: Kind.TEXT, cls.since_attribute: Kind.DATE}
@@ -113,7 +113,7 @@ def _of_scope(side: Side, cls: ClassRules) -> list[str]:
 
 
 def _unlinked(pair: Pair, side: Side, cls: ClassRules, fields: dict[str, Kind], conditions: Sequence[str]) -> Iterator[Ticket]:
-    """The tickets of a class that are in no link, with a few attributes of each."""
+    """The tickets of a class on one side that are in no link, with the attributes *fields*."""
     server, name = pair.servers[side], cls.cls(side)
     numbers = [each.ref.id for each in server.sightings(name, " AND ".join(conditions)) if _is_free(pair, each.ref)]
     for start in range(0, len(numbers), _AT_ONCE):
@@ -129,7 +129,7 @@ def _is_free(pair: Pair, ref: Ref) -> bool:
 
 
 def _marked(pair: Pair, proposals: Iterable[Proposal]) -> list[Proposal]:
-    """The proposals, each once and in order, with the doubtful ones marked."""
+    """The proposals, sorted and without duplicates, with the doubtful ones marked."""
     every = list(dict.fromkeys(proposals))
     uses = Counter(place.ref for each in every for place in (each.external, each.internal))
     return [_judged(pair, each, uses) for each in sorted(every, key=lambda each: (each.external.ref, each.internal.ref))]
@@ -146,7 +146,7 @@ def _judged(pair: Pair, proposal: Proposal, uses: Counter[Ref]) -> Proposal:
 
 
 def _words(value: str) -> set[str]:
-    """What in a field's value may be a ticket's number: all of it, or a part."""
+    """The parts of a field's value that may be a ticket's number, including the whole value."""
     text = plain(value)
     return {word for word in (text, *_BETWEEN.split(text)) if any(map(str.isdigit, word)) and len(word) <= _LONGEST}
 

@@ -28,7 +28,7 @@ _ALL = 1_000_000
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A ticket that its server fails to show: its link cannot be made, since that is made only of what both sides show."""
+    """A ticket that its server fails to show; no link can be made without it."""
 
     ref: Ref
     reason: str
@@ -36,7 +36,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class WithoutCopy:
-    """An external ticket in scope that has no copy though younger ones do: perhaps a person deleted it."""
+    """An external ticket in scope that has no copy though a younger one does; perhaps a person deleted the copy."""
 
     external: Ref
     number: str
@@ -44,7 +44,7 @@ class WithoutCopy:
 
 @dataclass(frozen=True)
 class UnknownAccount:
-    """An unknown account that wrote markers of copies. Only a person can say whether it was ours: anybody can paste a marker."""
+    """An unknown account that wrote markers of copies. Anybody can paste a marker, so only a person can say if it was ours."""
 
     id: str
     tickets: tuple[Ref, ...]
@@ -66,15 +66,15 @@ Found = Rebuilt | Unreadable | WithoutCopy | UnknownAccount | AnotherBearer
 def rebuild(
     inspector: Inspector, *, create_missing: bool = False, ours: Collection[str] = (), people: Collection[str] = ()
 ) -> Iterator[Found]:
-    """Find every copy in internal by its marker, and make the links that the store does not know. Writes to neither server.
+    """Find every copy in internal by its marker, and make the links that the store does not know. Write to neither server.
 
     A deletion leaves no trace in iTop. So tickets and files that have no copy though younger ones do are parked, unless
     *create_missing*: then later cycles copy them, along with those that an earlier call parked.
 
-    Markers are believed only of our own accounts: the present one, and former ones that *ours* names by their ids on internal.
-    If accounts wrote such markers that are neither ours nor *people*, it reports them and ends there.
+    Markers count only if our own accounts wrote them: the present one, or former ones, which *ours* names by their ids on
+    internal. If other accounts wrote such markers, and they are not among *people*, they are reported, and nothing more is done.
 
-    It can be interrupted, and run again for the rest; until it has completed once, no cycle runs on the store.
+    A rebuild that is interrupted can be run again for the rest; no cycle runs on the store until one has completed.
 
     :raises StoreError: the store is another pair's
     """
@@ -111,7 +111,7 @@ def rebuild(
 
 
 def _unknown_accounts(pair: Pair, bearers: Iterable[_Bearers], people: Collection[str]) -> Iterator[UnknownAccount]:
-    """Accounts that were alone in writing some ticket's marker and are unknown. None if we do not know who we are."""
+    """The unknown accounts that alone wrote some ticket's marker. None if we do not know our own account."""
     known = pair.rules.internal.accounts
     if not known:
         return
@@ -122,7 +122,7 @@ def _unknown_accounts(pair: Pair, bearers: Iterable[_Bearers], people: Collectio
 
 
 def _make_links(inspector: Inspector, copies: Iterable[tuple[Ref, Ref]], youngest: Mapping[Side, int]) -> Iterator[Found]:
-    """Make the links of a few tickets and their copies, which the store does not know."""
+    """Make the links of a few tickets and their copies, none of which the store knows."""
     pair = inspector.pair
     lost = [Link(UNSAVED, external, copy, LinkStatus.LINKED) for external, copy in copies]
     planned = inspector.plan(lost)
@@ -141,14 +141,14 @@ def _copied_files(pair: Pair) -> Mapping[Side, tuple[Attachment, ...]]:
 
 
 def _without_copy(pair: Pair, bearers: Mapping[str, _Bearers], last: int) -> Iterator[list[Sighting]]:
-    """The external tickets in scope, range by range, that no link knows though a younger one has a copy; none above *last*."""
+    """The external tickets in scope below the id *last* that the store does not know and that have no copy, range by range."""
     external, internal, rules = pair.servers[Side.EXTERNAL], pair.servers[Side.INTERNAL], pair.rules
     for cls in rules.classes:
         hidden, logs = bearers[cls.external].unreadable, bearers[cls.external].logs
         for piece in in_scope(external, rules, cls):
             older = [sighting for sighting in piece.found if sighting.ref.id < last]
             unknown = pair.store.polls.compare(Side.EXTERNAL, older, ignored=False).unknown
-            if hidden:  # a copy that cannot be read is one
+            if hidden:  # a copy that cannot be read is a copy nevertheless
                 marks = ((each, ticket_marker(rules.pair, each.ref)) for each in unknown)
                 unknown = tuple(
                     each for each, mark in marks if not any(internal.sightings(name, _marked(logs[name], mark)) for name in logs)
@@ -183,15 +183,15 @@ class _Bearers:
     """The internal tickets that bear a marker of this pair for tickets of one external class."""
 
     logs: Mapping[str, Sequence[str]]
-    """The classes that are searched, each with the logs to search."""
+    """Class to be searched → its logs to be searched."""
     tickets: list[Ticket]
-    """By class and id, with only the marked entries of their logs."""
+    """In the order of class and id, with only the marked entries of their logs."""
     makers: Makers
     unreadable: list[Unreadable]
 
 
 def _bearers(pair: Pair, cls: ClassRules) -> _Bearers:
-    """Find them in every class that may hold copies: the configured one may have been another before."""
+    """Find the bearers for one class in every internal class that may hold copies: the configured one may have changed."""
     rules, internal, mark = pair.rules, pair.servers[Side.INTERNAL], f"{prefix(pair.rules.pair)}t-{cls.external}."
     anywhere, hidden = internal.readable_sightings("Ticket", f"this.private_log LIKE '%{mark}%'")
     remember_classes(pair.store, cls, {sighting.ref.cls for sighting in anywhere})
@@ -215,17 +215,17 @@ def _bearers(pair: Pair, cls: ClassRules) -> _Bearers:
 
 
 def _marked(logs: Iterable[str], marker: str) -> str:
-    """The OQL condition for the internal tickets with a marker of this beginning in any of *logs*."""
+    """The OQL condition for internal tickets with a marker that begins with *marker* in any of *logs*."""
     return " OR ".join(f"this.{log} LIKE '%{marker}%'" for log in logs)
 
 
 def _copies(
     rules: Rules, cls: ClassRules, tickets: Iterable[Ticket]
 ) -> tuple[list[tuple[Ref, Ref]], Mapping[Ref, list[AnotherBearer]]]:
-    """The external tickets of a class and their copies; and the others that bear the mark of each.
+    """The external tickets of a class with their copies, and the other tickets that bear the same markers.
 
-    If several bear a mark, the copy is the one that a person linked last. Failing that, it is one that a person unlinked, since
-    no other has been made after that; and failing that, the first.
+    If several tickets bear the same marker, the copy is the one that a person linked last. If no person linked any, it is one
+    that a person unlinked, since no copy is made after that. If there is none either, it is the first.
     """
     bearers: dict[Ref, dict[Ref, tuple[bool, float]]] = {}
     others: dict[Ref, list[AnotherBearer]] = {}
@@ -241,7 +241,7 @@ def _copies(
 
 
 def _remember_accounts(pair: Pair, accounts: Mapping[Side, Collection[str]]) -> None:
-    """Take accounts that wrote what only we write for former ones of ours."""
+    """Treat accounts that wrote our markers as former accounts of itopsync."""
     new = {side: set(found) - pair.rules.side(side).accounts for side, found in accounts.items()}
     for side, found in new.items():
         if found:

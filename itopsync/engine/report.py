@@ -1,4 +1,4 @@
-"""What one cycle did, and what the log and metrics learn of each write: never what it contained."""
+"""What one cycle did, and what the log and the metrics say about each write, which is never its content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class CycleKind(StrEnum):
     """What a cycle looks at."""
 
     POLL = "poll"
-    """What changed since the last one."""
+    """What changed since the last poll."""
     SWEEP = "sweep"
     """Everything."""
 
@@ -28,7 +28,7 @@ class CycleOutcome(StrEnum):
     UNAVAILABLE = "unavailable"
     """A side cannot be worked with."""
     INTERRUPTED = "interrupted"
-    """Told to stop."""
+    """We were told to stop."""
     PAUSED = "paused"
     """A person wants a side left alone."""
     STOPPED = "stopped"
@@ -50,7 +50,7 @@ class WriteOutcome(StrEnum):
 
     DONE = "done"
     WAITS = "waits"
-    """Not sent: a picture that it shows is not there yet, or its ticket is to be looked at again."""
+    """Not sent, because a picture that it shows is not uploaded yet, or because the ticket must be looked at again."""
     UNKNOWN = "unknown"
     """No answer: it may have been carried out."""
     REFUSED = "refused"
@@ -62,7 +62,7 @@ class WriteOutcome(StrEnum):
 
 
 class Count(StrEnum):
-    """What is counted in a cycle, besides its writes by :class:`WriteKind`."""
+    """What a cycle counts, besides its writes by :class:`WriteKind`."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -74,11 +74,11 @@ class Count(StrEnum):
     UNKNOWN = "unknown"
     NO_RIGHT = "no right"
     UNFINISHED = "unfinished"
-    """Links left to the next cycle after many rounds."""
+    """Links left to the next cycle after the most rounds allowed."""
     PARKED = "parked"
-    """Single items that need a person, from any cycle."""
+    """Items that need a person, from any cycle."""
     WAITING = "waiting"
-    """Single items that wait for another try, or for their outcome to show, from any cycle."""
+    """Items that wait for another try, and links in doubt, from any cycle."""
 
 
 Counts = Counter[Count | WriteKind]
@@ -98,7 +98,7 @@ class Written:
     at: datetime
     """When it ended."""
     items: tuple[ItemKey, ...] = ()
-    """All that it carried, and by which route its defaults were chosen."""
+    """What it carried, and the routes that chose its defaults."""
     age: timedelta | None = None
     """How old the content was on arrival; None if nothing was carried or its time is unknown."""
 
@@ -115,18 +115,18 @@ class Report:
     """Sides that could not be worked with, and why."""
     interrupted: bool = False
     paused: tuple[str, ...] = ()
-    """The pauses that are in force, in words."""
+    """The pauses in force, in words."""
     writes: list[Written] = field(default_factory=list)
-    """What was sent or had to wait, link by link."""
+    """What was sent or had to wait, grouped by link."""
 
     @property
     def unavailable(self) -> bool:
-        """Whether a side cannot be worked with: nothing more is begun in this cycle."""
+        """Whether a side cannot be worked with; this cycle then begins nothing more."""
         return bool(self.problems)
 
     @property
     def outcome(self) -> CycleOutcome:
-        """How it ended, unless something was raised."""
+        """How the cycle ended, unless an exception ended it."""
         if self.interrupted:
             return CycleOutcome.INTERRUPTED
         if self.paused:

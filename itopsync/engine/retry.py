@@ -1,4 +1,4 @@
-"""Whether and when something that failed is tried again; and the report of a fault of ours that one ticket triggers."""
+"""Decides whether and when a failed item is tried again, and reports faults of ours that one ticket triggers."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ log = structlog.get_logger(__name__)
 
 
 def wait_after(error: ItopsyncError, link: Link, item: Item, settings: EngineSettings, limits: Limits) -> timedelta | None:
-    """How long *item* of *link* waits after another failure; None if it has been tried often enough, or is hopeless."""
+    """How long *item* of *link* waits after another failure; None if it has been tried often enough or is hopeless."""
     tries = agree.tries_of(link, item)
     hopeless = isinstance(error, TooLarge) or tries + 1 >= limits.tries
     return None if hopeless else back_off(settings, link.id, tries)
 
 
 def back_off(settings: EngineSettings, link_id: int, tries: int) -> timedelta:
-    """The wait after *tries* earlier failures: doubled each time, up to the longest, minus up to a quarter.
+    """The wait after *tries* earlier failures: doubled each time, up to a maximum, minus up to a quarter.
 
-    That share spreads the retries, and depends only on the link and the try, so that a run can be repeated.
+    That deduction spreads the retries. It depends only on the link and the number of tries, so that runs are reproducible.
     """
     whole = min(settings.first_back_off * (1 << min(tries, 30)), settings.longest_back_off)
     share = int(digest(str(link_id), str(tries))[:4], 16) / 0xFFFF / 4
@@ -37,11 +37,11 @@ def back_off(settings: EngineSettings, link_id: int, tries: int) -> timedelta:
 
 
 def report_fault(error: Exception, link: Link) -> TicketFault:
-    """Report what one link's tickets triggered, with the lines of code that led to it and nothing that the tickets contain.
+    """Log a fault of ours that one link's tickets triggered, with the traceback but nothing that the tickets contain.
 
-    Return it as an obstacle's reason.
+    Return the fault, for an obstacle's reason.
 
-    :raises ItopsyncError: *error* has a meaning of its own, such as a store that fails
+    :raises ItopsyncError: *error* itself, if it is no fault of ours, such as a failing store
     """
     if isinstance(error, ItopsyncError):
         raise error

@@ -1,5 +1,5 @@
-"""Tickets that are seen under the ids of links that have ended: one that was gone and is back, as after a restored backup, or
-another one to which the server gave the id again.
+"""Handles ids of ended links that show a ticket again: the same one, as after a restored backup, or a new one that got the same
+id.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ Change = Callable[[Link], Link]
 
 @dataclass(frozen=True)
 class Reused:
-    """The tickets of ended links that were looked at."""
+    """What a look at the tickets of ended links showed."""
 
     versions: Mapping[int, str]
     """Link → the version at which its ticket was looked at."""
     changed: Mapping[int, Change]
-    """Link → what becomes of it, as it is by then, now that its ticket is back or another one: parked, for a person to decide."""
+    """Link → a function that parks it, because its ticket is back or its id was reused."""
     forgotten: Mapping[int, Sighting]
-    """Link → its ticket, where nothing was ever copied: like a ticket that was never seen."""
+    """Link → its ticket, if that was never copied; it is treated like a ticket that was never seen."""
 
 
 def find_reused(server: Server, store: Store, rules: Rules, ended: Mapping[int, Ended]) -> Reused:
-    """Look at tickets of one side that changed after their links had ended; write nothing.
+    """Look at the tickets of one side that changed after their links had ended; write nothing.
 
     :raises SideUnavailable: the side cannot be asked
     """
@@ -65,7 +65,7 @@ def find_reused(server: Server, store: Store, rules: Rules, ended: Mapping[int, 
 
 
 def _read(server: Server, cls: ClassRules, refs: Iterable[Ref]) -> tuple[Mapping[Ref, Ticket], Collection[Ref]]:
-    """The tickets with what tells whether they are the ones that were linked, and which of them cannot be read."""
+    """Read what tells whether these are the tickets that were linked; also return those that cannot be read."""
     side = server.side
     wanted = side.pick(
         Attributes(fields={cls.since_attribute: Kind.DATE, VERSION_TIME: Kind.DATE, TITLE: Kind.TEXT}),
@@ -81,11 +81,11 @@ def _read(server: Server, cls: ClassRules, refs: Iterable[Ref]) -> tuple[Mapping
 
 
 def _again(ticket: Ticket, cls: ClassRules, rules: Rules, holder: Link | None, link: Link) -> Link:
-    """What becomes of an ended *link* now that *ticket* is seen under one of its ids.
+    """The ended *link*, parked if *ticket*, seen under one of its ids, calls for that; otherwise unchanged.
 
-    *holder* is the other link that has the copy's id today, if there is one.
+    *holder* is the other link to which the copy's id now belongs, if there is one.
     """
-    if link.status is not LinkStatus.TOMBSTONE:  # an operator was quicker
+    if link.status is not LinkStatus.TOMBSTONE:  # an operator has taken it up meanwhile
         return link
     if ticket.ref.side is Side.EXTERNAL and (another := given_again(link, ticket, cls)) is not None:
         return another
@@ -96,7 +96,7 @@ def _again(ticket: Ticket, cls: ClassRules, rules: Rules, holder: Link | None, l
 
 
 def take_up(store: Store, reused: Reused, now: datetime) -> None:
-    """Store what has become of the links whose tickets are back or others now. The other side may have changed them meanwhile."""
+    """Apply these changes in the store, each to the link as stored, since handling the other side may have changed it."""
     for number, again in reused.changed.items():
         link = store.links.amend(number, again, now)
         if link is not None:
@@ -106,9 +106,9 @@ def take_up(store: Store, reused: Reused, now: datetime) -> None:
 
 
 def take_copy(store: Store, link: Link, loaded: Link, now: datetime) -> bool:
-    """Take the copy that *link* has got since it was *loaded* from another link that still names it, and park that one.
+    """If *link* has got its copy since it was *loaded*, take the copy from any other link that still names it, and park that.
 
-    False: the other one is being written.
+    False: the other link is being written.
     """
     holder = None if link.internal == loaded.internal else _other_holder(store, link)
     return holder is None or store.links.amend(holder.id, lambda known: bereft(known, link), now) is not None
@@ -121,9 +121,9 @@ def _other_holder(store: Store, link: Link) -> Link | None:
 
 
 def without_original(links: Iterable[Link], external: Server, rules: Rules) -> list[int]:
-    """Those of ended *links*, by their ids, whose external ticket is gone, so that no copy of it can be made.
+    """The ids of those ended *links* whose external ticket is gone, so that no copy of it can be made.
 
-    Classes no longer configured are not asked about.
+    Links of classes that are no longer configured are left out.
 
     :raises SideUnavailable: external cannot be asked
     """

@@ -1,4 +1,4 @@
-"""Holds a cycle to its safety limits, sees that what is gone is not only out of sight, and shows the full extent of a stop."""
+"""Enforces a cycle's safety limits, checks that what is missing is really gone, and reports the full extent of a stop."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing
 from itopsync.store.store import Store
 
 _SEVERAL = 2
-"""From so many tickets at once, nobody deletes files."""
+"""People do not delete files of this many tickets at once."""
 PREVIEWED = 1_000
-"""How many links that are due are planned to tell what would be done, without doing it."""
+"""How many due links are planned to show what would be done, without doing it."""
 
 
 class Safeguard:
-    """Adds up what a cycle is about to do, and stops it where that exceeds a limit and was not accepted."""
+    """Adds up what a cycle is about to do, and stops it if that exceeds a limit and was not accepted."""
 
     def __init__(self, pair: Pair, accepted: Accepted) -> None:
         self._pair, self._accepted = pair, accepted
@@ -33,12 +33,12 @@ class Safeguard:
         self._lost_before: set[int] = set()
         """The links whose tickets lost copies of files in this cycle."""
         self._orphaned: frozenset[tuple[Side, int]] = frozenset()
-        """The sides from which files are gone in this cycle, with the links."""
+        """The side from which files are gone in this cycle, and the link, for each such link."""
 
     def check_markers(self) -> None:
-        """Check that both sides keep our markers, as far as we know; forget the losses that were accepted.
+        """Check that both sides keep our markers, as far as is known; forget the losses that were accepted.
 
-        :raises SafetyStop: one does not, and that was not accepted
+        :raises SafetyStop: a side lost one, and that was not accepted
         """
         store = self._pair.store
         for loss in marker_loss.losses(store):
@@ -50,17 +50,17 @@ class Safeguard:
         marker_loss.refuse_lossy(marker_loss.losses(store))
 
     def check_replaced(self, tickets: Iterable[str]) -> None:
-        """Check that no known ticket bears another number than before.
+        """Check that no known ticket's number has changed.
 
-        :raises SafetyStop: one does, and that was not accepted; or another limit is exceeded
+        :raises SafetyStop: one has, and that was not accepted; or another limit is exceeded
         """
         self._tally = replace(self._tally, replaced=self._tally.replaced.union(tickets))
         self._check()
 
     def check_creations(self, links: Iterable[int]) -> None:
-        """Check whether copies for so many links may be created.
+        """Check whether copies for all these links may be created.
 
-        :raises SafetyStop: they may not, or another limit is exceeded
+        :raises SafetyStop: there are too many, or another limit is exceeded
         """
         self._tally = replace(self._tally, creations=frozenset(map(str, links)))
         self._check()
@@ -75,13 +75,13 @@ class Safeguard:
         self._check()
 
     def note_lost_markers(self, planned: Sequence[Planned], polled_at: datetime) -> None:
-        """Remember the markers that turn out to be lost, unless that was accepted."""
+        """Store the markers that the plans found lost, except accepted ones."""
         lost = [loss for each in planned for loss in each.plan.lost]
         refused = [loss for loss in lost if not self._accepted.allows(Excess.MARKERS, lost_thing(loss.ref, loss.marker))]
         marker_loss.note(self._pair.store, refused, polled_at)
 
     def hold_vanished(self, planned: Sequence[Planned]) -> list[Planned]:
-        """Leave files, and copies of files, that are gone from several tickets of this cycle for a person, as after a restore.
+        """Park files and copies of files for a person if they are gone from several tickets in this cycle, as after a restore.
 
         :raises RemoteError: the side from which files are gone cannot be asked what is left
         """
@@ -92,16 +92,16 @@ class Safeguard:
         return let_through
 
     def check_sight(self, planned: Sequence[Planned]) -> None:
-        """Check that what these plans take for gone is not only out of sight.
+        """Check that tickets and files that seem gone are not merely hidden from our account.
 
-        :raises SafetyStop: it may only be out of sight
+        :raises SafetyStop: they may merely be hidden
         """
         refuse_out_of_sight(self._pair, planned, self._accepted)
 
     def whole_of(self, stop: SafetyStop, polled_at: datetime) -> SafetyStop:
         """Return *stop* in its full extent: plan up to :data:`PREVIEWED` due links, unless the stored stop covers it.
 
-        Nothing is written. Where a side cannot be asked, it stays with what was seen.
+        Writes nothing. If a side cannot be asked, the stop covers only what was seen.
         """
         store, kind = self._pair.store, stop.kind
         if kind in (Excess.MARKERS, Excess.CREATIONS):
@@ -140,14 +140,14 @@ class Safeguard:
         check(self._tally, self._pair.rules.limits, self._accepted)
 
 
-# what is gone, or only out of sight
+# what is gone, or merely hidden
 
 
 def hold_if_several(store: Store, planned: Sequence[Planned], before: AbstractSet[int] = frozenset()) -> list[Planned]:
-    """Leave copies of files that are gone from several tickets for a person, as after a restore.
+    """Park copies of files for a person if they are gone from several tickets, as after a restore.
 
-    On a single ticket, somebody has deleted them, unless others are left for a person already. *before*: the links that lost some
-    earlier in the same cycle; their plans have been let through and are not changed.
+    If they are gone from a single ticket, somebody has deleted them, unless others are already parked for this reason. *before*:
+    links that lost copies earlier in the same cycle; their plans were let through and stay as they are.
     """
     lost = _lost_files(planned) | before
     several = len(lost) > 1 or (lost and _held_some(store))
@@ -162,10 +162,10 @@ def _lost_files(planned: Sequence[Planned]) -> frozenset[int]:
 def hold_orphaned_if_several(
     pair: Pair, planned: Sequence[Planned], accepted: Accepted, before: AbstractSet[tuple[Side, int]] = frozenset()
 ) -> list[Planned]:
-    """Leave copies for a person whose originals are gone from several tickets, if a restore of their side may have taken those.
+    """Park copies for a person if their originals are gone from several tickets and a restore of their side may have taken these.
 
-    That takes the last ones that the side got. What was accepted goes, and so does what is gone from a single ticket, unless
-    others are left for a person already, or were gone at their last look. *before*: as for :func:`hold_if_several`.
+    A restore takes the last files that the side got. Accepted deletions are carried out. So are those of a single ticket, unless
+    others are already parked for this reason or were gone at their last look. *before*: as for :func:`hold_if_several`.
 
     :raises RemoteError: the side from which they are gone cannot be asked what is left
     """
@@ -202,7 +202,7 @@ def _held_some(store: Store) -> bool:
 
 
 def _gone_by_now(store: Store, side: Side) -> frozenset[tuple[int, int]]:
-    """The files of *side* that are left for a person as they are gone, or were gone at the last look, each by link and id."""
+    """The files missing on *side* that are parked for a person or wait for a second look, as (link, id)."""
     found = (
         (link, obstacle.key.which.partition(":"))
         for link, obstacle in store.links.obstacles()
@@ -212,9 +212,9 @@ def _gone_by_now(store: Store, side: Side) -> frozenset[tuple[int, int]]:
 
 
 def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted, *, remember: bool = True) -> None:
-    """Check that what is missing is not merely out of sight: it counts as gone only on a side that shows other things.
+    """Check that what is missing is not merely hidden: it counts as gone only on a side that shows other things.
 
-    *remember*: store that a side shows fewer organisations, where a person has accepted that.
+    *remember*: if a person has accepted that a side shows fewer organisations, store their number.
 
     :raises SafetyStop: a copy or a linked ticket is not found on a side that shows nothing at all; or files are missing on a side
         that shows fewer organisations than before
@@ -231,7 +231,7 @@ def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accept
 
 
 def refuse_lost_copies(pair: Pair, planned: Sequence[Planned]) -> None:
-    """Check that a copy that may exist but is not found is not merely out of sight.
+    """Check that a copy that may exist but is not found is not merely hidden.
 
     :raises SafetyStop: internal shows nothing at all
     """
@@ -248,7 +248,7 @@ def _refuse_missing(pair: Pair, planned: Sequence[Planned]) -> None:
 
 
 def _missing_in(planned: Sequence[Planned]) -> frozenset[str]:
-    """The ids, as text, of links with a ticket that is not found, or with a copy that may have been made and is not found."""
+    """The ids, as text, of links with a ticket that is not found, or with a copy that may have been made but is not found."""
     gone = (each for each in planned if _has_lost_copy(each) or each.plan.link.status is LinkStatus.TOMBSTONE)
     return frozenset(str(each.loaded.id) for each in gone)
 

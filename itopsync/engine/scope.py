@@ -1,7 +1,7 @@
-"""Which external tickets are to be copied, and which tickets were already waiting for their copies when the scope was changed.
+"""Decides which external tickets are to be copied, and drops those that are waiting but left the scope when it was changed.
 
-Scope decides about creation only: a ticket that waits for its copy must be in scope when that is made. This is checked only if
-the scope was changed since the ticket was seen: with the condition ``status = 'new'``, say, a ticket is copied even if
+Scope affects only creation: a ticket that waits for its copy must be in scope when the copy is made. This is checked only if the
+scope was changed after the ticket was seen: with the condition ``status = 'new'``, for example, a ticket is copied even if
 somebody has taken it up meanwhile.
 """
 
@@ -26,7 +26,7 @@ from itopsync.store.store import Store
 log = structlog.get_logger(__name__)
 
 SPAN = 10_000
-"""How many ids a range holds initially; reading this many rows of next to nothing takes iTop 180 ms."""
+"""How many ids a range holds initially; reading this many nearly empty rows takes iTop 180 ms."""
 _SCOPE = "scope"
 """The fact that holds a digest of each class's scope as of the last cycle."""
 
@@ -40,9 +40,9 @@ class InScope(NamedTuple):
 
 
 def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[InScope]:
-    """The external tickets of one class to be copied, range by range. Those without a usable id are told in the log.
+    """The external tickets of one class to be copied, range by range. Those without a usable id are logged.
 
-    iTop cannot sort, so the ranges are of ids, and grow where few tickets are found.
+    The REST service cannot sort, so these are ranges of ids, which grow where few tickets are found.
     """
     if not rules.new_tickets:
         return
@@ -65,7 +65,7 @@ def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[InScope]
         left -= len(found)
         if len(found) < SPAN // 4:
             span *= 2
-        if not found and left > 0:  # some have gone meanwhile
+        if not found and left > 0:  # some were deleted meanwhile
             left = count(low, HIGHEST_ID)
 
 
@@ -90,7 +90,7 @@ def since(rules: Rules) -> datetime:
 
 
 def in_scope_among(server: Server, rules: Rules, unknown: Iterable[Sighting]) -> Iterable[Sighting]:
-    """Those of *unknown* that are to be copied."""
+    """The *unknown* tickets that are to be copied."""
     by_class: dict[str, list[int]] = {}
     for sighting in unknown:
         by_class.setdefault(sighting.ref.cls, []).append(sighting.ref.id)
@@ -100,7 +100,7 @@ def in_scope_among(server: Server, rules: Rules, unknown: Iterable[Sighting]) ->
 
 
 def heed(pair: Pair, now: datetime) -> None:
-    """Drop the links that wait for a copy and are now out of scope; a sweep finds their tickets if they come into scope again.
+    """Drop the links that wait for a copy and are now out of scope; a sweep finds their tickets if they come back into scope.
 
     The links of a class that is configured again become due.
 
@@ -120,9 +120,9 @@ def heed(pair: Pair, now: datetime) -> None:
 
 
 def left_behind(pair: Pair) -> frozenset[int]:
-    """The links that wait for a copy and no longer meet the scope, if it was changed since the last cycle.
+    """The links that wait for a copy and are out of scope now, if the scope was changed since the last cycle.
 
-    Nothing is asked if it was not. A ticket that the server fails to show stays.
+    If it was not, nothing is asked. A ticket that the server fails to show counts as in scope.
 
     :raises RemoteError: external cannot be asked
     """

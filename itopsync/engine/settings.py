@@ -1,4 +1,4 @@
-"""How a cycle goes about its work, and when it comes."""
+"""How a cycle works, and when cycles run."""
 
 from __future__ import annotations
 
@@ -33,33 +33,33 @@ class Schedule(Section):
 
     poll: When = timedelta(seconds=15)
     """How often both servers are asked what changed and all that is due is carried, while something moves: a duration, or a cron
-    expression in UTC, such as `"*/5 * * * *"`. By a duration, each cycle in which nothing moved makes the next one wait a quarter
-    longer, up to `poll_quiet`; the first thing that moves brings it back."""
+    expression in UTC, such as `"*/5 * * * *"`. With a duration, each cycle in which nothing moved makes the next wait a quarter
+    longer, up to `poll_quiet`; the first change resets the wait."""
     poll_quiet: Span | None = Field(default=None, examples=["15s"])
-    """The longest wait between cycles while nothing moves: the first change after a quiet time may wait so long. Default: four
-    times `poll`, at most a minute. A value no longer than `poll` keeps to `poll`, and asks both servers as often all night."""
+    """The longest wait between cycles while nothing moves: the first change after a quiet time may wait this long. Default: four
+    times `poll`, at most a minute. With a value no longer than `poll`, both servers are asked every `poll` even at night."""
     sweep: When = timedelta(hours=6)
-    """How often everything in scope or linked is looked at, whatever changed: likewise a duration or a cron expression. Each
-    sweep finds what no poll can see."""
+    """How often everything in scope or linked is looked at, changed or not: again a duration or a cron expression. A sweep finds
+    what no poll can see."""
 
     @property
     def slowest(self) -> timedelta:
-        """The longest time from one cycle to the next while nothing moves; it is not for cron expressions."""
+        """The longest time between two cycles while nothing moves; meaningless with a cron expression."""
         if not isinstance(self.poll, timedelta):
             return LONGEST_QUIET
         return max(self.poll, min(4 * self.poll, LONGEST_QUIET) if self.poll_quiet is None else self.poll_quiet)
 
     @property
     def jitter(self) -> timedelta:
-        """At most so much is added to a waiting time while nothing moves, by chance, so that several pairs do not go in step."""
+        """The maximum random delay added to an idle interval, so that several pairs do not poll at the same moment."""
         return min(self.poll / 3, LONGEST_JITTER) if isinstance(self.poll, timedelta) else timedelta()
 
 
 class ActivitySection(Section):
-    """What is remembered of what was written."""
+    """How long writes stay on record."""
 
     keep: Span = timedelta(days=90)
-    """How long each write is remembered, without its content, for `itopsync activity` to tell of; older ones go by themselves."""
+    """How long each write stays on record for `itopsync activity`, without its content; older records are deleted."""
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,19 @@ class EngineSettings:
     """
 
     overlap: timedelta = timedelta(minutes=70)
-    """How far before the cursor each poll reads again: for clocks, late commits, the autumn hour. After this time, each changed
-    ticket is looked at once more."""
+    """How far before the cursor each poll starts reading: for wrong clocks, late commits, the repeated autumn hour. This long
+    after its change, each changed ticket is looked at once more."""
     same_second: timedelta = timedelta(seconds=3)
-    """A ticket read this soon after a change is read once more after that time: a second change may have the same time, and no
-    poll would see it. Longer than a second, because a server's clock is known only to the second. Does not apply to a copy just
-    made of an older ticket, as in a backfill."""
+    """A ticket read this soon after a change is read again after this time: a second change may have the same time, and no poll
+    would see it. Longer than a second, because a server's clock is known only to the second. Does not apply to a new copy of an
+    older ticket, as in a backfill."""
     look_again: timedelta = timedelta(seconds=90)
-    """And once more after this time, for changes that are committed late. More than a minute, since some servers' dates have no
-    seconds."""
+    """Such a ticket is read once more after this time, for changes that are committed late. More than a minute, since some
+    servers' dates have no seconds."""
     lookback: timedelta = timedelta(minutes=30)
     """How long attachment ids below the highest are looked for: a large upload shows up after smaller, later ones."""
     pause: timedelta = timedelta(minutes=5)
-    """How long an item waits that was refused for lack of a right."""
+    """How long an item waits after it was refused because our account lacks a right."""
     first_back_off: timedelta = timedelta(minutes=1)
     longest_back_off: timedelta = timedelta(hours=6)
     chunk: int = 100
@@ -91,15 +91,15 @@ class EngineSettings:
     deep: int = 2_000
     """How many links each sweep reads in full, taking turns."""
     workers: int = 8
-    """How many links are worked on at once, plus as many that have come to their files. The resulting calls are bounded per
-    server by its ``connections``; there are more workers, so that one reading here takes no slot there."""
+    """How many links are worked on at once, plus as many that have reached their files. ``connections`` limits the resulting
+    calls per server; there are more workers than that, so that one that is busy here takes no slot there."""
     file_budget: int = 100_000_000
-    """How many bytes of files are held at once. Until its contents are read, a file counts as the largest allowed."""
+    """How many bytes of files are held at once. Until its contents are read, a file counts with the maximum size allowed."""
     look_meanwhile: timedelta = timedelta(seconds=15)
-    """A cycle that takes longer polls again, and what people touched comes first."""
+    """How often a long cycle polls again; recently changed tickets then come first."""
     keep_history: timedelta = timedelta(days=30)
-    """How long cycles are kept, for ``status`` to tell of."""
+    """How long records of cycles are kept, for ``status``."""
     keep_activity: timedelta = timedelta(days=90)
-    """How long each write is remembered."""
+    """How long records of writes are kept."""
     rounds: int = 8
-    """How often a link is replanned within a cycle before the rest is left to the next."""
+    """How many rounds of planning and writing a link gets in one cycle; the rest is left to the next cycle."""

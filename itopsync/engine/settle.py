@@ -1,4 +1,4 @@
-"""Stage 5: store what a link has become, with when to look again even if nobody touches it."""
+"""Stage 5: store what a link has become, and when to look at it again even if nobody changes its tickets."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from itopsync.reconcile.rules import ClassRules
 from itopsync.store.records import ActivityRecord
 
 _TOGETHER = timedelta(minutes=5)
-"""Links that wait for late commits within the same minutes are looked at together: one call takes a hundred links."""
+"""Links whose wait for late commits ends within the same five minutes are looked at together: one call reads a hundred links."""
 _ANY_HOUR = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def settle(pair: Pair, job: Job, clocks_ahead: Mapping[Side, timedelta], cycle_began: datetime) -> None:
-    """Store what the job's link has become, and what was written; one that was not touched stays as it is.
+    """Store what the job's link has become, and what was written; leave an untouched link as it is.
 
     *clocks_ahead*: by how much each server's clock is ahead of ours.
 
@@ -45,7 +45,7 @@ def settle(pair: Pair, job: Job, clocks_ahead: Mapping[Side, timedelta], cycle_b
     job.link = link
     versions = {side: ticket.version for side in Side if (ticket := job.seen.of(side)) is not None}
     if link.status is LinkStatus.TOMBSTONE:
-        versions = dict.fromkeys(Side, "") | versions  # what bears the id of a ticket that is gone is noticed later
+        versions = dict.fromkeys(Side, "") | versions  # so that a ticket that later appears under either id is noticed
     saved = pair.store.links.save(
         link,
         versions=versions,
@@ -76,7 +76,7 @@ def _remembered(written: Written, link: int, cycle_began: datetime) -> ActivityR
 def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, timedelta], now: datetime) -> datetime | None:
     """When to look again: soon if something is unfinished or the ticket is fresh, or when an item's wait is over.
 
-    And once more after the overlap: until then a change may be committed late, and if it bears the time that was seen, no poll
+    Also once after the overlap: until then a change may be committed late, and if it has the time that was already seen, no poll
     shows it.
     """
     link = job.link
@@ -84,13 +84,13 @@ def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, t
         return None
     if job.ended is Ending.INTERRUPTED:
         return now
-    unread = [each for each in link.obstacles if UNREAD.names(each)]  # until it can be read, nothing else of it can be tried
-    held = link.is_parked(MANY_DELETIONS.key)  # until a person lets them pass, no look decides about what is gone
+    unread = [each for each in link.obstacles if UNREAD.names(each)]  # until it can be read, nothing else can be tried
+    held = link.is_parked(MANY_DELETIONS.key)  # until a person lets them pass, looking again does not settle missing files
     waiting = [each for each in unread or link.obstacles if not (held and each.key.kind is ItemKind.GONE)]
     times = [each.not_before for each in waiting if not each.parked and each.not_before is not None]
     parked = {each.key for each in job.loaded.obstacles if each.parked}
     if not job.begun and any(each.needs_person and each.key not in parked and not UNREAD.names(each) for each in link.obstacles):
-        times.append(now)  # what was held before anything was written is told with the next look
+        times.append(now)  # the next look writes the notice of what was parked before anything was written
     if job.ended or job.counts[Count.UNFINISHED]:
         times.append(now + settings.first_back_off)
     tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]
@@ -107,12 +107,12 @@ def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, t
 
 
 def _is_new(job: Job) -> bool:
-    """Whether the copy is only just made."""
+    """Whether the copy was made in this cycle."""
     return any(written.kind is WriteKind.CREATE and written.outcome is WriteOutcome.DONE for written in job.writes)
 
 
 def _end_of(overlap: timedelta, ticket: Ticket, ahead: timedelta) -> datetime | None:
-    """By when late commits with the time of the ticket's last change have shown up, rounded so that links are grouped."""
+    """When late commits with the time of the ticket's last change have shown up, rounded up so that links are grouped."""
     changed = last_changed(ticket)
     if changed is None:
         return None
@@ -121,7 +121,7 @@ def _end_of(overlap: timedelta, ticket: Ticket, ahead: timedelta) -> datetime | 
 
 
 def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:
-    """Whether the ticket changed only a moment before *at* by its server's clock: another change may bear the same time.
+    """Whether the ticket changed within *window* before *at* by its server's clock: another change may have the same time.
 
     In the repeated autumn hour, a moment ago may read as an hour ago.
     """
@@ -133,6 +133,6 @@ def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:
 
 
 def _is_live(seen: Observation, cls: ClassRules) -> bool:
-    """Whether the ticket can still change: one closed on both sides is left to the sweeps."""
+    """Whether the ticket can still change; one that is closed on both sides is left to the sweeps."""
     tickets = [(side, seen.of(side)) for side in Side]
     return not all(ticket and is_terminal(cls.state.lifecycle(side), ticket.state) for side, ticket in tickets)

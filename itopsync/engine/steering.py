@@ -1,4 +1,4 @@
-"""What people ask for, carried out in the store: in one transaction with the note of what became of it.
+"""Carries out people's requests in the store, in one transaction with the record of the result.
 
 ======== ========================================== ====================================================================
 kind     concerns                                   arguments
@@ -40,20 +40,20 @@ if TYPE_CHECKING:
     from itopsync.engine.inspect import Inspector
 
 ALL = 100_000
-"""So many links in trouble are tried again at once."""
+"""How many links in trouble one request can have tried again."""
 NAMED = 20
-"""So many links are named in one answer."""
+"""How many links one answer names."""
 BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
-"""A link that is due since then comes before every other."""
+"""A link due since then comes before all others."""
 
 
 class Refusal(Exception):
-    """What was asked for is not done; the message says why, and what to do."""
+    """A request is refused; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request."""
+    """The outcome of a request."""
 
     state: RequestState
     result: str
@@ -63,13 +63,13 @@ class Steering:
     """Carries out requests, one at a time."""
 
     def __init__(self, store: Store, rules: Rules, clock: Callable[[], datetime], inspector: Inspector | None = None) -> None:
-        """*inspector* looks at both servers; without it, no two tickets can be linked."""
+        """*inspector* looks at both servers; without it, tickets cannot be linked."""
         self._store, self._rules, self._clock, self._inspector = store, rules, clock, inspector
 
     def carry_out(self, request: RequestRecord) -> Outcome:
-        """Carry out a request that was taken, and note what became of it.
+        """Carry out a request that was taken, and record the outcome.
 
-        :raises KeyError: it is given up for lost, and nothing was done
+        :raises KeyError: the request has been given up as lost, and nothing was done
         :raises StoreError: the store does not answer, and nothing was done
         """
         try:
@@ -82,9 +82,10 @@ class Steering:
             return self.finish(request, RequestState.REFUSED, f"this is no {request.kind} that can be understood")
 
     def look_at(self, request: RequestRecord, cycle: Callable[[int], Outcome]) -> Outcome:
-        """Carry out a ``sync`` at once: *cycle* works on the link of that id.
+        """Carry out a ``sync`` at once: *cycle* works on the link with a given id.
 
-        :raises KeyError: as from :meth:`carry_out`; so for a store that does not answer
+        :raises KeyError: as from :meth:`carry_out`
+        :raises StoreError: as from :meth:`carry_out`
         """
         try:
             with self._store.transaction():
@@ -96,7 +97,7 @@ class Steering:
         return self.finish(request, outcome.state, f"{_name(link)}: {outcome.result}")
 
     def finish(self, request: RequestRecord, state: RequestState, result: str) -> Outcome:
-        """Note what became of a request.
+        """Record the outcome of a request.
 
         :raises KeyError: as from :meth:`carry_out`
         """
@@ -104,7 +105,7 @@ class Steering:
         return Outcome(state, result)
 
     def _work_of(self, request: RequestRecord) -> Callable[[], str]:
-        """What is to be done in the transaction; what the servers must be asked before is asked now."""
+        """Return what to do in the transaction. Anything that must first be asked of the servers is asked now."""
         if request.kind is RequestKind.LINK:
             return self._link(request)
         works: dict[RequestKind, Callable[[RequestRecord, datetime], str]] = {
@@ -232,7 +233,7 @@ class Steering:
 def _joined(
     inspector: Inspector, pairs: Sequence[tuple[Ref, Ref]], told: Sequence[Joined | linking.CannotLink | ItopsyncError]
 ) -> str:
-    """Make the links; one that cannot be made does not hold up the others, unless it is the only one."""
+    """Make the links, and return the answer. A link that cannot be made does not hold up the others; a single one raises."""
     made: list[Link] = []
     refused: list[str] = []
     for (external, internal), each in zip(pairs, told, strict=True):

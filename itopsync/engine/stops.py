@@ -1,4 +1,4 @@
-"""A safety stop that a person is asked about, and what was accepted of it: those very things, and none that came since."""
+"""The safety stop that a person must decide on, and the things that were accepted: exactly these, and none added since."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ class Stop:
     """What stopped the latest cycle."""
 
     kind: str
-    """:class:`~itopsync.reconcile.safety.Excess`."""
+    """Value of :class:`~itopsync.reconcile.safety.Excess`."""
     reason: str
     at: datetime
-    """When it came to this."""
+    """When a cycle first stopped in this way."""
     things: frozenset[str]
-    """What the plan would create, delete or take for gone, in the words of :meth:`~itopsync.reconcile.safety.Tally.things`."""
+    """The affected items, as named by :meth:`~itopsync.reconcile.safety.Tally.things`."""
 
     @property
     def fingerprint(self) -> str:
-        """What tells this plan from one that has grown since."""
+        """Distinguishes this stop from one that has grown since."""
         return digest(self.kind, *sorted(self.things))[:12]
 
     def concerns(self, link: Link) -> bool:
-        """Whether it is about *link*, among others."""
+        """Whether *link* is among those affected."""
         names = {str(link.id), str(link.external), str(link.internal)}
         return any(not names.isdisjoint(each.split()) for each in self.things)
 
 
 def note(store: Store, stop: Stop) -> None:
-    """Remember what stopped a cycle; one that is known keeps its time."""
+    """Store what stopped a cycle; a stop that is already stored keeps its time."""
     known = current(store)
     if known is None or (known.kind, known.reason, known.things) != (stop.kind, stop.reason, stop.things):
         told = {"kind": stop.kind, "reason": stop.reason, "at": stop.at.isoformat(), "things": sorted(stop.things)}
@@ -48,7 +48,7 @@ def note(store: Store, stop: Stop) -> None:
 
 
 def current(store: Store) -> Stop | None:
-    """What stops the cycles now."""
+    """What stops the cycles now, if anything does."""
     text = store.facts.get(_STOP)
     if text is None:
         return None
@@ -57,7 +57,7 @@ def current(store: Store) -> Stop | None:
 
 
 def accept(store: Store, stop: Stop) -> None:
-    """Let the things of a stop pass, until a cycle has come to its end."""
+    """Let the things of a stop pass until a cycle has completed."""
     store.facts.put(_ACCEPTED, json.dumps(sorted(accepted(store) | stop.things)))
     store.facts.put(_STOP, None)
 
@@ -68,6 +68,6 @@ def accepted(store: Store) -> frozenset[str]:
 
 
 def forget(store: Store) -> None:
-    """Note that a cycle came to its end: nothing stops it, and what was accepted is done."""
+    """Forget the stop and what was accepted, because a cycle has completed."""
     for name in store.facts.several((_STOP, _ACCEPTED)):
         store.facts.put(name, None)

@@ -1,4 +1,4 @@
-"""Whether a store is this pair's, and the one it had: with another, tickets would be duplicated or confused."""
+"""Checks that the store belongs to this pair and is complete; with any other, tickets would be duplicated or mixed up."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 PAIR, REBUILDING, BEGUN, DONE = "pair", "rebuilding", "begun", "done"
 """The store's facts about its pair and its rebuilding."""
 _TAGS = "keep_internal"
-"""The fact that holds each prefix that keeps or kept notes in internal, and until when."""
+"""The fact that holds each prefix that keeps or once kept notes in internal, and until when it applies."""
 _ADDRESSES = "addresses"
-"""The fact that holds each address that internal has or had."""
+"""The fact that holds internal's present and former addresses."""
 _CLOCKS = timedelta(hours=26)
-"""How far ahead of our clock a note may be dated, if the timezone that is configured for its server is wrong."""
+"""How far ahead of our clock a note may be dated if the timezone configured for its server is wrong."""
 
 
 def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
@@ -46,9 +46,9 @@ def refuse_other_pair(store: Store, rules: Rules) -> None:
 
 
 def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
-    """Check that a *store*, as people call it, belongs to no other pair.
+    """Check that a store belongs to no other pair. *store*: its name in messages; *known*: the name of its pair.
 
-    :raises StoreError: *known* is another pair's name
+    :raises StoreError: it is another pair's
     """
     if known is not None and known != rules.pair:
         raise StoreError(
@@ -58,9 +58,9 @@ def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
 
 
 def claim(store: Store, rules: Rules) -> None:
-    """Record that the store is this pair's, unless it says so already, what keeps notes in internal, and its addresses.
+    """Record in the store which pair it belongs to, the prefixes that keep notes internal, and internal's addresses.
 
-    :raises StoreError: it is another pair's, or the log in which copies bear their markers is no longer paired; none of its links
+    :raises StoreError: it is another pair's, or the log in which copies bear their markers is no longer paired, so that no copy
         would be found again
     """
     known = store.facts.several(
@@ -84,10 +84,10 @@ def claim(store: Store, rules: Rules) -> None:
 
 
 def with_what_was(rules: Rules, store: Store, now: datetime) -> Rules:
-    """*rules*, with what the configuration said before: what that kept in goes nowhere afterwards.
+    """*rules*, with the prefixes and addresses of earlier configurations: what was kept internal then stays there.
 
-    These are the prefixes that were taken out of ``keep_internal``, and internal's former addresses, but for any that is
-    external's now. A store that knows tickets and no prefix is taken for one that had the default.
+    These are the prefixes removed from ``keep_internal``, and internal's former addresses, except any that are external's now.
+    A store that knows tickets but no prefix is assumed to have had the default ones.
     """
     facts = store.facts.several((_TAGS, _ADDRESSES))
     here = rules.internal.addresses
@@ -111,14 +111,14 @@ def _tags_fact(rules: Rules) -> str:
 
 
 def remember_logs(store: Store, cls: ClassRules, names: Iterable[str]) -> None:
-    """Remember that copies of an external class have, or may come to have, their markers in these logs."""
+    """Record that copies of an external class have, or may get, their markers in these logs."""
     used = _names(store.facts.get(_logs_fact(cls)))
     if not used.issuperset(names):
         store.facts.put(_logs_fact(cls), ",".join(sorted(used.union(names))))
 
 
 def classes_of_copies(store: Store, *classes: ClassRules) -> tuple[str, ...]:
-    """The internal classes that may hold copies of external ones: those that are configured, each with earlier ones."""
+    """The internal classes that may hold copies of external *classes*: each configured one, followed by former ones."""
     known = store.facts.several(map(_classes_fact, classes))
     return tuple(
         dict.fromkeys(name for cls in classes for name in (cls.internal, *sorted(_names(known.get(_classes_fact(cls))))))
@@ -126,7 +126,7 @@ def classes_of_copies(store: Store, *classes: ClassRules) -> tuple[str, ...]:
 
 
 def remember_classes(store: Store, cls: ClassRules, names: Iterable[str]) -> None:
-    """Remember that these classes hold, or may come to hold, copies of an external class."""
+    """Record that these internal classes hold, or may get, copies of an external class."""
     used = _names(store.facts.get(_classes_fact(cls)))
     if not used.issuperset(names):
         store.facts.put(_classes_fact(cls), ",".join(sorted(used.union(names))))
@@ -141,10 +141,10 @@ def knows_nothing(store: Store) -> bool:
 
 
 def refuse_incomplete(store: Store, internal: Server, rules: Rules) -> None:
-    """Check that internal holds no copies of this pair if the store knows nothing, that a rebuild has completed, and that every
-    log in which copies bear their markers is paired.
+    """Check that internal has no copies of this pair if the store knows none, that no rebuild was broken off, and that every log
+    in which copies bear their markers is paired.
 
-    :raises StoreError: otherwise: with this store, tickets would get second copies, or lose what was changed on a copy; or copies
+    :raises StoreError: otherwise: with this store, tickets would get second copies, or changes on a copy would be lost, or copies
         would be taken for other tickets
     :raises RemoteError: internal cannot be asked
     """
@@ -159,7 +159,7 @@ def refuse_incomplete(store: Store, internal: Server, rules: Rules) -> None:
     if rebuilding == DONE or not knows_nothing(store):
         return
     places = [(cls.internal, cls.internal_logs) for cls in rules.classes]
-    for name, logs in (*places, ("Ticket", ("private_log",))):  # the class may have been another one
+    for name, logs in (*places, ("Ticket", ("private_log",))):  # another class may have been configured before
         marked = " OR ".join(f"{log} LIKE '%{prefix(rules.pair)}t-%'" for log in logs)
         count = internal.count(name, f"SELECT {name} WHERE {marked}")
         if count:
@@ -170,7 +170,7 @@ def refuse_incomplete(store: Store, internal: Server, rules: Rules) -> None:
 
 
 def _refuse_unpaired(store: Store, internal: Server, pair: str, cls: ClassRules, gone: frozenset[str]) -> None:
-    """Check that no copy bears its marker in logs that are *gone* from the pair's; forget those in which certainly none does."""
+    """Check that no copy bears its marker in logs that are no longer paired; forget the logs in which certainly none does."""
     counts = {log: [_bearing(internal, name, log, pair, cls) for name in classes_of_copies(store, cls)] for log in gone}
     bearing = {log for log, found in counts.items() if any(found)}
     if bearing:
@@ -181,7 +181,7 @@ def _refuse_unpaired(store: Store, internal: Server, pair: str, cls: ClassRules,
 
 
 def _bearing(internal: Server, name: str, log: str, pair: str, cls: ClassRules) -> int | None:
-    """How many tickets of the internal class *name* bear a copy's marker in *log*; None: that class may not have such a log."""
+    """How many tickets of the internal class *name* bear a copy's marker in *log*; None if that class may lack the log."""
     try:
         return internal.count(name, f"SELECT {name} WHERE {log} LIKE '%{prefix(pair)}t-{cls.external}.%'")
     except BadQuery:
@@ -200,7 +200,7 @@ def _names(fact: str | None) -> frozenset[str]:
 
 
 def _logs_fact(cls: ClassRules) -> str:
-    """The internal logs that hold copies' markers, as far as is known."""
+    """The fact that holds the internal logs with copies' markers, as far as is known."""
     return f"logs:{cls.external}"
 
 

@@ -1,4 +1,4 @@
-"""Where everything on a link came from, and what is still to come; or why a ticket has no link. Writes nothing."""
+"""Tells where everything on a link came from and what is still to come, or why a ticket has no link. Writes nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from itopsync.reconcile.rules import LogRule, Rules
 from itopsync.reconcile.ticket_markers import read_ticket_markers
 
 SWEEP_NOW = "run `itopsync sweep`, or `itopsync run-once --sweep` if no service is running"
-"""``run-once`` is refused beside a service."""
+"""Names both commands, because ``run-once`` is refused while a service is running."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class EntryStory:
     at: datetime
     author: str
     what: str
-    """``written here``, ``written here, stays here`` (before two were linked by hand), ``written here, kept in internal``,
+    """``written here``, ``written here, stays here`` (from before a link by hand), ``written here, kept in internal``,
     ``mirror of the other side's``, ``the mark of the link``, ``the mark of its end``, ``our own notice`` or ``ours, without a
     mark: carried nowhere``."""
     carried_at: datetime | None = None
     """When an entry written here was carried to the other side."""
     why: str = ""
-    """What keeps it in internal."""
+    """Why it stays in internal."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,17 @@ class Story:
     files: tuple[FilePair, ...]
     plan: Plan
     ended: str = ""
-    """Of a tombstone: why nothing is carried any more."""
+    """For a tombstone: why nothing is carried any more."""
     unscoped: str = ""
-    """Of a ticket that waits for its copy: why none is made after a change of scope."""
+    """For a ticket that waits for its copy: why it gets none since the scope was changed."""
     stopped: str = ""
-    """Why all cycles stop, if that is about this link."""
+    """Why all cycles stop, if this link is affected."""
 
 
 def explain(pair: Pair, planned: Planned) -> Story:
     """Tell the story of one link, without any text of its tickets.
 
-    :raises RemoteError: external cannot be asked whether a ticket waiting for its copy is in scope
+    :raises RemoteError: external cannot be asked whether a ticket that waits for its copy is in scope
     """
     link, seen, plan, rules = planned.loaded, planned.seen, planned.plan, pair.rules
     cls = rules.for_external(link.external.cls)
@@ -129,11 +129,11 @@ class Unlinked:
 
 
 def unlinked(pair: Pair, text: str) -> tuple[Unlinked, ...]:
-    """The existing tickets without a link, of any class, that *text* may mean, each with the reason.
+    """The existing tickets of any class that match *text* and have no link, each with the reason.
 
     *text* is a number (``R-000017``) or a ref (``external:UserRequest:17``, or without the side).
 
-    :raises StoreError: the store is not the one that the pair had, so it knows none of the pair's links
+    :raises StoreError: the store is not the one that the pair had, so its answer would be wrong
     """
     found = tuple(
         Unlinked(seen.ref, seen.number, _why(pair, server, seen))

@@ -1,8 +1,8 @@
 """A sweep: looks at everything linked or in scope, whatever the polls have seen.
 
-It finds what no poll can: a ticket that came into scope without changing, a creation or change that was missed, a ticket that
-is gone or back, a file deleted from a ticket that can no longer change, and a file under an id that was given before. Each sweep
-reads part of all links in full, so that several sweeps together cover them all.
+It finds what no poll can: a ticket that came into scope without being changed, a missed creation or change, a ticket that is
+gone or back, a file deleted from a ticket that can no longer change, and a file under a reused id. Each sweep reads a share of
+all links in full, so that several sweeps together cover them all.
 """
 
 from __future__ import annotations
@@ -27,30 +27,31 @@ from itopsync.store.store import Store
 _DEEP = "sweep.deep"
 """The fact that holds the last link read in full."""
 _A_DRAFT = timedelta(days=1)
-"""How long a file that somebody has chosen in a form may wait for its ticket, with the date on which it was chosen."""
+"""How long a file that was added to a form may wait until its ticket is saved; it keeps the date on which it was added."""
 
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep of one side found; none of it is recorded yet."""
+    """What a sweep of one side found; none of it is stored yet."""
 
     side: Side
     changed: dict[int, str]
     """Link → its ticket's version."""
     other: frozenset[int]
-    """Links whose ticket is gone or whose attachments are not the known ones."""
+    """Links whose ticket is gone or whose attachments differ from the known ones."""
     new: tuple[Sighting, ...]
-    """External tickets in scope that are not linked; without number and version those that the server fails to show."""
+    """External tickets in scope that are not linked; those that the server fails to show have no number or version."""
     attached: datetime | None
-    """Up to when, by the server's clock, attachments were looked for by their dates."""
+    """Up to when, by the server's clock, attachments were looked for by date."""
     reused: Reused
-    """What is seen under the ids of links that have ended: tickets that are back, or others."""
+    """Tickets seen under the ids of ended links: the same ones, back again, or others."""
 
 
 def sweep_both(pair: Pair, now: datetime, on_failure: Callable[[Side, RemoteError], None]) -> tuple[int, int]:
-    """Look at everything on both sides at once, and in full at the next part; store what is found as due since *now*.
+    """Look at everything on both sides at once; make what is found due at *now*, and also the next share of all links.
 
-    *on_failure* is told of a side that cannot be asked. Return how many links the sweep made due, and how many it reads in full.
+    *on_failure* is told of a side that cannot be asked. Return how many links the findings made due, and how many will be read
+    as this sweep's share.
 
     :raises Stopped: we were told to stop
     """
@@ -68,7 +69,7 @@ def sweep_both(pair: Pair, now: datetime, on_failure: Callable[[Side, RemoteErro
 
 
 def sweep(side: Side, server: Server, store: Store, rules: Rules) -> Swept:
-    """Look at everything on one side, piece by piece; writes nothing."""
+    """Look at everything on one side, piece by piece; write nothing."""
     changed: dict[int, str] = {}
     other: set[int] = set()
     for live in (True, False):
@@ -88,7 +89,7 @@ def sweep(side: Side, server: Server, store: Store, rules: Rules) -> Swept:
 
 
 def _newly_attached(side: Side, server: Server, store: Store, rules: Rules) -> frozenset[int]:
-    """The links whose tickets got files since the last sweep, under whatever ids: polls look at the highest only."""
+    """The links whose tickets got files since the last sweep. Polls look only at the highest ids; this finds the rest by date."""
     known = store.facts.get(_attached(side))
     if known is None:
         return frozenset()
@@ -97,12 +98,12 @@ def _newly_attached(side: Side, server: Server, store: Store, rules: Rules) -> f
 
 
 def _attached(side: Side) -> str:
-    """The fact that holds up to when a sweep has looked for attachments by their dates."""
+    """The fact that holds up to when sweeps have looked for attachments by date."""
     return f"sweep.attached.{side}"
 
 
 def _look_at_linked(side: Side, server: Server, store: Store, changed: dict[int, str], other: set[int], *, live: bool) -> None:
-    """Add the links whose tickets changed or are gone. One call reads many tickets, whatever their classes."""
+    """Add the links whose tickets changed or are gone. One call reads many tickets of all classes."""
     after: int | None = 0
     while after is not None:
         part = store.links.linked_tickets(side, LIGHT_BATCH, live=live, after=after)
@@ -117,7 +118,7 @@ def _look_at_linked(side: Side, server: Server, store: Store, changed: dict[int,
 
 
 def record(store: Store, swept: Swept, now: datetime) -> int:
-    """Store what a sweep of one side found, all links in one transaction; return how many that makes due."""
+    """Store what a sweep of one side found, all links in one transaction; return how many it made due."""
     due = {*swept.changed, *swept.other}
     versions = {**swept.changed, **swept.reused.versions}
     with store.transaction():
@@ -128,7 +129,7 @@ def record(store: Store, swept: Swept, now: datetime) -> int:
 
 
 def make_next_due(store: Store, count: int, now: datetime) -> int:
-    """Make the next *count* links due, starting over after the last; return how many there are."""
+    """Make the next *count* links due, starting over after the last; return how many that were."""
     after = int(store.facts.get(_DEEP) or 0)
     ids = store.links.linked_after(after, count)
     store.links.mark_due(ids, now, now=now)

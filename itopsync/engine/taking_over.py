@@ -1,4 +1,4 @@
-"""Takes over what is in step already: many pairs of existing tickets, examined together before any of them is linked."""
+"""Takes over tickets that were kept in step before: many pairs, examined together before any of them is linked."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from itopsync.reconcile.copied import Bridge
 
 @dataclass(frozen=True)
 class Row:
-    """Two tickets that an operator wants linked, as named in a line of a file."""
+    """Two tickets that an operator wants linked, as named on a line of a file."""
 
     line: int
     external: str
     internal: str
 
     def name(self, side: Side) -> str:
-        """What names the ticket on *side*."""
+        """The name given for the ticket on *side*."""
         return side.pick(self.external, self.internal)
 
 
@@ -35,23 +35,23 @@ class Flaw:
 
     line: int
     side: Side | None
-    """The side of the ticket at fault, which is its column; None if it is the pair."""
+    """The side, and so the column, of the ticket at fault; None if the pair is."""
     what: str
     remedy: str
 
 
 @dataclass
 class Examined:
-    """What linking the rows comes to."""
+    """What linking the rows would do."""
 
     flaws: list[Flaw] = field(default_factory=list)
     linked: list[Link] = field(default_factory=list)
-    """Of those whose tickets are linked with each other already."""
+    """The links of rows whose tickets are already linked with each other."""
     to_link: list[tuple[Row, Joined]] = field(default_factory=list)
 
 
 def examine(inspector: Inspector, rows: Sequence[Row], *, history: Bridge | None) -> Examined:
-    """Look up and read the tickets of all *rows*, and say of each what would become of it. Nothing is written anywhere.
+    """Look up and read the tickets of all *rows*, and find out what would become of each row. Nothing is written anywhere.
 
     :raises SideUnavailable: a server does not answer
     """
@@ -86,7 +86,7 @@ def examine(inspector: Inspector, rows: Sequence[Row], *, history: Bridge | None
 
 
 def writers(pair: Pair, links: Sequence[Link]) -> Iterator[tuple[Side, str]]:
-    """Who wrote on tickets that are linked already, by side and account; read in parts, as far as somebody asks.
+    """The side and account of each entry on tickets that are already linked; read lazily, in batches.
 
     :raises SideUnavailable: a server does not answer
     """
@@ -113,7 +113,7 @@ def _unknown(rows: Sequence[Row], refs: Mapping[Side, Mapping[str, Ref | CannotL
 
 
 def _repeated(rows: Sequence[Row], refs: Mapping[Side, Mapping[str, Ref | CannotLink]]) -> Iterator[Flaw]:
-    """A ticket is in one link at most, by whatever name a row has it."""
+    """The rows that name a ticket of an earlier row, by whatever name: a ticket is in one link at most."""
     first: dict[Ref, int] = {}
     for row in rows:
         for side in Side:

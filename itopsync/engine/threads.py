@@ -1,4 +1,4 @@
-"""An engine's threads. No pool waits for anything that runs in itself."""
+"""An engine's threads. Work in one pool never waits for work in the same pool."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from itopsync.model import Side
 _MMAP_THRESHOLD = -3
 """``M_MMAP_THRESHOLD``: blocks of this size or more are mapped, and unmapped when freed."""
 _QUESTIONS = 4
-"""How many questions a poll asks a side at once."""
+"""How many calls a poll makes to a side at once."""
 
 
 @dataclass
@@ -20,13 +20,13 @@ class Threads:
     """The thread pools."""
 
     waiters: Executor
-    """What waits for the readers: one thread per side, and one that plans ahead."""
+    """Work that waits for the readers: one thread per side, and one that plans ahead."""
     readers: Executor
     """Single reads."""
     links: Executor
     """Writes, one link per thread."""
     files: Executor
-    """The same for links that have come to their files: those may be large, and must not hold up others."""
+    """Writes of links that have reached their files, which may be large and must not hold up others."""
 
     @classmethod
     def start(cls, settings: EngineSettings) -> Threads:
@@ -40,7 +40,7 @@ class Threads:
         )
 
     def close(self) -> None:
-        """End all threads once pending writes have been answered; a read that nobody waits for any more ends by itself."""
+        """End all threads once pending writes have been answered; a read whose answer nobody awaits ends by itself."""
         for pool in (self.links, self.files):
             pool.shutdown()
         for pool in (self.waiters, self.readers):
@@ -50,8 +50,8 @@ class Threads:
 def _give_back_large_blocks() -> None:
     """Return a freed file's memory to the system at once.
 
-    Otherwise the GNU C library keeps as much as the largest file of each thread that ever held one: `run` holds 111 MB after
-    24 files of 10 MB, and 484 MB without this.
+    Otherwise the GNU C library keeps, for each thread that ever held a file, as much as the largest of them: after 24 files of
+    10 MB, `run` holds 111 MB, and 484 MB without this.
     """
     try:
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 2**20)

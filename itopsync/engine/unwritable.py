@@ -1,4 +1,4 @@
-"""A side that polls well but takes no writes: a problem until it takes one, or refuses one for its own sake, or none waits."""
+"""A side that answers polls but accepts no writes: a problem until it accepts or refuses a single write, or none is waiting."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class Problem:
 
 
 def note(store: Store, side: Side, what: str, now: datetime) -> bool:
-    """Remember that a side took no ticket's write; return whether that is news."""
+    """Record that a side accepts no writes at all; return whether that is news."""
     known = unwritable(store, side)
     store.facts.put(_fact(side), json.dumps({"what": what, "since": min(known.since if known else now, now).isoformat()}))
     return known is None or known.what != what
 
 
 def forget(store: Store, side: Side) -> None:
-    """Consider a side writable again."""
+    """Treat a side as writable again."""
     store.facts.put(_fact(side), None)
 
 
 def forget_idle(store: Store, now: datetime, again: timedelta) -> None:
-    """Forget it for both sides if nothing is due, nor will be within *again*, after which a write is tried anew."""
+    """Treat both sides as writable again if nothing is due now or within *again*, after which a write is retried."""
     due = store.links.due_counts(now + again)
     if not due.total:
         for side in Side:
@@ -42,7 +42,7 @@ def forget_idle(store: Store, now: datetime, again: timedelta) -> None:
 
 
 def unwritable(store: Store, side: Side) -> Problem | None:
-    """Why a side takes no writes, as far as known."""
+    """Why a side accepts no writes; None if it does, as far as known."""
     text = store.facts.get(_fact(side))
     if text is None:
         return None
@@ -51,7 +51,7 @@ def unwritable(store: Store, side: Side) -> Problem | None:
 
 
 def problem_of(store: Store, side: Side) -> Problem | None:
-    """Why a side cannot be worked with: the last poll failed, or it takes no writes."""
+    """Why a side cannot be worked with: the last poll failed, or it accepts no writes. None if it can."""
     state, refusing = store.polls.side(side), unwritable(store, side)
     if state.problem is None or state.problem_since is None:
         return refusing

@@ -1,4 +1,4 @@
-"""A side that shows less than before: what our account can no longer see must not pass for deleted."""
+"""Detects that a side shows our account less than before, so that hidden objects are not taken for deleted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from itopsync.reconcile.safety import Excess
 from itopsync.store.store import Store
 
 _NEAR = 1_000
-"""How many ids before one that is gone are looked at."""
+"""How many ids before a missing file's are looked at."""
 _AT_ONCE = 200
-"""How many known attachments are looked for by one call."""
+"""How many known attachments one call looks for."""
 
 
 def refuse_narrowness(server: Server, store: Store) -> None:
-    """Check that a side where files are missing shows as many organisations as before; else the files may be out of sight.
+    """Check that a side where files are missing shows as many organisations as before; otherwise the files may merely be hidden.
 
     A file without an organisation is shown only to accounts whose organisations are not limited.
 
@@ -35,14 +35,14 @@ def refuse_narrowness(server: Server, store: Store) -> None:
 
 
 def note_organisations(server: Server, store: Store, *, fewer: bool = False) -> None:
-    """Remember how many organisations a side shows; *fewer* than before only if a person has confirmed it."""
+    """Store how many organisations a side shows; a lower number than before only if *fewer*, as a person has accepted it."""
     count = count_organisations(server)
     if count is not None and (fewer or count > int(store.facts.get(_fact(server)) or 0)):
         store.facts.put(_fact(server), str(count))
 
 
 def count_organisations(server: Server) -> int | None:
-    """How many organisations our account sees; None if it may not know."""
+    """How many organisations our account sees; None if it may not read them."""
     try:
         return server.count("Organization", "SELECT Organization")
     except (AccessRefused, BadQuery):
@@ -56,12 +56,12 @@ def _fact(server: Server) -> str:
 def perhaps_restored(
     server: Server, store: Store, pair: str, gone: Collection[FilePair], others: Collection[int]
 ) -> Callable[[int], bool]:
-    """Return what tells of the id of a file that is gone from a side whether a restored backup may have taken it.
+    """Return a function that tells, by its id, whether a missing file may have been taken by the restore of a backup.
 
-    A restore takes the last ids that the server gave, all of them, and the server gives them again. So what is gone from below an
-    attachment that is left was deleted, unless its id is another one's by now. Looked at are the attachments that we know, and
-    those that we do not know shortly before the last one of what is *gone*, if they are older than that one. *others*: ids of
-    files that are gone besides.
+    A restore takes all of the last ids that the server gave, and the server then reuses them. So a missing file with a lower id
+    than an attachment that is left was deleted, unless its id has been reused. The attachments that are looked at are those that
+    we know, and unknown ones with ids shortly before the last of *gone* that are older than this. *others*: ids of further
+    missing files.
 
     :raises RemoteError: the side cannot be asked
     """
@@ -82,7 +82,7 @@ def _among(ids: Iterable[int]) -> str:
 
 
 def refuse_blindness(server: Server, store: Store) -> None:
-    """Check that a side where something is missing shows any ticket at all, or any organisation if only one ticket is linked.
+    """Check that a side where a ticket is missing shows any ticket at all, or any organisation if at most one ticket is linked.
 
     :raises SafetyStop: it shows none
     """

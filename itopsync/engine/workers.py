@@ -1,4 +1,4 @@
-"""Hands work on links to the threads: the next batch is prepared while one is written, so that the writers never wait."""
+"""Distributes the work on links to threads; prepares the next batch while one is written, so that the writers never wait."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from itopsync.engine.plan import Planned
 from itopsync.errors import AnotherInstance, SafetyStop, Stopped, StoreError
 
 _MOST_BATCHES = 4
-"""How many batches may be under way when another is taken: what waits for its files is held in memory, both tickets of each."""
+"""How many batches may be under way when another is taken: both tickets of each link that waits for its files stay in memory."""
 
 
 class Workers:
-    """Works until nothing is left, one link per thread, while the next ones are prepared."""
+    """Works until nothing is left, one link per thread, and prepares the next batch meanwhile."""
 
     def __init__(self, due: DueLinks, pair: Pair) -> None:
         self._due, self._pair = due, pair
@@ -31,10 +31,10 @@ class Workers:
     def run(self) -> None:
         """Work until nothing is left, the plan exceeds a limit, or we are told to stop.
 
-        However it ends, no link is being worked on afterwards. An error from a link's work takes precedence over these two:
+        However it ends, no link is being worked on afterwards. An error from the work on a link takes precedence over these two:
 
-        :raises SafetyStop: the plan exceeds a limit; what was started before is finished first
-        :raises Stopped: we were told to stop; what was started ends between two calls
+        :raises SafetyStop: the plan exceeds a limit; work already started is finished first
+        :raises Stopped: we were told to stop; work already started ends between two calls
         """
         try:
             self._look_ahead()
@@ -55,18 +55,18 @@ class Workers:
             raise
 
     def _has_room(self) -> bool:
-        """Whether no link waits for a thread for links: there are no more of them than threads."""
+        """Whether no link waits for one of the threads for links."""
         return self._before_files() <= self._pair.settings.workers
 
     def _runs_low(self) -> bool:
-        """Whether half a batch is left: the next one, if it is begun now, is prepared in time."""
+        """Whether at most half a batch is left, so that the next one should be prepared now."""
         return self._before_files() <= self._half and len(self._running) <= _MOST_BATCHES * self._pair.settings.chunk
 
     def _before_files(self) -> int:
         return sum(job.phase is Phase.BEFORE_FILES for job in self._running.values())
 
     def _look_ahead(self) -> None:
-        """Start preparing what comes next: while many links are at their files, only what the latest poll or sweep made due."""
+        """Start preparing the next batch. While many links are transferring files, take only links that were just made due."""
         links = self._due.next_links(touched_only=len(self._running) - self._before_files() > self._half)
         if links and self._pair.stopping():
             raise Stopped
@@ -74,7 +74,7 @@ class Workers:
             self._prepared = self._run_in(self._pair.threads.waiters, self._due.prepare, links)
 
     def _begin(self, prepared: Future[list[Planned]]) -> None:
-        """Start carrying out what was prepared."""
+        """Start carrying out the prepared batch."""
         self._prepared = None
         for job in self._due.admit(prepared):
             self._submit(job, self._pair.threads.links)
@@ -90,9 +90,9 @@ class Workers:
         return pool.submit(copy.run, work, argument)
 
     def _next_ended(self) -> Future[Any] | None:
-        """Wait a moment for a link that is done, or has come to its files.
+        """Wait a moment for a link that is done or has reached its files.
 
-        :raises Stopped: we were told to stop, and there is none yet
+        :raises Stopped: we were told to stop, and there is no such link yet
         """
         try:
             return self._ended.get(timeout=CHECK_INTERVAL)
@@ -102,7 +102,7 @@ class Workers:
             return None
 
     def _end(self, future: Future[Any]) -> None:
-        """Account for a link that is done, or pass it on to its files."""
+        """Account for a link that is done, or hand it to the threads for files."""
         job = self._running.pop(future)
         if future.cancelled():
             return
@@ -117,7 +117,7 @@ class Workers:
     # the end
 
     def _drain(self, *, interrupted: bool) -> list[BaseException]:
-        """Let what was started on each link finish; start nothing more. Return what was raised."""
+        """Let each started link finish, and start nothing more; return the exceptions raised."""
         self._break_off()
         failures: list[BaseException] = []
         for future, job in self._running.items():
@@ -132,7 +132,7 @@ class Workers:
         return failures
 
     def _break_off(self) -> None:
-        """Wait for what runs: whatever comes next must find no link still being worked on."""
+        """Cancel what has not started, and wait for the rest: afterwards no link may still be worked on."""
         if self._prepared is not None:
             self._prepared.cancel()
         for future in self._running:

@@ -19,7 +19,7 @@ from itopsync.evidence.lines import Figures, Frame, arrivals, beginning
 from itopsync.store.store import Store
 
 TOLD = 20
-"""So many lines that differ are told, of each kind."""
+"""How many lines that differ are reported, of each kind."""
 _SEAL = re.compile(
     rb"itopsync-report month=(?P<month>\d{4}-\d\d) made=(?P<made>[\dT:.+-]+) format=(?P<format>html|csv|json) "
     rb"itopsync=(?P<version>[\w.+-]+) sha256=(?P<digest>[0-9a-f]{64})"
@@ -31,7 +31,7 @@ class NoReport(Exception):
 
 
 def write(store: Store, frame: Frame, form: Format, out: BinaryIO, version: str = __version__) -> None:
-    """Write a report, as by that *version* of itopsync.
+    """Write a report as that *version* of itopsync.
 
     What is long of it waits in a temporary file, so that memory grows by eight bytes an arrival only.
     """
@@ -51,7 +51,7 @@ class Checked:
     """The result of comparing a file with the store."""
 
     frame: Frame
-    """What the file says that it is about."""
+    """What the file says it is about."""
     sealed: bool
     """The file has the checksum of what it holds. Everybody can compute that: it proves nothing."""
     same: bool
@@ -59,9 +59,9 @@ class Checked:
     version: str
     """The itopsync that made it."""
     only_file: list[str]
-    """Lines that the file has and the store does not say, or not so often: at most :data:`TOLD`, as text."""
+    """Lines, as text, that are in the file but not in the store's report, or less often there: at most :data:`TOLD`."""
     only_store: list[str]
-    """Lines that it should have by the store."""
+    """Lines that the file should have according to the store."""
 
 
 def check(store: Store, file: BinaryIO, frame: Callable[[str, datetime], Frame]) -> Checked:

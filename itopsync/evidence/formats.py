@@ -51,7 +51,7 @@ def closing(form: Format, checksum: str) -> str:
 
 
 def words(line: str) -> str:
-    """A file's line as people are told it: of a row its words, and anything else as it stands, harmless to a terminal."""
+    """A file's line as shown to people: the words of a table row, and anything else as it is, safe for a terminal."""
     text = line.removesuffix("\n")
     if _ROW.fullmatch(text):
         text = " ".join(unescape(re.sub(r"<[^>]*>", " ", text)).split())
@@ -135,7 +135,7 @@ def _cells(part: str, line: Line) -> Iterator[str]:
 
 
 def _time(since: str, at: str, *, whole: bool) -> str:
-    """From when to when; in the tables without year and offset, and without the date where it is the same day."""
+    """From when to when; in tables, without year and offset, and without the second date if it is the same day."""
     if whole or not (since or at):
         return " to ".join(filter(None, (since, at)))
     begin, end = since[5:19], at[5:19]

@@ -190,7 +190,7 @@ def _about(frame: Frame) -> Iterator[Line]:
 
 
 def _spell(frame: Frame, spell: SpellRecord) -> Line:
-    """What lasted, as far as it lies in the month; without an end where it went on."""
+    """The part of a spell that lies in the month; without an end if it continued."""
     since, end = max(spell.since, frame.begin), frame.end
     lasts = not spell.over or spell.until > end
     until = end if lasts else spell.until

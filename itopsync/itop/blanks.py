@@ -1,7 +1,7 @@
 """Restores the blanks that iTop 3.0 drops from its answers: each one between ``>`` and ``<``, so that formatted words join.
 
-What is stored still has them. A log entry's plain text beside it tells where they were; of an attribute, a query does. Both were
-observed on 3.0.4. Only blanks between two words matter: elsewhere a browser shows none.
+They are still stored. For a log entry, the plain text beside it shows where they were; for an attribute, a query does. Both were
+observed on 3.0.4. Only blanks between two words matter: elsewhere, browsers show none.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def may_lack(text: str) -> bool:
 def asked_for(name: str, shown: str, holds: Callable[[str], bool]) -> str:
     """The HTML attribute *name* with the blanks that are stored; *holds* tells whether an OQL condition holds for its ticket.
 
-    Asks once or twice where all or none were dropped, and not at all where words meet in more than 50 places.
+    Asks once or twice if all or none were dropped, and not at all if words meet in more than 50 places.
     """
     joined = list(_JOINED.finditer(shown))
     if len(joined) > _MOST:
@@ -96,5 +96,5 @@ def _pattern(shown: str, found: re.Match[str]) -> str:
 
 
 def _loosely(text: str) -> str:
-    """*text* in a regular expression; for what is special there, or more than one byte, anything may stand."""
+    """*text* as a regular expression, in which anything matches special characters and those of more than one byte."""
     return re.sub(r"[^\w<>/ =:-]+", ".*", text, flags=re.ASCII).replace("><", "> *<")

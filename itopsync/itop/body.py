@@ -19,7 +19,7 @@ PIECE = 3 * 2**15
 
 
 class Contents:
-    """The contents of a file, for a place in a document where iTop expects base64."""
+    """A file's contents, to be put into a document where iTop expects base64."""
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)

@@ -347,7 +347,7 @@ class Reader(Inquiry):
     # Internals
 
     def _contents(self, call: Call, read: Callable[[], T]) -> T:
-        """Read one object of any size. A server that fails only on this object must not be taken for one that is down."""
+        """Read one object of any size. A server that fails only on this object must not count as down."""
         try:
             return read()
         except (SideUnavailable, BadQuery) as error:

@@ -171,8 +171,8 @@ def value_of(name: str, value: object, clock: Clock, kind: Kind) -> object:
 
 
 def entries_of(entries: Sequence[Mapping[str, Any]], clock: Clock, otherwise: datetime) -> tuple[Entry, ...]:
-    """Return the entries of a case log. One without a valid date gets that of the one before it, or else after it, for its
-    place among others.
+    """Return the entries of a case log. An entry without a valid date gets that of its predecessor, or else its successor, to
+    keep its place.
 
     :raises AttributeError, TypeError: they have another shape
     """

@@ -109,7 +109,7 @@ def known_reason(text: str) -> str | None:
 
 
 def hidden(text: str, words: Iterable[str]) -> str:
-    """Free *text* without those of its words that are among *words*, in whatever case."""
+    """*text* without any of *words*, regardless of case."""
     ours = {word.casefold() for word in words}
     kept = WORD.sub(lambda word: "…" if word[0].casefold() in ours else word[0], text).strip(" :,;")
     return kept if WORD.search(kept) else "iTop's reason quotes the ticket, and is not kept"

@@ -1,57 +1,57 @@
-"""The pure middle: what two servers show, against what they last agreed on, makes a plan.
+"""The pure middle: compares what two servers show with what they last agreed on, and makes a plan.
 
 No module in here does I/O, reads a clock or draws a random number.
 
-``planner``         the whole decision on one link; the parts of a ticket come from the four below
+``planner``         the whole decision on one link; the parts of a ticket come from the next four
 ``files``           which attachments are copied, and which follow their counterpart
 ``notes``           which entries of the logs have not arrived, and how they read on the other side
 ``form``            which fields have changed
 ``state``           which side moved, and which follows
-``lifecycle``       through which transitions it follows: no part, ``state`` asks it
-``creation``        the copy of a ticket that has none yet, which has no parts
+``lifecycle``       through which transitions it follows; not a part, but used by ``state``
+``creation``        the copy of a ticket that has none yet, and so no parts
 
-What they work from, and what they make:
+What they work from, and what they produce:
 
 ``situation``       one link, what both sides show of it, the look-ups, the rules and the time
 ``part``            what one kind of content contributes to a plan
 ``plan``            the actions, and what is left undone, with the reasons
-``batching``        the content in requests, as few as iTop allows
+``batching``        puts the content into requests, as few as iTop allows
 ``room``            what fits into one request
-``agree``           how the base changes once an action was answered
+``agree``           how the base changes once an action has been answered
 ``rules``           the rules of one pair
-``defaults``        the values that nobody chose, by the first route that fits
+``defaults``        the values that nobody chose, taken from the first route that fits
 ``normalising``     Unicode normalisation, in linear time
-``moments``         dates as moments, if they are plausible
+``moments``         parses dates, and tells whether they are plausible
 
 Texts and pictures:
 
-``richtext``        what a text says, which pictures it shows, how it reads on the other server
+``richtext``        what a text says, which pictures it shows, and how it reads on the other server
 ``markup``          reads HTML
 ``whitelist``       writes the HTML that every iTop keeps
-``gate``            what must not leave with a text
-``addresses``       a server's addresses, however they are spelt
+``gate``            what must never leave with a text
+``addresses``       finds a server's addresses, however they are spelt
 ``images``          which picture is shown
-``pictures``        plans the uploads of the pictures that a text needs
+``pictures``        plans the uploads of the pictures that a text shows
 
 Copies and originals:
 
-``markers``         how what we write names its original
-``ticket_markers``  what the markers of a ticket say about whose copy it is
+``markers``         how everything we write names its original
+``ticket_markers``  what a ticket's markers say about whose copy it is
 ``unmarked``        recognises what a server stored without its marker
-``entries``         tells people's entries from ours
+``entries``         distinguishes people's entries from ours
 ``copies``          which file is the copy of which
-``restored``        a ticket that shows itself as it was before
+``restored``        a ticket that a restored server shows in an older state
 ``copied``          what another bridge or a person had copied before
-``authors``         which accounts were ours, once the store is lost
+``authors``         which accounts were ours, after the store was lost
 ``route``           through which servers a ticket came
-``rebuilding``      the base, once it is lost
+``rebuilding``      a new base, after the store was lost
 
 The life of a link:
 
 ``identity``        whether a ticket is still the one that was linked
-``ends``            why a link ends, and what follows if a ticket is seen again
-``by_hand``         what an operator may do to it
+``ends``            why a link ends, and what happens if a ticket is seen again
+``by_hand``         what an operator may do to a link
 ``link_notices``    the notice of a link that a person made or ended
-``notices``         what is parked, told on the internal ticket
+``notices``         the notice of what is parked, on the internal ticket
 ``safety``          what stops a whole cycle
 """

@@ -1,8 +1,8 @@
 """Finds a server's addresses in texts, however they are spelt, the way a browser would understand them.
 
-Another case, full-width or invisible letters, percent-encoding, an international name or its code, a user before the host, a
-default port, a dot at the end, a missing scheme, ``//``, ``\\\\``, ``/./`` and ``/x/../``: all name the same place. So does an
-address that a service put into its own, with signs of its own for ``:``, ``/`` and ``%``.
+All of these name the same place: another case, full-width or invisible letters, percent-encoding, an international name or its
+code, a user before the host, a default port, a dot at the end, a missing scheme, ``//``, ``\\\\``, ``/./`` and ``/x/../``. So
+does an address that a service has wrapped in one of its own, with its own signs for ``:``, ``/`` and ``%``.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from itopsync.reconcile.normalising import normalise
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})
 _FILLERS = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-"""Letters and signs that show nothing."""
+"""Characters that show nothing."""
 _PLAIN = re.compile(r"[\t\n\r -$&-~]*")
 """Text whose letters have one spelling each, apart from case."""
 _BUT_LETTERS = re.compile(rf"[^\w\s!-~]|[{_FILLERS}]")
 _ESCAPES = re.compile(r"(?:%(?:25)*[0-9a-f]{2})+", re.IGNORECASE)
 _ESCAPED_SIGN = re.compile(r"%(?:25)+(?=[0-9a-f]{2})", re.IGNORECASE)
 _ON = r"(?:[a-z0-9]|_+[a-z0-9.@:/\\-])"
-"""What goes on a name: underscores at its end are somebody else's, as in ``__https://desk.example.com__;``."""
+"""What continues a host name. Underscores at its end do not belong to it, as in ``__https://desk.example.com__;``."""
 _AFTER = re.compile(rf"\.?(?::(\d+)(?!@?{_ON})|(?::(?!\d))?(?![.@-]?{_ON}|:\d))")
 _PATHS = (re.compile(r"[/\\][!$-;=@-~]{0,500}"), re.compile(r"[/\\][^\s?#]{0,500}"), re.compile(r"[/\\]\S{0,500}"))
-"""As it ends in a text; with letters beyond ASCII and escaped blanks, which a configured path may contain; and with any ``?`` or
-``#``, which is part of the path if it was escaped."""
+"""A path as it ends in plain text; also with non-ASCII letters and escaped blanks, which a configured path may contain; and also
+with any ``?`` or ``#``, which belong to the path if they were escaped."""
 _PATH_ENDS = (re.compile(r"[?#]"), re.compile(r"[?#&]|__;"))
-"""The second: where it is inside another address, what that one has next."""
+"""The second is for an address inside another: it also ends where the outer one goes on."""
 _BLANK = "\u2423"
 """Stands for a blank that was written as ``%20``."""
 _NUMBERS = re.compile(r"(?<![\w.])(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}(?![\w])|\[[0-9a-f:.]{2,45}\]")
@@ -47,16 +47,16 @@ _SIGN = r"%(?:25)*[0-9a-f]{2}|(?:\\x|\\u00|[!-$&-.;-@\[\]^-`{-~])"
 _SIGNS = re.compile(rf"({_SIGN})([0-9a-f]{{2}})?", re.IGNORECASE)
 _SLASHES = rf"(?P<slash>{_SIGN})(?P=slash)+|(?P<first>{_SIGN})2f|(?(escape)[/\\]|(?!))"
 _WRAPPED = re.compile(rf"(?:https?|ftp)(?::|(?P<escape>{_SIGN})3a)?(?:{_SLASHES})", re.IGNORECASE)
-"""The beginning of an address whose ``:`` or ``//`` is written otherwise, which tells how its other signs are:
+"""The beginning of an address with a substitute for ``:`` or ``//``, which shows how its other signs are substituted:
 ``https-3A__desk.example.com_itop-2Dold``."""
 _WRAPPINGS = 3
-"""How deep an address is looked for inside others."""
+"""How many levels of addresses inside addresses are searched."""
 _UNSEEN = "\u200b"
-"""Fills the room of a longer sign."""
+"""Pads a sign to the length of its substitute."""
 _SIGNS_FOR = str.maketrans({"\u3002": ".", **dict.fromkeys("\u2044\u2215\u29f8", "/"), **dict.fromkeys("\u2236\ua789", ":")})
-"""Signs that stand for others: in names of hosts; in names of files, where the others may not be."""
+"""Signs that stand for others, in the names of hosts, and in the names of files, where those others are not allowed."""
 _TELLING = 3
-"""So many things tell an address in a file's name: each word of host and path, the host's own dots, a scheme, and ``php``."""
+"""The minimum of signs of an address in a file's name: the words of host and path, the host's own dots, a scheme, and ``php``."""
 _WORDS, _ANY_SIGNS = re.compile(r"[^\W_]+"), r"[\W_]++"
 _SUFFIX = r"(?:\.[^\W_]{1,10})?\Z"
 _HTTP, _HTTPS = 80, 443
@@ -74,7 +74,7 @@ class _Place:
 
 @lru_cache(maxsize=4096)
 def is_invisible(char: str) -> bool:
-    """Whether a character shows nothing, or only changes the one before it."""
+    """Whether a character shows nothing, or only modifies the one before it."""
     return char in _FILLERS or (unicodedata.category(char) in _INVISIBLE and char not in "\t\n\r")
 
 
@@ -100,9 +100,9 @@ def find(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
 
 
 def find_in_name(name: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
-    """The spans of a file's *name* that hold an address below one of *addresses*, in order, without the name's suffix.
+    """The spans of a file's *name* that contain an address below one of *addresses*, in order, without the name's suffix.
 
-    Whatever wrote the name put its own signs in place of an address's, or left some out. So all signs are alike here.
+    Programs that name files substitute or leave out the signs of an address, so all signs are treated alike here.
     """
     folded, where = _folded(name)
     spans: list[tuple[int, int]] = []
@@ -119,7 +119,7 @@ def find_in_name(name: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]
 
 @lru_cache(maxsize=64)
 def _in_names(addresses: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], int], ...]:
-    """For each spelling of *addresses*, the pattern for it in a file's name, and how many words it has."""
+    """For each spelling of *addresses*, the pattern for it in a file's name, and the number of its words."""
     patterns: dict[re.Pattern[str], int] = {}
     for place in _places(addresses):
         host, path = (_WORDS.findall(part) for part in (place.host, "/".join(place.path)))
@@ -145,7 +145,7 @@ def _found(text: str, addresses: tuple[str, ...]) -> Iterable[tuple[int, int]]:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """*text*, and as it is once the addresses inside others are unwrapped, and once those inside them are; all of one length."""
+    """*text*, then with the addresses inside others unwrapped, one level at a time; all padded to the same length."""
     yield text
     for _ in range(_WRAPPINGS):
         wrapped = list(_WRAPPED.finditer(text))
@@ -159,9 +159,9 @@ def _readings(text: str) -> Iterator[str]:
 
 
 def _unwrapped(text: str, found: re.Match[str], escapes: set[str]) -> str:
-    """*text*, which begins with a wrapped address, with the usual signs in the first of its words.
+    """*text*, which begins with a wrapped address, with the usual signs in its first word.
 
-    *escapes*: the signs in place of ``%`` by now: one that it is wrapped in goes on.
+    *escapes*: the substitutes for ``%`` so far; those of an outer address still count inside it.
     """
     escape, slash = ((sign or "").lower() for sign in (found["escape"] or found["first"], found["slash"]))
     escapes.add(escape)
@@ -193,7 +193,7 @@ def _places(addresses: tuple[str, ...]) -> tuple[_Place, ...]:
 
 def _spellings(host: str) -> set[str]:
     if _number(f"[{host}]" if ":" in host else host) is not None:
-        return {f"[{host}]" if ":" in host else host}  # _numeric_places finds its other spellings
+        return {f"[{host}]" if ":" in host else host}  # _numeric_places finds the other spellings
     folded = _folded(host)[0]
     of_2008 = ".".join(_coded(label) for label in normalise("NFC", host.lower()).split("."))
     try:
@@ -204,12 +204,12 @@ def _spellings(host: str) -> set[str]:
 
 
 def _coded(label: str) -> str:
-    """A label of an international name encoded by IDNA 2008, which keeps *ß*; Python's codec is older."""
+    """A label of an international name encoded by IDNA 2008, which keeps *ß*; Python's codec implements the older standard."""
     return label if label.isascii() else f"xn--{label.encode('punycode').decode()}"
 
 
 def _numeric_places(text: str, addresses: tuple[str, ...]) -> Iterator[_Place]:
-    """The numbers in *text* that name the host of one of *addresses*, in any notation."""
+    """The IP addresses in *text* that name the host of one of *addresses*, in any notation."""
     numeric = {number: place for place in _places(addresses) if (number := _number(place.host)) is not None}
     if not numeric:
         return
@@ -258,7 +258,7 @@ def _steps(path: str) -> list[str]:
 
 
 def _may_hold(text: str, place: _Place) -> bool:
-    """Whether *text* may contain the host: a quick check that never misses one."""
+    """Whether *text* may contain the host: a quick check without false negatives."""
     return _BUT_LETTERS.sub("", place.host) in _skimmed(text)
 
 
@@ -273,7 +273,7 @@ def _one_spelling(text: str) -> str:
 
 
 def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """*text* in one spelling, and the span in *text* that each of its letters comes from."""
+    """*text* in one spelling, and for each letter of that the span of *text* that it comes from."""
     letters: list[str] = []
     places: list[tuple[int, int]] = []
     for begin, end, chars in _unescaped(text):
@@ -296,7 +296,7 @@ def _unescaped(text: str) -> Iterator[tuple[int, int, str]]:
         yield from ((place, place + 1, text[place]) for place in range(position, found.start()))
         escapes = [*re.finditer(r"%(?:25)*([0-9a-f]{2})", found[0], re.IGNORECASE)]
         chars = bytes.fromhex("".join(escape[1] for escape in escapes)).decode(errors="replace")
-        chars = re.sub(r"[\t\n\r]", "\0", chars)  # parts no words, unlike one that is not escaped
+        chars = re.sub(r"[\t\n\r]", "\0", chars)  # an escaped one separates no words
         if len(chars) == len(escapes):
             yield from (
                 (found.start() + escape.start(), found.start() + escape.end(), char)
@@ -331,7 +331,7 @@ def _spans(folded: str, places: list[_Place]) -> Iterator[tuple[int, int]]:
 
 
 def _address_at(folded: str, begin: int, place: _Place) -> tuple[int, int] | None:
-    """The span of the address whose host stands at *begin*, or None if it is no address below *place*."""
+    """The span of the address whose host is at *begin*, or None if it is no address below *place*."""
     end = begin + len(place.host)
     after = _AFTER.match(folded, end)
     if after is None:
@@ -353,12 +353,12 @@ def _address_at(folded: str, begin: int, place: _Place) -> tuple[int, int] | Non
 def _is_below(path: str, place: _Place) -> bool:
     """Whether *path* is below that of *place*; a path too long to check counts as below."""
     steps = (_steps(each.rstrip(_CLOSING)) for each in {path, *(end.split(path, maxsplit=1)[0] for end in _PATH_ENDS)})
-    too_long = len(path) > _LONG_PATH and (path.isascii() or ".." in path)  # without blanks, a text may go on behind an address
+    too_long = len(path) > _LONG_PATH and (path.isascii() or ".." in path)  # in scripts without blanks, text follows directly
     return too_long or any(tuple(each[: len(place.path)]) == place.path for each in steps)
 
 
 def _begin(folded: str, host: int, *, is_address: bool, has_path: bool) -> int | None:
-    """Where the address begins whose host stands at *host*; None if that is part of another name or of a mail address."""
+    """Where the address with its host at *host* begins; None if that is part of another name or of a mail address."""
     before = folded[host - 1 : host]
     if before == "@":
         return _begin_of_user(folded, host, has_path=has_path)
@@ -374,8 +374,9 @@ def _begin(folded: str, host: int, *, is_address: bool, has_path: bool) -> int |
 
 
 def _begin_of_user(folded: str, host: int, *, has_path: bool) -> int | None:
-    """Where the address begins whose host stands at *host*, behind an ``@``: what stands before that may be a user, whatever it
-    contains. None if nothing tells it from a mail address, which has neither a scheme nor a path.
+    """Where the address with its host at *host*, after an ``@``, begins: whatever precedes the ``@`` may be a user.
+
+    None if it may be a mail address, which has neither a scheme nor a path.
     """
     user = folded[max(0, host - _LONGEST_USER) : host].rsplit(maxsplit=1)[-1]
     schemes = [*_SCHEME.finditer(user)]
@@ -385,7 +386,7 @@ def _begin_of_user(folded: str, host: int, *, has_path: bool) -> int | None:
 
 
 def _scheme(folded: str, end: int) -> int:
-    """Where the scheme begins whose colon stands right before *end*; *end* if there is none."""
+    """Where the scheme with its colon right before *end* begins; *end* if there is none."""
     if folded[end - 1 : end] != ":":
         return end
     for known in _OPEN_SCHEMES:

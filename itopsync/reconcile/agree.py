@@ -1,4 +1,4 @@
-"""How a link changes once an action was answered, or its copy was found: its base, its files and its obstacles."""
+"""How a link changes once an action has been answered or its copy found: its base, its files and its obstacles."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from itopsync.reconcile.state import initial
 
 
 def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: ClassRules, now: datetime) -> Link:
-    """The link once its copy exists: the states start at the initial ones, the form agrees as far as it was carried."""
+    """The link once its copy exists: the states start at the initial ones, and the form agrees as far as it was carried."""
     rules, companions = cls.by_external, cls.state.every_companion
     fields = {
         name: Agreed(
@@ -72,7 +72,7 @@ def _cut(action: Create | Write, answer: Ticket, rules: Iterable[FieldRule]) -> 
 
 
 def uploaded(link: Link, action: Upload, attachment: Attachment) -> Link:
-    """The link after an upload; an attachment that the server stored without its marker is remembered by its id."""
+    """The link after an upload; an attachment that the server stored without its marker is recorded by its id."""
     if attachment.temp_id != action.marker:
         unmarked = {**link.base.unmarked_files, action.marker: (action.side, attachment.id)}
         link = replace(link, base=replace(link.base, unmarked_files=unmarked))
@@ -83,7 +83,7 @@ def uploaded(link: Link, action: Upload, attachment: Attachment) -> Link:
 
 
 def _whole_sent(link: Link, key: ItemKey) -> Link:
-    """The link once the whole of a text that a server had cut is there as a file."""
+    """The link once a text that a server had cut is there in full, as a file."""
     if key.kind is not ItemKind.WHOLE:
         return link
     what = key.which
@@ -94,12 +94,12 @@ def _whole_sent(link: Link, key: ItemKey) -> Link:
 
 
 def removed(link: Link, action: Remove) -> Link:
-    """The link after an attachment was removed; a file whose two attachments are both gone is forgotten."""
+    """The link after an attachment was removed; the file is forgotten once both its attachments are gone."""
     return link if action.pair is None else replace(link, files=tuple(_other_pairs(link, action.pair)))
 
 
 def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timedelta | None, *, counts: bool = True) -> Link:
-    """The link after *item* was refused; the item is parked if *back_off* is None. *counts*: as one more try."""
+    """The link after *item* was refused. If *back_off* is None, the item is parked. *counts*: whether this is one more try."""
     tries = tries_of(link, item) + counts
     obstacle = Obstacle(item.key, item.fingerprint, reason, tries, back_off is None, None if back_off is None else now + back_off)
     others = tuple(other for other in link.obstacles if other.key != item.key)
@@ -131,5 +131,5 @@ def _other_pairs(link: Link, pair: FilePair) -> list[FilePair]:
 
 
 def adopted(link: Link, copy: Ref, cls: ClassRules) -> Link:
-    """The link of a copy found by its marker; what it was created with is compared afresh."""
+    """The link with a copy that was found by its marker; the content is compared from scratch."""
     return replace(link, internal=copy, status=LinkStatus.LINKED, base=replace(link.base, state=initial(cls.state)))

@@ -1,4 +1,4 @@
-"""Which accounts were ours before the store was lost: those that wrote what only we write."""
+"""Which accounts were ours before the store was lost: those that wrote our markers in our place."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from itopsync.reconcile.richtext import head_markers
 from itopsync.reconcile.rules import Rules
 
 Makers = Mapping[Ref, Mapping[Ref, str]]
-"""By external ticket: the internal tickets that bear its marker where we write it, and the account that wrote it there."""
+"""External ticket → internal ticket that bears its marker in our place → account that wrote it there."""
 
 
 def makers(tickets: Iterable[Ticket], logs: Sequence[str], pair: str) -> Makers:
-    """Who wrote ticket markers where we do: in the first entry of all, or together with the name of the ticket they are on."""
+    """Who wrote ticket markers in our place: in the first entry of a log, or together with the marker of the ticket itself."""
     found: dict[Ref, dict[Ref, str]] = {}
     for ticket in tickets:
         for place, entry in ((place, entry) for log in logs for place, entry in enumerate(ticket.logs.get(log, ()))):
@@ -29,12 +29,12 @@ def makers(tickets: Iterable[Ticket], logs: Sequence[str], pair: str) -> Makers:
 
 
 def agreed_upon(several: Iterable[Mapping[Ref, str]]) -> frozenset[str]:
-    """The accounts that were alone in writing some ticket's marker. Where two wrote it, one is a person who pasted it."""
+    """The accounts that alone wrote some ticket's marker. If two accounts wrote it, one belongs to a person who pasted it."""
     return frozenset().union(*({*made.values()} for made in several if len({*made.values()}) == 1)) - NOBODY
 
 
 def writers(shown: Iterable[tuple[Link, Observation]], rules: Rules) -> Mapping[Side, frozenset[str]]:
-    """By side, the first author of the mirror of each entry that stands in the linked ticket."""
+    """Side → the accounts that were first to write a mirror there whose original is on the linked ticket."""
     found: dict[Side, set[str]] = {side: set() for side in Side}
     for link, seen in shown:
         for side in Side:

@@ -1,4 +1,4 @@
-"""Puts the content for one side into requests: as few as iTop allows, or one per item."""
+"""Puts the content for one side into requests, as few as iTop allows or one per item."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from itopsync.reconcile.room import weight
 
 
 def together(side: Side, content: Content, room: int) -> list[Write]:
-    """As few requests as iTop allows: the last note rides with the fields, and both ride with the first stimulus.
+    """As few requests as iTop allows: the last note goes with the fields, and both go with the first stimulus.
 
     *room*: how many bytes of text fit into one request.
     """
@@ -32,7 +32,7 @@ def together(side: Side, content: Content, room: int) -> list[Write]:
 
 
 def one_by_one(side: Side, content: Content, room: int) -> list[Write]:
-    """One request per item, so that a refusal shows which is at fault; what does not depend on the state goes first."""
+    """One request per item, so that a refusal shows which is at fault; items that do not depend on the state come first."""
     return [
         *(_write(side, (note,)) for notes in _rounds(content, room) for note in notes),
         *(_write(side, (), (value,)) for value in content.values),
@@ -41,14 +41,14 @@ def one_by_one(side: Side, content: Content, room: int) -> list[Write]:
 
 
 def _rounds(content: Content, room: int) -> list[tuple[Note, ...]]:
-    """The notes in order, as many at once as iTop takes: one per log."""
+    """The notes in order, as many per request as iTop accepts: one for each log."""
     rounds = [tuple(filter(None, notes)) for notes in itertools.zip_longest(*content.logs)]
     fit = ((notes,) if _fits(room, notes) else tuple((note,) for note in notes) for notes in rounds)
     return [notes for several in fit for notes in several]
 
 
 def _fits(room: int, notes: Sequence[Note], values: Sequence[Value] = ()) -> bool:
-    """Whether all of it fits into one request."""
+    """Whether all these notes and values fit into one request."""
     return weight(*(note.html for note in notes), *(value.value for value in values)) <= room
 
 

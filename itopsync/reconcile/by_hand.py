@@ -39,10 +39,10 @@ from itopsync.reconcile.state import correspond
 
 
 def retried(link: Link, now: datetime, *, alone: bool = True) -> Link:
-    """The link with its obstacles cleared, due *now*; a write in doubt has time to land first.
+    """The link with its obstacles cleared, due *now*; a write in doubt gets time to land first.
 
-    A ticket's many deletions may pass from now on, if it is meant *alone*: their obstacle is kept, as a permit, until they are
-    fewer. An entry that vanished too often is written again.
+    If the request is for this link *alone*, its many deletions may pass from now on: their obstacle is kept, as a permit, until
+    there are fewer. An entry that vanished too often is written again.
     """
     if link.status not in WORKED_ON:
         return link
@@ -57,7 +57,7 @@ def retried(link: Link, now: datetime, *, alone: bool = True) -> Link:
 
 
 def parked(link: Link, actor: str, reason: str = "") -> Link:
-    """The link, parked as a whole by *actor*; one that is parked already keeps its reason."""
+    """The link, parked as a whole by *actor*; a link that is already parked keeps its reason."""
     if link.status in (LinkStatus.TOMBSTONE, LinkStatus.UNLINKING, LinkStatus.PARKED):
         return link
     why = f": {clip(reason)}" if reason else ""
@@ -68,19 +68,19 @@ def parked(link: Link, actor: str, reason: str = "") -> Link:
 
 
 def resumed(link: Link, now: datetime) -> Link:
-    """A parked link taken up again; the external ticket as it is now counts as the one that was linked.
+    """A parked link taken up again; the present external ticket counts as the one that was linked.
 
-    Not one whose ticket is another one: what that says would go into the copy of the first.
+    A link parked because its ticket was replaced stays parked: the new ticket's content would go into the old one's copy.
     """
     if link.status is not LinkStatus.PARKED or is_parked_as_another(link):
         return link
     status = LinkStatus.LINKED if link.internal else LinkStatus.WAITING
-    number = "" if any(obstacle.tries for obstacle in link.obstacles) else link.external_number  # it may bear another one now
+    number = "" if any(obstacle.tries for obstacle in link.obstacles) else link.external_number  # the number may have changed
     return retried(replace(link, status=status, external_number=number, base=replace(link.base, last_change="")), now)
 
 
 def to_be_copied(link: Link, now: datetime) -> Link:
-    """The link with what `rebuild` found no copy of released for copying after all."""
+    """The link with everything released for copying that `rebuild` parked because it found no copy."""
     reasons = {obstacle.reason for obstacle in link.obstacles}
     if TICKET_WITHOUT_COPY.reason in reasons:
         return resumed(link, now)
@@ -91,7 +91,7 @@ def to_be_copied(link: Link, now: datetime) -> Link:
 
 
 def unlinked(link: Link, now: datetime, *, notice: bool) -> Link:
-    """The link ended; nothing more is carried. With *notice*, the next cycle says so on the internal ticket first."""
+    """The link ended, so that nothing more is carried. With *notice*, the next cycle first reports it on the internal ticket."""
     if link.status is LinkStatus.TOMBSTONE or must_wait(link, now, notice=notice):
         return link
     if notice and link.internal is not None:
@@ -100,9 +100,9 @@ def unlinked(link: Link, now: datetime, *, notice: bool) -> Link:
 
 
 def must_wait(link: Link, now: datetime, *, notice: bool) -> bool:
-    """Whether a write that may still land keeps the link from being ended: if the two were linked again, it would be sent twice.
+    """Whether the link cannot end yet because a write may still land: if the two were linked again, it would be sent twice.
 
-    Where a copy may exist that we do not know of, that must be known first; with *notice*, the link ends only after a look.
+    If there may be an unknown copy, that must be settled first. With *notice*, the link ends only after a look anyway.
     """
     if link.internal is None:
         return link.in_doubt
@@ -115,24 +115,24 @@ class Joined:
 
     link: Link
     differs: tuple[str, ...]
-    """``state`` and attributes (external names) that differ: left as they are until somebody changes them."""
+    """``state`` and attributes (external names) that differ; they stay as they are until somebody changes them."""
     notes: Mapping[tuple[Side, Standing], int]
-    """How many entries of each side the other side lacks, or may lack. Without history, all count as new."""
+    """How many entries of each side the other side lacks or may lack, by standing. Without history, all count as new."""
     files: Mapping[tuple[Side, Standing], int]
-    """The same of attachments."""
+    """The same for attachments."""
     writers: Mapping[tuple[Side, str, str], int]
-    """Who wrote the doubtful entries, and those of the older bridge: by side, account and name, how many."""
+    """(Side, account, name) → how many doubtful entries, or entries of the older bridge, that account wrote."""
     full: bool
-    """Whether the log in which internal is marked is full, or nearly so: without the mark, nothing is carried."""
+    """Whether the internal log for the link's marker is full or nearly so; without the marker, nothing is carried."""
 
 
 def joined(
     link: Link, observation: Observation, rules: Rules, now: datetime, *, history: Bridge | None = None, looks: Looks = UNSEEN
 ) -> Joined:
-    """Make *link* of two tickets as they are: both sides count as agreed.
+    """Make *link* of two tickets as they are now: both sides count as agreed.
 
-    With *history*, existing entries and files are carried, unless the other side has them or may have them, as by that older
-    bridge; without it, they stay where they are. *looks* are those of the files that :func:`to_compare` names.
+    With *history*, existing entries and files are carried, unless the other side has or may have them, by that older bridge for
+    instance; without it, they stay where they are. *looks* describe the files that :func:`to_compare` names.
     """
     situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
     lines = _apart(situation, history or Bridge())
@@ -168,7 +168,7 @@ def joined(
 
 
 def to_compare(link: Link, observation: Observation, rules: Rules, now: datetime) -> tuple[tuple[Side, int], ...]:
-    """The files whose looks tell what is on both sides already, by side and id; none if only one side has any."""
+    """The files to be compared to find those that both sides already have, as (side, id); none if only one side has files."""
     situation = Situation(link, observation, rules, rules.for_external(link.external.cls), now)
     files = tuple((pair.origin, pair.original_id) for pair in _files_apart(situation))
     return files if {side for side, _ in files} == set(Side) else ()
@@ -188,7 +188,7 @@ def _tells_who(line: Line, standing: Standing) -> bool:
 
 
 def _judged(situation: Situation, lines: Sequence[Line], history: Bridge) -> dict[Line, Standing]:
-    """The standing of each entry, by its content and by what the rules let go."""
+    """The standing of each entry, according to its content and to what the rules allow."""
     return {line: _as_allowed(standing, _may_be_carried(situation, line)) for line, standing in recognise(lines, history).items()}
 
 
@@ -207,13 +207,13 @@ def _files_apart(situation: Situation) -> list[FilePair]:
 
 
 def _fresh(situation: Situation) -> Situation:
-    """The same two tickets, with nothing known about their files."""
+    """The same situation with nothing known about files or obstacles."""
     bare = replace(situation.link, files=(), obstacles=())
     return Situation(bare, situation.observation, situation.rules, situation.cls, situation.now)
 
 
 def _apart(situation: Situation, history: Bridge) -> list[Line]:
-    """The entries of both sides that the other side lacks, by our markers, and those of our own accounts that bear none."""
+    """The entries of both sides that the other side lacks according to our markers, and unmarked ones by our own accounts."""
     found: dict[object, Line] = {}
     for side in Side:
         bridge = history.accounts.get(side, frozenset())

@@ -1,8 +1,8 @@
-"""What stands in both tickets already, copied by an older bridge or by people: nothing marks it, so its content must tell.
+"""Recognises what an older bridge or people had already copied: nothing marks it, so its content must tell.
 
-An entry is certainly a copy if an account of the older bridge wrote it, an entry of the other side's says the same, and both
-were written at about the same time; each entry is the copy, or the original, of one other at most. What is neither certainly a
-copy nor certainly new is doubtful, and stays where it is: an entry too few can be written, one too many cannot be taken back.
+An entry is certainly a copy if an account of the older bridge wrote it, an entry on the other side says the same, and both were
+written at about the same time. Each entry is the copy or the original of at most one other. If it is neither certainly a copy nor
+certainly new, it is doubtful and stays where it is: a missing entry can still be written, an extra one cannot be taken back.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from itopsync.model import Entry, Side
 from itopsync.reconcile.richtext import visible_words
 
 WITHIN = timedelta(minutes=15)
-"""So far apart an entry and its copy may have been written, if nobody says otherwise: an older bridge ran every few minutes."""
+"""How far apart an entry and its copy may have been written, by default: an older bridge ran every few minutes."""
 _FEW = 3
-"""So many words say something wherever they stand; fewer must stand together."""
+"""This many words are significant wherever they are; fewer must be together."""
 _BEGINNING = 20
-"""What says so many of the first letters of an entry may be a copy of it that breaks off."""
+"""How many of an entry's first letters a truncated copy of it must contain."""
 
 _WORD = re.compile(r"[^\W_]+")
 _SPOILT = re.compile("[?\ufffd\x80-\u024f\u2000-\u214f]")
-"""What becomes of the letters that a wrong character set spoils, and what they were: ``caf?``, ``cafÃ©``, ``café``."""
+"""Letters garbled by a wrong character set, and the originals: ``caf?``, ``cafÃ©``, ``café``."""
 _LINK = re.compile(r"\[([^\[\]]*)\]\([^()\s]*\)")
 """A link in iTop's plain text: ``[the manual](https://example.com)``."""
 
@@ -41,11 +41,11 @@ class Standing(StrEnum):
     DOUBTFUL = "doubtful"
     """The other side may have it."""
     ALONE = "alone"
-    """Written by the older bridge, and the other side has nothing like it."""
+    """Written by the older bridge, without a counterpart on the other side."""
     NEW = "new"
-    """The other side lacks it: it is carried."""
+    """The other side lacks it, so it is carried."""
     WITHHELD = "withheld"
-    """The other side lacks it, and the rules keep it from there."""
+    """The other side lacks it, but the rules forbid carrying it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Bridge:
     """What kept the two tickets in step before."""
 
     accounts: Mapping[Side, frozenset[str]] = field(default_factory=dict)
-    """Its users' ids, by side. A side without one is a side on which anybody may have written its copies."""
+    """Side → its accounts' ids. On a side without any, anybody may have written the copies."""
     within: timedelta = WITHIN
 
 
@@ -65,12 +65,12 @@ class Line:
     log: str
     entry: Entry
     marker: str
-    """Of the mirror that it would get; empty if it gets none, since our own account wrote it."""
+    """The marker of its would-be mirror; empty if it gets none because our own account wrote it."""
     by_bridge: bool
 
 
 def recognise(lines: Sequence[Line], bridge: Bridge) -> dict[Line, Standing]:
-    """The standing of each of *lines*, which are those of all logs of both tickets."""
+    """The standing of each of *lines*, which come from all logs of both tickets."""
     found: dict[Line, Standing] = {}
 
     def left(side: Side, *, by_bridge: bool) -> list[Line]:
@@ -81,7 +81,7 @@ def recognise(lines: Sequence[Line], bridge: Bridge) -> dict[Line, Standing]:
             found |= dict.fromkeys(pair, Standing.COPIED)
     if not all(bridge.accounts.get(side) for side in Side):
         external, internal = (left(side, by_bridge=False) for side in Side)
-        for pair in _alike(external, internal, timedelta.max):  # who copies by hand may do so the day after
+        for pair in _alike(external, internal, timedelta.max):  # people may copy a note the day after
             found |= dict.fromkeys(pair, Standing.DOUBTFUL)
     for side in Side:
         for pair in _resembling(left(side, by_bridge=True), left(side.other, by_bridge=False), bridge.within):
@@ -90,7 +90,7 @@ def recognise(lines: Sequence[Line], bridge: Bridge) -> dict[Line, Standing]:
 
 
 def _alike(some: Iterable[Line], others: Iterable[Line], within: timedelta) -> Iterator[tuple[Line, Line]]:
-    """The pairs that say the same, at most *within* apart, the earliest with the earliest: no other way makes more of them."""
+    """The pairs that say the same, at most *within* apart. The earliest are paired first, which makes the most pairs."""
     by_letters: dict[str, tuple[list[Line], list[Line]]] = {}
     for place, lines in enumerate((some, others)):
         for line in lines:
@@ -107,10 +107,10 @@ def _alike(some: Iterable[Line], others: Iterable[Line], within: timedelta) -> I
 
 
 def _resembling(copies: Iterable[Line], originals: Iterable[Line], within: timedelta) -> Iterator[tuple[Line, Line]]:
-    """Copies that may hold these originals: late, joined, or with other words around them, or pieces missing. No copy is older.
+    """Pairs of a copy and an original that it may hold: late, joined with others, with words added or missing. No copy is older.
 
-    A copy may hold several originals, but each of its words is of one only: of those that fit, the one that it holds most of
-    comes first, then the nearest.
+    A copy may hold several originals, but each of its words belongs to one only. The original of which it holds most comes first,
+    then the nearest in time.
     """
     free = {line: _Said.by(line.entry) for line in originals}
     for copy in sorted(copies, key=lambda line: line.entry.at):
@@ -126,16 +126,16 @@ def _resembling(copies: Iterable[Line], originals: Iterable[Line], within: timed
 
 @dataclass(frozen=True)
 class _Said:
-    """What an entry says; of a copy, what no original explains yet, with gaps in place of what one does."""
+    """What an entry says. For a copy: the words not yet explained by an original, with gaps for those that are."""
 
     words: tuple[str | None, ...]
     signs: str
-    """All that is seen; it tells of an entry without words."""
+    """Everything visible; the only clue for an entry without words."""
     whole: bool = True
 
     @classmethod
     def by(cls, entry: Entry) -> Self:
-        """What *entry* says, without the letters that a wrong character set would spoil."""
+        """What *entry* says, without letters that a wrong character set would garble."""
         seen = visible_words(entry.html)
         legible = [_SPOILT.sub("", word) or word for word in _LINK.sub(r"\1", " ".join(seen).lower()).split()]
         return cls(tuple(_WORD.findall(" ".join(legible))), "".join(seen))
@@ -147,7 +147,7 @@ class _Said:
         return replace(self, words=words, signs=signs, whole=False)
 
     def holds(self, original: Self) -> Collection[int] | None:
-        """Where the words of *original* are in this, if it may be a copy of it or of a part of it; else None."""
+        """The places of *original*'s words in this entry, if it may be a copy of all or part of *original*; else None."""
         said = original.words
         if not said:
             fits = original.signs in self.signs if original.signs else self.whole and not self.words  # pictures, perhaps
@@ -168,7 +168,7 @@ class _Said:
         return bool(self.words) and (self.counts <= original.counts or original.letters.startswith(self.letters))
 
     def _together(self, said: Sequence[str | None]) -> set[int]:
-        """Where the words of *said* are that stand together here as they do there, a few at a time."""
+        """The places of those words of *said* that occur together here too, a few at a time."""
         length = min(len(said), _FEW)
         found: set[int] = set()
         met: Counter[tuple[str | None, ...]] = Counter()
@@ -180,23 +180,23 @@ class _Said:
         return found
 
     def _apart(self, said: Iterable[str | None]) -> set[int]:
-        """Where the words of *said* are, wherever each of them stands."""
+        """The places of the words of *said*, in any order."""
         left = {word: iter(places) for (word,), places in self.runs[1].items()}
         return {next(left[word]) for word in said}
 
     @cached_property
     def letters(self) -> str:
-        """With a blank for each gap."""
+        """All words run together, with a blank for each gap."""
         return "".join(word or " " for word in self.words)
 
     @cached_property
     def counts(self) -> Counter[str | None]:
-        """How often each word is there."""
+        """How often each word occurs."""
         return Counter(word for word in self.words if word is not None)
 
     @cached_property
     def runs(self) -> Mapping[int, Mapping[tuple[str | None, ...], Sequence[int]]]:
-        """By length: each run of so few words → where it begins."""
+        """Length → each run of that many words → the places where it begins."""
         found: dict[int, dict[tuple[str | None, ...], list[int]]] = {length: {} for length in range(1, _FEW + 1)}
         for length, places in found.items():
             for place, run in enumerate(_runs(self.words, length)):
@@ -210,7 +210,7 @@ def _runs(words: Sequence[str | None], length: int) -> Iterator[tuple[str | None
 
 
 def _letters(fragment: str) -> str:
-    """What a text says, whatever became of its format: its letters and digits, or all its signs if it has none of these."""
+    """What a text says regardless of format: its letters and digits, or everything visible if it has none."""
     seen = visible_words(fragment)
     return "".join(_WORD.findall(_LINK.sub(r"\1", " ".join(seen).casefold()))) or "".join(seen)
 
@@ -227,12 +227,12 @@ class FileLook:
 
 
 Looks = Mapping[tuple[Side, int], FileLook | None]
-"""By side and id; None for a file that its server fails to show."""
+"""(Side, id) → the file's look; None if its server fails to show the file."""
 UNSEEN: Looks = {}
 
 
 def recognise_files(looks: Looks) -> dict[tuple[Side, int], Standing]:
-    """The standing of each file: the same name and contents are a copy, the same contents or what is not shown may be one."""
+    """The standing of each file: equal names and contents mean a copy; equal contents alone, or unreadable ones, doubt."""
     shown = {key: look for key, look in looks.items() if look is not None}
     found = dict.fromkeys(_in_pairs({key: (look.name, look.digest) for key, look in shown.items()}), Standing.COPIED)
     left = {key: (look.digest,) for key, look in shown.items() if key not in found}
@@ -245,7 +245,7 @@ def recognise_files(looks: Looks) -> dict[tuple[Side, int], Standing]:
 
 
 def _in_pairs(known_by: Mapping[tuple[Side, int], tuple[str, ...]]) -> Iterator[tuple[Side, int]]:
-    """The files that have a counterpart on the other side, which is known by the same; each is in one pair."""
+    """The files with a counterpart on the other side, which has an equal value in *known_by*; each is in one pair."""
     groups: dict[tuple[str, ...], dict[Side, list[int]]] = {}
     for side, number in sorted(known_by):
         groups.setdefault(known_by[side, number], {each: [] for each in Side})[side].append(number)

@@ -1,7 +1,7 @@
-"""Which copy is of which file: a server gives the id of a file that is gone to another one, after a restore or a restart.
+"""Matches copies with their files, although a server may reuse a deleted file's id after a restore or a restart.
 
-So an original is known by its id and by when it was made, and its copy's marker says both. The markers of older copies say only
-the id: such a copy belongs to the file that bore the id when both sides last agreed.
+So an original is identified by its id and its creation time; its copy's marker names both. The markers of older copies name only
+the id: such a copy belongs to the file that had the id when both sides last agreed.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Copies:
     pair: str
     """The pair's name."""
     kept: frozenset[str]
-    """The markers of what stays where it is, which say no more than the id."""
+    """The markers of files that stay where they are; these name only the id."""
 
     def known(self, origin: Side, original: Attachment) -> FilePair:
-        """What is known of a file of *origin*: nothing yet if another one bore its id when both sides last agreed."""
+        """What is known of a file of *origin*: nothing yet if its id belonged to another file when both sides last agreed."""
         pair = self._pair_of(origin, original)
         if pair is not None:
             return replace(pair, born=original.born or pair.born)
@@ -34,7 +34,7 @@ class Copies:
         return FilePair(origin, original.id, None, FileStatus.KEPT if stays else FileStatus.WAITING, born=original.born)
 
     def of(self, origin: Side, original: Attachment) -> tuple[Attachment, ...]:
-        """The copies of a file of *origin*, the oldest first; several only if a write landed late."""
+        """The copies of a file of *origin*, oldest first; there are several only if a write landed late."""
         named = ((copy, attachment_of(copy.temp_id, self.pair)) for copy in self.under(origin, original.id))
         told = [(copy, of.born) for copy, of in named if of is not None]
         if exact := tuple(copy for copy, born in told if born and born_together(born, original.born)):
@@ -47,9 +47,9 @@ class Copies:
     def without_original(
         self, origin: Side, number: int, original: Attachment | None
     ) -> Mapping[FilePair, tuple[Attachment, ...]]:
-        """The copies of files of *origin* that bore an id and are gone, by file; *original* is what bears the id now.
+        """Missing file of *origin* that had the id *number* → its copies; *original* is the file that has the id now.
 
-        A file of which nothing is known is one whose copy is to be left.
+        If nothing is known of the missing file, its copy is to be left alone (``LEFT``).
         """
         there = self.of(origin, original) if original is not None else ()
         found: dict[FilePair, tuple[Attachment, ...]] = {}
@@ -75,11 +75,11 @@ class Copies:
         return next((pair for pair in pairs if born_together(pair.born, original.born)), None)
 
     def _under(self, origin: Side, number: int) -> tuple[FilePair, ...]:
-        """The known files that bore an id; those of which it is known when they were made come first."""
+        """The known files that had an id; those with a known creation time come first."""
         return self._pairs.get((origin, number), ())
 
     def under(self, origin: Side, number: int) -> tuple[Attachment, ...]:
-        """The copies of whatever bore an id on *origin*."""
+        """The copies of all files that ever had an id on *origin*."""
         return self._by_id[origin].get(number, ())
 
     def ids(self, origin: Side) -> frozenset[int]:
@@ -108,7 +108,7 @@ class Copies:
 
 
 def is_of(attachment: Attachment, known: FilePair, pair: str) -> bool:
-    """Whether an attachment with the id of *known*'s original, or of its copy, is that one, and not another under its id."""
+    """Whether an attachment with the id of *known*'s original or copy really is that one, and not another with a reused id."""
     named = attachment_of(attachment.temp_id, pair)
     if named is None:
         return attachment.id == known.original_id and born_together(attachment.born, known.born)
@@ -116,7 +116,7 @@ def is_of(attachment: Attachment, known: FilePair, pair: str) -> bool:
 
 
 def without_former(link: Link, observation: Observation, pair_name: str) -> Link:
-    """The link without the obstacles of files whose ids other people's files bear now."""
+    """The link without the obstacles of files whose ids now belong to other files of people."""
     ours = prefix(pair_name)
     there = {
         side: {file.id: file for file in ticket.attachments if not file.temp_id.startswith(ours)}

@@ -1,4 +1,4 @@
-"""The copy of a ticket that has none yet: whether it is made, with its form, the opening entry and the history in one action."""
+"""Plans the copy of a ticket that has none yet: a single action with the form, the opening entry and the history."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from itopsync.reconcile.situation import Situation
 
 
 def plan_creation(situation: Situation, *, singly: bool) -> Plan:
-    """The copy with all that can go along. *singly*: its dates, which a server may refuse, go separately afterwards.
+    """Plan the copy with everything that can be created along with it. *singly*: write dates afterwards, as they may be refused.
 
-    None is made of a ticket that is itself our copy, on its way back, or our probe: the link ends.
+    A ticket that is itself a copy from internal, or our probe, gets no copy: its link ends.
     """
     if (why := _uncopied(situation)) is not None:
         return Plan(ended(situation.link, why))
@@ -72,14 +72,14 @@ def _opened(fields: Mapping[str, str], cls: ClassRules, now: datetime) -> dateti
 
 
 def _uncopied(situation: Situation) -> End | None:
-    """Why no copy is made, if none is."""
+    """Why no copy is made; None if one is."""
     if _is_probe(situation):
         return End.PROBE
     return End.COPY if comes_back(situation.ticket(Side.EXTERNAL), situation.cls, situation.rules) else None
 
 
 def _is_probe(situation: Situation) -> bool:
-    """Whether the external ticket is one that ``check --probe-external`` left there, with its marker or without."""
+    """Whether ``check --probe-external`` left the external ticket there, with or without its marker."""
     pair, accounts = situation.rules.pair, situation.rules.external.accounts
     firsts = [log[0] for log in situation.ticket(Side.EXTERNAL).logs.values() if log]
     if any(first.author_id in accounts and head_words(first.html).startswith(PROBE) for first in firsts):

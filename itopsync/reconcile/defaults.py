@@ -1,7 +1,7 @@
-"""The values that a ticket gets on a side where nobody has chosen one: by the first route that fits it, else by the fall-back.
+"""The values that a ticket gets on a side where nobody has chosen one: from the first route that fits it, else the fall-back.
 
-All of it is a function of the rules, the external ticket, and what was looked up before (:class:`LookedUp`). Nothing that
-an external ticket has is carried: it only decides which of the side's own values are taken.
+They depend only on the rules, the external ticket, and what was looked up before (:class:`LookedUp`). No value of the external
+ticket is carried: it only decides which of the side's own values are taken.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from types import MappingProxyType
 from itopsync.model import ItemKey, ItemKind, Side, Ticket
 
 EMAIL_OF = "caller_id"
-"""The one attribute whose person is looked up by e-mail: agents are never carried, not even so."""
+"""The only attribute whose person is looked up by e-mail; agents are never carried, not even in this way."""
 
 Found = tuple[int, ...] | None
 """The ids that a look-up found; None if the server cannot answer it."""
 
 
 RESTS = timedelta(minutes=5)
-"""So long what a server fails to answer is not asked again."""
+"""How long a question rests after a server failed to answer it."""
 
 
 class Unasked(Exception):
-    """Something must be asked before the defaults of a ticket are known: a look-up, a condition, or its caller (None)."""
+    """A question must be answered before the defaults of a ticket are known: a look-up, a condition, or its caller (None)."""
 
     def __init__(self, what: Question) -> None:
         super().__init__(str(what))
         self.what, self.where = what, ""
-        """And where the configuration asks it."""
+        """*what* is unanswered, and *where* the configuration asks it."""
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """Objects that the configuration names by a criterion or a query; asked for once, not for each ticket."""
+    """Objects that the configuration names by a criterion or a query; looked up once, not for each ticket."""
 
     side: Side
     key: str
-    """The attribute of tickets that points to them."""
+    """The ticket attribute that points to them."""
     criterion: tuple[tuple[str, str], ...] = ()
-    """Attribute, value."""
+    """Pairs of attribute and value."""
     query: str = ""
     """OQL, instead of a criterion."""
 
@@ -55,21 +55,21 @@ class Lookup:
 
 @dataclass(frozen=True)
 class ByEmail:
-    """The person in internal who has the e-mail of the external ticket's caller."""
+    """The person in internal with the e-mail address of the external ticket's caller."""
 
 
 Question = Lookup | str | None
 """What servers are asked: a look-up, a condition, or a ticket's caller (None)."""
 Candidate = Lookup | ByEmail | str | int
-"""A value to be tried, or what finds it."""
+"""A candidate value, or a look-up that yields one."""
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What a route demands of one attribute of the external ticket: one of these values, names, patterns, or objects."""
+    """What a route demands of one attribute of the external ticket: one of these values, patterns or objects."""
 
     attribute: str
-    """As it is read: ``org_id``, or ``org_id_friendlyname`` for the name of what it points to."""
+    """The attribute to read: ``org_id``, or ``org_id_friendlyname`` for the name of the object it points to."""
     values: frozenset[str] = frozenset()
     """In lower case."""
     patterns: frozenset[str] = frozenset()
@@ -77,7 +77,7 @@ class Demand:
     lookup: Lookup | None = None
 
     def fits(self, ticket: Ticket, found: Mapping[Lookup, Found]) -> bool | None:
-        """Whether *ticket* has it; None if the server cannot tell. :raises Unasked: its look-up was not made"""
+        """Whether *ticket* meets it; None if the server cannot tell. :raises Unasked: its look-up was not made"""
         shown = ticket.fields.get(self.attribute)
         return False if shown is None else self._takes(plain(shown), found)
 
@@ -92,7 +92,7 @@ class Demand:
         return None if ids is None else shown in map(str, ids)
 
     def follows_from(self, other: Demand) -> bool:
-        """Whether whatever has *other* has this."""
+        """Whether every ticket that meets *other* meets this demand too."""
         same = self.attribute == other.attribute and other.lookup in (None, self.lookup)
         patterns = all(pattern in self.patterns or "*" in self.patterns for pattern in other.patterns)
         return same and patterns and all(self._takes(value, {self.lookup: ()} if self.lookup else {}) for value in other.values)
@@ -100,21 +100,21 @@ class Demand:
 
 @dataclass(frozen=True)
 class Route:
-    """Values for the tickets that have all that it demands."""
+    """Values for the tickets that meet all its demands."""
 
     name: str
     values: Mapping[str, tuple[Candidate, ...]]
-    """Attribute → what is tried for it, in order."""
+    """Attribute → its candidates, in order."""
     classes: frozenset[str] = frozenset()
-    """External classes; empty: all."""
+    """The external classes that it is for; empty for all."""
     demands: tuple[Demand, ...] = ()
     condition: str = ""
     """An OQL condition on the external ticket, ``this``."""
 
     def fits(self, asked: Asked) -> bool | None:
-        """Whether a ticket has all that it demands; None if the server cannot tell.
+        """Whether a ticket meets all its demands; None if the server cannot tell.
 
-        :raises Unasked: a look-up was not made, or the condition was not asked although all else fits
+        :raises Unasked: a look-up was not made, or the condition was not asked though everything else fits
         """
         looked_up = asked.looked_up
         fit: list[bool | None] = [not self.classes or asked.ticket.ref.cls in self.classes]
@@ -145,27 +145,27 @@ class Routing:
 
     routes: tuple[Route, ...] = ()
     before: Mapping[str, tuple[Candidate, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """Attribute → what is tried, whatever the route, before the side's default."""
+    """Attribute → its candidates, whatever the route, tried before the side's default."""
 
     def __bool__(self) -> bool:
         return bool(self.routes or self.before)
 
     @property
     def values(self) -> Iterator[Mapping[str, tuple[Candidate, ...]]]:
-        """What the routes and the fall-back try, by attribute."""
+        """The candidates of each route and of the fall-back: attribute → candidates."""
         yield from (route.values for route in self.routes)
         yield self.before
 
     @property
     def lookups(self) -> Iterator[Lookup]:
-        """All that must be looked up, perhaps more than once."""
+        """Every look-up, with possible repetitions."""
         candidates = (candidate for values in self.values for several in values.values() for candidate in several)
         yield from (candidate for candidate in candidates if isinstance(candidate, Lookup))
         yield from (demand.lookup for route in self.routes for demand in route.demands if demand.lookup)
 
     @property
     def asks_for_callers(self) -> bool:
-        """Whether a caller is looked up by e-mail anywhere."""
+        """Whether any candidate is the caller's e-mail."""
         return any(isinstance(each, ByEmail) for values in self.values for several in values.values() for each in several)
 
 
@@ -178,11 +178,11 @@ class LookedUp:
 
     found: Mapping[Lookup, Found] = field(default_factory=lambda: MappingProxyType({}))
     meets: Mapping[str, bool | None] = field(default_factory=lambda: MappingProxyType({}))
-    """Condition → whether the ticket meets it; None: the server cannot tell."""
+    """Condition → whether the ticket meets it; None if the server cannot tell."""
     callers: tuple[Found, ...] = ()
-    """The persons in internal with the caller's e-mail, once asked for."""
+    """The people in internal with the caller's e-mail address; an empty tuple if they were not looked up."""
     silent: Mapping[Question, str] = field(default_factory=lambda: MappingProxyType({}))
-    """What a server fails to answer, though it answers other questions → why. Its answer may come yet."""
+    """Question that a server fails to answer, though it answers others → why. It may still be answered later."""
 
 
 NOTHING_LOOKED_UP = LookedUp()
@@ -193,15 +193,15 @@ class Chosen:
     """The values for one ticket."""
 
     values: Mapping[str, object]
-    """Attribute → an id or a plain value, or for a default whatever iTop's REST accepts for it."""
+    """Attribute → an id or a plain value; for a default, anything that iTop's REST service accepts."""
     routes_taken: tuple[ItemKey, ...] = ()
-    """The route that was taken, and what fell back, for people to read."""
+    """The route that was taken and any fall-backs, for people to read."""
 
 
 def choose(side: Side, routing: Routing, defaults: Mapping[str, object], names: Collection[str], asked: Asked) -> Chosen:
-    """Choose the values of *names* for a ticket on *side*: the route's, else what is tried before a default, else that.
+    """Choose the values of *names* for a ticket on *side*: the route's, else the fall-back's candidate, else the default.
 
-    :raises Unasked: something that decides was not asked
+    :raises Unasked: a question that decides was not asked
     """
     fell_back: list[ItemKey] = []
     route = route_of(routing, asked, fell_back)
@@ -223,14 +223,14 @@ def choose(side: Side, routing: Routing, defaults: Mapping[str, object], names: 
 
 @dataclass(frozen=True)
 class Asked:
-    """The external ticket, and what was looked up for its sake."""
+    """The external ticket, and what was looked up for it."""
 
     ticket: Ticket
     looked_up: LookedUp
 
 
 def route_of(routing: Routing, asked: Asked, fell_back: list[ItemKey] | None = None) -> Route | None:
-    """The first route that fits, if one does; to *fell_back* are added those of which the server cannot tell.
+    """The first route that fits, or None. Routes for which the server cannot tell are added to *fell_back*.
 
     :raises Unasked: a look-up or a condition that decides was not asked
     """
@@ -246,7 +246,7 @@ def route_of(routing: Routing, asked: Asked, fell_back: list[ItemKey] | None = N
 
 @contextmanager
 def _asked_by(where: str) -> Iterator[None]:
-    """Say of what is unasked where the configuration asks it."""
+    """Add to an :class:`Unasked` where the configuration asks it."""
     try:
         yield
     except Unasked as unasked:
@@ -255,7 +255,7 @@ def _asked_by(where: str) -> Iterator[None]:
 
 
 def no_answer_yet(unasked: Unasked, why: str) -> str:
-    """What people read while a server fails to answer: where the configuration asks, what, and how it fails."""
+    """What people read while a server fails to answer: where the configuration asks what, and how the server fails."""
     kind = "condition" if isinstance(unasked.what, str) else "look-up"
     return f"{unasked.where}: no answer yet to the {kind} ({unasked.what or 'e-mail of the caller'}): {why}"
 
@@ -265,11 +265,11 @@ def _named(route: Route | None) -> str:
 
 
 def hidden(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
-    """Each route that no ticket can reach, with the first one before it that takes all of its tickets."""
+    """Each route that no ticket can reach, with the first earlier route that takes all of its tickets."""
     by_value: dict[tuple[str, str], list[int]] = {}
     others: list[int] = []
     for place, route in enumerate(routes):
-        # Who demands certain values hides only who demands some of them: so thousands need not be compared with each other.
+        # A route that demands certain values hides only routes that demand some of these, so thousands need no comparison.
         mine = [(demand.attribute, value) for demand in route.demands for value in sorted(demand.values)[:1]]
         near = {*others, *(each for one in mine for each in by_value.get(one, ()))}
         first = next((each for each in sorted(near) if routes[each].hides(route)), None)
@@ -288,12 +288,12 @@ def shown(value: object) -> str:
 
 
 def plain(text: str) -> str:
-    """*text* as it is compared: case and outer spaces do not count, as they do not in iTop's own queries."""
+    """*text* as it is compared: case and outer spaces are ignored, as in iTop's own queries."""
     return text.strip().casefold()
 
 
 def _first(name: str, candidates: Iterable[Candidate], looked_up: LookedUp, fell_back: list[ItemKey]) -> object:
-    """The first candidate that is exactly one thing; those before it are added to *fell_back*."""
+    """The first candidate that yields exactly one value; those before it are added to *fell_back*."""
     for candidate in candidates:
         if not isinstance(candidate, Lookup | ByEmail):
             return candidate
@@ -315,7 +315,7 @@ def _look_up(candidate: Lookup | ByEmail, looked_up: LookedUp) -> Found:
 
 
 def _why(candidate: Lookup | ByEmail, found: Found) -> str:
-    """Why a look-up names not one object; nothing of what was looked for."""
+    """Why a look-up does not yield exactly one object, without quoting what was looked for."""
     if isinstance(candidate, ByEmail):
         whose = "the external caller's e-mail"
         if found is None:
@@ -332,5 +332,5 @@ def _matches(text: str, pattern: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """``*`` and ``?`` only: `fnmatch` writes an expression that no text can make slow, which a person's own might not be."""
+    """Compile a pattern of ``*`` and ``?`` only: unlike a person's own regular expression, no text can make it slow."""
     return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))

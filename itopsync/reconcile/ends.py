@@ -1,4 +1,4 @@
-"""How a link ends, why it did, and what becomes of it once a ticket that was gone is seen again."""
+"""How and why a link ends, and what becomes of it if a ticket that was gone is seen again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from itopsync.reconcile.ticket_markers import is_copy
 
 
 def ended(link: Link, why: End) -> Link:
-    """The link at its end, which is remembered: what both sides show later does not tell it."""
+    """The link as a tombstone, with the reason, which could not be found out later from what both sides show."""
     base = replace(link.base, ended=why)
     return replace(link, status=LinkStatus.TOMBSTONE, base=base, obstacles=(), due_at=None, in_doubt=False)
 
@@ -32,9 +32,9 @@ def why(link: Link) -> str:
 
 
 def seen_again(link: Link, ticket: Ticket, cls: ClassRules, rules: Rules) -> Link | None:
-    """Take up an ended *link* one of whose tickets was gone and is back, for a person to decide.
+    """Park an ended *link* if *ticket*, which was gone, is back; a person decides.
 
-    None if *ticket* was not gone, or is another one under the same id. While the other ticket is gone too, the link stays ended.
+    None if *ticket* was not gone, or is another one with the same id. If the other ticket is gone too, the link stays ended.
     """
     side, end = ticket.ref.side, link.base.ended
     if link.status is not LinkStatus.TOMBSTONE or end is None or side not in end.gone:
@@ -54,12 +54,12 @@ def seen_again(link: Link, ticket: Ticket, cls: ClassRules, rules: Rules) -> Lin
 
 
 def _decided(link: Link) -> tuple[FilePair, ...]:
-    """The files of which a person has decided. The others are found again by their markers: a backup may lack some of them."""
+    """The files that a person has decided on. The others are found again by their markers: a backup may lack some of them."""
     return tuple(pair for pair in link.files if pair.status in (FileStatus.KEPT, FileStatus.COPY_DELETED, FileStatus.LEFT))
 
 
 def bereft_of_copy(link: Link, holder: Link) -> Link:
-    """A *link* taken up again whose copy belongs to that of *holder* by now."""
+    """Park *link*, whose ticket is back, because its copy now belongs to *holder*."""
     reason = (
         f"{link.external} was gone, or out of our account's sight, so the link had ended; it is back, and its copy "
         f"{link.internal} is linked with {holder.external_number} by now. Run `itopsync link {link.external} TICKET --history` "

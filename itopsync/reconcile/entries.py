@@ -1,4 +1,4 @@
-"""Tells the entries of a case log apart: which people wrote, which are ours, and what our markers say of them."""
+"""Tells the entries of a case log apart: which ones people wrote, which are ours, and what our markers say about them."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from itopsync.reconcile.richtext import Origin, any_markers, carry, fingerprint,
 from itopsync.reconcile.rules import LogRule, Rules
 
 ENTRY_BYTES = 180
-"""What an entry takes of the 65,535 bytes of a log's index if its author's name is short (about 170, measured)."""
+"""How many of a log index's 65,535 bytes an entry takes if its author's name is short (about 170, measured)."""
 
 NOBODY = frozenset({"", "0"})
-"""The ids of no account: who wrote the entry is not known."""
+"""The ids that stand for no account: the author is unknown."""
 TOO_LONG = "It is too long for one request."
 _OURS_INSTEAD = re.compile(rf"\[picture[^\]]*\]|{re.escape(TOO_LONG)} The whole text is in the attachments \S+ to \S+")
-"""The words of ours that stand in place of a picture or a text."""
+"""Our own words in place of a picture or a text."""
 
 
 def note_item(marker: str) -> Item:
-    """The item under which trouble with an entry is remembered: a person's, or a notice of ours."""
+    """The item against which trouble with an entry is held: a person's, or a notice of ours."""
     return Item(ItemKey.of(ItemKind.NOTE if is_note(marker) else ItemKind.NOTICE, marker), "")
 
 
 def full_log(side: Side, log: str) -> Item:
-    """The item that remembers that a log takes no further entry."""
+    """The item that records that a log takes no more entries."""
     return Item(ItemKey.of(ItemKind.LOG, f"{side}:{log}"), "full")
 
 
@@ -62,9 +62,9 @@ class Reading:
 
     people: tuple[PersonEntry, ...]
     borne: Mapping[str, Entry]
-    """Our entries, by marker. That of an entry which stays where it is stands in a notice of a link, which is no mirror of it."""
+    """Marker → our entry that bears it. A link's notice lists the markers of entries that stay, but mirrors none of them."""
     unmarked: tuple[Entry, ...]
-    """Entries by our own account that bear no marker of any pair: no person wrote them, so they are not carried."""
+    """Entries by our own account without a marker of any pair; no person wrote them, so they are not carried."""
     bytes: int
     """Roughly how many bytes of the log's index are used."""
 
@@ -72,11 +72,11 @@ class Reading:
 def read(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) -> Reading:
     """Tell people's entries from ours in one log of *side*'s ticket of *link*.
 
-    Ours is what an account of ours wrote: iTop copies a parent's entries into its children, healed ones twice. By anybody else
-    an entry is ours if it is the first bearer of a marker of this very link *that can stand there*
-    (:meth:`_Place.can_stand`), as after a lost store the mirror that an account wrote which nobody knows any more; all other
-    bearers are people who pasted what they had copied, and so are those who say more than a mirror that we know we wrote. Where
-    our account is not known, the first bearer of whatever marker of this link is ours.
+    An entry by one of our accounts is ours, whichever link its marker is of, unless it bears only another pair's markers: iTop
+    copies a parent's entries into its children, healed ones twice. An entry by anybody else is ours if it is the first to bear a
+    marker of this very link that we can have written there (:meth:`_Place.can_stand`): after the store was lost, a former account
+    of ours may be unknown. Later entries with the same marker are people's, who pasted it; so is one that says more than the
+    mirror that we know we wrote. While our account is unknown, the first entry with any marker of this link is ours.
     """
     place = _Place(link, seen, side, log, rules)
     people: list[PersonEntry] = []
@@ -106,7 +106,7 @@ def read(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) 
 
 
 def _is_notice(markers: Iterable[str], pair: str) -> bool:
-    """Whether their bearer says that two tickets were linked or unlinked by hand."""
+    """Whether an entry with these markers is the notice of a link or unlink by hand."""
     return any(here_of(marker, pair) is not None for marker in markers)
 
 
@@ -117,7 +117,7 @@ def notice_of(pair: str, external: Ref, about: Item | Obstacle) -> str:
 
 @dataclass(frozen=True)
 class _Place:
-    """One log of one side's ticket of a link, and which of our markers may stand in it."""
+    """One log of a link's ticket on one side, and which of our markers may be in it."""
 
     link: Link
     seen: Observation
@@ -145,7 +145,7 @@ class _Place:
         return self.log.name(self.side)
 
     def claimed(self, number: int, entry: Entry) -> list[str]:
-        """The markers by which *entry*, the *number*-th, counts as ours even if none of our accounts wrote it."""
+        """The markers that make *entry*, number *number* in the log, ours even if none of our accounts wrote it."""
         pair, external = self.rules.pair, self.link.external
         markers = head_markers(entry.html, pair)
         claimed = [marker for marker in markers if speaks_for(marker, pair, external)]
@@ -156,12 +156,12 @@ class _Place:
         return [] if len(markers) == 1 and ours and self._is_quoted(ours[0], entry) else ours
 
     def can_stand(self, marker: str, *, opens: bool) -> bool:
-        """Whether we may have written *marker*, one of this link, into this log.
+        """Whether we may have written *marker*, one of this link's, into this log.
 
-        A note's marker may stand where its original is in the paired log, and where the base says it was carried; that of the
-        notice that a log is full, in that log; any other notice's and a ticket's, on internal. *opens*: the entry is the log's
-        first, or names the ticket that it stands on, as the bearer of a ticket's marker does. The marker of a link's end counts
-        only if an account of ours wrote it.
+        A note's marker may be here if its original is in the paired log, or if the base says that it was carried here. The marker
+        of the notice that a log is full may be only in that log; that of any other notice, or of a ticket, only on internal. A
+        ticket's marker also requires *opens*: the entry is the first of the log, or names the ticket that it is on. The marker of
+        a link's end counts only if one of our accounts wrote it.
         """
         if is_note(marker):
             return marker in self._mirrors
@@ -174,10 +174,10 @@ class _Place:
         return marker in {notice_of(self.rules.pair, self.link.external, obstacle) for obstacle in self.link.obstacles}
 
     def _is_quoted(self, marker: str, entry: Entry) -> bool:
-        """Whether *entry*, by an account that is not known as ours, says more than the mirror with *marker*, which we carried.
+        """Whether *entry*, by an account not known as ours, says more than the mirror with *marker*, which we carried.
 
-        Somebody's save wiped that mirror out; another one had pasted it and written below. The first line does not count, as
-        the configuration tells how it reads; nor do words of ours in place of a long text or a picture.
+        Somebody has then pasted our mirror and written below it, and somebody's save has wiped out the mirror itself. The first
+        line does not count, as the configuration determines it; nor do our own words in place of a long text or a picture.
         """
         record, original, there = self.link.base.notes.get(marker), self._originals.get(marker), self.seen.of(self.side.other)
         if record is None or record.carried_at is None or original is None or there is None or entry.author_id in NOBODY:
@@ -190,13 +190,13 @@ class _Place:
 
     @cached_property
     def _by_us(self) -> frozenset[str]:
-        """The markers that our accounts wrote on this ticket: anybody else's entries that bear them were pasted."""
+        """The markers that our accounts wrote on this ticket; if an entry by anybody else bears one, it was pasted."""
         entries = (entry for log in self.ticket.logs.values() for entry in log if entry.author_id in self.accounts)
         return frozenset(marker for entry in entries for marker in any_markers(entry.html))
 
     @cached_property
     def _mirrors(self) -> frozenset[str]:
-        """The markers of mirrors that may stand in this log."""
+        """The markers of the mirrors that may be in this log."""
         records = self.link.base.notes
         carried = {marker for marker, note in records.items() if note.origin is self.side.other and note.carried_at is not None}
         stays = {marker for marker, note in records.items() if note.carried_at is None}
@@ -209,7 +209,7 @@ class _Place:
 
     @cached_property
     def _originals(self) -> Mapping[str, Entry]:
-        """The entries in the other side's logs, by the markers of their mirrors."""
+        """Marker of a mirror → its original in the other side's logs."""
         return {marker: entry for log in self._logs for marker, entry in self._originals_in(log)}
 
     @property
@@ -217,7 +217,7 @@ class _Place:
         return self.rules.for_external(self.link.external.cls).logs
 
     def _originals_in(self, log: LogRule) -> Iterator[tuple[str, Entry]]:
-        """The markers of the mirrors of all entries in the other side's log, whoever wrote them."""
+        """Each entry in the other side's log, whoever wrote it, with the marker of its mirror."""
         other = self.side.other
         there = self.seen.of(other)
         if there is None:
@@ -230,10 +230,10 @@ class _Place:
 
 
 def arrived(target: Ticket, borne: Iterable[str]) -> frozenset[str]:
-    """The markers that have arrived: those *borne* in the logs, and those on attachments where a log was full."""
+    """The markers that have arrived: those *borne* in the logs, and those on attachments sent because a log was full."""
     return frozenset(borne).union(*(gathered_in(attachment.temp_id) for attachment in target.attachments))
 
 
 def _own_words(fragment: str) -> list[str]:
-    """The words of a mirror, without those of ours in place of a picture or a long text."""
+    """The words of a mirror, without our own in place of a picture or a long text."""
     return _OURS_INSTEAD.sub(" ", " ".join(visible_words(fragment))).split()

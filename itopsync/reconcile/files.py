@@ -1,4 +1,4 @@
-"""The attachments: which are originals and which copies, what to copy, and what to remove with its counterpart."""
+"""The attachments: which are originals and which copies, what to copy, and what to remove because its counterpart is gone."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from itopsync.reconcile.situation import Situation
 
 _ORGANISATION = "org_id"
 _SECOND_LOOK = timedelta(minutes=1)
-"""How long a file must be gone. iTop takes a tenth of a second for each file of a ticket that it deletes."""
+"""How long a file must be gone: iTop takes a tenth of a second for each file of a ticket that it deletes."""
 MANY_DELETIONS = Item(ItemKey.of(ItemKind.DELETIONS), "")
-"""A ticket's deletions, where they exceed the limit."""
+"""A ticket's deletions, if they exceed the limit."""
 
 
 COPY_GONE = Item(ItemKey.of(ItemKind.FILE), "").parked(
@@ -41,7 +41,7 @@ def plan_files(situation: Situation) -> Part:
 
 
 def _hold_many(situation: Situation, part: Part) -> None:
-    """Hold deletions for a person if they exceed the limit, unless one has let them pass."""
+    """Hold deletions for a person if they exceed the limit and nobody has let them pass."""
     deletions = [action for action in part.removals if isinstance(action, Remove) and action.pair is not None]
     if len(deletions) <= situation.rules.limits.deletions:
         return
@@ -54,7 +54,7 @@ def _hold_many(situation: Situation, part: Part) -> None:
 
 
 def pair_files(situation: Situation, part: Part) -> Iterator[FilePair]:
-    """The file pairs as they are now; *part* takes the actions they call for."""
+    """The file pairs as they are now; the actions that they call for are added to *part*."""
     for origin in Side:
         originals, copies = _originals(situation, origin), situation.copies
         for number in sorted(originals.keys() | copies.ids(origin)):
@@ -71,7 +71,7 @@ def _originals(situation: Situation, side: Side) -> dict[int, Attachment]:
 
 
 def _with_original(situation: Situation, part: Part, original: Attachment, origin: Side) -> FilePair:
-    """Decide about a file that is there."""
+    """Decide about a file whose original is there."""
     pair = situation.copies.known(origin, original)
     if not pair.organisation:
         pair = replace(pair, organisation=situation.ticket(origin).fields.get(_ORGANISATION, ""))
@@ -86,10 +86,10 @@ def _with_original(situation: Situation, part: Part, original: Attachment, origi
 def _without_original(
     situation: Situation, part: Part, pair: FilePair, copies: Sequence[Attachment], *, given_again: bool
 ) -> FilePair:
-    """Decide about a file that is not there.
+    """Decide about a copy whose original is not there.
 
-    A copy whose original never was on this link's tickets stays: it came with another link, or from a ticket that is gone. So
-    does one whose original's id is *given again*: a server that does so has probably been restored.
+    The copy stays if its original never was on this link's tickets: it came with another link, or from a ticket that is gone. It
+    also stays if its original's id was *given again*: a server that reuses ids has probably been restored.
     """
     origin, item, copy = pair.origin, file_item(pair.origin, pair.original_id), copies[0].id
     left = replace(pair, copy_id=copy, status=FileStatus.LEFT)
@@ -102,7 +102,7 @@ def _without_original(
             part.remark(Kept.COPY_LEFT, item.key)
         return left
     if any(file.id == pair.original_id for file in situation.ticket(origin).attachments):
-        part.held[item.key] = replace(ORIGINAL_GONE, key=item.key)  # a copy of ours has its id, so nobody else needs the item
+        part.held[item.key] = replace(ORIGINAL_GONE, key=item.key)  # one of our copies has its id now: nothing else uses the item
         return left
     surplus = [Remove(origin.other, each.id, item) for each in copies[1:]]
     if not _follows(situation, origin):
@@ -118,13 +118,13 @@ def _without_original(
 
 
 def _stays(pair: FilePair) -> bool:
-    """Whether a copy stays whose original is not there. Earlier versions noted one that came with another link as waiting."""
+    """Whether to keep a copy without its original. Older versions recorded copies from another link as ``WAITING``."""
     return pair.status in (FileStatus.KEPT, FileStatus.LEFT) or (pair.status is FileStatus.WAITING and pair.copy_id is not None)
 
 
 def _is_gone_for_good(situation: Situation, part: Part, pair: FilePair) -> bool:
-    """Whether a file was gone at an earlier look already: iTop deletes a ticket's files before the ticket, which is no reason to
-    delete their counterparts."""
+    """Whether a file was already gone at an earlier look. iTop deletes a ticket's files before the ticket, and then their
+    counterparts must stay."""
     item = Item(ItemKey.of(ItemKind.GONE, pair.key.which), "")
     part.want(item)
     if any(map(item.names, situation.link.obstacles)):
@@ -134,14 +134,15 @@ def _is_gone_for_good(situation: Situation, part: Part, pair: FilePair) -> bool:
 
 
 def _follows(situation: Situation, origin: Side) -> bool:
-    """Whether a copy goes when its original goes."""
+    """Whether a copy is deleted once its original is."""
     return situation.rules.deletion is not Deletion.NEVER and situation.rules.attachments.allows(origin)
 
 
 def _may_be_out_of_sight(situation: Situation, pair: FilePair) -> bool:
     """Whether an original that is not shown may still exist.
 
-    An account that sees a ticket sees its organisation's files. A file keeps the organisation under which it was attached.
+    An account that sees a ticket also sees the files of its organisation. A file keeps the organisation that the ticket had when
+    it was attached.
     """
     now = situation.ticket(pair.origin).fields.get(_ORGANISATION, "")
     return bool(pair.organisation) and pair.organisation != now
@@ -165,7 +166,7 @@ def _without_copy(situation: Situation, part: Part, pair: FilePair) -> FilePair:
 
 
 def _copy_deleted(situation: Situation, part: Part, pair: FilePair) -> FilePair:
-    """The copy was there, and somebody deleted it."""
+    """Decide about a file whose copy somebody deleted."""
     item = file_item(pair.origin, pair.original_id)
     if pair.copy_id is not None and not situation.obstacle(item):
         part.vanished.add(item.key)
@@ -179,7 +180,7 @@ def _copy_deleted(situation: Situation, part: Part, pair: FilePair) -> FilePair:
 
 
 def with_vanished_held(plan: Plan) -> Plan:
-    """The plan with each copy that is gone left for a person: gone from several at once, they were not deleted one by one."""
+    """The plan with each missing copy parked for a person: if several are missing at once, nobody deleted them one by one."""
     if not plan.vanished:
         return plan
     files = tuple(
@@ -197,7 +198,7 @@ def with_vanished_held(plan: Plan) -> Plan:
 
 
 def hold_orphaned(plan: Plan, taken: Set[FilePair]) -> Plan:
-    """The plan with the copies of those files that are gone and *taken* left where they are, for a person to know of."""
+    """The plan with the copies of deleted files among *taken* left where they are and parked, so that a person hears of it."""
     gone = {(pair.key, pair.born) for pair in plan.orphaned & taken}
     if not gone:
         return plan
@@ -209,7 +210,7 @@ def hold_orphaned(plan: Plan, taken: Set[FilePair]) -> Plan:
 
 
 def _held(plan: Plan, files: Set[ItemKey], why: Obstacle) -> Plan:
-    """The plan with these files parked, and none of their attachments removed."""
+    """The plan with *files* parked for reason *why*, and none of their attachments removed."""
     void = files | {ItemKey.of(ItemKind.GONE, key.which) for key in files}
     others = tuple(obstacle for obstacle in plan.link.obstacles if obstacle.key not in void)
     held = tuple(replace(why, key=key) for key in sorted(files))

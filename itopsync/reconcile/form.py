@@ -1,4 +1,4 @@
-"""The form and the companions of states: which values changed since both sides agreed, and what to write."""
+"""The form and the companions of states: which values changed since both sides last agreed, and what to write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from itopsync.reconcile.rules import Direction, FieldRule, Kind
 from itopsync.reconcile.situation import Situation, addresses_of
 
 _BYTES_FROM = 1_000
-"""A limit above this is a MySQL TEXT, which counts bytes; below it is a VARCHAR, which counts characters."""
+"""A limit from this on means a MySQL TEXT, which counts bytes; a lower one a VARCHAR, which counts characters."""
 
 _GREATEST_ID = 2**31 - 1
 """iTop's keys are MySQL's signed INTs."""
@@ -58,7 +58,7 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
         now = {
             side: value_fingerprint(value, is_html=rule.is_html) for side, value in ((target.other, source), (target, present))
         }
-        # Less than half of what fits is taken to fit, however it is written there: to find out costs as much as to write it.
+        # Up to half the limit is assumed to fit, however it is written there: finding out costs as much as writing.
         if rule.limit is not None and way.allows(target.other) and len(source) * 2 > rule.limit:
             value = render(situation, part, target, rule, source)
             part.uploads += [value.whole] if value is not None and value.whole is not None else []
@@ -80,7 +80,7 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
 
 
 def alike(situation: Situation, rule: FieldRule) -> bool:
-    """Whether one value is what the other would be written as; of HTML, only its words and pictures count."""
+    """Whether either value is what the other would be written as; in HTML, only words and pictures count."""
     return any(_is_made_of_the_other(situation, target, rule) for target in Side)
 
 
@@ -105,12 +105,12 @@ def field_key(rule: FieldRule) -> ItemKey:
 
 
 def cut_key(side: Side, rule: FieldRule) -> str:
-    """The name of an attribute from which *side* may have dropped words."""
+    """The key, in ``Base.cut``, of an attribute from which *side* dropped words."""
     return f"{side}:{rule.external}"
 
 
 def _whole(situation: Situation, part: Part, target: Side, rule: FieldRule, source: str) -> tuple[Upload, ...]:
-    """The upload of the whole text of an attribute that *target* has cut, unless it is there."""
+    """The upload of the whole text of an attribute that *target* has cut, unless it is already there."""
     value = render(situation, part, target, rule, source)
     item = Item(ItemKey.of(ItemKind.WHOLE, cut_key(target, rule)), value_fingerprint(source, is_html=rule.is_html))
     part.want(item)
@@ -153,11 +153,11 @@ def render(situation: Situation, part: Part, target: Side, rule: FieldRule, sour
 def carried_with_state(
     situation: Situation, part: Part, target: Side, rules: Sequence[FieldRule], demanded: Collection[str]
 ) -> list[Value] | None:
-    """The companions of a state that the other side has: every one that says something, whatever it said before.
+    """The companions to write with a state: every one that the other side has filled in, changed or not.
 
-    What only *target* changed since both agreed stays, and goes the other way once the states agree; but nothing *demanded* stays
-    empty. None if one of them must wait, say for its picture: without it iTop could refuse the state, or take it with half its
-    reasons.
+    A companion that only *target* has changed since both agreed stays, and is carried the other way once the states agree; but
+    nothing *demanded* stays empty. None if a companion must wait, for a picture for instance: without it, iTop could refuse the
+    state, or accept it with half its reasons.
     """
     values = []
     for rule in rules:
@@ -187,9 +187,9 @@ def _is_parked(situation: Situation, part: Part, rule: FieldRule) -> bool:
 
 
 def mandatory_defaults(situation: Situation, target: Side, state: str, given: Mapping[str, object]) -> Chosen | str | None:
-    """The side's defaults for what *state* demands and is still empty: a dispatcher's choice is kept.
+    """The side's defaults for attributes that *state* demands and that are still empty: a dispatcher's choice is kept.
 
-    None if they are not known: something that decides was not asked; or why it is not answered.
+    None if a look-up is missing; a text, with the reason, if a server fails to answer one.
     """
     present = situation.ticket(target).fields
     demanded = situation.cls.state.lifecycle(target).mandatory.get(state, frozenset())
@@ -198,14 +198,14 @@ def mandatory_defaults(situation: Situation, target: Side, state: str, given: Ma
 
 
 def _moved(base: Agreed | None, now: Mapping[Side, str], way: Direction) -> set[Side]:
-    """Which sides changed the value. Without a base the copy is new, and its original's value counts as changed."""
+    """The sides that changed the value. Without a base the copy is new, and its original's value counts as changed."""
     if base is None:
         return {Side.EXTERNAL if way.allows(Side.EXTERNAL) else Side.INTERNAL}
     return {side for side in Side if base.of(side) != now[side]}
 
 
 def _goes(moved: set[Side], target: Side, way: Direction) -> bool:
-    """Whether *target* takes the other side's value. By which side changed it since both agreed:
+    """Whether *target* takes the other side's value, by who changed it since both agreed:
 
     ========  ==========================
     external  internal takes it
@@ -214,7 +214,7 @@ def _goes(moved: set[Side], target: Side, way: Direction) -> bool:
     neither   each keeps its own
     ========  ==========================
 
-    A change that the direction does not allow stays where it was made, and wins over nothing.
+    A change that the direction does not allow stays where it was made, and overrides nothing.
     """
     if target.other not in moved or not way.allows(target.other):
         return False
@@ -227,7 +227,7 @@ def _remark_kept(part: Part, rule: FieldRule, moved: set[Side], target: Side, wa
 
 
 def _shown(situation: Situation, target: Side, value: str) -> str:
-    """*value* at the length it may reach once its pictures' addresses are known."""
+    """*value* at the maximum length that it may reach once its pictures' addresses are filled in."""
     longest = attachment_address(situation.rules.side(target).public_url, _GREATEST_ID)
     return fill(value, lambda _: longest)
 
@@ -237,7 +237,7 @@ def _length(value: str, limit: int) -> int:
 
 
 def _cut_to_fit(situation: Situation, part: Part, target: Side, value: Value) -> Value:
-    """*value* cut to fit, with the whole as a file."""
+    """*value* cut to fit, with the upload of the whole text as a file unless that is there or must wait."""
     rule = value.rule
     origin = situation.link.ref(target.other) or situation.link.external
     marker = overflow_marker(situation.rules.pair, origin, f"{rule.external} {value.fingerprint}")
@@ -255,7 +255,7 @@ def _cut_to_fit(situation: Situation, part: Part, target: Side, value: Value) ->
 def _shortened(rule: FieldRule, text: str, remark: str) -> str:
     limit = rule.limit or 0
     if limit < _BYTES_FROM:
-        # iTop before 3.1 counts the bytes of these, too
+        # iTop before 3.1 counts bytes here too
         return text.encode()[: limit - len("…".encode())].decode(errors="ignore") + "…"
     if rule.kind is Kind.HTML:
         return shorten(text, limit, remark)

@@ -1,7 +1,7 @@
-"""What may not leave with a text: the origin's addresses, mentions of its objects, and notes marked to stay.
+"""What must not leave with a text: the origin's addresses, mentions of its objects, and notes marked to stay.
 
-All that people wrote passes through here on its way to the other side: notes, values, titles, names of files and of people. In
-doubt, it stays.
+Everything that people wrote passes through here on its way to the other side: notes, values, titles, names of files and of
+people. In doubt, it stays.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from itopsync.reconcile.markup import BLOCKS, Close, Open, Piece, Text, is_flatt
 LINK = "[link]"
 """Replaces an address of the origin."""
 _MENTION = re.compile(r"\[\[\w[^\[\]|:\n]{0,80}: *((?:(?!\]\]|\[\[)[^|\n])*?)(?: *\| *((?:(?!\]\]|\[\[).)*))?\]\]")
-"""As iTop knows it: ``[[UserRequest:41|R-000041]]`` or ``[[Person:Carla]]``, before 3.2 ``[[User Request:41 | R-000041]]``."""
+"""In iTop's notation: ``[[UserRequest:41|R-000041]]`` or ``[[Person:Carla]]``, before 3.2 ``[[User Request:41 | R-000041]]``."""
 _NESTED = 5
 _HIDDEN = re.compile(r"(?:font-size|opacity)\s*:\s*0(?!\.?\d*[1-9])|display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _QUOTING = re.compile(r"quote|cite", re.IGNORECASE)
 _QUOTES = frozenset({"blockquote", "q", "cite"})
 _FIGURES = frozenset({"figure", "figcaption"})
-"""A picture's caption is no beginning, unless somebody writes a note there."""
+"""A picture's caption does not count as the beginning, unless somebody writes a note there."""
 _MENTIONS = frozenset({"hidden", "data-object-class", "data-object-id"})
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 """RFC 6838."""
@@ -34,27 +34,27 @@ _SEPARATOR = re.compile(r"={5,} *\d{4}-\d\d-\d\d \d\d:\d\d:\d\d *: ")
 """The line that iTop puts before each entry where it shows a log as text."""
 _BREAKS = BLOCKS | {"br", "img"}
 _LINE, _SOURCE_LINE = "\n", "\r"
-"""What ends a line as it is seen; and one of the source, which is seen as a space, or may be."""
+"""The end of a visible line; and of a source line, which is, or may be, shown as a space."""
 _BESIDE = names("body img td th option optgroup")
-"""Those of the breaks that may stand on one line with other words."""
+"""The breaks that may share a line with other words."""
 _CELLS, _ROWS, _ON_TOP = names("td th"), names("tr tbody thead tfoot caption"), names("thead caption")
 _FOLDED_UP = names("details dialog")
-"""What may be out of sight."""
+"""Elements whose content may be hidden."""
 _LETTER, _SIGN = "x", "s"
-"""The kinds of characters: written as letters, and others. A capital stands behind what shows nothing, but parts words."""
+"""The kinds of characters: written as letters, and others. In upper case if an invisible word separator precedes it."""
 _WORD = re.compile(f"[{_LETTER}{_LETTER.upper()}]{_LETTER}")
 _HEAD = 200
-"""How many characters are looked at, from the first word on; more for a longer tag."""
+"""How many characters are examined, from the first word on; more for a longer tag."""
 _GAPS = re.compile(r"[^\S\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]{2,}")
 """Blanks on one line."""
 _TAGGED_LINES = 5
-"""How many lines may bear the tag: with each step from parent to child iTop 3.3 puts one more line before an entry, in words that
-cannot be foreseen, and deeper than four steps no family of tickets reaches."""
+"""How many of the first lines may bear the tag: iTop 3.3 puts a line of unpredictable words before an entry with each step from
+parent to child, and no family of tickets is deeper than four steps."""
 _MOST_BEGINNINGS = 100
 _ASCII = {code: None if is_invisible(chr(code)) else chr(code).lower() for code in range(0x80)}
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _SPOKEN_TO, _NAME = 30, 3
-"""How many words may name the addressees, and how many of them may follow one @."""
+"""How many words in all may name the addressees, and how many may follow one ``@``."""
 
 
 def words(text: str, addresses: tuple[str, ...]) -> str:
@@ -68,7 +68,7 @@ def words(text: str, addresses: tuple[str, ...]) -> str:
 
 
 def guard_file(file: File, addresses: tuple[str, ...]) -> File:
-    """*file* with the name and the type that may leave: a type is free text on a server, and leaves without its parameters."""
+    """*file* with a name and type that may leave. A server stores any text as a type; its parameters are dropped."""
     kind = file.mimetype.partition(";")[0].strip()
     fits = _MEDIA_TYPE.fullmatch(kind) and words(kind, addresses) == kind
     name = words(file.name, addresses)
@@ -77,9 +77,9 @@ def guard_file(file: File, addresses: tuple[str, ...]) -> File:
 
 
 def guard(pieces: Iterable[Piece], addresses: tuple[str, ...]) -> list[Piece]:
-    """What is left of a text: links into the origin become their words; addresses and mentions leave words and attributes.
+    """What may leave of a text: links into the origin become their words; addresses and mentions are cut, also from attributes.
 
-    Words are examined as they are read: all that stands together on a line, whatever its formatting.
+    Text is examined as it is read: line by line, regardless of formatting.
     """
     guarded: list[Piece] = []
     line: list[int] = []
@@ -107,7 +107,7 @@ def guard(pieces: Iterable[Piece], addresses: tuple[str, ...]) -> list[Piece]:
 
 
 def _guard_line(pieces: list[Piece], line: Sequence[int], addresses: tuple[str, ...]) -> None:
-    """Remove what may not leave from one line, whose texts are at the places *line* of *pieces*."""
+    """Remove what must not leave from one line, whose texts are at the places *line* of *pieces*."""
     texts = [piece.text for place in line if isinstance(piece := pieces[place], Text)]
     for _ in range(_NESTED):
         cuts = _cuts("".join(texts), addresses)
@@ -121,13 +121,13 @@ def _guard_line(pieces: list[Piece], line: Sequence[int], addresses: tuple[str, 
 
 
 def _cuts(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int, str]]:
-    """What to cut from *text*, with its replacements: mentions first, then the addresses that their labels leave."""
+    """The spans to cut from *text*, with their replacements: first mentions, then the addresses that these leave behind."""
     mentions = [(*found.span(), found[1] if found[2] is None else found[2]) for found in _MENTION.finditer(text)]
     return mentions or [(begin, end, LINK) for begin, end in find(text, addresses)]
 
 
 def _cut(texts: Sequence[str], cuts: Sequence[tuple[int, int, str]]) -> Iterator[str]:
-    """The consecutive *texts* without what is cut; each replacement goes where its cut begins."""
+    """The consecutive *texts* with *cuts* applied; each replacement is put where its cut begins."""
     begin, next_cut = 0, 0
     for text in texts:
         end = begin + len(text)
@@ -150,12 +150,12 @@ def _cut(texts: Sequence[str], cuts: Sequence[tuple[int, int, str]]) -> Iterator
 
 
 def begins_with_tag(fragment: str, tags: tuple[str, ...]) -> bool:
-    """Whether one of the first five lines of an entry begins with one of *tags*: as it is read, or as its author wrote it.
+    """Whether one of the first five lines of an entry begins with one of *tags*, as it is read or as its author wrote it.
 
-    Five lines are counted as they are seen, and a line of the source may be one of them. Invisible characters, pictures, quotes,
-    links and mentions do not count, nor does anything else before the tag that is no word: signs, emojis, numbers, single
-    letters. ``# tag`` is ``#tag``, and so is the beginning of ``#tagged``. If an entry is too costly to read as it is laid
-    out, or holds other entries, as where somebody has put a log's export into it, a tag counts wherever it stands.
+    The five lines are visible ones; within them, a source line counts as a line too. Invisible characters, pictures, quotes,
+    links and mentions are ignored, and so is anything else before the tag that is not a word: signs, emojis, numbers, single
+    letters. ``# tag`` counts as ``#tag``, and so does the beginning of ``#tagged``. If an entry is too costly to lay out, or
+    contains other entries, as when somebody pastes an exported log, a tag counts wherever it is.
     """
     patterns = [_pattern(tag) for tag in tags if shows_something(tag)]
     if not patterns:
@@ -176,7 +176,7 @@ def _one_begins(
     is_passed_over: Callable[[str], bool] = str.isspace,
     trimmed: Callable[[str, int], Iterable[str]] = _itself,
 ) -> bool:
-    """Whether one of the first lines of *text* begins with one of *patterns*, from where it may be *trimmed*."""
+    """Whether one of the first lines of *text* begins with one of *patterns*, also after any part that may be *trimmed*."""
     if not _bears(text, patterns):
         return False
     text = _GAPS.sub(" ", "".join(char for char in text if char.isspace() or not is_invisible(char)))
@@ -194,9 +194,9 @@ def _bears(text: str, patterns: Iterable[re.Pattern[str]]) -> bool:
 
 
 def _beginnings(text: str, is_passed_over: Callable[[str], bool]) -> list[int]:
-    """Where in *text* a tag may stand: at the start of each line of its source up to the fifth that is seen and says something.
+    """Where in *text* a tag may be: at the start of each source line, up to the fifth visible line that says something.
 
-    A start is left out where no word parts it from the one before, and a line that *is_passed_over*: that is not counted either.
+    A start is left out if no word separates it from the one before, or if the line *is_passed_over*; such lines are not counted.
     """
     found: list[int] = []
     begin = seen = 0
@@ -219,7 +219,7 @@ def _beginnings(text: str, is_passed_over: Callable[[str], bool]) -> list[int]:
 
 
 def shows_something(tag: str) -> bool:
-    """Whether there is anything in *tag* to know it by: every note begins with nothing."""
+    """Whether *tag* contains anything visible; every note begins with an empty tag."""
     return bool(_folded(tag).strip())
 
 
@@ -245,7 +245,7 @@ def _one_spelling(char: str) -> str:
 
 
 def _head(text: str, left: int = _HEAD) -> tuple[str, str]:
-    """The first visible characters of *text*, in one spelling; and for each of them, whether it was written as a letter."""
+    """The first visible characters of *text*, in one spelling, and the kind of each (``_LETTER`` or ``_SIGN``)."""
     shown: list[str] = []
     kinds: list[str] = []
     met = parted = False
@@ -267,7 +267,7 @@ def _head(text: str, left: int = _HEAD) -> tuple[str, str]:
 
 @lru_cache(maxsize=4096)
 def _is_letter(char: str) -> bool:
-    """Whether *char* is a letter, and no sign that stands for one, such as the information sign."""
+    """Whether *char* is a letter, and not a sign derived from one, such as the information sign."""
     return unicodedata.category(char)[0] == "L" and unicodedata.normalize("NFD", char) == unicodedata.normalize("NFKD", char)
 
 
@@ -282,9 +282,9 @@ def _begins(text: str, pattern: re.Pattern[str], reach: int) -> bool:
 
 
 def _readings(fragment: str) -> tuple[str, set[str]]:
-    """All that an entry says, and the part that its author wrote, as far as that can be told: with or without what may be the
-    author's or not. iTop drops the address of some links, and nobody can tell those from other anchors. Mentions are no words of
-    the author's.
+    """Everything that an entry says, and the variants of what its author may have written: with or without doubtful elements.
+
+    iTop drops the address of some links, which then look like any other anchor. Mentions are not the author's words.
     """
     every: list[str] = []
     owns = [_Own(left_out) for left_out in (_QUOTES | _FIGURES, _QUOTES, _QUOTES | _FIGURES | {"a"}, _QUOTES | {"a"})]
@@ -296,10 +296,10 @@ def _readings(fragment: str) -> tuple[str, set[str]]:
 
 
 def _laid_out(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
-    """*pieces*, each with what is read of it: its text, or what ends a line.
+    """*pieces*, each with what a reader gets from it: its text, or the end of a line.
 
-    Styles, tables, and elements that fold up, can put what seem to be lines beside each other or out of sight: where some do, no
-    line is certain to be seen as one.
+    Styles, tables and collapsible elements can put apparent lines side by side or hide them; if any do, no end of a line is
+    certain to be visible.
     """
     opened = [piece for piece in pieces if isinstance(piece, Open)]
     restyled = any("white-space" in _style(piece) for piece in opened)
@@ -315,8 +315,8 @@ def _laid_out(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
 
 
 def _shifts(pieces: Sequence[Piece]) -> bool:
-    """Whether a table shows lines beside or before others that come earlier: a cell beside one of several lines does, one that
-    reaches into other rows, and a part of the table that stands elsewhere than where it is seen.
+    """Whether a table shows lines beside or above earlier ones: a cell beside one with several lines, a cell that spans rows,
+    or a part of the table that is displayed elsewhere.
     """
     tall: list[bool] = []
     has_rows = False
@@ -357,7 +357,7 @@ class _Own:
         self._inside: list[str] = []
 
     def take(self, piece: Piece, said: str) -> None:
-        """Take the next piece of the entry, of which *said* is read."""
+        """Take the next piece of the entry; *said* is what a reader gets from it."""
         inside = self._inside
         if isinstance(piece, Text):
             self.texts += [] if inside else [said]
@@ -389,7 +389,7 @@ def _is_quoted(line: str) -> bool:
 
 
 def _own_words(text: str, reach: int) -> Iterator[str]:
-    """Where an author's own words may begin: at the start of *text*, or after the people it addresses (*reach* letters)."""
+    """*text* from each place where the author's own words may begin: its start, or after each addressee (*reach* characters)."""
     yield text
     named = 0
     for number, word in enumerate(re.finditer(r"\S+", text)):

@@ -1,10 +1,10 @@
 """Whether a linked ticket is still the one that was linked: a server restored from a backup reassigns ids and refs.
 
-iTop derives a ticket's ref from its id, so another ticket under a known id bears the known ref too. Several signs are weighed
-together, since people edit each of them and a corrected timezone in ``sync.toml`` shifts all dates. It is another ticket if it
-began after the last known change of the one that was linked (and not in the future), *and* bears another title, *and* has none of
-the known entries and files. Where entries were known, a start more than a day later counts in place of the title: nobody edits
-entries. Of a ticket whose copy is found by its mark alone, the copy tells these things.
+iTop derives a ticket's ref from its id, so another ticket with a known id has the known ref too. Several signs are weighed
+together, since people edit each of them, and a corrected timezone in ``sync.toml`` shifts all dates. It is another ticket if it
+began after the last known change of the linked one (and not in the future), *and* has another title, *and* has none of the known
+entries and files. If entries were known, a start more than a day later can replace the title: nobody edits entries. If a copy is
+found by its marker alone, the copy supplies these facts.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _WHOLE = Item(TICKET, "")
 _ANY_TIMEZONE = timedelta(hours=26)
 """More than a corrected timezone can shift a date."""
 _TIMEZONES = timedelta(minutes=15)
-"""By multiples of this timezones differ."""
+"""Timezones differ by multiples of this."""
 _CLOCKS = timedelta(hours=1)
 """How far ahead of our clock a start may be; anything later is planned."""
 
 
 def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) -> str | None:
-    """Say why a ticket of *link* is not the one that was linked, or None.
+    """Why a ticket of *link* is not the one that was linked; None if both are.
 
-    The external ticket is known by its number and by the signs above; the internal one by the marker at the head of any entry
-    in its paired logs, or by its number if the two were linked by hand and that marker is not there (yet).
+    The external ticket is recognised by its number and the signs above; the internal one by the marker at the head of any entry
+    in its paired logs, or by its number if the two were linked by hand and the marker is not there (yet).
     """
     if link.status is LinkStatus.UNLINKING:
         return None
@@ -57,9 +57,9 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
 
 
 def given_away(situation: Situation) -> str | None:
-    """Say that a copy of which nothing but its mark is known is that of another ticket, whose id the server gave again; or None.
+    """Why a copy that was found by its marker alone belongs to an earlier ticket with the same id; None if it does not.
 
-    The mark bears an id only. So the copy of a ticket that a restore took away is found for the next one under that id.
+    The marker contains only an id. So the copy of a ticket that a restore took away is found for the next ticket with that id.
     """
     link, rules, now = situation.link, situation.rules, situation.now
     parted = link.status is LinkStatus.UNLINKING or link.external in situation.ticket_markers.former
@@ -75,9 +75,9 @@ def given_away(situation: Situation) -> str | None:
 
 
 def overwritten(link: Link, observation: Observation, rules: Rules, now: datetime) -> str | None:
-    """Say that nothing but the copy's log has gone, if all else tells that it is still the copy; else None.
+    """A message that only the copy's log was overwritten, if everything else shows that it is still the copy; else None.
 
-    iTop's CSV import puts its text in the place of a whole log. A log with a ticket's marker is another copy's.
+    iTop's CSV import replaces a whole log by its text. A log with a ticket's marker belongs to another copy.
     """
     internal, cls = observation.internal, rules.for_external(link.external.cls)
     if internal is None or mismatch(link, Observation(observation.external, None), rules, now):
@@ -91,10 +91,10 @@ def overwritten(link: Link, observation: Observation, rules: Rules, now: datetim
 
 
 def _is_still_the_copy(link: Link, internal: Ticket, cls: ClassRules, pair: str) -> bool:
-    """Whether what is left on a ticket under the copy's id and number is the copy's: what we wrote there, or when it began.
+    """Whether a ticket with the copy's id and number is still the copy, judging by what we wrote there, or by when it began.
 
-    People edit titles and descriptions, and those of another ticket may be the same: they count only, both of them, where it is
-    not known when the copy began.
+    People edit titles and descriptions, and another ticket may have the same: they count, both together, only if it is unknown
+    when the copy began.
     """
     heads = {marker for log in internal.logs.values() for entry in log for marker in head_markers(entry.html, pair)}
     markers = {*heads, *(attachment.temp_id for attachment in internal.attachments)}
@@ -119,22 +119,22 @@ def _is_as_agreed(link: Link, internal: Ticket, rule: FieldRule) -> bool:
 
 
 def was_never_copied(link: Link, external: Ticket, *, was_gone: bool) -> bool:
-    """Whether nothing stands in the way of a copy of what bears the external id of an ended *link* now.
+    """Whether the ticket that now has the external id of an ended *link* may simply be copied.
 
-    *was_gone*: the ticket was not there when the link ended.
+    *was_gone*: the ticket was gone when the link ended.
     """
     return link.internal is None and (was_gone or external.number != link.external_number)
 
 
 def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
-    """Take up an ended *link* whose external id another ticket bears now, for a person to decide; None if it is the same ticket.
+    """Park an ended *link* whose external id now belongs to another ticket; None if it is the same ticket.
 
-    What was copied of the first one may stand in internal under the marker of that id.
+    A person decides, because internal may have a copy of the first ticket with the marker of that id.
     """
     before, begins = moment(link.base.last_change), moment(external.fields.get(cls.since_attribute, ""))
     later = before is not None and begins is not None and before < begins
     if later and not (link.base.ended and Side.EXTERNAL in link.base.ended.gone):
-        later = _renamed(link, external) is not False  # it was there all the time: people edit dates
+        later = _renamed(link, external) is not False  # the ticket was never gone, and people edit dates
     if link.external_number in ("", external.number) and not later:
         return None
     reason = (
@@ -148,12 +148,12 @@ def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
 
 
 def is_parked_as_another(link: Link) -> bool:
-    """Whether one of the tickets of a parked *link* is another one, so that taking it up again would mix the two."""
+    """Whether *link* is parked because one of its tickets is another one now, so that resuming it would mix the two."""
     return link.status is LinkStatus.PARKED and any(map(ANOTHER.names, link.obstacles))
 
 
 def bereft(link: Link, other: Link) -> Link:
-    """The *link* whose copy is gone: the server gave its id to the copy of *other*."""
+    """Park *link*: its copy is gone, and the copy of *other* now has that id."""
     reason = (
         f"its copy {link.internal} is gone, and the server gave that id to the copy of {other.external_number}. `itopsync resume "
         f"{link.id}` has a new copy made; to leave it, `itopsync unlink {link.id}`"
@@ -173,12 +173,12 @@ def last_change(ticket: Ticket) -> str:
 
 
 def last_changed(ticket: Ticket) -> datetime | None:
-    """The same as a time; None if it is not known, or none that a ticket can have changed at."""
+    """When a ticket last changed, as a datetime; None if that is unknown or implausible."""
     return likely(ticket.fields.get(VERSION_TIME, ""))
 
 
 def _nothing_is_left(link: Link, external: Ticket, observation: Observation, rules: Rules, now: datetime) -> bool:
-    """Whether all that is known of the external ticket is gone and it began later; never if next to nothing is known."""
+    """Whether everything known of the external ticket is gone and it began later; False if next to nothing is known."""
     before, entries = moment(link.base.last_change), _entries(link, external, observation, rules)
     begins = _beginning(external, rules)
     return _is_another(before, begins, now, entries, _files(link, external), renamed=bool(_renamed(link, external)))
@@ -193,9 +193,9 @@ def _is_another(
     *,
     renamed: bool,
 ) -> bool:
-    """Whether the signs tell that a ticket that *begins* then is not the one that had begun *before*.
+    """Whether the signs show that a ticket that *begins* then is not the one that is known to have existed *before*.
 
-    *entries* and *files*: for each that is known of the latter, whether it is there.
+    *entries* and *files*: for each that is known of the earlier ticket, whether it is there.
     """
     if before is None or begins is None or not before < begins < now + _CLOCKS:
         return False
@@ -210,7 +210,7 @@ def _beginning(external: Ticket, rules: Rules) -> datetime | None:
 
 
 def _renamed(link: Link, external: Ticket) -> bool | None:
-    """Whether it bears another title than the one that was last agreed; None if none was."""
+    """Whether its title differs from the one last agreed; None if none was."""
     title = link.base.fields.get(TITLE)
     return None if title is None else title.external != value_fingerprint(external.fields.get(TITLE, ""))
 
@@ -237,10 +237,10 @@ def _files(link: Link, external: Ticket) -> Iterator[bool]:
 
 
 def _begun_by(situation: Situation) -> datetime | None:
-    """By when the ticket whose copy the internal one is had begun.
+    """The latest time at which the original of the internal copy can have begun.
 
-    The entry with its mark has that ticket's date, if a create wrote it; ours, if a link by hand did. Failing that, the copy
-    was made later.
+    The entry with the marker has the original's date if a create wrote it, and our own if a link by hand did. Without that, the
+    time at which the copy began counts.
     """
     internal, pair, ours = situation.ticket(Side.INTERNAL), situation.rules.pair, situation.rules.internal.accounts
     found: list[datetime] = []
@@ -254,7 +254,8 @@ def _begun_by(situation: Situation) -> datetime | None:
 
 
 def _entries_of_copy(situation: Situation) -> Iterator[bool]:
-    """For each mirror of an entry, on either side, whether its original is on the other ticket; so of what stays on external."""
+    """For each mirror of an entry, on either side, whether its original is on the other ticket; True for each entry that stays on
+    external."""
     link, rules = situation.link, situation.rules
     readings = {side: [read(link, situation.observation, side, log, rules) for log in situation.cls.logs] for side in Side}
     people = {side: {person.marker for reading in readings[side] for person in reading.people} for side in Side}
@@ -277,5 +278,5 @@ def _files_of_copy(situation: Situation) -> Iterator[bool]:
 
 
 def _bears(ticket: Ticket, logs: Sequence[str], pair: str, marker: str) -> bool:
-    """Whether an entry bears *marker* at its head, whoever wrote it: our account may have been another one then."""
+    """Whether an entry bears *marker* at its head, whoever wrote it: we may have used another account then."""
     return any(marker in head_markers(entry.html, pair) for entry in entries_in(ticket, logs))

@@ -1,4 +1,4 @@
-"""Which picture an ``<img>`` shows: where its bytes are, and how it is identified, whatever its address is today."""
+"""Which picture an ``<img>`` shows: where its bytes are, and how it is identified regardless of its present address."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PictureSource = InlineImage | DataImage | AttachedImage
 
 
 def source_of(attributes: Mapping[str, str], addresses: tuple[str, ...]) -> PictureSource | None:
-    """Where a picture's bytes are; None if neither in the text nor on the server with these *addresses*."""
+    """Where a picture's bytes are; None if they are neither in the text nor on the server with these *addresses*."""
     source = _source(attributes)
     src = attributes.get("src", "")
     embedded = isinstance(source, DataImage) or (isinstance(source, InlineImage) and _named(attributes) is not None)
@@ -55,14 +55,14 @@ def source_of(attributes: Mapping[str, str], addresses: tuple[str, ...]) -> Pict
 
 
 def name_of(source: PictureSource) -> str:
-    """What a picture is known by."""
+    """A picture's name, by which its copy is recognised."""
     if isinstance(source, DataImage):
         return f"data:{hashlib.sha256(source.data).hexdigest()}"
     return f"{'inline' if isinstance(source, InlineImage) else 'attachment'}:{source.id}"
 
 
 def identity(attributes: Mapping[str, str]) -> str:
-    """Which picture this is, without its server's name and path or its secret, which iTop rewrites on reading."""
+    """A picture's identity, without its server's name and path or its secret, which iTop rewrites on reading."""
     source = _source(attributes)
     if source is not None:
         return name_of(source)
@@ -88,7 +88,7 @@ def _source(attributes: Mapping[str, str]) -> PictureSource | None:
 
 
 def _downloaded(src: str) -> InlineImage | AttachedImage | None:
-    """The picture that an iTop address asks for, on whichever server."""
+    """The picture that an iTop address requests, on whichever server."""
     try:
         query = {name: values[0] for name, values in parse_qs(urlsplit(src).query).items()}
     except ValueError:
@@ -103,7 +103,7 @@ def _downloaded(src: str) -> InlineImage | AttachedImage | None:
 
 
 def _named(attributes: Mapping[str, str]) -> InlineImage | None:
-    """The pasted picture that iTop itself noted on the element."""
+    """The pasted picture that iTop itself recorded on the element."""
     number, secret = attributes.get("data-img-id", ""), attributes.get("data-img-secret", "")
     return InlineImage(int(number), secret) if _is_id(number) and secret else None
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itopsync.reconcile.rules import Lifecycle
 
 _LAST_RESORT = 10
-"""How many ordinary stimuli one of last resort counts as."""
+"""How many ordinary stimuli a stimulus of last resort counts as."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Step:
 
 
 def way(lifecycle: Lifecycle, start: str, target: str, taken: frozenset[str]) -> tuple[Step, ...] | None:
-    """Return the way from *start* to *target*: empty if they are the same, None if there is no allowed one.
+    """Return the way from *start* to *target*: empty if they are the same, None if no way is allowed.
 
-    *taken*: the decisions known to have been taken on the other side; the way may lead through those.
+    *taken*: the decisions known to have been taken on the other side; the way may lead through these.
     """
     queue: list[tuple[int, int, str, tuple[Step, ...]]] = [(0, 0, start, ())]
     done: set[str] = set()

@@ -1,7 +1,7 @@
-"""The notice of a link that a person made or ended, written in internal before anything else.
+"""The notice that a person made or ended a link, written in internal before anything else.
 
-It is one entry in the internal ticket's log, and nothing on external: *linked by hand*, with the markers of all that was
-in both tickets before, so that none of it is carried even if the store is lost; or *unlinked by hand*.
+It is one entry in the internal ticket's log; external gets nothing. It says *linked by hand*, with the markers of everything that
+both tickets already had, so that none of it is carried even if the store is lost; or *unlinked by hand*.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ITEM = Item(ItemKey.of(ItemKind.LINK_NOTICE), "")
 
 
 def plan_link_notice(situation: Situation) -> Plan | None:
-    """The plan for a link whose notice is unwritten or says that the link was ended; None if all is as it should be."""
+    """The plan for a link whose notice is not written yet or says that the link has ended; None if all is as it should be."""
     link = situation.link
     is_copy, was_copy = (link.external in which for which in (situation.ticket_markers.standing, situation.ticket_markers.former))
     record = link.base.notes.get(ticket_marker(situation.rules.pair, link.external))
@@ -54,14 +54,14 @@ def kept_markers(pair: str, link: Link) -> tuple[str, ...]:
 
 
 def _stands(situation: Situation, *, is_copy: bool, written: bool) -> bool:
-    """Whether the marker is there and names what stays; before it is written, it must name nothing else, as an old one may."""
+    """Whether the notice is there and names what stays. Before we have written it, an old one that names more does not count."""
     kept = frozenset(kept_markers(situation.rules.pair, situation.link))
     there = situation.ticket_markers.kept
     return is_copy and kept <= there and (written or bool(kept) or not there)
 
 
 def _write(situation: Situation, note: Note, remedy: str, hopeless: str | None = None) -> Plan:
-    """Write the notice and nothing else. *remedy*: what to do where its log is full. *hopeless*: why it is not even tried."""
+    """Plan the notice and nothing else. *remedy*: what to do if its log is full. *hopeless*: why it is not even tried."""
     link, ticket, part = situation.link, situation.ticket(Side.INTERNAL), Part()
     full = full_log(Side.INTERNAL, note.log)
     part.want(full, _ITEM)

@@ -1,21 +1,21 @@
-"""How each thing that we write in iTop names its original.
+"""How everything that we write in iTop names its original.
 
 A marker is the name of an anchor (``<a name="…">``) at the head of a log entry, which every iTop from 2.7 on keeps, or an
-attachment's ``temp_id``. It is computed from the pair's fixed name and the original's identity, so that anybody who looks
-can tell whether a thing has arrived, even if all else is forgotten. An entry's marker
-also names the external ticket: it speaks for its own link only.
+attachment's ``temp_id``. It is computed from the pair's fixed name and the original's identity, so that a look can tell
+whether something has arrived, even if all else is forgotten. An entry's marker
+also names the external ticket, so it counts for its own link only.
 
 ========================================  ============================================
 ``itopsync-<pair>-t-UserRequest.17``      the copy of external's UserRequest 17
 ``itopsync-<pair>-h-UserRequest.501``     linked or unlinked by hand, on internal's UserRequest 501 and on no other
 ``itopsync-<pair>-u-UserRequest.17``      no longer the copy of external's UserRequest 17: unlinked by hand
-``itopsync-<pair>-v-<digest>``             on a copy: a server, or a pair, by which its ticket came
+``itopsync-<pair>-v-<digest>``             on a copy: a server, or a pair, through which its ticket came
 ``itopsync-<pair>-n-17.<digest>``         the mirror of one entry; of several in a file: ``….<digest>.<digest>``
-``itopsync-<pair>-w-17.<digest>``         a notice of our own: what is parked, where a log is full
-``itopsync-<pair>-a-e5.20261124100824``   the copy of external's (``i5``: internal's) attachment 5, made then
-``itopsync-<pair>-p-<digest>``            a picture out of a text
+``itopsync-<pair>-w-17.<digest>``         a notice of our own: something is parked, a log is full
+``itopsync-<pair>-a-e5.20261124100824``   the copy of external's (``i5``: internal's) attachment 5, created then
+``itopsync-<pair>-p-<digest>``            a picture from a text
 ``itopsync-<pair>-x-entry``               what ``check --probe`` writes
-``itopsync-<pair>-o-<digest>``            a text that did not fit, whole, as a file
+``itopsync-<pair>-o-<digest>``            a text that did not fit, in full, as a file
 ========================================  ============================================
 """
 
@@ -33,12 +33,12 @@ _TICKET = re.compile(r"([thu])-([A-Za-z_]\w*)\.(\d+)$")
 _ATTACHMENT = re.compile(r"a-([ei])(\d+)(?:\.(\d{12,14}))?$")
 _STATION = re.compile(r"itopsync-[a-z0-9]+-v-([0-9a-f]{16})")
 _DIGITS = 16
-"""So many digits of a digest tell the entries and notices of one link apart."""
+"""How many digits of a digest distinguish the entries and notices of one link."""
 _OF_A_LINK = re.compile(r"[nw]-(\d+)\.[0-9a-f]{16}$")
 
 
 def digest(*parts: str) -> str:
-    """Return 20 hexadecimal digits that stand for *parts* in order."""
+    """Return a digest of *parts* in order: 20 hexadecimal digits."""
     whole = hashlib.blake2b(digest_size=10)
     for part in parts:
         raw = part.encode("utf-8", "surrogatepass")
@@ -47,11 +47,11 @@ def digest(*parts: str) -> str:
 
 
 MARK = "itopsync-"
-"""What every marker of any pair begins with."""
+"""The prefix of every marker of any pair."""
 
 
 def prefix(pair: str) -> str:
-    """What every marker of *pair* begins with."""
+    """The prefix of every marker of *pair*."""
     return f"{MARK}{pair}-"
 
 
@@ -61,10 +61,10 @@ def ticket_marker(pair: str, external: Ref) -> str:
 
 
 def like_tickets(pair: str, externals: Sequence[Ref]) -> Iterator[str]:
-    """LIKE patterns for the markers of these tickets' copies, as few as can be: each is a scan of all logs.
+    """LIKE patterns for the markers of these tickets' copies, as few as possible: each is a scan of all logs.
 
-    Many tickets of the same hundred share two, one for each character that may follow a marker. The others of that hundred, which
-    come along, are read for nothing.
+    Many tickets of the same hundred share two patterns, one for each character that may follow a marker. Other tickets of that
+    hundred match as well, and are read for nothing.
     """
     hundreds: dict[tuple[str, int], list[Ref]] = {}
     for external in externals:
@@ -82,7 +82,7 @@ def ticket_of(marker: str, pair: str) -> Ref | None:
 
 
 def unlinked_marker(pair: str, external: Ref) -> str:
-    """The marker of a link's end: its bearer is no longer that external ticket's copy."""
+    """The marker of a link's end: the ticket that bears it is no longer the external ticket's copy."""
     return f"{prefix(pair)}u-{external.cls}.{external.id}"
 
 
@@ -92,12 +92,12 @@ def unlinked_of(marker: str, pair: str) -> Ref | None:
 
 
 def here_marker(pair: str, internal: Ref) -> str:
-    """The marker that names the very ticket it stands on: iTop copies a parent's entries into its children."""
+    """The marker that names the ticket it is on: iTop copies a parent's entries into its children."""
     return f"{prefix(pair)}h-{internal.cls}.{internal.id}"
 
 
 def here_of(marker: str, pair: str) -> Ref | None:
-    """The internal ticket that a marker was written on, or None if it names none."""
+    """The internal ticket on which a marker was written, or None if it names none."""
     return _named(marker, pair, "h", Side.INTERNAL)
 
 
@@ -112,7 +112,7 @@ def station_marker(pair: str, station: str) -> str:
 
 
 def station_of(marker: str) -> str | None:
-    """The server or pair that a ticket came through, by a marker of any pair."""
+    """The server or pair that a marker of any pair says a ticket came through, or None."""
     found = _STATION.fullmatch(marker)
     return found[1] if found else None
 
@@ -126,12 +126,12 @@ def note_marker(pair: str, link: Ref, origin: Ref, log: str, fingerprint: str, *
 
 
 def is_note(marker: str) -> bool:
-    """Whether a marker is an entry's. Neither a pair's name nor a class has a dash."""
+    """Whether a marker is an entry's. Neither the names of pairs nor those of classes contain a dash."""
     return "-n-" in marker
 
 
 FILE_MARKER_LETTERS = 255
-"""How long an attachment's ``temp_id`` may be."""
+"""The maximum length of an attachment's ``temp_id``."""
 
 
 def gathered_marker(markers: Sequence[str]) -> str:
@@ -140,13 +140,13 @@ def gathered_marker(markers: Sequence[str]) -> str:
 
 
 def gathered_in(marker: str) -> tuple[str, ...]:
-    """The markers of the entries whose mirrors a file holds, by its own; of any other file, its own."""
+    """The entry markers encoded in a file's marker; for other files, the marker itself."""
     head, *digests = marker.split(".")
     return tuple(f"{head}.{each}" for each in digests) if is_note(marker) and digests else (marker,)
 
 
 def most_gathered(marker: str) -> int:
-    """How many entries one file's marker can name, of which *marker* is the first."""
+    """How many entries one file's marker can name if *marker* is the first."""
     return 1 + (FILE_MARKER_LETTERS - len(marker)) // (1 + _DIGITS)
 
 
@@ -180,11 +180,11 @@ def speaks_for(marker: str, pair: str, link: Ref) -> bool:
 
 
 PROBE = "itopsync probe: "
-"""What each entry of ``check --probe`` says first: a server that drops its marker is what a probe is for."""
+"""The first words of each entry of ``check --probe``, which tell it even on a server that drops its marker."""
 
 
 def probe_marker(pair: str, what: str) -> str:
-    """The marker of what ``check --probe`` writes; a ticket that bears one is never carried."""
+    """The marker of what ``check --probe`` writes; a ticket that bears one is never copied."""
     return f"{prefix(pair)}x-{what}"
 
 
@@ -199,11 +199,11 @@ class Original(NamedTuple):
     side: Side
     id: int
     born: str
-    """When it was made; empty where the marker does not say, as that of a copy made before markers did."""
+    """When it was created; empty if the marker does not say, as on copies made by older versions."""
 
 
 def attachment_marker(pair: str, origin: Side, attachment_id: int, born: str = "") -> str:
-    """The marker of the copy of an attachment that was *born* then."""
+    """The marker of the copy of an attachment; *born*: when that was created."""
     return f"{prefix(pair)}a-{origin[0]}{attachment_id}{f'.{born}' if born else ''}"
 
 
@@ -216,8 +216,8 @@ def attachment_of(marker: str, pair: str) -> Original | None:
 
 
 def born_together(one: str, other: str) -> bool:
-    """Whether two attachments under one id may be the same by when they were made.
+    """Whether the creation times of two attachments with the same id allow them to be the same one.
 
-    What is not known does not tell them apart, be it the seconds or the whole.
+    Unknown parts, whether the seconds or the whole time, do not distinguish them.
     """
     return one.startswith(other) or other.startswith(one)

@@ -1,7 +1,7 @@
-"""HTML read as a flat run of pieces, in linear time whatever it contains.
+"""Reads HTML as a flat sequence of pieces, in linear time whatever it contains.
 
-Parsed by lexbor (HTML5, as browsers do). Trees thousands of elements deep, elements with thousands of attributes and
-formatting that is never closed take such parsers quadratic time, so texts with those are flattened first.
+It is parsed by lexbor (HTML5, like browsers). Trees thousands of elements deep, elements with thousands of attributes, and
+formatting that is never closed take such parsers quadratic time, so texts with these are flattened first.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 DEEPEST = 200
-"""How deep elements may nest; a deeper text is flattened. libxml2, which iTop parses with, gives up at 256."""
+"""How deep elements may nest; a deeper text is flattened. libxml2, iTop's parser, gives up at 256."""
 _MOST_ATTRIBUTES = 100
 _SMALL = 10_000
 _MOST_REOPENED = 20_000
-"""How often, in all, later blocks may reopen formatting that was never closed."""
+"""How many times in total later blocks may reopen formatting that was never closed."""
 
 
 def names(text: str) -> frozenset[str]:
@@ -37,9 +37,9 @@ UNSEEN = names(
     "script style template title noscript noembed noframes iframe frame frameset datalist object embed applet "
     "portal audio video canvas colgroup"
 )
-"""Elements whose content no reader sees as text: left out with all that is in them."""
+"""Elements whose content no reader sees as text; they are left out with everything in them."""
 _RAW = names("script style title textarea xmp iframe noembed noframes plaintext")
-"""Elements in which no tag counts but their own end."""
+"""Elements in which no tag counts except their own end."""
 _SELF_CLOSING = names("p li dd dt td th tr tbody thead tfoot option body html head")
 """Elements that end where the next begins, so they do not nest by themselves."""
 _FORMATTING = names("a b big code em font i nobr s small strike strong tt u")
@@ -86,7 +86,7 @@ Piece = Open | Close | Text
 
 
 def read(fragment: str) -> Iterator[Piece]:
-    """Read a fragment of HTML: its elements and texts in order, without comments and what no reader sees."""
+    """Read a fragment of HTML: its elements and texts in order, without comments and invisible elements."""
     body = LexborHTMLParser("<body>" + _bounded(fragment)).body
     node = body.child if body is not None else None
     above: list[LexborNode] = []
@@ -110,18 +110,18 @@ def read(fragment: str) -> Iterator[Piece]:
 
 
 def is_flattened(fragment: str) -> bool:
-    """Whether *fragment* nests, repeats or reopens more than a parser handles in good time: then it is read flat."""
+    """Whether *fragment* is read flat because it nests, repeats or reopens more than a parser handles quickly."""
     small = len(fragment) < _SMALL and fragment.count("<") < DEEPEST
     return not small and not _is_bounded(fragment)
 
 
 def _bounded(fragment: str) -> str:
-    """*fragment*, flattened if need be."""
+    """*fragment*, flattened if necessary."""
     return _flat(fragment) if is_flattened(fragment) else fragment
 
 
 def _tags(fragment: str) -> Iterator[re.Match[str]]:
-    """All that looks like a tag, comment or the like, in order, outside raw text."""
+    """Everything outside raw text that looks like a tag, a comment or the like, in order."""
     position = 0
     while (found := _TOKEN.search(fragment, position)) is not None:
         yield found
@@ -133,7 +133,7 @@ def _tags(fragment: str) -> Iterator[re.Match[str]]:
 
 
 def _is_bounded(fragment: str) -> bool:
-    """Whether it is; an end tag that does not match the innermost element is ignored, so nesting is never underestimated."""
+    """Whether *fragment* stays within the bounds. End tags that do not match are ignored, so nesting is never underestimated."""
     nested: list[str] = []
     formatting = reopened = 0
     for found in _tags(fragment):

@@ -1,4 +1,4 @@
-"""Dates shown by a server, as moments, if they are plausible: people enter the year 202 and the year 9999."""
+"""Parses dates that a server shows, and tells whether they are plausible: people enter the year 202 and the year 9999."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LIKE_A_DATE = re.compile(r"[0-9][0-9 :./T-]{3,30}Z?(?: ?[AaPp][Mm])?")
 
 
 def moment(text: str) -> datetime | None:
-    """The moment that an attribute's value means, in UTC; None if it means none."""
+    """The moment that an attribute's value stands for, in UTC; None if it is none."""
     try:
         found = datetime.fromisoformat(text)
         return found.astimezone(UTC) if found.tzinfo else None
@@ -26,13 +26,13 @@ def is_date(text: str) -> bool:
 
 
 def likely(text: str) -> datetime | None:
-    """The same, if a ticket may have begun or changed then: what is added to it stays a date."""
+    """The same, if a ticket can have begun or changed then; None otherwise. It can be added to without overflow."""
     found = moment(text)
     return found if found is not None and _YEARS[0] < found.year < _YEARS[1] else None
 
 
 def why_not_carried(text: str, zone: ZoneInfo) -> str | None:
-    """Why a date cannot be written on a server in *zone*, or None. A value that is no date is not quoted."""
+    """Why a date cannot be written on a server in *zone*; None if it can. A value that is no date is not quoted."""
     if not text or _DAY.fullmatch(text):
         return None
     found = moment(text)

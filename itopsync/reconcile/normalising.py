@@ -1,4 +1,4 @@
-"""Unicode normalisation in time that grows with a text's length only."""
+"""Unicode normalisation in linear time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Literal
 _LONGEST_RUN = 30
 """As in the Stream-Safe Text Format (Unicode Standard Annex 15): more marks than any language puts on one letter."""
 _JOINER = "\N{COMBINING GRAPHEME JOINER}"
-"""Shows nothing, and no mark is sorted past it."""
+"""An invisible character past which no mark is sorted."""
 
 
 def normalise(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
     """*text* in a normalisation *form*, with an invisible joiner after every thirty combining marks in a row.
 
-    ``unicodedata.normalize`` sorts the marks of a letter, in time that grows with the square of their number.
+    ``unicodedata.normalize`` sorts the marks of a letter in quadratic time.
     """
     return unicodedata.normalize(form, text if text.isascii() else _stream_safe(text))
 

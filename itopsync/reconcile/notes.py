@@ -34,7 +34,7 @@ from itopsync.reconcile.unmarked import is_one, lost_entry
 
 @dataclass(frozen=True)
 class _Flow:
-    """What goes from one log into the other: what is known of both, and where that is recorded."""
+    """The flow of notes from one log into the other: what is known of both, and where the results are recorded."""
 
     situation: Situation
     part: Part
@@ -44,12 +44,12 @@ class _Flow:
     goal: Reading
     """*target*'s log."""
     borne: Mapping[str, tuple[str, Entry]]
-    """Our entries in any of *target*'s logs, by marker, each with its log: this one may have had another partner before."""
+    """Marker → our entry that bears it in any of *target*'s logs, and that log: the pairing of logs may have changed."""
     records: dict[str, NoteRecord]
 
 
 def keeping_what_stood_there(situation: Situation) -> Situation:
-    """Note that what stands in a log stays, if the log was paired after two tickets had been linked by hand."""
+    """Mark the existing entries of logs that were paired after the tickets were linked by hand as not to be carried."""
     base = situation.link.base
     if base.joined_logs is None:
         return situation
@@ -91,10 +91,10 @@ def _borne(readings: Mapping[LogRule, Reading], side: Side) -> dict[str, tuple[s
 
 
 def _is_rewritten(logs: Sequence[LogRule], records: Mapping[str, NoteRecord], side: Side, people: set[str]) -> bool:
-    """Whether every entry of *side* that was carried, or that stays, looks different now, with as many new ones in their place.
+    """Whether all carried entries of *side*, or all that stay there, look different now, with as many new ones in their place.
 
-    A server that is upgraded, restored or migrated alters its own side's, and leaves the other's as they are. What was carried by
-    a pair of logs that is none any more does not count: its log may not be read.
+    An upgrade, restore or migration of a server alters its own side's entries, and not the other's. Entries carried by logs that
+    are no longer paired do not count: these logs may not be read.
     """
     new, known = len(people - records.keys()), [(one, record) for one, record in records.items() if record.origin is side]
     into = {log.renamed(side.other) for log in logs}
@@ -104,7 +104,7 @@ def _is_rewritten(logs: Sequence[LogRule], records: Mapping[str, NoteRecord], si
 
 
 def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
-    """Plan the notes of one log; those that have arrived are noted in the records."""
+    """Plan the notes of one log; record those that have arrived."""
     present = _note_arrived(flow)
     if not flow.log.direction.allows(flow.target.other):
         return ()
@@ -124,7 +124,7 @@ def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
         illustrated = illustrate(situation, part, target, note.html, note.pictures)
         waits = waits or obstacle is not None or illustrated is None
         if waits or illustrated is None:
-            continue  # what follows waits too: the notes of one origin keep their order
+            continue  # later notes wait too: notes of one log keep their order
         html, pictures = illustrated
         fits, files = _in_pieces(situation, target, replace(note, html=html))
         notes.append(fits)
@@ -138,7 +138,7 @@ def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
 
 
 def _gather(flow: _Flow, notes: Sequence[Note], uploads: Sequence[Upload]) -> None:
-    """Plan *notes* as files, *uploads* before them, and the notice that the log is full, if it is to be written."""
+    """Plan *notes* as files, with *uploads* before them, and the notice that the log is full, unless that is there."""
     target = flow.target
     notice = _notice_of_full(flow)
     there = flow.situation.ticket(target).attachments
@@ -150,9 +150,9 @@ def _gather(flow: _Flow, notes: Sequence[Note], uploads: Sequence[Upload]) -> No
 
 
 def _until(flow: _Flow, notes: Sequence[Note]) -> datetime | None:
-    """When *notes* go: once it has been quiet, or the first has waited long enough; None: now.
+    """When to send *notes*: once the log has been quiet, or the oldest has waited long enough; None for now.
 
-    A ticket that is closed waits for nothing, nor does anything for a date that is no moment ago.
+    Notes of closed tickets do not wait, nor do notes with implausible dates.
     """
     situation, limits = flow.situation, flow.situation.rules.limits
     if any(is_terminal(situation.cls.state.lifecycle(side), situation.ticket(side).state) for side in Side):
@@ -163,7 +163,7 @@ def _until(flow: _Flow, notes: Sequence[Note]) -> datetime | None:
 
 
 def _grouped(flow: _Flow, notes: Sequence[Note]) -> Iterator[Sequence[Note]]:
-    """Group *notes* by file: as many as its marker can name and a request takes; one that was refused goes by itself."""
+    """Group *notes* into files: as many as a marker can name and a request takes; one that was refused gets its own file."""
     rules, tried = flow.situation.rules, {obstacle.key for obstacle in flow.situation.link.obstacles}
     most = min(room(rules, flow.target) * 3 // 4, rules.limits.file_size)
     alone = [note_item(note.markers[0]).key in tried for note in notes]
@@ -175,7 +175,7 @@ def _grouped(flow: _Flow, notes: Sequence[Note]) -> Iterator[Sequence[Note]]:
 
 
 def _notice_of_full(flow: _Flow) -> tuple[Note, ...]:
-    """The entry that tells, once, that the log is full: there is room for it where its server has not said so yet."""
+    """The entry that says, once, that the log is full; if the server itself has refused an entry, there is no room for it."""
     situation, name, marker = flow.situation, flow.log.name(flow.target), _full_marker(flow)
     item = note_item(marker)
     flow.part.want(item)
@@ -192,7 +192,7 @@ def _full_marker(flow: _Flow) -> str:
 
 
 def _note_arrived(flow: _Flow) -> frozenset[str]:
-    """The markers already in the target's logs; each is noted in the records, with where it stands."""
+    """The markers that have arrived on the target; record each, with where it is."""
     situation, records = flow.situation, flow.records
     origin, there = flow.target.other, situation.ticket(flow.target)
     present = arrived(there, flow.borne) | _find_unmarked(flow)
@@ -212,7 +212,7 @@ def _note_arrived(flow: _Flow) -> frozenset[str]:
 
 
 def _send_cut_notes_whole(flow: _Flow) -> None:
-    """Send a note from which the target dropped words as a file too, once."""
+    """Also send a note from which the target dropped words as a file, once."""
     situation, target, records = flow.situation, flow.target, flow.records
     for person in flow.source.people:
         record = records.get(person.marker)
@@ -232,7 +232,7 @@ def _send_cut_notes_whole(flow: _Flow) -> None:
 
 
 def _find_unmarked(flow: _Flow) -> frozenset[str]:
-    """The markers of entries in the target's log that lack them: written, stored unmarked, and never answered for."""
+    """The markers missing from entries in the target's log that we wrote: the write was stored unmarked and got no answer."""
     situation, target = flow.situation, flow.target
     left = list(flow.goal.unmarked)
     known = flow.borne.keys() | situation.ticket_markers.kept
@@ -241,7 +241,7 @@ def _find_unmarked(flow: _Flow) -> frozenset[str]:
     rendered = [(person, render(situation, target, flow.log, person)) for person in people]
     found: dict[str, LostMarker] = {}
     claimed: list[Entry] = []
-    # First by all their words, then by date and first line: two notes of the same second share those.
+    # First by all their words, then by date and first line, which two notes of the same second share.
     for by_words in (True, False):
         for person, note in rendered:
             there = left if by_words else [entry for entry in left if entry not in claimed]
@@ -280,10 +280,10 @@ def opening(situation: Situation, opened: datetime) -> Note:
 
 
 def history(situation: Situation, part: Part, left: int) -> tuple[Note, ...]:
-    """What the creation of a copy takes along: people's entries up to the first with a picture, joined if they are many.
+    """The notes to create a copy with: people's entries up to the first with a picture, joined if there are many.
 
-    Only what fits into *left* bytes of the request goes along; the rest follows. A picture's attachment must exist before the
-    text that shows it, and an attachment needs its ticket.
+    Only what fits into *left* bytes of the request is included; the rest follows later. A picture's attachment must exist before
+    the text that shows it, and an attachment needs its ticket.
     """
     notes: list[Note] = []
     for log in situation.cls.logs:
@@ -303,14 +303,14 @@ def history(situation: Situation, part: Part, left: int) -> tuple[Note, ...]:
 
 
 def head_line(text: str) -> str:
-    """The line at the head of what we write; :attr:`Note.marked` adds the markers to it."""
+    """The first line of what we write; :attr:`Note.marked` adds the markers to it."""
     return f"<p><em>{html.escape(text)}</em></p>"
 
 
 def join(notes: Sequence[Note], left: int, most: int) -> tuple[Note, ...]:
-    """Join *notes* so that they take at most half of *left* (in entries), but at least one entry.
+    """Join *notes* so that they take at most half of the *left* entries, but at least one.
 
-    So a log never quite fills up, and every word still arrives in it. More entries are used if one would exceed *most*
+    This way a log never quite fills up, and every word still arrives in it. More entries are used if one would exceed *most*
     bytes of a request.
     """
     allowed = max(1, left // 2)
@@ -361,12 +361,12 @@ def _why_kept_in(text: str, tags: Sequence[str], rules: Rules) -> str:
 
 
 def _had_another(flow: _Flow, record: NoteRecord) -> bool:
-    """Whether an entry of this log was carried while the log had another partner: it stays where it was carried."""
+    """Whether an entry of this log was carried while the log was paired with another; its mirror stays where it is."""
     return record.log != flow.log.renamed(flow.target)
 
 
 def log_room(situation: Situation, part: Part, target: Side, log: LogRule, reading: Reading) -> int:
-    """How many more entries *target*'s log takes."""
+    """How many more entries fit into *target*'s log."""
     full = full_log(target, log.name(target))
     part.want(full)
     if situation.obstacle(full):
@@ -375,7 +375,7 @@ def log_room(situation: Situation, part: Part, target: Side, log: LogRule, readi
 
 
 def _in_pieces(situation: Situation, target: Side, note: Note) -> tuple[Note, tuple[Upload, ...]]:
-    """*note* itself if it fits into one request; else its head, and the whole as files that must be uploaded first."""
+    """*note* itself if it fits into one request; else its first line, and the whole text as files to be uploaded first."""
     if not is_long(situation.rules, target, note.html):
         return note, ()
     marker = note.markers[0]

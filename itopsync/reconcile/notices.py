@@ -15,7 +15,7 @@ from itopsync.reconcile.situation import Situation
 
 
 def plan_notice(situation: Situation, part: Part, obstacles: Sequence[Obstacle]) -> list[Write]:
-    """The entry about those of *obstacles* that need a person and are not reported there yet."""
+    """The entry about those *obstacles* that need a person and are not reported yet."""
     if not situation.rules.tell_parked:
         return []
     parked = {
@@ -32,7 +32,7 @@ def plan_notice(situation: Situation, part: Part, obstacles: Sequence[Obstacle])
 
 
 def _notice(situation: Situation, part: Part, texts: Mapping[Item, str]) -> Note | None:
-    """An entry with those of *texts* that are not there yet, if there is room."""
+    """An entry with the *texts* that are not there yet, if there is room."""
     log = situation.cls.logs[0]
     reading = read_log(situation, Side.INTERNAL, log)
     new: dict[str, str] = {}

@@ -1,7 +1,7 @@
 """What one kind of content contributes to a plan.
 
-Notes, form, files and state are each a function from a :class:`Situation` to a :class:`Part`.
-The planner folds all parts in one place.
+For each of notes, form, files and state there is a function from a :class:`Situation` to a :class:`Part`. The planner folds all
+parts in one place.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ class Value:
     value: str = field(repr=False)
     item: Item
     fingerprint: str
-    """Of the value that it was made from."""
+    """The fingerprint of the value that it was made from."""
     uploads: tuple[Upload, ...] = ()
     """The pictures that must be uploaded first."""
     whole: Upload | None = None
-    """The whole text as a file, if it does not fit and is not there yet."""
+    """The upload of the whole text as a file, if the text does not fit and the file is not there yet."""
 
 
 @dataclass(frozen=True)
 class StateWrite:
-    """A stimulus with what it takes along."""
+    """A stimulus, with the values that are written along with it."""
 
     step: Step
     item: Item
@@ -45,15 +45,15 @@ class StateWrite:
 
 @dataclass(frozen=True)
 class Gathering:
-    """Notes that a full log does not take, and that go as files."""
+    """Notes that a full log does not take, and that are carried as files."""
 
     side: Side
     item: Item
     notice: tuple[Note, ...]
-    """The entry that says so, if it is not there yet. It goes before the files; if it is refused, their names say it."""
+    """The entry that says so, if it is not there yet. It is written before the files; if it is refused, their names say so."""
     uploads: tuple[Upload, ...]
     until: datetime | None
-    """When they go, unless the ticket's state takes them along before; None: now."""
+    """When to send them, unless a state that moves takes them along earlier; None for now."""
 
 
 @dataclass
@@ -61,13 +61,13 @@ class Content:
     """What is to be written on one side's ticket, before it is put into requests."""
 
     logs: list[tuple[Note, ...]] = field(default_factory=list)
-    """The notes, by log; those of one log keep their order."""
+    """The notes of each log, in order."""
     values: list[Value] = field(default_factory=list)
     state_writes: tuple[StateWrite, ...] = ()
 
     @property
     def all_values(self) -> tuple[Value, ...]:
-        """Including those that go along with a stimulus."""
+        """All values, including those written along with a stimulus."""
         return (*self.values, *(value for each in self.state_writes for value in each.companions))
 
     def add(self, other: Content) -> None:
@@ -79,35 +79,35 @@ class Content:
 
 @dataclass
 class Part:
-    """What one kind of content asks for on one link, and what it notices."""
+    """What one kind of content asks for on one link, and what it found."""
 
     content: Mapping[Side, Content] = field(default_factory=lambda: {side: Content() for side in Side})
     uploads: list[Upload] = field(default_factory=list)
-    """Uploads that the content needs first."""
+    """Uploads that the content needs beforehand."""
     files: list[Upload] = field(default_factory=list)
     """The copies of attachments."""
     gathered: list[Gathering] = field(default_factory=list)
-    """Uploads that may wait for more."""
+    """Notes for files, which may wait for more notes."""
     removals: list[Action] = field(default_factory=list)
-    """What goes last."""
+    """Actions that come last."""
     record: Callable[[Link], Link] = lambda link: link
-    """Records in a link what was found to be agreed."""
+    """Records in a link what was found to agree."""
     remarks: list[Remark] = field(default_factory=list)
     lost: list[LostMarker] = field(default_factory=list)
-    """What turns out to be stored without its marker."""
+    """What was found stored without its marker."""
     rewritten: bool = False
-    """Every carried entry looks different now."""
+    """Whether every carried entry looks different now."""
     vanished: set[ItemKey] = field(default_factory=set)
-    """Files whose copies were there at the last look and are gone, and notes that went as files of which that is so."""
+    """Copies of files, and notes carried as files, that existed at the last look and are now missing."""
     orphaned: set[FilePair] = field(default_factory=set)
-    """Files that are gone, so that their copies are to go too, without a person having said so."""
+    """Deleted originals whose copies will be deleted, unconfirmed by a person."""
     wanted: set[Item] = field(default_factory=set)
-    """Every item to get across, whether or not it may be tried now: obstacles of other items are void."""
+    """Every item to be carried, even if it may not be tried now; the obstacles of all other items are void."""
     held: dict[ItemKey, Obstacle] = field(default_factory=dict)
-    """Items found to need a person, or to wait for their time, by key."""
+    """Key → the obstacle of an item that was found to need a person or to wait for its time."""
 
     def want(self, *items: Item) -> None:
-        """Note that *items* are to get across."""
+        """Record that *items* are to be carried."""
         self.wanted.update(items)
 
     def park(self, item: Item, reason: str) -> None:
@@ -115,15 +115,15 @@ class Part:
         self.held[item.key] = item.parked(reason)
 
     def put_off(self, item: Item, reason: str, until: datetime) -> None:
-        """Leave *item* until its time; nothing has failed."""
+        """Let *item* wait until a given time, without counting a failure."""
         self.held[item.key] = Obstacle(item.key, item.fingerprint, reason, tries=0, parked=False, not_before=until)
 
     def remark(self, kept: Kept, key: ItemKey, reason: str = "") -> None:
-        """List something that is left as it is."""
+        """Record that something is left as it is."""
         self.remarks.append(Remark(kept, key, reason))
 
     def obstacles(self, link: Link) -> tuple[Obstacle, ...]:
-        """The obstacles from now on: those of items still wanted and unchanged, with their tries, and those newly held."""
+        """The new obstacles: those of items still wanted and unchanged, with their tries, and those of items newly held."""
         still = (each for each in link.obstacles if Item(each.key, each.fingerprint) in self.wanted and each.key not in self.held)
         return (*still, *self.held.values())
 
@@ -158,7 +158,7 @@ def fold(parts: Iterable[Part]) -> Part:
 
 
 def finished(situation: Situation, part: Part, link: Link, actions: Sequence[Action]) -> Plan:
-    """The plan for *link*: these actions, with the obstacles and remarks that *part* leaves."""
+    """The plan for *link* with these actions, and with the obstacles and remarks of *part*."""
     obstacles = part.obstacles(situation.link)
     return Plan(
         replace(link, obstacles=obstacles),

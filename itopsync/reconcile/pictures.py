@@ -1,4 +1,4 @@
-"""Pictures in texts: each becomes an attachment of the other ticket before the text that shows it is written."""
+"""Pictures in texts: each is attached to the other ticket before the text that shows it is written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def illustrate(
 ) -> tuple[str, tuple[Upload, ...]] | None:
     """Plan the uploads that a text needs; None if it must wait for a picture that may not be tried yet.
 
-    A picture that can never arrive (parked, or its copy was deleted) does not hold up the text: it is described in words.
+    Return the text and its uploads. A picture that will not arrive (it is parked, or its copy was deleted) does not hold up the
+    text: it is described in words.
     """
     absent = [picture for picture in pictures if not situation.has_attachment(target, picture.marker)]
     awaited = [(picture, attachment_of(picture.marker, situation.rules.pair)) for picture in absent]
@@ -43,7 +44,7 @@ def _item(picture: Picture, original: Original | None) -> Item:
 
 
 def _stays_away(situation: Situation, original: Original) -> bool:
-    """Whether the copy of a file that a text shows will never be there."""
+    """Whether a file that a text shows will never have a copy there."""
     files = situation.ticket(original.side).attachments
     known = (situation.copies.known(original.side, file) for file in files if file.id == original.id)
     away = any(pair.status in (FileStatus.COPY_DELETED, FileStatus.KEPT) for pair in known)

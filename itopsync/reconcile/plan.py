@@ -1,4 +1,4 @@
-"""What is to be done about one link: a list of actions, made before any runs, and what is left undone, with the reasons."""
+"""What to do about one link: a list of actions, made before any of them runs, and what is left undone, with the reasons."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ class Item:
 
     key: ItemKey
     fingerprint: str
-    """Of what is carried: once it changes, the item is tried again."""
+    """The fingerprint of the content; once it changes, the item is tried again."""
 
     def names(self, obstacle: Obstacle) -> bool:
-        """Whether *obstacle* stands in the way of this very item, unchanged."""
+        """Whether *obstacle* is that of this very item, unchanged."""
         return (obstacle.key, obstacle.fingerprint) == (self.key, self.fingerprint)
 
     def parked(self, reason: str) -> Obstacle:
-        """What parks it until a person has looked, or until it changes."""
+        """The obstacle that parks it until a person has looked, or until it changes."""
         return Obstacle(self.key, self.fingerprint, reason, tries=1, parked=True, not_before=None)
 
 
 UNREAD = Item(TICKET, "unread")
 """The item for a ticket that its server fails to show, or that triggers a fault of ours; it may wait or be parked."""
 ANOTHER = Item(TICKET, "another")
-"""The item of a whole link one of whose tickets is another one than was linked: only unlinking, or linking anew, ends that."""
+"""The item of a whole link if one of its tickets is not the one that was linked; only unlinking or linking again ends that."""
 
 
 def file_item(origin: Side, original_id: int) -> Item:
-    """The item under which trouble with a file is remembered."""
+    """The item against which trouble with a file is held."""
     return Item(ItemKey.of(ItemKind.FILE, f"{origin}:{original_id}"), "")
 
 
@@ -51,7 +51,7 @@ class Note:
     markers: tuple[str, ...]
     at: datetime
     html: str = field(repr=False)
-    """With placeholders for pictures, and without markers."""
+    """The text, with placeholders for pictures and without markers."""
     pictures: tuple[Picture, ...] = ()
 
     @property
@@ -88,7 +88,7 @@ class Create:
     agrees: Mapping[str, str]
     """Attribute (external name) → fingerprint of the external value that the copy was created with."""
     routes_taken: tuple[ItemKey, ...] = ()
-    """By which route the defaults were chosen, and what fell back."""
+    """The routes that chose the defaults, and what fell back."""
 
     side: ClassVar = Side.INTERNAL
 
@@ -105,7 +105,7 @@ class Write:
     stimulus: str | None = None
     leads_to: str | None = None
     routes_taken: tuple[ItemKey, ...] = ()
-    """By which route the defaults were chosen, and what fell back."""
+    """The routes that chose the defaults, and what fell back."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,11 @@ class Upload:
     pair: FilePair | None = None
     """The file pair that this completes; None for pictures and texts."""
     others: tuple[Item, ...] = ()
-    """What else is in the file: the other notes that it gathers."""
+    """The items of the other notes that are gathered in the file."""
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """What it carries."""
+        """The items that it carries."""
         return (self.item, *self.others)
 
 
@@ -138,7 +138,7 @@ class Remove:
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """What it carries."""
+        """The items that it carries."""
         return (self.item,)
 
 
@@ -152,13 +152,13 @@ class LostMarker:
     ref: Ref
     marker: str
     kept: str
-    """The tags that came back in the marker's place, without their attributes; no text."""
+    """The tags that came back in the marker's place, without attributes or text."""
     fingerprint: str = ""
-    """Of the entry that came back, if it can be identified."""
+    """The fingerprint of the entry that came back, if it can be identified."""
 
 
 class Kept(StrEnum):
-    """Why something stays as it is: it is listed, but does not count as a difference."""
+    """Why something stays as it is. It is listed, but does not count as a difference."""
 
     INTERNAL_EDIT = "internal edit kept"
     INTERNAL_NOTE = "note kept in internal"
@@ -174,7 +174,7 @@ class Kept(StrEnum):
 
 @dataclass(frozen=True)
 class Remark:
-    """One thing that differs on purpose, or that somebody should know."""
+    """A difference that is intended, or anything else that people should know."""
 
     kept: Kept
     key: ItemKey
@@ -183,23 +183,23 @@ class Remark:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done about one link, in order."""
+    """What to do about one link, in order."""
 
     link: Link
-    """As it stands once what is already agreed is recorded in its base."""
+    """The link, with everything that already agrees recorded in its base."""
     actions: tuple[Action, ...] = ()
     remarks: tuple[Remark, ...] = ()
     replaced: bool = field(default=False, kw_only=True)
-    """One of the two tickets is not the one that was linked."""
+    """Whether one of the two tickets is not the one that was linked."""
     emptied: bool = field(default=False, kw_only=True)
-    """The log of the copy tells no more whose copy it is, though all else does; it cannot be read as one."""
+    """Whether the copy's log no longer shows whose copy it is though everything else does; it then counts as unreadable."""
     rewritten: bool = field(default=False, kw_only=True)
-    """Every carried entry looks different now: sanitising has changed, or this is another ticket."""
+    """Whether every carried entry looks different now: sanitising has changed, or this is another ticket."""
     vanished: frozenset[ItemKey] = field(default=frozenset(), kw_only=True)
-    """Files whose copies were there at the last look and are gone, and notes that went as files of which that is so."""
+    """Copies of files, and notes carried as files, that existed at the last look and are now missing."""
     orphaned: frozenset[FilePair] = field(default=frozenset(), kw_only=True)
-    """Files that are gone, so that their copies are to go too, without a person having said so."""
+    """Deleted originals whose copies will be deleted, unconfirmed by a person."""
     lost: tuple[LostMarker, ...] = field(default=(), kw_only=True)
-    """What turns out to have been written but stored without its marker."""
+    """What was found to have been written but stored without its marker."""
     unread: ItopsyncError | None = field(default=None, kw_only=True)
-    """Why one of the two tickets cannot be read or processed, if so: nothing is decided then."""
+    """Why one of the two tickets cannot be read or processed, if so; nothing is decided then."""

@@ -1,4 +1,4 @@
-"""The whole decision on one link, as a function: what both sides show, compared with what they last agreed on, makes a plan."""
+"""The whole decision on one link, as a function: compares what both sides show with what they last agreed on, and plans."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from itopsync.reconcile.restored import as_before, held_as_restored, last_change
 from itopsync.reconcile.room import room
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import Situation
-from itopsync.reconcile.state import plan_state
+from itopsync.reconcile.state import as_made, plan_state
 from itopsync.reconcile.unmarked import unmarked_opening
 
 _EITHER_WAY = "what either of the two has and the other lacks"
 PARTS: Sequence[Callable[[Situation], Part]] = (plan_files, plan_notes, plan_form, plan_state)
-"""What a ticket consists of; another kind of content is another function here."""
+"""The parts of a ticket; another kind of content is another function here."""
 
 
 def plan_link(
@@ -46,8 +46,8 @@ def plan_link(
 ) -> Plan:
     """Plan one link, unless one of its tickets is not the one that was linked: then nothing is written.
 
-    *singly*: carry each thing in a call of its own, so that a refusal shows which one is at fault. *looked_up*: the
-    look-ups for its defaults; a value whose look-up is missing waits.
+    *singly*: carry each item in a call of its own, so that a refusal shows which one is at fault. *looked_up*: the
+    look-ups for its defaults; a value without its look-up waits.
     """
     if reason := mismatch(link, observation, rules, now):
         return _replaced(link, reason, observation, rules, now)
@@ -64,10 +64,10 @@ def plan_link(
 
 
 def _replaced(link: Link, reason: str, seen: Observation, rules: Rules, now: datetime) -> Plan:
-    """The plan for a link one of whose tickets seems to be another one, or whose marker the server hides: write nothing.
+    """The plan for a link with a ticket that seems to be another one, or with a copy that lost its marker: write nothing.
 
-    For another one the cycle stops; once a person has accepted that, the link is parked. A copy of which only the log was
-    overwritten counts as unreadable.
+    If it is another ticket, the cycle stops; once a person has accepted that, the link is parked. A copy of which only the log
+    was overwritten counts as unreadable.
     """
     if seen.internal is not None and link.external_number:
         name, marker = rules.for_external(link.external.cls).logs[0].internal, ticket_marker(rules.pair, link.external)
@@ -99,9 +99,9 @@ def _parked_as_another(link: Link, reason: str) -> Plan:
 
 
 def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None) -> Plan:
-    """The plan for a link one of whose tickets cannot be read: retry after *wait*, or ask a person.
+    """The plan for a link with a ticket that cannot be read: retry after *wait*, or park it for a person.
 
-    A change to it meanwhile uses up no further try.
+    Until its time has come, or while it is parked, no further try is counted.
     """
     before = next(filter(UNREAD.names, link.obstacles), None)
     if before is None or not (before.parked or before.waits(now)):
@@ -114,7 +114,7 @@ def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None
 def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     """Fold what each part asks for into actions: pictures and files, then writes, then removals.
 
-    None of that is done where the copy turns out to be another ticket's, or is to be marked first.
+    Nothing of this is planned if the copy belongs to another ticket, must be marked first, or is held as restored.
     """
     if reason := given_away(situation):
         return _parked_as_another(_numbered(situation), reason)
@@ -124,6 +124,7 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     if (held := held_as_restored(situation)) is not None:
         return held
     situation = replace(situation, link=as_before(situation))
+    situation = replace(situation, link=as_made(situation))
     whole = fold(part(situation) for part in PARTS)
     told = _gather(whole)
     put = one_by_one if singly else together
@@ -151,7 +152,7 @@ def _numbered(situation: Situation) -> Link:
 
 
 def _gather(whole: Part) -> Sequence[Action]:
-    """Let the notes that a full log does not take go with a state that moves, or at their time; return what tells it first."""
+    """Send notes that a full log does not take with a state that moves, or at their time; return the notices to write first."""
     moves = any(content.state_writes for content in whole.content.values())
     for gathering in whole.gathered:
         if moves or gathering.until is None:

@@ -1,4 +1,4 @@
-"""What counts as a link's base once that is lost: what stands there now, with a list of what differs."""
+"""Makes a new base for a link after the store was lost: the present state of both tickets, with a list of what differs."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ FILE_WITHOUT_COPY = Item(ItemKey.of(ItemKind.FILE), "").parked(
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A link that was found again."""
+    """A link that a rebuild has found."""
 
     link: Link
     differs: tuple[str, ...]
-    """``state`` and attributes (external names) that differ: left as they are, for a person to decide."""
+    """``state`` and attributes (external names) that differ; they stay as they are, for a person to decide."""
 
     @property
     def without_copy(self) -> tuple[Obstacle, ...]:
-        """The files that have no copy though younger ones do: left for a person to decide."""
+        """The obstacles of files that have no copy though younger ones do; a person decides."""
         return tuple(obstacle for obstacle in self.link.obstacles if obstacle.reason == FILE_WITHOUT_COPY.reason)
 
 
 def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mapping[Side, int], now: datetime) -> Rebuilt:
-    """Return the link with a base under which nothing that differs now is carried; *plan* was made for it without any base.
+    """Return the link with a base by which no present difference is carried; *plan* was made for the link without any base.
 
-    Entries and files bear their markers, so nothing about those needs to be remembered; but a file older than the
-    *youngest* of its side that has a copy may have had one that a person deleted.
+    Entries and files bear their markers, so the base need not contain them. But a file older than the *youngest* one of its side
+    with a copy may have had a copy that a person deleted.
     """
     link, cls = plan.link, rules.for_external(plan.link.external.cls)
     external, internal = observation.external, observation.internal
@@ -83,7 +83,7 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
 
 
 def youngest_of(copies: Mapping[Side, Iterable[Attachment]], pair: str) -> Mapping[Side, int]:
-    """By side, the highest id of an attachment that has a copy; *copies* are keyed by the side that they are on."""
+    """Side → the highest id of an attachment with a copy; *copies* are keyed by the side that they are on."""
     originals = (attachment_of(attachment.temp_id, pair) for side in Side for attachment in copies[side])
     found = dict.fromkeys(Side, 0)
     for original in filter(None, originals):
@@ -92,7 +92,7 @@ def youngest_of(copies: Mapping[Side, Iterable[Attachment]], pair: str) -> Mappi
 
 
 def without_copy(external: Sighting) -> Link:
-    """The link of a ticket that has no copy though younger ones do: it rests until a person has decided."""
+    """The link of a ticket that has no copy though younger ones do: parked until a person has decided."""
     return Link(UNSAVED, external.ref, None, LinkStatus.PARKED, external.number, obstacles=(TICKET_WITHOUT_COPY,))
 
 
@@ -103,9 +103,9 @@ def _of_files(plan: Plan, youngest: Mapping[Side, int]) -> Iterable[Obstacle]:
 
 
 def base_of_now(observation: Observation, cls: ClassRules, differs: Collection[str]) -> Base:
-    """A base at which both sides' form and state count as agreed as they are now. Both tickets must be there.
+    """A base by which both sides' present form and state count as agreed. Both tickets must be there.
 
-    *differs*: what stays apart that way: ``state`` and attributes (external names).
+    *differs*: ``state`` and attributes (external names) that differ, and stay so.
     """
     external, internal = observation.external, observation.internal
     if external is None or internal is None:

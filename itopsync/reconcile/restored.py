@@ -1,6 +1,6 @@
-"""A ticket that shows itself as it was before both sides last agreed: its server was restored from a backup.
+"""Handles a ticket in an older state than when both sides last agreed, because its server was restored from a backup.
 
-What such a ticket shows is no move of anybody's. A person decides; then what the other side has counts as new.
+What such a ticket shows is nobody's change. A person decides; then what the other side has counts as new.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import counted, image
 
 _SAVING = timedelta(minutes=10)
-"""A save bears the time at which it began: by so much a ticket may go back without a restore."""
+"""How far a ticket's time may go back without a restore: a save has the time at which it began."""
 _AUTUMN = timedelta(hours=1)
-"""By so much more in the hour that comes twice."""
+"""How much further it may go back in the hour that comes twice."""
 _CLOCKS = timedelta(hours=1)
-"""So far apart clocks may be. What is known to have changed later than that was changed by a clock that has been set back."""
+"""How far apart clocks may be. A change dated further ahead was made before a clock was set back."""
 
 
 def held_as_restored(situation: Situation) -> Plan | None:
-    """The plan that leaves a link to a person where a ticket went back in time, unless one has let it pass.
+    """The plan that leaves a link to a person if a ticket went back in time, unless a person has let it pass.
 
-    A hold ends by itself where a wrong timezone or date format was the cause: ``sync.toml`` has another one now, by which the
-    ticket is no older than was known, and nobody had saved it while it was held.
+    A hold ends by itself if its cause was a wrong timezone or date format: ``sync.toml`` has another one now, the ticket is not
+    older by it than was known, and nobody saved the ticket while it was held.
 
-    :func:`~itopsync.reconcile.by_hand.retried` leaves the obstacle as that permit.
+    :func:`~itopsync.reconcile.by_hand.retried` leaves the obstacle in place as the permit.
     """
     link, restored = situation.link, _restored(situation)
     permitted = {obstacle.key for obstacle in link.obstacles if not obstacle.parked}
@@ -51,11 +51,11 @@ def held_as_restored(situation: Situation) -> Plan | None:
 
 
 def as_before(situation: Situation) -> Link:
-    """The link on which what a restored ticket lost counts as moved on the other side, so that it is written again.
+    """The link with whatever a restored ticket lost counted as changed on the other side, so that it is written again.
 
-    Copies of files, and notes that went as files, count as on their way: where they are still there, they are found.
-    External's form is carried as it is: what its server shows now is what the customer sees. Where both tickets went back, both
-    count as they are.
+    Copies of files, and notes carried as files, count as waiting to be sent; those that are still there are found. External's
+    form is carried as it is: what its server shows now is what the customer sees. If both tickets went back, both are taken as
+    they are.
     """
     link, restored = situation.link, [*_restored(situation)]
     if len(restored) != 1:
@@ -72,19 +72,19 @@ def as_before(situation: Situation) -> Link:
 
 
 def last_changes(situation: Situation) -> Agreed | None:
-    """What :attr:`~itopsync.model.Base.changed` is to say of a look at both tickets."""
+    """The value of :attr:`~itopsync.model.Base.changed` after a look at both tickets."""
     seen = []
     for side in Side:
         text = situation.ticket(side).fields.get(VERSION_TIME, "")
         changed = moment(text)
-        if changed is None or changed > situation.now + _SAVING:  # by a clock that may be set right
+        if changed is None or changed > situation.now + _SAVING:  # by a clock that is fast, and may be corrected
             return None
         seen.append(f"{text} {situation.rules.side(side).timezone.key}")
     return Agreed(*seen)
 
 
 def _with_file(pair: FilePair, ticket: Ticket) -> FilePair:
-    """A copy that the restored *ticket* may have lost is on its way again; the copy of a file that it lost is left."""
+    """A copy that the restored *ticket* may have lost is to be sent again; the copy of a file that it lost is left alone."""
     if pair.status is not FileStatus.CARRIED:
         return pair
     if pair.origin is not ticket.ref.side:
@@ -114,9 +114,9 @@ def _with_fields(base: Base, ticket: Ticket, cls: ClassRules) -> Base:
 
 
 def _restored(situation: Situation) -> dict[Side, Item]:
-    """The sides that show what they had before: their tickets went back, now or at an earlier look, and nobody has decided.
+    """The sides whose tickets went back in time, now or at an earlier look, each with its item.
 
-    The item's fingerprint tells what the ticket showed, and how that was read, until a look shows something else.
+    The item's fingerprint contains the time that the ticket showed and how dates were read. It is emptied once either changes.
     """
     held = {obstacle.key: obstacle for obstacle in situation.link.obstacles}
     restored = {}
@@ -135,15 +135,15 @@ def _restored(situation: Situation) -> dict[Side, Item]:
 
 
 def _shown(situation: Situation, side: Side) -> tuple[str, str]:
-    """When a ticket changed last; and how its server's dates are read by ``sync.toml``."""
+    """The time of a ticket's last change, and how ``sync.toml`` says that its server's dates are read."""
     rules = situation.rules.side(side)
     return situation.ticket(side).fields.get(VERSION_TIME, ""), f"{rules.timezone.key} {rules.date_format}"
 
 
 def _went_back(situation: Situation, side: Side) -> bool:
-    """Whether a ticket changed last at an earlier time than when it was last looked at.
+    """Whether a ticket's last change is earlier than at the last look.
 
-    A corrected timezone in ``sync.toml`` shifts all times.
+    If the timezone in ``sync.toml`` was corrected, all times have shifted and do not count.
     """
     base, zone = situation.link.base, situation.rules.side(side).timezone
     read_in = base.changed.of(side).partition(" ")[2] if base.changed is not None else ""
@@ -151,7 +151,7 @@ def _went_back(situation: Situation, side: Side) -> bool:
 
 
 def _is_earlier(situation: Situation, side: Side) -> bool | None:
-    """Whether a ticket's last change, as it is read now, is before the one that was known; None if that is not known."""
+    """Whether a ticket's last change, as it is read now, is earlier than at the last look; None if that cannot be told."""
     base, zone = situation.link.base, situation.rules.side(side).timezone
     before = base.changed.of(side).partition(" ")[0] if base.changed is not None else ""
     known, now = moment(before), moment(_shown(situation, side)[0])

@@ -1,7 +1,7 @@
-"""The HTML of descriptions and log entries: what it says, which pictures it shows, how it reads on the other server.
+"""The HTML of descriptions and log entries: what it says, which pictures it shows, and how it reads on the other server.
 
-iTop sanitises what it stores and rewrites image addresses on reading, so nothing here relies on either staying as
-written.
+iTop sanitises HTML when storing it and rewrites image addresses when reading it, so nothing here relies on either staying
+as written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from itopsync.reconcile.whitelist import PICTURE_SCHEME, write
 
 _PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
 _PLACEHOLDER = re.compile(r'(?<=<img src=")itopsync-picture:([A-Za-z0-9_.-]+)')
-"""Only where :func:`carry` puts it: what a person writes is never a placeholder."""
+"""Matches only where :func:`carry` puts a placeholder: what a person writes never counts as one."""
 _SHOWN = re.compile(r'<img src="itopsync-picture:([A-Za-z0-9_.-]+)" alt="([^"]*)"[^>]*>')
 _LINES = re.compile(r"(?:<p>)?([^<]*(?:<br ?/?>[^<]*)*)(?:</p>)?")
 _LINE_BREAK = re.compile(r"<br ?/?>")
@@ -44,14 +44,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Carried:
-    """A text as it is to read on the other server, with placeholders for pictures until their ids are known."""
+    """A text as it will read on the other server, with placeholders for pictures until their ids are known."""
 
     html: str = field(repr=False)
     pictures: tuple[Picture, ...]
 
 
 def plain(fragment: str) -> str:
-    """The words of a fragment of HTML on one line, with a sign for each picture."""
+    """The words of a fragment of HTML on one line, with a placeholder character for each picture."""
     return _said(fragment, lambda _: _PICTURE)
 
 
@@ -74,16 +74,15 @@ def _said(fragment: str, picture: Callable[[Mapping[str, str]], str]) -> str:
 def fingerprint(author_id: str, fragment: str) -> str:
     """The fingerprint of an entry: its author's account, its normalised text and the pictures it shows.
 
-    Its date does not count, since the server formats it in its current timezone; nor do picture addresses, which it rewrites.
+    The date does not count, since the server formats it in its present timezone; nor do picture addresses, which it rewrites.
     """
     return digest(author_id, _said(fragment, lambda attributes: _PICTURE + identity(attributes)))
 
 
 def value_fingerprint(value: str, *, is_html: bool = False) -> str:
-    """The fingerprint of an attribute's value: which pictures it shows counts, the addresses that iTop gives them do not.
+    """The fingerprint of an attribute's value; the pictures that it shows count, but not the addresses that iTop gives them.
 
-    Of HTML that is nothing but lines, only the lines count: a server upgraded to 3.2 wraps plain text differently than
-    we do.
+    If HTML is nothing but lines of text, only these count: a server upgraded to 3.2 wraps plain text differently from us.
     """
     lines = _LINES.fullmatch(value) if is_html else None
     if lines is not None:
@@ -92,9 +91,9 @@ def value_fingerprint(value: str, *, is_html: bool = False) -> str:
 
 
 def marked(markers: Sequence[str], fragment: str) -> str:
-    """Put *markers* into the first line of what we write, as an anchor's name: every iTop keeps it, none shows it.
+    """Put *markers* into the first line of what we write, as the name of an anchor, which every iTop keeps and none shows.
 
-    They are separated by commas: PHP's DOM escapes a blank in an anchor's name.
+    They are separated by commas, because PHP's DOM escapes a blank in an anchor's name.
     """
     anchor = f'<a name="{",".join(markers)}"></a>'
     return f"<p>{anchor}{fragment.removeprefix('<p>')}" if fragment.startswith("<p>") else anchor + fragment
@@ -112,7 +111,7 @@ def head_markers(fragment: str, pair: str) -> tuple[str, ...]:
 
 
 def any_markers(fragment: str) -> tuple[str, ...]:
-    """The markers of any pair, anywhere in an entry: iTop 3.3 puts a line before what it copies from a parent."""
+    """The markers of any pair, anywhere in an entry: iTop 3.3 puts a line before an entry that it copies from a parent."""
     if MARK not in fragment:
         return ()
     return tuple(name for found in _ANYWHERE.finditer(fragment) for name in found[1].split(",") if name.startswith(MARK))
@@ -120,25 +119,25 @@ def any_markers(fragment: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a text comes from, as far as its pictures and links need it."""
+    """Where a text comes from, as far as its pictures and links require it."""
 
     ref: Ref
     pair: str
     addresses: tuple[str, ...]
     """The addresses of the origin's pages."""
     attached: Mapping[int, str] = field(default_factory=dict)
-    """The ticket's own attachments → the placeholder name of their counterparts. No other attachment is shown."""
+    """Id of one of the ticket's own attachments → its counterpart's placeholder. No other attachments are shown."""
     pictures: bool = True
     """Whether pictures become attachments."""
 
 
 def carry(fragment: str, origin: Origin) -> Carried:
-    """Make *fragment* fit for the other server.
+    """Convert *fragment* for the other server.
 
-    Pictures become placeholders (:func:`fill`) if they are in the text, were pasted into it or are attachments of the same
-    ticket; others are described in words. Mentions and addresses of the origin are dropped (:mod:`~itopsync.reconcile.gate`), and
-    so is all that some iTop drops, that would act or fetch by itself, or that could be taken for one of our markers
-    (:mod:`~itopsync.reconcile.whitelist`).
+    Pictures become placeholders (:func:`fill`) if they are embedded in the text, were pasted into it or are attachments of the
+    same ticket; others are described in words. Mentions and addresses of the origin are dropped
+    (:mod:`~itopsync.reconcile.gate`), as is everything that some iTop drops, that would act or fetch by itself, or that could be
+    taken for one of our markers (:mod:`~itopsync.reconcile.whitelist`).
     """
     found: dict[str, Picture] = {}
     pieces = guard(_with_placeholders(read(fragment), origin, found), origin.addresses)
@@ -171,7 +170,7 @@ def _picture(attributes: Mapping[str, str], origin: Origin) -> Picture | None:
 
 
 def _in_words(attributes: Mapping[str, str], origin: Origin) -> str:
-    """A picture that is not carried, in words: its description, and its address if that is a foreign one."""
+    """Words for a picture that is not carried: its description, and its address if that is on a third server."""
     alt, address = attributes.get("alt", "").strip(), trimmed(attributes.get("src", ""))
     is_foreign = re.match(r"https?://", address, re.IGNORECASE) and not find(address, origin.addresses)
     return " ".join(part for part in (alt, clip(address) if is_foreign else "") if part) or "?"
@@ -187,8 +186,8 @@ def fill(fragment: str, address_of: Callable[[str], str | None]) -> str:
 
 
 def literal(text: str) -> str:
-    """A plain text made safe from being taken for a placeholder."""
-    while _PLACEHOLDER.search(text):  # what is left of one may be another
+    """A plain text without anything that could be taken for a placeholder."""
+    while _PLACEHOLDER.search(text):  # the rest of one may form another
         text = _PLACEHOLDER.sub(r"\1", text)
     return text
 
@@ -199,7 +198,7 @@ def unfilled(fragment: str, address_of: Callable[[str], str | None]) -> bool:
 
 
 def without_pictures(fragment: str, markers: Collection[str]) -> str:
-    """Replace the pictures of *markers* by words."""
+    """Replace the pictures with *markers* by words."""
     if not markers:
         return fragment
 
@@ -210,12 +209,12 @@ def without_pictures(fragment: str, markers: Collection[str]) -> str:
 
 
 def in_words(fragment: str) -> str:
-    """A text to be carried as a file, its pictures replaced by words."""
+    """A text to be carried as a file, with its pictures replaced by words."""
     return _SHOWN.sub(lambda found: f"[picture: {found[2] or '?'}]", fragment)
 
 
 def attachment_address(public_url: str, attachment_id: int) -> str:
-    """Where a logged-in agent sees an attachment."""
+    """The address at which a logged-in agent sees an attachment."""
     query = f"operation=download_document&class=Attachment&field=contents&id={attachment_id}"
     return f"{public_url}/pages/ajax.document.php?{query}"
 
@@ -243,7 +242,7 @@ def lost_words(sent: str, kept: str) -> tuple[str, ...]:
 
 
 def visible_words(fragment: str) -> list[str]:
-    """The words of a fragment of HTML that are seen, with all forms of a letter alike; no pictures, no invisible characters."""
+    """The visible words of a fragment of HTML, with all forms of a letter alike; no pictures, no invisible characters."""
     shown = normalise("NFKC", plain(fragment))
     hidden = {char for char in set(shown) if char == _PICTURE or (is_invisible(char) and not char.isspace())}
     return shown.translate(dict.fromkeys(map(ord, hidden))).split()

@@ -1,4 +1,4 @@
-"""What fits into one request: PHP drops a larger one whole, and iTop then finds neither ticket nor password in it."""
+"""What fits into one request: PHP drops the whole content of a larger one, and iTop finds neither ticket nor password in it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from itopsync.model import Side
 from itopsync.reconcile.rules import Rules
 
 _AROUND = 10_000
-"""Bytes of a request besides its texts: the login, names, ids, the names of the attributes to return."""
+"""Bytes of a request besides its texts: login, names, ids, the names of the attributes to return."""
 _AROUND_A_TEXT = 200
-"""Bytes around one text: its name, an entry's date, what pictures' addresses are longer than their placeholders."""
+"""Bytes around one text: its name, an entry's date, the difference between pictures' addresses and their placeholders."""
 
 
 _WITHIN_A_LETTER = 0b10000000
-"""How a UTF-8 byte starts that continues a character."""
+"""The first bits of a UTF-8 continuation byte."""
 
 
 def room(rules: Rules, side: Side) -> int:
@@ -24,12 +24,12 @@ def room(rules: Rules, side: Side) -> int:
 
 
 def weight(*texts: object) -> int:
-    """The bytes that *texts* take in a request: JSON escapes all that is not ASCII, so one character may take six."""
+    """How many bytes *texts* take in a request. JSON escapes everything that is not ASCII, so one character may take six."""
     return sum(len(json.dumps(text)) + _AROUND_A_TEXT for text in texts if isinstance(text, str))
 
 
 def is_long(rules: Rules, side: Side, text: str) -> bool:
-    """Whether *text* must be cut: it might still fit as an entry, but as a file it takes a third more."""
+    """Whether *text* must be cut: it might just fit as an entry, but as a file it takes a third more."""
     return weight(text) > room(rules, side) * 3 // 4
 
 

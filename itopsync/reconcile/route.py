@@ -1,7 +1,7 @@
 """Which servers a ticket came through. A pair's copies name them, so that pairs in a ring do not copy for ever.
 
-A chain is fine: another pair may carry on what one pair copied from external. No copy goes to a server that its
-ticket came from, nor through the same pair twice.
+A chain is fine: another pair may take what one pair copied from external to a third server. But nothing is copied to a server
+that its ticket came from, or through the same pair twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itopsync.reconcile.rules import ClassRules, Rules, SideRules
 
 
 def stations(external: Ticket, cls: ClassRules, rules: Rules) -> tuple[str, ...]:
-    """What the copy of *external* must name: external itself, this pair, and all that *external* names as a copy."""
+    """The stations that the copy of *external* must name: external itself, this pair, and all that *external* names as a copy."""
     return tuple(sorted(_came_by(external, cls) | _server(rules.external) | _pair(rules)))
 
 
@@ -30,7 +30,7 @@ def marks_of_internal(rules: Rules) -> frozenset[str]:
 
 
 def _came_by(external: Ticket, cls: ClassRules) -> frozenset[str]:
-    """The stations named in the first entry of a log, where a copy's marker stands."""
+    """The stations named in the first entry of each log, which may bear a copy's marker."""
     first = (entry for log in cls.logs for entry in external.logs.get(log.external, ())[:1])
     named = (station_of(marker) for entry in first for marker in any_markers(entry.html))
     return frozenset(station for station in named if station)

@@ -23,7 +23,7 @@ from itopsync.settings.section import Section, Text, Wrong
 
 
 class Direction(StrEnum):
-    """Which way something is carried."""
+    """The direction in which something is carried."""
 
     TO_INTERNAL = "to_internal"
     TO_EXTERNAL = "to_external"
@@ -41,7 +41,7 @@ class Deletion(StrEnum):
     """What happens when one of a file's two attachments is deleted."""
 
     ORIGIN = "origin"
-    """The copy follows its original; the original stays when only the copy goes."""
+    """A copy is deleted with its original; the original stays when only the copy is deleted."""
     BOTH = "both"
     NEVER = "never"
 
@@ -52,9 +52,9 @@ class Kind(StrEnum):
     TEXT = "text"
     HTML = "html"
     CODE = "code"
-    """An enumeration or a number: compared and mapped as it stands."""
+    """An enumeration or a number: compared and mapped as it is."""
     DATE = "date"
-    """Held as ISO 8601 in UTC; converted only at the edges."""
+    """ISO 8601 in UTC; converted only at the edges."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ class FieldRule:
     kind: Kind = Kind.TEXT
     direction: Direction = Direction.TO_INTERNAL
     template: str | None = None
-    """Into internal only: ``{value}`` and ``{number}`` (the external ticket's) are filled in."""
+    """For internal only; ``{value}`` and ``{number}`` (the external ticket's) are filled in."""
     to_internal: Mapping[str, str] = field(default=NOTHING)
-    """Value map, external → internal; unlisted values go as they are."""
+    """Value map, external → internal; unlisted values are carried as they are."""
     to_external: Mapping[str, str] = field(default=NOTHING)
     limit: int | None = None
-    """The most characters that iTop takes."""
+    """The most characters that iTop accepts (bytes, if the attribute is long)."""
 
     def name(self, side: Side) -> str:
         return side.pick(self.external, self.internal)
@@ -97,11 +97,11 @@ class LogRule:
 
     @property
     def names(self) -> str:
-        """Its names on both sides, as one: :attr:`Base.joined_logs` tells it by them."""
+        """Its names on both sides in one string, as in :attr:`Base.joined_logs`."""
         return self.external if self.external == self.internal else f"{self.external}:{self.internal}"
 
     def renamed(self, side: Side) -> str:
-        """Its name on *side* if the other side's log has another one; else empty. So :attr:`NoteRecord.log` tells it."""
+        """Its name on *side* if its name on the other side differs, else empty, as in :attr:`NoteRecord.log`."""
         return self.name(side) if self.external != self.internal else ""
 
 
@@ -111,9 +111,9 @@ class Lifecycle:
 
     initial: str
     transitions: Mapping[str, Mapping[str, str]]
-    """state → stimulus → the state it leads to."""
+    """State → stimulus → the state it leads to."""
     mandatory: Mapping[str, frozenset[str]]
-    """state → the attributes that iTop demands on entering it."""
+    """State → the attributes that iTop demands on entering it."""
     decisions: frozenset[str] = frozenset()
     """States reached only by a person's decision: approved, rejected, validated …"""
     timers: frozenset[str] = frozenset()
@@ -121,9 +121,9 @@ class Lifecycle:
     settled: frozenset[str] = frozenset({"resolved"})
     """States passed through only on the way to an end."""
     last_resort: frozenset[str] = frozenset()
-    """Stimuli used only where nothing else leads there."""
+    """Stimuli used only if nothing else leads there."""
     broken: frozenset[tuple[str, str]] = frozenset()
-    """(state, stimulus) that crash the server, and so are never sent."""
+    """Pairs (state, stimulus) that crash the server, and so are never sent."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,9 @@ class StateRules:
     """State map, external → internal; an unlisted state corresponds to its namesake."""
     to_external: Mapping[str, str] = field(default=NOTHING)
     left_out: Mapping[str, str] = field(default=NOTHING)
-    """States that are not carried, each with the state before it that it counts as."""
+    """State that is not carried → the earlier state that it counts as."""
     companions: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """By external state: the attributes that travel with it, in its direction."""
+    """External state → the attributes that travel with it, in its direction."""
 
     def lifecycle(self, side: Side) -> Lifecycle:
         return side.pick(self.external, self.internal)
@@ -160,22 +160,19 @@ class ClassRules:
     fields: tuple[FieldRule, ...] = ()
     logs: tuple[LogRule, ...] = (LogRule(),)
     on_create: tuple[str, ...] = ("org_id", "caller_id", "team_id", "agent_id")
-    """Which of internal's defaults a new copy takes, as far as the internal class has them."""
+    """The attributes for which a new copy gets internal's defaults, as far as the internal class has them."""
     looked_at: tuple[str, ...] = ()
-    """What routes look at on the external ticket, besides what is read anyway."""
+    """The external ticket's attributes that routes look at, besides those that are read anyway."""
     scope: str = ""
     """An OQL condition on the external class, with the alias ``this``; empty means every ticket."""
     since_attribute: str = "start_date"
-    """What ``since`` is compared with. A change's ``start_date`` is planned, so its is ``creation_date``."""
+    """The attribute with which ``since`` is compared. For changes it is ``creation_date``, as their ``start_date`` is planned."""
     copy_since: str = "start_date"
-    """What says when a copy began: the same of the internal class."""
+    """The attribute that says when a copy began: the same for the internal class."""
 
     @property
     def internal_logs(self) -> tuple[str, ...]:
-        """The logs in which our markers on a copy may stand; a new copy has them in the first.
-
-        The order may have been different when the copy was created.
-        """
+        """The logs that may contain our markers on a copy. A new copy has them in the first, but the order may have changed."""
         return tuple(dict.fromkeys(log.internal for log in self.logs))
 
     @property
@@ -185,14 +182,14 @@ class ClassRules:
 
     @property
     def every_rule(self) -> tuple[FieldRule, ...]:
-        """The rules of the form and of the companions of all states."""
+        """The rules of the form and of all states' companions; a companion of several states appears several times."""
         return (*self.fields, *(rule for companions in self.state.companions.values() for rule in companions))
 
     def cls(self, side: Side) -> str:
         return side.pick(self.external, self.internal)
 
     def attributes(self, side: Side) -> Mapping[str, Kind]:
-        """The attributes to read on *side*, besides those that every ticket has, with their kinds."""
+        """Attribute to be read on *side*, besides those that every ticket has → its kind."""
         wanted = {rule.name(side): rule.kind for rule in self.every_rule}
         for names in self.state.lifecycle(side).mandatory.values():
             wanted |= {name: Kind.CODE for name in names if name not in wanted}
@@ -207,7 +204,7 @@ class SideRules:
     """What the reconciler must know about one server."""
 
     label: str
-    """This side's name in headers."""
+    """The side's name in headers."""
     url: str
     """The API's base address, without a trailing slash."""
     public_url: str
@@ -216,15 +213,15 @@ class SideRules:
     date_format: str = ""
     """In which it shows dates, besides the timezone."""
     defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
-    """Attribute → an id, a criterion (``{"name": …}``) or an OQL query, as iTop's REST accepts for a key."""
+    """Attribute → an id, a criterion (``{"name": …}``) or an OQL query, as iTop's REST service accepts for a key."""
     routing: Routing = NO_ROUTES
-    """What is tried before a default."""
+    """The routes, which are tried before the defaults."""
     request_bytes: int = 8_000_000
-    """How large a request that carries texts may become. PHP's default limit is 8 MiB."""
+    """The maximum size of a request with texts. PHP's default limit is 8 MiB."""
     accounts: frozenset[str] = frozenset()
     """The ids of our own accounts there, present and former; empty if unknown."""
     former_addresses: tuple[str, ...] = ()
-    """Those that ``url`` and ``public_url`` named earlier: they stay its own."""
+    """Former values of ``url`` and ``public_url``; they still count as its own."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -238,7 +235,7 @@ class SideRules:
 
 
 def check_template(template: str, places: Collection[str]) -> str:
-    """Return *template*. :raises Wrong: it cannot be filled in from *places* alone"""
+    """Return *template*. :raises Wrong: it has other placeholders than *places*, or formats"""
     told = f"There are {listed(f'{{{place}}}' for place in places)}; a brace itself is written twice"
     try:
         parts = list(string.Formatter().parse(template))
@@ -269,12 +266,12 @@ def _check_time_format(text: str) -> str:
 
 
 class Headers(Section):
-    """The line at the head of what is carried. `{side}`, `{number}`, `{author}` and `{time}` are filled in."""
+    """The first line of what is carried. `{side}`, `{number}`, `{author}` and `{time}` are filled in."""
 
     to_internal: Annotated[Text, AfterValidator(_check_note)] = "{side} {number} · {author} · {time}"
-    """Over a note that goes into internal."""
+    """Above a note that is carried to internal."""
     to_external: Annotated[Text, AfterValidator(_check_note)] = "{side} {number} · {time}"
-    """Over a note that goes into external; it names no person unless you add `{author}`."""
+    """Above a note that is carried to external; it names no person unless you add `{author}`."""
     copied: Annotated[Text, AfterValidator(_check_copied)] = "Copied from {side} {number} · opened {time}"
     """The first entry of a new copy; it has no author."""
     time_format: Annotated[Text, AfterValidator(_check_time_format)] = "%Y-%m-%d %H:%M"
@@ -285,39 +282,39 @@ Threshold = Annotated[StrictInt, Field(ge=0, le=1_000_000)]
 
 
 class Limits(Section):
-    """How much one cycle may do before it stops, and what makes one thing wait for a person."""
+    """How much one cycle may do before it stops, and what makes a single item wait for a person."""
 
     creations: Threshold = 200
-    """More new tickets than that in one cycle stop it."""
+    """A cycle stops if it would create more copies of tickets than this."""
     deletions: Threshold = 50
-    """More deletions of attachments than that in one cycle stop it, where they are on more than ten tickets. More than that on
-    one ticket wait for a person, and hold up nothing else."""
+    """A cycle stops if it would delete more attachments than this, on more than ten tickets. If more than this would be deleted
+    on a single ticket, these deletions wait for a person and hold up nothing else."""
     file_size: Size = 20_000_000
-    """The largest file that is carried; larger ones are told in a note."""
+    """The largest file that is carried; larger ones are reported in a note."""
     landing: Duration = timedelta(minutes=5)
-    """How long a write without an answer may still land, before it is looked for and sent again."""
+    """How long a write without an answer may still arrive, before it is looked for and sent again."""
 
-    # what nobody need choose
+    # constants that nobody needs to choose
     rewritten: ClassVar[int] = 10
-    """Tickets whose known entries all look different at once; more of them stop a cycle."""
+    """A cycle stops if all known entries look different on more tickets than this."""
     deleting: ClassVar[int] = 10
     """Deletions on at most this many tickets stop no cycle."""
     missing: ClassVar[int] = 10
-    """Linked tickets that are gone at once, or that lost copies of files; more of them stop a cycle."""
+    """A cycle stops if more linked tickets than this are gone, or have lost copies of files, at once."""
     tries: ClassVar[int] = 8
-    """Failures of one item before it is parked."""
+    """How many failures park an item."""
     rewrites: ClassVar[int] = 3
     """How often an entry of ours that vanished under somebody's save is written again."""
     log_bytes: ClassVar[int] = 60_000
-    """How full a log may become, of the 65,535 bytes that its index holds; an entry takes about 170."""
+    """How many of its index's 65,535 bytes a log may use; an entry takes about 170."""
     gather_quiet: ClassVar[timedelta] = timedelta(minutes=10)
-    """What a full log does not take goes as one file once nobody has written more for so long."""
+    """Notes that a full log does not take are sent as one file once nobody has written for this long."""
     gather_most: ClassVar[timedelta] = timedelta(hours=1)
-    """It goes after so long even if people keep writing."""
+    """They are sent after this time even if people keep writing."""
 
 
 def not_kept(cls: str) -> str:
-    """Why tickets of an external class are left alone that is not configured."""
+    """Why tickets of an external class that is not configured are left alone."""
     return f"its class is not kept in step: there is no [classes.{cls}] in sync.toml"
 
 
@@ -326,39 +323,39 @@ class Rules:
     """The rules of one pair of servers."""
 
     pair: str
-    """Lower-case letters, digits: the fixed name that stands in every marker."""
+    """The fixed name in every marker: lower-case letters and digits."""
     external: SideRules
     internal: SideRules
     classes: tuple[ClassRules, ...]
     since: str
-    """ISO 8601 in UTC: an external ticket that began earlier is not taken up."""
+    """ISO 8601 in UTC; an external ticket that began earlier is not copied."""
     attachments: Direction = Direction.BOTH
     deletion: Deletion = Deletion.ORIGIN
     images: bool = True
     """Whether pictures in texts become attachments."""
     new_tickets: bool = True
     keep_internal: tuple[str, ...] = ("#internal",)
-    """A note never leaves internal when one of its first five lines begins with one of these."""
+    """A note never leaves internal if one of its first five lines begins with one of these."""
     kept_before: tuple[tuple[str, datetime], ...] = ()
-    """Those that ``keep_internal`` named earlier, and until when (and some hours more): what was written by then stays in."""
+    """Former prefixes of ``keep_internal``, each with the time (plus some hours) until which notes that begin with it stay in."""
     tell_parked: bool = True
-    """Whether what is parked is told in a note on the internal ticket."""
+    """Whether parked items are reported in a note on the internal ticket."""
     headers: Headers = field(default_factory=Headers)
     limits: Limits = field(default_factory=Limits)
 
     def kept_in_at(self, at: datetime) -> tuple[str, ...]:
-        """What keeps in a note that was written at this time."""
+        """The prefixes that keep a note written at this time in internal."""
         return (*self.keep_internal, *(tag for tag, until in self.kept_before if at <= until))
 
     def begin_after(self, now: datetime) -> bool:
-        """Whether ``since`` is in the future: no ticket is taken up until then, unless it is *now* that is wrong."""
+        """Whether ``since`` is in the future: no ticket is copied until then, unless it is *now* that is wrong."""
         return datetime.fromisoformat(self.since) > now
 
     def side(self, side: Side) -> SideRules:
         return side.pick(self.external, self.internal)
 
     def with_side(self, side: Side, rules: SideRules) -> Rules:
-        """The same, with other rules of one side."""
+        """The same, but with other rules for *side*."""
         return replace(self, external=rules) if side is Side.EXTERNAL else replace(self, internal=rules)
 
     @property

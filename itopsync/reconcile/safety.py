@@ -1,4 +1,4 @@
-"""What stops a whole cycle before it exceeds a limit: a plan that is larger than anybody would expect."""
+"""Stops a whole cycle before it exceeds a limit, if its plans are larger than anybody would expect."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from itopsync.reconcile.rules import Limits
 
 @dataclass(frozen=True)
 class Tally:
-    """What the plans of one cycle come to: the single things, so that a person can accept these and no others."""
+    """Everything the plans of a cycle would do, item by item, so that a person can accept exactly these items."""
 
     creations: frozenset[str] = frozenset()
     """The links that wait for a copy."""
     deletions: frozenset[str] = frozenset()
-    """The attachments, each with its link before it."""
+    """The attachments to be deleted, each preceded by its link."""
     missing: frozenset[str] = frozenset()
-    """The links of tickets that are gone, or that lost copies of files or their log."""
+    """The links of tickets that are gone, or that lost copies of files or the copy's log."""
     rewritten: frozenset[str] = frozenset()
     """The links of tickets whose known entries all look different."""
     replaced: frozenset[str] = frozenset()
-    """The tickets that are others now."""
+    """The tickets that are not the linked ones any more."""
     markers: frozenset[str] = frozenset()
-    """The things of ours that stand there without their markers."""
+    """The entries and files of ours that were found without their markers."""
 
     def add(self, plan: Plan) -> Tally:
-        """This tally with *plan* counted in; creations are counted from the store, before anything is read."""
+        """This tally with *plan* added, except for creations, which are counted from the store before anything is read."""
         link = plan.link
         gone = link.internal is not None and link.base.ended is not None and bool(link.base.ended.gone)
-        emptied = plan.emptied and not any(UNREAD.names(each) and each.tries > 1 for each in link.obstacles)  # and was counted
+        emptied = plan.emptied and not any(UNREAD.names(each) and each.tries > 1 for each in link.obstacles)  # count it once
         removed = (removed_thing(link.id, each) for each in plan.actions if isinstance(each, Remove))
         return Tally(
             self.creations,
@@ -44,18 +44,18 @@ class Tally:
         )
 
     def things(self, kind: str) -> frozenset[str]:
-        """The things of one kind, each with its kind before it."""
+        """The things of one kind, each preceded by its kind."""
         return frozenset(thing(kind, each) for each in getattr(self, kind))
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """What a person lets through although it exceeds a limit."""
+    """What a person has accepted although it exceeds a limit."""
 
     kinds: Collection[str] = ()
-    """Everything of these kinds."""
+    """The kinds of which everything is accepted."""
     things: Collection[str] = ()
-    """And these things, each with its kind before it."""
+    """Single accepted things, each preceded by its kind."""
 
     def allows(self, kind: str, which: str) -> bool:
         """Whether this very thing may pass."""
@@ -70,22 +70,22 @@ NOTHING = Accepted()
 
 
 def thing(kind: str, which: str) -> str:
-    """One thing that a stop is about, with its kind before it."""
+    """The name of one thing that a stop is about: its kind, and *which*."""
     return f"{kind} {which}"
 
 
 def removed_thing(link: int, removal: Remove) -> str:
-    """An attachment that is to be deleted."""
+    """The name of an attachment that is to be deleted."""
     return f"{link} {removal.side}:{removal.attachment_id}"
 
 
 def lost_thing(ticket: object, marker: str) -> str:
-    """A thing of ours that stands somewhere without its marker."""
+    """The name of an entry or file of ours that was found without its marker."""
     return f"{ticket} {marker}"
 
 
 class Excess(StrEnum):
-    """What a safety stop may be about: what ``accept`` takes."""
+    """What a safety stop may be about; the values are those that ``accept`` takes."""
 
     CREATIONS = "creations"
     DELETIONS = "deletions"
@@ -108,9 +108,9 @@ _REASONS = {
 
 
 def check(tally: Tally, limits: Limits, accepted: Accepted = NOTHING) -> None:
-    """Let a cycle's plan pass or not.
+    """Check a cycle's totals against the limits.
 
-    :raises SafetyStop: a limit is exceeded by what is not *accepted*
+    :raises SafetyStop: what is not *accepted* exceeds a limit
     """
     for kind in _LIMITS:
         if exceeds(kind, tally, limits, accepted):
@@ -130,9 +130,9 @@ _LIMITS: Mapping[Excess, Callable[[Limits], int]] = {
 
 
 def exceeds(kind: Excess, tally: Tally, limits: Limits, accepted: Accepted = NOTHING) -> bool:
-    """Whether more things of a kind than its limit allows were not accepted.
+    """Whether the things of a kind that were not accepted exceed its limit.
 
-    Deletions on a few tickets are the deed of a person; of those tickets, one that loses very many files waits by itself.
+    Deletions on only a few tickets are a person's doing; if one of these tickets loses very many files, it waits by itself.
     """
     left, limit = accepted.left_of(tally, kind), _LIMITS[kind](limits)
     if kind is Excess.DELETIONS and len({which.partition(" ")[0] for which in left}) <= min(limit, limits.deleting):

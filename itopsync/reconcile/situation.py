@@ -1,4 +1,4 @@
-"""What the planner works from: one link, what both sides show of it, the look-ups, the rules and the time."""
+"""The planner's input: one link, what both sides show of it, the look-ups, the rules and the time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.ticket_markers import TicketMarkers, read_ticket_markers
 
 SAME_SERVER = "there."
-"""Starts a placeholder's name that gives an attachment's id on the target's server, such as ``there.17``."""
+"""The beginning of a placeholder that names an attachment by its id on the target's server, such as ``there.17``."""
 
 
 def addresses_of(public_url: str, ticket: Ticket) -> Callable[[str], str | None]:
@@ -33,7 +33,7 @@ def addresses_of(public_url: str, ticket: Ticket) -> Callable[[str], str | None]
 
 @dataclass(frozen=True)
 class Situation:
-    """One link, what both sides show of it, and the rules it is planned by."""
+    """One link, what both sides show of it, and the rules by which it is planned."""
 
     link: Link
     observation: Observation
@@ -43,9 +43,9 @@ class Situation:
     looked_up: LookedUp = NOTHING_LOOKED_UP
 
     def ticket(self, side: Side) -> Ticket:
-        """What *side* shows.
+        """The ticket that *side* shows.
 
-        :raises ValueError: it shows no such ticket
+        :raises ValueError: it shows none
         """
         ticket = self.observation.of(side)
         if ticket is None:
@@ -53,9 +53,9 @@ class Situation:
         return ticket
 
     def defaults(self, side: Side, names: Collection[str]) -> Chosen | str | None:
-        """The values of *names* for a ticket on *side*; None if something that decides was not asked.
+        """The values of *names* for a ticket on *side*; None if a look-up is missing.
 
-        A text, why, if a server fails to answer it for now.
+        If a server fails to answer one for now, a text with the reason.
         """
         rules = self.rules.side(side)
         try:
@@ -66,7 +66,7 @@ class Situation:
 
     @cached_property
     def ticket_markers(self) -> TicketMarkers:
-        """What our accounts' markers on the internal ticket say."""
+        """What the markers that our accounts wrote on the internal ticket say."""
         internal = self.observation.internal
         if internal is None:
             return TicketMarkers()
@@ -78,7 +78,7 @@ class Situation:
         return Copies(self.link, self.observation, self.rules.pair, self.ticket_markers.kept)
 
     def obstacle(self, item: Item) -> Obstacle | None:
-        """What stands in the way of *item* now; None if it may be tried."""
+        """The obstacle that stands in the way of *item* now; None if it may be tried."""
         for obstacle in self.link.obstacles:
             if item.names(obstacle) and self.blocks(obstacle):
                 return obstacle
@@ -104,7 +104,7 @@ class Situation:
         return any(attachment.temp_id == marker for attachment in ticket.attachments)
 
     def origin(self, side: Side) -> Origin:
-        """What carrying *side*'s texts requires."""
+        """The context for converting *side*'s texts."""
         ticket = self.observation.of(side)
         settings = self.rules.side(side)
         ref = self.link.ref(side) or Ref(side, self.cls.cls(side), 0)
@@ -117,12 +117,12 @@ class Situation:
                 there_already = self.copies.of(side, attachment)[:1]
                 marker = attachment_marker(self.rules.pair, side, attachment.id, attachment.born)
                 attached[attachment.id] = next((copy.temp_id for copy in there_already), marker)
-            else:  # a quoted picture or text of ours
+            else:  # a picture or text that we uploaded, quoted here
                 attached[attachment.id] = picture_marker(self.rules.pair, ref, f"attachment:{attachment.id}")
         return Origin(ref, self.rules.pair, settings.addresses, attached, self.rules.images)
 
     def _stands_for(self, marker: str, side: Side) -> int | None:
-        """The attachment of *side*'s ticket that the one with *marker* was made from, as a copy or a quoted picture."""
+        """The attachment of *side*'s ticket from which the one with *marker* was made, as a copy or as a quoted picture."""
         ticket = self.observation.of(side)
         original = attachment_of(marker, self.rules.pair)
         if original is not None:

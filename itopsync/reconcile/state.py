@@ -1,24 +1,29 @@
-"""The states: which side moved, which side follows, and by which way."""
+"""The states: which side moved, which side follows, and through which transitions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from itopsync.model import STATE, Agreed, Heading, Link, Side
+from itopsync.model import STATE, VERSION_TIME, Agreed, Heading, Link, Side
 from itopsync.reconcile.defaults import RESTS, Chosen
 from itopsync.reconcile.form import carried_with_state, mandatory_defaults, noting, plan_values
 from itopsync.reconcile.lifecycle import Step, is_terminal, unavoidable_decisions, way
+from itopsync.reconcile.moments import moment
 from itopsync.reconcile.part import Part, StateWrite
 from itopsync.reconcile.plan import Item, Kept
 from itopsync.reconcile.richtext import value_fingerprint
 from itopsync.reconcile.rules import FieldRule, StateRules
 from itopsync.reconcile.situation import Situation
 
+_CREATING = timedelta(minutes=1)
+"""How long after it began a create may still change the new ticket."""
+
 
 @dataclass(frozen=True)
 class Follow:
-    """*side* is to go through *steps*, since the other side has moved."""
+    """*side* is to go through *steps*, because the other side has moved."""
 
     side: Side
     steps: tuple[Step, ...]
@@ -34,7 +39,7 @@ class StateDecision:
 
 
 def plan_state(situation: Situation) -> Part:
-    """Plan who follows whom, with the companions of the new state and any corrected in a state that stands."""
+    """Plan who follows whom, with the companions of the new state, and any that were corrected while the state stays."""
     part = Part()
     agreed: dict[str, Agreed] = {}
     decision = decide(situation, part)
@@ -46,7 +51,7 @@ def plan_state(situation: Situation) -> Part:
         content.state_writes = _state_writes(situation, part, follow)
         part.uploads += (upload for each in content.state_writes for value in each.companions for upload in value.uploads)
         if not content.state_writes:
-            follow = None  # held back: we are not taking the ticket anywhere yet
+            follow = None  # held back, so there is no heading to record yet
     note_fields = noting(agreed)
     part.record = lambda link: _noted(note_fields(link), situation, decision.agreed, follow)
     return part
@@ -54,7 +59,7 @@ def plan_state(situation: Situation) -> Part:
 
 def _noted(link: Link, situation: Situation, agreed: Agreed | None, follow: Follow | None) -> Link:
     if agreed is not None:
-        return replace(link, base=replace(link.base, state=agreed, heading=None))
+        return replace(link, base=replace(link.base, state=agreed, heading=None, made_at=""))
     if follow is not None:
         heading = heading_of(follow, situation.ticket(follow.side).state)
         return replace(link, base=replace(link.base, heading=heading))
@@ -62,7 +67,7 @@ def _noted(link: Link, situation: Situation, agreed: Agreed | None, follow: Foll
 
 
 def _companions_now(situation: Situation, decision: StateDecision) -> tuple[FieldRule, ...]:
-    """The companions of the state that both sides are in: they go alone when corrected while it stands."""
+    """The companions of the state that both sides are in: if corrected while the state stays, they are carried alone."""
     if decision.agreed is None:
         return ()
     rules = situation.cls.state
@@ -70,7 +75,7 @@ def _companions_now(situation: Situation, decision: StateDecision) -> tuple[Fiel
 
 
 def _state_writes(situation: Situation, part: Part, follow: Follow) -> tuple[StateWrite, ...]:
-    """The way of *follow*, up to where a companion has to wait, or where what it demands is not known yet."""
+    """The writes for *follow*, up to a step whose companions must wait or whose mandatory defaults are unknown yet."""
     rules = situation.cls.state
     state_writes: list[StateWrite] = []
     for step in follow.steps:
@@ -93,7 +98,7 @@ def _state_writes(situation: Situation, part: Part, follow: Follow) -> tuple[Sta
 
 
 def decide(situation: Situation, part: Part) -> StateDecision:
-    """Compare both states with the base and say who follows whom."""
+    """Compare both states with the base, and decide who follows whom."""
     rules = situation.cls.state
     external, internal = (situation.ticket(side).state for side in Side)
     if correspond(rules, external, internal):
@@ -102,7 +107,7 @@ def decide(situation: Situation, part: Part) -> StateDecision:
     moved = {side for side in Side if _has_moved(situation, side, base)}
     heading = situation.link.base.heading
     if not moved and heading is not None:
-        moved = {heading.side.other}  # it went back to the base after we had followed it away
+        moved = {heading.side.other}  # it went back to the base after we had followed it away from there
     leader = _leader(situation, part, moved)
     if leader is None:
         return StateDecision()
@@ -110,24 +115,24 @@ def decide(situation: Situation, part: Part) -> StateDecision:
 
 
 def correspond(rules: StateRules, external: str, internal: str) -> bool:
-    """Whether two states are the same by the maps; a state that is left out counts as the one before it."""
+    """Whether two states correspond by the maps; a state that is left out counts as the one before it."""
     external, internal = counted(rules, external), counted(rules, internal)
     return image(rules, Side.EXTERNAL, external) == internal or image(rules, Side.INTERNAL, internal) == external
 
 
 def image(rules: StateRules, origin: Side, state: str) -> str:
-    """The state that *origin*'s *state* asks of the other side."""
+    """The other side's state that corresponds to *origin*'s *state*."""
     mapping = origin.pick(rules.to_internal, rules.to_external)
     return mapping.get(state, state)
 
 
 def counted(rules: StateRules, state: str) -> str:
-    """What *state* counts as: the state before it if it is left out, else itself."""
+    """The state before *state* if that is left out, else *state* itself."""
     return rules.left_out.get(state, state)
 
 
 def initial(rules: StateRules) -> Agreed:
-    """The base of a new copy: both at their initial states, so that an external ticket further on has moved."""
+    """The base of a new copy: both sides at their initial states, so that an external ticket beyond that has moved."""
     return Agreed(rules.external.initial, rules.internal.initial)
 
 
@@ -135,22 +140,41 @@ def _has_moved(situation: Situation, side: Side, base: Agreed) -> bool:
     state = situation.ticket(side).state
     heading = situation.link.base.heading
     if heading is not None and heading.side is side and state in heading.states:
-        return False  # that was us, interrupted on the way
+        return False  # we moved it, and were interrupted on the way
     return counted(situation.cls.state, state) != base.of(side)
 
 
 def _leader(situation: Situation, part: Part, moved: set[Side]) -> Side | None:
-    """The side whose state is carried: internal if both moved. In a conflict, a timer's state is no move."""
+    """The side whose state is carried: internal if both moved. In a conflict, a state set by a server itself does not count."""
     rules = situation.cls.state
     if len(moved) > 1:
-        by_people = {side for side in moved if situation.ticket(side).state not in rules.lifecycle(side).timers}
-        moved = by_people or moved
+        moved = {side for side in moved if not _is_by_itself(situation, side)} or moved
     allowed = {side for side in moved if rules.direction.allows(side)}
     if moved and not allowed:
         part.remark(Kept.LEFT_OUT, STATE)
     if not allowed:
         return None
     return Side.INTERNAL if Side.INTERNAL in allowed else Side.EXTERNAL
+
+
+def _is_by_itself(situation: Situation, side: Side) -> bool:
+    """Whether a timer brought the ticket to its state, or the create that made it."""
+    state = situation.ticket(side).state
+    made = side is Side.INTERNAL and state == situation.link.base.made_at
+    return made or state in situation.cls.state.lifecycle(side).timers
+
+
+def as_made(situation: Situation) -> Link:
+    """The link with the state in which the create left the copy, for instance on a server that assigns each new ticket itself.
+
+    This is known only at the first look at a copy, and only if nobody has changed the copy since.
+    """
+    link, copy = situation.link, situation.ticket(Side.INTERNAL)
+    began, changed = (moment(copy.fields.get(name, "")) for name in (situation.cls.copy_since, VERSION_TIME))
+    if link.base.last_change or began is None or changed is None or changed - began > _CREATING:
+        return link
+    made_at = "" if copy.state == situation.cls.state.internal.initial else copy.state
+    return replace(link, base=replace(link.base, made_at=made_at))
 
 
 def _follow(situation: Situation, part: Part, leader: Side, base: Agreed) -> Follow | None:
@@ -173,7 +197,7 @@ def _follow(situation: Situation, part: Part, leader: Side, base: Agreed) -> Fol
 
 
 def _said(situation: Situation, leader: Side) -> str:
-    """A fingerprint of what goes with states: once somebody corrects what was refused, the state is tried again."""
+    """A fingerprint of all companions: once somebody corrects one that was refused, the state is tried again."""
     said = situation.ticket(leader).fields
     texts = (said.get(rule.name(leader), "") for rule in situation.cls.state.every_companion.values())
     return value_fingerprint("\n".join(map(value_fingerprint, texts)))
@@ -194,5 +218,5 @@ def _no_way(rules: StateRules, follower: Side, present: str, target: str) -> str
 
 
 def heading_of(follow: Follow, present: str) -> Heading:
-    """What to remember before sending the first stimulus."""
+    """The heading to record before the first stimulus is sent."""
     return Heading(follow.side, (present, *(step.state for step in follow.steps)))

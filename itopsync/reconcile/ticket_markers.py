@@ -1,4 +1,4 @@
-"""What the markers in an internal ticket's log say: whose copy it is or was, and what stays where it is."""
+"""What the markers in an internal ticket's logs say: whose copy it is or was, and what stays where it is."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class TicketMarkers:
     """The markers on one ticket, read in order."""
 
     standing: frozenset[Ref] = frozenset()
-    """The external tickets whose copy it is: one, unless somebody tampered."""
+    """The external tickets whose copy it is; at most one, unless somebody has tampered with it."""
     by_hand: Mapping[Ref, datetime] = field(default_factory=dict)
-    """When a person linked it with which of them."""
+    """External ticket → when a person linked it with this one."""
     former: frozenset[Ref] = frozenset()
-    """Those whose copy it was until a person unlinked them."""
+    """The external tickets whose copy it was until a person unlinked them."""
     kept: frozenset[str] = frozenset()
     """The markers of both sides' entries and files from before the two were linked by hand."""
 
 
 def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts: Collection[str]) -> TicketMarkers:
-    """Read the markers that *accounts* of ours wrote into *logs* of an internal *ticket*; anybody's if there are no accounts."""
+    """Read the markers that our *accounts* wrote into *logs* of an internal *ticket*; anybody's if the accounts are unknown."""
     standing: set[Ref] = set()
     former: set[Ref] = set()
     by_hand: dict[Ref, datetime] = {}
@@ -35,7 +35,7 @@ def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts
         markers = head_markers(entry.html, pair) if not accounts or entry.author_id in accounts else ()
         where = {ref for marker in markers if (ref := here_of(marker, pair)) is not None}
         if where and ticket.ref not in where:
-            continue  # a parent's, copied by iTop
+            continue  # a parent's entry, copied by iTop
         for external in filter(None, (ticket_of(marker, pair) for marker in markers)):
             if where:
                 former, standing, kept = former | standing, set(), frozenset(markers)
@@ -51,7 +51,7 @@ def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts
 
 
 def is_copy(ticket: Ticket, logs: Sequence[str], pair: str, external: Ref, accounts: Collection[str]) -> bool:
-    """Whether *ticket* is *external*'s copy by the markers at the heads of our entries."""
+    """Whether *ticket* is *external*'s copy according to the markers at the heads of our entries."""
     return external in read_ticket_markers(ticket, logs, pair, accounts).standing
 
 

@@ -1,7 +1,7 @@
 """Recognises what a server stored without its marker, so that it is neither written again nor taken for a person's.
 
-Every promise rests on our markers. A server that drops them, by its version, an extension or a proxy, is found out by the
-first answer that shows it; the cycle stops there (:class:`~itopsync.reconcile.safety.Excess`), and these are remembered.
+Every guarantee rests on our markers. If a server drops them, because of its version, an extension or a proxy, the first answer
+without one shows it; the cycle then stops (:class:`~itopsync.reconcile.safety.Excess`), and the lost markers are recorded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SHOWN_TAGS = 6
 
 
 def lost_markers(answer: Ticket, notes: Sequence[Note]) -> tuple[LostMarker, ...]:
-    """Compare what was written with what *answer* shows of it."""
+    """The markers of *notes*, just written, that *answer* does not show."""
     lost: list[LostMarker] = []
     taken: list[Entry] = []
     for note in notes:
@@ -39,12 +39,12 @@ def lost_markers(answer: Ticket, notes: Sequence[Note]) -> tuple[LostMarker, ...
 
 
 def lost_file(ref: Ref, marker: str, attachment: Attachment) -> tuple[LostMarker, ...]:
-    """Compare the marker sent with a file with the one that came back."""
+    """The marker sent with a file, if it did not come back."""
     return () if attachment.temp_id == marker else (LostMarker(ref, marker, "another temp_id" if attachment.temp_id else ""),)
 
 
 def unmarked_opening(ticket: Ticket, log: str, accounts: Collection[str], number: str, marker: str) -> LostMarker | None:
-    """The first entry of a copy that lacks its marker: by us, without any, and naming the external ticket by *number*."""
+    """The lost marker of a copy whose first entry is ours, bears no marker, and names the external ticket's *number*; or None."""
     first = next(iter(ticket.logs.get(log, ())), None)
     if (
         first is None
@@ -57,12 +57,12 @@ def unmarked_opening(ticket: Ticket, log: str, accounts: Collection[str], number
 
 
 def is_one(entry: Entry, note: Note) -> bool:
-    """Whether *entry*, which bears no marker, is what was written as *note*, by its date and the words of its first line."""
+    """Whether *entry* bears no marker and is what was written as *note*, by its date and the words of its first line."""
     return not any_markers(entry.html) and entry.at == note.at and head_words(entry.html).startswith(head_words(note.html))
 
 
 def restored(ticket: Ticket, link: Link) -> Ticket:
-    """Give remembered entries and files their markers back, as if the server had kept them."""
+    """Put the lost markers back on recorded entries and files, as if the server had kept them."""
     by_print: dict[str, list[str]] = {}
     for marker, record in link.base.notes.items():
         if record.unmarked:
@@ -78,7 +78,7 @@ def restored(ticket: Ticket, link: Link) -> Ticket:
 
 
 def remembered(link: Link, lost: Sequence[LostMarker]) -> Link:
-    """The link with what came back unmarked recorded in its base."""
+    """The link with the entries that came back unmarked recorded in its base."""
     notes = dict(link.base.notes)
     for loss in lost:
         if loss.fingerprint:
@@ -95,7 +95,7 @@ def _with_marker(ref: Ref, entry: Entry, by_print: dict[str, list[str]]) -> Entr
 
 
 def lost_entry(ref: Ref, marker: str, entry: Entry | None) -> LostMarker:
-    """An entry of ours that lacks its *marker*; None: it is not known which one."""
+    """The lost *marker* of an entry of ours; *entry* is None if it is not known which one lacks it."""
     if entry is None:
         return LostMarker(ref, marker, "")
     head = _TAGS.match(entry.html)

@@ -1,8 +1,8 @@
-"""HTML that every iTop keeps and that neither acts nor fetches by itself.
+"""Writes HTML that every iTop keeps and that neither acts nor fetches by itself.
 
-iTop drops an element that it does not know *with all that is in it*, and 2.7 to 3.1 know fewer than 3.2: no ``figure``, no
-``mark``, no ``class``. So we write only what 2.7.9, 3.0.4, 3.1.2, 3.2.0 and the development branch all keep (read
-in their sources); of anything else the words stay. nh3 (ammonia) checks the output against the same list once more, since no
+iTop drops an element that it does not know *with all its content*, and 2.7 to 3.1 know fewer than 3.2: no ``figure``, no
+``mark``, no ``class``. So we write only what 2.7.9, 3.0.4, 3.1.2, 3.2.0 and the development branch all keep (read in
+their sources); of anything else, only the words stay. nh3 (ammonia) checks the output against the same list again, since no
 iTop sanitises a text that is carried as a file.
 """
 
@@ -17,7 +17,7 @@ import nh3
 from itopsync.reconcile.markup import BLOCKS, VOID, Close, Open, Piece, Text, names
 
 PICTURE_SCHEME = "itopsync-picture"
-"""Scheme of the address of a picture whose attachment is not known yet."""
+"""The scheme in the address of a picture whose attachment is not known yet."""
 KEPT: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(names("br b i u em strong big small tt kbd samp var del s ins cite q pre center"), frozenset[str]()),
     **dict.fromkeys(names("p blockquote span div ul h1 h2 h3 h4 nav section thead tbody fieldset legend hr"), names("style")),
@@ -53,7 +53,7 @@ _READ_AS: Mapping[str, tuple[str, str]] = {
 }
 """Replacements for elements that not every iTop knows."""
 _DEEPEST = 100
-"""How deep elements may nest; libxml2 loses what is deeper than 256."""
+"""How deep elements may nest; libxml2 loses anything deeper than 256."""
 _LINK = re.compile(r"(?:https?|mailto|tel|ftp|sip):|#|\Z", re.IGNORECASE)
 _FETCHING_STYLE = re.compile(r"[\\@<&]|url|expression|image|import|behavior|binding|/\*|//", re.IGNORECASE)
 _LANGUAGE = re.compile(r"language-[\w+#-]{1,40}")
@@ -72,7 +72,7 @@ def write(pieces: Iterable[Piece]) -> str:
 
 
 def _captions_first(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Move a table's caption, which no whitelist knows, in front of the table."""
+    """Move a table's caption, which no iTop's whitelist contains, in front of the table."""
     tables: list[list[Piece]] = []
     captions: list[list[Piece]] = []
     captioned = 0
@@ -156,7 +156,7 @@ def _styles(given: str) -> str:
 
 
 def _size(tag: str, given: Mapping[str, str]) -> str:
-    """A picture's size as a style, which every iTop keeps; its attributes for that are dropped before 3.2."""
+    """A picture's size as a style, which every iTop keeps; versions before 3.2 drop the attributes for it."""
     if tag != "img" or "style" in given:
         return ""
     sizes = {name: given.get(name, "") for name in ("width", "height")}

@@ -73,7 +73,7 @@ def is_loopback(host: str) -> bool:
 
 
 def host_and_port(listen: str) -> tuple[str, int]:
-    """The address and the port to listen on, of ``127.0.0.1:9464`` or ``[::1]:9464``; port 0 where it is wrong."""
+    """The address and port in ``127.0.0.1:9464`` or ``[::1]:9464``; port 0 if *listen* is wrong."""
     host, _, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
     number = int(port) if port.isascii() and port.isdigit() and len(port) <= len(str(_HIGHEST_PORT)) else 0

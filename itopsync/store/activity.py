@@ -35,16 +35,16 @@ class Activity:
             return tuple(_record(row) for row in connection.execute(newest(activity, limit, link, since, before)))
 
     def ages(self, since: datetime, limit: int) -> list[timedelta]:
-        """Return how long the newest writes since a time took from the person's save, of at most *limit* writes, newest first."""
+        """Return how long writes since a time took to arrive after the person's save, for at most *limit*, newest first."""
         meant = (activity.c.at >= since, activity.c.age.is_not(None))
         ages = select(activity.c.age).where(*meant).order_by(activity.c.at.desc(), activity.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             return [timedelta(seconds=age) for age in connection.scalars(ages)]
 
     def by_link(self, before: datetime) -> Iterator[tuple[ActivityRecord, str, str]]:
-        """Tell all writes that ended before a time, link by link and the oldest first, with both tickets' numbers.
+        """Yield all writes that ended before a time, link by link and oldest first, with both tickets' numbers.
 
-        Those of a link that was forgotten are empty. All are as of one moment, and are read in parts while they are asked for.
+        The numbers of a forgotten link are empty. All rows belong to one snapshot, and are read lazily.
         """
         meant = select(activity, link.c.external_number, link.c.internal_number).outerjoin(link, link.c.id == activity.c.link_id)
         meant = meant.where(activity.c.at < before).order_by(activity.c.link_id, activity.c.at, activity.c.id)

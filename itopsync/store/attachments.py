@@ -16,7 +16,7 @@ from itopsync.store.tables import file, link
 
 
 def _expected(side: Side) -> ColumnElement[int | None]:
-    """The id of what a pair has on *side*, if anything."""
+    """The id of the attachment that a pair is expected to have on *side*, if any."""
     left = (file.c.origin == side) & (file.c.status == FileStatus.LEFT)
     return case((left, None), (file.c.origin == side, file.c.original_id), else_=file.c.copy_id)
 
@@ -45,7 +45,7 @@ class Attachments:
     def by_ticket(self, side: Side, limit: int, *, live: bool, after: int) -> FilesPart:
         """Count the expected attachments of at most *limit* tickets whose links have ids above *after*.
 
-        *live*: count those of tickets that can still change; otherwise, those of the others.
+        *live*: only tickets that can still change; otherwise, only the others.
         """
         found = _counted(side, self._classes, live=live)
         with self._database.reading() as connection:
@@ -69,7 +69,7 @@ class Attachments:
         return frozenset(found)
 
     def youngest(self, side: Side, most: int, *, below: int | None = None) -> Mapping[int, FilePair]:
-        """Return the pairs whose original or copy is on *side*, by the id that it has there: the highest ids, at most so many.
+        """Return the pairs whose original or copy is on *side*, keyed by its id there: at most *most*, with the highest ids.
 
         *below*: only ids below this one.
         """
@@ -85,7 +85,7 @@ class Attachments:
         return {number: found[number] for number in sorted(found, reverse=True)[:most]}
 
     def originals(self, side: Side, ids: Iterable[int]) -> Mapping[tuple[int, Ref], str]:
-        """Return when the known originals on *side* with these ids were made, each by its ticket, whatever the link's status."""
+        """Return (id, ticket) → creation time, for the known originals on *side* with these *ids*, whatever the link's status."""
         found: dict[tuple[int, Ref], str] = {}
         with self._database.reading() as connection:
             for batch in batches(sorted(set(ids))):

@@ -1,6 +1,6 @@
-"""Bases, obstacles and high-water marks to and from JSON, all in one place: a change to the model means a change here.
+"""Converts bases, obstacles and high-water marks to and from JSON, all in one place: a change to the model means a change here.
 
-ASCII only: PostgreSQL text takes neither NUL nor lone surrogates, and a server's messages may contain both.
+The JSON is ASCII: PostgreSQL text accepts neither NUL nor lone surrogates, and a server's messages may contain both.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def base_to_json(base: Base) -> str:
             **({"unmarked_files": dict(base.unmarked_files)} if base.unmarked_files else {}),
             **({"apart": apart} if apart else {}),
             **({"heading": [base.heading.side, list(base.heading.states)]} if base.heading else {}),
+            **({"made_at": base.made_at} if base.made_at else {}),
             **({"joined_logs": sorted(base.joined_logs)} if base.joined_logs is not None else {}),
             **({"ended": base.ended} if base.ended else {}),
         }
@@ -54,6 +55,7 @@ def base_from_json(text: str) -> Base:
         ),
         apart=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("apart", {}).items()}),
         heading=Heading(Side(read["heading"][0]), tuple(read["heading"][1])) if "heading" in read else None,
+        made_at=read.get("made_at", ""),
         joined_logs=frozenset(read["joined_logs"]) if "joined_logs" in read else None,
         ended=End(read["ended"]) if "ended" in read else None,
     )
@@ -146,7 +148,7 @@ def arguments_to_json(arguments: Mapping[str, str]) -> str:
 
 
 def arguments_from_json(text: str) -> Mapping[str, str]:
-    """Decode what :func:`arguments_to_json` encoded; anything else that was put there counts as no arguments."""
+    """Decode what :func:`arguments_to_json` encoded; anything else counts as no arguments."""
     try:
         read = json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How to connect to a database, and what its failures are called."""
+"""How to connect to a database, and how its failures are reported."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from itopsync.errors import StoreUnavailable, clip
 BUSY_TIMEOUT = 15.0
 """Seconds to wait while another process writes to an SQLite file."""
 LOCK_TIMEOUT = 10.0
-"""Seconds that a migration waits for a lock on PostgreSQL; meanwhile everybody else queues behind it."""
+"""How many seconds a migration waits for a lock on PostgreSQL; meanwhile, everybody else queues behind it."""
 MIGRATING = 0x17095C
 """The PostgreSQL advisory lock that keeps migrations to one process at a time."""
 CONNECT_TIMEOUT = 10
 """Seconds to wait for PostgreSQL to accept a connection."""
 POOL_TIMEOUT = 15.0
-"""Seconds that a thread waits for a free connection."""
+"""How many seconds a thread waits for a free connection."""
 SESSION = {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "15s"}
 """PostgreSQL's own time-outs. The last one frees the locks of a process that was paused in the middle of a transaction."""
 SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
@@ -112,7 +112,7 @@ class Address:
             raise self.unavailable(error) from None
 
     def missing(self) -> StoreUnavailable:
-        """Return an error that says that there is no store here, and which one a running process may have."""
+        """Return an error that says that there is no store here, and how a running process may have another one."""
         return StoreUnavailable(
             f"{self.name}: there is no store yet. The first cycle creates it. If the service runs, it uses another: check "
             "store.url, and restart it."
@@ -150,9 +150,9 @@ class Use(StrEnum):
 
     ALL = "all"
     LOOK = "look"
-    """To read it. Nothing can be written, whatever is tried."""
+    """To read it; nothing can be written, whatever is tried."""
     ASK = "ask"
-    """To add requests. On SQLite, nothing else can be written; on PostgreSQL, the rights of the database user see to that."""
+    """To add requests. On SQLite, nothing else can be written; on PostgreSQL, the database user's rights ensure that."""
 
 
 def engine_for(address: Address, *, foreign_keys: bool = True, use: Use = Use.ALL) -> Engine:
@@ -190,7 +190,7 @@ def _postgresql(address: Address, use: Use) -> Engine:
 
     @event.listens_for(engine, "handle_error")
     def drop_read_only(context: ExceptionContext) -> None:
-        # A session keeps what the database was when it was opened, as the standby of a failover: only a new one may write again.
+        # A session opened while the database was a standby stays read-only after a failover: only a new one may write.
         if use is not Use.LOOK and getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
             context.is_disconnect = True
 
@@ -210,7 +210,7 @@ def _sqlite(address: Address, use: Use, *, foreign_keys: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # left to itself, the driver commits before each DDL statement
+        connection.isolation_level = None  # by default, the driver commits before each DDL statement
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         cursor.execute("PRAGMA synchronous = FULL")
@@ -220,9 +220,9 @@ def _sqlite(address: Address, use: Use, *, foreign_keys: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that starts as a reader may fail without waiting when it first writes; one that starts as a writer waits.
+        # A transaction that begins as a reader may fail without waiting at its first write; one that begins as a writer waits.
         writing = connection.get_execution_options().get(_WRITING, False)
-        # Said to the driver itself: as a statement of SQLAlchemy's it would take longer than most of what is read.
+        # Directly to the driver: as a statement of SQLAlchemy, it would take longer than most reads.
         begun = connection.connection.cursor()
         begun.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
         begun.close()

@@ -67,13 +67,13 @@ class Database:
 
     @contextmanager
     def writing_unfenced(self) -> Iterator[Connection]:
-        """A transaction that writes whoever holds the lease, and joins no other."""
+        """A transaction that writes regardless of who holds the lease, and joins no other."""
         with self.address.failures(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make everything that this thread reads and writes inside one transaction.
+        """Put everything that this thread reads and writes inside the context into one transaction.
 
         :raises AnotherInstance: as from :meth:`writing`
         """
@@ -106,7 +106,7 @@ def no_fence(_: Connection) -> None:
 
 
 def store_gone() -> StoreGone:
-    """The error of a process whose lease, or whose very file, is there no more."""
+    """The error of a process whose lease, or whose store file, no longer exists."""
     return StoreGone(
         "the lease on the store is gone, and nothing more is written; was its file moved or replaced? "
         "Put it back, or check store.url."

@@ -37,7 +37,7 @@ class History:
         return added
 
     def cycles(self, limit: int) -> tuple[CycleRecord, ...]:
-        """Return at most *limit* cycles, the last that was recorded first, whatever the clock was set to."""
+        """Return at most *limit* cycles, the latest recorded first, whatever the clock was set to."""
         newest = select(cycle).order_by(cycle.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             return tuple(
@@ -48,7 +48,7 @@ class History:
             )
 
     def outcomes(self, since: datetime, length: timedelta) -> Mapping[datetime, Mapping[str, int]]:
-        """Count the cycles that began since a time by outcome, in stretches of *length*, each keyed by its start."""
+        """Count the cycles since a time: start of a stretch of *length* → outcome → how many cycles began in it."""
         seconds = int(length.total_seconds())
         stretch = (cast(extract("epoch", cycle.c.started), BigInteger) // seconds).label("stretch")
         counted = select(stretch, cycle.c.outcome, func.count()).where(cycle.c.started >= since)

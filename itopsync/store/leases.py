@@ -1,4 +1,4 @@
-"""The right to be the one writer: a single row, taken over by a conditional update."""
+"""The right to be the only writer: a single row, taken over by a conditional update."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from itopsync.store.upsert import add
 
 _ROW = 1
 _LONGEST = timedelta(hours=1)
-"""How far ahead a lease may run out by any sensible configuration."""
+"""The longest time that any sensible configuration lets a lease run."""
 
 
 def started_at(pid: int) -> str:
@@ -50,7 +50,7 @@ class Leases:
             unchanged = (lease.c.id == _ROW, lease.c.token == held.holder.token, lease.c.until == held.until)
             if held.holder.token != holder.token and held.until > now and not self._is_dead(held.holder, holder):
                 latest = now + max(ttl, _LONGEST)
-                if held.until > latest:  # by a clock that was set back since: who lives renews it
+                if held.until > latest:  # set by a clock that has been set back since; a living holder renews it
                     connection.execute(update(lease).where(*unchanged).values(until=latest))
                 return False
             return bool(connection.execute(update(lease).where(*unchanged).values(values)).rowcount)
@@ -58,7 +58,7 @@ class Leases:
     def renew(self, holder: Holder, ttl: timedelta, now: datetime | None = None) -> bool:
         """Extend the lease to *ttl* from *now*; False if another process has taken it.
 
-        :raises StoreGone: the store's file is another one now
+        :raises StoreGone: the store's file was moved, deleted or replaced
         """
         self._database.refuse_moved()
         with self._database.writing_unfenced() as connection:
@@ -69,7 +69,7 @@ class Leases:
     def is_held_by(self, holder: Holder, now: datetime | None = None) -> bool:
         """Whether *holder* has the lease and it has not expired.
 
-        :raises StoreGone: the store's file is another one now
+        :raises StoreGone: the store's file was moved, deleted or replaced
         """
         self._database.refuse_moved()
         here = datetime.now(UTC) if self._database.address.is_sqlite else None
@@ -78,10 +78,7 @@ class Leases:
             return connection.execute(select(lease.c.id).where(*ours)).first() is not None
 
     def fence(self, holder: Holder | None) -> None:
-        """From now on, fail every transaction that writes once *holder* has lost the lease.
-
-        None lifts the fence.
-        """
+        """From now on, make every writing transaction fail once *holder* has lost the lease. None lifts the fence."""
         if holder is None:
             self._database.fence = no_fence
             return
@@ -89,7 +86,7 @@ class Leases:
 
         def refuse(connection: Connection) -> None:
             self._database.refuse_moved()
-            # The row stays locked until the transaction ends, so nobody can take the lease in the middle of it.
+            # The row stays locked until the transaction ends, so nobody can take the lease in between.
             if connection.execute(ours).first() is None:
                 if _held(connection) is None:
                     raise store_gone()
@@ -103,7 +100,7 @@ class Leases:
             connection.execute(delete(lease).where(lease.c.token == holder.token))
 
     def current(self) -> LeaseRecord | None:
-        """Return who holds the lease, or held it last without giving it up."""
+        """Return who holds the lease, or last held it without giving it up."""
         with self._database.reading() as connection:
             return _held(connection)
 
@@ -114,7 +111,7 @@ class Leases:
 
 
 def _now(connection: Connection) -> datetime:
-    """The time by the database's clock; for SQLite, by this host's."""
+    """The time by the database's clock; with SQLite, by this host's."""
     if connection.dialect.name == "sqlite":
         return datetime.now(UTC)
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()

@@ -84,9 +84,9 @@ class Links:
         before: datetime | None = None,
         after: tuple[datetime, int] | None = None,
     ) -> list[tuple[int, datetime]]:
-        """Return the ids of at most *limit* due links with the times since when they are due, longest due first.
+        """Return at most *limit* due links as (id, due since), longest due first.
 
-        *since* and *before* restrict those times; *after* continues behind the last (time, id) of an earlier answer.
+        *since* and *before* restrict the due times; *after* continues after the last (time, id) of an earlier answer.
         """
         at, number = after or (None, None)
         given = {"since": since, "before": before, "after": at}
@@ -125,7 +125,7 @@ class Links:
     def linked_tickets(self, side: Side, limit: int, *, live: bool, after: int = 0) -> TicketsPart:
         """Return at most *limit* linked tickets of one side whose links have ids above *after*.
 
-        *live*: those that can still change; otherwise, the others.
+        *live*: only tickets that can still change; otherwise, only the others.
         """
         meant = select(link.c.id, CLASS[side], ID[side]).where(link.c.id > after, *linked(live=live), *self._kept)
         with self._database.reading() as connection:
@@ -142,7 +142,7 @@ class Links:
         return min(found, key=lambda known: known.status is LinkStatus.TOMBSTONE, default=None)
 
     def find(self, text: str) -> tuple[Link, ...]:
-        """Return the links that an operator's *text* may mean, ordered by id.
+        """Return the links that match an operator's *text*, ordered by id.
 
         *text* is a link's id (``17``), a ref (``external:UserRequest:17``, or without the side) or a ticket's number
         (``R-000017``), which may belong to a ticket on each side.
@@ -173,9 +173,9 @@ class Links:
     ) -> bool:
         """Save a link and its files, and record that no write on it is under way; return whether it was saved.
 
-        *versions* are those at which each side's ticket was seen; *live* says whether the tickets can still change. If *loaded*
-        is given and an operator has changed the link since it was read as that, nothing is saved. If a poll has changed the due
-        time from *due_when_read*, the link stays due then, unless a write may still land. *activity* is what was written.
+        *versions* are those at which each side's ticket was seen; *live* says whether the tickets can still change. If an
+        operator has changed the link since it was read as *loaded*, nothing is saved. If a poll has changed the due time since
+        it was read as *due_when_read*, the link stays due then, unless a write may still land. *activity* lists the writes.
 
         :raises StoreGone: there is no such link
         """
@@ -224,9 +224,8 @@ class Links:
     def begin_write(self, link_id: int, now: datetime, *, saved: Link | None = None, loaded: Link | None = None) -> bool:
         """Record that a write on this link is about to be sent; until the link is saved, the outcome counts as unknown.
 
-        *saved* is the link as it should be found if the process dies now, if that differs from what is stored; its due time is
-        not changed. If *loaded* is given and an operator has changed the link since it was read as that, nothing is recorded
-        and False returned.
+        *saved*, if given, is the link as it should be found if the process dies now; its due time is not stored. If an operator
+        has changed the link since it was read as *loaded*, nothing is recorded, and False is returned.
 
         :raises StoreGone: there is no such link
         """
@@ -246,9 +245,9 @@ class Links:
         return self._database.write_grouped(write)
 
     def join(self, joined: Link, now: datetime) -> Link | None:
-        """Link two tickets by hand, replacing what was known of the external one; return the link with its id.
+        """Link two tickets by hand, replacing any link that the external one had; return the link with its id.
 
-        Do nothing and return None if one of them is in another link, or a write on it is under way or may still land.
+        Do nothing and return None if one of them is in another link, or if a write on it is under way or may still land.
         """
         with self._database.writing() as connection:
             known_links = _links_of_either(connection, joined)
@@ -276,7 +275,7 @@ class Links:
         return ids
 
     def hasten(self, after: datetime, due_at: datetime) -> None:
-        """Make the links that are due later than *after* due at *due_at*, with whatever of them waits longer."""
+        """Make the links that are due later than *after* due at *due_at*, and shorten the waits of their items accordingly."""
         late = (link.c.due_at > after, link.c.status.in_(WORKED_ON))
         with self._database.reading() as connection:
             if connection.execute(_LATER, {"after": after}).first() is None:
@@ -291,7 +290,7 @@ class Links:
                 connection.execute(_BY_ID, values)
 
     def land_by(self, due_at: datetime) -> int:
-        """Make the links that are in doubt due at *due_at*, however long they have waited; return how many."""
+        """Make all links in doubt due at *due_at*, however long they have waited; return how many."""
         with self._database.writing() as connection:
             return connection.execute(update(link).where(link.c.troubled, link.c.in_doubt).values(due_at=due_at)).rowcount
 
@@ -301,13 +300,13 @@ class Links:
             make_due(connection, ids, at, now)
 
     def without_copy(self, cls: str) -> Mapping[int, int]:
-        """Map the external tickets of a class for whose copy no creation has been sent to their links."""
+        """Return external ticket → link, for tickets of a class that have no copy and for which no create has been sent."""
         with self._database.reading() as connection:
             rows = connection.execute(select(link.c.external_id, link.c.id).where(*_without_copy(), link.c.external_class == cls))
             return {row.external_id: row.id for row in rows}
 
     def drop(self, ids: Iterable[int]) -> None:
-        """Delete those of these links for whose copy no creation has been sent; their tickets count as never seen."""
+        """Delete those of these links that have no copy and for which no create has been sent; their tickets count as unseen."""
         with self._database.writing() as connection:
             for batch in batches(sorted(set(ids))):
                 connection.execute(delete(link).where(*_without_copy(), link.c.id.in_(batch)))
@@ -320,7 +319,7 @@ class Links:
             connection.execute(update(link).where(*meant, later).values(due_at=at, updated_at=at))
 
     def counts(self) -> Mapping[str, int]:
-        """Count the links by status, and those that are ``troubled``, ``in_doubt``, or not in trouble but ``gathering``."""
+        """Count the links by status, and also those ``troubled``, ``in_doubt``, or ``gathering`` without being in trouble."""
         with self._database.reading() as connection:
             found = {LinkStatus(status): count for status, count in connection.execute(_BY_STATUS)}
             rows = connection.execute(_troubled(self._classes)).all()
@@ -333,7 +332,7 @@ class Links:
         }
 
     def obstacle_counts(self) -> ObstacleCounts:
-        """Count the items that do not get across, over all links."""
+        """Count the items of all links that cannot be carried now, and the links in doubt."""
         with self._database.reading() as connection:
             rows = connection.execute(_troubled(self._classes)).all()
         obstacles = [obstacle for text, _ in rows for obstacle in codec.obstacles_from_json(text)]
@@ -342,13 +341,13 @@ class Links:
         return ObstacleCounts(parked, waiting, sum(in_doubt for _, in_doubt in rows))
 
     def obstacles(self) -> list[tuple[int, Obstacle]]:
-        """List all obstacles, each with its link."""
+        """List all obstacles as (link, obstacle)."""
         with self._database.reading() as connection:
             rows = connection.execute(select(link.c.id, link.c.obstacles).where(link.c.troubled, *self._kept)).all()
         return [(number, one) for number, text in rows for one in codec.obstacles_from_json(text)]
 
     def parked(self) -> list[tuple[int, Obstacle]]:
-        """List what is parked, each with its link; not what concerns nobody but us."""
+        """List the obstacles of parked items as (link, obstacle), except those that concern only us."""
         return [(number, one) for number, one in self.obstacles() if one.parked and not one.key.concerns_us]
 
     def troubled(self, limit: int) -> tuple[Link, ...]:
@@ -378,7 +377,7 @@ def _gone(number: int) -> StoreGone:
 
 
 _TOO_LONG = 19
-"""A number of this many digits may overflow a database's integer."""
+"""A number with this many digits may overflow a database's integer."""
 
 
 def make_due(connection: Connection, ids: Iterable[int], at: datetime, now: datetime, *, touched: bool = False) -> None:
@@ -423,7 +422,7 @@ def _troubled(classes: tuple[str, ...] | None) -> Select[Any]:
 
 
 def _without_copy() -> tuple[ColumnElement[bool], ...]:
-    """The condition for links that wait for a copy and for which no creation has been sent."""
+    """The condition for links that wait for a copy and for which no create has been sent."""
     nothing_sent = (link.c.internal_id.is_(None), ~link.c.in_doubt, link.c.writing_since.is_(None))
     return (link.c.status == LinkStatus.WAITING, *nothing_sent)
 

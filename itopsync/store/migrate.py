@@ -1,4 +1,4 @@
-"""The schema's revisions: which one a store is at, how a store is created, and how an older one is upgraded."""
+"""The schema's revisions: reads a store's revision, creates stores, and upgrades older ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EMPTY = "empty"
 """The revision of an empty database."""
 
 _alembic = threading.Lock()
-"""Alembic keeps its context in a global: one thread at a time."""
+"""Alembic keeps its context in a global, so it is used by one thread at a time."""
 
 
 def migrations() -> Path:
@@ -96,7 +96,7 @@ def upgrade(url: str) -> tuple[str, str]:
 def downgrade(url: str, revision: str) -> tuple[str, str]:
     """Downgrade a store to an older *revision* (``base``: drop everything); return the revisions before and after.
 
-    What only the newer schema can hold is lost. An SQLite store is copied first.
+    Data that only the newer schema can hold is lost. An SQLite store is copied first.
 
     :raises StoreFromTheFuture: the store's revision is unknown here
     :raises StoreError: there is no such older revision

@@ -1,4 +1,4 @@
-"""What the store keeps beside links, and what it returns: frozen values."""
+"""Frozen values: what the store keeps besides links, and what it returns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SideState:
     high_water_marks: tuple[tuple[datetime, int], ...] = ()
     """The highest attachment id at each of several times, oldest first."""
     drafts: frozenset[int] = frozenset()
-    """Attachments not yet bound to a ticket."""
+    """Attachments that do not belong to a ticket yet."""
     account: str | None = None
     """The id of our account there; None if unknown."""
     former_accounts: frozenset[str] = frozenset()
@@ -33,7 +33,7 @@ class SideState:
 
     @property
     def accounts(self) -> frozenset[str]:
-        """All accounts whose entries are ours; empty if our own account is unknown."""
+        """All accounts whose entries are ours; empty if our present account is unknown."""
         return frozenset() if self.account is None else self.former_accounts | {self.account}
 
     def as_account(self, account: str | None) -> SideState:
@@ -48,7 +48,7 @@ class Ended:
 
     sighting: Sighting
     was_gone: bool
-    """It was not there when the link ended."""
+    """Whether it was gone when the link ended."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Compared:
     unknown: tuple[Sighting, ...]
     """Tickets without a link that were not out of scope at this version."""
     renumbered: frozenset[Ref] = frozenset()
-    """Tickets that we know by another number."""
+    """Tickets that are known by another number."""
     ended: Mapping[int, Ended] = field(default_factory=lambda: MappingProxyType({}))
-    """Link that has ended → its ticket on this side, if an external one has changed since, or one that was gone is there."""
+    """Link that has ended → its ticket on this side, if it is external and has changed since, or was gone and is there."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ class DueCounts:
     waiting: int = 0
     """Links without a copy yet."""
     total: int = 0
-    """All, with those."""
+    """All due links, including those."""
 
 
 @dataclass(frozen=True)
 class ObstacleCounts:
-    """How many items do not get across."""
+    """How many items cannot be carried now."""
 
     parked: int = 0
     """Items that need a person."""
@@ -88,7 +88,7 @@ class ObstacleCounts:
 
     @property
     def any(self) -> bool:
-        """Whether anything does not get across."""
+        """Whether there is anything of the kind."""
         return bool(self.parked or self.waiting or self.in_doubt)
 
 
@@ -97,9 +97,9 @@ class FilesPart:
     """The attachments expected on some tickets of one side."""
 
     tickets: Mapping[str, Mapping[int, int]]
-    """Class → ticket → how many."""
+    """Class → ticket → number of attachments."""
     highest: int
-    """The highest of their ids; 0 if there are none."""
+    """The attachments' highest id; 0 if there are none."""
     last: int | None
     """The link after which the next part begins; None if this is the last part."""
 
@@ -130,7 +130,7 @@ class CycleRecord:
 
 @dataclass(frozen=True)
 class ActivityRecord:
-    """One write and its outcome: what it was about, without its content."""
+    """One write and its outcome: what it carried, without the content."""
 
     at: datetime
     """When it ended."""
@@ -144,7 +144,7 @@ class ActivityRecord:
     items: tuple[ItemKey, ...]
     """The items that it carried."""
     age: timedelta | None
-    """From the person's save, by that server's clock, to the arrival; None if nothing arrived or the time is unknown."""
+    """The time from the person's save, by that server's clock, to the arrival; None if nothing arrived or it is unknown."""
     cycle: datetime
     """The start of its cycle, which identifies that cycle in the history."""
     id: int | None = None
@@ -157,18 +157,18 @@ class ActivityRecord:
 
 
 class Cause(StrEnum):
-    """What can last, and delay things."""
+    """What can last, and delay tickets."""
 
     DOWN = "down"
     """A side cannot be polled."""
     NO_WRITES = "no writes"
-    """A side polls well and takes no writes, as while it is read-only."""
+    """A side answers polls but accepts no writes, for instance while it is read-only."""
     PAUSED = "paused"
     """A person wants a side left alone."""
     STOPPED = "stopped"
     """A safety limit or something else ended the cycles."""
     PARKED = "parked"
-    """Something of a ticket does not get across until a person acts."""
+    """An item of a ticket is not carried until a person acts."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class Lasting:
     side: Side | None = None
     link: int | None = None
     item: str = ""
-    """The key of what of the ticket."""
+    """The key of the ticket's item."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ class SpellRecord:
     what: Lasting
     since: datetime
     until: datetime
-    """The end, or until when it was seen to last."""
+    """When it ended, or was last seen to last."""
     over: bool
     external_number: str = ""
     internal_number: str = ""
@@ -226,7 +226,7 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """What a person asked for, and what became of it."""
+    """A person's request, and its outcome."""
 
     id: int
     kind: RequestKind
@@ -236,9 +236,9 @@ class RequestRecord:
     reason: str = ""
     link: int | None = None
     fingerprint: str = ""
-    """The fingerprint of the stopped plan that is meant."""
+    """The fingerprint of the stop that is meant."""
     arguments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Further arguments; :mod:`itopsync.engine.steering` has their names."""
+    """Further arguments; :mod:`itopsync.engine.steering` lists them."""
     state: RequestState = RequestState.WAITING
     taken_at: datetime | None = None
     finished_at: datetime | None = None
@@ -252,7 +252,7 @@ class Holder:
 
     host: str
     boot_id: str
-    """The host's boot that it runs in; empty if unknown."""
+    """The id of its host's boot; empty if unknown."""
     pid: int
     started: str
     """When the process started, as its host reports it; empty if unknown."""

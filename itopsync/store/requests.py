@@ -19,7 +19,7 @@ from itopsync.store.tables import request
 _OPEN = request.c.finished_at.is_(None)
 """The condition of their partial index."""
 _KNOWN = (request.c.kind.in_(list(RequestKind)), request.c.state.in_(list(RequestState)))
-"""Hides rows of other kinds that somebody else has put there."""
+"""Hides rows of other kinds that somebody else has added."""
 _WAITING = (_OPEN, request.c.state == RequestState.WAITING, *_KNOWN)
 _LOST = "the process that was carrying this out ended: check whether it was done, and ask again if not."
 _INTERRUPTED = (
@@ -31,7 +31,7 @@ _INTERRUPTED = (
 
 
 class Requests:
-    """All requests. Each is taken once, and the process that takes it carries it out."""
+    """All requests. Each is taken once; the process that takes it carries it out."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -64,7 +64,7 @@ class Requests:
         return asked
 
     def together(self) -> AbstractContextManager[None]:
-        """Make everything that this thread asks for inside one transaction."""
+        """Put everything that this thread asks for inside the context into one transaction."""
         return self._database.transaction()
 
     def any_waiting(self) -> bool:
@@ -85,9 +85,9 @@ class Requests:
         return None if row is None else _record(row)
 
     def finish(self, number: int, state: RequestState, result: str, now: datetime) -> None:
-        """Store the outcome of a request; called within the transaction that carries it out, both take effect or neither.
+        """Store the outcome of a request. To be called in the transaction that carries it out, so that both or neither count.
 
-        :raises KeyError: it is not being carried out, or was given up as lost
+        :raises KeyError: the request is not being carried out, or was given up as lost
         """
         ended = update(request).where(request.c.id == number, _OPEN, request.c.state == RequestState.TAKEN)
         with self._database.writing() as connection:

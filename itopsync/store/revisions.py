@@ -1,4 +1,4 @@
-"""The migrations, by Alembic, which takes 0.2 s to load and is rarely needed; ``migrate`` imports this module when it is."""
+"""Runs the migrations with Alembic, which takes 0.2 s to load and is rarely needed: ``migrate`` imports this module on demand."""
 
 from __future__ import annotations
 

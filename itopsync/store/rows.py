@@ -1,4 +1,4 @@
-"""Links to and from rows."""
+"""Converts links to and from rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from itopsync.store import codec
 from itopsync.store.tables import file, link
 
 AT_ONCE = 500
-"""How many ids go into one statement."""
+"""How many ids are put into one statement."""
 
 CLASS = {Side.EXTERNAL: link.c.external_class, Side.INTERNAL: link.c.internal_class}
 ID = {Side.EXTERNAL: link.c.external_id, Side.INTERNAL: link.c.internal_id}
@@ -42,7 +42,7 @@ def linked(*, live: bool) -> tuple[ColumnElement[bool], ...]:
 
 
 def in_order(classes: Collection[str] | None) -> tuple[str, ...] | None:
-    """External classes, as statements that depend on them are built once for each."""
+    """External classes in a fixed order, so that statements that depend on them are built only once."""
     return None if classes is None else tuple(sorted(classes))
 
 
@@ -60,7 +60,7 @@ def newest(
 ) -> Select[Any]:
     """Select the newest rows of a *table* with times, links and ids, optionally only those of one *link* or *since* a time.
 
-    For the next page, *before* is the time and the id of the last row that was shown.
+    For the next page, *before* is the (time, id) of the last row that was shown.
     """
     rows = select(table).order_by(table.c.at.desc(), table.c.id.desc()).limit(limit)
     if link is not None:
@@ -82,7 +82,7 @@ _FILES_OF = select(file).where(file.c.link_id.in_(bindparam("links", expanding=T
 
 
 def read_links(connection: Connection, wanted: Select[Any], given: Mapping[str, object] | None = None) -> tuple[Link, ...]:
-    """Read the links that *wanted*, a select on the link table, finds by what is *given*, in its order and with their files."""
+    """Read the links that *wanted*, a select on the link table, finds with parameters *given*, in its order, with their files."""
     rows = connection.execute(wanted, given).all()
     files: dict[int, list[FilePair]] = {}
     for ids in batches(row.id for row in rows):
@@ -92,7 +92,7 @@ def read_links(connection: Connection, wanted: Select[Any], given: Mapping[str, 
 
 
 def file_pair(row: Row[Any]) -> FilePair:
-    """The pair that a row of the file table holds."""
+    """The pair in a row of the file table."""
     return FilePair(Side(row.origin), row.original_id, row.copy_id, FileStatus(row.status), row.organisation, row.born)
 
 
@@ -113,7 +113,7 @@ def _link(row: Row[Any], files: Sequence[FilePair]) -> Link:
 
 
 def values_of(saved: Link) -> dict[str, Any]:
-    """The columns of a link's row that follow from the link itself."""
+    """The columns of a row that follow from the link itself."""
     return {
         "external_class": saved.external.cls,
         "external_id": saved.external.id,

@@ -1,4 +1,4 @@
-"""Spells: how long a side was down, something was parked and the like, told by cycles."""
+"""Spells: how long a side was down, something was parked and the like, as recorded by cycles."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ from itopsync.store.rows import batches
 from itopsync.store.tables import link, spell
 
 LONGEST_GAP = timedelta(minutes=15)
-"""Nobody knows how a side was while no cycle ran for longer than this."""
+"""If no cycle runs for longer than this, the state of a side meanwhile is unknown."""
 _KEPT_SINCE = "spells kept since"
 _LASTING = select(spell).where(~spell.c.over)
 """Built once: building a statement takes longer than executing it."""
 
 
 class Spells:
-    """All spells that are remembered."""
+    """All recorded spells."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def note(self, lasting: Collection[Lasting], started: datetime, finished: datetime) -> None:
-        """Take note of all that lasts, by a cycle from *started* to *finished*: what is new begins, what is missing is over.
+        """Record all that lasts, as seen by a cycle from *started* to *finished*: what is new begins, what is missing is over.
 
-        Where no cycle ran for long, what was seen before the gap is over since then, but for what is parked: that rests in the
-        store itself.
+        After a long gap without cycles, everything seen before it ends at the gap, except parked items, which the store keeps.
         """
         with self._database.writing() as connection:
             known = {_lasting(row): row for row in connection.execute(_LASTING)}
@@ -50,7 +49,7 @@ class Spells:
                 connection.execute(insert(spell), new)
 
     def between(self, begin: datetime, end: datetime) -> Iterator[SpellRecord]:
-        """Tell what lasted at some time from *begin* on and before *end*, in the order in which it began."""
+        """Yield what lasted at some time from *begin* on and before *end*, in the order in which it began."""
         meant = select(spell, link.c.external_number, link.c.internal_number).outerjoin(link, link.c.id == spell.c.link_id)
         meant = meant.where((spell.c.until > begin) | ~spell.c.over, spell.c.since < end).order_by(spell.c.since, spell.c.id)
         with self._database.reading() as connection:
@@ -59,12 +58,12 @@ class Spells:
                 yield SpellRecord(_lasting(row), row.since, row.until, row.over, *numbers)
 
     def kept_since(self) -> datetime | None:
-        """Since when spells are remembered at all: of what was before, nothing is known."""
+        """Since when spells are recorded; nothing is known of the time before."""
         known = Facts(self._database).get(_KEPT_SINCE)
         return None if known is None else datetime.fromisoformat(known)
 
     def prune(self, before: datetime) -> int:
-        """Delete the spells that were over before a time; count them."""
+        """Delete the spells that were over before a time; return how many."""
         with self._database.writing() as connection:
             return connection.execute(delete(spell).where(spell.c.over, spell.c.until < before)).rowcount
 

@@ -34,7 +34,7 @@ class Store:
         probe: Callable[[int], str] = started_at,
         classes: Collection[str] | None = None,
     ) -> None:
-        """*revision*: the schema's; *classes*: as for :meth:`keeping`."""
+        """*revision*: that of the schema; *classes*: as for :meth:`keeping`."""
         self.database, self.revision, self._probe = database, revision, probe
         self.links = Links(database, classes)
         self.tombstones = Tombstones(database)
@@ -74,7 +74,7 @@ class Store:
 
     @classmethod
     def look_at(cls, url: str) -> Self:
-        """Open the store at *url* to read it and to add requests. Nothing else can be written, and nothing is created.
+        """Open the store at *url* for reading and for adding requests. Nothing else can be written, and nothing is created.
 
         :raises StoreOutdated: it has an older schema
         :raises StoreFromTheFuture: it has a newer schema
@@ -109,13 +109,13 @@ class Store:
         return self.database.address
 
     def keeping(self, classes: Collection[str]) -> Store:
-        """The same store, in which links of external classes other than *classes* rest: kept, but neither due nor listed."""
+        """The same store, but with links of other external classes than *classes* at rest: kept, but neither due nor listed."""
         kept = Store(self.database, self.revision, self._probe, classes)
         kept.requests, kept._asking = self.requests, self._asking
         return kept
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Make everything that this thread does with the store inside one transaction.
+        """Put everything that this thread does with the store inside the context into one transaction.
 
         :raises AnotherInstance: the store is fenced, and this process has lost its lease to another
         """
@@ -125,7 +125,7 @@ class Store:
         """Check that nobody has changed the schema since the store was opened.
 
         :raises StoreFromTheFuture: a newer itopsync has upgraded it
-        :raises StoreOutdated: it was taken back to an older revision
+        :raises StoreOutdated: it was downgraded to an older revision
         """
         migrate.refuse_other(self.address, migrate.revision_of(self.address, self.database.engine))
 

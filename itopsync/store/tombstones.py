@@ -26,7 +26,7 @@ class Tombstones:
             return read_links(connection, meant.order_by(link.c.id))
 
     def gone(self, side: Side, classes: Collection[str]) -> list[int]:
-        """Return the ids of one side's tickets that were not there when their links, of these external *classes*, ended."""
+        """Return the ids of one side's tickets that were gone when their links, of these external *classes*, ended."""
         meant = (link.c.status == LinkStatus.TOMBSTONE, func.coalesce(VERSION[side], "") == "", ID[side].is_not(None))
         with self._database.reading() as connection:
             found = connection.scalars(select(ID[side]).where(*meant, link.c.external_class.in_(sorted(classes))))

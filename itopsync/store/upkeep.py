@@ -26,11 +26,11 @@ from itopsync.store.tables import fact, lease, link
 _MIGRATING = timedelta(minutes=10)
 """How long a migration may take."""
 _AT_MOST = 20
-"""How many faults are reported: more than that have one cause."""
+"""How many faults are reported; more than that have a common cause."""
 
 
 def faults(url: str) -> list[str]:
-    """Return what is wrong with a store's contents, in words; empty if it is sound. Writes nothing.
+    """Return what is wrong with a store's contents, in words; empty if it is sound. Write nothing.
 
     :raises StoreError: there is no store, or its schema is not this itopsync's
     """
@@ -136,7 +136,7 @@ def fact_of(url: str, name: str) -> str | None:
 
 @contextmanager
 def at_rest(url: str, holder: Holder) -> Iterator[None]:
-    """Hold the lease of a store of any revision, so that no other process works on it.
+    """Hold the lease of a store of any revision, so that no other process works on it meanwhile.
 
     :raises AnotherInstance: another process holds it
     """

@@ -1,4 +1,4 @@
-"""Insert or replace, which each database spells differently."""
+"""Insert or replace, for which each database has its own syntax."""
 
 from __future__ import annotations
 

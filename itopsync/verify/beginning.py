@@ -16,11 +16,11 @@ _SHOWS_NOTHING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})
 _BLANKS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and symbols that show nothing."""
 _PARTING = "\x0b\x0c\x1c\x1d\x1e\x1f\x85"
-"""Control characters that show nothing either, but part words; all but one end a line."""
+"""Control characters that show nothing either, but separate words; all but one end a line."""
 _WRITTEN = re.compile(r"&#(?:x0*(b|1[c-f])(?![0-9a-f])|0*(11|28|29|30|31)(?![0-9]));?", re.IGNORECASE)
-"""Some of them written as references, which the standard library leaves out."""
+"""Some of these written as character references, which the standard library drops."""
 _NO_LETTER = "\ue000"
-"""Stands around each letter that was written as another sign."""
+"""Put around each letter that was written as another sign."""
 _TOLD = frozenset(f"\t\n\r{_PARTING}{_NO_LETTER}")
 
 
@@ -40,25 +40,25 @@ _LINES = _names(
 )
 """Elements that start and end a line."""
 _CELLS = _names("body img option optgroup td th")
-"""Elements that may do so, or stand on a line with what is around them."""
+"""Elements that may do so, or may share a line with what is around them."""
 _ENDS_ITSELF = _names("p li dd dt td th tr tbody thead tfoot option")
 _OF_TABLES = _names("tr tbody thead tfoot caption")
 _DEEPEST = 200
 _QUOTES = _names("blockquote q cite")
 _FIGURES = _names("figure figcaption")
 _ANCHORS = _names("a")
-"""One without an address may be a link too: iTop may have dropped that."""
+"""An anchor without an address may be a link too: iTop may have dropped the address."""
 _HIDING = re.compile(r"(?:font-size|opacity)\s*:\s*0(?!\.?\d*[1-9])|display\s*:\s*none|visibility\s*:\s*hidden")
 _MENTION = re.compile(r"\[\[\w[^\[\]|:\n]{0,80}:[^\]|\n]{0,300}(?:\|[^\]]{0,300})?\]\]")
 """No name or label in iTop has more than 255 characters."""
 _LINES_TO_READ = 5
-"""iTop 3.3 puts one more line before an entry with each copy from parent to child; deeper than four steps no family reaches."""
+"""iTop 3.3 puts one more line before an entry with each copy from parent to child; no family is deeper than four steps."""
 _MOST_PLACES = 100
 _WORD = re.compile(r"[^\W\d_]{2}")
 _SEEN = re.compile(r"[^\n]+")
 """A line as a browser shows it."""
 _WRITTEN_LINE = re.compile(f"[^\n\r\u2028\u2029{_PARTING.replace(chr(0x1F), '')}]+")
-"""What may be a line, as the source has it."""
+"""What may be a line in the source."""
 _NEVER = re.compile(r"(?!)")
 _QUOTED = re.compile(r"[\W_]*>|\s*\Z")
 """A line that is marked as a quote, or empty."""
@@ -69,9 +69,9 @@ _ADDRESSED = 30
 def begins_with(fragment: str, tag: str) -> bool:
     """Whether one of the first five lines of an HTML *fragment* begins with *tag*.
 
-    This holds if it is true of the whole text, or of the text without quotes, links, pictures, mentions and hidden parts, after
-    the people it addresses. Lines are counted as a browser shows them; up to there each line of the source counts as well. In a
-    fragment nested too deeply or too broken to tell, in very many lines, or with a log's export in it, a tag anywhere counts.
+    The whole text is checked, and also the text without quotes, links, pictures, mentions and hidden parts, after any people it
+    addresses. The five lines are those that a browser shows; within them, each source line counts as well. In a fragment that is
+    nested too deeply or too broken to tell, has very many lines, or contains an exported log, a tag anywhere counts.
     """
     words = _folded(tag).replace(_NO_LETTER, "").split()
     if not words:
@@ -101,7 +101,7 @@ def _begins(text: str, pattern: re.Pattern[str], places: list[int], trimmed: Cal
 
 
 def _places(text: str, quoted: re.Pattern[str]) -> list[int]:
-    """Where a tag may stand: where a line begins, up to the end of the fifth that is seen, has a word and is not *quoted*."""
+    """Where a tag may be: at the beginning of each line, up to the fifth visible line that has a word and is not *quoted*."""
     lines = (line for line in _SEEN.finditer(text) if _WORD.search(line[0]) and not quoted.match(line[0]))
     last = next(islice(lines, _LINES_TO_READ - 1, None), None)
     places: list[int] = []
@@ -115,7 +115,7 @@ def _places(text: str, quoted: re.Pattern[str]) -> list[int]:
 
 
 def _folded(text: str) -> str:
-    """The visible characters of *text*, and those that part its lines and words, with all forms of a letter made alike."""
+    """The visible characters of *text* and its separators of lines and words, with all forms of a letter made alike."""
     text = "".join(map(_told_apart, text.replace(_NO_LETTER, "")))
     for _ in range(2):
         text = normalise("NFKD", text).casefold()
@@ -125,7 +125,7 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _told_apart(sign: str) -> str:
-    """*sign*, or where it is none of a word's letters but reads like some, these letters apart."""
+    """*sign*; or, if it is not a letter but reads like some, these letters set apart."""
     read = unicodedata.normalize("NFKD", sign)
     is_letter = unicodedata.category(sign).startswith("L") and read == unicodedata.normalize("NFD", sign)
     return (
@@ -172,15 +172,15 @@ class _Own:
 
 
 class _Reader(Parser):
-    """Collects the visible text, and separately the author's own words in it, by each way to tell them.
+    """Collects the visible text, and separately the author's own words in it, in each way of distinguishing them.
 
-    What is shown as the end of a line is a line feed there; any other end of a line is not, nor is what is *doubted* to be one.
+    A visible end of a line becomes a line feed; any other end of a line does not, nor does a *doubted* one.
     """
 
     def __init__(self, doubted: frozenset[str] = frozenset()) -> None:
         super().__init__()
         self.doubts: set[str] = set()
-        """What need not end lines in this text, by its styles: ``blocks``, or the lines of preformatted text (``pre``)."""
+        """What may not end lines because of this text's styles: ``blocks``, or line feeds in preformatted text (``pre``)."""
         self.every: list[str] = []
         self.owns = [_Own(_QUOTES | more) for more in (_names(""), _FIGURES, _ANCHORS, _FIGURES | _ANCHORS)]
         self.deepest = 0
@@ -244,7 +244,7 @@ class _Reader(Parser):
                 own.pieces.append(end)
 
     def _doubt(self, tag: str, given: Mapping[str, str]) -> None:
-        """Note what puts words beside each other, or out of sight, that other HTML shows on lines of their own."""
+        """Note styles that put lines side by side or hide them."""
         style = given.get("style", "").casefold()
         if "white-space" in style:
             self.doubts.add("pre")
@@ -256,7 +256,7 @@ class _Reader(Parser):
             self.doubts.add("blocks")
 
     def _lay_out(self, tag: str, given: Mapping[str, str]) -> None:
-        """Note what a table shows beside or above lines that come before it."""
+        """Note a table that shows something beside or above earlier lines."""
         if tag in ("td", "th"):
             beside = bool(self._rows) and self._rows[-1]
             moved = beside or "rowspan" in given

@@ -18,7 +18,7 @@ from itopsync.verify.secrets import Outside, held_back, look_for_addresses, look
 
 Kept = Mapping[int, Collection[str]]
 Names = Callable[[Link, Observation, Side, LogRule], Mapping[int, str]]
-"""Gives the markers under which the store knows people's entries in one log, by their places."""
+"""A function that returns place → marker under which the store knows the entry, for people's entries in one log."""
 
 
 class Comparison:
@@ -33,15 +33,15 @@ class Comparison:
         *,
         deep: bool = False,
     ) -> None:
-        """*rules* know our accounts; *reload* rereads links from the store; *deep*: compare files and pictures by bytes."""
+        """*rules* include our accounts; *reload* rereads links from the store; *deep*: compare files and pictures by bytes."""
         self._servers, self._rules, self._reload, self._names, self._deep = servers, rules, reload, names, deep
 
     def compare(self, links: Sequence[Link], kept: Kept | None = None) -> dict[int, Findings]:
         """Compare *links*, whose status is linked; return the findings for each.
 
-        *kept* names the items of each link, by key, that stay as somebody edited them in internal or as a one-way rule leaves
-        them: only the store knows that. Whatever differs is read again before it is reported, since people and the service
-        may be working on it.
+        *kept*: link → keys of the items that stay as somebody edited them in internal or as a one-way rule leaves them, which
+        only the store knows. Whatever differs is read again before it is reported, since people and the service may be working
+        on it.
 
         :raises SideUnavailable: a server cannot be asked
         """
@@ -102,7 +102,7 @@ class Comparison:
         return mirrored
 
     def _deleted(self, link: Link, seen: Observation, rule: LogRule) -> dict[str, datetime]:
-        """The entries that, by the store, went as a file that is not there any more: where they are, and when they went."""
+        """Place of an entry → when it was carried, for entries that, by the store, were sent as a file that is now missing."""
         deleted: dict[str, datetime] = {}
         for origin in Side:
             there = seen.of(origin.other)
@@ -117,7 +117,7 @@ class Comparison:
         return deleted
 
     def _elsewhere(self, link: Link, seen: Observation, rule: LogRule) -> frozenset[str]:
-        """The entries that, by the store, were carried while their log had another partner: where they are."""
+        """The places of entries that, by the store, were carried while their log was paired with another."""
         elsewhere: set[str] = set()
         for origin in Side:
             into = rule.renamed(origin.other)
@@ -129,7 +129,7 @@ class Comparison:
         return frozenset(elsewhere)
 
     def _held(self, file: Attachment) -> tuple[str, ...]:
-        """The markers, without their common prefix, of the entries that a file of ours stands for; none of any other file."""
+        """The markers, without their common prefix, of the entries in a file of ours; none for any other file."""
         head = f"itopsync-{self._rules.pair}-"
         if not file.temp_id.startswith(f"{head}n-"):
             return ()

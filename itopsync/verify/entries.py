@@ -23,7 +23,7 @@ class Writer(Enum):
 
     PERSON = auto()
     UNSURE = auto()
-    """Has a marker of ours under another account: a person's, unless it exactly mirrors an entry on the other side."""
+    """Bears a marker of ours but is by another account: a person's, unless it exactly mirrors an entry on the other side."""
     MIRROR = auto()
     OTHER_LINK = auto()
     """The mirror of another ticket's entry: iTop copies a parent's entries into its children."""
@@ -35,7 +35,7 @@ class Writer(Enum):
 
 @dataclass(frozen=True)
 class Line:
-    """One entry of a log, or an attachment that stands for one."""
+    """One entry of a log, or an attachment that was sent instead."""
 
     where: str
     """``entry:internal:private_log:3``, from 1; ``file:external:17``."""
@@ -51,7 +51,7 @@ class Line:
 
     @property
     def notes(self) -> int:
-        """How many entries it may stand for; 0 if unknown."""
+        """How many entries it may mirror; 0 if unknown."""
         return sum(marker.startswith("n-") for marker in self.markers)
 
     @property
@@ -76,9 +76,9 @@ class Logs:
     rule: LogRule
     lines: dict[Side, list[Line]]
     deleted: Mapping[str, datetime] = field(default_factory=dict)
-    """The entries that went as a file which somebody deleted: where they are, and when they went."""
+    """Place → when it was carried, for entries that were sent as a file that somebody deleted."""
     elsewhere: frozenset[str] = frozenset()
-    """Those that were carried while their log had another partner: where they are."""
+    """The places of entries that were carried while their log was paired with another."""
 
     def by(self, side: Side, *writers: Writer) -> list[Line]:
         """The lines of *side* by any of *writers*."""
@@ -174,12 +174,12 @@ class Matching:
 
 
 def _ends_with(text: Text, body: str) -> bool:
-    """Whether *body* is the text after something else: iTop 3.3 puts a line before what it copies from a parent."""
+    """Whether *body* ends with the text: iTop 3.3 puts a line before an entry that it copies from a parent."""
     return bool(text.letters) and without_pictures(body).endswith(text.letters)
 
 
 def _apart(line: Line, mirror: Line) -> float:
-    """Seconds between two lines: a mirror has its original's date."""
+    """The seconds between two lines: a mirror has its original's date."""
     if line.entry is None or mirror.entry is None:
         return 1.0
     return abs((line.entry.at - mirror.entry.at).total_seconds())
@@ -190,8 +190,8 @@ def compare_logs(
 ) -> list[Mirrored]:
     """Look for each person's entry in the other side's log; return those found.
 
-    *files* are the entries carried as attachments; *held* names the entries that are kept in internal. *most*: so long
-    what a full log does not take may be gathered.
+    *files* are the entries carried as attachments; *held* names the entries that are kept in internal. *most*: how long
+    notes for a full log may be gathered.
     """
     ours, passed_over = (Writer.MIRROR, Writer.BARE), {*held, *logs.deleted, *logs.elsewhere}
     matchings = {side: Matching([*logs.by(side, *ours), *files[side]]) for side in Side}
@@ -207,7 +207,7 @@ def compare_logs(
         missing[side.other] = as_ours.match_exactly(missing[side.other])
         mirrored = {id(each.origin) for each in as_ours.found}
         people[side.other] = [line for line in people[side.other] if id(line) not in mirrored]
-        if as_ours.left:  # what is joined is in the order in which it was written
+        if as_ours.left:  # joined entries are in the order in which they were written
             people[side] = sorted((*people[side], *as_ours.left), key=_place)
             matchings[side.other] = Matching(matchings[side.other].lines)
             missing[side] = matchings[side.other].match(people[side])
@@ -235,13 +235,13 @@ def _lost_markers(link: Link) -> bool:
 
 
 def _gathered_since(findings: Findings, rule: LogRule, origin: Side, most: timedelta) -> datetime | None:
-    """When the first may have been written of the entries that are gathered for the other side's full log, if any are."""
+    """The earliest time of the entries that are being gathered for the other side's full log; None if none are."""
     obstacle = findings.obstacle(f"log:{origin.other}:{rule.name(origin.other)}:notes")
     return obstacle.not_before - most if obstacle is not None and obstacle.not_before is not None else None
 
 
 def _excuse_deleted(findings: Findings, lines: list[Line], deleted: Mapping[str, datetime]) -> None:
-    """Excuse what went as a file that somebody deleted: in one line what went at once."""
+    """Excuse notes carried as files that somebody deleted, one line per file."""
     together: dict[datetime, list[Line]] = {}
     for line in lines:
         together.setdefault(deleted[line.where], []).append(line)

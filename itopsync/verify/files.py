@@ -1,4 +1,4 @@
-"""The attachments: each original has one copy, unless there is a reason why not, and no copy outlives its original."""
+"""The attachments: each original has one copy unless there is a reason why not, and no copy outlives its original."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from itopsync.verify.secrets import names_an_address
 
 @dataclass(frozen=True)
 class _Copy:
-    """An attachment that says of itself which one it is a copy of."""
+    """An attachment whose marker names its original."""
 
     id: int
     original: int
     born: str
-    """When that was made; empty in the mark of an older copy."""
+    """When the original was created; empty for the marker of an older copy."""
 
 
 def compare_files(findings: Findings, seen: Observation, rules: Rules, library: Library | None) -> None:
@@ -63,7 +63,7 @@ def _copies(ticket: Ticket, pair: str, origin: Side) -> list[_Copy]:
 
 
 def _is_of(copy: _Copy, original: Attachment | None, known: Iterable[FilePair]) -> bool:
-    """Whether it is a copy of what bears the id now, and not of what bore it before."""
+    """Whether *copy* is that of *original*, and not of an earlier file with the same id."""
     if original is None:
         return False
     if copy.born or not any(pair.born for pair in known):
@@ -72,7 +72,7 @@ def _is_of(copy: _Copy, original: Attachment | None, known: Iterable[FilePair]) 
 
 
 def _was_linked(copy: _Copy, known: Iterable[FilePair]) -> bool:
-    """Whether its original was on the ticket once, so that it is to go with that."""
+    """Whether its original was on the ticket once, so that the copy should have been deleted with it."""
     stays = (FileStatus.KEPT, FileStatus.LEFT)
     named = [pair for pair in known if pair.copy_id == copy.id or _alike(copy.born, pair.born)]
     return any(pair.status not in stays for pair in named) and not any(

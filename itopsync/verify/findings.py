@@ -25,7 +25,7 @@ class Findings:
     link: Link
     differences: list[Difference] = field(default_factory=list)
     leaked: list[Difference] = field(default_factory=list)
-    """What may not have left internal and did; also among the differences."""
+    """What left internal though it must not; also among the differences."""
     excused: list[Difference] = field(default_factory=list)
     """What differs for a reason given by the store or the rules."""
     counts: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class Findings:
         self.differences.append(Difference(item, what))
 
     def leaks(self, item: str, what: str) -> None:
-        """Record what may not have left internal."""
+        """Record something that must not have left internal."""
         self.leaked.append(Difference(item, what))
         self.differs(item, what)
 

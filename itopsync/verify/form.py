@@ -86,7 +86,7 @@ def _same_code(rule: FieldRule, source: str, present: str) -> bool:
 
 
 def _same_words(rule: FieldRule, texts: Shown) -> bool:
-    """Whether the texts match, in either direction if the rule goes both ways.
+    """Whether the texts match, in either direction if the rule has both.
 
     Plain text shows links as addresses, and list items with numbers or dashes.
     """

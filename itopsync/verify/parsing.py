@@ -1,4 +1,4 @@
-"""The standard library's parser of HTML, in time that grows with a text's length only."""
+"""The standard library's HTML parser, in linear time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _MOST_UNFINISHED = 10
 
 
 class Parser(HTMLParser):
-    """Parses a fragment of HTML that is fed as a whole.
+    """Parses a whole fragment of HTML.
 
-    For each tag or comment that never ends the standard library reads on to the end of the text. After the first ten, all
-    that is left is taken for words, but for what looks like a tag.
+    For each tag or comment that never ends, the standard library reads on to the end of the text. After the first ten, the
+    rest of the text counts as words, except for anything that looks like a tag.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Parser(HTMLParser):
 
     @property
     def is_broken(self) -> bool:
-        """Whether the rest of the text was taken for words."""
+        """Whether the rest of the text was counted as words."""
         return self._unfinished > _MOST_UNFINISHED
 
     def parse(self, fragment: str) -> None:
@@ -51,11 +51,11 @@ class Parser(HTMLParser):
         return self._end(i, super().parse_html_declaration(i))
 
     def parse_marked_section(self, i: int, report: bool = True) -> int:
-        """As browsers do, up to the next ``>``: the standard library fails on what it does not know."""
+        """As in browsers, up to the next ``>``: the standard library fails on sections that it does not know."""
         return self.parse_bogus_comment(i, report)
 
     def _end(self, begin: int, end: int) -> int:
-        """Where what stands at *begin* ends, given the *end* that the standard library found; it is negative if there is none."""
+        """The end of the tag or the like at *begin*; *end* is what the standard library found, negative if it found none."""
         self._unfinished += end < 0
         if end >= 0 or not self.is_broken:
             return end

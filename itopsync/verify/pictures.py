@@ -69,7 +69,7 @@ class _Shown:
 def _unlike(findings: Findings, case: Case, side: Side, origin: Text, target: _Shown) -> tuple[set[str], bool]:
     """The digests of pictures in *origin* for which *target* shows another one, and whether *target* shows a deleted one.
 
-    What we wrote refers to attachments that existed: if one is missing now, somebody has deleted the copy.
+    We refer only to attachments that exist: if one is missing now, somebody has deleted the copy.
     """
     found = origin.said_by(target.text.body if target.head else target.text.words)
     there = iter(target.text.pictures)

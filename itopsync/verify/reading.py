@@ -20,7 +20,7 @@ class Shown:
 
     tickets: Mapping[Ref, Ticket]
     unreadable: Mapping[Ref, str]
-    """Tickets that exist but that their server fails to show, and why."""
+    """Ticket that exists but that its server fails to show → why."""
 
 
 def read(links: Sequence[Link], servers: Mapping[Side, Server], rules: Rules) -> Shown:
@@ -65,7 +65,7 @@ class Print:
 
 
 class Library:
-    """Reads attachments and pictures, and remembers the print of each."""
+    """Reads attachments and pictures, and caches the print of each."""
 
     def __init__(self, servers: Mapping[Side, Server]) -> None:
         self._servers = servers

@@ -1,4 +1,4 @@
-"""What is kept in internal: the words of such notes, and its addresses, must appear nowhere on external."""
+"""What is kept in internal: the words of notes that stay there, and internal's addresses, must appear nowhere on external."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from itopsync.verify.reading import Case
 from itopsync.verify.words import Text, folded, text_of, without_pictures
 
 _TELLING = 16
-"""Characters: shorter texts may be on both sides by chance."""
+"""The minimum number of characters; shorter texts may be on both sides by chance."""
 _PARTED = 2
-"""Blanks: what has fewer words may be in a file's name by chance."""
+"""The minimum number of blanks between the words of an address; fewer words may be in a file's name by chance."""
 
 
 def held_back(logs: Logs, rules: Rules) -> dict[str, Line]:
-    """People's entries on internal that begin with what kept them in when they were written, however disguised, by place."""
+    """Place → entry, for people's internal entries that begin with a prefix in force at their time, however disguised."""
     people = logs.by(Side.INTERNAL, Writer.PERSON, Writer.UNSURE)
     dated = ((line, rules.kept_in_at(line.entry.earliest if line.entry else ANY_TIME)) for line in people)
     return {line.where: line for line, tags in dated if any(begins_with(line.html, tag) for tag in tags)}
@@ -32,11 +32,11 @@ def held_back(logs: Logs, rules: Rules) -> dict[str, Line]:
 
 @dataclass(frozen=True)
 class Outside:
-    """What is on external and is, or may be, ours."""
+    """What is on external, and what of it is or may be ours."""
 
     ticket: Ticket
     copy: Ticket
-    """What came of it in internal."""
+    """Its copy in internal."""
     people: Sequence[Line]
     ours: Sequence[Line]
     surplus: Sequence[Line]
@@ -44,7 +44,7 @@ class Outside:
 
 
 def look_for_leaks(findings: Findings, case: Case, held: Iterable[Line], outside: Outside) -> None:
-    """Report each *held* note whose words appear *outside*, in a field or in a line of ours, unless they were said there before.
+    """Report each *held* note whose words appear *outside*, in a field or a line of ours, unless people there had said them.
 
     Lines without an original are also searched for the words after the tag.
     """
@@ -65,7 +65,7 @@ def look_for_leaks(findings: Findings, case: Case, held: Iterable[Line], outside
 
 
 def look_for_addresses(findings: Findings, rules: Rules, ours: Iterable[Line]) -> None:
-    """Report each line of *ours* on external that names a page of internal's in its plainest spelling."""
+    """Report each line of *ours* on external that contains a plainly spelt address of an internal page."""
     own = _own_addresses(rules)
     hosts = "|".join(re.escape(f"//{parts.netloc}{parts.path}") for parts in map(urlsplit, own))
     pattern = re.compile(rf"""(?:{hosts})(?=[/?#\s"'<>]|\Z)""", re.IGNORECASE)
@@ -75,7 +75,7 @@ def look_for_addresses(findings: Findings, rules: Rules, ours: Iterable[Line]) -
 
 
 def names_an_address(name: str, rules: Rules) -> bool:
-    """Whether a file's *name* has all words of an address of internal's in a row, whatever stands between them."""
+    """Whether a file's *name* contains all words of an address of internal in a row, whatever separates them."""
     pages = (_words(f"{parts.hostname}{parts.path}") for parts in map(urlsplit, _own_addresses(rules)))
     return any(page.count(" ") >= _PARTED and f" {page} " in f" {_words(name)} " for page in pages)
 
@@ -90,7 +90,7 @@ def _own_addresses(rules: Rules) -> list[str]:
 
 
 def _quotes(line: Line, case: Case, outside: Outside) -> bool:
-    """Whether external's people had said all of it: in an earlier entry, or in a value that only comes from there."""
+    """Whether people on external had said all of it, in an earlier entry or in a value that is carried only from there."""
     earlier = (each for each in outside.people if each.entry and line.entry and each.entry.at < line.entry.at)
     rules = (rule for rule in case.cls.fields if not rule.direction.allows(Side.INTERNAL))
     values = ((outside.ticket.fields.get(rule.external, ""), outside.copy.fields.get(rule.internal, "")) for rule in rules)

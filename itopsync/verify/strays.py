@@ -1,7 +1,7 @@
-"""Stray copies: internal tickets that say of themselves that they are copies, and to which no link leads.
+"""Finds stray copies: internal tickets that are marked as copies, but to which no link leads.
 
-One is made where a create arrives twice, or after its link has gone on with another. Nothing that people do there is carried, and
-no link tells of it. So they are looked for by their markers.
+One appears if a create arrives twice, or after its link has gone on with another copy. Nothing that people do there is carried,
+and no link shows that. So stray copies are looked for by their markers.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from itopsync.model import Link, LinkStatus, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.rules import Rules
 
 _SPAN = 10_000
-"""The ids of how many tickets one query goes through: a second's work, where each has 6 kB of logs."""
+"""How many tickets one query searches: this takes a second if each has 6 kB of logs."""
 _HEAD = re.compile(r"(?:\s|<[^<>]*>)*")
-"""What stands before the first word."""
+"""Everything before the first word."""
 
 
 @dataclass(frozen=True)
 class Stray:
-    """An internal ticket that no link leads to, and whose copy it says that it is."""
+    """An internal ticket to which no link leads, and the external ticket whose copy it is marked as."""
 
     internal: Ref
     number: str
@@ -35,7 +35,7 @@ class Stray:
 
     @property
     def what(self) -> str:
-        """What is to be known of it, and done about it."""
+        """What it is, and what to do about it."""
         link, lost = self.link, "what people write on it goes nowhere"
         if link is None or link.internal is None:
             still = "If that is so after a sweep too, stop the service and run `itopsync rebuild`, or close it"
@@ -55,8 +55,8 @@ def find_strays(
 ) -> Iterator[Stray]:
     """Find the stray copies that are not closed yet. Only what our own account wrote counts: anybody can paste a marker.
 
-    *places*: the internal classes that may hold copies, with the logs in which their markers may stand; *unknown* leaves those of
-    some internal tickets that are in no link, *link_of* gives the link of an external one.
+    *places*: internal class that may hold copies → the logs that may contain their markers; *unknown* returns those of some
+    internal tickets that are in no link, *link_of* the link of an external one.
 
     :raises SideUnavailable: the server cannot be asked
     """
@@ -72,7 +72,7 @@ def find_strays(
 
 
 def _leads_to(link: Link | None, copy: Ref) -> bool:
-    """Whether *copy* is that of the link, or will be: one without a copy looks for it before it makes another."""
+    """Whether *copy* is the link's, or will be: a link without a copy looks for an existing one before it has one made."""
     return link is not None and (link.internal == copy or (link.internal is None and link.status is not LinkStatus.TOMBSTONE))
 
 
@@ -83,7 +83,7 @@ def _is_closed(ticket: Ticket, external: Ref, rules: Rules) -> bool:
 
 
 def _copied(ticket: Ticket, logs: Sequence[str], rules: Rules) -> list[Ref]:
-    """The external tickets whose copy it is by the heads of the entries that we wrote on it, and not on its parent."""
+    """The external tickets whose copy it is, by the heads of the entries that we wrote on it, not on its parent."""
     entries = sorted((entry for log in logs for entry in ticket.logs.get(log, ())), key=lambda entry: entry.at)
     copied: dict[Ref, None] = {}
     marker = re.compile(rf"itopsync-{re.escape(rules.pair)}-([thu])-([A-Za-z_]\w*)\.(\d+)")
@@ -102,7 +102,7 @@ def _copied(ticket: Ticket, logs: Sequence[str], rules: Rules) -> list[Ref]:
 
 
 def _marked(server: Server, name: str, logs: Sequence[str], mark: str) -> Iterator[Sequence[Sighting]]:
-    """The tickets of a class that have *mark* anywhere in one of *logs*: only their ids are read, from so many at a time."""
+    """The tickets of a class that have *mark* anywhere in one of *logs*; reads only their ids and numbers, range by range."""
 
     def count(low: int, high: int) -> int:
         return server.count(name, f"SELECT {oql.name(name)} WHERE id >= {low} AND id < {high}")
@@ -120,5 +120,5 @@ def _marked(server: Server, name: str, logs: Sequence[str], mark: str) -> Iterat
         low, left = low + span, left - there
         if there < _SPAN // 4:
             span *= 2
-        if not there and left > 0:  # some have gone meanwhile
+        if not there and left > 0:  # some were deleted meanwhile
             left = count(low, HIGHEST_ID)

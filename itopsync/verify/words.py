@@ -1,7 +1,7 @@
-"""What a text says, parsed with the standard library and reduced to what both servers must show alike.
+"""What a text says, parsed with the standard library and reduced to what must be the same on both servers.
 
-White space and invisible characters do not count, so that the ways in which servers store HTML, and in which we write it, are
-not taken for differences.
+White space and invisible characters do not count, so that neither the ways in which servers store HTML nor ours of writing it
+look like differences.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ _MENTION = re.compile(r"\[\[\w[\w ]*:[^\[\]|]*\|([^\[\]]*)\]\]|\[\[\w[\w ]*:([^\
 _IN_WORDS_BEGIN = re.compile(r"\[picture(?:notcarried)?:")
 _BRACKET = re.compile(r"\[link\]|[\[\]]")
 _BEGINNING = 20
-"""How many letters tell a list item from the others."""
+"""How many letters distinguish a list item from the others."""
 _WITHIN = 60
-"""Among how many characters they are looked for."""
+"""Among how many characters these letters are looked for."""
 _READINGS = 8
-"""How many ways to read the same words are followed: a picture's name may hold brackets."""
+"""How many readings of the same words are followed: a picture's name may contain brackets."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """Where words say a text."""
+    """A place where words say a text."""
 
     end: int
     shown: tuple[bool, ...]
-    """For each picture of the text, whether a picture is there, and not words."""
+    """For each picture of the text, whether a picture is there instead of words."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Text:
     words: str = field(repr=False)
     """The text without white space; each picture is one character."""
     body: str = field(repr=False)
-    """The words after the first paragraph, which is the header in what we write."""
+    """The words after the first paragraph, which is our header in what we write."""
     pictures: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
     """The attributes of each picture."""
     addresses: tuple[str, ...] = field(default=(), repr=False)
@@ -71,11 +71,11 @@ class Text:
         return without_pictures(self.words)
 
     def said_by(self, words: str) -> Said | None:
-        """Match *words* that say this and nothing else, with each picture shown or replaced by words."""
+        """Match *words* if they say this and nothing else, with each picture shown or replaced by words."""
         return self._said_at(words, 0, whole=True)
 
     def found_in(self, words: str, start: int) -> Said | None:
-        """Find in *words*, from *start* on, what says this, with each picture shown or replaced by words."""
+        """Find this text in *words*, from *start* on, with each picture shown or replaced by words."""
         begins = self.words.partition(PICTURE)[0]
         place = words.find(begins, start)
         while place >= 0:
@@ -85,7 +85,7 @@ class Text:
         return None
 
     def _said_at(self, words: str, place: int, *, whole: bool = False) -> Said | None:
-        """Match from picture to picture: a regular expression of thousands takes memory with the square of their number."""
+        """Match picture by picture: a regular expression for thousands of pictures takes quadratic memory."""
         begins, *rest = self.words.split(PICTURE)
         reached = [place + len(begins)] if words.startswith(begins, place) else []
         steps: list[Mapping[int, int]] = []
@@ -116,7 +116,7 @@ class Text:
         return LINK in words and self._is_said_but_for_links(words)
 
     def _is_said_but_for_links(self, words: str) -> bool:
-        """Whether *words* say this, with anything but nothing in place of each link."""
+        """Whether *words* say this, with something in place of each link."""
         between = [""]
         for piece in re.split(f"({_IN_WORDS}|{re.escape(LINK)})", words):
             if piece == LINK:
@@ -135,7 +135,7 @@ class Text:
 
 
 def _picture_ends(words: str, begin: int) -> Iterator[int]:
-    """Where a picture that begins there may end, shown or replaced by words."""
+    """Where a picture that begins at *begin* may end, shown or replaced by words."""
     if words.startswith(PICTURE, begin):
         yield begin + 1
     told = _IN_WORDS_BEGIN.match(words, begin)
@@ -249,7 +249,7 @@ class _Reader(Parser):
         )
 
     def _beginning(self, at: int) -> str:
-        """How an item begins whose first piece is at *at*."""
+        """The beginning of the item whose first piece is at *at*."""
         return folded("".join(self._pieces[at : at + _WITHIN])[:_WITHIN])[:_BEGINNING]
 
 

@@ -47,7 +47,7 @@ class Way(Protocol):
 class Command:
     """A program, run once for each notification, with JSON on standard input, and the JSON and its parts in the environment.
 
-    The end of what it writes to its standard error goes to ours.
+    The end of its standard error is passed on to ours.
     """
 
     name = "command"
@@ -95,7 +95,7 @@ class Command:
 
 
 class _Errors:
-    """What a program writes to its standard error, of which the end is kept."""
+    """Keeps the end of what a program writes to its standard error."""
 
     def __init__(self) -> None:
         self._source, self.sink = os.pipe()

@@ -33,7 +33,7 @@ _AT_ONCE = threading.BoundedSemaphore(2)
 
 
 class NoAccounts(ItopsyncError):
-    """The accounts cannot be used. Whoever would sign in is told no more; the log says why, and what to do."""
+    """The accounts cannot be used. People who sign in are told nothing more; the log says why, and what to do."""
 
 
 class Accounts:

@@ -48,7 +48,7 @@ class Actions:
     clock: Callable[[], datetime]
 
     async def ask(self, request: Request) -> Response:
-        """Ask for what a form says, and go back to where that is shown."""
+        """Make the request in a form, and redirect to the page that shows it."""
         pair, user = self.views.watched(request), request.state.user
         if not user.operates:
             raise HTTPException(403)

@@ -31,7 +31,7 @@ from itopsync.web.views import Views
 log = structlog.get_logger(__name__)
 
 A_NAME, A_PEER, WITHIN = 5, 30, 300.0
-"""So many tries to sign in there are for one name, and from one address, within so many seconds."""
+"""Sign-in attempts allowed per name and per address, and the period in seconds."""
 _WHY = {
     400: ("This form makes no sense", "Go back, reload the page and try again."),
     403: ("Only operators may do this", "You may only look. roles.operators in web.toml names who may do more."),

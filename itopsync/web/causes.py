@@ -23,7 +23,7 @@ class Cause:
     reason: str
     """In the words of the first of them."""
     tried: bool
-    """Whether it may be tried again: not where a person parked it."""
+    """Whether it may be tried again, because no person parked it."""
     found: list[tuple[Link, Obstacle | None]] = field(default_factory=list)
 
     @property

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DAY = timedelta(hours=24)
 STRETCH = timedelta(minutes=15)
 NEWEST = 5_000
-"""So many arrivals make the figures, the newest of a day."""
+"""How many arrivals the figures are made from: the newest of a day."""
 _WORST_FIRST = (
     CycleOutcome.STOPPED,
     CycleOutcome.UNAVAILABLE,
@@ -28,7 +28,7 @@ _WORST_FIRST = (
     CycleOutcome.WELL,
 )
 NONE = "none"
-"""Of a stretch in which no cycle began."""
+"""The outcome of a stretch in which no cycle began."""
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,11 @@ FOR_THE_GROUP = 0o117
 """The socket is for its owner and the group: for the proxy in front."""
 MOST_AT_ONCE = 64
 PATIENCE = 20.0
-"""Seconds that a connection has to send a request, and to take what it is answered."""
+"""How many seconds a connection gets to send a request, and to accept the response."""
 
 
 class Connection(H11Protocol):
-    """A connection that ends where its peer lets us wait: else a few that send nothing would keep everybody out."""
+    """A connection that ends if its peer keeps us waiting: otherwise a few silent ones would keep everybody out."""
 
     _late: asyncio.TimerHandle | None = None
 

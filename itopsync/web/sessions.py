@@ -11,7 +11,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 MOST = 1_000
-"""So many sessions there are at once; the one that rested longest goes."""
+"""How many sessions may exist at once; beyond that, the one idle longest ends."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Sessions:
     """All sessions, by the digest of what the browser shows. Threads may share it."""
 
     def __init__(self, idle: timedelta, longest: timedelta, clock: Callable[[], float]) -> None:
-        """*clock* counts seconds, and never goes back."""
+        """*clock* counts seconds, and is monotonic."""
         self._idle, self._longest, self._clock = idle.total_seconds(), longest.total_seconds(), clock
         self._all: dict[str, Session] = {}
         self._lock = threading.Lock()
@@ -44,7 +44,7 @@ class Sessions:
         return token
 
     def find(self, token: str, *, by_person: bool) -> Session | None:
-        """The session of a token, unless it has ended; *by_person*: somebody did something, so that it goes on."""
+        """The session of a token, unless it has ended. *by_person*: a person did something, which keeps it alive."""
         now = self._clock()
         with self._lock:
             found = self._all.get(_key(token))
@@ -71,7 +71,7 @@ class Attempts:
     """Recent attempts, counted per key, such as a name or an address."""
 
     def __init__(self, most: int, within: float, clock: Callable[[], float]) -> None:
-        """*most* tries within so many seconds."""
+        """Allow *most* attempts in *within* seconds."""
         self._most, self._within, self._clock = most, within, clock
         self._tries: dict[str, deque[float]] = {}
         self._lock = threading.Lock()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from itopsync.store.records import ActivityRecord
 
 MANY = 300
-"""So many writes of one ticket are looked at."""
+"""How many writes of one ticket are looked at."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Item:
     origin: Side | None
     """Where a person wrote it; None: on either side."""
     what: str
-    """How it stands: ``carried``, ``waiting``, ``left as it is`` …"""
+    """Its progress: ``carried``, ``waiting``, ``left as it is`` …"""
     arrived: datetime | None = None
     after: timedelta | None = None
     """How long after the person's save."""
@@ -82,7 +82,7 @@ def items(link: Link, writes: Sequence[ActivityRecord]) -> list[Item]:
 
 
 def to_come(link: Link, *, kept: bool, paused: bool, now: datetime) -> list[ToCome]:
-    """What is to come, and when; at least one line, unless something stands in the way."""
+    """What will happen next, and when; at least one line, unless there is an obstacle."""
     if link.status is LinkStatus.TOMBSTONE:
         return [ToCome("Nothing: one of the two tickets is gone, or they were unlinked.")]
     if link.status is LinkStatus.PARKED:

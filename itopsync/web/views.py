@@ -26,15 +26,15 @@ from itopsync.web.pages import Pages
 from itopsync.web.pairs import Watched
 
 ROWS = 50
-"""On a page of what happened."""
+"""Rows per page of what happened."""
 CYCLES = 400
-"""So many are looked at; of the idle ones those in a row are put together."""
+"""How many cycles are looked at; consecutive idle ones are shown as one."""
 FEW = 5
-"""So many tickets of a cause are shown at once."""
+"""Tickets shown per cause."""
 TROUBLED = 500
-"""So many links in trouble are grouped by cause; the others come up when those are mended."""
+"""How many links in trouble are grouped by cause; others appear once these are resolved."""
 _WAITING = "TROUBLED"
-"""What stands for ``OK`` where something is parked or waits."""
+"""Shown instead of ``OK`` if something is parked or waits."""
 _WORST_FIRST = (status_of.STOPPED, status_of.STALE, status_of.PAUSED, _WAITING, status_of.OK)
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "": None}
 
@@ -211,12 +211,12 @@ class Views:
 
 
 def number_of(text: str) -> int:
-    """The id that stands in an address or a form; -1, which nothing has, where that is none."""
+    """The id in an address or a form; -1, which nothing has, if it is no id."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < _TOO_LONG else -1
 
 
 _TOO_LONG = 18
-"""So many digits may be more than a database's integer holds."""
+"""A number with this many digits may overflow a database's integer."""
 
 
 def _typed(text: str) -> str:

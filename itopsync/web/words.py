@@ -57,7 +57,7 @@ ENGLISH = {
     "none": "no cycle",
     "links": "tickets",
 }
-"""How English says what the program calls otherwise."""
+"""The program's term → the English word for people."""
 
 INDONESIAN: dict[str, str] = tomllib.loads(files("itopsync.web").joinpath("words.id.toml").read_text(encoding="utf-8"))
-"""By the English."""
+"""English text → Indonesian."""

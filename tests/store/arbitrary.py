@@ -40,6 +40,7 @@ bases = st.builds(
     last_change=words,
     changed=st.none() | agreed,
     began=words,
+    made_at=words,
     joined_logs=st.none() | st.frozensets(words, max_size=3),
     heading=st.none() | st.builds(Heading, sides, st.lists(words, max_size=4).map(tuple)),
 )
