@@ -12,7 +12,7 @@ from itopsync.engine.marker_loss import Loss, losses
 from itopsync.engine.pauses import Pause, pauses
 from itopsync.engine.unwritable import problem_of
 from itopsync.model import Link, Side
-from itopsync.store.records import CycleRecord, ObstacleCounts, RequestKind
+from itopsync.store.records import CycleOutcome, CycleRecord, ObstacleCounts, RequestKind
 
 if TYPE_CHECKING:
     from itopsync.reconcile.rules import Rules
@@ -153,7 +153,7 @@ def freshness(found: Status, most: timedelta) -> Freshness:
     )
     if found.pauses:
         return Freshness(PAUSED, tuple(map(str, found.pauses)))
-    if found.cycles and found.cycles[0].outcome == "stopped":
+    if found.cycles and found.cycles[0].outcome == CycleOutcome.STOPPED:
         return Freshness(STOPPED, (found.cycles[0].error or "the latest cycle was stopped", *old))
     if old:
         return Freshness(STALE, old)

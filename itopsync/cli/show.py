@@ -11,11 +11,12 @@ from rich.text import Text
 
 from itopsync.cli.text import amounts, as_json, counted
 from itopsync.engine.pauses import REMEDY
-from itopsync.engine.report import Count, CycleOutcome, Report, WriteKind
+from itopsync.engine.report import Count, Report
 from itopsync.model import TICKET, UNSAVED, FilePair, FileStatus, ItemKey, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.ends import why
 from itopsync.reconcile.plan import Action, Create, Kept, Plan, Remark, Remove, Upload, Write
 from itopsync.reconcile.rules import not_kept
+from itopsync.store.records import CycleOutcome, WriteKind
 
 if TYPE_CHECKING:
     from itopsync.engine.plan import Planned

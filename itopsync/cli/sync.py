@@ -26,12 +26,12 @@ from itopsync.cli.session import (
     writing_engine,
 )
 from itopsync.config import Configuration
-from itopsync.engine.report import CycleKind, CycleOutcome, Report
+from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.safety import Excess
-from itopsync.store.records import RequestKind
+from itopsync.store.records import CycleKind, CycleOutcome, RequestKind
 
 _EXITS = {
     CycleOutcome.WELL: ExitCode.WELL,

@@ -12,11 +12,11 @@ from itopsync.engine import stops, unwritable
 from itopsync.engine.availability import Availability
 from itopsync.engine.cycle import Cycle
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report
+from itopsync.engine.report import Count, Report
 from itopsync.errors import ItopsyncError, RemoteError, Stopped
 from itopsync.model import Side
 from itopsync.reconcile.safety import Accepted
-from itopsync.store.records import Cause, CycleRecord, Lasting
+from itopsync.store.records import Cause, CycleKind, CycleOutcome, CycleRecord, Lasting
 
 log = structlog.get_logger(__name__)
 
@@ -134,7 +134,7 @@ class Engine:
 def _tell(report: Report, outcome: CycleOutcome, problem: str | None) -> None:
     """Log a cycle on one line, omitting counts of zero."""
     seconds = (report.finished - report.started).total_seconds() if report.finished else 0.0
-    counts = {count.value.replace(" ", "_"): number for count, number in report.counts.items() if number}
+    counts = {count.name.lower(): number for count, number in report.counts.items() if number}
     more = {"problem": problem} if problem else {}
     level = _LEVELS.get(outcome, logging.INFO)
     log.log(level, "cycle", kind=report.kind.value, outcome=outcome.value, seconds=round(seconds, 3), **counts, **more)

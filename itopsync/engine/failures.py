@@ -10,7 +10,7 @@ from itertools import chain
 from itopsync.engine.job import Ending, Job
 from itopsync.engine.observe import attributes
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import Count, WriteOutcome
+from itopsync.engine.report import Count
 from itopsync.engine.retry import report_fault, wait_after
 from itopsync.errors import (
     AccessRefused,
@@ -33,6 +33,7 @@ from itopsync.reconcile.entries import full_log
 from itopsync.reconcile.identity import TITLE
 from itopsync.reconcile.plan import UNREAD, Action, Create, Item, TextSource, Upload, Write
 from itopsync.reconcile.richtext import plain
+from itopsync.store.records import WriteOutcome
 
 _NOT_ONE = re.compile(r"(\w+): (?:No item found|Several items found \(\d+\)|Invalid object \w+::\d+)\Z")
 

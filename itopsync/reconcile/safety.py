@@ -96,14 +96,15 @@ class Excess(StrEnum):
 
 
 _REASONS = {
-    "creations": "{count} new tickets are to be created in internal, more than the limit of {limit}",
-    "deletions": "{count} attachments of many tickets are to be deleted, more than the limit of {limit}; if a server was "
+    Excess.CREATIONS: "{count} new tickets are to be created in internal, more than the limit of {limit}",
+    Excess.DELETIONS: "{count} attachments of many tickets are to be deleted, more than the limit of {limit}; if a server was "
     "restored from a backup, these are the last copies",
-    "missing": "{count} linked tickets are gone, or copies of files or the log on them, more than the limit of {limit}; perhaps "
-    "an account sees less than before, or a server was restored from a backup",
-    "rewritten": "on {count} tickets all known entries look different, more than the limit of {limit}; perhaps by an upgrade",
-    "replaced": "{count} linked ids are other tickets than before; perhaps a server was restored from a backup, or cloned",
-    "markers": "{count} entries of ours stand there without their markers; perhaps a server loses them",
+    Excess.MISSING: "{count} linked tickets are gone, or copies of files or the log on them, more than the limit of {limit}; "
+    "perhaps an account sees less than before, or a server was restored from a backup",
+    Excess.REWRITTEN: "on {count} tickets all known entries look different, more than the limit of {limit}; perhaps by an "
+    "upgrade",
+    Excess.REPLACED: "{count} linked ids are other tickets than before; perhaps a server was restored from a backup, or cloned",
+    Excess.MARKERS: "{count} entries of ours stand there without their markers; perhaps a server loses them",
 }
 
 

@@ -114,6 +114,62 @@ class TicketsPart:
     """The link after which the next part begins; None if this is the last part."""
 
 
+class CycleKind(StrEnum):
+    """What a cycle looks at."""
+
+    POLL = "poll"
+    """What changed since the last poll."""
+    SWEEP = "sweep"
+    """Everything."""
+
+
+class CycleOutcome(StrEnum):
+    """How a cycle ended."""
+
+    WELL = "well"
+    TROUBLED = "troubled"
+    """Some tickets failed, or something is parked or waits, from this cycle or an earlier one."""
+    UNAVAILABLE = "unavailable"
+    """A side cannot be worked with."""
+    INTERRUPTED = "interrupted"
+    """We were told to stop."""
+    PAUSED = "paused"
+    """A person wants a side left alone."""
+    STOPPED = "stopped"
+    """A safety limit or something else ended it."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the cycle got through to both sides."""
+        return self in (CycleOutcome.WELL, CycleOutcome.TROUBLED)
+
+
+class WriteKind(StrEnum):
+    """What a write does."""
+
+    CREATE = "create"
+    WRITE = "write"
+    STATE = "state"
+    UPLOAD = "upload"
+    REMOVE = "remove"
+
+
+class WriteOutcome(StrEnum):
+    """How a write ended."""
+
+    DONE = "done"
+    WAITS = "waits"
+    """Not sent, because a picture that it shows is not uploaded yet, or because the ticket must be looked at again."""
+    UNKNOWN = "unknown"
+    """No answer: it may have been carried out."""
+    REFUSED = "refused"
+    READ_ONLY = "read-only"
+    NO_RIGHT = "no right"
+    SIDE_UNAVAILABLE = "side unavailable"
+    UNMARKED = "unmarked"
+    """Carried out, but stored without its marker."""
+
+
 @dataclass(frozen=True)
 class CycleRecord:
     """One cycle in the history."""
@@ -121,9 +177,11 @@ class CycleRecord:
     id: int | None
     """None until it is recorded."""
     kind: str
+    """:class:`CycleKind`."""
     started: datetime
     finished: datetime | None
     outcome: str
+    """:class:`CycleOutcome`."""
     counts: Mapping[str, int]
     error: str | None = None
 
@@ -138,9 +196,9 @@ class ActivityRecord:
     side: Side
     """The side written to."""
     action: str
-    """:class:`~itopsync.engine.report.WriteKind`."""
+    """:class:`WriteKind`."""
     outcome: str
-    """:class:`~itopsync.engine.report.WriteOutcome`."""
+    """:class:`WriteOutcome`."""
     items: tuple[ItemKey, ...]
     """The items that it carried."""
     age: timedelta | None

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from itopsync.engine.rebuild import UnknownAccount, rebuild
-from itopsync.engine.report import CycleKind
 from itopsync.errors import StoreError
 from itopsync.model import Ref, Side
 from itopsync.simulator import FaultKind
+from itopsync.store.records import CycleKind
 from tests.engine.rig import Rig
 
 OTHER = 77

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from itopsync.engine import deletions, sweep
-from itopsync.engine.report import CycleKind
 from itopsync.engine.settings import EngineSettings
 from itopsync.itop import reader
 from itopsync.itop.reader import LIGHT_BATCH
 from itopsync.reconcile.rules import Deletion, Direction
 from itopsync.simulator import Simulator
+from itopsync.store.records import CycleKind
 from tests.engine.rig import RESOLVED, TEAM, Rig
 
 WRITES = ("core/create", "core/update", "core/apply_stimulus", "core/delete")

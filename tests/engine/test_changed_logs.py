@@ -9,7 +9,6 @@ import pytest
 
 from itopsync.engine import linking, plan
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.report import CycleKind, CycleOutcome
 from itopsync.engine.store_guard import remember_classes
 from itopsync.errors import BadQuery, Maintenance, SafetyStop, StoreError
 from itopsync.itop.server import Server
@@ -20,6 +19,7 @@ from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import LogRule
 from itopsync.simulator import FaultKind
 from itopsync.simulator.caselog import CaseLog
+from itopsync.store.records import CycleKind, CycleOutcome
 from tests.engine.rig import Rig
 from tests.engine.verifying import compared, excused, verified
 

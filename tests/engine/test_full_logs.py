@@ -15,7 +15,6 @@ from itopsync.cli import show, show_status
 from itopsync.cli.verifying import tell
 from itopsync.engine import plan
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.report import CycleKind, CycleOutcome
 from itopsync.engine.story import explain
 from itopsync.model import Side
 from itopsync.reconcile.by_hand import retried
@@ -24,6 +23,7 @@ from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import Limits
 from itopsync.simulator import FaultKind
 from itopsync.status import OK, freshness, status
+from itopsync.store.records import CycleKind, CycleOutcome
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
 from tests.engine.verifying import compared, excused, verified
 

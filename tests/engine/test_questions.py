@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from itopsync.engine.report import CycleKind
 from itopsync.engine.story import Story, explain
 from itopsync.model import Side
+from itopsync.store.records import CycleKind
 from tests.engine.rig import TEAM, Rig
 from tests.engine.verifying import compared
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from itopsync.engine import linking
-from itopsync.engine.report import CycleKind
 from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
 from itopsync.model import FileStatus, LinkStatus, Ref, Side, Sighting
@@ -19,7 +18,7 @@ from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE
 from itopsync.reconcile.plan import Remove
 from itopsync.reconcile.rebuilding import without_copy
 from itopsync.reconcile.rules import Limits
-from itopsync.store.records import RequestKind
+from itopsync.store.records import CycleKind, RequestKind
 from tests.engine.rig import TEAM, Rig
 from tests.engine.test_work import with_settings
 from tests.engine.verifying import compared

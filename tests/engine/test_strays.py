@@ -11,11 +11,11 @@ import pytest
 
 from itopsync.cli import verifying
 from itopsync.engine import linking
-from itopsync.engine.report import CycleKind
 from itopsync.itop import reader
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.simulator import Simulator
+from itopsync.store.records import CycleKind
 from tests.engine.rig import RESOLVED, TEAM, Rig
 from tests.engine.verifying import verified
 from tests.transport import SimulatorTransport

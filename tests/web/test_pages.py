@@ -14,11 +14,10 @@ import pytest
 
 from itopsync.engine import stops
 from itopsync.engine.pauses import Pause, pause
-from itopsync.engine.report import CycleOutcome
 from itopsync.model import TICKET, FilePair, FileStatus, ItemKey, ItemKind, LinkStatus, Obstacle, Side
 from itopsync.reconcile import by_hand
 from itopsync.store import upkeep
-from itopsync.store.records import ActivityRecord, CycleRecord, Holder, RequestKind, RequestState
+from itopsync.store.records import ActivityRecord, CycleOutcome, CycleRecord, Holder, RequestKind, RequestState
 from itopsync.store.store import Store
 from itopsync.web import runbook, words
 from itopsync.web.causes import causes, likeness
