@@ -110,6 +110,7 @@ class Status:
 
 def status(store: Store, pair: str, now: datetime, *, rules: Rules | None = None, troubles: int = 50, cycles: int = 10) -> Status:
     """Gather the status from the store, and from the *rules* whether the scope has begun."""
+    links, found = store.links, store.links.troubles()
     return Status(
         pair,
         now,
@@ -119,10 +120,10 @@ def status(store: Store, pair: str, now: datetime, *, rules: Rules | None = None
         pauses(store, now),
         _stop(store),
         losses(store),
-        store.links.counts(),
-        {name: sum(counts.values()) for name, counts in store.links.resting().items()},
-        store.links.obstacle_counts(),
-        tuple(trouble for link in store.links.troubled(troubles) for trouble in troubles_of(link)),
+        {**links.counts(), "troubled": found.troubled, "in_doubt": found.in_doubt, "gathering": found.gathering},
+        {name: sum(counts.values()) for name, counts in links.resting().items()},
+        found.items,
+        tuple(trouble for link in links.troubled(troubles) for trouble in troubles_of(link)),
         tuple(store.history.cycles(cycles)),
         rules is not None and rules.begin_after(now),
     )

@@ -76,8 +76,7 @@ def rebuild(
     console = Console(soft_wrap=True)
     total = unreadable = unknown = tickets = files = 0
     with rebuilding(configuration) as inspector:
-        counts = inspector.pair.store.links.counts()
-        known = sum(counts[status] for status in LinkStatus)
+        known = sum(inspector.pair.store.links.counts().values())
         for found in finding.rebuild(inspector, create_missing=create_missing, ours=former_account or (), people=person or ()):
             if isinstance(found, finding.UnknownAccount):
                 unknown += 1

@@ -115,7 +115,7 @@ class Engine:
             yield Lasting(Cause.PAUSED)
         if outcome is CycleOutcome.STOPPED:
             yield Lasting(Cause.STOPPED)
-        for link, obstacle in store.links.parked():
+        for link, obstacle in store.links.troubles().parked:
             yield Lasting(Cause.PARKED, None, link, obstacle.key)
 
     def _see_what_waits(self, report: Report) -> None:
@@ -127,7 +127,7 @@ class Engine:
                 report.problems.setdefault(side, problem.what)
         if report.unavailable:
             unwritable.forget_idle(store, now, self.pair.settings.first_back_off)
-        items = store.links.obstacle_counts()
+        items = store.links.troubles().items
         report.counts[Count.PARKED], report.counts[Count.WAITING] = items.parked, items.waiting + items.in_doubt
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from itopsync.model import ItemKey, Ref, Side, Sighting
+from itopsync.model import ItemKey, Obstacle, Ref, Side, Sighting
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,32 @@ class ObstacleCounts:
     def any(self) -> bool:
         """Whether there is anything of the kind."""
         return bool(self.parked or self.waiting or self.in_doubt)
+
+
+@dataclass(frozen=True)
+class Troubles:
+    """The obstacles of all links, and how many links are in trouble."""
+
+    obstacles: tuple[tuple[int, Obstacle], ...] = ()
+    """As (link, obstacle)."""
+    troubled: int = 0
+    """Links that are parked, in doubt or have obstacles, except those with nothing but a full log."""
+    in_doubt: int = 0
+    """Links with a write of unknown outcome."""
+    gathering: int = 0
+    """Links that are not in trouble, but gather what a full log does not take."""
+
+    @property
+    def parked(self) -> list[tuple[int, Obstacle]]:
+        """The obstacles of parked items as (link, obstacle), except those that concern only us."""
+        return [(link, each) for link, each in self.obstacles if each.parked and not each.key.concerns_us]
+
+    @property
+    def items(self) -> ObstacleCounts:
+        """Count the items that cannot be carried now, and the links in doubt."""
+        parked = sum(each.needs_person for _, each in self.obstacles)
+        waiting = sum(not (each.parked or each.is_no_trouble) for _, each in self.obstacles)
+        return ObstacleCounts(parked, waiting, self.in_doubt)
 
 
 @dataclass(frozen=True)

@@ -158,10 +158,10 @@ class Metrics:
         :raises StoreError: it does not answer
         """
         now = self._clock()
-        counts, due, items = store.links.counts(), store.links.due_counts(now), store.links.obstacle_counts()
+        counts, due, items = store.links.counts(), store.links.due_counts(now), store.links.troubles().items
         for status in LinkStatus:
             self._links.labels(self._pair, status).set(counts[status])
-        self._in_doubt.labels(self._pair).set(counts["in_doubt"])
+        self._in_doubt.labels(self._pair).set(items.in_doubt)
         self._due.labels(self._pair).set(due.total)
         self._items.labels(self._pair, "parked").set(items.parked)
         self._items.labels(self._pair, "waiting").set(items.waiting)

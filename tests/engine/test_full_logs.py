@@ -138,7 +138,7 @@ def test_while_they_are_gathered_nothing_is_wrong_and_everybody_says_until_when(
     assert planned.plan.actions == ()
     log = "log:internal:private_log:notes"
     remark = f"{log}: gathered into one file (until {until} UTC: the log is full: what comes until then goes as one file"
-    assert remark in _shown(lambda console: show.plans(console, [planned], rig.store.links.counts()))
+    assert remark in _shown(lambda console: show.plans(console, [planned], rig.store.links.troubles()))
     assert compared(rig) == []
     assert all(one.agrees for one in verified(rig))
     assert excused(rig) == [("entry", "it goes as a file, with what else comes: the log is full")] * 2

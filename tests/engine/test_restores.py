@@ -154,7 +154,7 @@ def test_copies_that_a_restore_took_from_several_tickets_are_told_and_made_again
     assert [remark.reason for each in planned for remark in each.plan.remarks] == [COPIES_GONE] * 3
     rig.sync()
     assert [obstacle.reason for number in numbers for obstacle in rig.link(number).obstacles] == [COPIES_GONE] * 3
-    assert rig.store.links.obstacle_counts().parked == 3
+    assert rig.store.links.troubles().items.parked == 3
     rig.settle(3)
     assert rig.differences() != []
     _retry_all(rig)
