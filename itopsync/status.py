@@ -11,7 +11,7 @@ from itopsync.engine import stops
 from itopsync.engine.marker_loss import Loss, losses
 from itopsync.engine.pauses import Pause, pauses
 from itopsync.engine.unwritable import problem_of
-from itopsync.model import Link, Side
+from itopsync.model import TICKET, ItemKey, Link, Side
 from itopsync.store.records import CycleOutcome, CycleRecord, ObstacleCounts, RequestKind
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Trouble:
     external_number: str
     internal: str | None
     internal_number: str
-    item: str
+    item: ItemKey
     reason: str
     tries: int
     parked: bool
@@ -186,7 +186,9 @@ def _health(store: Store, side: Side, now: datetime) -> SideHealth:
 def troubles_of(link: Link) -> tuple[Trouble, ...]:
     """What cannot be carried on *link*. A full log itself is left out, but not the notes gathered for it."""
 
-    def trouble(item: str, reason: str, tries: int, *, parked: bool, next_try: datetime | None, gathers: bool = False) -> Trouble:
+    def trouble(
+        item: ItemKey, reason: str, tries: int, *, parked: bool, next_try: datetime | None, gathers: bool = False
+    ) -> Trouble:
         internal = str(link.internal) if link.internal else None
         return Trouble(
             link.id,
@@ -209,5 +211,5 @@ def troubles_of(link: Link) -> tuple[Trouble, ...]:
     ]
     if link.in_doubt:
         reason = "a write was sent whose outcome is not known; it is looked for before anything else is sent"
-        found.append(trouble("ticket", reason, 0, parked=False, next_try=link.due_at))
+        found.append(trouble(TICKET, reason, 0, parked=False, next_try=link.due_at))
     return tuple(found)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from itopsync.engine import stops
-from itopsync.engine.linking import REF
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
 from itopsync.engine.scope import left_behind, why_not
@@ -146,11 +145,11 @@ def unlinked(pair: Pair, text: str) -> tuple[Unlinked, ...]:
 def _seen(side: Side, server: Server, typed: str) -> Iterator[Sighting]:
     if typed.isdigit():  # a link's number
         return
-    found = REF.fullmatch(typed)
+    found = Ref.parse(typed, side)
     if found is None:
         yield from server.sightings("Ticket", f"this.ref = {oql.literal(typed.upper())}")
-    elif found[1] in {None, side}:
-        yield from (sighting for sighting in server.sightings("Ticket", "", [int(found[3])]) if sighting.ref.cls == found[2])
+    elif found.side is side:
+        yield from (sighting for sighting in server.sightings("Ticket", "", [found.id]) if sighting.ref == found)
 
 
 def _why(server: Server, rules: Rules, seen: Sighting) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from itopsync.evidence.delays import DELAYS, Refusals, Spells, shares
-from itopsync.model import BySide, ItemKind, Side
+from itopsync.model import BySide, ItemKey, ItemKind, Side
 from itopsync.store.records import ActivityRecord, Cause, RequestKind, SpellRecord, WriteKind, WriteOutcome
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _spell(frame: Frame, spell: SpellRecord) -> Line:
     told = {"part": "outage", "what": str(spell.what.cause)}
     if spell.what.cause is Cause.PARKED:
         number = spell.external_number or f"link {spell.what.link}"
-        kind = spell.what.item.partition(":")[0]
+        kind = ItemKey(spell.what.item).kind
         told = {"part": "parked", "external": number, "internal": spell.internal_number, "what": kind}
     elif spell.what.side is not None:
         told["side"] = str(spell.what.side)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -58,7 +57,6 @@ _UNDER_WAY = link.c.writing_since.is_not(None)
 _WRITTEN = select(link.c.id).where(_UNDER_WAY)
 _LATER = select(link.c.id).where(link.c.due_at > bindparam("after"), link.c.status.in_(WORKED_ON)).limit(1)
 """Built once: building a statement takes longer than executing it."""
-_REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
 
 
 class Links:
@@ -151,11 +149,8 @@ class Links:
         with self._database.reading() as connection:
             if typed.isascii() and typed.isdigit():
                 return _by_id(connection, [int(typed)]) if len(typed) < _TOO_LONG else ()
-            if ref := _REF.fullmatch(typed):
-                sides = [Side(ref[1])] if ref[1] else list(Side)
-                meant = or_(*(and_(CLASS[side] == ref[2], ID[side] == int(ref[3])) for side in sides))
-                if len(ref[3]) >= _TOO_LONG:
-                    return ()
+            if refs := {ref for side in Side if (ref := Ref.parse(typed, side))}:
+                meant = or_(*(and_(CLASS[ref.side] == ref.cls, ID[ref.side] == ref.id) for ref in sorted(refs)))
             else:
                 meant = or_(*(NUMBER[side].in_({typed, typed.upper()}) for side in Side))
             return read_links(connection, select(link).where(meant).order_by(link.c.id)) if typed else ()
