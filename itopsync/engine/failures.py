@@ -171,7 +171,7 @@ def name_the_key(pair: Pair, action: Action, error: RemoteError) -> None:
         return
     value = action.fields[found[1]]
     routes = [key.which for key in action.routes_taken if key.kind is ItemKind.ROUTE]
-    is_default = value == pair.rules.side(action.side).defaults.get(found[1]) or not routes
+    is_default = value == pair.rules.of(action.side).defaults.get(found[1]) or not routes
     key = f"{action.side}.defaults.{found[1]}" if is_default else f"route {routes[0]}: {found[1]}"
     error.args = (f"{error}, by {key} ({shown(value)}). Name one that exists; `itopsync check` looks up all",)
 

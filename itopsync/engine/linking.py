@@ -47,7 +47,7 @@ def locate(server: Server, rules: Rules, texts: Collection[str]) -> dict[str, Re
 
     Makes one call for each class and thousand texts.
     """
-    side, classes = server.side, sorted({cls.cls(server.side) for cls in rules.classes})
+    side, classes = server.side, sorted({cls.of(server.side) for cls in rules.classes})
     found: dict[str, Ref | CannotLink] = {}
     named: dict[str, Ref] = {}
     for text in dict.fromkeys(texts):

@@ -98,8 +98,8 @@ class Lookups:
 
     def __init__(self, servers: Mapping[Side, Server], rules: Rules, clock: Callable[[], datetime]) -> None:
         self._servers, self._clock = servers, clock
-        self._routing = {side: rules.side(side).routing for side in Side}
-        self._classes = {side: tuple(dict.fromkeys(cls.cls(side) for cls in rules.classes)) for side in Side}
+        self._routing = {side: rules.of(side).routing for side in Side}
+        self._classes = {side: tuple(dict.fromkeys(cls.of(side) for cls in rules.classes)) for side in Side}
         self._by_email = self._routing[Side.INTERNAL].asks_for_callers
         self._lock = Lock()
         self._at: datetime | None = None

@@ -135,4 +135,4 @@ def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:
 def _is_live(seen: Observation, cls: ClassRules) -> bool:
     """Whether the ticket can still change; one that is closed on both sides is left to the sweeps."""
     tickets = [(side, seen.of(side)) for side in Side]
-    return not all(ticket and is_terminal(cls.state.lifecycle(side), ticket.state) for side, ticket in tickets)
+    return not all(ticket and is_terminal(cls.state.of(side), ticket.state) for side, ticket in tickets)

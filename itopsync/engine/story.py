@@ -89,7 +89,7 @@ def _ended(link: Link, seen: Observation, rules: Rules) -> str:
 
 
 def _entries(planned: Planned, side: Side, log: LogRule, rules: Rules) -> list[EntryStory]:
-    link, name, ticket = planned.loaded, log.name(side), planned.seen.of(side)
+    link, name, ticket = planned.loaded, log.of(side), planned.seen.of(side)
     reading = read(link, planned.seen, side, log, rules)
     people = {id(person.entry): person for person in reading.people}
     kept = {remark.key: remark.reason for remark in planned.plan.remarks if remark.kept is Kept.INTERNAL_NOTE}

@@ -76,7 +76,7 @@ def last_changes(situation: Situation) -> Agreed | None:
         changed = moment(text)
         if changed is None or changed > situation.now + _SAVING:  # by a clock that is fast, and may be corrected
             return None
-        seen.append(f"{text} {situation.rules.side(side).timezone.key}")
+        seen.append(f"{text} {situation.rules.of(side).timezone.key}")
     return Agreed(*seen)
 
 
@@ -122,7 +122,7 @@ def _went_back(situation: Situation, side: Side) -> bool:
 
     If the timezone in ``sync.toml`` was corrected, all times have shifted and do not count.
     """
-    base, zone = situation.link.base, situation.rules.side(side).timezone
+    base, zone = situation.link.base, situation.rules.of(side).timezone
     before, _, read_in = base.changed.of(side).partition(" ") if base.changed is not None else ("", "", "")
     known, now = moment(before), moment(situation.ticket(side).fields.get(VERSION_TIME, ""))
     if known is None or now is None or read_in != zone.key or known > situation.now + _CLOCKS:

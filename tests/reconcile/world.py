@@ -39,7 +39,7 @@ def rules_of(name: str) -> Rules:
         side: SideRules(str(side), ADDRESSES[side], ADDRESSES[side], ZoneInfo(zone), DEFAULTS, accounts=frozenset({ACCOUNT}))
         for side, zone in ((Side.EXTERNAL, "Asia/Jakarta"), (Side.INTERNAL, "Europe/Paris"))
     }
-    return Rules("acme", sides[Side.EXTERNAL], sides[Side.INTERNAL], (cls,), "2026-01-01T00:00:00+00:00")
+    return Rules(sides[Side.EXTERNAL], sides[Side.INTERNAL], "acme", (cls,), "2026-01-01T00:00:00+00:00")
 
 
 @dataclass
