@@ -66,9 +66,6 @@ class Accepted:
         return [which for which in getattr(tally, kind) if not self.allows(kind, which)]
 
 
-NOTHING = Accepted()
-
-
 def thing(kind: str, which: str) -> str:
     """The name of one thing that a stop is about: its kind, and *which*."""
     return f"{kind} {which}"
@@ -108,7 +105,7 @@ _REASONS = {
 }
 
 
-def check(tally: Tally, limits: Limits, accepted: Accepted = NOTHING) -> None:
+def check(tally: Tally, limits: Limits, accepted: Accepted) -> None:
     """Check a cycle's totals against the limits.
 
     :raises SafetyStop: what is not *accepted* exceeds a limit
@@ -130,7 +127,7 @@ _LIMITS: Mapping[Excess, Callable[[Limits], int]] = {
 }
 
 
-def exceeds(kind: Excess, tally: Tally, limits: Limits, accepted: Accepted = NOTHING) -> bool:
+def exceeds(kind: Excess, tally: Tally, limits: Limits, accepted: Accepted) -> bool:
     """Whether the things of a kind that were not accepted exceed its limit.
 
     Deletions on only a few tickets are a person's doing; if one of these tickets loses very many files, it waits by itself.
