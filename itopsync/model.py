@@ -5,6 +5,7 @@ Dates are aware datetimes in UTC: only the edge that talks to a server knows its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -70,6 +71,9 @@ class BySide(Generic[T]):
         return replace(self, external=value) if side is Side.EXTERNAL else replace(self, internal=value)
 
 
+_REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d{1,10})")
+
+
 @dataclass(frozen=True, order=True)
 class Ref:
     """A ticket's address: side, class and id. Written ``external:UserRequest:17``."""
@@ -80,6 +84,12 @@ class Ref:
 
     def __str__(self) -> str:
         return f"{self.side}:{self.cls}:{self.id}"
+
+    @classmethod
+    def parse(cls, text: str, side: Side) -> Ref | None:
+        """Read what is written so, on *side* if it names none; None if it is something else."""
+        found = _REF.fullmatch(text)
+        return Ref(Side(found[1] or side), found[2], int(found[3])) if found else None
 
 
 @dataclass(frozen=True)
@@ -304,6 +314,12 @@ class ItemKey(str):
     def which(self) -> str:
         """What distinguishes it from others of its kind; empty if nothing does."""
         return self.partition(":")[2]
+
+    @property
+    def file(self) -> tuple[Side, int]:
+        """Of a file: the original's side and id."""
+        side, _, number = self.which.partition(":")
+        return Side(side), int(number)
 
     @property
     def tells_how(self) -> bool:

@@ -11,8 +11,8 @@ from itopsync.engine import stops
 from itopsync.engine.marker_loss import Loss, losses
 from itopsync.engine.pauses import Pause, pauses
 from itopsync.engine.unwritable import problem_of
-from itopsync.model import Link, Side
-from itopsync.store.records import CycleRecord, ObstacleCounts, RequestKind
+from itopsync.model import TICKET, ItemKey, Link, Side
+from itopsync.store.records import CycleOutcome, CycleRecord, ObstacleCounts, RequestKind
 
 if TYPE_CHECKING:
     from itopsync.reconcile.rules import Rules
@@ -72,7 +72,7 @@ class Trouble:
     external_number: str
     internal: str | None
     internal_number: str
-    item: str
+    item: ItemKey
     reason: str
     tries: int
     parked: bool
@@ -110,6 +110,7 @@ class Status:
 
 def status(store: Store, pair: str, now: datetime, *, rules: Rules | None = None, troubles: int = 50, cycles: int = 10) -> Status:
     """Gather the status from the store, and from the *rules* whether the scope has begun."""
+    links, found = store.links, store.links.troubles()
     return Status(
         pair,
         now,
@@ -119,10 +120,10 @@ def status(store: Store, pair: str, now: datetime, *, rules: Rules | None = None
         pauses(store, now),
         _stop(store),
         losses(store),
-        store.links.counts(),
-        {name: sum(counts.values()) for name, counts in store.links.resting().items()},
-        store.links.obstacle_counts(),
-        tuple(trouble for link in store.links.troubled(troubles) for trouble in troubles_of(link)),
+        {**links.counts(), "troubled": found.troubled, "in_doubt": found.in_doubt, "gathering": found.gathering},
+        {name: sum(counts.values()) for name, counts in links.resting().items()},
+        found.items,
+        tuple(trouble for link in links.troubled(troubles) for trouble in troubles_of(link)),
         tuple(store.history.cycles(cycles)),
         rules is not None and rules.begin_after(now),
     )
@@ -153,7 +154,7 @@ def freshness(found: Status, most: timedelta) -> Freshness:
     )
     if found.pauses:
         return Freshness(PAUSED, tuple(map(str, found.pauses)))
-    if found.cycles and found.cycles[0].outcome == "stopped":
+    if found.cycles and found.cycles[0].outcome == CycleOutcome.STOPPED:
         return Freshness(STOPPED, (found.cycles[0].error or "the latest cycle was stopped", *old))
     if old:
         return Freshness(STALE, old)
@@ -185,7 +186,9 @@ def _health(store: Store, side: Side, now: datetime) -> SideHealth:
 def troubles_of(link: Link) -> tuple[Trouble, ...]:
     """What cannot be carried on *link*. A full log itself is left out, but not the notes gathered for it."""
 
-    def trouble(item: str, reason: str, tries: int, *, parked: bool, next_try: datetime | None, gathers: bool = False) -> Trouble:
+    def trouble(
+        item: ItemKey, reason: str, tries: int, *, parked: bool, next_try: datetime | None, gathers: bool = False
+    ) -> Trouble:
         internal = str(link.internal) if link.internal else None
         return Trouble(
             link.id,
@@ -208,5 +211,5 @@ def troubles_of(link: Link) -> tuple[Trouble, ...]:
     ]
     if link.in_doubt:
         reason = "a write was sent whose outcome is not known; it is looked for before anything else is sent"
-        found.append(trouble("ticket", reason, 0, parked=False, next_try=link.due_at))
+        found.append(trouble(TICKET, reason, 0, parked=False, next_try=link.due_at))
     return tuple(found)

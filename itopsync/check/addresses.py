@@ -19,7 +19,7 @@ _SAMPLE = 5
 
 def check_public_url(server: Server, rules: Rules) -> Iterator[Finding]:
     """Compare ``public_url`` with iTop's own address, with which the address of each picture begins."""
-    side, settings = server.side, rules.side(server.side)
+    side, settings = server.side, rules.of(server.side)
     own = server.own_address()
     if not own:
         yield ok(side, f"public_url {settings.public_url}: the server does not tell its own address, so it cannot be verified")

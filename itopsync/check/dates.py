@@ -78,7 +78,7 @@ def check_format(server: Server, rules: Rules) -> Iterator[Finding]:
 
 
 def _names(server: Server, rules: Rules) -> list[str]:
-    return sorted({cls.cls(server.side) for cls in rules.classes})
+    return sorted({cls.of(server.side) for cls in rules.classes})
 
 
 def _read(server: Server, shown: str) -> datetime:

@@ -45,8 +45,8 @@ FITS = (
 
 def check_defaults(server: Server, rules: Rules) -> Iterator[Finding]:
     """Look up every default that is a key, then check that those found fit together."""
-    side, defaults = server.side, rules.side(server.side).defaults
-    classes = tuple(dict.fromkeys(cls.cls(side) for cls in rules.classes))
+    side, defaults = server.side, rules.of(server.side).defaults
+    classes = tuple(dict.fromkeys(cls.of(side) for cls in rules.classes))
     found: dict[str, int] = {}
     for name, value in sorted(defaults.items()):
         key = f"{side}.defaults.{name}"

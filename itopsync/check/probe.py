@@ -43,7 +43,7 @@ class _Probe:
 
     @property
     def log(self) -> str:
-        return self.cls.logs[0].name(self.server.side)
+        return self.cls.logs[0].of(self.server.side)
 
     def marker(self, what: str) -> str:
         return probe_marker(self.rules.pair, what)
@@ -78,12 +78,12 @@ def _probe(server: Server, rules: Rules, clock: Callable[[], datetime], lost: li
     work = _Probe(server, rules, cls, clock().replace(microsecond=0))
     fields = _fields(work)
     if fields is None:
-        what = f"there is no {cls.cls(side)} from which the probe could take an organisation and a caller"
+        what = f"there is no {cls.of(side)} from which the probe could take an organisation and a caller"
         yield fault(side, what, "Create one ticket of that class there by hand, and probe again.")
         return
     wanted = _wanted(cls, side)
     try:
-        ticket = server.create(cls.cls(side), fields, {work.log: [work.entry("create")]}, wanted)
+        ticket = server.create(cls.of(side), fields, {work.log: [work.entry("create")]}, wanted)
     except Refused as error:
         what, _ = message_and_remedy(error)
         yield fault(
@@ -102,7 +102,7 @@ def _look(work: _Probe, ticket: Ticket, lost: list[LostMarker]) -> Iterator[Find
     wanted = _wanted(cls, side)
     organisation = int(ticket.fields.get("org_id") or 0)
     file = server.create_attachment(ticket.ref, organisation, File("probe.png", "image/png", _PNG), work.marker("file"))
-    address = attachment_address(work.rules.side(side).public_url, file.id)
+    address = attachment_address(work.rules.of(side).public_url, file.id)
     picture = f'<p><img src="{address.replace("&", "&amp;")}" alt="probe"></p>'
     server.update(
         ticket.ref, {"description": f"<p>Seen &amp; kept.</p>{picture}"}, {work.log: work.entry("update", picture)}, wanted
@@ -175,13 +175,13 @@ def _wanted(cls: ClassRules, side: Side) -> Attributes:
 def _fields(work: _Probe) -> Mapping[str, object] | None:
     """The probe's fields: the side's defaults, or values from another ticket there; None if neither provides them."""
     side, cls = work.server.side, work.cls
-    defaults = work.rules.side(side).defaults
+    defaults = work.rules.of(side).defaults
     fields: dict[str, object] = {"title": "itopsync probe", "description": "<p>Written by `itopsync check`.</p>"}
     fields |= {name: defaults[name] for name in cls.on_create if name in defaults}
     missing = [name for name in ("org_id", "caller_id") if name in cls.on_create and name not in fields]
     if not missing:
         return fields
-    name = cls.cls(side)
+    name = cls.of(side)
     rows = work.server.get(name, f"SELECT {oql.name(name)}", missing, limit=1).rows
     if not rows:
         return None

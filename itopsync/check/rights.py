@@ -79,7 +79,7 @@ def _wanted(server: Server, rules: Rules) -> Iterator[_Right]:
     """Test every right to write that the rules need on the server's side."""
     side = server.side
     creates = side is Side.INTERNAL and rules.new_tickets
-    for name in dict.fromkeys(cls.cls(side) for cls in rules.classes if creates or _is_written(cls, side)):
+    for name in dict.fromkeys(cls.of(side) for cls in rules.classes if creates or _is_written(cls, side)):
         yield _Right(f"{'create and change' if creates else 'change'} {name}", name, _asked(server.may_create, name))
     if rules.images or rules.attachments.allows(side.other):
         yield _Right("add attachments", _FILES, _asked(server.may_create, _FILES))

@@ -37,12 +37,12 @@ def check_routes(server: Server, rules: Rules) -> Iterator[Finding]:
     """Look up on one server all that routes of either side name there, and examine this side's routes."""
     side = server.side
     uses = _uses(side, rules)
-    classes = tuple(dict.fromkeys(cls.cls(side) for cls in rules.classes))
+    classes = tuple(dict.fromkeys(cls.of(side) for cls in rules.classes))
     targets = {key: target_of(server, classes, key) for key in sorted({lookup.key for lookup in uses})}
     found = dict(each for several in alike(uses) for each in look_up({side: server}, several, lambda _, key: targets[key]))
     for lookup, ids in found.items():
         yield from _judge(side, lookup, ids, targets[lookup.key], uses[lookup])
-    routing = rules.side(side).routing
+    routing = rules.of(side).routing
     for route, earlier in hidden(routing.routes):
         yield warning(
             side,
@@ -63,7 +63,7 @@ def _uses(side: Side, rules: Rules) -> dict[Lookup, list[_Use]]:
     """Each look-up on *side*, including ids → where the configuration uses it."""
     uses: dict[Lookup, list[_Use]] = {}
     for owner in Side:
-        for route in rules.side(owner).routing.routes:
+        for route in rules.of(owner).routing.routes:
             where = f"{owner}.routes: {route.name}"
             for demand in route.demands:
                 if demand.lookup and demand.lookup.side is side:
@@ -73,7 +73,7 @@ def _uses(side: Side, rules: Rules) -> dict[Lookup, list[_Use]]:
             for key, candidates in route.values.items() if owner is side else ():
                 for lookup in filter(None, (_named(side, key, each) for each in candidates)):
                     uses.setdefault(lookup, []).append(_Use(f"{where}: set.{key}", True))
-    for key, candidates in rules.side(side).routing.before.items():
+    for key, candidates in rules.of(side).routing.before.items():
         for lookup in filter(None, (_named(side, key, each) for each in candidates)):
             uses.setdefault(lookup, []).append(_Use(f"{side}.defaults.{key}", True))
     return uses
@@ -123,7 +123,7 @@ def _judge(side: Side, lookup: Lookup, ids: Found, target: str | None, uses: Seq
 def _misfits(server: Server, rules: Rules, found: Mapping[Lookup, Found]) -> Iterator[Finding]:
     """Pairs of values of one route that iTop's forms do not offer together; only what routes set is compared."""
     side = server.side
-    ids = [(route, _ids(side, route, found)) for route in rules.side(side).routing.routes]
+    ids = [(route, _ids(side, route, found)) for route in rules.of(side).routing.routes]
     for fit in FITS:
         wanted: dict[tuple[int, int], str] = {}
         for route, values in ids:
@@ -168,7 +168,7 @@ def _check_patterns(server: Server, rules: Rules, classes: Sequence[str]) -> Ite
     """Ask for each pattern of names whether any name fits it."""
     asked: dict[tuple[str, str], str] = {}
     for owner in Side:
-        for route in rules.side(owner).routing.routes:
+        for route in rules.of(owner).routing.routes:
             for demand in route.demands:
                 key = demand.attribute.removesuffix(f"_{_SHOWN}")
                 for pattern in sorted(demand.patterns) if key != demand.attribute else ():
@@ -189,7 +189,7 @@ def _check_conditions(server: Server, rules: Rules) -> Iterator[Finding]:
     """Ask each condition once of each class that it may be asked of."""
     asked: dict[tuple[str, str], str] = {}
     for owner in Side:
-        for route in rules.side(owner).routing.routes:
+        for route in rules.of(owner).routing.routes:
             classes = route.classes or rules.kept if route.condition else ()
             for cls in sorted(classes):
                 asked.setdefault((route.condition, cls), f"{owner}.routes: {route.name}")

@@ -43,10 +43,10 @@ def check_side(configuration: Configuration, server: Server, clock: Callable[[],
     findings.look("attachments", lambda: check_reading(server))
     findings.look("rights", lambda: check_writing(server, rules))
     usable = [
-        cls for cls in rules.classes if findings.look(cls.cls(side), partial(check_class, server, cls, dates_read=dates_read))
+        cls for cls in rules.classes if findings.look(cls.of(side), partial(check_class, server, cls, dates_read=dates_read))
     ]
     for cls in usable:
-        findings.look(f"{cls.cls(side)}: public_log", partial(check_public_log, server, cls))
+        findings.look(f"{cls.of(side)}: public_log", partial(check_public_log, server, cls))
     findings.look("public_url", lambda: check_public_url(server, rules))
     if rules.images:
         findings.look("pictures", lambda: check_pictures(server))
@@ -81,7 +81,7 @@ def _requests(server: Server, rules: Rules) -> Iterator[Finding]:
     """Compare the largest file with the largest request. A server's real limit shows only when it drops a request."""
     most, file = server.settings.max_request, rules.limits.file_size
     if most is None:
-        assumed = rules.side(server.side).request_bytes
+        assumed = rules.of(server.side).request_bytes
         yield ok(
             server.side,
             f"the largest request that it accepts is unknown (max_request): texts are cut to {assumed:,} bytes, files are not",

@@ -26,7 +26,7 @@ _SAMPLE = 50
 
 def check_class(server: Server, cls: ClassRules, *, dates_read: bool) -> Iterator[Finding]:
     """Check that the class and each configured attribute exist and can be read, and look for states that are not configured."""
-    side, name = server.side, cls.cls(server.side)
+    side, name = server.side, cls.of(server.side)
     wanted = attributes(cls, side)
     names = dict.fromkeys((*wanted.names, *(cls.on_create if side is Side.INTERNAL else ())))
     try:
@@ -83,8 +83,8 @@ def _read_one(server: Server, name: str, names: Sequence[str]) -> tuple[Rows, li
 
 
 def _check_states(server: Server, cls: ClassRules, attribute: str) -> Iterator[Finding]:
-    side, name = server.side, cls.cls(server.side)
-    known = ", ".join(oql.literal(state) for state in sorted(_states(cls.state.lifecycle(side))))
+    side, name = server.side, cls.of(server.side)
+    known = ", ".join(oql.literal(state) for state in sorted(_states(cls.state.of(side))))
     query = f"SELECT {oql.name(name)} WHERE {oql.name(attribute)} NOT IN ({known})"
     rows = server.get(name, query, (attribute,), limit=_SAMPLE)
     states = sorted({str(row.fields[attribute]) for row in rows.rows})
@@ -103,8 +103,8 @@ def _states(lifecycle: Lifecycle) -> set[str]:
 
 def check_public_log(server: Server, cls: ClassRules) -> Iterator[Finding]:
     """Look for entries in a public log that is not paired; each begins with a line of equals signs."""
-    name = cls.cls(server.side)
-    if _PUBLIC_LOG in {log.name(server.side) for log in cls.logs}:
+    name = cls.of(server.side)
+    if _PUBLIC_LOG in {log.of(server.side) for log in cls.logs}:
         return
     try:
         count = server.count(name, f"SELECT {oql.name(name)} WHERE {_PUBLIC_LOG} LIKE '%=====%'")

@@ -77,8 +77,7 @@ def rebuild(
     console = Console(soft_wrap=True)
     total = unreadable = unknown = tickets = files = 0
     with rebuilding(configuration) as inspector:
-        counts = inspector.pair.store.links.counts()
-        known = sum(counts[status] for status in LinkStatus)
+        known = sum(inspector.pair.store.links.counts().values())
         for found in finding.rebuild(inspector, create_missing=create_missing, ours=former_account or (), people=person or ()):
             if not isinstance(found, Rebuilt):
                 unknown += isinstance(found, finding.UnknownAccount)
@@ -98,8 +97,8 @@ def rebuild(
                 console.print(f"{name}: the sides differ in {', '.join(found.differs)}; each stays as it is until it is changed")
             for file in found.without_copy:
                 files += 1
-                side, number = file.key.split(":")[1:]
-                where = found.link.external_number if side == Side.EXTERNAL else found.link.internal_number
+                side, number = file.key.file
+                where = found.link.external_number if side is Side.EXTERNAL else found.link.internal_number
                 console.print(f"attachment {number} on {side} {where} has no copy, though younger files have")
     if unknown:
         console.print("Nothing was stored yet, and no cycle runs before this is decided.")

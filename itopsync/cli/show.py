@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,30 +11,32 @@ from rich.text import Text
 
 from itopsync.cli.text import amounts, as_json, counted
 from itopsync.engine.pauses import REMEDY
-from itopsync.engine.report import Count, CycleOutcome, Report, WriteKind
+from itopsync.engine.report import Count, Report
 from itopsync.model import TICKET, UNSAVED, FilePair, FileStatus, ItemKey, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.ends import why
 from itopsync.reconcile.plan import Action, Create, Kept, Plan, Remark, Remove, Upload, Write
 from itopsync.reconcile.rules import not_kept
+from itopsync.store.records import CycleOutcome, WriteKind
 
 if TYPE_CHECKING:
     from itopsync.engine.plan import Planned
     from itopsync.engine.story import Story, Unlinked
+    from itopsync.store.records import Troubles
 
 
 # plans
 
 
-def plans(console: Console, planned: Sequence[Planned], counts: Mapping[str, int], problems: Sequence[str] = ()) -> None:
+def plans(console: Console, planned: Sequence[Planned], troubles: Troubles, problems: Sequence[str] = ()) -> None:
     """Show what would be written, ticket by ticket.
 
-    *counts* are those of all links; *problems*: pauses, and which sides accept no writes.
+    *troubles* are those of all links; *problems*: pauses, and which sides accept no writes.
     """
     for problem in problems:
         console.print(Text(problem, style="red"))
     waiting = [ticket for ticket in planned if ticket.plan.actions or ticket.plan.link.status is LinkStatus.TOMBSTONE]
     if not waiting:
-        alike = not (counts["troubled"] or counts["gathering"] or problems) and all(agrees(ticket.plan) for ticket in planned)
+        alike = not (troubles.troubled or troubles.gathering or problems) and all(agrees(ticket.plan) for ticket in planned)
         console.print("Nothing to write: both sides agree." if alike else "Nothing to write now.")
     for ticket in waiting:
         plan = ticket.plan
@@ -48,7 +50,7 @@ def plans(console: Console, planned: Sequence[Planned], counts: Mapping[str, int
     writes = sum(len(ticket.plan.actions) for ticket in planned)
     totals = f"{counted(len(planned), 'ticket')} looked at, {counted(writes, 'write')} on {len(waiting)} of them"
     console.print(f"{totals}. Nothing was written.")
-    trouble(console, counts["troubled"])
+    trouble(console, troubles.troubled)
 
 
 def agrees(plan: Plan) -> bool:

@@ -97,7 +97,7 @@ def _troubles(troubles: Sequence[Trouble]) -> Table:
         at = f"{trouble.next_try:%m-%d %H:%M}" if trouble.next_try else "next cycle"
         following = "parked" if trouble.parked else f"gathered until {at}" if trouble.gathers else at
         external, internal = trouble.external_number or trouble.external, trouble.internal_number or trouble.internal or "-"
-        cells = (str(trouble.link), external, internal, trouble.item.partition(":")[0], str(trouble.tries), following)
+        cells = (str(trouble.link), external, internal, trouble.item.kind, str(trouble.tries), following)
         table.add_row(*cells, Text(trouble.reason))
     return table
 

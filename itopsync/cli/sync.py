@@ -26,12 +26,12 @@ from itopsync.cli.session import (
     writing_engine,
 )
 from itopsync.config import Configuration
-from itopsync.engine.report import CycleKind, CycleOutcome, Report
+from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
 from itopsync.exits import ExitCode
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.safety import Excess
-from itopsync.store.records import RequestKind
+from itopsync.store.records import CycleKind, CycleOutcome, RequestKind
 
 _EXITS = {
     CycleOutcome.WELL: ExitCode.WELL,
@@ -66,13 +66,12 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
     with looking(configuration, store_to_read) as inspector:
         planned, tally = inspector.preview()
         store = inspector.pair.store
-        counts = store.links.counts()
         resting = [f"{pause}. {REMEDY}." for pause in pauses(store, utc_now())]
         problems = [problem.what for side in Side if (problem := unwritable(store, side)) is not None]
         if as_json:
             typer.echo(show.plans_as_json(planned))
         else:
-            show.plans(Console(soft_wrap=True), planned, counts, [*resting, *problems])
+            show.plans(Console(soft_wrap=True), planned, store.links.troubles(), [*resting, *problems])
         if resting:
             raise typer.Exit(ExitCode.PAUSED)
         inspector.refuse(planned, tally)
@@ -101,13 +100,14 @@ def verify(
         every = verifying.verify(inspector, deep=deep)
         notable = [verified for verified in every if not verified.agrees or verified.plan.remarks]
         copies = verifying.strays(inspector.pair)
-        counts, resting = inspector.pair.store.links.counts(), inspector.pair.store.links.resting().values()
+        links = inspector.pair.store.links
+        counts, troubled, resting = links.counts(), links.troubles().troubled, links.resting().values()
     linked = counts[LinkStatus.LINKED] - sum(by_status.get(LinkStatus.LINKED, 0) for by_status in resting)
     if as_json:
         typer.echo(verifying.told_as_json(notable, copies))
     else:
         verifying.tell_strays(Console(soft_wrap=True), configuration.rules, copies)
-        verifying.tell(Console(soft_wrap=True), notable, linked, counts[LinkStatus.PARKED], counts["troubled"])
+        verifying.tell(Console(soft_wrap=True), notable, linked, counts[LinkStatus.PARKED], troubled)
     well = not copies and all(verified.agrees for verified in notable)
     raise typer.Exit(ExitCode.WELL if well else ExitCode.TROUBLED)
 

@@ -13,7 +13,7 @@ from itopsync.cli.durations import read
 from itopsync.cli.session import Options, servers, store_to_steer, utc_now
 from itopsync.cli.text import counted
 from itopsync.exits import ExitCode
-from itopsync.model import LinkStatus, Side
+from itopsync.model import Side
 
 db = typer.Typer(help="Maintain the store.", no_args_is_help=True)
 
@@ -64,7 +64,7 @@ def check(context: typer.Context) -> None:
         typer.echo("Stop the service and restore a backup; without one, name another store.url and run `itopsync rebuild`.")
         raise typer.Exit(ExitCode.STORE)
     with store_to_steer(options.configuration(servers=False)) as store:
-        links = sum(store.links.counts()[status] for status in LinkStatus)
+        links = sum(store.links.counts().values())
     typer.echo(f"The store is at {migrate.head()}, this itopsync's schema, and sound: {counted(links, 'link')}.")
 
 

@@ -90,7 +90,7 @@ def _compared(pair: Pair, batch: list[Planned], *, deep: bool) -> Iterator[Verif
 
     def names(link: Link, seen: Observation, side: Side, log: LogRule) -> dict[int, str]:
         ticket = seen.of(side)
-        places = {id(entry): place for place, entry in enumerate(ticket.logs.get(log.name(side), ()) if ticket else (), 1)}
+        places = {id(entry): place for place, entry in enumerate(ticket.logs.get(log.of(side), ()) if ticket else (), 1)}
         return {places[id(person.entry)]: person.marker for person in read(link, seen, side, log, pair.rules).people}
 
     plans = [planned.plan for planned in batch]

@@ -17,7 +17,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from itopsync.config import Schedule
-from itopsync.engine.report import CycleKind
+from itopsync.store.records import CycleKind
 
 SLOWER = 1.25
 """The factor by which the interval grows after a cycle in which nothing moved."""

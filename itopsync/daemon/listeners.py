@@ -9,6 +9,7 @@ import structlog
 
 from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
+from itopsync.store.records import CycleKind
 
 log = structlog.get_logger(__name__)
 
@@ -17,8 +18,7 @@ log = structlog.get_logger(__name__)
 class Ended:
     """The end of one cycle."""
 
-    kind: str
-    """:class:`~itopsync.engine.report.CycleKind`."""
+    kind: CycleKind
     outcome: Report | ItopsyncError
     """What it did, or what stopped it: a safety stop, a lost lease, a store that does not answer."""
 

@@ -26,11 +26,11 @@ from itopsync.engine import in_use
 from itopsync.engine.engine import Engine
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.lease import Lease
-from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report, WriteOutcome
+from itopsync.engine.report import Count, Report
 from itopsync.engine.steering import Outcome, Steering
 from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, Stopped, StoreError, StoreUnavailable
 from itopsync.itop.caller import Guard
-from itopsync.store.records import RequestKind, RequestRecord, RequestState
+from itopsync.store.records import CycleKind, RequestKind, RequestRecord, RequestState, WriteOutcome
 from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -219,7 +219,7 @@ class _Loop:
         outcome = self._outcome
         if outcome is None:
             return Outcome(RequestState.REFUSED, "the store does not answer; the next cycle will sync the ticket.")
-        if isinstance(outcome, ItopsyncError) or outcome.outcome not in (CycleOutcome.WELL, CycleOutcome.TROUBLED):
+        if isinstance(outcome, ItopsyncError) or not outcome.outcome.is_good:
             return Outcome(RequestState.REFUSED, _words(outcome))
         done = sum(written.outcome is WriteOutcome.DONE for written in outcome.writes)
         failed = f" {len(outcome.writes) - done} failed: see `itopsync show {link}`." if done < len(outcome.writes) else ""

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from itopsync.demo.compare import Item, compare
-from itopsync.demo.desk import SAME, Desk, Versions, open_desk
+from itopsync.demo.desk import Desk, Versions, open_desk
 from itopsync.demo.story import Story
 
 
@@ -33,7 +33,7 @@ class Result:
         return self.idle and not self.leaked and all(item.agrees for item in self.items)
 
 
-def play(*, short: bool = False, as_json: bool = False, versions: Versions = SAME) -> bool:
+def play(*, short: bool, as_json: bool, versions: Versions) -> bool:
     """Play the story; return whether both servers agree at the end and a further cycle writes nothing."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console(file=StringIO()) if as_json else Console()

@@ -19,7 +19,7 @@ from itopsync.engine import failures, marker_loss
 from itopsync.engine.execute import FileBudget, PictureMissing, Replaced, execute
 from itopsync.engine.job import Ending, Job, Phase
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
+from itopsync.engine.report import Count, Written
 from itopsync.engine.retry import report_fault
 from itopsync.engine.reused import take_copy
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
@@ -28,6 +28,7 @@ from itopsync.reconcile.identity import last_changed, mismatch
 from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.plan import Action, Create, Remove, Upload, Write
 from itopsync.reconcile.planner import plan_link
+from itopsync.store.records import WriteKind, WriteOutcome
 
 log = structlog.get_logger(__name__)
 

@@ -10,9 +10,10 @@ import structlog
 from itopsync.engine import unwritable
 from itopsync.engine.job import Job
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import Report, WriteOutcome
+from itopsync.engine.report import Report
 from itopsync.errors import RemoteError
 from itopsync.model import Side
+from itopsync.store.records import WriteOutcome
 
 log = structlog.get_logger(__name__)
 

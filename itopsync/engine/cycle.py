@@ -10,7 +10,7 @@ from itopsync.engine.due_links import DueLinks
 from itopsync.engine.pair import Pair
 from itopsync.engine.pauses import pauses
 from itopsync.engine.polling import Polling
-from itopsync.engine.report import Count, CycleKind, Report
+from itopsync.engine.report import Count, Report
 from itopsync.engine.safeguard import Safeguard
 from itopsync.engine.store_guard import claim, knows_nothing, refuse_incomplete
 from itopsync.engine.sweep import sweep_both
@@ -18,6 +18,7 @@ from itopsync.engine.workers import Workers
 from itopsync.errors import RemoteError, SafetyStop, Stopped
 from itopsync.model import Side
 from itopsync.reconcile.safety import Accepted
+from itopsync.store.records import CycleKind
 
 
 class Cycle:

@@ -17,11 +17,12 @@ from itopsync.engine.observe import observe
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan
 from itopsync.engine.polling import Polling
-from itopsync.engine.report import Count, CycleKind, Report, WriteKind, WriteOutcome
+from itopsync.engine.report import Count, Report
 from itopsync.engine.safeguard import Safeguard
 from itopsync.engine.settle import settle
 from itopsync.errors import RemoteError
 from itopsync.model import Link, Side
+from itopsync.store.records import CycleKind, WriteKind, WriteOutcome
 
 log = structlog.get_logger(__name__)
 

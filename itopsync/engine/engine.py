@@ -12,11 +12,11 @@ from itopsync.engine import stops, unwritable
 from itopsync.engine.availability import Availability
 from itopsync.engine.cycle import Cycle
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import Count, CycleKind, CycleOutcome, Report
+from itopsync.engine.report import Count, Report
 from itopsync.errors import ItopsyncError, RemoteError, Stopped
 from itopsync.model import Side
 from itopsync.reconcile.safety import Accepted
-from itopsync.store.records import Cause, CycleRecord, Lasting
+from itopsync.store.records import Cause, CycleKind, CycleOutcome, CycleRecord, Lasting
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +115,7 @@ class Engine:
             yield Lasting(Cause.PAUSED)
         if outcome is CycleOutcome.STOPPED:
             yield Lasting(Cause.STOPPED)
-        for link, obstacle in store.links.parked():
+        for link, obstacle in store.links.troubles().parked:
             yield Lasting(Cause.PARKED, None, link, obstacle.key)
 
     def _see_what_waits(self, report: Report) -> None:
@@ -127,14 +127,14 @@ class Engine:
                 report.problems.setdefault(side, problem.what)
         if report.unavailable:
             unwritable.forget_idle(store, now, self.pair.settings.first_back_off)
-        items = store.links.obstacle_counts()
+        items = store.links.troubles().items
         report.counts[Count.PARKED], report.counts[Count.WAITING] = items.parked, items.waiting + items.in_doubt
 
 
 def _tell(report: Report, outcome: CycleOutcome, problem: str | None) -> None:
     """Log a cycle on one line, omitting counts of zero."""
     seconds = (report.finished - report.started).total_seconds() if report.finished else 0.0
-    counts = {count.value.replace(" ", "_"): number for count, number in report.counts.items() if number}
+    counts = {count.name.lower(): number for count, number in report.counts.items() if number}
     more = {"problem": problem} if problem else {}
     level = _LEVELS.get(outcome, logging.INFO)
     log.log(level, "cycle", kind=report.kind.value, outcome=outcome.value, seconds=round(seconds, 3), **counts, **more)

@@ -107,7 +107,7 @@ def _create(pair: Pair, job: Job, action: Create) -> None:
 
 def _write(pair: Pair, job: Job, action: Write) -> None:
     ticket = job.ticket(action.side)
-    address_of = addresses_of(pair.rules.side(action.side).public_url, ticket)
+    address_of = addresses_of(pair.rules.of(action.side).public_url, ticket)
     texts = [*(note.html for note in action.notes), *(value for value in action.fields.values() if isinstance(value, str))]
     if any(unfilled(text, address_of) for text in texts):
         raise PictureMissing
@@ -147,7 +147,7 @@ def _upload(pair: Pair, job: Job, action: Upload, budget: FileBudget) -> None:
         file = _read_file(action, pair.servers[origin], job.ticket(origin).ref)
         if origin is Side.INTERNAL and isinstance(action.source, AttachmentSource | AttachedImage):
             _confirm_copy(pair, job)
-        file = guard_file(file, pair.rules.side(origin).addresses)
+        file = guard_file(file, pair.rules.of(origin).addresses)
         size = len(file.data)
         if size > most:
             raise TooLarge(action.side, f"the file has {size} bytes, more than limits.file_size allows")

@@ -10,7 +10,7 @@ from itertools import chain
 from itopsync.engine.job import Ending, Job
 from itopsync.engine.observe import attributes
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import Count, WriteOutcome
+from itopsync.engine.report import Count
 from itopsync.engine.retry import report_fault, wait_after
 from itopsync.errors import (
     AccessRefused,
@@ -33,6 +33,7 @@ from itopsync.reconcile.entries import full_log
 from itopsync.reconcile.identity import TITLE
 from itopsync.reconcile.plan import UNREAD, Action, Create, Item, TextSource, Upload, Write
 from itopsync.reconcile.richtext import plain
+from itopsync.store.records import WriteOutcome
 
 _NOT_ONE = re.compile(r"(\w+): (?:No item found|Several items found \(\d+\)|Invalid object \w+::\d+)\Z")
 
@@ -170,7 +171,7 @@ def name_the_key(pair: Pair, action: Action, error: RemoteError) -> None:
         return
     value = action.fields[found[1]]
     routes = [key.which for key in action.routes_taken if key.kind is ItemKind.ROUTE]
-    is_default = value == pair.rules.side(action.side).defaults.get(found[1]) or not routes
+    is_default = value == pair.rules.of(action.side).defaults.get(found[1]) or not routes
     key = f"{action.side}.defaults.{found[1]}" if is_default else f"route {routes[0]}: {found[1]}"
     error.args = (f"{error}, by {key} ({shown(value)}). Name one that exists; `itopsync check` looks up all",)
 

@@ -11,7 +11,6 @@ from itopsync.engine import marker_loss, stops
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan_in_batches
 from itopsync.engine.poll import poll
-from itopsync.engine.report import CycleKind
 from itopsync.engine.safeguard import (
     PREVIEWED,
     hold_if_several,
@@ -24,6 +23,7 @@ from itopsync.engine.store_guard import refuse_wrong
 from itopsync.model import TICKET, UNSAVED, Link, LinkStatus, Observation, Side
 from itopsync.reconcile.plan import Kept, Plan, Remark
 from itopsync.reconcile.safety import Accepted, Excess, Tally, check, exceeds
+from itopsync.store.records import CycleKind
 
 
 class Inspector:

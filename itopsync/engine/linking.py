@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,8 +21,6 @@ from itopsync.store.store import Store
 
 AT_ONCE = 1000
 """How many numbers are looked up in one call."""
-REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d{1,10})")
-"""A ticket as ``external:UserRequest:17``, or without the side."""
 
 
 class CannotLink(Exception):
@@ -50,19 +47,19 @@ def locate(server: Server, rules: Rules, texts: Collection[str]) -> dict[str, Re
 
     Makes one call for each class and thousand texts.
     """
-    side, classes = server.side, sorted({cls.cls(server.side) for cls in rules.classes})
+    side, classes = server.side, sorted({cls.of(server.side) for cls in rules.classes})
     found: dict[str, Ref | CannotLink] = {}
     named: dict[str, Ref] = {}
     for text in dict.fromkeys(texts):
-        ref = REF.fullmatch(text.strip())
+        ref = Ref.parse(text.strip(), side)
         if ref is None:
             continue
-        if ref[1] not in (None, side):
-            found[text] = CannotLink(f"{text} is on {ref[1]}", f"name a ticket on {side} here", side)
-        elif ref[2] not in classes:
-            found[text] = CannotLink(f"{ref[2]} is not kept in step on {side}", f"sync.toml names {', '.join(classes)}", side)
+        if ref.side is not side:
+            found[text] = CannotLink(f"{text} is on {ref.side}", f"name a ticket on {side} here", side)
+        elif ref.cls not in classes:
+            found[text] = CannotLink(f"{ref.cls} is not kept in step on {side}", f"sync.toml names {', '.join(classes)}", side)
         else:
-            named[text] = Ref(side, ref[2], int(ref[3]))
+            named[text] = ref
     numbers = {text: text.strip().upper() for text in texts if text not in found and text not in named}
     there = _there(server, named.values())
     known = numbered(server, dict.fromkeys(classes, ""), sorted(set(numbers.values())))
@@ -202,8 +199,8 @@ def pairs_of(text: str) -> list[tuple[Ref, Ref]]:
     """Parse what :func:`told_of` returned. :raises ValueError: there is no pair, or something else."""
     found: list[tuple[Ref, Ref]] = []
     for pair in text.split():
-        names = [REF.fullmatch(name) for name in pair.split("=")]
-        external, internal = (Ref(side, name[2], int(name[3])) for side, name in zip(Side, names, strict=True) if name)
+        named = (Ref.parse(name, side) for side, name in zip(Side, pair.split("="), strict=True))
+        external, internal = filter(None, named)
         found.append((external, internal))
     if not found:
         raise ValueError("no pair")

@@ -98,8 +98,8 @@ class Lookups:
 
     def __init__(self, servers: Mapping[Side, Server], rules: Rules, clock: Callable[[], datetime]) -> None:
         self._servers, self._clock = servers, clock
-        self._routing = {side: rules.side(side).routing for side in Side}
-        self._classes = {side: tuple(dict.fromkeys(cls.cls(side) for cls in rules.classes)) for side in Side}
+        self._routing = {side: rules.of(side).routing for side in Side}
+        self._classes = {side: tuple(dict.fromkeys(cls.of(side) for cls in rules.classes)) for side in Side}
         self._by_email = self._routing[Side.INTERNAL].asks_for_callers
         self._lock = Lock()
         self._at: datetime | None = None
@@ -305,20 +305,20 @@ class Lookups:
 
     def _people_of(self, numbers: Sequence[str]) -> dict[str, Found]:
         """External person's id → the people in internal with the same e-mail address."""
-        emails = self._by_value(Side.EXTERNAL, "id", numbers, "email")
+        emails = self._by_value(Side.EXTERNAL, "id", numbers)
         known = {number: plain(email) for email, each in (emails or {}).items() for number in map(str, each) if plain(email)}
-        people = self._by_value(Side.INTERNAL, "email", sorted(set(known.values())), "email") if known else {}
+        people = self._by_value(Side.INTERNAL, "email", sorted(set(known.values()))) if known else {}
         if emails is None or people is None:
             return dict.fromkeys(numbers, None)
         return {number: people.get(known.get(number, ""), ()) for number in numbers}
 
-    def _by_value(self, side: Side, name: str, values: Sequence[str], shown: str) -> dict[str, tuple[int, ...]] | None:
-        """Value of *shown* → ids of the people on *side* whose *name* has one of *values*; None if we may not read that."""
+    def _by_value(self, side: Side, name: str, values: Sequence[str]) -> dict[str, tuple[int, ...]] | None:
+        """E-mail address → ids of the people on *side* whose *name* has one of *values*; None if we may not read that."""
         target = self._target(side, EMAIL_OF)
         if target is None:
             return None
         try:
-            return by_value(self._servers[side], target, name, values, shown)
+            return by_value(self._servers[side], target, name, values, "email")
         except (BadQuery, AccessRefused):
             return None
 

@@ -91,7 +91,7 @@ def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:
 def attributes(cls: ClassRules, side: Side) -> Attributes:
     """The attributes to read of a ticket of *cls* on *side*."""
     fields = {**cls.attributes(side), VERSION_TIME: Kind.DATE}
-    return Attributes(fields=fields, logs=tuple(log.name(side) for log in cls.logs))
+    return Attributes(fields=fields, logs=tuple(log.of(side) for log in cls.logs))
 
 
 def _observed(loaded: Link, link: Link, shown: _Shown, copies: _Copies) -> Observed:

@@ -78,9 +78,9 @@ class Pair:
         """The rules, with each side's request size limited to half the smallest size that it has refused."""
         rules = self.rules
         for side in Side:
-            known, refused = rules.side(side), self.servers[side].refused_bytes
+            known, refused = rules.of(side), self.servers[side].refused_bytes
             if refused is not None and refused // 2 < known.request_bytes:
-                rules = rules.with_side(side, replace(known, request_bytes=refused // 2))
+                rules = rules.with_(side, replace(known, request_bytes=refused // 2))
         return rules
 
     # our accounts, which distinguish our entries from what people pasted
@@ -104,5 +104,5 @@ class Pair:
 
     def know_account(self, state: SideState) -> None:
         """Treat the accounts in a side's state as ours."""
-        known = replace(self.rules.side(state.side), accounts=state.accounts)
-        self.rules = self.rules.with_side(state.side, known)
+        known = replace(self.rules.of(state.side), accounts=state.accounts)
+        self.rules = self.rules.with_(state.side, known)

@@ -10,7 +10,6 @@ import structlog
 
 from itopsync.engine.deletions import Searched, search
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import CycleKind
 from itopsync.engine.reused import Reused, find_reused, take_up
 from itopsync.engine.scope import all_in_scope, in_scope_among
 from itopsync.engine.store_guard import classes_of_copies
@@ -20,7 +19,7 @@ from itopsync.itop.server import Server
 from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
 from itopsync.reconcile.markers import born_together, prefix
 from itopsync.reconcile.rules import Rules
-from itopsync.store.records import SideState
+from itopsync.store.records import CycleKind, SideState
 from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)

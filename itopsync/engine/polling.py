@@ -12,10 +12,11 @@ from itopsync.engine import host_clock
 from itopsync.engine.availability import Availability
 from itopsync.engine.pair import Pair
 from itopsync.engine.poll import Findings, poll_both, store_findings
-from itopsync.engine.report import Count, CycleKind, Report
+from itopsync.engine.report import Count, Report
 from itopsync.engine.safeguard import Safeguard
 from itopsync.errors import RemoteError
 from itopsync.model import Side
+from itopsync.store.records import CycleKind
 
 log = structlog.get_logger(__name__)
 

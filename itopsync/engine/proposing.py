@@ -114,7 +114,7 @@ def _of_scope(side: Side, cls: ClassRules) -> list[str]:
 
 def _unlinked(pair: Pair, side: Side, cls: ClassRules, fields: dict[str, Kind], conditions: Sequence[str]) -> Iterator[Ticket]:
     """The tickets of a class on one side that are in no link, with the attributes *fields*."""
-    server, name = pair.servers[side], cls.cls(side)
+    server, name = pair.servers[side], cls.of(side)
     numbers = [each.ref.id for each in server.sightings(name, " AND ".join(conditions)) if _is_free(pair, each.ref)]
     for start in range(0, len(numbers), _AT_ONCE):
         part = numbers[start : start + _AT_ONCE]

@@ -242,7 +242,7 @@ def _copies(
 
 def _remember_accounts(pair: Pair, accounts: Mapping[Side, Collection[str]]) -> None:
     """Treat accounts that wrote our markers as former accounts of itopsync."""
-    new = {side: set(found) - pair.rules.side(side).accounts for side, found in accounts.items()}
+    new = {side: set(found) - pair.rules.of(side).accounts for side, found in accounts.items()}
     for side, found in new.items():
         if found:
             state = pair.store.polls.side(side)

@@ -8,57 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from itopsync.model import ItemKey, Side
-
-
-class CycleKind(StrEnum):
-    """What a cycle looks at."""
-
-    POLL = "poll"
-    """What changed since the last poll."""
-    SWEEP = "sweep"
-    """Everything."""
-
-
-class CycleOutcome(StrEnum):
-    """How a cycle ended."""
-
-    WELL = "well"
-    TROUBLED = "troubled"
-    """Some tickets failed, or something is parked or waits, from this cycle or an earlier one."""
-    UNAVAILABLE = "unavailable"
-    """A side cannot be worked with."""
-    INTERRUPTED = "interrupted"
-    """We were told to stop."""
-    PAUSED = "paused"
-    """A person wants a side left alone."""
-    STOPPED = "stopped"
-    """A safety limit or something else ended it."""
-
-
-class WriteKind(StrEnum):
-    """What a write does."""
-
-    CREATE = "create"
-    WRITE = "write"
-    STATE = "state"
-    UPLOAD = "upload"
-    REMOVE = "remove"
-
-
-class WriteOutcome(StrEnum):
-    """How a write ended."""
-
-    DONE = "done"
-    WAITS = "waits"
-    """Not sent, because a picture that it shows is not uploaded yet, or because the ticket must be looked at again."""
-    UNKNOWN = "unknown"
-    """No answer: it may have been carried out."""
-    REFUSED = "refused"
-    READ_ONLY = "read-only"
-    NO_RIGHT = "no right"
-    SIDE_UNAVAILABLE = "side unavailable"
-    UNMARKED = "unmarked"
-    """Carried out, but stored without its marker."""
+from itopsync.store.records import CycleKind, CycleOutcome, WriteKind, WriteOutcome
 
 
 class Count(StrEnum):

@@ -73,7 +73,7 @@ def _read(server: Server, cls: ClassRules, refs: Iterable[Ref]) -> tuple[Mapping
     )
     shown: dict[Ref, Ticket] = {}
     failed: set[Ref] = set()
-    for name in {ref.cls for ref in refs if ref.cls == cls.cls(side)}:
+    for name in {ref.cls for ref in refs if ref.cls == cls.of(side)}:
         found, unreadable = server.readable_tickets(name, [ref.id for ref in refs if ref.cls == name], wanted)
         shown |= {ticket.ref: ticket for ticket in found.values()}
         failed |= {Ref(side, name, number) for number in unreadable}

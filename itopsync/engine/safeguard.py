@@ -198,17 +198,17 @@ def _orphaned_links(planned: Sequence[Planned]) -> frozenset[tuple[Side, int]]:
 
 
 def _held_some(store: Store) -> bool:
-    return any(obstacle.reason == COPIES_GONE for _, obstacle in store.links.parked())
+    return any(obstacle.reason == COPIES_GONE for _, obstacle in store.links.troubles().parked)
 
 
 def _gone_by_now(store: Store, side: Side) -> frozenset[tuple[int, int]]:
     """The files missing on *side* that are parked for a person or wait for a second look, as (link, id)."""
     found = (
-        (link, obstacle.key.which.partition(":"))
-        for link, obstacle in store.links.obstacles()
+        (link, obstacle.key.file)
+        for link, obstacle in store.links.troubles().obstacles
         if obstacle.key.kind is ItemKind.GONE or obstacle.reason == ORIGINALS_GONE
     )
-    return frozenset((link, int(number)) for link, (origin, _, number) in found if origin == side)
+    return frozenset((link, number) for link, (origin, number) in found if origin is side)
 
 
 def refuse_out_of_sight(pair: Pair, planned: Sequence[Planned], accepted: Accepted, *, remember: bool = True) -> None:

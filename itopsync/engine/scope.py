@@ -15,7 +15,6 @@ from typing import NamedTuple
 import structlog
 
 from itopsync.engine.pair import Pair
-from itopsync.itop.inquiry import HIGHEST_ID
 from itopsync.itop.piecewise import NO_ID
 from itopsync.itop.server import Server
 from itopsync.model import Ref, Side, Sighting
@@ -25,8 +24,6 @@ from itopsync.store.store import Store
 
 log = structlog.get_logger(__name__)
 
-SPAN = 10_000
-"""How many ids a range holds initially; reading this many nearly empty rows takes iTop 180 ms."""
 _SCOPE = "scope"
 """The fact that holds a digest of each class's scope as of the last cycle."""
 
@@ -40,33 +37,18 @@ class InScope(NamedTuple):
 
 
 def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[InScope]:
-    """The external tickets of one class to be copied, range by range. Those without a usable id are logged.
-
-    The REST service cannot sort, so these are ranges of ids, which grow where few tickets are found.
-    """
+    """The external tickets of one class to be copied, range by range. Those without a usable id are logged."""
     if not rules.new_tickets:
-        return
-    scope = f"({scope_of(rules, cls)})"
+        return iter(())
 
-    def count(low: int, high: int) -> int:
-        within = f"this.id >= {low} AND this.id < {high}"
-        return server.count(cls.external, f"SELECT {cls.external} AS this WHERE {scope} AND {within}")
-
-    low, span = 0, SPAN
-    left = count(low, HIGHEST_ID)
-    while left > 0:
-        if span > SPAN and count(low, low + span) > SPAN:  # denser here than where the range grew
-            span = SPAN
-        found, failed = server.readable_sightings(cls.external, f"{scope} AND this.id >= {low} AND this.id < {low + span}")
-        yield InScope(found, frozenset(Ref(Side.EXTERNAL, cls.external, number) for number in failed if number != NO_ID))
+    def read(condition: str) -> tuple[int, InScope]:
+        found, failed = server.readable_sightings(cls.external, condition)
         if NO_ID in failed:
             log.warning("unusable id", side=Side.EXTERNAL)
-        low += span
-        left -= len(found)
-        if len(found) < SPAN // 4:
-            span *= 2
-        if not found and left > 0:  # some were deleted meanwhile
-            left = count(low, HIGHEST_ID)
+        hidden = frozenset(Ref(Side.EXTERNAL, cls.external, number) for number in failed if number != NO_ID)
+        return len(found), InScope(found, hidden)
+
+    return server.by_ranges(cls.external, f"({scope_of(rules, cls)})", read)
 
 
 def all_in_scope(server: Server, rules: Rules, cls: ClassRules) -> list[Sighting]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from itopsync.engine.job import Ending, Job
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import Count, WriteKind, WriteOutcome, Written
+from itopsync.engine.report import Count, Written
 from itopsync.engine.reused import take_copy
 from itopsync.engine.settings import EngineSettings
 from itopsync.model import WORKED_ON, ItemKind, LinkStatus, Observation, Side, Ticket
@@ -17,7 +17,7 @@ from itopsync.reconcile.identity import last_changed
 from itopsync.reconcile.lifecycle import is_terminal
 from itopsync.reconcile.plan import UNREAD
 from itopsync.reconcile.rules import ClassRules
-from itopsync.store.records import ActivityRecord
+from itopsync.store.records import ActivityRecord, WriteKind, WriteOutcome
 
 _TOGETHER = timedelta(minutes=5)
 """Links whose wait for late commits ends within the same five minutes are looked at together: one call reads a hundred links."""
@@ -135,4 +135,4 @@ def _is_fresh(ticket: Ticket, at: datetime, window: timedelta) -> bool:
 def _is_live(seen: Observation, cls: ClassRules) -> bool:
     """Whether the ticket can still change; one that is closed on both sides is left to the sweeps."""
     tickets = [(side, seen.of(side)) for side in Side]
-    return not all(ticket and is_terminal(cls.state.lifecycle(side), ticket.state) for side, ticket in tickets)
+    return not all(ticket and is_terminal(cls.state.of(side), ticket.state) for side, ticket in tickets)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from itopsync.errors import BadQuery, StoreError
-from itopsync.model import LinkStatus, Side
+from itopsync.model import Side
 from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.settings.addresses import identity
@@ -136,8 +136,7 @@ def knows_nothing(store: Store) -> bool:
     """Whether the store has never seen a ticket."""
     if store.polls.side(Side.EXTERNAL).cursor is not None:
         return False
-    counts = store.links.counts()
-    return not any(counts[status] for status in LinkStatus)
+    return not any(store.links.counts().values())
 
 
 def refuse_incomplete(store: Store, internal: Server, rules: Rules) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from itopsync.engine import stops
-from itopsync.engine.linking import REF
 from itopsync.engine.observe import logs_of
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
@@ -93,7 +92,7 @@ def _ended(link: Link, seen: Observation, rules: Rules) -> str:
 
 
 def _entries(planned: Planned, side: Side, log: LogRule, rules: Rules) -> list[EntryStory]:
-    link, name, ticket = planned.loaded, log.name(side), planned.seen.of(side)
+    link, name, ticket = planned.loaded, log.of(side), planned.seen.of(side)
     reading = read(link, planned.seen, side, log, rules)
     people = {id(person.entry): person for person in reading.people}
     kept = {remark.key: remark.reason for remark in planned.plan.remarks if remark.kept is Kept.INTERNAL_NOTE}
@@ -149,11 +148,11 @@ def unlinked(pair: Pair, text: str) -> tuple[Unlinked, ...]:
 def _seen(side: Side, server: Server, typed: str) -> Iterator[Sighting]:
     if typed.isdigit():  # a link's number
         return
-    found = REF.fullmatch(typed)
+    found = Ref.parse(typed, side)
     if found is None:
         yield from server.sightings("Ticket", f"this.ref = {oql.literal(typed.upper())}")
-    elif found[1] in {None, side}:
-        yield from (sighting for sighting in server.sightings("Ticket", "", [int(found[3])]) if sighting.ref.cls == found[2])
+    elif found.side is side:
+        yield from (sighting for sighting in server.sightings("Ticket", "", [found.id]) if sighting.ref == found)
 
 
 def _why(pair: Pair, server: Server, seen: Sighting) -> str:

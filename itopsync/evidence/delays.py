@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from itopsync.model import ItemKey, ItemKind, Side
-from itopsync.store.records import ActivityRecord, Cause, SpellRecord
+from itopsync.store.records import ActivityRecord, Cause, SpellRecord, WriteOutcome
 
 Span = tuple[datetime, datetime]
 
-DONE = "done"
-"""The outcome of a write that arrived."""
 REFUSED = "refused"
 """The delay from the first time that a server did not take something until it did."""
 BRIDGE = "bridge"
 """The delay that nothing else explains."""
-_NOT_TAKEN = ("refused", "no right", "unknown", "unmarked")
+_NOT_TAKEN = (WriteOutcome.REFUSED, WriteOutcome.NO_RIGHT, WriteOutcome.UNKNOWN, WriteOutcome.UNMARKED)
 """Outcomes of writes that their side is to answer for."""
 DELAYS = (
     *(f"{side} {why}" for side in Side for why in (Cause.DOWN, Cause.NO_WRITES, REFUSED)),
@@ -123,7 +121,7 @@ class Refusals:
         if write.outcome in _NOT_TAKEN:
             for key in keys:
                 self._first.setdefault(key, write.at)
-        if write.outcome != DONE:
+        if write.outcome != WriteOutcome.DONE:
             return None
         return min((self._first.pop(key) for key in keys if key in self._first), default=None)
 

@@ -12,9 +12,9 @@ from math import ceil
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from itopsync.evidence.delays import DELAYS, DONE, Refusals, Spells, shares
-from itopsync.model import BySide, ItemKind, Side
-from itopsync.store.records import ActivityRecord, Cause, RequestKind, SpellRecord
+from itopsync.evidence.delays import DELAYS, Refusals, Spells, shares
+from itopsync.model import BySide, ItemKey, ItemKind, Side
+from itopsync.store.records import ActivityRecord, Cause, RequestKind, SpellRecord, WriteKind, WriteOutcome
 
 if TYPE_CHECKING:
     from itopsync.store.store import Store  # not at run time: `itopsync --help` and the like load no database
@@ -113,7 +113,7 @@ def arrivals(store: Store, frame: Frame, figures: Figures) -> Iterator[Line]:
         refused = refusals.hear(write)
         if write.at < begin:
             continue
-        if write.outcome != DONE:
+        if write.outcome != WriteOutcome.DONE:
             figures.refused[f"{write.side}: {write.outcome}"] += 1
             continue
         figures.tickets += write.link != carried
@@ -124,7 +124,7 @@ def arrivals(store: Store, frame: Frame, figures: Figures) -> Iterator[Line]:
 
 def _arrived(write: ActivityRecord, figures: Figures) -> Line:
     what = _parts(write)
-    figures.created += write.action == "create"
+    figures.created += write.action == WriteKind.CREATE
     figures.arrived.update({f"to {write.side}: {name}": count for name, count in what.items()})
     return {"what": _words(what), "side": str(write.side)}
 
@@ -144,9 +144,9 @@ def _delayed(write: ActivityRecord, refused: datetime | None, spells: Spells, fr
 
 def _parts(write: ActivityRecord) -> Counter[str]:
     """What a write carried, in words."""
-    if write.action == "create":
+    if write.action == WriteKind.CREATE:
         return Counter(["ticket"])
-    if write.action == "remove":
+    if write.action == WriteKind.REMOVE:
         return Counter(["file deleted"])
     words = {ItemKind.FIELD: "form", ItemKind.LINK_NOTICE: "notice", ItemKind.WHOLE: "file", ItemKind.OVERFLOW: "file"}
     return Counter(
@@ -197,7 +197,7 @@ def _spell(frame: Frame, spell: SpellRecord) -> Line:
     told = {"part": "outage", "what": str(spell.what.cause)}
     if spell.what.cause is Cause.PARKED:
         number = spell.external_number or f"link {spell.what.link}"
-        kind = spell.what.item.partition(":")[0]
+        kind = ItemKey(spell.what.item).kind
         told = {"part": "parked", "external": number, "internal": spell.internal_number, "what": kind}
     elif spell.what.side is not None:
         told["side"] = str(spell.what.side)

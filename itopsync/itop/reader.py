@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from itopsync.itop.answers import Call
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.dates import DateFormatWrong
 from itopsync.itop.images import PAGE, VERB, judge_image
-from itopsync.itop.inquiry import Inquiry, parameters_of_get
+from itopsync.itop.inquiry import HIGHEST_ID, Inquiry, parameters_of_get
 from itopsync.itop.piecewise import NO_ID, read_piecewise
 from itopsync.itop.rows import BIRTH, Changed, Row, Rows, attachment_of, file_of, sighting_of, ticket_of
 from itopsync.model import Attachment, File, Ref, Side, Sighting, Ticket
@@ -28,6 +28,8 @@ SAMPLE = 20
 LIGHT = ("id", "ref", "last_update", "finalclass")
 LIGHT_BATCH = 1000
 """Ids in one query that reads very little of each ticket: 10,000 such rows take a server 180 ms."""
+SPAN = 10_000
+"""How many ids a range holds initially: searching their logs takes a second if each ticket has 6 kB of them."""
 OF_AN_ATTACHMENT = ("id", "temp_id", "item_class", "item_id", *BIRTH)
 
 
@@ -98,6 +100,32 @@ class Reader(Inquiry):
             pieces = self._pieces(cls, query, LIGHT, self._sighting, key="this.id", ids=batch)
             found, odd = found + pieces.found, odd | pieces.failed
         return tuple(found), odd
+
+    def by_ranges(self, cls: str, condition: str, read: Callable[[str], tuple[int, T]]) -> Iterator[T]:
+        """Read the tickets of a class that meet an OQL *condition* (empty: all) range by range; yield what *read* makes of each.
+
+        The REST service cannot sort, so these are ranges of ids, which grow where few tickets are found. *read* gets a condition
+        that at most :data:`SPAN` tickets meet, and returns how many it found as well. Both conditions call the ticket ``this``.
+        """
+
+        def within(low: int, high: int) -> str:
+            return _all(condition, f"this.id >= {low} AND this.id < {high}")
+
+        def count(low: int, high: int) -> int:
+            return self.count(cls, f"SELECT {oql.name(cls)} AS this WHERE {within(low, high)}")
+
+        low, span = 0, SPAN
+        left = count(low, HIGHEST_ID)
+        while left > 0 and low < HIGHEST_ID:
+            if left <= SPAN:
+                span = HIGHEST_ID - low
+            elif span > SPAN and count(low, low + span) > SPAN:  # denser here than where the range grew
+                span = SPAN
+            there, found = read(within(low, low + span))
+            yield found
+            low, left = low + span, left - there
+            if there < SPAN // 4:
+                span *= 2
 
     def _sighting(self, row: Row) -> Sighting:
         return sighting_of(self.side, row)

@@ -51,7 +51,7 @@ def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: dat
     rules, fields = cls.by_external, dict(link.base.fields)
     for name, source in action.agrees.items():
         rule = rules[name]
-        result = value_fingerprint(answer.fields.get(rule.name(action.side), ""), is_html=rule.is_html)
+        result = value_fingerprint(answer.fields.get(rule.of(action.side), ""), is_html=rule.is_html)
         pair = {action.side.other: source, action.side: result}
         fields[name] = Agreed(pair[Side.EXTERNAL], pair[Side.INTERNAL])
     notes = _noted(link.base.notes, action.notes, action.side.other, cls, now)
@@ -63,11 +63,11 @@ def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: dat
 
 def _cut(action: Create | Write, answer: Ticket, rules: Iterable[FieldRule]) -> frozenset[str]:
     """The attributes from which the server dropped words."""
-    sent = [(rule, action.fields.get(rule.name(action.side))) for rule in rules if rule.kind is Kind.HTML]
+    sent = [(rule, action.fields.get(rule.of(action.side))) for rule in rules if rule.kind is Kind.HTML]
     return frozenset(
         cut_key(action.side, rule)
         for rule, value in sent
-        if isinstance(value, str) and lost_words(value, answer.fields.get(rule.name(action.side), ""))
+        if isinstance(value, str) and lost_words(value, answer.fields.get(rule.of(action.side), ""))
     )
 
 
@@ -114,7 +114,7 @@ def tries_of(link: Link, item: Item) -> int:
 def _noted(
     before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Side, cls: ClassRules, now: datetime
 ) -> dict[str, NoteRecord]:
-    records, renamed = dict(before), {log.name(origin.other): log.renamed(origin.other) for log in cls.logs}
+    records, renamed = dict(before), {log.of(origin.other): log.renamed(origin.other) for log in cls.logs}
     for note in notes:
         for marker in note.markers:
             known = records.get(marker)

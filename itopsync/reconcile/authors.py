@@ -44,7 +44,7 @@ def writers(shown: Iterable[tuple[Link, Observation]], rules: Rules) -> Mapping[
             for log in rules.for_external(link.external.cls).logs:
                 people = read(link, seen, side.other, log, rules).people
                 missing = {person.marker for person in people}
-                for entry in here.logs.get(log.name(side), ()):
+                for entry in here.logs.get(log.of(side), ()):
                     markers = missing.intersection(head_markers(entry.html, rules.pair))
                     found[side] |= {entry.author_id} if markers else set()
                     missing -= markers

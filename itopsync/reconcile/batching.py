@@ -56,7 +56,7 @@ def _write(side: Side, notes: tuple[Note, ...], values: Sequence[Value] = (), st
     written = (*values, *(state.companions if state else ()))
     return Write(
         side=side,
-        fields={**{value.rule.name(side): value.value for value in written}, **(state.defaults.values if state else {})},
+        fields={**{value.rule.of(side): value.value for value in written}, **(state.defaults.values if state else {})},
         notes=notes,
         items=(
             *((state.item,) if state else ()),

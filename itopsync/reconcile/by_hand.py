@@ -199,7 +199,7 @@ def _as_allowed(standing: Standing, allowed: bool) -> Standing:
 def _may_be_carried(situation: Situation, line: Line) -> bool:
     if line.side is Side.INTERNAL and begins_with_tag(line.entry.html, situation.rules.kept_in_at(line.entry.earliest)):
         return False
-    return any(log.direction.allows(line.side) for log in situation.cls.logs if log.name(line.side) == line.log)
+    return any(log.direction.allows(line.side) for log in situation.cls.logs if log.of(line.side) == line.log)
 
 
 def _files_apart(situation: Situation) -> list[FilePair]:
@@ -220,7 +220,7 @@ def _apart(situation: Situation, history: Bridge) -> list[Line]:
         borne = (marker for log in situation.cls.logs for marker in read_log(situation, side.other, log).borne)
         present = arrived(situation.ticket(side.other), borne) - situation.ticket_markers.kept
         for log in situation.cls.logs:
-            here, name = read_log(situation, side, log), log.name(side)
+            here, name = read_log(situation, side, log), log.of(side)
             for person in here.people:
                 if person.marker not in present:
                     entry, by_bridge = person.entry, person.entry.author_id in bridge

@@ -99,7 +99,7 @@ def read(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) 
             borne.update((marker, entry) for marker in ours if not (is_note(marker) and _is_notice(ours, rules.pair)))
             continue
         print_of_it = fingerprint(entry.author_id, entry.html)
-        marker = note_marker(rules.pair, link.external, place.ticket.ref, log.name(side), print_of_it, ordinal=alike[print_of_it])
+        marker = note_marker(rules.pair, link.external, place.ticket.ref, log.of(side), print_of_it, ordinal=alike[print_of_it])
         people.append(PersonEntry(marker, entry))
         alike[print_of_it] += 1
     return Reading(tuple(people), borne, tuple(unmarked), used)
@@ -127,7 +127,7 @@ class _Place:
 
     @property
     def accounts(self) -> frozenset[str]:
-        return self.rules.side(self.side).accounts
+        return self.rules.of(self.side).accounts
 
     @cached_property
     def ticket(self) -> Ticket:
@@ -142,7 +142,7 @@ class _Place:
 
     @property
     def _name(self) -> str:
-        return self.log.name(self.side)
+        return self.log.of(self.side)
 
     def claimed(self, number: int, entry: Entry) -> list[str]:
         """The markers that make *entry*, number *number* in the log, ours even if none of our accounts wrote it."""
@@ -182,7 +182,7 @@ class _Place:
         record, original, there = self.link.base.notes.get(marker), self._originals.get(marker), self.seen.of(self.side.other)
         if record is None or record.carried_at is None or original is None or there is None or entry.author_id in NOBODY:
             return False
-        origin = Origin(there.ref, self.rules.pair, self.rules.side(self.side.other).addresses, pictures=self.rules.images)
+        origin = Origin(there.ref, self.rules.pair, self.rules.of(self.side.other).addresses, pictures=self.rules.images)
         says, said = _own_words(entry.html.partition("</p>")[2]), _own_words(carry(original.html, origin).html)
         return len("".join(says)) > len("".join(said)) or bool(
             lost_words(*(html.escape(" ".join(words)) for words in (says, said)))
@@ -203,8 +203,8 @@ class _Place:
         here, elsewhere = set[str](), set[str]()
         for log in self._logs:
             for marker, _ in self._originals_in(log):
-                before = {records[marker].log or log.name(self.side.other)} if marker in carried else set[str]()
-                (here if self._name in {log.name(self.side), *before} else elsewhere).add(marker)
+                before = {records[marker].log or log.of(self.side.other)} if marker in carried else set[str]()
+                (here if self._name in {log.of(self.side), *before} else elsewhere).add(marker)
         return frozenset((here | (carried - elsewhere)) - stays)
 
     @cached_property
@@ -223,9 +223,9 @@ class _Place:
         if there is None:
             return
         alike: Counter[str] = Counter()
-        for entry in there.logs.get(log.name(other), ()):
+        for entry in there.logs.get(log.of(other), ()):
             looks = fingerprint(entry.author_id, entry.html)
-            yield note_marker(self.rules.pair, self.link.external, there.ref, log.name(other), looks, ordinal=alike[looks]), entry
+            yield note_marker(self.rules.pair, self.link.external, there.ref, log.of(other), looks, ordinal=alike[looks]), entry
             alike[looks] += 1
 
 

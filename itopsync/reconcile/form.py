@@ -54,7 +54,7 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
     for rule in rules:
         way = rule.direction
         mine, theirs = situation.ticket(target.other).fields, situation.ticket(target).fields
-        source, present = mine.get(rule.name(target.other), ""), theirs.get(rule.name(target), "")
+        source, present = mine.get(rule.of(target.other), ""), theirs.get(rule.of(target), "")
         now = {
             side: value_fingerprint(value, is_html=rule.is_html) for side, value in ((target.other, source), (target, present))
         }
@@ -87,15 +87,15 @@ def alike(situation: Situation, rule: FieldRule) -> bool:
 def _is_made_of_the_other(situation: Situation, target: Side, rule: FieldRule) -> bool:
     there = situation.ticket(target)
     source, present = (
-        situation.ticket(target.other).fields.get(rule.name(target.other), ""),
-        there.fields.get(rule.name(target), ""),
+        situation.ticket(target.other).fields.get(rule.of(target.other), ""),
+        there.fields.get(rule.of(target), ""),
     )
     value = render(situation, Part(), target, rule, source)
     if value is None:
         return False
     if not rule.is_html:
         return value.value == present
-    shown = fill(value.value, addresses_of(situation.rules.side(target).public_url, there))
+    shown = fill(value.value, addresses_of(situation.rules.of(target).public_url, there))
     return fingerprint("", shown) == fingerprint("", present)
 
 
@@ -120,7 +120,7 @@ def _whole(situation: Situation, part: Part, target: Side, rule: FieldRule, sour
     marker = overflow_marker(situation.rules.pair, origin, f"{rule.external} {item.fingerprint}")
     if situation.has_attachment(target, marker):
         return ()
-    return (Upload(target, marker, TextSource(f"{rule.name(target)}.html", in_words(value.value)), item),)
+    return (Upload(target, marker, TextSource(f"{rule.of(target)}.html", in_words(value.value)), item),)
 
 
 def render(situation: Situation, part: Part, target: Side, rule: FieldRule, source: str) -> Value | None:
@@ -134,7 +134,7 @@ def render(situation: Situation, part: Part, target: Side, rule: FieldRule, sour
     guarded = source if rule.kind in (Kind.HTML, Kind.DATE) else words(source, origin.addresses)
     if rule.kind in (Kind.CODE, Kind.DATE):
         value = rule.values(target.other).get(source, guarded)
-        if rule.kind is Kind.DATE and (why := why_not_carried(value, situation.rules.side(target).timezone)):
+        if rule.kind is Kind.DATE and (why := why_not_carried(value, situation.rules.of(target).timezone)):
             part.park(item, why)
             return None
         return Value(rule, value, item, looks)
@@ -161,13 +161,13 @@ def carried_with_state(
     """
     values = []
     for rule in rules:
-        source = situation.ticket(target.other).fields.get(rule.name(target.other), "")
+        source = situation.ticket(target.other).fields.get(rule.of(target.other), "")
         if _is_corrected(situation, target, rule, demanded):
             continue
         value = render(situation, part, target, rule, source) if source else None
         if source and value is None and not _is_parked(situation, part, rule):
             return None
-        if value is not None and value.value != situation.ticket(target).fields.get(rule.name(target), ""):
+        if value is not None and value.value != situation.ticket(target).fields.get(rule.of(target), ""):
             values.append(value)
     return values
 
@@ -175,8 +175,8 @@ def carried_with_state(
 def _is_corrected(situation: Situation, side: Side, rule: FieldRule, demanded: Collection[str]) -> bool:
     """Whether only *side* changed a companion since both agreed."""
     base = situation.link.base.fields.get(rule.external)
-    now = {each: situation.ticket(each).fields.get(rule.name(each), "") for each in Side}
-    if base is None or (not now[side] and rule.name(side) in demanded):
+    now = {each: situation.ticket(each).fields.get(rule.of(each), "") for each in Side}
+    if base is None or (not now[side] and rule.of(side) in demanded):
         return False
     return {each for each in Side if base.of(each) != value_fingerprint(now[each], is_html=rule.is_html)} == {side}
 
@@ -192,7 +192,7 @@ def mandatory_defaults(situation: Situation, target: Side, state: str, given: Ma
     None if a look-up is missing; a text, with the reason, if a server fails to answer one.
     """
     present = situation.ticket(target).fields
-    demanded = situation.cls.state.lifecycle(target).mandatory.get(state, frozenset())
+    demanded = situation.cls.state.of(target).mandatory.get(state, frozenset())
     lacking = [name for name in sorted(demanded) if name not in given and not present.get(name)]
     return situation.defaults(target, lacking) if lacking else Chosen({})
 
@@ -228,7 +228,7 @@ def _remark_kept(part: Part, rule: FieldRule, moved: set[Side], target: Side, wa
 
 def _shown(situation: Situation, target: Side, value: str) -> str:
     """*value* at the maximum length that it may reach once its pictures' addresses are filled in."""
-    longest = attachment_address(situation.rules.side(target).public_url, _GREATEST_ID)
+    longest = attachment_address(situation.rules.of(target).public_url, _GREATEST_ID)
     return fill(value, lambda _: longest)
 
 
@@ -241,7 +241,7 @@ def _cut_to_fit(situation: Situation, part: Part, target: Side, value: Value) ->
     rule = value.rule
     origin = situation.link.ref(target.other) or situation.link.external
     marker = overflow_marker(situation.rules.pair, origin, f"{rule.external} {value.fingerprint}")
-    name = f"{rule.name(target)}.{'html' if rule.kind is Kind.HTML else 'txt'}"
+    name = f"{rule.of(target)}.{'html' if rule.kind is Kind.HTML else 'txt'}"
     short = replace(value, value=_shortened(rule, value.value, f"The whole text is in the attachment {name}."))
     item = Item(ItemKey.of(ItemKind.OVERFLOW, marker), "")
     if situation.observation.of(target) is None or situation.has_attachment(target, marker):

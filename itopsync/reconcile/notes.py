@@ -55,7 +55,7 @@ def keeping_what_stood_there(situation: Situation) -> Situation:
         return situation
     pairs = [names.partition(":") for names in base.joined_logs]
     known = {(side, side.pick(names[0], names[2] or names[0])) for names in pairs for side in Side}
-    late = [(side, log) for log in situation.cls.logs for side in Side if (side, log.name(side)) not in known]
+    late = [(side, log) for log in situation.cls.logs for side in Side if (side, log.of(side)) not in known]
     if not late:
         return situation
     records = dict(base.notes)
@@ -87,7 +87,7 @@ def plan_notes(situation: Situation) -> Part:
 
 
 def _borne(readings: Mapping[LogRule, Reading], side: Side) -> dict[str, tuple[str, Entry]]:
-    return {marker: (log.name(side), entry) for log, each in readings.items() for marker, entry in each.borne.items()}
+    return {marker: (log.of(side), entry) for log, each in readings.items() for marker, entry in each.borne.items()}
 
 
 def _is_rewritten(logs: Sequence[LogRule], records: Mapping[str, NoteRecord], side: Side, people: set[str]) -> bool:
@@ -145,7 +145,7 @@ def _gather(flow: _Flow, notes: Sequence[Note], uploads: Sequence[Upload]) -> No
     is_told = bool(notice) or _full_marker(flow) in flow.goal.borne or any(is_note(file.temp_id) for file in there)
     first, *others = _grouped(flow, notes)
     files = (_as_file(target, first, "" if is_told else "log-is-full-"), *(_as_file(target, group) for group in others))
-    gathered = Item(ItemKey.of(ItemKind.LOG, f"{target}:{flow.log.name(target)}:notes"), "")
+    gathered = Item(ItemKey.of(ItemKind.LOG, f"{target}:{flow.log.of(target)}:notes"), "")
     flow.part.gathered.append(Gathering(target, gathered, notice, (*uploads, *files), _until(flow, notes)))
 
 
@@ -155,7 +155,7 @@ def _until(flow: _Flow, notes: Sequence[Note]) -> datetime | None:
     Notes of closed tickets do not wait, nor do notes with implausible dates.
     """
     situation, limits = flow.situation, flow.situation.rules.limits
-    if any(is_terminal(situation.cls.state.lifecycle(side), situation.ticket(side).state) for side in Side):
+    if any(is_terminal(situation.cls.state.of(side), situation.ticket(side).state) for side in Side):
         return None
     ages = [situation.now - note.at for note in notes]
     wait = min(limits.gather_quiet - min(ages), limits.gather_most - max(ages))
@@ -176,7 +176,7 @@ def _grouped(flow: _Flow, notes: Sequence[Note]) -> Iterator[Sequence[Note]]:
 
 def _notice_of_full(flow: _Flow) -> tuple[Note, ...]:
     """The entry that says, once, that the log is full; if the server itself has refused an entry, there is no room for it."""
-    situation, name, marker = flow.situation, flow.log.name(flow.target), _full_marker(flow)
+    situation, name, marker = flow.situation, flow.log.of(flow.target), _full_marker(flow)
     item = note_item(marker)
     flow.part.want(item)
     told = f"The log of {situation.ticket(flow.target).number} is full. Further notes come as files: see its attachments."
@@ -187,7 +187,7 @@ def _notice_of_full(flow: _Flow) -> tuple[Note, ...]:
 
 
 def _full_marker(flow: _Flow) -> str:
-    full = full_log(flow.target, flow.log.name(flow.target))
+    full = full_log(flow.target, flow.log.of(flow.target))
     return notice_of(flow.situation.rules.pair, flow.situation.link.external, full)
 
 
@@ -204,7 +204,7 @@ def _note_arrived(flow: _Flow) -> frozenset[str]:
             known = records.get(person.marker, new)
             if person.marker in flow.borne:
                 where, _ = flow.borne[person.marker]
-                log = "" if where == flow.log.name(origin) else where
+                log = "" if where == flow.log.of(origin) else where
                 records[person.marker] = replace(known, as_file=False, there=False, log=log)
             else:
                 records[person.marker] = replace(known, as_file=not known.unmarked, there=True)
@@ -267,7 +267,7 @@ def render(situation: Situation, target: Side, log: LogRule, person: PersonEntry
     template = target.pick(headers.to_external, headers.to_internal)
     head = _header(situation, template, target, person.entry.at, person.entry.author)
     body = carry(person.entry.html, situation.origin(target.other))
-    return Note(log.name(target), (person.marker,), person.entry.at, head_line(head) + body.html, body.pictures)
+    return Note(log.of(target), (person.marker,), person.entry.at, head_line(head) + body.html, body.pictures)
 
 
 def opening(situation: Situation, opened: datetime) -> Note:
@@ -367,7 +367,7 @@ def _had_another(flow: _Flow, record: NoteRecord) -> bool:
 
 def log_room(situation: Situation, part: Part, target: Side, log: LogRule, reading: Reading) -> int:
     """How many more entries fit into *target*'s log."""
-    full = full_log(target, log.name(target))
+    full = full_log(target, log.of(target))
     part.want(full)
     if situation.obstacle(full):
         return 0
@@ -402,10 +402,10 @@ def _as_file(target: Side, notes: Sequence[Note], prefix: str = "") -> Upload:
 
 
 def _header(situation: Situation, template: str, target: Side, at: datetime, author: str) -> str:
-    local = at.astimezone(situation.rules.side(target).timezone)
+    local = at.astimezone(situation.rules.of(target).timezone)
     return template.format(
-        side=situation.rules.side(target.other).label,
+        side=situation.rules.of(target.other).label,
         number=situation.ticket(target.other).number,
-        author=guarded(author, situation.rules.side(target.other).addresses),
+        author=guarded(author, situation.rules.of(target.other).addresses),
         time=local.strftime(situation.rules.headers.time_format),
     )

@@ -50,7 +50,7 @@ def _in_words(key: ItemKey) -> str:
     """An item in everyday words."""
     match key.kind:
         case ItemKind.FILE:
-            side, _, number = key.which.partition(":")
+            side, number = key.file
             return f"attachment {number} of {side}"
         case ItemKind.FIELD:
             return key.which

@@ -79,7 +79,7 @@ def last_changes(situation: Situation) -> Agreed | None:
         changed = moment(text)
         if changed is None or changed > situation.now + _SAVING:  # by a clock that is fast, and may be corrected
             return None
-        seen.append(f"{text} {situation.rules.side(side).timezone.key}")
+        seen.append(f"{text} {situation.rules.of(side).timezone.key}")
     return Agreed(*seen)
 
 
@@ -136,7 +136,7 @@ def _restored(situation: Situation) -> dict[Side, Item]:
 
 def _shown(situation: Situation, side: Side) -> tuple[str, str]:
     """The time of a ticket's last change, and how ``sync.toml`` says that its server's dates are read."""
-    rules = situation.rules.side(side)
+    rules = situation.rules.of(side)
     return situation.ticket(side).fields.get(VERSION_TIME, ""), f"{rules.timezone.key} {rules.date_format}"
 
 
@@ -145,14 +145,14 @@ def _went_back(situation: Situation, side: Side) -> bool:
 
     If the timezone in ``sync.toml`` was corrected, all times have shifted and do not count.
     """
-    base, zone = situation.link.base, situation.rules.side(side).timezone
+    base, zone = situation.link.base, situation.rules.of(side).timezone
     read_in = base.changed.of(side).partition(" ")[2] if base.changed is not None else ""
     return read_in == zone.key and _is_earlier(situation, side) is True
 
 
 def _is_earlier(situation: Situation, side: Side) -> bool | None:
     """Whether a ticket's last change, as it is read now, is earlier than at the last look; None if that cannot be told."""
-    base, zone = situation.link.base, situation.rules.side(side).timezone
+    base, zone = situation.link.base, situation.rules.of(side).timezone
     before = base.changed.of(side).partition(" ")[0] if base.changed is not None else ""
     known, now = moment(before), moment(_shown(situation, side)[0])
     if known is None or now is None or known > situation.now + _CLOCKS:

@@ -20,7 +20,7 @@ _WITHIN_A_LETTER = 0b10000000
 
 def room(rules: Rules, side: Side) -> int:
     """How many bytes of text one request to *side* may carry."""
-    return max(rules.side(side).request_bytes - _AROUND, 1)
+    return max(rules.of(side).request_bytes - _AROUND, 1)
 
 
 def weight(*texts: object) -> int:

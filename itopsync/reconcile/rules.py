@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, StrictInt
 
 from itopsync.errors import clip
-from itopsync.model import NOTHING, Ref, Side
+from itopsync.model import NOTHING, BySide, Ref, Side
 from itopsync.reconcile.defaults import NO_ROUTES, Routing
 from itopsync.settings.hints import listed, meant_or
 from itopsync.settings.quantities import Duration, Size
@@ -58,11 +58,9 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class FieldRule:
-    """One attribute of the form, or one companion of a state, with its name on each side."""
+class FieldRule(BySide[str]):
+    """One attribute of the form, or one companion of a state: its name on each side, and how it is carried."""
 
-    external: str
-    internal: str
     kind: Kind = Kind.TEXT
     direction: Direction = Direction.TO_INTERNAL
     template: str | None = None
@@ -73,9 +71,6 @@ class FieldRule:
     limit: int | None = None
     """The most characters that iTop accepts (bytes, if the attribute is long)."""
 
-    def name(self, side: Side) -> str:
-        return side.pick(self.external, self.internal)
-
     @property
     def is_html(self) -> bool:
         return self.kind is Kind.HTML
@@ -85,15 +80,12 @@ class FieldRule:
 
 
 @dataclass(frozen=True)
-class LogRule:
-    """One case log, with its name on each side."""
+class LogRule(BySide[str]):
+    """One case log: its name on each side, and how it is carried."""
 
     external: str = "private_log"
     internal: str = "private_log"
     direction: Direction = Direction.BOTH
-
-    def name(self, side: Side) -> str:
-        return side.pick(self.external, self.internal)
 
     @property
     def names(self) -> str:
@@ -102,7 +94,7 @@ class LogRule:
 
     def renamed(self, side: Side) -> str:
         """Its name on *side* if its name on the other side differs, else empty, as in :attr:`NoteRecord.log`."""
-        return self.name(side) if self.external != self.internal else ""
+        return self.of(side) if self.external != self.internal else ""
 
 
 @dataclass(frozen=True)
@@ -127,11 +119,9 @@ class Lifecycle:
 
 
 @dataclass(frozen=True)
-class StateRules:
-    """How the states of two classes correspond, and what travels with them."""
+class StateRules(BySide[Lifecycle]):
+    """The lifecycles of two classes, how their states correspond, and what travels with them."""
 
-    external: Lifecycle
-    internal: Lifecycle
     direction: Direction = Direction.BOTH
     to_internal: Mapping[str, str] = field(default=NOTHING)
     """State map, external → internal; an unlisted state corresponds to its namesake."""
@@ -141,9 +131,6 @@ class StateRules:
     companions: Mapping[str, tuple[FieldRule, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """External state → the attributes that travel with it, in its direction."""
 
-    def lifecycle(self, side: Side) -> Lifecycle:
-        return side.pick(self.external, self.internal)
-
     @property
     def every_companion(self) -> dict[str, FieldRule]:
         """The companions of all states, by their external names."""
@@ -151,11 +138,9 @@ class StateRules:
 
 
 @dataclass(frozen=True)
-class ClassRules:
-    """All rules for one ticket class."""
+class ClassRules(BySide[str]):
+    """All rules for one ticket class, with its name on each side."""
 
-    external: str
-    internal: str
     state: StateRules
     fields: tuple[FieldRule, ...] = ()
     logs: tuple[LogRule, ...] = (LogRule(),)
@@ -185,13 +170,10 @@ class ClassRules:
         """The rules of the form and of all states' companions; a companion of several states appears several times."""
         return (*self.fields, *(rule for companions in self.state.companions.values() for rule in companions))
 
-    def cls(self, side: Side) -> str:
-        return side.pick(self.external, self.internal)
-
     def attributes(self, side: Side) -> Mapping[str, Kind]:
         """Attribute to be read on *side*, besides those that every ticket has → its kind."""
-        wanted = {rule.name(side): rule.kind for rule in self.every_rule}
-        for names in self.state.lifecycle(side).mandatory.values():
+        wanted = {rule.of(side): rule.kind for rule in self.every_rule}
+        for names in self.state.of(side).mandatory.values():
             wanted |= {name: Kind.CODE for name in names if name not in wanted}
         if side is Side.EXTERNAL:
             wanted |= {name: Kind.CODE for name in self.looked_at if name not in wanted}
@@ -319,13 +301,11 @@ def not_kept(cls: str) -> str:
 
 
 @dataclass(frozen=True)
-class Rules:
+class Rules(BySide[SideRules]):
     """The rules of one pair of servers."""
 
     pair: str
     """The fixed name in every marker: lower-case letters and digits."""
-    external: SideRules
-    internal: SideRules
     classes: tuple[ClassRules, ...]
     since: str
     """ISO 8601 in UTC; an external ticket that began earlier is not copied."""
@@ -350,13 +330,6 @@ class Rules:
     def begin_after(self, now: datetime) -> bool:
         """Whether ``since`` is in the future: no ticket is copied until then, unless it is *now* that is wrong."""
         return datetime.fromisoformat(self.since) > now
-
-    def side(self, side: Side) -> SideRules:
-        return side.pick(self.external, self.internal)
-
-    def with_side(self, side: Side, rules: SideRules) -> Rules:
-        """The same, but with other rules for *side*."""
-        return replace(self, external=rules) if side is Side.EXTERNAL else replace(self, internal=rules)
 
     @property
     def kept(self) -> frozenset[str]:

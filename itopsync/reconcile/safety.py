@@ -66,9 +66,6 @@ class Accepted:
         return [which for which in getattr(tally, kind) if not self.allows(kind, which)]
 
 
-NOTHING = Accepted()
-
-
 def thing(kind: str, which: str) -> str:
     """The name of one thing that a stop is about: its kind, and *which*."""
     return f"{kind} {which}"
@@ -96,18 +93,19 @@ class Excess(StrEnum):
 
 
 _REASONS = {
-    "creations": "{count} new tickets are to be created in internal, more than the limit of {limit}",
-    "deletions": "{count} attachments of many tickets are to be deleted, more than the limit of {limit}; if a server was "
+    Excess.CREATIONS: "{count} new tickets are to be created in internal, more than the limit of {limit}",
+    Excess.DELETIONS: "{count} attachments of many tickets are to be deleted, more than the limit of {limit}; if a server was "
     "restored from a backup, these are the last copies",
-    "missing": "{count} linked tickets are gone, or copies of files or the log on them, more than the limit of {limit}; perhaps "
-    "an account sees less than before, or a server was restored from a backup",
-    "rewritten": "on {count} tickets all known entries look different, more than the limit of {limit}; perhaps by an upgrade",
-    "replaced": "{count} linked ids are other tickets than before; perhaps a server was restored from a backup, or cloned",
-    "markers": "{count} entries of ours stand there without their markers; perhaps a server loses them",
+    Excess.MISSING: "{count} linked tickets are gone, or copies of files or the log on them, more than the limit of {limit}; "
+    "perhaps an account sees less than before, or a server was restored from a backup",
+    Excess.REWRITTEN: "on {count} tickets all known entries look different, more than the limit of {limit}; perhaps by an "
+    "upgrade",
+    Excess.REPLACED: "{count} linked ids are other tickets than before; perhaps a server was restored from a backup, or cloned",
+    Excess.MARKERS: "{count} entries of ours stand there without their markers; perhaps a server loses them",
 }
 
 
-def check(tally: Tally, limits: Limits, accepted: Accepted = NOTHING) -> None:
+def check(tally: Tally, limits: Limits, accepted: Accepted) -> None:
     """Check a cycle's totals against the limits.
 
     :raises SafetyStop: what is not *accepted* exceeds a limit
@@ -129,7 +127,7 @@ _LIMITS: Mapping[Excess, Callable[[Limits], int]] = {
 }
 
 
-def exceeds(kind: Excess, tally: Tally, limits: Limits, accepted: Accepted = NOTHING) -> bool:
+def exceeds(kind: Excess, tally: Tally, limits: Limits, accepted: Accepted) -> bool:
     """Whether the things of a kind that were not accepted exceed its limit.
 
     Deletions on only a few tickets are a person's doing; if one of these tickets loses very many files, it waits by itself.

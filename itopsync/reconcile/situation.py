@@ -57,7 +57,7 @@ class Situation:
 
         If a server fails to answer one for now, a text with the reason.
         """
-        rules = self.rules.side(side)
+        rules = self.rules.of(side)
         try:
             return choose(side, rules.routing, rules.defaults, names, Asked(self.ticket(Side.EXTERNAL), self.looked_up))
         except Unasked as unasked:
@@ -106,8 +106,8 @@ class Situation:
     def origin(self, side: Side) -> Origin:
         """The context for converting *side*'s texts."""
         ticket = self.observation.of(side)
-        settings = self.rules.side(side)
-        ref = self.link.ref(side) or Ref(side, self.cls.cls(side), 0)
+        settings = self.rules.of(side)
+        ref = self.link.ref(side) or Ref(side, self.cls.of(side), 0)
         attached = {}
         for attachment in ticket.attachments if ticket else ():
             there = self._stands_for(attachment.temp_id, side.other)

@@ -82,12 +82,12 @@ def _state_writes(situation: Situation, part: Part, follow: Follow) -> tuple[Sta
         external = follow.side.pick(step.state, image(rules, Side.INTERNAL, step.state))
         if step is follow.steps[-1]:
             external = follow.side.pick(step.state, counted(rules, situation.ticket(Side.EXTERNAL).state))
-        demanded = rules.lifecycle(follow.side).mandatory.get(step.state, frozenset())
+        demanded = rules.of(follow.side).mandatory.get(step.state, frozenset())
         carried = carried_with_state(situation, part, follow.side, rules.companions.get(external, ()), demanded)
         if carried is None:
             break
         companions = tuple(carried)
-        given: Mapping[str, object] = {value.rule.name(follow.side): value.value for value in companions}
+        given: Mapping[str, object] = {value.rule.of(follow.side): value.value for value in companions}
         defaults = mandatory_defaults(situation, follow.side, step.state, given)
         if isinstance(defaults, str):
             part.put_off(follow.item, defaults, situation.now + RESTS)
@@ -161,7 +161,7 @@ def _is_by_itself(situation: Situation, side: Side) -> bool:
     """Whether a timer brought the ticket to its state, or the create that made it."""
     state = situation.ticket(side).state
     made = side is Side.INTERNAL and state == situation.link.base.made_at
-    return made or state in situation.cls.state.lifecycle(side).timers
+    return made or state in situation.cls.state.of(side).timers
 
 
 def as_made(situation: Situation) -> Link:
@@ -182,9 +182,9 @@ def _follow(situation: Situation, part: Part, leader: Side, base: Agreed) -> Fol
     wanted = counted(rules, situation.ticket(leader).state)
     present = situation.ticket(follower).state
     target = image(rules, leader, wanted)
-    taken = unavoidable_decisions(rules.lifecycle(leader), base.of(leader), wanted)
+    taken = unavoidable_decisions(rules.of(leader), base.of(leader), wanted)
     there = frozenset(image(rules, leader, decision) for decision in taken)
-    steps = way(rules.lifecycle(follower), present, target, there)
+    steps = way(rules.of(follower), present, target, there)
     move = f"{leader}:{wanted}:{present}"
     item = Item(STATE, f"{move}:{_said(situation, leader)}" if steps else move)
     part.want(item)
@@ -199,12 +199,12 @@ def _follow(situation: Situation, part: Part, leader: Side, base: Agreed) -> Fol
 def _said(situation: Situation, leader: Side) -> str:
     """A fingerprint of all companions: once somebody corrects one that was refused, the state is tried again."""
     said = situation.ticket(leader).fields
-    texts = (said.get(rule.name(leader), "") for rule in situation.cls.state.every_companion.values())
+    texts = (said.get(rule.of(leader), "") for rule in situation.cls.state.every_companion.values())
     return value_fingerprint("\n".join(map(value_fingerprint, texts)))
 
 
 def _no_way(rules: StateRules, follower: Side, present: str, target: str) -> str:
-    lifecycle = rules.lifecycle(follower)
+    lifecycle = rules.of(follower)
     if target not in lifecycle.mandatory:
         return f"{follower} knows no state '{target}'; name what it corresponds to in the state map"
     if is_terminal(lifecycle, present):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -31,7 +30,7 @@ from itopsync.model import WORKED_ON, Link, LinkStatus, Obstacle, Ref, Side
 from itopsync.store import codec
 from itopsync.store.activity import add_activity
 from itopsync.store.database import Database
-from itopsync.store.records import ActivityRecord, DueCounts, ObstacleCounts, TicketsPart
+from itopsync.store.records import ActivityRecord, DueCounts, TicketsPart, Troubles
 from itopsync.store.rows import (
     CLASS,
     ID,
@@ -58,7 +57,6 @@ _UNDER_WAY = link.c.writing_since.is_not(None)
 _WRITTEN = select(link.c.id).where(_UNDER_WAY)
 _LATER = select(link.c.id).where(link.c.due_at > bindparam("after"), link.c.status.in_(WORKED_ON)).limit(1)
 """Built once: building a statement takes longer than executing it."""
-_REF = re.compile(r"(?:(external|internal):)?([A-Za-z]\w*):(\d+)")
 
 
 class Links:
@@ -151,11 +149,8 @@ class Links:
         with self._database.reading() as connection:
             if typed.isascii() and typed.isdigit():
                 return _by_id(connection, [int(typed)]) if len(typed) < _TOO_LONG else ()
-            if ref := _REF.fullmatch(typed):
-                sides = [Side(ref[1])] if ref[1] else list(Side)
-                meant = or_(*(and_(CLASS[side] == ref[2], ID[side] == int(ref[3])) for side in sides))
-                if len(ref[3]) >= _TOO_LONG:
-                    return ()
+            if refs := {ref for side in Side if (ref := Ref.parse(typed, side))}:
+                meant = or_(*(and_(CLASS[ref.side] == ref.cls, ID[ref.side] == ref.id) for ref in sorted(refs)))
             else:
                 meant = or_(*(NUMBER[side].in_({typed, typed.upper()}) for side in Side))
             return read_links(connection, select(link).where(meant).order_by(link.c.id)) if typed else ()
@@ -319,36 +314,23 @@ class Links:
             connection.execute(update(link).where(*meant, later).values(due_at=at, updated_at=at))
 
     def counts(self) -> Mapping[str, int]:
-        """Count the links by status, and also those ``troubled``, ``in_doubt``, or ``gathering`` without being in trouble."""
+        """Count the links by status."""
         with self._database.reading() as connection:
             found = {LinkStatus(status): count for status, count in connection.execute(_BY_STATUS)}
-            rows = connection.execute(_troubled(self._classes)).all()
-        known = [(codec.obstacles_from_json(row.obstacles), row.in_doubt) for row in rows]
-        full = [each for each, in_doubt in known if each and not in_doubt and all(one.is_no_trouble for one in each)]
-        return {status.value: found.get(status, 0) for status in LinkStatus} | {
-            "troubled": len(known) - len(full),
-            "in_doubt": sum(in_doubt for _, in_doubt in known),
-            "gathering": sum(any(one.gathers for one in each) for each in full),
-        }
+        return {status.value: found.get(status, 0) for status in LinkStatus}
 
-    def obstacle_counts(self) -> ObstacleCounts:
-        """Count the items of all links that cannot be carried now, and the links in doubt."""
+    def troubles(self) -> Troubles:
+        """Read the obstacles of all links, and count the links in trouble."""
         with self._database.reading() as connection:
             rows = connection.execute(_troubled(self._classes)).all()
-        obstacles = [obstacle for text, _ in rows for obstacle in codec.obstacles_from_json(text)]
-        parked = sum(obstacle.needs_person for obstacle in obstacles)
-        waiting = sum(not (obstacle.parked or obstacle.is_no_trouble) for obstacle in obstacles)
-        return ObstacleCounts(parked, waiting, sum(in_doubt for _, in_doubt in rows))
-
-    def obstacles(self) -> list[tuple[int, Obstacle]]:
-        """List all obstacles as (link, obstacle)."""
-        with self._database.reading() as connection:
-            rows = connection.execute(select(link.c.id, link.c.obstacles).where(link.c.troubled, *self._kept)).all()
-        return [(number, one) for number, text in rows for one in codec.obstacles_from_json(text)]
-
-    def parked(self) -> list[tuple[int, Obstacle]]:
-        """List the obstacles of parked items as (link, obstacle), except those that concern only us."""
-        return [(number, one) for number, one in self.obstacles() if one.parked and not one.key.concerns_us]
+        known = [(row.id, codec.obstacles_from_json(row.obstacles), row.in_doubt) for row in rows]
+        full = [found for _, found, in_doubt in known if found and not in_doubt and all(each.is_no_trouble for each in found)]
+        return Troubles(
+            obstacles=tuple((number, obstacle) for number, found, _ in known for obstacle in found),
+            troubled=len(known) - len(full),
+            in_doubt=sum(in_doubt for _, _, in_doubt in known),
+            gathering=sum(any(each.gathers for each in found) for found in full),
+        )
 
     def troubled(self, limit: int) -> tuple[Link, ...]:
         """Return at most *limit* links that are parked, in doubt or have obstacles, ordered by id."""
@@ -418,7 +400,7 @@ def _due_counts(classes: tuple[str, ...] | None) -> Select[Any]:
 
 @cache
 def _troubled(classes: tuple[str, ...] | None) -> Select[Any]:
-    return select(link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *of_classes(classes))
+    return select(link.c.id, link.c.obstacles, link.c.in_doubt).where(link.c.troubled, *of_classes(classes))
 
 
 def _without_copy() -> tuple[ColumnElement[bool], ...]:

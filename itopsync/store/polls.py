@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from itopsync.model import WORKED_ON, Link, LinkStatus, Ref, Side, Sighting
+from itopsync.model import UNSAVED, WORKED_ON, Link, LinkStatus, Ref, Side, Sighting
 from itopsync.store import codec
 from itopsync.store.database import Database
 from itopsync.store.links import make_due
@@ -186,5 +186,5 @@ def _add(connection: Connection, new: Iterable[Sighting], now: datetime) -> tupl
 
 def _blank(seen: Sighting, now: datetime) -> dict[str, Any]:
     """The row of a link that waits for its copy."""
-    fresh = Link(0, seen.ref, None, LinkStatus.WAITING, seen.number, due_at=now)
+    fresh = Link(UNSAVED, seen.ref, None, LinkStatus.WAITING, seen.number, due_at=now)
     return values_of(fresh) | {"external_version": seen.version, "live": True, "created_at": now, "updated_at": now}

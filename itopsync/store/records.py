@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from itopsync.model import ItemKey, Ref, Side, Sighting
+from itopsync.model import ItemKey, Obstacle, Ref, Side, Sighting
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,32 @@ class ObstacleCounts:
 
 
 @dataclass(frozen=True)
+class Troubles:
+    """The obstacles of all links, and how many links are in trouble."""
+
+    obstacles: tuple[tuple[int, Obstacle], ...] = ()
+    """As (link, obstacle)."""
+    troubled: int = 0
+    """Links that are parked, in doubt or have obstacles, except those with nothing but a full log."""
+    in_doubt: int = 0
+    """Links with a write of unknown outcome."""
+    gathering: int = 0
+    """Links that are not in trouble, but gather what a full log does not take."""
+
+    @property
+    def parked(self) -> list[tuple[int, Obstacle]]:
+        """The obstacles of parked items as (link, obstacle), except those that concern only us."""
+        return [(link, each) for link, each in self.obstacles if each.parked and not each.key.concerns_us]
+
+    @property
+    def items(self) -> ObstacleCounts:
+        """Count the items that cannot be carried now, and the links in doubt."""
+        parked = sum(each.needs_person for _, each in self.obstacles)
+        waiting = sum(not (each.parked or each.is_no_trouble) for _, each in self.obstacles)
+        return ObstacleCounts(parked, waiting, self.in_doubt)
+
+
+@dataclass(frozen=True)
 class FilesPart:
     """The attachments expected on some tickets of one side."""
 
@@ -114,6 +140,62 @@ class TicketsPart:
     """The link after which the next part begins; None if this is the last part."""
 
 
+class CycleKind(StrEnum):
+    """What a cycle looks at."""
+
+    POLL = "poll"
+    """What changed since the last poll."""
+    SWEEP = "sweep"
+    """Everything."""
+
+
+class CycleOutcome(StrEnum):
+    """How a cycle ended."""
+
+    WELL = "well"
+    TROUBLED = "troubled"
+    """Some tickets failed, or something is parked or waits, from this cycle or an earlier one."""
+    UNAVAILABLE = "unavailable"
+    """A side cannot be worked with."""
+    INTERRUPTED = "interrupted"
+    """We were told to stop."""
+    PAUSED = "paused"
+    """A person wants a side left alone."""
+    STOPPED = "stopped"
+    """A safety limit or something else ended it."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the cycle got through to both sides."""
+        return self in (CycleOutcome.WELL, CycleOutcome.TROUBLED)
+
+
+class WriteKind(StrEnum):
+    """What a write does."""
+
+    CREATE = "create"
+    WRITE = "write"
+    STATE = "state"
+    UPLOAD = "upload"
+    REMOVE = "remove"
+
+
+class WriteOutcome(StrEnum):
+    """How a write ended."""
+
+    DONE = "done"
+    WAITS = "waits"
+    """Not sent, because a picture that it shows is not uploaded yet, or because the ticket must be looked at again."""
+    UNKNOWN = "unknown"
+    """No answer: it may have been carried out."""
+    REFUSED = "refused"
+    READ_ONLY = "read-only"
+    NO_RIGHT = "no right"
+    SIDE_UNAVAILABLE = "side unavailable"
+    UNMARKED = "unmarked"
+    """Carried out, but stored without its marker."""
+
+
 @dataclass(frozen=True)
 class CycleRecord:
     """One cycle in the history."""
@@ -121,9 +203,11 @@ class CycleRecord:
     id: int | None
     """None until it is recorded."""
     kind: str
+    """:class:`CycleKind`."""
     started: datetime
     finished: datetime | None
     outcome: str
+    """:class:`CycleOutcome`."""
     counts: Mapping[str, int]
     error: str | None = None
 
@@ -138,9 +222,9 @@ class ActivityRecord:
     side: Side
     """The side written to."""
     action: str
-    """:class:`~itopsync.engine.report.WriteKind`."""
+    """:class:`WriteKind`."""
     outcome: str
-    """:class:`~itopsync.engine.report.WriteOutcome`."""
+    """:class:`WriteOutcome`."""
     items: tuple[ItemKey, ...]
     """The items that it carried."""
     age: timedelta | None

@@ -85,7 +85,7 @@ class Comparison:
         mirrored: list[Mirrored] = []
         is_marked = False
         for rule in case.cls.logs:
-            lines = {side: lines_of(ticket, rule.name(side), link, rules) for side, ticket in tickets.items()}
+            lines = {side: lines_of(ticket, rule.of(side), link, rules) for side, ticket in tickets.items()}
             seen = Observation(external, internal)
             logs = Logs(rule, lines, self._deleted(link, seen, rule), self._elsewhere(link, seen, rule))
             is_marked = is_marked or _is_marked(logs, link)
@@ -113,7 +113,7 @@ class Comparison:
             for place, marker in self._names(link, seen, origin, rule).items():
                 record = sent.get(marker)
                 if record is not None and record.carried_at is not None and marker not in held:
-                    deleted[f"entry:{origin}:{rule.name(origin)}:{place}"] = record.carried_at
+                    deleted[f"entry:{origin}:{rule.of(origin)}:{place}"] = record.carried_at
         return deleted
 
     def _elsewhere(self, link: Link, seen: Observation, rule: LogRule) -> frozenset[str]:
@@ -125,7 +125,7 @@ class Comparison:
             sent = {marker for marker, record in entries if record.log != into}
             if sent:
                 places = self._names(link, seen, origin, rule)
-                elsewhere |= {f"entry:{origin}:{rule.name(origin)}:{place}" for place, name in places.items() if name in sent}
+                elsewhere |= {f"entry:{origin}:{rule.of(origin)}:{place}" for place, name in places.items() if name in sent}
         return frozenset(elsewhere)
 
     def _held(self, file: Attachment) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ def lines_of(ticket: Ticket, log: str, link: Link, rules: Rules) -> list[Line]:
 
 def our_accounts(rules: Rules, side: Side) -> frozenset[str]:
     """The ids of our accounts on *side*; empty if unknown."""
-    return rules.side(side).accounts
+    return rules.of(side).accounts
 
 
 def _writer(entry: Entry, markers: Sequence[str], link: Link, ours: frozenset[str], seen: set[str]) -> Writer:
@@ -236,7 +236,7 @@ def _lost_markers(link: Link) -> bool:
 
 def _gathered_since(findings: Findings, rule: LogRule, origin: Side, most: timedelta) -> datetime | None:
     """The earliest time of the entries that are being gathered for the other side's full log; None if none are."""
-    obstacle = findings.obstacle(f"log:{origin.other}:{rule.name(origin.other)}:notes")
+    obstacle = findings.obstacle(f"log:{origin.other}:{rule.of(origin.other)}:notes")
     return obstacle.not_before - most if obstacle is not None and obstacle.not_before is not None else None
 
 

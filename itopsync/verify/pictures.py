@@ -119,7 +119,7 @@ def _attachment(picture: Mapping[str, str], side: Side, case: Case) -> int | Non
 
 def _query(source: str, side: Side, case: Case) -> Mapping[str, list[str]]:
     """The query of an address; empty if it is not one of *side*'s."""
-    own = any(source.startswith(f"{address}/") for address in case.rules.side(side).addresses)
+    own = any(source.startswith(f"{address}/") for address in case.rules.of(side).addresses)
     return parse_qs(urlsplit(source).query) if own else {}
 
 

@@ -37,7 +37,7 @@ def read(links: Sequence[Link], servers: Mapping[Side, Server], rules: Rules) ->
                 wanted.setdefault((link.external.cls, ref.cls), []).append(ref.id)
         for (external, name), ids in wanted.items():
             cls = rules.for_external(external)
-            asked = Attributes(fields=cls.attributes(side), logs=tuple(log.name(side) for log in cls.logs))
+            asked = Attributes(fields=cls.attributes(side), logs=tuple(log.of(side) for log in cls.logs))
             found, failed = servers[side].readable_tickets(name, ids, asked)
             files, hidden = servers[side].attachments_of(name, ids)
             tickets |= {ticket.ref: replace(ticket, attachments=files.get(number, ())) for number, ticket in found.items()}

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 
 from itopsync.itop import oql
 from itopsync.itop.attributes import Attributes
-from itopsync.itop.inquiry import HIGHEST_ID
 from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.rules import Rules
 
-_SPAN = 10_000
-"""How many tickets one query searches: this takes a second if each has 6 kB of logs."""
 _HEAD = re.compile(r"(?:\s|<[^<>]*>)*")
 """Everything before the first word."""
 
@@ -103,22 +100,10 @@ def _copied(ticket: Ticket, logs: Sequence[str], rules: Rules) -> list[Ref]:
 
 def _marked(server: Server, name: str, logs: Sequence[str], mark: str) -> Iterator[Sequence[Sighting]]:
     """The tickets of a class that have *mark* anywhere in one of *logs*; reads only their ids and numbers, range by range."""
-
-    def count(low: int, high: int) -> int:
-        return server.count(name, f"SELECT {oql.name(name)} WHERE id >= {low} AND id < {high}")
-
     marked = " OR ".join(f"this.{log} LIKE {oql.literal(f'%{mark}%')}" for log in logs)
-    low, span = 0, _SPAN
-    left = count(low, HIGHEST_ID) if logs else 0
-    while left > 0:
-        there = count(low, low + span)
-        if there > _SPAN and span > _SPAN:  # denser here than where the range grew
-            span = _SPAN
-            there = count(low, low + span)
-        if there:
-            yield server.sightings(name, f"({marked}) AND this.id >= {low} AND this.id < {low + span}")
-        low, left = low + span, left - there
-        if there < _SPAN // 4:
-            span *= 2
-        if not there and left > 0:  # some were deleted meanwhile
-            left = count(low, HIGHEST_ID)
+
+    def read(condition: str) -> tuple[int, Sequence[Sighting]]:
+        there = server.count(name, f"SELECT {oql.name(name)} AS this WHERE {condition}")
+        return there, server.sightings(name, f"({marked}) AND {condition}") if there else ()
+
+    return server.by_ranges(name, "", read) if logs else iter(())

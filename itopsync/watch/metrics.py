@@ -9,16 +9,15 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
 from itopsync import __version__
-from itopsync.engine.report import CycleKind, Report
+from itopsync.engine.report import Report
 from itopsync.engine.unwritable import problem_of
 from itopsync.errors import ItopsyncError, SafetyStop
 from itopsync.itop.caller import CallRecord
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.safety import Excess
+from itopsync.store.records import CycleKind, CycleOutcome
 from itopsync.store.store import Store
 
-GOOD = ("well", "troubled")
-"""The outcomes of cycles that reached both sides."""
 _CALL_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 30, 60, 120)
 _CYCLE_BUCKETS = (0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600)
 _FRESHNESS_BUCKETS = (15, 30, 60, 90, 120, 180, 300, 600, 1_800, 3_600, 14_400, 86_400)
@@ -81,8 +80,9 @@ class Metrics:
         """Export the counters that alerts use with 0 first: Prometheus sees no increase in one that starts at 1."""
         for limit in Excess:
             self._stops.labels(self._pair, limit)
-        for kind, outcome in itertools.product(CycleKind, (*GOOD, "unavailable", "stopped")):
-            self._cycles.labels(self._pair, kind, outcome)
+        ends = (CycleOutcome.WELL, CycleOutcome.TROUBLED, CycleOutcome.UNAVAILABLE, CycleOutcome.STOPPED)
+        for kind, end in itertools.product(CycleKind, ends):
+            self._cycles.labels(self._pair, kind, end)
         for hook, outcome in itertools.product(("command", "webhook", "dead_man"), ("done", "failed")):
             self._calls_out.labels(self._pair, hook, outcome)
 
@@ -132,14 +132,14 @@ class Metrics:
         """Count one delivery by a hook."""
         self._calls_out.labels(self._pair, hook, "done" if well else "failed").inc()
 
-    def cycle_ended(self, kind: str, ended: Report | ItopsyncError) -> None:
+    def cycle_ended(self, kind: CycleKind, ended: Report | ItopsyncError) -> None:
         """Count a cycle and what it wrote."""
         now = self._clock()
-        outcome = ended.outcome if isinstance(ended, Report) else "stopped"
+        outcome = ended.outcome if isinstance(ended, Report) else CycleOutcome.STOPPED
         self._cycles.labels(self._pair, kind, outcome).inc()
         self._last.labels(self._pair).set(now.timestamp())
-        self._stopped.labels(self._pair).set(outcome == "stopped")
-        if outcome in GOOD:
+        self._stopped.labels(self._pair).set(outcome is CycleOutcome.STOPPED)
+        if outcome.is_good:
             self._last_good.labels(self._pair).set(now.timestamp())
         if isinstance(ended, SafetyStop):
             self._stops.labels(self._pair, ended.kind).inc()
@@ -158,10 +158,10 @@ class Metrics:
         :raises StoreError: it does not answer
         """
         now = self._clock()
-        counts, due, items = store.links.counts(), store.links.due_counts(now), store.links.obstacle_counts()
+        counts, due, items = store.links.counts(), store.links.due_counts(now), store.links.troubles().items
         for status in LinkStatus:
             self._links.labels(self._pair, status).set(counts[status])
-        self._in_doubt.labels(self._pair).set(counts["in_doubt"])
+        self._in_doubt.labels(self._pair).set(items.in_doubt)
         self._due.labels(self._pair).set(due.total)
         self._items.labels(self._pair, "parked").set(items.parked)
         self._items.labels(self._pair, "waiting").set(items.waiting)

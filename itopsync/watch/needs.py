@@ -12,7 +12,6 @@ from itopsync.errors import AnotherInstance, ItopsyncError, SafetyStop, StoreErr
 from itopsync.model import Link, Obstacle, Side
 from itopsync.reconcile.markers import digest
 from itopsync.store.store import Store
-from itopsync.watch.metrics import GOOD
 from itopsync.watch.settings import Need
 
 MANY = 1_000
@@ -54,7 +53,7 @@ class Needs:
     def cycle_ended(self, ended: Report | ItopsyncError) -> None:
         """Record how a cycle ended."""
         if isinstance(ended, Report):
-            if ended.outcome in GOOD:
+            if ended.outcome.is_good:
                 self._stopped.clear()
             return
         call = _stopped(ended)

@@ -14,11 +14,12 @@ import structlog
 from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError, StoreError
 from itopsync.itop.caller import CallRecord
+from itopsync.store.records import CycleKind
 from itopsync.store.store import Store
 from itopsync.watch.delivery import NotDelivered
 from itopsync.watch.endpoint import Health, serve
 from itopsync.watch.hooks import Errand, Hook
-from itopsync.watch.metrics import GOOD, Metrics
+from itopsync.watch.metrics import Metrics
 from itopsync.watch.needs import Call, Needs
 from itopsync.watch.settings import HooksSettings, MetricsSettings, Need
 from itopsync.watch.textfile import Textfile
@@ -87,11 +88,11 @@ class Watch:
         """Count one exchange with a server."""
         self._metrics.called(record)
 
-    def cycle_ended(self, kind: str, ended: Report | ItopsyncError) -> None:
+    def cycle_ended(self, kind: CycleKind, ended: Report | ItopsyncError) -> None:
         """Record how a cycle ended, whatever ended it."""
         self._metrics.cycle_ended(kind, ended)
         self._needs.cycle_ended(ended)
-        good = isinstance(ended, Report) and ended.outcome in GOOD
+        good = isinstance(ended, Report) and ended.outcome.is_good
         if good or (isinstance(ended, Report) and ended.paused):  # a pause is what a person wants
             self._health.good()
             self._ping()

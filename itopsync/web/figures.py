@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from itopsync.engine.report import CycleOutcome
+from itopsync.store.records import CycleOutcome
 
 if TYPE_CHECKING:
     from itopsync.store.records import CycleRecord

@@ -58,11 +58,11 @@ class Watched:
 
     def label(self, side: Side) -> str:
         """People's name for a side."""
-        return self.rules.side(side).label
+        return self.rules.of(side).label
 
     def address(self, ref: Ref) -> str:
         """The address of a ticket in its iTop."""
-        return self.rules.side(ref.side).page_of(ref)
+        return self.rules.of(ref.side).page_of(ref)
 
     def close(self) -> None:
         """Close its store."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from itopsync.engine.report import WriteOutcome
 from itopsync.model import STATE, TICKET, FilePair, FileStatus, ItemKey, ItemKind, Link, LinkStatus, Side
+from itopsync.store.records import WriteOutcome
 
 if TYPE_CHECKING:
     from itopsync.store.records import ActivityRecord

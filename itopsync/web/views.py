@@ -13,11 +13,10 @@ from starlette.responses import RedirectResponse, Response
 
 from itopsync import status as status_of
 from itopsync.engine.pauses import pauses
-from itopsync.engine.report import WriteOutcome
 from itopsync.errors import StoreError, clip
 from itopsync.model import Link, Side
 from itopsync.status import Freshness, Status
-from itopsync.store.records import ActivityRecord, RequestKind, RequestRecord
+from itopsync.store.records import ActivityRecord, RequestKind, RequestRecord, WriteOutcome
 from itopsync.store.store import Store
 from itopsync.web import ticket
 from itopsync.web.causes import causes

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from itopsync.config import Configuration
-from itopsync.engine.report import Count, WriteKind
+from itopsync.engine.report import Count
+from itopsync.store.records import WriteKind
 from tests.bench import bare, hosts
 from tests.bench.measure import Row, Sizes, row
 from tests.bench.stage import Stage, engine, stage

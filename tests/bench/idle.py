@@ -15,9 +15,9 @@ from sqlalchemy import event
 
 from itopsync.cli.session import open_store
 from itopsync.engine.engine import Engine
-from itopsync.engine.report import CycleKind
 from itopsync.model import Side
 from itopsync.reconcile.by_hand import retried
+from itopsync.store.records import CycleKind
 from tests.bench import bare, hosts
 from tests.bench.fill import fill
 from tests.bench.measure import Row, Sizes, processor, row, seconds

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from itopsync.cli.session import open_store
-from itopsync.engine.report import CycleKind
+from itopsync.store.records import CycleKind
 from tests.bench import hosts
 from tests.bench.fill import fill
 from tests.bench.idle import FIRST, REAL, VERSION, asked, linked, mark_attachments

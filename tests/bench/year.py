@@ -25,9 +25,9 @@ from itopsync.cli.session import open_store, servers
 from itopsync.config import Configuration
 from itopsync.engine.engine import Engine
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import CycleKind
 from itopsync.model import Side
 from itopsync.store import migrate, upkeep
+from itopsync.store.records import CycleKind
 from itopsync.store.store import Store
 from itopsync.store.tables import activity, cycle, link
 from tests.bench import hosts

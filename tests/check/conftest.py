@@ -39,11 +39,11 @@ class Checked(Rig):
         self.configuration = replace(self.configuration, rules=replace(self.configuration.rules, **changed))
 
     def side_rules(self, side: Side, **changed: Any) -> None:
-        of_side: SideRules = self.configuration.rules.side(side)
+        of_side: SideRules = self.configuration.rules.of(side)
         self.rules(**{side: replace(of_side, **changed)})
 
     def defaults(self, side: Side, **changed: object) -> None:
-        self.side_rules(side, defaults={**self.configuration.rules.side(side).defaults, **changed})
+        self.side_rules(side, defaults={**self.configuration.rules.of(side).defaults, **changed})
 
     def cls(self, external: str, **changed: Any) -> None:
         """Change the rules of a class."""

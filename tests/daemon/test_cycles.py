@@ -11,7 +11,7 @@ import pytest
 from itopsync.config import Schedule
 from itopsync.daemon import cycles
 from itopsync.daemon.cycles import AdaptiveTrigger, Cycles
-from itopsync.engine.report import CycleKind
+from itopsync.store.records import CycleKind
 
 NOON = datetime(2026, 11, 24, 12, 0, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -7,6 +7,7 @@ import structlog
 from itopsync.daemon import Ended
 from itopsync.daemon.listeners import tell
 from itopsync.errors import SafetyStop
+from itopsync.store.records import CycleKind
 
 
 def test_one_that_fails_is_noted_and_the_others_are_told() -> None:
@@ -15,7 +16,7 @@ def test_one_that_fails_is_noted_and_the_others_are_told() -> None:
     def fails(_: Ended) -> None:
         raise ZeroDivisionError
 
-    ended = Ended("poll", SafetyStop("creations", "too many"))
+    ended = Ended(CycleKind.POLL, SafetyStop("creations", "too many"))
     with structlog.testing.capture_logs() as logs:
         tell((told.append, fails, told.append), ended)
     assert told == [ended, ended]

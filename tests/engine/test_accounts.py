@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from itopsync.engine.rebuild import UnknownAccount, rebuild
-from itopsync.engine.report import CycleKind
 from itopsync.errors import StoreError
 from itopsync.model import Ref, Side
 from itopsync.simulator import FaultKind
+from itopsync.store.records import CycleKind
 from tests.engine.rig import Rig
 
 OTHER = 77
@@ -172,7 +172,7 @@ def test_after_a_lost_store_the_former_accounts_are_found_again(rig: Rig) -> Non
     found = list(rebuild(rig.inspector, ours={"2"}))
     assert len(found) == 1
     for side in Side:
-        assert rig.pair.rules.side(side).accounts == {"2", str(OTHER)}
+        assert rig.pair.rules.of(side).accounts == {"2", str(OTHER)}
     before = rig.written()
     rig.sync()
     rig.settle()

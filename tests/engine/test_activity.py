@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from itopsync.engine.report import WriteKind, WriteOutcome
 from itopsync.model import TICKET, ItemKind, Side
 from itopsync.simulator import FaultKind
-from itopsync.store.records import ActivityRecord
+from itopsync.store.records import ActivityRecord, WriteKind, WriteOutcome
 from tests.engine.rig import RESOLVED, TEAM, Crash, Rig
 
 

@@ -15,13 +15,13 @@ from itopsync.engine.observe import Observed
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.report import CycleKind
 from itopsync.model import FileStatus, Link, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.by_hand import Joined
 from itopsync.reconcile.copied import Bridge, Standing
 from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind
+from itopsync.store.records import CycleKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Crash, Rig
 from tests.engine.verifying import compared
 

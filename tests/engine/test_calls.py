@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from itopsync.engine import deletions, scope, sweep
-from itopsync.engine.report import CycleKind
+from itopsync.engine import deletions, sweep
 from itopsync.engine.settings import EngineSettings
+from itopsync.itop import reader
 from itopsync.itop.reader import LIGHT_BATCH
 from itopsync.reconcile.rules import Deletion, Direction
 from itopsync.simulator import Simulator
+from itopsync.store.records import CycleKind
 from tests.engine.rig import RESOLVED, TEAM, Rig
 
 WRITES = ("core/create", "core/update", "core/apply_stimulus", "core/delete")
@@ -105,7 +106,7 @@ def smaller(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     monkeypatch.setattr(deletions, "AT_ONCE", deletions.AT_ONCE // times)
     monkeypatch.setattr(deletions, "LIST_FROM", max(1, deletions.LIST_FROM // times))
     monkeypatch.setattr(sweep, "LIGHT_BATCH", LIGHT_BATCH // times)
-    monkeypatch.setattr(scope, "SPAN", scope.SPAN // times)
+    monkeypatch.setattr(reader, "SPAN", reader.SPAN // times)
 
 
 def linked_with_files(rig: Rig, count: int, *, closed: bool = False) -> list[int]:

@@ -6,11 +6,11 @@ import pytest
 
 from itopsync import config
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.report import CycleKind
 from itopsync.errors import StoreError
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind
+from itopsync.store.records import CycleKind
 from tests.engine.rig import CONFIGURATION, Rig
 
 SAME = "[classes.Incident]\n"

@@ -9,7 +9,6 @@ import pytest
 
 from itopsync.engine import linking, plan
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.report import CycleKind, CycleOutcome
 from itopsync.engine.store_guard import remember_classes
 from itopsync.errors import BadQuery, Maintenance, SafetyStop, StoreError
 from itopsync.itop.server import Server
@@ -20,6 +19,7 @@ from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import LogRule
 from itopsync.simulator import FaultKind
 from itopsync.simulator.caselog import CaseLog
+from itopsync.store.records import CycleKind, CycleOutcome
 from tests.engine.rig import Rig
 from tests.engine.verifying import compared, excused, verified
 
@@ -273,7 +273,7 @@ def test_a_note_stays_where_it_was_carried_when_its_log_gets_another_partner(
         rig.sync()
         rig.engine.cycle(CycleKind.SWEEP)
         rig.settle(2)
-        paired = {(side, log.name(side)): log.name(side.other) for log in logs for side in Side}
+        paired = {(side, log.of(side)): log.of(side.other) for log in logs for side in Side}
         carried = {each: paired[each[:2]] for each in written if each[:2] in paired} | carried
         assert {each: _standing(rig, each[0].other, each[2]) for each in carried} == {
             each: [into] for each, into in carried.items()
@@ -300,7 +300,7 @@ def test_so_it_does_after_a_lost_store(rig: Rig, pairings: tuple[tuple[LogRule, 
     _pair_logs(rig, *pairings[0])
     rig.customer.create("UserRequest", title="Printer")
     rig.sync()
-    written = [each for each in _write_everywhere(rig, "word") if each[1] in {log.name(each[0]) for log in pairings[0]}]
+    written = [each for each in _write_everywhere(rig, "word") if each[1] in {log.of(each[0]) for log in pairings[0]}]
     rig.settle(2)
     before = {word: _standing(rig, side.other, word) for side, _, word in written}
     _pair_logs(rig, *pairings[1])
@@ -342,7 +342,7 @@ def test_what_stands_in_the_new_partner_of_a_log_after_a_link_by_hand_stays(rig:
     number = rig.customer.create("UserRequest", title="Printer", start_date="2026-01-01 00:00:00")
     other = rig.operator.create("UserRequest", title="Printer")
     refs = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", other)
-    late = {side: next(log for log in LOGS if log != before.name(side)) for side in Side}
+    late = {side: next(log for log in LOGS if log != before.of(side)) for side in Side}
     rig.customer.note("UserRequest", number, "<p>theirs</p>", late[Side.EXTERNAL])
     rig.operator.note("UserRequest", other, "<p>business</p>", late[Side.INTERNAL])
     linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=Bridge() if history else None))

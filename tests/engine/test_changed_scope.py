@@ -7,10 +7,9 @@ from datetime import timedelta
 import pytest
 
 from itopsync import config
-from itopsync.engine.report import CycleKind
 from itopsync.errors import SafetyStop
 from itopsync.reconcile.plan import Kept
-from itopsync.store.records import DueCounts
+from itopsync.store.records import CycleKind, DueCounts
 from tests.engine.rig import CONFIGURATION, Rig
 
 SINCE = "2026-11-20"

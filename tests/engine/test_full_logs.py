@@ -15,7 +15,6 @@ from itopsync.cli import show, show_status
 from itopsync.cli.verifying import tell
 from itopsync.engine import plan
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.report import CycleKind, CycleOutcome
 from itopsync.engine.story import explain
 from itopsync.model import Side
 from itopsync.reconcile.by_hand import retried
@@ -24,6 +23,7 @@ from itopsync.reconcile.plan import Plan
 from itopsync.reconcile.rules import Limits
 from itopsync.simulator import FaultKind
 from itopsync.status import OK, freshness, status
+from itopsync.store.records import CycleKind, CycleOutcome
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
 from tests.engine.verifying import compared, excused, verified
 
@@ -138,7 +138,7 @@ def test_while_they_are_gathered_nothing_is_wrong_and_everybody_says_until_when(
     assert planned.plan.actions == ()
     log = "log:internal:private_log:notes"
     remark = f"{log}: gathered into one file (until {until} UTC: the log is full: what comes until then goes as one file"
-    assert remark in _shown(lambda console: show.plans(console, [planned], rig.store.links.counts()))
+    assert remark in _shown(lambda console: show.plans(console, [planned], rig.store.links.troubles()))
     assert compared(rig) == []
     assert all(one.agrees for one in verified(rig))
     assert excused(rig) == [("entry", "it goes as a file, with what else comes: the log is full")] * 2

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from itopsync.engine.report import WriteKind
 from itopsync.model import LinkStatus, Side
 from itopsync.simulator import Version
+from itopsync.store.records import WriteKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
 from tests.engine.verifying import compared
 

@@ -21,7 +21,7 @@ def _limit(rig: Rig, most: int, *, known: bool = True) -> None:
     loaded = rig.configuration
     if known:
         rules = loaded.rules
-        sides = {side: replace(rules.side(side), request_bytes=most) for side in Side}
+        sides = {side: replace(rules.of(side), request_bytes=most) for side in Side}
         rules = replace(rules, external=sides[Side.EXTERNAL], internal=sides[Side.INTERNAL])
         external = loaded.external.model_copy(update={"max_request": most})
         internal = loaded.internal.model_copy(update={"max_request": most})

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from itopsync.engine import marker_loss
-from itopsync.engine.report import WriteKind
 from itopsync.errors import SafetyStop
 from itopsync.model import Side
 from itopsync.reconcile.safety import Excess
 from itopsync.simulator.losing import LosesMarks
+from itopsync.store.records import WriteKind
 from tests.engine.rig import Crash, Rig
 
 LOGS = LosesMarks(parts=frozenset({"logs"}))

@@ -11,13 +11,13 @@ import pytest
 
 from itopsync.engine import linking
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.report import CycleKind
 from itopsync.engine.taking_over import Row, examine
 from itopsync.model import Side
 from itopsync.reconcile.by_hand import Joined
 from itopsync.reconcile.copied import Bridge, Standing
 from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator.caselog import Entry
+from itopsync.store.records import CycleKind
 from tests.engine.old_bridge import ACCOUNT, OldBridge, Tickets, fill
 from tests.engine.rig import Rig
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from itopsync.engine.report import CycleKind
 from itopsync.errors import SafetyStop
 from itopsync.model import Side
+from itopsync.store.records import CycleKind
 from tests.engine.rig import Rig
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from itopsync.engine import linking
-from itopsync.engine.report import CycleKind
 from itopsync.errors import SafetyStop
 from itopsync.model import Ref, Side
 from itopsync.reconcile.by_hand import unlinked
 from itopsync.reconcile.copied import Bridge
 from itopsync.simulator.caselog import CaseLog, Entry
+from itopsync.store.records import CycleKind
 from tests.engine.rig import Rig
 from tests.engine.verifying import compared
 

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from itopsync.engine.pauses import Pause, pause, pauses, unpause
-from itopsync.engine.report import Count, CycleKind, CycleOutcome
+from itopsync.engine.report import Count
 from itopsync.model import Side
+from itopsync.store.records import CycleKind, CycleOutcome
 from tests.engine.rig import Rig
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from itopsync.engine.report import CycleKind
 from itopsync.engine.story import Story, explain
 from itopsync.model import Side
+from itopsync.store.records import CycleKind
 from tests.engine.rig import TEAM, Rig
 from tests.engine.verifying import compared
 
@@ -164,7 +164,7 @@ def test_a_store_that_knows_tickets_and_no_mark_had_the_default(rig: Rig) -> Non
 def _renamed(rig: Rig, side: Side, address: str) -> None:
     """Restart with another ``public_url`` of *side*."""
     rules = rig.configuration.rules
-    rules = rules.with_side(side, replace(rules.side(side), public_url=address))
+    rules = rules.with_(side, replace(rules.of(side), public_url=address))
     rig.configuration = replace(rig.configuration, rules=rules)
     rig.restart()
 

@@ -10,11 +10,11 @@ import pytest
 
 from itopsync.engine import linking
 from itopsync.engine.rebuild import AnotherBearer, WithoutCopy, rebuild
-from itopsync.engine.report import CycleKind
 from itopsync.errors import StoreError
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.rebuilding import Rebuilt
+from itopsync.store.records import CycleKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
 
 

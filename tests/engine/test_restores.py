@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from itopsync.engine import linking
-from itopsync.engine.report import CycleKind
 from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
 from itopsync.model import FileStatus, LinkStatus, Ref, Side, Sighting
@@ -19,7 +18,7 @@ from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE
 from itopsync.reconcile.plan import Remove
 from itopsync.reconcile.rebuilding import without_copy
 from itopsync.reconcile.rules import Limits
-from itopsync.store.records import RequestKind
+from itopsync.store.records import CycleKind, RequestKind
 from tests.engine.rig import TEAM, Rig
 from tests.engine.test_work import with_settings
 from tests.engine.verifying import compared
@@ -155,7 +154,7 @@ def test_copies_that_a_restore_took_from_several_tickets_are_told_and_made_again
     assert [remark.reason for each in planned for remark in each.plan.remarks] == [COPIES_GONE] * 3
     rig.sync()
     assert [obstacle.reason for number in numbers for obstacle in rig.link(number).obstacles] == [COPIES_GONE] * 3
-    assert rig.store.links.obstacle_counts().parked == 3
+    assert rig.store.links.troubles().items.parked == 3
     rig.settle(3)
     assert rig.differences() != []
     _retry_all(rig)

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.report import Count, CycleKind
+from itopsync.engine.report import Count
 from itopsync.model import FileStatus, Side
 from itopsync.reconcile.by_hand import retried
 from itopsync.simulator import Simulator
+from itopsync.store.records import CycleKind
 from tests.engine.pair import DEEP, on_pairs_of
 from tests.engine.rig import Crash, Rig
 from tests.engine.verifying import compared

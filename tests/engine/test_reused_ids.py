@@ -11,7 +11,6 @@ import pytest
 
 from itopsync.engine import linking
 from itopsync.engine.rebuild import rebuild
-from itopsync.engine.report import CycleKind
 from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
 from itopsync.itop.server import Server
@@ -20,7 +19,7 @@ from itopsync.reconcile import by_hand
 from itopsync.reconcile.copied import Bridge
 from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind, Simulator
-from itopsync.store.records import RequestKind
+from itopsync.store.records import CycleKind, RequestKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
 from tests.torture.leaks import leaks
 

@@ -14,11 +14,11 @@ from itopsync.check.addresses import check_rings
 from itopsync.engine.engine import Engine
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.pair import Pair
-from itopsync.engine.report import CycleKind
 from itopsync.engine.story import explain
 from itopsync.itop.server import Server
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.simulator import Simulator
+from itopsync.store.records import CycleKind
 from itopsync.store.store import Store
 from tests.engine.rig import BEGIN, CONFIGURATION
 from tests.store.template import fresh

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from itopsync.engine import linking
-from itopsync.engine.report import CycleKind
 from itopsync.engine.story import explain
 from itopsync.model import End, LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.reconcile.copied import Bridge
+from itopsync.store.records import CycleKind
 from tests.engine.rig import Rig
 
 NAME = "UserRequest"

@@ -10,14 +10,13 @@ import pytest
 
 from itopsync.engine import stops
 from itopsync.engine.pauses import pauses
-from itopsync.engine.report import CycleKind, CycleOutcome
 from itopsync.engine.steering import BEFORE_ALL, Outcome, Steering
 from itopsync.errors import Refused, SafetyStop
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Ref, Side, Ticket
 from itopsync.reconcile.safety import Excess
-from itopsync.store.records import RequestKind, RequestState
+from itopsync.store.records import CycleKind, CycleOutcome, RequestKind, RequestState
 from tests.engine.rig import Crash, Rig
 
 

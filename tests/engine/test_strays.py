@@ -11,11 +11,11 @@ import pytest
 
 from itopsync.cli import verifying
 from itopsync.engine import linking, story
-from itopsync.engine.report import CycleKind
+from itopsync.itop import reader
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
 from itopsync.simulator import Simulator
-from itopsync.verify import strays
+from itopsync.store.records import CycleKind
 from tests.engine.rig import RESOLVED, TEAM, Rig
 from tests.engine.verifying import verified
 from tests.transport import SimulatorTransport
@@ -42,7 +42,7 @@ class RepeatingRig(Rig):
 @pytest.fixture(params=[10_000, 2])
 def rig(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     """Few ids are gone through at a time, or all at once."""
-    monkeypatch.setattr(strays, "_SPAN", request.param)
+    monkeypatch.setattr(reader, "SPAN", request.param)
     made = Rig(tmp_path)
     yield made
     made.stop()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from itopsync.engine.report import Count, CycleKind
+from itopsync.engine.report import Count
 from itopsync.model import LinkStatus, Side
 from itopsync.reconcile.plan import Write
+from itopsync.store.records import CycleKind
 from tests.engine.rig import RESOLVED, TEAM, Rig
 
 

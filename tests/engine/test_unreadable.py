@@ -15,7 +15,6 @@ import structlog
 
 from itopsync.engine import linking
 from itopsync.engine.rebuild import Unreadable, rebuild
-from itopsync.engine.report import CycleKind
 from itopsync.engine.steering import BEFORE_ALL
 from itopsync.errors import Refused, StimulusRefused, Unreachable
 from itopsync.itop.attributes import Attributes
@@ -23,6 +22,7 @@ from itopsync.itop.server import Server
 from itopsync.model import ItemKey, LinkStatus, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.simulator import FaultKind, Simulator
+from itopsync.store.records import CycleKind
 from tests.engine.rig import PICTURE, TEAM, Rig
 from tests.transport import SimulatorTransport
 

@@ -6,9 +6,9 @@ from html import escape
 
 import pytest
 
-from itopsync.engine.report import CycleKind
 from itopsync.model import Side
 from itopsync.simulator.schema import schema
+from itopsync.store.records import CycleKind
 from tests.engine.pair import on_pairs_of
 from tests.engine.rig import RESOLVED, TEAM, Rig
 

@@ -14,10 +14,11 @@ import pytest
 from itopsync.engine.backlog import Backlog
 from itopsync.engine.pair import CHECK_INTERVAL
 from itopsync.engine.poll import poll_both, store_findings
-from itopsync.engine.report import Count, CycleKind
+from itopsync.engine.report import Count
 from itopsync.errors import BadQuery, SafetyStop, StoreUnavailable
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, Link, Side
+from itopsync.store.records import CycleKind
 from tests.engine.rig import TEAM, Rig
 
 

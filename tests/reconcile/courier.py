@@ -245,7 +245,7 @@ class Courier:
                 return name, text.encode()
 
     def _addresses(self, ticket: Ticket) -> Callable[[str], str | None]:
-        public_url = self.rules.side(ticket.ref.side).public_url
+        public_url = self.rules.of(ticket.ref.side).public_url
         known = {attachment.temp_id: attachment.id for attachment in ticket.attachments}
 
         def address_of(name: str) -> str | None:

@@ -135,7 +135,7 @@ def _judge_picture(life: Life, target: Ref, arrived: str, said: Said) -> None:
     shown = [int(found) for found in _ATTACHMENT.findall(arrived)]
     assert any(attached.get(number) == said.picture for number in shown), f"the picture of {said.word} is not seen"
     assert list(attached.values()).count(said.picture or b"") == 1, f"the picture of {said.word} is there more than once"
-    assert life.rules.side(target.side).public_url in arrived
+    assert life.rules.of(target.side).public_url in arrived
 
 
 def _judge_files(life: Life, origin: Ref) -> None:
@@ -168,10 +168,10 @@ def _judge_secrets(life: Life) -> None:
 def _judge_decisions(life: Life) -> None:
     for side, server in life.servers.items():
         for write in server.audit:
-            cls = next((one for one in life.rules.classes if one.cls(side) == write.ref.cls), None)
+            cls = next((one for one in life.rules.classes if one.of(side) == write.ref.cls), None)
             if cls is None or write.account != US[side] or write.state == write.state_before or not write.state_before:
                 continue
-            lifecycle = cls.state.lifecycle(side)
+            lifecycle = cls.state.of(side)
             if write.state in lifecycle.decisions:
                 assert write.state in life.decided.get(life.copy(write.ref), set()), f"{write.state} was decided by nobody"
     never = {"org_id", "caller_id"}

@@ -73,14 +73,14 @@ class Life:
 
     def _server(self, side: Side) -> Server:
         models = {
-            one.cls(side): ClassModel(
-                one.state.lifecycle(side),
-                {name: known.kind for name, known in classes()[one.cls(side)].attributes.items()},
-                {name: known.limit for name, known in classes()[one.cls(side)].attributes.items() if known.limit},
+            one.of(side): ClassModel(
+                one.state.of(side),
+                {name: known.kind for name, known in classes()[one.of(side)].attributes.items()},
+                {name: known.limit for name, known in classes()[one.of(side)].attributes.items() if known.limit},
             )
             for one in self.rules.classes
         }
-        settings = self.rules.side(side)
+        settings = self.rules.of(side)
         people = {US[side]: "Sync Bridge", **_NAMES}
         return Server(side, (settings.url, settings.public_url), models, people, lambda: self.now)
 

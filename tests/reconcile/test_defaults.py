@@ -317,7 +317,7 @@ def test_a_state_takes_the_same_routes(routing: Routing, target: Side) -> None:
     world.edits(Side.EXTERNAL, org_id="1")
     for name in ("team_id", "agent_id"):
         world.edits(target, **{name: ""})
-    rules = world.rules.with_side(target, replace(world.rules.side(target), routing=routing))
+    rules = world.rules.with_(target, replace(world.rules.of(target), routing=routing))
     actions = plan_link(world.link, world.observation, rules, world.now, looked_up=given).actions
     (write,) = [action for action in actions if isinstance(action, Write) and action.stimulus]
     external = world.tickets[Side.EXTERNAL]

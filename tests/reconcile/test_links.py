@@ -139,7 +139,7 @@ def test_a_ticket_that_cannot_be_read_waits_then_rests_and_stays_linked_until_it
 def test_a_limit_lets_as_many_through_as_it_says_and_one_more_if_accepted(kind: str, limit: int) -> None:
     within, beyond = (safety.Tally(**{kind: frozenset(f"{n} x" for n in range(count))}) for count in (limit, limit + 1))
 
-    safety.check(within, Limits())
+    safety.check(within, Limits(), Accepted())
     safety.check(beyond, Limits(), Accepted({kind}))
     with pytest.raises(SafetyStop, match=rf"{limit + 1} .*run `itopsync accept {kind}`") as stop:
         safety.check(beyond, Limits(), Accepted({"others"}))
@@ -176,11 +176,11 @@ def on_tickets(tickets: int, each: int) -> safety.Tally:
 
 
 def test_deletions_on_a_few_tickets_stop_no_cycle() -> None:
-    safety.check(on_tickets(10, 50), Limits())
+    safety.check(on_tickets(10, 50), Limits(), Accepted())
     with pytest.raises(SafetyStop):
-        safety.check(on_tickets(11, 50), Limits())
+        safety.check(on_tickets(11, 50), Limits(), Accepted())
     with pytest.raises(SafetyStop):  # who sets a lower limit means it
-        safety.check(on_tickets(6, 1), Limits(deletions=5))
+        safety.check(on_tickets(6, 1), Limits(deletions=5), Accepted())
 
 
 # taken in hand

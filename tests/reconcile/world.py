@@ -41,7 +41,7 @@ def rules_of(name: str) -> Rules:
         )
         for side, zone in ((Side.EXTERNAL, "Asia/Jakarta"), (Side.INTERNAL, "Europe/Paris"))
     }
-    return Rules("acme", sides[Side.EXTERNAL], sides[Side.INTERNAL], (cls,), "2026-01-01T00:00:00+00:00")
+    return Rules(sides[Side.EXTERNAL], sides[Side.INTERNAL], "acme", (cls,), "2026-01-01T00:00:00+00:00")
 
 
 @dataclass

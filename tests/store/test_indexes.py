@@ -94,7 +94,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "links.recover": lambda store: store.links.recover(NOW, NOW),
     "links.mark_due": lambda store: store.links.mark_due([1, 2], NOW, now=NOW),
     "links.troubled": lambda store: store.links.troubled(10),
-    "links.obstacle_counts": lambda store: store.links.obstacle_counts(),
+    "links.troubles": lambda store: store.links.troubles(),
     "polls.side": lambda store: store.polls.side(Side.EXTERNAL),
     "polls.compare": lambda store: (store.polls.compare(side, [sighting(external(1)), sighting(internal(99))]) for side in Side),
     "polls.record": lambda store: poll(
@@ -139,8 +139,6 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
         store.requests.latest(10, before=(NOW, 5)),
     ),
     "requests.prune": lambda store: store.requests.prune(NOW),
-    "links.obstacles": lambda store: store.links.obstacles(),
-    "links.parked": lambda store: store.links.parked(),
     "spells.note": note_spells,
     "spells.prune": lambda store: store.spells.prune(NOW),
     "links.waiting_ids": lambda store: store.links.waiting_ids(NOW),

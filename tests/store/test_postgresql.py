@@ -41,7 +41,7 @@ def test_a_statement_that_takes_for_ever_is_ended(patience: None, cluster: Clust
     store = Store.open(cluster.new_store())
     with pytest.raises(StoreUnavailable, match="statement timeout"), store.database.reading() as one:
         one.execute(text("SELECT pg_sleep(30)"))
-    assert store.links.counts()["troubled"] == 0
+    assert store.links.troubles().troubled == 0
     store.close()
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 
 from itopsync.engine import marker_loss
-from itopsync.engine.report import CycleKind
 from itopsync.model import Ref, Side
 from itopsync.simulator import FaultKind, Simulator
+from itopsync.store.records import CycleKind
 from tests.engine.pair import Versions, usual_versions
 from tests.engine.rig import BEGIN
 from tests.engine.verifying import compared

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from itopsync.engine.report import CycleKind, CycleOutcome
 from itopsync.errors import ItopsyncError
 from itopsync.model import Side
 from itopsync.simulator import FaultKind
 from itopsync.simulator.faults import Fault
+from itopsync.store.records import CycleKind, CycleOutcome
 from tests.engine.pair import DEEP as DEEP_PAIRS
 from tests.engine.pair import ENVIRONMENT, MIXED, usual_versions
 from tests.engine.rig import BEGIN

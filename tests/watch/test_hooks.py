@@ -18,11 +18,11 @@ from typing import Any
 import httpx
 import pytest
 
-from itopsync.engine.report import CycleKind
 from itopsync.errors import ItopsyncError, SafetyStop, StoreUnavailable
 from itopsync.model import ItemKey, Side
 from itopsync.reconcile import by_hand
 from itopsync.settings.section import Surroundings
+from itopsync.store.records import CycleKind
 from itopsync.watch import HooksSettings, MetricsSettings, Need, Receiver
 from itopsync.watch.delivery import Command, NotDelivered, Web
 from itopsync.watch.hooks import LISTED

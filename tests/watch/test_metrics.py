@@ -10,10 +10,10 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from itopsync.engine.report import CycleKind
 from itopsync.errors import SafetyStop
 from itopsync.itop.server import Server
 from itopsync.simulator import FaultKind
+from itopsync.store.records import CycleKind
 from itopsync.watch.metrics import Metrics
 from itopsync.watch.textfile import Textfile
 from tests.engine.rig import TEAM, Rig

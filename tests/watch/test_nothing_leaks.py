@@ -24,12 +24,13 @@ from prometheus_client import generate_latest
 
 from itopsync import logs
 from itopsync.cli import app, show, show_status
-from itopsync.engine.report import CycleKind, Report
+from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
 from itopsync.model import Side
 from itopsync.reconcile.rules import Limits
 from itopsync.simulator import AccessMode, FaultKind, Simulator
 from itopsync.status import status
+from itopsync.store.records import CycleKind
 from itopsync.watch.watch import Watch
 from tests.engine.rig import PICTURE, TEAM, Rig
 from tests.events import ALWAYS, CONTEXT, EVENTS

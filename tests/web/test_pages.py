@@ -14,11 +14,10 @@ import pytest
 
 from itopsync.engine import stops
 from itopsync.engine.pauses import Pause, pause
-from itopsync.engine.report import CycleOutcome
 from itopsync.model import TICKET, FilePair, FileStatus, ItemKey, ItemKind, LinkStatus, Obstacle, Side
 from itopsync.reconcile import by_hand
 from itopsync.store import upkeep
-from itopsync.store.records import ActivityRecord, CycleRecord, Holder, RequestKind, RequestState
+from itopsync.store.records import ActivityRecord, CycleOutcome, CycleRecord, Holder, RequestKind, RequestState
 from itopsync.store.store import Store
 from itopsync.web import runbook, words
 from itopsync.web.causes import causes, likeness
@@ -358,7 +357,7 @@ def test_a_message_is_told_with_what_the_runbook_says(reason: str, does: str | N
 # what it costs
 
 
-QUERIES = {"/": 28, "attention": 25, "activity": 9, "cycles": 8, "verify": 7, "t/7": 11, "activity?show=requests&q=7": 11}
+QUERIES = {"/": 27, "attention": 24, "activity": 9, "cycles": 8, "verify": 7, "t/7": 11, "activity?show=requests&q=7": 11}
 """So many statements a page sends, besides those that begin a transaction."""
 
 

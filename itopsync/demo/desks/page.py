@@ -171,9 +171,9 @@ class Page:
 
     def _ref(self, text: str) -> Ref | None:
         """The ref that *text* in an address names; None if it names no ticket."""
-        side, cls, number = (*text.split(":"), "", "", "")[:3]
-        known = self.desks[Side(side)].simulator.store.schema.get(cls) if side in list(Side) else None
-        return Ref(Side(side), cls, number_of(number)) if known and known.root == "Ticket" else None
+        ref = Ref.parse(text, Side.EXTERNAL)
+        known = self.desks[ref.side].simulator.store.schema.get(ref.cls) if ref else None
+        return ref if known and known.root == "Ticket" else None
 
 
 def _back(ref: Ref | None) -> Response:
