@@ -440,12 +440,19 @@ class Base:
     apart: Mapping[str, Agreed] = field(default_factory=lambda: MappingProxyType({}))
     """What differed when two tickets were linked by hand or found again, and was left so: ``state`` or an external attribute's
     name → the values that then counted as agreed."""
+    with_history: bool = False
+    """For two tickets that were linked by hand: whether the entries and files that only one of them had are carried, too."""
     joined_logs: frozenset[str] | None = None
     """For two tickets that were linked by hand: the logs whose entries from before are known, as ``external:internal``, or as one
     name if both are the same. The entries of a log that is paired later stay where they are, too. ``None``: itopsync made the
     copy, and everything is carried."""
     ended: End | None = None
     """Why the link ended; ``None`` if it has not, or if it ended before reasons were recorded."""
+
+    def stands_apart(self, name: str) -> bool:
+        """Whether what :attr:`apart` names so has not been agreed on since."""
+        agreed = self.state if name == ItemKind.STATE else self.fields.get(name)
+        return agreed is not None and self.apart.get(name) == agreed
 
 
 UNSAVED = 0

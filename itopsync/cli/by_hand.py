@@ -142,10 +142,11 @@ def _the_ticket(server: Server, rules: Rules, text: str) -> Ref:
 
 
 def _tell(made: Joined, history: Bridge | None) -> None:
-    from itopsync.cli.joining import tell
+    from itopsync.cli.joining import tell, tell_differing
 
     name = f"{made.link.external_number} ({made.link.external}) and {made.link.internal_number} ({made.link.internal})"
     typer.echo(name)
     tell([(name, made)], history)
     if made.differs:
         typer.echo(f"The two differ in {', '.join(made.differs)}: each stays as it is until it is changed.")
+        tell_differing([made])

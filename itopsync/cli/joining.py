@@ -93,6 +93,14 @@ def tell(every: Sequence[tuple[str, Joined]], history: Bridge | None, *, shown: 
         typer.echo(f"No --copied-by for {' and '.join(unnamed)}: a copy there whose words were changed counts as new.")
 
 
+def tell_differing(every: Iterable[Joined]) -> None:
+    """Say of what differs and goes with a state that it stays when that moves."""
+    names = sorted({name for each in every for name in each.with_states})
+    if names:
+        told = f"Of these, what goes with a state ({', '.join(names)}) stays when that moves, too"
+        typer.echo(f"{told}, unless iTop demands it of a ticket that has none.")
+
+
 def _tell_full(names: Sequence[str], shown: int) -> None:
     """Say which internal tickets may not take the mark of the link."""
     for name in names[:shown]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from itopsync.cli.asking import ask
-from itopsync.cli.joining import SHOWN, refuse_strangers, tell
+from itopsync.cli.joining import SHOWN, refuse_strangers, tell, tell_differing
 from itopsync.cli.pairs_file import read_pairs, write_pairs
 from itopsync.cli.progress import progress_bar
 from itopsync.cli.session import looking, open_store, store_to_read, utc_now
@@ -118,6 +118,7 @@ def _tell(path: Path, examined: Examined, history: Bridge | None, *, shown: int)
         typer.echo(f"  and {len(differing) - shown} more that differ")
     if differing:
         typer.echo("What differs stays as it is until it is changed.")
+        tell_differing(each for _, each in differing)
 
 
 def _count_linked(store: Store, pairs: Sequence[tuple[Ref, Ref]]) -> int:

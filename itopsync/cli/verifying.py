@@ -19,7 +19,8 @@ from itopsync.errors import Stopped
 from itopsync.model import UNSAVED, Link, LinkStatus, Observation, Side, Sighting
 from itopsync.reconcile.entries import read
 from itopsync.reconcile.plan import Kept, Plan
-from itopsync.reconcile.rules import LogRule, Rules
+from itopsync.reconcile.richtext import value_fingerprint
+from itopsync.reconcile.rules import FieldRule, LogRule, Rules
 from itopsync.verify.comparing import Comparison
 from itopsync.verify.findings import Findings
 from itopsync.verify.strays import Stray, find_strays
@@ -96,7 +97,11 @@ def _compared(pair: Pair, batch: list[Planned], *, deep: bool) -> Iterator[Verif
     plans = [planned.plan for planned in batch]
     links = reload([plan.link.id for plan in plans if plan.link.status is LinkStatus.LINKED])
     kept = {plan.link.id: {remark.key for remark in plan.remarks if remark.kept in _ON_PURPOSE} for plan in plans}
-    found = Comparison(pair.servers, pair.rules, reload, names, deep=deep).compare(links, kept)
+
+    def fingerprint(rule: FieldRule, value: str) -> str:
+        return value_fingerprint(value, is_html=rule.is_html)
+
+    found = Comparison(pair.servers, pair.rules, reload, names, fingerprint, deep=deep).compare(links, kept)
     yield from (Verified(planned.plan, planned.seen, found.get(planned.plan.link.id)) for planned in batch)
 
 

@@ -26,7 +26,7 @@ from itopsync.reconcile.copied import UNSEEN, Bridge, Line, Looks, Standing, rec
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.entries import arrived
 from itopsync.reconcile.files import MANY_DELETIONS, pair_files
-from itopsync.reconcile.form import alike, plan_values
+from itopsync.reconcile.form import alike
 from itopsync.reconcile.gate import begins_with_tag
 from itopsync.reconcile.identity import is_parked_as_another
 from itopsync.reconcile.markers import ticket_marker
@@ -116,6 +116,8 @@ class Joined:
     link: Link
     differs: tuple[str, ...]
     """``state`` and attributes (external names) that differ; they stay as they are until somebody changes them."""
+    with_states: frozenset[str]
+    """Those of them that go with a state; they stay when that moves."""
     notes: Mapping[tuple[Side, Standing], int]
     """How many entries of each side the other side lacks or may lack, by standing. Without history, all count as new."""
     files: Mapping[tuple[Side, Standing], int]
@@ -152,7 +154,12 @@ def joined(
         status=LinkStatus.LINKED,
         external_number=situation.ticket(Side.EXTERNAL).number,
         internal_number=situation.ticket(Side.INTERNAL).number,
-        base=replace(base, notes={**mark, **stays}, joined_logs=frozenset(log.names for log in situation.cls.logs)),
+        base=replace(
+            base,
+            notes={**mark, **stays},
+            joined_logs=frozenset(log.names for log in situation.cls.logs),
+            with_history=history is not None,
+        ),
         files=tuple(FilePair(pair.origin, pair.original_id, None, FileStatus.KEPT, born=pair.born) for pair in kept),
         obstacles=(),
         due_at=now,
@@ -160,6 +167,7 @@ def joined(
     return Joined(
         made,
         differs,
+        frozenset(differs) & situation.cls.state.every_companion.keys(),
         Counter((line.side, standing) for line, standing in notes.items() if line.marker),
         Counter((pair.origin, standing) for pair, standing in files.items()),
         Counter((line.side, line.entry.author_id, line.entry.author) for line in lines if _tells_who(line, notes[line])),
@@ -231,11 +239,7 @@ def _apart(situation: Situation, history: Bridge) -> list[Line]:
 
 
 def _differing(situation: Situation) -> tuple[str, ...]:
-    rules = situation.cls
-    part = Part()
-    for side in Side:
-        plan_values(_fresh(situation), part, side, rules.fields, {})
-    values = (value for side in Side for value in part.content[side].values)
-    differs = {value.rule.external for value in values if not alike(_fresh(situation), value.rule)}
+    rules, fresh = situation.cls, _fresh(situation)
+    differs = {rule.external for rule in rules.every_rule if not alike(fresh, rule)}
     external, internal = (situation.ticket(side).state for side in Side)
     return tuple(sorted(differs | (set() if correspond(rules.state, external, internal) else {"state"})))

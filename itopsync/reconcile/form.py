@@ -52,20 +52,22 @@ def noting(agreed: Mapping[str, Agreed]) -> Callable[[Link], Link]:
 def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[FieldRule], agreed: dict[str, Agreed]) -> None:
     """Plan the writes of *rules*' attributes into *target*. Values found equal are recorded in *agreed*."""
     for rule in rules:
-        way = rule.direction
+        way, link_base = rule.direction, situation.link.base
         mine, theirs = situation.ticket(target.other).fields, situation.ticket(target).fields
         source, present = mine.get(rule.of(target.other), ""), theirs.get(rule.of(target), "")
         now = {
             side: value_fingerprint(value, is_html=rule.is_html) for side, value in ((target.other, source), (target, present))
         }
+        base = link_base.fields.get(rule.external)
+        moved = _moved(base, now, way)
+        if not moved and link_base.stands_apart(rule.external):
+            continue
         # Up to half the limit is assumed to fit, however it is written there: finding out costs as much as writing.
         if rule.limit is not None and way.allows(target.other) and len(source) * 2 > rule.limit:
             value = render(situation, part, target, rule, source)
             part.uploads += [value.whole] if value is not None and value.whole is not None else []
-        if cut_key(target, rule) in situation.link.base.cut and way.allows(target.other):
+        if cut_key(target, rule) in link_base.cut and way.allows(target.other):
             part.uploads += _whole(situation, part, target, rule, source)
-        base = situation.link.base.fields.get(rule.external)
-        moved = _moved(base, now, way)
         if not _goes(moved, target, way):
             _remark_kept(part, rule, moved, target, way)
             continue
@@ -155,14 +157,15 @@ def carried_with_state(
 ) -> list[Value] | None:
     """The companions to write with a state: every one that the other side has filled in, changed or not.
 
-    A companion that only *target* has changed since both agreed stays, and is carried the other way once the states agree; but
-    nothing *demanded* stays empty. None if a companion must wait, for a picture for instance: without it, iTop could refuse the
-    state, or accept it with half its reasons.
+    A companion that only *target* has changed since both agreed stays, and is carried the other way once the states agree. One
+    that differed when two tickets were linked by hand stays, too, until somebody changes it. But nothing *demanded* stays empty.
+    None if a companion must wait, for a picture for instance: without it, iTop could refuse the state, or accept it with half
+    its reasons.
     """
     values = []
     for rule in rules:
         source = situation.ticket(target.other).fields.get(rule.of(target.other), "")
-        if _is_corrected(situation, target, rule, demanded):
+        if _stays(situation, target, rule, demanded):
             continue
         value = render(situation, part, target, rule, source) if source else None
         if source and value is None and not _is_parked(situation, part, rule):
@@ -172,13 +175,14 @@ def carried_with_state(
     return values
 
 
-def _is_corrected(situation: Situation, side: Side, rule: FieldRule, demanded: Collection[str]) -> bool:
-    """Whether only *side* changed a companion since both agreed."""
+def _stays(situation: Situation, side: Side, rule: FieldRule, demanded: Collection[str]) -> bool:
+    """Whether *side* keeps its companion: it alone changed that since both agreed, or nobody did and they never agreed."""
     base = situation.link.base.fields.get(rule.external)
     now = {each: situation.ticket(each).fields.get(rule.of(each), "") for each in Side}
     if base is None or (not now[side] and rule.of(side) in demanded):
         return False
-    return {each for each in Side if base.of(each) != value_fingerprint(now[each], is_html=rule.is_html)} == {side}
+    moved = {each for each in Side if base.of(each) != value_fingerprint(now[each], is_html=rule.is_html)}
+    return moved == {side} or (not moved and situation.link.base.stands_apart(rule.external))
 
 
 def _is_parked(situation: Situation, part: Part, rule: FieldRule) -> bool:

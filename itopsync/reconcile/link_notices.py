@@ -18,6 +18,11 @@ from itopsync.reconcile.part import Part
 from itopsync.reconcile.plan import Item, Note, Plan, Write
 from itopsync.reconcile.situation import Situation
 
+_WITHOUT = "What stood in both tickets before stays where it is."
+_WITH_HISTORY = (
+    "Of the log entries and files that stood there before, what the other ticket certainly lacks is carried; "
+    "all else stays where it is."
+)
 _ITEM = Item(ItemKey.of(ItemKind.LINK_NOTICE), "")
 
 
@@ -79,9 +84,9 @@ def _write(situation: Situation, note: Note, remedy: str, hopeless: str | None =
 
 def _linking(situation: Situation) -> Note:
     pair, link = situation.rules.pair, situation.link
-    kept = kept_markers(pair, link)
-    text = "What stood in both tickets before stays where it is." if kept else "What stands in both tickets is carried."
-    return _note(situation, (ticket_marker(pair, link.external), _here(situation), *kept), "Linked by hand with", text)
+    markers = (ticket_marker(pair, link.external), _here(situation), *kept_markers(pair, link))
+    text = _WITH_HISTORY if link.base.with_history else _WITHOUT
+    return _note(situation, markers, "Linked by hand with", text)
 
 
 def _anew(situation: Situation) -> Note:

@@ -65,11 +65,12 @@ def rebuilt(plan: Plan, observation: Observation, rules: Rules, youngest: Mappin
         return Rebuilt(link, ())
     writes = [action for action in plan.actions if isinstance(action, Write)]
     situation = Situation(plan.link, observation, rules, cls, now)
+    by_hand = frozenset(log.names for log in cls.logs) if situation.ticket_markers.kept else None
     told = {name for write in writes for name in write.agrees}
-    differs = {rule.external for rule in cls.every_rule if rule.external in told and not alike(situation, rule)}
+    candidates = [rule for rule in cls.every_rule if by_hand is not None or rule.external in told]
+    differs = {rule.external for rule in candidates if not alike(situation, rule)}
     differs |= {"state" for write in writes if write.stimulus}
     differs |= {"state" for obstacle in plan.link.obstacles if obstacle.key == STATE}
-    by_hand = frozenset(log.names for log in cls.logs) if situation.ticket_markers.kept else None
     return Rebuilt(
         replace(
             link,

@@ -30,6 +30,7 @@ def base_to_json(base: Base) -> str:
             **({"cut": sorted(base.cut)} if base.cut else {}),
             **({"unmarked_files": dict(base.unmarked_files)} if base.unmarked_files else {}),
             **({"apart": apart} if apart else {}),
+            **({"with_history": True} if base.with_history else {}),
             **({"heading": [base.heading.side, list(base.heading.states)]} if base.heading else {}),
             **({"made_at": base.made_at} if base.made_at else {}),
             **({"joined_logs": sorted(base.joined_logs)} if base.joined_logs is not None else {}),
@@ -54,6 +55,7 @@ def base_from_json(text: str) -> Base:
             {name: (Side(side), id_) for name, (side, id_) in read.get("unmarked_files", {}).items()}
         ),
         apart=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("apart", {}).items()}),
+        with_history=read.get("with_history", False),
         heading=Heading(Side(read["heading"][0]), tuple(read["heading"][1])) if "heading" in read else None,
         made_at=read.get("made_at", ""),
         joined_logs=frozenset(read["joined_logs"]) if "joined_logs" in read else None,

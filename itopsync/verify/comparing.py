@@ -13,7 +13,7 @@ from itopsync.verify.files import compare_files
 from itopsync.verify.findings import Findings
 from itopsync.verify.form import compare_fields, compare_states
 from itopsync.verify.pictures import compare_fields_pictures, compare_notes_pictures
-from itopsync.verify.reading import Case, Library, Shown, read
+from itopsync.verify.reading import Case, Fingerprint, Library, Shown, read
 from itopsync.verify.secrets import Outside, held_back, look_for_addresses, look_for_leaks
 
 Kept = Mapping[int, Collection[str]]
@@ -30,11 +30,13 @@ class Comparison:
         rules: Rules,
         reload: Callable[[Sequence[int]], Sequence[Link]],
         names: Names,
+        fingerprint: Fingerprint,
         *,
         deep: bool = False,
     ) -> None:
         """*rules* include our accounts; *reload* rereads links from the store; *deep*: compare files and pictures by bytes."""
         self._servers, self._rules, self._reload, self._names, self._deep = servers, rules, reload, names, deep
+        self._fingerprint = fingerprint
 
     def compare(self, links: Sequence[Link], kept: Kept | None = None) -> dict[int, Findings]:
         """Compare *links*, whose status is linked; return the findings for each.
@@ -62,7 +64,7 @@ class Comparison:
         external, internal = tickets[Side.EXTERNAL], tickets[Side.INTERNAL]
         if external is None or internal is None:
             return findings
-        case = Case(self._rules, self._rules.for_external(link.external.cls), library, kept)
+        case = Case(self._rules, self._rules.for_external(link.external.cls), library, self._fingerprint, kept)
         if any(obstacle.parked and obstacle.key.startswith("restored:") for obstacle in link.obstacles):
             apart = Findings(link)
             self._compare_logs(apart, case, external, internal)

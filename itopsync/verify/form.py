@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from itopsync.model import Link, Side, Ticket
+from itopsync.model import Agreed, Link, Side, Ticket
 from itopsync.reconcile.rules import ClassRules, Direction, FieldRule, Kind, StateRules
 from itopsync.verify.findings import Findings
 from itopsync.verify.reading import Case
@@ -30,7 +30,8 @@ def compare_states(findings: Findings, case: Case, external: Ticket, internal: T
     findings.counts["states"] += 1
     if _correspond(case.cls.state, external.state, internal.state):
         return
-    _report(findings, "state", f"the state is '{external.state}' on external and '{internal.state}' on internal", case.kept)
+    what = f"the state is '{external.state}' on external and '{internal.state}' on internal"
+    _report(findings, "state", what, case.kept, apart=_states_stand_apart(findings.link, case.cls.state, external, internal))
 
 
 def compare_fields(findings: Findings, case: Case, external: Ticket, internal: Ticket) -> list[Shown]:
@@ -39,7 +40,7 @@ def compare_fields(findings: Findings, case: Case, external: Ticket, internal: T
     Fields carried only to external are not compared: an edit made there would look like a difference.
     """
     shown = []
-    for rule in _rules_now(findings, case.cls, external.state, internal.state):
+    for rule in _rules_now(findings, case.cls, external, internal):
         findings.counts["fields"] += 1
         source, present = external.fields.get(rule.external, ""), internal.fields.get(rule.internal, "")
         item, texts = f"field:{rule.external}", None
@@ -49,7 +50,8 @@ def compare_fields(findings: Findings, case: Case, external: Ticket, internal: T
             texts = _texts(rule, source, present, external.number)
             alike = _same_words(rule, texts) or _same_cut(findings, case, texts, internal)
         if not alike:
-            _report(findings, item, f"{rule.internal} of internal is not what {rule.external} of external says", case.kept)
+            what = f"{rule.internal} of internal is not what {rule.external} of external says"
+            _report(findings, item, what, case.kept, apart=_stands_apart(findings.link, case, rule, source, present))
         elif texts is not None and texts.target.pictures:
             shown.append(texts)
     return shown
@@ -57,20 +59,26 @@ def compare_fields(findings: Findings, case: Case, external: Ticket, internal: T
 
 def _correspond(rules: StateRules, external: str, internal: str) -> bool:
     """Whether two states correspond through the maps; a state that is left out counts as the one before it."""
-    theirs, ours = (rules.left_out.get(state, state) for state in (external, internal))
+    theirs, ours = _counted(rules, external, internal)
     return rules.to_internal.get(theirs, theirs) == ours or rules.to_external.get(ours, ours) == theirs
 
 
-def _rules_now(findings: Findings, cls: ClassRules, external: str, internal: str) -> Iterator[FieldRule]:
+def _counted(rules: StateRules, external: str, internal: str) -> tuple[str, str]:
+    """What two states count as: the one before it if a state is left out."""
+    return rules.left_out.get(external, external), rules.left_out.get(internal, internal)
+
+
+def _rules_now(findings: Findings, cls: ClassRules, external: Ticket, internal: Ticket) -> Iterator[FieldRule]:
     """The fields carried to internal and the companions of the common state; if the states differ, the companions of both.
 
-    Companions of a state that cannot be carried wait with it.
+    Companions of a state that cannot be carried, or stays where it is, wait with it.
     """
     form = [rule for rule in cls.fields if rule.direction.allows(Side.EXTERNAL)]
     yield from form
-    agree = _correspond(cls.state, external, internal)
-    if cls.state.direction is Direction.BOTH and (agree or findings.obstacle("state") is None):
-        theirs, ours = (cls.state.left_out.get(state, state) for state in (external, internal))
+    agree = _correspond(cls.state, external.state, internal.state)
+    rests = findings.obstacle("state") is not None or _states_stand_apart(findings.link, cls.state, external, internal)
+    if cls.state.direction is Direction.BOTH and (agree or not rests):
+        theirs, ours = _counted(cls.state, external.state, internal.state)
         of_both = {rule.external for rule in cls.state.companions.get(cls.state.to_external.get(ours, ours), ())}
         names = {rule.external for rule in form}
         companions = [rule for rule in cls.state.companions.get(theirs, ()) if rule.external not in names]
@@ -129,8 +137,7 @@ def _is_whole(texts: Shown, whole: str | None) -> bool:
     return words == texts.origin.letters
 
 
-def _report(findings: Findings, item: str, what: str, kept: Collection[str]) -> None:
-    link = findings.link
+def _report(findings: Findings, item: str, what: str, kept: Collection[str], *, apart: bool) -> None:
     obstacle = findings.obstacle(item)
     if item in kept:
         findings.excuse(item, "the rules leave it as it is, or somebody edited it in internal")
@@ -138,14 +145,19 @@ def _report(findings: Findings, item: str, what: str, kept: Collection[str]) -> 
         findings.excuse(item, "it is parked" if obstacle.parked else "it waits")
     elif findings.waits:
         findings.excuse(item, "it waits")
-    elif _stands_apart(link, item):
+    elif apart:
         findings.excuse(item, "it differed when the two were linked by hand, or found again, and neither has changed since")
     else:
         findings.differs(item, what)
 
 
-def _stands_apart(link: Link, item: str) -> bool:
-    """Whether an item already differed when the two were linked, and has not been agreed on since."""
-    name = item.removeprefix("field:")
-    agreed = link.base.state if item == "state" else link.base.fields.get(name)
-    return agreed is not None and link.base.apart.get(name) == agreed
+def _states_stand_apart(link: Link, rules: StateRules, external: Ticket, internal: Ticket) -> bool:
+    """Whether the states already differed when the two were linked, and are the same since."""
+    now = Agreed(*_counted(rules, external.state, internal.state))
+    return link.base.stands_apart("state") and link.base.state == now
+
+
+def _stands_apart(link: Link, case: Case, rule: FieldRule, source: str, present: str) -> bool:
+    """Whether a field already differed when the two were linked, and is the same since."""
+    now = Agreed(case.fingerprint(rule, source), case.fingerprint(rule, present))
+    return link.base.stands_apart(rule.external) and link.base.fields[rule.external] == now

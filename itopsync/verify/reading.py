@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from itopsync.errors import Refused
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
 from itopsync.model import File, Link, Ref, Side, Ticket
-from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
 from itopsync.verify.words import Text, folded
+
+Fingerprint = Callable[[FieldRule, str], str]
+"""Gives the fingerprint under which the store knows an attribute's value."""
 
 
 @dataclass(frozen=True)
@@ -107,5 +110,6 @@ class Case:
     rules: Rules
     cls: ClassRules
     library: Library
+    fingerprint: Fingerprint
     kept: Collection[str]
     """Items that stay as somebody edited them in internal, or as a one-way rule leaves them."""

@@ -60,11 +60,11 @@ def items(link: Link, writes: Sequence[ActivityRecord]) -> list[Item]:
         found.append(item(TICKET, "", Side.EXTERNAL, "carried"))
     if link.base.state is not None:
         agreed = f"{link.base.state.external} / {link.base.state.internal}"
-        found.append(item(STATE, agreed, None, "left as it is" if "state" in link.base.apart else "agreed"))
+        found.append(item(STATE, agreed, None, "left as it is" if link.base.stands_apart("state") else "agreed"))
     fields = {name: ItemKey.of(ItemKind.FIELD, name) for name in sorted(link.base.fields)}
     moved = [name for name, key in fields.items() if key in done or name in link.base.apart]
     for name in moved:
-        found.append(item(fields[name], name, Side.EXTERNAL, "left as it is" if name in link.base.apart else "agreed"))
+        found.append(item(fields[name], name, Side.EXTERNAL, "left as it is" if link.base.stands_apart(name) else "agreed"))
     if others := ", ".join(name for name in fields if name not in moved):
         found.append(Item(ItemKind.FIELD, others, Side.EXTERNAL, "agreed"))
     notes = []

@@ -53,6 +53,22 @@ def test_two_tickets_are_linked_and_unlinked_by_their_numbers(desk: Desk) -> Non
     assert [entry.text.count("Unlinked by hand from") for entry in copy["private_log"]] == [0, 1]
 
 
+def test_what_goes_with_a_state_is_named_before_the_link_is_made(desk: Desk) -> None:
+    one, other = _two(desk)
+    for agent, number in ((desk.customer, 1), (desk.operator, 2)):
+        agent.stimulus("UserRequest", number, "ev_assign", team_id=39, agent_id=9)
+        agent.stimulus("UserRequest", number, "ev_pending", pending_reason=f"Secret {number}")
+    (desk.folder / "pairs.csv").write_text(f"external,internal\n{one},{other}\n")
+    stays = (
+        "Of these, what goes with a state (pending_reason) stays when that moves, too, unless iTop demands it of a ticket that "
+    )
+    told = desk.itopsync("link", one, other, "--dry-run").stdout
+    assert f"The two differ in pending_reason, title: each stays as it is until it is changed.\n{stays}" in told
+    told = desk.itopsync("link", "--from", "pairs.csv", "--dry-run").stdout
+    assert "the two differ in pending_reason, title\nWhat differs stays as it is until it is changed.\n" + stays in told
+    assert "Secret" not in told
+
+
 def test_a_log_without_room_for_the_mark_is_told_before_the_link_is_made(desk: Desk) -> None:
     one, other = _two(desk)
     assert "full" not in desk.itopsync("link", one, other, "--dry-run").stdout

@@ -121,6 +121,14 @@ def test_form_and_state_stay_until_they_are_changed(rig: Rig) -> None:
     assert rig.external.ticket("UserRequest", one)["status"] == "resolved"
 
 
+@pytest.mark.parametrize(("history", "said"), [(False, "What stood in both tickets before stays"), (True, "lacks is carried")])
+def test_the_mark_says_what_is_carried(rig: Rig, history: bool, said: str) -> None:
+    one, other = (agent.create("UserRequest", title="Printer", start_date=OLD) for agent in (rig.customer, rig.operator))
+    _link(rig, one, other, history=history)
+    rig.sync()
+    assert _said(rig, Side.INTERNAL, other, said) == 1
+
+
 def test_what_an_older_bridge_copied_by_our_own_account_is_not_carried_again(rig: Rig) -> None:
     one, other = _two(rig)
     rig.internal.agent("sync").note("UserRequest", other, "Hers")

@@ -290,6 +290,47 @@ def test_a_companion_that_was_corrected_on_one_side_only_is_told(linked: Rig) ->
     assert compared(linked) == [f"{LINK}: pending_reason of internal is not what pending_reason of external says"]
 
 
+@pytest.mark.parametrize("changed", [None, *Side])
+def test_a_companion_that_differed_before_the_link_is_told_once_it_was_changed(
+    rig: Rig, blind: pytest.MonkeyPatch, changed: Side | None
+) -> None:
+    numbers = {}
+    for side in Side:
+        numbers[side] = rig.agent(side).create(REQUEST, title="Printer", service_id=1, start_date="2026-11-01 00:00:00")
+        rig.agent(side).stimulus(REQUEST, numbers[side], "ev_assign", **TEAM)
+        rig.agent(side).stimulus(REQUEST, numbers[side], "ev_pending", pending_reason=f"Known on {side}")
+    refs = [Ref(side, REQUEST, numbers[side]) for side in Side]
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=None))
+    blind.undo()
+    rig.sync()
+    blind.setattr(plan, "plan_link", lambda link, *_, **__: Plan(link))
+    if changed is not None:
+        rig.agent(changed).update(REQUEST, numbers[changed], pending_reason="Another one")
+    told = [f"{refs[0]}: pending_reason of internal is not what pending_reason of external says"]
+    assert compared(rig) == told * (changed is not None)
+    assert [why for kind, why in excused(rig) if kind == "field"] == [
+        "it differed when the two were linked by hand, or found again, and neither has changed since"
+    ] * (changed is None)
+
+
+def test_a_state_that_differed_before_the_link_is_told_once_it_was_changed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    for side, state in ((Side.EXTERNAL, "closed"), (Side.INTERNAL, "resolved")):
+        number = rig.agent(side).create(REQUEST, title="Printer", service_id=1, start_date="2026-11-01 00:00:00")
+        rig.agent(side).stimulus(REQUEST, number, "ev_assign", **TEAM)
+        rig.agent(side).stimulus(REQUEST, number, "ev_resolve", solution="Done", resolution_code="assistance", service_id=1)
+        if state == "closed":
+            rig.agent(side).stimulus(REQUEST, number, "ev_close", user_satisfaction="1")
+    refs = [Ref(side, REQUEST, 1) for side in Side]
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=None))
+    rig.sync()
+    rig.operator.update(REQUEST, 1, solution="Done properly")  # waits for the states to meet
+    rig.settle(2)
+    assert compared(rig) == []
+    monkeypatch.setattr(plan, "plan_link", lambda link, *_, **__: Plan(link))
+    rig.operator.stimulus(REQUEST, 1, "ev_reopen", **TEAM)
+    assert compared(rig) == [f"{LINK}: the state is 'closed' on external and 'assigned' on internal"]
+
+
 def test_a_companion_that_was_corrected_is_told_while_the_states_differ_too(linked: Rig, blind: pytest.MonkeyPatch) -> None:
     resolved = {"solution": "<p>Done.</p>", "resolution_code": "assistance", "service_id": 1}
     for side, number in ((Side.EXTERNAL, 1), (Side.INTERNAL, linked.copy_of(1))):

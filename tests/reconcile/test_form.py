@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from itopsync.model import Agreed, ItemKey, Link, Obstacle, Side
+from itopsync.model import Agreed, ItemKey, Link, Observation, Obstacle, Side
+from itopsync.reconcile.by_hand import joined
 from itopsync.reconcile.plan import TextSource
 from itopsync.reconcile.richtext import value_fingerprint
 from tests.reconcile.making import (
@@ -17,6 +18,7 @@ from tests.reconcile.making import (
     agreed,
     both,
     creates,
+    default_rules,
     file,
     kept,
     plan,
@@ -271,3 +273,31 @@ def test_each_thing_goes_alone_once_a_call_was_refused() -> None:
         (None, ["field:urgency"]),
         ("ev_assign", ["state"]),
     ]
+
+
+def by_hand(seen: Observation) -> Link:
+    """A pair that was linked by hand as it is, and is marked."""
+    made = joined(agreed(), seen, default_rules(), NOW).link
+    return replace(made, base=replace(made.base, notes={}))
+
+
+@pytest.mark.parametrize("mover", list(Side))
+def test_what_differed_when_two_were_linked_by_hand_stays_when_the_state_moves(mover: Side) -> None:
+    seen = both(*(ticket(side, "resolved", solution=f"by {side}", resolution_code="other") for side in Side))
+    link = by_hand(seen)
+    assert plan(link, seen).actions == ()
+
+    moved = ticket(mover, "closed", solution=f"by {mover}", resolution_code="other", user_comment="Thanks")
+    (write,) = writes(plan(link, seen.with_(mover, moved)))
+    assert (write.side, write.stimulus, dict(write.fields)) == (mover.other, "ev_close", {"user_comment": "Thanks"})
+
+    since = ticket(mover, "closed", solution="New", resolution_code="other")
+    (write,) = writes(plan(link, seen.with_(mover, since)))
+    assert write.fields["solution"] == "New"
+
+
+def test_a_long_text_that_stays_is_not_attached_to_the_other_ticket_either() -> None:
+    long = f"<p>{'é' * 32_000}</p>{PICTURE * 20}"
+    seen = both(ticket(EXTERNAL, "resolved", solution="short"), ticket(INTERNAL, "resolved", solution=long))
+
+    assert uploads(plan(by_hand(seen), seen)) == []

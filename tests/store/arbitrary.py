@@ -42,6 +42,7 @@ bases = st.builds(
     began=words,
     made_at=words,
     joined_logs=st.none() | st.frozensets(words, max_size=3),
+    with_history=st.booleans(),
     heading=st.none() | st.builds(Heading, sides, st.lists(words, max_size=4).map(tuple)),
 )
 obstacles = st.builds(Obstacle, words, words, words, st.integers(0, 99), st.booleans(), st.none() | moments)

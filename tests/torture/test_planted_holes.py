@@ -169,7 +169,7 @@ def test_a_link_that_is_dropped_where_a_solution_is_plain_text_is_seen(versions:
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("choice", [0, 1])
 def test_a_correction_that_an_old_value_overwrites_is_seen(choice: int, side: Side, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(form, "_is_corrected", lambda *_: False)
+    monkeypatch.setattr(form, "_stays", lambda *_: False)
     assert any("the corrected" in one for one in seen_of_a_correction(side, choice))
 
 

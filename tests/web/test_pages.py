@@ -14,7 +14,7 @@ import pytest
 
 from itopsync.engine import stops
 from itopsync.engine.pauses import Pause, pause
-from itopsync.model import TICKET, FilePair, FileStatus, ItemKey, ItemKind, LinkStatus, Obstacle, Side
+from itopsync.model import TICKET, Agreed, FilePair, FileStatus, ItemKey, ItemKind, LinkStatus, Obstacle, Side
 from itopsync.reconcile import by_hand
 from itopsync.store import upkeep
 from itopsync.store.records import ActivityRecord, CycleOutcome, CycleRecord, Holder, RequestKind, RequestState
@@ -244,6 +244,15 @@ def test_what_is_parked_is_not_said_to_come_nor_to_wait(desk: Desk) -> None:
     waiting = replace(stuck, obstacles=())
     assert [each.what for each in to_come(waiting, kept=True, paused=False, now=NOW)][:1] == ["Its copy is created."]
     assert items(waiting, [])[-1].what == "waiting"
+
+
+def test_what_differed_when_two_were_linked_by_hand_is_left_until_it_is_agreed_on(desk: Desk) -> None:
+    (link,) = desk.store.links.get([1])
+    then, now = Agreed("aa", "bb"), Agreed("cc", "cc")
+    for agreed, told in ((then, "left as it is"), (now, "agreed")):
+        base = replace(link.base, state=agreed, fields={"solution": agreed}, apart={"state": then, "solution": then})
+        shown = items(replace(link, base=base, files=()), [])
+        assert [each.what for each in shown if each.kind in (ItemKind.STATE, ItemKind.FIELD)] == [told, told]
 
 
 # activity and verifications
