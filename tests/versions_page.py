@@ -37,8 +37,8 @@ WORDS = {
         "ok": "all well",
         "mended": "mended since",
         "and": "and",
-        "last": "It needs Python 3.11 or newer, and is tested against real iTops {real}, and against\n"
-        "simulated ones from {oldest} to {newest}: see [iTop versions](docs/reference/versions.md). MIT licence.",
+        "last": "itopsync needs Python 3.11 or newer, and is tested against real iTops {real}, and\n"
+        "against simulated ones from {oldest} to {newest}: see [iTop versions](docs/reference/versions.md). MIT licence.",
     },
     "id": {
         "what": "apa",
@@ -50,7 +50,8 @@ WORDS = {
         "ok": "semua baik",
         "mended": "sudah diperbaiki",
         "and": "dan",
-        "last": "Python 3.11 atau lebih baru. Diuji terhadap iTop nyata {real}, dan simulasi {oldest} sampai {newest}:\n"
+        "last": "itopsync memerlukan Python 3.11 atau lebih baru, dan diuji terhadap iTop nyata {real}, serta\n"
+        "simulasi {oldest} sampai {newest}:\n"
         "[daftar versi](docs/id/versions.md). Lisensi MIT.",
     },
 }

@@ -16,6 +16,7 @@ import structlog
 
 from itopsync.engine.pair import Pair
 from itopsync.itop.piecewise import NO_ID
+from itopsync.itop.reader import by_ranges
 from itopsync.itop.server import Server
 from itopsync.model import Ref, Side, Sighting
 from itopsync.reconcile.markers import digest
@@ -48,7 +49,7 @@ def in_scope(server: Server, rules: Rules, cls: ClassRules) -> Iterator[InScope]
         hidden = frozenset(Ref(Side.EXTERNAL, cls.external, number) for number in failed if number != NO_ID)
         return len(found), InScope(found, hidden)
 
-    return server.by_ranges(cls.external, f"({scope_of(rules, cls)})", read)
+    return by_ranges(server, cls.external, f"({scope_of(rules, cls)})", read)
 
 
 def all_in_scope(server: Server, rules: Rules, cls: ClassRules) -> list[Sighting]:

@@ -101,32 +101,6 @@ class Reader(Inquiry):
             found, odd = found + pieces.found, odd | pieces.failed
         return tuple(found), odd
 
-    def by_ranges(self, cls: str, condition: str, read: Callable[[str], tuple[int, T]]) -> Iterator[T]:
-        """Read the tickets of a class that meet an OQL *condition* (empty: all) range by range; yield what *read* makes of each.
-
-        The REST service cannot sort, so these are ranges of ids, which grow where few tickets are found. *read* gets a condition
-        that at most :data:`SPAN` tickets meet, and returns how many it found as well. Both conditions call the ticket ``this``.
-        """
-
-        def within(low: int, high: int) -> str:
-            return _all(condition, f"this.id >= {low} AND this.id < {high}")
-
-        def count(low: int, high: int) -> int:
-            return self.count(cls, f"SELECT {oql.name(cls)} AS this WHERE {within(low, high)}")
-
-        low, span = 0, SPAN
-        left = count(low, HIGHEST_ID)
-        while left > 0 and low < HIGHEST_ID:
-            if left <= SPAN:
-                span = HIGHEST_ID - low
-            elif span > SPAN and count(low, low + span) > SPAN:  # denser here than where the range grew
-                span = SPAN
-            there, found = read(within(low, low + span))
-            yield found
-            low, left = low + span, left - there
-            if there < SPAN // 4:
-                span *= 2
-
     def _sighting(self, row: Row) -> Sighting:
         return sighting_of(self.side, row)
 
@@ -396,3 +370,30 @@ class Reader(Inquiry):
 
 def _all(*conditions: str) -> str:
     return " AND ".join(condition for condition in conditions if condition)
+
+
+def by_ranges(server: Reader, cls: str, condition: str, read: Callable[[str], tuple[int, T]]) -> Iterator[T]:
+    """Read the tickets of a class that meet an OQL *condition* (empty: all) range by range; yield what *read* makes of each.
+
+    The REST service cannot sort, so these are ranges of ids, which grow where few tickets are found. *read* gets a condition
+    that at most :data:`SPAN` tickets meet, and returns how many it found as well. Both conditions call the ticket ``this``.
+    """
+
+    def within(low: int, high: int) -> str:
+        return _all(condition, f"this.id >= {low} AND this.id < {high}")
+
+    def count(low: int, high: int) -> int:
+        return server.count(cls, f"SELECT {oql.name(cls)} AS this WHERE {within(low, high)}")
+
+    low, span = 0, SPAN
+    left = count(low, HIGHEST_ID)
+    while left > 0 and low < HIGHEST_ID:
+        if left <= SPAN:
+            span = HIGHEST_ID - low
+        elif span > SPAN and count(low, low + span) > SPAN:  # denser here than where the range grew
+            span = SPAN
+        there, found = read(within(low, low + span))
+        yield found
+        low, left = low + span, left - there
+        if there < SPAN // 4:
+            span *= 2

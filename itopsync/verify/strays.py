@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from itopsync.itop import oql
 from itopsync.itop.attributes import Attributes
+from itopsync.itop.reader import by_ranges
 from itopsync.itop.server import Server
 from itopsync.model import Link, LinkStatus, Ref, Side, Sighting, Ticket
 from itopsync.reconcile.rules import Rules
@@ -106,4 +107,4 @@ def _marked(server: Server, name: str, logs: Sequence[str], mark: str) -> Iterat
         there = server.count(name, f"SELECT {oql.name(name)} AS this WHERE {condition}")
         return there, server.sightings(name, f"({marked}) AND {condition}") if there else ()
 
-    return server.by_ranges(name, "", read) if logs else iter(())
+    return by_ranges(server, name, "", read) if logs else iter(())

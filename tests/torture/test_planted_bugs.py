@@ -137,7 +137,7 @@ def test_no_time_to_settle_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPat
 
 def test_a_write_that_is_not_noted_before_it_is_sent_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Links, "begin_write", lambda *_, **__: True)
-    assert _fatal(ground, NEW, "carried out, before the answer")
+    assert _fatal(ground, STATES, "carried out, before the answer")
 
 
 def test_notes_out_of_order_are_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
