@@ -57,7 +57,8 @@ class Inspector:
         left = links.get(left_behind(pair))
         behind = {link.id for link in left}
         kept = (link for link in links.get((due | later) - behind) if link.external.cls in pair.rules.kept)
-        planned = [*self.plan((*kept, *new)), *(Planned(link, Observation(None, None), _left(link)) for link in left)]
+        observed = (each for batch in plan_in_batches(pair, (*kept, *new)) for each in batch)
+        planned = [*observed, *(Planned(link, Observation(None, None), _left(link)) for link in left)]
         waiting = {str(number) for number in links.waiting_ids(now) if number not in behind}
         tally = Tally(creations=frozenset(waiting | {str(each.external) for each in new}), replaced=replaced)
         for each in planned:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from itopsync.engine import stops
 from itopsync.errors import SafetyStop
 from itopsync.model import Side
+from itopsync.simulator import FaultKind
 from itopsync.store.records import CycleKind
 from tests.engine.rig import Rig
 
@@ -68,3 +70,20 @@ def test_an_account_that_sees_fewer_organisations_deletes_no_copy(rig: Rig) -> N
     rig.sync()
     rig.sync()
     assert _copies(rig, other) == []
+
+
+def test_what_a_person_has_accepted_as_gone_is_planned(rig: Rig) -> None:
+    rig.internal.faults.add(FaultKind.LOST_AFTER, verbs=["core/create"], times=1)
+    rig.customer.create("UserRequest", title="Printer")
+    rig.sync()
+    rig.internal.faults.add(FaultKind.BLIND, accounts=["sync"], verbs=["core/get"])
+    rig.wait(minutes=10)
+    with pytest.raises(SafetyStop):
+        rig.sync()
+    planned, tally = rig.inspector.preview()
+    with pytest.raises(SafetyStop, match="no organisation at all"):
+        rig.inspector.refuse(planned, tally)
+    stop = stops.current(rig.store)
+    assert stop is not None
+    stops.accept(rig.store, stop)
+    rig.inspector.refuse(*rig.inspector.preview())
