@@ -26,7 +26,7 @@ from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.plan import Create, Item, Note, Remove, Upload, Write
 from itopsync.reconcile.richtext import lost_words, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule, Kind
-from itopsync.reconcile.state import initial
+from itopsync.reconcile.state import initial, made_at
 
 
 def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: ClassRules, now: datetime) -> Link:
@@ -42,7 +42,7 @@ def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: 
     }
     cut = _cut(action, copy, rules.values())
     notes = _noted({}, action.notes, Side.EXTERNAL, cls, now)
-    base = replace(link.base, state=initial(cls.state), fields=fields, notes=notes, cut=cut)
+    base = replace(link.base, state=initial(cls.state), made_at=made_at(cls.state, copy), fields=fields, notes=notes, cut=cut)
     return replace(link, internal=copy.ref, internal_number=copy.number, status=LinkStatus.LINKED, base=base)
 
 

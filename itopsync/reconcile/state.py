@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from itopsync.model import STATE, VERSION_TIME, Agreed, Heading, Link, Side
+from itopsync.model import STATE, VERSION_TIME, Agreed, Heading, Link, Side, Ticket
 from itopsync.reconcile.defaults import RESTS, Chosen
 from itopsync.reconcile.form import carried_with_state, mandatory_defaults, noting, plan_values
 from itopsync.reconcile.lifecycle import Step, is_terminal, unavoidable_decisions, way
@@ -164,17 +164,24 @@ def _is_by_itself(situation: Situation, side: Side) -> bool:
     return made or state in situation.cls.state.of(side).timers
 
 
-def as_made(situation: Situation) -> Link:
-    """The link with the state in which the create left the copy, for instance on a server that assigns each new ticket itself.
+def made_at(rules: StateRules, copy: Ticket) -> str:
+    """What :attr:`~itopsync.model.Base.made_at` is to say of a copy that nobody has changed since it was created."""
+    return "" if copy.state == rules.internal.initial else copy.state
 
-    This is known only at the first look at a copy, and only if nobody has changed the copy since.
+
+def as_made(situation: Situation) -> Link:
+    """The link of a copy that was found by its marker, with the state in which its create left it.
+
+    This is known only at the first look, only if the copy was not changed later than when it began, and not at all if the time at
+    which it began is carried from the other side.
     """
-    link, copy = situation.link, situation.ticket(Side.INTERNAL)
-    began, changed = (moment(copy.fields.get(name, "")) for name in (situation.cls.copy_since, VERSION_TIME))
-    if link.base.last_change or began is None or changed is None or changed - began > _CREATING:
+    link, cls, copy = situation.link, situation.cls, situation.ticket(Side.INTERNAL)
+    began, changed = (moment(copy.fields.get(name, "")) for name in (cls.copy_since, VERSION_TIME))
+    if link.base.last_change or link.base.fields or began is None or changed is None:
         return link
-    made_at = "" if copy.state == situation.cls.state.internal.initial else copy.state
-    return replace(link, base=replace(link.base, made_at=made_at))
+    if any(rule.internal == cls.copy_since for rule in cls.fields) or not timedelta() <= changed - began <= _CREATING:
+        return link
+    return replace(link, base=replace(link.base, made_at=made_at(cls.state, copy)))
 
 
 def _follow(situation: Situation, part: Part, leader: Side, base: Agreed) -> Follow | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -94,3 +95,31 @@ def test_a_person_who_moves_the_copy_before_we_know_of_it_wins(rig: Rig, *, late
     rig.settle()
     state = "assigned" if later else "pending"
     assert _states(rig, number) == (state, state)
+
+
+def test_the_time_at_which_internal_says_that_the_copy_began_makes_no_difference(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = Draft.complete
+
+    def long_ago(draft: Draft) -> None:
+        complete(draft)
+        draft.values["start_date"] = "2026-01-01 00:00:00"
+
+    number = rig.customer.create("UserRequest", title="Printer")
+    _resolve(rig, number)
+    monkeypatch.setattr(Draft, "complete", long_ago)
+    rig.settle()
+    assert _states(rig, number) == ("resolved", "resolved")
+
+
+def test_a_move_at_a_time_before_the_copy_began_is_a_persons(rig: Rig) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    _resolve(rig, number)
+    rig.internal.faults.add(FaultKind.LOST_AFTER, verbs=["core/create"], times=1)
+    rig.sync()
+    rig.wait(minutes=2)
+    rig.internal.clock_offset -= timedelta(minutes=9)  # it is set right
+    rig.operator.stimulus("UserRequest", rig.internal.tickets("UserRequest")[0]["id"], "ev_pending", pending_reason="Parts")
+    rig.settle()
+    assert _states(rig, number) == ("pending", "pending")
