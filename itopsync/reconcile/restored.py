@@ -19,7 +19,9 @@ from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import counted, image
 
 _SAVING = timedelta(minutes=10)
-"""How far a ticket's time may go back without a restore: a save has the time at which it began."""
+"""How long a save, which has the time at which it began, may take."""
+_BACK = timedelta(minutes=20)
+"""How far a ticket's time may go back without a restore: its clock may be ten minutes fast at first, and ten slow later."""
 _AUTUMN = timedelta(hours=1)
 """How much further it may go back in the hour that comes twice."""
 _CLOCKS = timedelta(hours=1)
@@ -157,7 +159,7 @@ def _is_earlier(situation: Situation, side: Side) -> bool | None:
     known, now = moment(before), moment(_shown(situation, side)[0])
     if known is None or now is None or known > situation.now + _CLOCKS:
         return None
-    return known - now > _SAVING + (_AUTUMN if _comes_twice(now, zone) or _comes_twice(known, zone) else timedelta())
+    return known - now > _BACK + (_AUTUMN if _comes_twice(now, zone) or _comes_twice(known, zone) else timedelta())
 
 
 def _comes_twice(at: datetime, zone: ZoneInfo) -> bool:

@@ -387,7 +387,7 @@ def _moved_before_the_restore(rig: Rig, side: Side) -> int:
     """A ticket that *side*'s restore took back to its first state and form, and that the other side has as it was."""
     number = _opens(rig, "Printer")
     rig.settle(1)
-    rig.wait(minutes=11)
+    rig.wait(minutes=21)
     backup = rig.simulator(side).snapshot()
     rig.customer.update("UserRequest", number, title="Printer on fire")
     rig.operator.stimulus("UserRequest", rig.copy_of(number), "ev_assign", **TEAM)
@@ -429,7 +429,7 @@ def test_what_a_restored_ticket_shows_is_no_move_of_anybodys(rig: Rig, side: Sid
 def test_a_retry_of_held_tickets_one_by_one_takes_no_last_copy_away(rig: Rig, side: Side, at_once: bool) -> None:
     numbers = [_opens(rig, f"No. {place}") for place in range(3)]
     rig.settle(1)
-    rig.wait(minutes=11)
+    rig.wait(minutes=21)
     backup = rig.simulator(side).snapshot()
     for number in numbers:
         rig.wait(minutes=1)
