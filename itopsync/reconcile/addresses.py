@@ -53,7 +53,13 @@ _WRAPPINGS = 3
 """How many levels of addresses inside addresses are searched."""
 _UNSEEN = "\u200b"
 """Pads a sign to the length of its substitute."""
-_SIGNS_FOR = str.maketrans({"\u3002": ".", **dict.fromkeys("\u2044\u2215\u29f8", "/"), **dict.fromkeys("\u2236\ua789", ":")})
+_SIGNS_FOR = str.maketrans(
+    {
+        "\u3002": ".",
+        **dict.fromkeys("\u2044\u2215\u2216\u2571\u27cb\u29f5\u29f8\u2afd", "/"),
+        **dict.fromkeys("\u2236\ua789", ":"),
+    }
+)
 """Signs that stand for others, in the names of hosts, and in the names of files, where those others are not allowed."""
 _TELLING = 3
 """The minimum of signs of an address in a file's name: the words of host and path, the host's own dots, a scheme, and ``php``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -131,7 +132,8 @@ class Matching:
     def __init__(self, mirrors: Sequence[Line]) -> None:
         self._room = {id(line): line.notes or 1 for line in mirrors}
         self.lines = list(mirrors)
-        self._reached: dict[int, int] = {}
+        self._ends: dict[int, list[int]] = {}
+        """For each line that joins several entries, where in its words those found end, in order."""
         self.found: list[Mirrored] = []
 
     @property
@@ -147,6 +149,9 @@ class Matching:
     def match(self, people: Sequence[Line]) -> list[Line]:
         """Match *people*'s entries to lines; return the entries without a match."""
         left = [line for line in self.match_exactly(people) if not self._take(line, self._among_others(line))]
+        by_length = sorted(left, key=lambda line: len(line.text.words))  # what is a link alone is said by any note
+        linked = {id(line) for line in by_length if self._take(line, self._among_others_with_links(line))}
+        left = [line for line in left if id(line) not in linked]
         return [line for line in left if not self._take(line, self._alone(line, _ends_with))]
 
     def _alone(self, line: Line, says: Callable[[Text, str], bool]) -> Line | None:
@@ -157,11 +162,19 @@ class Matching:
 
     def _among_others(self, line: Line) -> Line | None:
         """A line that joins several entries, in order."""
+        return self._joining(lambda joined, ends: _next_end(line.text, joined, ends[-1] if ends else 0))
+
+    def _among_others_with_links(self, line: Line) -> Line | None:
+        """A line that joins several entries and has a link in this one, which stands between others that were found."""
+        return self._joining(line.text.linked_in)
+
+    def _joining(self, end_in: Callable[[Text, Sequence[int]], int | None]) -> Line | None:
         for mirror in self.lines:
             if mirror.notes > 1 and self._room[id(mirror)]:
-                found = line.text.found_in(mirror.text.words, self._reached.get(id(mirror), 0))
-                if found is not None:
-                    self._reached[id(mirror)] = found.end
+                ends = self._ends.setdefault(id(mirror), [])
+                end = end_in(mirror.text, ends)
+                if end is not None:
+                    insort(ends, end)
                     return mirror
         return None
 
@@ -171,6 +184,13 @@ class Matching:
         self._room[id(mirror)] -= 1
         self.found.append(Mirrored(line, mirror))
         return True
+
+
+def _next_end(text: Text, joined: Text, start: int) -> int | None:
+    """Where *text*, looked for from *start* on, ends in the words of *joined*; the next note is tried first."""
+    end = text.next_in(joined, start)
+    found = text.found_in(joined.words, start) if end is None else None
+    return found.end if found is not None else end
 
 
 def _ends_with(text: Text, body: str) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -64,6 +65,8 @@ class Text:
     """The targets of its links, without white space."""
     items: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """For each list item, its number or dash in plain text, and how the item begins."""
+    parts: tuple[tuple[int, int], ...] = field(default=((0, 0),), repr=False)
+    """For each part between horizontal rules, where in the words its first paragraph ends, and where it ends itself."""
 
     @cached_property
     def letters(self) -> str:
@@ -83,6 +86,36 @@ class Text:
                 return found
             place = words.find(begins, place + 1)
         return None
+
+    def next_in(self, joined: Text, start: int) -> int | None:
+        """Where in the words of *joined* the next note from *start* on ends, if it says this and nothing else.
+
+        A link that it begins with stands for what begins as an address here: without that, it may be another note's.
+        """
+        begin, end = next(self._places(joined, start), (0, 0))
+        if begin == end or (joined.words.startswith(LINK, begin) and not self.words.startswith("http")):
+            return None
+        return end if self.is_said_by(joined.words[begin:end]) else None
+
+    def linked_in(self, joined: Text, ends: Sequence[int]) -> int | None:
+        """Where in the words of *joined* the longest note ends that says this with a link in it.
+
+        *ends*: where other notes end, in order; these are passed over.
+        """
+        fits = [
+            (end - begin, end)
+            for begin, end in self._places(joined, 0)
+            if bisect_right(ends, begin) == bisect_right(ends, end)
+            and joined.words.find(LINK, begin, end) >= 0
+            and self.is_said_by(joined.words[begin:end])
+        ]
+        return max(fits)[1] if fits else None
+
+    def _places(self, joined: Text, start: int) -> Iterator[tuple[int, int]]:
+        """Where in the words of *joined* this may be: from the end of a header up to a rule that is not this text's own."""
+        own = len(self.parts) - 1
+        for place in range(bisect_left(joined.parts, (start, start)), len(joined.parts) - own):
+            yield joined.parts[place][0], joined.parts[place + own][1]
 
     def _said_at(self, words: str, place: int, *, whole: bool = False) -> Said | None:
         """Match picture by picture: a regular expression for thousands of pictures takes quadratic memory."""
@@ -117,6 +150,8 @@ class Text:
 
     def _is_said_but_for_links(self, words: str) -> bool:
         """Whether *words* say this, with something in place of each link."""
+        if not (self.words.startswith(words.partition("[")[0]) and self.words.endswith(words.rpartition("]")[2])):
+            return False
         between = [""]
         for piece in re.split(f"({_IN_WORDS}|{re.escape(LINK)})", words):
             if piece == LINK:
@@ -191,7 +226,8 @@ class _Reader(Parser):
         self._addresses: list[str] = []
         self._lists: list[int | None] = []
         self._items: list[tuple[str, int]] = []
-        self._head: int | None = None
+        self._begins = [0]
+        self._heads: list[int | None] = [None]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -204,6 +240,9 @@ class _Reader(Parser):
             self._add(PICTURE)
         elif tag in _BLOCKS:
             self._add("\n")
+        elif tag == "hr":
+            self._begins.append(len(self._pieces))
+            self._heads.append(None)
         if tag == "a":
             self._addresses.append(given.get("href", ""))
         if tag in {"ol", "ul"}:
@@ -220,8 +259,8 @@ class _Reader(Parser):
             self._lists.pop()
         if tag in _BLOCKS:
             self._add("\n")
-        if tag == "p" and self._head is None:
-            self._head = len(self._pieces)
+        if tag == "p" and self._heads[-1] is None:
+            self._heads[-1] = len(self._pieces)
 
     def _begin_item(self, value: str) -> None:
         number = self._lists[-1] if self._lists else None
@@ -239,14 +278,21 @@ class _Reader(Parser):
 
     def text(self) -> Text:
         """The text that was parsed."""
-        head = self._head or 0
+        words, parts = "", []
+        for begin, head, end in zip(self._begins, self._heads, [*self._begins[1:], len(self._pieces)], strict=True):
+            words += self._folded(begin, end)
+            parts.append((len(words) - len(self._folded(head or begin, end)), len(words)))
         return Text(
-            folded("".join(self._pieces)),
-            folded("".join(self._pieces[head:])),
+            words,
+            self._folded(next(filter(None, self._heads), 0), len(self._pieces)),
             tuple(self._pictures),
             tuple(folded(address) for address in self._addresses if address),
             tuple((bullet, self._beginning(at)) for bullet, at in self._items),
+            tuple(parts),
         )
+
+    def _folded(self, begin: int, end: int) -> str:
+        return folded("".join(self._pieces[begin:end]))
 
     def _beginning(self, at: int) -> str:
         """The beginning of the item whose first piece is at *at*."""

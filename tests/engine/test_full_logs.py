@@ -185,6 +185,32 @@ def test_a_note_that_quotes_an_entry_of_ours_is_found_in_the_file_before_a_later
     assert compared(rig) == []
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_notes_that_name_an_address_of_their_server_are_found_in_the_file(rig: Rig, side: Side) -> None:
+    ids = _opens(rig)
+    _says(rig, side, ids, *_with_addresses(side))
+    rig.settle(2)
+    (file,) = _files(rig, side.other, ids)
+    assert file.data.decode().count("[link]") == 3
+    assert compared(rig) == []
+
+
+def test_notes_that_name_an_address_of_their_server_are_found_in_the_entry_that_a_copy_is_made_with(rig: Rig) -> None:
+    number = rig.customer.create(REQUEST, title="Printer", service_id=1)
+    _says(rig, Side.EXTERNAL, {Side.EXTERNAL: number}, *_with_addresses(Side.EXTERNAL))
+    rig.sync()
+    joined = rig.texts(Side.INTERNAL, rig.copy_of(number))[-1]
+    assert joined.count("[link]") == 3
+    rig.settle(2)
+    assert compared(rig) == []
+
+
+def _with_addresses(side: Side) -> list[str]:
+    """Notes of which some name an address of *side*, in the middle, alone and twice."""
+    page = f"{side.pick('http://127.0.0.1:8081', 'http://127.0.0.1:8082')}/pages/UI.php?operation=details"
+    return [WORDS[0], f"See {page} for more", page, WORDS[1], f"Or <a href='{page}'>there</a>, {page}", WORDS[2]]
+
+
 def _sends(rig: Rig, side: Side, ids: dict[Side, int], *words: str) -> int:
     """Notes that went as one file: its id."""
     _says(rig, side, ids, *words)

@@ -163,8 +163,9 @@ def test_a_short_hosts_address_is_known_in_a_files_name_by_what_else_is_there(se
     assert gate.guard_file(File(name, "", b""), (server,)).name.removeprefix("screencapture-") == "[link].html"
 
 
-def test_a_slash_that_only_looks_like_one_hides_no_address_in_a_text() -> None:
-    said = gate.words("see desk.example.com\u2044itop\u2044x", ("https://desk.example.com/itop",))
+@pytest.mark.parametrize("slash", "\u2044\u2215\u2216\u2571\u27cb\u29f5\u29f8\u2afd")
+def test_a_slash_that_only_looks_like_one_hides_no_address_in_a_text(slash: str) -> None:
+    said = gate.words(f"see desk.example.com{slash}itop{slash}x", ("https://desk.example.com/itop",))
     assert said == "see [link]"
 
 

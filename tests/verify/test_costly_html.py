@@ -12,7 +12,7 @@ from tests.costs import grows_with_length
 @pytest.mark.parametrize(
     "hostile",
     [
-        *("<", "<a ", '<a b="', '<a b==">"', "<!--", "<!--x>", "</a ", "<?", "<![", "[[a:b|", "[[a:b", "<li>"),
+        *("<", "<a ", '<a b="', '<a b==">"', "<!--", "<!--x>", "</a ", "<?", "<![", "[[a:b|", "[[a:b", "<li>", "<hr>", "<hr>a"),
         *("\u0300\u0316", "\uff9e\u0300"),
     ],
 )
