@@ -6,7 +6,8 @@ import pytest
 
 from tests.torture.restoring import violations_of
 
-SHORT = (5, 10, 12)
+SHORT = (5, 10, 12, 64)
+"""In the last one the answer to an upload is lost just before the restore."""
 DEEP = 300
 
 
