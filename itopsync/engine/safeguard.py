@@ -12,7 +12,8 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan_in_batches
 from itopsync.engine.visibility import note_organisations, perhaps_restored, refuse_blindness, refuse_narrowness
 from itopsync.errors import RemoteError, SafetyStop, Stopped
-from itopsync.model import FilePair, ItemKind, LinkStatus, Side
+from itopsync.model import FilePair, ItemKey, ItemKind, LinkStatus, Side
+from itopsync.reconcile.entries import note_item
 from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE, hold_orphaned, with_vanished_held
 from itopsync.reconcile.plan import Plan, Remove
 from itopsync.reconcile.safety import Accepted, Excess, Tally, check, lost_thing, removed_thing
@@ -146,12 +147,31 @@ class Safeguard:
 def hold_if_several(store: Store, planned: Sequence[Planned], before: AbstractSet[int] = frozenset()) -> list[Planned]:
     """Park copies of files for a person if they are gone from several tickets, as after a restore.
 
-    If they are gone from a single ticket, somebody has deleted them, unless others are already parked for this reason. *before*:
-    links that lost copies earlier in the same cycle; their plans were let through and stay as they are.
+    If they are gone from a single ticket, somebody has deleted them, unless others are already parked for this reason, or others
+    of that side went back in time. *before*: links that lost copies earlier in the same cycle; their plans were let through and
+    stay as they are.
     """
     lost = _lost_files(planned) | before
-    several = len(lost) > 1 or (lost and _held_some(store))
-    return [replace(each, plan=with_vanished_held(each.plan)) for each in planned] if several else list(planned)
+    if not lost:
+        return list(planned)
+    if len(lost) > 1 or _held_some(store):
+        return [replace(each, plan=with_vanished_held(each.plan)) for each in planned]
+    back = {side for side in Side if _went_back(store, side, planned)}
+    return [replace(each, plan=with_vanished_held(each.plan)) if back & _losers(each.plan) else each for each in planned]
+
+
+def _losers(plan: Plan) -> frozenset[Side]:
+    """The sides from which copies of files are gone."""
+    files = {file.key: file.origin for file in plan.link.files}
+    notes = {note_item(marker).key: record.origin for marker, record in plan.link.base.notes.items()}
+    return frozenset(origin.other for key, origin in (files | notes).items() if key in plan.vanished)
+
+
+def _went_back(store: Store, side: Side, planned: Sequence[Planned]) -> frozenset[int]:
+    """The links whose ticket on *side* went back in time, so that what it lost does not count as gone."""
+    key = ItemKey.of(ItemKind.RESTORED, side)
+    now = frozenset(each.loaded.id for each in planned if any(obstacle.key == key for obstacle in each.plan.link.obstacles))
+    return now | frozenset(link for link, obstacle in store.links.troubles().obstacles if obstacle.key == key)
 
 
 def _lost_files(planned: Sequence[Planned]) -> frozenset[int]:
@@ -165,7 +185,8 @@ def hold_orphaned_if_several(
     """Park copies for a person if their originals are gone from several tickets and a restore of their side may have taken these.
 
     A restore takes the last files that the side got. Accepted deletions are carried out. So are those of a single ticket, unless
-    others are already parked for this reason or were gone at their last look. *before*: as for :func:`hold_if_several`.
+    others are already parked for this reason or were gone at their last look, or other tickets of that side went back in time.
+    *before*: as for :func:`hold_if_several`.
 
     :raises RemoteError: the side from which they are gone cannot be asked what is left
     """
@@ -175,7 +196,8 @@ def hold_orphaned_if_several(
         gone = {file: each.loaded.id for each in waiting for file in each.plan.orphaned if file.origin is side}
         if not gone:
             continue
-        elsewhere, earlier = _gone_by_now(pair.store, side), {link for of, link in before if of is side}
+        elsewhere = _gone_by_now(pair.store, side)
+        earlier = {link for of, link in before if of is side} | _went_back(pair.store, side, planned)
         if len(earlier.union(gone.values(), (link for link, _ in elsewhere))) < _SEVERAL:
             continue
         may_be_taken = perhaps_restored(

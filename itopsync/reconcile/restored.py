@@ -87,7 +87,7 @@ def last_changes(situation: Situation) -> Agreed | None:
 
 def _with_file(pair: FilePair, ticket: Ticket) -> FilePair:
     """A copy that the restored *ticket* may have lost is to be sent again; the copy of a file that it lost is left alone."""
-    if pair.status is not FileStatus.CARRIED:
+    if pair.status not in (FileStatus.CARRIED, FileStatus.WAITING):  # who waits may have a copy whose upload got no answer
         return pair
     if pair.origin is not ticket.ref.side:
         return replace(pair, copy_id=None, status=FileStatus.WAITING)
