@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from itopsync.model import Ref, Side
@@ -128,6 +128,14 @@ def note_marker(pair: str, link: Ref, origin: Ref, log: str, fingerprint: str, *
 def is_note(marker: str) -> bool:
     """Whether a marker is an entry's. Neither the names of pairs nor those of classes contain a dash."""
     return "-n-" in marker
+
+
+def is_notice(markers: Collection[str]) -> bool:
+    """Whether an entry of ours with these markers, of any pair, mirrors none: it says something of its own, or of a link by hand.
+
+    The notice of a link by hand bears the markers of the entries that stay where they are.
+    """
+    return not any(is_note(marker) for marker in markers) or any("-h-" in marker for marker in markers)
 
 
 FILE_MARKER_LETTERS = 255

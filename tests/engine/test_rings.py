@@ -11,12 +11,14 @@ import pytest
 
 from itopsync import config
 from itopsync.check.addresses import check_rings
+from itopsync.cli.verifying import verify
 from itopsync.engine.engine import Engine
 from itopsync.engine.inspect import Inspector
 from itopsync.engine.pair import Pair
 from itopsync.engine.story import explain
 from itopsync.itop.server import Server
 from itopsync.model import LinkStatus, Ref, Side
+from itopsync.reconcile import by_hand
 from itopsync.simulator import Simulator
 from itopsync.store.records import CycleKind
 from itopsync.store.store import Store
@@ -80,6 +82,12 @@ class Meeting:
         return [sum(word in text for text in log) for log in logs]
 
 
+def _unlink(way: Direction, number: int) -> None:
+    link = way.pair.store.links.of(Ref(Side.EXTERNAL, REQUEST, number))
+    assert link is not None
+    way.pair.store.links.amend(link.id, lambda known: by_hand.unlinked(known, way.pair.clock(), notice=True), way.pair.clock())
+
+
 @pytest.fixture
 def meet(tmp_path: Path) -> Iterator[Callable[..., Meeting]]:
     made: list[Meeting] = []
@@ -121,6 +129,22 @@ def test_a_chain_carries_on_what_came(meet: Callable[..., Meeting]) -> None:
     met.rest()
     assert [met.entries(word) for word in ("It blinks", "It still does", "Turn it off")] == [[1, 1, 1]] * 3
     assert list(check_rings(met.ways[1].servers[Side.EXTERNAL], met.ways[1].pair.rules)) == []
+
+
+def test_what_one_pair_says_of_its_link_goes_no_further_in_a_chain(meet: Callable[..., Meeting]) -> None:
+    met = meet(3, (0, 1), (1, 2))
+    number = met.servers[0].agent("agent").create(REQUEST, title="Printer", private_log="<p>It blinks</p>")
+    met.rest()
+    first, second = met.ways
+    _unlink(first, number)
+    met.rest()
+    assert met.entries("Unlinked by hand from") == [0, 1, 0]
+    (told,) = verify(Inspector(second.pair), deep=True)
+    assert told.findings is not None
+    assert told.findings.differences == []
+    (planned,) = Inspector(second.pair).inspect((told.plan.link,))
+    said = [entry.what for entry in explain(second.pair, planned).entries if entry.side is Side.EXTERNAL]
+    assert said == ["another pair's notice: carried nowhere", "written here", "another pair's notice: carried nowhere"]
 
 
 def test_a_ring_of_three_ends_where_it_began(meet: Callable[..., Meeting]) -> None:
