@@ -55,6 +55,11 @@ def prefix(pair: str) -> str:
     return f"{MARK}{pair}-"
 
 
+def pair_of(marker: str) -> str:
+    """The pair that a marker is of."""
+    return marker.removeprefix(MARK).partition("-")[0]
+
+
 def ticket_marker(pair: str, external: Ref) -> str:
     """The marker of an external ticket's copy."""
     return f"{prefix(pair)}t-{external.cls}.{external.id}"

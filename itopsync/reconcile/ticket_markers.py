@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from itopsync.model import Entry, Ref, Ticket
-from itopsync.reconcile.markers import here_of, ticket_of, unlinked_of
-from itopsync.reconcile.richtext import head_markers
+from itopsync.reconcile.markers import here_of, pair_of, ticket_of, unlinked_of
+from itopsync.reconcile.richtext import any_markers, head_markers
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,17 @@ def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts
 def is_copy(ticket: Ticket, logs: Sequence[str], pair: str, external: Ref, accounts: Collection[str]) -> bool:
     """Whether *ticket* is *external*'s copy according to the markers at the heads of our entries."""
     return external in read_ticket_markers(ticket, logs, pair, accounts).standing
+
+
+def pair_that_links(ticket: Ticket, pair: str, accounts: Collection[str]) -> str | None:
+    """The pair other than *pair* whose copy an internal *ticket* is, by what our *accounts* wrote on it; None if there is none.
+
+    It may read other logs than *pair* does, so only those that *ticket* was read with tell.
+    """
+    ours = [entry for log in ticket.logs.values() for entry in log if entry.author_id in accounts]
+    others = {pair_of(marker) for entry in ours for marker in any_markers(entry.html)} - {pair}
+    marks = {other: read_ticket_markers(ticket, tuple(ticket.logs), other, accounts) for other in others}
+    return min((other for other in marks if marks[other].standing), default=None)
 
 
 def entries_in(ticket: Ticket, logs: Sequence[str]) -> list[Entry]:
