@@ -20,7 +20,9 @@ class TicketMarkers:
     by_hand: Mapping[Ref, datetime] = field(default_factory=dict)
     """External ticket → when a person linked it with this one."""
     former: frozenset[Ref] = frozenset()
-    """The external tickets whose copy it was until a person unlinked them."""
+    """The external tickets whose copy it was until a person unlinked them, or linked it with another."""
+    unlinked: frozenset[Ref] = frozenset()
+    """Those of them of which an entry says that a person unlinked them."""
     kept: frozenset[str] = frozenset()
     """The markers of both sides' entries and files from before the two were linked by hand."""
 
@@ -29,6 +31,7 @@ def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts
     """Read the markers that our *accounts* wrote into *logs* of an internal *ticket*; anybody's if the accounts are unknown."""
     standing: set[Ref] = set()
     former: set[Ref] = set()
+    unlinked: set[Ref] = set()
     by_hand: dict[Ref, datetime] = {}
     kept: frozenset[str] = frozenset()
     for entry in entries_in(ticket, logs):
@@ -42,12 +45,14 @@ def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts
                 by_hand[external] = entry.at
             standing.add(external)
             former.discard(external)
+            unlinked.discard(external)
         for external in filter(None, (unlinked_of(marker, pair) for marker in markers)):
             if external in standing:
                 kept = frozenset()
             standing.discard(external)
             former.add(external)
-    return TicketMarkers(frozenset(standing), by_hand, frozenset(former), kept)
+            unlinked.add(external)
+    return TicketMarkers(frozenset(standing), by_hand, frozenset(former), frozenset(unlinked), kept)
 
 
 def is_copy(ticket: Ticket, logs: Sequence[str], pair: str, external: Ref, accounts: Collection[str]) -> bool:
