@@ -192,6 +192,7 @@ _ENTRIES = {
     "the mark of the link": "itopsync's marker of the link",
     "the mark of its end": "itopsync's marker that the link has ended",
     "our own notice": "a notice by itopsync",
+    "another pair's notice: carried nowhere": "a notice by itopsync about another pair's link: not carried",
     "ours, without a mark: carried nowhere": "by itopsync's account, without a marker: not carried",
 }
 """What the JSON says of an entry, in words."""

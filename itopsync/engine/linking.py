@@ -13,10 +13,11 @@ from itopsync.engine.plan import Planned
 from itopsync.errors import ItopsyncError, Refused, clip
 from itopsync.itop import oql
 from itopsync.itop.server import Server
-from itopsync.model import UNSAVED, Link, LinkStatus, Observation, Ref, Side
+from itopsync.model import UNSAVED, Link, LinkStatus, Observation, Ref, Side, Ticket
 from itopsync.reconcile.by_hand import Joined, joined, to_compare
 from itopsync.reconcile.copied import UNSEEN, WITHIN, Bridge, FileLook, Looks
 from itopsync.reconcile.rules import Rules
+from itopsync.reconcile.ticket_markers import pair_that_links
 from itopsync.store.store import Store
 
 AT_ONCE = 1000
@@ -105,7 +106,7 @@ def _the_one(side: Side, text: str, places: Sequence[Place]) -> Ref | CannotLink
 def compare(inspector: Inspector, external: Ref, internal: Ref, *, history: Bridge | None) -> Joined:
     """Look at two tickets, and return the link that they would make. Nothing is written anywhere.
 
-    :raises CannotLink: their classes do not correspond, or one of them is gone or in another link
+    :raises CannotLink: their classes do not correspond, or one of them is gone or in another link, perhaps another pair's
     :raises Refused: a server fails to show one of them
     """
     (told,) = compare_all(inspector, [(external, internal)], history=history)
@@ -144,10 +145,23 @@ def _compared(pair: Pair, looked_at: Planned, *, history: Bridge | None) -> Join
     if looked_at.plan.unread is not None:
         return looked_at.plan.unread
     for side in Side:
-        if looked_at.seen.of(side) is None:
+        ticket = looked_at.seen.of(side)
+        if ticket is None:
             return CannotLink(f"{link.ref(side)} is not there, or our account cannot see it", "check the account's rights", side)
+        if side is Side.INTERNAL and (why := _linked_elsewhere(pair.rules, ticket)) is not None:
+            return why
     looks = UNSEEN if history is None else _looks(pair, link, looked_at.seen)
     return joined(link, looked_at.seen, pair.rules, pair.clock(), history=history, looks=looks)
+
+
+def _linked_elsewhere(rules: Rules, internal: Ticket) -> CannotLink | None:
+    """Why *internal* cannot be linked: another pair has linked it, and would carry one customer's words to the other."""
+    other = pair_that_links(internal, rules.pair, rules.internal.accounts)
+    if other is None:
+        return None
+    what = f"{internal.ref} is linked by pair {other!r} already, by that pair's mark in it"
+    remedy = f"run `itopsync unlink {internal.ref}` with the configuration of {other!r} first, and let a cycle of that pair run"
+    return CannotLink(what, remedy, Side.INTERNAL)
 
 
 def _looks(pair: Pair, link: Link, seen: Observation) -> Looks:

@@ -225,7 +225,8 @@ def _copies(
     """The external tickets of a class with their copies, and the other tickets that bear the same markers.
 
     If several tickets bear the same marker, the copy is the one that a person linked last. If no person linked any, it is one
-    that a person unlinked, since no copy is made after that. If there is none either, it is the first.
+    that a person unlinked, since no copy is made after that. If there is none either, it is the first, even if it was linked
+    with another one since: then the rest are its clones, and if one of these was, that says nothing of the copy.
     """
     bearers: dict[Ref, dict[Ref, tuple[bool, float]]] = {}
     others: dict[Ref, list[AnotherBearer]] = {}
@@ -234,7 +235,8 @@ def _copies(
         for external in (each for each in marks.standing | marks.former if each.cls == cls.external):
             stands = external in marks.standing
             linked = marks.by_hand.get(external) if stands else None
-            bearers.setdefault(external, {})[ticket.ref] = not stands or linked is not None, linked.timestamp() if linked else 0.0
+            decided = linked is not None or external in marks.unlinked
+            bearers.setdefault(external, {})[ticket.ref] = decided, linked.timestamp() if linked else 0.0
             others.setdefault(external, []).extend([AnotherBearer(ticket.ref, ticket.number, external)] if stands else [])
     copies = sorted((external, max(those, key=lambda ref: those[ref])) for external, those in bearers.items())
     return copies, {external: [each for each in others[external] if each.ref != copy] for external, copy in copies}

@@ -38,8 +38,8 @@ class EntryStory:
     author: str
     what: str
     """``written here``, ``written here, stays here`` (from before a link by hand), ``written here, kept in internal``,
-    ``mirror of the other side's``, ``the mark of the link``, ``the mark of its end``, ``our own notice`` or ``ours, without a
-    mark: carried nowhere``."""
+    ``mirror of the other side's``, ``the mark of the link``, ``the mark of its end``, ``our own notice``, ``another pair's
+    notice: carried nowhere`` or ``ours, without a mark: carried nowhere``."""
     carried_at: datetime | None = None
     """When an entry written here was carried to the other side."""
     why: str = ""
@@ -112,7 +112,9 @@ def _entries(planned: Planned, side: Side, log: LogRule, rules: Rules) -> list[E
 def _ours(html: str, pair: str) -> str:
     kinds = {"t": "the mark of the link", "u": "the mark of its end", "w": "our own notice"}
     ours = [marker.removeprefix(prefix(pair)) for marker in any_markers(html) if marker.startswith(prefix(pair))]
-    return kinds.get(ours[0][0], "mirror of the other side's") if ours else "ours, without a mark: carried nowhere"
+    if not ours:
+        return "another pair's notice: carried nowhere" if any_markers(html) else "ours, without a mark: carried nowhere"
+    return kinds.get(ours[0][0], "mirror of the other side's")
 
 
 # tickets without a link

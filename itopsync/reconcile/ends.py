@@ -11,8 +11,8 @@ from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.ticket_markers import is_copy
 
 
-def ended(link: Link, why: End) -> Link:
-    """The link as a tombstone, with the reason, which could not be found out later from what both sides show."""
+def ended(link: Link, why: End | None) -> Link:
+    """The link as a tombstone, with the reason, which could not be found out later from what both sides show; None if unknown."""
     base = replace(link.base, ended=why)
     return replace(link, status=LinkStatus.TOMBSTONE, base=base, obstacles=(), due_at=None, in_doubt=False)
 

@@ -14,6 +14,7 @@ from itopsync.reconcile.markers import (
     gathered_in,
     here_of,
     is_note,
+    is_notice,
     note_marker,
     notice_marker,
     prefix,
@@ -72,8 +73,9 @@ class Reading:
 def read(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) -> Reading:
     """Tell people's entries from ours in one log of *side*'s ticket of *link*.
 
-    An entry by one of our accounts is ours, whichever link its marker is of, unless it bears only another pair's markers: iTop
-    copies a parent's entries into its children, healed ones twice. An entry by anybody else is ours if it is the first to bear a
+    An entry by one of our accounts is ours, whichever link its marker is of: iTop copies a parent's entries into its children,
+    healed ones twice. If it bears only another pair's markers, it is a person's where it mirrors a person's, and a notice that
+    says what that pair does, which is neither's, where it does not. An entry by anybody else is ours if it is the first to bear a
     marker of this very link that we can have written there (:meth:`_Place.can_stand`): after the store was lost, a former account
     of ours may be unknown. Later entries with the same marker are people's, who pasted it; so is one that says more than the
     mirror that we know we wrote. While our account is unknown, the first entry with any marker of this link is ours.
@@ -92,22 +94,19 @@ def read(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) 
                 unmarked.append(entry)
                 continue
             ours = [marker for marker in markers if marker.startswith(prefix(rules.pair))]
+            if not ours and is_notice(markers):
+                continue
         else:
             ours = place.claimed(number, entry)
             ours = ours if borne.keys().isdisjoint(ours) else []
         if ours:
-            borne.update((marker, entry) for marker in ours if not (is_note(marker) and _is_notice(ours, rules.pair)))
+            borne.update((marker, entry) for marker in ours if not (is_note(marker) and is_notice(ours)))
             continue
         print_of_it = fingerprint(entry.author_id, entry.html)
         marker = note_marker(rules.pair, link.external, place.ticket.ref, log.of(side), print_of_it, ordinal=alike[print_of_it])
         people.append(PersonEntry(marker, entry))
         alike[print_of_it] += 1
     return Reading(tuple(people), borne, tuple(unmarked), used)
-
-
-def _is_notice(markers: Iterable[str], pair: str) -> bool:
-    """Whether an entry with these markers is the notice of a link or unlink by hand."""
-    return any(here_of(marker, pair) is not None for marker in markers)
 
 
 def notice_of(pair: str, external: Ref, about: Item | Obstacle) -> str:

@@ -35,7 +35,7 @@ def plan_link_notice(situation: Situation) -> Plan | None:
         remedy = f"Nothing is carried any more; `itopsync unlink {link.id} --no-notice` ends the link without that entry"
         return _write(situation, _unlinking(situation), remedy) if is_copy else Plan(ended(link, End.UNLINKED))
     if was_copy and (record is None or (record.writes and not is_copy)):
-        return Plan(ended(link, End.UNLINKED))
+        return Plan(ended(link, End.UNLINKED if link.external in situation.ticket_markers.unlinked else None))
     if record is None:
         return None
     waits = "Nothing is carried between the two before the link is marked there"

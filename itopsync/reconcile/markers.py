@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from itopsync.model import Ref, Side
@@ -53,6 +53,11 @@ MARK = "itopsync-"
 def prefix(pair: str) -> str:
     """The prefix of every marker of *pair*."""
     return f"{MARK}{pair}-"
+
+
+def pair_of(marker: str) -> str:
+    """The pair that a marker is of."""
+    return marker.removeprefix(MARK).partition("-")[0]
 
 
 def ticket_marker(pair: str, external: Ref) -> str:
@@ -128,6 +133,14 @@ def note_marker(pair: str, link: Ref, origin: Ref, log: str, fingerprint: str, *
 def is_note(marker: str) -> bool:
     """Whether a marker is an entry's. Neither the names of pairs nor those of classes contain a dash."""
     return "-n-" in marker
+
+
+def is_notice(markers: Collection[str]) -> bool:
+    """Whether an entry of ours with these markers, of any pair, mirrors none: it says something of its own, or of a link by hand.
+
+    The notice of a link by hand bears the markers of the entries that stay where they are.
+    """
+    return not any(is_note(marker) for marker in markers) or any("-h-" in marker for marker in markers)
 
 
 FILE_MARKER_LETTERS = 255

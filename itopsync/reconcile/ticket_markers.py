@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from itopsync.model import Entry, Ref, Ticket
-from itopsync.reconcile.markers import here_of, ticket_of, unlinked_of
-from itopsync.reconcile.richtext import head_markers
+from itopsync.reconcile.markers import here_of, pair_of, ticket_of, unlinked_of
+from itopsync.reconcile.richtext import any_markers, head_markers
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,9 @@ class TicketMarkers:
     by_hand: Mapping[Ref, datetime] = field(default_factory=dict)
     """External ticket → when a person linked it with this one."""
     former: frozenset[Ref] = frozenset()
-    """The external tickets whose copy it was until a person unlinked them."""
+    """The external tickets whose copy it was until a person unlinked them, or linked it with another."""
+    unlinked: frozenset[Ref] = frozenset()
+    """Those of them of which an entry says that a person unlinked them."""
     kept: frozenset[str] = frozenset()
     """The markers of both sides' entries and files from before the two were linked by hand."""
 
@@ -29,6 +31,7 @@ def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts
     """Read the markers that our *accounts* wrote into *logs* of an internal *ticket*; anybody's if the accounts are unknown."""
     standing: set[Ref] = set()
     former: set[Ref] = set()
+    unlinked: set[Ref] = set()
     by_hand: dict[Ref, datetime] = {}
     kept: frozenset[str] = frozenset()
     for entry in entries_in(ticket, logs):
@@ -42,17 +45,30 @@ def read_ticket_markers(ticket: Ticket, logs: Sequence[str], pair: str, accounts
                 by_hand[external] = entry.at
             standing.add(external)
             former.discard(external)
+            unlinked.discard(external)
         for external in filter(None, (unlinked_of(marker, pair) for marker in markers)):
             if external in standing:
                 kept = frozenset()
             standing.discard(external)
             former.add(external)
-    return TicketMarkers(frozenset(standing), by_hand, frozenset(former), kept)
+            unlinked.add(external)
+    return TicketMarkers(frozenset(standing), by_hand, frozenset(former), frozenset(unlinked), kept)
 
 
 def is_copy(ticket: Ticket, logs: Sequence[str], pair: str, external: Ref, accounts: Collection[str]) -> bool:
     """Whether *ticket* is *external*'s copy according to the markers at the heads of our entries."""
     return external in read_ticket_markers(ticket, logs, pair, accounts).standing
+
+
+def pair_that_links(ticket: Ticket, pair: str, accounts: Collection[str]) -> str | None:
+    """The pair other than *pair* whose copy an internal *ticket* is, by what our *accounts* wrote on it; None if there is none.
+
+    It may read other logs than *pair* does, so only those that *ticket* was read with tell.
+    """
+    ours = [entry for log in ticket.logs.values() for entry in log if entry.author_id in accounts]
+    others = {pair_of(marker) for entry in ours for marker in any_markers(entry.html)} - {pair}
+    marks = {other: read_ticket_markers(ticket, tuple(ticket.logs), other, accounts) for other in others}
+    return min((other for other in marks if marks[other].standing), default=None)
 
 
 def entries_in(ticket: Ticket, logs: Sequence[str]) -> list[Entry]:

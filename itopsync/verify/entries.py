@@ -17,6 +17,8 @@ from itopsync.verify.findings import Findings
 from itopsync.verify.words import Text, text_of, without_pictures
 
 _ANY_PAIR = "itopsync-"
+_KIND = re.compile(rf"{_ANY_PAIR}[a-z0-9]+-([a-z])-[\w.]")
+"""The kind of a marker of any pair."""
 
 
 class Writer(Enum):
@@ -113,11 +115,14 @@ def _writer(entry: Entry, markers: Sequence[str], link: Link, ours: frozenset[st
     is_ours = entry.author_id in ours if ours else bool(markers) and seen.isdisjoint(markers)
     if not is_ours:
         return Writer.UNSURE if markers else Writer.PERSON
-    if not markers:  # another pair may use the same account: what it writes counts as a person's
-        return Writer.PERSON if _ANY_PAIR in entry.html else Writer.BARE
-    notes = [marker for marker in markers if marker.startswith("n-")]
-    if not notes or any(marker.startswith("h-") for marker in markers):  # of a link: it names what stays where it is
+    kinds = {marker[0] for marker in markers} or set(_KIND.findall(entry.html))
+    if not kinds:
+        return Writer.BARE
+    if "n" not in kinds or "h" in kinds:  # of a link: it names what stays where it is
         return Writer.NOTICE
+    if not markers:  # another pair may use the same account: what it carried counts as a person's
+        return Writer.PERSON
+    notes = [marker for marker in markers if marker.startswith("n-")]
     return Writer.OTHER_LINK if all(_of_another(marker, link) for marker in notes) else Writer.MIRROR
 
 

@@ -38,7 +38,7 @@ class Stray:
         if link is None or link.internal is None:
             still = "If that is so after a sweep too, stop the service and run `itopsync rebuild`, or close it"
             return f"is a copy of {self.external}, but no link leads to it: {lost}. {still}"
-        used = f"{link.internal_number} ({link.internal})"
+        used = f"{link.internal_number} ({link.internal})" if link.internal_number else str(link.internal)
         whose = "whose link has ended, with" if link.status is LinkStatus.TOMBSTONE else "whose copy in use is"
         rest = f"{lost}. Close it, unless it is a clone. See `itopsync show {self.external}`"
         return f"is a second copy of {self.external}, {whose} {used}, or a clone of that: {rest}"

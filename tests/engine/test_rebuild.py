@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from itopsync.cli.verifying import strays
 from itopsync.engine import linking
 from itopsync.engine.rebuild import AnotherBearer, WithoutCopy, rebuild
 from itopsync.errors import StoreError
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile import by_hand
+from itopsync.reconcile.ends import why
 from itopsync.reconcile.rebuilding import Rebuilt
 from itopsync.store.records import CycleKind
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Rig
@@ -165,6 +167,51 @@ def test_a_clone_of_a_copy_that_a_person_unlinked_is_named_and_not_linked(rig: R
     rig.sync()
     rig.settle()
     assert rig.written() == before
+
+
+def _link_with_another(rig: Rig, ticket: int) -> int:
+    """Link an internal ticket by hand with an old external one."""
+    old = rig.customer.create("UserRequest", title="Old", start_date="2026-11-01 00:00:00")
+    refs = Ref(Side.EXTERNAL, "UserRequest", old), Ref(Side.INTERNAL, "UserRequest", ticket)
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=None))
+    rig.settle(2)
+    return old
+
+
+def test_a_copy_stays_linked_though_its_clone_was_linked_with_another_ticket(rig: Rig) -> None:
+    number = _day(rig)
+    copy = rig.copy_of(number)
+    clone = _clone(rig, copy)
+    old = _link_with_another(rig, clone)
+    _lose_the_store(rig)
+    found = _all_found(rig)
+    assert {(one.link.external.id, one.link.status) for one in found if isinstance(one, Rebuilt)} == {
+        (number, LinkStatus.LINKED),
+        (old, LinkStatus.LINKED),
+    }
+    assert (len(found), rig.copy_of(number), rig.copy_of(old)) == (2, copy, clone)
+    rig.operator.note("UserRequest", copy, "<p>On our way</p>")
+    rig.settle(2)
+    assert [any("On our way" in text for text in rig.texts(Side.EXTERNAL, each)) for each in (number, old)] == [True, False]
+    assert not any("Only ours" in text for each in (number, old) for text in rig.texts(Side.EXTERNAL, each))
+
+
+def test_a_clone_is_not_taken_for_a_copy_that_was_linked_with_another_ticket(rig: Rig) -> None:
+    number = _day(rig)
+    copy = rig.copy_of(number)
+    clone = _clone(rig, copy)
+    rig.store.links.amend(rig.link(number).id, lambda link: by_hand.unlinked(link, rig.now, notice=False), rig.now)
+    old = _link_with_another(rig, copy)
+    _lose_the_store(rig)
+    found = _all_found(rig)
+    assert [one.ref.id for one in found if isinstance(one, AnotherBearer)] == [clone]
+    assert (rig.link(number).status, rig.copy_of(number), rig.copy_of(old)) == (LinkStatus.TOMBSTONE, copy, copy)
+    assert why(rig.link(number)).startswith("why was not noted")
+    (told,) = strays(rig.pair)
+    assert f"whose link has ended, with internal:UserRequest:{copy}, or" in told.what
+    rig.operator.note("UserRequest", clone, "<p>Ours as well</p>")
+    rig.settle(2)
+    assert not any("Ours as well" in text for each in (number, old) for text in rig.texts(Side.EXTERNAL, each))
 
 
 def test_it_makes_only_what_the_store_does_not_know(rig: Rig) -> None:

@@ -11,12 +11,17 @@ import pytest
 
 from itopsync import config
 from itopsync.check.addresses import check_rings
+from itopsync.cli.verifying import verify
+from itopsync.engine import linking
 from itopsync.engine.engine import Engine
 from itopsync.engine.inspect import Inspector
+from itopsync.engine.linking import CannotLink
 from itopsync.engine.pair import Pair
 from itopsync.engine.story import explain
+from itopsync.engine.taking_over import Row, examine
 from itopsync.itop.server import Server
 from itopsync.model import LinkStatus, Ref, Side
+from itopsync.reconcile import by_hand
 from itopsync.simulator import Simulator
 from itopsync.store.records import CycleKind
 from itopsync.store.store import Store
@@ -25,6 +30,8 @@ from tests.store.template import fresh
 from tests.transport import SimulatorTransport
 
 REQUEST = "UserRequest"
+OLD = "2026-11-01 00:00:00"
+"""Before ``scope.since``: no copy is made of such a ticket."""
 
 
 class Direction:
@@ -80,6 +87,12 @@ class Meeting:
         return [sum(word in text for text in log) for log in logs]
 
 
+def _unlink(way: Direction, number: int) -> None:
+    link = way.pair.store.links.of(Ref(Side.EXTERNAL, REQUEST, number))
+    assert link is not None
+    way.pair.store.links.amend(link.id, lambda known: by_hand.unlinked(known, way.pair.clock(), notice=True), way.pair.clock())
+
+
 @pytest.fixture
 def meet(tmp_path: Path) -> Iterator[Callable[..., Meeting]]:
     made: list[Meeting] = []
@@ -121,6 +134,63 @@ def test_a_chain_carries_on_what_came(meet: Callable[..., Meeting]) -> None:
     met.rest()
     assert [met.entries(word) for word in ("It blinks", "It still does", "Turn it off")] == [[1, 1, 1]] * 3
     assert list(check_rings(met.ways[1].servers[Side.EXTERNAL], met.ways[1].pair.rules)) == []
+
+
+def test_what_one_pair_says_of_its_link_goes_no_further_in_a_chain(meet: Callable[..., Meeting]) -> None:
+    met = meet(3, (0, 1), (1, 2))
+    number = met.servers[0].agent("agent").create(REQUEST, title="Printer", private_log="<p>It blinks</p>")
+    met.rest()
+    first, second = met.ways
+    _unlink(first, number)
+    met.rest()
+    assert met.entries("Unlinked by hand from") == [0, 1, 0]
+    (told,) = verify(Inspector(second.pair), deep=True)
+    assert told.findings is not None
+    assert told.findings.differences == []
+    (planned,) = Inspector(second.pair).inspect((told.plan.link,))
+    said = [entry.what for entry in explain(second.pair, planned).entries if entry.side is Side.EXTERNAL]
+    assert said == ["another pair's notice: carried nowhere", "written here", "another pair's notice: carried nowhere"]
+
+
+def test_a_ticket_that_another_pair_has_linked_is_not_linked_before_it_is_unlinked_there(meet: Callable[..., Meeting]) -> None:
+    met = meet(3, (0, 2), (1, 2))
+    number = met.servers[0].agent("agent").create(REQUEST, title="Printer")
+    met.rest()
+    acme, beta = met.ways
+    other = met.servers[1].agent("agent").create(REQUEST, title="Screen", start_date=OLD)
+    met.rest()
+    pair = Ref(Side.EXTERNAL, REQUEST, other), Ref(Side.INTERNAL, REQUEST, 1)
+    row = Row(2, *(f"{ref.cls}:{ref.id}" for ref in pair))
+    with pytest.raises(CannotLink, match=r"is linked by pair 'way0' already.*`itopsync unlink internal:UserRequest:1`"):
+        linking.compare(Inspector(beta.pair), *pair, history=None)
+    (flaw,) = examine(Inspector(beta.pair), [row], history=None).flaws
+    assert (flaw.side, flaw.what.partition(" already")[0]) == (Side.INTERNAL, "internal:UserRequest:1 is linked by pair 'way0'")
+
+    _unlink(acme, number)
+    with pytest.raises(CannotLink):
+        linking.compare(Inspector(beta.pair), *pair, history=None)
+    met.rest(1)
+    linking.join(beta.pair, linking.compare(Inspector(beta.pair), *pair, history=None))
+    met.rest()
+    met.servers[0].agent("agent").note(REQUEST, number, "<p>Between us</p>")
+    met.servers[1].agent("agent").note(REQUEST, other, "<p>Hello</p>")
+    met.rest()
+    assert [met.entries(word) for word in ("linked by hand", "Between us", "Hello")] == [[0, 0, 1], [1, 0, 0], [0, 1, 1]]
+
+
+def test_a_copy_of_another_pair_is_linked_by_hand_with_a_ticket_of_the_next_server(meet: Callable[..., Meeting]) -> None:
+    met = meet(3, (0, 1), (1, 2))
+    number = met.servers[0].agent("agent").create(REQUEST, title="Printer")
+    first, second = met.ways
+    met.now += timedelta(minutes=2)
+    first.engine.cycle(CycleKind.POLL)
+    own = met.servers[2].agent("agent").create(REQUEST, title="Printer, told by telephone")
+    pair = Ref(Side.EXTERNAL, REQUEST, 1), Ref(Side.INTERNAL, REQUEST, own)
+    linking.join(second.pair, linking.compare(Inspector(second.pair), *pair, history=None))
+    met.rest()
+    met.servers[0].agent("agent").note(REQUEST, number, "<p>Hello</p>")
+    met.rest()
+    assert (met.tickets, met.entries("Hello")) == ([1, 1, 1], [1, 1, 1])
 
 
 def test_a_ring_of_three_ends_where_it_began(meet: Callable[..., Meeting]) -> None:

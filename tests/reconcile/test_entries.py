@@ -221,3 +221,28 @@ def test_what_a_parent_lent_its_child_is_ours_whatever_stands_before_the_marker(
 
 def test_an_entry_under_our_account_without_a_marker_goes_nowhere() -> None:
     assert plan(agreed(), both(ticket(EXTERNAL), ticket(INTERNAL, log=(entry(US[INTERNAL], "hello"),)))).actions == ()
+
+
+OTHERS_NOTICES = (
+    ("itopsync-other-t-UserRequest.7",),
+    ("itopsync-other-w-7.0123456789abcdef",),
+    ("itopsync-other-u-UserRequest.7", "itopsync-other-h-UserRequest.501"),
+    ("itopsync-other-t-UserRequest.7", "itopsync-other-h-UserRequest.501", "itopsync-other-n-7.0123456789abcdef"),
+)
+
+
+@pytest.mark.parametrize("markers", OTHERS_NOTICES, ids=lambda markers: "+".join(each.split("-")[2] for each in markers))
+@pytest.mark.parametrize("side", list(Side))
+def test_what_another_pair_says_of_its_own_goes_nowhere_and_what_it_carried_goes_on(side: Side, markers: tuple[str, ...]) -> None:
+    notice = entry(US[side], marked(markers, "<p>Unlinked by hand from R-000007</p>"))
+    carried = entry(US[side], marked(("itopsync-other-n-7.0123456789abcdef",), "<p>hello</p>"))
+    seen = both().with_(side, ticket(side, log=(notice, carried)))
+
+    assert said(plan(agreed(), seen), side.other) == ["hello"]
+    assert said(plan(agreed(), seen.with_(side, ticket(side, log=(notice,)))), side.other) == []
+
+
+def test_a_person_who_pastes_another_pairs_notice_is_a_person() -> None:
+    pasted = entry(OPERATOR, marked(OTHERS_NOTICES[0], "<p>hello</p>"))
+
+    assert said(plan(agreed(), both(ticket(EXTERNAL), ticket(INTERNAL, log=(pasted,)))), EXTERNAL) == ["hello"]
