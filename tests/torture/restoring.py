@@ -220,7 +220,7 @@ class History:
             self.cycle(minutes=2)
         backup = rig.simulator(side).snapshot()
         self._note_moves_on_the_way()
-        rig.wait(minutes=rng.randint(11, 90))
+        rig.wait(minutes=rng.randint(21, 100))
         for _ in range(rng.randint(1, 4)):
             self.people(rng.randint(1, 5))
             if rng.random() < 0.8:
@@ -405,7 +405,8 @@ class History:
         states = [_state(rows[side]) for side in Side]
         if len(set(states)) > 1 and "state" not in parked:
             yield f"{name}: {states} and nothing is parked"
-        if case.state and not (case.worked_on or case.unsettled or self._moved_since(places)) and set(states) != {case.state}:
+        moved = case.worked_on or case.unsettled or self._moved_since(places)
+        if case.state and not moved and "state" not in parked and set(states) != {case.state}:
             yield f"{name}: {states}, though {self.side.other} had {case.state!r} and nobody moved it since"
         yield from (f"{name}: {each.key}: {each.reason}" for each in link.obstacles if str(each.key) != "state")
         titles = {row["title"] for row in rows.values()}
