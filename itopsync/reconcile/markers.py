@@ -131,8 +131,8 @@ def note_marker(pair: str, link: Ref, origin: Ref, log: str, fingerprint: str, *
 
 
 def is_note(marker: str) -> bool:
-    """Whether a marker is an entry's. Neither the names of pairs nor those of classes contain a dash."""
-    return "-n-" in marker
+    """Whether a marker is an entry's."""
+    return _letter(marker) == "n"
 
 
 def is_notice(markers: Collection[str]) -> bool:
@@ -140,7 +140,12 @@ def is_notice(markers: Collection[str]) -> bool:
 
     The notice of a link by hand bears the markers of the entries that stay where they are.
     """
-    return not any(is_note(marker) for marker in markers) or any("-h-" in marker for marker in markers)
+    return not any(is_note(marker) for marker in markers) or any(_letter(marker) == "h" for marker in markers)
+
+
+def _letter(marker: str) -> str:
+    """What a marker is of, by its letter: behind the name of the pair, which has no dash and may be the same letter."""
+    return marker.removeprefix(MARK).partition("-")[2].partition("-")[0]
 
 
 FILE_MARKER_LETTERS = 255

@@ -123,3 +123,11 @@ def test_a_file_names_every_entry_that_it_holds_and_no_other(prints: list[int], 
 )
 def test_any_other_file_names_itself(marker: str) -> None:
     assert markers.gathered_in(marker) == (marker,)
+
+
+@pytest.mark.parametrize("pair", ["n", "h", "w", "t"])
+def test_what_a_marker_is_of_does_not_depend_on_the_pairs_name(pair: str) -> None:
+    note = markers.note_marker(pair, REF, REF, "private_log", "f", ordinal=0)
+    told, by_hand = markers.notice_marker(pair, REF, "state"), markers.here_marker(pair, INTERNAL)
+    assert [markers.is_note(each) for each in (note, told, by_hand, markers.ticket_marker(pair, REF))] == [True, *[False] * 3]
+    assert [markers.is_notice(each) for each in ([note], [told], [by_hand, note])] == [False, True, True]

@@ -98,8 +98,10 @@ class Staff(People):
         for case in self.cases:
             if Side.EXTERNAL in case.ids and Side.INTERNAL not in case.ids and not case.lost:
                 link = self.rig.store.links.of(Ref(Side.EXTERNAL, *_place(case)))
-                if link is not None and link.status is LinkStatus.LINKED and link.internal is not None:
-                    case.ids[Side.INTERNAL] = link.internal.id
+                taken = {other.ids.get(Side.INTERNAL) for other in self.cases}
+                copy = link.internal if link is not None and link.status is LinkStatus.LINKED else None
+                if copy is not None and copy.id not in taken:  # else still the copy of the ticket that had this id before
+                    case.ids[Side.INTERNAL] = copy.id
 
     def on(self, side: Side) -> list[Case]:
         return [case for case in self.cases if side in case.ids and Side.EXTERNAL in case.ids]
