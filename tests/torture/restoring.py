@@ -379,8 +379,9 @@ class History:
                 yield f"{what}, is gone{', and was the last copy' if word in self.taken else ''}"
 
     def _taken_from(self, words: Iterable[str]) -> int:
-        """From how many tickets that are still on both sides the restore took these files."""
-        return len({known.case for word in words if (known := self.staff.words[word]).is_file and not known.case.lost})
+        """From how many tickets that are still on both sides the restore took these files, if nobody had withdrawn them."""
+        known = [self.staff.words[word] for word in words if word not in self.staff.dropped]
+        return len({each.case for each in known if each.is_file and not each.case.lost})
 
     def _agreed(self, case: Case, shown: dict[Side, Shown]) -> Iterator[str]:
         """The two tickets of a case have each other's notes and files and the same state."""
