@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +18,6 @@ from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile.by_hand import resumed, retried
-from itopsync.reconcile.rules import Limits
 from itopsync.simulator.simulator import Snapshot
 from itopsync.simulator.store import Document
 from itopsync.store.records import CycleKind, RequestKind
@@ -28,6 +27,7 @@ from tests.torture.killing import MortalRig
 from tests.torture.leaks import leaks
 from tests.torture.ledger import Ledger, Place
 from tests.torture.people import CLASSES, People
+from tests.torture.scenarios import FullLog
 
 _WORD = re.compile(r"word\d{5}")
 _ALIKE = {"escalated_tto": "new"}
@@ -36,11 +36,10 @@ AT_MOST = 6
 """Tickets of one history."""
 
 
-class Cramped(Limits):
+class Cramped(FullLog):
     """A log is full after some notes; what it does not take goes as a file soon."""
 
     log_bytes: ClassVar[int] = 1_300
-    gather_quiet: ClassVar[timedelta] = timedelta(minutes=3)
 
 
 @dataclass(eq=False)
@@ -299,9 +298,13 @@ class History:
                 if self.rng.random() < 0.5:
                     self.cycle()
         if not one_by_one:
-            taken = rig.store.requests.take(rig.store.requests.ask(RequestKind.RETRY, "somebody", rig.now), rig.now)
-            assert taken is not None
-            Steering(rig.store, rig.configuration.rules, lambda: rig.now, rig.inspector).carry_out(taken)
+            self._retry_all()
+
+    def _retry_all(self) -> None:
+        rig = self.rig
+        taken = rig.store.requests.take(rig.store.requests.ask(RequestKind.RETRY, "somebody", rig.now), rig.now)
+        assert taken is not None
+        Steering(rig.store, rig.configuration.rules, lambda: rig.now, rig.inspector).carry_out(taken)
 
     def _restored(self, backup: Snapshot) -> None:
         """The restore; what the other side had is kept for the judge."""

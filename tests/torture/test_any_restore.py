@@ -9,6 +9,7 @@ from tests.torture.restoring import violations_of
 SHORT = (5, 10, 12, 64)
 """In the last one the answer to an upload is lost just before the restore."""
 DEEP = 300
+"""Histories that only `make torture` runs: they take minutes, and the short ones stand for them in `make test`."""
 
 
 @pytest.mark.parametrize("seed", SHORT)
