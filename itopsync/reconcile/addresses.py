@@ -96,8 +96,12 @@ def trimmed(address: str) -> str:
 
 def find(text: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]:
     """The non-overlapping spans of *text* that hold an address below one of *addresses*, in order."""
+    return _merged(span for reading in _readings(text) for span in _found(reading, addresses))
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     apart: list[tuple[int, int]] = []
-    for begin, end in sorted(span for reading in _readings(text) for span in _found(reading, addresses)):
+    for begin, end in sorted(spans):
         if apart and begin < apart[-1][1]:
             apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
         else:
@@ -116,11 +120,7 @@ def find_in_name(name: str, addresses: tuple[str, ...]) -> list[tuple[int, int]]
         for found in pattern.finditer(folded):
             if telling + sum(found[sign] is not None for sign in ("scheme", "dotted", "php")) >= _TELLING:
                 spans.append((where[found.start()][0], where[found.end() - 1][1]))
-    apart: list[tuple[int, int]] = []
-    for begin, end in sorted(spans):
-        if not apart or begin >= apart[-1][1]:
-            apart.append((begin, end))
-    return apart
+    return _merged(spans)
 
 
 @lru_cache(maxsize=64)

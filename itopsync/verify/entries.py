@@ -256,7 +256,7 @@ def compare_logs(
 
 def _lost_markers(link: Link) -> bool:
     """Whether a server is known to have dropped markers of this link, including the ticket's, which was then rewritten."""
-    return any(record.unmarked or _is_of("t", marker) for marker, record in link.base.notes.items())
+    return any(record.unmarked or "t" in _KIND.findall(marker) for marker, record in link.base.notes.items())
 
 
 def _gathered_since(findings: Findings, rule: LogRule, origin: Side, most: timedelta) -> datetime | None:
@@ -293,7 +293,7 @@ def _report_missing(findings: Findings, origin: Side, missing: list[Line], gathe
 
 
 def _stays(marker: str, record: NoteRecord, origin: Side) -> bool:
-    return record.origin is origin and record.carried_at is None and _is_of("n", marker)
+    return record.origin is origin and record.carried_at is None and "n" in _KIND.findall(marker)
 
 
 def _place(line: Line) -> int:
@@ -316,8 +316,3 @@ def _report_doubled(findings: Findings, matching: Matching) -> None:
             doubled.setdefault(line.where, line)
     for where, line in doubled.items():
         findings.differs(where, f"{line.label} is there twice")
-
-
-def _is_of(letter: str, marker: str) -> bool:
-    """Whether that letter stands behind the pair's name, which may be the same letter."""
-    return marker.split("-")[2:3] == [letter]
