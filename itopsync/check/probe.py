@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from itopsync.check.finding import Finding, Findings, Level, fault, message_and_remedy, ok, warning
-from itopsync.engine.observe import attributes
 from itopsync.errors import AccessRefused, Refused, RemoteError
 from itopsync.itop import oql
 from itopsync.itop.attributes import Attributes
@@ -168,7 +167,7 @@ def _delete(work: _Probe, ticket: Ticket) -> Finding:
 
 
 def _wanted(cls: ClassRules, side: Side) -> Attributes:
-    wanted = attributes(cls, side)
+    wanted = Attributes.of(cls, side)
     return replace(wanted, fields={**wanted.fields, "description": Kind.HTML, "title": Kind.TEXT})
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 from itopsync.check.finding import Finding, fault, message_and_remedy, ok, refusal, warning
-from itopsync.engine.observe import attributes
 from itopsync.engine.scope import scope_of, since
 from itopsync.errors import BadQuery, RemoteError
 from itopsync.itop import oql
@@ -27,7 +26,7 @@ _SAMPLE = 50
 def check_class(server: Server, cls: ClassRules, *, dates_read: bool) -> Iterator[Finding]:
     """Check that the class and each configured attribute exist and can be read, and look for states that are not configured."""
     side, name = server.side, cls.of(server.side)
-    wanted = attributes(cls, side)
+    wanted = Attributes.of(cls, side)
     names = dict.fromkeys((*wanted.names, *(cls.on_create if side is Side.INTERNAL else ())))
     try:
         rows, missing = _read_one(server, name, tuple(names))

@@ -14,6 +14,7 @@ before:
 ``apply``         carries out one plan, action by action
 ``execute``       one of its actions
 ``failures``      handles failed actions
+``writing``       what all links written in one cycle share
 ``settle``        stores what the link has become, with when to look again
 
 What runs them:

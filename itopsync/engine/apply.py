@@ -6,24 +6,24 @@ show what arrived.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Lock
 from time import perf_counter
 
 import structlog
 
 from itopsync.engine import failures, marker_loss
-from itopsync.engine.execute import FileBudget, PictureMissing, Replaced, execute
+from itopsync.engine.execute import PictureMissing, Replaced, execute
 from itopsync.engine.job import Ending, Job, Phase
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, Written
 from itopsync.engine.retry import report_fault
 from itopsync.engine.reused import take_copy
+from itopsync.engine.writing import Writing
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
-from itopsync.model import STATE, Heading, ItemKey, ItemKind, Observation, Side
+from itopsync.model import STATE, Heading, ItemKey, ItemKind, Observation
 from itopsync.reconcile.identity import last_changed, mismatch
 from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.plan import Action, Create, Remove, Upload, Write
@@ -34,53 +34,6 @@ log = structlog.get_logger(__name__)
 
 _OUTDATING = (WriteOutcome.REFUSED, WriteOutcome.NO_RIGHT)
 """Outcomes after which the rest of the plan no longer holds."""
-
-
-@dataclass(frozen=True)
-class Keepers:
-    """The sides that have kept our markers so far, either on entries or on files."""
-
-    sides: set[Side] = field(default_factory=set)
-    alone: Mapping[Side, Lock] = field(default_factory=lambda: {side: Lock() for side in Side})
-    """Until a side has kept a marker, its lock admits one write at a time."""
-
-
-@dataclass
-class Writing:
-    """What all links written in one cycle share."""
-
-    pair: Pair
-    clocks_ahead: Mapping[Side, timedelta]
-    """How far each server's clock is ahead of ours."""
-    down: SideUnavailable | None = None
-    """A side that failed as a whole; no further writes are tried."""
-    marker_lost: bool = False
-    """A server has stored something without its marker; no further writes are tried."""
-    blockers: Collection[int] = ()
-    """The links whose writes ended the previous cycle."""
-    written: set[Side] = field(default_factory=set)
-    """The sides that were written to."""
-    of_entries: Keepers = field(default_factory=Keepers)
-    of_files: Keepers = field(default_factory=Keepers)
-    budget: FileBudget = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.budget = FileBudget(self.pair.settings.file_budget)
-
-    def keepers_for(self, action: Action) -> Keepers:
-        """The keepers for the kind of marker that *action* bears."""
-        return self.of_files if isinstance(action, Upload) else self.of_entries
-
-    def refuse_more(self) -> None:
-        """Raise if nothing more may be written.
-
-        :raises Stopped: a server has lost a marker
-        :raises SideUnavailable: a side has failed
-        """
-        if self.marker_lost:
-            raise Stopped
-        if self.down is not None:
-            raise self.down
 
 
 def apply(writing: Writing, job: Job) -> None:
@@ -114,7 +67,7 @@ def _work_through(writing: Writing, job: Job) -> None:
         if not _announce(pair, job):
             job.end(Ending.OVERTAKEN)
             return
-        if not _carry_out_all(writing, job):
+        if not _one_round(writing, job):
             return
         job.rounds += 1
         if not job.ended:
@@ -146,7 +99,7 @@ def _announce(pair: Pair, job: Job) -> bool:
     return True
 
 
-def _carry_out_all(writing: Writing, job: Job) -> bool:
+def _one_round(writing: Writing, job: Job) -> bool:
     """Carry out the plan's actions for as long as the plan holds; False if the job has reached its files."""
     holds = True
     for place, action in enumerate(job.plan.actions):
@@ -158,7 +111,7 @@ def _carry_out_all(writing: Writing, job: Job) -> bool:
             job.plan = replace(job.plan, actions=job.plan.actions[place:])
             return False
         with _alone_until_kept(writing, action):
-            outcome = _carry_out(writing, job, action)
+            outcome = _carry_out_one(writing, job, action)
         if job.ended or mismatch(job.link, job.seen, writing.pair.rules, writing.pair.clock()):
             break
         holds = holds and outcome not in _OUTDATING
@@ -182,7 +135,7 @@ def _alone_until_kept(writing: Writing, action: Action) -> Iterator[None]:
         yield
 
 
-def _carry_out(writing: Writing, job: Job, action: Action) -> WriteOutcome:
+def _carry_out_one(writing: Writing, job: Job, action: Action) -> WriteOutcome:
     """Attempt one action; record, log and return its outcome."""
     pair = writing.pair
     started, changed = perf_counter(), _changed_at(action, job.seen)
@@ -218,14 +171,14 @@ def _attempt(writing: Writing, job: Job, action: Action) -> tuple[WriteOutcome, 
     except RemoteError as failure:
         failures.hide_names(job, failure)
         failures.name_the_key(pair, action, failure)
-        suspect = action.side in writing.written or job.link.id in writing.blockers
+        suspect = action.side in writing.sides_written or job.link.id in writing.blockers
         outcome = failures.handle(pair, job, action, failure, suspect=suspect)
         writing.down = job.unavailable or writing.down
         return outcome, failure
     except Exception as failure:
         fault = report_fault(failure, job.link)
         return failures.leave_unknown(pair, job, action, fault), fault
-    writing.written.add(action.side)
+    writing.sides_written.add(action.side)
     job.counts[kind_of(action)] += 1
     return WriteOutcome.DONE, None
 

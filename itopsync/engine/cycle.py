@@ -59,7 +59,7 @@ class Cycle:
             self._note_what_changes({side for pause in resting for side in pause.sides})
             return
         self._safeguard.check_markers()
-        found = self._polling.poll(report.kind)
+        found = self._polling.ask_what_changed(report.kind)
         if report.unavailable and knows_nothing(pair.store):  # with a stored cursor, refuse_incomplete would not look
             self._availability.answered(found)
             return
@@ -110,7 +110,7 @@ class Cycle:
         """Poll the side that is not paused, if any: what changes there becomes due when the pause ends."""
         if len(resting) < len(Side) and not knows_nothing(self._pair.store):
             sides = [side for side in Side if side not in resting]
-            self._polling.take_note(self._polling.poll(CycleKind.POLL, sides))
+            self._polling.take_note(self._polling.ask_what_changed(CycleKind.POLL, sides))
 
     def _heed_scope(self) -> None:
         """Drop the links that wait for a copy and are out of scope since the scope was changed."""

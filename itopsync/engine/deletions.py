@@ -30,6 +30,11 @@ class Searched:
     """The link after which the next part begins; None after the last part."""
 
 
+def where_searched(side: Side) -> str:
+    """The fact that holds where the last search for deleted attachments ended, if there is more to search."""
+    return f"deletions.{side}"
+
+
 def search(side: Side, server: Server, store: Store, rules: Rules, *, live: bool, after: int) -> Searched:
     """Search one part of the linked tickets with attachments, starting after link *after*; one call if nothing has changed.
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from itopsync.engine import marker_loss
-from itopsync.engine.apply import Writing, apply
+from itopsync.engine.apply import apply
 from itopsync.engine.availability import Availability
 from itopsync.engine.backlog import Backlog, Blockers
 from itopsync.engine.job import Ending, Job, Phase
@@ -20,6 +20,7 @@ from itopsync.engine.polling import Polling
 from itopsync.engine.report import Count, Report
 from itopsync.engine.safeguard import Safeguard
 from itopsync.engine.settle import settle
+from itopsync.engine.writing import Writing
 from itopsync.errors import RemoteError
 from itopsync.model import Link, Side
 from itopsync.store.records import CycleKind, WriteKind, WriteOutcome
@@ -47,7 +48,7 @@ class DueLinks:
         self._safeguard, self._availability = safeguard, availability
         self.polled_at = polled_at
         self._blockers = Blockers(pair.store)
-        self._writing = Writing(pair, clocks_ahead, blockers=self._blockers.known)
+        self._writing = Writing(pair, report.started, clocks_ahead, blockers=self._blockers.known)
         self._backlog = Backlog(pair.store, polled_at, self._blockers.known, only)
         self._exhausted = False
         self._created: set[int] = set()
@@ -75,7 +76,7 @@ class DueLinks:
         if self._report.unavailable:
             return ()
         if self._polling.is_due_again():
-            self.polled_at = self._polling.take_note(self._polling.poll(CycleKind.POLL))
+            self.polled_at = self._polling.take_note(self._polling.ask_what_changed(CycleKind.POLL))
             if self._report.unavailable:
                 return ()
             self._exhausted = False
@@ -116,15 +117,12 @@ class DueLinks:
         """Apply and settle; a job that has reached its files is settled once those are carried."""
         apply(self._writing, job)
         if job.phase is not Phase.AT_FILES:
-            self._settle(job)
+            settle(self._writing, job)
 
     def leave(self, job: Job, *, interrupted: bool) -> None:
         """Settle a link that has reached its files, and leave the files to a later cycle."""
         job.end(Ending.INTERRUPTED if interrupted else Ending.POSTPONED)
-        self._settle(job)
-
-    def _settle(self, job: Job) -> None:
-        settle(self._pair, job, self._writing.clocks_ahead, self._report.started)
+        settle(self._writing, job)
 
     def account_for(self, job: Job) -> None:
         """Add a job to the report, and log what newly needs a person."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import mimetypes
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
 from itopsync.engine.job import Job
-from itopsync.engine.observe import attributes
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count
+from itopsync.engine.writing import FileBudget
 from itopsync.errors import OutcomeUnknown, RemoteError, StimulusRefused, TooLarge
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.server import Server
@@ -24,7 +21,7 @@ from itopsync.reconcile.images import AttachedImage, DataImage, InlineImage
 from itopsync.reconcile.plan import Action, AttachmentSource, Create, Note, Remove, TextSource, Upload, Write
 from itopsync.reconcile.richtext import fill, unfilled
 from itopsync.reconcile.situation import addresses_of
-from itopsync.reconcile.unmarked import lost_file, lost_markers, restored
+from itopsync.reconcile.unmarked import lost_file, lost_markers, with_markers_back
 
 
 class PictureMissing(Exception):
@@ -33,45 +30,6 @@ class PictureMissing(Exception):
 
 class Replaced(Exception):
     """The plan is out of date: a copy is gone or is now another ticket, or a file that was gone is back."""
-
-
-class FileBudget:
-    """The number of bytes of files that may be held at once, shared by the threads, first come, first served."""
-
-    def __init__(self, total: int) -> None:
-        self._total = self._free = total
-        self._changed = threading.Condition()
-        self._queue: deque[object] = deque()
-
-    @contextmanager
-    def share(self, size: int) -> Iterator[Callable[[int], None]]:
-        """Wait for *size* bytes, or for the whole budget if it is smaller, and hold them.
-
-        Yields a function that gives back all but a given number of bytes, for when the real size is known.
-        """
-        held, place = min(size, self._total), object()
-        with self._changed:
-            self._queue.append(place)
-            self._changed.wait_for(lambda: self._queue[0] is place and self._free >= held)
-            self._queue.popleft()
-            self._free -= held
-            self._changed.notify_all()
-
-        def shrink(needed: int) -> None:
-            nonlocal held
-            if needed < held:
-                self._give_back(held - needed)
-                held = needed
-
-        try:
-            yield shrink
-        finally:
-            self._give_back(held)
-
-    def _give_back(self, size: int) -> None:
-        with self._changed:
-            self._free += size
-            self._changed.notify_all()
 
 
 def execute(pair: Pair, job: Job, action: Action, budget: FileBudget) -> None:
@@ -97,9 +55,9 @@ def _create(pair: Pair, job: Job, action: Create) -> None:
     logs: dict[str, list[NewEntry]] = {}
     for note in action.notes:
         logs.setdefault(note.log, []).append(NewEntry(note.at, note.marked))
-    wanted = attributes(job.cls, Side.INTERNAL)
+    wanted = Attributes.of(job.cls, Side.INTERNAL)
     server = pair.servers[Side.INTERNAL]
-    copy = _with_markers(server, server.create(job.cls.internal, action.fields, logs, wanted), action.notes, wanted)
+    copy = _read_again_if_unmarked(server, server.create(job.cls.internal, action.fields, logs, wanted), action.notes, wanted)
     job.link = agree.created(job.link, action, external, copy, cls=job.cls, now=pair.clock())
     job.lose(lost_markers(copy, action.notes))
     job.see(copy)
@@ -113,12 +71,12 @@ def _write(pair: Pair, job: Job, action: Write) -> None:
         raise PictureMissing
     fields = {name: fill(value, address_of) if isinstance(value, str) else value for name, value in action.fields.items()}
     entries = {note.log: NewEntry(note.at, fill(note.marked, address_of)) for note in action.notes}
-    server, wanted = pair.servers[action.side], attributes(job.cls, action.side)
+    server, wanted = pair.servers[action.side], Attributes.of(job.cls, action.side)
     if action.stimulus is None:
         answer = server.update(ticket.ref, fields, entries, wanted)
     else:
         answer = server.stimulate(ticket.ref, action.stimulus, fields, entries, wanted)
-    answer = _with_markers(server, answer, action.notes, wanted)
+    answer = _read_again_if_unmarked(server, answer, action.notes, wanted)
     job.link = agree.written(job.link, action, answer, job.cls, pair.clock())
     job.lose(lost_markers(answer, action.notes))
     job.see(replace(answer, attachments=ticket.attachments))
@@ -126,7 +84,7 @@ def _write(pair: Pair, job: Job, action: Write) -> None:
         raise StimulusRefused(action.side, f"{action.stimulus} was answered, and the ticket is '{answer.state}'")
 
 
-def _with_markers(server: Server, answer: Ticket, notes: Sequence[Note], wanted: Attributes) -> Ticket:
+def _read_again_if_unmarked(server: Server, answer: Ticket, notes: Sequence[Note], wanted: Attributes) -> Ticket:
     """*answer*; or the ticket read again if that lacks the markers of *notes*, since one odd answer does not prove a loss.
 
     :raises OutcomeUnknown: the ticket cannot be read
@@ -169,7 +127,9 @@ def _confirm_copy(pair: Pair, job: Job) -> None:
     ref = job.ticket(Side.INTERNAL).ref
     logs = Attributes(fields={}, logs=job.cls.internal_logs)
     now = pair.servers[Side.INTERNAL].tickets(ref.cls, [ref.id], logs).get(ref.id)
-    if now is None or mismatch(job.link, job.seen.with_(Side.INTERNAL, restored(now, job.link)), pair.rules, pair.clock()):
+    if now is None or mismatch(
+        job.link, job.seen.with_(Side.INTERNAL, with_markers_back(now, job.link)), pair.rules, pair.clock()
+    ):
         raise Replaced
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import chain
 
 from itopsync.engine.job import Ending, Job
-from itopsync.engine.observe import attributes
 from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count
 from itopsync.engine.retry import report_fault, wait_after
@@ -25,6 +24,7 @@ from itopsync.errors import (
     RequestTooLarge,
     SideUnavailable,
 )
+from itopsync.itop.attributes import Attributes
 from itopsync.itop.wording import WORD, hidden
 from itopsync.model import ItemKind, Side, Ticket
 from itopsync.reconcile import agree
@@ -183,7 +183,7 @@ def _has_moved_on(pair: Pair, job: Job, side: Side) -> bool:
     """
     thought = job.ticket(side)
     try:
-        found = pair.servers[side].tickets(thought.ref.cls, [thought.ref.id], attributes(job.cls, side))
+        found = pair.servers[side].tickets(thought.ref.cls, [thought.ref.id], Attributes.of(job.cls, side))
     except SideUnavailable as error:
         job.break_off(error)
         return True

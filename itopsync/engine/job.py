@@ -13,7 +13,7 @@ from itopsync.model import FilePair, Heading, Link, Observation, Side, Ticket
 from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.plan import LostMarker, Plan
 from itopsync.reconcile.rules import ClassRules
-from itopsync.reconcile.unmarked import remembered, restored
+from itopsync.reconcile.unmarked import remembered, with_markers_back
 
 
 class Phase(Enum):
@@ -104,7 +104,7 @@ class Job:
 
     def see(self, ticket: Ticket) -> None:
         """Record what a side shows now."""
-        self.seen = self.seen.with_(ticket.ref.side, restored(ticket, self.link))
+        self.seen = self.seen.with_(ticket.ref.side, with_markers_back(ticket, self.link))
 
     @property
     def as_loaded(self) -> Link | None:

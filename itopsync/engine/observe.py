@@ -28,7 +28,7 @@ from itopsync.reconcile.markers import like_tickets, ticket_marker
 from itopsync.reconcile.plan import UNREAD, LostMarker
 from itopsync.reconcile.rules import ClassRules, Kind
 from itopsync.reconcile.ticket_markers import is_copy
-from itopsync.reconcile.unmarked import remembered, restored, unmarked_opening
+from itopsync.reconcile.unmarked import remembered, unmarked_opening, with_markers_back
 
 log = structlog.get_logger(__name__)
 
@@ -88,19 +88,13 @@ def _why_at_rest(link: Link, pair: Pair) -> ItopsyncError | None:
     return None
 
 
-def attributes(cls: ClassRules, side: Side) -> Attributes:
-    """The attributes to read of a ticket of *cls* on *side*."""
-    fields = {**cls.attributes(side), VERSION_TIME: Kind.DATE}
-    return Attributes(fields=fields, logs=tuple(log.of(side) for log in cls.logs))
-
-
 def _observed(loaded: Link, link: Link, shown: _Shown, copies: _Copies) -> Observed:
     failures = (shown.failed.get(ref) for ref in (link.external, link.internal) if ref is not None)
     unread = next(filter(None, (*failures, copies.unread.get(link.external))), None)
     if unread is None:
         link = replace(link, in_doubt=False)  # whatever was sent has landed by now, or never will
     internal = shown.tickets.get(link.internal) if link.internal else None
-    seen = Observation(shown.tickets.get(link.external), internal).map(lambda ticket: restored(ticket, link))
+    seen = Observation(shown.tickets.get(link.external), internal).map(lambda ticket: with_markers_back(ticket, link))
     lost = copies.unmarked.get(link.external)
     return Observed(loaded, link, seen, unread, () if lost is None else (lost,))
 
@@ -153,7 +147,7 @@ def _ask(pair: Pair, links: Sequence[Link], side: Side) -> Iterator[_Reading]:
             wanted.setdefault((link.external.cls, ref.cls), []).append(ref.id)
     server, pool = pair.servers[side], pair.threads.readers
     for (external, name), ids in wanted.items():
-        named = attributes(pair.rules.for_external(external), side)
+        named = Attributes.of(pair.rules.for_external(external), side)
         yield _Reading(
             side, name, pool.submit(server.readable_tickets, name, ids, named), pool.submit(server.attachments_of, name, ids)
         )

@@ -14,7 +14,7 @@ from itopsync.errors import ItopsyncError
 from itopsync.model import Link, Observation
 from itopsync.reconcile.defaults import NOTHING_LOOKED_UP, LookedUp
 from itopsync.reconcile.plan import UNREAD, Plan
-from itopsync.reconcile.planner import plan_link, unread
+from itopsync.reconcile.planner import plan_link, plan_unread
 
 log = structlog.get_logger(__name__)
 
@@ -35,13 +35,6 @@ def plan(pair: Pair, observed: Sequence[Observed]) -> list[Planned]:
     return [Planned(each.loaded, each.seen, _plan_one(pair, each), each.looked_up) for each in observed]
 
 
-def plan_in_batches(pair: Pair, links: Sequence[Link]) -> Iterator[list[Planned]]:
-    """Observe and plan *links*, a batch at a time; write nothing."""
-    chunk = pair.settings.chunk
-    for start in range(0, len(links), chunk):
-        yield plan(pair, observe(pair, links[start : start + chunk]))
-
-
 def _plan_one(pair: Pair, observed: Observed) -> Plan:
     link, seen, failure, now = observed.link, observed.seen, observed.unread, pair.clock()
     emptied = False
@@ -57,7 +50,7 @@ def _plan_one(pair: Pair, observed: Observed) -> Plan:
     elif _is_untold(failure):
         log.error("ticket failed", link=link.id, ticket=str(link.external), reason=str(failure), exc_info=failure)
     wait = wait_after(failure, link, UNREAD, pair.settings, pair.rules.limits)
-    return _with_lost(replace(unread(link, failure, now, wait), emptied=emptied), observed)
+    return _with_lost(replace(plan_unread(link, failure, now, wait), emptied=emptied), observed)
 
 
 def _is_untold(failure: ItopsyncError) -> bool:
@@ -67,3 +60,10 @@ def _is_untold(failure: ItopsyncError) -> bool:
 
 def _with_lost(made: Plan, observed: Observed) -> Plan:
     return replace(made, lost=(*observed.lost, *made.lost)) if observed.lost else made
+
+
+def plan_in_batches(pair: Pair, links: Sequence[Link]) -> Iterator[list[Planned]]:
+    """Observe and plan *links*, a batch at a time; write nothing."""
+    chunk = pair.settings.chunk
+    for start in range(0, len(links), chunk):
+        yield plan(pair, observe(pair, links[start : start + chunk]))

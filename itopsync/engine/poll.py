@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from itopsync.engine.deletions import Searched, search
+from itopsync.engine.deletions import Searched, search, where_searched
 from itopsync.engine.pair import Pair
-from itopsync.engine.reused import Reused, find_reused, take_up
+from itopsync.engine.reused import Reused, find_reused
 from itopsync.engine.scope import all_in_scope, in_scope_among
 from itopsync.engine.store_guard import classes_of_copies
-from itopsync.errors import RemoteError
 from itopsync.itop.piecewise import NO_ID
 from itopsync.itop.server import Server
 from itopsync.model import Attachment, LinkStatus, Ref, Side, Sighting
@@ -129,48 +128,11 @@ def _with_believable_cursor(state: SideState, now: datetime) -> SideState:
     return state if state.cursor is None or abs(state.cursor - now) <= FARTHEST else replace(state, cursor=None)
 
 
-def poll_both(
-    pair: Pair, kind: CycleKind, on_failure: Callable[[Side, RemoteError], None], sides: Collection[Side]
-) -> dict[Side, Findings]:
-    """Poll *sides* at once.
-
-    *on_failure* is told of a side that cannot be asked; what the other one shows is still returned.
-
-    :raises Stopped: we were told to stop
-    """
-    now, found = pair.clock(), {}
-    polls = {side: pair.threads.waiters.submit(poll, pair, side, kind=kind, now=now) for side in sides}
-    for side, running in polls.items():
-        try:
-            found[side] = pair.answer_of(running)
-        except RemoteError as error:
-            on_failure(side, error)
-    return found
-
-
-def store_findings(pair: Pair, findings: Findings, now: datetime) -> tuple[int, ...]:
-    """Store what a poll found, in one transaction with the cursor; return the new links."""
-    store, deletions, state = pair.store, findings.deletions, findings.state
-    due = {*findings.changed, *findings.also_due, *deletions.links}
-    versions = {**findings.changed, **findings.reused.versions}
-    with store.transaction():
-        take_up(store, findings.reused, now)
-        new = store.polls.record(state, versions=versions, due=due, new=findings.new, ignored=findings.ignored, now=now)
-        if (deletions.last or 0) != deletions.after:
-            store.facts.put(_searched(state.side), None if deletions.last is None else str(deletions.last))
-    return new
-
-
 def _search_deletions(pair: Pair, side: Side, kind: CycleKind) -> Searched:
-    after = int(pair.store.facts.get(_searched(side)) or 0)
+    after = int(pair.store.facts.get(where_searched(side)) or 0)
     if kind is CycleKind.SWEEP:
         return Searched(after=after, last=after or None)
     return search(side, pair.servers[side], pair.store, pair.rules, live=True, after=after)
-
-
-def _searched(side: Side) -> str:
-    """The fact that holds where the last search for deleted attachments ended, if there is more to search."""
-    return f"deletions.{side}"
 
 
 def _links_hidden(side: Side, store: Store, classes: Iterable[str], odd: Iterable[int]) -> frozenset[int]:

@@ -10,9 +10,11 @@ import structlog
 
 from itopsync.engine import host_clock
 from itopsync.engine.availability import Availability
+from itopsync.engine.deletions import where_searched
 from itopsync.engine.pair import Pair
-from itopsync.engine.poll import Findings, poll_both, store_findings
+from itopsync.engine.poll import Findings, poll
 from itopsync.engine.report import Count, Report
+from itopsync.engine.reused import take_up
 from itopsync.engine.safeguard import Safeguard
 from itopsync.errors import RemoteError
 from itopsync.model import Side
@@ -32,9 +34,19 @@ class Polling:
         self._safeguard, self._availability = safeguard, availability
         self._recorded = monotonic()
 
-    def poll(self, kind: CycleKind, sides: Collection[Side] = tuple(Side)) -> Mapping[Side, Findings]:
-        """Ask *sides* what changed."""
-        return poll_both(self._pair, kind, self._availability.failed, sides)
+    def ask_what_changed(self, kind: CycleKind, sides: Collection[Side] = tuple(Side)) -> Mapping[Side, Findings]:
+        """Poll *sides* at once. If one of them cannot be asked, that is noted, and what the other shows is returned.
+
+        :raises Stopped: we were told to stop
+        """
+        pair, now, found = self._pair, self._pair.clock(), {}
+        polls = {side: pair.threads.waiters.submit(poll, pair, side, kind=kind, now=now) for side in sides}
+        for side, running in polls.items():
+            try:
+                found[side] = pair.answer_of(running)
+            except RemoteError as error:
+                self._availability.failed(side, error)
+        return found
 
     def is_due_again(self) -> bool:
         """Whether the last poll is old enough for a long cycle to poll again."""
@@ -79,3 +91,16 @@ class Polling:
             self._pair.know_account(state)
             self._accounts_asked.add(side)
         return True
+
+
+def store_findings(pair: Pair, findings: Findings, now: datetime) -> tuple[int, ...]:
+    """Store what a poll found, in one transaction with the cursor; return the new links."""
+    store, deletions, state = pair.store, findings.deletions, findings.state
+    due = {*findings.changed, *findings.also_due, *deletions.links}
+    versions = {**findings.changed, **findings.reused.versions}
+    with store.transaction():
+        take_up(store, findings.reused, now)
+        new = store.polls.record(state, versions=versions, due=due, new=findings.new, ignored=findings.ignored, now=now)
+        if (deletions.last or 0) != deletions.after:
+            store.facts.put(where_searched(state.side), None if deletions.last is None else str(deletions.last))
+    return new

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from itopsync.engine.job import Ending, Job
-from itopsync.engine.pair import Pair
 from itopsync.engine.report import Count, Written
 from itopsync.engine.reused import take_copy
 from itopsync.engine.settings import EngineSettings
+from itopsync.engine.writing import Writing
 from itopsync.model import WORKED_ON, ItemKind, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.files import MANY_DELETIONS
 from itopsync.reconcile.identity import last_changed
@@ -24,15 +24,14 @@ _TOGETHER = timedelta(minutes=5)
 _ANY_HOUR = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def settle(pair: Pair, job: Job, clocks_ahead: Mapping[Side, timedelta], cycle_began: datetime) -> None:
+def settle(writing: Writing, job: Job) -> None:
     """Store what the job's link has become, and what was written; leave an untouched link as it is.
-
-    *clocks_ahead*: by how much each server's clock is ahead of ours.
 
     :raises StoreError: the store fails to save it
     """
     if job.untouched:
         return
+    pair, clocks_ahead = writing.pair, writing.clocks_ahead
     now, link = pair.clock(), job.link
     just_left = link.in_doubt and link.due_at is not None and link.due_at > now  # for a write to land
     if not just_left:
@@ -53,14 +52,14 @@ def settle(pair: Pair, job: Job, clocks_ahead: Mapping[Side, timedelta], cycle_b
         live=_is_live(job.seen, job.cls),
         loaded=job.as_loaded,
         due_when_read=job.loaded.due_at,
-        activity=[_remembered(each, link.id, cycle_began) for each in job.writes if each.outcome is not WriteOutcome.WAITS],
+        activity=[_activity_of(each, link.id, writing.began) for each in job.writes if each.outcome is not WriteOutcome.WAITS],
     )
     if not saved:
         job.link = job.loaded
         job.end(Ending.OVERTAKEN)
 
 
-def _remembered(written: Written, link: int, cycle_began: datetime) -> ActivityRecord:
+def _activity_of(written: Written, link: int, cycle_began: datetime) -> ActivityRecord:
     return ActivityRecord(
         at=written.at,
         link=link,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from itopsync.reconcile.rules import Kind
+from itopsync.model import VERSION_TIME, Side
+from itopsync.reconcile.rules import ClassRules, Kind
 
 ALWAYS = ("id", "ref", "last_update", "finalclass", "org_id")
 """The attributes read of every ticket."""
@@ -19,6 +20,12 @@ class Attributes:
     state: str = "status"
     fields: Mapping[str, Kind] = field(default_factory=lambda: MappingProxyType({}))
     logs: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, rules: ClassRules, side: Side) -> Attributes:
+        """What is read of a ticket of a synced class on *side*."""
+        fields = {**rules.attributes(side), VERSION_TIME: Kind.DATE}
+        return cls(fields=fields, logs=tuple(log.of(side) for log in rules.logs))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from itopsync.reconcile.form import render
 from itopsync.reconcile.markers import PROBE, is_probe
 from itopsync.reconcile.moments import likely
 from itopsync.reconcile.notes import history, opening
-from itopsync.reconcile.part import Part, Value, finished
+from itopsync.reconcile.part import Part, Value, plan_of
 from itopsync.reconcile.plan import Create, Item, Plan
 from itopsync.reconcile.richtext import head_markers, head_words, without_pictures
 from itopsync.reconcile.room import room, weight
@@ -39,7 +39,7 @@ def plan_creation(situation: Situation, *, singly: bool) -> Plan:
     if isinstance(chosen, str) and not held:
         part.put_off(item, chosen, situation.now + RESTS)
     if held or not isinstance(chosen, Chosen):
-        return finished(situation, part, link, ())
+        return plan_of(situation, part, link, ())
     fields = dict(chosen.values)
     agrees: dict[str, str] = {}
     items = [item]
@@ -59,7 +59,7 @@ def plan_creation(situation: Situation, *, singly: bool) -> Plan:
     left = room(rules, Side.INTERNAL) - weight(first.html, *fields.values())
     notes = (first, *history(situation, part, left))
     create = Create(fields=fields, notes=notes, items=tuple(items), agrees=agrees, routes_taken=chosen.routes_taken)
-    return finished(situation, part, link, (create,))
+    return plan_of(situation, part, link, (create,))
 
 
 def _value_on_creation(situation: Situation, part: Part, rule: FieldRule) -> Value | None:

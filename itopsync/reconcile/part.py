@@ -157,7 +157,7 @@ def fold(parts: Iterable[Part]) -> Part:
     return whole
 
 
-def finished(situation: Situation, part: Part, link: Link, actions: Sequence[Action]) -> Plan:
+def plan_of(situation: Situation, part: Part, link: Link, actions: Sequence[Action]) -> Plan:
     """The plan for *link* with these actions, and with the obstacles and remarks of *part*."""
     obstacles = part.obstacles(situation.link)
     return Plan(

@@ -21,7 +21,7 @@ from itopsync.reconcile.link_notices import plan_link_notice
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import keeping_what_stood_there, plan_notes
 from itopsync.reconcile.notices import plan_notice
-from itopsync.reconcile.part import Content, Part, finished, fold
+from itopsync.reconcile.part import Content, Part, fold, plan_of
 from itopsync.reconcile.plan import ANOTHER, UNREAD, Action, Kept, Plan, Remark, Upload
 from itopsync.reconcile.restored import as_before, held_as_restored, last_changes
 from itopsync.reconcile.room import room
@@ -63,6 +63,62 @@ def plan_link(
     return _plan_linked(situation, singly=singly)
 
 
+def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
+    """Fold what each part asks for into actions: pictures and files, then writes, then removals.
+
+    Nothing of this is planned if the copy belongs to another ticket, must be marked first, or is held as restored.
+    """
+    if reason := given_away(situation):
+        return _parked_as_another(_numbered(situation), reason)
+    situation = keeping_what_stood_there(situation)
+    if (marking := plan_link_notice(situation)) is not None:
+        return marking
+    if (held := held_as_restored(situation)) is not None:
+        return held
+    situation = replace(situation, link=as_before(situation))
+    situation = replace(situation, link=as_made(situation))
+    whole = fold(part(situation) for part in PARTS)
+    told = _send_gathered(whole)
+    put = one_by_one if singly else together
+    writes: list[Action] = []
+    for side in (Side.INTERNAL, Side.EXTERNAL):
+        writes += put(side, whole.content[side], room(situation.rules, side))
+    writes += plan_notice(situation, whole, whole.obstacles(situation.link))
+    external, internal = (situation.ticket(side) for side in Side)
+    link = whole.record(_numbered(situation))
+    link = replace(
+        link,
+        base=replace(
+            link.base,
+            last_change=last_change(external),
+            changed=last_changes(situation),
+            began=internal.fields.get(situation.cls.copy_since, ""),
+        ),
+    )
+    return plan_of(situation, whole, link, (*told, *_once(whole.uploads), *whole.files, *writes, *whole.removals))
+
+
+def _numbered(situation: Situation) -> Link:
+    external, internal = (situation.ticket(side) for side in Side)
+    return replace(situation.link, external_number=external.number, internal_number=internal.number)
+
+
+def _send_gathered(whole: Part) -> Sequence[Action]:
+    """Send notes that a full log does not take with a state that moves, or at their time; return the notices to write first."""
+    moves = any(content.state_writes for content in whole.content.values())
+    for gathering in whole.gathered:
+        if moves or gathering.until is None:
+            whole.uploads += gathering.uploads
+        else:
+            reason = "the log is full: what comes until then goes as one file, and there is nothing to do"
+            whole.put_off(gathering.item, reason, gathering.until)
+    return [write for each in whole.gathered for write in one_by_one(each.side, Content(logs=[each.notice]), 0)]
+
+
+def _once(uploads: Iterable[Upload]) -> tuple[Upload, ...]:
+    return tuple({(upload.side, upload.marker): upload for upload in uploads}.values())
+
+
 def _replaced(link: Link, reason: str, seen: Observation, rules: Rules, now: datetime) -> Plan:
     """The plan for a link with a ticket that seems to be another one, or with a copy that lost its marker: write nothing.
 
@@ -98,7 +154,7 @@ def _parked_as_another(link: Link, reason: str) -> Plan:
     )
 
 
-def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None) -> Plan:
+def plan_unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None) -> Plan:
     """The plan for a link with a ticket that cannot be read: retry after *wait*, or park it for a person.
 
     Until its time has come, or while it is parked, no further try is counted.
@@ -109,59 +165,3 @@ def unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None
     parked = any(known.parked for known in link.obstacles if known.key == UNREAD.key)
     remark = Remark(Kept.PARKED if parked else Kept.WAITING, UNREAD.key, str(why))
     return Plan(link, remarks=(remark,), unread=why)
-
-
-def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
-    """Fold what each part asks for into actions: pictures and files, then writes, then removals.
-
-    Nothing of this is planned if the copy belongs to another ticket, must be marked first, or is held as restored.
-    """
-    if reason := given_away(situation):
-        return _parked_as_another(_numbered(situation), reason)
-    situation = keeping_what_stood_there(situation)
-    if (marking := plan_link_notice(situation)) is not None:
-        return marking
-    if (held := held_as_restored(situation)) is not None:
-        return held
-    situation = replace(situation, link=as_before(situation))
-    situation = replace(situation, link=as_made(situation))
-    whole = fold(part(situation) for part in PARTS)
-    told = _gather(whole)
-    put = one_by_one if singly else together
-    writes: list[Action] = []
-    for side in (Side.INTERNAL, Side.EXTERNAL):
-        writes += put(side, whole.content[side], room(situation.rules, side))
-    writes += plan_notice(situation, whole, whole.obstacles(situation.link))
-    external, internal = (situation.ticket(side) for side in Side)
-    link = whole.record(_numbered(situation))
-    link = replace(
-        link,
-        base=replace(
-            link.base,
-            last_change=last_change(external),
-            changed=last_changes(situation),
-            began=internal.fields.get(situation.cls.copy_since, ""),
-        ),
-    )
-    return finished(situation, whole, link, (*told, *_once(whole.uploads), *whole.files, *writes, *whole.removals))
-
-
-def _numbered(situation: Situation) -> Link:
-    external, internal = (situation.ticket(side) for side in Side)
-    return replace(situation.link, external_number=external.number, internal_number=internal.number)
-
-
-def _gather(whole: Part) -> Sequence[Action]:
-    """Send notes that a full log does not take with a state that moves, or at their time; return the notices to write first."""
-    moves = any(content.state_writes for content in whole.content.values())
-    for gathering in whole.gathered:
-        if moves or gathering.until is None:
-            whole.uploads += gathering.uploads
-        else:
-            reason = "the log is full: what comes until then goes as one file, and there is nothing to do"
-            whole.put_off(gathering.item, reason, gathering.until)
-    return [write for each in whole.gathered for write in one_by_one(each.side, Content(logs=[each.notice]), 0)]
-
-
-def _once(uploads: Iterable[Upload]) -> tuple[Upload, ...]:
-    return tuple({(upload.side, upload.marker): upload for upload in uploads}.values())

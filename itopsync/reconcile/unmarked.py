@@ -61,7 +61,7 @@ def is_one(entry: Entry, note: Note) -> bool:
     return not any_markers(entry.html) and entry.at == note.at and head_words(entry.html).startswith(head_words(note.html))
 
 
-def restored(ticket: Ticket, link: Link) -> Ticket:
+def with_markers_back(ticket: Ticket, link: Link) -> Ticket:
     """Put the lost markers back on recorded entries and files, as if the server had kept them."""
     by_print: dict[str, list[str]] = {}
     for marker, record in link.base.notes.items():

@@ -6,7 +6,7 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from itopsync.engine.execute import FileBudget
+from itopsync.engine.writing import FileBudget
 
 
 def test_what_is_held_never_exceeds_the_budget() -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from itopsync.cli import show
 from itopsync.engine import linking, plan
-from itopsync.engine.observe import attributes
 from itopsync.engine.rebuild import rebuild
+from itopsync.itop.attributes import Attributes
 from itopsync.model import FilePair, FileStatus, NewEntry, Ref, Side
 from itopsync.reconcile import entries, gate
 from itopsync.reconcile.plan import Plan
@@ -204,7 +204,7 @@ def test_what_the_planner_does_not_plan_is_no_agreement(linked: Rig, blind: pyte
 
 def test_an_entry_that_is_there_twice_is_told(linked: Rig) -> None:
     copy, server = Ref(Side.INTERNAL, REQUEST, linked.copy_of(1)), linked.server(Side.INTERNAL)
-    read = attributes(linked.pair.rules.for_external(REQUEST), Side.INTERNAL)
+    read = Attributes.of(linked.pair.rules.for_external(REQUEST), Side.INTERNAL)
     mirror = server.tickets(REQUEST, [copy.id], read)[copy.id].logs["private_log"][-1]
     server.update(copy, {}, {"private_log": NewEntry(mirror.at, mirror.html)}, read)
     assert compared(linked) == [f"{LINK}: internal: entry 3 of private_log is there twice"]

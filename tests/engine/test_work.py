@@ -13,7 +13,8 @@ import pytest
 
 from itopsync.engine.backlog import Backlog
 from itopsync.engine.pair import CHECK_INTERVAL
-from itopsync.engine.poll import poll_both, store_findings
+from itopsync.engine.poll import poll
+from itopsync.engine.polling import store_findings
 from itopsync.engine.report import Count
 from itopsync.errors import BadQuery, SafetyStop, StoreUnavailable
 from itopsync.itop.server import Server
@@ -204,8 +205,8 @@ def test_a_note_does_not_wait_for_files_that_were_due_before_it(rig: Rig, monkey
     for number in full:
         rig.customer.attach("UserRequest", number, "large.bin", "text/plain", b"x")
     for _ in range(2):  # else each poll that follows takes new attachments for touched
-        for found in poll_both(rig.pair, CycleKind.POLL, lambda *failure: pytest.fail(str(failure)), tuple(Side)).values():
-            store_findings(rig.pair, found, rig.now)
+        for side in Side:
+            store_findings(rig.pair, poll(rig.pair, side, kind=CycleKind.POLL, now=rig.now), rig.now)
         rig.wait(hours=1)
     with_settings(rig, workers=2, chunk=5, look_meanwhile=timedelta())
     arrived, asked = threading.Event(), threading.Lock()
@@ -414,8 +415,8 @@ def test_a_link_that_is_touched_while_it_is_worked_on_stays_due(rig: Rig, monkey
         answer = attach(self, *arguments)
         rig.wait(seconds=30)
         rig.customer.bind(second, "UserRequest", number)
-        for found in poll_both(rig.pair, CycleKind.POLL, lambda *failure: pytest.fail(str(failure)), tuple(Side)).values():
-            store_findings(rig.pair, found, rig.now)
+        for side in Side:
+            store_findings(rig.pair, poll(rig.pair, side, kind=CycleKind.POLL, now=rig.now), rig.now)
         return answer
 
     monkeypatch.setattr(Server, "create_attachment", slow)

@@ -117,8 +117,8 @@ def test_nobody_looks_at_a_ticket_that_is_not_there() -> None:
 
 def test_a_ticket_that_cannot_be_read_waits_then_rests_and_stays_linked_until_it_can() -> None:
     why = Refused(EXTERNAL, "the server fails on it")
-    waiting = planner.unread(agreed(), why, NOW, MINUTE)
-    resting = planner.unread(waiting.link, why, NOW + MINUTE, None)
+    waiting = planner.plan_unread(agreed(), why, NOW, MINUTE)
+    resting = planner.plan_unread(waiting.link, why, NOW + MINUTE, None)
 
     assert waiting.unread is why
     assert not waiting.actions

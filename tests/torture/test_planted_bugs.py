@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from itopsync.engine import apply, execute, observe, poll
+from itopsync.engine import apply, execute, observe, poll, polling
 from itopsync.engine.pair import Pair
 from itopsync.errors import OutcomeUnknown, RemoteError, SafetyStop
 from itopsync.itop.server import Server
@@ -104,7 +104,7 @@ def test_a_cursor_that_moves_although_the_poll_failed_is_seen(ground: Ground, mo
             pair.store.polls.put_side(replace(pair.store.polls.side(side), cursor=pair.clock()))
             raise
 
-    monkeypatch.setattr(poll, "poll", wrong)
+    monkeypatch.setattr(polling, "poll", wrong)
     assert _seen(ground, NEW, _lose_the_polls) != []
 
 
