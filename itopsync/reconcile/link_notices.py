@@ -9,14 +9,15 @@ from __future__ import annotations
 import html
 from dataclasses import replace
 
-from itopsync.model import End, FileStatus, ItemKey, ItemKind, Link, LinkStatus, Side
+from itopsync.model import TICKET, End, FileStatus, ItemKey, ItemKind, Link, LinkStatus, Side
 from itopsync.reconcile.ends import ended
 from itopsync.reconcile.entries import full_log
 from itopsync.reconcile.markers import attachment_marker, here_marker, is_note, ticket_marker, unlinked_marker
 from itopsync.reconcile.notes import head_line
 from itopsync.reconcile.part import Part
-from itopsync.reconcile.plan import Item, Note, Plan, Write
+from itopsync.reconcile.plan import ANOTHER, Item, Kept, Note, Plan, Remark, Write
 from itopsync.reconcile.situation import Situation
+from itopsync.reconcile.ticket_markers import pair_that_linked_first
 
 _WITHOUT = "What stood in both tickets before stays where it is."
 _WITH_HISTORY = (
@@ -24,6 +25,26 @@ _WITH_HISTORY = (
     "all else stays where it is."
 )
 _ITEM = Item(ItemKey.of(ItemKind.LINK_NOTICE), "")
+
+
+def park_taken(situation: Situation) -> Plan | None:
+    """Park a link by hand if another pair has linked its internal ticket: that would carry one customer's words to the other.
+
+    It stays parked whatever that pair does later, since what it carried until then is not known as what stays where it is.
+    """
+    link, internal, rules = situation.link, situation.ticket(Side.INTERNAL), situation.rules
+    if link.status is LinkStatus.UNLINKING or ticket_marker(rules.pair, link.external) not in link.base.notes:
+        return None
+    other = pair_that_linked_first(internal, rules.pair, link.external, rules.internal.accounts)
+    if other is None:
+        return None
+    told = (
+        f"{internal.ref} is linked by pair {other!r} already, by that pair's mark in it: run `itopsync unlink {link.id}`, and "
+        "link another internal ticket; or this one again, once it is unlinked with the configuration of "
+        f"{other!r} and a cycle of that pair has run"
+    )
+    taken = replace(link, status=LinkStatus.PARKED, obstacles=(ANOTHER.parked(told),))
+    return Plan(taken, remarks=(Remark(Kept.PARKED, TICKET, told),))
 
 
 def plan_link_notice(situation: Situation) -> Plan | None:

@@ -17,7 +17,7 @@ from itopsync.reconcile.ends import ended
 from itopsync.reconcile.files import plan_files
 from itopsync.reconcile.form import plan_form
 from itopsync.reconcile.identity import given_away, last_change, mismatch, overwritten
-from itopsync.reconcile.link_notices import plan_link_notice
+from itopsync.reconcile.link_notices import park_taken, plan_link_notice
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import keeping_what_stood_there, plan_notes
 from itopsync.reconcile.notices import plan_notice
@@ -66,11 +66,13 @@ def plan_link(
 def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     """Fold what each part asks for into actions: pictures and files, then writes, then removals.
 
-    Nothing of this is planned if the copy belongs to another ticket, must be marked first, or is held as restored.
+    Nothing of this is planned if the copy belongs to another ticket or pair, must be marked first, or is held as restored.
     """
     if reason := given_away(situation):
         return _parked_as_another(_numbered(situation), reason)
     situation = keeping_what_stood_there(situation)
+    if (taken := park_taken(situation)) is not None:
+        return taken
     if (marking := plan_link_notice(situation)) is not None:
         return marking
     if (held := held_as_restored(situation)) is not None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from itopsync.model import Entry, Ref, Ticket
 from itopsync.reconcile.markers import here_of, pair_of, ticket_of, unlinked_of
 from itopsync.reconcile.richtext import any_markers, head_markers
+
+_UNSEEN = timedelta(hours=1)
+"""A mark this much older than ours was there for us to see."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,31 @@ def is_copy(ticket: Ticket, logs: Sequence[str], pair: str, external: Ref, accou
 
 
 def pair_that_links(ticket: Ticket, pair: str, accounts: Collection[str]) -> str | None:
-    """The pair other than *pair* whose copy an internal *ticket* is, by what our *accounts* wrote on it; None if there is none.
+    """The pair other than *pair* whose copy an internal *ticket* is, by what our *accounts* wrote on it; None if none."""
+    return min((other for other, marks in _of_other_pairs(ticket, pair, accounts).items() if marks.standing), default=None)
 
-    It may read other logs than *pair* does, so only those that *ticket* was read with tell.
+
+def pair_that_linked_first(ticket: Ticket, pair: str, external: Ref, accounts: Collection[str]) -> str | None:
+    """The pair other than *pair* to which an internal *ticket* belongs that *pair* links with *external* by hand; None if none.
+
+    Until *pair* has marked it, any other mark counts. If two pairs marked it within an hour, neither saw the other's mark
+    before: then the earlier one counts.
     """
+    ours = read_ticket_markers(ticket, tuple(ticket.logs), pair, accounts).by_hand.get(external)
+    if ours is None:
+        return pair_that_links(ticket, pair, accounts)
+    for other, marks in sorted(_of_other_pairs(ticket, pair, accounts).items()):
+        theirs = [marks.by_hand[ref] for ref in marks.standing if ref in marks.by_hand]
+        if any(ours - _UNSEEN <= at and (at, other) < (ours, pair) for at in theirs):
+            return other
+    return None
+
+
+def _of_other_pairs(ticket: Ticket, pair: str, accounts: Collection[str]) -> dict[str, TicketMarkers]:
+    """What the marks of each other pair say. Only logs that *ticket* was read with tell, and it may mark others."""
     ours = [entry for log in ticket.logs.values() for entry in log if entry.author_id in accounts]
     others = {pair_of(marker) for entry in ours for marker in any_markers(entry.html)} - {pair}
-    marks = {other: read_ticket_markers(ticket, tuple(ticket.logs), other, accounts) for other in others}
-    return min((other for other in marks if marks[other].standing), default=None)
+    return {other: read_ticket_markers(ticket, tuple(ticket.logs), other, accounts) for other in others}
 
 
 def entries_in(ticket: Ticket, logs: Sequence[str]) -> list[Entry]:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,6 +177,72 @@ def test_a_ticket_that_another_pair_has_linked_is_not_linked_before_it_is_unlink
     met.servers[1].agent("agent").note(REQUEST, other, "<p>Hello</p>")
     met.rest()
     assert [met.entries(word) for word in ("linked by hand", "Between us", "Hello")] == [[0, 0, 1], [1, 0, 0], [0, 1, 1]]
+
+
+def test_of_two_pairs_that_link_a_ticket_unseen_by_each_other_only_the_first_carries(meet: Callable[..., Meeting]) -> None:
+    """Each `link` sees no mark of the other pair: its cycle has not written it yet."""
+    met = meet(3, (0, 2), (1, 2))
+    numbers = [server.agent("agent").create(REQUEST, title="Screen", start_date=OLD) for server in met.servers]
+    met.rest(2)
+    internal = Ref(Side.INTERNAL, REQUEST, numbers[2])
+    for number, way in zip(numbers, met.ways, strict=False):
+        external = Ref(Side.EXTERNAL, REQUEST, number)
+        linking.join(way.pair, linking.compare(Inspector(way.pair), external, internal, history=None))
+    met.rest(2)
+    for server, number, word in zip(met.servers, numbers, ("Hello", "Good day", "Between us"), strict=True):
+        server.agent("agent").note(REQUEST, number, f"<p>{word}</p>")
+    met.rest()
+    assert [met.entries(word) for word in ("Linked by hand", "Hello", "Good day", "Between us")] == [
+        *([0, 0, 1], [1, 0, 1], [0, 1, 0], [1, 0, 1]),
+    ]
+    acme, beta = met.ways
+    (link,) = beta.pair.store.links.get([1])
+    (obstacle,) = link.obstacles
+    assert (link.status, obstacle.reason.partition(" already")[0]) == (
+        *(LinkStatus.PARKED, "internal:UserRequest:1 is linked by pair 'way0'"),
+    )
+
+    _unlink(acme, numbers[0])
+    met.rest(1)
+    beta.pair.store.links.amend(link.id, lambda known: by_hand.resumed(known, met.now), met.now)
+    met.rest(2)
+    assert met.entries("Hello") == [1, 0, 1]
+    _unlink(beta, numbers[1])
+    met.rest(1)
+    pair = link.external, internal
+    linking.join(beta.pair, linking.compare(Inspector(beta.pair), *pair, history=None))
+    met.servers[2].agent("agent").note(REQUEST, numbers[2], "<p>Among us</p>")
+    met.rest()
+    assert [met.entries(word) for word in ("Linked by hand", "Hello", "Good day", "Among us")] == [
+        *([0, 0, 2], [1, 0, 1], [0, 1, 0], [0, 1, 1]),
+    ]
+
+
+def test_of_two_pairs_that_mark_a_ticket_in_the_same_moment_only_the_first_carries(meet: Callable[..., Meeting]) -> None:
+    met = meet(3, (0, 2), (1, 2))
+    numbers = [server.agent("agent").create(REQUEST, title="Screen", start_date=OLD) for server in met.servers]
+    met.rest(2)
+    internal = Ref(Side.INTERNAL, REQUEST, numbers[2])
+    for number, way in zip(numbers, met.ways, strict=False):
+        external = Ref(Side.EXTERNAL, REQUEST, number)
+        linking.join(way.pair, linking.compare(Inspector(way.pair), external, internal, history=None))
+    acme, beta = met.ways
+    update, ours = Server.update, beta.servers[Side.INTERNAL]
+
+    def overtaken(self: Server, *arguments: Any) -> Any:
+        if self is ours and not met.entries("Linked by hand")[2]:
+            acme.engine.cycle(CycleKind.POLL)
+        return update(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Server, "update", overtaken)
+        met.now += timedelta(minutes=2)
+        beta.engine.cycle(CycleKind.POLL)
+    assert met.entries("Linked by hand") == [0, 0, 2]
+    for server, number, word in zip(met.servers, numbers, ("Hello", "Good day", "Between us"), strict=True):
+        server.agent("agent").note(REQUEST, number, f"<p>{word}</p>")
+    met.rest()
+    assert [met.entries(word) for word in ("Hello", "Good day", "Between us")] == [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
 
 
 def test_a_copy_of_another_pair_is_linked_by_hand_with_a_ticket_of_the_next_server(meet: Callable[..., Meeting]) -> None:
