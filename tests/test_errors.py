@@ -14,7 +14,7 @@ from tests.messages import Message, messages
 PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "errors.md").read_text()
 ROWS = re.findall(r"^\| `(.+?)` \| (.*?) \| (.+?) \|$", PAGE, re.MULTILINE)
 MADE_ELSEWHERE = {
-    "engine/apply.py: ",
+    "engine/writing.py: ",
     "engine/safeguard.py: whole_of",
     "reconcile/identity.py: needing_a_person",
     "engine/marker_loss.py: refuse_lossy",

@@ -43,8 +43,10 @@ def check_timezone(server: Server, rules: Rules, clock: Callable[[], datetime]) 
         ahead = (latest - changed.at).total_seconds() / 3600
         yield fault(
             side,
-            f"timezone {zone}: a ticket changed {ahead:.1f} hours in the future, so the server is in another timezone",
-            f"Set {side}.timezone to the timezone in that iTop's configuration.",
+            f"timezone {zone}: a ticket changed {ahead:.1f} hours in the future, so the server is in another timezone; or its "
+            "clock was fast and has been set back",
+            f"Set {side}.timezone to the timezone in that iTop's configuration. If it is that already, change nothing: this "
+            f"passes within {ahead:.1f} hours.",
         )
     else:
         ago = max((changed.at - latest).total_seconds(), 0) / 60

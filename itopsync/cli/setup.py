@@ -74,7 +74,7 @@ def check(
             revision = migrate.check(configuration.store_url)
             with store_to_read(configuration) as store:
                 tell_other_configuration(configuration, store)
-                refuse_wrong(store, both[Side.INTERNAL], configuration.rules)
+                refuse_wrong(store, both, configuration.rules)
                 resting = {name: sum(counts.values()) for name, counts in store.links.resting().items()}
                 return checking.StoreLook(revision, losses(store), resting)
 

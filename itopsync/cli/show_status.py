@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from rich.console import Console, Group
@@ -61,11 +61,16 @@ def status(found: Status) -> Group:
         f"running: {f'process {found.writer.pid} on {found.writer.host}' if found.writer else 'no process'}",
         *([_requests(found.requests)] if found.requests else []),
         f"links: {', '.join(counts) or 'none yet'}",
-        *(Text(f"{counted(count, 'link')} of {name} at rest: {not_kept(name)}") for name, count in found.resting.items()),
+        *map(Text, at_rest(found.resting)),
         *([_troubles(found.troubles)] if found.troubles else []),
         *([_PARKED] if any(trouble.parked and trouble.tries for trouble in found.troubles) else []),
         *([_cycles(found)] if found.cycles else []),
     )
+
+
+def at_rest(resting: Mapping[str, int]) -> list[str]:
+    """Which links rest. *resting*: how many, by external class."""
+    return [f"{counted(count, 'link')} of {name} at rest: {not_kept(name)}" for name, count in resting.items()]
 
 
 def _requests(waiting: Sequence[WaitingRequest]) -> Text:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from itopsync import cli
-from itopsync.cli import show
+from itopsync.cli import show, show_status
 from itopsync.cli.progress import progress_bar
 from itopsync.cli.session import (
     Options,
@@ -67,13 +67,15 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
     with looking(configuration, store_to_read) as inspector:
         planned, tally = inspector.preview()
         store = inspector.pair.store
-        resting = [f"{pause}. {REMEDY}." for pause in pauses(store, utc_now())]
-        problems = [problem.what for side in Side if (problem := unwritable(store, side)) is not None]
+        paused = [f"{pause}. {REMEDY}." for pause in pauses(store, utc_now())]
+        unable = [problem.what for side in Side if (problem := unwritable(store, side)) is not None]
         if as_json:
             typer.echo(show.plans_as_json(planned))
         else:
-            show.plans(Console(soft_wrap=True), planned, store.links.troubles(), [*resting, *problems])
-        if resting:
+            resting = {name: sum(counts.values()) for name, counts in store.links.resting().items()}
+            problems = [*paused, *unable, *show_status.at_rest(resting)]
+            show.plans(Console(soft_wrap=True), planned, store.links.troubles(), problems)
+        if paused:
             raise typer.Exit(ExitCode.PAUSED)
         inspector.refuse(planned, tally)
 
@@ -102,13 +104,16 @@ def verify(
         notable = [verified for verified in every if not verified.agrees or verified.plan.remarks]
         copies = verifying.strays(inspector.pair)
         links = inspector.pair.store.links
-        counts, troubled, resting = links.counts(), links.troubles().troubled, links.resting().values()
-    linked = counts[LinkStatus.LINKED] - sum(by_status.get(LinkStatus.LINKED, 0) for by_status in resting)
+        counts, troubled, resting = links.counts(), links.troubles().troubled, links.resting()
+    linked = counts[LinkStatus.LINKED] - sum(by_status.get(LinkStatus.LINKED, 0) for by_status in resting.values())
     if as_json:
         typer.echo(verifying.told_as_json(notable, copies))
     else:
         verifying.tell_strays(Console(soft_wrap=True), configuration.rules, copies)
-        verifying.tell(Console(soft_wrap=True), notable, linked, counts[LinkStatus.PARKED], troubled)
+        at_rest = show_status.at_rest({name: sum(by_status.values()) for name, by_status in resting.items()})
+        verifying.tell(
+            Console(soft_wrap=True), notable, linked, parked=counts[LinkStatus.PARKED], at_rest=at_rest, troubled=troubled
+        )
     well = not copies and all(verified.agrees for verified in notable)
     raise typer.Exit(ExitCode.WELL if well else ExitCode.TROUBLED)
 

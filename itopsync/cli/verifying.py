@@ -141,8 +141,11 @@ def tell_strays(console: Console, rules: Rules, copies: Sequence[Stray]) -> None
         console.print(Text(f"{where} {stray.what}", style="red"))
 
 
-def tell(console: Console, notable: list[Verified], total: int, parked: int, troubled: int) -> None:
-    """Show which linked tickets do not agree, in either way, and what differs on purpose."""
+def tell(console: Console, notable: list[Verified], total: int, *, parked: int, at_rest: Sequence[str], troubled: int) -> None:
+    """Show which linked tickets do not agree, in either way, and what differs on purpose.
+
+    *total*: how many are linked. *at_rest*: which links rest, and why.
+    """
     for verified in notable:
         plan, found = verified.plan, verified.findings
         name = show.title(plan, verified.seen)
@@ -158,7 +161,10 @@ def tell(console: Console, notable: list[Verified], total: int, parked: int, tro
             console.print(Text(f"{name}: compared: {what}{blind}. See `itopsync show {plan.link.external}`", style="red"))
         show.remarks(console, plan, verified.seen)
     unlike = sum(not verified.agrees for verified in notable)
-    none = "Nothing was compared: every link is parked" if parked else "No ticket is linked"
+    for rest in at_rest:
+        console.print(Text(rest, style="yellow"))
+    rests = "is parked" if parked else "is at rest" if at_rest else ""
+    none = f"Nothing was compared: every link {rests}" if rests else "No ticket is linked"
     compared = f"{total - unlike} of {total} linked tickets agree" if total else none
     console.print(f"{compared}. Nothing was written.")
     show.trouble(console, troubled)

@@ -63,7 +63,7 @@ class Cycle:
         if report.unavailable and knows_nothing(pair.store):  # with a stored cursor, refuse_incomplete would not look
             self._availability.answered(found)
             return
-        refuse_incomplete(pair.store, pair.servers[Side.INTERNAL], pair.rules)
+        refuse_incomplete(pair.store, pair.servers, pair.rules)
         if not report.unavailable:
             self._heed_scope()
         polled_at = self._polling.take_note(found)

@@ -123,7 +123,7 @@ class Inspector:
             self._prepared = True
 
     def _refuse_wrong_store(self) -> None:
-        refuse_wrong(self.pair.store, self.pair.servers[Side.INTERNAL], self.pair.rules)
+        refuse_wrong(self.pair.store, self.pair.servers, self.pair.rules)
 
 
 def _left(link: Link) -> Plan:

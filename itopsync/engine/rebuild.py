@@ -11,7 +11,16 @@ from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned
 from itopsync.engine.retry import report_fault
 from itopsync.engine.scope import in_scope
-from itopsync.engine.store_guard import BEGUN, DONE, REBUILDING, claim, classes_of_copies, remember_classes, remember_logs
+from itopsync.engine.store_guard import (
+    BEGUN,
+    DONE,
+    REBUILDING,
+    claim,
+    classes_of_copies,
+    refuse_copies_on_external,
+    remember_classes,
+    remember_logs,
+)
 from itopsync.itop.attributes import Attributes
 from itopsync.itop.piecewise import NO_ID
 from itopsync.model import UNSAVED, VERSION_TIME, Attachment, Link, LinkStatus, Ref, Side, Sighting, Ticket
@@ -81,6 +90,7 @@ def rebuild(
     pair = inspector.pair
     store = pair.store
     claim(store, pair.rules)
+    refuse_copies_on_external(pair.servers[Side.EXTERNAL], pair.rules)
     store.facts.put(REBUILDING, BEGUN)
     pair.learn_accounts()
     bearers = {cls.external: _bearers(pair, cls) for cls in pair.rules.classes}

@@ -24,17 +24,20 @@ _TAGS = "keep_internal"
 """The fact that holds each prefix that keeps or once kept notes in internal, and until when it applies."""
 _ADDRESSES = "addresses"
 """The fact that holds internal's present and former addresses."""
+_SIDES = "sides"
+"""The fact that holds where each side was when the pair last ran."""
 _CLOCKS = timedelta(hours=26)
 """How far ahead of our clock a note may be dated if the timezone configured for its server is wrong."""
 
 
-def refuse_wrong(store: Store, internal: Server, rules: Rules) -> None:
+def refuse_wrong(store: Store, servers: Mapping[Side, Server], rules: Rules) -> None:
     """Check that the store is this pair's own, and complete, before it is used.
 
     :raises StoreError: it is not
     """
     refuse_other_pair(store, rules)
-    refuse_incomplete(store, internal, rules)
+    _refuse_exchanged(store.facts.get(_SIDES), rules)
+    refuse_incomplete(store, servers, rules)
 
 
 def refuse_other_pair(store: Store, rules: Rules) -> None:
@@ -60,13 +63,16 @@ def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
 def claim(store: Store, rules: Rules) -> None:
     """Record in the store which pair it belongs to, the prefixes that keep notes internal, and internal's addresses.
 
-    :raises StoreError: it is another pair's, or the log in which copies bear their markers is no longer paired, so that no copy
-        would be found again
+    :raises StoreError: it is another pair's, both servers are exchanged, or the log in which copies bear their markers is no
+        longer paired, so that no copy would be found again
     """
     known = store.facts.several(
-        (PAIR, _TAGS, _ADDRESSES, *(name(cls) for cls in rules.classes for name in (_logs_fact, _classes_fact)))
+        (PAIR, _TAGS, _ADDRESSES, _SIDES, *(name(cls) for cls in rules.classes for name in (_logs_fact, _classes_fact)))
     )
     refuse_other_name(store.address.name, known.get(PAIR), rules)
+    _refuse_exchanged(known.get(_SIDES), rules)
+    if known.get(_SIDES) != (sides := json.dumps(_where(rules))):
+        store.facts.put(_SIDES, sides)
     if PAIR not in known:
         store.facts.put(PAIR, rules.pair)
     if known.get(_TAGS) != (tags := _tags_fact(rules)):
@@ -81,6 +87,25 @@ def claim(store: Store, rules: Rules) -> None:
             remember_logs(store, cls, cls.internal_logs[:1])
         if cls.internal not in _names(known.get(_classes_fact(cls))):
             remember_classes(store, cls, (cls.internal,))
+
+
+def _refuse_exchanged(known: str | None, rules: Rules) -> None:
+    """Check that each side is not where the other one was: internal's own tickets would be copied to the customers' server.
+
+    :raises StoreError: they are exchanged
+    """
+    if known is None:
+        return
+    were, are = json.loads(known), _where(rules)
+    if all(set(map(identity, were[side])) & set(map(identity, are[side.other])) for side in Side):
+        raise StoreError(
+            f"external.url and internal.url are exchanged: {rules.external.url} was internal when this pair last ran. Put each "
+            "back in sync.toml; nothing was written."
+        )
+
+
+def _where(rules: Rules) -> dict[str, list[str]]:
+    return {side: sorted({rules.of(side).url, rules.of(side).public_url}) for side in Side}
 
 
 def with_what_was(rules: Rules, store: Store, now: datetime) -> Rules:
@@ -139,14 +164,30 @@ def knows_nothing(store: Store) -> bool:
     return not any(store.links.counts().values())
 
 
-def refuse_incomplete(store: Store, internal: Server, rules: Rules) -> None:
-    """Check that internal has no copies of this pair if the store knows none, that no rebuild was broken off, and that every log
+def refuse_copies_on_external(external: Server, rules: Rules) -> None:
+    """Check that external has no copies of this pair: it would be internal.
+
+    :raises StoreError: it has
+    :raises RemoteError: external cannot be asked
+    """
+    for cls in rules.classes:
+        count = _marked(external, cls.external, tuple(log.external for log in cls.logs), rules.pair)
+        if count:
+            raise StoreError(
+                f"external holds {count} copies of pair {rules.pair} as {cls.external}, as only internal does: external.url and "
+                "internal.url are exchanged. Put each back in sync.toml; nothing was written."
+            )
+
+
+def refuse_incomplete(store: Store, servers: Mapping[Side, Server], rules: Rules) -> None:
+    """Check that neither side has copies of this pair if the store knows none, that no rebuild was broken off, and that every log
     in which copies bear their markers is paired.
 
     :raises StoreError: otherwise: with this store, tickets would get second copies, or changes on a copy would be lost, or copies
         would be taken for other tickets
-    :raises RemoteError: internal cannot be asked
+    :raises RemoteError: a side cannot be asked
     """
+    internal = servers[Side.INTERNAL]
     rebuilding = store.facts.get(REBUILDING)
     if rebuilding == BEGUN:
         raise StoreError(f"{store.address.name}: its rebuilding was broken off. Run `itopsync rebuild` again.")
@@ -159,13 +200,19 @@ def refuse_incomplete(store: Store, internal: Server, rules: Rules) -> None:
         return
     places = [(cls.internal, cls.internal_logs) for cls in rules.classes]
     for name, logs in (*places, ("Ticket", ("private_log",))):  # another class may have been configured before
-        marked = " OR ".join(f"{log} LIKE '%{prefix(rules.pair)}t-%'" for log in logs)
-        count = internal.count(name, f"SELECT {name} WHERE {marked}")
+        count = _marked(internal, name, logs, rules.pair)
         if count:
             raise StoreError(
                 f"internal holds {count} copies of pair {rules.pair} as {name}, and this store knows of none. If "
                 "it was lost, run `itopsync rebuild`; else see store.url."
             )
+    refuse_copies_on_external(servers[Side.EXTERNAL], rules)
+
+
+def _marked(server: Server, name: str, logs: Iterable[str], pair: str) -> int:
+    """How many tickets of a class bear the marker of a copy of *pair*."""
+    marked = " OR ".join(f"{log} LIKE '%{prefix(pair)}t-%'" for log in logs)
+    return server.count(name, f"SELECT {name} WHERE {marked}")
 
 
 def _refuse_unpaired(store: Store, internal: Server, pair: str, cls: ClassRules, gone: frozenset[str]) -> None:

@@ -143,7 +143,7 @@ def unlinked(pair: Pair, text: str) -> tuple[Unlinked, ...]:
         if pair.store.links.of(seen.ref) is None
     )
     if found:
-        refuse_wrong(pair.store, pair.servers[Side.INTERNAL], pair.rules)
+        refuse_wrong(pair.store, pair.servers, pair.rules)
     return found
 
 

@@ -22,8 +22,9 @@ def test_a_timezone_in_which_a_ticket_changes_in_the_future(rig: Checked) -> Non
     rig.customer.create("UserRequest", title="Printer")
     rig.settings(EXTERNAL, timezone=ZoneInfo("America/Los_Angeles"))
     assert rig.fault(EXTERNAL) == (
-        "timezone America/Los_Angeles: a ticket changed 15.0 hours in the future, so the server is in another timezone. "
-        "Set external.timezone to the timezone in that iTop's configuration."
+        "timezone America/Los_Angeles: a ticket changed 15.0 hours in the future, so the server is in another timezone; "
+        "or its clock was fast and has been set back. Set external.timezone to the timezone in that iTop's configuration. "
+        "If it is that already, change nothing: this passes within 15.0 hours."
     )
 
 

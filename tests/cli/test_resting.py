@@ -36,6 +36,10 @@ def test_who_looks_is_told(resting: Desk) -> None:
     resting.itopsync("run-once")
     why = "its class is not kept in step: there is no [classes.Incident] in sync.toml"
     assert f"1 link of Incident at rest: {why}" in resting.itopsync("status").stdout
+    assert f"1 link of Incident at rest: {why}" in resting.itopsync("plan").stdout
+    verified = resting.itopsync("verify").stdout
+    assert f"1 link of Incident at rest: {why}" in verified
+    assert "Nothing was compared: every link is at rest. " in verified
     assert json.loads(resting.itopsync("status", "--json").stdout)["resting"] == {"Incident": 1}
     assert f"links of Incident at rest: 1; {why}" in resting.itopsync("check").stdout
     shown = resting.itopsync("show", "I-000001")

@@ -235,7 +235,8 @@ def test_a_file_that_somebody_deletes_is_excused_once_and_nothing_else_is(
     assert all(one.agrees for one in verified(rig))
     deleted = "somebody deleted its copy, which was a file"
     assert excused(rig) == [("entry", f"{deleted}, and that of 2 more"), ("entry", deleted)]
-    lines = [line for line in _shown(lambda console: tell(console, verified(rig), 1, 0, 0)).splitlines() if "deleted" in line]
+    shown = _shown(lambda console: tell(console, verified(rig), 1, parked=0, at_rest=(), troubled=0))
+    lines = [line for line in shown.splitlines() if "deleted" in line]
     assert len(lines) == 2
     assert lines[0].endswith(", and 2 more like it")
 

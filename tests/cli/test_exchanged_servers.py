@@ -1,0 +1,58 @@
+"""Both addresses are exchanged in sync.toml: nothing is written, as internal's own tickets would go to the customers' server."""
+
+from __future__ import annotations
+
+import pytest
+
+from itopsync.exits import ExitCode
+from tests.cli.conftest import Desk
+
+EXCHANGED = "external.url and internal.url are exchanged"
+
+
+@pytest.fixture
+def exchanged(desk: Desk) -> Desk:
+    """A pair that has run, and whose operator has typed each server's address in the other's place since."""
+    desk.customer.create("UserRequest", title="Printer")
+    desk.operator.create("UserRequest", title="Our own")
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    path = desk.folder / "sync.toml"
+    text = path.read_text().replace(desk.external.url, "THERE").replace(desk.internal.url, desk.external.url)
+    path.write_text(text.replace("THERE", desk.internal.url).replace("Europe/Paris", "Asia/Jakarta"))
+    desk.internal.timezone = desk.external.timezone
+    return desk
+
+
+def _tickets(desk: Desk) -> list[object]:
+    return [server.tickets() for server in (desk.external, desk.internal)]
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "run-once", "verify"])
+def test_every_command_that_uses_both_says_so(exchanged: Desk, command: str) -> None:
+    before = _tickets(exchanged)
+    done = exchanged.itopsync(command)
+    assert done.returncode == (ExitCode.CONFIGURATION if command == "check" else ExitCode.STORE), done
+    assert f"{EXCHANGED}: {exchanged.internal.url} was internal when this pair last ran." in done.stdout + done.stderr
+    assert _tickets(exchanged) == before
+
+
+def test_it_is_seen_by_the_copies_once_the_store_is_lost(exchanged: Desk) -> None:
+    before = _tickets(exchanged)
+    for file in exchanged.folder.glob("store*"):
+        file.unlink()
+    for command in ("plan", "run-once", "rebuild"):
+        done = exchanged.itopsync(command)
+        assert done.returncode == ExitCode.STORE, (command, done)
+        assert "external holds 1 copies of pair" in done.stderr
+        assert EXCHANGED in done.stderr
+    assert _tickets(exchanged) == before
+
+
+def test_it_goes_on_once_they_are_put_back(exchanged: Desk) -> None:
+    exchanged.itopsync("run-once")
+    exchanged.internal.timezone = "Europe/Paris"
+    exchanged.configure()
+    exchanged.customer.note("UserRequest", 1, "<p>Hello</p>")
+    assert exchanged.itopsync("run-once").returncode == ExitCode.WELL
+    copies = [one for one in exchanged.internal.tickets() if one["title"] == "Printer"]
+    assert [any("Hello" in entry.text for entry in copy["private_log"]) for copy in copies] == [True]
