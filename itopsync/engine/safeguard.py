@@ -156,7 +156,7 @@ def hold_if_several(store: Store, planned: Sequence[Planned], before: AbstractSe
         return list(planned)
     if len(lost) > 1 or _held_some(store):
         return [replace(each, plan=with_vanished_held(each.plan)) for each in planned]
-    back = {side for side in Side if _went_back(store, side, planned)}
+    back = {side for side in Side if _links_gone_back(store, side, planned)}
     return [replace(each, plan=with_vanished_held(each.plan)) if back & _losers(each.plan) else each for each in planned]
 
 
@@ -167,7 +167,7 @@ def _losers(plan: Plan) -> frozenset[Side]:
     return frozenset(origin.other for key, origin in (files | notes).items() if key in plan.vanished)
 
 
-def _went_back(store: Store, side: Side, planned: Sequence[Planned]) -> frozenset[int]:
+def _links_gone_back(store: Store, side: Side, planned: Sequence[Planned]) -> frozenset[int]:
     """The links whose ticket on *side* went back in time, so that what it lost does not count as gone."""
     key = ItemKey.of(ItemKind.RESTORED, side)
     now = frozenset(each.loaded.id for each in planned if any(obstacle.key == key for obstacle in each.plan.link.obstacles))
@@ -197,7 +197,7 @@ def hold_orphaned_if_several(
         if not gone:
             continue
         elsewhere = _gone_by_now(pair.store, side)
-        earlier = {link for of, link in before if of is side} | _went_back(pair.store, side, planned)
+        earlier = {link for of, link in before if of is side} | _links_gone_back(pair.store, side, planned)
         if len(earlier.union(gone.values(), (link for link, _ in elsewhere))) < _SEVERAL:
             continue
         may_be_taken = perhaps_restored(
