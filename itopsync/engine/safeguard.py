@@ -31,10 +31,10 @@ class Safeguard:
     def __init__(self, pair: Pair, accepted: Accepted) -> None:
         self._pair, self._accepted = pair, accepted
         self._tally = Tally()
-        self._lost_before: set[int] = set()
-        """The links whose tickets lost copies of files in this cycle."""
+        self._lost_before: frozenset[tuple[Side, int]] = frozenset()
+        """The side from which copies of files are gone in this cycle, and the link, for each such link."""
         self._orphaned: frozenset[tuple[Side, int]] = frozenset()
-        """The side from which files are gone in this cycle, and the link, for each such link."""
+        """The same for originals."""
 
     def check_markers(self) -> None:
         """Check that both sides keep our markers, as far as is known; forget the losses that were accepted.
@@ -144,20 +144,25 @@ class Safeguard:
 # what is gone, or merely hidden
 
 
-def hold_if_several(store: Store, planned: Sequence[Planned], before: AbstractSet[int] = frozenset()) -> list[Planned]:
-    """Park copies of files for a person if they are gone from several tickets, as after a restore.
+def hold_if_several(
+    store: Store, planned: Sequence[Planned], before: AbstractSet[tuple[Side, int]] = frozenset()
+) -> list[Planned]:
+    """Park copies of files for a person if they are gone from several tickets of a side, as after a restore.
 
     If they are gone from a single ticket, somebody has deleted them, unless others are already parked for this reason, or others
-    of that side went back in time. *before*: links that lost copies earlier in the same cycle; their plans were let through and
-    stay as they are.
+    of that side went back in time. *before*: which side's tickets of which links lost copies earlier in the same cycle; their
+    plans were let through and stay as they are.
     """
     lost = _lost_files(planned) | before
     if not lost:
         return list(planned)
-    if len(lost) > 1 or _held_some(store):
-        return [replace(each, plan=with_vanished_held(each.plan)) for each in planned]
-    back = {side for side in Side if _links_gone_back(store, side, planned)}
-    return [replace(each, plan=with_vanished_held(each.plan)) if back & _losers(each.plan) else each for each in planned]
+    held = _sides_held(store)
+    restored = {
+        side
+        for side in Side
+        if side in held or len({link for of, link in lost if of is side}) >= _SEVERAL or _links_gone_back(store, side, planned)
+    }
+    return [replace(each, plan=with_vanished_held(each.plan)) if restored & _losers(each.plan) else each for each in planned]
 
 
 def _losers(plan: Plan) -> frozenset[Side]:
@@ -174,9 +179,9 @@ def _links_gone_back(store: Store, side: Side, planned: Sequence[Planned]) -> fr
     return now | frozenset(link for link, obstacle in store.links.troubles().obstacles if obstacle.key == key)
 
 
-def _lost_files(planned: Sequence[Planned]) -> frozenset[int]:
-    """The links whose tickets lost copies of files."""
-    return frozenset(each.loaded.id for each in planned if each.plan.vanished)
+def _lost_files(planned: Sequence[Planned]) -> frozenset[tuple[Side, int]]:
+    """The side from which copies of files are gone, and the link, for each such link."""
+    return frozenset((side, each.loaded.id) for each in planned for side in _losers(each.plan))
 
 
 def hold_orphaned_if_several(
@@ -219,8 +224,10 @@ def _orphaned_links(planned: Sequence[Planned]) -> frozenset[tuple[Side, int]]:
     return frozenset((file.origin, each.loaded.id) for each in planned for file in each.plan.orphaned)
 
 
-def _held_some(store: Store) -> bool:
-    return any(obstacle.reason == COPIES_GONE for _, obstacle in store.links.troubles().parked)
+def _sides_held(store: Store) -> frozenset[Side]:
+    """The sides of which copies are already parked for a person; both if one is a note, whose key names no side."""
+    keys = [obstacle.key for _, obstacle in store.links.troubles().parked if obstacle.reason == COPIES_GONE]
+    return frozenset(side for key in keys for side in ([key.file[0].other] if key.kind is ItemKind.FILE else Side))
 
 
 def _gone_by_now(store: Store, side: Side) -> frozenset[tuple[int, int]]:

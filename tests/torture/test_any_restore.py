@@ -41,7 +41,7 @@ def test_files_that_a_restore_took_and_that_pass_for_deleted_are_seen(monkeypatc
 def test_a_file_that_went_alone_while_another_ticket_went_back_is_seen(
     seed: int, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("itopsync.engine.safeguard._went_back", lambda *_: frozenset())
+    monkeypatch.setattr("itopsync.engine.safeguard._links_gone_back", lambda *_: frozenset())
     assert any(found in one for one in violations_of(seed))
 
 
