@@ -17,7 +17,7 @@ from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observa
 from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.form import alike
 from itopsync.reconcile.markers import attachment_of, born_together, here_of, is_note, prefix, speaks_for, ticket_marker
-from itopsync.reconcile.moments import likely, moment
+from itopsync.reconcile.moments import latest, likely, moment
 from itopsync.reconcile.plan import ANOTHER, Item
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
@@ -248,7 +248,7 @@ def _begun_by(situation: Situation) -> datetime | None:
         markers = head_markers(entry.html, pair) if not ours or entry.author_id in ours else ()
         if entry.dated and ticket_marker(pair, situation.link.external) in markers:
             by_hand = any(here_of(marker, pair) for marker in markers)
-            found.append(entry.at + _CLOCKS if by_hand else entry.at)
+            found.append(entry.at + _CLOCKS if by_hand else latest(entry.at, situation.rules.internal.timezone))
     made = moment(internal.fields.get(situation.cls.copy_since, ""))
     return max(found, default=None if made is None else made + _CLOCKS)
 

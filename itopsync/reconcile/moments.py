@@ -31,6 +31,11 @@ def likely(text: str) -> datetime | None:
     return found if found is not None and _YEARS[0] < found.year < _YEARS[1] else None
 
 
+def latest(at: datetime, zone: ZoneInfo) -> datetime:
+    """The later of the two moments that clocks in *zone* may have shown as *at*, in the hour that comes twice in autumn."""
+    return at.astimezone(zone).replace(fold=1).astimezone(UTC)
+
+
 def why_not_carried(text: str, zone: ZoneInfo) -> str | None:
     """Why a date cannot be written on a server in *zone*; None if it can. A value that is no date is not quoted."""
     if not text or _DAY.fullmatch(text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -166,6 +166,8 @@ COPIED = Entry("23", "Sync Bridge", OPENED, f'<p><a name="{ticket_marker("acme",
 BY_HAND = replace(
     COPIED, at=NOW, html=COPIED.html.replace('"></a>', f',{here_marker("acme", Ref(INTERNAL, "UserRequest", 2))}"></a>')
 )
+TWICE = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+"""In the hour that comes twice in internal's timezone."""
 HELLO_MARK, BACK_MARK = markers_of(EXTERNAL, "Hello")[0], markers_of(INTERNAL, "Any news?")[0]
 HELLO_HERE, OTHER_HERE = entry(CUSTOMER, "Hello"), entry(CUSTOMER, "Another matter")
 
@@ -203,6 +205,7 @@ def scanner(*entries: Entry, files: tuple[Attachment, ...] = (), start_date: str
             first=replace(BY_HAND, html=BY_HAND.html.replace('"></a>', f',{HELLO_MARK}"></a>')),
         ),
         found(scanner(start_date="2026-11-24T08:30:00Z"), first=replace(COPIED, dated=False)),  # its date is a guess
+        found(scanner(start_date="2026-10-25T01:30:00Z"), first=replace(COPIED, at=TWICE)),  # the second time, read as the first
     ],
 )
 def test_a_copy_that_is_found_is_that_of_its_ticket_by_any_one_thing(planned: Plan) -> None:
