@@ -184,9 +184,12 @@ class Steering:
 
     def _resume(self, request: RequestRecord, now: datetime) -> str:
         link = self._known(request)
+        done = "is taken up again by the next cycle"
         if is_parked_as_another(link):
-            raise Refusal(f"{_name(link)} cannot be taken up again.{_how_to_resume(link)}")
-        return self._amend(request, lambda link: by_hand.resumed(link, now), "is taken up again by the next cycle")
+            if by_hand.resumed(link, now) == link:
+                raise Refusal(f"{_name(link)} cannot be taken up again.{_how_to_resume(link)}")
+            done = "is looked at again by the next cycle, and parked again if one of the two is still another ticket"
+        return self._amend(request, lambda link: by_hand.resumed(link, now), done)
 
     def _amend(self, request: RequestRecord, change: Callable[[Link], Link], done: str) -> str:
         everything = request.link is None and request.kind is RequestKind.RETRY

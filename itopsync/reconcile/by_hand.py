@@ -32,6 +32,7 @@ from itopsync.reconcile.identity import is_parked_as_another
 from itopsync.reconcile.markers import ticket_marker
 from itopsync.reconcile.notes import log_room, read_log
 from itopsync.reconcile.part import Part
+from itopsync.reconcile.plan import ANOTHER
 from itopsync.reconcile.rebuilding import FILE_WITHOUT_COPY, TICKET_WITHOUT_COPY, base_of_now
 from itopsync.reconcile.rules import Rules
 from itopsync.reconcile.situation import Situation
@@ -45,7 +46,7 @@ def retried(link: Link, now: datetime, *, alone: bool = True) -> Link:
     there are fewer. An entry that vanished too often is written again.
     """
     if link.status not in WORKED_ON:
-        return link
+        return _judged_anew(link, now)
     gone = tuple(obstacle for obstacle in link.obstacles if obstacle.key.kind is ItemKind.GONE)
     many = (obstacle for obstacle in link.obstacles if obstacle.key == MANY_DELETIONS.key)
     passing = tuple(replace(each, tries=0, parked=False, not_before=None) if alone else each for each in many)
@@ -53,13 +54,28 @@ def retried(link: Link, now: datetime, *, alone: bool = True) -> Link:
     passing += tuple(replace(each, tries=0, parked=False) for each in restored)
     notes = {marker: replace(record, writes=min(record.writes, 1)) for marker, record in link.base.notes.items()}
     base = replace(link.base, notes=notes) if notes != link.base.notes else link.base
-    return replace(link, base=base, obstacles=(*gone, *passing), due_at=link.due_at if link.may_land(now) else now)
+    another = filter(ANOTHER.names, link.obstacles)
+    return replace(link, base=base, obstacles=(*another, *gone, *passing), due_at=link.due_at if link.may_land(now) else now)
+
+
+def _judged_anew(link: Link, now: datetime) -> Link:
+    """A link parked because one of its tickets was another one, to be looked at again; any other link as it is.
+
+    If that ticket is still another one, the link is parked again. Nothing of it is forgotten until then. A link of which nothing
+    was agreed stays parked: its tickets cannot be told from others.
+    """
+    another = next(filter(ANOTHER.names, link.obstacles), None)
+    if link.status is not LinkStatus.PARKED or not (link.internal and link.base.last_change) or another is None:
+        return link
+    return replace(link, status=LinkStatus.LINKED, obstacles=(replace(another, tries=0, parked=False),), due_at=now)
 
 
 def parked(link: Link, actor: str, reason: str = "") -> Link:
     """The link, parked as a whole by *actor*; a link that is already parked keeps its reason."""
     if link.status in (LinkStatus.TOMBSTONE, LinkStatus.UNLINKING, LinkStatus.PARKED):
         return link
+    if another := next(filter(ANOTHER.names, link.obstacles), None):
+        return replace(link, status=LinkStatus.PARKED, obstacles=(replace(another, tries=1, parked=True),))
     why = f": {clip(reason)}" if reason else ""
     told = f"parked by {actor}{why}; `itopsync resume` takes it up again"
     obstacle = Obstacle(TICKET, "", told, tries=0, parked=True, not_before=None)
@@ -70,9 +86,12 @@ def parked(link: Link, actor: str, reason: str = "") -> Link:
 def resumed(link: Link, now: datetime) -> Link:
     """A parked link taken up again; the present external ticket counts as the one that was linked.
 
-    A link parked because its ticket was replaced stays parked: the new ticket's content would go into the old one's copy.
+    A link parked because its ticket was replaced is only looked at again: the new ticket's content would go into the old one's
+    copy.
     """
-    if link.status is not LinkStatus.PARKED or is_parked_as_another(link):
+    if is_parked_as_another(link):
+        return _judged_anew(link, now)
+    if link.status is not LinkStatus.PARKED:
         return link
     status = LinkStatus.LINKED if link.internal else LinkStatus.WAITING
     number = "" if any(obstacle.tries for obstacle in link.obstacles) else link.external_number  # the number may have changed

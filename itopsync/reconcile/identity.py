@@ -18,7 +18,7 @@ from itopsync.reconcile.entries import arrived, read
 from itopsync.reconcile.form import alike
 from itopsync.reconcile.markers import attachment_of, born_together, here_of, is_note, prefix, speaks_for, ticket_marker
 from itopsync.reconcile.moments import latest, likely, moment
-from itopsync.reconcile.plan import ANOTHER, Item
+from itopsync.reconcile.plan import ANOTHER, TAKEN, Item
 from itopsync.reconcile.richtext import head_markers, value_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule, Rules
 from itopsync.reconcile.situation import Situation
@@ -149,7 +149,7 @@ def given_again(link: Link, external: Ticket, cls: ClassRules) -> Link | None:
 
 def is_parked_as_another(link: Link) -> bool:
     """Whether *link* is parked because one of its tickets is another one now, so that resuming it would mix the two."""
-    return link.status is LinkStatus.PARKED and any(map(ANOTHER.names, link.obstacles))
+    return link.status is LinkStatus.PARKED and any(ANOTHER.names(each) or TAKEN.names(each) for each in link.obstacles)
 
 
 def bereft(link: Link, other: Link) -> Link:

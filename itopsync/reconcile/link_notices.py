@@ -15,7 +15,7 @@ from itopsync.reconcile.entries import full_log
 from itopsync.reconcile.markers import attachment_marker, here_marker, is_note, ticket_marker, unlinked_marker
 from itopsync.reconcile.notes import head_line
 from itopsync.reconcile.part import Part
-from itopsync.reconcile.plan import ANOTHER, Item, Kept, Note, Plan, Remark, Write
+from itopsync.reconcile.plan import TAKEN, Item, Kept, Note, Plan, Remark, Write
 from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.ticket_markers import pair_that_linked_first
 
@@ -43,7 +43,7 @@ def park_taken(situation: Situation) -> Plan | None:
         "link another internal ticket; or this one again, once it is unlinked with the configuration of "
         f"{other!r} and a cycle of that pair has run"
     )
-    taken = replace(link, status=LinkStatus.PARKED, obstacles=(ANOTHER.parked(told),))
+    taken = replace(link, status=LinkStatus.PARKED, obstacles=(TAKEN.parked(told),))
     return Plan(taken, remarks=(Remark(Kept.PARKED, TICKET, told),))
 
 

@@ -34,7 +34,9 @@ class Item:
 UNREAD = Item(TICKET, "unread")
 """The item for a ticket that its server fails to show, or that triggers a fault of ours; it may wait or be parked."""
 ANOTHER = Item(TICKET, "another")
-"""The item of a whole link if one of its tickets is not the one that was linked; only unlinking or linking again ends that."""
+"""The item of a whole link if one of its tickets is not the one that was linked."""
+TAKEN = Item(TICKET, "taken")
+"""The item of a whole link if another pair has linked its internal ticket; only unlinking ends that."""
 
 
 def file_item(origin: Side, original_id: int) -> Item:

@@ -124,8 +124,8 @@ def _once(uploads: Iterable[Upload]) -> tuple[Upload, ...]:
 def _replaced(link: Link, reason: str, seen: Observation, rules: Rules, now: datetime) -> Plan:
     """The plan for a link with a ticket that seems to be another one, or with a copy that lost its marker: write nothing.
 
-    If it is another ticket, the cycle stops; once a person has accepted that, the link is parked. A copy of which only the log
-    was overwritten counts as unreadable.
+    If it is another ticket, the cycle stops; once a person has accepted that, the link is parked, now and when it is looked at
+    again. A copy of which only the log was overwritten counts as unreadable.
     """
     if seen.internal is not None and link.external_number:
         name, marker = rules.for_external(link.external.cls).logs[0].internal, ticket_marker(rules.pair, link.external)
@@ -136,7 +136,9 @@ def _replaced(link: Link, reason: str, seen: Observation, rules: Rules, now: dat
         leave, again = _ways_out(link)
         remedy = f"{leave} if that is the right ticket, {again} {link.internal} --history` then carries {_EITHER_WAY}"
         return Plan(link, unread=Refused(Side.INTERNAL, f"{emptied}. {remedy}"), emptied=True)
-    return replace(_parked_as_another(link, reason), replaced=True)
+    accepted = any(map(ANOTHER.names, link.obstacles))
+    told = f"{reason}. `itopsync retry {link.id or link.external}` looks again, as once a wrong url is mended"
+    return replace(_parked_as_another(link, told), replaced=not accepted)
 
 
 def _ways_out(link: Link) -> tuple[str, str]:

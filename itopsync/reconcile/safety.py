@@ -100,7 +100,8 @@ _REASONS = {
     "perhaps an account sees less than before, or a server was restored from a backup",
     Excess.REWRITTEN: "on {count} tickets all known entries look different, more than the limit of {limit}; perhaps by an "
     "upgrade",
-    Excess.REPLACED: "{count} linked ids are other tickets than before; perhaps a server was restored from a backup, or cloned",
+    Excess.REPLACED: "{count} linked ids are other tickets than before; perhaps a url leads to another server, or a server was "
+    "restored from a backup, or cloned",
     Excess.MARKERS: "{count} entries of ours stand there without their markers; perhaps a server loses them",
 }
 
