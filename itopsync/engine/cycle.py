@@ -66,7 +66,7 @@ class Cycle:
         refuse_incomplete(pair.store, pair.servers, pair.rules)
         if not report.unavailable:
             self._heed_scope()
-        polled_at = self._polling.take_note(found)
+        polled_at = self._polling.store_found(found)
         if report.unavailable:
             return
         if report.kind is CycleKind.SWEEP:
@@ -110,7 +110,7 @@ class Cycle:
         """Poll the side that is not paused, if any: what changes there becomes due when the pause ends."""
         if len(resting) < len(Side) and not knows_nothing(self._pair.store):
             sides = [side for side in Side if side not in resting]
-            self._polling.take_note(self._polling.ask_what_changed(CycleKind.POLL, sides))
+            self._polling.store_found(self._polling.ask_what_changed(CycleKind.POLL, sides))
 
     def _heed_scope(self) -> None:
         """Drop the links that wait for a copy and are out of scope since the scope was changed."""

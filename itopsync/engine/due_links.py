@@ -76,7 +76,7 @@ class DueLinks:
         if self._report.unavailable:
             return ()
         if self._polling.is_due_again():
-            self.polled_at = self._polling.take_note(self._polling.ask_what_changed(CycleKind.POLL))
+            self.polled_at = self._polling.store_found(self._polling.ask_what_changed(CycleKind.POLL))
             if self._report.unavailable:
                 return ()
             self._exhausted = False

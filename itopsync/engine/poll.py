@@ -10,7 +10,7 @@ import structlog
 
 from itopsync.engine.deletions import Searched, search, where_searched
 from itopsync.engine.pair import Pair
-from itopsync.engine.reused import Reused, find_reused
+from itopsync.engine.reused import Reused, find_reused, take_up
 from itopsync.engine.scope import all_in_scope, in_scope_among
 from itopsync.engine.store_guard import classes_of_copies
 from itopsync.itop.piecewise import NO_ID
@@ -96,6 +96,19 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
         account_asked=account_asked,
         away_since=state.problem_since,
     )
+
+
+def store_findings(pair: Pair, findings: Findings, now: datetime) -> tuple[int, ...]:
+    """Store what a poll found, in one transaction with the cursor; return the new links."""
+    store, deletions, state = pair.store, findings.deletions, findings.state
+    due = {*findings.changed, *findings.also_due, *deletions.links}
+    versions = {**findings.changed, **findings.reused.versions}
+    with store.transaction():
+        take_up(store, findings.reused, now)
+        new = store.polls.record(state, versions=versions, due=due, new=findings.new, ignored=findings.ignored, now=now)
+        if (deletions.last or 0) != deletions.after:
+            store.facts.put(where_searched(state.side), None if deletions.last is None else str(deletions.last))
+    return new
 
 
 def _sorted_out(

@@ -10,11 +10,9 @@ import structlog
 
 from itopsync.engine import host_clock
 from itopsync.engine.availability import Availability
-from itopsync.engine.deletions import where_searched
 from itopsync.engine.pair import Pair
-from itopsync.engine.poll import Findings, poll
+from itopsync.engine.poll import Findings, poll, store_findings
 from itopsync.engine.report import Count, Report
-from itopsync.engine.reused import take_up
 from itopsync.engine.safeguard import Safeguard
 from itopsync.errors import RemoteError
 from itopsync.model import Side
@@ -52,7 +50,7 @@ class Polling:
         """Whether the last poll is old enough for a long cycle to poll again."""
         return monotonic() - self._recorded >= self._pair.settings.look_meanwhile.total_seconds()
 
-    def take_note(self, found: Mapping[Side, Findings]) -> datetime:
+    def store_found(self, found: Mapping[Side, Findings]) -> datetime:
         """Store what a poll found; return when.
 
         :raises SafetyStop: known tickets have other numbers now
@@ -91,16 +89,3 @@ class Polling:
             self._pair.know_account(state)
             self._accounts_asked.add(side)
         return True
-
-
-def store_findings(pair: Pair, findings: Findings, now: datetime) -> tuple[int, ...]:
-    """Store what a poll found, in one transaction with the cursor; return the new links."""
-    store, deletions, state = pair.store, findings.deletions, findings.state
-    due = {*findings.changed, *findings.also_due, *deletions.links}
-    versions = {**findings.changed, **findings.reused.versions}
-    with store.transaction():
-        take_up(store, findings.reused, now)
-        new = store.polls.record(state, versions=versions, due=due, new=findings.new, ignored=findings.ignored, now=now)
-        if (deletions.last or 0) != deletions.after:
-            store.facts.put(where_searched(state.side), None if deletions.last is None else str(deletions.last))
-    return new

@@ -92,6 +92,14 @@ def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, t
         times.append(now)  # the next look writes the notice of what was parked before anything was written
     if job.ended or job.counts[Count.UNFINISHED]:
         times.append(now + settings.first_back_off)
+    times += _for_late_changes(job, settings, clocks_ahead, now)
+    return min(times, default=None)
+
+
+def _for_late_changes(
+    job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, timedelta], now: datetime
+) -> list[datetime]:
+    """When to look again because a change may have the time that was already seen, or be committed late."""
     tickets = [ticket for side in Side if (ticket := job.seen.of(side)) is not None]
     fresh = {
         window: {each.ref.side for each in tickets if _is_fresh(each, now + clocks_ahead.get(each.ref.side, timedelta()), window)}
@@ -99,10 +107,10 @@ def _due_again(job: Job, settings: EngineSettings, clocks_ahead: Mapping[Side, t
     }
     if _is_new(job) and Side.EXTERNAL not in fresh[settings.look_again]:  # in a backfill, nobody waits for the copy
         fresh[settings.same_second].clear()
-    times += [now + window for window, sides in fresh.items() if sides]
+    times = [now + window for window, sides in fresh.items() if sides]
     ends = [_end_of(settings.overlap, ticket, clocks_ahead.get(ticket.ref.side, timedelta())) for ticket in tickets]
     times += [end for end in ends if end is not None and now < end <= now + settings.overlap + _TOGETHER]
-    return min(times, default=None)
+    return times
 
 
 def _is_new(job: Job) -> bool:

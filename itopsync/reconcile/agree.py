@@ -41,7 +41,7 @@ def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: 
         if name in action.agrees or name in companions or not external.fields.get(name)
     }
     cut = _cut(action, copy, rules.values())
-    notes = _noted({}, action.notes, Side.EXTERNAL, cls, now)
+    notes = _with_notes({}, action.notes, Side.EXTERNAL, cls, now)
     base = replace(link.base, state=initial(cls.state), made_at=made_at(cls.state, copy), fields=fields, notes=notes, cut=cut)
     return replace(link, internal=copy.ref, internal_number=copy.number, status=LinkStatus.LINKED, base=base)
 
@@ -54,7 +54,7 @@ def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: dat
         result = value_fingerprint(answer.fields.get(rule.of(action.side), ""), is_html=rule.is_html)
         pair = {action.side.other: source, action.side: result}
         fields[name] = Agreed(pair[Side.EXTERNAL], pair[Side.INTERNAL])
-    notes = _noted(link.base.notes, action.notes, action.side.other, cls, now)
+    notes = _with_notes(link.base.notes, action.notes, action.side.other, cls, now)
     carried = [rules[name] for name in action.agrees]
     before = link.base.cut - {cut_key(action.side, rule) for rule in carried}
     cut = before | _cut(action, answer, carried)
@@ -111,7 +111,7 @@ def tries_of(link: Link, item: Item) -> int:
     return sum(each.tries for each in link.obstacles if item.names(each))
 
 
-def _noted(
+def _with_notes(
     before: Mapping[str, NoteRecord], notes: tuple[Note, ...], origin: Side, cls: ClassRules, now: datetime
 ) -> dict[str, NoteRecord]:
     records, renamed = dict(before), {log.of(origin.other): log.renamed(origin.other) for log in cls.logs}

@@ -110,7 +110,7 @@ def _is_rewritten(logs: Sequence[LogRule], records: Mapping[str, NoteRecord], si
 
 def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
     """Plan the notes of one log; record those that have arrived."""
-    present = _note_arrived(flow)
+    present = _record_arrived(flow)
     if not flow.log.direction.allows(flow.target.other):
         return ()
     situation, part, target = flow.situation, flow.part, flow.target
@@ -142,7 +142,7 @@ def _plan_flow(flow: _Flow) -> tuple[Note, ...]:
     return join(notes, left, room(situation.rules, target)) if notes else ()
 
 
-def _note_arrived(flow: _Flow) -> frozenset[str]:
+def _record_arrived(flow: _Flow) -> frozenset[str]:
     """The markers that have arrived on the target; record each, with where it is."""
     situation, records = flow.situation, flow.records
     origin, there = flow.target.other, situation.ticket(flow.target)

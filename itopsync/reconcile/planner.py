@@ -86,18 +86,16 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     for side in (Side.INTERNAL, Side.EXTERNAL):
         writes += put(side, whole.content[side], room(situation.rules, side))
     writes += plan_notice(situation, whole, whole.obstacles(situation.link))
-    external, internal = (situation.ticket(side) for side in Side)
-    link = whole.record(_numbered(situation))
-    link = replace(
-        link,
-        base=replace(
-            link.base,
-            last_change=last_change(external),
-            changed=last_changes(situation),
-            began=internal.fields.get(situation.cls.copy_since, ""),
-        ),
-    )
+    link = _agreeing(situation, whole)
     return plan_of(situation, whole, link, (*told, *_once(whole.uploads), *whole.files, *writes, *whole.removals))
+
+
+def _agreeing(situation: Situation, whole: Part) -> Link:
+    """The link with what the parts record, and how both tickets were seen."""
+    external, internal = (situation.ticket(side) for side in Side)
+    link, began = whole.record(_numbered(situation)), internal.fields.get(situation.cls.copy_since, "")
+    base = replace(link.base, last_change=last_change(external), changed=last_changes(situation), began=began)
+    return replace(link, base=base)
 
 
 def _numbered(situation: Situation) -> Link:

@@ -53,11 +53,11 @@ def plan_state(situation: Situation) -> Part:
         if not content.state_writes:
             follow = None  # held back, so there is no heading to record yet
     note_fields = noting(agreed)
-    part.record = lambda link: _noted(note_fields(link), situation, decision.agreed, follow)
+    part.record = lambda link: _with_state(note_fields(link), situation, decision.agreed, follow)
     return part
 
 
-def _noted(link: Link, situation: Situation, agreed: Agreed | None, follow: Follow | None) -> Link:
+def _with_state(link: Link, situation: Situation, agreed: Agreed | None, follow: Follow | None) -> Link:
     if agreed is not None:
         return replace(link, base=replace(link.base, state=agreed, heading=None, made_at=""))
     if follow is not None:

@@ -42,3 +42,18 @@ def test_a_file_gone_from_one_ticket_is_held_where_another_ticket_went_back(rig:
     rig.settle(3)
     assert [_copies(rig, each) for each in (restored.other, restored)] == [2, 0 if side is restored else 2]
     assert compared(rig) == []
+
+
+def test_a_copy_that_somebody_deleted_on_each_side_meanwhile_is_no_restore(rig: Rig) -> None:
+    numbers = [rig.customer.create("UserRequest", title=title) for title in ("Printer", "Screen")]
+    rig.settle(1)
+    for number in numbers:
+        rig.customer.attach("UserRequest", number, "theirs.txt", "text/plain", b"theirs")
+        rig.operator.attach("UserRequest", rig.copy_of(number), "ours.txt", "text/plain", b"ours")
+    rig.settle(2)
+    first, second = (rig.link(number).files for number in numbers)
+    rig.operator.delete_attachment(next(file.copy_id for file in first if file.origin is Side.EXTERNAL and file.copy_id))
+    rig.customer.delete_attachment(next(file.copy_id for file in second if file.origin is Side.INTERNAL and file.copy_id))
+    rig.wait(minutes=1)
+    assert rig.sync().outcome == "well"
+    assert [rig.link(number).obstacles for number in numbers] == [(), ()]

@@ -91,36 +91,6 @@ def test_internal_was_restored_and_its_ids_are_other_tickets_now(rig: Rig) -> No
     assert rig.texts(Side.EXTERNAL, lost) == []
 
 
-@pytest.mark.parametrize("side", list(Side))
-@pytest.mark.parametrize("kind", [RequestKind.RESUME, RequestKind.RETRY])
-def test_links_parked_as_other_tickets_go_on_once_these_are_the_right_ones_again(rig: Rig, side: Side, kind: RequestKind) -> None:
-    """As where ``url`` led to another server, and a person accepted that before it was put right."""
-    empty = rig.simulator(side).snapshot()
-    number = _opens(rig, "Printer")
-    copy, right = rig.copy_of(number), rig.simulator(side).snapshot()
-    rig.simulator(side).restore(empty)
-    rig.wait(days=1)
-    rig.agent(side).create("UserRequest", title="Another server's")
-    with pytest.raises(SafetyStop, match="perhaps a url leads to another server"):
-        rig.sync()
-    rig.wait(minutes=1)
-    rig.engine.cycle(accept={"replaced"})
-    (obstacle,) = rig.link(number).obstacles
-    assert f"`itopsync retry {rig.link(number).id}` looks again, as once a wrong url is mended" in obstacle.reason
-    rig.simulator(side).restore(right)
-    rig.customer.note("UserRequest", number, "<p>Hello</p>")
-    rig.settle(2)
-    assert rig.link(number).status is LinkStatus.PARKED
-    asked = rig.store.requests.ask(kind, "somebody", rig.now, link=rig.link(number).id)
-    taken = rig.store.requests.take(asked, rig.now)
-    assert taken is not None
-    Steering(rig.store, rig.configuration.rules, lambda: rig.now, rig.inspector).carry_out(taken)
-    rig.settle(2)
-    assert (rig.link(number).status, rig.link(number).obstacles) == (LinkStatus.LINKED, ())
-    assert sum("Hello" in text for text in rig.texts(Side.INTERNAL, copy)) == 1
-    assert rig.differences() == []
-
-
 def test_internal_was_restored_and_its_copies_are_gone(rig: Rig) -> None:
     backup = rig.internal.snapshot()
     lost = _opens(rig, "Lost")
@@ -524,18 +494,3 @@ def test_what_internal_sent_stays_where_its_ticket_was_deleted_and_another_one_i
     assert _copies(rig, Side.EXTERNAL) == 1
     assert rig.link(number).status is LinkStatus.LINKED
     assert compared(rig) == []
-
-
-def test_a_copy_that_somebody_deleted_on_each_side_meanwhile_is_no_restore(rig: Rig) -> None:
-    numbers = [rig.customer.create("UserRequest", title=title) for title in ("Printer", "Screen")]
-    rig.settle(1)
-    for number in numbers:
-        rig.customer.attach("UserRequest", number, "theirs.txt", "text/plain", b"theirs")
-        rig.operator.attach("UserRequest", rig.copy_of(number), "ours.txt", "text/plain", b"ours")
-    rig.settle(2)
-    first, second = (rig.link(number).files for number in numbers)
-    rig.operator.delete_attachment(next(file.copy_id for file in first if file.origin is Side.EXTERNAL and file.copy_id))
-    rig.customer.delete_attachment(next(file.copy_id for file in second if file.origin is Side.INTERNAL and file.copy_id))
-    rig.wait(minutes=1)
-    assert rig.sync().outcome == "well"
-    assert [rig.link(number).obstacles for number in numbers] == [(), ()]

@@ -108,6 +108,33 @@ def test_a_ticket_that_bears_id_and_number_of_another_is_never_poured_into_its_c
     assert "Hello" not in "".join(rig.texts(Side.INTERNAL, copy))
 
 
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("kind", [RequestKind.RESUME, RequestKind.RETRY])
+def test_links_parked_as_other_tickets_go_on_once_these_are_the_right_ones_again(rig: Rig, side: Side, kind: RequestKind) -> None:
+    """As where ``url`` led to another server, and a person accepted that before it was put right."""
+    empty = rig.simulator(side).snapshot()
+    number = _opens(rig, "Printer")
+    copy, right = rig.copy_of(number), rig.simulator(side).snapshot()
+    rig.simulator(side).restore(empty)
+    rig.wait(days=1)
+    rig.agent(side).create("UserRequest", title="Another server's")
+    with pytest.raises(SafetyStop, match="perhaps a url leads to another server"):
+        rig.sync()
+    rig.wait(minutes=1)
+    rig.engine.cycle(accept={"replaced"})
+    (obstacle,) = rig.link(number).obstacles
+    assert f"`itopsync retry {rig.link(number).id}` looks again, as once a wrong url is mended" in obstacle.reason
+    rig.simulator(side).restore(right)
+    rig.customer.note("UserRequest", number, "<p>Hello</p>")
+    rig.settle(2)
+    assert rig.link(number).status is LinkStatus.PARKED
+    _asks(rig, kind, number)
+    rig.settle(2)
+    assert (rig.link(number).status, rig.link(number).obstacles) == (LinkStatus.LINKED, ())
+    assert sum("Hello" in text for text in rig.texts(Side.INTERNAL, copy)) == 1
+    assert rig.differences() == []
+
+
 def _found_by_its_mark(rig: Rig, how: str) -> tuple[int, Callable[[], list[int]]]:
     """A ticket whose copy only its mark tells from now on; and what is to be done before the next cycle.
 

@@ -13,8 +13,7 @@ import pytest
 
 from itopsync.engine.backlog import Backlog
 from itopsync.engine.pair import CHECK_INTERVAL
-from itopsync.engine.poll import poll
-from itopsync.engine.polling import store_findings
+from itopsync.engine.poll import poll, store_findings
 from itopsync.engine.report import Count
 from itopsync.errors import BadQuery, SafetyStop, StoreUnavailable
 from itopsync.itop.server import Server
