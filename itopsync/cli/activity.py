@@ -69,7 +69,7 @@ def _written(record: ActivityRecord) -> tuple[str, ...]:
 
 
 def _asked(record: RequestRecord) -> tuple[str, ...]:
-    """Who asked and why, and the result, if it says more than that it is done."""
+    """Who asked and why, and the result if it says more than that it is done."""
     who = f"by {record.actor}" + (f": {record.reason}" if record.reason else "")
     notable = record.kind is RequestKind.VERIFY or record.state is not RequestState.DONE
     result = f"; {' '.join(record.result.split())}" if notable and record.result else ""

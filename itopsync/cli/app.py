@@ -1,4 +1,4 @@
-"""The command line: the commands by name, and how they end."""
+"""The command line: the commands by name, and how each ends the process."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def main() -> None:
 
 
 def _have_streams() -> None:
-    """Let output go nowhere where a stream was closed before we began; no file of ours gets its number."""
+    """Replace a standard stream that was closed before we began by the null device, so that no file of ours gets its number."""
     if None not in (sys.stdin, sys.stdout, sys.stderr):
         return
     while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
@@ -156,7 +156,7 @@ def _tell_error(error: ItopsyncError) -> None:
 
 
 def _tell_full(error: OSError) -> None:
-    """Say that the disk under the output is full, and drop what is left of it, which would fail again in the end."""
+    """Report that the output's disk is full, and discard the rest of the output, which would fail again at exit."""
     with suppress(OSError):
         typer.echo(f"itopsync: the output cannot be written: {error.strerror}.", err=True)
     os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)

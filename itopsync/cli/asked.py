@@ -1,6 +1,6 @@
 """Makes a request and reports its result. The running process carries it out or, if there is none, this one.
 
-Whoever carries out requests takes the oldest first: the last that was asked for is what holds.
+Requests are carried out oldest first, so the latest prevails.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def at_work(store: Store) -> bool:
 
 
 def _end_of(store: Store, number: int) -> Outcome | None:
-    """Wait for a request to finish; None if nobody takes it, or the process that did is gone."""
+    """Wait for a request to finish; None if no process takes it, or the one that did is gone."""
     end = monotonic() + PATIENCE
     while True:
         request = store.requests.get(number)

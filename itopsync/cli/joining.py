@@ -1,4 +1,4 @@
-"""Says what linking existing tickets comes to: what is carried, what stays, and what is doubtful."""
+"""Shows the effect of linking existing tickets: what is carried, what stays, and what is doubtful."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _STAYS = {
 
 
 def read_history(copied_by: Sequence[str], within: int | None, *, history: bool) -> Bridge | None:
-    """How existing entries and files are to be carried, by the options; None if they stay.
+    """How existing entries and files are carried, according to the options; None if they stay.
 
-    :raises typer.BadParameter: the options make no sense together, or an account is not named as it should be
+    :raises typer.BadParameter: the options contradict each other, or an account is malformed
     """
     if not history:
         if copied_by:
@@ -49,7 +49,7 @@ def read_history(copied_by: Sequence[str], within: int | None, *, history: bool)
 def refuse_strangers(every: Iterable[Joined], history: Bridge | None, linked: Iterable[tuple[Side, str]] = ()) -> None:
     """Check that each account of the older bridge wrote something on these tickets, or on those *linked* already.
 
-    :raises typer.BadParameter: one did not; it may be mistyped, and then all that the real one copied would be taken for people's
+    :raises typer.BadParameter: one did not: if it is mistyped, everything that the real one copied would count as people's own
     """
     wrote = {(side, number) for joined in every for side, number, _ in joined.writers}
     named = [(side, number) for side, numbers in history.accounts.items() for number in sorted(numbers)] if history else []
@@ -62,7 +62,7 @@ def refuse_strangers(every: Iterable[Joined], history: Bridge | None, linked: It
 
 
 def tell(every: Sequence[tuple[str, Joined]], history: Bridge | None, *, shown: int = SHOWN) -> None:
-    """Say what linking these pairs, each with its name, comes to; at most *shown* are named."""
+    """Print what linking these pairs, each with its name, would do; name at most *shown*."""
     joined = [each for _, each in every]
     _tell_full([name for name, each in every if each.full], shown)
     notes, files = _total(each.notes for each in joined), _total(each.files for each in joined)
@@ -94,7 +94,7 @@ def tell(every: Sequence[tuple[str, Joined]], history: Bridge | None, *, shown: 
 
 
 def tell_differing(every: Iterable[Joined]) -> None:
-    """Say of what differs and goes with a state that it stays when that moves."""
+    """Print which differing attributes go with a state and stay even when the state changes."""
     names = sorted({name for each in every for name in each.with_states})
     if names:
         told = f"Of these, what goes with a state ({', '.join(names)}) stays when that moves, too"
@@ -102,7 +102,7 @@ def tell_differing(every: Iterable[Joined]) -> None:
 
 
 def _tell_full(names: Sequence[str], shown: int) -> None:
-    """Say which internal tickets may not take the mark of the link."""
+    """Name the internal tickets whose logs may be too full for the link's marker."""
     for name in names[:shown]:
         typer.echo(f"{name}: internal's log is full, or nearly so. If it takes no mark of the link, nothing is carried.")
     if len(names) > shown:
@@ -110,7 +110,7 @@ def _tell_full(names: Sequence[str], shown: int) -> None:
 
 
 def _tell_writers(joined: Iterable[Joined], history: Bridge) -> None:
-    """Say who wrote what is doubtful: an account that the older bridge used stands out."""
+    """Print who wrote the doubtful entries: an account of the older bridge stands out."""
     writers: Counter[tuple[Side, str, str]] = Counter()
     for each in joined:
         writers.update(each.writers)

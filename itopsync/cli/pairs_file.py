@@ -1,4 +1,4 @@
-"""The file of pairs: a CSV whose columns ``external`` and ``internal`` name two tickets a line that belong together."""
+"""The file of pairs: CSV, two tickets that belong together on each line, in the columns ``external`` and ``internal``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from itopsync.errors import clip
 from itopsync.model import Side
 
 COMMENT = "#"
-"""A line that begins so is none of the pairs: what is doubtful, until a person has decided."""
+"""Begins a line that is not a pair, such as a doubtful proposal that a person has not approved yet."""
 _HEADER = "The first line names the columns: external,internal"
 
 
 def read_pairs(path: Path, faults: Faults) -> tuple[Row, ...]:
-    """The pairs in a file; *faults* takes what is wrong with it. Columns other than those two are for people to read."""
+    """Read the pairs in a file, and add what is wrong with it to *faults*. Other columns are for people to read."""
     rows: list[Row] = []
     columns: Sequence[str] = ()
     for line, cells, at in read_rows(path, "", faults):

@@ -37,7 +37,7 @@ class Options:
     log_level: str | None
 
     def configuration(self, *, servers: bool = True) -> Configuration:
-        """Find and load the configuration, and set up logging by it. Their passwords are needed only if *servers* are asked."""
+        """Find and load the configuration, and set up logging. Unless *servers* are asked, their passwords may be missing."""
         loaded = config.load(config.find(self.config), os.environ, servers=servers)
         logs.configure(self.log_level or loaded.log_level)
         return loaded
@@ -69,7 +69,7 @@ def servers(configuration: Configuration, guard: Guard | None = None, watch: Wat
 
 
 def watching(configuration: Configuration, store: Store, *, once: bool = False) -> Watch:
-    """The monitoring of a run. *once*: of a single cycle, without the HTTP endpoint, and with time at the end for the hooks."""
+    """The monitoring of a run. *once*: of a single cycle, without the HTTP endpoint, and giving the hooks time at the end."""
     from itopsync.watch.watch import PATIENCE, Watch
 
     hooks = configuration.hooks
@@ -78,7 +78,7 @@ def watching(configuration: Configuration, store: Store, *, once: bool = False) 
 
 
 def own(configuration: Configuration, store: Store) -> Store:
-    """The store, with links of other classes at rest. Every command that opens a store goes through here.
+    """The store, with links of unsynced classes at rest. Every command that opens a store goes through here.
 
     :raises StoreError: it belongs to another pair
     """
@@ -90,9 +90,9 @@ def own(configuration: Configuration, store: Store) -> Store:
 
 @contextmanager
 def open_store(configuration: Configuration, url: str | None = None) -> Iterator[Store]:
-    """The store, closed on exit; created if there is none yet. For what runs cycles, or links what they go on from.
+    """The store, closed on exit; created if there is none yet. For commands that run cycles or link tickets.
 
-    *url*: another than the configured one.
+    *url*: the store to open instead of the configured one.
 
     :raises StoreError: it belongs to another pair
     """
@@ -107,7 +107,7 @@ def open_store(configuration: Configuration, url: str | None = None) -> Iterator
 
 @contextmanager
 def store_to_steer(configuration: Configuration) -> Iterator[Store]:
-    """The store, closed on exit: nobody would look into a new one, as long as the running process has another.
+    """The store, closed on exit. None is created: a running process that uses another would never look into it.
 
     :raises StoreError: there is none, or it belongs to another pair
     """
@@ -128,7 +128,7 @@ def store_to_read(configuration: Configuration) -> AbstractContextManager[Store]
 
 
 def tell_other_configuration(configuration: Configuration, store: Store) -> None:
-    """Say so on stderr if the process at work has another configuration."""
+    """Warn on stderr if the running process uses another configuration."""
     from itopsync.engine import in_use
 
     if in_use.is_other(store, configuration.fingerprint, utc_now()):
@@ -151,7 +151,7 @@ def looking(
 def writing_engine(
     configuration: Configuration, progress: Callable[[int, int], None] | None = None
 ) -> Iterator[tuple[Engine, Watch, PauseWatch]]:
-    """The engine, with the lease held, its monitoring, and what ends its cycle for a pause.
+    """The engine, with the lease held, its monitoring, and the watch that ends its cycle for a pause.
 
     :raises AnotherInstance: another process holds the lease
     """
@@ -211,7 +211,7 @@ class WatchedEngines:
 
 @contextmanager
 def rebuilding(configuration: Configuration) -> Iterator[Inspector]:
-    """An inspector to rebuild the store with, with the lease held."""
+    """An inspector that rebuilds the store, with the lease held."""
     from itopsync.engine.inspect import Inspector
     from itopsync.engine.lease import Lease
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from itopsync.itop.server import Server
 
 _FOR_ALL = 0o644
-"""The service runs under another account than the one that writes the file, which contains no password."""
+"""Readable by all: the service's account is not the one that writes the file, which contains no password."""
 
 
 def init(

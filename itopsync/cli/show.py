@@ -84,7 +84,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
 
 
 def remarks(console: Console, plan: Plan, seen: Observation) -> None:
-    """Show which items of a link are left as they are, and why: in one line what went as one file."""
+    """Show which items of a link are left as they are, and why; notes that were sent as one file share a line."""
     together: dict[object, list[Remark]] = {}
     for remark in plan.remarks:
         note = plan.link.base.notes.get(remark.key.which) if remark.kept is Kept.COPY_DELETED else None
@@ -125,7 +125,7 @@ def describe(action: Action) -> str:
 
 
 def how(key: ItemKey) -> str:
-    """By which route a default was chosen, or what fell back: ``route Acme``."""
+    """The route that chose a default, or the value that fell back: ``route Acme``."""
     return f"{key.kind} {key.which}"
 
 
@@ -168,7 +168,7 @@ def report(console: Console, done: Report) -> None:
 
 
 def report_as_json(done: Report) -> str:
-    """The same as JSON, on one line: cycle after cycle is appended to a file."""
+    """The same as JSON, on one line, so that cycles can be appended to a file."""
     return as_json(
         {
             "outcome": done.outcome,
@@ -268,12 +268,12 @@ def name_of(link: Link) -> str:
 
 
 def _standing(link: Link) -> str:
-    """A link's status, in words; one that waits for its copy may be held up by what only a person can mend."""
+    """A link's status in words; if it waits for a copy that only a person can unblock, it says so."""
     return "its creation is parked" if link.status is LinkStatus.WAITING and link.is_parked(TICKET) else link.status
 
 
 def _is_parked(link: Link, pair: FilePair) -> bool:
-    """Whether a file's copy is to be made, and is held up by what only a person can mend."""
+    """Whether a file is waiting for a copy that only a person can unblock."""
     return pair.status is FileStatus.WAITING and link.is_parked(pair.key)
 
 

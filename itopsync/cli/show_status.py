@@ -69,7 +69,7 @@ def status(found: Status) -> Group:
 
 
 def at_rest(resting: Mapping[str, int]) -> list[str]:
-    """Which links rest. *resting*: how many, by external class."""
+    """Which links are at rest. *resting*: how many, by external class."""
     return [f"{counted(count, 'link')} of {name} at rest: {not_kept(name)}" for name, count in resting.items()]
 
 
@@ -80,7 +80,7 @@ def _requests(waiting: Sequence[WaitingRequest]) -> Text:
 
 
 def freshness(found: Status, judged: Freshness) -> str:
-    """One line for monitoring: whether all is well, if not why, then the state of sides and links."""
+    """One line for monitoring: whether all is well, why not otherwise, then the state of sides and links."""
     ages = (f"{side.side} polled {'never' if side.lag is None else f'{span(side.lag)} ago'}" for side in found.sides)
     counts = [f"{count} {name}" for name, count in found.counts.items() if count]
     why = "".join(f"{reason}; " for reason in judged.reasons)

@@ -49,7 +49,7 @@ _OF_A_PAIR = (
     "itopsync.store.store",
     "itopsync.watch.watch",
 )
-"""What each pair's process uses, loaded once before they part: a pair takes 35 MB, and 68 MB as a service of its own (`make bench
+"""What each pair's process uses, loaded once before the fork: a pair then takes 35 MB, and 68 MB as its own service (`make bench
 PARTS=pairs`)."""
 _EXTRA = "psycopg"
 """The same, if it is installed."""

@@ -1,4 +1,4 @@
-"""Where tables go."""
+"""The console that tables are printed to."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 from rich.console import Console
 
 _WHOLE = 10_000
-"""No row is longer."""
+"""Columns. No row is longer."""
 
 
 def for_tables() -> Console:
-    """As wide as the terminal, or as ``COLUMNS`` says; into a file or a pipe each row is one line."""
+    """A console as wide as the terminal, or as ``COLUMNS`` says; in a file or a pipe, each row is one line."""
     console = Console(soft_wrap=True)
     if not console.is_terminal and not os.environ.get("COLUMNS"):
         console.width = _WHOLE

@@ -1,4 +1,4 @@
-"""Proposes the many pairs of a file, and links them: examined together, in parts, and taken up again where it ended."""
+"""Proposes pairs of tickets, and links the pairs in a file: examined all together, linked in parts, resumed where it stopped."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from itopsync.store.store import Store
 
 AT_ONCE = 50
-"""So many pairs are linked by one request, in one transaction; a running process goes on with its cycles in between."""
+"""How many pairs one request links, in one transaction; a running process runs its cycles in between."""
 
 
 def propose(configuration: Configuration, field: str | None, within: int | None, since: date | None) -> None:
-    """Print which tickets may belong together, as the very file that ``link --from`` takes, for a person to approve.
+    """Print which tickets may belong together, as a file for ``link --from`` that a person must approve.
 
     They have the same number in an internal *field*, or the same title and began at most *within* minutes apart.
 
-    :raises typer.BadParameter: *field* is no attribute of internal's tickets
+    :raises typer.BadParameter: *field* is not an attribute of internal's tickets
     """
     from itopsync.engine import proposing
     from itopsync.engine.linking import CannotLink

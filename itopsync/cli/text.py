@@ -26,7 +26,7 @@ _NOUNS = {
 
 
 def amounts(counts: Mapping[str, int]) -> str:
-    """What a cycle did: ``3 new tickets, 1 creation, 2 parked``; what it did not do is left out."""
+    """What a cycle did: ``3 new tickets, 1 creation, 2 parked``, without zeros."""
     some = ((name, count) for name, count in counts.items() if count)
     return ", ".join(counted(count, _NOUNS[name]) if name in _NOUNS else f"{count} {name}" for name, count in some)
 

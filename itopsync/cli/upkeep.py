@@ -45,7 +45,7 @@ def downgrade(
         migrate.refuse_downgrade(url, revision)
     lost = "everything in it is deleted" if revision == "base" else "what only the newer schema can hold is lost"
     ask(f"The store goes from {migrate.current(url)} to {revision}: {lost}.", yes=yes)
-    with upkeep.at_rest(url, this_process()):  # anew: the lease is for minutes, and an answer may take hours
+    with upkeep.at_rest(url, this_process()):  # taken again: the lease lasts minutes, and the answer may take hours
         before, after = migrate.downgrade(url, revision)
     typer.echo(f"The store went from {before} to {after}.")
 
@@ -118,7 +118,7 @@ def backup(
 
 
 def _own_url(context: typer.Context) -> str:
-    """The store's URL, whatever its revision.
+    """The URL of the store, at whatever revision.
 
     :raises StoreError: it belongs to another pair
     """

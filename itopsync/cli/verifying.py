@@ -36,7 +36,7 @@ _AT_ONCE = 100
 _NAMED = 20
 """How many tickets that do not agree are named."""
 _ON_PURPOSE = frozenset({Kept.INTERNAL_EDIT, Kept.LEFT_OUT})
-"""Intended differences that only the store knows of."""
+"""Intended differences that only the store knows about."""
 
 
 @dataclass(frozen=True)
