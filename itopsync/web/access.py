@@ -12,7 +12,7 @@ from itopsync.web.settings import UNIX, ProxySection, RolesSection
 
 COOKIE = "itopsync-session"
 OVER_TLS = f"__Host-{COOKIE}"
-"""Browsers take a cookie of such a name over https only, and from this very host."""
+"""Browsers accept a cookie with this prefix over https only, and from this very host."""
 LONGEST_NAME = 200
 
 
@@ -21,9 +21,9 @@ class User:
     """A user who may look."""
 
     name: str
-    """Empty: everybody on this machine."""
+    """Empty for everybody on this machine."""
     operates: bool
-    """Whether they may ask for something, too."""
+    """Whether they may also make requests."""
     session: bool = False
     """Whether they can sign out."""
 
@@ -55,9 +55,9 @@ class Access:
     def user(self, request: Request) -> User:
         """Who a request is from.
 
-        :raises Denied: they are not to be let in
+        :raises Denied: they may not enter
         :raises SignIn: they have not signed in, or their session has ended
-        :raises NoAccounts: it is not known whether their session has ended
+        :raises NoAccounts: the accounts that decide this cannot be used
         """
         if self.proxy is not None:
             return self._vouched_for(self.proxy, request)
@@ -69,7 +69,7 @@ class Access:
         peer = request.client.host if request.client else UNIX
         if peer not in proxy.peers:
             raise Denied("this comes from elsewhere than the proxy that signs people in")
-        # a proxy may join two headers of a name by a comma
+        # a proxy may join two headers of the same name with a comma
         names = ",".join(request.headers.getlist(proxy.user_header)).split(",")
         name = names[0].strip() if len(names) == 1 else ""
         if not name or not name.isprintable() or len(name) > LONGEST_NAME:

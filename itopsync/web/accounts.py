@@ -24,12 +24,12 @@ from itopsync.settings.secrets import FOR_ITSELF_ALONE
 log = structlog.get_logger(__name__)
 
 SHORTEST, LONGEST = 12, 200
-"""Characters of a password."""
+"""The length limits of a password, in characters."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 _LINE = re.compile(r"[^:]+:\$argon2\S+")
 _HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 _AT_ONCE = threading.BoundedSemaphore(2)
-"""Each hash takes 64 MB and a core: many tries at once shall not bring the host down."""
+"""Each hash takes 64 MB and a core: many tries at once must not bring the host down."""
 
 
 class NoAccounts(ItopsyncError):
@@ -43,7 +43,7 @@ class Accounts:
         self._path = path
 
     def check(self, name: str, password: str) -> str | None:
-        """The hash that a password matches, or None; takes equally long if there is no such account.
+        """The account's hash if the password matches it, or None; takes equally long if there is no such account.
 
         :raises NoAccounts: as from :meth:`known`
         """
@@ -108,7 +108,7 @@ class Accounts:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Let no other process change the file meanwhile, which is replaced as a whole: the lock is on its folder."""
+        """Keep other processes from changing the file. As the file itself is replaced, its folder is locked."""
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)

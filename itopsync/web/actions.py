@@ -42,7 +42,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Actions:
-    """The only address that forms are sent to."""
+    """Takes the forms with which operators make requests."""
 
     views: Views
     clock: Callable[[], datetime]

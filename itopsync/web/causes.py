@@ -11,24 +11,24 @@ from itopsync.reconcile.markers import digest
 
 PARKED = "the whole ticket is parked"
 _UNLIKE = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\b[A-Z]-\d+|\w+:\w+:\d+|\d[\d.,:]*")
-"""What differs between two tickets that have the same trouble: what is quoted, refs and numbers."""
+"""The parts of a reason that differ between tickets with the same trouble: quotes, refs and numbers."""
 
 
 @dataclass
 class Cause:
-    """Why items cannot be carried, and of which tickets."""
+    """Why items cannot be carried, and on which tickets."""
 
     kind: str
-    """What of a ticket: ``note``, ``file`` … or ``ticket``."""
+    """The kind of item: ``note``, ``file`` … or ``ticket``."""
     reason: str
-    """In the words of the first of them."""
+    """As worded for the first of them."""
     tried: bool
     """Whether it may be tried again, because no person parked it."""
     found: list[tuple[Link, Obstacle | None]] = field(default_factory=list)
 
     @property
     def key(self) -> str:
-        """What it is known by."""
+        """Identifies the cause on the page."""
         return digest(self.kind, likeness(self.reason))[:12]
 
     @property
@@ -47,7 +47,7 @@ def causes(links: Iterable[Link]) -> tuple[list[Cause], list[Cause]]:
             _add(needed, Cause("ticket", PARKED, tried=False), link, by_hand)
         for obstacle in link.obstacles:
             if link.status is LinkStatus.PARKED and not obstacle.tries:
-                continue  # it says by whom, and why
+                continue  # it only says who parked the link, and why
             if obstacle.is_no_trouble:
                 continue
             group = needed if obstacle.parked and not obstacle.key.concerns_us else waiting

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DAY = timedelta(hours=24)
 STRETCH = timedelta(minutes=15)
 NEWEST = 5_000
-"""How many arrivals the figures are made from: the newest of a day."""
+"""How many arrivals, the newest of the day, the figures are based on."""
 _WORST_FIRST = (
     CycleOutcome.STOPPED,
     CycleOutcome.UNAVAILABLE,
@@ -47,11 +47,11 @@ class Strip:
 
     stretches: tuple[Stretch, ...]
     outcomes: Mapping[str, int]
-    """How many cycles ended how."""
+    """Outcome → how many cycles ended with it."""
 
 
 def strip(store: Store, now: datetime) -> Strip:
-    """The last 24 hours, the oldest first."""
+    """The last 24 hours, oldest first."""
     length = int(STRETCH.total_seconds())
     last = datetime.fromtimestamp(int(now.timestamp()) // length * length, UTC)
     first = last - DAY + STRETCH
@@ -72,16 +72,16 @@ class Run:
     """Consecutive cycles with the same outcome that did nothing, or one that did something."""
 
     cycles: tuple[CycleRecord, ...]
-    """The newest first."""
+    """Newest first."""
 
     @property
     def longest(self) -> timedelta | None:
-        """How long the longest of them took; None: it has not ended."""
+        """How long the longest of them took; None if it has not ended."""
         return max((each.finished - each.started for each in self.cycles if each.finished), default=None)
 
 
 def runs(cycles: Iterable[CycleRecord]) -> list[Run]:
-    """Group consecutive cycles that do not differ for a reader."""
+    """Group consecutive cycles that look alike to a reader."""
     found = []
     for alike, those in groupby(cycles, _alike):
         together = tuple(those)
@@ -99,18 +99,18 @@ class Arrivals:
 
     count: int
     more: bool
-    """Whether there were more, which are not looked at."""
+    """Whether there may be more than were examined."""
     median: timedelta
     p95: timedelta
     longest: timedelta
 
 
 def arrivals(store: Store, now: datetime) -> Arrivals | None:
-    """The delays of the last 24 hours; None: nothing arrived."""
+    """The delays of the last 24 hours; None if nothing arrived."""
     ages = sorted(store.activity.ages(now - DAY, NEWEST))
     return Arrivals(len(ages), len(ages) == NEWEST, _at(ages, 50), _at(ages, 95), ages[-1]) if ages else None
 
 
 def _at(ordered: Sequence[timedelta], percent: int) -> timedelta:
-    """The smallest value that at least this percentage does not exceed."""
+    """The smallest value that at least *percent* of the values do not exceed."""
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

@@ -47,9 +47,9 @@ class Guard:
     app: ASGIApp
     access: Access
     origin: str
-    """What browsers show; empty: whatever is this machine's own."""
+    """Scheme and host as browsers show them; empty for any loopback address."""
     longest: int = LONGEST_BODY
-    """Bytes of a form."""
+    """The maximum size of a form in bytes."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # nothing here speaks websocket
@@ -64,11 +64,11 @@ class Guard:
             await send(message)
 
         refused = self._refuse(request)
-        with suppress(ClientDisconnect):  # nobody is there any more to be answered
+        with suppress(ClientDisconnect):  # nobody is left to be answered
             await (refused or self.app)(scope, receive, sending)
 
     def _refuse(self, request: Request) -> Response | None:
-        if not request.scope["path"].isprintable():  # neither a proxy nor a route compares such a path as the other does
+        if not request.scope["path"].isprintable():  # a proxy and a route may compare such a path differently
             return _told("there is no such page", 404)
         if not self._for_us(request):
             return _told("this host is not known here: see origin in web.toml", 421)
@@ -78,7 +78,7 @@ class Guard:
         if not self._of_our_own(request):
             return _told("this form was sent from another site", 403)
         length = request.headers.get("content-length", "")
-        if "transfer-encoding" in request.headers:  # which tells no length, whatever the other header says
+        if "transfer-encoding" in request.headers:  # then the length is unknown, whatever the other header says
             length = ""
         fits = length.isascii() and length.isdigit() and len(length) < _DIGITS and int(length) <= self.longest
         return None if fits else _told("too long", 413)

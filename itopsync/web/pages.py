@@ -20,7 +20,7 @@ from itopsync.web.access import User
 from itopsync.web.pairs import Watched
 
 LANGUAGE = "itopsync-language"
-"""The cookie that remembers a choice."""
+"""The cookie that remembers the chosen language."""
 A_YEAR = 365 * 86_400
 NOBODY = User("", operates=False)
 
@@ -32,7 +32,7 @@ class Pages:
     pairs: Sequence[str]
     clock: Callable[[], datetime]
     templates: jinja2.Environment | None = None
-    """None: the console's own."""
+    """None for the console's own."""
 
     def show(self, request: Request, name: str, values: Mapping[str, Any] | None = None, status: int = 200) -> Response:
         """A page, or only the requested part of it."""
@@ -70,16 +70,16 @@ class Pages:
 
 @dataclass(frozen=True)
 class Nobody:
-    """Nobody carries anything for a pair."""
+    """No process carries anything for a pair."""
 
     since: datetime | None
-    """When its last cycle ended; None: there was none."""
+    """When its last cycle ended; None if there was none."""
 
 
 def _nobody(pair: Watched, now: datetime) -> Nobody | None:
-    """Whether no process runs the cycles of a pair, nor did within the time in which a timer starts the next one.
+    """Whether no process runs a pair's cycles, nor has within the time that a timer waits between them.
 
-    None too if its store cannot be read, which the page then tells.
+    None also if its store cannot be read, which the page reports.
     """
     try:
         store = pair.store()
@@ -108,7 +108,7 @@ def _code(text: str) -> Markup:
 
 
 def _when(at: datetime, *, short: bool = False) -> Markup:
-    """A time as people read it, and as machines do; in UTC, as in every log of ours."""
+    """A time for people and for machines, in UTC as in all our logs."""
     utc = at.astimezone(UTC)
     shown = f"{utc:%H:%M:%S}" if short else f"{utc:%Y-%m-%d %H:%M:%S}"
     return Markup('<time datetime="{}">{}</time>').format(utc.isoformat(timespec="seconds"), shown)

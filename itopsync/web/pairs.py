@@ -1,4 +1,4 @@
-"""The pairs that are shown, each with its store, which is opened on first use."""
+"""The pairs shown, each with its store, which is opened on first use."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Watched:
         return self.rules.pair
 
     def store(self) -> Store:
-        """Its store, for reading and for making requests; opened anew if it was restored meanwhile.
+        """Its store, for reading and for making requests; reopened if it has been restored meanwhile.
 
         :raises StoreError: there is none, it is another pair's, or it does not answer
         """
@@ -57,7 +57,7 @@ class Watched:
             return self._store.keeping(self.rules.kept)
 
     def label(self, side: Side) -> str:
-        """People's name for a side."""
+        """The name that people use for a side."""
         return self.rules.of(side).label
 
     def address(self, ref: Ref) -> str:
@@ -71,9 +71,9 @@ class Watched:
 
 
 def load(settings: WebSettings, environ: Mapping[str, str]) -> dict[str, Watched]:
-    """Load the configuration of each pair, without the passwords that it names: by the pair's name.
+    """Load the configuration of each pair, without the passwords that it names; return the pairs by name.
 
-    :raises ConfigurationError: one is at fault
+    :raises ConfigurationError: one is faulty
     """
     found: dict[str, Watched] = {}
     for path in settings.pairs:

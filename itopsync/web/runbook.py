@@ -10,9 +10,9 @@ from pathlib import Path
 
 _ROW = re.compile(r"^\| (`[^|]*`) .*\| ([^|]+) \|$", re.MULTILINE)
 _MARKED = re.compile(r"\[([^\]]+)\]\([^)]*\)|(?<![.`])\*([^*`]+)\*")
-"""A link, or what is emphasised; not the star in ``classes.*.states``."""
+"""A link or an emphasis, but not the star in ``classes.*.states``."""
 PAGES = {"en": "docs/how-to/runbook.md", "id": "docs/id/runbook.md"}
-"""Their tables have the same rows: a test sees to that."""
+"""Their tables have the same rows: a test checks that."""
 
 
 @cache
@@ -22,7 +22,7 @@ def _rows() -> list[tuple[re.Pattern[str], dict[str, str]]]:
 
 
 def remedy(reason: str, language: str) -> str | None:
-    """What to do about a message, as the runbook has it; None if it has none."""
+    """The runbook's advice on a message; None if there is none."""
     return next((does[language] for pattern, does in _rows() if pattern.search(reason)), None)
 
 
@@ -31,7 +31,7 @@ def _pattern(message: str) -> str:
 
 
 def made(root: Path) -> str:
-    """The file's content from the two pages: each message with its remedy by language."""
+    """The contents of the file, from both pages: each message with its remedy by language."""
     tables = {language: _table((root / page).read_text(encoding="utf-8")) for language, page in PAGES.items()}
     rows = [
         [message, {language: table[message] for language, table in tables.items()}]

@@ -1,4 +1,4 @@
-"""The process: listens where ``web.toml`` says, until stopped."""
+"""The console's process: listens where ``web.toml`` says, until stopped."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from itopsync.web.settings import WebFile, WebSettings
 log = structlog.get_logger(__name__)
 
 FOR_THE_GROUP = 0o117
-"""The socket is for its owner and the group: for the proxy in front."""
+"""The umask of the socket, which is for its owner and for its group, to which the proxy in front belongs."""
 MOST_AT_ONCE = 64
 PATIENCE = 20.0
-"""How many seconds a connection gets to send a request, and to accept the response."""
+"""Seconds that a connection gets to send a request, and to accept the response."""
 
 
 class Connection(H11Protocol):
-    """A connection that ends if its peer keeps us waiting: otherwise a few silent ones would keep everybody out."""
+    """A connection that ends if its peer keeps us waiting: otherwise, a few silent peers would keep everybody out."""
 
     _late: asyncio.TimerHandle | None = None
 
@@ -59,7 +59,7 @@ class Connection(H11Protocol):
             self._late.cancel()
 
     def _watch(self) -> None:
-        """Give the peer its time from when we began to wait for it."""
+        """Time the peer from the moment we begin to wait for it."""
         request = self.cycle
         waiting = request is None or request.response_complete or request.more_body or self.flow.write_paused
         if waiting and self._late is None:
@@ -70,19 +70,19 @@ class Connection(H11Protocol):
 
 
 def serve(load: Callable[[], WebSettings], environ: Mapping[str, str] = os.environ) -> None:
-    """Serve the pairs until SIGINT or SIGTERM; SIGHUP has it read again who may do what.
+    """Serve the pairs until SIGINT or SIGTERM; on SIGHUP, reload the roles.
 
-    :raises ConfigurationError: a configuration is at fault, or the address cannot be listened on
+    :raises ConfigurationError: a configuration is faulty, or the address cannot be listened on
     """
     settings = load()
     pairs = of_pairs.load(settings, environ)
     app = make(settings, pairs)
-    # in a thread of its own: what a signal broke off may hold the lock of the log
+    # in its own thread: what the signal interrupts may hold the log's lock
     signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=reload, args=(app.access, settings, load)).start())
     with _listening(settings) as listening:
         log.info("console", listen=settings.file.listen, pairs=", ".join(pairs))
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)  # uvicorn raises again in the end what it was told to end by
+            signal.signal(number, lambda *_: None)  # before it returns, uvicorn raises again the signal that ended it
         try:
             server(app).run([listening])
         finally:
@@ -93,7 +93,7 @@ def serve(load: Callable[[], WebSettings], environ: Mapping[str, str] = os.envir
 
 
 def reload(access: Access, old: WebSettings, load: Callable[[], WebSettings]) -> None:
-    """Take over the roles; *old* is what else holds until a restart. If the file is faulty, all stays as it is."""
+    """Adopt the roles; for everything else, *old* applies until a restart. A faulty file changes nothing."""
     try:
         new = load()
     except ConfigurationError as error:
@@ -109,14 +109,14 @@ def reload(access: Access, old: WebSettings, load: Callable[[], WebSettings]) ->
 
 
 def server(app: Guard) -> uvicorn.Server:
-    """What serves the pages of a process, on sockets that are given to its ``run``."""
+    """The server of the pages, on the sockets that its ``run`` is given."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
             http=Connection,
             lifespan="off",
             ws="none",
-            proxy_headers=False,  # who somebody is says the peer itself, and no header
+            proxy_headers=False,  # a request's peer is the real one, whatever its headers say
             server_header=False,
             access_log=False,
             log_config=None,
@@ -148,7 +148,7 @@ def _family(host: str) -> socket.AddressFamily:
 def _on_socket(path: Path) -> socket.socket:
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with suppress(FileNotFoundError):
-        path.unlink()  # what a process left that was killed
+        path.unlink()  # left by a process that was killed
     before = os.umask(FOR_THE_GROUP)
     try:
         made.bind(str(path))

@@ -20,13 +20,13 @@ class Session:
 
     name: str
     proof: str
-    """The hash of the password that it began with: another one ends it."""
+    """The hash of the password with which it began; a new password ends it."""
     began: float
     seen: float
 
 
 class Sessions:
-    """All sessions, by the digest of what the browser shows. Threads may share it."""
+    """All sessions, by the digest of the browser's token. Thread-safe."""
 
     def __init__(self, idle: timedelta, longest: timedelta, clock: Callable[[], float]) -> None:
         """*clock* counts seconds, and is monotonic."""

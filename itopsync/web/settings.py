@@ -1,4 +1,4 @@
-"""``web.toml``: what is shown, where, and who may."""
+"""``web.toml``: what is shown, where, and who may do what."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from itopsync.settings.section import Section, Surroundings, Text, Wrong
 SOCKET = "unix:"
 LOCAL = "127.0.0.1:8642"
 UNIX = "unix"
-"""What a peer that came by a Unix socket is called."""
+"""What we call a peer that connects through a Unix socket."""
 
 
 def _read_place(listen: str) -> str:
@@ -65,49 +65,49 @@ class AccountsSection(Section):
     file: Text = Field(default="", examples=["/var/lib/itopsync/web-accounts"])
     """Where `itopsync web-user` keeps names and the hashes of passwords (argon2id)."""
     idle: Span = timedelta(minutes=30)
-    """A session ends when nothing was done in it for so long; that a page refreshes itself does not count."""
+    """How long a session lasts without activity; a page that refreshes itself does not count."""
     longest: Span = timedelta(hours=12)
-    """A session ends after so long in any case."""
+    """The longest that a session can last."""
 
 
 class ProxySection(Section):
-    """A proxy in front that has asked people who they are."""
+    """A proxy in front that authenticates people."""
 
     peers: Annotated[tuple[Text, ...], AfterValidator(_read_peers)] = Field(default=(), examples=[["unix"]])
-    """From where it comes: IP addresses, or `unix` for the socket. Whoever comes from elsewhere is turned away."""
+    """Where it connects from: IP addresses, or `unix` for the socket. Any other peer is turned away."""
     user_header: HeaderName = "X-Auth-Request-Email"
-    """The header that names the user. Whoever comes without it, or with two names, is turned away: a name has no comma."""
+    """The header that names the user. A request without it, or with two names, is turned away: a name has no comma."""
     groups_header: HeaderName = "X-Auth-Request-Groups"
-    """The header that lists the user's groups, parted by commas."""
+    """The header that lists the user's groups, separated by commas."""
 
 
 class RolesSection(Section):
     """Who may do what: names, or groups as `group:desk-leads`."""
 
     viewers: tuple[Text, ...] = Field(default=(), examples=[["group:service-desk"]])
-    """Who may look. Nobody named: whoever can sign in."""
+    """Who may look. Empty: whoever can sign in."""
     operators: tuple[Text, ...] = Field(default=(), examples=[["group:desk-leads"]])
-    """Who may look, and pause, retry, park, unlink, accept. Nobody named: nobody may."""
+    """Who may look, and pause, retry, park, unlink, accept. Empty: nobody."""
 
 
 class StoreRole(PasswordSource):
-    """How the console reaches a pair's store, where that is on PostgreSQL."""
+    """How the console connects to a pair's store on PostgreSQL."""
 
     url: Text = Field(default="", examples=["postgresql://itopsync_web@db.example.com/itopsync"])
-    """The store's address with a user of the console's own, who may read all tables and add to `request`."""
+    """The store's address, with a user for the console alone, who may read all tables and insert into `request`."""
 
 
 class WebFile(Section):
     """The whole of `web.toml`."""
 
     pairs: tuple[Text, ...] = Field(default=(), examples=[["/etc/itopsync/sync.toml"]])
-    """The `sync.toml` of each pair to show. No password of an iTop is read from them."""
+    """The `sync.toml` of each pair to show. No iTop password is read from it."""
     listen: Annotated[Text, AfterValidator(_read_place)] = LOCAL
     """Address and port, or a Unix socket as `unix:/run/itopsync-web/web.sock`."""
     origin: Annotated[Text, AfterValidator(_read_origin)] = Field(default="", examples=["https://bridge.example.com"])
-    """What people's browsers show: scheme and host. Required, unless it is for this machine alone."""
+    """Scheme and host as browsers show them. Required unless the console is for this machine alone."""
     accounts: AccountsSection | None = None
-    """Local accounts. Neither these nor a proxy: everybody on this machine may look, and nobody may do anything."""
+    """Local accounts. Without these and without a proxy, everybody on this machine may look, and nobody may do anything."""
     proxy: ProxySection | None = None
     """A proxy that signs people in."""
     roles: RolesSection = Field(default={}, validate_default=True)
@@ -137,7 +137,7 @@ class WebFile(Section):
 
     @property
     def socket(self) -> Path | None:
-        """The Unix socket; None: a port."""
+        """The Unix socket; None for a port."""
         return Path(self.listen.removeprefix(SOCKET)) if self.listen.startswith(SOCKET) else None
 
     @property
@@ -151,7 +151,7 @@ class WebFile(Section):
 
 @dataclass(frozen=True)
 class WebSettings:
-    """``web.toml``, and where it stands."""
+    """``web.toml``, and where it is."""
 
     file: WebFile
     folder: Path
@@ -170,7 +170,7 @@ class WebSettings:
 def load(path: Path, environ: Mapping[str, str]) -> WebSettings:
     """Load ``web.toml``.
 
-    :raises ConfigurationError: it is at fault; it holds every fault
+    :raises ConfigurationError: with every fault in the file
     """
     table, faults = parse(path), Faults(path)
     surroundings = Surroundings(path.absolute().parent, environ, datetime.now(UTC))
@@ -182,5 +182,5 @@ def load(path: Path, environ: Mapping[str, str]) -> WebSettings:
 
 
 def of_one_pair(path: Path) -> WebSettings:
-    """What holds without a ``web.toml``: one pair, for everybody on this machine to look at."""
+    """The settings without a ``web.toml``: one pair, for everybody on this machine to look at."""
     return WebSettings(WebFile.model_validate({"pairs": [str(path.absolute())]}), path.absolute().parent)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from itopsync.store.records import ActivityRecord
 
 MANY = 300
-"""How many writes of one ticket are looked at."""
+"""How many writes of one ticket are examined."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Item:
 
     kind: ItemKind
     which: str
-    """What tells it from others, as people can use it: an attachment's id, an attribute's name; empty for a note."""
+    """What distinguishes it, in a form that people can use: an attachment's id, an attribute's name; empty for a note."""
     origin: Side | None
-    """Where a person wrote it; None: on either side."""
+    """The side on which a person wrote it; None for either."""
     what: str
     """Its progress: ``carried``, ``waiting``, ``left as it is`` …"""
     arrived: datetime | None = None
     after: timedelta | None = None
-    """How long after the person's save."""
+    """How long after the person's save it arrived."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class ToCome:
     """A pending item or an obstacle."""
 
     what: str
-    """With ``{…}`` for what is put in."""
+    """With ``{…}`` for each value."""
     at: datetime | None = None
     put_in: str = ""
 
 
 def items(link: Link, writes: Sequence[ActivityRecord]) -> list[Item]:
-    """Everything of a link that was carried or is known to wait; notes in the order of their arrival."""
+    """Everything on a link that was carried or is known to wait; notes in the order of their arrival."""
     done: dict[ItemKey, ActivityRecord] = {}
     for write in writes:  # the newest first
         if write.outcome in (WriteOutcome.DONE, WriteOutcome.UNMARKED):

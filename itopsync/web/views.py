@@ -25,9 +25,9 @@ from itopsync.web.pages import Pages
 from itopsync.web.pairs import Watched
 
 ROWS = 50
-"""Rows per page of what happened."""
+"""Rows per page of the activity."""
 CYCLES = 400
-"""How many cycles are looked at; consecutive idle ones are shown as one."""
+"""How many cycles are examined; consecutive idle ones are shown as one."""
 FEW = 5
 """Tickets shown per cause."""
 TROUBLED = 500
@@ -66,7 +66,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Views:
-    """The pages that only look."""
+    """The pages that only show."""
 
     pages: Pages
     pairs: Mapping[str, Watched]
@@ -119,7 +119,7 @@ class Views:
         return self.pages.show(request, "found.html", {"found": found, "typed": typed}, 200 if found else 404)
 
     def ticket(self, request: Request) -> Response:
-        """All that the store knows of one link."""
+        """Everything that the store knows about one link."""
         pair, now = self.watched(request), self.clock()
         store = pair.store()
         (link,) = store.links.get([number_of(request.path_params["link"])]) or (None,)
@@ -199,7 +199,7 @@ class Views:
         return pair
 
     def asked(self, request: Request, store: Store) -> dict[str, object]:
-        """The request that this page is to tell of, if any."""
+        """The request whose progress this page shows, if any."""
         number = request.query_params.get("asked")
         return {} if number is None else self._told(store, store.requests.get(number_of(number)))
 
@@ -210,7 +210,7 @@ class Views:
 
 
 def number_of(text: str) -> int:
-    """The id in an address or a form; -1, which nothing has, if it is no id."""
+    """The id in an address or a form; if it is not one, -1, which nothing has."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < _TOO_LONG else -1
 
 
@@ -219,7 +219,7 @@ _TOO_LONG = 18
 
 
 def _typed(text: str) -> str:
-    """What somebody typed for a ticket; no database need know what cannot be typed."""
+    """What somebody typed for a ticket, without unprintable characters."""
     return clip(text, 100).strip()
 
 
@@ -231,7 +231,7 @@ def _links(pair: Watched, typed: str) -> tuple[Link, ...]:
 
 
 def _place(text: str) -> tuple[datetime, int] | None:
-    """Where a page of what happened begins: behind the record of this time and id."""
+    """Where a page of the activity begins: after the record with this time and id."""
     at, _, number = text.partition("~")
     try:
         place = datetime.fromisoformat(at), int(number)

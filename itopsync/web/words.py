@@ -1,4 +1,4 @@
-"""The language of the pages: English stands in the templates, Indonesian in ``words.id.toml``."""
+"""The language of the pages: English is in the templates, Indonesian in ``words.id.toml``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ LANGUAGES = ("en", "id")
 
 
 class Translator(Protocol):
-    """Says a text in a reader's language, with what is put into it."""
+    """Translates a text into a reader's language, and fills in its values."""
 
     def __call__(self, text: str, **values: object) -> str: ...
 
 
 def best(chosen: str | None, accepted: str) -> str:
-    """The language to speak: what was chosen, else the first of ours in ``Accept-Language``, by its weights."""
+    """The language to use: the chosen one, else the one of ours with the highest weight in ``Accept-Language``."""
     if chosen in LANGUAGES:
         return chosen
     weighed = []
@@ -29,7 +29,7 @@ def best(chosen: str | None, accepted: str) -> str:
 
 
 def translator(language: str) -> Translator:
-    """Who speaks a language."""
+    """The translator into a language."""
 
     def say(text: str, **values: object) -> str:
         said = INDONESIAN.get(text, text) if language == "id" else ENGLISH.get(text, text)
