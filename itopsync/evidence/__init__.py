@@ -1,7 +1,7 @@
 """The monthly report for both companies: arrivals and delays, from the store alone, without content.
 
-``delays``    whose delay an arrival's was
+``delays``    what caused each delay
 ``lines``     the report, line by line
 ``formats``   HTML, CSV and JSON
-``files``     a report written, with its checksum, and held against the store
+``files``     writes a report with its checksum, and compares one with the store
 """

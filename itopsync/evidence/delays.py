@@ -13,18 +13,18 @@ from itopsync.store.records import ActivityRecord, Cause, SpellRecord, WriteOutc
 Span = tuple[datetime, datetime]
 
 REFUSED = "refused"
-"""The delay from the first time that a server did not take something until it did."""
+"""The delay from a server's first refusal of something until it accepts it."""
 BRIDGE = "bridge"
 """The delay that nothing else explains."""
 _NOT_TAKEN = (WriteOutcome.REFUSED, WriteOutcome.NO_RIGHT, WriteOutcome.UNKNOWN, WriteOutcome.UNMARKED)
-"""Outcomes of writes that their side is to answer for."""
+"""Outcomes of writes for which the side written to is responsible."""
 DELAYS = (
     *(f"{side} {why}" for side in Side for why in (Cause.DOWN, Cause.NO_WRITES, REFUSED)),
     Cause.PAUSED.value,
     Cause.STOPPED.value,
     BRIDGE,
 )
-"""Everything that a delay is put down to."""
+"""The causes to which delays are attributed."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Spans:
 
     @classmethod
     def of(cls, spans: Iterable[Span]) -> Spans:
-        """Join *spans*, in whatever order they are."""
+        """Merge *spans*, given in any order."""
         made = cls()
         for begin, end in sorted(spans):
             if made._spans and begin <= made._spans[-1][1]:
@@ -45,7 +45,7 @@ class Spans:
         return made
 
     def within(self, begin: datetime, end: datetime) -> list[Span]:
-        """Those that lie in a time, cut to it, in their order."""
+        """The parts of them between *begin* and *end*, in order."""
         found: list[Span] = []
         place = max(0, bisect_right(self._spans, begin, key=lambda span: span[0]) - 1)
         while place < len(self._spans) and self._spans[place][0] < end:
@@ -60,7 +60,7 @@ class Spells:
     """When each side was down or accepted no writes, and when itopsync was paused or stopped."""
 
     def __init__(self, spells: Iterable[SpellRecord], now: datetime) -> None:
-        """*now* is the end of what still lasts."""
+        """*now* ends what is still going on."""
         found: dict[tuple[Cause, Side | None], list[Span]] = {}
         for each in spells:
             end = min(each.until, now) if each.over else now
@@ -68,15 +68,15 @@ class Spells:
         self._spans = {key: Spans.of(spans) for key, spans in found.items()}
 
     def of(self, cause: Cause, side: Side | None = None) -> Spans:
-        """When *cause* was there."""
+        """When *cause* applied."""
         return self._spans.get((cause, side), Spans())
 
 
 def shares(begin: datetime, end: datetime, side: Side, refused: datetime | None, spells: Spells) -> dict[str, float]:
-    """The seconds from *begin* to *end* by :data:`DELAYS`, for something that was carried to *side*; what is nothing is left out.
+    """Split the seconds from *begin* to *end* among :data:`DELAYS`, for something carried to *side*; zeros are left out.
 
-    *refused* is when that side did not take it first. Where several things lasted at once, a side that was down comes first, then
-    one that took no writes, the refusal, a pause, a stop; of two sides the one to be written to.
+    *refused* is when that side first refused it. Where several causes overlap, a side that was down counts first, then one that
+    accepted no writes, the refusal, a pause, a stop; of the two sides, the one to be written to.
     """
     causes: list[tuple[str, Spans]] = [
         (f"{one} {cause}", spells.of(cause, one)) for cause in (Cause.DOWN, Cause.NO_WRITES) for one in (side, side.other)
@@ -116,7 +116,7 @@ class Refusals:
         self._first: dict[tuple[Side, str], datetime] = {}
 
     def hear(self, write: ActivityRecord) -> datetime | None:
-        """Take note of a write, the oldest first; for one that arrived, return when its side did not take it first."""
+        """Record a write, oldest first; if it arrived, return when its side first refused it."""
         keys = [(write.side, _key(item)) for item in write.items if not item.tells_how]
         if write.outcome in _NOT_TAKEN:
             for key in keys:
@@ -127,5 +127,5 @@ class Refusals:
 
 
 def _key(item: ItemKey) -> str:
-    """What stays the same of an item from try to try: a state may be tried by several steps."""
+    """What identifies an item across tries: a state may be reached in several steps."""
     return ItemKind.STATE if item.kind is ItemKind.STATE else item

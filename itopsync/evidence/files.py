@@ -1,4 +1,4 @@
-"""Reports as files: written with a checksum, and later compared with the store."""
+"""Writes reports to files with a checksum, and later compares them with the store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from itopsync.evidence.lines import Figures, Frame, arrivals, beginning
 from itopsync.store.store import Store
 
 TOLD = 20
-"""How many lines that differ are reported, of each kind."""
+"""How many differing lines of each kind are reported."""
 _SEAL = re.compile(
     rb"itopsync-report month=(?P<month>\d{4}-\d\d) made=(?P<made>[\dT:.+-]+) format=(?P<format>html|csv|json) "
     rb"itopsync=(?P<version>[\w.+-]+) sha256=(?P<digest>[0-9a-f]{64})"
@@ -31,9 +31,9 @@ class NoReport(Exception):
 
 
 def write(store: Store, frame: Frame, form: Format, out: BinaryIO, version: str = __version__) -> None:
-    """Write a report as that *version* of itopsync.
+    """Write a report, naming *version* as the itopsync that made it.
 
-    What is long of it waits in a temporary file, so that memory grows by eight bytes an arrival only.
+    The arrivals wait in a temporary file, so that each takes only eight bytes of memory.
     """
     figures, digest = Figures(), hashlib.sha256()
     with tempfile.TemporaryFile("w+") as waiting:
@@ -53,11 +53,11 @@ class Checked:
     frame: Frame
     """What the file says it is about."""
     sealed: bool
-    """The file has the checksum of what it holds. Everybody can compute that: it proves nothing."""
+    """Whether its checksum matches its contents. Anybody can compute one, so this proves nothing."""
     same: bool
-    """The report, made anew from the store, is the very same file, byte for byte."""
+    """Whether the report, made again from the store, is the same file, byte for byte."""
     version: str
-    """The itopsync that made it."""
+    """The version of itopsync that made it."""
     only_file: list[str]
     """Lines, as text, that are in the file but not in the store's report, or less often there: at most :data:`TOLD`."""
     only_store: list[str]
@@ -65,9 +65,9 @@ class Checked:
 
 
 def check(store: Store, file: BinaryIO, frame: Callable[[str, datetime], Frame]) -> Checked:
-    """Compare a report with the store; *frame* makes what it is about, of its month and of when it was made.
+    """Compare a report with the store; *frame* takes its month and the time at which it was made.
 
-    :raises NoReport: it is none
+    :raises NoReport: it is not a report
     """
     digest, seal, last = hashlib.sha256(), None, b""
     for line in file:
@@ -93,7 +93,7 @@ def check(store: Store, file: BinaryIO, frame: Callable[[str, datetime], Frame])
 
 
 def _made(text: str) -> datetime:
-    """When a report says that it was made. :raises ValueError: it is no time that every timezone has"""
+    """When a report says that it was made. :raises ValueError: it has no offset, or some timezone cannot show it"""
     made = datetime.fromisoformat(text)
     if made.tzinfo is None or made.year == MAXYEAR:
         raise ValueError(text)
@@ -107,7 +107,7 @@ def _closing(frame: Frame, form: Format, version: str, before: str) -> bytes:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """All lines, whole, but without the checksum: that is another one wherever a line is."""
+    """All lines, without the checksum, which changes with any of them."""
     file.seek(0)
     for line in file:
         seal = _SEAL.search(line)
@@ -115,7 +115,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _missing(file: BinaryIO, other: BinaryIO) -> Iterator[str]:
-    """Lines of a file that the other lacks, or has less often. Of each line eight bytes are kept."""
+    """Lines that *file* has and *other* lacks, or has less often. Keeps eight bytes of each line."""
     there = Counter(map(_short, _lines(other)))
 
     def lacking(line: bytes) -> bool:

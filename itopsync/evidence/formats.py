@@ -24,7 +24,7 @@ class Format(StrEnum):
 
 
 def body(form: Format, title: str, lines: Iterator[Line]) -> Iterator[str]:
-    """The file without its ending."""
+    """The file without its last line."""
     match form:
         case Format.HTML:
             yield from _html(title, lines)

@@ -34,7 +34,7 @@ COLUMNS = (
     *(name.replace(" ", "_") for name in DELAYS),
 )
 _FIRST_YEAR = 2006
-"""There was no iTop before."""
+"""iTop did not exist before."""
 PARTS = {
     "report": "About this report",
     "figure": "The month in figures",
@@ -54,15 +54,15 @@ class Frame:
     month: str
     """``2026-11``, by internal's timezone."""
     made: datetime
-    """Nothing that came later is in it."""
+    """When it is made; nothing later is included."""
     timezones: BySide[ZoneInfo]
     labels: BySide[str]
     keep: timedelta
-    """How long the store keeps what was written."""
+    """How long the store keeps the record of writes."""
 
     def __post_init__(self) -> None:
-        """Check the month. :raises ValueError: there is none such, or no iTop was there yet"""
-        # of "2026-11-30", Python would make the 30th at one o'clock
+        """Check the month. :raises ValueError: it does not exist, or is older than iTop"""
+        # Python would read "2026-11-30-01" as one o'clock on the 30th
         if not re.fullmatch(r"\d{4}-\d\d", self.month, re.ASCII) or self.begin.year < _FIRST_YEAR:
             raise ValueError(self.month)
 
@@ -89,7 +89,7 @@ class Frame:
 
 @dataclass
 class Figures:
-    """What is counted over all arrivals: eight bytes of each are kept."""
+    """The totals over all arrivals; keeps eight bytes of each."""
 
     tickets: int = 0
     created: int = 0
@@ -161,7 +161,7 @@ def _words(parts: Counter[str]) -> str:
 
 
 def beginning(store: Store, frame: Frame, figures: Figures) -> Iterator[Line]:
-    """Everything before the arrivals, once these are counted."""
+    """Everything that precedes the arrivals, once these are counted."""
     yield from _about(frame)
     spells = [_spell(frame, each) for each in store.spells.between(frame.begin, frame.end)]
     outages = [line for line in spells if line["part"] == "outage"]
