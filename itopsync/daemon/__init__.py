@@ -5,7 +5,7 @@
 ``asked``       notices and carries out what people ask for
 ``listeners``   who is notified when a cycle ends
 ``reloading``   reloads the configuration
-``supervisor``  runs several pairs, each in a process of its own
+``supervisor``  runs several pairs, each in its own process
 ``signals``     signals to stop or reload
 ``systemd``     notifications to systemd
 """

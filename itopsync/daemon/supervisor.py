@@ -1,10 +1,10 @@
-"""``itopsync run-all``: several pairs, each in a process of its own that shares the program's memory with the others.
+"""``itopsync run-all``: several pairs, each in its own process, which shares the program's memory with the others.
 
-A process of its own keeps pairs independent: one that fails or hangs holds up no other. Forked from a process that has loaded
-the program, each takes far less memory than it would alone.
+Separate processes keep pairs independent: one that fails or hangs does not hold up the others. Forked from a process that has
+loaded the program, each takes far less memory than it would alone.
 
-Towards the pairs the supervisor plays systemd's part: it hears their notifications, restarts what ended by a fault or no longer
-notifies, and passes SIGTERM and SIGHUP on.
+To the pairs, the supervisor acts as systemd: it receives their notifications, restarts those that fail or stop notifying, and
+passes on SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ FILE = "sync.toml"
 CREDENTIALS = "credentials"
 """The folder of a pair's passwords, beside its configuration."""
 LOADED = "pairs"
-"""The name by which the unit loads all files of the pairs' folder as credentials."""
+"""The name under which the unit loads all files in the pairs' folder as credentials."""
 RESTART_PAUSE = 15.0
-"""Seconds until a pair that ended by a fault is started again, as in the unit of a single pair."""
+"""Seconds until a pair that failed is restarted, as in the unit of a single pair."""
 KILL_AFTER = 10.0
-"""How many seconds a pair that hangs gets to log where it hangs."""
+"""Seconds that a hanging pair gets to log where it hangs."""
 STOP_WITHIN = 80.0
-"""How many seconds all pairs get to end once they are told to; less than the unit's TimeoutStopSec."""
+"""Seconds that all pairs get to end once told to; less than the unit's TimeoutStopSec."""
 LONGEST_WAIT = 1.0
 _AT_FAULT = (ExitCode.USAGE, ExitCode.CONFIGURATION)
-"""A restart does not mend these; a changed configuration does."""
+"""Exit codes of what only a changed configuration can fix, not a restart."""
 
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 Main = Callable[[Path], None]
-"""Keeps the pair of this configuration in step until stopped, in a process of its own; exits with an :class:`ExitCode`."""
+"""Keeps the pair of this configuration in step until stopped, in its own process; exits with an :class:`ExitCode`."""
 
 
 def run_all(folder: Path, main: Main) -> ExitCode:
@@ -72,7 +72,7 @@ class _Pair:
 
     file: Path
     place: Path
-    """A folder of its own, for its socket and its credentials."""
+    """Its own folder, for its socket and its credentials."""
     notifications: socket.socket
     process: ForkProcess | None = None
     status: str = ""
@@ -84,7 +84,7 @@ class _Pair:
     aborted: float | None = None
     """When it was found to hang."""
     settled: bool = False
-    """Whether its first start came to an end, good or bad."""
+    """Whether its first start has succeeded or failed."""
 
     @property
     def name(self) -> str:
@@ -119,7 +119,7 @@ class _Supervisor:
             remedy = f"Create one with `itopsync init {self._folder}/NAME/{FILE}`"
             raise ConfigurationError([Fault(str(self._folder), f"no pair here: there is no folder with a {FILE}", remedy)])
         gc.collect()
-        gc.freeze()  # a collection would write to the pages that the processes share
+        gc.freeze()  # a garbage collection would write to the pages that the processes share
         while self._signals.stop is None:
             if self._signals.reload:
                 self._reload()
@@ -160,7 +160,7 @@ class _Supervisor:
     # their processes
 
     def _listen(self) -> None:
-        """Wait until a pair notifies or ends, but not for long, and take in what they say."""
+        """Wait briefly for a pair to notify or end, and record the notifications."""
         sockets = {pair.notifications: pair for pair in self._pairs.values()}
         ends = [pair.process.sentinel for pair in self._pairs.values() if pair.process is not None]
         for ready in connection.wait([*sockets, *ends], LONGEST_WAIT):
@@ -183,7 +183,7 @@ class _Supervisor:
         heard = [each.notifications for each in self._pairs.values()]
         above = _Above(os.getpid(), heard)
         pair.process = get_context("fork").Process(target=_run, args=(self._main, pair.file, self._environment(pair), above))
-        # a signal to the child waits until no handler of ours is left in it
+        # hold back signals to the child until it has shed our handlers
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         try:
             pair.process.start()
@@ -256,7 +256,7 @@ def _received(notifications: socket.socket) -> Iterator[bytes]:
 
 
 def own_credentials(loaded: Path, name: str, place: Path) -> Path:
-    """A folder in *place* with a pair's own credentials by their own names, of those that systemd *loaded* for all pairs."""
+    """A folder in *place* with one pair's credentials under their own names, out of those that systemd *loaded* for all."""
     own = place / CREDENTIALS
     own.mkdir(mode=0o700, exist_ok=True)
     for file in own.iterdir():
@@ -278,23 +278,23 @@ def _how(code: int) -> str:
 
 @dataclass(frozen=True)
 class _Above:
-    """What a pair's process has from the supervisor."""
+    """What a pair's process inherits from the supervisor."""
 
     number: int
-    """The supervisor's process."""
+    """The supervisor's process id."""
     sockets: list[socket.socket]
     """Its listening sockets. The child must close them: an unread copy would fill up and block every sender."""
 
 
 def _run(main: Main, file: Path, environment: Mapping[str, str], above: _Above) -> None:
-    """Be the process of one pair."""
+    """Run as the process of one pair."""
     for each in above.sockets:
         each.close()
     threading.Thread(target=_end_after, args=(above.number,), daemon=True).start()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the configuration is yet to be read
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the configuration has not been read yet
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
     for name in ("WATCHDOG_PID", "WATCHDOG_USEC"):
         os.environ.pop(name, None)

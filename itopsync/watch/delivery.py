@@ -136,7 +136,7 @@ class Web:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Made once: loading the authorities takes longer than asking."""
+        """Created once: loading the authorities takes longer than a request."""
         return ssl.create_default_context(cafile=self._receiver.ca_file) if self._receiver.ca_file else httpx.create_ssl_context()
 
     def _ask(self, method: str, body: bytes | None) -> None:
