@@ -218,7 +218,7 @@ def _unauthorised(call: Call, text: str) -> RemoteError:
 
 
 def _quoting(error: RemoteError, text: str, why: str) -> RemoteError:
-    """*error*, which ends with what is kept of *text*."""
+    """Return *error*, with what is kept of *text* at its end."""
     error.quoted = why if wording.known_reason(text) is None else ""
     return error
 

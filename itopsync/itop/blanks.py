@@ -1,4 +1,4 @@
-"""Restores the blanks that iTop 3.0 drops from its answers: each one between ``>`` and ``<``, so that formatted words join.
+"""Restores the blanks that iTop 3.0 drops from its answers: those between ``>`` and ``<``, so that formatted words run together.
 
 They are still stored. For a log entry, the plain text beside it shows where they were; for an attribute, a query does. Both were
 observed on 3.0.4. Only blanks between two words matter: elsewhere, browsers show none.
@@ -17,14 +17,14 @@ _INLINE = "a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|q|s|samp|small|span
 _BEHIND = rf"/?(?:{_INLINE})\b[^<>]*>"
 _TAG = f"<{_BEHIND}"
 _JOINED = re.compile(rf"(<(?<=[^\s<>]<){_BEHIND}(?:{_TAG})*)({_TAG})(?=[^\s<>])", re.IGNORECASE)
-"""The tags between two words, without a blank. It begins with a plain ``<``, for which a long text is searched quickly."""
+"""The tags between two words, without a blank. It begins with a plain ``<``, which makes searching a long text fast."""
 _ANY_TAG = re.compile(r"<[^<>]*>")
 _NAME = re.compile(r"</?\w+")
 _TARGET = re.compile(r"\]\([^()\s]*\)")
 """The address of a link in plain text: ``[here](https://…)``."""
 _BLANK = re.compile(r"\]?\s")
 _CONTEXT = 12
-"""How many characters on both sides tell one place in a text from the others."""
+"""How many characters on each side distinguish one place in a text from the others."""
 _MOST = 50
 
 
@@ -45,7 +45,7 @@ def restored(shown: str, plain: str) -> str:
 
 
 def _behind(words: str, plain: str, place: int) -> int:
-    """Where in *plain* the letters of *words* end, which come after *place*; 0 if they do not."""
+    """Where the letters of *words* end in *plain*, when found one by one from *place* on; 0 if one is missing."""
     for letter in unescape(words):
         if letter.isspace():
             continue
@@ -61,7 +61,7 @@ def may_lack(text: str) -> bool:
 
 
 def asked_for(name: str, shown: str, holds: Callable[[str], bool]) -> str:
-    """The HTML attribute *name* with the blanks that are stored; *holds* tells whether an OQL condition holds for its ticket.
+    """The HTML attribute *name* with its stored blanks; *holds* tells whether an OQL condition holds for its ticket.
 
     Asks once or twice if all or none were dropped, and not at all if words meet in more than 50 places.
     """
@@ -77,7 +77,7 @@ def asked_for(name: str, shown: str, holds: Callable[[str], bool]) -> str:
 
 
 def _stored(places: Sequence[int], conditions: Mapping[int, str], holds: Callable[[str], bool]) -> list[int]:
-    """Those of *places* at which a blank is stored, found by halving."""
+    """The *places* at which a blank is stored, found by halving."""
     asked = [conditions[place] for place in places]
     if not asked or holds(" AND ".join(asked)):
         return list(places)

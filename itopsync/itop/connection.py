@@ -42,7 +42,7 @@ CERTIFICATE = {
     "not yet valid": "Check the clock of this host, and from when its certificate is valid",
     "not valid for": "Name in url a host for which its certificate is made",
 }
-"""What to do about a certificate, by OpenSSL's words for what is wrong with it; else, its authority is unknown."""
+"""OpenSSL's words for what is wrong with a certificate → the remedy; with any others, its authority is unknown."""
 
 _CHECK_PROXY = "Check that proxy, or name this host in no_proxy"
 _OTHER_PROXY = "Name one that begins with http:// or https:// in https_proxy, or this host in no_proxy"
@@ -70,7 +70,7 @@ class Broken:
     remedy: str = "Check that it is up and that url is right"
     """What to do if nothing was sent."""
     late: bool = False
-    """It did not come in time, though the request was sent."""
+    """Whether the request was sent, but the response did not come in time."""
 
 
 class Connection:
@@ -109,7 +109,7 @@ class Connection:
         self._api = _parsed(f"{settings.url}/webservices/rest.php?{query}")
 
     def _usable_proxy(self) -> httpx.Proxy | None:
-        """The proxy; None if there is none, or none that could be used, which :meth:`_send` tells."""
+        """The proxy; None if there is none, or if it cannot be used, which :meth:`_send` reports."""
         self._unusable = False
         try:
             proxy = httpx.Proxy(self._proxy) if self._proxy else None
@@ -191,7 +191,7 @@ class Connection:
         body = bytearray()
         length = response.headers.get("Content-Length") or ""
         twice = "," in response.headers.get("Content-Encoding", "").replace("identity", "").strip(", ")
-        # packed twice, a few bytes are gigabytes before any are counted
+        # compressed twice, a few bytes grow to gigabytes before any are counted
         whole = not twice and (not length.isdecimal() or int(length) <= limit)
         if whole:
             for piece in response.iter_bytes():
@@ -204,7 +204,7 @@ class Connection:
 
 def _tls(settings: ServerSettings) -> ssl.SSLContext:
     """TLS 1.2 or newer, whatever the host's default; with ``ca_file``, only that authority is trusted."""
-    if settings.url.startswith("http://") and not settings.ca_file:  # to this machine only; loading the authorities takes 35 ms
+    if settings.url.startswith("http://") and not settings.ca_file:  # this machine only; the authorities take 35 ms to load
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context = ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else httpx.create_ssl_context()
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)

@@ -25,8 +25,8 @@ FOUND = re.compile(r"(?:Found|Deleted): ([0-9]{1,15})(?: plus .*)?")
 HIGHEST_KEY = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BIRTH = ("creation_date", "expire")
-"""What says when an attachment was made. Before 3.1, one that a client of the API made has no ``creation_date``; ``expire`` is
-set with each and never again."""
+"""The attributes that show when an attachment was created. Before 3.1, one created by an API client has no ``creation_date``;
+``expire`` is set on every creation and never again."""
 WRONG_SHAPE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What decoding JSON of an unexpected shape can raise."""
 

@@ -6,7 +6,7 @@ that an administrator made part of an object's name, or the whole SQL with the t
 - of errors in the known forms of iTop's own code, only names and numbers are kept (:data:`FORMS`, :data:`CHECKS`);
 - of a database error, only its number and the column that it names;
 - of any other text, such as an extension's, what precedes the first quote or bracket, without the words that we sent, and
-  without those by which the two tickets and their people are called (:func:`hidden`, once it is known which tickets these are).
+  without the names of the two tickets and their people (:func:`hidden`, once it is known which tickets these are).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def reason(text: str, sent: object) -> str:
 
 
 def known_reason(text: str) -> str | None:
-    """The same of an error in a known form, in which no word is the ticket's; else None."""
+    """Return the same for an error in a known form, without any of the ticket's words; else None."""
     if error := database_error(text):
         return str(error)
     text = _message(text)
