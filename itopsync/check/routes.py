@@ -1,4 +1,4 @@
-"""One side's routes: whether what they name is there, whether they can be reached, and whether what they set fits together."""
+"""One side's routes: whether what they name exists, whether they can be reached, and whether what they set fits together."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class _Use:
 
     where: str
     is_set: bool
-    """Whether a ticket gets what is found, or else has it."""
+    """Whether tickets get what is found, or else must have it."""
     is_shown: bool = False
     """Whether a ticket shows it, so that our account need not read it."""
 
 
 def check_routes(server: Server, rules: Rules) -> Iterator[Finding]:
-    """Look up on one server all that routes of either side name there, and examine this side's routes."""
+    """Look up on one server everything that either side's routes name there, and examine this side's routes."""
     side = server.side
     uses = _uses(side, rules)
     classes = tuple(dict.fromkeys(cls.of(side) for cls in rules.classes))
@@ -87,7 +87,7 @@ def _shown_by_tickets(demand: Demand) -> Iterator[Lookup]:
 
 
 def _named(side: Side, key: str, candidate: Candidate) -> Lookup | None:
-    """What a candidate names: an id is looked up like a criterion."""
+    """What a candidate names; an id is looked up like a criterion."""
     if isinstance(candidate, int) and is_key(key) and candidate:
         return Lookup(side, key, (("id", str(candidate)),))
     return candidate if isinstance(candidate, Lookup) else None
@@ -165,7 +165,7 @@ def _pairs(server: Server, fit: Fit, ids: Sequence[int]) -> set[tuple[int, int]]
 
 
 def _check_patterns(server: Server, rules: Rules, classes: Sequence[str]) -> Iterator[Finding]:
-    """Ask for each pattern of names whether any name fits it."""
+    """Check that each pattern matches at least one name."""
     asked: dict[tuple[str, str], str] = {}
     for owner in Side:
         for route in rules.of(owner).routing.routes:
@@ -186,7 +186,7 @@ def _check_patterns(server: Server, rules: Rules, classes: Sequence[str]) -> Ite
 
 
 def _check_conditions(server: Server, rules: Rules) -> Iterator[Finding]:
-    """Ask each condition once of each class that it may be asked of."""
+    """Query each class once with each condition that applies to it."""
     asked: dict[tuple[str, str], str] = {}
     for owner in Side:
         for route in rules.of(owner).routing.routes:

@@ -33,17 +33,17 @@ def candidates(value: object) -> Sequence[object]:
 
 
 def last(defaults: Mapping[str, object]) -> dict[str, object]:
-    """The values that are taken when nothing that is tried before is found; the server itself looks these up."""
+    """The values that are taken if nothing tried before them is found; the server itself looks these up."""
     return {name: candidates(value)[-1] for name, value in defaults.items()}
 
 
 @dataclass(frozen=True)
 class Settable:
-    """What may be given a value on a side's tickets."""
+    """The attributes of a side's tickets that may be given a value."""
 
     side: Side
     names: frozenset[str]
-    """Empty if it is not known, since no class is."""
+    """Empty if unknown, because no class is known."""
     keys: frozenset[str]
 
     @classmethod
@@ -87,7 +87,7 @@ def _check_value(settable: Settable, key: str, name: str, value: object, faults:
 
 
 def _check_email_of(side: Side, key: str, name: str, value: Mapping[str, object], faults: Faults) -> None:
-    """Check that only the caller of an internal ticket is looked up by e-mail: nobody else of external is looked for."""
+    """Check that only the caller of an internal ticket is looked up by e-mail: no other person from external is."""
     if side is not Side.INTERNAL:
         faults.add(key, "nobody of internal is told to external, so nobody is looked up there by e-mail", "Remove it")
     elif name != EMAIL_OF or value[BY_EMAIL] != EMAIL_OF:

@@ -62,7 +62,7 @@ class Faults:
             yield Fault(f"{self._path}: {_line(key)}" if key else str(self._path), what, remedy)
 
     def _told_of_lines(self) -> Iterator[Fault]:
-        """Report a fault that several lines share once, with all their numbers."""
+        """Report a fault that several lines share only once, with all their numbers."""
         alike: dict[tuple[Path, str, str, str], list[int]] = {}
         for number, faults in self._lines:
             for key, (what, remedy) in faults._found.items():

@@ -1,4 +1,4 @@
-"""Finds, parses and validates a file, table by table, as its schema: :class:`~itopsync.config.schema.SyncFile`, for one."""
+"""Finds and parses a file, and validates it table by table by its schema, such as :class:`~itopsync.config.schema.SyncFile`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _EXPLAINED = {
 """Keys that people are likely to try, and why they do not exist."""
 
 _MAY_BE_SECRET = re.compile(rf"(?:^|\.)(?:{'|'.join(WAYS)}|url|public_url|command)(?:\.|$)")
-"""Keys in which people put passwords and tokens, wrong as that is: what they say is not quoted."""
+"""Keys into which people wrongly put passwords and tokens: their values are not quoted."""
 
 _EXPECTED = {
     "string_pattern_mismatch": "it must be a name in iTop: letters, digits and underscores",

@@ -40,7 +40,7 @@ class WrittenRoute:
 
 @dataclass(frozen=True)
 class SideRoutes:
-    """All that a side's table says of its defaults."""
+    """Everything that a side's table says about its defaults."""
 
     side: Side
     defaults: Mapping[str, object]
@@ -49,7 +49,7 @@ class SideRoutes:
 
     @property
     def names(self) -> Collection[str]:
-        """All that a default or a route gives a value, in order."""
+        """Everything that a default or a route gives a value, in order."""
         return tuple(dict.fromkeys((*self.defaults, *(name for route in self.routes for name in route.section.set))))
 
     @property
@@ -181,7 +181,7 @@ def _several(value: object) -> list[object]:
 
 
 def _shown(name: str, value: object) -> str:
-    """A value as a ticket shows it: a key of nothing is empty."""
+    """A value as a ticket shows it; an empty key is shown as an empty text."""
     return "" if is_key(name) and str(value) == "0" else plain(str(value))
 
 

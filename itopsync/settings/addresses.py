@@ -101,9 +101,9 @@ def located(folder: Path, name: str | Path) -> Path:
 
 
 def refuse_special(path: Path) -> None:
-    """:raises OSError: it is no regular file; a pipe, for one, would be waited for without an end"""
+    """:raises OSError: it is not a regular file; opening a pipe could block for ever"""
     mode = path.stat().st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder says itself what it is
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder fails with a clear error
         raise OSError(errno.EINVAL, "it is no regular file")
 
 

@@ -18,6 +18,6 @@ def proxy_for(url: str) -> str | None:
 
 
 def without_user(proxy: str) -> str:
-    """*proxy* as it may be shown: without what may be a password."""
+    """*proxy* as it may be shown: without user and password."""
     scheme, _, rest = proxy.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2].partition('/')[0]}"

@@ -1,6 +1,6 @@
 """Passwords, read from where ``sync.toml`` says they are. No fault ever contains any of their text.
 
-Nor what a key says that names no source which is there: that may be the password itself.
+Nor does a fault quote a key that names no existing source: its value may be the password itself.
 """
 
 from __future__ import annotations
