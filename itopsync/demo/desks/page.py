@@ -30,7 +30,7 @@ from itopsync.web.pairs import Watched
 from itopsync.web.views import number_of
 
 FIRST = "external:UserRequest:1"
-"""The ticket that is open in the beginning."""
+"""The ticket that is open at first."""
 FEW = 7
 """How many of the latest writes are shown."""
 _WITH_A_TICKET = {"note": people.write, "file": people.attach, "press": people.press}
@@ -116,7 +116,7 @@ class Page:
             store = self.watched.store()
             cycles, records = store.history.cycles(1), store.activity.latest(FEW)
             links = {link.id: link for link in store.links.get(record.link for record in records)}
-        except StoreError:  # the bridge makes it when it is started first
+        except StoreError:  # the bridge creates it when it first starts
             return None, ()
         numbers = {number: link.external_number or str(number) for number, link in links.items()}
         age = self.novelties.age
