@@ -1,18 +1,18 @@
-"""What can go wrong, grouped by what recovers from it.
+"""What can go wrong, grouped by how to recover from it.
 
 ::
 
     ItopsyncError
-    ├── ConfigurationError      a person mends sync.toml; every fault is listed at once
-    ├── StoreError              a person mends the store
+    ├── ConfigurationError      a person fixes sync.toml; every fault is listed at once
+    ├── StoreError              a person fixes the store
     │   ├── StoreOutdated           ``itopsync db upgrade``
     │   ├── StoreFromTheFuture      install the newer itopsync that made it
     │   ├── StoreGone               the store's file was moved or replaced: look at the one that is there
     │   └── StoreUnavailable        wait; the database does not answer
     ├── AnotherInstance         wait; somebody else holds the lease
-    ├── SafetyStop              a person looks, and accepts the plan or not
-    ├── TicketFault             a fault of ours that one ticket triggers: the ticket waits, is parked in the end, and is reported
-    ├── Stopped                 nothing: we were told to end between two calls, and the next cycle continues
+    ├── SafetyStop              a person examines the plan, and accepts it or not
+    ├── TicketFault             a bug of ours that one ticket triggers: the ticket waits, is eventually parked, and is reported
+    ├── Stopped                 nothing: we were told to stop between two calls, and the next cycle continues
     └── RemoteError             one of the two servers
         ├── SideUnavailable     pause the whole side; no ticket's retries are used up
         │   ├── Unreachable         no connection, a time-out before anything was sent, a 5xx on a read
@@ -20,15 +20,15 @@
         │   ├── Maintenance         HTTP 503
         │   ├── LoginRefused        wrong user or password, no REST profile
         │   └── AccessRefused       a right that the account lacks
-        │       └── ReadOnly            no write at all is taken: a server in read-only mode, which passes
+        │       └── ReadOnly            no write at all is accepted: a server in read-only mode, which passes
         ├── Refused             this one write is at fault: try less, try later, park
         │   ├── StimulusRefused     the ticket is in another state than we thought
-        │   ├── LogFull             the case log takes no further entry
-        │   ├── TooLarge            more bytes than the server or our limits take
-        │   │   └── RequestTooLarge     of one request: send less at once
-        │   └── Missing             the object is not there (any more)
-        ├── BadQuery            a query of ours or a scope of the operator's that iTop cannot run
-        └── OutcomeUnknown      let it land, then look whether it did; never send it again blindly
+        │   ├── LogFull             the case log accepts no further entry
+        │   ├── TooLarge            more bytes than the server or our limits allow
+        │   │   └── RequestTooLarge     in one request: send less at once
+        │   └── Missing             the object does not exist (any more)
+        ├── BadQuery            iTop cannot run our query or the operator's scope
+        └── OutcomeUnknown      let it land, then check whether it did; never resend it blindly
 
 Every message is one line that says what is wrong and what to do. Texts that come from a server are cut to
 :data:`REMOTE_TEXT_LIMIT` characters on the way in, since iTop can quote a whole ticket in an error.
@@ -42,17 +42,17 @@ from dataclasses import dataclass
 from itopsync.model import Side
 
 REMOTE_TEXT_LIMIT = 200
-"""How many characters of a server's own words are kept."""
+"""How many characters are kept of a server's own words."""
 
 
 def clip(text: str, limit: int = REMOTE_TEXT_LIMIT) -> str:
-    """Return *text* on one line, at most *limit* characters long, and without anything that a terminal would obey."""
+    """Return *text* on one line, at most *limit* characters long, and without terminal control characters."""
     line = " ".join(printable(text[: limit * 4]).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def printable(text: str) -> str:
-    """Return *text* with a space for each character that a terminal could take for a command, or hide others with."""
+    """Return *text* with a space for each character that could command a terminal or hide other characters."""
     return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
 
 
@@ -62,7 +62,7 @@ class ItopsyncError(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with a configuration, and how to mend it."""
+    """One thing that is wrong with a configuration, and how to fix it."""
 
     where: str
     """File and key, as in ``sync.toml: external.url``."""
@@ -102,14 +102,14 @@ class StoreGone(StoreError):
 
 
 class AnotherInstance(ItopsyncError):
-    """Another itopsync works on this store. Wait for it to end, or stop it."""
+    """Another itopsync is using this store. Wait for it to end, or stop it."""
 
 
 class SafetyStop(ItopsyncError):
-    """A limit would be exceeded, or what is missing may only be out of sight: nothing more is begun in this cycle.
+    """A limit would be exceeded, or what is missing may merely be hidden: this cycle begins nothing more.
 
-    *kind* is what ``accept`` takes to let such a plan through once. *counted*: the message says how many things exceed the limit,
-    as far as they were looked at.
+    *kind* is the argument of ``accept`` that lets such a plan through once. *counted*: the message says how many of the things
+    examined so far exceed the limit.
     """
 
     def __init__(self, kind: str, message: str, *, counted: bool = False) -> None:
@@ -118,7 +118,7 @@ class SafetyStop(ItopsyncError):
 
 
 class TicketFault(ItopsyncError):
-    """What one ticket holds brings out a fault of itopsync."""
+    """One ticket's contents trigger a bug in itopsync."""
 
 
 class Stopped(ItopsyncError):
@@ -132,20 +132,20 @@ class RemoteError(ItopsyncError):
     """A server did not do what it was asked."""
 
     quoted = ""
-    """What the message ends with, if it is in words of the server's that nobody foresaw: they may name the ticket."""
+    """The end of the message, if it quotes the server in a form that we do not know: it may name the ticket."""
 
     def __init__(self, side: Side, message: str) -> None:
         self.side = side
         super().__init__(f"{side}: {message}")
 
     def requote(self, quoted: str) -> None:
-        """Put *quoted* in the place of what is quoted."""
+        """Replace what is quoted with *quoted*."""
         self.args = (f"{str(self).removesuffix(self.quoted)}{quoted}",)
         self.quoted = quoted
 
 
 class SideUnavailable(RemoteError):
-    """A whole side cannot be worked with for now."""
+    """A whole side is unavailable for now."""
 
 
 class Unreachable(SideUnavailable):
@@ -169,7 +169,7 @@ class AccessRefused(SideUnavailable):
 
 
 class ReadOnly(AccessRefused):
-    """The server takes no writes, as in read-only mode."""
+    """The server accepts no writes, as in read-only mode."""
 
 
 class Refused(RemoteError):
@@ -177,11 +177,11 @@ class Refused(RemoteError):
 
 
 class StimulusRefused(Refused):
-    """The ticket's state does not take this stimulus."""
+    """The ticket's state does not allow this stimulus."""
 
 
 class LogFull(Refused):
-    """The case log takes no further entry.
+    """The case log accepts no further entry.
 
     *log* is the name of its attribute, inferred from the database column that the server names.
     """
@@ -192,20 +192,20 @@ class LogFull(Refused):
 
 
 class TooLarge(Refused):
-    """More bytes than the server takes, or than our limits allow."""
+    """More bytes than the server accepts, or than our limits allow."""
 
 
 class RequestTooLarge(TooLarge):
-    """More bytes than the server takes in one request.
+    """More bytes than the server accepts in one request.
 
-    *news* says that no smaller request was known to be too large: what can be cut is cut smaller from now on.
+    *news*: no smaller request was known to be too large, so what can be cut is cut smaller from now on.
     """
 
     news = False
 
 
 class Missing(Refused):
-    """The object is not there."""
+    """The object does not exist."""
 
 
 class BadQuery(RemoteError):

@@ -22,16 +22,16 @@ class ExitCode(IntEnum):
     """Some tickets failed, wait for another try, or differ."""
     USAGE = 2
     CONFIGURATION = 3
-    """``sync.toml`` or what it names is at fault."""
+    """``sync.toml``, or something that it names, is faulty."""
     UNAVAILABLE = 4
-    """A side could not be worked with."""
+    """A side was unavailable."""
     SAFETY_STOP = 5
     ANOTHER_INSTANCE = 6
     STORE = 7
     PAUSED = 8
-    """A person wants a side left alone."""
+    """A person has paused a side."""
     INTERNAL_ERROR = 70
-    """A fault of itopsync's own."""
+    """A bug in itopsync."""
 
 
 _MEANINGS = {
@@ -57,7 +57,7 @@ _BY_ERROR: tuple[tuple[type[ItopsyncError], ExitCode], ...] = (
 
 
 def exit_code_of(error: ItopsyncError) -> ExitCode:
-    """The exit code that tells *error*."""
+    """The exit code for *error*."""
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), ExitCode.INTERNAL_ERROR)
 
 

@@ -1,7 +1,7 @@
-"""Logs: for people on a terminal, one JSON object a line elsewhere. Never a ticket's text, never a secret.
+"""Logging: for people on a terminal, one JSON object per line elsewhere. Never a ticket's text, never a secret.
 
-Under systemd each line begins with its priority (``<4>`` is a warning), which the journal takes off and files: ``journalctl -p
-warning`` finds what needs a look. What each event means, and what to do about it, stands in docs/reference/log-events.md.
+Under systemd, each line begins with its priority (``<4>`` is a warning), which the journal strips and records: ``journalctl -p
+warning`` finds what needs attention. docs/reference/log-events.md explains each event and what to do about it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from structlog.types import EventDict, Processor, WrappedLogger
 from itopsync.errors import ItopsyncError, clip
 
 PATIENCE = 1
-"""How many seconds a line waits for a slow reader."""
+"""Seconds that a line waits for a slow reader."""
 LONGEST = 1_000
-"""Characters of one field. Only a traceback may be longer."""
+"""The maximum length of a field in characters. Only a traceback may be longer."""
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 """Syslog's priorities, as in ``sd-daemon(3)``."""
@@ -36,9 +36,9 @@ _AS_THEY_ARE = (_EXCEPTION, "_record", "_from_structlog")
 def configure(
     level: str = "info", *, stream: TextIO | None = None, json_lines: bool | None = None, journal: bool | None = None
 ) -> None:
-    """Send structlog's events to *stream* (stderr) from *level* on, and the warnings of libraries with them.
+    """Send structlog's events of at least *level*, and the warnings of libraries, to *stream* (default: stderr).
 
-    *json_lines*: None chooses by whether the stream is a terminal; *journal*: None chooses by whether it leads into systemd's.
+    *json_lines*: None means unless the stream is a terminal; *journal*: None means if the stream leads to systemd's journal.
     """
     target = stream or sys.stderr
     as_json = not target.isatty() if json_lines is None else json_lines
@@ -73,12 +73,12 @@ def always(**fields: str) -> None:
 
 
 def are_of_one_of_several() -> bool:
-    """Whether each event of this process says which pair it is of, as plain lines could not."""
+    """Whether this process runs one of several pairs, which its events name and plain lines would not."""
     return bool(_ALWAYS)
 
 
 def leads_to_journal(stream: TextIO) -> bool:
-    """Whether *stream* is what systemd connected with its journal, by ``JOURNAL_STREAM``."""
+    """Whether systemd has connected *stream* to its journal, according to ``JOURNAL_STREAM``."""
     device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
     try:
         found = os.fstat(stream.fileno())
@@ -88,14 +88,14 @@ def leads_to_journal(stream: TextIO) -> bool:
 
 
 def priority(level: str, stream: TextIO) -> str:
-    """The prefix of a line of *level* on *stream*: empty unless *stream* leads into the journal."""
+    """The prefix of a line of *level* on *stream*; empty unless *stream* leads to the journal."""
     return f"<{_PRIORITIES[level]}>" if leads_to_journal(stream) else ""
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback of *error* and of what led to it, without the messages of foreign errors: those quote what they were given.
+    """The traceback of *error* and of what led to it, without the messages of foreign errors, which may quote their input.
 
-    Our own errors keep theirs; they are made to be shown.
+    Our own errors keep theirs: they are meant to be shown.
     """
     return "\n".join(_tell(error, set()))
 
@@ -117,7 +117,7 @@ def _add_always(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDi
 
 
 class _Outlet:
-    """A stream that drops what cannot be written, on a full disk or to a pipe that nobody reads: logging must not stop work."""
+    """A stream that drops what it cannot write, to a full disk or a pipe that nobody reads: logging must not stop work."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._patience, self._blocks = stream, PATIENCE, False
@@ -136,14 +136,14 @@ class _Outlet:
             self._stream.flush()
 
     def _takes(self) -> bool:
-        """Whether there is room; a reader that is slow is waited for once, until it reads again."""
+        """Whether there is room. Waits for a slow reader, but only once until it has read again."""
         there_is = not self._blocks or bool(self._waiting.poll(self._patience * 1_000))
         self._patience = PATIENCE if there_is else 0
         return there_is
 
 
 class _Prioritised:
-    """A renderer whose lines say their priority first, for the journal."""
+    """A renderer that begins each line with its priority, for the journal."""
 
     def __init__(self, renderer: Processor) -> None:
         self._renderer = renderer
@@ -154,7 +154,7 @@ class _Prioritised:
 
 
 def _fail_safely(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Put an exception's traceback in its place."""
+    """Replace an exception with its traceback."""
     info = event.pop("exc_info", None)
     error = info if isinstance(info, BaseException) else info[1] if isinstance(info, tuple) else sys.exception() if info else None
     if error is not None:
@@ -163,7 +163,7 @@ def _fail_safely(_logger: WrappedLogger, _name: str, event: EventDict) -> EventD
 
 
 def _show_safely(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Let no field be long, or anything that a terminal takes for a command; what comes first for a reader comes first."""
+    """Shorten long fields, remove terminal control characters, and put first what readers look for first."""
     shown = {name: value if name in _AS_THEY_ARE else _plain(value) for name, value in event.items()}
     return {name: shown[name] for name in (*_FIRST, *shown) if name in shown}
 
@@ -175,7 +175,7 @@ def _plain(value: object) -> object:
 
 
 def _take_in_libraries(target: TextIO, shared: list[Processor], renderer: Processor) -> None:
-    """Let what libraries log by Python's own means read as ours does, from WARNING on."""
+    """Format what libraries log through Python's own ``logging`` like our events, from WARNING on."""
 
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler = logging.StreamHandler(target)
@@ -190,12 +190,12 @@ def _take_in_libraries(target: TextIO, shared: list[Processor], renderer: Proces
     for other in [one for one in root.handlers if one.get_name() == "itopsync"]:
         root.removeHandler(other)
     root.addHandler(handler)
-    # httpx tells every request's address at INFO; ours are told by itopsync itself, without addresses
+    # httpx logs the address of every request at INFO; itopsync logs its calls itself, without addresses
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def _as_event(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """What a library says, as an event of ours."""
+    """A library's log record as one of our events."""
     record: logging.LogRecord = event["_record"]
     level = record.levelname.lower()
     told = {"event": "library", "logger": record.name, "message": event["event"], "exc_info": record.exc_info}

@@ -1,4 +1,4 @@
-"""Starts other programs: each without a shell, and in a session of its own, which no signal of the terminal reaches."""
+"""Starts other programs, without a shell and each in its own session, which no signal from the terminal reaches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def start(
     folder: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start *command*, in *folder* and with *environment*, or with ours.
+    """Start *command* in *folder* with *environment*; both default to ours.
 
     :raises OSError: it cannot be run
     :raises ValueError: it cannot be a command

@@ -33,12 +33,12 @@ class SideHealth:
 
 @dataclass(frozen=True)
 class Writer:
-    """The process that works on the store."""
+    """The process that holds the store's lease."""
 
     host: str
     pid: int
     until: datetime
-    """When its lease ends, unless it is renewed."""
+    """When the lease expires unless it is renewed."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class WaitingRequest:
 
 @dataclass(frozen=True)
 class StopFound:
-    """What a safety limit stopped, until a person accepts it or mends the cause."""
+    """What a safety limit stopped, until a person accepts it or fixes the cause."""
 
     kind: str
     """What ``itopsync accept`` takes."""
     reason: str
     at: datetime
     things: int
-    """How many things it is about, as far as is known."""
+    """How many things it affects, as far as is known."""
     fingerprint: str
 
 
@@ -88,28 +88,28 @@ class Status:
     pair: str
     at: datetime
     writer: Writer | None
-    """None: none is at work."""
+    """None if no process holds the lease."""
     requests: tuple[WaitingRequest, ...]
     """Those that no process has taken yet, oldest first."""
     sides: tuple[SideHealth, ...]
     pauses: tuple[Pause, ...]
-    """Those that are in force."""
+    """Those that are in effect."""
     stop: StopFound | None
     losses: tuple[Loss, ...]
     """The sides that lose our markers: nothing is written until they keep them."""
     counts: Mapping[str, int]
     resting: Mapping[str, int]
-    """The links that rest as their class is not kept in step, by external class."""
+    """How many links rest because their class is not synced, by external class."""
     items: ObstacleCounts
-    """How many single things do not get across."""
+    """How many items cannot be carried now."""
     troubles: tuple[Trouble, ...]
     cycles: tuple[CycleRecord, ...]
     begins_later: bool
-    """Whether ``scope.since`` is in the future, by this host's clock: no ticket is copied that began before it."""
+    """Whether ``scope.since`` is in the future by this host's clock: tickets that began before it are not copied."""
 
 
 def status(store: Store, pair: str, now: datetime, *, rules: Rules | None = None, troubles: int = 50, cycles: int = 10) -> Status:
-    """Gather the status from the store, and from the *rules* whether the scope has begun."""
+    """Read the status from the store, and from the *rules* whether the scope has begun."""
     links, found = store.links, store.links.troubles()
     return Status(
         pair,
@@ -131,11 +131,11 @@ def status(store: Store, pair: str, now: datetime, *, rules: Rules | None = None
 
 @dataclass(frozen=True)
 class Freshness:
-    """Whether both sides were polled well a short while ago and nothing has stopped: what monitoring asks."""
+    """Whether both sides were polled successfully not long ago and nothing has stopped, for monitoring."""
 
     word: str
-    """``OK`` (whatever is parked or waits), ``STALE`` (a side could not be polled, or written to, for too long)
-    ``STOPPED`` (the latest cycle was) or ``PAUSED`` (a person wants a side left alone)."""
+    """``OK`` (whatever is parked or waits), ``STALE`` (a side could not be polled, or written to, for too long),
+    ``STOPPED`` (the latest cycle was) or ``PAUSED`` (a person has paused a side)."""
     reasons: tuple[str, ...] = ()
 
 
@@ -143,9 +143,9 @@ OK, STALE, STOPPED, PAUSED = "OK", "STALE", "STOPPED", "PAUSED"
 
 
 def freshness(found: Status, most: timedelta) -> Freshness:
-    """Judge a status: no side may have been without a good poll, or have taken no writes, for longer than *most*.
+    """Judge a status: no side may have gone without a good poll, or accepted no writes, for longer than *most*.
 
-    A poll farther ahead than that was timed by a clock that was set back since.
+    A poll further than that in the future was timed by a clock that has been set back since.
     """
     old = tuple(
         f"{one.side}: {(one.problem or 'no good poll for too long; does the service run?').removeprefix(f'{one.side}: ')}"
@@ -184,7 +184,7 @@ def _health(store: Store, side: Side, now: datetime) -> SideHealth:
 
 
 def troubles_of(link: Link) -> tuple[Trouble, ...]:
-    """What cannot be carried on *link*. A full log itself is left out, but not the notes gathered for it."""
+    """The items of *link* that cannot be carried. A full log is not listed, but the notes gathered for it are."""
 
     def trouble(
         item: ItemKey, reason: str, tries: int, *, parked: bool, next_try: datetime | None, gathers: bool = False
