@@ -10,7 +10,7 @@ from datetime import datetime
 from itopsync.engine import marker_loss, stops
 from itopsync.engine.pair import Pair
 from itopsync.engine.plan import Planned, plan_in_batches
-from itopsync.engine.visibility import note_organisations, perhaps_restored, refuse_blindness, refuse_narrowness
+from itopsync.engine.visibility import NEAR, note_organisations, perhaps_restored, refuse_blindness, refuse_narrowness
 from itopsync.errors import RemoteError, SafetyStop, Stopped
 from itopsync.model import FilePair, ItemKey, ItemKind, LinkStatus, Side
 from itopsync.reconcile.entries import note_item
@@ -190,7 +190,8 @@ def hold_orphaned_if_several(
     """Park copies for a person if their originals are gone from several tickets and a restore of their side may have taken these.
 
     A restore takes the last files that the side got. Accepted deletions are carried out. So are those of a single ticket, unless
-    others are already parked for this reason or were gone at their last look, or other tickets of that side went back in time.
+    others are already parked for this reason, were gone at their last look or had their copies left, or other tickets of that
+    side went back in time.
     *before*: as for :func:`hold_if_several`.
 
     :raises RemoteError: the side from which they are gone cannot be asked what is left
@@ -201,7 +202,9 @@ def hold_orphaned_if_several(
         gone = {file: each.loaded.id for each in waiting for file in each.plan.orphaned if file.origin is side}
         if not gone:
             continue
-        elsewhere = _gone_by_now(pair.store, side)
+        numbers = [file.original_id for file in gone]
+        left = pair.store.attachments.left_between(side, min(numbers) - NEAR, max(numbers) + NEAR)
+        elsewhere = _gone_by_now(pair.store, side) | left
         earlier = {link for of, link in before if of is side} | _links_gone_back(pair.store, side, planned)
         if len(earlier.union(gone.values(), (link for link, _ in elsewhere))) < _SEVERAL:
             continue

@@ -11,7 +11,7 @@ from itopsync.reconcile.copies import is_of
 from itopsync.reconcile.safety import Excess
 from itopsync.store.store import Store
 
-_NEAR = 1_000
+NEAR = 1_000
 """How many ids before a missing file's are looked at."""
 _AT_ONCE = 200
 """How many known attachments one call looks for."""
@@ -72,7 +72,7 @@ def perhaps_restored(
         listed = server.attachments_where(_among(known))
         last = max((each.id for each in listed if is_of(each, known[each.id], pair)), default=0)
         known = {} if last else store.attachments.youngest(server.side, _AT_ONCE, below=min(known))
-    near = server.attachments_where(f"id > {max(last, max(numbers) - _NEAR)} AND id < {max(numbers)}")
+    near = server.attachments_where(f"id > {max(last, max(numbers) - NEAR)} AND id < {max(numbers)}")
     last = max((each.id for each in near if each.id not in numbers and born and each.born and each.born <= born), default=last)
     return lambda number: number > last or number in given_again
 

@@ -84,6 +84,14 @@ class Attachments:
                     found[row._mapping[number]] = file_pair(row)
         return {number: found[number] for number in sorted(found, reverse=True)[:most]}
 
+    def left_between(self, side: Side, low: int, high: int) -> frozenset[tuple[int, int]]:
+        """Return (link, id) of each original on *side*, with an id from *low* to *high*, that is gone and whose copy was left."""
+        meant = select(file.c.link_id, file.c.original_id).where(
+            file.c.origin == side, file.c.original_id.between(low, high), file.c.status == FileStatus.LEFT
+        )
+        with self._database.reading() as connection:
+            return frozenset((number, original) for number, original in connection.execute(meant))
+
     def originals(self, side: Side, ids: Iterable[int]) -> Mapping[tuple[int, Ref], str]:
         """Return (id, ticket) → creation time, for the known originals on *side* with these *ids*, whatever the link's status."""
         found: dict[tuple[int, Ref], str] = {}

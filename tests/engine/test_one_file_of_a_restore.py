@@ -7,6 +7,7 @@ import pytest
 from itopsync.model import Side
 from itopsync.reconcile.by_hand import retried
 from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE
+from itopsync.simulator import FaultKind
 from itopsync.store.records import CycleKind
 from tests.engine.rig import Rig
 from tests.engine.verifying import compared
@@ -57,3 +58,44 @@ def test_a_copy_that_somebody_deleted_on_each_side_meanwhile_is_no_restore(rig: 
     rig.wait(minutes=1)
     assert rig.sync().outcome == "well"
     assert [rig.link(number).obstacles for number in numbers] == [(), ()]
+
+
+@pytest.mark.parametrize("sweeps", [1, 2, 4])
+@pytest.mark.parametrize("held", [False, True])
+def test_the_last_copy_of_a_file_is_kept_if_the_others_were_left_before_it_was_known(rig: Rig, held: bool, sweeps: int) -> None:
+    """Its upload got no answer. *held*: the other tickets went back far enough to be held; *sweeps*: before a person retries."""
+    numbers = [rig.customer.create("UserRequest", title=f"No. {place}") for place in range(4)]
+    rig.settle(2)
+    backup = rig.external.snapshot()
+    if held:
+        rig.wait(minutes=40)
+    for number in numbers[:3]:
+        rig.customer.note("UserRequest", number, "<p>after</p>")
+        rig.customer.attach("UserRequest", number, "a.txt", "text/plain", b"a")
+    rig.settle(1)
+    rig.customer.attach("UserRequest", numbers[3], "last.txt", "text/plain", b"z")
+    rig.internal.faults.add(FaultKind.LOST_AFTER, verbs=["core/create"], accounts=["sync"], times=1)
+    rig.wait(minutes=1)
+    rig.engine.cycle()
+    assert _copies(rig, Side.INTERNAL) == 4
+    rig.external.restore(backup)
+    for _ in range(sweeps):
+        rig.wait(minutes=1)
+        rig.engine.cycle(CycleKind.SWEEP)
+    for number in numbers:
+        rig.store.links.amend(rig.link(number).id, lambda link: retried(link, rig.now), rig.now)
+    for _ in range(6):
+        rig.wait(minutes=2)
+        rig.engine.cycle(CycleKind.SWEEP)
+    assert _copies(rig, Side.INTERNAL) == 4
+    (obstacle,) = rig.link(numbers[3]).obstacles
+    assert obstacle.reason == ORIGINALS_GONE
+    # what somebody deletes later is no part of that restore
+    deleted = rig.customer.attach("UserRequest", numbers[0], "new.txt", "text/plain", b"new")
+    rig.customer.attach("UserRequest", numbers[1], "newer.txt", "text/plain", b"newer")
+    rig.settle(2)
+    assert _copies(rig, Side.INTERNAL) == 6
+    rig.customer.delete_attachment(deleted)
+    rig.settle(3)
+    assert _copies(rig, Side.INTERNAL) == 5
+    assert rig.link(numbers[0]).obstacles == ()

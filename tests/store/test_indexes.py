@@ -109,6 +109,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "links.linked_tickets": lambda store: [store.links.linked_tickets(side, 10, live=True, after=5) for side in Side],
     "links.linked_after": lambda store: store.links.linked_after(0, 10),
     "attachments.youngest": lambda store: [store.attachments.youngest(side, 10, below=5) for side in Side],
+    "attachments.left_between": lambda store: [store.attachments.left_between(side, 1, 2) for side in Side],
     "attachments.originals": lambda store: [store.attachments.originals(side, [1, 2]) for side in Side],
     "links.resting": lambda store: store.keeping(["Incident"]).links.resting(),
     "links.counts": lambda store: store.links.counts(),
