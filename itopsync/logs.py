@@ -187,7 +187,7 @@ def _take_in_libraries(target: TextIO, shared: list[Processor], renderer: Proces
         )
     )
     root = logging.getLogger()
-    for other in [one for one in root.handlers if one.get_name() == "itopsync"]:
+    for other in [each for each in root.handlers if each.get_name() == "itopsync"]:
         root.removeHandler(other)
     root.addHandler(handler)
     # httpx logs the address of every request at INFO; itopsync logs its calls itself, without addresses

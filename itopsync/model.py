@@ -178,7 +178,7 @@ class Observation(BySide[Ticket | None]):
 
     def map(self, change: Callable[[Ticket], Ticket]) -> Observation:
         """The same, with *change* applied to both tickets."""
-        return Observation(*(None if one is None else change(one) for one in (self.external, self.internal)))
+        return Observation(*(None if ticket is None else change(ticket) for ticket in (self.external, self.internal)))
 
 
 class LinkStatus(StrEnum):

@@ -148,9 +148,9 @@ def freshness(found: Status, most: timedelta) -> Freshness:
     A poll further than that in the future was timed by a clock that has been set back since.
     """
     old = tuple(
-        f"{one.side}: {(one.problem or 'no good poll for too long; does the service run?').removeprefix(f'{one.side}: ')}"
-        for one in found.sides
-        if one.lag is None or abs(one.lag) > most or (one.problem_since is not None and found.at - one.problem_since > most)
+        f"{side.side}: {(side.problem or 'no good poll for too long; does the service run?').removeprefix(f'{side.side}: ')}"
+        for side in found.sides
+        if side.lag is None or abs(side.lag) > most or (side.problem_since is not None and found.at - side.problem_since > most)
     )
     if found.pauses:
         return Freshness(PAUSED, tuple(map(str, found.pauses)))

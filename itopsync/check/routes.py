@@ -144,9 +144,9 @@ def _ids(side: Side, route: Route, found: Mapping[Lookup, Found]) -> dict[str, i
     ids: dict[str, int] = {}
     for key, (first, *_) in route.values.items():
         lookup = _named(side, key, first)
-        one = found.get(lookup) if lookup else None
-        if one and len(one) == 1:
-            ids[key] = one[0]
+        matches = found.get(lookup) if lookup else None
+        if matches and len(matches) == 1:
+            ids[key] = matches[0]
     return ids
 
 

@@ -79,7 +79,7 @@ def shares(begin: datetime, end: datetime, side: Side, refused: datetime | None,
     accepted no writes, the refusal, a pause, a stop; of the two sides, the one to be written to.
     """
     causes: list[tuple[str, Spans]] = [
-        (f"{one} {cause}", spells.of(cause, one)) for cause in (Cause.DOWN, Cause.NO_WRITES) for one in (side, side.other)
+        (f"{each} {cause}", spells.of(cause, each)) for cause in (Cause.DOWN, Cause.NO_WRITES) for each in (side, side.other)
     ]
     causes.append((f"{side} {REFUSED}", Spans.of([(refused, end)] if refused is not None else [])))
     causes += [(cause.value, spells.of(cause)) for cause in (Cause.PAUSED, Cause.STOPPED)]

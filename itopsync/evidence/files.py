@@ -87,7 +87,7 @@ def check(store: Store, file: BinaryIO, frame: Callable[[str, datetime], Frame])
     sealed = last == _closing(about, form, version, digest.hexdigest())
     with tempfile.TemporaryFile() as anew:
         write(store, about, form, anew, version)
-        same = all(one == other for one, other in zip_longest(_lines(file), _lines(anew)))
+        same = all(line == expected for line, expected in zip_longest(_lines(file), _lines(anew)))
         only_file, only_store = list(_missing(file, anew)), list(_missing(anew, file))
     return Checked(about, sealed, sealed and same, version, only_file, only_store)
 

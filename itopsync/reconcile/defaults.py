@@ -271,7 +271,7 @@ def hidden(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
     for place, route in enumerate(routes):
         # A route that demands certain values hides only routes that demand some of these, so thousands need no comparison.
         mine = [(demand.attribute, value) for demand in route.demands for value in sorted(demand.values)[:1]]
-        near = {*others, *(each for one in mine for each in by_value.get(one, ()))}
+        near = {*others, *(each for demanded in mine for each in by_value.get(demanded, ()))}
         first = next((each for each in sorted(near) if routes[each].hides(route)), None)
         if first is not None:
             yield route, routes[first]

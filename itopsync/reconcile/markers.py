@@ -233,9 +233,9 @@ def attachment_of(marker: str, pair: str) -> Original | None:
     return Original(Side.EXTERNAL if found[1] == "e" else Side.INTERNAL, int(found[2]), found[3] or "")
 
 
-def born_together(one: str, other: str) -> bool:
+def born_together(born: str, other: str) -> bool:
     """Whether the creation times of two attachments with the same id allow them to be the same one.
 
     Unknown parts, whether the seconds or the whole time, do not distinguish them.
     """
-    return one.startswith(other) or other.startswith(one)
+    return born.startswith(other) or other.startswith(born)

@@ -80,9 +80,9 @@ def _was_linked(copy: _Copy, known: Iterable[FilePair]) -> bool:
     )
 
 
-def _alike(one: str, other: str) -> bool:
+def _alike(date: str, other: str) -> bool:
     """Whether two dates are the same, as far as both are known."""
-    return all(left == right for left, right in zip(one, other, strict=False))
+    return all(left == right for left, right in zip(date, other, strict=False))
 
 
 def _report_missing(findings: Findings, origin: Side, original: Attachment, known: Iterable[FilePair]) -> None:

@@ -52,7 +52,7 @@ def serving(pair: Pair, port: int = 0) -> Iterator[str]:
     access = Player(**vars(console.access))
     novelties, bridge = Novelties(), Bridge(pair.configuration)
     simulators = {Side.EXTERNAL: pair.external, Side.INTERNAL: pair.internal}
-    desks = {side: Desk(side, watched.label(side), one, novelties) for side, one in simulators.items()}
+    desks = {side: Desk(side, watched.label(side), simulator, novelties) for side, simulator in simulators.items()}
     with ExitStack() as stack:
         listening = stack.enter_context(_listening(port))
         stack.callback(watched.close)
