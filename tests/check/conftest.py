@@ -48,7 +48,7 @@ class Checked(Rig):
     def cls(self, external: str, **changed: Any) -> None:
         """Change the rules of a class."""
         rules = self.configuration.rules.classes
-        self.rules(classes=tuple(replace(one, **changed) if one.external == external else one for one in rules))
+        self.rules(classes=tuple(replace(cls, **changed) if cls.external == external else cls for cls in rules))
 
     def without(self, side: Side, cls: str, *rights: Action) -> None:
         """Take rights from our account."""

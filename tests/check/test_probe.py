@@ -22,10 +22,10 @@ def test_a_server_that_keeps_all_is_well_and_is_left_as_it_was(rig: Checked, sid
     rig.customer.create("UserRequest", title="Another", caller_id=40)
     before = len(rig.simulator(side).tickets())
     found = _probed(rig, side)
-    assert {one.level for one in found if "the probe, " not in one.what} == {Level.OK}
-    assert sum("keeps the marker" in one.what for one in found) == 3
+    assert {finding.level for finding in found if "the probe, " not in finding.what} == {Level.OK}
+    assert sum("keeps the marker" in finding.what for finding in found) == 3
     left = len(rig.simulator(side).tickets()) - before
-    (told,) = [one for one in found if "the probe, " in one.what]
+    (told,) = [finding for finding in found if "the probe, " in finding.what]
     assert ("was deleted again" in told.what, left) in ((True, 0), (False, 1))
 
 
@@ -35,9 +35,9 @@ def test_a_server_that_loses_markers_is_found_out(rig: Checked, side: Side, part
     rig.customer.create("UserRequest", title="Another")
     rig.simulator(side).loses_marks = (LosesMarks(parts=frozenset({part})),)
     found = _probed(rig, side)
-    faults = [one for one in found if one.level is Level.FAULT]
+    faults = [finding for finding in found if finding.level is Level.FAULT]
     assert faults
-    assert all(words in one.what for one in faults)
+    assert all(words in finding.what for finding in faults)
 
 
 @pytest.mark.parametrize("losing", [(), (LosesMarks(parts=frozenset({"logs"})),)], ids=["kept", "lost"])
@@ -48,7 +48,7 @@ def test_an_account_that_may_not_delete_says_where_the_probe_is_and_it_is_never_
     rig.sync()
     rig.without(Side.EXTERNAL, "UserRequest", "delete")
     rig.external.loses_marks = losing
-    (told,) = [one for one in _probed(rig, Side.EXTERNAL) if "the probe, " in one.what]
+    (told,) = [finding for finding in _probed(rig, Side.EXTERNAL) if "the probe, " in finding.what]
     assert "is still there: our account may not delete tickets" in told.what
     rig.external.loses_marks = ()
     rig.sync()

@@ -38,7 +38,7 @@ def declared(name: str) -> dict[str, Mapping[str, Any]]:
 @every_class
 def test_every_attribute_is_there_and_of_its_kind(cls: TicketClass) -> None:
     there = declared(cls.name)
-    assert {name: there[name]["type"] in KINDS[one.kind] for name, one in cls.attributes.items()} == dict.fromkeys(
+    assert {name: there[name]["type"] in KINDS[attribute.kind] for name, attribute in cls.attributes.items()} == dict.fromkeys(
         cls.attributes, True
     )
     assert {there[name]["type"] for name in cls.keys} == {"extkey"}

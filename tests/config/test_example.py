@@ -103,7 +103,7 @@ def test_the_example_can_be_loaded_once_its_secrets_are_there(tmp_path: Path) ->
     for name in ("external", "internal"):
         (tmp_path / name).write_text("secret")
     loaded = config.load(path, {"CREDENTIALS_DIRECTORY": str(tmp_path)}, now=NOW)
-    assert [one.external for one in loaded.rules.classes] == ["UserRequest", "Incident"]
+    assert [cls.external for cls in loaded.rules.classes] == ["UserRequest", "Incident"]
 
 
 def test_nothing_that_the_example_gives_need_not_be_given(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ CELLS = (
 )
 
 
-def one(**route: Any) -> Changes:
+def with_route(**route: Any) -> Changes:
     return {"internal.routes": [route]}
 
 
@@ -34,7 +34,7 @@ def routing(folder: Path, changes: Changes) -> Routing:
 
 
 def only(folder: Path, **route: Any) -> Route:
-    (found,) = routing(folder, one(**route)).routes
+    (found,) = routing(folder, with_route(**route)).routes
     return found
 
 
@@ -66,7 +66,7 @@ def test_without_routes_nothing_is_asked(tmp_path: Path) -> None:
 )
 def test_what_a_route_demands(tmp_path: Path, when: dict[str, Any], demand: Demand) -> None:
     assert only(tmp_path, when=when, set=SOME).demands == (demand,)
-    (cls,) = load(tmp_path, one(when=when, set=SOME)).rules.classes
+    (cls,) = load(tmp_path, with_route(when=when, set=SOME)).rules.classes
     assert cls.looked_at == (demand.attribute,)
     assert demand.attribute in cls.attributes(Side.EXTERNAL)
     assert demand.attribute not in cls.attributes(Side.INTERNAL) or not demand.attribute.endswith("_friendlyname")
@@ -110,7 +110,7 @@ def test_a_caller_by_email_before_the_default(tmp_path: Path) -> None:
 
 
 def test_a_copy_takes_what_any_route_sets_and_its_class_has(tmp_path: Path) -> None:
-    changes = {**one(when=FITS, set={"service_id": 3, "team_id": 37}), "classes": {"UserRequest": {}, "NormalChange": {}}}
+    changes = {**with_route(when=FITS, set={"service_id": 3, "team_id": 37}), "classes": {"UserRequest": {}, "NormalChange": {}}}
     classes = load(tmp_path, changes).rules.classes
     assert [cls.on_create for cls in classes] == [
         ("org_id", "caller_id", "service_id", "team_id"),
@@ -119,13 +119,13 @@ def test_a_copy_takes_what_any_route_sets_and_its_class_has(tmp_path: Path) -> N
 
 
 def test_what_a_class_lacks_is_not_read_of_it(tmp_path: Path) -> None:
-    changes = {**one(when={"service_id": {"name": "X"}}, set=SOME), "classes": {"UserRequest": {}, "NormalChange": {}}}
+    changes = {**with_route(when={"service_id": {"name": "X"}}, set=SOME), "classes": {"UserRequest": {}, "NormalChange": {}}}
     classes = load(tmp_path, changes).rules.classes
     assert [cls.looked_at for cls in classes] == [("service_id_friendlyname",), ()]
 
 
 def test_an_attribute_of_ones_own_is_named_with_its_kind(tmp_path: Path) -> None:
-    changes = {**one(when={"region": "west"}, set=SOME), "classes.UserRequest.attributes.region": {"kind": "code"}}
+    changes = {**with_route(when={"region": "west"}, set=SOME), "classes.UserRequest.attributes.region": {"kind": "code"}}
     assert routing(tmp_path, changes).routes[0].demands == (Demand("region", frozenset({"west"})),)
 
 
@@ -133,101 +133,113 @@ def test_an_attribute_of_ones_own_is_named_with_its_kind(tmp_path: Path) -> None
 
 
 TABLE: list[Case] = [
-    ("no set", one(when=FITS), "internal.routes.0.set", "sets nothing", "org_id"),
-    ("no demand", one(set=SOME), "internal.routes.0.when", "fits every ticket", "internal.defaults"),
-    ("another key", one(when=FITS, sets=SOME), "internal.routes.0.sets", "no such key", "Did you mean set?"),
+    ("no set", with_route(when=FITS), "internal.routes.0.set", "sets nothing", "org_id"),
+    ("no demand", with_route(set=SOME), "internal.routes.0.when", "fits every ticket", "internal.defaults"),
+    ("another key", with_route(when=FITS, sets=SOME), "internal.routes.0.sets", "no such key", "Did you mean set?"),
     (
         "an unknown attribute",
-        one(when={"servce_id": 1}, set=SOME),
+        with_route(when={"servce_id": 1}, set=SOME),
         "internal.routes.0.when.servce_id",
         "an attribute servce_id",
         "Did you mean service_id?",
     ),
     (
         "a name of its own",
-        one(when={"org_name": "Acme"}, set=SOME),
+        with_route(when={"org_name": "Acme"}, set=SOME),
         "internal.routes.0.when.org_name",
         "an attribute org_name",
         'Write org_id = { name = "…" }',
     ),
     (
         "an unknown class",
-        one(when={"class": "UserReqest"}, set=SOME),
+        with_route(when={"class": "UserReqest"}, set=SOME),
         "internal.routes.0.when.class",
         "not one of the synced classes",
         "Did you mean UserRequest?",
     ),
     (
         "a class by pattern",
-        one(when={"class": {"pattern": "User*"}}, set=SOME),
+        with_route(when={"class": {"pattern": "User*"}}, set=SOME),
         "internal.routes.0.when.class",
         "not one of the synced classes",
         "UserRequest",
     ),
     (
         "the name of a text",
-        one(when={"title": {"name": "x"}}, set=SOME),
+        with_route(when={"title": {"name": "x"}}, set=SOME),
         "internal.routes.0.when.title",
         "not a key",
         "pattern",
     ),
     (
         "a pattern with company",
-        one(when={"org_id": {"pattern": "x", "code": "y"}}, set=SOME),
+        with_route(when={"org_id": {"pattern": "x", "code": "y"}}, set=SOME),
         "internal.routes.0.when.org_id",
         "stands alone",
         "Remove",
     ),
     (
         "a list of codes",
-        one(when={"org_id": {"code": ["x", "y"]}}, set=SOME),
+        with_route(when={"org_id": {"code": ["x", "y"]}}, set=SOME),
         "internal.routes.0.when.org_id",
         "only name and pattern take a list",
         "a route for each",
     ),
-    ("a demand of no kind", one(when={"org_id": 2.5}, set=SOME), "internal.routes.0.when.org_id", "not valid", "a value, a list"),
-    ("an empty demand", one(when={"org_id": []}, set=SOME), "internal.routes.0.when.org_id", "not valid", "a value, a list"),
-    ("an open condition", one(condition="(this.id", set=SOME), "internal.routes.0.condition", "not closed", "Close it"),
-    ("a value of no kind", one(when=FITS, set={"team_id": []}), "internal.routes.0.set.team_id", "not valid", "criterion"),
+    (
+        "a demand of no kind",
+        with_route(when={"org_id": 2.5}, set=SOME),
+        "internal.routes.0.when.org_id",
+        "not valid",
+        "a value, a list",
+    ),
+    (
+        "an empty demand",
+        with_route(when={"org_id": []}, set=SOME),
+        "internal.routes.0.when.org_id",
+        "not valid",
+        "a value, a list",
+    ),
+    ("an open condition", with_route(condition="(this.id", set=SOME), "internal.routes.0.condition", "not closed", "Close it"),
+    ("a value of no kind", with_route(when=FITS, set={"team_id": []}), "internal.routes.0.set.team_id", "not valid", "criterion"),
     (
         "a name for a key",
-        one(when=FITS, set={"team_id": "Helpdesk"}),
+        with_route(when=FITS, set={"team_id": "Helpdesk"}),
         "internal.routes.0.set.team_id",
         "neither an id nor an OQL query",
         'name = "Helpdesk"',
     ),
     (
         "an unknown value",
-        one(when=FITS, set={"tem_id": 3}),
+        with_route(when=FITS, set={"tem_id": 3}),
         "internal.routes.0.set.tem_id",
         "an attribute tem_id",
         "Did you mean team_id?",
     ),
     (
         "a look-up for a text",
-        one(when=FITS, set={"origin": {"name": "mail"}}),
+        with_route(when=FITS, set={"origin": {"name": "mail"}}),
         "internal.routes.0.set.origin",
         "not a key",
         "the value itself",
     ),
-    ("what iTop keeps", one(when=FITS, set={"status": "new"}), "internal.routes.0.set.status", "iTop keeps", "Remove"),
+    ("what iTop keeps", with_route(when=FITS, set={"status": "new"}), "internal.routes.0.set.status", "iTop keeps", "Remove"),
     (
         "the agent by e-mail",
-        one(when=FITS, set={"agent_id": {"email_of": "agent_id"}}),
+        with_route(when=FITS, set={"agent_id": {"email_of": "agent_id"}}),
         "internal.routes.0.set.agent_id",
         "never carried",
         'caller_id = { email_of = "caller_id" }',
     ),
     (
         "the caller by the agent's e-mail",
-        one(when=FITS, set={"caller_id": {"email_of": "agent_id"}}),
+        with_route(when=FITS, set={"caller_id": {"email_of": "agent_id"}}),
         "internal.routes.0.set.caller_id",
         "never carried",
         'caller_id = { email_of = "caller_id" }',
     ),
     (
         "an e-mail with company",
-        one(when=FITS, set={"caller_id": {"email_of": "caller_id", "org_id": 3}}),
+        with_route(when=FITS, set={"caller_id": {"email_of": "caller_id", "org_id": 3}}),
         "internal.routes.0.set.caller_id",
         "stands alone",
         "otherwise",
@@ -290,7 +302,7 @@ def test_a_line_says_what_a_table_would(tmp_path: Path) -> None:
 
 
 def test_the_file_comes_after_the_table_and_its_lines_have_names(tmp_path: Path) -> None:
-    changes = {**one(when=FITS, set=SOME), **from_file(tmp_path, "when.org_id,set.team_id\n4,37\n\n5,38\n")}
+    changes = {**with_route(when=FITS, set=SOME), **from_file(tmp_path, "when.org_id,set.team_id\n4,37\n\n5,38\n")}
     assert [route.name for route in routing(tmp_path, changes).routes] == ["route 1", "routes.csv line 2", "routes.csv line 4"]
 
 
@@ -355,10 +367,10 @@ def test_the_examples_of_the_page_are_right(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "dispatch.md").read_text()
     tables = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL)]
     (lines,) = re.findall(r"```text\n(name,.*?)```", page, re.DOTALL)
-    several, one, by_email, from_a_file = tables
+    several, single, by_email, from_a_file = tables
     changes = {
         "internal.defaults": {**several["internal"]["defaults"], **by_email["internal"]["defaults"]},
-        "internal.routes": [*several["internal"]["routes"], {"when": FITS, **one}],
+        "internal.routes": [*several["internal"]["routes"], {"when": FITS, **single}],
         "internal.routes_file": from_a_file["internal"]["routes_file"],
     }
     found = routing(tmp_path, {**from_file(tmp_path, lines), **changes})

@@ -27,7 +27,7 @@ def rules_of(folder: Path, changes: Changes, cls: str = "UserRequest") -> ClassR
 
 def rule(rules: ClassRules, name: str) -> FieldRule:
     """How one attribute of the form is carried."""
-    return next(one for one in rules.fields if one.external == name)
+    return next(field for field in rules.fields if field.external == name)
 
 
 # what a file says that says as little as it can
@@ -42,7 +42,7 @@ def test_the_sop_is_the_default(tmp_path: Path) -> None:
     request = rules.for_external("UserRequest")
     assert request.state.direction is Direction.BOTH
     assert request.logs == (LogRule("private_log", "private_log", Direction.BOTH),)
-    assert {one.direction for one in request.fields} == {Direction.TO_INTERNAL}
+    assert {field.direction for field in request.fields} == {Direction.TO_INTERNAL}
 
 
 def test_the_servers_are_what_the_client_needs(tmp_path: Path) -> None:
@@ -90,8 +90,8 @@ def test_the_form_is_what_a_customer_fills_in(tmp_path: Path, cls: str) -> None:
     expected = ["title", "description"] if cls in CHANGES else ["title", "description", "impact", "urgency"]
     expected += ["request_type"] if cls == "UserRequest" else []
     rules = rules_of(tmp_path, {"classes": {cls: {}}}, cls)
-    assert [one.external for one in rules.fields] == expected
-    assert [(one.kind, one.limit) for one in rules.fields[:2]] == [(Kind.TEXT, 255), (Kind.HTML, 65_535)]
+    assert [field.external for field in rules.fields] == expected
+    assert [(field.kind, field.limit) for field in rules.fields[:2]] == [(Kind.TEXT, 255), (Kind.HTML, 65_535)]
 
 
 @pytest.mark.parametrize("cls", ALL)
@@ -118,13 +118,13 @@ def test_a_copy_takes_those_defaults_that_its_class_has(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cls", ["UserRequest", "Incident"])
 def test_with_a_state_travels_what_people_read_with_it(tmp_path: Path, cls: str) -> None:
     companions = rules_of(tmp_path, {"classes": {cls: {}}}, cls).state.companions
-    names = {state: [one.external for one in rules] for state, rules in companions.items()}
+    names = {state: [companion.external for companion in rules] for state, rules in companions.items()}
     assert names == {
         "pending": ["pending_reason"],
         "resolved": ["solution", "resolution_code"],
         "closed": ["solution", "resolution_code", "user_satisfaction", "user_comment"],
     }
-    assert {one.direction for rules in companions.values() for one in rules} == {Direction.BOTH}
+    assert {companion.direction for rules in companions.values() for companion in rules} == {Direction.BOTH}
 
 
 def test_an_incident_is_not_taken_where_nothing_leads_out(tmp_path: Path) -> None:
@@ -155,10 +155,10 @@ def test_each_row_of_the_sop_has_its_direction(tmp_path: Path) -> None:
     assert (rules.attachments, rules.deletion, rules.images) == (Direction.NEVER, Deletion.BOTH, False)
     assert (rules.keep_internal, rules.tell_parked) == (("#x", "#y"), False)
     request = rules.for_external("UserRequest")
-    assert {one.direction for one in request.fields} == {Direction.BOTH}
+    assert {field.direction for field in request.fields} == {Direction.BOTH}
     assert request.logs[0].direction is Direction.TO_EXTERNAL
     assert request.state.direction is Direction.TO_INTERNAL
-    assert {one.direction for one in request.state.companions["closed"]} == {Direction.TO_INTERNAL}
+    assert {companion.direction for companion in request.state.companions["closed"]} == {Direction.TO_INTERNAL}
 
 
 def test_a_class_may_have_directions_of_its_own(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_class_may_have_directions_of_its_own(tmp_path: Path) -> None:
         {"classes.Incident": {"rules": {"form": "both", "notes": "never", "state": "never"}}},
     ).rules
     incident, request = rules.for_external("Incident"), rules.for_external("UserRequest")
-    assert {one.direction for one in incident.fields} == {Direction.BOTH}
+    assert {field.direction for field in incident.fields} == {Direction.BOTH}
     assert (incident.logs[0].direction, incident.state.direction) == (Direction.NEVER, Direction.NEVER)
     assert incident.state.companions == {}
     assert (request.logs[0].direction, request.state.direction) == (Direction.BOTH, Direction.BOTH)
@@ -220,7 +220,7 @@ def test_the_form_is_configured_attribute_by_attribute(tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", ["rules", "classes.UserRequest.rules"])
 def test_an_attribute_that_never_goes_is_no_part_of_the_form(tmp_path: Path, table: str) -> None:
     rules = rules_of(tmp_path, {f"{table}.form": {"impact": "never"}})
-    assert [one.external for one in rules.fields] == ["title", "description", "urgency", "request_type"]
+    assert [field.external for field in rules.fields] == ["title", "description", "urgency", "request_type"]
 
 
 def test_a_value_map_is_turned_round(tmp_path: Path) -> None:
@@ -279,8 +279,8 @@ def test_what_is_left_out_by_default_can_be_carried(tmp_path: Path) -> None:
 def test_companions_of_a_state_can_be_named(tmp_path: Path) -> None:
     companions = rules_of(tmp_path, {"classes.UserRequest.companions": {"pending": [], "assigned": ["origin"]}}).state.companions
     assert "pending" not in companions
-    assert [one.external for one in companions["assigned"]] == ["origin"]
-    assert [one.external for one in companions["resolved"]] == ["solution", "resolution_code"]
+    assert [companion.external for companion in companions["assigned"]] == ["origin"]
+    assert [companion.external for companion in companions["resolved"]] == ["solution", "resolution_code"]
 
 
 def test_a_companion_has_its_own_name_and_map_on_the_other_side(tmp_path: Path) -> None:
@@ -334,13 +334,13 @@ def test_two_classes_may_share_one(tmp_path: Path) -> None:
     loaded = load(
         tmp_path, {"classes": {"RoutineChange": {}, "EmergencyChange": {"internal": "RoutineChange"}}, "rules.state": "never"}
     )
-    assert [one.internal for one in loaded.rules.classes] == ["RoutineChange", "RoutineChange"]
+    assert [cls.internal for cls in loaded.rules.classes] == ["RoutineChange", "RoutineChange"]
 
 
 def test_a_copy_in_another_class_takes_what_that_has_in_the_same_kind(tmp_path: Path) -> None:
     changes: Changes = {"classes": {"NormalChange": {"internal": "UserRequest"}}, "rules.state": "never"}
     rules = rules_of(tmp_path, changes, "NormalChange")
-    assert [one.external for one in rules.fields] == ["title", "description"]
+    assert [field.external for field in rules.fields] == ["title", "description"]
 
 
 def test_every_number_and_every_duration_arrives(tmp_path: Path) -> None:
@@ -414,7 +414,7 @@ def test_a_direction_is_the_nearest_that_is_said(tmp_path: Path) -> None:
     }
     loaded = load(tmp_path, changes).rules
     classes = ("UserRequest", "Incident", "Problem")
-    found = {cls: {one.external: one.direction for one in loaded.for_external(cls).fields} for cls in classes}
+    found = {cls: {field.external: field.direction for field in loaded.for_external(cls).fields} for cls in classes}
     both, in_, out = Direction.BOTH, Direction.TO_INTERNAL, Direction.TO_EXTERNAL
     assert found["UserRequest"] == {"title": both, "description": in_, "impact": in_, "request_type": in_}
     assert found["Incident"] == {"title": both, "description": in_, "impact": out, "urgency": both}

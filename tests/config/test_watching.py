@@ -139,8 +139,8 @@ def test_a_wrong_address_that_may_hold_a_secret_is_not_quoted(tmp_path: Path) ->
 
 def test_an_alert_without_apprise_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("itopsync.watch.settings.find_spec", lambda _: None)
-    one = {"password_env": "EXTERNAL_PASSWORD"}
-    found = faults(tmp_path, {"hooks.alerts": {"chat": one, "mail": one}, "hooks.every": "0s"})
+    alert = {"password_env": "EXTERNAL_PASSWORD"}
+    found = faults(tmp_path, {"hooks.alerts": {"chat": alert, "mail": alert}, "hooks.every": "0s"})
     assert found.keys() == {"hooks.alerts.chat", "hooks.alerts.mail", "hooks.every"}
     assert found["hooks.alerts.chat"].remedy == "Install itopsync[alerts]."
 

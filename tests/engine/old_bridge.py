@@ -50,11 +50,11 @@ class OldBridge:
 
     def open(self, title: str) -> None:
         """A customer opens a ticket, and the bridge copies it."""
-        one = self._rig.customer.create("UserRequest", title=title, start_date=OLD)
-        other = self._accounts[Side.INTERNAL].create(
+        external = self._rig.customer.create("UserRequest", title=title, start_date=OLD)
+        internal = self._accounts[Side.INTERNAL].create(
             "UserRequest", title=title, start_date=OLD, private_log="<p>Opened by the bridge</p>"
         )
-        self.tickets.append(Tickets({Side.EXTERNAL: one, Side.INTERNAL: other}))
+        self.tickets.append(Tickets({Side.EXTERNAL: external, Side.INTERNAL: internal}))
 
     def run(self) -> None:
         """Copy what is new on both sides."""

@@ -62,7 +62,7 @@ def test_a_rebuild_that_was_broken_off_is_ended_before_any_cycle(rig: Rig) -> No
         rig.customer.create(cls, title="Printer")
     rig.sync()
     for cls in ("UserRequest", "Incident"):
-        number = next(int(one["id"]) for one in rig.internal.tickets() if one["finalclass"] == cls)
+        number = next(int(ticket["id"]) for ticket in rig.internal.tickets() if ticket["finalclass"] == cls)
         rig.operator.update(cls, number, title="Ours")
     _lose_the_store(rig)
     next(rebuild(rig.inspector))
@@ -73,7 +73,7 @@ def test_a_rebuild_that_was_broken_off_is_ended_before_any_cycle(rig: Rig) -> No
     assert len(list(rebuild(rig.inspector))) == 1
     rig.sync()
     assert rig.written() == before
-    assert [one["title"] for one in rig.internal.tickets()] == ["Ours", "Ours"]
+    assert [ticket["title"] for ticket in rig.internal.tickets()] == ["Ours", "Ours"]
 
 
 def test_of_a_lost_store_no_ticket_is_said_to_be_taken_up_next(rig: Rig) -> None:

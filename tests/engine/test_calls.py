@@ -26,12 +26,12 @@ def calls(rig: Rig, *, kind: CycleKind = CycleKind.POLL) -> tuple[int, int]:
         return sum(simulator.requests.of(verb) for verb in WRITES)
 
     both = (rig.external, rig.internal)
-    total, written = sum(one.requests.total for one in both), sum(map(writes, both))
+    total, written = sum(simulator.requests.total for simulator in both), sum(map(writes, both))
     rig.wait(minutes=1)
     rig.engine.cycle(kind)
     rig.wait(minutes=1)
     sent = sum(map(writes, both)) - written
-    return sum(one.requests.total for one in both) - total - sent, sent
+    return sum(simulator.requests.total for simulator in both) - total - sent, sent
 
 
 def linked(rig: Rig, count: int) -> list[int]:
@@ -83,7 +83,7 @@ def test_what_changed_is_looked_at_once_more_when_the_overlap_ends_all_of_it_in_
     rig.sync()
     rig.sync()
     read = [calls(rig)[0] - idle for _ in range(60)]  # two minutes each
-    assert sum(one > 0 for one in read) <= 2  # what internal was written counts there
+    assert sum(count > 0 for count in read) <= 2  # what internal was written counts there
     assert max(read) <= 4
     assert read[-10:] == [0] * 10
 

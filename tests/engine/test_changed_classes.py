@@ -84,7 +84,7 @@ def test_a_lost_store_is_told_and_found_again(rig: Rig, before: str, after: str)
     _lose_the_store(rig)
     with pytest.raises(StoreError, match="itopsync rebuild"):
         rig.engine.cycle()
-    assert [isinstance(one, Rebuilt) for one in rebuild(rig.inspector)] == [True]
+    assert [isinstance(each, Rebuilt) for each in rebuild(rig.inspector)] == [True]
     written = rig.written()
     _rest(rig)
     assert (len(rig.internal.tickets()), rig.written()) == (1, written)

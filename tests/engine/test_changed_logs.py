@@ -39,7 +39,7 @@ def _pair_logs(rig: Rig, *logs: LogRule) -> None:
 
 
 def _all_agree(rig: Rig) -> bool:
-    return all(one.agrees for one in verified(rig))
+    return all(result.agrees for result in verified(rig))
 
 
 def _is_in_maintenance(server: Server, *_: object) -> int:

@@ -105,10 +105,10 @@ def test_a_step_is_logged_once(rig: Rig) -> None:
 
 
 def test_this_boot_began_before_now_and_stays_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, two = this_boot(), this_boot()
-    assert one is not None
-    assert two is not None
-    assert one.began < datetime.now(UTC)
-    assert (one.id, abs(one.began - two.began) < timedelta(seconds=1)) == (two.id, True)
+    first, second = this_boot(), this_boot()
+    assert first is not None
+    assert second is not None
+    assert first.began < datetime.now(UTC)
+    assert (first.id, abs(first.began - second.began) < timedelta(seconds=1)) == (second.id, True)
     monkeypatch.setattr(host_clock, "boot_id", str)
     assert this_boot() is None

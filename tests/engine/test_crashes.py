@@ -42,7 +42,7 @@ def _each_once(rig: Rig) -> None:
         for ticket in simulator.tickets():
             texts = Counter(entry.text for entry in ticket["private_log"])
             assert max(texts.values(), default=1) == 1
-            names = Counter((one["contents"].filename, one["temp_id"]) for one in ticket["attachments"])
+            names = Counter((attachment["contents"].filename, attachment["temp_id"]) for attachment in ticket["attachments"])
             assert max(names.values(), default=1) == 1
 
 

@@ -17,7 +17,10 @@ def family(rig: Rig) -> dict[str, dict[Side, int]]:
     parent, child = (rig.customer.create(REQUEST, title=title) for title in ("Parent", "Child"))
     rig.sync()
     rig.settle(1)
-    both = {name: {Side.EXTERNAL: one, Side.INTERNAL: rig.copy_of(one)} for name, one in (("parent", parent), ("child", child))}
+    both = {
+        name: {Side.EXTERNAL: number, Side.INTERNAL: rig.copy_of(number)}
+        for name, number in (("parent", parent), ("child", child))
+    }
     for side in Side:
         rig.agent(side).update(REQUEST, both["child"][side], parent_request_id=both["parent"][side])
     rig.settle(1)
@@ -35,8 +38,8 @@ def test_a_parents_note_is_once_in_the_parent_and_twice_in_the_other_sides_child
 
     def count(word: str) -> dict[tuple[str, Side], int]:
         return {
-            (name, side): sum(word in text for text in rig.texts(side, one[side]))
-            for name, one in family.items()
+            (name, side): sum(word in text for text in rig.texts(side, ids[side]))
+            for name, ids in family.items()
             for side in Side
         }
 

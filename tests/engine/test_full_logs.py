@@ -53,7 +53,7 @@ def _opens(rig: Rig) -> dict[Side, int]:
 
 
 def _files(rig: Rig, side: Side, ids: dict[Side, int]) -> list[Any]:
-    return [one["contents"] for one in rig.simulator(side).ticket(REQUEST, ids[side])["attachments"]]
+    return [attachment["contents"] for attachment in rig.simulator(side).ticket(REQUEST, ids[side])["attachments"]]
 
 
 def _says(rig: Rig, side: Side, ids: dict[Side, int], *words: str) -> None:
@@ -79,7 +79,7 @@ def test_seventy_notes_are_five_files(rig: Rig, side: Side) -> None:
     rig.settle(2)
     files = _files(rig, side.other, ids)
     assert len(files) == 5
-    assert re.findall(r"Word\d\d\.", "".join(one.data.decode() for one in files)) == WORDS
+    assert re.findall(r"Word\d\d\.", "".join(file.data.decode() for file in files)) == WORDS
     told = [text for text in rig.texts(side.other, ids[side.other]) if "is full" in text]
     assert len(told) == 1
     assert compared(rig) == []
@@ -98,7 +98,7 @@ def test_a_note_and_the_resolution_after_it_arrive_together(rig: Rig) -> None:
     rig.operator.stimulus(REQUEST, ids[Side.INTERNAL], "ev_resolve", **RESOLVED)
     rig.sync()
     assert rig.external.ticket(REQUEST, ids[Side.EXTERNAL])["status"] == "resolved"
-    assert ["Try it now." in one.data.decode() for one in _files(rig, Side.EXTERNAL, ids)] == [True]
+    assert ["Try it now." in file.data.decode() for file in _files(rig, Side.EXTERNAL, ids)] == [True]
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -119,7 +119,7 @@ def test_a_lost_store_loses_and_doubles_nothing(rig: Rig, side: Side, arrived: b
     rig.settle()
     files = _files(rig, side.other, ids)
     assert len(files) == 1 + arrived
-    assert re.findall(r"Word\d\d\.", "".join(one.data.decode() for one in files)) == WORDS[:4]
+    assert re.findall(r"Word\d\d\.", "".join(file.data.decode() for file in files)) == WORDS[:4]
     assert sum("is full" in text for text in rig.texts(side.other, ids[side.other])) == 1
     assert compared(rig) == []
 
@@ -140,7 +140,7 @@ def test_while_they_are_gathered_nothing_is_wrong_and_everybody_says_until_when(
     remark = f"{log}: gathered into one file (until {until} UTC: the log is full: what comes until then goes as one file"
     assert remark in _shown(lambda console: show.plans(console, [planned], rig.store.links.troubles()))
     assert compared(rig) == []
-    assert all(one.agrees for one in verified(rig))
+    assert all(result.agrees for result in verified(rig))
     assert excused(rig) == [("entry", "it goes as a file, with what else comes: the log is full")] * 2
     found = status(rig.store, "demo", rig.now)
     assert f"gathered until 11-24 {until}" in _shown(show_status.status(found))
@@ -159,7 +159,7 @@ def test_an_answer_that_is_lost_doubles_nothing(rig: Rig, kind: FaultKind) -> No
     rig.sync()
     rig.internal.faults.add(kind, verbs=("core/create",), times=1, accounts=["sync"], seconds=120)
     rig.settle()
-    assert re.findall(r"Word\d\d\.", "".join(one.data.decode() for one in _files(rig, Side.INTERNAL, ids))) == WORDS[:3]
+    assert re.findall(r"Word\d\d\.", "".join(file.data.decode() for file in _files(rig, Side.INTERNAL, ids))) == WORDS[:3]
     assert compared(rig) == []
 
 
@@ -169,7 +169,7 @@ def test_a_file_that_is_refused_is_tried_note_by_note(rig: Rig) -> None:
     rig.sync()
     rig.internal.faults.add(FaultKind.HUGE_ERROR, verbs=("core/create",), times=2, accounts=["sync"])
     rig.settle()
-    words = [re.findall(r"Word\d\d\.", one.data.decode()) for one in _files(rig, Side.INTERNAL, ids)]
+    words = [re.findall(r"Word\d\d\.", file.data.decode()) for file in _files(rig, Side.INTERNAL, ids)]
     assert words == [[word] for word in WORDS[:3]]
     assert compared(rig) == []
 
@@ -214,9 +214,9 @@ def _with_addresses(side: Side) -> list[str]:
 def _sends(rig: Rig, side: Side, ids: dict[Side, int], *words: str) -> int:
     """Notes that went as one file: its id."""
     _says(rig, side, ids, *words)
-    before = {one["id"] for one in rig.simulator(side.other).ticket(REQUEST, ids[side.other])["attachments"]}
+    before = {attachment["id"] for attachment in rig.simulator(side.other).ticket(REQUEST, ids[side.other])["attachments"]}
     rig.settle(2)
-    after = {one["id"] for one in rig.simulator(side.other).ticket(REQUEST, ids[side.other])["attachments"]}
+    after = {attachment["id"] for attachment in rig.simulator(side.other).ticket(REQUEST, ids[side.other])["attachments"]}
     (file,) = after - before
     return int(file)
 
@@ -232,7 +232,7 @@ def test_a_file_that_somebody_deletes_is_excused_once_and_nothing_else_is(
     rig.settle(1)
     assert len(_files(rig, side.other, ids)) == 1
     assert compared(rig) == []
-    assert all(one.agrees for one in verified(rig))
+    assert all(result.agrees for result in verified(rig))
     deleted = "somebody deleted its copy, which was a file"
     assert excused(rig) == [("entry", f"{deleted}, and that of 2 more"), ("entry", deleted)]
     shown = _shown(lambda console: tell(console, verified(rig), 1, parked=0, at_rest=(), troubled=0))
@@ -266,7 +266,7 @@ def test_files_that_a_restore_took_from_several_tickets_are_told_and_made_again_
     rig.settle(2)
 
     def there() -> list[list[tuple[str, bytes]]]:
-        return [sorted((one.filename, one.data) for one in _files(rig, side.other, ids)) for ids in tickets]
+        return [sorted((file.filename, file.data) for file in _files(rig, side.other, ids)) for ids in tickets]
 
     before = there()
     rig.simulator(side.other).restore(backup)
@@ -274,13 +274,13 @@ def test_files_that_a_restore_took_from_several_tickets_are_told_and_made_again_
     rig.engine.cycle(CycleKind.SWEEP)
     rig.settle(2)
     links = [rig.link(ids[Side.EXTERNAL]) for ids in tickets]
-    told = {one.reason for link in links for one in link.obstacles if one.parked}
+    told = {obstacle.reason for link in links for obstacle in link.obstacles if obstacle.parked}
     assert told != {COPIES_GONE} if written else told == {COPIES_GONE}
-    assert [len(one) for one in there()] == [not written] * 3
+    assert [len(files) for files in there()] == [not written] * 3
     for link in links:
         rig.store.links.amend(link.id, lambda known: retried(known, rig.now), rig.now)
         rig.settle(2)
-    assert [[data for _, data in one] for one in there()] == [[data for _, data in one] for one in before]
+    assert [[data for _, data in files] for files in there()] == [[data for _, data in files] for files in before]
     assert compared(rig) == []
     assert rig.store.links.troubled(10) == ()
 
@@ -306,7 +306,7 @@ def test_a_file_of_which_the_store_knows_nothing_never_arrived(rig: Rig, monkeyp
     rig.store.links.amend(link.id, lambda known: replace(known, base=replace(known.base, notes={})), rig.now)
     rig.operator.delete_attachment(file)
     monkeypatch.setattr(plan, "plan_link", lambda link, *_, **__: Plan(link))
-    assert [one.partition(": entry ")[2] for one in compared(rig)] == [
+    assert [difference.partition(": entry ")[2] for difference in compared(rig)] == [
         f"{place} of private_log has no mirror on internal" for place in (1, 2)
     ]
 
@@ -320,7 +320,7 @@ def test_a_server_that_says_so_itself_gets_the_words_in_a_files_name(tmp_path: P
     rig.operator.fill_log(REQUEST, ids[Side.INTERNAL])
     _says(rig, Side.EXTERNAL, ids, *WORDS[:2])
     rig.settle(2)
-    (name,) = [one.filename for one in _files(rig, Side.INTERNAL, ids)]
+    (name,) = [file.filename for file in _files(rig, Side.INTERNAL, ids)]
     assert name.startswith("log-is-full-notes-20261124-")
     assert compared(rig) == []
     rig.stop()
@@ -339,7 +339,7 @@ def test_a_server_that_says_so_itself_tells_it_too_where_the_file_goes_at_once(r
         rig.customer.stimulus(REQUEST, ids[Side.EXTERNAL], "ev_assign", **TEAM)
     rig.sync()
     assert rig.internal.ticket(REQUEST, ids[Side.INTERNAL])["status"] == state
-    (name,) = [one.filename for one in _files(rig, Side.INTERNAL, ids)]
+    (name,) = [file.filename for file in _files(rig, Side.INTERNAL, ids)]
     assert name.startswith("log-is-full-notes-20261124-")
     rig.settle(2)
     assert compared(rig) == []

@@ -107,7 +107,7 @@ def test_a_files_name_is_carried_as_it_is_and_names_no_place(rig: Rig) -> None:
         rig.customer.attach("UserRequest", number, name, "text/plain", name.encode())
     rig.settle(2)
     copies = rig.internal.ticket("UserRequest", rig.copy_of(number))["attachments"]
-    assert sorted(one["contents"].filename for one in copies) == sorted(names)
+    assert sorted(attachment["contents"].filename for attachment in copies) == sorted(names)
     assert {path.name.partition("-")[0] for path in rig.folder.iterdir()} == {"sync.toml", "store.sqlite"}
     assert [write for write in rig.writes(Side.EXTERNAL) if write.verb == "create"] == []
 
@@ -239,7 +239,7 @@ def test_a_description_in_which_only_the_picture_changes_follows(rig: Rig) -> No
         rig.customer.update("UserRequest", number, description=f"<p>Look {picture}</p>")
         rig.settle(2)
         copy = rig.internal.ticket("UserRequest", rig.copy_of(number))
-        newest = max(copy["attachments"], key=lambda one: int(one["id"]))
+        newest = max(copy["attachments"], key=lambda attachment: int(attachment["id"]))
         assert newest["contents"].data == data
         assert f"class=Attachment&amp;field=contents&amp;id={newest['id']}" in copy["description"]
     assert rig.sync().counts.get(WriteKind.WRITE, 0) == 0
@@ -256,7 +256,7 @@ def test_a_note_that_goes_as_a_file_tells_its_pictures_in_words(rig: Rig, side: 
     picture = agent.paste_image("UserRequest", ticket, "s.png", "image/png", PICTURE)
     agent.note("UserRequest", ticket, f"<p>Look {picture}</p>")
     rig.settle(2)
-    files = [one["contents"] for one in there.ticket("UserRequest", there_id)["attachments"]]
+    files = [attachment["contents"] for attachment in there.ticket("UserRequest", there_id)["attachments"]]
     (note,) = [file for file in files if file.filename.startswith("note-")]
     assert "Look [picture: s.png]" in note.data.decode()
     assert b"itopsync-picture" not in note.data

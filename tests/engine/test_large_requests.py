@@ -84,10 +84,10 @@ def test_a_note_too_long_for_one_request_goes_as_files_and_is_told_where_it_stoo
     rig.settle(2)
     files = rig.simulator(origin.other).ticket("UserRequest", there)["attachments"]
     assert len(files) > 2
-    parts = sorted(files, key=lambda one: int(one["contents"].filename.split(".")[1].split("-")[0]))
-    assert b"".join(one["contents"].data for one in parts).count(b"x") == text.count("x")
+    parts = sorted(files, key=lambda attachment: int(attachment["contents"].filename.split(".")[1].split("-")[0]))
+    assert b"".join(attachment["contents"].data for attachment in parts).count(b"x") == text.count("x")
     log = rig.texts(origin.other, there)
-    assert sum("too long for one request" in one for one in log) == 1
+    assert sum("too long for one request" in message for message in log) == 1
     assert "too long for one request" in log[-2]
     assert "No. 2" in log[-1]
     before = rig.written()
@@ -103,7 +103,9 @@ def test_a_file_too_large_for_the_server_is_told_once_with_what_to_do(rig: Rig, 
         rig.customer.attach("UserRequest", number, f"{size}.bin", "application/octet-stream", bytes(size))
     rig.sync()
     rig.settle()
-    names = {one["contents"].filename for one in rig.internal.ticket("UserRequest", rig.copy_of(number))["attachments"]}
+    names = {
+        attachment["contents"].filename for attachment in rig.internal.ticket("UserRequest", rig.copy_of(number))["attachments"]
+    }
     assert names == {"1000000.bin", "1000.bin"}
     (obstacle,) = rig.link(number).obstacles
     assert obstacle.parked
@@ -150,20 +152,22 @@ def test_whatever_the_sizes_everything_arrives_or_is_told_and_nothing_twice(rig:
     rig.settle()
     copy = rig.copy_of(number)
     there = rig.internal.ticket("UserRequest", copy)["attachments"]
-    assert max(Counter(one["temp_id"] for one in there).values(), default=1) == 1
-    carried = {one["contents"].filename for one in there}
-    told = [one for one in rig.link(number).obstacles if one.parked and one.key.startswith("file:")]
+    assert max(Counter(attachment["temp_id"] for attachment in there).values(), default=1) == 1
+    carried = {attachment["contents"].filename for attachment in there}
+    told = [obstacle for obstacle in rig.link(number).obstacles if obstacle.parked and obstacle.key.startswith("file:")]
     assert len(told) == len(files.keys() - carried)
     assert {name for name, size in files.items() if size * 4 // 3 + 2_000 < most} <= carried
     log = rig.texts(Side.INTERNAL, copy)
     whole = " ".join(log) + " ".join(
-        one["contents"].data.decode() for one in sorted(there, key=lambda one: one["id"]) if one["temp_id"].find("-o-") > 0
+        attachment["contents"].data.decode()
+        for attachment in sorted(there, key=lambda attachment: attachment["id"])
+        if attachment["temp_id"].find("-o-") > 0
     )
     assert sorted(int(word) for word in _after_no(whole)) == list(range(len(texts)))
     inside = [int(word) for text in log for word in _after_no(text)]
     assert inside == sorted(inside)
     assert [whole.count(letter) for letter in "Qé"] == ["".join(texts).count(letter) for letter in "Qé"]
-    assert not [one for one in rig.link(number).obstacles if not one.key.startswith("file:")]
+    assert not [obstacle for obstacle in rig.link(number).obstacles if not obstacle.key.startswith("file:")]
     before = rig.written()
     rig.settle()
     assert rig.written() == before

@@ -42,18 +42,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def test_it_is_kept_while_we_work_and_free_afterwards(stores: tuple[Store, Store]) -> None:
-    one, two = stores
-    with Lease(one, SHORT) as lease:
+    first, second = stores
+    with Lease(first, SHORT) as lease:
         for _ in range(8):
             time.sleep(SHORT.total_seconds() / 4)
             lease.check()
-            assert not Lease(two, SHORT).acquire()
-    assert two.lease.current() is None
+            assert not Lease(second, SHORT).acquire()
+    assert second.lease.current() is None
 
 
 def test_the_second_one_is_refused_and_told_by_whom(stores: tuple[Store, Store]) -> None:
-    one, two = stores
-    with Lease(one), pytest.raises(AnotherInstance, match=r"process \d+ on .*Wait for it to end"), Lease(two):
+    first, second = stores
+    with Lease(first), pytest.raises(AnotherInstance, match=r"process \d+ on .*Wait for it to end"), Lease(second):
         pass
 
 
@@ -86,18 +86,18 @@ def test_who_was_held_up_past_the_margin_gives_up_before_the_lease_ends(
 
 def test_who_cannot_tell_by_a_clock_is_told_by_the_database(stores: tuple[Store, Store]) -> None:
     """As on a virtual machine that was paused, with all its clocks."""
-    one, two = stores
-    with Lease(one, timedelta(minutes=1)) as lease:
-        held = one.lease.current()
+    first, second = stores
+    with Lease(first, timedelta(minutes=1)) as lease:
+        held = first.lease.current()
         assert held is not None
-        two.lease.release(held.holder)
-        with Lease(two, timedelta(minutes=1)):
+        second.lease.release(held.holder)
+        with Lease(second, timedelta(minutes=1)):
             with pytest.raises(AnotherInstance, match=r"no longer ours: process \d+"):
                 lease.check()
             with pytest.raises(AnotherInstance, match="taken by another"):
-                one.facts.put("name", "value")
+                first.facts.put("name", "value")
             assert lease.remaining < 0
-            two.facts.put("name", "value")
+            second.facts.put("name", "value")
 
 
 def test_a_store_that_does_not_let_it_be_renewed_is_named_as_the_reason(
@@ -115,10 +115,10 @@ def test_a_store_that_does_not_let_it_be_renewed_is_named_as_the_reason(
 
 @pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
 def test_who_opened_a_file_that_is_another_one_now_writes_nothing_more(stores: tuple[Store, Store], replaced: bool) -> None:
-    one = stores[0]
-    path = one.address.path
+    store = stores[0]
+    path = store.address.path
     assert path is not None
-    with Lease(one, SHORT) as lease:
+    with Lease(store, SHORT) as lease:
         lease.check()
         path.unlink()
         if replaced:
@@ -126,7 +126,7 @@ def test_who_opened_a_file_that_is_another_one_now_writes_nothing_more(stores: t
         with pytest.raises(StoreGone, match="was its file moved or replaced"):
             lease.check()
         with pytest.raises(StoreGone):
-            one.facts.put("name", "value")
+            store.facts.put("name", "value")
         time.sleep(SHORT.total_seconds() / 2)
         assert lease.remaining < 0, "seen as it was to be renewed"
         with pytest.raises(StoreGone):

@@ -58,7 +58,7 @@ def test_one_entry_goes_then_nothing_until_it_is_mended_and_nothing_stands_twice
     assert "loses our markers" in str(stop)
     assert "itopsync-demo-n-" in str(stop)
     assert "one" not in str(stop).partition("Nothing more")[0].split()
-    assert len([one for one in rig.texts(side, _there(rig, side, number)) if "one</p>" in one]) == 1
+    assert len([entry for entry in rig.texts(side, _there(rig, side, number)) if "one</p>" in entry]) == 1
     written = rig.written()
     assert written > before
     for _ in range(3):
@@ -71,8 +71,8 @@ def test_one_entry_goes_then_nothing_until_it_is_mended_and_nothing_stands_twice
     rig.sync()
     rig.settle()
     for text in ("one", "two", "three"):
-        assert sum(f">{text}</p>" in one for one in rig.texts(side, _there(rig, side, number))) == 1, text
-        assert sum(f">{text} back</p>" in one for one in rig.texts(side.other, _there(rig, side.other, number))) == 1
+        assert sum(f">{text}</p>" in entry for entry in rig.texts(side, _there(rig, side, number))) == 1, text
+        assert sum(f">{text} back</p>" in entry for entry in rig.texts(side.other, _there(rig, side.other, number))) == 1
     assert rig.sync().counts[WriteKind.WRITE] == 0
 
 
@@ -127,7 +127,7 @@ def test_notes_of_one_second_are_each_known_again(rig: Rig) -> None:
     rig.sync()
     rig.settle()
     copy = rig.internal.ticket("UserRequest", rig.copy_of(number))
-    assert [sum(f">{text}</p>" in one.text for one in copy["private_log"]) for text in ("one", "two")] == [1, 1]
+    assert [sum(f">{text}</p>" in entry.text for entry in copy["private_log"]) for text in ("one", "two")] == [1, 1]
     assert copy["attachments"] == []
 
 
@@ -157,16 +157,16 @@ def test_a_file_whose_marker_was_dropped_is_neither_sent_again_nor_back(rig: Rig
     for name in ("a.txt", "b.txt"):
         rig.agent(side.other).attach("UserRequest", _there(rig, side.other, number), name, "text/plain", name.encode())
     _stops(rig)
-    files = {one: len(rig.simulator(one).ticket("UserRequest", _there(rig, one, number))["attachments"]) for one in Side}
+    files = {each: len(rig.simulator(each).ticket("UserRequest", _there(rig, each, number))["attachments"]) for each in Side}
     assert files == {side: 1, side.other: 2}
 
     _mend(rig, side)
     rig.sync()
     rig.settle()
-    for one in Side:
+    for each in Side:
         names = [
             file["contents"].filename
-            for file in rig.simulator(one).ticket("UserRequest", _there(rig, one, number))["attachments"]
+            for file in rig.simulator(each).ticket("UserRequest", _there(rig, each, number))["attachments"]
         ]
         assert sorted(names) == ["a.txt", "b.txt"]
     assert rig.sync().writes == []

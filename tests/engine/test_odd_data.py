@@ -76,16 +76,16 @@ def _ask(rig: Rig, numbers: list[int]) -> None:
 
 
 def _arrived(rig: Rig, number: int) -> bool:
-    return any("Any news?" in one for one in rig.texts(Side.INTERNAL, rig.copy_of(number)))
+    return any("Any news?" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(number)))
 
 
 def _carry_dates(rig: Rig, zone: str) -> None:
     """Let start_date be carried, into a server in another timezone."""
     rules = rig.configuration.rules
-    (request,) = (one for one in rules.classes if one.external == "UserRequest")
-    dates = replace(request, fields=(*request.fields, *(one for one in _planned(rules.classes) if one.external == "start_date")))
+    (request,) = (cls for cls in rules.classes if cls.external == "UserRequest")
+    dates = replace(request, fields=(*request.fields, *(cls for cls in _planned(rules.classes) if cls.external == "start_date")))
     internal = replace(rules.internal, timezone=ZoneInfo(zone))
-    rules = replace(rules, internal=internal, classes=tuple(dates if one is request else one for one in rules.classes))
+    rules = replace(rules, internal=internal, classes=tuple(dates if cls is request else cls for cls in rules.classes))
     server = rig.configuration.internal.model_copy(update={"timezone": ZoneInfo(zone)})
     rig.configuration = replace(rig.configuration, rules=rules, internal=server)
     rig.internal.timezone = zone
@@ -93,7 +93,7 @@ def _carry_dates(rig: Rig, zone: str) -> None:
 
 
 def _planned(classes: Any) -> Any:
-    (change,) = (one for one in classes if one.external == "NormalChange")
+    (change,) = (cls for cls in classes if cls.external == "NormalChange")
     return change.state.companions["plannedscheduled"]
 
 
@@ -114,7 +114,7 @@ def test_a_date_of_any_year_holds_up_nothing_and_is_carried_or_told(rig: OddRig,
     assert all(_arrived(rig, number) for number in (odd, *others))
     copy = rig.internal.ticket("UserRequest", rig.copy_of(odd))
     assert copy["title"] == "Urgent"
-    parked = [(one.key, one.reason) for one in rig.link(odd).obstacles]
+    parked = [(obstacle.key, obstacle.reason) for obstacle in rig.link(odd).obstacles]
     if carried or not date:
         assert str(copy["start_date"] or "").startswith(carried)
         assert parked == []
@@ -150,7 +150,7 @@ def test_a_new_ticket_with_an_odd_date_is_copied_without_it(rig: OddRig, date: s
     copy = rig.internal.ticket("UserRequest", rig.copy_of(number))
     assert "It blinks" in copy["description"]
     rig.settle()
-    assert [one.key for one in rig.link(number).obstacles] == ["field:start_date"]
+    assert [obstacle.key for obstacle in rig.link(number).obstacles] == ["field:start_date"]
 
 
 def test_a_date_that_the_server_refuses_does_not_keep_a_copy_from_being_made(rig: OddRig) -> None:
@@ -288,16 +288,16 @@ def test_a_fault_of_ours_that_one_ticket_brings_out_waits_and_is_parked(
         assert rig.sync().problems == {}
         assert all(_arrived(rig, number) for number in others)
         obstacles = rig.link(first).obstacles
-        assert [one.tries for one in obstacles] == [1]
+        assert [obstacle.tries for obstacle in obstacles] == [1]
         assert "LookupError in test_odd_data" in obstacles[0].reason
         assert SECRET not in stream.getvalue() + obstacles[0].reason
-        (line,) = [json.loads(one) for one in stream.getvalue().splitlines() if '"ticket failed"' in one]
+        (line,) = [json.loads(text) for text in stream.getvalue().splitlines() if '"ticket failed"' in text]
         assert (line["level"], line["ticket"]) == ("error", f"external:UserRequest:{first}")
         assert line["exception"].endswith("builtins.LookupError")
         assert list(rig.inspector.verify())
         if where != "planning again":  # what was written before it is not undone by trying again
             rig.settle(20)
-            assert any(one.parked for one in rig.link(first).obstacles)
+            assert any(obstacle.parked for obstacle in rig.link(first).obstacles)
     rig.store.links.amend(rig.link(first).id, lambda link: replace(link, obstacles=(), due_at=rig.now), rig.now)
     rig.settle()
     assert rig.differences() == []

@@ -65,10 +65,10 @@ def test_a_ticket_that_several_name_or_that_names_several_is_doubtful(rig: Rig) 
 
 
 def test_tickets_of_classes_that_do_not_go_together_are_doubtful(rig: Rig) -> None:
-    one = external(rig)
-    other = internal(rig, cls="Incident", field=numbered(rig, one))
+    theirs = external(rig)
+    ours = internal(rig, cls="Incident", field=numbered(rig, theirs))
     (proposed,) = by_field(rig.pair, FIELD)
-    assert (proposed.internal.ref, proposed.doubtful) == (Ref(Side.INTERNAL, "Incident", other), True)
+    assert (proposed.internal.ref, proposed.doubtful) == (Ref(Side.INTERNAL, "Incident", ours), True)
     assert proposed.reason.startswith("classes that are not kept in step with each other; ")
 
 
@@ -88,27 +88,27 @@ def test_a_field_that_no_class_has_is_told(rig: Rig) -> None:
 
 
 def test_tickets_of_the_same_title_that_began_together_belong_together(rig: Rig) -> None:
-    one = external(rig, "Printer  on 2nd floor", "2026-11-01 12:00:00")  # 05:00 UTC, in Jakarta
-    other = internal(rig, "printer on 2nd FLOOR", "2026-11-01 06:30:00")  # 05:30 UTC, in Paris
+    theirs = external(rig, "Printer  on 2nd floor", "2026-11-01 12:00:00")  # 05:00 UTC, in Jakarta
+    ours = internal(rig, "printer on 2nd FLOOR", "2026-11-01 06:30:00")  # 05:30 UTC, in Paris
     internal(rig, "Printer on 3rd floor", "2026-11-01 06:00:00")
     internal(rig, "Printer on 2nd floor", "2026-11-01 07:01:00")
     (proposed,) = by_title(rig.pair, HOUR)
-    assert refs([proposed]) == [(one, other, False)]
+    assert refs([proposed]) == [(theirs, ours, False)]
     assert proposed.reason == "same title, began 30 min apart: Printer on 2nd floor"
     assert by_title(rig.pair, timedelta(minutes=29)) == []
 
 
 def test_of_several_candidates_none_is_certain(rig: Rig) -> None:
-    one, other = external(rig, at="2026-11-01 12:00:00"), external(rig, at="2026-11-01 12:20:00")
+    earlier, later = external(rig, at="2026-11-01 12:00:00"), external(rig, at="2026-11-01 12:20:00")
     there = internal(rig, at="2026-11-01 06:10:00")
-    assert refs(by_title(rig.pair, HOUR)) == [(one, there, True), (other, there, True)]
+    assert refs(by_title(rig.pair, HOUR)) == [(earlier, there, True), (later, there, True)]
 
 
 def test_tickets_that_are_too_old_to_matter_are_left_out(rig: Rig) -> None:
-    one, other = external(rig, "New", "2026-11-10 12:00:00"), internal(rig, "New", "2026-11-10 06:00:00")
+    theirs, ours = external(rig, "New", "2026-11-10 12:00:00"), internal(rig, "New", "2026-11-10 06:00:00")
     external(rig, "Old", "2026-10-10 12:00:00")
     internal(rig, "Old", "2026-10-10 06:00:00")
-    assert refs(by_title(rig.pair, HOUR, date(2026, 11, 1))) == [(one, other, False)]
+    assert refs(by_title(rig.pair, HOUR, date(2026, 11, 1))) == [(theirs, ours, False)]
     assert len(by_title(rig.pair, HOUR)) == 2
 
 

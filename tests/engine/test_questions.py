@@ -286,5 +286,5 @@ def test_a_backfill_only_takes_what_began_since_and_all_in_one_create_each(tmp_p
     rig.now = rig.now.replace(day=24)
     rig.customer.create("UserRequest", title="After", private_log="<p>History</p>")
     rig.sync()
-    assert [one["title"] for one in rig.internal.tickets()] == ["After"]
+    assert [ticket["title"] for ticket in rig.internal.tickets()] == ["After"]
     assert [write.verb for write in rig.writes(Side.INTERNAL)] == ["create"]

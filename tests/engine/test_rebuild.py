@@ -44,9 +44,9 @@ def _lose_the_store(rig: Rig) -> None:
 
 
 def _rebuild(rig: Rig) -> Iterator[Rebuilt]:
-    for one in rebuild(rig.inspector):
-        assert isinstance(one, Rebuilt)
-        yield one
+    for each in rebuild(rig.inspector):
+        assert isinstance(each, Rebuilt)
+        yield each
 
 
 def _found_again(rig: Rig) -> list[Rebuilt]:
@@ -185,7 +185,7 @@ def test_a_copy_stays_linked_though_its_clone_was_linked_with_another_ticket(rig
     old = _link_with_another(rig, clone)
     _lose_the_store(rig)
     found = _all_found(rig)
-    assert {(one.link.external.id, one.link.status) for one in found if isinstance(one, Rebuilt)} == {
+    assert {(each.link.external.id, each.link.status) for each in found if isinstance(each, Rebuilt)} == {
         (number, LinkStatus.LINKED),
         (old, LinkStatus.LINKED),
     }
@@ -204,7 +204,7 @@ def test_a_clone_is_not_taken_for_a_copy_that_was_linked_with_another_ticket(rig
     old = _link_with_another(rig, copy)
     _lose_the_store(rig)
     found = _all_found(rig)
-    assert [one.ref.id for one in found if isinstance(one, AnotherBearer)] == [clone]
+    assert [each.ref.id for each in found if isinstance(each, AnotherBearer)] == [clone]
     assert (rig.link(number).status, rig.copy_of(number), rig.copy_of(old)) == (LinkStatus.TOMBSTONE, copy, copy)
     assert why(rig.link(number)).startswith("why was not noted")
     (told,) = strays(rig.pair)
@@ -294,7 +294,7 @@ def test_a_copy_that_a_person_deleted_is_not_made_again_without_being_asked(rig:
     new = rig.customer.create("UserRequest", title="new")
     _lose_the_store(rig)
     found = _all_found(rig)
-    assert {one.external.id for one in found if isinstance(one, WithoutCopy)} == {made["b"], made["c"]}
+    assert {each.external.id for each in found if isinstance(each, WithoutCopy)} == {made["b"], made["c"]}
     rig.sync()
     rig.settle()
     assert _titles(rig) == ["a", "d", "new"]
@@ -315,16 +315,16 @@ def test_a_copy_that_a_person_deleted_is_not_made_again_without_being_asked(rig:
 def test_all_that_has_no_copy_is_copied_where_that_is_asked_for(rig: Rig, at_once: bool) -> None:
     made = _age(rig)
     copy = rig.copy_of(made["a"])
-    (one, _) = rig.internal.ticket("UserRequest", copy)["attachments"]
-    rig.operator.delete_attachment(one["id"])
+    (attachment, _) = rig.internal.ticket("UserRequest", copy)["attachments"]
+    rig.operator.delete_attachment(attachment["id"])
     rig.sync()
     _lose_the_store(rig)
     if not at_once:
-        assert len([one for one in _all_found(rig) if isinstance(one, WithoutCopy)]) == 2
+        assert len([each for each in _all_found(rig) if isinstance(each, WithoutCopy)]) == 2
         rig.sync()
         rig.settle()
         assert _titles(rig) == ["a", "d"]
-    assert not [one for one in _all_found(rig, create_missing=True) if isinstance(one, WithoutCopy)]
+    assert not [each for each in _all_found(rig, create_missing=True) if isinstance(each, WithoutCopy)]
     rig.sync()
     rig.settle()
     assert _titles(rig) == ["a", "b", "c", "d"]
@@ -340,20 +340,20 @@ def test_a_files_copy_that_a_person_deleted_is_not_made_again_without_being_aske
         rig.agent(origin).attach("UserRequest", place[origin], name, "text/plain", name.encode())
     rig.sync()
     files = rig.simulator(origin.other).ticket("UserRequest", place[origin.other])["attachments"]
-    gone = next(one["id"] for one in files if one["contents"].filename == "deleted")
+    gone = next(attachment["id"] for attachment in files if attachment["contents"].filename == "deleted")
     rig.agent(origin.other).delete_attachment(gone)
     rig.sync()
     rig.settle(2)
     rig.agent(origin).attach("UserRequest", place[origin], "new", "text/plain", b"new")
     _lose_the_store(rig)
-    found = [one for one in _all_found(rig) if isinstance(one, Rebuilt) and one.without_copy]
+    found = [each for each in _all_found(rig) if isinstance(each, Rebuilt) and each.without_copy]
     assert len(found) == 1
     assert found[0].link.internal
     assert len(found[0].without_copy) == 1
 
     def names() -> set[str]:
         files = rig.simulator(origin.other).ticket("UserRequest", place[origin.other])["attachments"]
-        return {one["contents"].filename for one in files}
+        return {attachment["contents"].filename for attachment in files}
 
     rig.sync()
     rig.settle()
@@ -384,7 +384,7 @@ def _open_with_addresses_and_pictures(rig: Rig) -> int:
 
 def test_what_only_reads_otherwise_on_the_other_side_is_no_difference(rig: Rig) -> None:
     _open_with_addresses_and_pictures(rig)
-    assert [one.differs for one in _found_again(rig)] == [()]
+    assert [each.differs for each in _found_again(rig)] == [()]
 
 
 def test_another_picture_and_other_words_are_a_difference(rig: Rig) -> None:
@@ -393,4 +393,4 @@ def test_another_picture_and_other_words_are_a_difference(rig: Rig) -> None:
     shown = rig.internal.ticket("UserRequest", rig.copy_of(number))["description"]
     start, end = shown.index("<img"), shown.index(">", shown.index("<img")) + 1
     rig.operator.update("UserRequest", rig.copy_of(number), description=shown[:start] + picture + shown[end:], title="See it")
-    assert [one.differs for one in _found_again(rig)] == [("description", "title")]
+    assert [each.differs for each in _found_again(rig)] == [("description", "title")]

@@ -59,7 +59,7 @@ def test_a_store_that_was_restored_doubles_none_of_very_many_copies(rig: Rig) ->
     for n in range(130):
         rig.customer.create("UserRequest", title=f"After {n}")
     rig.sync()
-    copies = {int(one["id"]) for one in rig.internal.tickets()}
+    copies = {int(ticket["id"]) for ticket in rig.internal.tickets()}
     assert len(copies) == 131
     rig.stop()
     for leftover in rig.folder.glob("store.sqlite*"):
@@ -67,7 +67,7 @@ def test_a_store_that_was_restored_doubles_none_of_very_many_copies(rig: Rig) ->
     shutil.copy(rig.folder / "backup.sqlite", path)
     rig.start()
     rig.sync()
-    assert {int(one["id"]) for one in rig.internal.tickets()} == copies
+    assert {int(ticket["id"]) for ticket in rig.internal.tickets()} == copies
     assert rig.differences() == []
 
 

@@ -59,7 +59,7 @@ def _replaces(rig: Rig, side: Side, number: int, old: int, data: str = "new") ->
 
 def _held(rig: Rig, side: Side, number: int) -> list[str]:
     there = rig.simulator(side).ticket("UserRequest", _there(rig, side, number))["attachments"]
-    return [one["contents"].data.decode() for one in there]
+    return [attachment["contents"].data.decode() for attachment in there]
 
 
 def _at_rest(rig: Rig, *, left: int = 0) -> None:
@@ -114,7 +114,7 @@ def test_verify_tells_what_bears_another_ones_id(rig: Rig, side: Side) -> None:
 @both_sides
 def test_a_crash_at_any_boundary_takes_no_copy_for_the_other_files(rig: Rig, side: Side, step: int) -> None:
     number = _opens(rig)
-    backups = [one.snapshot() for one in (rig.external, rig.internal)]
+    backups = [simulator.snapshot() for simulator in (rig.external, rig.internal)]
     for boundary in range(0, 60, step):
         for simulator, backup in zip((rig.external, rig.internal), backups, strict=True):
             simulator.restore(backup)
@@ -249,7 +249,7 @@ def test_a_server_that_shows_its_dates_another_way_changes_nothing(rig: Rig) -> 
     rig.stop()
     other = {"date_format": "d/m/Y H:i"}
     settings = rig.configuration
-    external, internal = (one.model_copy(update=other) for one in (settings.external, settings.internal))
+    external, internal = (server.model_copy(update=other) for server in (settings.external, settings.internal))
     rig.configuration = replace(settings, external=external, internal=internal)
     rig.start()
     rig.engine.cycle(CycleKind.SWEEP)

@@ -414,7 +414,9 @@ def test_no_picture_either_goes_to_what_an_answer_shows_as_another_ticket(rig: R
     _meets(monkeypatch, "update", lambda: _becomes_anothers(rig, copy))
     rig.sync()
     assert "full" in "".join(rig.texts(Side.INTERNAL, copy))
-    assert [one["contents"].filename for one in rig.internal.ticket("UserRequest", copy)["attachments"]] == ["secret.txt"]
+    assert [attachment["contents"].filename for attachment in rig.internal.ticket("UserRequest", copy)["attachments"]] == [
+        "secret.txt"
+    ]
 
 
 def test_a_file_of_another_ticket_that_has_the_copys_id_by_now_goes_nowhere(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ class Direction:
         loaded = config.load(path, {"PASSWORD": "sync-password"}, now=clock())
         transports = {Side.EXTERNAL: SimulatorTransport(external), Side.INTERNAL: SimulatorTransport(internal)}
         settings = (loaded.external, loaded.internal)
-        self.servers = {one.side: Server(one, transports[one.side], sleep=lambda _: None) for one in settings}
+        self.servers = {server.side: Server(server, transports[server.side], sleep=lambda _: None) for server in settings}
         self.pair = Pair(loaded.rules, self.servers, Store.open(fresh(loaded.store_url)), loaded.engine, clock)
         self.engine = Engine(self.pair)
 
@@ -69,8 +69,8 @@ class Meeting:
             for number in range(servers)
         ]
         self.ways = [
-            Direction(f"way{number}", self.servers[one], self.servers[other], folder, lambda: self.now)
-            for number, (one, other) in enumerate(ways)
+            Direction(f"way{number}", self.servers[external], self.servers[internal], folder, lambda: self.now)
+            for number, (external, internal) in enumerate(ways)
         ]
 
     def rest(self, rounds: int = 8) -> None:
@@ -84,7 +84,7 @@ class Meeting:
         return [len(server.tickets()) for server in self.servers]
 
     def entries(self, word: str) -> list[int]:
-        logs = [[one.text for ticket in server.tickets() for one in ticket["private_log"]] for server in self.servers]
+        logs = [[entry.text for ticket in server.tickets() for entry in ticket["private_log"]] for server in self.servers]
         return [sum(word in text for text in log) for log in logs]
 
 
@@ -115,7 +115,7 @@ def test_two_that_are_each_others_customers_have_one_copy_of_each_ticket(meet: C
     met.rest()
     assert (met.tickets, met.entries("Here it is"), met.entries("There it is")) == ([2, 2], [1, 1], [1, 1])
     way = met.ways[1]
-    copy = next(one["id"] for one in met.servers[1].tickets() if one["title"] == "Here")
+    copy = next(ticket["id"] for ticket in met.servers[1].tickets() if ticket["title"] == "Here")
     link = way.pair.store.links.of(Ref(Side.EXTERNAL, REQUEST, copy))
     assert link is not None
     assert link.status is LinkStatus.TOMBSTONE

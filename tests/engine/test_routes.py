@@ -230,7 +230,7 @@ def test_a_caller_who_is_not_one_person_there_falls_back(opens: Opens, count: in
     for _ in range(count):
         person(rig.operator, "jo.doe@example.com")
     people = len(rig.internal.tickets("Person"))
-    monet = next(one["id"] for one in rig.internal.tickets("Person") if one["email"] == "claude.monet@demo.com")
+    monet = next(each["id"] for each in rig.internal.tickets("Person") if each["email"] == "claude.monet@demo.com")
     assert copied(rig, caller_id=theirs)["caller_id"] == monet
     who = "several people in internal have" if count else "nobody in internal has"
     assert told(rig)[1:] == [f"fall-back caller_id: {who} the external caller's e-mail"]
@@ -241,13 +241,13 @@ def test_callers_are_looked_up_together_and_remembered_by_id_alone(opens: Opens)
     rig = opens(BY_EMAIL)
     people = [person(rig.customer, f"p{n}@example.com") for n in range(30)]
     ours = [person(rig.operator, f"p{n}@example.com") for n in range(30)]
-    numbers = [rig.customer.create("UserRequest", title="Printer", caller_id=one) for one in people]
+    numbers = [rig.customer.create("UserRequest", title="Printer", caller_id=caller) for caller in people]
     with reads(rig, Side.EXTERNAL, "Person") as theirs, reads(rig, Side.INTERNAL, "Person") as found:
         rig.sync()
     assert [rig.internal.ticket("UserRequest", rig.copy_of(number))["caller_id"] for number in numbers] == ours
     assert theirs == [1]
     assert found == [2]  # and the one that stands in the route
-    again = [rig.customer.create("UserRequest", title="Screen", caller_id=one) for one in people]
+    again = [rig.customer.create("UserRequest", title="Screen", caller_id=caller) for caller in people]
     with reads(rig, Side.EXTERNAL, "Person") as theirs, reads(rig, Side.INTERNAL, "Person") as found:
         rig.sync()
     assert [rig.internal.ticket("UserRequest", rig.copy_of(number))["caller_id"] for number in again] == ours

@@ -146,28 +146,28 @@ def test_a_server_that_does_not_answer_refuses_a_link_by_hand(rig: Rig) -> None:
 
 def test_of_many_pairs_those_that_cannot_be_linked_do_not_hold_up_the_others(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     (linked,) = opened(rig)
-    ones = [rig.customer.create("UserRequest", title="Old", start_date="2026-11-01 00:00:00") for _ in range(3)]
-    others = [rig.operator.create("UserRequest", title="Old") for _ in range(3)]
+    theirs = [rig.customer.create("UserRequest", title="Old", start_date="2026-11-01 00:00:00") for _ in range(3)]
+    ours = [rig.operator.create("UserRequest", title="Old") for _ in range(3)]
     read = Server.readable_tickets
 
     def failing(self: Server, cls: str, ids: list[int], attributes: Attributes) -> tuple[dict[int, Ticket], dict[int, Refused]]:
         shown, failed = read(self, cls, ids, attributes)
-        if self.side is Side.EXTERNAL and ones[1] in shown:
-            del shown[ones[1]]
-            failed[ones[1]] = Refused(self.side, "the server fails on it")
+        if self.side is Side.EXTERNAL and theirs[1] in shown:
+            del shown[theirs[1]]
+            failed[theirs[1]] = Refused(self.side, "the server fails on it")
         return shown, failed
 
     monkeypatch.setattr(Server, "readable_tickets", failing)
-    pairs = zip((ones[0], ones[1], linked, ones[2]), (*others[:2], rig.copy_of(linked), others[2]), strict=True)
-    asked = " ".join(f"UserRequest:{one}=UserRequest:{other}" for one, other in pairs)
+    pairs = zip((theirs[0], theirs[1], linked, theirs[2]), (*ours[:2], rig.copy_of(linked), ours[2]), strict=True)
+    asked = " ".join(f"UserRequest:{external}=UserRequest:{internal}" for external, internal in pairs)
     outcome = ask(rig, RequestKind.LINK, arguments={"pairs": asked})
     assert outcome.state is RequestState.DONE
     done, unread, again = outcome.result.splitlines()
     assert done.startswith("2 links: ")
-    assert f"external:UserRequest:{ones[1]} and internal:UserRequest:{others[1]} are not linked: external: the server" in unread
+    assert f"external:UserRequest:{theirs[1]} and internal:UserRequest:{ours[1]} are not linked: external: the server" in unread
     assert f"external:UserRequest:{linked} is linked with" in again
-    assert [rig.link(one).internal for one in (ones[0], ones[2])] == [
-        Ref(Side.INTERNAL, "UserRequest", other) for other in (others[0], others[2])
+    assert [rig.link(number).internal for number in (theirs[0], theirs[2])] == [
+        Ref(Side.INTERNAL, "UserRequest", number) for number in (ours[0], ours[2])
     ]
 
 
@@ -284,8 +284,8 @@ def with_files(rig: Rig, tickets: int, each: int) -> list[int]:
 
 def delete_files(rig: Rig, numbers: list[int]) -> None:
     for number in numbers:
-        for one in rig.external.ticket("UserRequest", number)["attachments"]:
-            rig.customer.delete_attachment(one["id"])
+        for attachment in rig.external.ticket("UserRequest", number)["attachments"]:
+            rig.customer.delete_attachment(attachment["id"])
     rig.wait(minutes=1)
     rig.engine.cycle(only=[rig.link(number).id for number in numbers])  # only at the second look do they count as gone
     rig.wait(minutes=1)

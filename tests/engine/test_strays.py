@@ -49,7 +49,7 @@ def rig(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Monk
 
 
 def _told(rig: Rig) -> list[str]:
-    assert all(one.agrees for one in verified(rig))
+    assert all(result.agrees for result in verified(rig))
     return [f"{stray.internal} {stray.what}" for stray in verifying.strays(rig.pair)]
 
 
@@ -71,9 +71,9 @@ def test_a_create_that_arrives_twice_is_told(tmp_path: Path) -> None:
     rig.customer.create(REQUEST, title="Printer")
     rig.sync()
     rig.settle(1)
-    one, two = (ticket["id"] for ticket in rig.internal.tickets())
+    first, second = (ticket["id"] for ticket in rig.internal.tickets())
     copy = rig.copy_of(1)
-    twin = two if copy == one else one
+    twin = second if copy == first else first
     assert _told(rig) == [_second(twin, copy)]
     rig.stop()
 

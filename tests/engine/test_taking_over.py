@@ -29,7 +29,10 @@ def pairs(rig: Rig, count: int, cls: str = "UserRequest") -> list[tuple[int, int
 
 def rows(rig: Rig, two: list[tuple[int, int]]) -> list[Row]:
     """A row for each, from line 2 on, by their numbers."""
-    return [Row(line, number(rig.external, one), number(rig.internal, other)) for line, (one, other) in enumerate(two, start=2)]
+    return [
+        Row(line, number(rig.external, external), number(rig.internal, internal))
+        for line, (external, internal) in enumerate(two, start=2)
+    ]
 
 
 def number(simulator: Simulator, key: int, cls: str = "UserRequest") -> str:

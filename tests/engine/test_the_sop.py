@@ -111,7 +111,7 @@ def test_attachments_come_and_go_both_ways(rig: Rig, request_id: int) -> None:
     theirs = rig.operator.attach("UserRequest", copy, "b.txt", "text/plain", b"b")
     rig.sync()
     assert rig.differences() == []
-    names = {one["contents"].filename for one in rig.internal.ticket("UserRequest", copy)["attachments"]}
+    names = {attachment["contents"].filename for attachment in rig.internal.ticket("UserRequest", copy)["attachments"]}
     assert names == {"a.txt", "b.txt"}
     rig.customer.delete_attachment(ours)
     rig.operator.delete_attachment(theirs)
@@ -165,9 +165,9 @@ def test_what_one_side_corrects_as_the_other_moves_on_is_not_lost(
     rig.agent(side).update("UserRequest", numbers[side], **{name: value})
     rig.agent(side.other).stimulus("UserRequest", numbers[side.other], "ev_close", user_satisfaction="1")
     rig.sync()
-    both = [rig.simulator(one).ticket("UserRequest", numbers[one]) for one in Side]
-    assert [one["status"] for one in both] == ["closed", "closed"]
-    assert all(value.removeprefix("<p>").removesuffix("</p>") in one[name] for one in both)
+    both = [rig.simulator(each).ticket("UserRequest", numbers[each]) for each in Side]
+    assert [ticket["status"] for ticket in both] == ["closed", "closed"]
+    assert all(value.removeprefix("<p>").removesuffix("</p>") in ticket[name] for ticket in both)
     rig.settle(2)
     assert rig.differences() == []
     assert compared(rig) == []

@@ -156,8 +156,8 @@ def test_of_two_logs_only_the_one_that_is_full_is_left_alone(
     rig.settle()
     after = rig.internal.ticket("UserRequest", copy)
     assert any("To the other" in entry.text for entry in after["public_log"])
-    assert [b"To the full one" in one["contents"].data for one in after["attachments"]] == [True]
-    full = {one.key for one in rig.link(number).obstacles}
+    assert [b"To the full one" in attachment["contents"].data for attachment in after["attachments"]] == [True]
+    full = {obstacle.key for obstacle in rig.link(number).obstacles}
     assert "log:internal:private_log" in full
     assert not any("public" in key for key in full)
     rig.stop()
@@ -311,8 +311,8 @@ def test_a_copy_that_cannot_be_seen_is_not_made_again(rig: Rig) -> None:
 def test_the_last_tickets_of_a_side_that_are_really_gone_can_be_let_through(rig: Rig) -> None:
     number, other = _opens(rig), _opens(rig)
     rig.sync()
-    for one in (number, other):
-        rig.operator.delete("UserRequest", rig.copy_of(one))
+    for gone in (number, other):
+        rig.operator.delete("UserRequest", rig.copy_of(gone))
     rig.customer.note("UserRequest", number, "<p>Hello</p>")
     with pytest.raises(SafetyStop, match=r"than before\? Look at .*itopsync accept missing"):
         rig.sync()
@@ -404,7 +404,7 @@ def test_one_who_deletes_very_many_files_holds_up_nobody_else(rig: Rig) -> None:
     copies = {number: rig.internal.ticket("UserRequest", rig.copy_of(number)) for number in (many, other)}
     assert len(copies[many]["attachments"]) == 51
     assert all(any("Hello" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(number))) for number in copies)
-    assert Counter(one.key.kind for one in rig.link(many).obstacles) == {"deletions": 1, "gone": 51}
+    assert Counter(obstacle.key.kind for obstacle in rig.link(many).obstacles) == {"deletions": 1, "gone": 51}
     assert sum("deletion of files" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(many))) == 1
     assert compared(rig) == []
 

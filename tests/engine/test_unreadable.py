@@ -83,7 +83,7 @@ def test_a_ticket_that_cannot_be_read_holds_up_no_other(rig: FailingRig) -> None
     assert all(any("Any news?" in text for text in rig.texts(Side.INTERNAL, rig.copy_of(number))) for number in others)
     link = rig.link(first)
     assert link.status is LinkStatus.LINKED
-    assert [(one.key, one.tries, one.parked) for one in link.obstacles] == [("ticket", 1, False)]
+    assert [(obstacle.key, obstacle.tries, obstacle.parked) for obstacle in link.obstacles] == [("ticket", 1, False)]
     assert "the server fails on reading UserRequest" in link.obstacles[0].reason
     rig.pattern.clear()
     rig.settle()
@@ -155,13 +155,13 @@ def test_a_copy_that_cannot_be_read_is_neither_made_again_nor_in_the_way_of_othe
     fine = [rig.customer.create("UserRequest", title=f"No. {n}") for n in range(3)]
     assert rig.sync().outcome == "troubled"
     assert all(rig.link(number).status is LinkStatus.LINKED for number in fine)
-    assert [one.key for one in rig.link(lost).obstacles] == ["ticket"]
+    assert [obstacle.key for obstacle in rig.link(lost).obstacles] == ["ticket"]
     assert rig.link(lost).in_doubt, "it may have a copy"
     rig.settle()
     rig.pattern.clear()
     rig.settle()
     assert rig.differences() == []
-    assert [one["title"] for one in rig.internal.tickets()].count("Lost") == 1
+    assert [ticket["title"] for ticket in rig.internal.tickets()].count("Lost") == 1
 
 
 def test_a_file_that_cannot_be_read_is_held_against_that_file(rig: FailingRig) -> None:
@@ -176,7 +176,7 @@ def test_a_file_that_cannot_be_read_is_held_against_that_file(rig: FailingRig) -
     for _ in range(40):
         assert rig.sync().problems == {}
         rig.wait(minutes=10)
-    (obstacle,) = [one for one in rig.link(first).obstacles if one.key.startswith("file")]
+    (obstacle,) = [obstacle for obstacle in rig.link(first).obstacles if obstacle.key.startswith("file")]
     assert obstacle.parked
     assert f"the server fails on reading Attachment::{file}: it failed (HTTP 500)" in obstacle.reason
 
@@ -187,7 +187,7 @@ def test_a_pasted_picture_that_cannot_be_read_is_held_against_its_note(rig: Fail
     picture = rig.customer.paste_image("UserRequest", number, "screen.png", "image/png", PICTURE)
     rig.customer.note("UserRequest", number, f"<p>Look {picture}</p>")
     assert rig.sync().problems == {}
-    assert [one.key.partition(":")[0] for one in rig.link(number).obstacles] == ["picture"]
+    assert [obstacle.key.partition(":")[0] for obstacle in rig.link(number).obstacles] == ["picture"]
     rig.pattern.clear()
     rig.settle()
     assert rig.differences() == []
@@ -251,12 +251,12 @@ def test_a_store_is_made_anew_but_for_what_cannot_be_read(rig: FailingRig, side:
     rig.pattern.append(_reads_of(broken))
     _lose_the_store(rig)
     found, unreadable = _rebuilt(rig)
-    assert [one.link.internal for one in found] == [Ref(Side.INTERNAL, "UserRequest", copies[other])]
-    assert [one.ref for one in unreadable] == [Ref(side, "UserRequest", broken)]
+    assert [rebuilt.link.internal for rebuilt in found] == [Ref(Side.INTERNAL, "UserRequest", copies[other])]
+    assert [each.ref for each in unreadable] == [Ref(side, "UserRequest", broken)]
     assert "fails on reading UserRequest" in unreadable[0].reason
     rig.pattern.clear()
     found, unreadable = _rebuilt(rig)
-    assert [(one.link.external.id, one.differs) for one in found] == [(number, ())]
+    assert [(rebuilt.link.external.id, rebuilt.differs) for rebuilt in found] == [(number, ())]
     assert unreadable == []
 
 
@@ -269,7 +269,7 @@ def _lose_the_store(rig: Rig) -> None:
 
 def _rebuilt(rig: Rig) -> tuple[list[Rebuilt], list[Unreadable]]:
     found = list(rebuild(rig.inspector))
-    return [one for one in found if isinstance(one, Rebuilt)], [one for one in found if isinstance(one, Unreadable)]
+    return [each for each in found if isinstance(each, Rebuilt)], [each for each in found if isinstance(each, Unreadable)]
 
 
 @dataclass
@@ -336,7 +336,7 @@ def test_a_new_ticket_that_no_list_shows_waits_with_its_reason_from_the_next_swe
     rig.customer.create("UserRequest", title="Fine")
     rig.sync()
     rig.engine.cycle(CycleKind.SWEEP)
-    assert [one["title"] for one in rig.internal.tickets()][3:] == ["Fine"]
+    assert [ticket["title"] for ticket in rig.internal.tickets()][3:] == ["Fine"]
     assert "the server fails on reading UserRequest" in rig.link(number).obstacles[0].reason
     rig.unshown = 0
     rig.settle()
@@ -351,7 +351,7 @@ def test_a_changed_ticket_without_a_usable_id_is_told(tmp_path: Path, side: Side
     side.pick(rig.customer, rig.operator).create("UserRequest", title="Printer")
     with structlog.testing.capture_logs() as told:
         assert rig.sync().problems == {}
-    assert {one["side"] for one in told if one["event"] == "unusable id"} == {side}
+    assert {event["side"] for event in told if event["event"] == "unusable id"} == {side}
     rig.stop()
 
 

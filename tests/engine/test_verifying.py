@@ -189,11 +189,11 @@ def test_what_the_planner_does_not_plan_is_no_agreement(linked: Rig, blind: pyte
     linked.customer.update(REQUEST, 1, title="Printer on fire", urgency="1")
     linked.operator.stimulus(REQUEST, linked.copy_of(1), "ev_assign", **TEAM)
     linked.operator.attach(REQUEST, linked.copy_of(1), "a.txt", "text/plain", b"a")
-    (one,) = verified(linked)
-    assert show.agrees(one.plan)
-    assert not one.agrees
-    assert one.findings is not None
-    assert {difference.item for difference in one.findings.differences} == {
+    (result,) = verified(linked)
+    assert show.agrees(result.plan)
+    assert not result.agrees
+    assert result.findings is not None
+    assert {difference.item for difference in result.findings.differences} == {
         "state",
         "field:title",
         "field:urgency",
@@ -399,7 +399,7 @@ def test_a_pictures_copy_that_somebody_deleted_is_not_made_again_and_no_differen
             linked.customer.note(REQUEST, 1, f"<p>Look</p>{picture}")
     linked.sync()
     linked.settle(1)
-    copies = [one["id"] for one in linked.internal.ticket(REQUEST, linked.copy_of(1))["attachments"]]
+    copies = [attachment["id"] for attachment in linked.internal.ticket(REQUEST, linked.copy_of(1))["attachments"]]
     assert len(copies) == 2
     assert compared(linked) == []
     for copy in copies:

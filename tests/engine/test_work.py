@@ -30,7 +30,7 @@ def with_settings(rig: Rig, **changes: Any) -> None:
 
 def created(rig: Rig) -> list[str]:
     """The titles of the copies, in the order in which they were made."""
-    return [str(one["title"]) for one in rig.internal.tickets()]
+    return [str(ticket["title"]) for ticket in rig.internal.tickets()]
 
 
 @pytest.mark.parametrize(("before", "window"), [(60, "same_second"), (100, "look_again")])
@@ -72,7 +72,7 @@ def test_a_ticket_that_is_touched_during_a_backfill_does_not_wait_for_its_end(ri
 
     rig.probe = meanwhile
     rig.sync()
-    done = [(one.verb, one.id) for one in rig.writes(Side.INTERNAL)]
+    done = [(write.verb, write.id) for write in rig.writes(Side.INTERNAL)]
     assert done.index(("update", rig.copy_of(linked))) < 25
     assert rig.differences() == []
     assert len(created(rig)) == 32
@@ -137,12 +137,12 @@ def test_what_falls_due_between_its_work_and_the_next_poll_is_given_out_again(ri
     link = replace(rig.link(number), due_at=rig.now)
     rig.store.links.save(link, now=rig.now, live=True)
     backlog = Backlog(rig.store, rig.now, (), None)
-    assert [one.id for one in backlog.take(9)] == [link.id]
+    assert [due.id for due in backlog.take(9)] == [link.id]
     waits = replace(link, due_at=rig.now + timedelta(seconds=2))
     rig.store.links.save(waits, now=rig.now, live=True)
     backlog.polled(rig.now + timedelta(seconds=3))
     backlog.done(waits)
-    assert [one.id for one in backlog.take(9)] == [link.id]
+    assert [due.id for due in backlog.take(9)] == [link.id]
 
 
 def test_a_query_that_a_server_refuses_is_told_as_that_sides_problem(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,7 +280,7 @@ def test_a_safety_stop_leaves_nothing_half_written(rig: Rig) -> None:
     with pytest.raises(SafetyStop):
         rig.sync()
     assert rig.store.links.recover(rig.now, rig.now) == ()
-    assert sum(one.verb == "delete" for one in rig.writes(Side.INTERNAL)) <= 7
+    assert sum(write.verb == "delete" for write in rig.writes(Side.INTERNAL)) <= 7
     rig.engine.cycle(accept={"deletions"})
     rig.settle()
     assert rig.differences() == []
@@ -335,7 +335,7 @@ def test_told_to_stop_it_leaves_the_files_that_wait_due_at_once(rig: Rig, monkey
     assert rig.sync().outcome == "interrupted"
     rig.probe = None
     assert rig.store.links.recover(rig.now, rig.now) == ()
-    assert sum(one.verb == "create" for one in rig.writes(Side.INTERNAL)) == 6 + 1
+    assert sum(write.verb == "create" for write in rig.writes(Side.INTERNAL)) == 6 + 1
     ended = rig.now - timedelta(minutes=1)
     assert [rig.link(number).due_at == ended for number in numbers].count(True) >= 5
     told.clear()

@@ -13,11 +13,11 @@ def verified(rig: Rig, *, deep: bool = True) -> list[Verified]:
 
 def compared(rig: Rig, *, deep: bool = True) -> list[str]:
     """What differs by the comparison."""
-    found = [one.findings for one in verified(rig, deep=deep) if one.findings is not None]
-    return [f"{one.link.external}: {difference.what}" for one in found for difference in one.differences]
+    found = [result.findings for result in verified(rig, deep=deep) if result.findings is not None]
+    return [f"{findings.link.external}: {difference.what}" for findings in found for difference in findings.differences]
 
 
 def excused(rig: Rig) -> list[tuple[str, str]]:
     """What differs for a known reason: the item's kind, and why."""
-    found = [one.findings for one in verified(rig) if one.findings is not None]
-    return [(difference.item.partition(":")[0], difference.what) for one in found for difference in one.excused]
+    found = [result.findings for result in verified(rig) if result.findings is not None]
+    return [(difference.item.partition(":")[0], difference.what) for findings in found for difference in findings.excused]

@@ -155,8 +155,8 @@ def _without_secrets(request: Request) -> Request:
     return request
 
 
-def _same_json(one: Request, other: Request) -> None:
-    assert json.loads(one.body or "{}") == json.loads(other.body or "{}")
+def _same_json(sent: Request, recorded: Request) -> None:
+    assert json.loads(sent.body or "{}") == json.loads(recorded.body or "{}")
 
 
 def _shortened(value: Any) -> Any:

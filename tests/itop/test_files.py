@@ -18,7 +18,7 @@ ATTACHMENT = {"id": "5", "temp_id": "m", "item_class": "UserRequest", "item_id":
 def test_attachments_are_listed_in_the_order_of_their_ids_whatever_itop_s(fake: Fake) -> None:
     rows = [{**ATTACHMENT, "id": number} for number in ("9", "10", "8")]
     server = fake.server(objects(*rows, cls="Attachment"))
-    assert [one.id for one in server.attachments_above(7, also=[3, 1])] == [8, 9, 10]
+    assert [attachment.id for attachment in server.attachments_above(7, also=[3, 1])] == [8, 9, 10]
     assert fake.asked[0]["key"] == "SELECT Attachment WHERE id > 7 OR id IN (1,3)"
     assert server.attachments_of("UserRequest", [7, 6])[0][7][0] == Attachment(8, "m", "UserRequest", 7)
     assert fake.asked[1]["key"] == "SELECT Attachment WHERE item_class = 'UserRequest' AND item_id IN (6,7)"

@@ -89,5 +89,5 @@ def test_a_poll_passes_over_what_it_is_not_shown_and_names_it(fake: Fake) -> Non
         return page(500) if 2000 in there else objects(*({**FIELDS, "id": str(number)} for number in there))
 
     changed = fake.server(reply, read_tries=1).changed_tickets(["UserRequest"], AT)
-    assert [one.ref.id for one in changed.sightings] == [7]
+    assert [sighting.ref.id for sighting in changed.sightings] == [7]
     assert changed.odd == {2000}

@@ -61,7 +61,7 @@ def test_a_server_that_shows_minutes_only(stage: Stage) -> None:
     assert ticket.fields["start_date"] == "2026-07-01T07:30:00Z"
     assert ticket.logs["private_log"][0].at == noted
     changed = server.changed_tickets(["UserRequest"], datetime.fromisoformat(ticket.fields["last_update"]))
-    assert ticket.version in {one.version for one in changed.sightings}
+    assert ticket.version in {sighting.version for sighting in changed.sightings}
     assert server.tickets("UserRequest", [ticket.ref.id], REQUEST)[ticket.ref.id] == ticket
 
 

@@ -44,7 +44,9 @@ def test_what_changed(stage: Stage) -> None:
     server = stage.server()
     ticket = open_request(server)
     changed = server.changed_tickets(["UserRequest", "Incident"], datetime.fromisoformat(ticket.fields["last_update"]))
-    assert (ticket.ref, ticket.number, ticket.version) in [(one.ref, one.number, one.version) for one in changed.sightings]
+    assert (ticket.ref, ticket.number, ticket.version) in [
+        (sighting.ref, sighting.number, sighting.version) for sighting in changed.sightings
+    ]
     # The signpost is the server's own clock, in UTC like our dates.
     assert abs(changed.at - datetime.fromisoformat(ticket.fields["last_update"])) < timedelta(seconds=10)
     assert server.changed_tickets(["UserRequest"], changed.at + timedelta(days=1)).sightings == ()
@@ -53,14 +55,14 @@ def test_what_changed(stage: Stage) -> None:
 
 def test_which_tickets_are_in_scope(stage: Stage) -> None:
     server = stage.server()
-    one, two = open_request(server, {"urgency": "1"}), open_request(server, {"urgency": "3"})
-    ids = [one.ref.id, two.ref.id, 999_999]
+    first, second = open_request(server, {"urgency": "1"}), open_request(server, {"urgency": "3"})
+    ids = [first.ref.id, second.ref.id, 999_999]
     seen, hidden = server.readable_sightings("UserRequest", ids=ids)
-    assert ({one.ref for one in seen}, hidden) == ({one.ref, two.ref}, {})
+    assert ({sighting.ref for sighting in seen}, hidden) == ({first.ref, second.ref}, {})
     (urgent,) = server.sightings("UserRequest", "this.urgency = '1' AND this.org_name = 'Demo'", ids)
-    assert (urgent.ref, urgent.number, urgent.version) == (one.ref, one.number, one.version)
+    assert (urgent.ref, urgent.number, urgent.version) == (first.ref, first.number, first.version)
     assert server.sightings("UserRequest", ids=[]) == ()
-    assert one.ref in {seen.ref for seen in server.sightings("UserRequest", "this.urgency IN ('1','3')")}
+    assert first.ref in {seen.ref for seen in server.sightings("UserRequest", "this.urgency IN ('1','3')")}
 
 
 def test_counts_and_ranges_of_ids(stage: Stage) -> None:
@@ -80,16 +82,16 @@ def test_counts_and_ranges_of_ids(stage: Stage) -> None:
 
 def test_attachments(stage: Stage) -> None:
     server = stage.server()
-    one, two = open_request(server), open_request(server)
-    made = [server.create_attachment(ticket.ref, 3, TEXT, f"itopsync-{n}") for n, ticket in enumerate((one, one, two))]
+    first, second = open_request(server), open_request(server)
+    made = [server.create_attachment(ticket.ref, 3, TEXT, f"itopsync-{n}") for n, ticket in enumerate((first, first, second))]
     stage.people("draft", "UserRequest", "draft-1")
     low = made[0].id - 1
     *bound, draft = server.attachments_above(low)
     assert bound == made
     assert (draft.item_id, draft.temp_id) == (0, "draft-1")
     assert server.attachments_above(draft.id, also=[made[1].id, 999_999]) == (made[1],)
-    of_each = {one.ref.id: tuple(made[:2]), two.ref.id: (made[2],), 999_999: ()}
-    assert server.attachments_of("UserRequest", [one.ref.id, two.ref.id, 999_999]) == (of_each, {})
+    of_each = {first.ref.id: tuple(made[:2]), second.ref.id: (made[2],), 999_999: ()}
+    assert server.attachments_of("UserRequest", [first.ref.id, second.ref.id, 999_999]) == (of_each, {})
     assert server.attachments_where("temp_id = 'itopsync-1'")[-1] == made[1]
     assert server.count_attachments(f"id > {low} AND id <= {made[2].id}") == 3
 

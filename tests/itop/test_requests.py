@@ -121,11 +121,11 @@ def test_a_server_that_fails_on_everything_is_not_held_against_a_ticket(fake: Fa
 
 
 def test_a_batch_that_is_too_long_is_cut_in_halves(fake: Fake) -> None:
-    one = len(objects(FIELDS).content)
-    server = fake.server(lambda request: rows_of(request, fake), max_answer_bytes=one + 100)
+    size = len(objects(FIELDS).content)
+    server = fake.server(lambda request: rows_of(request, fake), max_answer_bytes=size + 100)
     assert sorted(server.tickets("UserRequest", [1, 2, 3], TICKET)) == [1, 2, 3]
     with pytest.raises(TooLarge, match="UserRequest::1 is longer than is read"):
-        fake.server(max_answer_bytes=one - 1).tickets("UserRequest", [1], TICKET)
+        fake.server(max_answer_bytes=size - 1).tickets("UserRequest", [1], TICKET)
 
 
 def test_a_list_that_is_too_long_says_which_limit_to_raise(fake: Fake) -> None:

@@ -380,8 +380,8 @@ def assert_tells_no_address(text: str) -> None:
     """Neither what is read nor an attribute names the origin, by another way of looking than ours."""
     reader = _Reader(text)
     said = ["".join(reader.words), *(value or "" for _, attributes in reader.elements for value in attributes.values())]
-    for one in said:
-        plainly = unquote(unquote(unquote(one)))
+    for part in said:
+        plainly = unquote(unquote(unquote(part)))
         for word in re.split(r"[\s<>\"'()\[\]]", plainly):
             for at in [found.start() for found in re.finditer(r"(?:https?:)?[/\\]{2}", word, re.IGNORECASE)]:
                 try:

@@ -76,7 +76,9 @@ class Courier:
     def plan(self, number: int) -> Plan:
         """What would be done about a link now."""
         link = self._adopted(self.links[number])
-        return plan_link(link, self._observe(link), self.rules, self.clock(), singly=any(one.tries for one in link.obstacles))
+        return plan_link(
+            link, self._observe(link), self.rules, self.clock(), singly=any(obstacle.tries for obstacle in link.obstacles)
+        )
 
     # one link
 

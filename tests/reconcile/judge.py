@@ -47,7 +47,7 @@ def words(fragment: str) -> str:
 
 
 def _parked(link: Link) -> set[str]:
-    return {one.key for one in link.obstacles if one.parked}
+    return {obstacle.key for obstacle in link.obstacles if obstacle.parked}
 
 
 def _judge_state(life: Life, link: Link, copy: Ref) -> None:
@@ -103,15 +103,15 @@ def _judge_pictures(life: Life, external: Ref, copy: Ref, rule: FieldRule) -> No
 
 def _judge_notes(life: Life, origin: Ref) -> None:
     target = life.copy(origin)
-    there = [one for log in life.row(target).logs.values() for one in log]
-    ours = [one.entry.html for one in there if not one.copied and one.entry.author_id == US[target.side]]
-    held = [data.decode() for one, _, data in life.row(target).attachments.values() if "-n-" in one.temp_id]
+    there = [stored for log in life.row(target).logs.values() for stored in log]
+    ours = [stored.entry.html for stored in there if not stored.copied and stored.entry.author_id == US[target.side]]
+    held = [data.decode() for attachment, _, data in life.row(target).attachments.values() if "-n-" in attachment.temp_id]
     ours += held
-    mine = [one.entry for log in life.row(origin).logs.values() for one in log if one.entry.author_id != US[origin.side]]
+    mine = [stored.entry for log in life.row(origin).logs.values() for stored in log if stored.entry.author_id != US[origin.side]]
     order = []
     for said in life.said:
-        standing = [one for one in mine if _says(one.html, said.word)]
-        arrived = [one for one in ours if _says(one, said.word)]
+        standing = [entry for entry in mine if _says(entry.html, said.word)]
+        arrived = [text for text in ours if _says(text, said.word)]
         if said.secret or not standing:
             assert said.origin != origin or not arrived, f"{said.word} is not there, and was carried"
             continue
@@ -145,17 +145,17 @@ def _judge_files(life: Life, origin: Ref) -> None:
             continue
         assert (filed.id in life.row(origin).attachments) is not filed.gone, "an original was touched"
         marker = f"{_OURS}a-{origin.side[0]}{filed.id}"
-        copies = [data for one, _, data in life.row(target).attachments.values() if one.temp_id == marker]
+        copies = [data for attachment, _, data in life.row(target).attachments.values() if attachment.temp_id == marker]
         assert copies == ([] if filed.gone or filed.copy_gone else [filed.data]), f"the file {filed.id} of {origin}"
-    every = [one.temp_id for one, _, _ in life.row(target).attachments.values() if one.temp_id]
+    every = [attachment.temp_id for attachment, _, _ in life.row(target).attachments.values() if attachment.temp_id]
     assert len(every) == len(set(every)), "a file is there twice"
-    notes = [digest for one in every if "-n-" in one for digest in one.split(".")[1:]]
+    notes = [digest for temp_id in every if "-n-" in temp_id for digest in temp_id.split(".")[1:]]
     assert len(notes) == len(set(notes)), "a note is in two files"
 
 
 def _judge_secrets(life: Life) -> None:
     rows = life.servers[Side.EXTERNAL].rows.values()
-    texts = [*(one.entry.html for row in rows for log in row.logs.values() for one in log)]
+    texts = [*(stored.entry.html for row in rows for log in row.logs.values() for stored in log)]
     texts += [value for row in rows for value in row.fields.values()]
     texts += [data.decode(errors="replace") for row in rows for _, _, data in row.attachments.values()]
     whole = "\n".join(texts)
@@ -168,7 +168,7 @@ def _judge_secrets(life: Life) -> None:
 def _judge_decisions(life: Life) -> None:
     for side, server in life.servers.items():
         for write in server.audit:
-            cls = next((one for one in life.rules.classes if one.of(side) == write.ref.cls), None)
+            cls = next((each for each in life.rules.classes if each.of(side) == write.ref.cls), None)
             if cls is None or write.account != US[side] or write.state == write.state_before or not write.state_before:
                 continue
             lifecycle = cls.state.of(side)

@@ -73,12 +73,12 @@ class Life:
 
     def _server(self, side: Side) -> Server:
         models = {
-            one.of(side): ClassModel(
-                one.state.of(side),
-                {name: known.kind for name, known in classes()[one.of(side)].attributes.items()},
-                {name: known.limit for name, known in classes()[one.of(side)].attributes.items() if known.limit},
+            cls.of(side): ClassModel(
+                cls.state.of(side),
+                {name: known.kind for name, known in classes()[cls.of(side)].attributes.items()},
+                {name: known.limit for name, known in classes()[cls.of(side)].attributes.items() if known.limit},
             )
-            for one in self.rules.classes
+            for cls in self.rules.classes
         }
         settings = self.rules.of(side)
         people = {US[side]: "Sync Bridge", **_NAMES}
@@ -118,7 +118,7 @@ class Life:
     def is_copy(self, ref: Ref) -> bool:
         """Whether we made a ticket, whether we know of it or not."""
         log = self.row(ref).logs.get(PRIVATE_LOG, [])
-        return any("itopsync-acme-t-" in one.entry.html and not one.copied for one in log)
+        return any("itopsync-acme-t-" in stored.entry.html and not stored.copied for stored in log)
 
     # notes
 
@@ -168,7 +168,7 @@ class Life:
         if ref == other or {ref, other} & family or self.row(ref).parent or self.row(other).parent or not self.link(ref):
             return
         shown = self.servers[ref.side].show(other)
-        copied = [one.html for one in (shown.logs.get(PRIVATE_LOG, ()) if shown else ()) if "itopsync-acme-" in one.html]
+        copied = [entry.html for entry in (shown.logs.get(PRIVATE_LOG, ()) if shown else ()) if "itopsync-acme-" in entry.html]
         if copied:
             self.says(ref, _untagged(re.sub(r"\bw(\d+)\b", r"copied\1", copied[-1])) + "<p>{word}</p>")
 
@@ -275,7 +275,7 @@ class Life:
 
     def _is_quiet(self, number: int) -> bool:
         link = self.courier.links[number]
-        waits = any(not one.parked for one in link.obstacles)
+        waits = any(not obstacle.parked for obstacle in link.obstacles)
         return not link.in_doubt and not waits and not self.courier.plan(number).actions
 
     def word(self) -> str:

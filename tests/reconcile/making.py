@@ -106,7 +106,7 @@ def default_rules() -> Rules:
 def of_class(these: Rules, cls: str, **changes: Any) -> Rules:
     """*these* with one class's rules changed as no configuration can."""
     changed = replace(these.for_external(cls), **changes)
-    return replace(these, classes=tuple(changed if one.external == cls else one for one in these.classes))
+    return replace(these, classes=tuple(changed if each.external == cls else each for each in these.classes))
 
 
 # what stands on the servers
@@ -202,7 +202,7 @@ def creates(planned: Plan) -> list[Create]:
 
 
 def writes(planned: Plan, side: Side | None = None) -> list[Write]:
-    return [one for one in planned.actions if isinstance(one, Write) and side in (None, one.side)]
+    return [action for action in planned.actions if isinstance(action, Write) and side in (None, action.side)]
 
 
 def uploads(planned: Plan) -> list[Upload]:
@@ -225,7 +225,7 @@ def kept(planned: Plan) -> set[tuple[str, str]]:
 
 def parked(planned: Plan) -> dict[str, str]:
     """What rests, with its reason."""
-    return {one.key: one.reason for one in planned.link.obstacles if one.parked}
+    return {obstacle.key: obstacle.reason for obstacle in planned.link.obstacles if obstacle.parked}
 
 
 def cls_rules(cls: str = "UserRequest") -> ClassRules:

@@ -105,7 +105,7 @@ class Server:
         self._set(row, fields, account)
         for log, entries in logs.items():
             self._check_room(row, log, len(entries))
-            row.logs[log] = [self._stored_entry(account, one) for one in entries]
+            row.logs[log] = [self._stored_entry(account, entry) for entry in entries]
         self._last["ticket"] += 1
         self.rows[ref] = row
         self.audit.append(Written(account, ref, "", row.state, frozenset(fields)))
@@ -166,14 +166,16 @@ class Server:
         if row is None:
             return None
         logs = {
-            log: tuple(replace(one.entry, at=one.entry.at + self.drift, html=self._shown(one.entry.html)) for one in entries)
+            log: tuple(
+                replace(stored.entry, at=stored.entry.at + self.drift, html=self._shown(stored.entry.html)) for stored in entries
+            )
             for log, entries in row.logs.items()
         }
         kinds = self.classes[ref.cls].kinds
         fields = {
             name: self._date(value) if kinds.get(name) is Kind.DATE else self._shown(value) for name, value in row.fields.items()
         }
-        attachments = tuple(one for one, _, _ in row.attachments.values())
+        attachments = tuple(attachment for attachment, _, _ in row.attachments.values())
         return Ticket(ref, row.number, str(row.version), row.state, MappingProxyType(fields), MappingProxyType(logs), attachments)
 
     def attachment(self, number: int) -> tuple[str, bytes]:

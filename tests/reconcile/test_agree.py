@@ -46,12 +46,12 @@ def test_a_value_is_agreed_as_the_target_returned_it() -> None:
     to_internal = Write(INTERNAL, {}, (), (), {"title": "print of the source"})
     to_external = Write(EXTERNAL, {}, (), (), {"solution": "print of the source"})
 
-    one = agree.written(agreed(), to_internal, ticket(INTERNAL, title="Printer "), cls_rules(), NOW)
-    other = agree.written(agreed(), to_external, ticket(EXTERNAL, solution="Done"), cls_rules(), NOW)
+    inward = agree.written(agreed(), to_internal, ticket(INTERNAL, title="Printer "), cls_rules(), NOW)
+    outward = agree.written(agreed(), to_external, ticket(EXTERNAL, solution="Done"), cls_rules(), NOW)
 
-    assert one.base.fields["title"] == Agreed("print of the source", value_fingerprint("Printer "))
-    assert other.base.fields["solution"] == Agreed(value_fingerprint("Done"), "print of the source")
-    assert one.base.fields["urgency"] == agreed().base.fields["urgency"]
+    assert inward.base.fields["title"] == Agreed("print of the source", value_fingerprint("Printer "))
+    assert outward.base.fields["solution"] == Agreed(value_fingerprint("Done"), "print of the source")
+    assert inward.base.fields["urgency"] == agreed().base.fields["urgency"]
 
 
 def test_files_that_came_and_went() -> None:
@@ -76,8 +76,8 @@ def test_what_was_refused_waits_and_is_parked_in_the_end() -> None:
 
     assert once.obstacles == (Obstacle(ITEM.key, ITEM.fingerprint, "no", 1, parked=False, not_before=NOW + pause),)
     assert twice.obstacles == (Obstacle(ITEM.key, ITEM.fingerprint, "never", 2, parked=True, not_before=None),)
-    assert [one.key for one in another.obstacles] == [ITEM.key, "state"]
-    assert [one.tries for one in changed.obstacles] == [1]
+    assert [obstacle.key for obstacle in another.obstacles] == [ITEM.key, "state"]
+    assert [obstacle.tries for obstacle in changed.obstacles] == [1]
     assert (agree.tries_of(twice, ITEM), agree.tries_of(twice, Item(ItemKey("state"), ""))) == (2, 0)
 
 

@@ -79,7 +79,7 @@ class Day:
             self.files[side].remove(chosen.id)
         elif "-a-" in chosen.temp_id:
             original = int(chosen.temp_id.rpartition("-")[2][1:])
-            pair = {one.original_id: one for one in self.world.link.files}.get(original)
+            pair = {known.original_id: known for known in self.world.link.files}.get(original)
             if pair is not None and pair.copy_id == chosen.id:
                 self.dropped.add((side.other, original))
 
@@ -104,7 +104,7 @@ def test_carrying_out_the_plans_makes_both_sides_agree(name: str, deeds: list[tu
     external, internal = world.tickets[Side.EXTERNAL], world.tickets[Side.INTERNAL]
 
     assert world.plan().actions == ()
-    stuck = {one.key for one in world.link.obstacles}
+    stuck = {obstacle.key for obstacle in world.link.obstacles}
     assert correspond(world.rules.classes[0].state, external.state, internal.state) or "state" in stuck
     assert external.fields["title"] == before[Side.EXTERNAL]["title"]
     if Side.INTERNAL not in before or before[Side.INTERNAL]["title"] != internal.fields["title"]:
@@ -114,10 +114,10 @@ def test_carrying_out_the_plans_makes_both_sides_agree(name: str, deeds: list[tu
         assert [said.count(note) for note in day.notes[side]] == [1] * len(day.notes[side])
         places = [said.index(note) for note in day.notes[side]]
         assert places == sorted(places)
-        copies = Counter(one.temp_id for one in target.attachments if one.temp_id)
+        copies = Counter(attachment.temp_id for attachment in target.attachments if attachment.temp_id)
         assert max(copies.values(), default=1) == 1
         carried = {f"itopsync-acme-a-{side[0]}{number}" for number in day.files[side] if (side, number) not in day.dropped}
-        assert {one for one in copies if "-a-" in one} == carried
+        assert {temp_id for temp_id in copies if "-a-" in temp_id} == carried
     outside = "".join(entry.html for entry in external.logs["private_log"])
     assert not any(secret in outside for secret in day.secrets)
     assert not any(

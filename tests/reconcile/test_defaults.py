@@ -132,8 +132,8 @@ def test_every_value_is_what_is_written_or_exactly_the_one_thing_found(routing: 
     route = route_of(routing, given)
     for name, value in chosen(routing, given).values.items():
         tried = (*(route.values.get(name, ()) if route else ()), *routing.before.get(name, ()))
-        one = [_taken(each, given.looked_up) for each in tried]
-        assert value == next((each for each in one if each is not None), DEFAULTS[name])
+        taken = [_taken(each, given.looked_up) for each in tried]
+        assert value == next((each for each in taken if each is not None), DEFAULTS[name])
 
 
 def _taken(candidate: Candidate, given: LookedUp) -> int | str | None:
@@ -228,8 +228,8 @@ def test_all_that_are_hidden_are_found_with_the_first_that_hides_them(several: l
     ],
 )
 def test_a_route_behind_another(earlier: Demand, later: Demand, is_hidden: bool) -> None:
-    one, two = (Route(name, {}, demands=(demand,)) for name, demand in (("one", earlier), ("two", later)))
-    assert [(each.name, before.name) for each, before in hidden([one, two])] == ([("two", "one")] if is_hidden else [])
+    first, second = (Route(name, {}, demands=(demand,)) for name, demand in (("one", earlier), ("two", later)))
+    assert [(each.name, before.name) for each, before in hidden([first, second])] == ([("two", "one")] if is_hidden else [])
 
 
 @pytest.mark.parametrize(
@@ -244,8 +244,8 @@ def test_a_route_behind_another(earlier: Demand, later: Demand, is_hidden: bool)
 )
 def test_a_class_or_a_condition_behind_another(earlier: dict[str, Any], later: dict[str, Any], is_hidden: bool) -> None:
     demand = (Demand("org_id", frozenset({"1"})),)
-    one, two = Route("one", {}, demands=demand), Route("two", {}, demands=demand)
-    assert bool(list(hidden([replace(one, **earlier), replace(two, **later)]))) is is_hidden
+    first, second = Route("one", {}, demands=demand), Route("two", {}, demands=demand)
+    assert bool(list(hidden([replace(first, **earlier), replace(second, **later)]))) is is_hidden
 
 
 # how values are compared

@@ -69,7 +69,7 @@ def test_a_copy_is_no_file_of_its_own() -> None:
 def test_files_that_go_one_way_only(direction: str, side: Side) -> None:
     seen = both(ticket(EXTERNAL, files=(file(5),)), ticket(INTERNAL, files=(file(7, ticket=2),)))
 
-    assert [one.side for one in uploads(plan(agreed(), seen, rules(rules__attachments=direction)))] == [side]
+    assert [upload.side for upload in uploads(plan(agreed(), seen, rules(rules__attachments=direction)))] == [side]
 
 
 def test_a_file_that_waits_for_another_try_waits() -> None:
@@ -116,7 +116,7 @@ def test_a_copy_stays_whose_original_never_was_on_this_links_tickets(link: Link)
     assert plan_twice(planned.link, both(internal=ticket(INTERNAL, files=(file(8, COPY_OF_5, ticket=2),)))).link == planned.link
     assert plan(planned.link, both()).link.files == ()  # somebody deleted it
     back = plan(planned.link, both(ticket(EXTERNAL, files=(file(5),))))  # or that, and the original is there after all
-    assert [one.marker for one in uploads(back)] == [COPY_OF_5]
+    assert [upload.marker for upload in uploads(back)] == [COPY_OF_5]
 
 
 def test_a_deletion_that_waits_waits() -> None:
@@ -171,7 +171,7 @@ def test_a_surplus_copy_of_a_write_that_landed_late_is_taken_away() -> None:
 
     assert removals(with_original) == [Remove(INTERNAL, 9, ITEM)]
     assert removals(without) == [Remove(INTERNAL, 8, ITEM, CARRIED), Remove(INTERNAL, 9, ITEM)]
-    assert [one.attachment_id for one in removals(never)] == [9]
+    assert [removal.attachment_id for removal in removals(never)] == [9]
 
 
 def test_what_stood_there_when_two_tickets_were_linked_by_hand_stays() -> None:
@@ -289,7 +289,7 @@ def test_what_was_decided_about_the_first_one_does_not_hold_for_another(status: 
     planned = plan(link, both(ticket(EXTERNAL, log=log, files=(born(file(5), NOON),))))
 
     assert planned.link.obstacles == ()
-    assert [type(one) for one in planned.actions] == [Upload, Write]
+    assert [type(action) for action in planned.actions] == [Upload, Write]
     assert f"itopsync-picture:{COPY_OF_5}.{NOON}" in writes(planned)[0].notes[0].html
 
 
@@ -345,7 +345,7 @@ def test_copies_that_are_gone_are_left_for_a_person_where_others_are_gone_too() 
         assert parked(held) == {"file:external:5": COPIES_GONE}
         assert kept(held) == {("parked", "file")}
         assert plan(held.link, seen, these).vanished == frozenset()
-        assert [one.marker for one in uploads(plan(by_hand.retried(held.link, NOW), seen, these))] == [COPY_OF_5]
+        assert [upload.marker for upload in uploads(plan(by_hand.retried(held.link, NOW), seen, these))] == [COPY_OF_5]
     quiet = plan(agreed(), both())
     assert with_vanished_held(quiet) is quiet
 
@@ -384,8 +384,8 @@ def test_a_note_that_shows_an_attachment_of_its_ticket_shows_the_copy() -> None:
 
     planned = plan(agreed(), seen)
 
-    assert [type(one) for one in planned.actions] == [Upload, Write]
-    assert [one.marker for one in uploads(planned)] == [COPY_OF_5]
+    assert [type(action) for action in planned.actions] == [Upload, Write]
+    assert [upload.marker for upload in uploads(planned)] == [COPY_OF_5]
     assert f"itopsync-picture:{COPY_OF_5}" in writes(planned)[0].notes[0].html
 
 
@@ -432,7 +432,7 @@ def test_a_quoted_picture_shows_the_picture_it_was_made_from() -> None:
     without = plan(agreed(), both(ticket(EXTERNAL), copy))
 
     assert "itopsync-picture:there.5" in writes(with_it, EXTERNAL)[0].notes[0].html
-    assert [one.side for one in uploads(without)] == [EXTERNAL]
+    assert [upload.side for upload in uploads(without)] == [EXTERNAL]
     assert "there." not in writes(without, EXTERNAL)[0].notes[0].html
 
 

@@ -67,7 +67,7 @@ def test_a_field_that_goes_both_ways_goes_back_and_internal_wins() -> None:
     conflict = plan(link, both(ticket(EXTERNAL, title="Scanner"), ticket(INTERNAL, title="Mine")), these)
 
     for planned in (back, conflict):
-        assert [(one.side, dict(one.fields)) for one in writes(planned)] == [(EXTERNAL, {"title": "Mine"})]
+        assert [(write.side, dict(write.fields)) for write in writes(planned)] == [(EXTERNAL, {"title": "Mine"})]
 
 
 def test_a_field_that_is_refused_waits_and_a_new_value_is_tried() -> None:
@@ -128,8 +128,8 @@ def test_a_description_that_does_not_fit_says_where_the_rest_is() -> None:
 
     planned = plan(agreed(), both(ticket(EXTERNAL, description=text)))
 
-    whole = [one for one in uploads(planned) if isinstance(one.source, TextSource)]
-    assert [one.source.name for one in whole if isinstance(one.source, TextSource)] == ["description.html"]
+    whole = [upload for upload in uploads(planned) if isinstance(upload.source, TextSource)]
+    assert [upload.source.name for upload in whole if isinstance(upload.source, TextSource)] == ["description.html"]
     assert len(str(writes(planned)[0].fields["description"]).encode()) <= 65_535
     assert "The whole text is in the attachment description.html." in str(writes(planned)[0].fields["description"])
 
@@ -268,7 +268,7 @@ def test_each_thing_goes_alone_once_a_call_was_refused() -> None:
     together, singly = plan(agreed(), seen), plan(agreed(), seen, singly=True)
 
     assert len(writes(together)) == 1
-    assert [(one.stimulus, [item.key for item in one.items]) for one in writes(singly)] == [
+    assert [(write.stimulus, [item.key for item in write.items]) for write in writes(singly)] == [
         (None, ["field:title"]),
         (None, ["field:urgency"]),
         ("ev_assign", ["state"]),

@@ -78,7 +78,7 @@ def name_and_text(upload: Upload) -> tuple[str, str]:
 
 
 def until(planned: Plan) -> dict[str, datetime | None]:
-    return {one.key: one.not_before for one in planned.link.obstacles if one.gathers}
+    return {obstacle.key: obstacle.not_before for obstacle in planned.link.obstacles if obstacle.gathers}
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -89,7 +89,7 @@ def test_it_waits_until_nobody_has_written_for_a_while_and_then_goes_as_one_file
     assert uploads(early) == []
     assert until(early) == {GATHERED[target]: NOW + 9 * MINUTE}
     assert ("gathered into one file", "log") in kept(early)
-    assert [one.reason[:19] for one in early.remarks if one.kept == "gathered into one file"] == ["until 09:09 UTC: th"]
+    assert [remark.reason[:19] for remark in early.remarks if remark.kept == "gathered into one file"] == ["until 09:09 UTC: th"]
 
     assert uploads(plan(early.link, seen, full(), now=NOW + 9 * MINUTE - timedelta(seconds=1))) == []
     (upload,) = uploads(plan(early.link, seen, full(), now=NOW + 9 * MINUTE))
@@ -222,7 +222,9 @@ def test_one_that_is_gone_where_others_are_gone_too_is_left_for_a_person(side: S
     held = with_vanished_held(planned)
 
     assert planned.vanished == keys
-    assert {one.key: one.reason for one in held.link.obstacles if one.parked} == dict.fromkeys(keys, COPIES_GONE)
+    assert {obstacle.key: obstacle.reason for obstacle in held.link.obstacles if obstacle.parked} == dict.fromkeys(
+        keys, COPIES_GONE
+    )
     assert kept(held) == {("parked", "note")}
     again = plan(held.link, seen, full())
     assert (again.vanished, uploads(again), again.link) == (frozenset(), [], held.link)
@@ -304,7 +306,7 @@ def test_nobody_is_told_before_there_is_something_to_tell() -> None:
 
 
 def test_gathering_is_no_failure() -> None:
-    (obstacle,) = (one for one in plan(agreed(), seen_with(EXTERNAL, 1), full()).link.obstacles if one.gathers)
+    (obstacle,) = (obstacle for obstacle in plan(agreed(), seen_with(EXTERNAL, 1), full()).link.obstacles if obstacle.gathers)
 
     assert (obstacle.key, obstacle.tries, obstacle.parked, obstacle.needs_person) == (
         ItemKey(GATHERED[INTERNAL]),

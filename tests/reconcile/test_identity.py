@@ -71,7 +71,7 @@ def known(*entries: Entry, files: tuple[Attachment, ...] = ()) -> Link:
     """A link of which entries and files on external are known."""
     people = read(agreed(), external(*entries), EXTERNAL, LogRule(), default_rules()).people
     notes = {person.marker: NoteRecord(EXTERNAL, NOW) for person in people}
-    pairs = tuple(FilePair(EXTERNAL, one.id, one.id + 100, FileStatus.CARRIED) for one in files)
+    pairs = tuple(FilePair(EXTERNAL, attachment.id, attachment.id + 100, FileStatus.CARRIED) for attachment in files)
     return replace(agreed(), base=replace(agreed().base, notes=notes), files=pairs)
 
 

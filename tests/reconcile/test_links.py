@@ -122,9 +122,9 @@ def test_a_ticket_that_cannot_be_read_waits_then_rests_and_stays_linked_until_it
 
     assert waiting.unread is why
     assert not waiting.actions
-    assert [(one.tries, one.not_before) for one in waiting.link.obstacles] == [(1, NOW + MINUTE)]
+    assert [(obstacle.tries, obstacle.not_before) for obstacle in waiting.link.obstacles] == [(1, NOW + MINUTE)]
     assert kept(waiting) == {("waiting for another try", "ticket")}
-    assert [(one.tries, one.parked) for one in resting.link.obstacles] == [(2, True)]
+    assert [(obstacle.tries, obstacle.parked) for obstacle in resting.link.obstacles] == [(2, True)]
     assert kept(resting) == {("parked", "ticket")}
     assert resting.link.status is LinkStatus.LINKED
     assert plan(resting.link, both()).link.obstacles == (), "it is read again"
@@ -245,19 +245,19 @@ def test_a_retry_lets_what_vanished_too_often_be_written_again() -> None:
 
 def test_the_marks_on_a_ticket_say_whose_it_is_and_whose_it_was() -> None:
     """In their order, whoever else is named."""
-    one, two = Ref(EXTERNAL, "UserRequest", 1), Ref(EXTERNAL, "UserRequest", 7)
+    first, second = Ref(EXTERNAL, "UserRequest", 1), Ref(EXTERNAL, "UserRequest", 7)
 
     def marks(*markers: str) -> tuple[set[Ref], set[Ref]]:
         bearer = replace(ticket(INTERNAL), logs={"private_log": tuple(ours(INTERNAL, marker) for marker in markers)})
         found = read_ticket_markers(bearer, ("private_log",), "acme", ())
         return set(found.standing), set(found.former)
 
-    its, end = ticket_marker("acme", one), unlinked_marker("acme", one)
-    assert marks(its) == ({one}, set())
-    assert marks(its, end) == (set(), {one})
-    assert marks(its, end, its) == ({one}, set())
-    assert marks(end) == (set(), {one})
-    assert marks(its, unlinked_marker("acme", two)) == ({one}, {two})
+    its, end = ticket_marker("acme", first), unlinked_marker("acme", first)
+    assert marks(its) == ({first}, set())
+    assert marks(its, end) == (set(), {first})
+    assert marks(its, end, its) == ({first}, set())
+    assert marks(end) == (set(), {first})
+    assert marks(its, unlinked_marker("acme", second)) == ({first}, {second})
 
 
 # found again
@@ -310,7 +310,7 @@ def test_a_pair_of_which_one_is_gone_is_found_as_it_is() -> None:
 
 def test_notes_found_again_are_not_sent_again() -> None:
     seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "hello"),)))
-    link, _ = found_again(*(one for one in (seen.external, seen.internal) if one))
+    link, _ = found_again(*(each for each in (seen.external, seen.internal) if each))
 
     assert len(plan(link, seen).actions) == 1
 

@@ -108,7 +108,7 @@ def test_what_is_no_marker_of_this_pair_names_nothing(marker: str) -> None:
 )
 def test_a_file_names_every_entry_that_it_holds_and_no_other(prints: list[int], number: int, pair: str) -> None:
     link = Ref(Side.EXTERNAL, "UserRequest", number)
-    notes = [markers.note_marker(pair, link, link, "private_log", str(one), ordinal=0) for one in prints]
+    notes = [markers.note_marker(pair, link, link, "private_log", str(fingerprint), ordinal=0) for fingerprint in prints]
     several = notes[: markers.most_gathered(notes[0])]
 
     named = markers.gathered_marker(several)

@@ -85,13 +85,13 @@ def test_what_has_arrived_is_not_sent_again() -> None:
 
 
 def test_the_same_words_said_again_are_another_note() -> None:
-    one, two, three, four = markers_of(EXTERNAL, "ping", "ping", "ping", "ping")
+    first, second, third, fourth = markers_of(EXTERNAL, "ping", "ping", "ping", "ping")
     log = (entry(CUSTOMER, "ping"), entry(CUSTOMER, "ping", OPENED + MINUTE))
 
-    planned = plan(agreed(), both(ticket(EXTERNAL, log=log), ticket(INTERNAL, log=(ours(INTERNAL, one),))))
+    planned = plan(agreed(), both(ticket(EXTERNAL, log=log), ticket(INTERNAL, log=(ours(INTERNAL, first),))))
 
-    assert len({one, two, three, four}) == 4
-    assert [note.markers for write in writes(planned) for note in write.notes] == [(two,)]
+    assert len({first, second, third, fourth}) == 4
+    assert [note.markers for write in writes(planned) for note in write.notes] == [(second,)]
 
 
 def test_notes_keep_their_order() -> None:
@@ -131,7 +131,7 @@ def test_a_log_that_goes_one_way_only() -> None:
     seen = both(ticket(EXTERNAL, log=(entry(CUSTOMER, "in"),)), ticket(INTERNAL, log=(entry(OPERATOR, "out"),)))
     new = replace(seen, internal=None)
 
-    assert [one.side for one in writes(plan(agreed(), seen, inward))] == [INTERNAL]
+    assert [write.side for write in writes(plan(agreed(), seen, inward))] == [INTERNAL]
     outward = of_class(default_rules(), "UserRequest", logs=(LogRule("private_log", "private_log", Direction.TO_EXTERNAL),))
     (made,) = creates(plan(unlinked(), new, outward))
     assert len(made.notes) == 1
@@ -273,8 +273,8 @@ def test_notes_are_joined_before_a_log_is_full_and_none_is_left_out(count: int, 
     joined = notes.join([note(n) for n in range(count)], room, 8_000_000)
 
     assert len(joined) <= max(1, room // 2)
-    assert [marker for one in joined for marker in one.markers] == [f"itopsync-acme-n-{n}" for n in range(count)]
-    text = "".join(one.html for one in joined)
+    assert [marker for each in joined for marker in each.markers] == [f"itopsync-acme-n-{n}" for n in range(count)]
+    text = "".join(each.html for each in joined)
     assert re.findall(r"t(\d+)", text) == [str(n) for n in range(count)]
 
 
@@ -284,8 +284,8 @@ def test_joined_notes_fit_into_a_request_as_far_as_each_does(most: int) -> None:
     several = [replace(note(n), html=note(n).html + "x" * size) for n, size in enumerate(sizes)]
     joined = notes.join(several, 2, most)
 
-    assert [marker for one in joined for marker in one.markers] == [marker for one in several for marker in one.markers]
-    assert all(len(one.markers) == 1 or weight(one.html) <= most for one in joined)
+    assert [marker for each in joined for marker in each.markers] == [marker for each in several for marker in each.markers]
+    assert all(len(each.markers) == 1 or weight(each.html) <= most for each in joined)
 
 
 def test_joined_notes_bear_all_their_markers_at_the_head() -> None:
@@ -342,16 +342,16 @@ def test_notes_behind_one_that_waits_keep_what_they_were_tried() -> None:
     seen = both(
         ticket(EXTERNAL, log=(entry(CUSTOMER, "one"), entry(CUSTOMER, f"<p>two {PICTURE}</p>"), entry(CUSTOMER, "three")))
     )
-    one, picture, two, three = (
+    first, picture, second, third = (
         Obstacle(key, "", "refused", tries, parked=False, not_before=NOW + wait)
         for key, tries, wait in zip(_items(seen), (1, 2, 3, 4), (MINUTE, -MINUTE, -MINUTE, MINUTE), strict=True)
     )
     gone = Obstacle(ItemKey("note:itopsync-acme-n-gone"), "", "refused", 5, parked=False, not_before=NOW - MINUTE)
 
-    planned = plan(replace(agreed(), obstacles=(one, picture, two, three, gone)), seen)
+    planned = plan(replace(agreed(), obstacles=(first, picture, second, third, gone)), seen)
 
     assert planned.actions == ()
-    assert planned.link.obstacles == (one, picture, two, three)
+    assert planned.link.obstacles == (first, picture, second, third)
 
 
 def _items(seen: Observation) -> list[ItemKey]:

@@ -64,7 +64,7 @@ ATTACHED = "pages/ajax.document.php?operation=download_document&amp;class=Attach
 
 
 @pytest.mark.parametrize(
-    ("one", "same"),
+    ("picture", "same"),
     [
         (
             f'<img src="{BASE}/{PASTED}" data-img-id="3" data-img-secret="sec">',
@@ -75,7 +75,7 @@ ATTACHED = "pages/ajax.document.php?operation=download_document&amp;class=Attach
         (f'<img src="{BASE}/images/logo.png">', f'<img src="{PUBLIC}/images/logo.png">'),
     ],
 )
-def test_which_picture_it_is_counts_and_not_the_address_that_it_has_today(one: str, same: str) -> None:
+def test_which_picture_it_is_counts_and_not_the_address_that_it_has_today(picture: str, same: str) -> None:
     others = [
         f'<img src="{BASE}/{PASTED}">'.replace("id=3", "id=4"),
         f'<img src="{BASE}/{ATTACHED}">'.replace("id=3", "id=4"),
@@ -84,10 +84,10 @@ def test_which_picture_it_is_counts_and_not_the_address_that_it_has_today(one: s
         f'<img src="{BASE}/images/other.png">',
     ]
     for known in (richtext.value_fingerprint, lambda text: richtext.fingerprint("7", text)):
-        assert known(f"<p>a{one}b</p>") == known(f"<p>a{same}b</p>")
-        assert len({known(f"<p>a{each}b</p>") for each in (one, *others)}) == 1 + len(others)
+        assert known(f"<p>a{picture}b</p>") == known(f"<p>a{same}b</p>")
+        assert len({known(f"<p>a{each}b</p>") for each in (picture, *others)}) == 1 + len(others)
     assert richtext.value_fingerprint("a") != richtext.value_fingerprint("b")
-    assert richtext.value_fingerprint(f'<img title=">" src="{BASE}/{PASTED}">x') != richtext.value_fingerprint(f"{one}x")
+    assert richtext.value_fingerprint(f'<img title=">" src="{BASE}/{PASTED}">x') != richtext.value_fingerprint(f"{picture}x")
 
 
 def test_a_marker_counts_at_the_head_only() -> None:
@@ -123,14 +123,14 @@ def test_pasted_embedded_and_attached_pictures_are_found() -> None:
         attached={9: "itopsync-acme-a-e9"},
     )
 
-    assert [one.source for one in found] == [
+    assert [picture.source for picture in found] == [
         InlineImage(3, "sec"),
         InlineImage(4, "sec"),
         DataImage("image/png", b"\x89PNG\r\n\x1a\n"),
         DataImage("image/svg+xml", b"<svg/>"),
         AttachedImage(9),
     ]
-    assert [one.alt for one in found] == ["A", "", "B", "", ""]
+    assert [picture.alt for picture in found] == ["A", "", "B", "", ""]
 
 
 def test_every_picture_is_looked_at_whatever_stands_before_it() -> None:
@@ -263,7 +263,7 @@ def test_what_a_person_writes_is_no_placeholder() -> None:
 
 def test_a_picture_that_cannot_go_is_told_in_words() -> None:
     text = richtext.carry(f'<p>a<img src="data:image/png;base64,{PNG}" alt="plan">b<img src="data:image/gif,x"></p>', origin())
-    gone, stays = (one.marker for one in text.pictures)
+    gone, stays = (picture.marker for picture in text.pictures)
 
     told = richtext.without_pictures(text.html, [gone])
 

@@ -21,7 +21,7 @@ def at(external: str, internal: str) -> Link:
 def stimuli(link: Link, external: str, internal: str, **changes: object) -> list[tuple[Side, str | None]]:
     """What is sent to whom where both tickets are in these states."""
     seen = both(ticket(EXTERNAL, external), ticket(INTERNAL, internal))
-    return [(one.side, one.stimulus) for one in writes(plan(link, seen, rules(**changes)))]
+    return [(write.side, write.stimulus) for write in writes(plan(link, seen, rules(**changes)))]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_has_no_way_is_parked_with_what_to_do(
 
     planned = plan(link, both(ticket(EXTERNAL, external, cls=cls), ticket(INTERNAL, internal, cls=cls)))
 
-    assert [one for one in writes(planned) if one.stimulus] == []
+    assert [write for write in writes(planned) if write.stimulus] == []
     assert reason in parked(planned)["state"]
 
 
@@ -132,6 +132,6 @@ def test_a_state_is_tried_again_once_what_was_refused_with_it_is_corrected() -> 
     seen = both(ticket(EXTERNAL, "assigned"), ticket(INTERNAL, "pending", pending_reason="Refused"))
     (write,) = writes(plan(link, seen))
     refused = replace(link, obstacles=tuple(item.parked("it is refused") for item in write.items if item.key == "state"))
-    assert [one.stimulus for one in writes(plan(refused, seen), EXTERNAL)] == []
+    assert [write.stimulus for write in writes(plan(refused, seen), EXTERNAL)] == []
     corrected = both(ticket(EXTERNAL, "assigned"), ticket(INTERNAL, "pending", pending_reason="Better"))
-    assert [one.stimulus for one in writes(plan(refused, corrected), EXTERNAL)] == ["ev_pending"]
+    assert [write.stimulus for write in writes(plan(refused, corrected), EXTERNAL)] == ["ev_pending"]

@@ -97,7 +97,7 @@ def running() -> Link:
 
 def sent(external: Ticket, internal: Ticket, link: Link | None = None) -> list[tuple[str, str | None, dict[str, object]]]:
     planned = plan(link or made(), Observation(external, internal), RULES)
-    return [(str(one.side), one.stimulus, dict(one.fields)) for one in writes(planned)]
+    return [(str(write.side), write.stimulus, dict(write.fields)) for write in writes(planned)]
 
 
 def test_a_copy_is_made_of_what_goes_there_under_the_names_it_has_there() -> None:
@@ -187,7 +187,7 @@ def test_where_a_side_is_headed_is_noted_before_the_first_step() -> None:
     heading = planned.link.base.heading
     assert heading is not None
     assert (heading.side, heading.states) == (INTERNAL, ("fresh", "running", "finished"))
-    assert [one.leads_to for one in planned.actions if isinstance(one, Write)] == ["running", "finished"]
+    assert [action.leads_to for action in planned.actions if isinstance(action, Write)] == ["running", "finished"]
 
 
 def test_sides_that_correspond_are_agreed_on_under_their_own_names() -> None:

@@ -75,7 +75,7 @@ class Wire:
     def land(self) -> None:
         """Carry out what was long under way; nobody hears of it if that is refused."""
         arrived = [do for at, do in self._under_way if at <= self.clock()]
-        self._under_way = [one for one in self._under_way if one[0] > self.clock()]
+        self._under_way = [sent for sent in self._under_way if sent[0] > self.clock()]
         for do in arrived:
             try:
                 do()

@@ -90,7 +90,9 @@ class World:
 
     def deletes_attachment(self, side: Side, number: int) -> None:
         ticket = self.tickets[side]
-        self.tickets[side] = replace(ticket, attachments=tuple(one for one in ticket.attachments if one.id != number))
+        self.tickets[side] = replace(
+            ticket, attachments=tuple(attachment for attachment in ticket.attachments if attachment.id != number)
+        )
 
     def moves(self, side: Side, stimulus: str, **fields: str) -> None:
         following = self.known.lifecycle.transitions[self.tickets[side].state][stimulus]
@@ -158,7 +160,7 @@ class World:
         return True
 
     def _write(self, action: Write, cls: ClassRules) -> bool:
-        there = {one.temp_id: one.id for one in self.tickets[action.side].attachments}
+        there = {attachment.temp_id: attachment.id for attachment in self.tickets[action.side].attachments}
 
         def address_of(name: str) -> str | None:
             number = int(name.removeprefix(SAME_SERVER)) if name.startswith(SAME_SERVER) else there.get(name)

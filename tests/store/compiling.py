@@ -26,5 +26,5 @@ def share_compiled() -> None:
     engines: Any = Engine
     engines.__init__ = create_sharing
     dialect: Any = SQLiteDialect_pysqlite
-    dialect.__eq__ = lambda one, other: type(one) is type(other)
-    dialect.__hash__ = lambda one: hash(type(one))
+    dialect.__eq__ = lambda self, other: type(self) is type(other)
+    dialect.__hash__ = lambda self: hash(type(self))

@@ -137,13 +137,13 @@ def test_a_transaction_and_a_group_commit_never_wait_for_each_other_for_ever(sto
         for _ in range(20):
             with store.transaction():
                 for link in links:
-                    store.links.amend(link.id, lambda one: one, NOW)
+                    store.links.amend(link.id, lambda known: known, NOW)
 
     with ThreadPoolExecutor(13) as pool:
         joining = pool.submit(join)
         saving = [pool.submit(store.links.save, link, now=NOW, live=True) for _ in range(20) for link in reversed(links)]
         joining.result(30)
-        assert all(one.result(30) for one in saving)
+        assert all(saved.result(30) for saved in saving)
 
 
 ONE, TWO = Holder("here", "boot", 100, "77", "one"), Holder("there", "boot", 200, "88", "two")

@@ -14,7 +14,7 @@ CYCLE = CycleRecord(None, "poll", NOW, NOW + MINUTE, "well", {"create": 3, "byte
 
 def test_the_cycles_that_were_recorded_last_come_first_whatever_the_clock_was_set_to(store: Store) -> None:
     later = replace(CYCLE, started=NOW + MINUTE, finished=None, outcome="stopped", counts={}, error="1000 tickets are new")
-    first, second, third = (store.history.record(one) for one in (CYCLE, later, CYCLE))
+    first, second, third = (store.history.record(cycle) for cycle in (CYCLE, later, CYCLE))
     assert store.history.cycles(10) == (replace(CYCLE, id=third), replace(later, id=second), replace(CYCLE, id=first))
     assert store.history.cycles(1) == (replace(CYCLE, id=third),)
 

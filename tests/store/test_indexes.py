@@ -208,7 +208,7 @@ def test_the_oldest_of_very_many_are_found_without_the_others(sqlite_url: str) -
     poll(filled, new=[sighting(external(number)) for number in range(1_000, 6_000)], now=NOW - timedelta(days=1))
     with statements() as sent:
         assert len(filled.links.due(NOW, 10)) == 10
-    statement, parameters = next(one for one in sent if "ORDER BY link.due_at" in one[0])
+    statement, parameters = next(query for query in sent if "ORDER BY link.due_at" in query[0])
     with filled.database.reading() as connection:
         (step,) = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
     assert step.detail == "SEARCH link USING COVERING INDEX ix_link_due (due_at<?)"  # in its order: nothing is sorted

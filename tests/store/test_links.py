@@ -150,10 +150,10 @@ def test_files_come_and_go_with_the_link(store: Store) -> None:
 
 def test_two_links_may_know_the_same_attachment(store: Store) -> None:
     """A restored server gives ids out again."""
-    one = add_linked(store, external(1), internal(1), files=(carried(Side.EXTERNAL, 1, 11),))
-    two = add_linked(store, external(2), internal(2), files=(carried(Side.EXTERNAL, 1, 12),))
-    assert get(store, one.id) == one
-    assert get(store, two.id) == two
+    first = add_linked(store, external(1), internal(1), files=(carried(Side.EXTERNAL, 1, 11),))
+    second = add_linked(store, external(2), internal(2), files=(carried(Side.EXTERNAL, 1, 12),))
+    assert get(store, first.id) == first
+    assert get(store, second.id) == second
 
 
 # finding

@@ -110,7 +110,7 @@ def test_very_many_sightings_are_compared_at_once(store: Store) -> None:
     everything = [sighting(external(number)) for number in range(1, 1_502)]
     poll(store, new=everything[:1_001], ignored=everything[1_001:1_301])
     assert store.polls.compare(Side.EXTERNAL, everything).unknown == tuple(everything[1_301:])
-    changed = store.polls.compare(Side.EXTERNAL, [replace(one, version="v2") for one in everything[:1_001]]).changed
+    changed = store.polls.compare(Side.EXTERNAL, [replace(each, version="v2") for each in everything[:1_001]]).changed
     assert len(changed) == 1_001
 
 

@@ -32,29 +32,29 @@ def store(cluster: Cluster) -> Iterator[Store]:
 
 
 def test_each_connection_has_its_bounds(store: Store) -> None:
-    with store.database.reading() as one:
-        bounds = {name: one.scalar(text(f"SHOW {name}")) for name in connection.SESSION}
+    with store.database.reading() as reader:
+        bounds = {name: reader.scalar(text(f"SHOW {name}")) for name in connection.SESSION}
     assert bounds == {"statement_timeout": "1min", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "15s"}
 
 
 def test_a_statement_that_takes_for_ever_is_ended(patience: None, cluster: Cluster) -> None:
     store = Store.open(cluster.new_store())
-    with pytest.raises(StoreUnavailable, match="statement timeout"), store.database.reading() as one:
-        one.execute(text("SELECT pg_sleep(30)"))
+    with pytest.raises(StoreUnavailable, match="statement timeout"), store.database.reading() as reader:
+        reader.execute(text("SELECT pg_sleep(30)"))
     assert store.links.troubles().troubled == 0
     store.close()
 
 
 def test_a_lock_that_somebody_holds_is_not_waited_for_for_ever(patience: None, cluster: Cluster) -> None:
     url = cluster.new_store()
-    one, two = Store.open(url), Store.open(url)
-    link = add(one, external(1))
-    with one.database.writing() as busy:
+    first, second = Store.open(url), Store.open(url)
+    link = add(first, external(1))
+    with first.database.writing() as busy:
         busy.execute(text("UPDATE link SET external_version = 'v2'"))
         with pytest.raises(StoreUnavailable, match=r"lock timeout.*Another process is using it"):
-            two.links.begin_write(link.id, NOW)
-    one.close()
-    two.close()
+            second.links.begin_write(link.id, NOW)
+    first.close()
+    second.close()
 
 
 def test_a_process_that_is_paused_in_the_middle_of_a_transaction_does_not_keep_the_lease(

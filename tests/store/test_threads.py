@@ -26,9 +26,9 @@ def test_links_are_written_at_once_and_none_is_lost(store: Store) -> None:
         working = [workers.submit(work, link) for link in store.links.get(ids)]
         poll(store, Side.INTERNAL, due=ids[:3], ignored=[sighting(internal(200))])
         left = [store.links.due_counts(NOW).waiting]
-        while not all(one.done() for one in working):
+        while not all(future.done() for future in working):
             left.append(store.links.due_counts(NOW).waiting)
-        done = tuple(one.result() for one in working)
+        done = tuple(future.result() for future in working)
 
     assert left == sorted(left, reverse=True)
     saved = store.links.get(ids)
@@ -54,7 +54,7 @@ def test_a_link_is_always_read_whole(store: Store) -> None:
         while not saving.done():
             seen.append(get(store, link.id))
         saving.result()
-    assert [one for one in seen if one not in (few, many)] == []
+    assert [each for each in seen if each not in (few, many)] == []
 
 
 def test_what_one_store_commits_the_other_sees(url: str) -> None:

@@ -166,8 +166,8 @@ def test_only_old_tombstones_are_offered_and_only_tombstones_go(store: Store) ->
 # links by hand
 
 
-def _pair(one: int, other: int) -> Link:
-    return Link(-1, external(one), internal(other), LinkStatus.LINKED, due_at=NOW)
+def _pair(external_id: int, internal_id: int) -> Link:
+    return Link(-1, external(external_id), internal(internal_id), LinkStatus.LINKED, due_at=NOW)
 
 
 def test_two_tickets_become_a_link(store: Store) -> None:
@@ -213,8 +213,8 @@ def test_what_is_linked_written_on_or_unsettled_is_not_joined(store: Store) -> N
     store.links.begin_write(waiting.id, NOW)
     unsure = add(store, external(5))
     store.links.save(replace(unsure, in_doubt=True), now=NOW, live=True)
-    for one, other in ((1, 9), (9, 1), (2, 9), (9, 2), (3, 9), (9, 3), (4, 9), (5, 9)):
-        assert store.links.join(_pair(one, other), NOW) is None
+    for external_id, internal_id in ((1, 9), (9, 1), (2, 9), (9, 2), (3, 9), (9, 3), (4, 9), (5, 9)):
+        assert store.links.join(_pair(external_id, internal_id), NOW) is None
     assert len(store.links.get(range(1, 20))) == 5
 
 
