@@ -92,11 +92,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
     What a test of the units records as ``systemd`` is told too, whether systemd itself was asked; so is ``browser``.
     """
-    reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())]
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, ())]
     tools = ("browser", "systemd")
-    for line in sorted({f"{name}: {value}" for one in reports for name, value in one.user_properties if name in tools}):
+    for line in sorted({f"{name}: {value}" for report in reports for name, value in report.user_properties if name in tools}):
         terminalreporter.write_line(line)
-    rows = sorted(tuple(value) for one in reports for name, value in one.user_properties if name == "torture")
+    rows = sorted(tuple(value) for report in reports for name, value in report.user_properties if name == "torture")
     if not rows:
         return
     terminalreporter.section("torture")

@@ -163,12 +163,12 @@ def _texts(node: ast.expr, scope: ast.AST) -> list[str]:
             return [*_texts(body, scope), *_texts(other, scope)]
         case ast.Name(id=name):
             given = [
-                one.value
-                for one in ast.walk(scope)
-                if isinstance(one, ast.Assign)
-                and any(isinstance(target, ast.Name) and target.id == name for target in one.targets)
+                statement.value
+                for statement in ast.walk(scope)
+                if isinstance(statement, ast.Assign)
+                and any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)
             ]
-            return [text for one in given for text in _texts(one, scope)] or ["…"]
+            return [text for value in given for text in _texts(value, scope)] or ["…"]
     return ["…"]
 
 

@@ -98,13 +98,13 @@ def test_every_configuration_that_is_shown_can_be_loaded(text: str, tmp_path: Pa
 def test_every_test_that_a_guarantee_names_is_there() -> None:
     named = re.findall(r"`(\w+/test_\w+\.py)::(test_\w+)`", GUARANTEES)
     assert len(named) > 20
-    assert [one for one in named if f"def {one[1]}(" not in (ROOT / "tests" / one[0]).read_text()] == []
+    assert [test for test in named if f"def {test[1]}(" not in (ROOT / "tests" / test[0]).read_text()] == []
 
 
 def test_every_scenario_that_a_guarantee_names_is_there() -> None:
     named = {name for row in re.findall(r"^\|.+\|$", GUARANTEES, re.MULTILINE) for name in re.findall(r"\*([^*]+)\*", row)}
     assert len(named) > 5
-    assert named <= {one.name for one in SCENARIOS}
+    assert named <= {scenario.name for scenario in SCENARIOS}
 
 
 def test_every_guarantee_names_what_shows_it() -> None:

@@ -44,7 +44,7 @@ def test_every_module_fits_in_the_head() -> None:
 def test_a_package_that_lists_its_modules_lists_them_all() -> None:
     for path in files("itopsync/**/__init__.py"):
         listed = re.findall(r"^``(\w+)``  ", path.read_text(), re.MULTILINE)
-        there = {one.stem for one in path.parent.glob("*.py")} - {"__init__"}
+        there = {module.stem for module in path.parent.glob("*.py")} - {"__init__"}
         assert not listed or sorted(listed) == sorted(there), path
 
 
@@ -66,8 +66,8 @@ def test_nothing_is_skipped_and_what_is_silenced_says_why() -> None:
 
 
 def test_no_test_reaches_another_machine() -> None:
-    with socket.socket() as one, pytest.raises(NetworkForbidden):
-        one.connect(("192.0.2.1", 80))
+    with socket.socket() as connection, pytest.raises(NetworkForbidden):
+        connection.connect(("192.0.2.1", 80))
     with pytest.raises(NetworkForbidden):
         socket.getaddrinfo("itop.org", 443)
     with pytest.raises(socket.gaierror):
@@ -107,9 +107,13 @@ def test_what_a_pinned_package_asks_for_with_an_extra_is_pinned_with_it() -> Non
     pins = _pinned("dev")
     installed = [distribution for distribution in metadata.distributions() if distribution.name.lower() in pins]
     asked = [Requirement(text) for distribution in installed for text in distribution.requires or ()]
-    applying = [one for one in asked if one.extras and (one.marker is None or one.marker.evaluate({"extra": ""}))]
+    applying = [
+        requirement
+        for requirement in asked
+        if requirement.extras and (requirement.marker is None or requirement.marker.evaluate({"extra": ""}))
+    ]
     assert applying, "pytest-cov asks for coverage[toml]"
-    assert [str(one) for one in applying if not one.extras <= pins[one.name.lower()]] == []
+    assert [str(requirement) for requirement in applying if not requirement.extras <= pins[requirement.name.lower()]] == []
 
 
 def _names(requirements: list[str]) -> set[str]:

@@ -25,7 +25,7 @@ def _as_before() -> Iterator[None]:
     yield
     structlog.reset_defaults()
     root = logging.getLogger()
-    for handler in [one for one in root.handlers if one.get_name() == "itopsync"]:
+    for handler in [each for each in root.handlers if each.get_name() == "itopsync"]:
         root.removeHandler(handler)
 
 
@@ -101,9 +101,9 @@ def test_our_own_errors_keep_their_words() -> None:
 
 
 def test_errors_that_led_to_each_other_in_a_circle_end() -> None:
-    one, two = ValueError(), ValueError()
-    one.__cause__, two.__cause__ = two, one
-    assert logs.traceback_of(one).count("Traceback") == 2
+    first, second = ValueError(), ValueError()
+    first.__cause__, second.__cause__ = second, first
+    assert logs.traceback_of(first).count("Traceback") == 2
 
 
 @pytest.mark.parametrize("json_lines", [True, False])

@@ -53,7 +53,7 @@ def files() -> Iterator[tuple[str, str]]:
 def found(name: str, text: str) -> set[tuple[str, str]]:
     """What looks like a secret in a file's *text*: the file and the form."""
     kinds = {kind for kind, form in FORMS.items() if form.search(text)}
-    if not name.startswith(APART) and any(_is_random(one) for one in RANDOM.findall(text)):
+    if not name.startswith(APART) and any(_is_random(word) for word in RANDOM.findall(text)):
         kinds.add("random text")
     return {(name, kind) for kind in kinds}
 
@@ -67,11 +67,11 @@ def _is_random(text: str) -> bool:
 
 
 def test_no_file_holds_a_secret() -> None:
-    assert {one for name, text in files() for one in found(name, text)} - KNOWN == set()
+    assert {secret for name, text in files() for secret in found(name, text)} - KNOWN == set()
 
 
 def test_what_is_known_is_still_there() -> None:
-    assert {one for name, text in files() for one in found(name, text)} >= KNOWN
+    assert {secret for name, text in files() for secret in found(name, text)} >= KNOWN
 
 
 @pytest.mark.parametrize(

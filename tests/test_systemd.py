@@ -197,7 +197,7 @@ def test_systemd_finds_nothing_wrong_with_them(units: list[Path], analyze: str |
 
 @pytest.mark.parametrize("unit", [*SERVICES, ALL, WEB])
 def test_systemd_rates_them_as_little_exposed(unit: str, units: list[Path], analyze: str | None) -> None:
-    (path,) = [one for one in units if one.name == unit]
+    (path,) = [path for path in units if path.name == unit]
     assert set(BOUNDS.splitlines()) <= set(path.read_text().splitlines())
     if analyze:
         judge = [analyze, "security", "--offline=true", f"--threshold={EXPOSURE * 10:.0f}", "--no-pager", str(path)]

@@ -31,14 +31,14 @@ def backfill(folder: Path, sizes: Sizes) -> Iterator[Row]:
         fields = _defaults(on)
         chains = [[bare.create(fields, 4), bare.attach(FILE)] for _ in range(sizes.tickets)]
         pairs = list(_pairs(on, sizes, chains))
-    ratios = [one["ours"] / one["floor"] for one in pairs]
+    ratios = [pair["ours"] / pair["floor"] for pair in pairs]
     median = statistics.median(ratios)
     what = f"backfill of {sizes.tickets} tickets, 3 entries and a file of 50 kB each"
     floor, most = ("writes", RATIO) if on.internal is not None else ("reads and writes", REAL_RATIO)
     yield row("backfill", f"{what}: time", f"≤ {most} × its bare {floor}", median, most, unit=" ×", ratios=ratios, pairs=pairs)
-    writes = statistics.mean(one["writes"] for one in pairs) / sizes.tickets
+    writes = statistics.mean(pair["writes"] for pair in pairs) / sizes.tickets
     yield row("backfill", f"{what}: writes", "2 per ticket", writes, 2, unit=" per ticket")
-    cpu = statistics.median(one["cpu"] for one in pairs) / sizes.tickets
+    cpu = statistics.median(pair["cpu"] for pair in pairs) / sizes.tickets
     yield Row("backfill", f"{what}: own CPU", "named", f"{cpu * 1000:.1f} ms per ticket", None, {"value": cpu})
 
 
@@ -62,10 +62,10 @@ def mixture(folder: Path, sizes: Sizes) -> Iterator[Row]:
         plain = bare.create(fields, 4)
         kinds = ([plain], [plain, *steps], [plain, bare.attach(FILE[:100]), bare.note("<p>bound</p>")])
         pairs = list(_pairs(on, sizes, [chain for chain in kinds for _ in range(third)]))
-    ratios = [one["ours"] / one["floor"] for one in pairs]
+    ratios = [pair["ours"] / pair["floor"] for pair in pairs]
     median = statistics.median(ratios)
     what = f"backfill of a mixture of {3 * third}: a third closed, a third with a picture in an entry"
-    writes = statistics.mean(one["writes"] for one in pairs) / third
+    writes = statistics.mean(pair["writes"] for pair in pairs) / third
     yield row(
         "mixture",
         f"{what}: time",

@@ -189,8 +189,8 @@ def at_once(configuration: Configuration, asked: Mapping[Side, Sequence[Mapping[
     ]
     with httpx.Client(timeout=120) as client, ThreadPoolExecutor(len(calls)) as pool:
 
-        def run(one: tuple[ServerSettings, str]) -> None:
-            settings, text = one
+        def run(call: tuple[ServerSettings, str]) -> None:
+            settings, text = call
             parts = {"auth_user": settings.username, "auth_pwd": settings.password.encode().decode(), "json_data": text}
             url = f"{settings.url}/webservices/rest.php?version=1.3"
             client.post(url, files={name: (None, value) for name, value in parts.items()}).json()

@@ -29,7 +29,7 @@ def console(folder: Path, sizes: Sizes) -> Iterator[Row]:
         desk.close()
         print(f"    {links} links: {took[links]}", flush=True)
     told = ", ".join(f"{links:,}" for links in took)
-    slowest = max(max(one.values()) for one in took.values())
+    slowest = max(max(times.values()) for times in took.values())
     yield row(
         "console", f"a page of the console at {told} links, the slowest: own CPU", "≤ 200 ms", slowest, MOST, unit=" s", took=took
     )

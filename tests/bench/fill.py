@@ -26,8 +26,8 @@ def fill(store: Store, like: Link, numbers: range, *, live: bool, version: str) 
         part = range(start, min(start + AT_ONCE, numbers.stop))
         with store.database.writing() as connection:
             connection.execute(insert(link), list(_links(common, part)))
-            one = {"origin": pair.origin.value, "status": pair.status.value, "organisation": pair.organisation, "born": ""}
-            connection.execute(insert(file), [one | {"link_id": n, "original_id": n, "copy_id": n} for n in part])
+            columns = {"origin": pair.origin.value, "status": pair.status.value, "organisation": pair.organisation, "born": ""}
+            connection.execute(insert(file), [columns | {"link_id": n, "original_id": n, "copy_id": n} for n in part])
 
 
 def _links(common: dict[str, Any], numbers: range) -> Iterator[dict[str, Any]]:

@@ -189,7 +189,7 @@ def delete_attachment(simulator: Simulator, place: int) -> int:
 
 def multiply_last(simulator: Simulator, count: int, first: int, version: str) -> None:
     """Put in so many copies of the latest ticket and its attachment, as a database would hold them, with ids from *first* on."""
-    row = max(simulator.store.rows("UserRequest"), key=lambda one: int(one["id"]))
+    row = max(simulator.store.rows("UserRequest"), key=lambda ticket: int(ticket["id"]))
     attached = simulator.store.find("Attachment", ("item_class", "item_id"), ("UserRequest", row["id"]))[0]
     for number in range(first, first + count):
         simulator.store.put({**row, "id": number, "ref": f"R-{number:06d}", "last_update": version})

@@ -49,7 +49,7 @@ def idle(folder: Path, sizes: Sizes) -> Iterator[Row]:
             there = size
             found[size] = _measure(on)
             print(f"    {size} links: {found[size]}", flush=True)
-    calls = [one["calls"] for one in found.values()]
+    calls = [measured["calls"] for measured in found.values()]
     sizes_told = ", ".join(f"{size:,}" for size in found)
     yield row(
         "idle", f"idle cycle at {sizes_told} links: calls", "≤ 6 over both sides, the same at each", max(calls), 6, found=found
@@ -161,12 +161,12 @@ def changes(folder: Path, sizes: Sizes) -> Iterator[Row]:
             external.do(hosts.change_all, 2)
             first = asked(on, opened)
             external.do(hosts.change_all, 1)
-            one = asked(on, opened)
+            single = asked(on, opened)
             external.do(hosts.add_notes, list(range(2, many + 1)), "<p>Hello</p>")
             all_of_them = asked(on, opened)
-    yield row("changes", "one change (two fields, a note, a state): writes", "1", one[1], 1)
-    yield row("changes", "one change: reads beside the idle ones", "≤ 4", one[0] - still[0], 4)
-    yield row("changes", "the first change after a start: reads beside those, to ask who we are", "≤ 4", first[0] - one[0], 4)
+    yield row("changes", "one change (two fields, a note, a state): writes", "1", single[1], 1)
+    yield row("changes", "one change: reads beside the idle ones", "≤ 4", single[0] - still[0], 4)
+    yield row("changes", "the first change after a start: reads beside those, to ask who we are", "≤ 4", first[0] - single[0], 4)
     reads, writes, most = all_of_them[0] - still[0], all_of_them[1], 4 + (many - 1) / 25
     yield row(
         "changes",

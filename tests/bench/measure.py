@@ -78,4 +78,4 @@ def proportional(pid: int) -> float:
 
 def load() -> str:
     """How busy the machine is."""
-    return " ".join(f"{one:.2f}" for one in os.getloadavg())
+    return " ".join(f"{average:.2f}" for average in os.getloadavg())

@@ -87,12 +87,12 @@ def drawings(parts: Mapping[str, Any]) -> dict[str, str]:
         found = row["figures"].get("found")
         if found:
             cycles = [
-                (f"{int(size):,} links", one["floor"] * 1000, one["ours"] * 1000)
-                for size, one in sorted(found.items(), key=lambda one: int(one[0]))
+                (f"{int(size):,} links", measured["floor"] * 1000, measured["ours"] * 1000)
+                for size, measured in sorted(found.items(), key=lambda item: int(item[0]))
             ]
             drawn["idle"] = charts.pairs(TITLES["idle"], cycles, "ms")
         if row["part"] == "backfill" and row["figures"].get("pairs"):
-            told_pairs = [(f"pair {n}", one["floor"], one["ours"]) for n, one in enumerate(row["figures"]["pairs"], 1)]
+            told_pairs = [(f"pair {n}", pair["floor"], pair["ours"]) for n, pair in enumerate(row["figures"]["pairs"], 1)]
             drawn["backfill"] = charts.pairs(TITLES["backfill"], told_pairs, "s")
         if row["figures"].get("months"):
             months = row["figures"]["months"]

@@ -31,7 +31,7 @@ ROWS = {
     "freshness": [row("freshness", "freshness", "≤ 7 s", 5.2, 7, unit=" s", waits=[0.2, 1.5, 5.2])],
 }
 PARTS_MEASURED = json.loads(
-    json.dumps({name: {"run": RUN, "rows": [one.as_json() for one in rows]} for name, rows in ROWS.items()})
+    json.dumps({name: {"run": RUN, "rows": [each.as_json() for each in rows]} for name, rows in ROWS.items()})
 )
 
 

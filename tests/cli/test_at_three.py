@@ -146,16 +146,16 @@ def test_retry_names_what_helps_where_it_does_not(desk: Desk) -> None:
 
 
 def test_why_a_link_is_at_its_end_is_told(desk: Desk) -> None:
-    one, _ = _linked(desk, 2)
+    number, _ = _linked(desk, 2)
     desk.itopsync("unlink", "2", "--yes", "--no-notice")
     ended = (
         "the link has ended: unlinked by hand; `itopsync link` takes the two up again, from then on; with `--history` also what"
     )
     assert ended in desk.itopsync("show", "2").stdout
-    desk.customer.delete("UserRequest", one)
+    desk.customer.delete("UserRequest", number)
     desk.itopsync("run-once", "--sweep")
     assert (
-        f"the link has ended: external:UserRequest:{one} was gone, or out of our account's sight\n"
+        f"the link has ended: external:UserRequest:{number} was gone, or out of our account's sight\n"
         in desk.itopsync("show", "1").stdout
     )
 

@@ -17,22 +17,22 @@ OLD = "2020-11-01 00:00:00"
 
 def _two(desk: Desk) -> tuple[str, str]:
     """An old request on each side, by the numbers that people say."""
-    one = desk.customer.create("UserRequest", title="Secret printer", start_date=OLD, private_log="<p>Secret</p>")
+    external = desk.customer.create("UserRequest", title="Secret printer", start_date=OLD, private_log="<p>Secret</p>")
     desk.operator.create("UserRequest", title="Something else")
-    other = desk.operator.create("UserRequest", title="Printer")
+    internal = desk.operator.create("UserRequest", title="Printer")
     desk.itopsync("run-once")
-    return desk.external.ticket("UserRequest", one)["ref"], desk.internal.ticket("UserRequest", other)["ref"]
+    return desk.external.ticket("UserRequest", external)["ref"], desk.internal.ticket("UserRequest", internal)["ref"]
 
 
 def test_two_tickets_are_linked_and_unlinked_by_their_numbers(desk: Desk) -> None:
-    one, other = _two(desk)
-    done = desk.itopsync("link", one, other, "--yes")
+    external, internal = _two(desk)
+    done = desk.itopsync("link", external, internal, "--yes")
     assert (done.returncode, done.stderr) == (ExitCode.WELL, "")
     assert done.stdout.splitlines() == [
-        f"{one} (external:UserRequest:1) and {other} (internal:UserRequest:2)",
+        f"{external} (external:UserRequest:1) and {internal} (internal:UserRequest:2)",
         "1 notes on external, 0 notes on internal; 0 files on external, 0 files on internal: this stays where it is.",
         "The two differ in title: each stays as it is until it is changed.",
-        f"link 1: the next cycle marks it on {other}, and carries what comes from now on.",
+        f"link 1: the next cycle marks it on {internal}, and carries what comes from now on.",
     ]
     assert desk.itopsync("run-once").returncode == ExitCode.WELL
     (_, copy) = desk.internal.tickets()
@@ -44,8 +44,8 @@ def test_two_tickets_are_linked_and_unlinked_by_their_numbers(desk: Desk) -> Non
     done = desk.itopsync("unlink", "external:UserRequest:1", "-y")
     assert (done.returncode, done.stdout) == (
         ExitCode.WELL,
-        f"link 1, {one} (external:UserRequest:1): nothing is carried any more, in either direction. "
-        f"The next cycle notes that on {other}, if its log bears our mark still.\n",
+        f"link 1, {external} (external:UserRequest:1): nothing is carried any more, in either direction. "
+        f"The next cycle notes that on {internal}, if its log bears our mark still.\n",
     )
     desk.itopsync("run-once")
     assert "is tombstone: nothing to do." in desk.itopsync("unlink", "1", "--yes").stdout
@@ -54,15 +54,15 @@ def test_two_tickets_are_linked_and_unlinked_by_their_numbers(desk: Desk) -> Non
 
 
 def test_what_goes_with_a_state_is_named_before_the_link_is_made(desk: Desk) -> None:
-    one, other = _two(desk)
+    external, internal = _two(desk)
     for agent, number in ((desk.customer, 1), (desk.operator, 2)):
         agent.stimulus("UserRequest", number, "ev_assign", team_id=39, agent_id=9)
         agent.stimulus("UserRequest", number, "ev_pending", pending_reason=f"Secret {number}")
-    (desk.folder / "pairs.csv").write_text(f"external,internal\n{one},{other}\n")
+    (desk.folder / "pairs.csv").write_text(f"external,internal\n{external},{internal}\n")
     stays = (
         "Of these, what goes with a state (pending_reason) stays when that moves, too, unless iTop demands it of a ticket that "
     )
-    told = desk.itopsync("link", one, other, "--dry-run").stdout
+    told = desk.itopsync("link", external, internal, "--dry-run").stdout
     assert f"The two differ in pending_reason, title: each stays as it is until it is changed.\n{stays}" in told
     told = desk.itopsync("link", "--from", "pairs.csv", "--dry-run").stdout
     assert "the two differ in pending_reason, title\nWhat differs stays as it is until it is changed.\n" + stays in told
@@ -70,11 +70,11 @@ def test_what_goes_with_a_state_is_named_before_the_link_is_made(desk: Desk) -> 
 
 
 def test_a_log_without_room_for_the_mark_is_told_before_the_link_is_made(desk: Desk) -> None:
-    one, other = _two(desk)
-    assert "full" not in desk.itopsync("link", one, other, "--dry-run").stdout
+    external, internal = _two(desk)
+    assert "full" not in desk.itopsync("link", external, internal, "--dry-run").stdout
     desk.operator.fill_log("UserRequest", 2)
-    told = desk.itopsync("link", one, other, "--dry-run").stdout
-    assert f"and {other} (internal:UserRequest:2): internal's log is full, or nearly so. If it takes no mark" in told
+    told = desk.itopsync("link", external, internal, "--dry-run").stdout
+    assert f"and {internal} (internal:UserRequest:2): internal's log is full, or nearly so. If it takes no mark" in told
 
 
 def test_without_a_mark_neither_ticket_is_touched(desk: Desk) -> None:
@@ -89,12 +89,12 @@ def test_without_a_mark_neither_ticket_is_touched(desk: Desk) -> None:
 
 
 def test_what_cannot_be_undone_is_asked_and_refused_where_nobody_can_be(desk: Desk) -> None:
-    one, other = _two(desk)
-    for command in (["link", one, other], ["db", "downgrade", "base"]):
+    external, internal = _two(desk)
+    for command in (["link", external, internal], ["db", "downgrade", "base"]):
         done = desk.itopsync(*command)
         assert done.returncode == ExitCode.USAGE
         assert "There is no terminal to ask on: add --yes to go ahead." in done.stderr
-    desk.itopsync("link", one, other, "--yes")
+    desk.itopsync("link", external, internal, "--yes")
     assert desk.itopsync("unlink", "1").returncode == ExitCode.USAGE
     assert '"linked": 1' in desk.itopsync("status", "--json").stdout
 
@@ -121,13 +121,13 @@ def _at_a_terminal(desk: Desk, answer: str, *arguments: str) -> tuple[int, str]:
 
 
 def test_a_person_at_a_terminal_is_asked(desk: Desk) -> None:
-    one, other = _two(desk)
-    code, told = _at_a_terminal(desk, "n\n", "link", one, other)
+    external, internal = _two(desk)
+    code, told = _at_a_terminal(desk, "n\n", "link", external, internal)
     assert code == ExitCode.TROUBLED
     assert "Continue? [y/N]" in told
     assert "Nothing was done." in told
     assert '"linked": 0' in desk.itopsync("status", "--json").stdout
-    code, told = _at_a_terminal(desk, "y\n", "link", one, other)
+    code, told = _at_a_terminal(desk, "y\n", "link", external, internal)
     assert code == ExitCode.WELL
     assert '"linked": 1' in desk.itopsync("status", "--json").stdout
 

@@ -107,7 +107,7 @@ def test_a_refused_ticket_ends_with_one_and_status_says_why(desk: Desk) -> None:
     assert done.returncode == ExitCode.WELL
     assert "the file has 1001 bytes, more than limits.file_size allows" in " ".join(done.stdout.split())
     told = json.loads(desk.itopsync("status", "--json").stdout)
-    assert [(one["item"], one["parked"]) for one in told["troubles"]] == [("file:external:1", True)]
+    assert [(trouble["item"], trouble["parked"]) for trouble in told["troubles"]] == [("file:external:1", True)]
     assert told["writer"] is None
     assert "running: no process" in done.stdout
     assert "secret plan" not in done.stdout

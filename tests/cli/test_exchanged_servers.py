@@ -54,5 +54,5 @@ def test_it_goes_on_once_they_are_put_back(exchanged: Desk) -> None:
     exchanged.configure()
     exchanged.customer.note("UserRequest", 1, "<p>Hello</p>")
     assert exchanged.itopsync("run-once").returncode == ExitCode.WELL
-    copies = [one for one in exchanged.internal.tickets() if one["title"] == "Printer"]
+    copies = [ticket for ticket in exchanged.internal.tickets() if ticket["title"] == "Printer"]
     assert [any("Hello" in entry.text for entry in copy["private_log"]) for copy in copies] == [True]

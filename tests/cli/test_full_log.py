@@ -39,8 +39,8 @@ def test_seventy_notes_wait_without_trouble_and_go_with_the_state(desk: Desk) ->
     desk.customer.stimulus(REQUEST, number, "ev_assign", **TEAM)
     assert desk.itopsync("run-once").returncode == ExitCode.WELL
     after = desk.internal.ticket(REQUEST, copy)
-    files = [one["contents"] for one in after["attachments"]]
+    files = [attachment["contents"] for attachment in after["attachments"]]
     assert (after["status"], len(files)) == ("assigned", 5)
-    assert re.findall(r"Word\d\d\.", "".join(one.data.decode() for one in files)) == WORDS
+    assert re.findall(r"Word\d\d\.", "".join(file.data.decode() for file in files)) == WORDS
     assert files[0].filename.startswith("log-is-full-notes-")
     assert desk.itopsync("verify").returncode == ExitCode.WELL

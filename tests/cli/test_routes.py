@@ -73,13 +73,13 @@ def routes(folder: Path, several: list[Customer]) -> int:
     with (folder / "routes.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(HEAD)
-        for one in several:
+        for customer in several:
             for cls in CLASSES:
                 for service in ("Software", "Telecom and connectivity", ""):
-                    team = f"Team {one.number}" if cls == "UserRequest" else HELPDESK
-                    said = f"{one.name} {cls} {service}".strip()
-                    to = (f"Cust {one.number}", team, service, BY_EMAIL, f"desk{one.number}@example.com", "0")
-                    writer.writerow((said, cls, one.name, service, *to))
+                    team = f"Team {customer.number}" if cls == "UserRequest" else HELPDESK
+                    said = f"{customer.name} {cls} {service}".strip()
+                    to = (f"Cust {customer.number}", team, service, BY_EMAIL, f"desk{customer.number}@example.com", "0")
+                    writer.writerow((said, cls, customer.name, service, *to))
                     lines += 1
     return lines
 
@@ -101,8 +101,8 @@ def test_fifty_customers_by_a_file_of_three_hundred_routes(desk: Desk) -> None:
     assert "internal.routes: 300 routes, which name 153 objects here" in checked.stdout
     assert "no ticket reaches" not in checked.stdout
     made = {
-        (one, cls): desk.customer.create(cls, title="Printer", org_id=one.org, caller_id=one.person, service_id=2)
-        for one in several
+        (customer, cls): desk.customer.create(cls, title="Printer", org_id=customer.org, caller_id=customer.person, service_id=2)
+        for customer in several
         for cls in CLASSES
     }
     stray = desk.customer.create("UserRequest", title="Printer")
@@ -112,19 +112,19 @@ def test_fifty_customers_by_a_file_of_three_hundred_routes(desk: Desk) -> None:
     assert "; route Customer 7, Inc. UserRequest Software\n" in planned.stdout
     assert "; route internal.defaults\n" in planned.stdout
     fallen = "; fall-back caller_id: nobody in internal has the external caller's e-mail\n"
-    assert planned.stdout.count(fallen) == len(CLASSES) * sum(one.known is None for one in several)
+    assert planned.stdout.count(fallen) == len(CLASSES) * sum(customer.known is None for customer in several)
     assert desk.internal.tickets() == []
 
     people, orgs = len(desk.internal.tickets("Person")), len(desk.internal.tickets("Organization"))
     assert desk.itopsync("run-once").returncode == ExitCode.WELL
     links = {link["external"]: link for link in json.loads(desk.itopsync("activity", "--json", "--limit", "500").stdout)}
-    for (one, cls), number in made.items():
+    for (customer, cls), number in made.items():
         copy = desk.internal.ticket(cls, int(links[f"external:{cls}:{number}"]["internal"].split(":")[-1]))
-        team = one.team if cls == "UserRequest" else 37
-        assert (copy["org_id"], copy["team_id"], copy["service_id"]) == (one.ours, team, 2), one.name
-        assert copy["caller_id"] == (one.known or one.deputy)
+        team = customer.team if cls == "UserRequest" else 37
+        assert (copy["org_id"], copy["team_id"], copy["service_id"]) == (customer.ours, team, 2), customer.name
+        assert copy["caller_id"] == (customer.known or customer.deputy)
         assert copy["agent_id"] == 0
-        assert f"route:{one.name} {cls} Software" in links[f"external:{cls}:{number}"]["items"]
+        assert f"route:{customer.name} {cls} Software" in links[f"external:{cls}:{number}"]["items"]
     assert "route:internal.defaults" in links[f"external:UserRequest:{stray}"]["items"]
     assert len(desk.internal.tickets()) == 2 * CUSTOMERS + 1
     assert (len(desk.internal.tickets("Person")), len(desk.internal.tickets("Organization"))) == (people, orgs)

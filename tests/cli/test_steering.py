@@ -57,7 +57,7 @@ def test_who_asks_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ITOPSYNC_ACTOR")
     monkeypatch.setenv("SUDO_USER", "budi")
     assert desk.itopsync("unpause").returncode == 0
-    assert [one["actor"] for one in json.loads(desk.itopsync("activity", "--json").stdout)] == ["budi", "anna"]
+    assert [entry["actor"] for entry in json.loads(desk.itopsync("activity", "--json").stdout)] == ["budi", "anna"]
 
 
 @pytest.mark.parametrize("words", [("pause", "--until", "tomorrow"), ("pause", "--until", "2999-01-01", "--for", "1h")])
@@ -111,7 +111,7 @@ def test_a_link_that_waits_is_left_waiting_where_no_server_can_be_asked(desk: De
     store.requests.ask(RequestKind.LINK, "anna", datetime.now(UTC), arguments={"pairs": "UserRequest:1=UserRequest:1"})
     done = desk.itopsync("pause")
     assert (done.returncode, done.stderr.count("password_file")) == (ExitCode.CONFIGURATION, 2)
-    assert [one.kind for one in store.requests.waiting()] == [RequestKind.LINK, RequestKind.PAUSE]
+    assert [request.kind for request in store.requests.waiting()] == [RequestKind.LINK, RequestKind.PAUSE]
     store.close()
 
 
@@ -188,7 +188,7 @@ def test_where_the_holder_takes_nothing_up_it_is_done_here(desk: Desk) -> None:
         )
     done = desk.itopsync("park", "R-000001")
     assert (done.returncode, done.stdout) == (0, "link 1, R-000001 (external:UserRequest:1) rests.\n")
-    (told,) = [one for one in json.loads(desk.itopsync("activity", "--json").stdout) if "request" in one]
+    (told,) = [entry for entry in json.loads(desk.itopsync("activity", "--json").stdout) if "request" in entry]
     assert told["state"] == "done"
 
 
@@ -246,7 +246,7 @@ def test_what_was_asked_for_before_is_carried_out_first(desk: Desk) -> None:
     assert "park for web:anna: link 1, R-000001 (external:UserRequest:1) rests." in ended.stderr
     assert "taken up again" in desk.itopsync("resume", "R-000001").stdout
     asked = json.loads(desk.itopsync("activity", "--json").stdout)
-    assert [one["request"] for one in asked if one.get("state") == "waiting"] == ["sweep"]
+    assert [entry["request"] for entry in asked if entry.get("state") == "waiting"] == ["sweep"]
     assert desk.itopsync("run-once").returncode == 0
     assert json.loads(desk.itopsync("status", "--json").stdout)["counts"]["linked"] == 1
 
@@ -268,7 +268,7 @@ def test_what_is_asked_for_later_stays_waiting(desk: Desk, capsys: pytest.Captur
     number = store.requests.ask(RequestKind.UNPAUSE, "budi", datetime.now(UTC))
     wait_for(desk, (RequestKind.PAUSE, None))
     assert await_end(desk.configuration(), store, number).result == "external and internal: not paused, nothing to do."
-    assert [one.kind for one in store.requests.waiting()] == [RequestKind.PAUSE]
+    assert [request.kind for request in store.requests.waiting()] == [RequestKind.PAUSE]
     store.close()
     assert capsys.readouterr().err == ""
 
@@ -278,6 +278,6 @@ def test_the_status_says_in_a_line_what_waits(desk: Desk) -> None:
     wait_for(desk, (RequestKind.PAUSE, None), (RequestKind.RETRY, None))
     (line,) = [line for line in desk.itopsync("status").stdout.splitlines() if line.startswith("requests: ")]
     assert line.startswith("requests: 2 waiting to be carried out, the oldest is pause, asked for by web:anna at ")
-    assert [one["kind"] for one in json.loads(desk.itopsync("status", "--json").stdout)["requests"]] == ["pause", "retry"]
+    assert [request["kind"] for request in json.loads(desk.itopsync("status", "--json").stdout)["requests"]] == ["pause", "retry"]
     desk.itopsync("unpause")
-    assert [one["kind"] for one in json.loads(desk.itopsync("status", "--json").stdout)["requests"]] == []
+    assert [request["kind"] for request in json.loads(desk.itopsync("status", "--json").stdout)["requests"]] == []

@@ -20,14 +20,14 @@ def pairs(desk: Desk, count: int) -> list[tuple[str, str]]:
     found = []
     desk.operator.create("UserRequest", title="Something else")
     for number in range(count):
-        one = desk.customer.create("UserRequest", title=f"Secret {number}", start_date=OLD, private_log="<p>Secret</p>")
-        other = desk.operator.create("UserRequest", title=f"Secret {number}")
-        found.append((desk.external.ticket("UserRequest", one)["ref"], desk.internal.ticket("UserRequest", other)["ref"]))
+        external = desk.customer.create("UserRequest", title=f"Secret {number}", start_date=OLD, private_log="<p>Secret</p>")
+        internal = desk.operator.create("UserRequest", title=f"Secret {number}")
+        found.append((desk.external.ticket("UserRequest", external)["ref"], desk.internal.ticket("UserRequest", internal)["ref"]))
     return found
 
 
 def write(desk: Desk, two: list[tuple[str, str]], head: str = "external,internal") -> None:
-    (desk.folder / "pairs.csv").write_text("\n".join([head, *(f"{one},{other}" for one, other in two), ""]))
+    (desk.folder / "pairs.csv").write_text("\n".join([head, *(f"{external},{internal}" for external, internal in two), ""]))
 
 
 def linked(desk: Desk) -> int:
@@ -87,16 +87,16 @@ def test_who_breaks_it_off_is_told_how_many_are_linked(
 
 
 def test_every_fault_is_told_with_its_line_and_nothing_is_linked(desk: Desk) -> None:
-    (one, other), (third, fourth) = pairs(desk, 2)
+    (external, internal), (second_external, second_internal) = pairs(desk, 2)
     lines = [
         "internal;External;why",
-        f"{other};{one};the same printer",
-        f"# {fourth};{third};doubtful",
-        f"R-999999;{third};",
+        f"{internal};{external};the same printer",
+        f"# {second_internal};{second_external};doubtful",
+        f"R-999999;{second_external};",
         "R-999998;;",
-        f"{fourth};{one};",
+        f"{second_internal};{external};",
         ";;",
-        f"{fourth};{third};x;y",
+        f"{second_internal};{second_external};x;y",
     ]
     (desk.folder / "pairs.csv").write_text("\n".join(lines))
     done = desk.itopsync("link", "--from", "pairs.csv", "--yes")
@@ -166,8 +166,8 @@ def test_a_proposed_file_is_linked_but_for_what_is_doubtful(desk: Desk) -> None:
 
 
 def test_what_an_older_bridge_had_copied_is_counted_and_not_sent_again(desk: Desk) -> None:
-    ((one, other),) = pairs(desk, 1)
-    write(desk, [(one, other)])
+    ((external, internal),) = pairs(desk, 1)
+    write(desk, [(external, internal)])
     bridge, key = desk.internal.agent("admin"), desk.internal.tickets()[1]["id"]
     bridge.note("UserRequest", key, "Secret")  # the copy of hers
     bridge.note("UserRequest", key, "Opened by the bridge")
@@ -222,7 +222,7 @@ def test_the_same_file_goes_on_though_an_account_wrote_only_on_what_is_linked_al
 
 @pytest.mark.usefixtures("no_store")
 def test_two_tickets_are_tried_without_linking_them(desk: Desk) -> None:
-    ((one, other),) = pairs(desk, 1)
-    done = desk.itopsync("link", one, other, "--dry-run")
+    ((external, internal),) = pairs(desk, 1)
+    done = desk.itopsync("link", external, internal, "--dry-run")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (ExitCode.WELL, "Nothing was linked.")
     assert not (desk.folder / "store.sqlite").exists()

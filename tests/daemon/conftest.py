@@ -58,7 +58,7 @@ class Daemon:
         return list(self.said)
 
     def wait_until_it_says(self, line: str) -> None:
-        wait_for(lambda: any(one.startswith(line) for one in self.hear()))
+        wait_for(lambda: any(heard.startswith(line) for heard in self.hear()))
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
         """What it logged, or the events of that name."""

@@ -55,9 +55,9 @@ class Way:
         with suppress(OSError), client, socket.socket(socket.AF_UNIX) as server:
             server.connect(self._target)
             while not self._cut.is_set():
-                for one in select.select([client, server], [], [], 0.05)[0]:
-                    piece = one.recv(_PIECE)
+                for ready in select.select([client, server], [], [], 0.05)[0]:
+                    piece = ready.recv(_PIECE)
                     if not piece:
                         return
                     if not self._silent.is_set():
-                        (server if one is client else client).sendall(piece)
+                        (server if ready is client else client).sendall(piece)

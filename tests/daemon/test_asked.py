@@ -34,7 +34,7 @@ def daemon(desk: Desk, host: Host) -> Daemon:
 
 def requests(desk: Desk) -> list[dict[str, Any]]:
     told = json.loads(desk.itopsync("activity", "--json").stdout)
-    return [one for one in told if "request" in one]
+    return [entry for entry in told if "request" in entry]
 
 
 def opened_store(desk: Desk) -> Store:
@@ -62,7 +62,7 @@ def test_each_is_carried_out_by_the_daemon_and_told(desk: Desk, daemon: Daemon) 
     assert len(carried_out) == 10
     made = requests(desk)
     assert (len(made), made[-1]["reason"]) == (10, "until Monday")
-    took = [datetime.fromisoformat(one["finished_at"]) - datetime.fromisoformat(one["at"]) for one in made]
+    took = [datetime.fromisoformat(request["finished_at"]) - datetime.fromisoformat(request["at"]) for request in made]
     assert max(took).total_seconds() < SOON
     wait_for(lambda: any(event["kind"] == "sweep" for event in daemon.events("cycle")))
     assert daemon.stop() < SOON
@@ -168,7 +168,7 @@ def test_what_is_asked_by_others_is_taken_up_as_well(desk: Desk, daemon: Daemon)
     number = store.requests.ask(RequestKind.VERIFY, "anna", datetime.now(UTC))
     odd = store.requests.ask(RequestKind.PAUSE, "anna", datetime.now(UTC), arguments={"side": "'; DROP TABLE link"})
     ended = (RequestState.DONE, RequestState.REFUSED)
-    wait_for(lambda: all((each := store.requests.get(one)) and each.state in ended for one in (number, odd)))
+    wait_for(lambda: all((each := store.requests.get(request)) and each.state in ended for request in (number, odd)))
     verified, refused = store.requests.get(number), store.requests.get(odd)
     assert verified is not None
     assert verified.result == "1 of 1 linked tickets agree."

@@ -50,5 +50,5 @@ def test_it_writes_to_nothing_but_its_store_and_starts_no_program(desk: Desk, tm
         process.wait()
     asked = [json.loads(line) for line in seen.read_text().splitlines()]
     assert asked, "it made its store's file"
-    assert [one for one in asked if one != ["open", str(state / "itopsync.db")]] == []
-    assert {one.name for one in state.iterdir()} == {"itopsync.db"}
+    assert [call for call in asked if call != ["open", str(state / "itopsync.db")]] == []
+    assert {path.name for path in state.iterdir()} == {"itopsync.db"}

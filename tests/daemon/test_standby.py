@@ -59,7 +59,7 @@ def desk(desk: Desk, url: str, way: Way) -> Desk:
 
 
 @pytest.fixture
-def one(host: Host, desk: Desk) -> Daemon:
+def first(host: Host, desk: Desk) -> Daemon:
     """The one that writes."""
     daemon = host.start("one.toml")
     daemon.wait_until_it_says("STATUS=the last cycle")
@@ -67,7 +67,7 @@ def one(host: Host, desk: Desk) -> Daemon:
 
 
 @pytest.fixture
-def two(host: Host, one: Daemon) -> Daemon:
+def second(host: Host, first: Daemon) -> Daemon:
     """The one that stands by."""
     daemon = host.start("two.toml")
     daemon.wait_until_it_says("STATUS=standing by")
@@ -79,57 +79,57 @@ def made_by(desk: Desk) -> list[str]:
     return [written.comment for written in desk.internal.audit.select(verb="create", class_name="UserRequest", done=True)]
 
 
-def test_the_other_one_stands_by_and_says_whom_it_waits_for(desk: Desk, one: Daemon, two: Daemon) -> None:
-    assert "READY=1" in two.hear()
-    assert f"process {one.process.pid} on" in two.events("standing by")[0]["holder"]
-    assert f"running: process {one.process.pid} on" in desk.itopsync("--config", "two.toml", "status").stdout
+def test_the_other_one_stands_by_and_says_whom_it_waits_for(desk: Desk, first: Daemon, second: Daemon) -> None:
+    assert "READY=1" in second.hear()
+    assert f"process {first.process.pid} on" in second.events("standing by")[0]["holder"]
+    assert f"running: process {first.process.pid} on" in desk.itopsync("--config", "two.toml", "status").stdout
     desk.customer.create("UserRequest", title="First")
     wait_for(lambda: made_by(desk))
     time.sleep(2)
     assert made_by(desk) == ["one"]
-    assert two.stop() < 15
-    assert two.process.returncode == ExitCode.WELL
+    assert second.stop() < 15
+    assert second.process.returncode == ExitCode.WELL
 
 
 def test_what_is_asked_for_is_done_by_the_one_that_writes_and_then_by_the_one_that_takes_over(
-    desk: Desk, one: Daemon, two: Daemon, url: str
+    desk: Desk, first: Daemon, second: Daemon, url: str
 ) -> None:
     assert desk.itopsync("--config", "two.toml", "pause", "--reason", "upgrade").returncode == 0
-    assert ([event["kind"] for event in one.events("request")], two.events("request")) == (["pause"], [])
-    one.stop(signal.SIGKILL)
+    assert ([event["kind"] for event in first.events("request")], second.events("request")) == (["pause"], [])
+    first.stop(signal.SIGKILL)
     store = Store.open(url)
     number = store.requests.ask(RequestKind.SWEEP, "anna", datetime.now(UTC))
     wait_for(lambda: (asked := store.requests.get(number)) and asked.state is RequestState.DONE)
-    assert [event["kind"] for event in two.events("request")] == ["sweep"]
-    wait_for(lambda: any(event["outcome"] == "paused" for event in two.events("cycle")))
+    assert [event["kind"] for event in second.events("request")] == ["sweep"]
+    wait_for(lambda: any(event["outcome"] == "paused" for event in second.events("cycle")))
     store.close()
 
 
-def test_a_single_cycle_beside_both_leaves_at_once(desk: Desk, host: Host, two: Daemon) -> None:
+def test_a_single_cycle_beside_both_leaves_at_once(desk: Desk, host: Host, second: Daemon) -> None:
     once = host.start("two.toml", "run-once")
     assert once.process.wait(30) == ExitCode.ANOTHER_INSTANCE
     assert made_by(desk) == []
 
 
-def test_it_takes_over_soon_after_the_first_was_stopped(desk: Desk, one: Daemon, two: Daemon) -> None:
-    one.stop()
+def test_it_takes_over_soon_after_the_first_was_stopped(desk: Desk, first: Daemon, second: Daemon) -> None:
+    first.stop()
     began = time.monotonic()
-    two.wait_until_it_says("STATUS=at work")
+    second.wait_until_it_says("STATUS=at work")
     assert time.monotonic() - began < LEASE
     desk.customer.create("UserRequest", title="First")
     wait_for(lambda: made_by(desk) == ["two"])
 
 
 def test_it_takes_over_from_one_that_was_killed_in_the_middle_and_nothing_is_there_twice(
-    desk: Desk, one: Daemon, two: Daemon
+    desk: Desk, first: Daemon, second: Daemon
 ) -> None:
     for n in range(20):
         desk.customer.create("UserRequest", title=f"No. {n}")
     slow = desk.internal.faults.add(FaultKind.SLOW, seconds=0.3, verbs=["core/create"])
     wait_for(lambda: len(made_by(desk)) >= 5)
-    one.stop(signal.SIGKILL)
+    first.stop(signal.SIGKILL)
     began = time.monotonic()
-    two.wait_until_it_says("STATUS=at work")
+    second.wait_until_it_says("STATUS=at work")
     assert time.monotonic() - began < BOUND
     desk.internal.faults.remove(slow)
     _wait_until_all_are_there_once(desk, 20)
@@ -150,29 +150,29 @@ def _direct(desk: Desk) -> str:
     return line.split('"')[1]
 
 
-def test_one_that_was_paused_past_its_time_gives_up_before_it_writes(desk: Desk, one: Daemon, two: Daemon) -> None:
+def test_one_that_was_paused_past_its_time_gives_up_before_it_writes(desk: Desk, first: Daemon, second: Daemon) -> None:
     """It is paused in the middle of many writes, and has nothing but the next one in mind when it goes on."""
     for n in range(30):
         desk.customer.create("UserRequest", title=f"No. {n}")
     slow = desk.internal.faults.add(FaultKind.SLOW, seconds=1.0, verbs=["core/create"])
     wait_for(lambda: len(made_by(desk)) >= 5)
     time.sleep(0.5)  # those that were let through together with that one are sent as well
-    one.process.send_signal(signal.SIGSTOP)
+    first.process.send_signal(signal.SIGSTOP)
     began = time.monotonic()
     time.sleep(1)  # what was sent has landed
     before = made_by(desk).count("one")
-    two.wait_until_it_says("STATUS=at work")
+    second.wait_until_it_says("STATUS=at work")
     assert LEASE * 0.7 < time.monotonic() - began < BOUND + 15  # the database ends a transaction that it was paused in
     desk.internal.faults.remove(slow)
     wait_for(lambda: "two" in made_by(desk))
-    one.process.send_signal(signal.SIGCONT)
-    assert one.process.wait(60) == ExitCode.ANOTHER_INSTANCE
+    first.process.send_signal(signal.SIGCONT)
+    assert first.process.wait(60) == ExitCode.ANOTHER_INSTANCE
     assert made_by(desk).count("one") == before
-    assert "lease" in one.log.read_text()
+    assert "lease" in first.log.read_text()
     _wait_until_all_are_there_once(desk, 30)
 
 
-def test_one_that_was_paused_right_before_a_write_does_not_send_it(desk: Desk, one: Daemon, two: Daemon) -> None:
+def test_one_that_was_paused_right_before_a_write_does_not_send_it(desk: Desk, first: Daemon, second: Daemon) -> None:
     """It is fetching the file that it is going to send. Nothing but the look at the lease lies between the two."""
     number = desk.customer.create("UserRequest", title="With a file")
     _wait_until_all_are_there_once(desk, 1)
@@ -181,11 +181,11 @@ def test_one_that_was_paused_right_before_a_write_does_not_send_it(desk: Desk, o
         slow = desk.external.faults.add(FaultKind.SLOW, seconds=2.0, verbs=["core/get"], classes=["Attachment"])
         desk.customer.attach("UserRequest", number, "a.txt", "text/plain", b"hello")
         wait_for(lambda: connection.execute("SELECT 1 FROM link WHERE writing_since IS NOT NULL").fetchone())
-        one.process.send_signal(signal.SIGSTOP)
+        first.process.send_signal(signal.SIGSTOP)
     desk.external.faults.remove(slow)
-    two.wait_until_it_says("STATUS=at work")
-    one.process.send_signal(signal.SIGCONT)
-    assert one.process.wait(60) == ExitCode.ANOTHER_INSTANCE
+    second.wait_until_it_says("STATUS=at work")
+    first.process.send_signal(signal.SIGCONT)
+    assert first.process.wait(60) == ExitCode.ANOTHER_INSTANCE
 
     def sent() -> list[str]:
         return [written.comment for written in desk.internal.audit.select(verb="create", class_name="Attachment")]
@@ -196,20 +196,20 @@ def test_one_that_was_paused_right_before_a_write_does_not_send_it(desk: Desk, o
 
 @pytest.mark.parametrize("how", ["cut", "silence"])
 def test_one_that_loses_its_database_is_followed_and_writes_no_more(
-    desk: Desk, one: Daemon, two: Daemon, way: Way, how: str
+    desk: Desk, first: Daemon, second: Daemon, way: Way, how: str
 ) -> None:
     getattr(way, how)()
     began = time.monotonic()
-    two.wait_until_it_says("STATUS=at work")
+    second.wait_until_it_says("STATUS=at work")
     assert time.monotonic() - began < BOUND + 15
     desk.customer.create("UserRequest", title="First")
     wait_for(lambda: made_by(desk) == ["two"])
     way.cut()
-    assert one.process.wait(60) == ExitCode.STORE
+    assert first.process.wait(60) == ExitCode.STORE
     assert made_by(desk) == ["two"]
 
 
-def test_a_database_that_drops_every_connection_is_connected_to_again(desk: Desk, one: Daemon, cluster: Cluster) -> None:
+def test_a_database_that_drops_every_connection_is_connected_to_again(desk: Desk, first: Daemon, cluster: Cluster) -> None:
     for n in range(20):
         desk.customer.create("UserRequest", title=f"No. {n}")
     wait_for(lambda: len(made_by(desk)) >= 5)
@@ -219,7 +219,7 @@ def test_a_database_that_drops_every_connection_is_connected_to_again(desk: Desk
     )
     desk.customer.create("UserRequest", title="After")
     _wait_until_all_are_there_once(desk, 21)
-    assert one.process.poll() is None
+    assert first.process.poll() is None
 
 
 def test_a_standby_waits_for_a_database_that_is_away(desk: Desk, host: Host, way: Way) -> None:
@@ -234,9 +234,9 @@ def test_a_standby_waits_for_a_database_that_is_away(desk: Desk, host: Host, way
     waiting.wait_until_it_says("STATUS=at work")
 
 
-def test_a_schema_that_changed_meanwhile_is_not_worked_with(desk: Desk, one: Daemon, two: Daemon) -> None:
+def test_a_schema_that_changed_meanwhile_is_not_worked_with(desk: Desk, first: Daemon, second: Daemon) -> None:
     with psycopg.connect(_direct(desk), autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    one.stop()
-    assert two.process.wait(30) == ExitCode.STORE
-    assert "newer itopsync" in two.log.read_text()
+    first.stop()
+    assert second.process.wait(30) == ExitCode.STORE
+    assert "newer itopsync" in second.log.read_text()

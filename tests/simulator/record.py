@@ -135,7 +135,7 @@ def _differing(path: str, recorded: Any, answered: Any) -> Iterator[str]:
     elif isinstance(recorded, list):
         if len(recorded) != len(answered):
             yield f"{path} length: {len(recorded)} became {len(answered)}"
-        for place, (one, other) in enumerate(zip(recorded, answered, strict=False)):
-            yield from _differing(f"{path}/{place}", one, other)
+        for place, (before, now) in enumerate(zip(recorded, answered, strict=False)):
+            yield from _differing(f"{path}/{place}", before, now)
     elif recorded != answered:
         yield f"{path}: {recorded!r} became {answered!r}"

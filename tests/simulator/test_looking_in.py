@@ -73,11 +73,11 @@ def test_other_pages_are_not_there(simulator: Simulator) -> None:
 
 
 def test_two_simulators_do_not_share_anything(clock: Clock) -> None:
-    one, other = Simulator(clock=clock), Simulator(clock=clock)
-    one.agent().create("UserRequest")
-    one.accounts["sync"] = one.accounts["sync"].limited_to(1)
-    assert other.tickets() == []
-    assert other.accounts["sync"].organizations == frozenset()
+    first, second = Simulator(clock=clock), Simulator(clock=clock)
+    first.agent().create("UserRequest")
+    first.accounts["sync"] = first.accounts["sync"].limited_to(1)
+    assert second.tickets() == []
+    assert second.accounts["sync"].organizations == frozenset()
 
 
 def test_a_refused_ticket_uses_up_its_ref_and_no_id(simulator: Simulator, alice: Agent) -> None:

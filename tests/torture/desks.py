@@ -114,7 +114,11 @@ class Desks:
 
     def held_up(self, how: Oddity, side: Side, place: int) -> list[str]:
         """What did not go with the next cycle because one ticket was odd."""
-        known = [one for one in self.ledger.tickets if one not in self.ledger.gone and self.rig.link(one[1], one[0]).internal]
+        known = [
+            ticket
+            for ticket in self.ledger.tickets
+            if ticket not in self.ledger.gone and self.rig.link(ticket[1], ticket[0]).internal
+        ]
         if len(known) < 2:
             return []
         odd, *others = known[place % len(known) :] + known[: place % len(known)]
@@ -122,7 +126,7 @@ class Desks:
         assert ref is not None
         strike(self.rig, self.rig.spoilers[side], how, ref)
         self.rig.wait(minutes=1)
-        told = [(one, origin, self.people.tell(origin, one)) for one in others for origin in Side]
+        told = [(ticket, origin, self.people.tell(origin, ticket)) for ticket in others for origin in Side]
         self.rig.wait(minutes=1)
         try:
             report = self.rig.engine.cycle()
@@ -149,24 +153,24 @@ class Desks:
                 carried = self._moments(side.other, there, word, by="rest")
                 if written and carried and carried[0] - written[0] > AT_MOST:
                     found.append(f"{here}: '{word}' came {carried[0] - written[0]} late")
-        return found + [late for one in self.ledger.tickets for late in self._late_moves(*one)]
+        return found + [late for ticket in self.ledger.tickets for late in self._late_moves(*ticket)]
 
     def _late_moves(self, cls: str, number: int) -> Iterator[str]:
         """The moves of ours that came long after the last one of a person's."""
         refs = [ref for ref in (self.rig.link(number, cls).ref(side) for side in Side) if ref is not None]
         moves = [
-            one
+            move
             for ref in refs
-            for one in self.rig.simulator(ref.side).audit.select(verb="apply_stimulus", class_name=cls, id=ref.id, done=True)
+            for move in self.rig.simulator(ref.side).audit.select(verb="apply_stimulus", class_name=cls, id=ref.id, done=True)
         ]
-        for ours in (one for one in moves if one.by == "rest"):
-            before = [one.time for one in moves if one.by == "web" and one.time <= ours.time]
+        for ours in (move for move in moves if move.by == "rest"):
+            before = [move.time for move in moves if move.by == "web" and move.time <= ours.time]
             if before and ours.time - max(before) > AT_MOST:
                 yield f"{cls} {number}: {ours.stimulus} came {ours.time - max(before)} late"
 
     def _moments(self, side: Side, ref: Ref, word: str, by: str) -> list[datetime]:
         written = self.rig.simulator(side).audit.select(by=by, class_name=ref.cls, id=ref.id, done=True)
-        return [one.time for one in written if f"{word}<" in str((one.fields, one.entries))]
+        return [write.time for write in written if f"{word}<" in str((write.fields, write.entries))]
 
     def close(self) -> None:
         self.rig.stop()

@@ -32,12 +32,12 @@ PROBE = "itopsync-no-such-attribute"
 def against_the_rules(side: Side, simulator: Simulator) -> Iterator[str]:
     """Every write of ours that the rules forbid, refused or not: fields against their direction, and what is people's own."""
     written = simulator.audit.select(account="sync", by="rest")
-    ours = {one.id for one in written if one.class_name == "Attachment" and one.verb == "create" and one.done}
-    for one in written:
-        if PROBE in one.fields and not one.done:
+    ours = {write.id for write in written if write.class_name == "Attachment" and write.verb == "create" and write.done}
+    for write in written:
+        if PROBE in write.fields and not write.done:
             continue
-        for what in _wrong(side, one, ours):
-            yield f"{side} {one.class_name} {one.id}: {one.verb} {what}"
+        for what in _wrong(side, write, ours):
+            yield f"{side} {write.class_name} {write.id}: {write.verb} {what}"
 
 
 def _wrong(side: Side, written: Written, ours: set[int]) -> Iterator[str]:

@@ -52,7 +52,7 @@ def _texts(where: str, value: Any) -> Iterator[tuple[str, str]]:
         case Document():
             yield from _texts(f"{where}, a file", [value.filename, value.mimetype, value.data])
         case CaseLog():
-            yield from ((f"{where}, an entry", f"{one.user_login} {one.text}") for one in value.entries)
+            yield from ((f"{where}, an entry", f"{entry.user_login} {entry.text}") for entry in value.entries)
         case Mapping():
             for name, part in value.items():
                 yield from _texts(f"{where}, {name}", base64.b64decode(part) if name == "data" else part)

@@ -76,7 +76,9 @@ class Ledger:
         """Whatever is not as it must be, once all is at rest."""
         yield from self._tickets()
         without = [
-            link for link in (self.pair.link(*one[::-1]) for one in self.tickets if one not in self.gone) if not link.internal
+            link
+            for link in (self.pair.link(*ticket[::-1]) for ticket in self.tickets if ticket not in self.gone)
+            if not link.internal
         ]
         if without:
             yield from (f"{link.external} has no copy: {link.status} {link.obstacles}" for link in without)
@@ -95,7 +97,7 @@ class Ledger:
 
     def leaks(self) -> Iterator[str]:
         """What may not leave internal and did."""
-        yield from leaks(self.pair.external, [*self.secrets, *(urlsplit(one).netloc for one in self.addresses)])
+        yield from leaks(self.pair.external, [*self.secrets, *(urlsplit(address).netloc for address in self.addresses)])
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -105,25 +107,27 @@ class Ledger:
     # tickets, form, states
 
     def _tickets(self) -> Iterator[str]:
-        refs = {self.pair.external.ticket(*one)["ref"]: one for one in self.tickets if self._is_there(one)}
+        refs = {self.pair.external.ticket(*ticket)["ref"]: ticket for ticket in self.tickets if self._is_there(ticket)}
         for item in self.pair.differences(besides=tuple(self.own)):
-            one = refs.get(item.ticket)
-            form = FORM[one[0]] if one else ()
-            excused = one in self.gone or (one in self.edited and item.what in form)
+            ticket = refs.get(item.ticket)
+            form = FORM[ticket[0]] if ticket else ()
+            excused = ticket in self.gone or (ticket in self.edited and item.what in form)
             if item.what in (*form, "number of tickets", "copy") and not excused:
                 yield f"{item.ticket} {item.what}: {item.external} and {item.internal}"
 
-    def _is_there(self, one: Place) -> bool:
-        return self.pair.external.store.get(*one) is not None
+    def _is_there(self, ticket: Place) -> bool:
+        return self.pair.external.store.get(*ticket) is not None
 
     def _link(self, cls: str, number: int) -> Iterator[str]:
         link = self.pair.link(number, cls)
         assert link.internal is not None
         there = (self.pair.external.ticket(cls, number), self.pair.internal.ticket(cls, link.internal.id))
-        states = tuple(_COUNTS_AS.get((cls, one["status"]), one["status"]) for one in there)
+        states = tuple(_COUNTS_AS.get((cls, ticket["status"]), ticket["status"]) for ticket in there)
         if states[0] != states[1] and not _state_is_parked(link):
             yield f"{cls} {number}: {states} and nothing is parked"
-        yield from (f"{cls} {number}: {one.key}: {one.reason}" for one in link.obstacles if one.key not in _MAY_WAIT)
+        yield from (
+            f"{cls} {number}: {obstacle.key}: {obstacle.reason}" for obstacle in link.obstacles if obstacle.key not in _MAY_WAIT
+        )
         if link.status is not LinkStatus.LINKED or link.in_doubt:
             yield f"{cls} {number}: {link.status}, in_doubt {link.in_doubt}"
 
@@ -135,22 +139,22 @@ class Ledger:
         if _state_is_parked(link):
             return
         both = self.pair.external.ticket(cls, number), self.pair.internal.ticket(cls, copy.id)
-        if all(one["status"] in ("resolved", "closed") for one in both):
-            external, internal = (set(_FIX.findall(html.unescape(str(one.get("solution"))))) for one in both)
+        if all(ticket["status"] in ("resolved", "closed") for ticket in both):
+            external, internal = (set(_FIX.findall(html.unescape(str(ticket.get("solution"))))) for ticket in both)
             if external != internal:
                 yield f"{cls} {number}: the solution of external leads to {external}, that of internal to {internal}"
 
     def _corrections(self) -> Iterator[str]:
         """What was corrected stands on both sides, as long as both are where it belongs."""
         for (cls, number, name), value in self.corrected.items():
-            family = {one for one in (*self.parents, *self.children) if one[1:] == (cls, number)}
-            late = any(one[1:] == (cls, number) for one in self.late)
+            family = {relative for relative in (*self.parents, *self.children) if relative[1:] == (cls, number)}
+            late = any(ticket[1:] == (cls, number) for ticket in self.late)
             if (cls, number) in self.gone or family or late or _state_is_parked(self.pair.link(number, cls)):
                 continue  # a parent's solution goes to its children, and a save that comes late brings back what was before
             refs = {side: self.pair.link(number, cls).ref(side) for side in Side}
             there = {side: self.pair.simulator(side).ticket(cls, ref.id) for side, ref in refs.items() if ref is not None}
-            if all(one["status"] in ("resolved", "closed") for one in there.values()):
-                missing = [side for side, one in there.items() if value not in str(one[name])]
+            if all(ticket["status"] in ("resolved", "closed") for ticket in there.values()):
+                missing = [side for side, ticket in there.items() if value not in str(ticket[name])]
                 yield from (f"{cls} {number}: the corrected {name} {value!r} is not on {side}" for side in missing)
 
     # notes
@@ -171,8 +175,8 @@ class Ledger:
     def _public(self, side: Side, ticket: Place) -> Iterator[str]:
         """What was written into the public log stands in that of the other side, once."""
         for text in dict.fromkeys(self.public.get((side, *ticket), ())):
-            here = sum(f"{text}<" in one for one, is_ours in self._log(side, *ticket, "public_log") if not is_ours)
-            there = sum(f"{text}<" in one for one, is_ours in self._log(side.other, *ticket, "public_log") if is_ours)
+            here = sum(f"{text}<" in entry for entry, is_ours in self._log(side, *ticket, "public_log") if not is_ours)
+            there = sum(f"{text}<" in entry for entry, is_ours in self._log(side.other, *ticket, "public_log") if is_ours)
             if here > there or (there > here and not self._may_lose_entries(side, ticket)):
                 yield f"{ticket[0]} {ticket[1]} of {side}: '{text}' stands {here} times in public and {there} times mirrored"
 
@@ -183,15 +187,15 @@ class Ledger:
             {"Thanks."} if {(side, *ticket), (side.other, *ticket)} & self.children else set()
         )  # from a parent, who knows how often
         for text in dict.fromkeys(written):
-            here, there = (sum(f"{text}<" in one for one in log) for log in (own, mirrored))
+            here, there = (sum(f"{text}<" in entry for entry in log) for log in (own, mirrored))
             if here > there or (there > here and not lost and text not in inherited):
                 yield f"{where}: '{text}' stands {here} times there and {there} times mirrored"
             if here != written.count(text) and not lost and text not in inherited:
                 yield f"{where}: '{text}' was written {written.count(text)} times and stands there {here} times"
         meanwhile = [re.sub("<[^>]+>", "", text) for text in own if "Meanwhile" in text]
-        yield from (f"{where}: {text} not mirrored once" for text in meanwhile if sum(text in one for one in mirrored) != 1)
+        yield from (f"{where}: {text} not mirrored once" for text in meanwhile if sum(text in entry for entry in mirrored) != 1)
         told = [text for text in written if text not in inherited]
-        order, arrived = ([text for one in log for text in told if f"{text}<" in one] for log in (own, mirrored))
+        order, arrived = ([text for entry in log for text in told if f"{text}<" in entry] for log in (own, mirrored))
         if order != arrived and not lost and not disordered:
             yield f"{where}: {order} arrived as {arrived}"
 
@@ -214,11 +218,11 @@ class Ledger:
     def _files(self) -> Iterator[str]:
         linked = {side: self._linked(side) for side in Side}
         for side in Side:
-            files = {one["id"]: one for one in _files_of(self.pair.simulator(side), linked[side]) if not _is_ours(one)}
+            files = {file["id"]: file for file in _files_of(self.pair.simulator(side), linked[side]) if not _is_ours(file)}
             there = self.pair.simulator(side.other)
-            named = [(_COPY.fullmatch(str(one["temp_id"])), one) for one in _files_of(there, linked[side.other])]
-            copies = [(int(found[2]), one) for found, one in named if found and found[1] == side[0]]
-            copies = [(number, one) for number, one in copies if one["temp_id"] not in self.replaced]
+            named = [(_COPY.fullmatch(str(file["temp_id"])), file) for file in _files_of(there, linked[side.other])]
+            copies = [(int(found[2]), copy) for found, copy in named if found and found[1] == side[0]]
+            copies = [(number, copy) for number, copy in copies if copy["temp_id"] not in self.replaced]
             counted = Counter(number for number, _ in copies)
             yield from (f"file {number} of {side}: {count} copies" for number, count in counted.items() if count > 1)
             for number, copy in copies:
@@ -237,7 +241,7 @@ class Ledger:
                 where, ref = f"{cls} {number} of {side}", self.pair.link(number, cls).ref(side.other)
                 assert ref is not None
                 there = self.pair.simulator(side.other).ticket(cls, ref.id)
-                files = Counter(one["contents"].data for one in there["attachments"] if _is_picture(one))
+                files = Counter(file["contents"].data for file in there["attachments"] if _is_picture(file))
                 yield from (f"{where}: a picture {count} times" for count in files.values() if count > 1)
                 told = [text for text, is_ours in self._log(side, cls, number) if not is_ours]
                 told = [text for text in told if not any(secret in text for secret in self.secrets)]
@@ -255,11 +259,11 @@ class Ledger:
         assert copy is not None
         texts = self.pair.external.ticket(cls, number)["description"], self.pair.internal.ticket(cls, copy.id)["description"]
         shown = self._shown(Side.EXTERNAL, texts[0])
-        files = {one["id"]: one["contents"].data for one in self.pair.internal.ticket(cls, copy.id)["attachments"]}
+        files = {file["id"]: file["contents"].data for file in self.pair.internal.ticket(cls, copy.id)["attachments"]}
         there = [files.get(int(found)) for found in _ATTACHED.findall(texts[1])]
         if _copies_that_people_deleted(self.pair.internal):
-            shown = [one for one in shown if one in files.values()]
-            there = [one for one in there if one is not None]
+            shown = [picture for picture in shown if picture in files.values()]
+            there = [picture for picture in there if picture is not None]
         if shown != there and "not carried" not in texts[1]:
             yield f"{cls} {number}: the description shows {len(shown)} pictures, and {len(there)} others there"
 

@@ -106,7 +106,9 @@ class People:
         if (found := self.pick(side, place)) is None:
             return
         ticket = self.pair.simulator(side).ticket(found[0], self._there(side, found))
-        heads = [head[0] for one in ticket["private_log"] if (head := re.match(r'<p><a name="itopsync-[^"]+-n-[^>]*>', one.text))]
+        heads = [
+            head[0] for entry in ticket["private_log"] if (head := re.match(r'<p><a name="itopsync-[^"]+-n-[^>]*>', entry.text))
+        ]
         if heads:
             self._write(side, found, self._word("Note"), before=f"{heads[choice % len(heads)]}As you said:</p>")
 
@@ -152,13 +154,13 @@ class People:
         if child is None or parent is None or child == parent or {child[0], parent[0]} != {"UserRequest"}:
             return
         # No more than two generations, and no parent here that is a child there: its entries would come back to it by its child.
-        parents, children = ({one[1:] for one in family} for family in (self.ledger.parents, self.ledger.children))
+        parents, children = ({relative[1:] for relative in family} for family in (self.ledger.parents, self.ledger.children))
         if parent in children or child in parents:
             return
         self.ledger.parents.add((side, *parent))
         self.ledger.children.add((side, *child))
         with self._saving(side, child):
-            number, of = (self._there(side, one) for one in (child, parent))
+            number, of = (self._there(side, ticket) for ticket in (child, parent))
             self.pair.agent(side).update("UserRequest", number, parent_request_id=of)
 
     def _move(self, side: Side, ticket: Place, choice: int) -> None:
@@ -199,7 +201,7 @@ class People:
 
     def correct_while_the_other_moves_on(self, side: Side, place: int, choice: int) -> None:
         """Correct what went with the state, just as somebody on the other side closes the ticket. Only where both are at rest."""
-        resolved = [one for one in self.ledger.tickets if self._are_resolved(one)]
+        resolved = [ticket for ticket in self.ledger.tickets if self._are_resolved(ticket)]
         if not resolved:
             return
         ticket, name = resolved[place % len(resolved)], COMPANIONS[choice % 2]
@@ -216,7 +218,7 @@ class People:
         both = [self.pair.simulator(side).ticket(ticket[0], self._there(side, ticket)) for side in Side]
         link = self.pair.link(ticket[1], ticket[0])
         rests = not link.in_doubt and not link.obstacles
-        return rests and all(one["status"] == "resolved" and "solution" in one for one in both)
+        return rests and all(ticket["status"] == "resolved" and "solution" in ticket for ticket in both)
 
     # files
 
@@ -230,7 +232,7 @@ class People:
         if (found := self.pick(side, place)) is None:
             return
         there = self.pair.simulator(side).ticket(found[0], self._there(side, found))["attachments"]
-        copies = [one for one in there if one["temp_id"].startswith("itopsync-demo-p-")]
+        copies = [file for file in there if file["temp_id"].startswith("itopsync-demo-p-")]
         if copies:
             self.pair.agent(side).delete_attachment(copies[choice % len(copies)]["id"])
 
@@ -239,7 +241,7 @@ class People:
         if (found := self.pick(side, place)) is None:
             return
         there = self.pair.simulator(side).ticket(found[0], self._there(side, found))["attachments"]
-        files = [one for one in there if not one["temp_id"].startswith("itopsync-demo-p-")]
+        files = [file for file in there if not file["temp_id"].startswith("itopsync-demo-p-")]
         if files:
             self.pair.agent(side).delete_attachment(files[choice % len(files)]["id"])
 
@@ -250,7 +252,7 @@ class People:
         agent, simulator = self.pair.agent(side), self.pair.simulator(side)
         there = simulator.ticket(found[0], self._there(side, found))["attachments"]
         now = simulator.session(agent.account, "web").now  # nobody tells two of one second apart
-        files = [one for one in there if not one["temp_id"].startswith("itopsync-") and one["creation_date"] != now]
+        files = [file for file in there if not file["temp_id"].startswith("itopsync-") and file["creation_date"] != now]
         if files:
             old, table = files[choice % len(files)]["id"], simulator.store.table("Attachment")
             with simulator.exclusively():
@@ -312,11 +314,11 @@ class People:
     def pick(self, side: Side, place: int) -> Place | None:
         """One of the tickets that are on *side*."""
         there = [
-            one
-            for one in self.ledger.tickets
-            if one not in self.ledger.gone
-            and self.pair.external.store.get(*one) is not None
-            and (side is Side.EXTERNAL or self._copy(one) is not None)
+            ticket
+            for ticket in self.ledger.tickets
+            if ticket not in self.ledger.gone
+            and self.pair.external.store.get(*ticket) is not None
+            and (side is Side.EXTERNAL or self._copy(ticket) is not None)
         ]
         return there[place % len(there)] if there else None
 

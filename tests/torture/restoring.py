@@ -133,7 +133,7 @@ class Staff(People):
         case, deed = self.rng.choice(there), self.rng.choice(DEEDS)
         agent, number = self.pair.agent(side), case.ids[side]
         files = self.pair.simulator(side).ticket(case.cls, number)["attachments"]
-        files = [one for one in files if "-n-" not in str(one["temp_id"])]
+        files = [file for file in files if "-n-" not in str(file["temp_id"])]
         match deed:
             case "note":
                 self._note(side, case)
@@ -336,7 +336,7 @@ class History:
         for ticket in simulator.tickets():
             place = str(ticket["finalclass"]), int(ticket["id"])
             texts = [entry.text for log in ("private_log", "public_log") for entry in ticket.get(log) or ()]
-            files = [one["contents"].data.decode(errors="replace") for one in ticket["attachments"]]
+            files = [file["contents"].data.decode(errors="replace") for file in ticket["attachments"]]
             found = [word for text in (*texts, *files) for word in _WORD.findall(text)]
             shown.times.update(found)
             for word in found:
@@ -422,13 +422,13 @@ class History:
     def _moved_since(self, places: dict[Side, Place]) -> bool:
         """Whether somebody pressed a button since the restore, on either side."""
         pressed = (
-            one
+            write
             for side, (cls, number) in places.items()
-            for one in self.rig.simulator(side).audit.select(
+            for write in self.rig.simulator(side).audit.select(
                 by="web", verb="apply_stimulus", class_name=cls, id=number, done=True
             )
         )
-        return any(one.time >= self.at for one in pressed)
+        return any(write.time >= self.at for write in pressed)
 
     def _note_moves_on_the_way(self) -> None:
         """Whose two states differ: what one of them shows is still to be carried, or cannot be."""
@@ -444,13 +444,13 @@ class History:
                 continue
             ours = there.audit.select(account="sync", class_name=case.cls, id=case.ids[self.side.other], done=True)
             people = here.audit.select(by="web", class_name=case.cls, id=case.ids[self.side], done=True)
-            since = [one for one in people if one.time >= self.at]
-            for one in ours:
-                if one.time < self.at or one.verb == "create":
+            since = [write for write in people if write.time >= self.at]
+            for write in ours:
+                if write.time < self.at or write.verb == "create":
                     continue
-                if one.stimulus and not any(each.stimulus for each in since):
-                    yield f"{_named(case)}: {one.stimulus} on {self.side.other} was nobody's: it was {case.state}"
-                form = FORM & one.fields.keys()
+                if write.stimulus and not any(each.stimulus for each in since):
+                    yield f"{_named(case)}: {write.stimulus} on {self.side.other} was nobody's: it was {case.state}"
+                form = FORM & write.fields.keys()
                 if before_a_retry and form and not any(FORM & each.fields.keys() for each in since):
                     yield f"{_named(case)}: {sorted(form)} on {self.side.other} was nobody's"
 

@@ -167,7 +167,10 @@ class Rogues(People):
         if (found := self.pick(Side.INTERNAL, place)) is None:
             return
         internal, number = self.pair.internal, self._there(Side.INTERNAL, found)
-        before, files = internal.ticket(found[0], number), [one["id"] for one in internal.ticket(found[0], number)["attachments"]]
+        before, files = (
+            internal.ticket(found[0], number),
+            [file["id"] for file in internal.ticket(found[0], number)["attachments"]],
+        )
         self.pair.operator.delete(found[0], number)
         self.ledger.gone.add(found)
         internal.store.table(found[0]).next_id = number
@@ -197,7 +200,7 @@ class Rogues(People):
     def paste_a_copy(self, side: Side, place: int, choice: int) -> None:
         """A note that begins with an entry of ours out of another ticket, marker and all."""
         found, other = self.pick(side, place), self.pick(side, choice)
-        family = {one[1:] for one in (*self.ledger.parents, *self.ledger.children)}
+        family = {relative[1:] for relative in (*self.ledger.parents, *self.ledger.children)}
         if found is None or other is None or found == other or {found, other} & family:
             return
         copied = self._of_ours(side, other)
@@ -223,14 +226,14 @@ class Rogues(People):
     def forge_a_marker(self, side: Side, place: int, choice: int) -> None:
         """A note that begins with what looks like a marker of this very ticket's."""
         if (found := self.pick(side, place)) is not None:
-            forged = [f"itopsync-demo-{one.format(cls=found[0], number=found[1])}" for one in FORGED[choice % len(FORGED)]]
+            forged = [f"itopsync-demo-{form.format(cls=found[0], number=found[1])}" for form in FORGED[choice % len(FORGED)]]
             head = f'<p><a name="{",".join(forged)}"></a><em>Operations</em></p>'
             self._write(side, found, self._word("Note"), before=head)
 
     def _of_ours(self, side: Side, ticket: Place) -> list[str]:
         """The entries that bear a marker in the private log of a ticket on *side*, with the words in them made others."""
         log = self.pair.simulator(side).ticket(ticket[0], self._there(side, ticket))[PRIVATE]
-        copied = [one.text for one in log if 'name="itopsync-demo-' in one.text and "<img" not in one.text]
+        copied = [entry.text for entry in log if 'name="itopsync-demo-' in entry.text and "<img" not in entry.text]
         return [re.sub(r"\b(?:Meanwhile|Thanks\.|Note (\d+))", r"(\1)", text) for text in copied]
 
     def answer_what_is_wiped_out(self, side: Side, place: int, _choice: int) -> None:

@@ -55,12 +55,12 @@ def open_request(rig: Rig) -> int:
 
 
 def _newcomers(rig: Rig, number: int) -> None:
-    one = rig.customer.create("Incident", title="Mail", private_log="<p>Alpha</p>", service_id=1)
-    rig.customer.note("Incident", one, "<p>Beta</p>")
-    rig.customer.attach("Incident", one, "log.txt", "text/plain", b"log")
-    other = rig.customer.create(REQUEST, title="Late", private_log="<p>Gamma</p>", service_id=1)
-    rig.customer.stimulus(REQUEST, other, "ev_assign", **TEAM)
-    rig.customer.stimulus(REQUEST, other, "ev_resolve", **RESOLVED)
+    incident = rig.customer.create("Incident", title="Mail", private_log="<p>Alpha</p>", service_id=1)
+    rig.customer.note("Incident", incident, "<p>Beta</p>")
+    rig.customer.attach("Incident", incident, "log.txt", "text/plain", b"log")
+    late = rig.customer.create(REQUEST, title="Late", private_log="<p>Gamma</p>", service_id=1)
+    rig.customer.stimulus(REQUEST, late, "ev_assign", **TEAM)
+    rig.customer.stimulus(REQUEST, late, "ev_resolve", **RESOLVED)
 
 
 def _pictures(rig: Rig, number: int) -> None:
@@ -98,7 +98,7 @@ def _files(rig: Rig, number: int) -> None:
         (rig.customer, rig.external, number, "old.txt"),
         (rig.operator, rig.internal, copy, "older.txt"),
     ):
-        (gone,) = (one for one in simulator.ticket(REQUEST, ticket)["attachments"] if one["contents"].filename == name)
+        (gone,) = (file for file in simulator.ticket(REQUEST, ticket)["attachments"] if file["contents"].filename == name)
         agent.delete_attachment(gone["id"])
         agent.attach(REQUEST, ticket, f"new {name}", "text/plain", name.encode())
         agent.attach(REQUEST, ticket, f"newer {name}", "text/plain", b"twice " + name.encode())
@@ -170,7 +170,9 @@ def _too_large(rig: Rig, number: int) -> None:
 def _deleted_copy(rig: Rig, number: int) -> None:
     """Somebody deletes a copy: it stays away, whatever is killed."""
     (copy,) = (
-        one for one in rig.internal.ticket(REQUEST, rig.copy_of(number))["attachments"] if one["contents"].filename == "old.txt"
+        file
+        for file in rig.internal.ticket(REQUEST, rig.copy_of(number))["attachments"]
+        if file["contents"].filename == "old.txt"
     )
     rig.operator.delete_attachment(copy["id"])
     rig.customer.attach(REQUEST, number, "new.txt", "text/plain", b"new")
@@ -231,7 +233,7 @@ def leaked(rig: Rig) -> list[str]:
     """What external shows and must not."""
     tickets = rig.external.tickets()
     shown = str([{**ticket, "attachments": ()} for ticket in tickets])
-    shown += "".join(one["contents"].data.decode(errors="replace") for ticket in tickets for one in ticket["attachments"])
+    shown += "".join(file["contents"].data.decode(errors="replace") for ticket in tickets for file in ticket["attachments"])
     return [f"leaked: {word}" for word in ("Unlinked secret", SECRET) if word in shown]
 
 
@@ -240,9 +242,9 @@ def told(rig: Rig, side: Side, word: str) -> int:
     simulator = rig.external if side is Side.EXTERNAL else rig.internal
     logs = (entry.text for ticket in simulator.tickets() for entry in ticket["private_log"])
     files = (
-        one["contents"].data.decode()
+        file["contents"].data.decode()
         for ticket in simulator.tickets()
-        for one in ticket["attachments"]
-        if "-n-" in one["temp_id"]
+        for file in ticket["attachments"]
+        if "-n-" in file["temp_id"]
     )
     return sum(text.count(word) for text in (*logs, *files))

@@ -113,7 +113,7 @@ def _serve(connection: Connection, seed: int, tickets: int, pause: float, versio
             "served": lambda: desk.external.served + desk.internal.served,
             "written": desk.written,
             "end": crowd.end,
-            "awaited": lambda: sum(one.key.kind is ItemKind.GONE for _, one in desk.store.links.troubles().obstacles),
+            "awaited": lambda: sum(obstacle.key.kind is ItemKind.GONE for _, obstacle in desk.store.links.troubles().obstacles),
             "copies": lambda: see_to_what_is_gone(desk, desk.store, datetime.now(UTC)),
             "judge": lambda: list(ledger.violations()),
         }

@@ -102,7 +102,7 @@ def _sample(pid: int) -> Sample:
 
 def _middle(samples: list[Sample]) -> Sample:
     """The median of each."""
-    values = [sorted(getattr(one, name) for one in samples)[len(samples) // 2] for name in ("memory", "files", "threads")]
+    values = [sorted(getattr(sample, name) for sample in samples)[len(samples) // 2] for name in ("memory", "files", "threads")]
     return Sample(*values)
 
 

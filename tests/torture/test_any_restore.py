@@ -29,12 +29,12 @@ def test_any_restore_ends_as_promised(first: int) -> None:
 
 def test_an_older_state_that_is_taken_for_a_persons_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("itopsync.reconcile.planner.held_as_restored", lambda _: None)
-    assert any("was nobody's" in one for one in violations_of(5))
+    assert any("was nobody's" in violation for violation in violations_of(5))
 
 
 def test_files_that_a_restore_took_and_that_pass_for_deleted_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("itopsync.engine.safeguard.perhaps_restored", lambda *_: lambda _: False)
-    assert any("was the last copy" in one for one in violations_of(0))
+    assert any("was the last copy" in violation for violation in violations_of(0))
 
 
 @pytest.mark.parametrize(("seed", "found"), [(0, "was the last copy"), (10, "is not on internal")])
@@ -42,10 +42,10 @@ def test_a_file_that_went_alone_while_another_ticket_went_back_is_seen(
     seed: int, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("itopsync.engine.safeguard._links_gone_back", lambda *_: frozenset())
-    assert any(found in one for one in violations_of(seed))
+    assert any(found in violation for violation in violations_of(seed))
 
 
 def test_a_file_of_a_restored_server_that_is_known_by_its_id_alone_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("itopsync.reconcile.copies", "itopsync.engine.poll", "itopsync.reconcile.restored"):
         monkeypatch.setattr(f"{module}.born_together", lambda *_: True)
-    assert any("is not on external" in one for one in violations_of(29))
+    assert any("is not on external" in violation for violation in violations_of(29))

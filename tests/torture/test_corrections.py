@@ -47,8 +47,8 @@ def _play(ground: Ground, closing: Side, kill: int | None, first: Side) -> tuple
         crossed = rig.run(rig.sync, kill)
         rig.settle()
         tickets = rig.external.ticket(CLS, number), rig.internal.ticket(CLS, rig.copy_of(number))
-        said = [str(one["solution"]) for one in tickets]
-        states = [one["status"] for one in tickets]
+        said = [str(ticket["solution"]) for ticket in tickets]
+        states = [ticket["status"] for ticket in tickets]
         found = [f"{said} in {states}"] if len(set(said)) > 1 or len(set(states)) > 1 else []
         return crossed, [*found, *compared(rig)]
     finally:
@@ -62,5 +62,5 @@ def test_both_sides_say_the_same_in_the_end(tmp_path: Path, closing: Side) -> No
     crossed, found = _play(ground, closing, None, Side.EXTERNAL)
     for kill in range(0, len(crossed), EVERY):
         first = list(Side)[kill % 2]
-        found += [f"{crossed[kill]} ({kill}), {first}: {one}" for one in _play(ground, closing, kill, first)[1]]
+        found += [f"{crossed[kill]} ({kill}), {first}: {violation}" for violation in _play(ground, closing, kill, first)[1]]
     assert found == []

@@ -87,7 +87,7 @@ def play(ground: Ground, scenario: Scenario, kills: tuple[int, ...]) -> tuple[li
 
 
 def violations(rig: MortalRig, scenario: Scenario) -> Iterator[str]:
-    own = tuple(one["id"] for one in rig.internal.tickets() if one["title"] == "Ours")
+    own = tuple(ticket["id"] for ticket in rig.internal.tickets() if ticket["title"] == "Ours")
     for item in rig.differences(besides=own):
         if not item.what.startswith(scenario.apart or ("nothing",)):
             yield f"{item.ticket} {item.what}: {item.external} and {item.internal}"
@@ -110,7 +110,9 @@ def violations(rig: MortalRig, scenario: Scenario) -> Iterator[str]:
 def _doubled(simulator: Simulator) -> Iterator[str]:
     for ticket in simulator.tickets():
         markers = Counter(name for entry in ticket["private_log"] for name in _markers(entry.text))
-        files = Counter(name for one in ticket["attachments"] if one["temp_id"] for name in _named(one["temp_id"]))
+        files = Counter(
+            name for attachment in ticket["attachments"] if attachment["temp_id"] for name in _named(attachment["temp_id"])
+        )
         yield from (f"{ticket['ref']}: {name} {count} times" for name, count in (markers + files).items() if count > 1)
 
 
@@ -131,20 +133,20 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_kill_at_any_boundary_loses_and_doubles_nothing(
     ground: Ground, scenario: Scenario, record_property: Callable[[str, object], None]
 ) -> None:
     boundaries, found = play(ground, scenario, ())
     for place in range(len(boundaries)):
         there = play(ground, scenario, (place,))[1]
-        found += [f"{boundaries[place]} ({place}): {one}" for one in there]
+        found += [f"{boundaries[place]} ({place}): {violation}" for violation in there]
     record_property("torture", (f"{scenario.name} · {ground.name}", len(boundaries), ground.made, len(found)))
     assert found == []
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_two_kills_at_random_lose_and_double_nothing(
     ground: Ground, scenario: Scenario, record_property: Callable[[str, object], None]
 ) -> None:
@@ -153,28 +155,28 @@ def test_two_kills_at_random_lose_and_double_nothing(
     for _ in range(PAIRS):
         pair = (chance.randrange(len(boundaries)), chance.randrange(len(boundaries)))
         there = play(ground, scenario, pair)[1]
-        found += [f"{pair}: {one}" for one in there]
+        found += [f"{pair}: {violation}" for violation in there]
     record_property("torture", (f"{scenario.name} · {ground.name} · pairs of kills", 0, ground.made, len(found)))
     assert found == []
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("versions", DEEP, ids=named)
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_kills_between_two_versions_lose_and_double_nothing(tmp_path: Path, scenario: Scenario, versions: Versions) -> None:
     ground = Ground(tmp_path, versions=versions)
     boundaries, found = play(ground, scenario, ())
     for kill in range(0, len(boundaries), max(1, len(boundaries) // PAIRS)):
-        found += [f"{boundaries[kill]} ({kill}): {one}" for one in play(ground, scenario, (kill,))[1]]
+        found += [f"{boundaries[kill]} ({kill}): {violation}" for violation in play(ground, scenario, (kill,))[1]]
     assert found == []
 
 
-@pytest.mark.parametrize("place", range(len(SCENARIOS)), ids=[one.name for one in SCENARIOS])
+@pytest.mark.parametrize("place", range(len(SCENARIOS)), ids=[scenario.name for scenario in SCENARIOS])
 def test_a_kill_at_some_boundary_loses_and_doubles_nothing(tmp_path: Path, place: int) -> None:
     boundaries, found = play(Ground(tmp_path, versions=MIXED[0]), SCENARIOS[place], ())
     for part, versions in enumerate(MIXED):
         kill = (place + part * len(boundaries) // len(MIXED)) % len(boundaries)
         crossed, there = play(Ground(tmp_path, versions=versions), SCENARIOS[place], (kill,))
         assert len(crossed) == kill, "it was not killed"
-        found += [f"{named(versions)}: {boundaries[kill]} ({kill}): {one}" for one in there]
+        found += [f"{named(versions)}: {boundaries[kill]} ({kill}): {violation}" for violation in there]
     assert found == []

@@ -62,7 +62,7 @@ def _cycle(desks: Desks) -> str:
 
 def _entries(desks: Desks, side: Side) -> int:
     """How many writes of ours took entries to a side."""
-    return sum(bool(one.entries) for one in desks.rig.writes(side))
+    return sum(bool(write.entries) for write in desks.rig.writes(side))
 
 
 def _doubled_or_lost(desks: Desks) -> Iterator[str]:
@@ -73,10 +73,10 @@ def _doubled_or_lost(desks: Desks) -> Iterator[str]:
         yield f"{tickets} tickets have {copies} copies"
         return
     for (side, cls, number), words in desks.ledger.notes.items():
-        for one in Side:
-            ref = rig.link(number, cls).ref(one)
+        for each in Side:
+            ref = rig.link(number, cls).ref(each)
             assert ref is not None
-            texts = rig.texts(one, ref.id, cls)
+            texts = rig.texts(each, ref.id, cls)
             for word in dict.fromkeys(words):
                 count = sum(text.count(f"{word}<") for text in texts)
                 expected = words.count(word) + desks.ledger.notes.get((side.other, cls, number), []).count(word)
@@ -93,7 +93,7 @@ def _doubled_or_lost(desks: Desks) -> Iterator[str]:
 def test_a_server_that_begins_to_lose_markers_gets_one_thing_and_nothing_stands_twice(side: Side) -> None:
     boundaries, found = play(side, None)
     for kill in range(0, len(boundaries), max(1, len(boundaries) // KILLS)):
-        found += [f"{boundaries[kill]} ({kill}): {one}" for one in play(side, kill)[1]]
+        found += [f"{boundaries[kill]} ({kill}): {violation}" for violation in play(side, kill)[1]]
     assert found == []
 
 
@@ -102,7 +102,7 @@ def test_a_server_that_begins_to_lose_markers_gets_one_thing_and_nothing_stands_
 def test_so_it_is_wherever_the_process_is_killed(side: Side) -> None:
     boundaries, found = play(side, None)
     for kill, name in enumerate(boundaries):
-        found += [f"{name} ({kill}): {one}" for one in play(side, kill)[1]]
+        found += [f"{name} ({kill}): {violation}" for violation in play(side, kill)[1]]
     assert found == []
 
 

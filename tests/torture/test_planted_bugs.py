@@ -24,7 +24,7 @@ from tests.torture.killing import MortalRig
 from tests.torture.scenarios import REQUEST, SCENARIOS, Scenario, open_request
 from tests.torture.test_every_boundary import Ground, play, violations
 
-BY_NAME = {one.name: one for one in SCENARIOS}
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 NOTES, NEW, FILES = (BY_NAME[name] for name in ("notes both ways", "new tickets with a history", "files come and go both ways"))
 STATES, WIPED, DELETED = (
     BY_NAME[name]
@@ -158,7 +158,7 @@ def test_an_entry_that_is_not_healed_is_seen(ground: Ground, monkeypatch: pytest
 
 def test_a_mark_for_internal_that_is_not_heeded_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notes, "begins_with_tag", lambda *_: False)
-    assert any(one.startswith("leaked") for one in _seen(ground, NOTES, _nothing))
+    assert any(violation.startswith("leaked") for violation in _seen(ground, NOTES, _nothing))
 
 
 def test_a_log_that_is_replaced_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,13 +175,13 @@ def test_a_field_that_is_written_against_its_direction_is_seen(ground: Ground, m
     def wrong(self: MortalRig) -> None:
         rules = self.configuration.rules
         classes = [
-            replace(cls, fields=tuple(replace(one, direction=Direction.BOTH) for one in cls.fields)) for cls in rules.classes
+            replace(cls, fields=tuple(replace(field, direction=Direction.BOTH) for field in cls.fields)) for cls in rules.classes
         ]
         self.configuration = replace(self.configuration, rules=replace(rules, classes=tuple(classes)))
         right(self)
 
     monkeypatch.setattr(MortalRig, "start", wrong)
-    assert any("update of title" in one for one in _seen(ground, EDITED, _nothing))
+    assert any("update of title" in violation for violation in _seen(ground, EDITED, _nothing))
 
 
 def test_a_persons_file_that_is_deleted_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +192,7 @@ def test_a_persons_file_that_is_deleted_is_seen(ground: Ground, monkeypatch: pyt
         right(self)
 
     monkeypatch.setattr(MortalRig, "start", wrong)
-    assert any("of a file that is a person's" in one for one in _seen(ground, DELETED, _nothing))
+    assert any("of a file that is a person's" in violation for violation in _seen(ground, DELETED, _nothing))
 
 
 def test_a_file_that_is_cut_short_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ Patch = pytest.MonkeyPatch
 
 
 def _leaked(found: Collection[str]) -> bool:
-    return any(one.startswith("leaked") for one in found)
+    return any(violation.startswith("leaked") for violation in found)
 
 
 def _leaked_in_an_exchange(choice: int, boundaries: range) -> bool:
@@ -81,7 +81,7 @@ def test_lines_that_are_counted_as_the_source_has_them_are_seen(hole: tuple[str,
 
 def test_the_picture_of_a_kept_note_that_goes_alone_is_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr(notes, "begins_with_tag", lambda *_: False)
-    assert any("Picture" in one for one in seen("disguise", [0]))
+    assert any("Picture" in violation for violation in seen("disguise", [0]))
 
 
 def _read_files_by_their_ids_alone(monkeypatch: Patch) -> None:
@@ -100,7 +100,7 @@ def test_a_file_of_another_ticket_that_is_taken_for_a_picture_is_seen(monkeypatc
         return right(attributes, origin)
 
     monkeypatch.setattr(richtext, "_picture", wrong)
-    assert any("'Data" in one for one in seen("show_anothers_file", [0]))
+    assert any("'Data" in violation for violation in seen("show_anothers_file", [0]))
 
 
 @pytest.mark.parametrize("choice", [0, 2])
@@ -155,22 +155,22 @@ def test_a_copy_of_another_tickets_entry_that_is_taken_for_ours_is_seen(monkeypa
     monkeypatch.setattr(entries, "speaks_for", lambda marker, pair, _: marker.startswith(prefix(pair)))
     monkeypatch.setattr(entries._Place, "can_stand", lambda *_, opens: True)
     found = seen("paste_a_copy", [0, 8, 7, 1])
-    assert any("of external: 'Note" in one for one in found)
-    assert any("of internal: 'Note" in one for one in found)
+    assert any("of external: 'Note" in violation for violation in found)
+    assert any("of internal: 'Note" in violation for violation in found)
 
 
 @pytest.mark.parametrize("versions", [("3.1", "3.2"), ("3.2", "3.1")])
 def test_a_link_that_is_dropped_where_a_solution_is_plain_text_is_seen(versions: Versions, monkeypatch: Patch) -> None:
     monkeypatch.setattr(older._PlainText, "_tell_addresses", lambda text: text._addresses.clear())
     side = Side.EXTERNAL if versions[0] == "3.2" else Side.INTERNAL  # where a solution is HTML
-    assert any("leads to" in one for one in seen("resolve_with_a_link", versions=versions, sides=[side]))
+    assert any("leads to" in violation for violation in seen("resolve_with_a_link", versions=versions, sides=[side]))
 
 
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("choice", [0, 1])
 def test_a_correction_that_an_old_value_overwrites_is_seen(choice: int, side: Side, monkeypatch: Patch) -> None:
     monkeypatch.setattr(form, "_stays", lambda *_: False)
-    assert any("the corrected" in one for one in seen_of_a_correction(side, choice))
+    assert any("the corrected" in violation for violation in seen_of_a_correction(side, choice))
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -180,18 +180,21 @@ def test_a_marker_that_cannot_stand_there_and_is_taken_for_ours_is_seen(deed: st
     monkeypatch.setattr(entries._Place, "can_stand", lambda *_, **__: True)
     monkeypatch.setattr(entries._Place, "_is_quoted", lambda *_: False)
     found = seen(deed, sides=[side])
-    assert any(f"of {side}: 'Note" in one for one in found)
-    assert any("has no mirror on" in one for one in found)
+    assert any(f"of {side}: 'Note" in violation for violation in found)
+    assert any("has no mirror on" in violation for violation in found)
 
 
 def test_an_answer_to_a_mirror_that_is_wiped_out_and_taken_for_it_is_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr(entries._Place, "_is_quoted", lambda *_: False)
-    assert any("0 times mirrored" in one for one in seen("answer_what_is_wiped_out", [0], before="note"))
+    assert any("0 times mirrored" in violation for violation in seen("answer_what_is_wiped_out", [0], before="note"))
 
 
 def test_an_account_that_is_forgotten_is_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr(SideState, "as_account", lambda self, account, *_: replace(self, account=account))
-    assert any("number of tickets" in one or "differ" in one or "mirror" in one for one in seen_of_another_account())
+    assert any(
+        "number of tickets" in violation or "differ" in violation or "mirror" in violation
+        for violation in seen_of_another_account()
+    )
 
 
 def test_a_story_that_is_sent_at_once_is_seen(monkeypatch: Patch) -> None:
@@ -201,18 +204,18 @@ def test_a_story_that_is_sent_at_once_is_seen(monkeypatch: Patch) -> None:
 
 def test_another_picture_that_is_taken_for_the_one_before_is_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr(richtext, "with_identities", lambda value: re.sub(r"<img[^>]*>", "x", value))
-    assert any("the description shows" in one for one in seen("change_a_picture", [0, 0]))
+    assert any("the description shows" in violation for violation in seen("change_a_picture", [0, 0]))
 
 
 def test_a_file_that_is_known_by_its_id_alone_is_seen(monkeypatch: Patch) -> None:
     for module in ("itopsync.reconcile.copies", "itopsync.engine.poll"):
         monkeypatch.setattr(f"{module}.born_together", lambda *_: True)
-    assert any("has no copy" in one for one in seen("replace_a_file", before="attach"))
+    assert any("has no copy" in violation for violation in seen("replace_a_file", before="attach"))
 
 
 def test_copies_that_a_restore_took_away_and_are_let_go_are_seen(monkeypatch: Patch) -> None:
     monkeypatch.setattr("itopsync.engine.safeguard.with_vanished_held", lambda plan: plan)
-    assert any("has no copy" in one for one in seen("lose_copies", [0], before="attach"))
+    assert any("has no copy" in violation for violation in seen("lose_copies", [0], before="attach"))
 
 
 # one ticket holds up others
@@ -240,7 +243,7 @@ def test_a_date_that_ends_the_cycle_is_seen(how: Oddity, monkeypatch: Patch) -> 
     for module in ("apply", "failures", "plan"):
         monkeypatch.setattr(f"itopsync.engine.{module}.report_fault", _raise)
     found = seen_of_an_oddity(how, Side.EXTERNAL, "NormalChange")
-    assert any("ended the cycle: ValueError" in one for one in found)
+    assert any("ended the cycle: ValueError" in violation for violation in found)
 
 
 @pytest.mark.parametrize("how", [Oddity.FIRST_DAY, Oddity.NO_DATE, Oddity.SHAPE, Oddity.CODE_100])
@@ -268,4 +271,4 @@ def test_a_corrected_date_that_is_taken_for_another_ticket_is_seen(how: Oddity, 
 
     monkeypatch.setattr("itopsync.reconcile.planner.mismatch", wrong)
     found = seen_of_an_oddity(how, Side.EXTERNAL, "UserRequest")
-    assert any("other tickets than before" in one for one in found)
+    assert any("other tickets than before" in violation for violation in found)

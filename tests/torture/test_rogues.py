@@ -187,8 +187,8 @@ def test_a_long_story_arrives() -> None:
 def seen_of_an_oddity(how: Oddity, side: Side, cls: str) -> list[str]:
     """What one odd ticket of a class held up."""
     with closing(Desks()) as desks:
-        for one in (cls, "UserRequest", "NormalChange"):
-            desks.people.open(one, 1, 0)
+        for opened in (cls, "UserRequest", "NormalChange"):
+            desks.people.open(opened, 1, 0)
         if cls == "NormalChange":
             desks.people.plan(desks.ledger.tickets[0])
         desks.rig.sync()

@@ -12,7 +12,7 @@ from tests.engine.verifying import compared, verified
 from tests.torture.scenarios import SCENARIOS, Scenario, open_request
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_where_all_is_at_rest_the_comparison_finds_nothing(tmp_path: Path, scenario: Scenario) -> None:
     rig = Rig(tmp_path, limits=scenario.limits)
     try:
@@ -26,7 +26,7 @@ def test_where_all_is_at_rest_the_comparison_finds_nothing(tmp_path: Path, scena
             rig.sync()
         rig.settle()
         assert compared(rig) == []
-        assert all(one.agrees for one in verified(rig, deep=False))
+        assert all(result.agrees for result in verified(rig, deep=False))
         assert strays(rig.pair) == []
     finally:
         rig.stop()

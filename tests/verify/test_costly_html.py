@@ -25,7 +25,9 @@ def test_time_grows_with_the_length(hostile: str) -> None:
 
 
 def test_what_takes_the_square_of_the_length_is_told_from_what_does_not() -> None:
-    assert not grows_with_length(lambda text: sum(one == two for one in text for two in text), lambda count: "<" * count, 3_000)
+    assert not grows_with_length(
+        lambda text: sum(left == right for left in text for right in text), lambda count: "<" * count, 3_000
+    )
 
 
 @pytest.mark.parametrize("unfinished", ["<a ", '<a b==">"', "<!--x>", "<?", "</b "])

@@ -86,8 +86,8 @@ def test_those_who_connect_and_say_nothing_are_bounded_in_number(watched: Watche
         with socket.create_connection(("127.0.0.1", watched.port), timeout=5) as one_too_many:
             assert one_too_many.recv(1) == b""  # sent away at once
     finally:
-        for one in silent:
-            one.close()
+        for connection in silent:
+            connection.close()
 
 
 def test_it_ends_with_its_context() -> None:

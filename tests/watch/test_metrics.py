@@ -167,7 +167,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "node-exporter"
     folder.mkdir()
     yield folder / "itopsync.prom"
-    assert [one.name for one in folder.iterdir() if one.name != "itopsync.prom"] == []  # nothing is left behind
+    assert [file.name for file in folder.iterdir() if file.name != "itopsync.prom"] == []  # nothing is left behind
 
 
 def test_the_file_counts_on_from_run_to_run(rig: Rig, path: Path) -> None:

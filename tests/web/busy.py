@@ -137,8 +137,8 @@ def _link(number: int, now: datetime, chance: Random) -> dict[str, Any]:
 
 
 def _file(number: int) -> dict[str, Any]:
-    one = {"origin": Side.EXTERNAL.value, "status": FileStatus.CARRIED.value, "organisation": ""}
-    return one | {"link_id": number, "original_id": number, "copy_id": number}
+    columns = {"origin": Side.EXTERNAL.value, "status": FileStatus.CARRIED.value, "organisation": ""}
+    return columns | {"link_id": number, "original_id": number, "copy_id": number}
 
 
 def _write(number: int, count: int, links: int, now: datetime, chance: Random) -> dict[str, Any]:
