@@ -77,6 +77,13 @@ def test_no_test_reaches_another_machine() -> None:
 # versions and dependencies
 
 
+def test_no_console_takes_square_brackets_for_markup() -> None:
+    """What is printed holds people's words: a name could set a link, or end the command with a traceback."""
+    made = [call for path in files("itopsync/**/*.py") for call in re.findall(r"\bConsole\([^\n]*", path.read_text())]
+    assert made
+    assert [call for call in made if "markup=False, emoji=False" not in call] == []
+
+
 def test_the_changelog_speaks_of_this_version() -> None:
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert headings[0] == "Unreleased"

@@ -74,7 +74,7 @@ def _watch(look: Callable[[], Status]) -> NoReturn:
     """Show the status repeatedly until Ctrl-C: in place on a terminal, one below the other elsewhere."""
     from rich.live import Live
 
-    console = Console()
+    console = Console(markup=False, emoji=False)
     try:
         with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
             while True:

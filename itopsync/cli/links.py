@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from itopsync.cli import show
 from itopsync.cli.session import Options, looking, rebuilding, store_to_read, store_to_steer
+from itopsync.cli.tables import plain
 from itopsync.cli.text import counted
 from itopsync.exits import ExitCode
 from itopsync.model import Link, LinkStatus, Side
@@ -52,7 +52,7 @@ def show_link(
         if as_json:
             typer.echo(show.story_as_json(story))
         else:
-            show.story(Console(soft_wrap=True), story)
+            show.story(plain(), story)
 
 
 def rebuild(
@@ -74,7 +74,7 @@ def rebuild(
 
     options: Options = context.obj
     configuration = options.configuration()
-    console = Console(soft_wrap=True)
+    console = plain()
     total = unreadable = unknown = tickets = files = 0
     with rebuilding(configuration) as inspector:
         known = sum(inspector.pair.store.links.counts().values())

@@ -19,6 +19,6 @@ def progress_bar() -> Iterator[OnProgress | None]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=Console(stderr=True, markup=False, emoji=False), transient=True) as bar:
         task = bar.add_task("tickets", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from itopsync import config
 from itopsync.check.finding import LOSES, Finding, Level
 from itopsync.cli import show_status
 from itopsync.cli.session import Options, open_store, servers, store_to_read, tell_other_configuration, utc_now
+from itopsync.cli.tables import plain
 from itopsync.errors import ConfigurationError, Fault
 from itopsync.exits import ExitCode
 from itopsync.model import Side
@@ -85,7 +85,7 @@ def check(
     if as_json:
         typer.echo(show_status.findings_as_json(findings))
     else:
-        show_status.findings(Console(soft_wrap=True), findings)
+        show_status.findings(plain(), findings)
     faults = any(finding.level is Level.FAULT for finding in findings)
     raise typer.Exit(ExitCode.CONFIGURATION if faults else ExitCode.WELL)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from itopsync import cli
 from itopsync.cli import show, show_status
@@ -25,6 +24,7 @@ from itopsync.cli.session import (
     utc_now,
     writing_engine,
 )
+from itopsync.cli.tables import plain
 from itopsync.config import Configuration
 from itopsync.engine.report import Report
 from itopsync.errors import ItopsyncError
@@ -74,7 +74,7 @@ def plan(context: typer.Context, as_json: AsJson = False) -> None:
         else:
             resting = {name: sum(counts.values()) for name, counts in store.links.resting().items()}
             problems = [*paused, *unable, *show_status.at_rest(resting)]
-            show.plans(Console(soft_wrap=True), planned, store.links.troubles(), problems)
+            show.plans(plain(), planned, store.links.troubles(), problems)
         if paused:
             raise typer.Exit(ExitCode.PAUSED)
         inspector.refuse(planned, tally)
@@ -109,11 +109,9 @@ def verify(
     if as_json:
         typer.echo(verifying.told_as_json(notable, copies))
     else:
-        verifying.tell_strays(Console(soft_wrap=True), configuration.rules, copies)
+        verifying.tell_strays(plain(), configuration.rules, copies)
         at_rest = show_status.at_rest({name: sum(by_status.values()) for name, by_status in resting.items()})
-        verifying.tell(
-            Console(soft_wrap=True), notable, linked, parked=counts[LinkStatus.PARKED], at_rest=at_rest, troubled=troubled
-        )
+        verifying.tell(plain(), notable, linked, parked=counts[LinkStatus.PARKED], at_rest=at_rest, troubled=troubled)
     well = not copies and all(verified.agrees for verified in notable)
     raise typer.Exit(ExitCode.WELL if well else ExitCode.TROUBLED)
 
@@ -201,4 +199,4 @@ def _tell(report: Report, *, as_json: bool) -> None:
     if as_json:
         typer.echo(show.report_as_json(report))
     else:
-        show.report(Console(soft_wrap=True), report)
+        show.report(plain(), report)

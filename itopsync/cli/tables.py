@@ -1,4 +1,4 @@
-"""The console that tables are printed to."""
+"""The consoles that are printed to. Square brackets are no markup: what is printed holds people's words."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ _WHOLE = 10_000
 """Columns. No row is longer."""
 
 
+def plain() -> Console:
+    """A console that breaks no line."""
+    return Console(soft_wrap=True, markup=False, emoji=False)
+
+
 def for_tables() -> Console:
     """A console as wide as the terminal, or as ``COLUMNS`` says; in a file or a pipe, each row is one line."""
-    console = Console(soft_wrap=True)
+    console = plain()
     if not console.is_terminal and not os.environ.get("COLUMNS"):
         console.width = _WHOLE
     return console

@@ -47,6 +47,7 @@ def propose(configuration: Configuration, field: str | None, within: int | None,
     if field is not None and not oql.NAME.fullmatch(field):
         raise typer.BadParameter(f"{field!r} cannot be the code of an attribute, such as external_ref")
     with looking(configuration, store_to_read) as inspector, progress_bar() as inspector.pair.progress:
+        inspector.refuse_wrong_store()
         try:
             if field is not None:
                 proposals = proposing.by_field(inspector.pair, field, since)

@@ -36,7 +36,7 @@ class Result:
 def play(*, short: bool, as_json: bool, versions: Versions) -> bool:
     """Play the story; return whether both servers agree at the end and a further cycle writes nothing."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    console = Console(file=StringIO()) if as_json else Console()
+    console = Console(file=StringIO() if as_json else None, markup=False, emoji=False)
     with open_desk(versions=versions) as desk:
         console.print(f"external {desk.external.url} · internal {desk.internal.url} · files in {desk.configuration.parent}\n")
         steps = _perform(console, desk, short=short)

@@ -42,7 +42,7 @@ class Inspector:
         :raises StoreError: the store is not this pair's own
         """
         pair, links = self.pair, self.pair.store.links
-        self._refuse_wrong_store()
+        self.refuse_wrong_store()
         now = pair.clock()
         due: set[int] = {link.id for link in links.due(now, PREVIEWED)}
         new: list[Link] = []
@@ -118,11 +118,15 @@ class Inspector:
     def _prepare(self) -> None:
         """Check the store and ask both servers for our accounts; only once, since with a new store that takes a dozen calls."""
         if not self._prepared:
-            self._refuse_wrong_store()
+            self.refuse_wrong_store()
             self.pair.learn_accounts()
             self._prepared = True
 
-    def _refuse_wrong_store(self) -> None:
+    def refuse_wrong_store(self) -> None:
+        """Check that the store is this pair's own, and complete.
+
+        :raises StoreError: it is not
+        """
         refuse_wrong(self.pair.store, self.pair.servers, self.pair.rules)
 
 

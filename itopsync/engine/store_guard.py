@@ -8,10 +8,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from itopsync.errors import BadQuery, StoreError
+from itopsync.errors import AccessRefused, BadQuery, StoreError
+from itopsync.itop.attributes import Attributes
 from itopsync.model import Side
 from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.rules import ClassRules, Rules
+from itopsync.reconcile.ticket_markers import read_ticket_markers
 from itopsync.settings.addresses import identity
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ _ADDRESSES = "addresses"
 """The fact that holds internal's present and former addresses."""
 _SIDES = "sides"
 """The fact that holds where each side was when the pair last ran."""
+_SAMPLE = 20
+"""How many tickets that bear a marker are looked at to see whether they are copies."""
 _CLOCKS = timedelta(hours=26)
 """How far ahead of our clock a note may be dated if the timezone configured for its server is wrong."""
 
@@ -167,14 +171,21 @@ def knows_nothing(store: Store) -> bool:
 def refuse_copies_on_external(external: Server, rules: Rules) -> None:
     """Check that external has no copies of this pair: it would be internal.
 
+    Only markers at the head of our own entries count, as people may quote one anywhere.
+
     :raises StoreError: it has
     :raises RemoteError: external cannot be asked
     """
     for cls in rules.classes:
-        count = _marked(external, cls.external, tuple(log.external for log in cls.logs), rules.pair)
-        if count:
+        logs = tuple(log.external for log in cls.logs)
+        marked = _bearing_markers(cls.external, logs, rules.pair)
+        if not external.count(cls.external, marked):
+            continue
+        numbers = [row.id for row in external.get(cls.external, marked, ("id",), limit=_SAMPLE).rows]
+        tickets = external.tickets(cls.external, numbers, Attributes(fields={}, logs=logs)).values()
+        if any(read_ticket_markers(ticket, logs, rules.pair, _our_account(external)).standing for ticket in tickets):
             raise StoreError(
-                f"external holds {count} copies of pair {rules.pair} as {cls.external}, as only internal does: external.url and "
+                f"external holds copies of pair {rules.pair} as {cls.external}, as only internal does: external.url and "
                 "internal.url are exchanged. Put each back in sync.toml; nothing was written."
             )
 
@@ -200,7 +211,7 @@ def refuse_incomplete(store: Store, servers: Mapping[Side, Server], rules: Rules
         return
     places = [(cls.internal, cls.internal_logs) for cls in rules.classes]
     for name, logs in (*places, ("Ticket", ("private_log",))):  # another class may have been configured before
-        count = _marked(internal, name, logs, rules.pair)
+        count = internal.count(name, _bearing_markers(name, logs, rules.pair))
         if count:
             raise StoreError(
                 f"internal holds {count} copies of pair {rules.pair} as {name}, and this store knows of none. If "
@@ -209,10 +220,18 @@ def refuse_incomplete(store: Store, servers: Mapping[Side, Server], rules: Rules
     refuse_copies_on_external(servers[Side.EXTERNAL], rules)
 
 
-def _marked(server: Server, name: str, logs: Iterable[str], pair: str) -> int:
-    """How many tickets of a class bear the marker of a copy of *pair*."""
+def _bearing_markers(name: str, logs: Iterable[str], pair: str) -> str:
+    """The query for tickets of a class that bear a copy's marker somewhere."""
     marked = " OR ".join(f"{log} LIKE '%{prefix(pair)}t-%'" for log in logs)
-    return server.count(name, f"SELECT {name} WHERE {marked}")
+    return f"SELECT {name} WHERE {marked}"
+
+
+def _our_account(server: Server) -> tuple[str, ...]:
+    """Our account on a server; empty if the server does not tell."""
+    try:
+        return (server.account(),)
+    except (BadQuery, AccessRefused):
+        return ()
 
 
 def _refuse_unpaired(store: Store, internal: Server, pair: str, cls: ClassRules, gone: frozenset[str]) -> None:

@@ -166,7 +166,8 @@ def joined(
     stays = {line.marker: NoteRecord(line.side, None) for line in lines if line.marker and _stays(notes[line], history)}
     kept = (pair for pair, standing in files.items() if _stays(standing, history))
     differs = _differing(situation)
-    base = base_of_now(observation, situation.cls, differs)
+    began = situation.ticket(Side.INTERNAL).fields.get(situation.cls.copy_since, "")
+    base = replace(base_of_now(observation, situation.cls, differs), began=began)
     mark = {ticket_marker(rules.pair, link.external): NoteRecord(Side.EXTERNAL, None, writes=0)}
     made = replace(
         link,

@@ -38,7 +38,8 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
     """Why a ticket of *link* is not the one that was linked; None if both are.
 
     The external ticket is recognised by its number and the signs above; the internal one by the marker at the head of any entry
-    in its paired logs, or by its number if the two were linked by hand and the marker is not there (yet).
+    in its paired logs. If the two were linked by hand and the marker is not there (yet), it is recognised by its number and by
+    anything else that was known of it.
     """
     if link.status is LinkStatus.UNLINKING:
         return None
@@ -51,7 +52,7 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
     marker = ticket_marker(rules.pair, link.external)
     if internal is None or _bears(internal, cls.internal_logs, rules.pair, marker):
         return None
-    if marker not in link.base.notes or internal.number != link.internal_number:
+    if marker not in link.base.notes or internal.number != link.internal_number or not _is_as_linked(link, observation, rules):
         return f"{internal.ref} no longer bears the mark of {link.external}: another ticket"
     return None
 
@@ -88,6 +89,16 @@ def overwritten(link: Link, observation: Observation, rules: Rules, now: datetim
     if _is_still_the_copy(link, internal, cls, rules.pair):
         return f"the log of its copy {internal.ref} was overwritten or emptied"
     return None
+
+
+def _is_as_linked(link: Link, observation: Observation, rules: Rules) -> bool:
+    """Whether the internal ticket is the one that was linked by hand: a known entry is there, or it is still the copy."""
+    internal, cls = observation.internal, rules.for_external(link.external.cls)
+    if internal is None:
+        return False
+    readings = (read(link, observation, Side.INTERNAL, log, rules) for log in cls.logs)
+    known = any(person.marker in link.base.notes for reading in readings for person in reading.people)
+    return known or _is_still_the_copy(link, internal, cls, rules.pair)
 
 
 def _is_still_the_copy(link: Link, internal: Ticket, cls: ClassRules, pair: str) -> bool:

@@ -159,8 +159,12 @@ def _parked_as_another(link: Link, reason: str) -> Plan:
 def plan_unread(link: Link, why: ItopsyncError, now: datetime, wait: timedelta | None) -> Plan:
     """The plan for a link with a ticket that cannot be read: retry after *wait*, or park it for a person.
 
-    Until its time has come, or while it is parked, no further try is counted.
+    Until its time has come, or while it is parked, no further try is counted. If it was parked as another ticket and a person
+    had it looked at again, it is parked as before.
     """
+    if another := next(filter(ANOTHER.names, link.obstacles), None):
+        parked_again = replace(link, status=LinkStatus.PARKED, obstacles=(replace(another, tries=1, parked=True),))
+        return Plan(parked_again, remarks=(Remark(Kept.PARKED, UNREAD.key, str(why)),), unread=why)
     before = next(filter(UNREAD.names, link.obstacles), None)
     if before is None or not (before.parked or before.waits(now)):
         link = agree.refused(link, UNREAD, str(why), now, wait)

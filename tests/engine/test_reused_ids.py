@@ -135,6 +135,26 @@ def test_links_parked_as_other_tickets_go_on_once_these_are_the_right_ones_again
     assert rig.differences() == []
 
 
+def test_a_link_looked_at_again_while_its_ticket_is_unreadable_stops_nothing_later(rig: Rig) -> None:
+    _opens(rig, "Kept")
+    backup = rig.external.snapshot()
+    lost = _opens(rig, "Lost")
+    rig.settle(1)
+    rig.external.restore(backup)
+    rig.wait(minutes=5)
+    assert rig.customer.create("UserRequest", title="Another") == lost
+    rig.wait(minutes=1)
+    rig.engine.cycle(accept=["replaced"])
+    reason = rig.link(lost).obstacles[0].reason
+    _asks(rig, RequestKind.RETRY, lost)
+    fault = rig.external.faults.add(FaultKind.ODD_ROW, verbs=["core/get"], classes=["UserRequest"])
+    rig.wait(minutes=1)
+    rig.engine.cycle(only=[rig.link(lost).id])
+    rig.external.faults.remove(fault)
+    rig.settle(2)
+    assert (rig.link(lost).status, rig.link(lost).obstacles[0].reason) == (LinkStatus.PARKED, reason)
+
+
 def _found_by_its_mark(rig: Rig, how: str) -> tuple[int, Callable[[], list[int]]]:
     """A ticket whose copy only its mark tells from now on; and what is to be done before the next cycle.
 

@@ -1,0 +1,64 @@
+"""Tickets linked by hand, of which internal shows another one under the same id and number: nothing goes between the two."""
+
+from __future__ import annotations
+
+import pytest
+
+from itopsync.engine import linking
+from itopsync.errors import SafetyStop
+from itopsync.model import LinkStatus, Ref, Side
+from itopsync.reconcile.copied import Bridge
+from tests.engine.rig import Rig
+from tests.torture.leaks import leaks
+
+
+def _linked(rig: Rig, history: Bridge | None) -> tuple[int, int]:
+    """A ticket of each side, linked by hand."""
+    number = rig.customer.create("UserRequest", title="Printer", start_date="2026-11-01 00:00:00")
+    internal = rig.operator.create("UserRequest", title="Printer, told by telephone")
+    refs = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", internal)
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=history))
+    return number, internal
+
+
+@pytest.mark.parametrize("history", [None, Bridge()], ids=["without", "with"])
+@pytest.mark.parametrize("carried", ["no mark yet", "the mark alone", "notes"])
+def test_another_ticket_under_that_number_is_not_the_linked_one(rig: Rig, history: Bridge | None, carried: str) -> None:
+    rig.sync()
+    empty = rig.internal.snapshot()
+    rig.wait(hours=1)
+    number, internal = _linked(rig, history)
+    if carried != "no mark yet":
+        rig.settle(2)
+    if carried == "notes":
+        rig.customer.note("UserRequest", number, "<p>Hello</p>")
+        rig.operator.note("UserRequest", internal, "<p>Good day</p>")
+        rig.settle(2)
+    rig.wait(hours=1)
+    rig.internal.restore(empty)
+    rig.wait(minutes=7)
+    assert rig.operator.create("UserRequest", title="Salaries", description="<p>Secret</p>") == internal
+    rig.operator.note("UserRequest", internal, "<p>Secret</p>")
+    rig.operator.attach("UserRequest", internal, "Secret.txt", "text/plain", b"Secret")
+    rig.customer.note("UserRequest", number, "<p>Anybody there?</p>")
+    with pytest.raises(SafetyStop, match="1 linked ids are other tickets than before"):
+        rig.settle(3)
+    rig.engine.cycle(accept={"replaced"})
+    rig.settle(2)
+    assert rig.link(number).status is LinkStatus.PARKED
+    assert list(leaks(rig.external, ["Secret"])) == []
+    assert [text for text in rig.texts(Side.INTERNAL, internal) if "Secret" not in text] == []
+
+
+def test_the_linked_one_is_known_again_where_a_save_wiped_out_the_mark_and_another_moved_its_start(rig: Rig) -> None:
+    rig.sync()
+    number, internal = _linked(rig, None)
+    rig.operator.note("UserRequest", internal, "<p>Good day</p>")
+    form = rig.operator.open("UserRequest", internal)
+    rig.engine.cycle()
+    rig.operator.update("UserRequest", internal, start_date="2026-11-20 00:00:07")
+    form.save(private_log="<p>Saved late</p>")
+    rig.settle(3)
+    texts = rig.texts(Side.INTERNAL, internal)
+    assert [sum(word in text for text in texts) for word in ("Linked by hand", "Good day", "Saved late")] == [1, 1, 1]
+    assert rig.link(number).obstacles == ()
