@@ -250,18 +250,21 @@ def _files(link: Link, external: Ticket) -> Iterator[bool]:
 def _begun_by(situation: Situation) -> datetime | None:
     """The latest time at which the original of the internal copy can have begun.
 
-    The entry with the marker has the original's date if a create wrote it, and our own if a link by hand did. Without that, the
-    time at which the copy began counts.
+    The entry with the marker has the original's date if a create wrote it, which counts first, and our own if a link by hand did.
+    Without either, the time at which the copy began counts.
     """
     internal, pair, ours = situation.ticket(Side.INTERNAL), situation.rules.pair, situation.rules.internal.accounts
-    found: list[datetime] = []
+    created: list[datetime] = []
+    linked: list[datetime] = []
     for entry in entries_in(internal, situation.cls.internal_logs):
         markers = head_markers(entry.html, pair) if not ours or entry.author_id in ours else ()
         if entry.dated and ticket_marker(pair, situation.link.external) in markers:
-            by_hand = any(here_of(marker, pair) for marker in markers)
-            found.append(entry.at + _CLOCKS if by_hand else latest(entry.at, situation.rules.internal.timezone))
+            if any(here_of(marker, pair) for marker in markers):
+                linked.append(entry.at + _CLOCKS)
+            else:
+                created.append(latest(entry.at, situation.rules.internal.timezone))
     made = moment(internal.fields.get(situation.cls.copy_since, ""))
-    return max(found, default=None if made is None else made + _CLOCKS)
+    return max(created or linked, default=None if made is None else made + _CLOCKS)
 
 
 def _entries_of_copy(situation: Situation) -> Iterator[bool]:

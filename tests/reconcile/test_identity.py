@@ -227,6 +227,7 @@ def test_a_copy_that_is_found_is_that_of_its_ticket_by_any_one_thing(planned: Pl
         ),  # its id, too
         found(external(OTHER_HERE, start_date=DAYS_LATER), ours(INTERNAL, HELLO_MARK)),  # by its title alone it would pass
         found(scanner(start_date=DAYS_LATER), first=BY_HAND),
+        found(scanner(), BY_HAND),  # copied, unlinked and linked again
         found(scanner(start_date="2026-11-24T09:00:01Z"), first=replace(COPIED, dated=False)),
     ],
 )
