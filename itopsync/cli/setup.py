@@ -79,8 +79,9 @@ def check(
                 return checking.StoreLook(revision, losses(store), resting)
 
         findings = checking.check(configuration, both, look_at_store, utc_now)
+        is_ours = not any(finding.level is Level.FAULT and finding.side is None for finding in findings)
         for side, asked in ((Side.INTERNAL, probe), (Side.EXTERNAL, probe_external)):
-            if asked:
+            if asked and is_ours:  # else what is written might go to another server
                 findings = _with_probe(findings, _probe(configuration, both[side]), side)
     if as_json:
         typer.echo(show_status.findings_as_json(findings))

@@ -12,7 +12,7 @@ from itopsync.engine.pauses import pauses
 from itopsync.engine.polling import Polling
 from itopsync.engine.report import Count, Report
 from itopsync.engine.safeguard import Safeguard
-from itopsync.engine.store_guard import claim, knows_nothing, refuse_incomplete
+from itopsync.engine.store_guard import claim, knows_nothing, recognise, refuse_incomplete
 from itopsync.engine.sweep import sweep_both
 from itopsync.engine.workers import Workers
 from itopsync.errors import RemoteError, SafetyStop, Stopped
@@ -52,9 +52,11 @@ class Cycle:
 
     def _poll_and_work(self) -> None:
         pair, report = self._pair, self._report
-        claim(pair.store, pair.rules)
+        moved = claim(pair.store, pair.rules)
         resting = pauses(pair.store, report.started)
         report.paused = tuple(map(str, resting))
+        if moved and not self._recognise(moved.difference(*(pause.sides for pause in resting))):
+            return
         if resting:
             self._note_what_changes({side for pause in resting for side in pause.sides})
             return
@@ -88,6 +90,18 @@ class Cycle:
                 only=self._only,
             )
         )
+
+    def _recognise(self, moved: Collection[Side]) -> bool:
+        """Check that sides whose address has changed are the same servers; False if one cannot be asked.
+
+        :raises StoreError: one is another server
+        """
+        try:
+            recognise(self._pair.store, self._pair.servers, self._pair.rules, moved)
+        except RemoteError as error:
+            self._availability.failed(error.side, error)
+            return False
+        return True
 
     def _work_on(self, links: DueLinks) -> None:
         """Work until nothing is due.

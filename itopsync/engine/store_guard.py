@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from itopsync.errors import AccessRefused, BadQuery, StoreError
 from itopsync.itop.attributes import Attributes
-from itopsync.model import Side
+from itopsync.model import Link, Observation, Ref, Side, Ticket
+from itopsync.reconcile.identity import is_as_known
 from itopsync.reconcile.markers import prefix
 from itopsync.reconcile.rules import ClassRules, Rules
 from itopsync.reconcile.ticket_markers import read_ticket_markers
@@ -29,7 +30,9 @@ _ADDRESSES = "addresses"
 _SIDES = "sides"
 """The fact that holds where each side was when the pair last ran."""
 _SAMPLE = 20
-"""How many tickets that bear a marker are looked at to see whether they are copies."""
+"""How many tickets are looked at to see which server it is."""
+_NAMED = 5
+"""How many of them a message names."""
 _CLOCKS = timedelta(hours=26)
 """How far ahead of our clock a note may be dated if the timezone configured for its server is wrong."""
 
@@ -40,7 +43,7 @@ def refuse_wrong(store: Store, servers: Mapping[Side, Server], rules: Rules) -> 
     :raises StoreError: it is not
     """
     refuse_other_pair(store, rules)
-    _refuse_exchanged(store.facts.get(_SIDES), rules)
+    refuse_other_servers(store, servers, rules, _moved(store.facts.get(_SIDES), rules))
     refuse_incomplete(store, servers, rules)
 
 
@@ -64,19 +67,20 @@ def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
         )
 
 
-def claim(store: Store, rules: Rules) -> None:
+def claim(store: Store, rules: Rules) -> frozenset[Side]:
     """Record in the store which pair it belongs to, the prefixes that keep notes internal, and internal's addresses.
 
-    :raises StoreError: it is another pair's, both servers are exchanged, or the log in which copies bear their markers is no
-        longer paired, so that no copy would be found again
+    Returns the sides whose address has changed since :func:`recognise` recorded it: they may be other servers.
+
+    :raises StoreError: it is another pair's, or the log in which copies bear their markers is no longer paired, so that no copy
+        would be found again
     """
     known = store.facts.several(
         (PAIR, _TAGS, _ADDRESSES, _SIDES, *(name(cls) for cls in rules.classes for name in (_logs_fact, _classes_fact)))
     )
     refuse_other_name(store.address.name, known.get(PAIR), rules)
-    _refuse_exchanged(known.get(_SIDES), rules)
-    if known.get(_SIDES) != (sides := json.dumps(_where(rules))):
-        store.facts.put(_SIDES, sides)
+    if _SIDES not in known:
+        store.facts.put(_SIDES, json.dumps(_where(rules)))
     if PAIR not in known:
         store.facts.put(PAIR, rules.pair)
     if known.get(_TAGS) != (tags := _tags_fact(rules)):
@@ -91,21 +95,73 @@ def claim(store: Store, rules: Rules) -> None:
             remember_logs(store, cls, cls.internal_logs[:1])
         if cls.internal not in _names(known.get(_classes_fact(cls))):
             remember_classes(store, cls, (cls.internal,))
+    return _moved(known.get(_SIDES), rules)
 
 
-def _refuse_exchanged(known: str | None, rules: Rules) -> None:
-    """Check that each side is not where the other one was: internal's own tickets would be copied to the customers' server.
+def recognise(store: Store, servers: Mapping[Side, Server], rules: Rules, sides: Collection[Side]) -> None:
+    """Check that *sides*, whose addresses have changed, are the servers that they were, and record their addresses.
 
-    :raises StoreError: they are exchanged
+    :raises StoreError: one is another server
+    :raises RemoteError: one cannot be asked
     """
+    refuse_other_servers(store, servers, rules, sides)
+    known = json.loads(store.facts.get(_SIDES) or "{}")
+    store.facts.put(_SIDES, json.dumps(known | {side: where for side, where in _where(rules).items() if side in sides}))
+
+
+def refuse_other_servers(store: Store, servers: Mapping[Side, Server], rules: Rules, sides: Collection[Side]) -> None:
+    """Check that *sides* are the servers that they were: that at least one of the linked tickets is there as it was known.
+
+    Otherwise one server's tickets would be kept in step with another's, also where both are exchanged. The first and the last
+    links are looked at: a restored server lacks the last ones.
+
+    :raises StoreError: one is another server
+    :raises RemoteError: one cannot be asked
+    """
+    links = store.links.first_and_last(_SAMPLE) if sides else ()
+    kept = [link for link in links if link.external.cls in rules.kept]
+    for side in filter(sides.__contains__, Side):
+        tickets, unreadable = _read(servers[side], rules, kept)
+        judged: dict[Ref, bool] = {}
+        for link in kept:
+            ref = link.ref(side)
+            if ref is None or ref in unreadable:
+                continue
+            known = is_as_known(link, Observation(None, None).with_(side, tickets.get(ref)), side, rules)
+            if known is not None:
+                judged[ref] = known
+        if judged and not any(judged.values()):
+            named = ", ".join(map(str, list(judged)[:_NAMED]))
+            raise StoreError(
+                f"{side}.url leads to another server: none of {len(judged)} linked tickets is there as it was known ({named}). "
+                "Put the former address back; nothing was written. If it is the right one, and they are gone for good, unlink "
+                "each of them."
+            )
+    if Side.EXTERNAL in sides:
+        refuse_copies_on_external(servers[Side.EXTERNAL], rules)
+
+
+def _read(server: Server, rules: Rules, links: Iterable[Link]) -> tuple[dict[Ref, Ticket], set[Ref]]:
+    """The linked tickets of one side, and those that it fails to show."""
+    wanted: dict[tuple[str, str], list[int]] = {}
+    for link in links:
+        if (ref := link.ref(server.side)) is not None:
+            wanted.setdefault((link.external.cls, ref.cls), []).append(ref.id)
+    tickets: dict[Ref, Ticket] = {}
+    unreadable: set[Ref] = set()
+    for (external, name), ids in wanted.items():
+        found, failed = server.readable_tickets(name, ids, Attributes.of(rules.for_external(external), server.side))
+        tickets |= {ticket.ref: ticket for ticket in found.values()}
+        unreadable |= {Ref(server.side, name, number) for number in failed}
+    return tickets, unreadable
+
+
+def _moved(known: str | None, rules: Rules) -> frozenset[Side]:
+    """The sides that are not where they were."""
     if known is None:
-        return
+        return frozenset()
     were, are = json.loads(known), _where(rules)
-    if all(set(map(identity, were[side])) & set(map(identity, are[side.other])) for side in Side):
-        raise StoreError(
-            f"external.url and internal.url are exchanged: {rules.external.url} was internal when this pair last ran. Put each "
-            "back in sync.toml; nothing was written."
-        )
+    return frozenset(side for side in Side if set(map(identity, were[side])) != set(map(identity, are[side])))
 
 
 def _where(rules: Rules) -> dict[str, list[str]]:

@@ -57,6 +57,22 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
     return None
 
 
+def is_as_known(link: Link, observation: Observation, side: Side, rules: Rules) -> bool | None:
+    """Whether anything that was known of a linked ticket of *side* is there, besides its number; None if nothing was known."""
+    ticket = observation.of(side)
+    if ticket is None:
+        return False
+    if side is Side.INTERNAL:
+        logs, marker = rules.for_external(link.external.cls).internal_logs, ticket_marker(rules.pair, link.external)
+        return _bears(ticket, logs, rules.pair, marker) or (marker in link.base.notes and _is_as_linked(link, observation, rules))
+    if link.external_number and ticket.number != link.external_number:
+        return False
+    entries, renamed = list(_entries(link, ticket, observation, rules)), _renamed(link, ticket)
+    if any(entries) or renamed is False:
+        return True
+    return False if entries or renamed else None
+
+
 def given_away(situation: Situation) -> str | None:
     """Why a copy that was found by its marker alone belongs to an earlier ticket with the same id; None if it does not.
 
@@ -92,13 +108,19 @@ def overwritten(link: Link, observation: Observation, rules: Rules, now: datetim
 
 
 def _is_as_linked(link: Link, observation: Observation, rules: Rules) -> bool:
-    """Whether the internal ticket is the one that was linked by hand: a known entry is there, or it is still the copy."""
+    """Whether the internal ticket is the one that was linked by hand: it has a known entry or file, its title, or its beginning.
+
+    Of a link that was made before its beginning was recorded, and is not marked yet, too little is known.
+    """
     internal, cls = observation.internal, rules.for_external(link.external.cls)
     if internal is None:
         return False
-    readings = (read(link, observation, Side.INTERNAL, log, rules) for log in cls.logs)
+    readings = [read(link, observation, Side.INTERNAL, log, rules) for log in cls.logs]
     known = any(person.marker in link.base.notes for reading in readings for person in reading.people)
-    return known or _is_still_the_copy(link, internal, cls, rules.pair)
+    title, before, begins = cls.by_external.get(TITLE), link.base.began, internal.fields.get(cls.copy_since, "")
+    if known or _has_ours(link, internal, rules.pair) or (title is not None and _is_as_agreed(link, internal, title)):
+        return True
+    return moment(before) == moment(begins) if before else not link.base.notes[ticket_marker(rules.pair, link.external)].writes
 
 
 def _is_still_the_copy(link: Link, internal: Ticket, cls: ClassRules, pair: str) -> bool:
@@ -107,13 +129,7 @@ def _is_still_the_copy(link: Link, internal: Ticket, cls: ClassRules, pair: str)
     People edit titles and descriptions, and another ticket may have the same: they count, both together, only if it is unknown
     when the copy began.
     """
-    heads = {marker for log in internal.logs.values() for entry in log for marker in head_markers(entry.html, pair)}
-    markers = {*heads, *(attachment.temp_id for attachment in internal.attachments)}
-    carried = {each.original_id for each in link.files if each.origin is Side.EXTERNAL}
-    originals = (original for marker in markers if (original := attachment_of(marker, pair)) is not None)
-    if any(speaks_for(marker, pair, link.external) for marker in markers) or any(
-        original.side is Side.EXTERNAL and original.id in carried for original in originals
-    ):
+    if _has_ours(link, internal, pair):
         return True
     before, begins = moment(link.base.began), moment(internal.fields.get(cls.copy_since, ""))
     if before is not None and begins is not None:
@@ -121,6 +137,17 @@ def _is_still_the_copy(link: Link, internal: Ticket, cls: ClassRules, pair: str)
         return shifted <= _ANY_TIMEZONE and not shifted % _TIMEZONES
     rules = [cls.by_external.get(name) for name in (TITLE, _DESCRIPTION)]
     return all(rule is not None and _is_as_agreed(link, internal, rule) for rule in rules)
+
+
+def _has_ours(link: Link, internal: Ticket, pair: str) -> bool:
+    """Whether an internal ticket has an entry or a file that we carried there for *link*."""
+    heads = {marker for log in internal.logs.values() for entry in log for marker in head_markers(entry.html, pair)}
+    markers = {*heads, *(attachment.temp_id for attachment in internal.attachments)}
+    carried = {each.original_id for each in link.files if each.origin is Side.EXTERNAL}
+    originals = (original for marker in markers if (original := attachment_of(marker, pair)) is not None)
+    return any(speaks_for(marker, pair, link.external) for marker in markers) or any(
+        original.side is Side.EXTERNAL and original.id in carried for original in originals
+    )
 
 
 def _is_as_agreed(link: Link, internal: Ticket, rule: FieldRule) -> bool:

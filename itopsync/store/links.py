@@ -120,6 +120,13 @@ class Links:
         with self._database.reading() as connection:
             return list(connection.scalars(meant.order_by(link.c.id).limit(limit)))
 
+    def first_and_last(self, limit: int) -> tuple[Link, ...]:
+        """Return the *limit* first links whose status is linked, and the *limit* last, in order."""
+        linked_ids = select(link.c.id).where(link.c.id > 0, link.c.status == LinkStatus.LINKED, *self._kept).limit(limit)
+        with self._database.reading() as connection:
+            ids = {number for end in (link.c.id, link.c.id.desc()) for number in connection.scalars(linked_ids.order_by(end))}
+        return self.get(sorted(ids))
+
     def linked_tickets(self, side: Side, limit: int, *, live: bool, after: int = 0) -> TicketsPart:
         """Return at most *limit* linked tickets of one side whose links have ids above *after*.
 

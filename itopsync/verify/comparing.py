@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from itopsync.itop.server import Server
@@ -16,6 +18,8 @@ from itopsync.verify.pictures import compare_fields_pictures, compare_notes_pict
 from itopsync.verify.reading import Case, Fingerprint, Library, Shown, read
 from itopsync.verify.secrets import Outside, held_back, look_for_addresses, look_for_leaks
 
+_IN_ATTACHMENTS = re.compile(r"The whole text is in the attachments (note-[\d-]+)\.1-of-(\d+)\.html to ")
+"""Where a note that is too long for one request is."""
 Kept = Mapping[int, Collection[str]]
 Names = Callable[[Link, Observation, Side, LogRule], Mapping[int, str]]
 """A function that returns place → marker under which the store knows the entry, for people's entries in one log."""
@@ -87,7 +91,10 @@ class Comparison:
         mirrored: list[Mirrored] = []
         is_marked = False
         for rule in case.cls.logs:
-            lines = {side: lines_of(ticket, rule.of(side), link, rules) for side, ticket in tickets.items()}
+            lines = {
+                side: [self._whole(line, ticket, case.library) for line in lines_of(ticket, rule.of(side), link, rules)]
+                for side, ticket in tickets.items()
+            }
             seen = Observation(external, internal)
             logs = Logs(rule, lines, self._deleted(link, seen, rule), self._elsewhere(link, seen, rule))
             is_marked = is_marked or _is_marked(logs, link)
@@ -137,6 +144,17 @@ class Comparison:
             return ()
         link, *digests = file.temp_id.removeprefix(head).split(".")
         return tuple(f"{link}.{each}" for each in digests)
+
+    def _whole(self, line: Line, ticket: Ticket, library: Library) -> Line:
+        """*line*; or, if it is ours and says that its text is in several attachments, the line with that text."""
+        told = _IN_ATTACHMENTS.search(line.html) if line.writer is Writer.MIRROR else None
+        if told is None:
+            return line
+        ours = (file for file in ticket.attachments if file.temp_id.startswith(f"itopsync-{self._rules.pair}-o-"))
+        texts = dict(filter(None, (library.named_text(ticket.ref.side, file.id) for file in ours)))
+        name, count = told.groups()
+        pieces = [texts.get(f"{name}.{number}-of-{count}.html") for number in range(1, int(count) + 1)]
+        return line if None in pieces else replace(line, html="".join(filter(None, pieces)))
 
     def _texts(self, ticket: Ticket, library: Library) -> list[Line]:
         """The entries that were carried as files because the log was full."""

@@ -76,10 +76,16 @@ class Library:
 
     def text(self, side: Side, attachment_id: int) -> str | None:
         """The text in an attachment; None if it cannot be read."""
+        named = self.named_text(side, attachment_id)
+        return None if named is None else named[1]
+
+    def named_text(self, side: Side, attachment_id: int) -> tuple[str, str] | None:
+        """The name of an attachment, and the text in it; None if it cannot be read."""
         try:
-            return self._servers[side].attachment_file(attachment_id).data.decode(errors="replace")
+            file = self._servers[side].attachment_file(attachment_id)
         except Refused:
             return None
+        return file.name, file.data.decode(errors="replace")
 
     def attachment(self, side: Side, attachment_id: int) -> Print | None:
         """The print of an attachment; None if it cannot be read."""

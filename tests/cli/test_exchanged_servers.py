@@ -7,7 +7,7 @@ import pytest
 from itopsync.exits import ExitCode
 from tests.cli.conftest import Desk
 
-EXCHANGED = "external.url and internal.url are exchanged"
+EXCHANGED = "external.url leads to another server"
 
 
 @pytest.fixture
@@ -27,12 +27,34 @@ def _tickets(desk: Desk) -> list[object]:
     return [server.tickets() for server in (desk.external, desk.internal)]
 
 
+def test_it_is_seen_by_the_copies_where_nothing_is_linked_any_more(exchanged: Desk) -> None:
+    before = _tickets(exchanged)
+    assert exchanged.itopsync("unlink", "1", "--no-notice", "--yes").returncode == ExitCode.WELL
+    done = exchanged.itopsync("run-once")
+    assert done.returncode == ExitCode.STORE, done
+    assert "external.url and internal.url are exchanged" in done.stderr
+    assert _tickets(exchanged) == before
+
+
+def test_a_pair_that_began_exchanged_and_carried_nothing_goes_on_once_that_is_put_right(desk: Desk) -> None:
+    path = desk.folder / "sync.toml"
+    text = path.read_text().replace(desk.external.url, "THERE").replace(desk.internal.url, desk.external.url)
+    path.write_text(text.replace("THERE", desk.internal.url).replace("Europe/Paris", "Asia/Jakarta"))
+    desk.internal.timezone = desk.external.timezone
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    desk.internal.timezone = "Europe/Paris"
+    desk.configure()
+    desk.customer.create("UserRequest", title="Printer")
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    assert [ticket["title"] for ticket in desk.internal.tickets()] == ["Printer"]
+
+
 @pytest.mark.parametrize("command", ["check", "plan", "run-once", "verify", "link --match"])
 def test_every_command_that_uses_both_says_so(exchanged: Desk, command: str) -> None:
     before = _tickets(exchanged)
     done = exchanged.itopsync(*command.split())
     assert done.returncode == (ExitCode.CONFIGURATION if command == "check" else ExitCode.STORE), done
-    assert f"{EXCHANGED}: {exchanged.internal.url} was internal when this pair last ran." in done.stdout + done.stderr
+    assert f"{EXCHANGED}: none of 1 linked tickets is there as it was known" in done.stdout + done.stderr
     assert _tickets(exchanged) == before
 
 
@@ -44,7 +66,7 @@ def test_it_is_seen_by_the_copies_once_the_store_is_lost(exchanged: Desk) -> Non
         done = exchanged.itopsync(command)
         assert done.returncode == ExitCode.STORE, (command, done)
         assert "external holds copies of pair" in done.stderr
-        assert EXCHANGED in done.stderr
+        assert "external.url and internal.url are exchanged" in done.stderr
     assert _tickets(exchanged) == before
 
 

@@ -11,6 +11,7 @@ import pytest
 from itopsync.model import Side
 from itopsync.simulator import FaultKind
 from tests.engine.rig import RESOLVED, TEAM, Rig
+from tests.engine.verifying import compared
 from tests.sampling import some
 
 
@@ -93,6 +94,9 @@ def test_a_note_too_long_for_one_request_goes_as_files_and_is_told_where_it_stoo
     before = rig.written()
     rig.settle()
     assert rig.written() == before
+    assert compared(rig) == []
+    rig.agent(origin.other).delete_attachment(int(parts[1]["id"]))
+    assert len(compared(rig)) == 1
 
 
 @pytest.mark.parametrize("known", [True, False])

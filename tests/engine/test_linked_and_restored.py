@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+
 import pytest
 
 from itopsync.engine import linking
@@ -62,3 +65,37 @@ def test_the_linked_one_is_known_again_where_a_save_wiped_out_the_mark_and_anoth
     texts = rig.texts(Side.INTERNAL, internal)
     assert [sum(word in text for text in texts) for word in ("Linked by hand", "Good day", "Saved late")] == [1, 1, 1]
     assert rig.link(number).obstacles == ()
+
+
+@pytest.mark.parametrize("edited", ["start_date", "title", "title and description"])
+@pytest.mark.parametrize("older", [False, True])
+def test_a_ticket_that_somebody_edits_before_it_is_marked_is_the_linked_one(rig: Rig, edited: str, older: bool) -> None:
+    """*older*: linked by a version that did not record when the ticket began."""
+    rig.sync()
+    number, internal = _linked(rig, None)
+    if older:
+        link = rig.link(number)
+        rig.store.links.amend(link.id, lambda known: replace(known, base=replace(known.base, began="")), rig.now)
+    rig.wait(minutes=7)
+    values = {"start_date": "2026-11-19 08:00:00", "title": "Plotter", "description": "<p>It smokes</p>"}
+    rig.operator.update("UserRequest", internal, **{name: values[name] for name in edited.split(" and ")})
+    rig.settle(2)
+    assert rig.link(number).status is LinkStatus.LINKED
+    assert sum("Linked by hand" in text for text in rig.texts(Side.INTERNAL, internal)) == 1
+
+
+def test_another_ticket_that_began_some_quarters_of_an_hour_later_is_not_the_linked_one(rig: Rig) -> None:
+    rig.sync()
+    empty = rig.internal.snapshot()
+    _, internal = _linked(rig, None)
+    rig.settle(2)
+    began = rig.internal.ticket("UserRequest", internal)["start_date"]
+    rig.internal.restore(empty)
+    rig.wait(hours=1)
+    later = (datetime.fromisoformat(began) + timedelta(minutes=45)).isoformat(" ")
+    assert rig.operator.create("UserRequest", title="Salaries", start_date=later) == internal
+    rig.operator.note("UserRequest", internal, "<p>Secret</p>")
+    rig.settle(3)
+    (obstacle,) = rig.link(1).obstacles
+    assert "overwritten or emptied" in obstacle.reason  # it may be the linked one, and nothing is carried
+    assert list(leaks(rig.external, ["Secret"])) == []

@@ -107,6 +107,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "attachments.by_ticket": lambda store: [store.attachments.by_ticket(side, 10, live=True, after=5) for side in Side],
     "attachments.of": lambda store: [store.attachments.of(side, "UserRequest", [1, 2]) for side in Side],
     "links.linked_tickets": lambda store: [store.links.linked_tickets(side, 10, live=True, after=5) for side in Side],
+    "links.first_and_last": lambda store: store.links.first_and_last(3),
     "links.linked_after": lambda store: store.links.linked_after(0, 10),
     "attachments.youngest": lambda store: [store.attachments.youngest(side, 10, below=5) for side in Side],
     "attachments.left_between": lambda store: [store.attachments.left_between(side, 1, 2) for side in Side],
