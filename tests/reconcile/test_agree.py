@@ -102,8 +102,8 @@ def test_a_link_whose_ticket_is_another_one_rests_with_the_reason() -> None:
     reason = (
         "internal:UserRequest:2 no longer bears the mark of external:UserRequest:1: another ticket. `itopsync retry 1` looks "
         "again, as once a wrong url is mended. `itopsync unlink 1` leaves it; then `itopsync link external:UserRequest:1 TICKET "
-        "--history` links it with a ticket that you open for it in internal, or with internal:UserRequest:2 if it is the same one "
-        "again, never with one of internal's own: it carries what either of the two has and the other lacks"
+        "--history` links it with a ticket that you open for it in internal, or with internal:UserRequest:2 if it is the same "
+        "one again, never with one of internal's own: it carries what either of the two has and the other lacks"
     )
     assert planned.link.obstacles == (Obstacle(ItemKey("ticket"), "another", reason, 1, parked=True, not_before=None),)
     assert [remark.reason for remark in planned.remarks] == [reason]
