@@ -14,10 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from itopsync.engine import linking
 from itopsync.engine.steering import Steering
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile.by_hand import resumed, retried
+from itopsync.reconcile.copied import Bridge
 from itopsync.simulator.simulator import Snapshot
 from itopsync.simulator.store import Document
 from itopsync.store.records import CycleKind, RequestKind
@@ -184,8 +186,10 @@ class Shown:
 class History:
     """One history, by its seed; its judge."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, by_hand: bool = False) -> None:
+        """*by_hand*: two of the tickets are linked by hand, and internal opens one of its own right after the restore."""
         self.rng = random.Random(seed)
+        self._link_at = seed % 2 if by_hand else None
         folder = tempfile.TemporaryDirectory(prefix="itopsync-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT") or None)
         self._folder = folder
         limits = Cramped() if self.rng.random() < 0.4 else None
@@ -216,12 +220,16 @@ class History:
             staff.open_one()
         staff.open_inside()
         self.cycle()
+        if self._link_at == 0:
+            self._link_by_hand()
         self.people(rng.randint(0, 8))
         for _ in range(rng.randint(1, 3)):
             self.cycle(minutes=2)
         backup = rig.simulator(side).snapshot()
         self._note_moves_on_the_way()
         rig.wait(minutes=rng.randint(21, 100))
+        if self._link_at == 1:
+            self._link_by_hand()
         for _ in range(rng.randint(1, 4)):
             self.people(rng.randint(1, 5))
             if rng.random() < 0.8:
@@ -229,6 +237,8 @@ class History:
         for _ in range(rng.randint(0, 2)):
             self.cycle(minutes=rng.randint(1, 12))
         self._restored(backup)
+        if self._link_at is not None:
+            staff.open_inside()
         if rng.random() < 0.4:
             self.people(rng.randint(1, 4), early=True)
         rig.wait(minutes=rng.randint(1, 200))
@@ -249,6 +259,21 @@ class History:
             self.cycle(CycleKind.SWEEP if minutes == 120 else CycleKind.POLL, minutes=minutes)
         self.found += self._moved_on_the_other_side(before_a_retry=False)
         return [*self.found, *self.judged()]
+
+    def _link_by_hand(self) -> None:
+        """A ticket from before the scope's beginning, linked with one that somebody opened in internal after a call."""
+        rig, staff = self.rig, self.staff
+        titles = {side: staff.say() for side in Side}
+        case = Case("UserRequest", {}, renamed=True)
+        for side, title in titles.items():
+            more = {"start_date": "2026-11-01 00:00:00", "service_id": 1} if side is Side.EXTERNAL else {}
+            case.ids[side] = rig.agent(side).create("UserRequest", title=title, **more)
+            staff.titles[title] = case
+        staff.secrets.append(titles[Side.INTERNAL])
+        staff.cases.append(case)
+        refs = (Ref(side, "UserRequest", case.ids[side]) for side in Side)
+        history = Bridge() if self.rng.random() < 0.5 else None
+        linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=history))
 
     def _perhaps(self, chance: float) -> int | None:
         return self.rng.randrange(80) if self.rng.random() < chance else None
@@ -477,7 +502,7 @@ def _all_of(value: Any) -> str:
     return str(value)
 
 
-def violations_of(seed: int) -> list[str]:
+def violations_of(seed: int, *, by_hand: bool = False) -> list[str]:
     """What is not as it must be after the history of that seed."""
-    with closing(History(seed)) as history:
+    with closing(History(seed, by_hand=by_hand)) as history:
         return history.tell()

@@ -24,7 +24,28 @@ def test_any_restore_ends_as_promised(first: int) -> None:
     assert {seed: violations for seed, violations in found.items() if violations} == {}
 
 
+BY_HAND = 60
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_restore_mixes_no_ticket_that_was_linked_by_hand_with_another_in_short(seed: int) -> None:
+    assert violations_of(seed, by_hand=True) == []
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("first", range(0, BY_HAND, 10))
+def test_any_restore_mixes_no_ticket_that_was_linked_by_hand_with_another(first: int) -> None:
+    """Minutes long, as above."""
+    found = {seed: violations_of(seed, by_hand=True) for seed in range(first, first + 10)}
+    assert {seed: violations for seed, violations in found.items() if violations} == {}
+
+
 # holes that were closed once, opened again on purpose
+
+
+def test_a_ticket_linked_by_hand_that_is_known_by_its_number_alone_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("itopsync.reconcile.identity._is_as_linked", lambda *_: True)
+    assert any("words of 2 tickets" in violation for violation in violations_of(3, by_hand=True))
 
 
 def test_an_older_state_that_is_taken_for_a_persons_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
