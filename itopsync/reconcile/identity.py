@@ -108,9 +108,10 @@ def overwritten(link: Link, observation: Observation, rules: Rules, now: datetim
 
 
 def _is_as_linked(link: Link, observation: Observation, rules: Rules) -> bool:
-    """Whether the internal ticket is the one that was linked by hand: it has a known entry or file, its title, or its beginning.
+    """Whether the internal ticket is the one that was linked by hand, and its log was not overwritten since it was marked.
 
-    Of a link that was made before its beginning was recorded, and is not marked yet, too little is known.
+    It has a known entry or file; or, before it is marked, its title or its beginning. Of a link that was made before its
+    beginning was recorded, too little is known until then.
     """
     internal, cls = observation.internal, rules.for_external(link.external.cls)
     if internal is None:
@@ -118,9 +119,11 @@ def _is_as_linked(link: Link, observation: Observation, rules: Rules) -> bool:
     readings = [read(link, observation, Side.INTERNAL, log, rules) for log in cls.logs]
     known = any(person.marker in link.base.notes for reading in readings for person in reading.people)
     title, before, begins = cls.by_external.get(TITLE), link.base.began, internal.fields.get(cls.copy_since, "")
-    if known or _has_ours(link, internal, rules.pair) or (title is not None and _is_as_agreed(link, internal, title)):
+    if known or _has_ours(link, internal, rules.pair):
         return True
-    return moment(before) == moment(begins) if before else not link.base.notes[ticket_marker(rules.pair, link.external)].writes
+    if link.base.notes[ticket_marker(rules.pair, link.external)].writes:
+        return False
+    return not before or moment(before) == moment(begins) or (title is not None and _is_as_agreed(link, internal, title))
 
 
 def _is_still_the_copy(link: Link, internal: Ticket, cls: ClassRules, pair: str) -> bool:

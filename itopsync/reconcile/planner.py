@@ -66,17 +66,17 @@ def plan_link(
 def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
     """Fold what each part asks for into actions: pictures and files, then writes, then removals.
 
-    Nothing of this is planned if the copy belongs to another ticket or pair, must be marked first, or is held as restored.
+    Nothing of this is planned if the copy belongs to another ticket or pair, is held as restored, or must be marked first.
     """
     if reason := given_away(situation):
         return _parked_as_another(_numbered(situation), reason)
     situation = keeping_what_stood_there(situation)
     if (taken := park_taken(situation)) is not None:
         return taken
-    if (marking := plan_link_notice(situation)) is not None:
-        return marking
     if (held := held_as_restored(situation)) is not None:
         return held
+    if (marking := plan_link_notice(situation)) is not None:
+        return marking
     situation = replace(situation, link=as_before(situation))
     situation = replace(situation, link=as_made(situation))
     whole = fold(part(situation) for part in PARTS)

@@ -11,7 +11,9 @@ from itopsync.engine import linking
 from itopsync.errors import SafetyStop
 from itopsync.model import LinkStatus, Ref, Side
 from itopsync.reconcile.copied import Bridge
-from tests.engine.rig import Rig
+from itopsync.store.records import CycleKind
+from tests.engine.rig import RESOLVED, TEAM, Rig
+from tests.engine.test_overwritten_logs import overwrite
 from tests.torture.leaks import leaks
 
 
@@ -99,3 +101,51 @@ def test_another_ticket_that_began_some_quarters_of_an_hour_later_is_not_the_lin
     (obstacle,) = rig.link(1).obstacles
     assert "overwritten or emptied" in obstacle.reason  # it may be the linked one, and nothing is carried
     assert list(leaks(rig.external, ["Secret"])) == []
+
+
+@pytest.mark.parametrize("worked_on", ["internal", "external"])
+def test_where_its_log_was_overwritten_nothing_is_carried(rig: Rig, worked_on: str) -> None:
+    """As by iTop's CSV import: the old log is one entry now, with what may not leave."""
+    number, internal = _linked(rig, None)
+    rig.settle(2)
+    if worked_on == "internal":
+        rig.operator.note("UserRequest", internal, "<p>#internal Secret</p>")
+    else:
+        rig.customer.note("UserRequest", number, "<p>Hello</p>")
+    rig.settle(2)
+    overwrite(rig, internal, "Linked by hand ... Secret")
+    rig.wait(minutes=1)
+    for _ in range(3):
+        rig.engine.cycle(CycleKind.SWEEP)
+        rig.wait(minutes=10)
+    assert list(leaks(rig.external, ["Secret"])) == []
+    (obstacle,) = rig.link(number).obstacles
+    assert "was overwritten or emptied" in obstacle.reason
+
+
+@pytest.mark.parametrize("entries", [False, True])
+def test_what_internal_shows_from_before_the_link_is_no_move(rig: Rig, entries: bool) -> None:
+    """Internal is restored from a backup that was made after its ticket was opened, and before the two were linked."""
+    rig.sync()
+    number = rig.customer.create("UserRequest", title="Printer", start_date="2026-11-01 00:00:00")
+    internal = rig.operator.create("UserRequest", title="Printer, told by telephone")
+    if entries:
+        rig.operator.note("UserRequest", internal, "<p>Good day</p>")
+    backup = rig.internal.snapshot()
+    rig.wait(hours=1)
+    refs = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", internal)
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=None))
+    rig.settle(2)
+    rig.operator.attach("UserRequest", internal, "ours.txt", "text/plain", b"ours")
+    rig.operator.stimulus("UserRequest", internal, "ev_assign", **TEAM)
+    rig.operator.stimulus("UserRequest", internal, "ev_resolve", **RESOLVED)
+    rig.settle(2)
+    assert rig.external.ticket("UserRequest", number)["status"] == "resolved"
+    rig.internal.restore(backup)
+    rig.wait(hours=1)
+    for _ in range(4):
+        rig.engine.cycle(CycleKind.SWEEP)
+        rig.wait(minutes=3)
+    ticket = rig.external.ticket("UserRequest", number)
+    assert (ticket["status"], len(ticket["attachments"])) == ("resolved", 1)
+    assert rig.link(number).obstacles

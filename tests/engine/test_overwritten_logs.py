@@ -15,7 +15,7 @@ from tests.engine.rig import Rig
 from tests.engine.verifying import compared
 
 
-def _overwrite(rig: Rig, copy: int, *texts: str) -> CaseLog:
+def overwrite(rig: Rig, copy: int, *texts: str) -> CaseLog:
     """Put *texts* in the place of the copy's whole log; return what was there."""
     row, now = rig.internal.store.get("UserRequest", copy), rig.now
     assert row is not None
@@ -36,7 +36,7 @@ def test_it_holds_up_no_other_ticket_and_what_is_told_goes_on_with_it(rig: Rig, 
     rig.settle(2)
     first, *others = numbers
     copy = rig.copy_of(first)
-    _overwrite(rig, copy, *texts)
+    overwrite(rig, copy, *texts)
     for number in numbers:
         rig.customer.note("UserRequest", number, f"<p>Later {number}</p>")
     rig.settle(2)
@@ -66,7 +66,7 @@ def test_it_holds_up_no_other_ticket_and_what_is_told_goes_on_with_it(rig: Rig, 
 def test_a_log_that_is_back_heals_by_itself(rig: Rig) -> None:
     number = rig.customer.create("UserRequest", title="Printer")
     rig.settle(2)
-    before = _overwrite(rig, rig.copy_of(number))
+    before = overwrite(rig, rig.copy_of(number))
     rig.customer.note("UserRequest", number, "<p>Meanwhile</p>")
     rig.settle(1)
     assert not rig.texts(Side.INTERNAL, rig.copy_of(number))
@@ -82,7 +82,7 @@ def test_many_at_once_stop_the_cycle(rig: Rig) -> None:
     numbers = [rig.customer.create("UserRequest", title=f"No. {place}") for place in range(11)]
     rig.settle(2)
     for number in numbers:
-        _overwrite(rig, rig.copy_of(number))
+        overwrite(rig, rig.copy_of(number))
     with pytest.raises(SafetyStop, match="11 linked tickets are gone, or copies of files or the log"):
         rig.sync()
     rig.wait(minutes=1)
@@ -99,7 +99,7 @@ def test_a_copy_that_people_had_edited_is_still_known(rig: Rig) -> None:
     copy = rig.copy_of(number)
     rig.operator.update("UserRequest", copy, title="Printer (Lyon)", description="<p>Seen to</p>")
     rig.settle(2)
-    _overwrite(rig, copy, "Imported")
+    overwrite(rig, copy, "Imported")
     rig.customer.note("UserRequest", other, "<p>It beeps</p>")
     rig.settle(2)
     assert "It beeps" in "".join(rig.texts(Side.INTERNAL, rig.copy_of(other)))
