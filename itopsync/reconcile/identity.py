@@ -67,10 +67,8 @@ def is_as_known(link: Link, observation: Observation, side: Side, rules: Rules) 
         return _bears(ticket, logs, rules.pair, marker) or (marker in link.base.notes and _is_as_linked(link, observation, rules))
     if link.external_number and ticket.number != link.external_number:
         return False
-    entries, renamed = list(_entries(link, ticket, observation, rules)), _renamed(link, ticket)
-    if any(entries) or renamed is False:
-        return True
-    return False if entries or renamed else None
+    known = [*_entries(link, ticket, observation, rules), *_texts(link, ticket, rules)]
+    return any(known) if known else None
 
 
 def given_away(situation: Situation) -> str | None:
@@ -248,6 +246,15 @@ def _is_another(
 
 def _beginning(external: Ticket, rules: Rules) -> datetime | None:
     return moment(external.fields.get(rules.for_external(external.ref.cls).since_attribute, ""))
+
+
+def _texts(link: Link, external: Ticket, rules: Rules) -> Iterator[bool]:
+    """For its title and its description, as far as known, whether the external ticket still has them."""
+    cls = rules.for_external(link.external.cls)
+    for name in (TITLE, _DESCRIPTION):
+        rule, known = cls.by_external.get(name), link.base.fields.get(name)
+        if rule is not None and known is not None:
+            yield known.external == value_fingerprint(external.fields.get(name, ""), is_html=rule.is_html)
 
 
 def _renamed(link: Link, external: Ticket) -> bool | None:

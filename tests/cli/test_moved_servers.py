@@ -77,6 +77,15 @@ def test_both_exchanged_and_spelled_otherwise_are_refused(linked: Desk) -> None:
     assert [linked.external.tickets(), linked.internal.tickets()] == before
 
 
+def test_the_same_server_goes_on_where_titles_were_edited_meanwhile_and_nobody_wrote(desk: Desk) -> None:
+    number = desk.customer.create("UserRequest", title="Printer", description="<p>It blinks</p>")
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    desk.customer.update("UserRequest", number, title="Printer, second floor")
+    _move(desk, desk.external.url, desk.external.url.replace("127.0.0.1", "localhost"))
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    assert [ticket["title"] for ticket in desk.internal.tickets()] == ["Printer, second floor"]
+
+
 @pytest.mark.parametrize("restored", [False, True])
 def test_the_same_server_goes_on_under_another_address_also_restored_from_a_backup(linked: Desk, restored: bool) -> None:
     backup = linked.external.snapshot()
