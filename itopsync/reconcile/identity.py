@@ -254,7 +254,10 @@ def _texts(link: Link, external: Ticket, rules: Rules) -> Iterator[bool]:
     for name in (TITLE, _DESCRIPTION):
         rule, known = cls.by_external.get(name), link.base.fields.get(name)
         if rule is not None and known is not None:
-            yield known.external == value_fingerprint(external.fields.get(name, ""), is_html=rule.is_html)
+            value = external.fields.get(name, "")
+            is_same = known.external == value_fingerprint(value, is_html=rule.is_html)
+            if value or not is_same:  # two empty ones tell nothing
+                yield is_same
 
 
 def _renamed(link: Link, external: Ticket) -> bool | None:
