@@ -18,6 +18,7 @@ from itopsync.engine.store_guard import (
     claim,
     classes_of_copies,
     refuse_copies_on_external,
+    refuse_other_servers,
     remember_classes,
     remember_logs,
 )
@@ -89,7 +90,7 @@ def rebuild(
     """
     pair = inspector.pair
     store = pair.store
-    claim(store, pair.rules)
+    refuse_other_servers(store, pair.servers, pair.rules, claim(store, pair.rules))
     refuse_copies_on_external(pair.servers[Side.EXTERNAL], pair.rules)
     store.facts.put(REBUILDING, BEGUN)
     pair.learn_accounts()

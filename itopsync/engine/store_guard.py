@@ -161,11 +161,11 @@ def _moved(known: str | None, rules: Rules) -> frozenset[Side]:
     if known is None:
         return frozenset()
     were, are = json.loads(known), _where(rules)
-    return frozenset(side for side in Side if set(map(identity, were[side])) != set(map(identity, are[side])))
+    return frozenset(side for side in Side if identity(were[side]) != identity(are[side]))
 
 
-def _where(rules: Rules) -> dict[str, list[str]]:
-    return {side: sorted({rules.of(side).url, rules.of(side).public_url}) for side in Side}
+def _where(rules: Rules) -> dict[str, str]:
+    return {side: rules.of(side).url for side in Side}
 
 
 def with_what_was(rules: Rules, store: Store, now: datetime) -> Rules:

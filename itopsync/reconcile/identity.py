@@ -67,8 +67,10 @@ def is_as_known(link: Link, observation: Observation, side: Side, rules: Rules) 
         return _bears(ticket, logs, rules.pair, marker) or (marker in link.base.notes and _is_as_linked(link, observation, rules))
     if link.external_number and ticket.number != link.external_number:
         return False
-    known = [*_entries(link, ticket, observation, rules), *_texts(link, ticket, rules)]
-    return any(known) if known else None
+    entries, texts = list(_entries(link, ticket, observation, rules)), _texts(link, ticket, rules)
+    if not entries and not texts:
+        return None
+    return any(entries) or (bool(texts) and all(texts))
 
 
 def given_away(situation: Situation) -> str | None:
@@ -248,16 +250,14 @@ def _beginning(external: Ticket, rules: Rules) -> datetime | None:
     return moment(external.fields.get(rules.for_external(external.ref.cls).since_attribute, ""))
 
 
-def _texts(link: Link, external: Ticket, rules: Rules) -> Iterator[bool]:
+def _texts(link: Link, external: Ticket, rules: Rules) -> list[bool]:
     """For its title and its description, as far as known, whether the external ticket still has them."""
     cls = rules.for_external(link.external.cls)
-    for name in (TITLE, _DESCRIPTION):
-        rule, known = cls.by_external.get(name), link.base.fields.get(name)
-        if rule is not None and known is not None:
-            value = external.fields.get(name, "")
-            is_same = known.external == value_fingerprint(value, is_html=rule.is_html)
-            if value or not is_same:  # two empty ones tell nothing
-                yield is_same
+    rules_known = [(cls.by_external[name], link.base.fields[name]) for name in (TITLE, _DESCRIPTION) if name in link.base.fields]
+    return [
+        known.external == value_fingerprint(external.fields.get(rule.external, ""), is_html=rule.is_html)
+        for rule, known in rules_known
+    ]
 
 
 def _renamed(link: Link, external: Ticket) -> bool | None:
