@@ -252,11 +252,11 @@ def _beginning(external: Ticket, rules: Rules) -> datetime | None:
 
 def _texts(link: Link, external: Ticket, rules: Rules) -> list[bool]:
     """For its title and its description, as far as known, whether the external ticket still has them."""
-    cls = rules.for_external(link.external.cls)
-    rules_known = [(cls.by_external[name], link.base.fields[name]) for name in (TITLE, _DESCRIPTION) if name in link.base.fields]
+    form = rules.for_external(link.external.cls).by_external
     return [
-        known.external == value_fingerprint(external.fields.get(rule.external, ""), is_html=rule.is_html)
-        for rule, known in rules_known
+        link.base.fields[name].external == value_fingerprint(external.fields.get(name, ""), is_html=form[name].is_html)
+        for name in (TITLE, _DESCRIPTION)
+        if name in form and name in link.base.fields
     ]
 
 
