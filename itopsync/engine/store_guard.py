@@ -31,6 +31,8 @@ _SIDES = "sides"
 """The fact that holds where each side was when the pair last ran."""
 _SAMPLE = 20
 """How many tickets are looked at to see which server it is."""
+_ENOUGH = 5
+"""One in so many of them must be there as it was known."""
 _NAMED = 5
 """How many of them a message names."""
 _CLOCKS = timedelta(hours=26)
@@ -110,10 +112,10 @@ def recognise(store: Store, servers: Mapping[Side, Server], rules: Rules, sides:
 
 
 def refuse_other_servers(store: Store, servers: Mapping[Side, Server], rules: Rules, sides: Collection[Side]) -> None:
-    """Check that *sides* are the servers that they were: that at least one of the linked tickets is there as it was known.
+    """Check that *sides* are the servers that they were: that some of the linked tickets are there as they were known.
 
     Otherwise one server's tickets would be kept in step with another's, also where both are exchanged. The first and the last
-    links are looked at: a restored server lacks the last ones.
+    links are looked at, as a restored server lacks the last ones. A few may look alike by chance.
 
     :raises StoreError: one is another server
     :raises RemoteError: one cannot be asked
@@ -130,12 +132,12 @@ def refuse_other_servers(store: Store, servers: Mapping[Side, Server], rules: Ru
             known = is_as_known(link, Observation(None, None).with_(side, tickets.get(ref)), side, rules)
             if known is not None:
                 judged[ref] = known
-        if judged and not any(judged.values()):
-            named = ", ".join(map(str, list(judged)[:_NAMED]))
+        if sum(judged.values()) * _ENOUGH < len(judged):
+            named = ", ".join([str(ref) for ref, known in judged.items() if not known][:_NAMED])
             raise StoreError(
-                f"{side}.url leads to another server: none of {len(judged)} linked tickets is there as it was known ({named}). "
-                "Put the former address back; nothing was written. If it is the right one, and they are gone for good, unlink "
-                "each of them."
+                f"{side}.url leads to another server: of {len(judged)} linked tickets, {sum(judged.values())} are there as they were "
+                f"known (not {named}). Put the former address back; nothing was written. If it is the right one, and they are gone "
+                "for good, unlink each of them."
             )
     if Side.EXTERNAL in sides:
         refuse_copies_on_external(servers[Side.EXTERNAL], rules)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observation, Side, Ticket
-from itopsync.reconcile.entries import arrived, read
+from itopsync.reconcile.entries import PersonEntry, arrived, read
 from itopsync.reconcile.form import alike
 from itopsync.reconcile.markers import attachment_of, born_together, here_of, is_note, prefix, speaks_for, ticket_marker
 from itopsync.reconcile.moments import latest, likely, moment
@@ -30,6 +30,8 @@ _ANY_TIMEZONE = timedelta(hours=26)
 """More than a corrected timezone can shift a date."""
 _TIMEZONES = timedelta(minutes=15)
 """Timezones differ by multiples of this."""
+_SAVING = timedelta(minutes=1)
+"""By how much an entry's date may differ from that of the save that wrote it."""
 _CLOCKS = timedelta(hours=1)
 """How far ahead of our clock a start may be; anything later is planned."""
 
@@ -117,7 +119,9 @@ def _is_as_linked(link: Link, observation: Observation, rules: Rules) -> bool:
     if internal is None:
         return False
     readings = [read(link, observation, Side.INTERNAL, log, rules) for log in cls.logs]
-    known = any(person.marker in link.base.notes for reading in readings for person in reading.people)
+    until = moment(link.base.changed.internal.partition(" ")[0]) if link.base.changed else None
+    people = (person for reading in readings for person in reading.people)
+    known = any(person.marker in link.base.notes and _stood_by(person, until) for person in people)
     title, before, begins = cls.by_external.get(TITLE), link.base.began, internal.fields.get(cls.copy_since, "")
     if known or _has_ours(link, internal, rules.pair):
         return True
@@ -269,12 +273,18 @@ def _renamed(link: Link, external: Ticket) -> bool | None:
 def _entries(link: Link, external: Ticket, observation: Observation, rules: Rules) -> Iterator[bool]:
     """For each known entry on the external ticket, a person's or ours, whether it is there."""
     there: set[str] = set()
+    until = moment(link.base.last_change)
     for log in rules.for_external(link.external.cls).logs:
         reading = read(link, observation, Side.EXTERNAL, log, rules)
-        there |= {person.marker for person in reading.people} | arrived(external, reading.borne)
+        there |= {person.marker for person in reading.people if _stood_by(person, until)} | arrived(external, reading.borne)
     for marker, record in link.base.notes.items():
         if is_note(marker) and (record.origin is Side.EXTERNAL or record.carried_at is not None):
             yield marker in there
+
+
+def _stood_by(person: PersonEntry, until: datetime | None) -> bool:
+    """Whether an entry may be a known one: not if it is dated after the last known change, as stock words are anywhere."""
+    return until is None or not person.entry.dated or person.entry.at <= until + _SAVING
 
 
 def _files(link: Link, external: Ticket) -> Iterator[bool]:

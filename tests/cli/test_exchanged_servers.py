@@ -54,7 +54,7 @@ def test_every_command_that_uses_both_says_so(exchanged: Desk, command: str) -> 
     before = _tickets(exchanged)
     done = exchanged.itopsync(*command.split())
     assert done.returncode == (ExitCode.CONFIGURATION if command == "check" else ExitCode.STORE), done
-    assert f"{EXCHANGED}: none of 1 linked tickets is there as it was known" in done.stdout + done.stderr
+    assert f"{EXCHANGED}: of 1 linked tickets, 0 are there as they were known" in done.stdout + done.stderr
     assert _tickets(exchanged) == before
 
 

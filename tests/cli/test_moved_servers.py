@@ -58,7 +58,7 @@ def test_another_server_is_refused_and_nothing_is_written(linked: Desk, other: S
     _move(linked, "Europe/Paris", "Asia/Jakarta")
     done = linked.itopsync(*command.split())
     assert done.returncode == (ExitCode.CONFIGURATION if "check" in command else ExitCode.STORE), done
-    assert f"{side}.url leads to another server: none of 3 linked tickets is there as it was known" in done.stdout + done.stderr
+    assert f"{side}.url leads to another server: of 3 linked tickets, 0 are there as they were known" in done.stdout + done.stderr
     assert [server.tickets() for server in servers] == before
 
     linked.configure()
@@ -79,6 +79,18 @@ def test_both_exchanged_and_spelled_otherwise_are_refused(linked: Desk) -> None:
     assert done.returncode == ExitCode.STORE, done
     assert "leads to another server" in done.stderr
     assert [linked.external.tickets(), linked.internal.tickets()] == before
+
+
+def test_another_server_on_which_one_ticket_of_many_looks_the_same_is_refused(desk: Desk, other: Simulator) -> None:
+    """As the first ticket of a new iTop, which everybody calls a test."""
+    for number in range(7):
+        title = f"No. {number}" if number else "Printer"
+        desk.customer.create("UserRequest", title=title, description="<p>Printer, please</p>")
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    _move(desk, desk.external.url, other.url)
+    done = desk.itopsync("run-once")
+    assert done.returncode == ExitCode.STORE, done
+    assert "of 7 linked tickets, 1 are there as they were known (not external:UserRequest:2, " in done.stderr
 
 
 @pytest.mark.parametrize("restored", [False, True])

@@ -149,3 +149,35 @@ def test_what_internal_shows_from_before_the_link_is_no_move(rig: Rig, entries: 
     ticket = rig.external.ticket("UserRequest", number)
     assert (ticket["status"], len(ticket["attachments"])) == ("resolved", 1)
     assert rig.link(number).obstacles
+
+
+STOCK = "<p>Thank you, we have received your request.</p>"
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_stock_words_make_no_ticket_the_one_that_had_its_id(rig: Rig, by_hand: bool) -> None:
+    """The same agent writes the same first reply on the ticket that a restore took and on the one that gets its id."""
+    rig.sync()
+    side = Side.INTERNAL if by_hand else Side.EXTERNAL
+    empty = rig.simulator(side).snapshot()
+    if by_hand:
+        number, internal = _linked(rig, None)
+    else:
+        number = rig.customer.create("UserRequest", title="Printer")
+        rig.settle(2)
+        internal = rig.copy_of(number)
+    rig.agent(side).note("UserRequest", side.pick(number, internal), STOCK)
+    rig.settle(2)
+    rig.customer.note("UserRequest", number, "<p>Hello</p>")
+    rig.settle(2)
+    rig.simulator(side).restore(empty)
+    rig.wait(hours=50)
+    other = rig.agent(side).create("UserRequest", title="Salaries", description="<p>Secret</p>")
+    assert other == side.pick(number, internal)
+    rig.agent(side).note("UserRequest", other, STOCK)
+    rig.wait(minutes=1)
+    rig.agent(side).note("UserRequest", other, "<p>Secret</p>")
+    with pytest.raises(SafetyStop, match="1 linked ids are other tickets than before"):
+        rig.settle(3)
+    assert list(leaks(rig.simulator(side.other), ["Secret"])) == []
+    assert not any("Hello" in text for text in rig.texts(side, other))

@@ -79,7 +79,7 @@ def external(*entries: Entry, files: tuple[Attachment, ...] = (), **fields: str)
     return both(ticket(EXTERNAL, log=entries, files=files, **fields))
 
 
-HELLO = Entry("42", "Ann", NOW, "<p>Hello</p>")
+HELLO = Entry("42", "Ann", OPENED, "<p>Hello</p>")
 OTHER = Entry("43", "Bob", NOW, "<p>Another matter</p>")
 
 
@@ -97,6 +97,12 @@ OTHER = Entry("43", "Bob", NOW, "<p>Another matter</p>")
 )
 def test_a_ticket_is_known_again_by_any_one_thing(now: Observation) -> None:
     assert mismatch(known(HELLO), now, default_rules(), NEXT_YEAR) is None
+
+
+def test_the_same_words_written_after_the_last_known_change_are_none_of_the_things() -> None:
+    later = external(replace(HELLO, at=NOW), title="Scanner", start_date=LATER)
+
+    assert mismatch(known(HELLO), later, default_rules(), NEXT_YEAR) is not None
 
 
 def test_a_file_is_one_of_the_things() -> None:
