@@ -135,9 +135,9 @@ def refuse_other_servers(store: Store, servers: Mapping[Side, Server], rules: Ru
         if sum(judged.values()) * _ENOUGH < len(judged):
             named = ", ".join([str(ref) for ref, known in judged.items() if not known][:_NAMED])
             raise StoreError(
-                f"{side}.url leads to another server: of {len(judged)} linked tickets, {sum(judged.values())} are there as they "
-                f"were known (not {named}). Put the former address back; nothing was written. If it is the right one, and they are "
-                "gone for good, unlink each of them."
+                f"{side}.url leads to another server: of {len(judged)} linked tickets, {sum(judged.values())} are there as "
+                f"they were known (not {named}). Put the former address back; nothing was written. If it is the right one, "
+                "and they are gone for good, unlink each of them."
             )
     if Side.EXTERNAL in sides:
         refuse_copies_on_external(servers[Side.EXTERNAL], rules)
