@@ -10,16 +10,21 @@ from tests.cli.conftest import Desk
 EXCHANGED = "external.url leads to another server"
 
 
+def _exchange(desk: Desk) -> None:
+    """Type each server's address in the other's place; the timezones do not tell."""
+    path = desk.folder / "sync.toml"
+    text = path.read_text().replace(desk.external.url, "THERE").replace(desk.internal.url, desk.external.url)
+    path.write_text(text.replace("THERE", desk.internal.url).replace("Europe/Paris", "Asia/Jakarta"))
+    desk.internal.timezone = desk.external.timezone
+
+
 @pytest.fixture
 def exchanged(desk: Desk) -> Desk:
     """A pair that has run, and whose operator has typed each server's address in the other's place since."""
     desk.customer.create("UserRequest", title="Printer")
     desk.operator.create("UserRequest", title="Our own")
     assert desk.itopsync("run-once").returncode == ExitCode.WELL
-    path = desk.folder / "sync.toml"
-    text = path.read_text().replace(desk.external.url, "THERE").replace(desk.internal.url, desk.external.url)
-    path.write_text(text.replace("THERE", desk.internal.url).replace("Europe/Paris", "Asia/Jakarta"))
-    desk.internal.timezone = desk.external.timezone
+    _exchange(desk)
     return desk
 
 
@@ -37,10 +42,7 @@ def test_it_is_seen_by_the_copies_where_nothing_is_linked_any_more(exchanged: De
 
 
 def test_a_pair_that_began_exchanged_and_carried_nothing_goes_on_once_that_is_put_right(desk: Desk) -> None:
-    path = desk.folder / "sync.toml"
-    text = path.read_text().replace(desk.external.url, "THERE").replace(desk.internal.url, desk.external.url)
-    path.write_text(text.replace("THERE", desk.internal.url).replace("Europe/Paris", "Asia/Jakarta"))
-    desk.internal.timezone = desk.external.timezone
+    _exchange(desk)
     assert desk.itopsync("run-once").returncode == ExitCode.WELL
     desk.internal.timezone = "Europe/Paris"
     desk.configure()
