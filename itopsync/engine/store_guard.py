@@ -87,7 +87,8 @@ def claim(store: Store, rules: Rules) -> frozenset[Side]:
         store.facts.put(PAIR, rules.pair)
     if known.get(_TAGS) != (tags := _tags_fact(rules)):
         store.facts.put(_TAGS, tags)
-    if known.get(_ADDRESSES) != (addresses := json.dumps(sorted(rules.internal.addresses))):
+    moved = _moved(known.get(_SIDES), rules)
+    if Side.INTERNAL not in moved and known.get(_ADDRESSES) != (addresses := json.dumps(sorted(rules.internal.addresses))):
         store.facts.put(_ADDRESSES, addresses)
     for cls in rules.classes:
         used = _names(known.get(_logs_fact(cls)))
@@ -97,7 +98,7 @@ def claim(store: Store, rules: Rules) -> frozenset[Side]:
             remember_logs(store, cls, cls.internal_logs[:1])
         if cls.internal not in _names(known.get(_classes_fact(cls))):
             remember_classes(store, cls, (cls.internal,))
-    return _moved(known.get(_SIDES), rules)
+    return moved
 
 
 def recognise(store: Store, servers: Mapping[Side, Server], rules: Rules, sides: Collection[Side]) -> None:

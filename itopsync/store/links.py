@@ -121,8 +121,17 @@ class Links:
             return list(connection.scalars(meant.order_by(link.c.id).limit(limit)))
 
     def first_and_last(self, limit: int) -> tuple[Link, ...]:
-        """Return the *limit* first links whose status is linked, and the *limit* last, in order."""
-        linked_ids = select(link.c.id).where(link.c.id > 0, link.c.status == LinkStatus.LINKED, *self._kept).limit(limit)
+        """Return the *limit* first links of two tickets, linked or parked, and the *limit* last, in order."""
+        linked_ids = (
+            select(link.c.id)
+            .where(
+                link.c.id > 0,
+                link.c.status.in_((LinkStatus.LINKED, LinkStatus.PARKED)),
+                link.c.internal_id.is_not(None),
+                *self._kept,
+            )
+            .limit(limit)
+        )
         with self._database.reading() as connection:
             ids = {number for end in (link.c.id, link.c.id.desc()) for number in connection.scalars(linked_ids.order_by(end))}
         return self.get(sorted(ids))

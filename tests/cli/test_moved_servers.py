@@ -81,6 +81,21 @@ def test_both_exchanged_and_spelled_otherwise_are_refused(linked: Desk) -> None:
     assert [linked.external.tickets(), linked.internal.tickets()] == before
 
 
+def test_another_server_is_refused_where_every_link_is_parked_and_its_address_is_not_internals(
+    linked: Desk, other: Simulator
+) -> None:
+    for number in range(1, 4):
+        assert linked.itopsync("park", str(number)).returncode == ExitCode.WELL
+    _move(linked, linked.internal.url, other.url)
+    _move(linked, "Europe/Paris", "Asia/Jakarta")
+    assert linked.itopsync("run-once").returncode == ExitCode.STORE
+    linked.configure()
+    linked.operator.note("UserRequest", 1, f"<p>See {other.url}/pages/UI.php?id=1</p>")
+    assert linked.itopsync("resume", "1").returncode == ExitCode.WELL
+    assert linked.itopsync("run-once", "--sweep").returncode == ExitCode.WELL
+    assert any(other.url in entry.text for entry in linked.external.ticket("UserRequest", 1)["private_log"])
+
+
 def test_another_server_on_which_one_ticket_of_many_looks_the_same_is_refused(desk: Desk, other: Simulator) -> None:
     """As the first ticket of a new iTop, which everybody calls a test."""
     for number in range(7):
