@@ -117,7 +117,7 @@ class Polls:
         at this version. The links of *due* become due *now*, even if they were already due, so that they come before links that
         have waited long; those in doubt keep their time.
         """
-        with self._database.writing() as connection:
+        with self._database.transaction(), self._database.writing() as connection:
             _put_side(connection, state)
             _note_versions(connection, state.side, versions, now)
             make_due(connection, due, now, now, touched=True)
