@@ -179,8 +179,8 @@ def test_a_ticket_that_another_pair_has_linked_is_not_linked_before_it_is_unlink
     assert [met.entries(word) for word in ("linked by hand", "Between us", "Hello")] == [[0, 0, 1], [1, 0, 0], [0, 1, 1]]
 
 
-def test_of_two_pairs_that_link_a_ticket_unseen_by_each_other_only_the_first_carries(meet: Callable[..., Meeting]) -> None:
-    """Each `link` sees no mark of the other pair: its cycle has not written it yet."""
+def _both_linked(meet: Callable[..., Meeting]) -> tuple[Meeting, list[int]]:
+    """Two pairs that link one ticket of their internal server by hand, before either has marked it; each server's ticket."""
     met = meet(3, (0, 2), (1, 2))
     numbers = [server.agent("agent").create(REQUEST, title="Screen", start_date=OLD) for server in met.servers]
     met.rest(2)
@@ -188,10 +188,20 @@ def test_of_two_pairs_that_link_a_ticket_unseen_by_each_other_only_the_first_car
     for number, way in zip(numbers, met.ways, strict=False):
         external = Ref(Side.EXTERNAL, REQUEST, number)
         linking.join(way.pair, linking.compare(Inspector(way.pair), external, internal, history=None))
-    met.rest(2)
+    return met, numbers
+
+
+def _all_write(met: Meeting, numbers: list[int]) -> None:
     for server, number, word in zip(met.servers, numbers, ("Hello", "Good day", "Between us"), strict=True):
         server.agent("agent").note(REQUEST, number, f"<p>{word}</p>")
     met.rest()
+
+
+def test_of_two_pairs_that_link_a_ticket_unseen_by_each_other_only_the_first_carries(meet: Callable[..., Meeting]) -> None:
+    """Each `link` sees no mark of the other pair: its cycle has not written it yet."""
+    met, numbers = _both_linked(meet)
+    met.rest(2)
+    _all_write(met, numbers)
     assert [met.entries(word) for word in ("Linked by hand", "Hello", "Good day", "Between us")] == [
         *([0, 0, 1], [1, 0, 1], [0, 1, 0], [1, 0, 1]),
     ]
@@ -209,7 +219,7 @@ def test_of_two_pairs_that_link_a_ticket_unseen_by_each_other_only_the_first_car
     assert met.entries("Hello") == [1, 0, 1]
     _unlink(beta, numbers[1])
     met.rest(1)
-    pair = link.external, internal
+    pair = link.external, Ref(Side.INTERNAL, REQUEST, numbers[2])
     linking.join(beta.pair, linking.compare(Inspector(beta.pair), *pair, history=None))
     met.servers[2].agent("agent").note(REQUEST, numbers[2], "<p>Among us</p>")
     met.rest()
@@ -219,13 +229,7 @@ def test_of_two_pairs_that_link_a_ticket_unseen_by_each_other_only_the_first_car
 
 
 def test_of_two_pairs_that_mark_a_ticket_in_the_same_moment_only_the_first_carries(meet: Callable[..., Meeting]) -> None:
-    met = meet(3, (0, 2), (1, 2))
-    numbers = [server.agent("agent").create(REQUEST, title="Screen", start_date=OLD) for server in met.servers]
-    met.rest(2)
-    internal = Ref(Side.INTERNAL, REQUEST, numbers[2])
-    for number, way in zip(numbers, met.ways, strict=False):
-        external = Ref(Side.EXTERNAL, REQUEST, number)
-        linking.join(way.pair, linking.compare(Inspector(way.pair), external, internal, history=None))
+    met, numbers = _both_linked(meet)
     acme, beta = met.ways
     update, ours = Server.update, beta.servers[Side.INTERNAL]
 
@@ -239,9 +243,7 @@ def test_of_two_pairs_that_mark_a_ticket_in_the_same_moment_only_the_first_carri
         met.now += timedelta(minutes=2)
         beta.engine.cycle(CycleKind.POLL)
     assert met.entries("Linked by hand") == [0, 0, 2]
-    for server, number, word in zip(met.servers, numbers, ("Hello", "Good day", "Between us"), strict=True):
-        server.agent("agent").note(REQUEST, number, f"<p>{word}</p>")
-    met.rest()
+    _all_write(met, numbers)
     assert [met.entries(word) for word in ("Hello", "Good day", "Between us")] == [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
 
 

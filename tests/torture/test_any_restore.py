@@ -8,35 +8,19 @@ from tests.torture.restoring import violations_of
 
 SHORT = (5, 10, 12, 64)
 """In the last one the answer to an upload is lost just before the restore."""
-DEEP = 300
-"""Histories that only `make torture` runs: they take minutes, and the short ones stand for them in `make test`."""
+DEEP = [*((first, False) for first in range(0, 300, 10)), *((first, True) for first in range(0, 60, 10))]
+"""The first of ten seeds, and whether two tickets are linked by hand."""
 
 
-@pytest.mark.parametrize("seed", SHORT)
-def test_any_restore_ends_as_promised_in_short(seed: int) -> None:
-    assert violations_of(seed) == []
+@pytest.mark.parametrize(("seed", "by_hand"), [*((seed, False) for seed in SHORT), *((seed, True) for seed in range(4))])
+def test_any_restore_ends_as_promised_in_short(seed: int, by_hand: bool) -> None:
+    assert violations_of(seed, by_hand=by_hand) == []
 
 
-@pytest.mark.torture
-@pytest.mark.parametrize("first", range(0, DEEP, 10))
-def test_any_restore_ends_as_promised(first: int) -> None:
-    found = {seed: violations_of(seed) for seed in range(first, first + 10)}
-    assert {seed: violations for seed, violations in found.items() if violations} == {}
-
-
-BY_HAND = 60
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_any_restore_mixes_no_ticket_that_was_linked_by_hand_with_another_in_short(seed: int) -> None:
-    assert violations_of(seed, by_hand=True) == []
-
-
-@pytest.mark.torture
-@pytest.mark.parametrize("first", range(0, BY_HAND, 10))
-def test_any_restore_mixes_no_ticket_that_was_linked_by_hand_with_another(first: int) -> None:
-    """Minutes long, as above."""
-    found = {seed: violations_of(seed, by_hand=True) for seed in range(first, first + 10)}
+@pytest.mark.torture  # 360 histories take many minutes; the short ones and the opened holes run in `make test`
+@pytest.mark.parametrize(("first", "by_hand"), DEEP)
+def test_any_restore_ends_as_promised(first: int, by_hand: bool) -> None:
+    found = {seed: violations_of(seed, by_hand=by_hand) for seed in range(first, first + 10)}
     assert {seed: violations for seed, violations in found.items() if violations} == {}
 
 
