@@ -454,6 +454,11 @@ class Base:
         agreed = self.state if name == ItemKind.STATE else self.fields.get(name)
         return agreed is not None and self.apart.get(name) == agreed
 
+    def last_look(self, side: Side) -> tuple[str, str]:
+        """When a side's ticket last changed, as of the last look, and the timezone in which that was read; empty if unknown."""
+        changed, _, zone = self.changed.of(side).partition(" ") if self.changed is not None else ("", "", "")
+        return changed, zone
+
 
 UNSAVED = 0
 """The id of a link that is not in the store yet."""

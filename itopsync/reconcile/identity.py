@@ -119,7 +119,7 @@ def _is_as_linked(link: Link, observation: Observation, rules: Rules) -> bool:
     if internal is None:
         return False
     readings = [read(link, observation, Side.INTERNAL, log, rules) for log in cls.logs]
-    until = moment(link.base.changed.internal.partition(" ")[0]) if link.base.changed else None
+    until = moment(link.base.last_look(Side.INTERNAL)[0])
     people = (person for reading in readings for person in reading.people)
     known = any(person.marker in link.base.notes and _stood_by(person, until) for person in people)
     title, before, begins = cls.by_external.get(TITLE), link.base.began, internal.fields.get(cls.copy_since, "")

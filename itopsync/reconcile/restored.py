@@ -148,14 +148,14 @@ def _went_back(situation: Situation, side: Side) -> bool:
     If the timezone in ``sync.toml`` was corrected, all times have shifted and do not count.
     """
     base, zone = situation.link.base, situation.rules.of(side).timezone
-    read_in = base.changed.of(side).partition(" ")[2] if base.changed is not None else ""
+    _, read_in = base.last_look(side)
     return read_in == zone.key and _is_earlier(situation, side) is True
 
 
 def _is_earlier(situation: Situation, side: Side) -> bool | None:
     """Whether a ticket's last change, as it is read now, is earlier than at the last look; None if that cannot be told."""
     base, zone = situation.link.base, situation.rules.of(side).timezone
-    before = base.changed.of(side).partition(" ")[0] if base.changed is not None else ""
+    before, _ = base.last_look(side)
     known, now = moment(before), moment(_shown(situation, side)[0])
     if known is None or now is None or known > situation.now + _CLOCKS:
         return None
