@@ -11,13 +11,16 @@ import pytest
 from itopsync.exits import ExitCode
 from tests.cli.conftest import Desk
 
-MONTH = f"{datetime.now(UTC).astimezone(ZoneInfo('Europe/Paris')):%Y-%m}"
+
+def _month() -> str:
+    """The month that it is in internal, asked anew by each test: it may end while they run."""
+    return f"{datetime.now(UTC).astimezone(ZoneInfo('Europe/Paris')):%Y-%m}"
 
 
 def test_a_report_is_written_and_held_against_the_store(desk: Desk) -> None:
     desk.customer.create("UserRequest", title="Zebra")
     desk.itopsync("run-once")
-    done = desk.itopsync("report", "--month", MONTH, "--output", "r.html")
+    done = desk.itopsync("report", "--month", _month(), "--output", "r.html")
     assert (done.returncode, done.stdout) == (ExitCode.WELL, "Wrote r.html.\n")
     page = (desk.folder / "r.html").read_text()
     assert "R-000001" in page
@@ -58,7 +61,7 @@ def test_json_goes_to_standard_output_and_the_last_month_is_meant(desk: Desk) ->
     told = json.loads(desk.itopsync("report", "--format", "json").stdout)
     months = {line["what"]: line.get("value") for line in told["lines"] if line["part"] == "report"}
     assert months["pair"] == "demo"
-    assert months["month"] < MONTH
+    assert months["month"] < _month()
     assert not (desk.folder / "store.sqlite").exists()
 
 
