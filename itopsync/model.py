@@ -397,6 +397,8 @@ class NoteRecord:
     """The other side's log that it was written into, if its name differs from that of its own log: the pairing may change."""
     there: bool = False
     """Whether the file as which it was sent was there at the last look."""
+    born: str = ""
+    """When it was written, by its server's own clock: ``2026-11-24T10:08:24``; empty if that is not known."""
 
 
 @dataclass(frozen=True)

@@ -121,8 +121,8 @@ def _with_notes(
             if known is not None and known.carried_at is None:
                 records[marker] = replace(known, writes=known.writes + 1, unmarked="")
             elif is_note(marker):
-                writes = known.writes + 1 if known else 1
-                records[marker] = NoteRecord(origin, now, writes, unchecked=True, log=renamed[note.log])
+                writes, born = (known.writes + 1, known.born) if known else (1, "")  # the next look tells
+                records[marker] = NoteRecord(origin, now, writes, unchecked=True, log=renamed[note.log], born=born)
     return records
 
 

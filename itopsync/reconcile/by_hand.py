@@ -84,18 +84,20 @@ def parked(link: Link, actor: str, reason: str = "") -> Link:
 
 
 def resumed(link: Link, now: datetime) -> Link:
-    """A parked link taken up again; the present external ticket counts as the one that was linked.
+    """A parked link taken up again.
 
-    A link parked because its ticket was replaced is only looked at again: the new ticket's content would go into the old one's
-    copy.
+    A link that a person parked goes on with whatever was known of its tickets. If it was parked for a person to decide, the
+    present external ticket counts as the one that was linked from now on. A link parked because its ticket was replaced is only
+    looked at again: the new ticket's content would go into the old one's copy.
     """
     if is_parked_as_another(link):
         return _judged_anew(link, now)
     if link.status is not LinkStatus.PARKED:
         return link
     status = LinkStatus.LINKED if link.internal else LinkStatus.WAITING
-    number = "" if any(obstacle.tries for obstacle in link.obstacles) else link.external_number  # the number may have changed
-    return retried(replace(link, status=status, external_number=number, base=replace(link.base, last_change="")), now)
+    if any(obstacle.key == TICKET and obstacle.tries for obstacle in link.obstacles):  # its number may have changed, too
+        link = replace(link, external_number="", base=replace(link.base, last_change=""))
+    return retried(replace(link, status=status), now)
 
 
 def to_be_copied(link: Link, now: datetime) -> Link:
@@ -163,7 +165,8 @@ def joined(
     files = {pair: known.get((pair.origin, pair.original_id), Standing.NEW) for pair in alone}
     if history is not None:
         files = {pair: _as_allowed(standing, rules.attachments.allows(pair.origin)) for pair, standing in files.items()}
-    stays = {line.marker: NoteRecord(line.side, None) for line in lines if line.marker and _stays(notes[line], history)}
+    staying = [line for line in lines if line.marker and _stays(notes[line], history)]
+    stays = {line.marker: NoteRecord(line.side, None, born=line.born) for line in staying}
     kept = (pair for pair, standing in files.items() if _stays(standing, history))
     differs = _differing(situation)
     began = situation.ticket(Side.INTERNAL).fields.get(situation.cls.copy_since, "")
@@ -252,9 +255,9 @@ def _apart(situation: Situation, history: Bridge) -> list[Line]:
             for person in here.people:
                 if person.marker not in present:
                     entry, by_bridge = person.entry, person.entry.author_id in bridge
-                    found.setdefault(person.marker, Line(side, name, entry, person.marker, by_bridge))
+                    found.setdefault(person.marker, Line(side, name, entry, person.marker, person.born, by_bridge))
             for place, entry in enumerate(here.unmarked):
-                found.setdefault((side, name, place), Line(side, name, entry, "", by_bridge=True))
+                found.setdefault((side, name, place), Line(side, name, entry, "", "", by_bridge=True))
     return list(found.values())
 
 

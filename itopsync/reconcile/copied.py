@@ -66,6 +66,8 @@ class Line:
     entry: Entry
     marker: str
     """The marker of its would-be mirror; empty if it gets none because our own account wrote it."""
+    born: str
+    """The value of :attr:`~itopsync.model.NoteRecord.born`; empty with the marker."""
     by_bridge: bool
 
 

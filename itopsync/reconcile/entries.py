@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from itopsync.model import Entry, ItemKey, ItemKind, Link, Observation, Obstacle, Ref, Side, Ticket
 from itopsync.reconcile.markers import (
@@ -51,10 +52,18 @@ class PersonEntry:
 
     marker: str
     entry: Entry
+    zone: ZoneInfo
+    """Its server's timezone."""
 
     @property
     def item(self) -> Item:
         return note_item(self.marker)
+
+    @property
+    def born(self) -> str:
+        """The value of :attr:`~itopsync.model.NoteRecord.born`."""
+        local = self.entry.at.astimezone(self.zone).replace(tzinfo=None)
+        return local.isoformat(timespec="seconds") if self.entry.dated else ""
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ def read(link: Link, seen: Observation, side: Side, log: LogRule, rules: Rules) 
             continue
         print_of_it = fingerprint(entry.author_id, entry.html)
         marker = note_marker(rules.pair, link.external, place.ticket.ref, log.of(side), print_of_it, ordinal=alike[print_of_it])
-        people.append(PersonEntry(marker, entry))
+        people.append(PersonEntry(marker, entry, rules.of(side).timezone))
         alike[print_of_it] += 1
     return Reading(tuple(people), borne, tuple(unmarked), used)
 

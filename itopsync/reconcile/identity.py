@@ -1,17 +1,18 @@
 """Whether a linked ticket is still the one that was linked: a server restored from a backup reassigns ids and refs.
 
 iTop derives a ticket's ref from its id, so another ticket with a known id has the known ref too. Several signs are weighed
-together, since people edit each of them, and a corrected timezone in ``sync.toml`` shifts all dates. It is another ticket if it
-began after the last known change of the linked one (and not in the future), *and* has another title, *and* has none of the known
-entries and files. If entries were known, a start more than a day later can replace the title: nobody edits entries. If a copy is
-found by its marker alone, the copy supplies these facts.
+together, since people edit some of them. It is another ticket if it began after the last known change of the linked one (and not
+in the future), *and* has none of the known entries and files, *and* has another title. If entries were known, the title does not
+matter: nobody edits entries, and titles come from templates. If a copy is found by its marker alone, the copy supplies these
+facts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.entries import PersonEntry, arrived, read
@@ -60,7 +61,10 @@ def mismatch(link: Link, observation: Observation, rules: Rules, now: datetime) 
 
 
 def is_as_known(link: Link, observation: Observation, side: Side, rules: Rules) -> bool | None:
-    """Whether anything that was known of a linked ticket of *side* is there, besides its number; None if nothing was known."""
+    """Whether anything that was known of a linked ticket of *side* is there, besides its number; None if nothing was known.
+
+    An external ticket's title and description count only if no entries or files were known: they come from templates.
+    """
     ticket = observation.of(side)
     if ticket is None:
         return False
@@ -69,10 +73,10 @@ def is_as_known(link: Link, observation: Observation, side: Side, rules: Rules) 
         return _bears(ticket, logs, rules.pair, marker) or (marker in link.base.notes and _is_as_linked(link, observation, rules))
     if link.external_number and ticket.number != link.external_number:
         return False
-    entries, texts = list(_entries(link, ticket, observation, rules)), _texts(link, ticket, rules)
-    if not entries and not texts:
-        return None
-    return any(entries) or (bool(texts) and all(texts))
+    known, texts = [*_entries(link, ticket, observation, rules), *_files(link, ticket)], _texts(link, ticket, rules)
+    if known:
+        return any(known)
+    return all(texts) if texts else None
 
 
 def given_away(situation: Situation) -> str | None:
@@ -119,9 +123,7 @@ def _is_as_linked(link: Link, observation: Observation, rules: Rules) -> bool:
     if internal is None:
         return False
     readings = [read(link, observation, Side.INTERNAL, log, rules) for log in cls.logs]
-    until = moment(link.base.last_look(Side.INTERNAL)[0])
-    people = (person for reading in readings for person in reading.people)
-    known = any(person.marker in link.base.notes and _stood_by(person, until) for person in people)
+    known = any(_is_known(person, link, Side.INTERNAL, rules) for reading in readings for person in reading.people)
     title, before, begins = cls.by_external.get(TITLE), link.base.began, internal.fields.get(cls.copy_since, "")
     if known or _has_ours(link, internal, rules.pair):
         return True
@@ -140,8 +142,7 @@ def _is_still_the_copy(link: Link, internal: Ticket, cls: ClassRules, pair: str)
         return True
     before, begins = moment(link.base.began), moment(internal.fields.get(cls.copy_since, ""))
     if before is not None and begins is not None:
-        shifted = abs(begins - before)
-        return shifted <= _ANY_TIMEZONE and not shifted % _TIMEZONES
+        return _is_by_timezone(begins - before)
     rules = [cls.by_external.get(name) for name in (TITLE, _DESCRIPTION)]
     return all(rule is not None and _is_as_agreed(link, internal, rule) for rule in rules)
 
@@ -224,7 +225,7 @@ def last_changed(ticket: Ticket) -> datetime | None:
 
 def _nothing_is_left(link: Link, external: Ticket, observation: Observation, rules: Rules, now: datetime) -> bool:
     """Whether everything known of the external ticket is gone and it began later; False if next to nothing is known."""
-    before, entries = moment(link.base.last_change), _entries(link, external, observation, rules)
+    before, entries = _last_seen(link, Side.EXTERNAL, rules), _entries(link, external, observation, rules)
     begins = _beginning(external, rules)
     return _is_another(before, begins, now, entries, _files(link, external), renamed=bool(_renamed(link, external)))
 
@@ -245,9 +246,16 @@ def _is_another(
     if before is None or begins is None or not before < begins < now + _CLOCKS:
         return False
     known = list(entries)
-    if any(known) or any(files):
-        return False
-    return renamed or (bool(known) and begins - before > _ANY_TIMEZONE)
+    return not any(known) and not any(files) and (renamed or bool(known))
+
+
+def _last_seen(link: Link, side: Side, rules: Rules) -> datetime | None:
+    """When a side's ticket last changed, as of the last look, by the timezone that ``sync.toml`` has now; None if unknown."""
+    changed, zone = link.base.last_look(side)
+    at, now = likely(link.base.last_change if side is Side.EXTERNAL else changed), rules.of(side).timezone
+    if at is None or zone in ("", now.key):
+        return at
+    return at.astimezone(ZoneInfo(zone)).replace(tzinfo=now).astimezone(UTC)
 
 
 def _beginning(external: Ticket, rules: Rules) -> datetime | None:
@@ -273,18 +281,35 @@ def _renamed(link: Link, external: Ticket) -> bool | None:
 def _entries(link: Link, external: Ticket, observation: Observation, rules: Rules) -> Iterator[bool]:
     """For each known entry on the external ticket, a person's or ours, whether it is there."""
     there: set[str] = set()
-    until = moment(link.base.last_change)
     for log in rules.for_external(link.external.cls).logs:
         reading = read(link, observation, Side.EXTERNAL, log, rules)
-        there |= {person.marker for person in reading.people if _stood_by(person, until)} | arrived(external, reading.borne)
+        there |= {person.marker for person in reading.people if _is_known(person, link, Side.EXTERNAL, rules)}
+        there |= arrived(external, reading.borne)
     for marker, record in link.base.notes.items():
         if is_note(marker) and (record.origin is Side.EXTERNAL or record.carried_at is not None):
             yield marker in there
 
 
-def _stood_by(person: PersonEntry, until: datetime | None) -> bool:
-    """Whether an entry may be a known one: not if it is dated after the last known change, as stock words are anywhere."""
+def _is_known(person: PersonEntry, link: Link, side: Side, rules: Rules) -> bool:
+    """Whether an entry is a known one, by its words and its date: stock words are anywhere.
+
+    If the server got another timezone since, all dates may have shifted. An entry of which no date is known must be older than
+    the last known change.
+    """
+    record = link.base.notes.get(person.marker)
+    if record is None:
+        return False
+    if record.born and person.born:
+        _, zone = link.base.last_look(side)
+        shift = datetime.fromisoformat(person.born) - datetime.fromisoformat(record.born)
+        return not shift or (zone not in ("", rules.of(side).timezone.key) and _is_by_timezone(shift))
+    until = _last_seen(link, side, rules)
     return until is None or not person.entry.dated or person.entry.at <= until + _SAVING
+
+
+def _is_by_timezone(shift: timedelta) -> bool:
+    """Whether another timezone can have shifted a date by *shift*."""
+    return abs(shift) <= _ANY_TIMEZONE and not shift % _TIMEZONES
 
 
 def _files(link: Link, external: Ticket) -> Iterator[bool]:

@@ -61,7 +61,7 @@ def keeping_what_stood_there(situation: Situation) -> Situation:
     records = dict(base.notes)
     for side, log in late:
         for person in read_log(situation, side, log).people:
-            records.setdefault(person.marker, NoteRecord(side, None))
+            records.setdefault(person.marker, NoteRecord(side, None, born=person.born))
     base = replace(base, notes=records, joined_logs=base.joined_logs.union(log.names for _, log in late))
     return replace(situation, link=replace(situation.link, base=base))
 
@@ -149,10 +149,10 @@ def _record_arrived(flow: _Flow) -> frozenset[str]:
     present = arrived(there, flow.borne) | _find_unmarked(flow)
     for person in flow.source.people:
         if person.marker in situation.ticket_markers.kept:
-            records.setdefault(person.marker, NoteRecord(origin, None))
+            records.setdefault(person.marker, NoteRecord(origin, None, born=person.born))
         elif person.marker in present:
             new = NoteRecord(origin, situation.now, unchecked=True, log=flow.log.renamed(flow.target))
-            known = records.get(person.marker, new)
+            known = replace(records.get(person.marker, new), born=person.born)
             if person.marker in flow.borne:
                 where, _ = flow.borne[person.marker]
                 log = "" if where == flow.log.of(origin) else where
@@ -259,7 +259,9 @@ def _find_unmarked(flow: _Flow) -> frozenset[str]:
                 left.remove(entry)
             lost = lost_entry(situation.ticket(target).ref, person.marker, entry)
             where = flow.log.renamed(target)
-            flow.records[person.marker] = NoteRecord(target.other, situation.now, unmarked=lost.fingerprint, log=where)
+            flow.records[person.marker] = NoteRecord(
+                target.other, situation.now, unmarked=lost.fingerprint, log=where, born=person.born
+            )
             found[person.marker] = lost
     flow.part.lost.extend(found.values())
     return frozenset(found)

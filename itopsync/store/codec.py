@@ -66,16 +66,16 @@ def base_from_json(text: str) -> Base:
 def _note_to_json(note: NoteRecord) -> list[object]:
     known = (("f", note.as_file), ("u", note.unchecked), ("c", note.cut), ("t", note.there))
     flags = "".join(flag for flag, is_set in known if is_set)
-    more = [flags, note.unmarked, note.log]
+    more = [flags, note.unmarked, note.log, note.born]
     while more and not more[-1]:
         more.pop()
     return [note.origin, _time_to_json(note.carried_at), note.writes, *more]
 
 
 def _note_from_json(origin: str, carried_at: str | None, writes: int, *more: str) -> NoteRecord:
-    flags, unmarked, log = (*more, "", "", "")[:3]
+    flags, unmarked, log, born = (*more, "", "", "", "")[:4]
     as_file, unchecked, cut, there = (flag in flags for flag in "fuct")
-    return NoteRecord(Side(origin), _time_from_json(carried_at), writes, as_file, unchecked, cut, unmarked, log, there)
+    return NoteRecord(Side(origin), _time_from_json(carried_at), writes, as_file, unchecked, cut, unmarked, log, there, born)
 
 
 def obstacles_to_json(obstacles: Iterable[Obstacle]) -> str:

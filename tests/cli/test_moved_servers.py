@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -106,6 +107,23 @@ def test_another_server_on_which_one_ticket_of_many_looks_the_same_is_refused(de
     done = desk.itopsync("run-once")
     assert done.returncode == ExitCode.STORE, done
     assert "of 7 linked tickets, 1 are there as they were known (not external:UserRequest:2, " in done.stderr
+
+
+def test_another_server_whose_tickets_come_from_the_same_form_and_have_the_same_stock_entry_is_refused(
+    desk: Desk, other: Simulator
+) -> None:
+    titles = [ticket["title"] for ticket in other.tickets()]
+    for number, title in enumerate(titles, 1):
+        desk.customer.create("UserRequest", title=title, description=f"<p>{title}, please</p>")
+        desk.customer.note("UserRequest", number, "<p>Any news?</p>")
+        other.clock_offset = timedelta(days=-1, seconds=-7)
+        other.agent("agent").note("UserRequest", number, "<p>Any news?</p>")
+    assert desk.itopsync("run-once").returncode == ExitCode.WELL
+    _move(desk, desk.external.url, other.url)
+    _move(desk, "Europe/Paris", "Asia/Jakarta")
+    done = desk.itopsync("run-once")
+    assert done.returncode == ExitCode.STORE, done
+    assert "of 3 linked tickets, 0 are there as they were known" in done.stderr
 
 
 @pytest.mark.parametrize("restored", [False, True])

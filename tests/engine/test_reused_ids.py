@@ -469,3 +469,27 @@ def test_a_file_whose_id_is_another_tickets_by_now_goes_nowhere(rig: Rig, monkey
     rig.settle(3)
     assert list(leaks(rig.external, ["Secret"])) == []
     assert rig.differences(besides=(other,)) == []
+
+
+@pytest.mark.parametrize("is_restored", [False, True])
+def test_one_that_a_person_had_parked_is_known_again_before_it_is_taken_up(rig: Rig, is_restored: bool) -> None:
+    backup = rig.external.snapshot()
+    number = _opens(rig, "Payroll")
+    rig.operator.note("UserRequest", rig.copy_of(number), "<p>Sixty thousand</p>")
+    rig.settle()
+    rig.operator.note("UserRequest", rig.copy_of(number), "<p>Seventy thousand</p>")
+    assert "rests" in _asks(rig, RequestKind.PARK, number)
+    if is_restored:
+        rig.external.restore(backup)
+        rig.wait(minutes=5)
+        assert rig.customer.create("UserRequest", title="Coffee", private_log="<p>It is cold</p>") == number
+    rig.engine.cycle(CycleKind.SWEEP)
+    _asks(rig, RequestKind.RESUME, number)
+    if is_restored:
+        with pytest.raises(SafetyStop) as stop:
+            rig.sync()
+        assert stop.value.kind == "replaced"
+    else:
+        rig.settle()
+    assert ["thousand" in text for text in rig.texts(Side.EXTERNAL, number)] == ([False] if is_restored else [True, True])
+    assert "cold" not in "".join(rig.texts(Side.INTERNAL, 1))

@@ -19,7 +19,7 @@ COPIED, DOUBTFUL, ALONE, NEW = Standing.COPIED, Standing.DOUBTFUL, Standing.ALON
 
 def line(side: Side, text: str, minute: float = 0, by: str = PERSON) -> Line:
     entry = Entry(by, "Somebody", NOON + timedelta(minutes=minute), text)
-    return Line(side, "private_log", entry, "marker", by == BRIDGE)
+    return Line(side, "private_log", entry, "marker", "", by == BRIDGE)
 
 
 def standings(*lines: Line, bridge: Bridge = BOTH) -> list[Standing]:

@@ -81,7 +81,7 @@ def test_what_has_arrived_is_not_sent_again() -> None:
     planned = plan(agreed(), seen)
 
     assert planned.actions == ()
-    assert planned.link.base.notes[marker] == NoteRecord(EXTERNAL, NOW)
+    assert planned.link.base.notes[marker] == NoteRecord(EXTERNAL, NOW, born="2026-11-24T15:00:00")  # in Jakarta
 
 
 def test_the_same_words_said_again_are_another_note() -> None:

@@ -56,15 +56,18 @@ class Shown:
 class History:
     """One history, by its seed; its judge."""
 
-    def __init__(self, seed: int, *, by_hand: bool = False) -> None:
-        """*by_hand*: two of the tickets are linked by hand, and internal opens one of its own right after the restore."""
+    def __init__(self, seed: int, *, by_hand: bool = False, forms: bool = False) -> None:
+        """*by_hand*: two of the tickets are linked by hand, and internal opens one of its own right after the restore.
+
+        *forms*: some of the tickets come from one form; the ids that a restore of external took are given again at once.
+        """
         self.rng = random.Random(seed)
         self._link_at = seed % 2 if by_hand else None
         folder = tempfile.TemporaryDirectory(prefix="itopsync-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT") or None)
         self._folder = folder
         limits = Cramped() if self.rng.random() < 0.4 else None
         self.rig = MortalRig(Path(folder.name), limits=limits, versions=self.rng.choice(MIXED))
-        self.staff = Staff(self.rig, self.rng)
+        self.staff = Staff(self.rig, self.rng, forms=forms)
         self.side = self.rng.choice(list(Side))
         """The one that is restored."""
         self.at: datetime = self.rig.now
@@ -107,8 +110,7 @@ class History:
         for _ in range(rng.randint(0, 2)):
             self.cycle(minutes=rng.randint(1, 12))
         self._restored(backup)
-        if self._link_at is not None:
-            staff.open_inside()
+        self._open_more()
         if rng.random() < 0.4:
             self.people(rng.randint(1, 4), early=True)
         rig.wait(minutes=rng.randint(1, 200))
@@ -129,6 +131,14 @@ class History:
             self.cycle(CycleKind.SWEEP if minutes == 120 else CycleKind.POLL, minutes=minutes)
         self.found += self._moved_on_the_other_side(before_a_retry=False)
         return [*self.found, *self.judged()]
+
+    def _open_more(self) -> None:
+        """What people open right after the restore: tickets that get the ids of those that it took."""
+        if self._link_at is not None:
+            self.staff.open_inside()
+        if self.staff.forms:
+            for cls, _ in sorted(self.given, key=lambda place: place[1]):
+                self.staff.open_one(self.given, cls)
 
     def _link_by_hand(self) -> None:
         """A ticket from before the scope's beginning, linked with one that somebody opened in internal after a call."""
@@ -372,7 +382,7 @@ def _all_of(value: Any) -> str:
     return str(value)
 
 
-def violations_of(seed: int, *, by_hand: bool = False) -> list[str]:
+def violations_of(seed: int, *, by_hand: bool = False, forms: bool = False) -> list[str]:
     """What is not as it must be after the history of that seed."""
-    with closing(History(seed, by_hand=by_hand)) as history:
+    with closing(History(seed, by_hand=by_hand, forms=forms)) as history:
         return history.tell()

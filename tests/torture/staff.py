@@ -47,9 +47,10 @@ class Word:
 class Staff(People):
     """People who know the tickets by what they are about."""
 
-    def __init__(self, rig: MortalRig, rng: random.Random) -> None:
+    def __init__(self, rig: MortalRig, rng: random.Random, *, forms: bool = False) -> None:
+        """*forms*: some of the tickets come from one form, and so have the same title and one entry."""
         super().__init__(rig, Ledger(rig))
-        self.rig, self.rng = rig, rng
+        self.rig, self.rng, self.forms = rig, rng, forms
         self.cases: list[Case] = []
         self.words: dict[str, Word] = {}
         self.secrets: list[str] = []
@@ -77,13 +78,20 @@ class Staff(People):
     def on(self, side: Side) -> list[Case]:
         return [case for case in self.cases if side in case.ids and Side.EXTERNAL in case.ids]
 
-    def open_one(self, given: Iterable[Place] = ()) -> None:
+    def open_one(self, given: Iterable[Place] = (), cls: str = "") -> None:
         """A new ticket in external."""
-        cls, title = self.rng.choice(CLASSES[:3]), self.say()
+        cls, title = cls or self.rng.choice(CLASSES[:3]), self.say()
+        from_form = self.forms and self.rng.random() < 0.6
+        if from_form:
+            title = "Password reset"
         number = self.pair.customer.create(cls, title=title, service_id=1) if cls != "Problem" else self._problem(title)
         case = Case(cls, {Side.EXTERNAL: number}, given_before=(cls, number) in given)
         self.cases.append(case)
-        self.titles[title] = case
+        if from_form:  # one without an entry is not told from another of that title
+            self._note(Side.EXTERNAL, case)
+            self.pair.customer.note(cls, number, "<p>Any news?</p>")
+        else:
+            self.titles[title] = case
 
     def _problem(self, title: str) -> int:
         return self.pair.customer.create("Problem", title=title)

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from itopsync.reconcile import identity
 from tests.torture.restoring import violations_of
 
 SHORT = (5, 10, 12, 64)
 """In the last one the answer to an upload is lost just before the restore."""
-DEEP = [*((first, False) for first in range(0, 300, 10)), *((first, True) for first in range(0, 60, 10))]
-"""The first of ten seeds, and whether two tickets are linked by hand."""
+KINDS: dict[str, dict[str, bool]] = {"plain": {}, "linked by hand": {"by_hand": True}, "from a form": {"forms": True}}
+FORM = 26
+"""The restore of external gives the id of a ticket to another one from the same form."""
+DEEP = [("plain", first) for first in range(0, 300, 10)]
+DEEP += [(kind, first) for kind in ("linked by hand", "from a form") for first in range(0, 60, 10)]
+"""What sort of tickets some are, and the first of ten seeds."""
 
 
-@pytest.mark.parametrize(("seed", "by_hand"), [*((seed, False) for seed in SHORT), *((seed, True) for seed in range(4))])
-def test_any_restore_ends_as_promised_in_short(seed: int, by_hand: bool) -> None:
-    assert violations_of(seed, by_hand=by_hand) == []
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [
+        *(("plain", seed) for seed in SHORT),
+        *(("linked by hand", seed) for seed in range(4)),
+        *(("from a form", seed) for seed in (FORM, 1, 2)),
+    ],
+)
+def test_any_restore_ends_as_promised_in_short(kind: str, seed: int) -> None:
+    assert violations_of(seed, **KINDS[kind]) == []
 
 
-@pytest.mark.torture  # 360 histories take many minutes; the short ones and the opened holes run in `make test`
-@pytest.mark.parametrize(("first", "by_hand"), DEEP)
-def test_any_restore_ends_as_promised(first: int, by_hand: bool) -> None:
-    found = {seed: violations_of(seed, by_hand=by_hand) for seed in range(first, first + 10)}
+@pytest.mark.torture  # 420 histories take many minutes; the short ones and the opened holes run in `make test`
+@pytest.mark.parametrize(("kind", "first"), DEEP)
+def test_any_restore_ends_as_promised(kind: str, first: int) -> None:
+    found = {seed: violations_of(seed, **KINDS[kind]) for seed in range(first, first + 10)}
     assert {seed: violations for seed, violations in found.items() if violations} == {}
 
 
@@ -30,6 +44,21 @@ def test_any_restore_ends_as_promised(first: int, by_hand: bool) -> None:
 def test_a_ticket_linked_by_hand_that_is_known_by_its_number_alone_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("itopsync.reconcile.identity._is_as_linked", lambda *_: True)
     assert any("words of 2 tickets" in violation for violation in violations_of(3, by_hand=True))
+
+
+def test_a_ticket_that_is_known_by_the_title_of_its_form_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_all = identity._is_another
+
+    def by_title(*known: Any, renamed: bool) -> bool:
+        return renamed and by_all(*known, renamed=renamed)
+
+    monkeypatch.setattr(identity, "_is_another", by_title)
+    assert any("words of 2 tickets" in violation for violation in violations_of(FORM, forms=True))
+
+
+def test_a_ticket_that_is_known_by_a_stock_entry_whenever_that_was_written_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "_is_known", lambda person, link, *_: person.marker in link.base.notes)
+    assert any("words of 2 tickets" in violation for violation in violations_of(FORM, forms=True))
 
 
 def test_an_older_state_that_is_taken_for_a_persons_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
