@@ -34,7 +34,8 @@ def check_timezone(server: Server, rules: Rules, clock: Callable[[], datetime]) 
     else:
         yield ok(side, f"its clock agrees with this host's within {off.total_seconds():.0f} s")
     try:
-        latest = max((_read(server, sighting.version) for sighting in changed.sightings if sighting.version), default=None)
+        read = (_read(server, sighting.version) for sighting in changed.sightings if sighting.version)
+        latest = max((at for at in read if at - changed.at < _RECENT), default=None)  # no timezone shifts a date further
     except DateFormatWrong:  # reported by check_format
         return
     if latest is None:

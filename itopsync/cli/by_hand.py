@@ -91,6 +91,7 @@ def _link_two(configuration: Configuration, named: tuple[str, str], history: Bri
 
     with looking(configuration, store_to_read if dry_run else open_store) as inspector:
         pair = inspector.pair
+        inspector.refuse_wrong_store()
         try:
             original, copy = (_the_ticket(pair.servers[side], pair.rules, text) for side, text in zip(Side, named, strict=True))
             made = linking.compare(inspector, original, copy, history=history)

@@ -69,6 +69,7 @@ def take_over(configuration: Configuration, path: Path, history: Bridge | None, 
     :raises typer.Exit: with 1 if some are not linked
     """
     with looking(configuration, store_to_read if dry_run else open_store) as inspector:
+        inspector.refuse_wrong_store()
         with progress_bar() as inspector.pair.progress:
             examined = _examine(inspector, path, history)
         _tell(path, examined, history, shown=len(examined.to_link) if dry_run else SHOWN)

@@ -116,20 +116,26 @@ def overwritten(link: Link, observation: Observation, rules: Rules, now: datetim
 def _is_as_linked(link: Link, observation: Observation, rules: Rules) -> bool:
     """Whether the internal ticket is the one that was linked by hand, and its log was not overwritten since it was marked.
 
-    It has a known entry or file; or, before it is marked, its title or its beginning. Of a link that was made before its
-    beginning was recorded, too little is known until then.
+    It has a known entry or file. Before it is marked, and if it had no entries or files, it began as it did, or earlier and has
+    its title. Of a link that was made before its beginning was recorded, too little is known until then.
     """
     internal, cls = observation.internal, rules.for_external(link.external.cls)
     if internal is None:
         return False
     readings = [read(link, observation, Side.INTERNAL, log, rules) for log in cls.logs]
-    known = any(_is_known(person, link, Side.INTERNAL, rules) for reading in readings for person in reading.people)
-    title, before, begins = cls.by_external.get(TITLE), link.base.began, internal.fields.get(cls.copy_since, "")
-    if known or _has_ours(link, internal, rules.pair):
+    there = any(_is_known(person, link, Side.INTERNAL, rules) for reading in readings for person in reading.people)
+    files = {pair.original_id: pair.born for pair in link.files if pair.origin is Side.INTERNAL}
+    there |= any(file.id in files and born_together(files[file.id], file.born) for file in internal.attachments)
+    if there or _has_ours(link, internal, rules.pair):
         return True
-    if link.base.notes[ticket_marker(rules.pair, link.external)].writes:
+    notes = link.base.notes
+    had_notes = any(is_note(marker) and record.origin is Side.INTERNAL for marker, record in notes.items())
+    if had_notes or files or notes[ticket_marker(rules.pair, link.external)].writes:
         return False
-    return not before or moment(before) == moment(begins) or (title is not None and _is_as_agreed(link, internal, title))
+    title, before, begins = cls.by_external.get(TITLE), moment(link.base.began), moment(internal.fields.get(cls.copy_since, ""))
+    if before is None or begins is None or before == begins:
+        return True
+    return begins < before and title is not None and _is_as_agreed(link, internal, title)
 
 
 def _is_still_the_copy(link: Link, internal: Ticket, cls: ClassRules, pair: str) -> bool:

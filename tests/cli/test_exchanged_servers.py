@@ -51,7 +51,7 @@ def test_a_pair_that_began_exchanged_and_carried_nothing_goes_on_once_that_is_pu
     assert [ticket["title"] for ticket in desk.internal.tickets()] == ["Printer"]
 
 
-@pytest.mark.parametrize("command", ["check", "plan", "run-once", "verify", "link --match"])
+@pytest.mark.parametrize("command", ["check", "plan", "run-once", "verify", "link --match", "link R-77 R-78"])
 def test_every_command_that_uses_both_says_so(exchanged: Desk, command: str) -> None:
     before = _tickets(exchanged)
     done = exchanged.itopsync(*command.split())

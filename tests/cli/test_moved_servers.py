@@ -15,7 +15,7 @@ from tests.cli.conftest import Desk
 from tests.torture.leaks import leaks
 
 OLD = "2026-11-01 00:00:00"
-COMMANDS = ("check --probe --probe-external", "plan", "run-once", "run-once --sweep", "verify", "rebuild")
+COMMANDS = ("check --probe --probe-external", "plan", "run-once", "run-once --sweep", "verify", "rebuild", "link R-77 R-78")
 
 
 @pytest.fixture
@@ -46,9 +46,7 @@ def _move(desk: Desk, before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize("side", list(Side))
-@pytest.mark.parametrize(
-    "command", ["check --probe --probe-external", "plan", "run-once", "run-once --sweep", "verify", "rebuild"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_another_server_is_refused_and_nothing_is_written(linked: Desk, other: Simulator, side: Side, command: str) -> None:
     right = side.pick(linked.external, linked.internal)
     servers = (linked.external, linked.internal, other)

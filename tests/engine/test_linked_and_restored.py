@@ -55,6 +55,24 @@ def test_another_ticket_under_that_number_is_not_the_linked_one(rig: Rig, histor
     assert [text for text in rig.texts(Side.INTERNAL, internal) if "Secret" not in text] == []
 
 
+@pytest.mark.parametrize("stock", ["", "<p>On it</p>"])
+def test_nor_is_one_from_the_same_form_before_the_mark(rig: Rig, stock: str) -> None:
+    rig.sync()
+    empty = rig.internal.snapshot()
+    number = rig.customer.create("UserRequest", title="Printer", start_date="2026-11-01 00:00:00")
+    form = {"title": "Printer", **({"private_log": stock} if stock else {})}
+    internal = rig.operator.create("UserRequest", **form)
+    refs = Ref(Side.EXTERNAL, "UserRequest", number), Ref(Side.INTERNAL, "UserRequest", internal)
+    linking.join(rig.pair, linking.compare(rig.inspector, *refs, history=None))
+    rig.internal.restore(empty)
+    rig.wait(minutes=7)
+    assert rig.operator.create("UserRequest", **form) == internal
+    rig.operator.note("UserRequest", internal, "<p>Secret</p>")
+    with pytest.raises(SafetyStop, match="1 linked ids are other tickets than before"):
+        rig.settle(3)
+    assert list(leaks(rig.external, ["Secret"])) == []
+
+
 def test_the_linked_one_is_known_again_where_a_save_wiped_out_the_mark_and_another_moved_its_start(rig: Rig) -> None:
     rig.sync()
     number, internal = _linked(rig, None)
