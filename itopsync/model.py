@@ -349,6 +349,8 @@ class Obstacle:
     tries: int
     parked: bool
     not_before: datetime | None
+    no_right: bool = False
+    """Whether our account lacks a right that it takes; it is tried again until somebody grants it."""
 
     @property
     def needs_person(self) -> bool:

@@ -39,6 +39,13 @@ class Availability:
         if state.problem != reason:
             log.warning("side unavailable", side=side, reason=reason)
 
+    def ended(self) -> None:
+        """Record the end of a cycle: what failed in none of its stages counts as new if it fails again."""
+        polls = self._pair.store.polls
+        for state in map(polls.side, set(Side) - self._report.problems.keys()):
+            if state.problem is None and state.problem_since is not None:
+                polls.put_side(replace(state, problem_since=None))
+
     def answered(self, sides: Iterable[Side]) -> None:
         """Record that *sides* answer again, though nothing that they showed is stored yet."""
         polls = self._pair.store.polls

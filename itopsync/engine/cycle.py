@@ -47,6 +47,7 @@ class Cycle:
         except SafetyStop as stop:
             self._safeguard.remember(stop)
             raise
+        self._availability.ended()
         if self._only is None and not (self._report.unavailable or self._report.paused):
             stops.forget(store)
 

@@ -115,7 +115,7 @@ class Engine:
             yield Lasting(Cause.PAUSED)
         if outcome is CycleOutcome.STOPPED:
             yield Lasting(Cause.STOPPED)
-        for link, obstacle in store.links.troubles().parked:
+        for link, obstacle in store.links.troubles().lasting:
             yield Lasting(Cause.PARKED, None, link, obstacle.key)
 
     def _see_what_waits(self, report: Report) -> None:

@@ -161,7 +161,7 @@ def _access_refused(pair: Pair, job: Job, action: Action, error: AccessRefused) 
         return
     job.counts[Count.NO_RIGHT] += 1
     for item in action.items:
-        job.link = agree.refused(job.link, item, str(error), pair.clock(), pair.settings.pause, counts=False)
+        job.link = agree.refused(job.link, item, str(error), pair.clock(), pair.settings.pause, no_right=True)
 
 
 def name_the_key(pair: Pair, action: Action, error: RemoteError) -> None:

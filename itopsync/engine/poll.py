@@ -94,7 +94,7 @@ def poll(pair: Pair, side: Side, *, kind: CycleKind, now: datetime) -> Findings:
         renumbered=frozenset(map(str, compared.renumbered)),
         reused=reused,
         account_asked=account_asked,
-        away_since=state.problem_since,
+        away_since=None if state.problem is None else state.problem_since,
     )
 
 
@@ -193,7 +193,6 @@ def _moved(state: SideState, attachments: _Attachments, at: datetime, now: datet
         drafts=drafts,
         ok_at=now,
         problem=None,
-        problem_since=None,
     )
 
 

@@ -229,7 +229,7 @@ def _orphaned_links(planned: Sequence[Planned]) -> frozenset[tuple[Side, int]]:
 
 def _sides_held(store: Store) -> frozenset[Side]:
     """The sides of which copies are already parked for a person; both if one is a note, whose key names no side."""
-    keys = [obstacle.key for _, obstacle in store.links.troubles().parked if obstacle.reason == COPIES_GONE]
+    keys = [obstacle.key for _, obstacle in store.links.troubles().lasting if obstacle.reason == COPIES_GONE]
     return frozenset(side for key in keys for side in ([key.file[0].other] if key.kind is ItemKind.FILE else Side))
 
 

@@ -98,10 +98,13 @@ def removed(link: Link, action: Remove) -> Link:
     return link if action.pair is None else replace(link, files=tuple(_other_pairs(link, action.pair)))
 
 
-def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timedelta | None, *, counts: bool = True) -> Link:
-    """The link after *item* was refused. If *back_off* is None, the item is parked. *counts*: whether this is one more try."""
-    tries = tries_of(link, item) + counts
-    obstacle = Obstacle(item.key, item.fingerprint, reason, tries, back_off is None, None if back_off is None else now + back_off)
+def refused(link: Link, item: Item, reason: str, now: datetime, back_off: timedelta | None, *, no_right: bool = False) -> Link:
+    """The link after *item* was refused. If *back_off* is None, the item is parked.
+
+    *no_right*: our account lacks a right, so that this does not count as a try.
+    """
+    tries, not_before = tries_of(link, item) + (not no_right), None if back_off is None else now + back_off
+    obstacle = Obstacle(item.key, item.fingerprint, reason, tries, back_off is None, not_before, no_right=no_right)
     others = tuple(other for other in link.obstacles if other.key != item.key)
     return replace(link, obstacles=(*others, obstacle))
 

@@ -89,6 +89,7 @@ def obstacles_to_json(obstacles: Iterable[Obstacle]) -> str:
                 "tries": obstacle.tries,
                 "parked": obstacle.parked,
                 "not_before": _time_to_json(obstacle.not_before),
+                **({"no_right": True} if obstacle.no_right else {}),
             }
             for obstacle in obstacles
         ]

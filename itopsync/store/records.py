@@ -30,6 +30,7 @@ class SideState:
     """When the last successful poll was, by our clock."""
     problem: str | None = None
     problem_since: datetime | None = None
+    """Kept after a good poll until a cycle ends without a problem: a side may answer polls and fail when tickets are read."""
 
     @property
     def accounts(self) -> frozenset[str]:
@@ -106,9 +107,9 @@ class Troubles:
     """Links that are not in trouble, but gather what a full log does not take."""
 
     @property
-    def parked(self) -> list[tuple[int, Obstacle]]:
-        """The obstacles of parked items as (link, obstacle), except those that concern only us."""
-        return [(link, each) for link, each in self.obstacles if each.parked and not each.key.concerns_us]
+    def lasting(self) -> list[tuple[int, Obstacle]]:
+        """The obstacles that last until a person acts, as (link, obstacle), except those that concern only us."""
+        return [(link, each) for link, each in self.obstacles if (each.parked or each.no_right) and not each.key.concerns_us]
 
     @property
     def items(self) -> ObstacleCounts:
@@ -252,7 +253,7 @@ class Cause(StrEnum):
     STOPPED = "stopped"
     """A safety limit or something else ended the cycles."""
     PARKED = "parked"
-    """An item of a ticket is not carried until a person acts."""
+    """An item of a ticket is not carried until a person acts: it is parked, or our account lacks a right."""
 
 
 @dataclass(frozen=True)

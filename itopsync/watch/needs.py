@@ -90,7 +90,7 @@ def _stopped(error: ItopsyncError) -> Call | None:
 
 def _parked(links: Iterable[Link]) -> Iterator[Call]:
     for link in links:
-        yield from (_call(link, obstacle) for obstacle in link.obstacles if obstacle.needs_person)
+        yield from (_call(link, obstacle) for obstacle in link.obstacles if obstacle.needs_person or obstacle.no_right)
 
 
 def _call(link: Link, obstacle: Obstacle) -> Call:

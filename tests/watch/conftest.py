@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from itopsync.reconcile.rules import Limits
+from itopsync.watch import HooksSettings
+from itopsync.watch import Receiver as Hook
 from tests.engine.rig import Rig
 from tests.watch.receiver import Receiver, receiving
+from tests.watch.service import Service
 
 TOO_LARGE = 20_001
 
@@ -27,3 +30,11 @@ def receiver() -> Iterator[Receiver]:
     """Somebody who takes webhooks."""
     with receiving() as made:
         yield made
+
+
+@pytest.fixture
+def service(rig: Rig, receiver: Receiver) -> Iterator[Service]:
+    """A service between the two, whose webhook goes there."""
+    made = Service(rig, HooksSettings(webhook=Hook(url=f"{receiver.url}/hook")))
+    yield made
+    made.stop()

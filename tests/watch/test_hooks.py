@@ -10,10 +10,9 @@ import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -23,62 +22,13 @@ from itopsync.model import ItemKey, Side
 from itopsync.reconcile import by_hand
 from itopsync.settings.section import Surroundings
 from itopsync.store.records import CycleKind
-from itopsync.watch import HooksSettings, MetricsSettings, Need, Receiver
+from itopsync.watch import HooksSettings, Need, Receiver
 from itopsync.watch.delivery import Command, NotDelivered, Web
 from itopsync.watch.hooks import LISTED
-from itopsync.watch.watch import Watch
 from tests.engine.rig import Rig
 from tests.watch.conftest import TOO_LARGE
 from tests.watch.receiver import Receiver as Listening
-
-PATIENCE = 20.0
-
-
-@dataclass
-class Service:
-    """What `run` does, cycle by cycle, with hooks."""
-
-    rig: Rig
-    hooks: HooksSettings
-    watch: Watch = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.start()
-
-    def start(self) -> None:
-        self.watch = Watch("demo", MetricsSettings(), self.hooks, self.rig.store, lambda: self.rig.now, patience=PATIENCE)
-        self.watch.__enter__()
-
-    def stop(self) -> None:
-        self.watch.__exit__(None, None, None)
-
-    def restart(self) -> None:
-        self.stop()
-        self.rig.restart()
-        self.start()
-
-    def cycle(self, minutes: float = 1) -> None:
-        """One cycle, and all that it leads to."""
-        self.rig.wait(minutes=minutes)
-        try:
-            ended: Any = self.rig.engine.cycle()
-        except ItopsyncError as error:
-            ended = error
-        self.watch.cycle_ended(CycleKind.POLL, ended)
-        self.settle()
-
-    def settle(self) -> None:
-        """Wait for what is under way."""
-        for hook in self.watch._hooks:
-            assert hook._errand.wait(PATIENCE)
-        assert self.watch._pulse.wait(PATIENCE)
-
-
-@pytest.fixture
-def service(rig: Rig, receiver: Listening) -> Any:
-    made = Service(rig, HooksSettings(webhook=Receiver(url=f"{receiver.url}/hook")))
-    yield made
-    made.stop()
+from tests.watch.service import PATIENCE, Service
 
 
 def park(rig: Rig, count: int = 1) -> list[int]:
