@@ -68,7 +68,8 @@ _CLEANER = nh3.Cleaner(
 
 def write(pieces: Iterable[Piece]) -> str:
     """Write a text's pieces so that every iTop keeps what it says."""
-    return _CLEANER.clean("".join(_written(_captions_first(pieces))))
+    text = "".join(_written(_captions_first(pieces)))
+    return _CLEANER.clean(text.lstrip("\ufeff"))  # a byte order mark says nothing, and the cleaner drops only the first
 
 
 def _captions_first(pieces: Iterable[Piece]) -> Iterator[Piece]:

@@ -76,6 +76,7 @@ def test_no_word_is_lost(fragment: str) -> None:
 
 @often
 @given(fragments)
+@example("\ufeff\ufeffTwo marks")
 def test_the_same_once_more_changes_nothing_but_pictures(fragment: str) -> None:
     once = carry(fragment, ORIGIN).html
     if "<img" not in once:
