@@ -87,7 +87,7 @@ class Courier:
         work = _Work(planned.link, self._observe(planned.link))
         try:
             for _ in range(ROUNDS):
-                if planned.actions and planned.link.base.heading is not None:
+                if planned.link.base.heading is not None or any(isinstance(action, Upload) for action in planned.actions):
                     self.links[number] = planned.link
                 self._round(planned, work)
                 if work.stop or not planned.actions:
