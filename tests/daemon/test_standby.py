@@ -205,7 +205,8 @@ def test_one_that_loses_its_database_is_followed_and_writes_no_more(
     desk.customer.create("UserRequest", title="First")
     wait_for(lambda: made_by(desk) == ["two"])
     way.cut()
-    assert first.process.wait(60) == ExitCode.STORE
+    ends = {ExitCode.STORE, *([ExitCode.ANOTHER_INSTANCE] if how == "silence" else [])}  # if its time ran out before an error came
+    assert first.process.wait(60) in ends
     assert made_by(desk) == ["two"]
 
 
