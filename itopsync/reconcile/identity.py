@@ -349,8 +349,8 @@ def _begun_by(situation: Situation) -> datetime | None:
 
 
 def _entries_of_copy(situation: Situation) -> Iterator[bool]:
-    """For each mirror of an entry, on either side, whether its original is on the other ticket; True for each entry that stays on
-    external."""
+    """For each mirror of an entry, on either side, whether its original is on the other ticket; and for each entry that stays on
+    external, whether it is there."""
     link, rules = situation.link, situation.rules
     readings = {side: [read(link, situation.observation, side, log, rules) for log in situation.cls.logs] for side in Side}
     people = {side: {person.marker for reading in readings[side] for person in reading.people} for side in Side}
@@ -359,7 +359,8 @@ def _entries_of_copy(situation: Situation) -> Iterator[bool]:
         for marker in arrived(situation.ticket(side), borne):
             if is_note(marker) and speaks_for(marker, rules.pair, link.external):
                 yield marker in people[side.other]
-    yield from (True for _ in people[Side.EXTERNAL] & situation.ticket_markers.kept)
+    stays = filter(is_note, situation.ticket_markers.kept - people[Side.INTERNAL])
+    yield from (marker in people[Side.EXTERNAL] for marker in stays)
 
 
 def _files_of_copy(situation: Situation) -> Iterator[bool]:

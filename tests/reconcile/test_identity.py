@@ -203,6 +203,8 @@ BY_HAND = replace(
 TWICE = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
 """In the hour that comes twice in internal's timezone."""
 HELLO_MARK, BACK_MARK = markers_of(EXTERNAL, "Hello")[0], markers_of(INTERNAL, "Any news?")[0]
+KEPT = replace(BY_HAND, html=BY_HAND.html.replace('"></a>', f',{HELLO_MARK}"></a>'))
+"""The same, with an entry that stays on external."""
 HELLO_HERE, OTHER_HERE = entry(CUSTOMER, "Hello"), entry(CUSTOMER, "Another matter")
 
 
@@ -233,10 +235,7 @@ def scanner(*entries: Entry, files: tuple[Attachment, ...] = (), start_date: str
         found(scanner(files=(file(5, "itopsync-acme-a-i8"),)), files=(file(8, ticket=2),)),
         found(scanner(), first=BY_HAND),  # that it bears the mark says that it was there by then
         found(scanner(start_date="2026-11-24T09:30:00Z"), first=BY_HAND),  # the clocks differ
-        found(
-            scanner(HELLO_HERE, start_date=DAYS_LATER),
-            first=replace(BY_HAND, html=BY_HAND.html.replace('"></a>', f',{HELLO_MARK}"></a>')),
-        ),
+        found(scanner(HELLO_HERE, start_date=DAYS_LATER), first=KEPT),
         found(scanner(start_date="2026-11-24T08:30:00Z"), first=replace(COPIED, dated=False)),  # its date is a guess
         found(scanner(start_date="2026-10-25T01:30:00Z"), first=replace(COPIED, at=TWICE)),  # the second time, read as the first
     ],
@@ -260,6 +259,7 @@ def test_a_copy_that_is_found_is_that_of_its_ticket_by_any_one_thing(planned: Pl
         ),  # its id, too
         found(external(OTHER_HERE, start_date=LATER), ours(INTERNAL, HELLO_MARK)),  # both got their titles from a form
         found(scanner(start_date=DAYS_LATER), first=BY_HAND),
+        found(external(OTHER_HERE, start_date=DAYS_LATER), first=KEPT),  # both from one form
         found(scanner(), BY_HAND),  # copied, unlinked and linked again
         found(scanner(start_date="2026-11-24T09:00:01Z"), first=replace(COPIED, dated=False)),
     ],
