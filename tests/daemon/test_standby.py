@@ -207,7 +207,7 @@ def test_one_that_loses_its_database_is_followed_and_writes_no_more(
     way.cut()
     ends = [ExitCode.STORE]
     if how == "silence":
-        ends.append(ExitCode.ANOTHER_INSTANCE)  # its time may run out before an error comes
+        ends.append(ExitCode.ANOTHER_INSTANCE)  # a silent database sends no error, and the lease may run out first
     assert first.process.wait(60) in ends
     assert made_by(desk) == ["two"]
 
